@@ -1,0 +1,36 @@
+//! Layerlab: a step debugger for Dockerfiles with a real backend.
+//!
+//! Reading order, from the text to the container:
+//!
+//! 1. [`source`] and [`diagnostic`]: spans of text, and messages that point at them
+//! 2. [`dockerfile`]: text → AST, and the expansion of words
+//! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
+//! 4. [`tree`]: a file system as a persistent map
+//! 5. [`store`]: the OCI image layout on disk
+//! 6. [`layer`]: tar archives as layers: written, indexed, unpacked, captured
+//! 7. [`context`]: the build context and `.dockerignore`
+//! 8. [`plan`]: stages and their dependencies → the steps to run
+//! 9. [`cache`]: keys as records of ingredients, and their explanation
+//! 10. [`container`]: a container as a printable list of operations
+//! 11. [`userland`]: the built-in base images
+//! 12. [`build`]: the machine that takes one step after another
+//! 13. [`view`]: what people and programs see of the machine's events
+//! 14. [`repl`]: the debugger's prompt
+//! 15. [`cli`]: the command line
+
+pub mod build;
+pub mod cache;
+pub mod cli;
+pub mod container;
+pub mod context;
+pub mod diagnostic;
+pub mod dockerfile;
+pub mod layer;
+pub mod oci;
+pub mod plan;
+pub mod repl;
+pub mod source;
+pub mod store;
+pub mod tree;
+pub mod userland;
+pub mod view;

@@ -1,0 +1,3 @@
+//! The `layerlab` program: arguments → exit code.
+
+fn main() {}
