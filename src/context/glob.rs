@@ -24,6 +24,8 @@ pub struct BadPattern {
     pub reason: &'static str,
 }
 
+use crate::tree::{Follow, Tree, TreePath};
+
 /// A parsed wildcard pattern.
 #[derive(Debug, Clone)]
 pub struct Glob {
@@ -49,11 +51,19 @@ pub fn go_match(pattern: &str, name: impl AsRef<[u8]>) -> Result<bool, BadPatter
     Ok(Glob::parse(pattern)?.matches(name.as_ref()))
 }
 
-/// Says whether `text` holds one of the characters that make BuildKit treat a COPY source as a wildcard.
-///
-/// `\` is one of them: `a\*b` has to be matched to be unescaped.
+/// Says whether a COPY source has a wildcard that is not escaped: `*`, `?` or `[`.
 pub fn has_wildcard(text: &str) -> bool {
-    text.contains(['*', '?', '[', '\\'])
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                characters.next();
+            }
+            '*' | '?' | '[' => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 impl Glob {
@@ -222,4 +232,45 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
                 (character, character.len_utf8())
             }),
     )
+}
+
+/// Returns the paths in `tree` that a COPY source with wildcards names, in the order in which BuildKit copies them.
+///
+/// The part before the first component with a wildcard is an ordinary path, in which symbolic links are followed. Below it
+/// everything is compared with the rest of the pattern as a whole, so `a/*` doesn't reach into folders; a folder that
+/// matches is not searched any further. The order is that of a walk, by name inside each folder. Nothing found is an empty
+/// list, and so is a base that doesn't exist.
+///
+/// # Errors
+/// [`BadPattern`] for a malformed pattern.
+pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
+    let cleaned = TreePath::new(pattern);
+    let components: Vec<&[u8]> = cleaned.components().collect();
+    let wild = components.iter().position(|component| has_wildcard(&String::from_utf8_lossy(component)));
+    let (plain, wild) = components.split_at(wild.unwrap_or(components.len()));
+    let Ok(base) = tree.resolve(&TreePath::new(plain.join(&b'/')), Follow::Last) else { return Ok(Vec::new()) };
+    if wild.is_empty() {
+        return Ok(vec![base]);
+    }
+    let glob = Glob::parse(&String::from_utf8_lossy(&wild.join(&b'/')))?;
+    let mut found = Vec::new();
+    expand_below(tree, &base, &mut Vec::new(), &glob, &mut found);
+    Ok(found)
+}
+
+fn expand_below(tree: &Tree, directory: &TreePath, relative: &mut Vec<u8>, glob: &Glob, found: &mut Vec<TreePath>) {
+    let length = relative.len();
+    for (name, node) in tree.children(directory) {
+        if length > 0 {
+            relative.push(b'/');
+        }
+        relative.extend_from_slice(name);
+        let path = directory.join(name);
+        if glob.matches(relative) {
+            found.push(path);
+        } else if node.is_directory() {
+            expand_below(tree, &path, relative, glob, found);
+        }
+        relative.truncate(length);
+    }
 }
