@@ -49,7 +49,11 @@ pub enum Error {
 impl Error {
     /// Makes an I/O error out of the system call, its path and the kernel's answer.
     pub fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
-        Error::Io { operation, path: path.as_ref().to_owned(), source }
+        Error::Io {
+            operation,
+            path: path.as_ref().to_owned(),
+            source,
+        }
     }
 
     /// What the user can do about it, if something can be said.

@@ -246,9 +246,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
 pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     let cleaned = TreePath::new(pattern);
     let components: Vec<&[u8]> = cleaned.components().collect();
-    let wild = components.iter().position(|component| has_wildcard(&String::from_utf8_lossy(component)));
+    let wild = components
+        .iter()
+        .position(|component| has_wildcard(&String::from_utf8_lossy(component)));
     let (plain, wild) = components.split_at(wild.unwrap_or(components.len()));
-    let Ok(base) = tree.resolve(&TreePath::new(plain.join(&b'/')), Follow::Last) else { return Ok(Vec::new()) };
+    let Ok(base) = tree.resolve(&TreePath::new(plain.join(&b'/')), Follow::Last) else {
+        return Ok(Vec::new());
+    };
     if wild.is_empty() {
         return Ok(vec![base]);
     }
@@ -258,7 +262,13 @@ pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     Ok(found)
 }
 
-fn expand_below(tree: &Tree, directory: &TreePath, relative: &mut Vec<u8>, glob: &Glob, found: &mut Vec<TreePath>) {
+fn expand_below(
+    tree: &Tree,
+    directory: &TreePath,
+    relative: &mut Vec<u8>,
+    glob: &Glob,
+    found: &mut Vec<TreePath>,
+) {
     let length = relative.len();
     for (name, node) in tree.children(directory) {
         if length > 0 {
