@@ -165,11 +165,16 @@ impl StatCache {
             .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
             .collect();
         kept.sort_unstable_by_key(|(key, _)| **key);
-        crate::store::atomic_write(&self.file, &encode(&kept))
-            .map_err(|source| Error::io("write", &self.file, std::io::Error::other(source)))?;
+        replace(&self.file, &encode(&kept)).map_err(|source| Error::io("write", &self.file, source))?;
         self.changed = false;
         Ok(())
     }
+}
+
+fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let temporary = file.with_extension("new");
+    std::fs::write(&temporary, bytes)?;
+    std::fs::rename(temporary, file)
 }
 
 impl Entry {
