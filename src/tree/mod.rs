@@ -1,1 +1,45 @@
-//! To be written.
+//! A file system as a value: a persistent map from path to metadata and the place of the bytes.
+//!
+//! A [`Tree`] is cheap to copy: two trees share every folder in which they do not differ. So each step of a build keeps
+//! its own whole file system, going back is taking an older value, and [`diff`] looks only at what differs.
+//! Names are bytes, as in the kernel. Symbolic links are resolved inside the tree and cannot lead out of it, because
+//! nothing is outside.
+//!
+//! Left out: file contents (a [`Place`] says where they lie; [`crate::layer`] opens them), access times, sockets.
+//!
+//! Read [`path`], then [`node`], then this file; [`resolve`](Tree::resolve) and [`diff`] are extra.
+
+mod diff;
+mod map;
+mod node;
+mod path;
+mod resolve;
+
+pub use diff::{Change, diff};
+pub use map::{Tree, Walk};
+pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Xattrs};
+pub use path::TreePath;
+pub use resolve::Follow;
+
+/// Why a path does not lead to a file in a tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing is there.
+    #[error("`{path}` does not exist")]
+    NotFound {
+        /// The path at which the search ended.
+        path: TreePath,
+    },
+    /// The path goes on after something that is not a directory.
+    #[error("`{path}` is not a directory")]
+    NotADirectory {
+        /// The path of the thing that is not a directory.
+        path: TreePath,
+    },
+    /// More than 40 symbolic links, the kernel's limit.
+    #[error("`{path}` leads through too many symbolic links")]
+    Loop {
+        /// The path that was asked for.
+        path: TreePath,
+    },
+}

@@ -1,0 +1,79 @@
+//! Descriptors: how one document points at another blob.
+//!
+//! Specification: OCI image specification, descriptor.md and media-types.md.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Platform};
+
+/// The media types that this program writes or reads.
+pub mod media_type {
+    /// An image manifest.
+    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    /// An image index: a list of manifests.
+    pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    /// An image configuration.
+    pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// A layer as plain tar: the only form that is written.
+    pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    /// A layer as tar compressed with gzip: read only.
+    pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// A layer as tar compressed with zstd: read only.
+    pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    /// Docker's manifest, schema 2: read only.
+    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    /// Docker's manifest list: read only.
+    pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// Docker's image configuration: read only.
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// Docker's layer, plain tar: read only.
+    pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+    /// Docker's layer, gzip: read only.
+    pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+    /// Whether a media type names a manifest of one image.
+    pub fn is_manifest(text: &str) -> bool {
+        matches!(text, MANIFEST | DOCKER_MANIFEST)
+    }
+
+    /// Whether a media type names a list of manifests.
+    pub fn is_index(text: &str) -> bool {
+        matches!(text, INDEX | DOCKER_INDEX)
+    }
+
+    /// Whether a media type names an image configuration.
+    pub fn is_config(text: &str) -> bool {
+        matches!(text, CONFIG | DOCKER_CONFIG)
+    }
+}
+
+/// Names one blob: what it is, its digest and its size in bytes.
+///
+/// ```json
+/// {"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:…","size":10240}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// The type of the blob, one of [`media_type`] or foreign.
+    pub media_type: String,
+    /// The digest of the blob as it is stored.
+    pub digest: Digest,
+    /// The size of the blob as it is stored, in bytes.
+    pub size: u64,
+    /// Free key-value pairs; in the store's index they hold an image's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
+    pub annotations: BTreeMap<String, String>,
+    /// For a manifest in an index: what the image runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+impl Descriptor {
+    /// A descriptor without annotations and platform.
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
+        Descriptor { media_type: media_type.to_string(), digest, size, annotations: BTreeMap::new(), platform: None }
+    }
+}

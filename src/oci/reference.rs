@@ -1,0 +1,367 @@
+//! The names of images: `alpine`, `ghcr.io/owner/app:1.2`, `name@sha256:…`.
+//!
+//! Grammar: that of the distribution project's `reference` package.
+//!
+//! ```text
+//! reference  = name [ ":" tag ] [ "@" digest ]
+//! name       = [ domain "/" ] component { "/" component }
+//! domain     = host [ ":" port ]            host: labels joined by ".", or an IPv6 address in "[ ]"
+//! component  = alnum { separator alnum }    alnum: a-z 0-9; separator: "." "_" "__" or dashes
+//! tag        = word { word | "." | "-" }    at most 128 characters
+//! ```
+//!
+//! Two readings of the same text: [`Reference::parse`] takes it as it stands (`alpine` has no domain), and
+//! [`Reference::parse_normalized`] as people mean it (`alpine` is `docker.io/library/alpine`). Digests of other
+//! algorithms than SHA-256 are refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Digest, DigestError};
+
+const DEFAULT_DOMAIN: &str = "docker.io";
+const LEGACY_DEFAULT_DOMAIN: &str = "index.docker.io";
+const OFFICIAL_PREFIX: &str = "library/";
+const DEFAULT_TAG: &str = "latest";
+const LONGEST_PATH: usize = 255;
+const LONGEST_TAG: usize = 128;
+
+/// Why a text is not a reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// The text is empty.
+    #[error("repository name must have at least one component")]
+    Empty,
+    /// The text does not follow the grammar.
+    #[error("invalid reference format")]
+    Format,
+    /// The text would follow the grammar in lower case.
+    #[error("repository name must be lowercase")]
+    Uppercase,
+    /// As before, where the repository's name is known.
+    #[error("invalid reference format: repository name ({0}) must be lowercase")]
+    UppercaseName(String),
+    /// The path has more than 255 characters.
+    #[error("repository name must not be more than {LONGEST_PATH} characters")]
+    TooLong,
+    /// 64 hexadecimal digits can't be a name, because they look like an image id.
+    #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
+    Identifier(String),
+    /// The name is not in its full form.
+    #[error("repository name must be canonical")]
+    NotCanonical,
+    /// The digest after `@` can't be used.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+}
+
+/// A name of an image; the parts are known to follow the grammar.
+///
+/// `Display` gives the text back: `docker.io/library/alpine:3.20@sha256:…`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    domain: String,
+    path: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+/// What a person may type for an image: a name, or a digest alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyReference {
+    /// A name, normalised.
+    Named(Reference),
+    /// 64 hexadecimal digits, or a whole digest.
+    Digest(Digest),
+}
+
+impl Reference {
+    /// Reads a reference exactly as it is written; a name without a domain keeps none.
+    pub fn parse(text: &str) -> Result<Reference, ReferenceError> {
+        if text.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        let Some((name, tag, digest)) = split(text) else {
+            return Err(match split(&text.to_lowercase()) {
+                Some(_) => ReferenceError::Uppercase,
+                None => ReferenceError::Format,
+            });
+        };
+        let mut reference = Reference::with_name(name)?;
+        reference.tag = tag.map(str::to_string);
+        reference.digest = digest.map(Digest::from_str).transpose()?;
+        Ok(reference)
+    }
+
+    /// Reads a reference as people mean it: without a domain it is on `docker.io`, there without a folder in `library`.
+    pub fn parse_normalized(text: &str) -> Result<Reference, ReferenceError> {
+        if is_identifier(text) {
+            return Err(ReferenceError::Identifier(text.to_string()));
+        }
+        if text.is_empty() {
+            return Err(ReferenceError::Format);
+        }
+        let (domain, remainder) = split_domain(text);
+        let path = remainder.split(':').next().unwrap_or_default();
+        if path.to_lowercase() != path {
+            return Err(ReferenceError::UppercaseName(path.to_string()));
+        }
+        Reference::parse(&format!("{domain}/{remainder}"))
+    }
+
+    /// Reads a name in its full form and refuses every other.
+    pub fn parse_canonical(text: &str) -> Result<Reference, ReferenceError> {
+        let reference = Reference::parse_normalized(text)?;
+        if reference.to_string() != text {
+            return Err(ReferenceError::NotCanonical);
+        }
+        Ok(reference)
+    }
+
+    /// Reads a reference as an engine uses it: normalised, a digest makes the tag superfluous, without both it is `latest`.
+    pub fn parse_for_engine(text: &str) -> Result<Reference, ReferenceError> {
+        let mut reference = Reference::parse_normalized(text)?;
+        if reference.digest.is_some() {
+            reference.tag = None;
+        }
+        Ok(reference.with_default_tag())
+    }
+
+    /// Reads a name alone, without tag and digest.
+    pub fn with_name(name: &str) -> Result<Reference, ReferenceError> {
+        let (domain, path) = split_name(name).ok_or(ReferenceError::Format)?;
+        if path.len() > LONGEST_PATH {
+            return Err(ReferenceError::TooLong);
+        }
+        Ok(Reference { domain: domain.to_string(), path: path.to_string(), tag: None, digest: None })
+    }
+
+    /// The registry's host and port; empty in a reference that was read raw and names none.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The repository's path in the registry: `library/alpine`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The tag, when one is written.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest, when one is written.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest
+    }
+
+    /// Domain and path: `docker.io/library/alpine`.
+    pub fn name(&self) -> String {
+        if self.domain.is_empty() { self.path.clone() } else { format!("{}/{}", self.domain, self.path) }
+    }
+
+    /// The name as people type it: `alpine`.
+    pub fn familiar_name(&self) -> String {
+        if self.domain != DEFAULT_DOMAIN {
+            return self.name();
+        }
+        match self.path.strip_prefix(OFFICIAL_PREFIX) {
+            Some(official) if !official.contains('/') => official.to_string(),
+            _ => self.path.clone(),
+        }
+    }
+
+    /// The whole reference as people type it: `alpine:3.20`.
+    pub fn familiar(&self) -> String {
+        self.with_suffix(self.familiar_name())
+    }
+
+    /// The same reference with the tag `latest` when it has neither a tag nor a digest.
+    pub fn with_default_tag(&self) -> Reference {
+        let mut reference = self.clone();
+        if reference.tag.is_none() && reference.digest.is_none() {
+            reference.tag = Some(DEFAULT_TAG.to_string());
+        }
+        reference
+    }
+
+    /// The same reference without its digest.
+    pub fn without_digest(&self) -> Reference {
+        Reference { digest: None, ..self.clone() }
+    }
+
+    fn with_suffix(&self, mut text: String) -> String {
+        if let Some(tag) = &self.tag {
+            text.push(':');
+            text.push_str(tag);
+        }
+        if let Some(digest) = &self.digest {
+            text.push('@');
+            text.push_str(&digest.to_string());
+        }
+        text
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.with_suffix(self.name()))
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Reference, ReferenceError> {
+        Reference::parse_normalized(text)
+    }
+}
+
+impl serde::Serialize for Reference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Reference {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Reference, D::Error> {
+        let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+        Reference::parse_normalized(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl AnyReference {
+    /// Reads an image id, a digest, or a name that is then normalised.
+    pub fn parse(text: &str) -> Result<AnyReference, ReferenceError> {
+        if is_identifier(text) {
+            return Ok(AnyReference::Digest(Digest::from_hex(text)?));
+        }
+        if let Ok(digest) = text.parse() {
+            return Ok(AnyReference::Digest(digest));
+        }
+        Reference::parse_normalized(text).map(AnyReference::Named)
+    }
+}
+
+/// Cuts a text into name, tag and digest; `None` when one of them breaks the grammar.
+fn split(text: &str) -> Option<(&str, Option<&str>, Option<&str>)> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    if digest.is_some_and(|digest| !is_reference_digest(digest)) {
+        return None;
+    }
+    // A tag has no slash, so a colon before the last slash belongs to a port.
+    let (name, tag) = match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    if tag.is_some_and(|tag| !is_tag(tag)) {
+        return None;
+    }
+    split_name(name)?;
+    Some((name, tag, digest))
+}
+
+/// Cuts a name into domain (perhaps empty) and path; the first component is the domain whenever it can be one.
+fn split_name(name: &str) -> Option<(&str, &str)> {
+    if let Some((domain, path)) = name.split_once('/')
+        && is_domain(domain)
+        && is_path(path)
+    {
+        return Some((domain, path));
+    }
+    is_path(name).then_some(("", name))
+}
+
+/// Decides what is meant as the domain: it has a dot, a colon or a capital letter, or is `localhost`.
+fn split_domain(text: &str) -> (&str, String) {
+    let Some((first, rest)) = text.split_once('/') else {
+        return (DEFAULT_DOMAIN, format!("{OFFICIAL_PREFIX}{text}"));
+    };
+    let (domain, remainder) = if first == LEGACY_DEFAULT_DOMAIN {
+        (DEFAULT_DOMAIN, rest)
+    } else if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first {
+        (first, rest)
+    } else {
+        (DEFAULT_DOMAIN, text)
+    };
+    if domain == DEFAULT_DOMAIN && !remainder.contains('/') {
+        return (domain, format!("{OFFICIAL_PREFIX}{remainder}"));
+    }
+    (domain, remainder.to_string())
+}
+
+fn is_domain(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) => {
+                let valid = !address.is_empty()
+                    && address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+                return valid && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+            }
+            None => return false,
+        },
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    port.is_none_or(is_port) && host.split('.').all(is_domain_label)
+}
+
+fn is_port(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_domain_label(label: &str) -> bool {
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_path(text: &str) -> bool {
+    text.split('/').all(is_path_component)
+}
+
+fn is_path_component(component: &str) -> bool {
+    let is_alnum = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = component.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    if !is_alnum(*first) || !is_alnum(*last) {
+        return false;
+    }
+    bytes
+        .split(|byte| is_alnum(*byte))
+        .all(|separator| matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= LONGEST_TAG
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
+}
+
+/// The grammar of a digest inside a reference: algorithm parts begin with a letter, at least 32 hexadecimal digits.
+fn is_reference_digest(text: &str) -> bool {
+    let Some((algorithm, encoded)) = text.split_once(':') else {
+        return false;
+    };
+    let is_part = |part: &str| {
+        part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    algorithm.split(['-', '_', '+', '.']).all(is_part)
+        && encoded.len() >= 32
+        && encoded.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}

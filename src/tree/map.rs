@@ -1,0 +1,198 @@
+//! The tree itself: directories as persistent ordered maps.
+//!
+//! Every directory holds its children in an `imbl::OrdMap`; entries are shared by reference count. A change copies the
+//! entries on the way from the root to the changed file and shares everything else.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{Error, Node, TreePath};
+
+type Name = Arc<[u8]>;
+
+/// A whole file system. Copying it takes the time of copying one pointer.
+#[derive(Clone)]
+pub struct Tree {
+    pub(super) root: Arc<Entry>,
+}
+
+/// One file with, when it is a directory, what is in it.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) node: Node,
+    pub(super) children: OrdMap<Name, Arc<Entry>>,
+}
+
+impl Entry {
+    fn leaf(node: Node) -> Arc<Entry> {
+        Arc::new(Entry { node, children: OrdMap::new() })
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree::empty()
+    }
+}
+
+impl Tree {
+    /// The tree with only `/`, which is 0755 and root's.
+    pub fn empty() -> Tree {
+        Tree { root: Entry::leaf(Node::directory(0o755)) }
+    }
+
+    /// The file at a path; symbolic links are not followed, not even in the middle.
+    pub fn get(&self, path: &TreePath) -> Option<&Node> {
+        self.entry(path).map(|entry| &entry.node)
+    }
+
+    /// Name and file of everything directly in a directory, sorted by name; nothing for other kinds and missing paths.
+    pub fn children(&self, path: &TreePath) -> impl Iterator<Item = (&[u8], &Node)> {
+        self.entry(path).into_iter().flat_map(|entry| entry.children.iter()).map(|(name, child)| (&**name, &child.node))
+    }
+
+    /// Everything at and below a path: the path itself first, then depth first, siblings sorted by name.
+    pub fn walk(&self, path: &TreePath) -> Walk<'_> {
+        Walk { next: self.entry(path).map(|entry| (path.clone(), entry)), open: Vec::new() }
+    }
+
+    /// Puts a file at a path, as unpacking an archive does.
+    ///
+    /// Missing parents become directories (0755, root's), and so does a parent that was something else. A directory put
+    /// over a directory keeps what is in it; every other combination replaces. The root stays a directory: putting
+    /// another kind there changes nothing.
+    pub fn insert(&mut self, path: &TreePath, node: Node) {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            if node.is_directory() {
+                Arc::make_mut(&mut self.root).node = node;
+            }
+            return;
+        };
+        let directory = self.directory_mut(&parent);
+        if node.is_directory()
+            && let Some(existing) = directory.children.get_mut(name)
+            && existing.node.is_directory()
+        {
+            Arc::make_mut(existing).node = node;
+            return;
+        }
+        directory.children.insert(Arc::from(name), Entry::leaf(node));
+    }
+
+    /// Changes the file at a path in place; says whether there is one.
+    pub fn update(&mut self, path: &TreePath, change: impl FnOnce(&mut Node)) -> bool {
+        if self.entry(path).is_none() {
+            return false;
+        }
+        change(&mut entry_mut(&mut self.root, path).expect("the path was just found").node);
+        true
+    }
+
+    /// Removes a file, or a directory with everything in it; says whether there was one. The root can't be removed.
+    pub fn remove(&mut self, path: &TreePath) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return false;
+        };
+        // Looked up first, so that removing nothing does not copy the way to it.
+        if self.entry(path).is_none() {
+            return false;
+        }
+        let directory = entry_mut(&mut self.root, &parent).expect("the child was just found");
+        directory.children.remove(name).is_some()
+    }
+
+    /// Removes everything in a directory and keeps the directory: what an opaque whiteout does.
+    pub fn clear(&mut self, path: &TreePath) {
+        if self.entry(path).is_some_and(|entry| !entry.children.is_empty()) {
+            let directory = entry_mut(&mut self.root, path).expect("the path was just found");
+            directory.children = OrdMap::new();
+        }
+    }
+
+    /// The directory (or other file) at a path as a tree of its own, shared with this one; `None` if nothing is there.
+    ///
+    /// The root of the result has the metadata of the directory. A file that is not a directory gives a tree with
+    /// only an empty root.
+    pub fn subtree(&self, path: &TreePath) -> Option<Tree> {
+        let entry = self.entry_arc(path)?;
+        Some(if entry.node.is_directory() { Tree { root: Arc::clone(entry) } } else { Tree::empty() })
+    }
+
+    /// Puts a whole tree at a path in place of what is there, shared and not copied.
+    pub fn graft(&mut self, path: &TreePath, tree: &Tree) {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            self.root = Arc::clone(&tree.root);
+            return;
+        };
+        self.directory_mut(&parent).children.insert(Arc::from(name), Arc::clone(&tree.root));
+    }
+
+    /// Whether the two are one and the same value, without comparing files.
+    pub fn ptr_eq(&self, other: &Tree) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
+    pub(super) fn entry(&self, path: &TreePath) -> Option<&Entry> {
+        self.entry_arc(path).map(|entry| &**entry)
+    }
+
+    fn entry_arc(&self, path: &TreePath) -> Option<&Arc<Entry>> {
+        path.components().try_fold(&self.root, |entry, name| entry.children.get(name))
+    }
+
+    /// The directory at a path, made together with its parents where it is missing or something else.
+    fn directory_mut(&mut self, path: &TreePath) -> &mut Entry {
+        let mut entry = Arc::make_mut(&mut self.root);
+        for name in path.components() {
+            if !entry.children.get(name).is_some_and(|child| child.node.is_directory()) {
+                entry.children.insert(Arc::from(name), Entry::leaf(Node::directory(0o755)));
+            }
+            entry = Arc::make_mut(entry.children.get_mut(name).expect("the directory is there or was just made"));
+        }
+        entry
+    }
+}
+
+/// The entry at a path for changing it; shared entries on the way are copied.
+fn entry_mut<'a>(root: &'a mut Arc<Entry>, path: &TreePath) -> Result<&'a mut Entry, Error> {
+    let mut entry = Arc::make_mut(root);
+    for name in path.components() {
+        let child = entry.children.get_mut(name).ok_or_else(|| Error::NotFound { path: path.clone() })?;
+        entry = Arc::make_mut(child);
+    }
+    Ok(entry)
+}
+
+type Siblings<'a> = imbl::ordmap::Iter<'a, Name, Arc<Entry>, imbl::shared_ptr::DefaultSharedPtr>;
+
+/// The walk over a tree that [`Tree::walk`] begins.
+pub struct Walk<'a> {
+    next: Option<(TreePath, &'a Entry)>,
+    open: Vec<(TreePath, Siblings<'a>)>,
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = (TreePath, &'a Node);
+
+    fn next(&mut self) -> Option<(TreePath, &'a Node)> {
+        let (path, entry) = self.next.take()?;
+        if !entry.children.is_empty() {
+            self.open.push((path.clone(), entry.children.iter()));
+        }
+        while let Some((directory, siblings)) = self.open.last_mut() {
+            if let Some((name, child)) = siblings.next() {
+                self.next = Some((directory.join(&**name), child));
+                break;
+            }
+            self.open.pop();
+        }
+        Some((path, &entry.node))
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_map().entries(self.walk(&TreePath::root())).finish()
+    }
+}

@@ -1,0 +1,175 @@
+//! What a tree knows about one file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::oci::Digest;
+
+/// One file of any kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Owner, mode, time, extended attributes.
+    pub metadata: Metadata,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What every kind of file has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Permission bits with set-user-id, set-group-id and sticky: `0o7777`.
+    pub mode: u32,
+    /// The owner's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+    /// Modification time, seconds since 1970.
+    pub mtime: i64,
+    /// The part of a second, in nanoseconds.
+    pub mtime_nanos: u32,
+    /// Extended attributes.
+    pub xattrs: Xattrs,
+}
+
+/// The kind of a file. The children of a directory are in the tree, not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File(Content),
+    /// A symbolic link and its target, which may point anywhere or nowhere.
+    Symlink(Vec<u8>),
+    /// A character device.
+    CharDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A block device.
+    BlockDevice {
+        /// Major number.
+        major: u32,
+        /// Minor number.
+        minor: u32,
+    },
+    /// A named pipe.
+    Fifo,
+}
+
+/// The bytes of a regular file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// How many bytes.
+    pub size: u64,
+    /// Where they lie.
+    pub place: Place,
+    /// Hard links of one file have the same id; `None` for a file with one name.
+    pub link: Option<LinkId>,
+}
+
+/// Where the bytes of a file lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In an uncompressed archive of the store (a blob, or the expanded copy of one), from an offset on.
+    Blob {
+        /// The digest of the uncompressed archive.
+        blob: Digest,
+        /// Where the file's first byte is.
+        offset: u64,
+    },
+    /// In a file of the machine, for instance in the build context.
+    Host(Arc<Path>),
+    /// In memory, for small files that an instruction makes itself.
+    Bytes(Arc<[u8]>),
+}
+
+/// The identity of a file with several names; unique in a tree, without meaning outside of it.
+///
+/// By convention the first number names the source (a device, the beginning of a digest), the second the file in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64, pub u64);
+
+/// Extended attributes by name, such as `security.capability`; one word when there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Xattrs(Option<Arc<BTreeMap<Vec<u8>, Vec<u8>>>>);
+
+impl Xattrs {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The value of one attribute.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.0.as_ref()?.get(name).map(Vec::as_slice)
+    }
+
+    /// Name and value of each, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().flat_map(|map| map.iter()).map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+
+    /// Sets one attribute.
+    pub fn insert(&mut self, name: Vec<u8>, value: Vec<u8>) {
+        Arc::make_mut(self.0.get_or_insert_default()).insert(name, value);
+    }
+}
+
+impl FromIterator<(Vec<u8>, Vec<u8>)> for Xattrs {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, Vec<u8>)>>(pairs: I) -> Xattrs {
+        let map: BTreeMap<_, _> = pairs.into_iter().collect();
+        Xattrs((!map.is_empty()).then(|| Arc::new(map)))
+    }
+}
+
+impl Metadata {
+    /// Root's, at time 0, without extended attributes.
+    pub fn root_owned(mode: u32) -> Metadata {
+        Metadata { mode, uid: 0, gid: 0, mtime: 0, mtime_nanos: 0, xattrs: Xattrs::default() }
+    }
+}
+
+impl Node {
+    /// A directory of root's with the given mode, at time 0.
+    pub fn directory(mode: u32) -> Node {
+        Node { metadata: Metadata::root_owned(mode), kind: Kind::Directory }
+    }
+
+    /// A regular file of root's whose bytes are in memory, at time 0.
+    pub fn file(mode: u32, bytes: impl Into<Arc<[u8]>>) -> Node {
+        let bytes = bytes.into();
+        let content = Content { size: bytes.len() as u64, place: Place::Bytes(bytes), link: None };
+        Node { metadata: Metadata::root_owned(mode), kind: Kind::File(content) }
+    }
+
+    /// A symbolic link of root's, at time 0.
+    pub fn symlink(target: impl Into<Vec<u8>>) -> Node {
+        Node { metadata: Metadata::root_owned(0o777), kind: Kind::Symlink(target.into()) }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
+    /// The bytes' description, when it is a regular file.
+    pub fn content(&self) -> Option<&Content> {
+        match &self.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+
+    /// Whether two nodes are the same file as far as it can be told without reading: hard-link ids are not compared,
+    /// and bytes that lie in different places count as different.
+    pub fn same(&self, other: &Node) -> bool {
+        self.metadata == other.metadata
+            && match (&self.kind, &other.kind) {
+                (Kind::File(one), Kind::File(two)) => one.size == two.size && one.place == two.place,
+                (one, two) => one == two,
+            }
+    }
+}

@@ -1,0 +1,141 @@
+//! Paths inside an image.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// An absolute path inside an image: bytes, without `.`, `..`, empty components and a slash at the end.
+///
+/// The root is `/`. The order is that of a walk: a directory, then what is in it, then its next sibling.
+/// `Display` escapes what is not printable UTF-8, so it is for people, not for use as a path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TreePath(Vec<u8>);
+
+impl TreePath {
+    /// The path `/`.
+    pub fn root() -> TreePath {
+        TreePath(b"/".to_vec())
+    }
+
+    /// Makes a path absolute and cleans it by its letters alone: `a//./b/../c` becomes `/a/c`, and `..` stops at the root.
+    pub fn new(path: impl AsRef<[u8]>) -> TreePath {
+        let mut cleaned = TreePath::root();
+        for component in path.as_ref().split(|byte| *byte == b'/') {
+            cleaned.push(component);
+        }
+        cleaned
+    }
+
+    /// The path with its leading slash.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The path without its leading slash, as tar archives name files; empty for the root.
+    pub fn relative(&self) -> &[u8] {
+        &self.0[1..]
+    }
+
+    /// Whether this is `/`.
+    pub fn is_root(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// The names from the root down; none for the root.
+    pub fn components(&self) -> impl Iterator<Item = &[u8]> {
+        self.relative().split(|byte| *byte == b'/').filter(|component| !component.is_empty())
+    }
+
+    /// The last name; `None` for the root.
+    pub fn file_name(&self) -> Option<&[u8]> {
+        self.components().last()
+    }
+
+    /// The directory that holds the file; `None` for the root.
+    pub fn parent(&self) -> Option<TreePath> {
+        if self.is_root() {
+            return None;
+        }
+        let slash = self.0.iter().rposition(|byte| *byte == b'/').expect("every path begins with a slash");
+        Some(TreePath(self.0[..slash.max(1)].to_vec()))
+    }
+
+    /// All directories above the file, from the root down, without the file itself.
+    pub fn ancestors(&self) -> Vec<TreePath> {
+        let mut ancestors: Vec<TreePath> = std::iter::successors(self.parent(), TreePath::parent).collect();
+        ancestors.reverse();
+        ancestors
+    }
+
+    /// The path with more components below it, cleaned like [`TreePath::new`].
+    pub fn join(&self, path: impl AsRef<[u8]>) -> TreePath {
+        let mut joined = self.clone();
+        for component in path.as_ref().split(|byte| *byte == b'/') {
+            joined.push(component);
+        }
+        joined
+    }
+
+    /// Whether the file is `directory` itself or below it.
+    pub fn starts_with(&self, directory: &TreePath) -> bool {
+        directory.is_root()
+            || self.0.strip_prefix(directory.0.as_slice()).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+    }
+
+    /// Adds one component that a caller may not have checked.
+    fn push(&mut self, component: &[u8]) {
+        match component {
+            b"" | b"." => {}
+            b".." => *self = self.parent().unwrap_or_else(TreePath::root),
+            name => {
+                if !self.is_root() {
+                    self.0.push(b'/');
+                }
+                self.0.extend_from_slice(name);
+            }
+        }
+    }
+}
+
+impl Ord for TreePath {
+    fn cmp(&self, other: &TreePath) -> Ordering {
+        // A slash sorts before every other byte, so that `/a/b` comes before `/a-b`.
+        let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+        self.relative().iter().map(key).cmp(other.relative().iter().map(key))
+    }
+}
+
+impl PartialOrd for TreePath {
+    fn partial_cmp(&self, other: &TreePath) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if character.is_control() {
+                    write!(formatter, "{}", character.escape_default())?;
+                } else {
+                    write!(formatter, "{character}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(formatter, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{self}`")
+    }
+}
+
+impl From<&str> for TreePath {
+    fn from(path: &str) -> TreePath {
+        TreePath::new(path)
+    }
+}
