@@ -26,6 +26,7 @@ use super::leave;
 use super::mount;
 use super::network;
 use super::operation::{Flags, Namespace, Operation, Recursion};
+use super::seccomp;
 use super::spec::Access;
 use super::stubs::Stubs;
 
@@ -132,7 +133,7 @@ impl<'a> Setup<'a> {
             Operation::ForbidNewPrivileges => nix::sys::prctl::set_no_new_privs()
                 .map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno)),
             Operation::BoundCapabilities { keep } => capabilities::bound(*keep),
-            Operation::InstallFilter { profile } => leave::install_filter(*profile),
+            Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
             Operation::SwitchUser => {
                 leave::switch_user(self.known_account(), self.identity, self.terminal.is_some())
             }

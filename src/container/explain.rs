@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::operation::{Namespace, Operation, OverlayInterface, Phase, Recursion};
 use super::plan::Plan;
-use super::spec::{Access, Seccomp};
+use super::spec::Access;
 
 impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,17 +128,12 @@ impl fmt::Display for Operation {
             Operation::BoundCapabilities { keep } => {
                 write!(formatter, "bound capabilities to {keep}")
             }
-            Operation::InstallFilter {
-                profile: Seccomp::Docker,
-            } => {
+            Operation::InstallFilter { .. } => {
                 write!(
                     formatter,
                     "install the system call filter of Docker's default profile"
                 )
             }
-            Operation::InstallFilter {
-                profile: Seccomp::Unconfined,
-            } => write!(formatter, "install no system call filter"),
             Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
             Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
             Operation::LimitCapabilities { keep } => {

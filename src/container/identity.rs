@@ -21,6 +21,7 @@ use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, setgroups, setresgid, setresu
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::channel::{control_pair, receive_all, receive_byte, send_all, send_all_open, wait_for};
 use super::error::{Error, Failure};
 
 /// A run of ids: `length` ids from `inside` on are those from `outside` on, seen from our own namespace.
@@ -372,73 +373,6 @@ fn write_proc(path: &str, text: &str) -> Result<(), Failure> {
             Errno::from_raw(error.raw_os_error().unwrap_or(0)),
         )
     })
-}
-
-/// A connected pair of sockets that no executed program inherits.
-pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Error> {
-    socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
-    .map_err(Error::call("socketpair"))
-}
-
-/// Sends everything and then closes our direction, so that the reader sees the end.
-fn send_all(control: &OwnedFd, bytes: &[u8]) -> bool {
-    let sent = send_all_open(control, bytes);
-    // SAFETY: shutdown(2) on a socket that we own.
-    unsafe { libc::shutdown(control.as_raw_fd(), libc::SHUT_WR) };
-    sent
-}
-
-/// Sends everything. MSG_NOSIGNAL: a reader that went away is an error, not the end of this process.
-pub(super) fn send_all_open(control: &OwnedFd, mut bytes: &[u8]) -> bool {
-    use nix::sys::socket::{MsgFlags, send};
-    while !bytes.is_empty() {
-        match send(control.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::EINTR) => {}
-            Err(_) => return false,
-        }
-    }
-    true
-}
-
-pub(super) fn receive_byte(control: &OwnedFd) -> Option<u8> {
-    let mut byte = [0; 1];
-    loop {
-        match nix::unistd::read(control.as_fd(), &mut byte) {
-            Ok(1) => return Some(byte[0]),
-            Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return None,
-        }
-    }
-}
-
-fn receive_all(control: &OwnedFd) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(
-        control
-            .try_clone()
-            .map_err(Error::io("read", Path::new("socket")))?,
-    );
-    // A child that dies leaves nothing: that is the caller's finding, so a reset counts as the end.
-    match file.read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read", Path::new("socket"))(error)),
-    }
-}
-
-pub(super) fn wait_for(child: Pid) -> Result<WaitStatus, Error> {
-    loop {
-        match waitpid(child, None) {
-            Err(Errno::EINTR) => {}
-            status => return status.map_err(Error::call("waitpid")),
-        }
-    }
 }
 
 fn describe(status: WaitStatus) -> String {

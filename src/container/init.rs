@@ -24,9 +24,9 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork};
 
+use super::channel::{control_pair, pidfd, send_all_open, send_descriptor};
 use super::error::Failure;
 use super::execute::Setup;
-use super::identity::{control_pair, send_all_open};
 use super::leave;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
@@ -163,29 +163,6 @@ fn wait_for_end(plan: &Plan, ends: &Ends, child: Pid, stubs: OwnedFd) -> Result<
     stubs::remove(&plan.upper, &made);
     send_all_open(&ends.control, &status.to_ne_bytes());
     Ok(())
-}
-
-/// A descriptor that becomes readable when the process ends.
-pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at exec.
-    let number =
-        Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
-    // SAFETY: see above.
-    Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
-}
-
-/// Sends one byte with a descriptor, see unix(7), SCM_RIGHTS.
-pub(super) fn send_descriptor(socket: &OwnedFd, descriptor: &OwnedFd) -> Result<(), Errno> {
-    let descriptors = [descriptor.as_raw_fd()];
-    let message = [ControlMessage::ScmRights(&descriptors)];
-    sendmsg::<()>(
-        socket.as_raw_fd(),
-        &[IoSlice::new(b"d")],
-        &message,
-        MsgFlags::MSG_NOSIGNAL,
-        None,
-    )
-    .map(drop)
 }
 
 fn raw_wait(child: Pid) -> Result<i32, Failure> {

@@ -106,12 +106,6 @@ pub(super) fn switch_user(
         .map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
 }
 
-/// Installs the system call filter.
-pub(super) fn install_filter(profile: super::spec::Seccomp) -> Result<(), Failure> {
-    let _ = profile;
-    Ok(())
-}
-
 /// Root keeps what it may keep; any other user lost everything when it stopped being root.
 pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure> {
     capabilities::limit(if account.uid == 0 {

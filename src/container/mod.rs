@@ -17,6 +17,7 @@
 
 mod account;
 mod capabilities;
+mod channel;
 mod copy;
 mod error;
 mod execute;
@@ -30,6 +31,7 @@ mod network;
 mod operation;
 mod plan;
 mod pty;
+mod relay;
 mod run;
 mod seccomp;
 mod signals;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::capabilities::Capabilities;
 use super::identity::Range;
-use super::spec::{Access, Seccomp};
+use super::spec::Access;
 
 /// Where and when an operation is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,8 +135,8 @@ pub enum Operation {
     ForbidNewPrivileges,
     /// Drop capabilities for good.
     BoundCapabilities { keep: Capabilities },
-    /// Install the system call filter.
-    InstallFilter { profile: Seccomp },
+    /// Install the system call filter of Docker's default profile, for a container with these capabilities.
+    InstallFilter { capabilities: Capabilities },
     /// Become the user, with its groups.
     SwitchUser,
     /// Enter the working directory.

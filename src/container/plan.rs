@@ -479,7 +479,7 @@ impl Planner<'_> {
         }
         match security.seccomp {
             Seccomp::Docker => list.push(Operation::InstallFilter {
-                profile: Seccomp::Docker,
+                capabilities: security.capabilities,
             }),
             Seccomp::Unconfined => {}
         }

@@ -8,13 +8,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::PollFlags;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, isatty, read, write};
 
+use super::channel::send_descriptor;
 use super::error::{Error, Failure};
-use super::init::send_descriptor;
 use super::mount;
 use super::operation::Recursion;
 
@@ -57,6 +58,8 @@ pub(super) fn attach(socket: &OwnedFd) -> Result<(), Failure> {
 /// Our side: the master, and our own terminal in raw mode for as long as this lives.
 pub(super) struct Relay {
     master: OwnedFd,
+    /// What was typed and the container's terminal has no room for yet.
+    pending: Vec<u8>,
     /// Whether our standard input is still to be read.
     listening: bool,
     /// Puts our terminal back when it is dropped.
@@ -67,8 +70,15 @@ impl Relay {
     /// Takes the master over. `connected`: our own standard streams are at the other end.
     pub fn start(master: OwnedFd, connected: bool) -> Result<Relay, Error> {
         let restore = if connected { Restore::raw()? } else { None };
+        // A program that reads nothing must not keep us from reading what it writes.
+        fcntl(
+            &master,
+            FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK),
+        )
+        .map_err(Error::call("fcntl"))?;
         let relay = Relay {
             master,
+            pending: Vec::new(),
             listening: connected,
             _restore: restore,
         };
@@ -82,14 +92,24 @@ impl Relay {
         self.master.as_fd()
     }
 
-    /// Our standard input, while it is open.
-    pub fn input(&self) -> Option<BorrowedFd<'static>> {
-        // SAFETY: descriptor 0 stays open as long as the process lives.
-        self.listening.then(|| unsafe { BorrowedFd::borrow_raw(0) })
+    /// What to wait for at the master.
+    pub fn wanted(&self) -> PollFlags {
+        if self.pending.is_empty() {
+            PollFlags::POLLIN
+        } else {
+            PollFlags::POLLIN | PollFlags::POLLOUT
+        }
     }
 
-    /// Gives what the container wrote to `sink`; true when there will be no more.
-    pub fn copy_output(&mut self, mut sink: impl FnMut(&[u8]) -> bool) -> bool {
+    /// Our standard input, while it is open and the container takes what was read before.
+    pub fn input(&self) -> Option<BorrowedFd<'static>> {
+        // SAFETY: descriptor 0 stays open as long as the process lives.
+        (self.listening && self.pending.is_empty()).then(|| unsafe { BorrowedFd::borrow_raw(0) })
+    }
+
+    /// Writes what is pending, and gives what the container wrote to `sink`; true when there will be no more.
+    pub fn serve(&mut self, mut sink: impl FnMut(&[u8]) -> bool) -> bool {
+        self.write_pending();
         let mut buffer = [0; 32 << 10];
         match read(&self.master, &mut buffer) {
             // EIO is how a master says that the last slave is closed.
@@ -107,12 +127,20 @@ impl Relay {
         match self.input().map(|input| read(input, &mut buffer)) {
             Some(Ok(0) | Err(Errno::EIO)) => {
                 self.listening = false;
-                write_to(&self.master, END_OF_FILE);
+                self.pending.extend(END_OF_FILE);
             }
-            Some(Ok(count)) => {
-                write_to(&self.master, &buffer[..count]);
-            }
+            Some(Ok(count)) => self.pending.extend(&buffer[..count]),
             Some(Err(_)) | None => {}
+        }
+        self.write_pending();
+    }
+
+    fn write_pending(&mut self) {
+        match write(&self.master, &self.pending) {
+            Ok(count) => drop(self.pending.drain(..count)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // Nobody will ever read it.
+            Err(_) => self.pending.clear(),
         }
     }
 
