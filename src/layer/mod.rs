@@ -1,1 +1,152 @@
-//! To be written.
+//! Layers: tar archives that are written, indexed, unpacked, and captured from what a process has changed.
+//!
+//! Specification: OCI image specification, layer.md; POSIX pax(1) for the archive; the kernel's overlayfs.rst for the
+//! form of deletions on disk.
+//!
+//! | file | direction |
+//! |---|---|
+//! | [`write`] | nodes of a tree → archive in the store |
+//! | [`read`] | archive → its entries, headers only |
+//! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
+//! | [`content`] | place of a file's bytes → a reader |
+//! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
+//! | [`capture`](mod@capture) | a directory of overlayfs after a process ran → archive |
+//! | [`archive`] | an archive of the build context, compressed or not → its entries (`ADD`) |
+//!
+//! A deletion has two forms. In an archive it is an empty file `.wh.NAME` (one name) or `.wh..wh..opq` (everything that
+//! lower layers have in the directory). For overlayfs it is a character device 0:0, or an extended attribute.
+//!
+//! Left out: writing compressed layers. What others have compressed is expanded once into the store.
+
+pub mod archive;
+pub mod capture;
+pub mod content;
+pub mod merge;
+mod pax;
+pub mod read;
+mod sparse;
+pub mod unpack;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+
+// pub use capture::{Capture, capture, capture_full};
+pub use content::{ContentReader, Opener, open};
+pub use merge::{Delta, apply, delta, tree_of};
+// pub use unpack::{OpaqueName, Unpack, Unpacked, unpack, unpack_all};
+pub use write::{LayerWriter, Times};
+
+use crate::oci::{Descriptor, DiffId};
+use crate::store;
+use crate::tree::{self, TreePath};
+
+/// The prefix of a file name that deletes a name of a lower layer.
+pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
+/// The file name that hides everything that lower layers have in its directory.
+pub const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
+
+/// A layer in the store: what the manifest says about it, and what the configuration says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The blob as it is stored, perhaps compressed.
+    pub descriptor: Descriptor,
+    /// The digest of the uncompressed archive. For a layer that was written here it equals the descriptor's digest.
+    pub diff_id: DiffId,
+}
+
+/// What an owner on disk means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ownership {
+    /// Numbers on disk are numbers in the image: the process is root, or has its own range of mapped ids.
+    Kept,
+    /// Only one id exists, so numbers on disk mean nothing: a file that the lower layers have keeps the owner that it
+    /// has there, a new file is 0:0.
+    Single,
+}
+
+/// Why a layer can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The kernel refused an operation on a file outside of the store.
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The bytes of a file in a tree can't be had.
+    #[error("can't read the content of `{path}`: {source}")]
+    Content {
+        /// The path in the image.
+        path: TreePath,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file has fewer or more bytes than when it was listed.
+    #[error("`{path}` changed while it was read: it had {expected} bytes, now {actual}")]
+    Changed {
+        /// The path in the image.
+        path: TreePath,
+        /// The size in the tree.
+        expected: u64,
+        /// How many bytes there are now, or "more".
+        actual: String,
+    },
+    /// The archive is broken.
+    #[error("`{name}` is not a readable tar archive: {reason}")]
+    Archive {
+        /// The blob's digest or the file.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// One entry of an archive can't be used.
+    #[error("entry `{path}`: {reason}")]
+    Entry {
+        /// The entry's name.
+        path: TreePath,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A node can't be written to an archive.
+    #[error("`{path}` can't be stored in a tar archive: {reason}")]
+    Unwritable {
+        /// The path in the image.
+        path: TreePath,
+        /// Why not.
+        reason: String,
+    },
+    /// The uncompressed bytes are not those that the configuration lists.
+    #[error("layer {blob} has diff id {actual}, but the image's configuration lists {expected}")]
+    DiffId {
+        /// The blob.
+        blob: String,
+        /// In the configuration.
+        expected: DiffId,
+        /// What the bytes say.
+        actual: DiffId,
+    },
+    /// A path can't be followed.
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
+}
+
+impl Error {
+    /// Wraps an I/O error with what was tried on which file.
+    pub(crate) fn io(
+        operation: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io {
+            operation,
+            path: path.as_ref().to_path_buf(),
+            source,
+        }
+    }
+}

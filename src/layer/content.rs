@@ -1,0 +1,138 @@
+//! From the place of a file's bytes to a reader.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Arc;
+
+use super::Error;
+use crate::oci::{DiffId, Digest};
+use crate::store::Store;
+use crate::tree::{Content, Place};
+
+/// Opens the bytes of one file. Reads at most the file's size; a host file that has grown gives the rest too, so that
+/// the caller can notice it.
+pub fn open(store: &Store, content: &Content) -> Result<ContentReader, Error> {
+    Opener::new(store).open(content)
+}
+
+/// Opens many files; the archive that the last one was in stays open.
+pub struct Opener<'s> {
+    store: &'s Store,
+    last: Option<(Digest, Arc<File>)>,
+}
+
+impl<'s> Opener<'s> {
+    /// Begins with no archive open.
+    pub fn new(store: &'s Store) -> Opener<'s> {
+        Opener { store, last: None }
+    }
+
+    /// As [`open`].
+    pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
+        let source = match &content.place {
+            Place::Blob { blob, offset } => Source::Archive {
+                file: self.archive(blob)?,
+                offset: *offset,
+                rest: content.size,
+            },
+            Place::Host(path) => {
+                // A name that became a link or a pipe since it was listed must neither be followed nor waited for.
+                let file = File::options()
+                    .read(true)
+                    .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+                    .open(path)
+                    .map_err(Error::io("open", path))?;
+                Source::Host(file)
+            }
+            Place::Bytes(bytes) => Source::Bytes {
+                bytes: Arc::clone(bytes),
+                position: 0,
+            },
+        };
+        Ok(ContentReader { source })
+    }
+
+    /// The open archive and the offset of a file in it, for copying inside the kernel; `None` for other places.
+    pub(super) fn archive_of(
+        &mut self,
+        content: &Content,
+    ) -> Result<Option<(Arc<File>, u64)>, Error> {
+        match &content.place {
+            Place::Blob { blob, offset } => Ok(Some((self.archive(blob)?, *offset))),
+            Place::Host(_) | Place::Bytes(_) => Ok(None),
+        }
+    }
+
+    fn archive(&mut self, digest: &Digest) -> Result<Arc<File>, Error> {
+        if let Some((last, file)) = &self.last
+            && last == digest
+        {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(open_archive(self.store, digest)?);
+        self.last = Some((*digest, Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+/// Opens an uncompressed archive: the blob itself, or the expanded copy of a compressed one.
+fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
+    if store.has(digest) {
+        return Ok(store.open_blob(digest)?);
+    }
+    let expanded = store.home().expanded(&DiffId(*digest));
+    match File::open(&expanded) {
+        Ok(file) => Ok(file),
+        // Neither is there: the message names the blob.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(store.open_blob(digest)?),
+        Err(source) => Err(Error::Io {
+            operation: "open",
+            path: expanded,
+            source,
+        }),
+    }
+}
+
+/// The bytes of one file.
+pub struct ContentReader {
+    source: Source,
+}
+
+enum Source {
+    Archive {
+        file: Arc<File>,
+        offset: u64,
+        rest: u64,
+    },
+    Host(File),
+    Bytes {
+        bytes: Arc<[u8]>,
+        position: usize,
+    },
+}
+
+impl Read for ContentReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.source {
+            Source::Archive { file, offset, rest } => {
+                let most = buffer
+                    .len()
+                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                if most == 0 {
+                    return Ok(0);
+                }
+                let count = file.read_at(&mut buffer[..most], *offset)?;
+                *offset += count as u64;
+                *rest -= count as u64;
+                Ok(count)
+            }
+            Source::Host(file) => file.read(buffer),
+            Source::Bytes { bytes, position } => {
+                let count = (&bytes[*position..]).read(buffer)?;
+                *position += count;
+                Ok(count)
+            }
+        }
+    }
+}

@@ -1,0 +1,509 @@
+//! What a layer does to the tree below it.
+//!
+//! The rules, where the specification leaves a choice, are those of containerd's unpacking:
+//!
+//! - Names are cleaned by their letters; `..` stops at the root.
+//! - A parent that is a symbolic link, in a lower layer or in this one, is followed inside the tree. A parent that is any
+//!   other kind of file is replaced by a directory.
+//! - An entry replaces what has its name; a directory over a directory keeps what is in it.
+//! - Whiteouts hide lower layers only, wherever they stand in the archive: they are applied before all entries.
+//! - A hard link may name a file of a lower layer, even one that this layer deletes. It takes metadata and bytes of its
+//!   target.
+//! - Names that begin with `.wh..wh.` belong to an old storage driver and are passed over.
+//!
+//! [`delta`] gives both results: the tree above the layer, and what the layer itself brings, which unpacking needs.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io;
+
+use super::read::{Entries, FileSource, LONGEST_PATH, RawEntry, RawKind};
+use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX, archive, sparse};
+use crate::oci::{Descriptor, DiffId, Digest};
+use crate::store::{self, Store, write};
+use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
+
+/// What one layer does to the tree below it.
+#[derive(Debug, Clone)]
+pub struct Delta {
+    /// The tree above the layer.
+    pub after: Tree,
+    /// Only what the layer itself has, with the directories that lead to it.
+    pub own: Tree,
+    /// Names of lower layers that are gone and have nothing in their place.
+    pub whiteouts: BTreeSet<TreePath>,
+    /// Directories of `own` that hide everything which lower layers have in them.
+    pub opaques: BTreeSet<TreePath>,
+    /// Whether `own` is the same over any other lower tree. It is not when the archive leaves out directories that lead
+    /// to its files, names files through symbolic links, or has hard links to files of lower layers.
+    pub stands_alone: bool,
+}
+
+/// Changes a tree into the one above a layer. Only headers are read; contents are where they lie in the archive. A
+/// compressed layer is expanded into the store first, once, and checked against its diff id.
+pub fn apply(
+    store: &Store,
+    descriptor: &Descriptor,
+    diff_id: DiffId,
+    tree: &mut Tree,
+) -> Result<(), Error> {
+    *tree = delta(store, descriptor, diff_id, tree)?.after;
+    Ok(())
+}
+
+/// The tree above all of the layers, lowest first.
+pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
+    let mut tree = Tree::empty();
+    for layer in layers {
+        apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
+    }
+    Ok(tree)
+}
+
+/// Reads a layer's headers and works out what it does to the tree below.
+pub fn delta(
+    store: &Store,
+    descriptor: &Descriptor,
+    diff_id: DiffId,
+    lower: &Tree,
+) -> Result<Delta, Error> {
+    let file = uncompressed(store, descriptor, diff_id)?;
+    let name = diff_id.to_string();
+    let source = FileSource::new(file).map_err(|error| Error::Archive {
+        name: name.clone(),
+        reason: error.to_string(),
+    })?;
+    let mut entries = Entries::new(source, &name);
+    let mut raw = Vec::new();
+    while let Some(entry) = entries.next_entry()? {
+        raw.push(entry);
+    }
+    // The last entry's bytes were never skipped, so their presence was not checked.
+    let archive = entries.into_source();
+    let length = archive
+        .file()
+        .metadata()
+        .map_err(|error| broken(&name, error))?
+        .len();
+    if let Some(last) = raw.last()
+        && last
+            .offset
+            .checked_add(last.stored)
+            .is_none_or(|end| end > length)
+    {
+        return Err(broken(&name, "it ends in the middle of a file"));
+    }
+    let mut merge = Merge::new(store, diff_id.0, archive.file(), lower);
+    merge.apply_whiteouts(&raw)?;
+    for entry in raw {
+        merge.apply_entry(entry)?;
+    }
+    Ok(merge.finish())
+}
+
+/// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
+pub fn uncompressed(
+    store: &Store,
+    descriptor: &Descriptor,
+    diff_id: DiffId,
+) -> Result<File, Error> {
+    if descriptor.digest == diff_id.0 {
+        return Ok(store.open_blob(&descriptor.digest)?);
+    }
+    let expanded = store.home().expanded(&diff_id);
+    match File::open(&expanded) {
+        Ok(file) => return Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => {
+            return Err(store::Error::Io {
+                operation: "open",
+                path: expanded,
+                source,
+            }
+            .into());
+        }
+    }
+    let blob = descriptor.digest.to_string();
+    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?)
+        .map_err(|error| broken(&blob, error))?;
+    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
+    let mut hasher = crate::oci::Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = match io::Read::read(&mut decoder, &mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken(&blob, error)),
+        };
+        hasher.update(&buffer[..count]);
+        temporary.write(&buffer[..count])?;
+    }
+    let actual = DiffId(hasher.finish());
+    if actual != diff_id {
+        return Err(Error::DiffId {
+            blob,
+            expected: diff_id,
+            actual,
+        });
+    }
+    temporary.persist(&expanded)?;
+    Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
+}
+
+/// The state while one layer is applied.
+struct Merge<'a> {
+    store: &'a Store,
+    archive: &'a File,
+    digest: Digest,
+    lower: &'a Tree,
+    after: Tree,
+    own: Tree,
+    /// What `own` has, as paths: asking the tree would not tell made directories from real ones.
+    whiteouts: BTreeSet<TreePath>,
+    opaques: BTreeSet<TreePath>,
+    /// Paths where a directory of the lower tree was replaced by another kind of file.
+    replaced: BTreeSet<TreePath>,
+    stands_alone: bool,
+    /// Where parents lead to, as long as nothing changes that could change it.
+    parents: HashMap<TreePath, TreePath>,
+}
+
+impl<'a> Merge<'a> {
+    fn new(store: &'a Store, digest: Digest, archive: &'a File, lower: &'a Tree) -> Merge<'a> {
+        let mut own = Tree::empty();
+        if let Some(root) = lower.get(&TreePath::root()) {
+            own.insert(&TreePath::root(), root.clone());
+        }
+        Merge {
+            store,
+            archive,
+            digest,
+            lower,
+            after: lower.clone(),
+            own,
+            whiteouts: BTreeSet::new(),
+            opaques: BTreeSet::new(),
+            replaced: BTreeSet::new(),
+            stands_alone: true,
+            parents: HashMap::new(),
+        }
+    }
+
+    fn apply_whiteouts(&mut self, entries: &[RawEntry]) -> Result<(), Error> {
+        for entry in entries {
+            let path = TreePath::new(&entry.name);
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                continue;
+            };
+            let Some(hidden) = name.strip_prefix(WHITEOUT_PREFIX) else {
+                continue;
+            };
+            let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
+                Ok(directory) => directory,
+                // Nothing is below something that is not a directory.
+                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => {
+                    parent.clone()
+                }
+                Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
+            };
+            self.stands_alone &= directory == parent;
+            if name == OPAQUE_WHITEOUT {
+                self.after.clear(&directory);
+                self.opaques.insert(directory);
+            } else if matches!(hidden, b"" | b"." | b"..") {
+                return Err(Error::Entry {
+                    path,
+                    reason: "a deletion without a name".to_string(),
+                });
+            } else if !name.starts_with(b".wh..wh.") {
+                let path = directory.join(hidden);
+                self.after.remove(&path);
+                self.whiteouts.insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_entry(&mut self, entry: RawEntry) -> Result<(), Error> {
+        let path = TreePath::new(&entry.name);
+        let Some(name) = path.file_name() else {
+            // The root itself: only its metadata counts.
+            if entry.kind == RawKind::Directory {
+                let node = Node {
+                    metadata: entry.metadata,
+                    kind: Kind::Directory,
+                };
+                self.after.insert(&path, node.clone());
+                self.own.insert(&path, node);
+            }
+            return Ok(());
+        };
+        if name.starts_with(WHITEOUT_PREFIX) {
+            return Ok(());
+        }
+        let parent = path.parent().expect("a path with a name has a parent");
+        let place = self.resolve_parent(&parent)?.join(name);
+        if place.as_bytes().len() > LONGEST_PATH {
+            return Err(Error::Entry {
+                path,
+                reason: format!("it leads to a path of more than {LONGEST_PATH} bytes"),
+            });
+        }
+        let node = self.node(&path, entry)?;
+        self.put(&place, node);
+        Ok(())
+    }
+
+    /// Finds the directory that a parent's name leads to; whatever is in the way becomes a directory.
+    fn resolve_parent(&mut self, parent: &TreePath) -> Result<TreePath, Error> {
+        if let Some(known) = self.parents.get(parent) {
+            return Ok(known.clone());
+        }
+        let resolved = loop {
+            match self.after.resolve_for_create(parent, Follow::Last) {
+                Ok(resolved) if self.after.get(&resolved).is_none_or(Node::is_directory) => {
+                    break resolved;
+                }
+                Ok(path) | Err(tree::Error::NotADirectory { path }) => {
+                    self.put(&path, Node::directory(0o755))
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.stands_alone &= resolved == *parent;
+        self.parents.insert(parent.clone(), resolved.clone());
+        Ok(resolved)
+    }
+
+    /// Puts a node into both trees, with the directories that lead to it.
+    fn put(&mut self, path: &TreePath, node: Node) {
+        for ancestor in path.ancestors().into_iter().rev() {
+            if self.own.get(&ancestor).is_some_and(Node::is_directory) {
+                break;
+            }
+            let implied = match self.after.get(&ancestor) {
+                Some(existing) if existing.is_directory() => {
+                    self.stands_alone = false;
+                    existing.clone()
+                }
+                _ => Node::directory(0o755),
+            };
+            self.own.insert(&ancestor, implied.clone());
+            self.after.insert(&ancestor, implied);
+        }
+        if let Some(existing) = self.after.get(path)
+            && existing.is_directory() != node.is_directory()
+        {
+            // Directories below, or links on the way, are not what they were.
+            self.parents.clear();
+            if existing.is_directory() {
+                self.replaced.insert(path.clone());
+            }
+        }
+        if matches!(node.kind, Kind::Symlink(_)) {
+            self.parents.clear();
+        }
+        self.after.insert(path, node.clone());
+        self.own.insert(path, node);
+    }
+
+    fn node(&mut self, path: &TreePath, entry: RawEntry) -> Result<Node, Error> {
+        let kind = match entry.kind {
+            RawKind::Directory => Kind::Directory,
+            RawKind::File => {
+                let place = Place::Blob {
+                    blob: self.digest,
+                    offset: entry.offset,
+                };
+                Kind::File(Content {
+                    size: entry.stored,
+                    place,
+                    link: None,
+                })
+            }
+            RawKind::Sparse(map) => {
+                let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)
+                    .map_err(|error| entry_error(path, error))?;
+                Kind::File(Content {
+                    size: map.size,
+                    place: Place::Blob { blob, offset: 0 },
+                    link: None,
+                })
+            }
+            RawKind::Symlink(target) => Kind::Symlink(target),
+            RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
+            RawKind::BlockDevice(major, minor) => Kind::BlockDevice { major, minor },
+            RawKind::Fifo => Kind::Fifo,
+            RawKind::HardLink(target) => return self.link_target(path, &target, entry.offset),
+        };
+        Ok(Node {
+            metadata: entry.metadata,
+            kind,
+        })
+    }
+
+    /// The file that a hard link names, which from now on has one more name.
+    fn link_target(&mut self, path: &TreePath, target: &[u8], offset: u64) -> Result<Node, Error> {
+        let wrong = |reason: String| Error::Entry {
+            path: path.clone(),
+            reason,
+        };
+        let target = TreePath::new(target);
+        let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+            return Err(wrong("a hard link to the root".to_string()));
+        };
+        let inside = |tree: &Tree| {
+            let place = tree.resolve(&parent, Follow::Last).ok()?.join(name);
+            tree.get(&place).map(|node| (place.clone(), node.clone()))
+        };
+        let (place, mut node, is_present) = match inside(&self.after) {
+            Some((place, node)) => (place, node, true),
+            None => {
+                let (place, node) = inside(self.lower).ok_or_else(|| {
+                    wrong(format!("a hard link to `{target}`, which does not exist"))
+                })?;
+                (place, node, false)
+            }
+        };
+        if node.is_directory() {
+            return Err(wrong(format!("a hard link to the directory `{target}`")));
+        }
+        let is_own = is_present && self.own.get(&place).is_some();
+        self.stands_alone &= is_own;
+        let Kind::File(content) = &mut node.kind else {
+            return Ok(node);
+        };
+        if content.link.is_none() {
+            let mut source = [0; 8];
+            source.copy_from_slice(&self.digest.as_bytes()[..8]);
+            // Two entries never have their bytes at one offset, and a link's own offset is free for its target.
+            let link = Some(LinkId(u64::from_be_bytes(source), offset));
+            content.link = link;
+            let set_link = |node: &mut Node| {
+                if let Kind::File(content) = &mut node.kind {
+                    content.link = link;
+                }
+            };
+            if is_present {
+                self.after.update(&place, set_link);
+            }
+            if is_own {
+                self.own.update(&place, set_link);
+            }
+        }
+        Ok(node)
+    }
+
+    fn finish(mut self) -> Delta {
+        // A directory in the place of something that the layer has hidden or replaced shows nothing of what was there.
+        let hidden: Vec<TreePath> = self.whiteouts.union(&self.replaced).cloned().collect();
+        for path in hidden {
+            if self.own.get(&path).is_some_and(Node::is_directory) {
+                self.opaques.insert(path.clone());
+            }
+        }
+        let own = &self.own;
+        self.whiteouts.retain(|path| own.get(path).is_none());
+        // A directory that is only opaque has no entry of its own when the archive leaves it out.
+        let opaques: Vec<TreePath> = self.opaques.iter().cloned().collect();
+        for path in opaques.iter().chain(&self.whiteouts.clone()) {
+            let directory = if self.opaques.contains(path) {
+                Some(path.clone())
+            } else {
+                path.parent()
+            };
+            if let Some(directory) = directory {
+                self.lead_to(&directory);
+            }
+        }
+        Delta {
+            after: self.after,
+            own: self.own,
+            whiteouts: self.whiteouts,
+            opaques: self.opaques,
+            stands_alone: self.stands_alone,
+        }
+    }
+
+    /// Makes sure that `own` has the directory that holds a mark, as the lower tree has it.
+    fn lead_to(&mut self, directory: &TreePath) {
+        let mut missing = directory.ancestors();
+        missing.push(directory.clone());
+        for path in missing {
+            if self.own.get(&path).is_none()
+                && let Some(existing) = self.after.get(&path).filter(|node| node.is_directory())
+            {
+                self.own.insert(&path, existing.clone());
+                self.stands_alone = false;
+            }
+        }
+    }
+}
+
+/// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.
+fn expand_sparse(
+    store: &Store,
+    archive: &File,
+    digest: Digest,
+    offset: u64,
+    map: &sparse::Map,
+) -> Result<Digest, Error> {
+    use std::io::{Seek, SeekFrom, Write};
+    use std::os::unix::fs::FileExt;
+
+    // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
+    let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
+    let path = store.home().expanded(&DiffId(name));
+    if path.exists() {
+        return Ok(name);
+    }
+    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
+    let failed = |temporary: &write::Temporary, source| -> Error {
+        store::Error::Io {
+            operation: "write",
+            path: temporary.path().to_path_buf(),
+            source,
+        }
+        .into()
+    };
+    if let Err(source) = temporary.file().set_len(map.size) {
+        return Err(failed(&temporary, source));
+    }
+    let mut position = offset;
+    let mut buffer = vec![0; 128 << 10];
+    for (start, length) in &map.parts {
+        if let Err(source) = temporary.file().seek(SeekFrom::Start(*start)) {
+            return Err(failed(&temporary, source));
+        }
+        let mut rest = *length;
+        while rest > 0 {
+            let most =
+                usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
+            archive
+                .read_exact_at(&mut buffer[..most], position)
+                .map_err(|error| broken(&digest.to_string(), error))?;
+            if let Err(source) = temporary.file().write_all(&buffer[..most]) {
+                return Err(failed(&temporary, source));
+            }
+            position += most as u64;
+            rest -= most as u64;
+        }
+    }
+    temporary.persist(&path)?;
+    Ok(name)
+}
+
+fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::Archive {
+        name: name.to_string(),
+        reason: reason.to_string(),
+    }
+}
+
+fn entry_error(path: &TreePath, error: Error) -> Error {
+    Error::Entry {
+        path: path.clone(),
+        reason: error.to_string(),
+    }
+}

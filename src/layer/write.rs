@@ -1,0 +1,409 @@
+//! Writing a layer: nodes of a tree, one after the other, straight into a blob.
+//!
+//! The archive is canonical: the same nodes in the same order give the same bytes. Format: ustar headers; a PAX header
+//! only where ustar can't say it (a long or non-ASCII path or target, a number that is too large, a time before 1970,
+//! an extended attribute as `SCHILY.xattr.<name>`). Names have no leading slash, directories end with one; user and
+//! group names are empty; the archive ends with two empty blocks. Times are whole seconds unless asked otherwise.
+//!
+//! A file's bytes go from its reader into the blob's buffer without a copy in between. A reader that has fewer or more
+//! bytes than the node says is an error, so the archive that is written is never corrupt.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+
+use tar::{EntryType, Header};
+
+use super::{Error, Layer, OPAQUE_WHITEOUT, Opener, WHITEOUT_PREFIX, pax};
+use crate::oci::{Descriptor, DiffId, media_type};
+use crate::store::{self, BlobWriter, Store};
+use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
+
+const BLOCK: u64 = 512;
+/// Octal digits of the 8-byte and 12-byte fields of a header.
+const LARGEST_SHORT: u64 = 0o7777777;
+const LARGEST_LONG: u64 = 0o77777777777;
+
+/// How exactly modification times are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Times {
+    /// Whole seconds; the rest is dropped.
+    #[default]
+    Seconds,
+    /// With nanoseconds, in a PAX header when they are not zero.
+    Nanoseconds,
+}
+
+/// A layer in the making. Entries are written in the order of the calls; callers sort, parents first.
+///
+/// It becomes a layer by [`LayerWriter::finish`]; dropped before, it leaves nothing.
+pub struct LayerWriter<'s> {
+    blob: BlobWriter,
+    opener: Opener<'s>,
+    /// The first path of each file with several names, as its later names refer to it.
+    links: HashMap<LinkId, TreePath>,
+    times: Times,
+    entries: u64,
+}
+
+impl<'s> LayerWriter<'s> {
+    /// Begins a layer.
+    pub fn new(store: &'s Store) -> Result<LayerWriter<'s>, Error> {
+        Ok(LayerWriter {
+            blob: store.blob_writer()?,
+            opener: Opener::new(store),
+            links: HashMap::new(),
+            times: Times::Seconds,
+            entries: 0,
+        })
+    }
+
+    /// Sets how exactly times are written.
+    pub fn times(mut self, times: Times) -> LayerWriter<'s> {
+        self.times = times;
+        self
+    }
+
+    /// How many entries were written so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Writes one file. `content` is read only for a regular file, and not for a second name of a file that this layer
+    /// already has: that becomes a hard link.
+    pub fn append(
+        &mut self,
+        path: &TreePath,
+        node: &Node,
+        content: &mut dyn Read,
+    ) -> Result<(), Error> {
+        match &node.kind {
+            Kind::File(file) => {
+                if self.append_link(path, &node.metadata, file)? {
+                    return Ok(());
+                }
+                self.append_file(path, &node.metadata, file, content)
+            }
+            _ => self.append_special(path, node),
+        }
+    }
+
+    /// Writes one file whose bytes are where its node says.
+    pub fn append_node(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
+        let Kind::File(file) = &node.kind else {
+            return self.append_special(path, node);
+        };
+        if self.append_link(path, &node.metadata, file)? {
+            return Ok(());
+        }
+        let mut content = self.opener.open(file).map_err(|error| at(path, error))?;
+        self.append_file(path, &node.metadata, file, &mut content)
+    }
+
+    /// Writes everything at and below a path of a tree.
+    pub fn append_tree(&mut self, tree: &Tree, path: &TreePath) -> Result<(), Error> {
+        for (path, node) in tree.walk(path) {
+            self.append_node(&path, node)?;
+        }
+        Ok(())
+    }
+
+    /// Writes that a name of the lower layers is gone.
+    pub fn whiteout(&mut self, path: &TreePath) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Error::Unwritable {
+                path: path.clone(),
+                reason: "the root can't be deleted".to_string(),
+            });
+        };
+        let marker = parent.join([WHITEOUT_PREFIX, name].concat());
+        self.append_marker(&marker)
+    }
+
+    /// Writes that everything which the lower layers have in a directory is gone.
+    pub fn opaque(&mut self, path: &TreePath) -> Result<(), Error> {
+        self.append_marker(&path.join(OPAQUE_WHITEOUT))
+    }
+
+    /// Ends the archive and stores it; it is then on disk. Idempotent for equal layers.
+    pub fn finish(mut self) -> Result<Layer, Error> {
+        self.write(&[0; 2 * BLOCK as usize])?;
+        let (digest, size) = self.blob.commit()?;
+        Ok(Layer {
+            descriptor: Descriptor::new(media_type::LAYER, digest, size),
+            diff_id: DiffId(digest),
+        })
+    }
+
+    fn append_marker(&mut self, path: &TreePath) -> Result<(), Error> {
+        self.header(
+            path,
+            &Metadata::root_owned(0),
+            EntryType::Regular,
+            0,
+            None,
+            (0, 0),
+        )
+    }
+
+    /// Writes a second name of a file, and says whether it was one.
+    fn append_link(
+        &mut self,
+        path: &TreePath,
+        metadata: &Metadata,
+        file: &Content,
+    ) -> Result<bool, Error> {
+        let Some(link) = file.link else {
+            return Ok(false);
+        };
+        let Some(first) = self.links.get(&link).cloned() else {
+            self.links.insert(link, path.clone());
+            return Ok(false);
+        };
+        self.header(
+            path,
+            metadata,
+            EntryType::Link,
+            0,
+            Some(first.relative()),
+            (0, 0),
+        )?;
+        Ok(true)
+    }
+
+    fn append_file(
+        &mut self,
+        path: &TreePath,
+        metadata: &Metadata,
+        file: &Content,
+        content: &mut dyn Read,
+    ) -> Result<(), Error> {
+        self.header(path, metadata, EntryType::Regular, file.size, None, (0, 0))?;
+        let failed = |source| Error::Content {
+            path: path.clone(),
+            source,
+        };
+        let copied = self.blob.copy_from(content, file.size).map_err(failed)?;
+        if copied < file.size {
+            return Err(changed(path, file.size, copied.to_string()));
+        }
+        if read_some(content, &mut [0]).map_err(failed)? > 0 {
+            return Err(changed(path, file.size, "more".to_string()));
+        }
+        self.pad(file.size)
+    }
+
+    fn append_special(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
+        let (kind, target, device) = match &node.kind {
+            Kind::Directory => (EntryType::Directory, None, (0, 0)),
+            Kind::Symlink(target) => (EntryType::Symlink, Some(target.as_slice()), (0, 0)),
+            Kind::CharDevice { major, minor } => (EntryType::Char, None, (*major, *minor)),
+            Kind::BlockDevice { major, minor } => (EntryType::Block, None, (*major, *minor)),
+            Kind::Fifo => (EntryType::Fifo, None, (0, 0)),
+            Kind::File(_) => unreachable!("regular files are written by append_file"),
+        };
+        self.header(path, &node.metadata, kind, 0, target, device)
+    }
+
+    /// Writes the header of one entry, with a PAX header before it if there is anything that ustar can't say.
+    fn header(
+        &mut self,
+        path: &TreePath,
+        metadata: &Metadata,
+        kind: EntryType,
+        size: u64,
+        target: Option<&[u8]>,
+        device: (u32, u32),
+    ) -> Result<(), Error> {
+        let mut name = path.relative().to_vec();
+        if path.is_root() {
+            name.push(b'.');
+        }
+        if kind == EntryType::Directory {
+            name.push(b'/');
+        }
+        let mut header = Header::new_ustar();
+        let mut records = Vec::new();
+        if !set_name(&mut header, &name) {
+            records.push((b"path".to_vec(), name.clone()));
+        }
+        if let Some(target) = target
+            && !set_target(&mut header, target)
+        {
+            records.push((b"linkpath".to_vec(), target.to_vec()));
+        }
+        let mut number = |key: &str, value: u64, largest: u64| {
+            if value > largest {
+                records.push((key.as_bytes().to_vec(), value.to_string().into_bytes()));
+                return 0;
+            }
+            value
+        };
+        header.set_uid(number("uid", u64::from(metadata.uid), LARGEST_SHORT));
+        header.set_gid(number("gid", u64::from(metadata.gid), LARGEST_SHORT));
+        header.set_size(number("size", size, LARGEST_LONG));
+        header.set_mode(metadata.mode & 0o7777);
+        self.set_time(&mut header, metadata, &mut records);
+        header.set_entry_type(kind);
+        let ustar = header.as_ustar_mut().expect("the header was made as ustar");
+        // The two fields are 7 octal digits, more than a Linux device number can have.
+        ustar.set_device_major(device.0);
+        ustar.set_device_minor(device.1);
+        for (attribute, value) in metadata.xattrs.iter() {
+            if attribute.contains(&b'=') {
+                let attribute = String::from_utf8_lossy(attribute);
+                let reason = format!("its extended attribute `{attribute}` has a `=` in its name");
+                return Err(Error::Unwritable {
+                    path: path.clone(),
+                    reason,
+                });
+            }
+            records.push(([b"SCHILY.xattr.", attribute].concat(), value.to_vec()));
+        }
+        if !records.is_empty() {
+            self.pax_header(path, records)?;
+        }
+        header.set_cksum();
+        self.write(header.as_bytes())?;
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn set_time(
+        &self,
+        header: &mut Header,
+        metadata: &Metadata,
+        records: &mut Vec<(Vec<u8>, Vec<u8>)>,
+    ) {
+        let nanos = if self.times == Times::Nanoseconds {
+            metadata.mtime_nanos
+        } else {
+            0
+        };
+        let whole = u64::try_from(metadata.mtime)
+            .ok()
+            .filter(|seconds| *seconds <= LARGEST_LONG);
+        header.set_mtime(whole.unwrap_or(0));
+        if whole.is_none() || nanos != 0 {
+            records.push((
+                b"mtime".to_vec(),
+                pax::format_time(metadata.mtime, nanos).into_bytes(),
+            ));
+        }
+    }
+
+    /// Writes an extended header; its records are about the header that follows.
+    fn pax_header(
+        &mut self,
+        path: &TreePath,
+        mut records: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<(), Error> {
+        records.sort();
+        let mut body = Vec::new();
+        for (key, value) in &records {
+            pax::write_record(&mut body, key, value);
+        }
+        let folder = path.parent().unwrap_or_else(TreePath::root);
+        let name = folder
+            .join("PaxHeaders.0")
+            .join(path.file_name().unwrap_or(b"."));
+        let mut name: Vec<u8> = name
+            .relative()
+            .iter()
+            .copied()
+            .filter(u8::is_ascii)
+            .collect();
+        name.truncate(100);
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..name.len()].copy_from_slice(&name);
+        header.set_mode(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_size(body.len() as u64);
+        header.set_entry_type(EntryType::XHeader);
+        let ustar = header.as_ustar_mut().expect("the header was made as ustar");
+        ustar.set_device_major(0);
+        ustar.set_device_minor(0);
+        header.set_cksum();
+        self.write(header.as_bytes())?;
+        self.write(&body)?;
+        self.pad(body.len() as u64)
+    }
+
+    fn pad(&mut self, size: u64) -> Result<(), Error> {
+        let rest = usize::try_from(size % BLOCK).expect("a remainder of 512 is small");
+        if rest == 0 {
+            Ok(())
+        } else {
+            self.write(&[0; BLOCK as usize][rest..])
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.blob.write_all(bytes).map_err(|source| {
+            store::Error::Io {
+                operation: "write",
+                path: self.blob.path().to_path_buf(),
+                source,
+            }
+            .into()
+        })
+    }
+}
+
+/// Puts a name into the header's fields, and says whether all of it fits: 100 ASCII bytes, or 155 more before a slash.
+fn set_name(header: &mut Header, name: &[u8]) -> bool {
+    let ascii: Vec<u8> = name.iter().copied().filter(u8::is_ascii).collect();
+    let ustar = header.as_ustar_mut().expect("the header was made as ustar");
+    if name.is_ascii() && name.len() > 100 && name.len() <= 256 {
+        // The slash itself is stored in neither field. A slash at the end belongs to the name.
+        let end = name.len() - 1;
+        let split = name[..end.min(156)].iter().rposition(|byte| *byte == b'/');
+        if let Some(split) = split
+            && split > 0
+            && name.len() - split - 1 <= 100
+        {
+            ustar.prefix[..split].copy_from_slice(&name[..split]);
+            ustar.name[..name.len() - split - 1].copy_from_slice(&name[split + 1..]);
+            return true;
+        }
+    }
+    let fits = ascii.len().min(100);
+    ustar.name[..fits].copy_from_slice(&ascii[..fits]);
+    name.is_ascii() && name.len() <= 100
+}
+
+fn set_target(header: &mut Header, target: &[u8]) -> bool {
+    let ascii: Vec<u8> = target.iter().copied().filter(u8::is_ascii).collect();
+    let fits = ascii.len().min(100);
+    header.as_old_mut().linkname[..fits].copy_from_slice(&ascii[..fits]);
+    target.is_ascii() && target.len() <= 100
+}
+
+fn read_some(reader: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn changed(path: &TreePath, expected: u64, actual: String) -> Error {
+    Error::Changed {
+        path: path.clone(),
+        expected,
+        actual,
+    }
+}
+
+/// Says of which file in the image an error is about.
+fn at(path: &TreePath, error: Error) -> Error {
+    match error {
+        Error::Io { source, .. } => Error::Content {
+            path: path.clone(),
+            source,
+        },
+        other => other,
+    }
+}

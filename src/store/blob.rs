@@ -1,0 +1,179 @@
+//! Writing a blob whose digest is known only at its end.
+//!
+//! The bytes are collected in large pieces. Each full piece is written to the file by the caller's thread and hashed by
+//! a second one, because hashing and copying take about the same time. A blob that fits into one piece is hashed where
+//! it is, without a thread.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::{Error, Store, write};
+use crate::oci::{Digest, Hasher};
+
+const PIECE: usize = 1 << 20;
+/// Pieces that wait for the hasher before the writer has to wait for it.
+const WAITING: usize = 3;
+
+/// A blob in the making. It becomes a blob by [`BlobWriter::commit`]; dropped before, it leaves nothing.
+///
+/// After a fork the writer may only be used by the process that made it, because of its thread.
+#[derive(Debug)]
+pub struct BlobWriter {
+    temporary: write::Temporary,
+    blobs: std::path::PathBuf,
+    piece: Vec<u8>,
+    written: u64,
+    hashing: Hashing,
+}
+
+enum Hashing {
+    Here(Hasher),
+    Beside {
+        pieces: SyncSender<Vec<u8>>,
+        empty: Receiver<Vec<u8>>,
+        thread: JoinHandle<Hasher>,
+    },
+}
+
+impl BlobWriter {
+    pub(super) fn create(store: &Store) -> Result<BlobWriter, Error> {
+        Ok(BlobWriter {
+            temporary: write::Temporary::create(&store.home().temporary())?,
+            blobs: store.home().blobs(),
+            piece: Vec::new(),
+            written: 0,
+            hashing: Hashing::Here(Hasher::new()),
+        })
+    }
+
+    /// The temporary file, for messages.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.temporary.path()
+    }
+
+    /// How many bytes were written so far.
+    pub fn position(&self) -> u64 {
+        self.written + self.piece.len() as u64
+    }
+
+    /// Copies at most `limit` bytes from a reader, directly into the buffer, and returns how many there were: fewer only
+    /// if the reader came to its end.
+    pub fn copy_from(&mut self, reader: &mut dyn Read, limit: u64) -> io::Result<u64> {
+        let mut copied = 0;
+        while copied < limit {
+            if self.piece.len() == PIECE {
+                self.flush_piece()?;
+            }
+            let start = self.piece.len();
+            let room = (PIECE - start).min(usize::try_from(limit - copied).unwrap_or(PIECE));
+            self.piece.resize(start + room, 0);
+            let result = reader.read(&mut self.piece[start..]);
+            self.piece.truncate(start + *result.as_ref().unwrap_or(&0));
+            match result {
+                Ok(0) => break,
+                Ok(count) => copied += count as u64,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Makes the blob: everything is on disk under the name of its digest. If the same blob is already there, it stays.
+    /// Returns the digest and the size.
+    pub fn commit(mut self) -> Result<(Digest, u64), Error> {
+        let size = self.position();
+        self.flush_piece()
+            .map_err(Error::io("write", self.temporary.path()))?;
+        let hasher = match self.hashing {
+            Hashing::Here(hasher) => hasher,
+            Hashing::Beside { pieces, thread, .. } => {
+                drop(pieces);
+                thread
+                    .join()
+                    .expect("the hashing thread only hashes and does not panic")
+            }
+        };
+        let digest = hasher.finish();
+        let path = self.blobs.join(digest.hex());
+        if !path.exists() {
+            self.temporary.persist(&path)?;
+        }
+        Ok((digest, size))
+    }
+
+    /// Writes and hashes what is in the buffer.
+    fn flush_piece(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        self.temporary.file().write_all(&self.piece)?;
+        self.written += self.piece.len() as u64;
+        if let Hashing::Here(hasher) = &mut self.hashing {
+            if self.piece.len() < PIECE {
+                hasher.update(&self.piece);
+                self.piece.clear();
+                return Ok(());
+            }
+            self.hashing = beside(std::mem::take(hasher))?;
+        }
+        if let Hashing::Beside { pieces, empty, .. } = &mut self.hashing {
+            let next = empty
+                .try_recv()
+                .unwrap_or_else(|_| Vec::with_capacity(PIECE));
+            let full = std::mem::replace(&mut self.piece, next);
+            pieces
+                .send(full)
+                .map_err(|_| io::Error::other("the hashing thread has ended"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts the thread that hashes pieces and gives the empty buffers back.
+fn beside(mut hasher: Hasher) -> io::Result<Hashing> {
+    let (pieces, incoming) = sync_channel::<Vec<u8>>(WAITING);
+    let (outgoing, empty) = sync_channel::<Vec<u8>>(WAITING + 2);
+    let thread = std::thread::Builder::new()
+        .name("hash".to_string())
+        .spawn(move || {
+            for mut piece in incoming {
+                hasher.update(&piece);
+                piece.clear();
+                // Nobody needs the buffer when the writer is gone or has enough of them.
+                let _ = outgoing.try_send(piece);
+            }
+            hasher
+        })?;
+    Ok(Hashing::Beside {
+        pieces,
+        empty,
+        thread,
+    })
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() == PIECE {
+            self.flush_piece()?;
+        }
+        let count = bytes.len().min(PIECE - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // The buffer is emptied when it is full, and at the end: a caller's flush must not make small pieces.
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Hashing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Hashing::Here(_) => "Here",
+            Hashing::Beside { .. } => "Beside",
+        })
+    }
+}

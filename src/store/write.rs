@@ -1,0 +1,266 @@
+//! The one place where files of the home are written, locked and removed.
+//!
+//! A file is written under a temporary name, synchronised, renamed, and its folder synchronised; so a name either is not
+//! there, or names the whole content, also after a crash or a loss of power. Everything that changes the home goes
+//! through these functions.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Error;
+
+/// Replaces a file by new content, or makes it; readers see the old or the new content and nothing between.
+pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut temporary = Temporary::create(parent(path))?;
+    temporary.write(bytes)?;
+    temporary.persist(path)
+}
+
+/// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
+#[derive(Debug)]
+pub struct Temporary {
+    path: PathBuf,
+    file: File,
+    persisted: bool,
+}
+
+impl Temporary {
+    /// Makes an empty file `.<process>-<number>.tmp` in a folder.
+    pub fn create(folder: &Path) -> Result<Temporary, Error> {
+        let (path, file) = with_temporary_name(folder, |path| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path)
+        })?;
+        Ok(Temporary {
+            path,
+            file,
+            persisted: false,
+        })
+    }
+
+    /// The open file.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// The temporary name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds bytes to the file.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file
+            .write_all(bytes)
+            .map_err(Error::io("write", &self.path))
+    }
+
+    /// Gives the file its name, whole and on disk. What had the name before is replaced.
+    pub fn persist(mut self, path: &Path) -> Result<(), Error> {
+        self.file
+            .sync_all()
+            .map_err(Error::io("synchronise", &self.path))?;
+        fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
+        self.persisted = true;
+        synchronise_folder(parent(path))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.persisted {
+            // Nothing can be done about a failure here, and the next sweep tries again.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Makes an empty folder with a temporary name inside of another.
+pub fn temporary_folder(folder: &Path) -> Result<PathBuf, Error> {
+    with_temporary_name(folder, |path| fs::create_dir(path)).map(|(path, ())| path)
+}
+
+/// Gives a folder that was filled under a temporary name its final name, and says whether it was the first to do so:
+/// when another process was faster, its folder stays and the caller's is left as it is.
+pub fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
+    match fs::rename(temporary, path) {
+        Ok(()) => synchronise_folder(parent(path)).map(|()| true),
+        Err(_) if path.is_dir() => Ok(false),
+        Err(source) => Err(Error::Io {
+            operation: "rename to",
+            path: path.to_path_buf(),
+            source,
+        }),
+    }
+}
+
+/// Makes a folder and those above it, if they are not there.
+pub fn create_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(Error::io("create", path))
+}
+
+/// Removes a file; that it is not there is no error.
+pub fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io {
+            operation: "remove",
+            path: path.to_path_buf(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder with everything in it; that it is not there is no error. Symbolic links are not followed.
+pub fn remove_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io {
+            operation: "remove",
+            path: path.to_path_buf(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a file name is one that [`Temporary`] gives.
+pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(b".tmp")
+}
+
+/// Makes the names in a folder durable.
+pub fn synchronise_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io("synchronise", folder))
+}
+
+/// Whether others may hold a lock at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// Any number of shared locks at a time.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// A lock that is held until it is dropped (or the process ends), see flock(2).
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Tries to make a shared lock exclusive. The kernel gives the shared lock up first, so in between others may have
+    /// had it exclusively; what was read under it must be read again. Without success the lock is shared again.
+    pub(super) fn try_upgrade(&self) -> Result<bool, Error> {
+        if acquire(&self.file, &self.path, LockMode::Exclusive, Wait::No)? {
+            return Ok(true);
+        }
+        self.downgrade()?;
+        Ok(false)
+    }
+
+    /// Makes an exclusive lock shared.
+    pub(super) fn downgrade(&self) -> Result<(), Error> {
+        acquire(&self.file, &self.path, LockMode::Shared, Wait::Yes).map(|_| ())
+    }
+}
+
+/// Waits for a lock on a file, which is made if it is not there.
+pub fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
+    let file = open_lock(path)?;
+    acquire(&file, path, mode, Wait::Yes)?;
+    Ok(Lock {
+        file,
+        path: path.to_path_buf(),
+    })
+}
+
+/// As [`lock`], but gives `None` at once when another holds it.
+pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
+    let file = open_lock(path)?;
+    let acquired = acquire(&file, path, mode, Wait::No)?;
+    Ok(acquired.then(|| Lock {
+        file,
+        path: path.to_path_buf(),
+    }))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    Yes,
+    No,
+}
+
+fn open_lock(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(Error::io("open", path))
+}
+
+fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {
+    loop {
+        let result = match (mode, wait) {
+            (LockMode::Shared, Wait::Yes) => file.lock_shared(),
+            (LockMode::Exclusive, Wait::Yes) => file.lock(),
+            (LockMode::Shared, Wait::No) => file.try_lock_shared().map_err(io::Error::from),
+            (LockMode::Exclusive, Wait::No) => file.try_lock().map_err(io::Error::from),
+        };
+        match result {
+            Ok(()) => return Ok(true),
+            // A signal came while waiting.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(source) => {
+                return Err(Error::Io {
+                    operation: "lock",
+                    path: path.to_path_buf(),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// Tries numbered names until one is free: the process id alone is not enough, because it differs from one PID namespace
+/// to the other.
+fn with_temporary_name<T>(
+    folder: &Path,
+    make: impl Fn(&Path) -> io::Result<T>,
+) -> Result<(PathBuf, T), Error> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{}-{number}.tmp", std::process::id()));
+        match make(&path) {
+            Ok(made) => return Ok((path, made)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => {
+                return Err(Error::Io {
+                    operation: "create",
+                    path,
+                    source,
+                });
+            }
+        }
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
