@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::build::run::Folder;
 use crate::build::{Error, World, unpacked};
-use crate::container::{self, Access, Exit, Host, Io, Mount, Network, Plan, Spec, Terminal};
+use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, Plan, Spec, Terminal};
 use crate::layer::Layer;
 use crate::oci::ImageConfig;
 
@@ -167,5 +167,5 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
         std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path: path.clone(), source })?;
         path
     };
-    Ok(Mount::bind(path, target, access))
+    Ok(Mount { kind: MountKind::Bind(path), target: target.into(), access })
 }

@@ -10,7 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Located, Variables};
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Located};
+use crate::dockerfile::words::Variables;
 use crate::oci::{Platform, Reference};
 
 /// What is asked of a build.

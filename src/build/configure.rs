@@ -10,7 +10,8 @@ use super::state::State;
 use super::{Error, ports};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
-use crate::oci::HealthConfig;
+use crate::oci::{HealthConfig, ImageConfig};
+use crate::source::SourceFile;
 
 /// What an instruction may look at besides the state.
 #[derive(Clone, Debug)]
@@ -131,8 +132,8 @@ pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) ->
             format!("STOPSIGNAL {signal}")
         }
         Instruction::Shell(shell) => {
-            next.image.config.shell = Some(shell.words.clone());
-            format!("SHELL [{}]", shell.words.join(" "))
+            next.image.config.shell = Some(shell.command.clone());
+            format!("SHELL [{}]", shell.command.join(" "))
         }
         Instruction::Healthcheck(check) => {
             let (config, text) = healthcheck(check, state);
@@ -145,6 +146,28 @@ pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) ->
         }
     };
     Ok(Some((next, history)))
+}
+
+/// Applies instructions to the configuration of an image that no Dockerfile made: `import --change`.
+///
+/// # Errors
+/// Diagnostics for a text that is no instruction, and for an instruction that touches files.
+pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
+    let nothing = BTreeMap::new();
+    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing };
+    let mut state = super::from::first_state(image, Vec::new(), String::new(), String::new(), None);
+    for text in instructions {
+        let source = SourceFile::new("--change", text);
+        let instruction = dockerfile::parse_instruction(&source).map_err(Error::Diagnostics)?;
+        let Some((next, _)) = configure(&instruction.value, &state, &scope)? else {
+            return Err(Error::Argument {
+                message: format!("`{}` changes files, and only the configuration can be changed here", instruction.value.name()),
+                hint: None,
+            });
+        };
+        state = next;
+    }
+    Ok(state.image)
 }
 
 /// ARG: the value of `--build-arg`, else the default, else the global ARG of that name; without any it adds nothing to the environment.
@@ -199,8 +222,9 @@ fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
                 Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
                 Command::Heredocs { .. } => std::iter::once("CMD".to_owned()).chain(command_words(command, state)).collect(),
             };
+            // Zero is left out of the configuration and means the runtime's default, as does a flag that is not given.
             let nanoseconds = |duration: &Option<std::time::Duration>| {
-                duration.map(|duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+                duration.map_or(0, |duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
             };
             let text = format!("HEALTHCHECK {}", quoted_list(&test));
             let config = HealthConfig {
@@ -209,7 +233,7 @@ fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
                 timeout: nanoseconds(timeout),
                 start_period: nanoseconds(start_period),
                 start_interval: nanoseconds(start_interval),
-                retries: *retries,
+                retries: i64::from(retries.unwrap_or(0)),
             };
             (config, text)
         }

@@ -5,12 +5,14 @@
 //! directory its contents are copied; missing parents are made with mode 0755 (or the octal `--chmod`) and the owner of `--chown`.
 //! An existing parent is no entry of the layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::chmod::Chmod;
 use super::owner::Owner;
-use crate::context::{Patterns, glob};
-use crate::tree::{Follow, Kind, Metadata, Node, Tree, TreePath};
+use crate::context::{PatternError, Patterns, glob};
+use crate::layer::archive::Archive;
+use crate::tree::{Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
 
 /// How entries are changed on their way.
 #[derive(Clone, Debug, Default)]
@@ -44,19 +46,21 @@ pub enum CopyError {
     #[error("`{path}`: {source}")]
     Path { path: String, source: crate::tree::Error },
     #[error("bad pattern `{pattern}`")]
-    Pattern { pattern: String },
+    Wildcard { pattern: String },
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
 }
 
 /// The sources that a word with wildcards stands for, symbolic links of the way to it resolved.
 ///
 /// A word without wildcards stands for itself and has to exist; a pattern may match nothing.
 pub fn expand_source(tree: &Tree, word: &str) -> Result<Vec<TreePath>, CopyError> {
-    if !glob::has_wildcards(word) {
-        let path = TreePath::new(glob::unescape(word).as_bytes());
+    if !glob::has_wildcard(word) {
+        let path = TreePath::new(word.as_bytes());
         tree.resolve(&path, Follow::Last).map_err(|_| CopyError::NotFound { path: word.into() })?;
         return Ok(vec![path]);
     }
-    glob::expand(tree, word).map_err(|_| CopyError::Pattern { pattern: word.into() })
+    glob::expand(tree, word).map_err(|_| CopyError::Wildcard { pattern: word.into() })
 }
 
 impl Placement {
@@ -105,7 +109,7 @@ impl Placement {
         for (path, node) in tree.walk(from) {
             let relative = path.as_bytes().get(prefix..).unwrap_or_default();
             let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-            if relative.is_empty() || !adjust.takes(relative) {
+            if relative.is_empty() || !adjust.takes(relative)? {
                 continue;
             }
             let target = to.join(relative);
@@ -183,13 +187,9 @@ impl Placement {
         }
         let owner = adjust.owner.unwrap_or(Owner { uid: 0, gid: 0 });
         for path in missing.into_iter().rev() {
-            let metadata = Metadata {
-                mode: adjust.chmod.as_ref().and_then(Chmod::octal).unwrap_or(0o755),
-                uid: owner.uid,
-                gid: owner.gid,
-                mtime: adjust.now,
-                ..Metadata::default()
-            };
+            let mode = adjust.chmod.as_ref().and_then(Chmod::octal).unwrap_or(0o755);
+            let metadata =
+                Metadata { uid: owner.uid, gid: owner.gid, mtime: adjust.now, ..Metadata::root_owned(mode) };
             self.put(&path, Node { metadata, kind: Kind::Directory });
         }
         Ok(path)
@@ -197,17 +197,16 @@ impl Placement {
 
     fn resolve(&self, path: &TreePath) -> Result<TreePath, CopyError> {
         self.tree
-            .resolve_for_create(path)
+            .resolve_for_create(path, Follow::Last)
             .map_err(|source| CopyError::Path { path: path.to_string(), source })
     }
 }
 
 impl Adjustments {
     /// Whether a path below the copied root is taken.
-    pub fn takes(&self, relative: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(relative);
-        self.includes.as_ref().is_none_or(|patterns| patterns.matches(&text))
-            && !self.excludes.as_ref().is_some_and(|patterns| patterns.matches(&text))
+    pub fn takes(&self, relative: &[u8]) -> Result<bool, PatternError> {
+        let matches = |patterns: &Option<Patterns>| patterns.as_ref().map(|list| list.excludes(relative)).transpose();
+        Ok(matches(&self.includes)?.unwrap_or(true) && !matches(&self.excludes)?.unwrap_or(false))
     }
 
     /// The node with its new owner and mode.
@@ -223,5 +222,71 @@ impl Adjustments {
             node.metadata.mode = chmod.apply(node.metadata.mode, matches!(node.kind, Kind::Directory));
         }
         node
+    }
+}
+
+/// Archives are unpacked through a file without a name, since their bytes come once and in the archive's order.
+impl Placement {
+    /// Puts the entries of an archive below `root`, a directory. Symbolic links on the way lead to where they lead inside the tree.
+    pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), super::Error> {
+        let spool = tempfile::tempfile()
+            .map_err(|source| super::Error::Io { operation: "create", path: std::env::temp_dir(), source })?;
+        let spool = Arc::new(spool);
+        let mut end = 0;
+        let mut spooled: HashMap<LinkId, (Place, LinkId)> = HashMap::new();
+        while let Some((relative, mut node)) = archive.next_entry()? {
+            if let Some(owner) = adjust.owner {
+                (node.metadata.uid, node.metadata.gid) = (owner.uid, owner.gid);
+            }
+            if let Kind::File(content) = &mut node.kind {
+                let known = content.link.and_then(|link| spooled.get(&link).cloned());
+                let (place, link) = match known {
+                    Some(known) => known,
+                    None => {
+                        let place = Place::Spool(Spool { file: Arc::clone(&spool), offset: end });
+                        let copied = std::io::copy(&mut archive.content(), &mut &*spool)
+                            .map_err(|source| super::Error::Io { operation: "unpack", path: relative.to_string().into(), source })?;
+                        // Unique among the archives of one instruction: the address of the spool, which lives as long as they.
+                        let link = LinkId(Arc::as_ptr(&spool) as u64, end);
+                        end += copied;
+                        (place, link)
+                    }
+                };
+                if let Some(id) = content.link {
+                    spooled.insert(id, (place.clone(), link));
+                }
+                content.place = place;
+                content.link = Some(link);
+            }
+            self.put_entry(root, &relative, node, adjust)?;
+        }
+        Ok(())
+    }
+
+    fn put_entry(&mut self, root: &TreePath, relative: &TreePath, node: Node, adjust: &Adjustments) -> Result<(), CopyError> {
+        if relative.is_root() {
+            // The archive's own top: the destination keeps what it is.
+            return Ok(());
+        }
+        let wanted = root.join(relative.relative());
+        let parent = wanted.parent().unwrap_or_else(TreePath::root);
+        let parent = self.make_directories(&parent, &Adjustments { now: adjust.now, ..Adjustments::default() })?;
+        let target = match wanted.file_name() {
+            Some(name) => parent.join(name),
+            None => parent,
+        };
+        // A directory of the archive over a link to a directory stays a link, as tar leaves it.
+        if node.is_directory()
+            && let Ok(real) = self.tree.resolve(&target, Follow::Last)
+            && self.tree.get(&real).is_some_and(Node::is_directory)
+        {
+            self.put(&real, node);
+            return Ok(());
+        }
+        if !node.is_directory() && self.tree.get(&target).is_some_and(Node::is_directory) {
+            return Err(CopyError::FileOverDirectory { path: target.to_string() });
+        }
+        self.put(&target, node);
+        Ok(())
     }
 }

@@ -178,7 +178,7 @@ impl Machine<'_> {
         }
         let excludes = match exclude_texts.as_slice() {
             [] => None,
-            texts => Some(Patterns::new(texts).map_err(crate::context::Error::from)?),
+            texts => Some(Patterns::new(texts).map_err(copy::CopyError::from)?),
         };
         let written = scope.word(request.destination, &before)?;
         let destination = destination(before.working_dir(), &written);
@@ -299,7 +299,7 @@ impl Machine<'_> {
             for (path, node) in tree.walk(&real).skip(1) {
                 let relative = &path.relative()[skip..];
                 let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-                if filter.takes(relative)? {
+                if filter.takes(relative).map_err(copy::CopyError::from)? {
                     found.push((relative.to_vec(), node));
                 }
             }
@@ -339,7 +339,7 @@ impl Machine<'_> {
             .iter()
             .filter_map(|content| match &content.place {
                 Place::Host(path) => Some(&**path),
-                Place::Blob { .. } | Place::Bytes(_) | Place::Spool { .. } => None,
+                Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
             })
             .collect();
         let mut host_digests = match host.is_empty() {
@@ -366,7 +366,7 @@ impl Machine<'_> {
                         }
                     }
                 }
-                Place::Spool { .. } => layer::digest_of(self.world.store, content)?,
+                Place::Spool(_) => layer::digest_of(self.world.store, content)?,
             });
         }
         Ok(digests)
@@ -422,15 +422,14 @@ impl Machine<'_> {
         adjust: &Adjustments,
     ) -> Result<bool, Error> {
         let path = tree.resolve(path, Follow::Last)?;
-        let Some(content) = tree.get(&path).and_then(Node::content) else { return Ok(false) };
-        let Some(mut entries) = archive::open(layer::open(self.world.store, content)?)? else { return Ok(false) };
-        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), adjust)?;
-        while let Some((relative, mut node)) = entries.next_entry()? {
-            if let Some(owner) = adjust.owner {
-                (node.metadata.uid, node.metadata.gid) = (owner.uid, owner.gid);
-            }
-            placement.put_below(&root, &relative, node)?;
+        let Some(Place::Host(file)) = tree.get(&path).and_then(Node::content).map(|content| &content.place) else {
+            return Ok(false);
+        };
+        if !archive::is_archive(file)? {
+            return Ok(false);
         }
+        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), adjust)?;
+        placement.unpack(&root, &mut archive::read(file)?, adjust)?;
         Ok(true)
     }
 
@@ -505,7 +504,7 @@ impl Machine<'_> {
                 }
                 _ => node,
             };
-            writer.append_from(self.world.store, path, node)?;
+            writer.append_node(path, node)?;
         }
         Ok((Some(writer.finish()?), changes))
     }
@@ -525,7 +524,7 @@ fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patter
     }
     let includes = match pattern.as_str() {
         "" => None,
-        pattern => Some(Patterns::new([pattern]).map_err(crate::context::Error::from)?),
+        pattern => Some(Patterns::new([pattern]).map_err(copy::CopyError::from)?),
     };
     Ok((base.to_owned(), includes))
 }

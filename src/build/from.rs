@@ -142,15 +142,13 @@ impl Machine<'_> {
         if let Some(manifest) = store.resolve(reference)? {
             return Ok(Found { name: reference.to_string(), manifest, stands_in_for: None });
         }
-        if let Some(name) = userland::built_in(reference) {
+        if let Some(name) = built_in(reference) {
             let manifest = userland::ensure(store, name)?;
             return Ok(Found { name: name.into(), manifest, stands_in_for: None });
         }
-        let stand_in = userland::stand_in(reference, self.world.home)?;
-        match stand_in {
+        let stand_ins = userland::StandIns::load(self.world.home.root())?;
+        match stand_ins.get(reference) {
             Some(name) if self.options.stand_ins => {
-                let name = userland::built_in_name(&name)
-                    .ok_or_else(|| Error::NoImage { image: name.clone(), hint: "a stand-in is a built-in image".into() })?;
                 let manifest = userland::ensure(store, name)?;
                 Ok(Found { name: name.into(), manifest, stands_in_for: Some(reference.to_string()) })
             }
@@ -166,8 +164,13 @@ impl Machine<'_> {
     }
 }
 
+/// The name of the built-in image that a reference means, if it means one.
+pub fn built_in(reference: &Reference) -> Option<&'static str> {
+    [userland::BASE, userland::WEB].into_iter().find(|name| reference.familiar_name() == *name)
+}
+
 /// The state of a stage that is not from another one.
-fn first_state(
+pub(super) fn first_state(
     mut image: ImageConfig,
     layers: Vec<Layer>,
     identity: String,

@@ -36,6 +36,7 @@ mod trees;
 pub mod unpacked;
 
 pub use clock::Clock;
+pub use from::{DEFAULT_PATH, built_in};
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, StepLabel, Stream};
 pub use machine::{Finished, Machine, Phase, Source, Taken, World};
 pub use predict::Prediction;

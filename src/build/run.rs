@@ -13,7 +13,7 @@ use super::machine::{Executed, Machine, World};
 use super::resolve::{Action, Resolved};
 use super::{Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};
-use crate::container::{self, Access, Host, Io, Mount, Network, Spec};
+use crate::container::{self, Access, Host, Io, Mount, MountKind, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::plan::PROXY_ARGS;
@@ -156,8 +156,7 @@ impl Machine<'_> {
             };
             sink(&Event::Output { stream, bytes: bytes.to_vec() });
         };
-        let exit = container::run(&plan, Io::Capture { on_output: &mut forward }, self.interrupted);
-        let exit = exit?;
+        let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
         let status = exit.status();
         sink(&Event::ContainerEnded { id, status });
         if self.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
@@ -168,7 +167,7 @@ impl Machine<'_> {
         }
         Ok(Executed::Ran(Remains {
             mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),
-            copied: plan.is_copy(),
+            copied: plan.root == container::RootKind::Copy,
             below: self.tree(state)?,
             folder: folder.keep(),
         }))
@@ -237,7 +236,7 @@ fn is_lone_heredoc(line: &str) -> bool {
 }
 
 /// A container's folder in the home, removed when it is dropped.
-pub(super) struct Folder<'a> {
+pub struct Folder<'a> {
     path: PathBuf,
     world: World<'a>,
     kept: bool,
@@ -271,7 +270,7 @@ impl<'a> Folder<'a> {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
         };
         write().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
-        Ok(Mount::bind(folder, "/dev/pipes", Access::ReadOnly))
+        Ok(Mount { kind: MountKind::Bind(folder), target: "/dev/pipes".into(), access: Access::ReadOnly })
     }
 
     /// Leaves the folder to somebody else, who removes it.

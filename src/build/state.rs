@@ -70,7 +70,7 @@ impl State {
     }
 }
 
-impl crate::dockerfile::Variables for State {
+impl crate::dockerfile::words::Variables for State {
     fn get(&self, name: &str) -> Option<String> {
         self.variable(name).map(str::to_owned)
     }

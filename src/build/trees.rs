@@ -30,7 +30,7 @@ impl Trees {
         };
         drop(known);
         for (layer, chain) in state.layers[first..].iter().zip(&chains[first..]) {
-            layer::apply(store, layer, &mut tree)?;
+            layer::apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
             self.0.borrow_mut().insert(*chain, tree.clone());
         }
         Ok(tree)

@@ -95,7 +95,7 @@ impl Run {
         let io = match (self.tty, self.interactive) {
             (true, _) => Io::Terminal,
             (false, true) => Io::Inherit,
-            (false, false) => Io::Output,
+            (false, false) => Io::Inherit,
         };
         match prepared.run(io) {
             Ok(exit) if exit.status() == 0 => Ok(()),
@@ -120,7 +120,7 @@ pub fn find_image(world: World<'_>, name: &str) -> Result<crate::oci::Descriptor
         Ok(image) => Ok(image.manifest),
         Err(error) => {
             let built_in = crate::oci::Reference::parse_normalized(name).ok();
-            match built_in.and_then(|reference| userland::built_in(&reference.with_default_tag())) {
+            match built_in.and_then(|reference| crate::build::built_in(&reference)) {
                 Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::build::Error::from)?),
                 None => Err(error.into()),
             }
