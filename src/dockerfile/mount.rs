@@ -9,7 +9,6 @@
 //! A value may hold variables, so a mount is understood in two steps: [`Mount::parse`] splits it when the
 //! Dockerfile is read, and [`Mount::resolve`] gives it meaning when the variables are known. `from` is the
 //! exception: which stages a build needs must be known before anything runs, so variables in it are refused.
-//! A mount without variables is resolved at once, to find mistakes early.
 
 use serde::Serialize;
 
@@ -172,8 +171,7 @@ impl MountError {
 impl Mount {
     /// Splits the value of `--mount`.
     ///
-    /// Finds what is wrong whatever the variables are: an unmatched quote, a variable in `from`. If no value can
-    /// change by expansion, everything else too.
+    /// Finds only what is wrong whatever the variables are: an unmatched quote, a variable in `from`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let mut from = None;
         for field in split_list(&text.raw)? {
@@ -186,11 +184,17 @@ impl Mount {
                 from = Some(value.to_owned());
             }
         }
-        let mount = Mount { text, from };
-        if !mount.text.raw.contains(['$', '\\', '`', '\'', '"']) {
-            mount.resolve(&mut |value| Ok(value.to_owned()))?;
+        Ok(Mount { text, from })
+    }
+
+    /// What [`Mount::resolve`] is going to refuse, if no value can change by expansion.
+    ///
+    /// A mount is refused only when its stage is built, but whoever reads the file can be told before.
+    pub fn foresee(&self) -> Option<MountError> {
+        if self.text.raw.contains(['$', '\\', '`', '\'']) {
+            return None;
         }
-        Ok(mount)
+        self.resolve(&mut |value| Ok(value.to_owned())).err()
     }
 
     /// Gives the mount its meaning. `expand` replaces the variables in a value.

@@ -1,0 +1,10 @@
+//! Conformance with cases that others wrote and observed.
+//!
+//! The cases lie outside of this repository, in the folder that `LAYERLAB_CORPUS` names or else in
+//! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
+//! and the output says so.
+
+mod instructions;
+mod parser;
+mod report;
+mod words;
