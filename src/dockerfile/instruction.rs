@@ -486,7 +486,7 @@ fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Run> {
     }
     let mut devices = Vec::new();
     for word in flags.texts("device") {
-        match Device::parse(&word.raw) {
+        match Device::parse(word.clone()) {
             Ok(device) => devices.push(device),
             Err(error) => errors.push(error.diagnostic(&word)),
         }

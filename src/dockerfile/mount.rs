@@ -294,6 +294,8 @@ impl ResolvedMount {
 /// `RUN --device=…`: a device that the container may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
+    /// The whole value of the flag.
+    pub text: Word,
     /// The name as a CDI device or class.
     pub name: String,
     /// Whether the build fails without it.
@@ -302,12 +304,14 @@ pub struct Device {
 
 impl Device {
     /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
-    pub fn parse(text: &str) -> Result<Self, MountError> {
+    pub fn parse(text: Word) -> Result<Self, MountError> {
+        let fields = split_list(&text.raw)?;
         let mut device = Device {
+            text,
             name: String::new(),
             required: false,
         };
-        for field in split_list(text)? {
+        for field in fields {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key.to_lowercase(), Some(value.to_owned())),
                 None => (field.to_lowercase(), None),
@@ -481,17 +485,12 @@ mod tests {
 
     #[test]
     fn a_device_has_a_name() {
-        let device = Device::parse("vendor.com/gpu=all,required").expect("valid");
+        let device = Device::parse(Word::new("vendor.com/gpu=all,required")).expect("valid");
         assert_eq!(
-            device,
-            Device {
-                name: "vendor.com/gpu=all".to_owned(),
-                required: true
-            }
+            (device.name.as_str(), device.required),
+            ("vendor.com/gpu=all", true)
         );
-        assert_eq!(
-            Device::parse("name=a,name=b"),
-            Err(MountError::DeviceNamedTwice)
-        );
+        let twice = Device::parse(Word::new("name=a,name=b"));
+        assert_eq!(twice, Err(MountError::DeviceNamedTwice));
     }
 }

@@ -6,5 +6,6 @@
 
 mod instructions;
 mod parser;
+mod printing;
 mod report;
 mod words;

@@ -1,6 +1,7 @@
-//! Printing a Dockerfile: as its parse tree in s-expressions.
+//! S-expressions: the form in which BuildKit's parser prints its tree.
 
-use super::statement::{self, Arguments, Statement, Token};
+use super::super::ast::Separator;
+use super::super::statement::{self, Arguments, Statement, Token};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::SourceFile;
 
@@ -52,8 +53,8 @@ fn push_arguments(out: &mut String, arguments: &Arguments) {
                 push(name);
                 push(value);
                 let text = match separator {
-                    super::ast::Separator::Equals => "=",
-                    super::ast::Separator::Space => "",
+                    Separator::Equals => "=",
+                    Separator::Space => "",
                 };
                 push(&Token {
                     text: text.to_owned(),
