@@ -85,7 +85,7 @@ pub(super) fn understand(
             name: exactly_one(statement)?.raw,
         }),
         "ONBUILD" => Instruction::Onbuild(onbuild(statement, warnings)?),
-        "RUN" => Instruction::Run(run(statement)?),
+        "RUN" => Instruction::Run(run(statement, warnings)?),
         "SHELL" => Instruction::Shell(shell(statement)?),
         "STOPSIGNAL" => {
             warn_of_flags(statement, warnings);
@@ -461,7 +461,7 @@ fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Onbu
     Ok(Onbuild { text, instruction })
 }
 
-fn run(statement: &Statement) -> Result<Run> {
+fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Run> {
     let known = [
         ("mount", Kind::Texts),
         ("network", Kind::Text),
@@ -473,13 +473,20 @@ fn run(statement: &Statement) -> Result<Run> {
     let mut mounts = Vec::new();
     for word in flags.texts("mount") {
         match Mount::parse(word.clone()) {
-            Ok(mount) => mounts.push(mount),
+            Ok(mount) => {
+                let foreseen = mount.foresee().map(|error| error.diagnostic(&word));
+                warnings.extend(foreseen.map(|error| Diagnostic {
+                    severity: Severity::Warning,
+                    ..error
+                }));
+                mounts.push(mount);
+            }
             Err(error) => errors.push(error.diagnostic(&word)),
         }
     }
     let mut devices = Vec::new();
     for word in flags.texts("device") {
-        match Device::parse(&word.raw) {
+        match Device::parse(word.clone()) {
             Ok(device) => devices.push(device),
             Err(error) => errors.push(error.diagnostic(&word)),
         }
@@ -656,7 +663,7 @@ pub(super) fn locate<T>(value: T, statement: &Statement) -> Located<T> {
         value,
         span: statement.span,
         lines: statement.lines,
-        text: statement.text.clone(),
+        text: statement.text.trim().to_owned(),
         comments: statement.comments.clone(),
     }
 }

@@ -23,6 +23,7 @@ pub mod instruction;
 mod lines;
 pub mod mount;
 mod parse;
+pub mod print;
 pub mod statement;
 pub mod words;
 

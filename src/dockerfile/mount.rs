@@ -9,7 +9,6 @@
 //! A value may hold variables, so a mount is understood in two steps: [`Mount::parse`] splits it when the
 //! Dockerfile is read, and [`Mount::resolve`] gives it meaning when the variables are known. `from` is the
 //! exception: which stages a build needs must be known before anything runs, so variables in it are refused.
-//! A mount without variables is resolved at once, to find mistakes early.
 
 use serde::Serialize;
 
@@ -172,8 +171,7 @@ impl MountError {
 impl Mount {
     /// Splits the value of `--mount`.
     ///
-    /// Finds what is wrong whatever the variables are: an unmatched quote, a variable in `from`. If no value can
-    /// change by expansion, everything else too.
+    /// Finds only what is wrong whatever the variables are: an unmatched quote, a variable in `from`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let mut from = None;
         for field in split_list(&text.raw)? {
@@ -186,11 +184,17 @@ impl Mount {
                 from = Some(value.to_owned());
             }
         }
-        let mount = Mount { text, from };
-        if !mount.text.raw.contains(['$', '\\', '`', '\'', '"']) {
-            mount.resolve(&mut |value| Ok(value.to_owned()))?;
+        Ok(Mount { text, from })
+    }
+
+    /// What [`Mount::resolve`] is going to refuse, if no value can change by expansion.
+    ///
+    /// A mount is refused only when its stage is built, but whoever reads the file can be told before.
+    pub fn foresee(&self) -> Option<MountError> {
+        if self.text.raw.contains(['$', '\\', '`', '\'']) {
+            return None;
         }
-        Ok(mount)
+        self.resolve(&mut |value| Ok(value.to_owned())).err()
     }
 
     /// Gives the mount its meaning. `expand` replaces the variables in a value.
@@ -290,6 +294,8 @@ impl ResolvedMount {
 /// `RUN --device=…`: a device that the container may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
+    /// The whole value of the flag.
+    pub text: Word,
     /// The name as a CDI device or class.
     pub name: String,
     /// Whether the build fails without it.
@@ -298,12 +304,14 @@ pub struct Device {
 
 impl Device {
     /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
-    pub fn parse(text: &str) -> Result<Self, MountError> {
+    pub fn parse(text: Word) -> Result<Self, MountError> {
+        let fields = split_list(&text.raw)?;
         let mut device = Device {
+            text,
             name: String::new(),
             required: false,
         };
-        for field in split_list(text)? {
+        for field in fields {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key.to_lowercase(), Some(value.to_owned())),
                 None => (field.to_lowercase(), None),
@@ -477,17 +485,12 @@ mod tests {
 
     #[test]
     fn a_device_has_a_name() {
-        let device = Device::parse("vendor.com/gpu=all,required").expect("valid");
+        let device = Device::parse(Word::new("vendor.com/gpu=all,required")).expect("valid");
         assert_eq!(
-            device,
-            Device {
-                name: "vendor.com/gpu=all".to_owned(),
-                required: true
-            }
+            (device.name.as_str(), device.required),
+            ("vendor.com/gpu=all", true)
         );
-        assert_eq!(
-            Device::parse("name=a,name=b"),
-            Err(MountError::DeviceNamedTwice)
-        );
+        let twice = Device::parse(Word::new("name=a,name=b"));
+        assert_eq!(twice, Err(MountError::DeviceNamedTwice));
     }
 }

@@ -4,7 +4,7 @@ use layerlab::context::{Patterns, ignore};
 use serde_json::Value;
 
 fn cases(file: &str) -> Vec<Value> {
-    let Some(folder) = crate::folder("dockerignore") else {
+    let Some(folder) = crate::report::folder("dockerignore") else {
         return Vec::new();
     };
     let text = std::fs::read_to_string(folder.join(file)).unwrap();
