@@ -15,12 +15,19 @@ use crate::dockerfile::words::Variables;
 use crate::oci::{Platform, Reference};
 
 /// What is asked of a build.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// The stage to build: by name, in any case, or by number. `None`: the last.
     pub target: Option<String>,
     pub build_args: BTreeMap<String, String>,
     pub platform: Platform,
+}
+
+impl Default for Request {
+    /// The last stage, for this machine.
+    fn default() -> Request {
+        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host() }
+    }
 }
 
 /// Where a stage's first state comes from.

@@ -3,7 +3,7 @@
 //! Views consume events and recompute nothing. In JSON each event is one object with a `type`; the line that holds it adds
 //! `schema`. A new kind of event must break every view that has to know it: no view matches with a wildcard.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cache::{CacheKey, Difference};
 use crate::layer::Layer;
@@ -57,7 +57,7 @@ pub enum MissReason {
 }
 
 /// What happened to one path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     Added,
@@ -66,7 +66,7 @@ pub enum ChangeKind {
 }
 
 /// One changed path of a layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathChange {
     pub kind: ChangeKind,
     pub path: String,

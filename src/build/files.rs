@@ -115,7 +115,13 @@ impl Machine<'_> {
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
     }
 
-    pub(super) fn resolve_copy(&self, stage: usize, copy: &Copy, before: Arc<State>) -> Result<Resolved, Error> {
+    pub(super) fn resolve_copy(
+        &self,
+        stage: usize,
+        copy: &Copy,
+        before: Arc<State>,
+        stage_state: impl Fn(usize) -> Option<Arc<State>>,
+    ) -> Result<Resolved, Error> {
         let request = Request {
             keyword: "COPY",
             sources: &copy.sources,
@@ -131,7 +137,7 @@ impl Machine<'_> {
         let source = match self.plan.copy_source(stage, copy)? {
             None => None,
             Some(CopySource::Stage(index)) => {
-                let state = self.stage_state(index).ok_or_else(|| Error::Argument {
+                let state = stage_state(index).ok_or_else(|| Error::Argument {
                     message: format!("cannot copy from stage `{}`: it is not built yet", self.plan.stages[index].label()),
                     hint: None,
                 })?;

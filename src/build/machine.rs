@@ -305,6 +305,24 @@ impl<'a> Machine<'a> {
         done.map(|committed| if committed { self.taken.last() } else { None })
     }
 
+    /// Reads the context now, before a step needs it, and tells of it.
+    pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        sink(&self.context()?.event());
+        Ok(())
+    }
+
+    /// The `--build-arg`s that no ARG asked for and that have no meaning of their own.
+    pub fn unused_build_args(&self) -> Vec<String> {
+        let declared = |name: &str| {
+            self.plan.global_args.contains_key(name)
+                || self.taken.iter().any(|taken| taken.state.arguments.iter().any(|(other, _)| other == name))
+        };
+        let known = |name: &str| {
+            plan::PROXY_ARGS.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" || declared(name)
+        };
+        self.options.request.build_args.keys().filter(|name| !known(name)).cloned().collect()
+    }
+
     /// Takes the next step through all of its phases.
     pub fn step(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<&Taken, Error> {
         let wanted = self.taken.len() + 1;
@@ -581,7 +599,7 @@ fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
 
 /// The key as the next step's parent names it, and the history entry, are made in one place.
 impl Resolved {
-    fn next_state(&self, layer: Option<&Layer>, created: &str) -> State {
+    pub(super) fn next_state(&self, layer: Option<&Layer>, created: &str) -> State {
         let mut state = self.after.clone();
         if let Some(layer) = layer {
             state.image.rootfs.diff_ids.push(layer.diff_id);

@@ -120,7 +120,7 @@ impl Machine<'_> {
             && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
             && let Some(foreseen) = stages.get(&source)
         {
-            return self.resolve_copy_from(stage, copy, before.state.clone(), Some(foreseen.state.clone()));
+            return self.resolve_copy(stage, copy, before.state.clone(), |_| Some(foreseen.state.clone()));
         }
         self.resolve_instruction(stage, instruction, text, before.state.clone())
     }

@@ -79,7 +79,7 @@ impl Machine<'_> {
         before: Arc<State>,
     ) -> Result<Resolved, Error> {
         match instruction {
-            Instruction::Copy(copy) => self.resolve_copy(stage, copy, before),
+            Instruction::Copy(copy) => self.resolve_copy(stage, copy, before, |stage| self.stage_state(stage)),
             Instruction::Add(add) => self.resolve_add(add, before),
             Instruction::Workdir(workdir) => self.resolve_workdir(workdir, before),
             Instruction::Run(run) => self.resolve_run(run, before),

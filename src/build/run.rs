@@ -188,9 +188,9 @@ impl Machine<'_> {
                 let mut writer = LayerWriter::new(world.store)?;
                 let upper = folder.upper();
                 let changes = if remains.copied {
-                    crate::layer::capture_full(&upper, &remains.below, &mut writer, &options)?
+                    crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
                 } else {
-                    crate::layer::capture(&upper, &remains.below, &mut writer, &options)?
+                    crate::layer::capture(&upper, &remains.below, &mut writer, options)?
                 };
                 if changes.is_empty() {
                     return Ok((None, Vec::new()));

@@ -4,7 +4,6 @@
 //! BuildKit has it. Names are part of the hash: a value can't slip from one ingredient into another.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 use crate::oci::Digest;
@@ -102,8 +101,7 @@ impl Ingredients {
     /// The SHA-256 of the list's canonical JSON.
     pub fn key(&self) -> CacheKey {
         let json = serde_json::to_vec(self).expect("ingredients are plain data");
-        let hash: [u8; 32] = Sha256::digest(&json).into();
-        CacheKey(Digest::from(hash))
+        CacheKey(Digest::of(&json))
     }
 
     /// The key of the parent state, when the step has one.

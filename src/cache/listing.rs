@@ -14,7 +14,6 @@
 //! what (digest, link target, or `major:minor`), path, then ` NAME=HEX` for each extended attribute. Space, `%`, control bytes
 //! and bytes beyond ASCII are written `%XX`.
 
-use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
 use crate::oci::Digest;
@@ -97,8 +96,7 @@ impl Listing {
 
     /// The SHA-256 of the text.
     pub fn digest(&self) -> Digest {
-        let hash: [u8; 32] = Sha256::digest(self.text.as_bytes()).into();
-        Digest::from(hash)
+        Digest::of(self.text.as_bytes())
     }
 
     /// Reads a listing's text back. The error is the number of the line that is not one.

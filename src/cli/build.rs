@@ -10,7 +10,7 @@ use super::{Failure, INTERRUPTED};
 use crate::build::{Decision, Error, Event, Machine, Options, Source, World};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Platform, Reference};
-use crate::plan::{self, Request};
+use crate::plan::Request;
 use crate::source::SourceFile;
 use crate::view::Progress;
 use crate::view::debugger::Debugger;
@@ -291,9 +291,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// A request for a machine without a Dockerfile yet: the debugger's empty prompt.
-pub fn empty_request() -> plan::Request {
-    plan::Request { platform: Platform::host(), ..plan::Request::default() }
 }

@@ -233,7 +233,7 @@ impl Rmi {
             .collect();
         let by_name = Reference::parse_normalized(name)
             .ok()
-            .map(Reference::with_default_tag)
+            .map(|reference| reference.with_default_tag())
             .filter(|reference| names.contains(reference));
         let removed = match by_name {
             Some(reference) => vec![reference],

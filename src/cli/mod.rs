@@ -174,7 +174,7 @@ impl Setting {
     fn open(arguments: &Arguments) -> Result<Setting, Failure> {
         let home = match &arguments.home {
             Some(path) => Home::open(path)?,
-            None => Home::open_default()?,
+            None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
         };
         let store = Store::open(&home)?;
         let clock = Clock::from_environment().map_err(|error| {

@@ -92,12 +92,7 @@ impl Run {
             write!(std::io::stdout(), "{}", prepared.plan)?;
             return Ok(());
         }
-        let io = match (self.tty, self.interactive) {
-            (true, _) => Io::Terminal,
-            (false, true) => Io::Inherit,
-            (false, false) => Io::Inherit,
-        };
-        match prepared.run(io) {
+        match prepared.run(Io::Inherit) {
             Ok(exit) if exit.status() == 0 => Ok(()),
             Ok(exit) => Err(Failure::Status(u8::try_from(exit.status()).unwrap_or(255))),
             Err(crate::build::Error::Container(error)) => {
@@ -141,6 +136,6 @@ pub struct ServeFiles {
 
 impl ServeFiles {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        userland::serve(&self.root, self.port).map_err(|error| Failure::from(crate::build::Error::from(error)))
+        userland::serve(&self.root, self.port).map_err(|error| Diagnostic::error(error.to_string()).into())
     }
 }
