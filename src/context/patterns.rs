@@ -144,7 +144,11 @@ impl Patterns {
         parent: &Inherited,
     ) -> Result<(Option<&Pattern>, Inherited), PatternError> {
         let parent_known = !parent.matched.is_empty();
-        let parents = if parent_known { Vec::new() } else { parents(path) };
+        let parents = if parent_known {
+            Vec::new()
+        } else {
+            parents(path)
+        };
         let mut matched = vec![false; self.list.len()];
         let mut excluded = false;
         let mut decisive = None;
@@ -262,12 +266,16 @@ impl Pattern {
 
 /// The directories above a path, from the top down; `dir/file/` lies in `dir/file`.
 fn parents(path: &[u8]) -> Vec<Vec<u8>> {
-    let Some(slash) = path.iter().rposition(|&byte| byte == b'/') else { return Vec::new() };
+    let Some(slash) = path.iter().rposition(|&byte| byte == b'/') else {
+        return Vec::new();
+    };
     let parent = clean_bytes(&path[..=slash]);
     if parent == b"." {
         return Vec::new();
     }
-    let ends = (0..parent.len()).filter(|&end| parent[end] == b'/').chain([parent.len()]);
+    let ends = (0..parent.len())
+        .filter(|&end| parent[end] == b'/')
+        .chain([parent.len()]);
     ends.map(|end| parent[..end].to_vec()).collect()
 }
 

@@ -1,16 +1,12 @@
-//! Conformance: cases that others wrote, from the folder that `LAYERLAB_CORPUS` names.
+//! Conformance with cases that others wrote and observed.
 //!
-//! Without the variable the tests say that they were skipped.
+//! The cases lie outside of this repository, in the folder that `LAYERLAB_CORPUS` names or else in
+//! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
+//! and the output says so.
 
 mod dockerignore;
-
-use std::path::PathBuf;
-
-/// The folder with the cases, `None` (and a line on standard error) if there is none on this machine.
-pub fn folder(name: &str) -> Option<PathBuf> {
-    let Some(root) = std::env::var_os("LAYERLAB_CORPUS") else {
-        eprintln!("skipped: LAYERLAB_CORPUS is not set");
-        return None;
-    };
-    Some(PathBuf::from(root).join(name))
-}
+mod instructions;
+mod parser;
+mod printing;
+mod report;
+mod words;
