@@ -1,1 +1,422 @@
-//! To come.
+//! What a process has changed, from the upper directory of an overlay, as a layer.
+//!
+//! Specification: kernel, Documentation/filesystems/overlayfs.rst; the choices are those of BuildKit's overlay differ:
+//!
+//! - Entries are in the order of a walk. The directories that lead to a changed file are in the layer too, as the upper
+//!   directory has them: with the new modification time that the change has given them.
+//! - What is equal to the lower layers' file (owner, mode, time, attributes, bytes) is left out; overlayfs copies a file
+//!   up when it is only opened for writing. A file that has got a further name stays, with both of its names, so that the
+//!   hard link can be made wherever the layer is unpacked.
+//! - An opaque directory becomes deletions of the names that it hides, not an opaque mark.
+//! - Sockets are left out, and the root directory itself: the upper directory stands for it and was made by this program.
+//!   Of the extended attributes, `security.capability` and `user.*` are kept.
+//!
+//! [`capture_full`] does the same where there was no overlay but a copy of the whole file system: what is missing from the
+//! copy was deleted.
+//!
+//! The process must have ended: files that change meanwhile are an error. Left out: overlays that were mounted with
+//! `redirect_dir=on` or `metacopy=on`; a directory that only they can make is refused.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata as HostMetadata;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::read::read_full;
+use super::unpack::is_overlay_attribute;
+use super::{Error, LayerWriter, Ownership, Times, open};
+use crate::store::Store;
+use crate::tree::{Change, Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
+
+/// How to capture.
+#[derive(Debug, Clone, Copy)]
+pub struct Capture<'a> {
+    /// What owners on disk mean.
+    pub ownership: Ownership,
+    /// Later times become this one, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
+    pub clamp_mtime: Option<i64>,
+    /// Paths that are not looked at, with everything below them: where something was mounted.
+    pub exclude: &'a [TreePath],
+}
+
+/// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
+///
+/// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
+pub fn capture(
+    upper: &Path,
+    parent: &Tree,
+    writer: &mut LayerWriter,
+    options: Capture,
+) -> Result<Vec<Change>, Error> {
+    Capturing::new(parent, writer, options).run(upper, Below::Merged)
+}
+
+/// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
+pub fn capture_full(
+    root: &Path,
+    parent: &Tree,
+    writer: &mut LayerWriter,
+    options: Capture,
+) -> Result<Vec<Change>, Error> {
+    Capturing::new(parent, writer, options).run(root, Below::Hidden)
+}
+
+/// Whether what the tree has in a directory shows through.
+#[derive(Clone, Copy, PartialEq)]
+enum Below {
+    Merged,
+    Hidden,
+}
+
+/// What a name in a directory is about.
+enum Found {
+    File(PathBuf, HostMetadata),
+    Gone,
+}
+
+struct Capturing<'a, 's> {
+    store: &'s Store,
+    parent: &'a Tree,
+    writer: &'a mut LayerWriter<'s>,
+    options: Capture<'a>,
+    changes: Vec<Change>,
+    /// Directories on the way that are not in the layer yet, because nothing in them was.
+    waiting: Vec<(TreePath, Node)>,
+}
+
+impl<'a, 's> Capturing<'a, 's> {
+    fn new(
+        parent: &'a Tree,
+        writer: &'a mut LayerWriter<'s>,
+        options: Capture<'a>,
+    ) -> Capturing<'a, 's> {
+        Capturing {
+            store: writer.store(),
+            parent,
+            writer,
+            options,
+            changes: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    fn run(mut self, root: &Path, below: Below) -> Result<Vec<Change>, Error> {
+        self.directory(root, &TreePath::root(), below)?;
+        Ok(self.changes)
+    }
+
+    fn directory(&mut self, host: &Path, path: &TreePath, below: Below) -> Result<(), Error> {
+        for (name, found) in self.list(host, path, below)? {
+            let path = path.join(&name);
+            match found {
+                Found::Gone => self.deletion(&path)?,
+                Found::File(host, metadata) => self.file(&host, &path, &metadata, below)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that a directory says, sorted: its files, and the names that it hides.
+    fn list(
+        &self,
+        host: &Path,
+        path: &TreePath,
+        below: Below,
+    ) -> Result<BTreeMap<Vec<u8>, Found>, Error> {
+        let mut found = BTreeMap::new();
+        if below == Below::Hidden {
+            let names = self
+                .parent
+                .children(path)
+                .map(|(name, _)| (name.to_vec(), Found::Gone));
+            found.extend(names);
+        }
+        for entry in std::fs::read_dir(host).map_err(Error::io("list", host))? {
+            let entry = entry.map_err(Error::io("list", host))?;
+            let metadata = entry
+                .path()
+                .symlink_metadata()
+                .map_err(Error::io("read", entry.path()))?;
+            let name = entry.file_name().into_vec();
+            let is_gone =
+                metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
+            found.insert(
+                name,
+                if is_gone {
+                    Found::Gone
+                } else {
+                    Found::File(entry.path(), metadata)
+                },
+            );
+        }
+        found.retain(|name, _| !self.options.exclude.contains(&path.join(name)));
+        Ok(found)
+    }
+
+    fn deletion(&mut self, path: &TreePath) -> Result<(), Error> {
+        let Some(node) = self.parent.get(path) else {
+            return Ok(());
+        };
+        self.write_waiting(path)?;
+        self.writer.whiteout(path)?;
+        self.changes.push(Change::Deleted {
+            path: path.clone(),
+            node: node.clone(),
+        });
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        host: &Path,
+        path: &TreePath,
+        metadata: &HostMetadata,
+        below: Below,
+    ) -> Result<(), Error> {
+        let node = self.node(host, path, metadata)?;
+        let before = self.parent.get(path);
+        let is_equal = match before {
+            Some(before) => self.is_equal(before, &node, path)?,
+            None => false,
+        };
+        let has_new_name = match (node.content(), before.and_then(Node::content)) {
+            (Some(now), Some(before)) => now.link.is_some() && before.link.is_none(),
+            _ => false,
+        };
+        if !is_equal || has_new_name {
+            self.write_waiting(path)?;
+            let written = self.clamped(&node);
+            self.writer.append_node(path, &written)?;
+            if !is_equal {
+                self.changes.push(match before {
+                    Some(before) => Change::Modified {
+                        path: path.clone(),
+                        before: before.clone(),
+                        after: written,
+                    },
+                    None => Change::Added {
+                        path: path.clone(),
+                        node: written,
+                    },
+                });
+            }
+        }
+        if !node.is_directory() {
+            return Ok(());
+        }
+        if is_equal {
+            self.waiting.push((path.clone(), node));
+        }
+        let is_merged =
+            below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
+        self.directory(
+            host,
+            path,
+            if is_merged {
+                Below::Merged
+            } else {
+                Below::Hidden
+            },
+        )?;
+        if is_equal
+            && self
+                .waiting
+                .last()
+                .is_some_and(|(waiting, _)| waiting == path)
+        {
+            self.waiting.pop();
+        }
+        Ok(())
+    }
+
+    /// Writes the directories that lead to a path, as far as the layer does not have them.
+    fn write_waiting(&mut self, path: &TreePath) -> Result<(), Error> {
+        for (directory, node) in std::mem::take(&mut self.waiting) {
+            debug_assert!(
+                path.starts_with(&directory),
+                "a directory waits only while it is being listed"
+            );
+            let written = self.clamped(&node);
+            self.writer.append_node(&directory, &written)?;
+        }
+        Ok(())
+    }
+
+    fn node(&self, host: &Path, path: &TreePath, metadata: &HostMetadata) -> Result<Node, Error> {
+        let file_type = metadata.file_type();
+        let kind = if file_type.is_dir() {
+            Kind::Directory
+        } else if file_type.is_symlink() {
+            let target = std::fs::read_link(host).map_err(Error::io("read the link", host))?;
+            Kind::Symlink(target.into_os_string().into_vec())
+        } else if file_type.is_file() {
+            // The numbers of a real file are small; the names of archives' files use the first number differently.
+            let link = (metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()));
+            Kind::File(Content {
+                size: metadata.len(),
+                place: Place::Host(Arc::from(host)),
+                link,
+            })
+        } else if file_type.is_fifo() {
+            Kind::Fifo
+        } else {
+            let (major, minor) = device(metadata.rdev());
+            if file_type.is_char_device() {
+                Kind::CharDevice { major, minor }
+            } else {
+                Kind::BlockDevice { major, minor }
+            }
+        };
+        let (uid, gid) = match self.options.ownership {
+            Ownership::Kept => (metadata.uid(), metadata.gid()),
+            Ownership::Single => self
+                .parent
+                .get(path)
+                .map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid)),
+        };
+        let xattrs = attributes(host, metadata)?;
+        let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
+        let metadata = Metadata {
+            mode: metadata.mode() & 0o7777,
+            uid,
+            gid,
+            mtime: metadata.mtime(),
+            mtime_nanos: if self.writer.precision() == Times::Seconds {
+                0
+            } else {
+                nanos
+            },
+            xattrs,
+        };
+        Ok(Node { metadata, kind })
+    }
+
+    /// Whether a file is what the tree has, to the last byte.
+    fn is_equal(&self, before: &Node, now: &Node, path: &TreePath) -> Result<bool, Error> {
+        let mut known = before.metadata.clone();
+        known.xattrs = before
+            .metadata
+            .xattrs
+            .iter()
+            .filter(|(name, _)| is_kept_attribute(name))
+            .map(owned)
+            .collect();
+        if known != now.metadata {
+            return Ok(false);
+        }
+        match (&before.kind, &now.kind) {
+            (Kind::File(before), Kind::File(now)) if before.size == now.size => {
+                self.same_bytes(before, now, path)
+            }
+            (Kind::File(_), Kind::File(_)) => Ok(false),
+            (before, now) => Ok(before == now),
+        }
+    }
+
+    fn same_bytes(&self, before: &Content, now: &Content, path: &TreePath) -> Result<bool, Error> {
+        let failed = |source| Error::Content {
+            path: path.clone(),
+            source,
+        };
+        let mut readers = [open(self.store, before)?, open(self.store, now)?];
+        let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
+        loop {
+            let left = read_full(&mut readers[0], &mut buffers[0]).map_err(failed)?;
+            let right = read_full(&mut readers[1], &mut buffers[1]).map_err(failed)?;
+            if buffers[0][..left] != buffers[1][..right] {
+                return Ok(false);
+            }
+            if left == 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn clamped(&self, node: &Node) -> Node {
+        let mut node = node.clone();
+        if let Some(latest) = self.options.clamp_mtime
+            && (node.metadata.mtime, node.metadata.mtime_nanos) > (latest, 0)
+        {
+            node.metadata.mtime = latest;
+            node.metadata.mtime_nanos = 0;
+        }
+        node
+    }
+}
+
+/// The names under which overlayfs keeps one of its attributes, as root and in a user namespace.
+fn overlay_attribute(host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    for prefix in ["trusted.overlay.", "user.overlay."] {
+        match xattr::get(host, format!("{prefix}{name}")) {
+            Ok(None) => {}
+            Ok(Some(value)) => return Ok(Some(value)),
+            // A file system without attributes has no overlay's either.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+            Err(source) => return Err(Error::io("read the attributes of", host)(source)),
+        }
+    }
+    Ok(None)
+}
+
+fn is_opaque(host: &Path) -> Result<bool, Error> {
+    Ok(overlay_attribute(host, "opaque")?.is_some_and(|value| value == b"y"))
+}
+
+/// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.
+fn is_whiteout(host: &Path, metadata: &HostMetadata) -> Result<bool, Error> {
+    if metadata.file_type().is_char_device() {
+        return Ok(metadata.rdev() == 0);
+    }
+    if metadata.file_type().is_file() && metadata.len() == 0 {
+        return Ok(overlay_attribute(host, "whiteout")?.is_some());
+    }
+    Ok(false)
+}
+
+/// The extended attributes that belong to an image.
+fn attributes(host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
+    // On a symbolic link only a security module's attributes can be, which are the machine's and not the image's.
+    if metadata.is_symlink() {
+        return Ok(Xattrs::default());
+    }
+    let names = match xattr::list(host) {
+        Ok(names) => names,
+        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            return Ok(Xattrs::default());
+        }
+        Err(source) => return Err(Error::io("list the attributes of", host)(source)),
+    };
+    let mut kept = Vec::new();
+    for name in names {
+        let name = name.into_vec();
+        if is_overlay_attribute(&name)
+            && (name.ends_with(b".redirect") || name.ends_with(b".metacopy"))
+        {
+            let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
+            return Err(Error::io("capture", host)(std::io::Error::other(reason)));
+        }
+        if !is_kept_attribute(&name) {
+            continue;
+        }
+        let value = xattr::get(host, std::ffi::OsString::from_vec(name.clone()));
+        if let Some(value) = value.map_err(Error::io("read the attributes of", host))? {
+            kept.push((name, value));
+        }
+    }
+    Ok(kept.into_iter().collect())
+}
+
+fn is_kept_attribute(name: &[u8]) -> bool {
+    name == b"security.capability" || (name.starts_with(b"user.") && !is_overlay_attribute(name))
+}
+
+fn owned((name, value): (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
+    (name.to_vec(), value.to_vec())
+}
+
+/// Cuts a device number as stat(2) gives it.
+fn device(number: u64) -> (u32, u32) {
+    (libc::major(number), libc::minor(number))
+}

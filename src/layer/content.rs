@@ -28,6 +28,11 @@ impl<'s> Opener<'s> {
         Opener { store, last: None }
     }
 
+    /// The store that archives are in.
+    pub fn store(&self) -> &'s Store {
+        self.store
+    }
+
     /// As [`open`].
     pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
         let source = match &content.place {

@@ -490,7 +490,7 @@ impl<R: Read> Source for StreamSource<R> {
 }
 
 /// Reads until the buffer is full or the source ends, and returns how much there was.
-fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match source.read(&mut buffer[filled..]) {

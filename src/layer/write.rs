@@ -63,6 +63,16 @@ impl<'s> LayerWriter<'s> {
         self
     }
 
+    /// The store that the layer goes to.
+    pub fn store(&self) -> &'s Store {
+        self.opener.store()
+    }
+
+    /// How exactly times are written.
+    pub fn precision(&self) -> Times {
+        self.times
+    }
+
     /// How many entries were written so far.
     pub fn entries(&self) -> u64 {
         self.entries
