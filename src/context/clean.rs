@@ -14,26 +14,32 @@
 /// assert_eq!(clean("/.."), "/");
 /// ```
 pub fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut kept: Vec<&str> = Vec::new();
-    for component in path.split('/') {
+    String::from_utf8(clean_bytes(path.as_bytes()))
+        .expect("whole components of UTF-8 text are UTF-8")
+}
+
+/// [`clean`] for a path that need not be UTF-8.
+pub(super) fn clean_bytes(path: &[u8]) -> Vec<u8> {
+    let rooted = path.starts_with(b"/");
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for component in path.split(|&byte| byte == b'/') {
         match component {
-            "" | "." => {}
-            ".." => match kept.last() {
-                Some(&last) if last != ".." => {
+            b"" | b"." => {}
+            b".." => match kept.last() {
+                Some(&last) if last != b".." => {
                     kept.pop();
                 }
                 // The root is its own parent; a relative path may climb out.
                 _ if rooted => {}
-                _ => kept.push(".."),
+                _ => kept.push(b".."),
             },
             name => kept.push(name),
         }
     }
-    let joined = kept.join("/");
+    let joined = kept.join(&b'/');
     match (rooted, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
+        (true, _) => [b"/", joined.as_slice()].concat(),
+        (false, true) => b".".to_vec(),
         (false, false) => joined,
     }
 }

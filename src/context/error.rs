@@ -38,6 +38,12 @@ pub enum Error {
         /// Which line, and why.
         source: PatternError,
     },
+    /// The stat cache can't be saved.
+    #[error("save the cache of file digests: {source}")]
+    Cache {
+        /// What the store's write layer says.
+        source: crate::store::Error,
+    },
     /// A file did not stay the same from the walk to the end of its reading.
     #[error("`{}` changed while it was read", path.display())]
     Changed {
@@ -70,7 +76,7 @@ impl Error {
                 "make it readable (`chmod u+rX {0}`), or keep it out of the context with a line in `.dockerignore`",
                 path.display()
             )),
-            Error::Io { .. } => None,
+            Error::Io { .. } | Error::Cache { .. } => None,
             Error::Pattern { .. } => {
                 Some("the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned())
             }

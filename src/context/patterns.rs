@@ -13,7 +13,7 @@
 //! refused at once; one that only the translation to a regular expression refuses (see `regexp.rs`) is an error at the
 //! first path it is asked about, as in BuildKit.
 
-use super::clean::clean;
+use super::clean::{clean, clean_bytes};
 use super::glob::{BadPattern, Glob};
 use super::regexp::Regexp;
 
@@ -144,6 +144,11 @@ impl Patterns {
         parent: &Inherited,
     ) -> Result<(Option<&Pattern>, Inherited), PatternError> {
         let parent_known = !parent.matched.is_empty();
+        let parents = if parent_known {
+            Vec::new()
+        } else {
+            parents(path)
+        };
         let mut matched = vec![false; self.list.len()];
         let mut excluded = false;
         let mut decisive = None;
@@ -156,7 +161,7 @@ impl Patterns {
                 }
                 hit = pattern.matches(path)?;
                 if !hit && !parent_known {
-                    hit = pattern.matches_a_parent(path)?;
+                    hit = pattern.matches_any(&parents)?;
                 }
             }
             matched[index] = hit;
@@ -230,26 +235,13 @@ impl Pattern {
         }
     }
 
-    fn matches_a_parent(&self, path: &[u8]) -> Result<bool, PatternError> {
-        // `dir/file/` lies in `dir/file`: what follows the last slash is the name, even if it is empty.
-        let Some(last) = path.iter().rposition(|&byte| byte == b'/') else {
-            return Ok(false);
-        };
-        for (end, _) in path[..=last]
-            .iter()
-            .enumerate()
-            .filter(|&(_, &byte)| byte == b'/')
-        {
-            if self.matches(&path[..end])? {
+    fn matches_any(&self, paths: &[Vec<u8>]) -> Result<bool, PatternError> {
+        for path in paths {
+            if self.matches(path)? {
                 return Ok(true);
             }
         }
-        // The parent of a name in the root is the root itself.
-        if last == 0 {
-            self.matches(b"/")
-        } else {
-            Ok(false)
-        }
+        Ok(false)
     }
 
     /// Whether a path that begins with `directory` and a slash could match, judged by the text before the first
@@ -270,6 +262,21 @@ impl Pattern {
         // A pattern without wildcards has to be longer than the directory; with one, it can still grow.
         agrees && (plain < self.cleaned.len() || plain > directory.len() + 1)
     }
+}
+
+/// The directories above a path, from the top down; `dir/file/` lies in `dir/file`.
+fn parents(path: &[u8]) -> Vec<Vec<u8>> {
+    let Some(slash) = path.iter().rposition(|&byte| byte == b'/') else {
+        return Vec::new();
+    };
+    let parent = clean_bytes(&path[..=slash]);
+    if parent == b"." {
+        return Vec::new();
+    }
+    let ends = (0..parent.len())
+        .filter(|&end| parent[end] == b'/')
+        .chain([parent.len()]);
+    ends.map(|end| parent[..end].to_vec()).collect()
 }
 
 /// Chooses how a cleaned pattern is matched, and translates it to a regular expression if it has to be one.

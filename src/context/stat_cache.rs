@@ -153,7 +153,7 @@ impl StatCache {
     /// Writes the cache back if anything was added to it. Atomic; the folder has to exist.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file can't be written. The build can go on without.
+    /// [`Error::Cache`] if the file can't be written. The build can go on without.
     pub fn save(&mut self) -> Result<(), Error> {
         if !self.changed {
             return Ok(());
@@ -165,16 +165,11 @@ impl StatCache {
             .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
             .collect();
         kept.sort_unstable_by_key(|(key, _)| **key);
-        replace(&self.file, &encode(&kept)).map_err(|source| Error::io("write", &self.file, source))?;
+        crate::store::atomic_write(&self.file, &encode(&kept))
+            .map_err(|source| Error::Cache { source })?;
         self.changed = false;
         Ok(())
     }
-}
-
-fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = file.with_extension("new");
-    std::fs::write(&temporary, bytes)?;
-    std::fs::rename(temporary, file)
 }
 
 impl Entry {

@@ -37,7 +37,9 @@ pub fn linkage(data: &[u8]) -> Option<Result<Linkage, object::read::Error>> {
     }
 }
 
-fn read<Header: FileHeader<Endian = Endianness>>(data: &[u8]) -> Result<Linkage, object::read::Error> {
+fn read<Header: FileHeader<Endian = Endianness>>(
+    data: &[u8],
+) -> Result<Linkage, object::read::Error> {
     let header = Header::parse(data)?;
     let endian = header.endian()?;
     let segments = header.program_headers(endian, data)?;
@@ -59,12 +61,18 @@ fn read<Header: FileHeader<Endian = Endianness>>(data: &[u8]) -> Result<Linkage,
         .map(|entry| (entry.tag(endian), entry.val(endian)))
         .take_while(|(tag, _)| *tag != elf::DT_NULL)
         .collect();
-    let Some(&(_, address)) = entries.iter().find(|(tag, _)| *tag == elf::DT_STRTAB) else { return Ok(linkage) };
+    let Some(&(_, address)) = entries.iter().find(|(tag, _)| *tag == elf::DT_STRTAB) else {
+        return Ok(linkage);
+    };
     // The dynamic section speaks of addresses; the segment that is loaded there says where in the file that is.
     let strings = segments.iter().find_map(|segment| {
-        let (start, offset): (u64, u64) = (segment.p_vaddr(endian).into(), segment.p_offset(endian).into());
+        let (start, offset): (u64, u64) = (
+            segment.p_vaddr(endian).into(),
+            segment.p_offset(endian).into(),
+        );
         let length: u64 = segment.p_filesz(endian).into();
-        let inside = segment.p_type(endian) == elf::PT_LOAD && (start..start.saturating_add(length)).contains(&address);
+        let inside = segment.p_type(endian) == elf::PT_LOAD
+            && (start..start.saturating_add(length)).contains(&address);
         let position = usize::try_from(offset.checked_add(address.checked_sub(start)?)?).ok()?;
         inside.then(|| data.get(position..)).flatten()
     });
@@ -83,7 +91,12 @@ fn read<Header: FileHeader<Endian = Endianness>>(data: &[u8]) -> Result<Linkage,
         if tag == elf::DT_NEEDED {
             list.push(value);
         } else {
-            list.extend(value.split(':').filter(|part| !part.is_empty()).map(str::to_owned));
+            list.extend(
+                value
+                    .split(':')
+                    .filter(|part| !part.is_empty())
+                    .map(str::to_owned),
+            );
         }
     }
     Ok(linkage)

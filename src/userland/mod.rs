@@ -115,7 +115,12 @@ pub fn explain() -> Result<String, Error> {
     let rootfs = match &source {
         Source::Host => base::from_host()?,
         Source::Busybox(path) => base::from_busybox(path)?,
-        Source::Archive(path) => return Ok(format!("layerlab/base is the archive `{}`, as it is\n", path.display())),
+        Source::Archive(path) => {
+            return Ok(format!(
+                "layerlab/base is the archive `{}`, as it is\n",
+                path.display()
+            ));
+        }
     };
     Ok(explain::explain(&source, &rootfs))
 }

@@ -11,10 +11,12 @@
 //! a process no signal that it hasn't asked for. Left out: ranges, compression, caching headers, TLS, lists of folders.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
@@ -29,6 +31,12 @@ pub enum ServeError {
     Folder {
         /// The folder.
         folder: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The signals that end it can't be caught.
+    #[error("catch signals: {source}")]
+    Signals {
         /// The kernel's answer.
         source: io::Error,
     },
@@ -48,19 +56,23 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] if it can't begin.
 pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
-    let folder = folder
-        .canonicalize()
-        .map_err(|source| ServeError::Folder { folder: folder.to_owned(), source })?;
-    let signals = block_ending_signals();
-    let server = Server::http(("0.0.0.0", port))
-        .map_err(|error| ServeError::Listen { port, reason: error.to_string() })?;
+    let folder = folder.canonicalize().map_err(|source| ServeError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })?;
+    let mut signals = catch_ending_signals().map_err(|source| ServeError::Signals { source })?;
+    let server = Server::http(("0.0.0.0", port)).map_err(|error| ServeError::Listen {
+        port,
+        reason: error.to_string(),
+    })?;
     let server = Arc::new(server);
     eprintln!("serving {} at {}", folder.display(), server.server_addr());
     let ended = Arc::new(AtomicBool::new(false));
     {
         let (server, ended) = (Arc::clone(&server), Arc::clone(&ended));
         std::thread::spawn(move || {
-            wait_for(&signals);
+            // Whatever this ends with, there is a reason to stop.
+            let _ = signals.read(&mut [0]);
             ended.store(true, Ordering::SeqCst);
             for _ in 0..THREADS {
                 server.unblock();
@@ -84,22 +96,41 @@ pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
 
 /// What a request is answered with.
 enum Answer {
-    File { file: File, size: u64, content_type: &'static str },
-    Page { status: u16, title: &'static str },
-    Moved { to: String },
+    File {
+        file: File,
+        size: u64,
+        content_type: &'static str,
+    },
+    Page {
+        status: u16,
+        title: &'static str,
+    },
+    Moved {
+        to: String,
+    },
 }
 
 fn answer(request: Request, folder: &Path) {
     let answer = match request.method() {
         Method::Get | Method::Head => find(request.url(), folder),
-        _ => Answer::Page { status: 405, title: "Method Not Allowed" },
+        _ => Answer::Page {
+            status: 405,
+            title: "Method Not Allowed",
+        },
     };
     let line = |status: u16, size: u64| log_line(&request, status, size);
     // A client that went away is nothing to report.
     let _ = match answer {
-        Answer::File { file, size, content_type } => {
+        Answer::File {
+            file,
+            size,
+            content_type,
+        } => {
             line(200, size);
-            let headers = vec![header("Content-Type", content_type), header("Server", "layerlab")];
+            let headers = vec![
+                header("Content-Type", content_type),
+                header("Server", "layerlab"),
+            ];
             let length = usize::try_from(size).ok();
             request.respond(Response::new(StatusCode(200), headers, file, length, None))
         }
@@ -121,7 +152,9 @@ fn answer(request: Request, folder: &Path) {
         Answer::Moved { to } => {
             line(301, 0);
             let response = Response::empty(301)
-                .with_header(Header::from_bytes("Location", to).unwrap_or_else(|()| header("Location", "/")))
+                .with_header(
+                    Header::from_bytes("Location", to).unwrap_or_else(|()| header("Location", "/")),
+                )
                 .with_header(header("Server", "layerlab"));
             request.respond(response)
         }
@@ -133,35 +166,55 @@ fn answer(request: Request, folder: &Path) {
 /// The path is resolved on the disk and has to end below `folder` then, so neither `..`, however it is written, nor a
 /// symbolic link leads out.
 fn find(url: &str, folder: &Path) -> Answer {
-    const NOT_FOUND: Answer = Answer::Page { status: 404, title: "Not Found" };
+    const NOT_FOUND: Answer = Answer::Page {
+        status: 404,
+        title: "Not Found",
+    };
     let path = url.split(['?', '#']).next().unwrap_or_default();
-    let Some(decoded) = decode(path) else { return Answer::Page { status: 400, title: "Bad Request" } };
+    let Some(decoded) = decode(path) else {
+        return Answer::Page {
+            status: 400,
+            title: "Bad Request",
+        };
+    };
     if decoded.split('/').any(|component| component == "..") {
         return NOT_FOUND;
     }
     let wanted = folder.join(decoded.trim_start_matches('/'));
-    let Ok(real) = wanted.canonicalize() else { return NOT_FOUND };
+    let Ok(real) = wanted.canonicalize() else {
+        return NOT_FOUND;
+    };
     if !real.starts_with(folder) {
         return NOT_FOUND;
     }
     if real.is_dir() && !decoded.ends_with('/') {
-        return Answer::Moved { to: format!("{path}/") };
+        return Answer::Moved {
+            to: format!("{path}/"),
+        };
     }
     let real = if real.is_dir() {
         match real.join("index.html").canonicalize() {
             Ok(index) if index.starts_with(folder) => index,
-            _ => return Answer::Page { status: 403, title: "Forbidden" },
+            _ => {
+                return Answer::Page {
+                    status: 403,
+                    title: "Forbidden",
+                };
+            }
         }
     } else {
         real
     };
     match File::open(&real).and_then(|file| Ok((file.metadata()?, file))) {
-        Ok((metadata, file)) if metadata.is_file() => {
-            Answer::File { file, size: metadata.len(), content_type: content_type(&real) }
-        }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Answer::Page { status: 403, title: "Forbidden" }
-        }
+        Ok((metadata, file)) if metadata.is_file() => Answer::File {
+            file,
+            size: metadata.len(),
+            content_type: content_type(&real),
+        },
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Answer::Page {
+            status: 403,
+            title: "Forbidden",
+        },
         _ => NOT_FOUND,
     }
 }
@@ -179,11 +232,19 @@ fn decode(path: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    if bytes.contains(&0) { None } else { String::from_utf8(bytes).ok() }
+    if bytes.contains(&0) {
+        None
+    } else {
+        String::from_utf8(bytes).ok()
+    }
 }
 
 fn content_type(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
+    match path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default()
+    {
         "html" | "htm" => "text/html",
         "css" => "text/css",
         "js" | "mjs" => "text/javascript",
@@ -209,15 +270,24 @@ fn header(name: &'static str, value: &'static str) -> Header {
 }
 
 fn log_line(request: &Request, status: u16, size: u64) {
-    let address = request.remote_addr().map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
+    let address = request
+        .remote_addr()
+        .map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
     // A real clock: the server runs in a container, where nothing is replayed.
     let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
     let field = |name: &'static str| {
-        let header = request.headers().iter().find(|header| header.field.equiv(name));
+        let header = request
+            .headers()
+            .iter()
+            .find(|header| header.field.equiv(name));
         header.map_or_else(|| "-".to_owned(), |header| escape(header.value.as_str()))
     };
-    let request_line =
-        format!("{} {} HTTP/{}", request.method(), escape(request.url()), request.http_version());
+    let request_line = format!(
+        "{} {} HTTP/{}",
+        request.method(),
+        escape(request.url()),
+        request.http_version()
+    );
     let line = format!(
         "{address} - - [{time}] \"{request_line}\" {status} {size} \"{}\" \"{}\"\n",
         field("Referer"),
@@ -234,29 +304,39 @@ fn escape(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => escaped.push_str(&format!("\\x{:02X}", u32::from(character))),
-            control if control.is_control() => escaped.push_str(&format!("\\x{:02X}", u32::from(control))),
+            control if control.is_control() => {
+                escaped.push_str(&format!("\\x{:02X}", u32::from(control)))
+            }
             other => escaped.push(other),
         }
     }
     escaped
 }
 
-/// Blocks the signals that end the server in this thread, and so in all that it starts, for [`wait_for`] to take.
-fn block_ending_signals() -> libc::sigset_t {
-    // SAFETY: sigemptyset(3) initialises the set before it is used; the other calls only read it.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGINT] {
-            libc::sigaddset(&mut set, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-        set
-    }
-}
+/// Where the handler writes; the other end is read by the thread that ends the server.
+static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-fn wait_for(set: &libc::sigset_t) {
-    let mut signal = 0;
-    // SAFETY: sigwait(3) reads the set and writes the number of the signal.
-    while unsafe { libc::sigwait(set, &mut signal) } != 0 {}
+/// Has the signals that end the server write a byte to a socket, whose other end is returned.
+fn catch_ending_signals() -> io::Result<UnixStream> {
+    extern "C" fn wake(_signal: libc::c_int) {
+        let byte = 0_u8;
+        // SAFETY: write(2) is allowed in a handler (signal-safety(7)) and reads one byte that lives.
+        unsafe { libc::write(WAKE.load(Ordering::SeqCst), (&raw const byte).cast(), 1) };
+    }
+    let (reader, writer) = UnixStream::pair()?;
+    // The handler stays for as long as the process lives, so its end is never closed.
+    WAKE.store(writer.into_raw_fd(), Ordering::SeqCst);
+    for signal in [libc::SIGTERM, libc::SIGQUIT, libc::SIGINT] {
+        // SAFETY: sigaction(2) with a zeroed structure (no flags, empty mask) and a handler that only calls write(2).
+        let result = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = wake as extern "C" fn(libc::c_int) as libc::sighandler_t;
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(signal, &action, std::ptr::null_mut())
+        };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(reader)
 }

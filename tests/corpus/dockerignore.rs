@@ -1,88 +1,67 @@
-//! Exclusion patterns: `match.json`, `clean.json` and `files.json`.
+//! dockerignore/: exclusion patterns, and the files that hold them.
 
 use layerlab::context::{Patterns, ignore};
 use serde_json::Value;
 
-fn cases(file: &str) -> Vec<Value> {
-    let Some(folder) = crate::report::folder("dockerignore") else {
-        return Vec::new();
+use crate::report::{self, Outcome, Report, compare};
+
+/// Runs the cases of one file of the folder.
+fn run(file: &str, check: fn(&Value) -> Outcome) {
+    let Some(folder) = report::folder("dockerignore") else {
+        return;
     };
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let whole: Value = serde_json::from_str(&text).unwrap();
-    whole["cases"].as_array().unwrap().clone()
+    let mut report = Report::new("dockerignore");
+    for case in report::cases(&folder, file) {
+        report.case(case["name"].as_str().unwrap(), || check(&case));
+    }
+    report.finish();
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item.as_str().unwrap().to_owned())
-        .collect()
+    serde_json::from_value(value.clone()).unwrap()
 }
 
-/// Runs `check` on every case and fails with the list of those that differ.
-fn run(file: &str, check: impl Fn(&Value) -> Result<(), String>) {
-    let cases = cases(file);
-    let failures: Vec<String> = cases
-        .iter()
-        .filter_map(|case| {
-            Some(format!(
-                "{}: {}",
-                case["name"].as_str().unwrap_or("?"),
-                check(case).err()?
-            ))
-        })
-        .collect();
-    println!(
-        "dockerignore/{file}: {} of {} cases hold",
-        cases.len() - failures.len(),
-        cases.len()
-    );
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+/// Judges a result that should be an error if the case says so; `check` judges the value.
+fn judge<T, E: std::fmt::Display>(
+    case: &Value,
+    result: Result<T, E>,
+    check: impl FnOnce(T) -> Outcome,
+) -> Outcome {
+    match (result, case.get("error")) {
+        (Err(_), Some(_)) => Outcome::Passed,
+        (Err(error), None) => Outcome::Failed(format!("unexpected error: {error}")),
+        (Ok(_), Some(error)) => Outcome::Failed(format!("expected the error {error}")),
+        (Ok(value), None) => check(value),
+    }
 }
 
 #[test]
 fn a_path_is_excluded_or_kept() {
     run("match.json", |case| {
         let path = case["path"].as_str().unwrap();
-        let outcome =
+        let result =
             Patterns::new(strings(&case["patterns"])).and_then(|patterns| patterns.excludes(path));
-        match (outcome, case.get("error"), case["excluded"].as_bool()) {
-            (Err(_), Some(_), _) => Ok(()),
-            (Ok(excluded), None, Some(expected)) if excluded == expected => Ok(()),
-            (outcome, error, expected) => {
-                Err(format!("{outcome:?}, expected {error:?} {expected:?}"))
-            }
-        }
+        judge(case, result, |excluded| {
+            compare(&case["excluded"].as_bool(), &Some(excluded))
+        })
     });
 }
 
 #[test]
 fn a_pattern_list_is_cleaned_or_refused() {
     run("clean.json", |case| {
-        let outcome = Patterns::new(strings(&case["patterns"]));
-        match (outcome, case.get("error"), case.get("cleaned")) {
-            (Err(_), Some(_), _) => Ok(()),
-            (Ok(patterns), None, Some(expected)) => {
+        judge(
+            case,
+            Patterns::new(strings(&case["patterns"])),
+            |patterns| {
+                let mark = |negated| if negated { "!" } else { "" };
                 let cleaned: Vec<String> = patterns
                     .iter()
-                    .map(|pattern| {
-                        format!(
-                            "{}{}",
-                            if pattern.negated { "!" } else { "" },
-                            pattern.cleaned()
-                        )
-                    })
+                    .map(|pattern| format!("{}{}", mark(pattern.negated), pattern.cleaned()))
                     .collect();
-                if cleaned == strings(expected) {
-                    Ok(())
-                } else {
-                    Err(format!("{cleaned:?}"))
-                }
-            }
-            (outcome, error, _) => Err(format!("{outcome:?}, expected error {error:?}")),
-        }
+                compare(&strings(&case["cleaned"]), &cleaned)
+            },
+        )
     });
 }
 
@@ -93,25 +72,18 @@ fn an_ignore_file_is_read_and_applied() {
         if let Some(parsed) = case.get("parsed") {
             let texts: Vec<String> = lines.iter().map(|(_, text)| text.clone()).collect();
             if texts != strings(parsed) {
-                return Err(format!("parsed as {texts:?}"));
+                return compare(&strings(parsed), &texts);
             }
         }
-        let patterns = match (Patterns::numbered(lines), case.get("error")) {
-            (Err(_), Some(_)) => return Ok(()),
-            (Ok(patterns), None) => patterns,
-            (outcome, error) => return Err(format!("{outcome:?}, expected error {error:?}")),
-        };
-        let Some(paths) = case.get("paths") else {
-            return Ok(());
-        };
-        let excluded: Vec<String> = strings(paths)
-            .into_iter()
-            .filter(|path| patterns.excludes(path).unwrap())
-            .collect();
-        if excluded == strings(&case["excluded"]) {
-            Ok(())
-        } else {
-            Err(format!("excluded {excluded:?}"))
-        }
+        judge(case, Patterns::numbered(lines), |patterns| {
+            let Some(paths) = case.get("paths") else {
+                return Outcome::Passed;
+            };
+            let excluded: Vec<String> = strings(paths)
+                .into_iter()
+                .filter(|path| patterns.excludes(path).unwrap())
+                .collect();
+            compare(&strings(&case["excluded"]), &excluded)
+        })
     });
 }
