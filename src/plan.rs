@@ -217,9 +217,10 @@ fn resolve_from(
                 return Err(Diagnostic::error(format!("empty platform value from expression `{}`", word.raw))
                     .at(word.span.unwrap_or(source.from.span)));
             }
-            Some(text.parse::<Platform>().map_err(|error| {
-                Diagnostic::error(format!("failed to parse platform `{text}`: {error}"))
+            Some(Platform::parse(&text).ok_or_else(|| {
+                Diagnostic::error(format!("`{text}` is not a platform"))
                     .at(word.span.unwrap_or(source.from.span))
+                    .hint("a platform is written `linux/amd64` or `linux/arm/v7`")
             })?)
         }
     };

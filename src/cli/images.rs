@@ -1,17 +1,17 @@
 //! Images in the store: `images`, `history`, `inspect`, `tag`, `rmi`, `import`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
-use super::build::{parse_name, plain};
+use super::build::parse_name;
 use super::run::find_image;
 use crate::build::World;
 use crate::cache::Records;
 use crate::diagnostic::Diagnostic;
-use crate::layer::{self, archive};
+use crate::layer::archive;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
 use crate::view::{table, units};
 
@@ -278,20 +278,8 @@ impl Import {
         let name = parse_name(&self.name)?;
         let mut config = ImageConfig::empty(&Platform::host());
         config.config.env.push(format!("PATH={}", crate::build::DEFAULT_PATH));
-        let reader: Box<dyn std::io::Read> = if self.file.as_os_str() == "-" {
-            Box::new(std::io::stdin().lock())
-        } else {
-            Box::new(std::fs::File::open(&self.file).map_err(|error| {
-                Diagnostic::error(format!("can't open `{}`: {}", self.file.display(), plain(&error)))
-            })?)
-        };
-        let layer = archive::import(world.store, reader).map_err(crate::build::Error::from)?;
-        let Some(layer) = layer else {
-            return Err(Diagnostic::error(format!("`{}` is not a tar archive", self.file.display()))
-                .hint("an archive is made by `tar -cf FILE -C ROOT .`; gzip, bzip2, xz and zstd are understood")
-                .into());
-        };
-        let _: &layer::Layer = &layer;
+        let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
+        let layer = archive::import(world.store, path).map_err(crate::build::Error::from)?;
         let created = world.clock.rfc3339();
         config.created = Some(created.clone());
         config.rootfs.diff_ids.push(layer.diff_id);

@@ -52,7 +52,7 @@ impl Parse {
         let source = SourceFile::from_bytes(&self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
         let text = match if self.json { Format::Json } else { self.format } {
-            Format::Sexp => print::sexp(&source).map_err(failure)?,
+            Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,
             Format::Tree => print::tree(&dockerfile::parse(&source).map_err(failure)?),
             Format::Json => print::json(&dockerfile::parse(&source).map_err(failure)?),
             Format::Dockerfile => print::dockerfile(&dockerfile::parse(&source).map_err(failure)?),

@@ -6,8 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use crate::build::World;
-use crate::store::verify;
-use crate::view::units;
+use crate::store::{Severity, verify};
 
 /// Look after the store.
 #[derive(Debug, Args)]
@@ -30,18 +29,15 @@ impl StoreCommand {
         match self.command {
             What::Path => writeln!(out, "{}", world.home.root().display())?,
             What::Verify => {
-                let report = verify(world.store)?;
+                let report = verify(world.store);
                 for finding in &report.findings {
-                    writeln!(out, "{finding}")?;
+                    writeln!(out, "{:?} {}: {}", finding.severity, finding.blob, finding.message)?;
                 }
-                let blobs = units::count(report.blobs as u64, "blob");
-                let images = units::count(report.images as u64, "image");
-                if report.is_whole() {
-                    writeln!(out, "{images}, {blobs}, {}: whole", units::size(report.bytes))?;
-                } else {
-                    writeln!(out, "{images}, {blobs}, {}: damaged", units::size(report.bytes))?;
+                if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
+                    writeln!(out, "the store is damaged")?;
                     return Err(Failure::Status(1));
                 }
+                writeln!(out, "the store is whole")?;
             }
         }
         Ok(())

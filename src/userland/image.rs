@@ -52,7 +52,7 @@ fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
     let (layer, rootfs) = match &source {
         Source::Host => write_base(store, base::from_host()?)?,
         Source::Busybox(path) => write_base(store, base::from_busybox(path)?)?,
-        Source::Archive(path) => (import(store, path)?, Rootfs::default()),
+        Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
     };
     let mut config = ImageConfig::empty(&Platform::host());
     config.config.env = vec![format!("PATH={}", programs::PATH)];
@@ -185,19 +185,6 @@ fn write_difference(store: &Store, before: &Tree, after: &Tree) -> Result<Layer,
             }
             Change::Added { .. } | Change::Modified { .. } => {}
             Change::Deleted { path, .. } => writer.whiteout(&path)?,
-        }
-    }
-    Ok(writer.finish()?)
-}
-
-/// Takes an archive as a layer, entry by entry, in the archive's order and with its owners.
-fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
-    let mut archive = layer::archive::read(path)?;
-    let mut writer = LayerWriter::new(store)?;
-    while let Some((path, node)) = archive.next_entry()? {
-        // The root directory is not part of a layer.
-        if !path.is_root() {
-            writer.append(&path, &node, &mut archive.content())?;
         }
     }
     Ok(writer.finish()?)
