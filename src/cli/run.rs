@@ -15,6 +15,7 @@ use crate::userland;
 
 /// Run a command in a new container.
 #[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
 pub struct Run {
     /// Keep standard input open
     #[arg(short, long)]
