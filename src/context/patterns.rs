@@ -121,7 +121,8 @@ impl Patterns {
     /// # Errors
     /// [`PatternError::Syntax`] for a pattern that had to be looked at and can't be translated.
     pub fn decide(&self, path: impl AsRef<[u8]>) -> Result<Option<&Pattern>, PatternError> {
-        Ok(self.decide_below(path.as_ref(), &Inherited::default())?.0)
+        let parents = Inherited::default();
+        self.decide_below(path.as_ref(), &parents, &mut Inherited::default())
     }
 
     /// Says whether `path` is excluded.
@@ -134,7 +135,7 @@ impl Patterns {
 
     /// [`Patterns::decide`] for a walk from the top down, which knows the outcome for the parent directory already.
     ///
-    /// Returns what to hand down in turn if `path` is a directory.
+    /// `own` is overwritten with what to hand down in turn if `path` is a directory.
     ///
     /// # Errors
     /// As [`Patterns::decide`].
@@ -142,14 +143,15 @@ impl Patterns {
         &self,
         path: &[u8],
         parent: &Inherited,
-    ) -> Result<(Option<&Pattern>, Inherited), PatternError> {
+        own: &mut Inherited,
+    ) -> Result<Option<&Pattern>, PatternError> {
         let parent_known = !parent.matched.is_empty();
         let parents = if parent_known {
             Vec::new()
         } else {
             parents(path)
         };
-        let mut matched = vec![false; self.list.len()];
+        own.matched.clear();
         let mut excluded = false;
         let mut decisive = None;
         for (index, pattern) in self.list.iter().enumerate() {
@@ -157,6 +159,7 @@ impl Patterns {
             if !hit {
                 // An exclusion can't exclude twice, and an exception has nothing to bring back.
                 if pattern.negated != excluded {
+                    own.matched.push(false);
                     continue;
                 }
                 hit = pattern.matches(path)?;
@@ -164,13 +167,13 @@ impl Patterns {
                     hit = pattern.matches_any(&parents)?;
                 }
             }
-            matched[index] = hit;
+            own.matched.push(hit);
             if hit {
                 excluded = !pattern.negated;
                 decisive = Some(pattern);
             }
         }
-        Ok((decisive, Inherited { matched }))
+        Ok(decisive)
     }
 
     /// Says whether an exception could bring back something below `directory`, which is excluded.

@@ -24,6 +24,9 @@ use super::glob::{BadPattern, decode};
 #[derive(Debug, Clone)]
 pub(super) struct Regexp {
     program: Vec<Instruction>,
+    /// Plain text that every match begins with, and that it ends with: most paths are told apart by these alone.
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,11 +91,25 @@ impl Regexp {
                 program.push(Instruction::Take(test));
             }
         }
-        Ok(Regexp { program })
+        let prefix = plain_text(program.iter());
+        let suffix = plain_text(program.iter().rev());
+        let suffix = String::from_utf8(suffix)
+            .expect("it was made of characters")
+            .chars()
+            .rev()
+            .collect::<String>();
+        Ok(Regexp {
+            program,
+            prefix,
+            suffix: suffix.into_bytes(),
+        })
     }
 
     /// Says whether the whole of `text` matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
+        if !text.starts_with(&self.prefix) || !text.ends_with(&self.suffix) {
+            return false;
+        }
         let mut states = States::new(self.program.len());
         let mut next = States::new(self.program.len());
         self.enter(0, true, &mut states);
@@ -147,6 +164,17 @@ impl Regexp {
             state += 1;
         }
     }
+}
+
+/// The characters with which a program begins that can only be themselves.
+fn plain_text<'a>(program: impl Iterator<Item = &'a Instruction>) -> Vec<u8> {
+    let plain = program.map_while(|instruction| match instruction {
+        // A byte that is not UTF-8 counts as this character, so it is not plain.
+        Instruction::Take(Test::Character(char::REPLACEMENT_CHARACTER)) => None,
+        Instruction::Take(Test::Character(character)) => Some(*character),
+        _ => None,
+    });
+    plain.collect::<String>().into_bytes()
 }
 
 /// A set of program positions that can be emptied and walked quickly.

@@ -230,6 +230,7 @@ impl Walker<'_> {
             .map_err(|source| Error::io("getdents", self.host_path(&listing.path), source))?;
         names.sort_unstable();
         let mut tasks = Vec::new();
+        let mut below = Inherited::default();
         let mut child = listing.path.clone();
         if !child.is_empty() {
             child.push(b'/');
@@ -238,7 +239,7 @@ impl Walker<'_> {
         for name in names {
             child.truncate(prefix);
             child.extend_from_slice(name.to_bytes());
-            let Some((excluded, below)) = self.decide(&child, inherited, walk)? else {
+            let Some(excluded) = self.decide(&child, inherited, &mut below, walk)? else {
                 continue;
             };
             let Some((stat, node)) =
@@ -256,7 +257,7 @@ impl Walker<'_> {
                 tasks.push(Task {
                     parent: Arc::clone(&directory),
                     name,
-                    inherited: below,
+                    inherited: below.clone(),
                     listing,
                 });
             }
@@ -265,32 +266,34 @@ impl Walker<'_> {
         Ok(tasks)
     }
 
-    /// Says whether a path is excluded, and what its patterns hand down. `None` if it need not even be looked at.
+    /// Says whether a path is excluded, and puts what its patterns hand down into `below`. `None` if it need not even be
+    /// looked at.
     fn decide(
         &self,
         path: &[u8],
         inherited: &Inherited,
+        below: &mut Inherited,
         walk: &mut Walk,
-    ) -> Result<Option<(bool, Inherited)>, Error> {
+    ) -> Result<Option<bool>, Error> {
         if self.patterns.is_empty() {
-            return Ok(Some((false, Inherited::default())));
+            return Ok(Some(false));
         }
-        let (decisive, below) = self
+        let decisive = self
             .patterns
-            .decide_below(path, inherited)
-            .map_err(|source| Error::Pattern {
-                file: self.root.to_owned(),
-                source,
+            .decide_below(path, inherited, below)
+            .map_err(|source| {
+                let file = self.root.to_owned();
+                Error::Pattern { file, source }
             })?;
         let Some(pattern) = decisive.filter(|pattern| !pattern.negated) else {
-            return Ok(Some((false, below)));
+            return Ok(Some(false));
         };
         walk.excluded.push(Excluded {
             path: path.to_owned(),
             pattern: pattern.text.clone(),
             line: pattern.line,
         });
-        Ok(self.patterns.may_keep_below(path).then_some((true, below)))
+        Ok(self.patterns.may_keep_below(path).then_some(true))
     }
 
     /// Asks about one name. `None` if it is gone or not of a kind that is part of a context.

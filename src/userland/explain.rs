@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::base::Source;
 use super::rootfs::{Reason, Rootfs, Taken};
-use crate::tree::{Kind, Place, TreePath};
+use crate::tree::{Kind, Node, Place, TreePath};
 
 /// Describes a base image in words and tables.
 pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
@@ -45,12 +45,9 @@ pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
     ));
     line(format_args!("\ncommands ({})", commands.len()));
     for taken in commands {
-        line(format_args!(
-            "  {:<28} {:>9}  {}",
-            taken.path.display(),
-            megabytes(taken.size),
-            origin(taken)
-        ));
+        let (path, size) = (taken.path.display().to_string(), megabytes(taken.size));
+        let row = format!("  {path:<28} {size:>9}  {}", origin(taken));
+        line(format_args!("{}", row.trim_end()));
     }
     if !libraries.is_empty() {
         line(format_args!(
@@ -58,20 +55,20 @@ pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
             libraries.len()
         ));
     }
-    for taken in libraries {
-        let Reason::NeededBy(needed_by) = &taken.reason else {
-            continue;
-        };
+    for (real, paths, needed_by) in by_file(&libraries) {
         line(format_args!(
             "  {}  {}  {}",
-            taken.path.display(),
-            megabytes(taken.size),
-            some_of(needed_by)
+            paths.join(" = "),
+            megabytes(real.size),
+            some_of(&needed_by)
         ));
     }
-    let links = link_count(rootfs);
-    if links > 0 {
-        line(format_args!("\nlinks: {links}, to the files above"));
+    let links = links(rootfs);
+    if !links.is_empty() {
+        line(format_args!("\nlinks ({})", links.len()));
+        for row in wrapped(&links) {
+            line(format_args!("  {row}"));
+        }
     }
     line(format_args!("\nwritten by layerlab"));
     for (path, node) in rootfs.tree.walk(&TreePath::root()) {
@@ -114,12 +111,56 @@ fn some_of(paths: &[PathBuf]) -> String {
     }
 }
 
-fn link_count(rootfs: &Rootfs) -> usize {
+/// A library may be looked up by several paths: the file, all of its paths, and all that need it.
+fn by_file<'a>(libraries: &[&'a Taken]) -> Vec<(&'a Taken, Vec<String>, Vec<PathBuf>)> {
+    let mut files: Vec<(&Taken, Vec<String>, Vec<PathBuf>)> = Vec::new();
+    for &taken in libraries {
+        let Reason::NeededBy(needed_by) = &taken.reason else {
+            continue;
+        };
+        let path = taken.path.display().to_string();
+        match files
+            .iter_mut()
+            .find(|(other, ..)| other.real == taken.real)
+        {
+            Some((_, paths, all)) => {
+                paths.push(path);
+                all.extend(needed_by.iter().cloned());
+            }
+            None => files.push((taken, vec![path], needed_by.clone())),
+        }
+    }
+    files
+}
+
+/// Every symbolic link; the applets of a busybox, which all lead to one file, by their path only.
+fn links(rootfs: &Rootfs) -> Vec<String> {
+    let link = |(path, node): (TreePath, &Node)| match &node.kind {
+        Kind::Symlink(target) if target == b"/bin/busybox" => Some(path.to_string()),
+        Kind::Symlink(target) => Some(format!("{path} -> {}", String::from_utf8_lossy(target))),
+        _ => None,
+    };
     rootfs
         .tree
         .walk(&TreePath::root())
-        .filter(|(_, node)| matches!(node.kind, Kind::Symlink(_)))
-        .count()
+        .filter_map(link)
+        .collect()
+}
+
+/// Puts the items into rows of a readable length.
+fn wrapped(items: &[String]) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let mut rows: Vec<String> = Vec::new();
+    for item in items {
+        match rows.last_mut() {
+            Some(row) if row.len() + 2 + item.len() <= WIDTH => {
+                row.push_str("  ");
+                row.push_str(item);
+            }
+            _ => rows.push(item.clone()),
+        }
+    }
+    rows
 }
 
 fn megabytes(bytes: u64) -> String {
