@@ -31,7 +31,7 @@ impl StoreCommand {
             What::Verify => {
                 let report = verify(world.store);
                 for finding in &report.findings {
-                    writeln!(out, "{:?} {}: {}", finding.severity, finding.blob, finding.message)?;
+                    writeln!(out, "{:?} {}: {}", finding.severity, finding.subject, finding.message)?;
                 }
                 if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
                     writeln!(out, "the store is damaged")?;

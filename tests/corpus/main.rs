@@ -4,9 +4,12 @@
 //! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
 //! and the output says so.
 
+mod build;
+mod cache;
 mod dockerignore;
 mod instructions;
 mod parser;
 mod printing;
 mod report;
 mod words;
+mod world;
