@@ -25,7 +25,7 @@ fn parse(name: &str, text: String) -> Result<dockerfile::Dockerfile, String> {
     };
     let elapsed = start.elapsed();
     println!("{name}: {} bytes in {elapsed:?}", source.text.len());
-    assert!(elapsed < Duration::from_secs(20), "{name} took {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(10), "{name} took {elapsed:?}");
     assert!(
         drawn.len() < 20_000,
         "{name}: the message is {} bytes",

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::directive::Directives;
 use super::mount::{Device, Mount};
+use super::words::WordError;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -118,6 +119,21 @@ impl Word {
             raw: raw.into(),
             span: None,
         }
+    }
+
+    /// The message about an expansion of this word that failed, pointing at the part that is wrong.
+    pub fn diagnostic(&self, error: &WordError) -> Diagnostic {
+        let mut diagnostic = Diagnostic::error(error.to_string());
+        diagnostic.span = self.span.map(|span| {
+            // A word that lost quotes, or is continued, has another length than its source.
+            let is_literal = span.end - span.start == self.raw.len() && error.word == self.raw;
+            if is_literal {
+                Span::new(span.start + error.range.start, span.start + error.range.end)
+            } else {
+                span
+            }
+        });
+        diagnostic
     }
 }
 

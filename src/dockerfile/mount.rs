@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::ast::Word;
 use super::directive::parse_bool;
+use super::list::{self, UnmatchedQuote};
 use crate::diagnostic::{Diagnostic, closest};
 
 /// A mount whose values may still hold variables.
@@ -142,6 +143,12 @@ pub enum MountError {
     Expansion(String),
 }
 
+impl From<UnmatchedQuote> for MountError {
+    fn from(_: UnmatchedQuote) -> Self {
+        MountError::List
+    }
+}
+
 impl MountError {
     /// What the message should advise.
     fn hint(&self) -> Option<String> {
@@ -174,7 +181,7 @@ impl Mount {
     /// Finds only what is wrong whatever the variables are: an unmatched quote, a variable in `from`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let mut from = None;
-        for field in split_list(&text.raw)? {
+        for field in list::split(&text.raw)? {
             if let Some((key, value)) = field.split_once('=')
                 && key.eq_ignore_ascii_case("from")
             {
@@ -204,7 +211,7 @@ impl Mount {
     ) -> Result<ResolvedMount, MountError> {
         let mut mount = ResolvedMount::default();
         let mut access = None;
-        for field in split_list(&self.text.raw)? {
+        for field in list::split(&self.text.raw)? {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key, Some(expand(value).map_err(MountError::Expansion)?)),
                 None => (field.as_str(), None),
@@ -305,7 +312,7 @@ pub struct Device {
 impl Device {
     /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
-        let fields = split_list(&text.raw)?;
+        let fields = list::split(&text.raw)?;
         let mut device = Device {
             text,
             name: String::new(),
@@ -330,48 +337,6 @@ impl Device {
             }
         }
         Ok(device)
-    }
-}
-
-/// Splits one line of comma-separated values. A field in double quotes may hold commas; `""` in it is a quote.
-fn split_list(text: &str) -> Result<Vec<String>, MountError> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
-        };
-        if !rest.starts_with('"') && field.contains('"') {
-            return Err(MountError::List);
-        }
-        fields.push(field);
-        match after.strip_prefix(',') {
-            Some(next) => rest = next,
-            None if after.is_empty() => return Ok(fields),
-            None => return Err(MountError::List),
-        }
-    }
-}
-
-/// Reads a quoted field whose opening quote is already read; returns what comes after the closing one too.
-fn quoted_field(text: &str) -> Result<(String, &str), MountError> {
-    let mut field = String::new();
-    let mut rest = text;
-    loop {
-        let quote = rest.find('"').ok_or(MountError::List)?;
-        field.push_str(&rest[..quote]);
-        rest = &rest[quote + 1..];
-        match rest.strip_prefix('"') {
-            Some(after) => {
-                field.push('"');
-                rest = after;
-            }
-            None => return Ok((field, rest)),
-        }
     }
 }
 

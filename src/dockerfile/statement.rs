@@ -27,6 +27,24 @@ pub struct Token {
     pub span: Span,
 }
 
+impl Token {
+    /// The token from its byte `start` on. The place is exact unless quotes or continuations lie in the token; then
+    /// it is that of the whole.
+    pub fn part(&self, start: usize) -> Token {
+        let text = self.text[start..].to_owned();
+        let is_literal = self.span.end - self.span.start == self.text.len();
+        let first = if is_literal {
+            self.span.start + start
+        } else {
+            self.span.start
+        };
+        Token {
+            text,
+            span: Span::new(first, self.span.end),
+        }
+    }
+}
+
 /// One instruction, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
