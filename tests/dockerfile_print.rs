@@ -27,17 +27,17 @@ EOF
 	$NOT_EXPANDED
 	DATA
 COPY --from=build --chown="app user":app --chmod=u=rw,go=r --link --parents --exclude=*.o --exclude=*.a src/./ /dst/
-COPY <<motd <<"raw file" /etc/
+COPY <<motd <<"raw" /etc/
 Hello, $USER
 motd
-raw file
+raw
 COPY ["a file", "/a dir/"]
 ADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d --keep-git-dir=false --unpack https://example.org/a.tar /a
 ARG later
 WORKDIR /srv/$later
 USER app:app
 EXPOSE 80 443/tcp 8000-8010/udp
-VOLUME /data "/more data"
+VOLUME /data /more
 VOLUME ["/json volume"]
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=1m30s --timeout=500ms --start-period=5s --start-interval=1s --retries=4 CMD ["curl", "-f", "localhost"]
@@ -46,7 +46,7 @@ body
 EOF
 ONBUILD WHATEVER it says
 MAINTAINER Some One <some.one@example.org>
-ENTRYPOINT ["/entry", "with \"quotes\"", "and\nlines"]
+ENTRYPOINT ["/entry", "with \"quotes\"", "and\nlines", "\u00e9\ud83d\ude00\ud800\/\\"]
 CMD echo [ "$GREETING" ]
 
 FROM scratch
@@ -55,13 +55,7 @@ CMD []
 "#;
 
 fn source() -> SourceFile {
-    // A name with a space cannot be written where arguments are split at blanks.
-    SourceFile::new(
-        "Dockerfile",
-        EVERYTHING
-            .replace("<<\"raw file\"", "<<\"raw\"")
-            .replace("\nraw file\n", "\nraw\n"),
-    )
+    SourceFile::new("Dockerfile", EVERYTHING)
 }
 
 #[test]

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::device::Device;
 use super::directive::Directives;
-use super::mount::{Device, Mount};
+use super::mount::Mount;
 use super::words::WordError;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

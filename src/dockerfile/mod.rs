@@ -13,6 +13,7 @@
 //! Only this module knows pest.
 
 pub mod ast;
+pub mod device;
 pub mod directive;
 pub mod duration;
 mod flags;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::super::ast::{Command, Healthcheck, Heredoc, Network, Run, Security, Shell, Word};
+use super::super::device::Device;
 use super::super::duration;
 use super::super::flags::{Flags, Kind};
-use super::super::mount::{Device, Mount};
+use super::super::mount::Mount;
 use super::super::statement::{Arguments, Statement};
 use super::{Result, given, needs_an_argument, texts, warn_of_flags};
 use crate::diagnostic::{Diagnostic, Severity};

@@ -131,6 +131,13 @@ pub fn expand_words(
     lex(word, escape, variables, Lexing::default())
 }
 
+/// Expands the body of a heredoc: variables and escapes as in a word, but quotes are characters like others.
+///
+/// The escape character is always the backslash, whatever the Dockerfile chose.
+pub fn expand_document(text: &str, variables: &dyn Variables) -> Result<Expansion, WordError> {
+    run(Rule::document, text, variables, Lexing::default()).map(|(_, expansion)| expansion)
+}
+
 /// What the evaluation leaves as it was written. The Dockerfile parser needs this to find heredocs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lexing {
@@ -149,11 +156,19 @@ pub(crate) fn lex(
     variables: &dyn Variables,
     lexing: Lexing,
 ) -> Result<(Vec<String>, Expansion), WordError> {
-    let rule = if escape == '`' {
-        Rule::backtick_word
-    } else {
-        Rule::backslash_word
+    let rule = match escape {
+        '`' => Rule::backtick_word,
+        _ => Rule::backslash_word,
     };
+    run(rule, word, variables, lexing)
+}
+
+fn run(
+    rule: Rule,
+    word: &str,
+    variables: &dyn Variables,
+    lexing: Lexing,
+) -> Result<(Vec<String>, Expansion), WordError> {
     let failure = |range: Range<usize>, kind| WordError {
         word: word.to_owned(),
         range,
@@ -238,6 +253,17 @@ mod tests {
             expand("C:\\a`$b", '`', &none).expect("valid").text,
             "C:\\a$b"
         );
+    }
+
+    #[test]
+    fn quotes_mean_nothing_in_a_document() {
+        let variables = |name: &str| (name == "a").then(|| "x".to_owned());
+        let expand = |text| expand_document(text, &variables).expect("valid").text;
+        assert_eq!(
+            expand("it's \"$a\" '$a'\n\\$a \\\\ `\n"),
+            "it's \"x\" 'x'\n$a \\ `\n"
+        );
+        assert_eq!(expand("${b:-it's}"), "it's");
     }
 
     #[test]
