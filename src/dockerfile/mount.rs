@@ -29,22 +29,31 @@ pub struct Mount {
 /// What a mount is, all variables replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolvedMount {
+    /// What kind of thing is mounted.
     pub kind: MountKind,
     /// The stage, image or context that holds `source`; the build context if not given.
     pub from: Option<String>,
+    /// The path inside of `from`.
     pub source: Option<String>,
+    /// Where it appears in the container.
     pub target: Option<String>,
+    /// Whether writing is refused. Caches and tmpfs can be written to by default, others not.
     pub read_only: bool,
     /// The most bytes of a tmpfs.
     pub size_limit: Option<u64>,
     /// The name of a cache, secret or agent socket.
     pub id: Option<String>,
+    /// What happens when two builds want one cache.
     pub sharing: Option<Sharing>,
+    /// Whether the build fails without the secret or socket.
     pub required: bool,
     /// The variable that holds a secret. Empty: it is called like the secret.
     pub env: Option<String>,
+    /// The mode of the file or directory.
     pub mode: Option<u32>,
+    /// Its owner.
     pub uid: Option<u32>,
+    /// Its group.
     pub gid: Option<u32>,
 }
 
