@@ -87,8 +87,7 @@ fn json() {
 fn a_backtick_escapes_what_it_has_to() {
     let text = "# escape=`\nFROM a\nCOPY --chown=\"a b\" [\"C:\\\\dir`\", \"C:\\\\\"]\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
     let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
-    let expected =
-        "# escape=`\n\nFROM a\nCOPY --chown=a` b C:\\dir` C:\\\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
+    let expected = "# escape=`\n\nFROM a\nCOPY --chown=\"a b\" C:\\dir` C:\\\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
     assert_eq!(print::dockerfile(&parsed), expected);
 }
 

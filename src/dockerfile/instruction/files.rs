@@ -9,7 +9,6 @@ use crate::diagnostic::Diagnostic;
 
 /// Understands `ADD [flags] source… destination`.
 pub(super) fn add(statement: &Statement) -> Result<Add> {
-    need_destination(statement)?;
     let known = [
         ("chown", Kind::Text),
         ("chmod", Kind::Text),
@@ -20,6 +19,7 @@ pub(super) fn add(statement: &Statement) -> Result<Add> {
         ("exclude", Kind::Texts),
     ];
     let flags = Flags::read(statement, &known)?;
+    need_destination(statement)?;
     let (sources, destination) = sources_and_destination(statement)?;
     Ok(Add {
         sources,
@@ -36,7 +36,6 @@ pub(super) fn add(statement: &Statement) -> Result<Add> {
 
 /// Understands `COPY [flags] source… destination`.
 pub(super) fn copy(statement: &Statement) -> Result<Copy> {
-    need_destination(statement)?;
     let known = [
         ("chown", Kind::Text),
         ("from", Kind::Text),
@@ -46,6 +45,7 @@ pub(super) fn copy(statement: &Statement) -> Result<Copy> {
         ("parents", Kind::Switch),
     ];
     let flags = Flags::read(statement, &known)?;
+    need_destination(statement)?;
     let (sources, destination) = sources_and_destination(statement)?;
     Ok(Copy {
         sources,
@@ -59,26 +59,23 @@ pub(super) fn copy(statement: &Statement) -> Result<Copy> {
     })
 }
 
+/// Checks that there are at least two arguments.
 fn need_destination(statement: &Statement) -> Result<()> {
     let keyword = statement.keyword.text.to_uppercase();
-    match items(statement) {
-        // A flag whose value stands apart eats the destination: then the flag is the mistake.
-        [] | [_] => {
-            let message = format!("{keyword} needs at least one source and a destination");
-            let error = match items(statement) {
-                [only] => Diagnostic::error(message)
-                    .at(only.span)
-                    .label("source or destination?"),
-                _ => at_keyword(statement, message),
-            };
-            Err(vec![
-                error.hint(format!("write `{keyword} source destination`")),
-            ])
-        }
-        _ => Ok(()),
-    }
+    let message = format!("{keyword} needs at least one source and a destination");
+    let error = match items(statement) {
+        [] => at_keyword(statement, message),
+        [only] => Diagnostic::error(message)
+            .at(only.span)
+            .label("source or destination?"),
+        _ => return Ok(()),
+    };
+    Err(vec![
+        error.hint(format!("write `{keyword} source destination`")),
+    ])
 }
 
+/// The last argument is the destination; the others are sources, in which `<<NAME` stands for a document.
 fn sources_and_destination(statement: &Statement) -> Result<(Vec<Source>, Word)> {
     let Some((destination, sources)) = items(statement).split_last() else {
         return Err(vec![at_keyword(statement, "no destination")]);

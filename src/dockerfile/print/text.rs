@@ -234,19 +234,23 @@ impl Printer {
         format!("{out} CMD {}", command(test))
     }
 
-    /// Adds a flag if it has a value. What would end the value early is escaped.
+    /// Adds a flag if it has a value. A value with spaces is quoted, which also keeps a `<<` in it from opening a
+    /// heredoc.
     fn flag(&self, out: &mut String, name: &str, value: &Option<Word>) {
         let Some(value) = value else { return };
-        out.push_str(&format!(" --{name}="));
+        let quote = match value.raw.contains(char::is_whitespace) {
+            true if value.raw.contains('"') => "'",
+            true => "\"",
+            false => "",
+        };
+        out.push_str(&format!(" --{name}={quote}"));
         for character in value.raw.chars() {
-            if character.is_whitespace()
-                || character == self.escape
-                || matches!(character, '\'' | '"')
-            {
+            if character == self.escape || matches!(character, '\'' | '"') {
                 out.push(self.escape);
             }
             out.push(character);
         }
+        out.push_str(quote);
     }
 
     /// Items of a list, as JSON when an item could not be written otherwise.
