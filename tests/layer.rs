@@ -268,7 +268,7 @@ fn a_tree_comes_back_from_its_archive() {
         .times(Times::Nanoseconds);
     writer.append_tree(&tree, &TreePath::root()).unwrap();
     let layer = writer.finish().unwrap();
-    let again = layer::tree_of(&test.store, &[layer.clone()]).unwrap();
+    let again = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
     assert_eq!(listing(&test.store, &tree), listing(&test.store, &again));
     assert_eq!(
         again.get(&path("/big-owner")).unwrap().metadata,
@@ -398,7 +398,7 @@ fn broken_archives_are_refused_with_a_reason() {
     let mut text = String::new();
     let mut check = |name: &str, bytes: &[u8]| {
         let layer = test.layer(bytes);
-        let result = match layer::tree_of(&test.store, &[layer.clone()]) {
+        let result = match layer::tree_of(&test.store, std::slice::from_ref(&layer)) {
             Ok(tree) => listing(&test.store, &tree),
             Err(error) => format!("{error}\n").replace(&layer.diff_id.to_string(), "LAYER"),
         };
@@ -521,7 +521,7 @@ fn compressed_layers_are_expanded_once_and_checked() {
         (media_type::LAYER_ZSTD, &zstd),
     ] {
         let layer = test.compressed_layer(media_type, stored, &plain);
-        let tree = layer::tree_of(&test.store, &[layer.clone()]).unwrap();
+        let tree = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
         assert!(listing(&test.store, &tree).contains("hello"));
         assert!(test.store.home().expanded(&layer.diff_id).exists());
         std::fs::remove_file(test.store.home().expanded(&layer.diff_id)).unwrap();
@@ -800,8 +800,8 @@ fn a_rich_tree_survives_unpacking_and_capturing() {
         .times(Times::Nanoseconds);
     writer.append_tree(&tree, &TreePath::root()).unwrap();
     let layer = writer.finish().unwrap();
-    let merged = layer::tree_of(&test.store, &[layer.clone()]).unwrap();
-    let unpacked = layer::unpack_all(&test.store, &[layer.clone()], options()).unwrap();
+    let merged = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
+    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&layer), options()).unwrap();
     assert_eq!(unpacked.notes, Vec::<String>::new());
     // Captured over nothing, everything is in the layer and all of it is new.
     let mut writer = LayerWriter::new(&test.store)
@@ -859,8 +859,8 @@ fn entries_of(test: &TestStore, layer: &layer::Layer) -> String {
 fn check_capture(script: &str, is_overlay: bool) -> String {
     let test = TestStore::new();
     let lower = test.layer(&tar_of(LOWER));
-    let parent = layer::tree_of(&test.store, &[lower.clone()]).unwrap();
-    let unpacked = layer::unpack_all(&test.store, &[lower.clone()], options())
+    let parent = layer::tree_of(&test.store, std::slice::from_ref(&lower)).unwrap();
+    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&lower), options())
         .unwrap()
         .lower
         .remove(0);

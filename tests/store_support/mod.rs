@@ -17,7 +17,10 @@ pub struct TestStore {
 
 impl TestStore {
     pub fn new() -> TestStore {
-        let folder = tempfile::tempdir().unwrap();
+        TestStore::within(tempfile::tempdir().unwrap())
+    }
+
+    pub fn within(folder: tempfile::TempDir) -> TestStore {
         let home = Home::open(folder.path().join("home")).unwrap();
         let store = Store::open(&home).unwrap();
         TestStore { folder, store }
