@@ -1,1 +1,31 @@
-//! To be written.
+//! The Dockerfile language: text → syntax tree, and the expansion of words.
+//!
+//! The language is that of BuildKit's Dockerfile frontend 1.26. A file goes through three phases, each of which
+//! can be used alone:
+//!
+//! 1. [`lines`] joins continued lines and takes out comments and directives ([`directive`]);
+//! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
+//! 3. [`instruction`] finds out what it means and builds the [`ast`], or says what is wrong.
+//!
+//! [`parse`] does all of it. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
+//! their values are known. Nothing here reads a file, a clock or the environment.
+//!
+//! Only this module knows pest.
+
+pub mod ast;
+pub mod directive;
+pub mod duration;
+mod flags;
+pub mod glob;
+mod grammar;
+pub mod heredoc;
+pub mod instruction;
+mod lines;
+pub mod mount;
+mod parse;
+pub mod print;
+pub mod statement;
+pub mod words;
+
+pub use ast::*;
+pub use parse::{parse, parse_instruction};

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::read::{Entries, RawKind, StreamSource};
-use super::{Error, sparse};
+use super::{Error, Layer, LayerWriter, sparse};
+use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Node, Place, TreePath};
 
 /// How a file is compressed.
@@ -69,6 +70,19 @@ pub fn read(path: &Path) -> Result<Archive, Error> {
         files: 0,
         map: None,
     })
+}
+
+/// Takes an archive as a layer, entry by entry, in the archive's order and with its owners. The root directory is no part
+/// of it.
+pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
+    let mut archive = read(path)?;
+    let mut writer = LayerWriter::new(store)?;
+    while let Some((path, node)) = archive.next_entry()? {
+        if !path.is_root() {
+            writer.append(&path, &node, &mut archive.content())?;
+        }
+    }
+    writer.finish()
 }
 
 /// An archive that is being read.

@@ -16,6 +16,21 @@ pub fn open(store: &Store, content: &Content) -> Result<ContentReader, Error> {
     Opener::new(store).open(content)
 }
 
+/// The SHA-256 of the bytes of one file.
+pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
+    let mut reader = open(store, content)?;
+    let mut hasher = crate::oci::Hasher::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::Archive { name: "the contents of a file".into(), reason: error.to_string() }),
+        }
+    }
+}
+
 /// Opens many files; the archive that the last one was in stays open.
 pub struct Opener<'s> {
     store: &'s Store,
@@ -50,6 +65,11 @@ impl<'s> Opener<'s> {
                     .map_err(Error::io("open", path))?;
                 Source::Host(file)
             }
+            Place::Spool(spool) => Source::Archive {
+                file: Arc::clone(&spool.file),
+                offset: spool.offset,
+                rest: content.size,
+            },
             Place::Bytes(bytes) => Source::Bytes {
                 bytes: Arc::clone(bytes),
                 position: 0,
@@ -65,6 +85,7 @@ impl<'s> Opener<'s> {
     ) -> Result<Option<(Arc<File>, u64)>, Error> {
         match &content.place {
             Place::Blob { blob, offset } => Ok(Some((self.archive(blob)?, *offset))),
+            Place::Spool(spool) => Ok(Some((Arc::clone(&spool.file), spool.offset))),
             Place::Host(_) | Place::Bytes(_) => Ok(None),
         }
     }

@@ -78,6 +78,9 @@ pub struct Unpacked {
 /// The directories' names say what is in them, so processes share them: `<diff id>`, or `chain-<chain id>` for a layer
 /// whose files depend on those below it; with `.single` or `.user` at the end for the two ways that differ from root's.
 pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Unpacked, Error> {
+    if let Some(lower) = already_unpacked(store, layers, options) {
+        return Ok(Unpacked { lower, notes: Vec::new() });
+    }
     let mut result = Unpacked::default();
     let mut tree = Tree::empty();
     let mut chain = None;
@@ -96,6 +99,20 @@ pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Un
         tree = delta.after;
     }
     Ok(result)
+}
+
+/// The directories of layers that are all unpacked already, found without opening a single archive.
+fn already_unpacked(store: &Store, layers: &[Layer], options: Unpack) -> Option<Vec<PathBuf>> {
+    let mut chain = None;
+    let mut lower = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let own = ChainId::extend(chain, layer.diff_id);
+        chain = Some(own);
+        let names = [store.home().unpacked(&layer.diff_id), store.home().unpacked_chain(&own)];
+        lower.push(names.into_iter().map(|name| with_suffix(name, options)).find(|path| path.is_dir())?);
+    }
+    lower.reverse();
+    Some(lower)
 }
 
 /// Unpacks one layer; `lower` is the tree of the layers below it. Does nothing when the destination is already there.

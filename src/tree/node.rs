@@ -1,6 +1,7 @@
 //! What a tree knows about one file.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,7 +85,27 @@ pub enum Place {
     Host(Arc<Path>),
     /// In memory, for small files that an instruction makes itself.
     Bytes(Arc<[u8]>),
+    /// In an open file without a name, from an offset on: what was unpacked from an archive on its way into a layer.
+    Spool(Spool),
 }
+
+/// An open file without a name, and an offset in it.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    /// The file.
+    pub file: Arc<File>,
+    /// Where the first byte is.
+    pub offset: u64,
+}
+
+impl PartialEq for Spool {
+    /// Whether it is the same place of the same open file.
+    fn eq(&self, other: &Spool) -> bool {
+        Arc::ptr_eq(&self.file, &other.file) && self.offset == other.offset
+    }
+}
+
+impl Eq for Spool {}
 
 /// The identity of a file with several names; unique in a tree, without meaning outside of it.
 ///

@@ -1,0 +1,45 @@
+//! The shortest spelling of a path, by looking at its text only.
+//!
+//! The rules are those of Go's `path/filepath.Clean` on Unix, because `.dockerignore` patterns and COPY sources are
+//! cleaned with it before anything else happens to them: repeated slashes become one, `.` components go away, `..` takes
+//! the component before it along, and a trailing slash is dropped. Nothing is looked up in a file system, so a symbolic
+//! link before a `..` is not seen. Unlike [`crate::tree::TreePath`] the result may stay relative.
+
+/// Returns the shortest path that is lexically the same as `path`; the empty path becomes `.`.
+///
+/// ```
+/// use layerlab::context::clean;
+/// assert_eq!(clean("a//b/./../c/"), "a/c");
+/// assert_eq!(clean("../x/.."), "..");
+/// assert_eq!(clean("/.."), "/");
+/// ```
+pub fn clean(path: &str) -> String {
+    String::from_utf8(clean_bytes(path.as_bytes()))
+        .expect("whole components of UTF-8 text are UTF-8")
+}
+
+/// [`clean`] for a path that need not be UTF-8.
+pub(super) fn clean_bytes(path: &[u8]) -> Vec<u8> {
+    let rooted = path.starts_with(b"/");
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for component in path.split(|&byte| byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." => match kept.last() {
+                Some(&last) if last != b".." => {
+                    kept.pop();
+                }
+                // The root is its own parent; a relative path may climb out.
+                _ if rooted => {}
+                _ => kept.push(b".."),
+            },
+            name => kept.push(name),
+        }
+    }
+    let joined = kept.join(&b'/');
+    match (rooted, joined.is_empty()) {
+        (true, _) => [b"/", joined.as_slice()].concat(),
+        (false, true) => b".".to_vec(),
+        (false, false) => joined,
+    }
+}

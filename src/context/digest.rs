@@ -1,0 +1,156 @@
+//! Digesting files: looked up in the [`StatCache`], read where they are not known.
+//!
+//! Files are read on as many threads as the machine has processors, each through one buffer, so the memory does not grow
+//! with a file's size. A file is asked about before and after it is read; one that changed meanwhile is an error and not a
+//! digest that fits nothing.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::oci::Digest;
+use sha2::Digest as _;
+
+use super::error::Error;
+use super::stat_cache::StatCache;
+use super::system::{FileStat, open_file, stat_of};
+
+/// How much of a file is held in memory.
+const BUFFER: usize = 128 * 1024;
+/// More threads than this only wait for the disk.
+const MOST_THREADS: usize = 8;
+
+impl StatCache {
+    /// Returns the SHA-256 of the content of each file, in order.
+    ///
+    /// A file comes with the `stat` that was seen when it was found. What the cache doesn't know is read, all of it on
+    /// several threads, and noted; [`StatCache::save`] keeps it for the next time.
+    ///
+    /// # Errors
+    /// The first file that can't be read: [`Error::Io`], or [`Error::Changed`] if it isn't any more what `stat` says.
+    pub fn digests(&mut self, files: &[(&Path, &FileStat)]) -> Result<Vec<Digest>, Error> {
+        let known: Vec<Option<Digest>> = files
+            .iter()
+            .map(|(_, stat)| self.get(stat).and_then(|entry| entry.digest))
+            .collect();
+        let unknown: Vec<usize> = (0..files.len())
+            .filter(|&index| known[index].is_none())
+            .collect();
+        let read = read_all(files, &unknown)?;
+        let mut digests: Vec<Digest> = Vec::with_capacity(files.len());
+        let mut fresh = read.into_iter();
+        for (known, (_, stat)) in known.into_iter().zip(files) {
+            digests.push(match known {
+                Some(digest) => digest,
+                None => {
+                    let digest = fresh.next().expect("every unknown file was read");
+                    self.put_digest(stat, digest);
+                    digest
+                }
+            });
+        }
+        Ok(digests)
+    }
+
+    /// Returns the SHA-256 of one file's content. [`StatCache::digests`] is faster for many.
+    ///
+    /// # Errors
+    /// As [`StatCache::digests`].
+    pub fn digest(&mut self, path: &Path) -> Result<Digest, Error> {
+        let file = open_file(path.as_os_str().as_bytes())
+            .map_err(|source| Error::io("open", path, source))?;
+        let stat = stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source))?;
+        Ok(self.digests(&[(path, &stat)])?.remove(0))
+    }
+}
+
+/// Reads the files with the given indices and returns their digests in the same order.
+fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Digest>, Error> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // A thread costs about as much as reading some small files.
+    let threads = processors
+        .min(MOST_THREADS)
+        .min(indices.len().div_ceil(16))
+        .max(1);
+    let next = AtomicUsize::new(0);
+    let work = || -> Vec<(usize, Result<Digest, Error>)> {
+        let mut buffer = vec![0; BUFFER];
+        let mut done = Vec::new();
+        loop {
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&index) = indices.get(position) else {
+                return done;
+            };
+            let (path, stat) = files[index];
+            let outcome = read_one(path, stat, &mut buffer);
+            if outcome.is_err() {
+                // The others need not go on; they find nothing left to do.
+                next.store(indices.len(), Ordering::Relaxed);
+            }
+            done.push((position, outcome));
+        }
+    };
+    let mut outcomes: Vec<(usize, Result<Digest, Error>)> = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut outcomes = work();
+        for helper in helpers {
+            outcomes.extend(helper.join().expect("reading a file does not panic"));
+        }
+        outcomes
+    });
+    outcomes.sort_unstable_by_key(|(position, _)| *position);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+fn read_one(path: &Path, expected: &FileStat, buffer: &mut [u8]) -> Result<Digest, Error> {
+    let file =
+        open_file(path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
+    let mut file = File::from(file);
+    let stat =
+        |file: &File| stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source));
+    let changed = || Error::Changed {
+        path: path.to_owned(),
+    };
+    if !same_content(expected, &stat(&file)?) {
+        return Err(changed());
+    }
+    let mut hasher = sha2::Sha256::new();
+    let mut length = 0;
+    loop {
+        match file.read(buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                length += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Error::io("read", path, source)),
+        }
+    }
+    if length != expected.size || !same_content(expected, &stat(&file)?) {
+        return Err(changed());
+    }
+    Ok(Digest::from_bytes(hasher.finalize().into()))
+}
+
+/// Whether two looks at a path saw the same file with the same content.
+fn same_content(before: &FileStat, after: &FileStat) -> bool {
+    (
+        before.device,
+        before.inode,
+        before.file_type(),
+        before.size,
+        before.modified,
+        before.changed,
+    ) == (
+        after.device,
+        after.inode,
+        after.file_type(),
+        after.size,
+        after.modified,
+        after.changed,
+    )
+}

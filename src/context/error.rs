@@ -1,0 +1,86 @@
+//! What can go wrong with a build context.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::patterns::PatternError;
+
+/// Why a context can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing at the context's path.
+    #[error("the build context `{}` does not exist", path.display())]
+    Missing {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The context's path leads to something that is not a folder.
+    #[error("the build context `{}` is not a directory", path.display())]
+    NotADirectory {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The kernel refused an operation.
+    #[error("{operation} `{}`: {source}", path.display())]
+    Io {
+        /// The system call.
+        operation: &'static str,
+        /// What it was asked for.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A pattern file holds a pattern that can't be used.
+    #[error("{}: {source}", file.display())]
+    Pattern {
+        /// The `.dockerignore`.
+        file: PathBuf,
+        /// Which line, and why.
+        source: PatternError,
+    },
+    /// The stat cache can't be saved.
+    #[error("save the cache of file digests: {source}")]
+    Cache {
+        /// What the store's write layer says.
+        source: crate::store::Error,
+    },
+    /// A file did not stay the same from the walk to the end of its reading.
+    #[error("`{}` changed while it was read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// Makes an I/O error out of the system call, its path and the kernel's answer.
+    pub fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
+        Error::Io {
+            operation,
+            path: path.as_ref().to_owned(),
+            source,
+        }
+    }
+
+    /// What the user can do about it, if something can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Missing { .. } => {
+                Some("the context is the folder that COPY reads from; name one that exists".to_owned())
+            }
+            Error::NotADirectory { path } => Some(format!(
+                "name the folder; a Dockerfile is given with `-f {}`",
+                path.display()
+            )),
+            Error::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(format!(
+                "make it readable (`chmod u+rX {0}`), or keep it out of the context with a line in `.dockerignore`",
+                path.display()
+            )),
+            Error::Io { .. } | Error::Cache { .. } => None,
+            Error::Pattern { .. } => {
+                Some("the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned())
+            }
+            Error::Changed { .. } => Some("let the program that writes it finish, then build again".to_owned()),
+        }
+    }
+}

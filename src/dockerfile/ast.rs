@@ -1,0 +1,354 @@
+//! The syntax tree of a Dockerfile: what the instructions say, before any variable is replaced.
+//!
+//! Every instruction has a struct, whose documentation opens with its syntax. Arguments are [`Word`]s, which
+//! still hold their quotes, escapes and variables; [`super::words::expand`] turns them into text when the
+//! values of the variables are known. The commands of RUN, CMD and ENTRYPOINT are plain text: nobody but the
+//! shell of the container expands them.
+//!
+//! The tree is checked: [`super::parse`] builds it only from instructions whose arguments and flags are right.
+//! Not checked is whatever needs an expanded value (a mount's type, a file mode, the name of a stage).
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::directive::Directives;
+use super::mount::{Device, Mount};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// A whole Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dockerfile {
+    /// What the comments at the top say about how to read the file.
+    pub directives: Directives,
+    /// The ARGs before the first FROM. Only FROM lines see them, and stages that declare them again.
+    pub global_args: Vec<Located<Arg>>,
+    /// The stages in the order written. There may be none: a file of ARGs only has nothing to build.
+    pub stages: Vec<Stage>,
+    /// What is suspicious about the text, but no error.
+    #[serde(skip)]
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A FROM and the instructions up to the next one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stage {
+    /// The FROM that begins the stage.
+    pub from: Located<From>,
+    /// The instructions after it.
+    pub instructions: Vec<Located<Instruction>>,
+}
+
+/// A part of the tree and where it stands in the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Located<T> {
+    /// The part itself.
+    pub value: T,
+    /// The bytes of the source from the keyword to the end, heredoc bodies included.
+    pub span: Span,
+    /// First and last line, counted from 1, heredoc bodies included.
+    pub lines: (usize, usize),
+    /// The source text as one line: continued lines are joined, comments between them and heredoc bodies left out.
+    pub text: String,
+    /// The comments directly above, without `#`. A blank comment cuts them off.
+    pub comments: Vec<String>,
+}
+
+/// Any instruction but FROM, which a [`Stage`] holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Instruction {
+    Add(Add),
+    Arg(Arg),
+    Cmd(Cmd),
+    Copy(Copy),
+    Entrypoint(Entrypoint),
+    Env(Env),
+    Expose(Expose),
+    Healthcheck(Healthcheck),
+    Label(Label),
+    Maintainer(Maintainer),
+    Onbuild(Onbuild),
+    Run(Run),
+    Shell(Shell),
+    Stopsignal(Stopsignal),
+    User(User),
+    Volume(Volume),
+    Workdir(Workdir),
+}
+
+impl Instruction {
+    /// The keyword in upper case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Instruction::Add(_) => "ADD",
+            Instruction::Arg(_) => "ARG",
+            Instruction::Cmd(_) => "CMD",
+            Instruction::Copy(_) => "COPY",
+            Instruction::Entrypoint(_) => "ENTRYPOINT",
+            Instruction::Env(_) => "ENV",
+            Instruction::Expose(_) => "EXPOSE",
+            Instruction::Healthcheck(_) => "HEALTHCHECK",
+            Instruction::Label(_) => "LABEL",
+            Instruction::Maintainer(_) => "MAINTAINER",
+            Instruction::Onbuild(_) => "ONBUILD",
+            Instruction::Run(_) => "RUN",
+            Instruction::Shell(_) => "SHELL",
+            Instruction::Stopsignal(_) => "STOPSIGNAL",
+            Instruction::User(_) => "USER",
+            Instruction::Volume(_) => "VOLUME",
+            Instruction::Workdir(_) => "WORKDIR",
+        }
+    }
+}
+
+/// One argument as it was written: not yet text, because quotes, escapes and variables are still in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Word {
+    /// The argument. In the value of a flag one level of quotes and escapes is already removed.
+    pub raw: String,
+    /// Where it stands, if it stands in a source at all.
+    pub span: Option<Span>,
+}
+
+impl Word {
+    /// Makes a word that stands in no source.
+    pub fn new(raw: impl Into<String>) -> Self {
+        Word {
+            raw: raw.into(),
+            span: None,
+        }
+    }
+}
+
+/// `FROM [--platform=<platform>] <image> [AS <name>]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct From {
+    /// An image, `scratch`, or the name of an earlier stage.
+    pub image: Word,
+    /// The name of the stage, in lower case.
+    pub alias: Option<String>,
+    /// The platform of the image.
+    pub platform: Option<Word>,
+}
+
+/// The command of RUN, CMD, ENTRYPOINT or HEALTHCHECK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Command {
+    /// `command arguments…`: one text for the shell. Empty when nothing was written.
+    Shell(String),
+    /// `["executable", "argument", …]`: run without a shell.
+    Exec(Vec<String>),
+    /// `<<NAME …`: the line for the shell and the documents that it reads. RUN only.
+    Heredocs {
+        /// The line with `<<NAME` in it.
+        line: String,
+        /// The documents in the order of their `<<NAME`. There is at least one.
+        documents: Vec<Heredoc>,
+    },
+}
+
+/// A document inside of the Dockerfile: `<<NAME`, its lines, and a line that is `NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Heredoc {
+    /// The word that ends the document, without quotes.
+    pub name: String,
+    /// The lines as written, each with its line ending.
+    pub content: String,
+    /// Whether variables are replaced in it: no part of the name was quoted.
+    pub expand: bool,
+    /// `<<-`: the tabs at the beginning of lines are no part of the document.
+    pub chomp: bool,
+    /// The number before `<<`, or 0: the file descriptor that reads it.
+    pub descriptor: u32,
+}
+
+impl Heredoc {
+    /// The document: its content, without leading tabs when `<<-` opened it.
+    pub fn document(&self) -> String {
+        if !self.chomp {
+            return self.content.clone();
+        }
+        self.content
+            .split_inclusive('\n')
+            .map(|line| line.trim_start_matches('\t'))
+            .collect()
+    }
+}
+
+/// `ADD [--chown=<u:g>] [--chmod=<mode>] [--link] [--exclude=<pattern>]… [--checksum=<digest>] [--keep-git-dir]
+/// [--unpack=<bool>] <source>… <destination>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Add {
+    pub sources: Vec<Source>,
+    pub destination: Word,
+    pub chown: Option<Word>,
+    pub chmod: Option<Word>,
+    pub link: bool,
+    pub excludes: Vec<Word>,
+    pub checksum: Option<Word>,
+    pub keep_git_dir: Option<bool>,
+    /// Whether archives are unpacked; `None` leaves it to the kind of source.
+    pub unpack: Option<bool>,
+}
+
+/// `COPY [--from=<stage|image|context>] [--chown=<u:g>] [--chmod=<mode>] [--link] [--parents]
+/// [--exclude=<pattern>]… <source>… <destination>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Copy {
+    pub sources: Vec<Source>,
+    pub destination: Word,
+    pub from: Option<Word>,
+    pub chown: Option<Word>,
+    pub chmod: Option<Word>,
+    pub link: bool,
+    pub parents: bool,
+    pub excludes: Vec<Word>,
+}
+
+/// What COPY and ADD copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Source {
+    /// A path or pattern in the context or stage; for ADD also a URL or a git repository.
+    Path(Word),
+    /// A document in the Dockerfile. The file is called like the document.
+    Heredoc(Heredoc),
+}
+
+/// `ARG <name>[=<default>] …`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Arg {
+    /// Names and defaults. A name without default has the value given on the command line, or none.
+    pub names: Vec<(String, Option<Word>)>,
+}
+
+/// `CMD <command>` or `CMD ["<executable>", "<argument>", …]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cmd {
+    pub command: Command,
+}
+
+/// `ENTRYPOINT <command>` or `ENTRYPOINT ["<executable>", "<argument>", …]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entrypoint {
+    pub command: Command,
+}
+
+/// How ENV and LABEL separate a name from its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Separator {
+    /// `name=value`, any number of them.
+    Equals,
+    /// `name value`, one only: the old form.
+    Space,
+}
+
+/// `ENV <name>=<value> …` or `ENV <name> <value>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Env {
+    pub pairs: Vec<(Word, Word)>,
+    pub separator: Separator,
+}
+
+/// `LABEL <name>=<value> …` or `LABEL <name> <value>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    pub pairs: Vec<(Word, Word)>,
+    pub separator: Separator,
+}
+
+/// `EXPOSE <port>[-<port>][/<protocol>] …`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Expose {
+    pub ports: Vec<Word>,
+}
+
+/// `HEALTHCHECK [--interval=<d>] [--timeout=<d>] [--start-period=<d>] [--start-interval=<d>] [--retries=<n>]
+/// CMD <command>` or `HEALTHCHECK NONE`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Healthcheck {
+    /// The check of the base image is switched off.
+    None,
+    Check {
+        command: Command,
+        /// A duration that is not given, or zero, leaves the default to the runtime.
+        interval: Option<Duration>,
+        timeout: Option<Duration>,
+        start_period: Option<Duration>,
+        start_interval: Option<Duration>,
+        retries: Option<u32>,
+    },
+}
+
+/// `MAINTAINER <name>` (deprecated: a LABEL says the same)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Maintainer {
+    pub name: String,
+}
+
+/// `ONBUILD <instruction>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Onbuild {
+    /// The instruction as the image records it: one line, then the bodies of its heredocs.
+    pub text: String,
+    /// The instruction. `None` when it is not a valid one: an image may record any text, and only the build
+    /// that is FROM the image has to understand it.
+    pub instruction: Option<Box<Located<Instruction>>>,
+}
+
+/// `RUN [--mount=<mount>]… [--network=<mode>] [--security=<mode>] [--device=<device>]… <command>` or
+/// `RUN ["<executable>", "<argument>", …]` or `RUN <<NAME`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Run {
+    pub command: Command,
+    pub mounts: Vec<Mount>,
+    pub network: Option<Network>,
+    pub security: Option<Security>,
+    pub devices: Vec<Device>,
+}
+
+/// `RUN --network=…`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Network {
+    Default,
+    None,
+    Host,
+}
+
+/// `RUN --security=…`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Security {
+    Sandbox,
+    Insecure,
+}
+
+/// `SHELL ["<executable>", "<argument>", …]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shell {
+    /// The command line before the command; not empty.
+    pub command: Vec<String>,
+}
+
+/// `STOPSIGNAL <signal>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopsignal {
+    pub signal: Word,
+}
+
+/// `USER <user>[:<group>]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    pub user: Word,
+}
+
+/// `VOLUME <path> …` or `VOLUME ["<path>", …]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    pub paths: Vec<Word>,
+}
+
+/// `WORKDIR <path>`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Workdir {
+    pub path: Word,
+}

@@ -1,0 +1,249 @@
+//! Parser directives: the comments at the top of a Dockerfile that say how to read it.
+//!
+//! ```text
+//! # syntax=docker/dockerfile:1
+//! # escape=`
+//! # check=skip=JSONArgsRecommended;error=true
+//! FROM alpine
+//! ```
+//!
+//! The first line that is no known directive ends them: an instruction, a blank line, another comment, or a
+//! comment with an unknown name. Each may be given once; names do not depend on case.
+
+use serde::Serialize;
+
+use super::grammar::{self, Rule};
+use crate::diagnostic::Diagnostic;
+use crate::source::{BYTE_ORDER_MARK, Span};
+
+/// The directives that exist.
+const NAMES: [&str; 3] = ["syntax", "escape", "check"];
+
+/// What the directives of a file say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Directives {
+    /// The frontend that the author wants, as written. Layerlab has only its own.
+    pub syntax: Option<String>,
+    /// The escape character: a backslash unless a backtick was chosen.
+    pub escape: char,
+    /// What the build checks shall do.
+    pub check: Option<Check>,
+}
+
+impl Default for Directives {
+    fn default() -> Self {
+        Directives {
+            syntax: None,
+            escape: '\\',
+            check: None,
+        }
+    }
+}
+
+/// `skip=A,B|all;error=true|false;experimental=A|all`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The rules that are off.
+    pub skip: Rules,
+    /// Whether a finding fails the build.
+    pub error: bool,
+    /// The experimental rules that are on.
+    pub experimental: Rules,
+}
+
+/// A set of rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Rules {
+    All,
+    Named(Vec<String>),
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules::Named(Vec::new())
+    }
+}
+
+impl Check {
+    /// Reads the value of a `check` directive. The error is the option that is wrong.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        let mut check = Check::default();
+        for option in value.split(';').filter(|option| !option.trim().is_empty()) {
+            let (name, value) = option
+                .split_once('=')
+                .ok_or_else(|| option.trim().to_owned())?;
+            let value = value.trim();
+            match name.trim() {
+                "skip" => check.skip = Rules::parse(value),
+                "experimental" => check.experimental = Rules::parse(value),
+                "error" => {
+                    check.error = parse_bool(value).ok_or_else(|| option.trim().to_owned())?
+                }
+                _ => return Err(option.trim().to_owned()),
+            }
+        }
+        Ok(check)
+    }
+}
+
+impl Rules {
+    fn parse(value: &str) -> Self {
+        match value {
+            "all" => Rules::All,
+            names => Rules::Named(
+                names
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// The spellings of a truth value that Go programs accept, BuildKit among them.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// One directive as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directive {
+    /// The name in lower case.
+    pub name: String,
+    /// The value without spaces around it.
+    pub value: String,
+    /// The line, counted from 1.
+    pub line: usize,
+}
+
+/// The directives at the top of a text, in order.
+///
+/// `comment` begins a comment: `#`, or `//` in files of other languages that name a frontend. Stops at a
+/// directive that was already given.
+pub fn scan(text: &str, comment: &str) -> Vec<Directive> {
+    let mut directives: Vec<Directive> = Vec::new();
+    let mut body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut first_line = 1;
+    if body.starts_with("#!") {
+        body = body.split_once('\n').map_or("", |(_, rest)| rest);
+        first_line = 2;
+    }
+    for (index, line) in body.lines().enumerate() {
+        let Some(rest) = line.strip_prefix(comment) else {
+            break;
+        };
+        match parse_line(&format!("#{rest}")) {
+            Some((name, value, _)) if directives.iter().all(|directive| directive.name != name) => {
+                directives.push(Directive {
+                    name,
+                    value,
+                    line: first_line + index,
+                });
+            }
+            _ => break,
+        }
+    }
+    directives
+}
+
+/// The frontend that a file asks for, and the line where it does, whatever the language of the file.
+///
+/// Looks for a `# syntax=` directive, then for `// syntax=`, then for the key `syntax` of a JSON object (line 0).
+pub fn detect_syntax(text: &str) -> Option<Directive> {
+    let find = |comment| {
+        scan(text, comment)
+            .into_iter()
+            .find(|directive| directive.name == "syntax")
+    };
+    find("#").or_else(|| find("//")).or_else(|| {
+        let object: serde_json::Value = serde_json::from_str(text).ok()?;
+        let value = object.as_object()?.get("syntax")?.as_str()?;
+        Some(Directive {
+            name: "syntax".to_owned(),
+            value: value.to_owned(),
+            line: 0,
+        })
+    })
+}
+
+/// Splits `# name=value` when the name is known: name in lower case, value, and where the value begins.
+pub(super) fn parse_line(line: &str) -> Option<(String, String, usize)> {
+    // Most lines are no comments; they need no parser.
+    if !line.starts_with('#') {
+        return None;
+    }
+    let tree = grammar::parse(Rule::backslash_line, line)?;
+    let directive = tree
+        .into_inner()
+        .find(|pair| pair.as_rule() == Rule::directive)?;
+    let mut parts = directive.into_inner();
+    let (name, value) = (parts.next()?, parts.next()?);
+    let name = name.as_str().to_ascii_lowercase();
+    let offset = value.as_span().start();
+    NAMES
+        .contains(&name.as_str())
+        .then(|| (name, value.as_str().trim_end().to_owned(), offset))
+}
+
+/// Collects the directives of a Dockerfile while its lines are read.
+pub(super) struct DirectiveReader {
+    pub directives: Directives,
+    seen: Vec<String>,
+    finished: bool,
+}
+
+impl DirectiveReader {
+    pub fn new() -> Self {
+        DirectiveReader {
+            directives: Directives::default(),
+            seen: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// Looks at the next line, which begins at byte `start` of the file. Returns whether it is a directive.
+    pub fn read(&mut self, line: &str, start: usize) -> Result<bool, Diagnostic> {
+        if self.finished {
+            return Ok(false);
+        }
+        let Some((name, value, offset)) = parse_line(line) else {
+            self.finished = true;
+            return Ok(false);
+        };
+        let span = Span::new(start + offset, start + offset + value.len());
+        if self.seen.contains(&name) {
+            let whole = Span::new(start, span.end);
+            return Err(
+                Diagnostic::error(format!("the directive `{name}` is given twice")).at(whole),
+            );
+        }
+        self.seen.push(name.clone());
+        match name.as_str() {
+            "syntax" => self.directives.syntax = Some(value),
+            "escape" => match value.as_str() {
+                "\\" => self.directives.escape = '\\',
+                "`" => self.directives.escape = '`',
+                other => {
+                    return Err(Diagnostic::error(format!(
+                        "`{other}` cannot be the escape character"
+                    ))
+                    .at(span)
+                    .hint("it is a backslash or a backtick"));
+                }
+            },
+            _ => {
+                let check = Check::parse(&value).map_err(|option| {
+                    Diagnostic::error(format!("invalid option `{option}` of the directive `check`"))
+                        .at(span)
+                        .hint("the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`")
+                })?;
+                self.directives.check = Some(check);
+            }
+        }
+        Ok(true)
+    }
+}

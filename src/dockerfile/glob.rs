@@ -1,0 +1,252 @@
+//! The patterns of `${name#glob}`, `${name%glob}` and `${name/glob/text}`.
+//!
+//! `*` stands for any number of characters and `?` for one, neither for a newline; `\*`, `\?` and `\\` stand
+//! for the character itself, and so do `\}` and `\/`, which could not be written otherwise. Brackets are
+//! ordinary characters. Matching follows all possibilities at once, so its time is at most the length of the
+//! text times the length of the pattern, whatever the pattern.
+
+/// A compiled pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    elements: Vec<Element>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element {
+    Literal(char),
+    /// `?`
+    One,
+    /// `*`
+    Any,
+}
+
+/// Why a pattern is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobError {
+    #[error("`\\{0}` is no escape")]
+    Escape(char),
+    #[error("it ends with a backslash")]
+    TrailingBackslash,
+}
+
+/// Which of the possible matches counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Shortest,
+    Longest,
+}
+
+impl Glob {
+    /// Compiles a pattern.
+    pub fn new(pattern: &str) -> Result<Self, GlobError> {
+        let mut elements = Vec::new();
+        let mut characters = pattern.chars().peekable();
+        while let Some(character) = characters.next() {
+            let element = match character {
+                '*' => Element::Any,
+                '?' => Element::One,
+                '\\' => match characters.next() {
+                    Some(escaped @ ('*' | '?' | '\\' | '}' | '/')) => Element::Literal(escaped),
+                    Some(other) => return Err(GlobError::Escape(other)),
+                    None => return Err(GlobError::TrailingBackslash),
+                },
+                other => Element::Literal(other),
+            };
+            // Two stars in a row mean what one means.
+            if !(element == Element::Any && elements.last() == Some(&Element::Any)) {
+                elements.push(element);
+            }
+        }
+        Ok(Glob { elements })
+    }
+
+    /// The text without the shortest (or longest) match at its beginning.
+    pub fn trim_prefix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
+        let end = match_length(self.elements.iter().copied(), text.chars(), length(longest));
+        &text[end.unwrap_or(0)..]
+    }
+
+    /// The text without the shortest (or longest) match at its end.
+    pub fn trim_suffix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
+        let length = match_length(
+            self.elements.iter().rev().copied(),
+            text.chars().rev(),
+            length(longest),
+        );
+        &text[..text.len() - length.unwrap_or(0)]
+    }
+
+    /// The text with the first match, or every match, replaced. A match is as long as it can be.
+    pub fn replace(&self, text: &str, replacement: &str, every: bool) -> String {
+        let starts = self.match_starts(text);
+        let mut out = String::with_capacity(text.len());
+        let mut copied = 0;
+        let mut previous_end = None;
+        let mut position = 0;
+        while position <= text.len() {
+            let is_start = starts.get(position).copied().unwrap_or(false);
+            let found = is_start
+                .then(|| {
+                    match_length(
+                        self.elements.iter().copied(),
+                        text[position..].chars(),
+                        Length::Longest,
+                    )
+                })
+                .flatten();
+            let step = text[position..].chars().next().map_or(1, char::len_utf8);
+            let Some(matched) = found else {
+                position += step;
+                continue;
+            };
+            // An empty match directly after a match is no match.
+            if matched > 0 || previous_end != Some(position) {
+                out.push_str(&text[copied..position]);
+                out.push_str(replacement);
+                copied = position + matched;
+                previous_end = Some(copied);
+                if !every {
+                    break;
+                }
+            }
+            position += matched.max(if matched == 0 { step } else { 0 });
+        }
+        out.push_str(&text[copied.min(text.len())..]);
+        out
+    }
+
+    /// For each byte offset of the text, whether a match begins there.
+    ///
+    /// The pattern is run backwards over the text with a match allowed to end anywhere, which finds all
+    /// beginnings in one pass.
+    fn match_starts(&self, text: &str) -> Vec<bool> {
+        let elements: Vec<Element> = self.elements.iter().rev().copied().collect();
+        let mut starts = vec![false; text.len() + 1];
+        let mut states = States::new(&elements);
+        starts[text.len()] = states.accepts();
+        let mut offset = text.len();
+        for character in text.chars().rev() {
+            offset -= character.len_utf8();
+            states.step(character);
+            states.enter(0);
+            starts[offset] = states.accepts();
+        }
+        starts
+    }
+}
+
+fn length(longest: bool) -> Length {
+    if longest {
+        Length::Longest
+    } else {
+        Length::Shortest
+    }
+}
+
+/// The number of bytes of the match that begins with the first of `characters`.
+fn match_length(
+    elements: impl Iterator<Item = Element>,
+    characters: impl Iterator<Item = char>,
+    length: Length,
+) -> Option<usize> {
+    let elements: Vec<Element> = elements.collect();
+    let mut states = States::new(&elements);
+    let mut consumed = 0;
+    let mut found = states.accepts().then_some(0);
+    for character in characters {
+        if (found.is_some() && length == Length::Shortest) || states.is_empty() {
+            break;
+        }
+        states.step(character);
+        consumed += character.len_utf8();
+        if states.accepts() {
+            found = Some(consumed);
+        }
+    }
+    found
+}
+
+/// The places in a pattern at which the match may be after the characters seen so far.
+struct States<'e> {
+    elements: &'e [Element],
+    active: Vec<bool>,
+}
+
+impl<'e> States<'e> {
+    fn new(elements: &'e [Element]) -> Self {
+        let mut states = States {
+            elements,
+            active: vec![false; elements.len() + 1],
+        };
+        states.enter(0);
+        states
+    }
+
+    /// Makes a place active, and the place after it when a star stands there: a star may match nothing.
+    fn enter(&mut self, place: usize) {
+        self.active[place] = true;
+        if self.elements.get(place) == Some(&Element::Any) {
+            self.active[place + 1] = true;
+        }
+    }
+
+    fn step(&mut self, character: char) {
+        let before = std::mem::replace(&mut self.active, vec![false; self.elements.len() + 1]);
+        for (place, element) in self
+            .elements
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| before[*place])
+        {
+            match element {
+                Element::Literal(literal) if *literal == character => self.enter(place + 1),
+                Element::One if character != '\n' => self.enter(place + 1),
+                Element::Any if character != '\n' => self.enter(place),
+                _ => {}
+            }
+        }
+    }
+
+    fn accepts(&self) -> bool {
+        self.active[self.elements.len()]
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.active.contains(&true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(pattern: &str) -> Glob {
+        Glob::new(pattern).expect("a valid pattern")
+    }
+
+    #[test]
+    fn trims_the_shortest_or_the_longest() {
+        assert_eq!(glob("*/").trim_prefix("a/b/c", false), "b/c");
+        assert_eq!(glob("*/").trim_prefix("a/b/c", true), "c");
+        assert_eq!(glob("/*").trim_suffix("a/b/c", false), "a/b");
+        assert_eq!(glob("/*").trim_suffix("a/b/c", true), "a");
+        assert_eq!(glob("x").trim_prefix("abc", true), "abc");
+        assert_eq!(glob("?é").trim_suffix("aéé", true), "a");
+    }
+
+    #[test]
+    fn replaces_first_or_every_match() {
+        assert_eq!(glob("a*b").replace("xaabyab", "-", false), "x-");
+        assert_eq!(glob("a?").replace("abacad", "-", true), "---");
+        assert_eq!(glob("").replace("ab", "-", true), "-a-b-");
+        assert_eq!(glob("*").replace("ab", "-", true), "-");
+        assert_eq!(glob("b").replace("ab", "", true), "a");
+    }
+
+    #[test]
+    fn hostile_patterns_take_linear_time() {
+        let text = "a".repeat(20_000);
+        let pattern = "a*".repeat(20) + "b";
+        assert_eq!(glob(&pattern).replace(&text, "-", true), text);
+    }
+}

@@ -1,0 +1,117 @@
+//! From a source file to its checked syntax tree.
+
+use super::ast::{Dockerfile, Instruction, Located, Stage};
+use super::instruction::{Understood, locate, understand};
+use super::statement;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::{SourceFile, Span};
+
+/// Parses a Dockerfile and checks every instruction.
+///
+/// Fails with all errors that can be told apart, in the order of the source, never with none.
+pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
+    let mut parsed = take_apart(source)?;
+    let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
+    let mut dockerfile = Dockerfile {
+        directives: parsed.directives,
+        global_args: Vec::new(),
+        stages: Vec::new(),
+        warnings: Vec::new(),
+    };
+    // After a FROM that is wrong its instructions are checked as if it were right.
+    let mut stage_is_open = has_errors(&diagnostics);
+    for statement in &parsed.statements {
+        match understand(statement, &mut diagnostics) {
+            Ok(Understood::From(from)) => {
+                stage_is_open = true;
+                dockerfile.stages.push(Stage {
+                    from: locate(from, statement),
+                    instructions: Vec::new(),
+                });
+            }
+            Ok(Understood::Instruction(instruction)) => match (
+                instruction,
+                dockerfile.stages.last_mut(),
+            ) {
+                (instruction, Some(stage)) => {
+                    stage.instructions.push(locate(instruction, statement))
+                }
+                (Instruction::Arg(arg), None) => {
+                    dockerfile.global_args.push(locate(arg, statement))
+                }
+                (instruction, None) if !stage_is_open => diagnostics.push(
+                    Diagnostic::error(format!("{} before the first FROM", instruction.name()))
+                        .at(statement.keyword.span)
+                        .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
+                ),
+                _ => {}
+            },
+            Err(errors) => {
+                stage_is_open |= statement.keyword.text.eq_ignore_ascii_case("from");
+                diagnostics.extend(errors);
+            }
+        }
+    }
+    let warnings = finish(diagnostics)?;
+    Ok(Dockerfile {
+        warnings,
+        ..dockerfile
+    })
+}
+
+/// Parses one bare instruction that is no FROM: what a person types, or what an ONBUILD recorded.
+pub fn parse_instruction(source: &SourceFile) -> Result<Located<Instruction>, Vec<Diagnostic>> {
+    let mut parsed = take_apart(source)?;
+    let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
+    let mut found = None;
+    for statement in &parsed.statements {
+        if found.is_some() {
+            diagnostics
+                .push(Diagnostic::error("more than one instruction").at(statement.keyword.span));
+            break;
+        }
+        match understand(statement, &mut diagnostics) {
+            Ok(Understood::Instruction(instruction)) => {
+                found = Some(locate(instruction, statement))
+            }
+            Ok(Understood::From(_)) => {
+                diagnostics
+                    .push(Diagnostic::error("FROM cannot stand alone").at(statement.keyword.span));
+            }
+            Err(errors) => diagnostics.extend(errors),
+        }
+    }
+    finish(diagnostics)?;
+    found.ok_or_else(|| vec![Diagnostic::error("no instruction")])
+}
+
+/// Takes the file apart, and refuses one that has nothing in it or cannot be text.
+fn take_apart(source: &SourceFile) -> Result<statement::Statements, Vec<Diagnostic>> {
+    if let Some(offset) = source.text.find('\0') {
+        let error =
+            Diagnostic::error("the file holds a NUL byte").at(Span::new(offset, offset + 1));
+        return Err(vec![error.hint("a Dockerfile is a text file")]);
+    }
+    let parsed = statement::parse(source);
+    if parsed.statements.is_empty() && !has_errors(&parsed.diagnostics) {
+        let error = Diagnostic::error(format!("`{}` has no instructions", source.name));
+        return Err(vec![error.hint("a Dockerfile begins with `FROM image`")]);
+    }
+    Ok(parsed)
+}
+
+/// All errors in the order of the source if there are any, else the warnings.
+fn finish(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
+    if has_errors(&diagnostics) {
+        diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        return Err(diagnostics);
+    }
+    Ok(diagnostics)
+}
+
+fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error)
+}

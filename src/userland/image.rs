@@ -1,0 +1,207 @@
+//! Making the built-in images and keeping them in the store.
+
+use std::path::{Path, PathBuf};
+
+use super::base::{self, Source};
+use super::libraries::Libraries;
+use super::record::Record;
+use super::rootfs::Rootfs;
+use super::{BASE, Error, VARIABLE, WEB, programs};
+use crate::layer::{self, Layer, LayerWriter};
+use crate::oci::{Descriptor, Empty, History, ImageConfig, Platform, Reference};
+use crate::store::Store;
+use crate::tree::{Change, Tree, TreePath, diff};
+
+/// The hidden command of this program that serves files: `layerlab serve-files FOLDER PORT`.
+pub const SERVE_COMMAND: &str = "serve-files";
+/// The folder that `layerlab/web` serves; nginx's, so that the same Dockerfile fits both.
+pub const WEB_ROOT: &str = "/usr/share/nginx/html";
+
+const WEB_PROGRAM: &str = "/usr/sbin/layerlab";
+const LABEL_SOURCE: &str = "org.layerlab.base.source";
+
+/// Returns the built-in image `name`, making it if it isn't in the store or the machine's files have changed.
+///
+/// Idempotent. When nothing has changed this is one look at each of the files that the image was made of. The image is
+/// tagged with its name.
+///
+/// # Errors
+/// [`Error::Unknown`] for another name; what [`base`] says if the machine lacks something; [`Error::Layer`] and
+/// [`Error::Store`] if it can't be written.
+pub fn ensure(store: &Store, name: &str) -> Result<Descriptor, Error> {
+    match name {
+        BASE => ensure_base(store),
+        WEB => ensure_web(store),
+        other => Err(Error::Unknown {
+            name: other.to_owned(),
+        }),
+    }
+}
+
+fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
+    let variable = std::env::var_os(VARIABLE);
+    let wish = variable
+        .as_deref()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    if let Some(record) = Record::load(store, BASE).filter(|record| record.holds(store, &wish)) {
+        return Ok(record.image);
+    }
+    let source = Source::choose(variable.as_deref())?;
+    let (layer, rootfs) = match &source {
+        Source::Host => write_base(store, base::from_host()?)?,
+        Source::Busybox(path) => write_base(store, base::from_busybox(path)?)?,
+        Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
+    };
+    let mut config = ImageConfig::empty(&Platform::host());
+    config.config.env = vec![format!("PATH={}", programs::PATH)];
+    config.config.cmd = Some(vec!["/bin/sh".to_owned()]);
+    let description = match &source {
+        Source::Host => "a shell and the usual programs of the machine that made it",
+        Source::Busybox(_) => "a shell and the usual programs, all of them busybox",
+        Source::Archive(_) => "the root file system that LAYERLAB_BASE names",
+    };
+    describe(&mut config, BASE, description);
+    config
+        .config
+        .labels
+        .insert(LABEL_SOURCE.to_owned(), source.name().to_owned());
+    let image = put(
+        store,
+        BASE,
+        config,
+        vec![layer],
+        &format!("layerlab: {BASE} from {}", source.name()),
+    )?;
+    let mut missing = rootfs.missing;
+    let mut files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
+    match &source {
+        Source::Archive(path) => files.push(path.clone()),
+        // A busybox that is installed later, or becomes static, changes the choice.
+        Source::Host if wish.is_empty() => match programs::find("busybox") {
+            Some(path) => files.push(path),
+            None => missing.push("busybox".to_owned()),
+        },
+        Source::Host | Source::Busybox(_) => {}
+    }
+    Record::new(
+        wish,
+        files.iter().map(PathBuf::as_path),
+        missing,
+        image.clone(),
+    )
+    .save(store, BASE)?;
+    Ok(image)
+}
+
+fn ensure_web(store: &Store) -> Result<Descriptor, Error> {
+    let below = ensure_base(store)?;
+    let wish = below.digest.to_string();
+    if let Some(record) = Record::load(store, WEB).filter(|record| record.holds(store, &wish)) {
+        return Ok(record.image);
+    }
+    let program = std::env::current_exe().map_err(|source| Error::Io {
+        operation: "readlink",
+        path: PathBuf::from("/proc/self/exe"),
+        source,
+    })?;
+    let (manifest, mut config) = store.load_image(&below)?;
+    let mut layers = store.layers(&manifest, &config);
+    let tree = layer::tree_of(store, &layers)?;
+    let mut rootfs = Rootfs::on(tree.clone());
+    rootfs.program_at(&program, WEB_PROGRAM, &Libraries::of_this_machine())?;
+    rootfs.file(&format!("{WEB_ROOT}/index.html"), INDEX);
+    layers.push(write_difference(store, &tree, &rootfs.tree)?);
+
+    let command = [WEB_PROGRAM, SERVE_COMMAND, WEB_ROOT, "80"];
+    config.config.cmd = Some(command.map(str::to_owned).to_vec());
+    config
+        .config
+        .exposed_ports
+        .insert("80/tcp".to_owned(), Empty {});
+    config.config.stop_signal = Some("SIGQUIT".to_owned());
+    describe(
+        &mut config,
+        WEB,
+        "layerlab/base with layerlab as a server of files at port 80",
+    );
+    let image = put(store, WEB, config, layers, &format!("layerlab: {WEB}"))?;
+    let files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
+    Record::new(
+        wish,
+        files.iter().map(PathBuf::as_path),
+        Vec::new(),
+        image.clone(),
+    )
+    .save(store, WEB)?;
+    Ok(image)
+}
+
+fn describe(config: &mut ImageConfig, name: &str, description: &str) {
+    let labels = &mut config.config.labels;
+    labels.insert("org.opencontainers.image.title".to_owned(), name.to_owned());
+    labels.insert(
+        "org.opencontainers.image.description".to_owned(),
+        description.to_owned(),
+    );
+}
+
+/// Stores the image: `config` gets the last layer and its line of history.
+fn put(
+    store: &Store,
+    name: &str,
+    mut config: ImageConfig,
+    layers: Vec<Layer>,
+    created_by: &str,
+) -> Result<Descriptor, Error> {
+    config.rootfs.diff_ids = layers.iter().map(|layer| layer.diff_id).collect();
+    config.history.push(History {
+        created_by: Some(created_by.to_owned()),
+        ..History::default()
+    });
+    let image = store.put_image(&config, &layers)?;
+    let reference =
+        Reference::parse_normalized(name).expect("the built-in names are proper references");
+    store.tag(&reference.with_default_tag(), &image)?;
+    Ok(image)
+}
+
+fn write_base(store: &Store, rootfs: Rootfs) -> Result<(Layer, Rootfs), Error> {
+    let layer = write_difference(store, &Tree::empty(), &rootfs.tree)?;
+    Ok((layer, rootfs))
+}
+
+/// Writes what `after` has more than `before`. Nothing is ever taken away here.
+fn write_difference(store: &Store, before: &Tree, after: &Tree) -> Result<Layer, Error> {
+    let mut writer = LayerWriter::new(store)?;
+    for change in diff(before, after) {
+        match change {
+            Change::Added { path, node }
+            | Change::Modified {
+                path, after: node, ..
+            } if path != TreePath::root() => {
+                writer.append_node(&path, &node)?;
+            }
+            Change::Added { .. } | Change::Modified { .. } => {}
+            Change::Deleted { path, .. } => writer.whiteout(&path)?,
+        }
+    }
+    Ok(writer.finish()?)
+}
+
+const INDEX: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>It works</title>
+</head>
+<body>
+<h1>It works</h1>
+<p>This page comes from a container of <code>layerlab/web</code>. It lies at
+<code>/usr/share/nginx/html/index.html</code>; a Dockerfile can put another in its place:</p>
+<pre>FROM nginx
+COPY index.html /usr/share/nginx/html/index.html</pre>
+</body>
+</html>
+"#;

@@ -1,0 +1,112 @@
+//! Which built-in image stands in for one that can't be had.
+//!
+//! The table is short: the images that introductions to Docker begin with. `stand-ins.toml` in the home adds to it, changes
+//! it, and takes away with an empty name:
+//!
+//! ```toml
+//! # an image as people write it = the image that stands in
+//! fedora = "layerlab/base"
+//! "ghcr.io/someone/site" = "layerlab/web"
+//! nginx = ""
+//! ```
+//!
+//! Only this much of TOML is read: comments, and lines `key = "text"` with a bare or a quoted key, without escapes. The tag
+//! of an image plays no role.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{BASE, Error, WEB};
+use crate::oci::Reference;
+
+/// The table of stand-ins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIns {
+    table: BTreeMap<String, String>,
+}
+
+impl Default for StandIns {
+    fn default() -> StandIns {
+        let images = [
+            ("alpine", BASE),
+            ("busybox", BASE),
+            ("debian", BASE),
+            ("ubuntu", BASE),
+            ("nginx", WEB),
+        ];
+        let table = images
+            .map(|(image, stand_in)| (format!("docker.io/library/{image}"), stand_in.to_owned()));
+        StandIns {
+            table: table.into(),
+        }
+    }
+}
+
+impl StandIns {
+    /// Reads the table with the changes in `stand-ins.toml` of this home; there need not be one.
+    ///
+    /// # Errors
+    /// [`Error::StandIns`] for a line that is not understood, [`Error::Io`] for a file that can't be read.
+    pub fn load(home: &Path) -> Result<StandIns, Error> {
+        let file = home.join("stand-ins.toml");
+        match std::fs::read_to_string(&file) {
+            Ok(text) => StandIns::default().changed_by(&text, &file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(StandIns::default()),
+            Err(source) => Err(Error::Io {
+                operation: "read",
+                path: file,
+                source,
+            }),
+        }
+    }
+
+    /// The image that stands in for this one, if any does.
+    pub fn get(&self, reference: &Reference) -> Option<&str> {
+        self.table.get(&name_of(reference)).map(String::as_str)
+    }
+
+    fn changed_by(mut self, text: &str, file: &Path) -> Result<StandIns, Error> {
+        for (index, line) in text.lines().enumerate() {
+            let wrong = |reason: String| Error::StandIns {
+                file: PathBuf::from(file),
+                line: index + 1,
+                reason,
+            };
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (image, stand_in) = pair(line)
+                .ok_or_else(|| wrong(format!("expected `image = \"stand-in\"`, found `{line}`")))?;
+            let reference =
+                Reference::parse_normalized(image).map_err(|error| wrong(error.to_string()))?;
+            if stand_in.is_empty() {
+                self.table.remove(&name_of(&reference));
+            } else {
+                self.table.insert(name_of(&reference), stand_in.to_owned());
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Splits `key = "text"`, with an optional comment behind it.
+fn pair(line: &str) -> Option<(&str, &str)> {
+    let (key, rest) = match line.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"')?,
+        None => line
+            .split_at(line.find(|character: char| character == '=' || character.is_whitespace())?),
+    };
+    let value = rest
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start()
+        .strip_prefix('"')?;
+    let (value, comment) = value.split_once('"')?;
+    let comment = comment.trim_start();
+    (comment.is_empty() || comment.starts_with('#')).then_some((key, value))
+}
+
+fn name_of(reference: &Reference) -> String {
+    format!("{}/{}", reference.domain(), reference.path())
+}
