@@ -139,14 +139,7 @@ pub enum Error {
 
 impl Error {
     /// Wraps an I/O error with what was tried on which file.
-    pub(crate) fn io(
-        operation: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            operation,
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }
