@@ -4,7 +4,7 @@
 
 use std::ffi::CString;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,12 @@ pub(super) fn new_session(terminal: bool, socket: Option<&OwnedFd>) -> Result<()
         (true, None) | (false, _) => Ok(()),
     }
 }
+
+const SHORT_RANGES_HINT: &str =
+    "the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id";
+
+const SINGLE_ID_HINT: &str = "only one id exists here: `newuidmap` and a line for this user in \
+     `/etc/subuid` and in `/etc/subgid` allow more";
 
 /// Joins a new, empty session keyring, see keyctl(2).
 pub(super) fn new_keyring() -> Result<(), Failure> {
@@ -74,23 +80,21 @@ fn small_text(path: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Becomes the user with its groups. With a terminal, the terminal becomes the user's too.
+/// Becomes the user with its groups. `streams` become the user's too, or it could not open /dev/stdout.
 pub(super) fn switch_user(
     account: &Account,
     identity: &Identity,
-    terminal: bool,
+    streams: &[RawFd],
 ) -> Result<(), Failure> {
-    let hint = |failure: Failure| {
-        match identity {
+    let hint = |failure: Failure| match identity {
         Identity::Root => failure,
-        Identity::Mapped { .. } => failure.hint("the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id"),
-        Identity::Single => failure.hint("only one id exists here: a line for this user in `/etc/subuid` and in `/etc/subgid`, and `newuidmap`, allow more"),
-    }
+        Identity::Mapped { .. } => failure.hint(SHORT_RANGES_HINT),
+        Identity::Single => failure.hint(SINGLE_ID_HINT),
     };
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
-    if terminal {
-        // SAFETY: fchown(2) on our standard input; where the id is not mapped, the switch below says so.
-        unsafe { libc::fchown(0, account.uid, libc::gid_t::MAX) };
+    for stream in streams {
+        // SAFETY: fchown(2) on a standard stream; where the id is not mapped, the switch below says so.
+        unsafe { libc::fchown(*stream, account.uid, libc::gid_t::MAX) };
     }
     match identity {
         // setgroups is denied for good in such a namespace; the one group there is needs no setting.

@@ -440,7 +440,9 @@ impl Planner<'_> {
                         },
                     );
                 }
-                for path in MASKED {
+                let thermal = self.host.thermal.iter().map(String::as_str);
+                let masked: Vec<&str> = MASKED.into_iter().chain(thermal).collect();
+                for path in masked {
                     self.push(
                         Phase::Rooted,
                         Operation::MaskPath {
