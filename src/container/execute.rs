@@ -45,6 +45,8 @@ pub(super) struct Setup<'a> {
     pub account: Option<Account>,
     /// Where the terminal's other end goes.
     pub terminal: Option<&'a OwnedFd>,
+    /// The size that the terminal begins with.
+    pub window: Option<libc::winsize>,
     /// The standard streams that are the container's own, and become its user's.
     pub streams: &'static [RawFd],
 }
@@ -63,6 +65,7 @@ impl<'a> Setup<'a> {
             stubs: Stubs::default(),
             account: None,
             terminal,
+            window: None,
             streams: &[],
         }
     }
@@ -125,8 +128,12 @@ impl<'a> Setup<'a> {
             Operation::DetachOldRoot => self.detach_old_root(),
             Operation::ProtectPath { path } => protect(Path::new(path)),
             Operation::MaskPath { path } => mask(Path::new(path)),
-            Operation::ProtectRoot => mount::read_only(Path::new("/"), Recursion::One),
-            Operation::NewSession { terminal } => leave::new_session(*terminal, self.terminal),
+            Operation::ProtectMount { target } => {
+                mount::read_only(Path::new(target), Recursion::One)
+            }
+            Operation::NewSession { terminal } => {
+                leave::new_session(*terminal, self.terminal, self.window)
+            }
             Operation::NewKeyring => leave::new_keyring(),
             Operation::ResolveUser { user } => {
                 self.account = Some(leave::resolve_user(user)?);

@@ -43,6 +43,8 @@ pub(super) struct Ends {
     pub streams: Option<[OwnedFd; 3]>,
     /// To us: the terminal's master.
     pub terminal: Option<OwnedFd>,
+    /// The size that the terminal begins with.
+    pub window: Option<libc::winsize>,
 }
 
 /// Runs as the keeper in the process just forked; never returns.
@@ -83,6 +85,7 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
 /// Carries out the keeper's phase, forks the first process, and waits for its end.
 fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
     let mut setup = Setup::new(&plan.identity, Some(&ends.control), ends.terminal.as_ref());
+    setup.window = ends.window;
     setup.streams = match (&ends.terminal, &ends.streams) {
         (Some(_), _) => &[0],
         (None, Some(_)) => &[1, 2],

@@ -25,10 +25,14 @@ use super::pty;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Becomes the leader of a new session; with a terminal, makes it and hands its other end out.
-pub(super) fn new_session(terminal: bool, socket: Option<&OwnedFd>) -> Result<(), Failure> {
+pub(super) fn new_session(
+    terminal: bool,
+    socket: Option<&OwnedFd>,
+    window: Option<libc::winsize>,
+) -> Result<(), Failure> {
     setsid().map_err(|errno| Failure::call("setsid", errno))?;
     match (terminal, socket) {
-        (true, Some(socket)) => pty::attach(socket),
+        (true, Some(socket)) => pty::attach(socket, window),
         (true, None) | (false, _) => Ok(()),
     }
 }
@@ -122,8 +126,19 @@ pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure
 /// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and death with its keeper.
 pub(super) fn clean_up() -> Result<(), Failure> {
     for signal in 1..=64 {
-        // SAFETY: signal(2) with the default action installs no code of ours. The numbers the C library keeps for itself fail, harmlessly.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // The kernel's structure, whose fields are all zero for "the default action, no flags". The C library's function would
+        // refuse the two signals that it keeps for itself.
+        let default = [0u64; 4];
+        // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes. SIGKILL and SIGSTOP fail, harmlessly.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null::<u64>(),
+                8,
+            )
+        };
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .map_err(|errno| Failure::call("sigprocmask", errno))?;

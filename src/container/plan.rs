@@ -371,6 +371,9 @@ impl Planner<'_> {
                             &hierarchy.options,
                         ));
                     }
+                    list.push(Operation::ProtectMount {
+                        target: "/sys/fs/cgroup".to_owned(),
+                    });
                 }
             }
         }
@@ -454,7 +457,12 @@ impl Planner<'_> {
         }
         match self.spec.root {
             Access::ReadWrite => {}
-            Access::ReadOnly => self.push(Phase::Rooted, Operation::ProtectRoot),
+            Access::ReadOnly => self.push(
+                Phase::Rooted,
+                Operation::ProtectMount {
+                    target: "/".to_owned(),
+                },
+            ),
         }
     }
 

@@ -11,7 +11,7 @@ fn the_devices_are_dockers() {
     everyone("behaviour::the_devices_are_dockers", || {
         let container = Container::new(
             "ls /dev; for device in null zero full random urandom tty; do stat -c '%n %F %a %t:%T' /dev/$device; done; \
-             cat /dev/null; head -c 2 /dev/zero | wc -c; echo x > /dev/null; readlink /dev/fd /dev/stdout /dev/ptmx",
+             cat /dev/null; head -c 2 /dev/zero | wc -c; echo x > /dev/null; for link in fd stdout core ptmx; do readlink /dev/$link; done",
         );
         insta::assert_snapshot!("devices", container.output());
     });
@@ -93,14 +93,9 @@ fn the_environment_is_what_was_given_and_home() {
     everyone(
         "behaviour::the_environment_is_what_was_given_and_home",
         || {
-            let container = Container::new("env | grep -v -E '^(PWD|SHLVL)='")
+            let container = Container::new("env | grep -v -E '^(PWD|SHLVL)=' | sort")
                 .with(|spec| spec.env.push("A=b c".into()));
-            assert_eq!(
-                container.output(),
-                "PATH=/bin\nA=b c\nHOME=/root\n"
-                    .split_inclusive('\n')
-                    .collect::<String>()
-            );
+            assert_eq!(container.output(), "A=b c\nHOME=/root\nPATH=/bin\n");
         },
     );
 }
@@ -113,7 +108,7 @@ fn the_working_directory_is_made_where_it_is_missing() {
             let container = Container::new("pwd; stat -c '%a %u:%g' .; umask")
                 .with(|spec| spec.cwd = "/srv/app".into());
             assert_eq!(container.output(), "/srv/app\n755 0:0\n0022\n");
-            assert_eq!(container.changes(), ["srv", "srv/app"]);
+            assert_eq!(container.changes(), ["etc", "srv", "srv/app"]);
         },
     );
 }
@@ -170,7 +165,7 @@ fn mounts_are_made_and_may_be_read_only() {
             "sh: can't create /locked/new: Read-only file system\n"
         );
         assert_eq!(std::fs::read_to_string(data.join("new")).unwrap(), "x\n");
-        assert_eq!(container.changes(), [""; 0], "mount points leave no trace");
+        assert_eq!(container.changes(), ["etc"], "mount points leave no trace");
     });
 }
 

@@ -141,16 +141,19 @@ fn start(role: &str, script: &str) -> Child {
         .unwrap()
 }
 
-/// Reads until `wanted` was seen; the whole text up to there.
+/// Reads until `wanted` was seen, and no further; the whole text up to there.
 fn read_until(source: &mut impl Read, wanted: &str) -> String {
-    let (mut text, mut buffer) = (String::new(), [0; 1024]);
-    while !text.contains(wanted) {
-        match source.read(&mut buffer) {
-            Ok(count) if count > 0 => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
-            end => panic!("{end:?} before `{wanted}`: {text}"),
+    let (mut text, mut byte) = (Vec::new(), [0; 1]);
+    while !text.ends_with(wanted.as_bytes()) {
+        match source.read(&mut byte) {
+            Ok(1) => text.push(byte[0]),
+            end => panic!(
+                "{end:?} before `{wanted}`: {}",
+                String::from_utf8_lossy(&text)
+            ),
         }
     }
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn needs_root() -> bool {
