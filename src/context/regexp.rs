@@ -91,17 +91,12 @@ impl Regexp {
                 program.push(Instruction::Take(test));
             }
         }
-        let prefix = plain_text(program.iter());
-        let suffix = plain_text(program.iter().rev());
-        let suffix = String::from_utf8(suffix)
-            .expect("it was made of characters")
-            .chars()
-            .rev()
-            .collect::<String>();
+        let prefix = plain_text(&program);
+        let suffix = plain_text(&program[plain_end(&program)..]);
         Ok(Regexp {
             program,
             prefix,
-            suffix: suffix.into_bytes(),
+            suffix,
         })
     }
 
@@ -166,15 +161,36 @@ impl Regexp {
     }
 }
 
-/// The characters with which a program begins that can only be themselves.
-fn plain_text<'a>(program: impl Iterator<Item = &'a Instruction>) -> Vec<u8> {
-    let plain = program.map_while(|instruction| match instruction {
+/// The character that an instruction takes, if it can be no other.
+fn plain(instruction: &Instruction) -> Option<char> {
+    match instruction {
         // A byte that is not UTF-8 counts as this character, so it is not plain.
         Instruction::Take(Test::Character(char::REPLACEMENT_CHARACTER)) => None,
         Instruction::Take(Test::Character(character)) => Some(*character),
         _ => None,
-    });
-    plain.collect::<String>().into_bytes()
+    }
+}
+
+/// The plain characters with which a program begins.
+fn plain_text(program: &[Instruction]) -> Vec<u8> {
+    program
+        .iter()
+        .map_while(plain)
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// Where the plain characters at the end of a program begin.
+fn plain_end(program: &[Instruction]) -> usize {
+    let start = program
+        .iter()
+        .rposition(|instruction| plain(instruction).is_none())
+        .map_or(0, |last| last + 1);
+    match program[..start] {
+        // The slash that follows belongs to `(.*/)?` and may be missing.
+        [.., Instruction::MaybeDirectories, Instruction::Repeat(_)] => start + 1,
+        _ => start,
+    }
 }
 
 /// A set of program positions that can be emptied and walked quickly.
