@@ -258,24 +258,23 @@ impl Snapshot {
     /// # Errors
     /// As [`StatCache::digests`]. A path that is not of this snapshot is read like any other file.
     pub fn digests(&self, cache: &mut StatCache, paths: &[&Path]) -> Result<Vec<Digest>, Error> {
-        let mut files = Vec::with_capacity(paths.len());
-        let mut others = HashMap::new();
-        for &path in paths {
-            if !self.stats.contains_key(path) {
-                others.insert(
-                    path,
-                    system::stat_path(path).map_err(|source| Error::io("stat", path, source))?,
-                );
-            }
+        let known: Vec<Option<&FileStat>> =
+            paths.iter().map(|&path| self.stats.get(path)).collect();
+        let mut others = Vec::new();
+        for (&path, _) in paths
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+        {
+            others.push(system::stat_path(path).map_err(|source| Error::io("stat", path, source))?);
         }
-        for &path in paths {
-            let stat = self
-                .stats
-                .get(path)
-                .or_else(|| others.get(path))
-                .expect("every path was looked up");
-            files.push((path, stat));
-        }
+        let mut others = others.iter();
+        let stats = known.into_iter().map(|known| {
+            known
+                .or_else(|| others.next())
+                .expect("every path was looked up")
+        });
+        let files: Vec<(&Path, &FileStat)> = paths.iter().copied().zip(stats).collect();
         cache.digests(&files)
     }
 }

@@ -121,7 +121,9 @@ impl StatCache {
 
     /// Notes that a file was come across, so that it is not dropped when room is made.
     pub(super) fn touch(&mut self, stat: &FileStat) {
-        if let Some(entry) = self.entries.get_mut(&(stat.device, stat.inode)) {
+        if self.entries.len() > ROOM
+            && let Some(entry) = self.entries.get_mut(&(stat.device, stat.inode))
+        {
             entry.used = true;
         }
     }

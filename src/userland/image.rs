@@ -1,8 +1,9 @@
 //! Making the built-in images and keeping them in the store.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::base::{self, Source};
+use super::base::Source;
 use super::libraries::Libraries;
 use super::record::Record;
 use super::rootfs::Rootfs;
@@ -29,29 +30,32 @@ const LABEL_SOURCE: &str = "org.layerlab.base.source";
 /// [`Error::Unknown`] for another name; what [`base`] says if the machine lacks something; [`Error::Layer`] and
 /// [`Error::Store`] if it can't be written.
 pub fn ensure(store: &Store, name: &str) -> Result<Descriptor, Error> {
+    ensure_as(store, name, std::env::var_os(VARIABLE).as_deref())
+}
+
+/// [`ensure`] with the value of `LAYERLAB_BASE` given.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn ensure_as(store: &Store, name: &str, base: Option<&OsStr>) -> Result<Descriptor, Error> {
     match name {
-        BASE => ensure_base(store),
-        WEB => ensure_web(store),
+        BASE => ensure_base(store, base),
+        WEB => ensure_web(store, base),
         other => Err(Error::Unknown {
             name: other.to_owned(),
         }),
     }
 }
 
-fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
-    let variable = std::env::var_os(VARIABLE);
-    let wish = variable
-        .as_deref()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
+    let wish = base.unwrap_or_default().to_string_lossy().into_owned();
     if let Some(record) = Record::load(store, BASE).filter(|record| record.holds(store, &wish)) {
         return Ok(record.image);
     }
-    let source = Source::choose(variable.as_deref())?;
+    let source = Source::choose(base)?;
     let (layer, rootfs) = match &source {
-        Source::Host => write_base(store, base::from_host()?)?,
-        Source::Busybox(path) => write_base(store, base::from_busybox(path)?)?,
+        Source::Host => write_base(store, super::base::from_host()?)?,
+        Source::Busybox(path) => write_base(store, super::base::from_busybox(path)?)?,
         Source::Archive(path) => (import(store, path)?, Rootfs::default()),
     };
     let mut config = ImageConfig::empty(&Platform::host());
@@ -95,8 +99,8 @@ fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
     Ok(image)
 }
 
-fn ensure_web(store: &Store) -> Result<Descriptor, Error> {
-    let below = ensure_base(store)?;
+fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
+    let below = ensure_base(store, base)?;
     let wish = below.digest.to_string();
     if let Some(record) = Record::load(store, WEB).filter(|record| record.holds(store, &wish)) {
         return Ok(record.image);

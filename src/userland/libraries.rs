@@ -5,7 +5,8 @@
 //! loader's own cache is not read: it lists what is in those folders. Left out: `LD_LIBRARY_PATH` and `LD_PRELOAD`, which are
 //! the caller's affair and not the program's, and what a program opens by itself with dlopen(3).
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -13,9 +14,11 @@ use super::elf::{Linkage, linkage};
 use crate::context::Glob;
 
 /// Where libraries are looked for on this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Libraries {
     folders: Vec<PathBuf>,
+    /// What was read already: every program needs the same few.
+    known: RefCell<HashMap<PathBuf, File>>,
 }
 
 /// One file that a program needs.
@@ -65,7 +68,10 @@ impl Libraries {
         );
         let mut seen = HashSet::new();
         folders.retain(|folder| folder.is_dir() && seen.insert(folder.clone()));
-        Libraries { folders }
+        Libraries {
+            folders,
+            known: RefCell::default(),
+        }
     }
 
     /// Returns everything that the program `path` needs to start, each file once, nearest first.
@@ -78,7 +84,7 @@ impl Libraries {
     pub fn closure(&self, path: &Path) -> Result<Vec<Needed>, Error> {
         let mut needed: Vec<Needed> = Vec::new();
         let mut pending = Vec::new();
-        match read(path)? {
+        match self.read(path)? {
             File::Elf(linkage) => pending.push(Pending {
                 path: path.to_owned(),
                 linkage,
@@ -91,7 +97,7 @@ impl Libraries {
                     found: Found::AsNamed,
                 });
                 // An interpreter that is a script itself is no use to the kernel's first look, so one step is enough.
-                if let File::Elf(linkage) = read(&interpreter)? {
+                if let File::Elf(linkage) = self.read(&interpreter)? {
                     pending.push(Pending {
                         path: interpreter,
                         linkage,
@@ -175,6 +181,17 @@ impl Libraries {
         Ok(())
     }
 
+    fn read(&self, path: &Path) -> Result<File, Error> {
+        if let Some(file) = self.known.borrow().get(path) {
+            return Ok(file.clone());
+        }
+        let file = read(path)?;
+        self.known
+            .borrow_mut()
+            .insert(path.to_owned(), file.clone());
+        Ok(file)
+    }
+
     /// Finds a library for a machine, and reads it.
     fn find(
         &self,
@@ -182,7 +199,7 @@ impl Libraries {
         named_folders: &[PathBuf],
         machine: (u8, u16),
     ) -> Option<(PathBuf, Linkage, Found)> {
-        let fits = |path: PathBuf, found| match read(&path) {
+        let fits = |path: PathBuf, found| match self.read(&path) {
             Ok(File::Elf(linkage)) if linkage.machine == machine => Some((path, linkage, found)),
             _ => None,
         };
@@ -200,6 +217,7 @@ impl Libraries {
     }
 }
 
+#[derive(Debug, Clone)]
 enum File {
     Elf(Linkage),
     Script(PathBuf),

@@ -22,7 +22,7 @@ pub mod stand_in;
 use std::path::PathBuf;
 
 pub use base::Source;
-pub use image::{SERVE_COMMAND, WEB_ROOT, ensure};
+pub use image::{SERVE_COMMAND, WEB_ROOT, ensure, ensure_as};
 pub use serve::serve;
 pub use stand_in::StandIns;
 
