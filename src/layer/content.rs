@@ -86,17 +86,24 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     if store.has(digest) {
         return Ok(store.open_blob(digest)?);
     }
-    let expanded = store.home().expanded(&DiffId(*digest));
-    match File::open(&expanded) {
-        Ok(file) => Ok(file),
-        // Neither is there: the message names the blob.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(store.open_blob(digest)?),
-        Err(source) => Err(Error::Io {
-            operation: "open",
-            path: expanded,
-            source,
-        }),
+    for expanded in [
+        store.home().expanded(&DiffId(*digest)),
+        store.home().expanded_sparse(digest),
+    ] {
+        match File::open(&expanded) {
+            Ok(file) => return Ok(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(Error::Io {
+                    operation: "open",
+                    path: expanded,
+                    source,
+                });
+            }
+        }
     }
+    // None of them is there: the message names the blob.
+    Ok(store.open_blob(digest)?)
 }
 
 /// The bytes of one file.

@@ -294,7 +294,11 @@ impl<'a> Merge<'a> {
         self.own.insert(path, node);
     }
 
-    fn node(&mut self, path: &TreePath, entry: RawEntry) -> Result<Node, Error> {
+    fn node(&mut self, path: &TreePath, mut entry: RawEntry) -> Result<Node, Error> {
+        // Linux knows no other mode of a symbolic link, whatever an archive says.
+        if matches!(entry.kind, RawKind::Symlink(_)) {
+            entry.metadata.mode = 0o777;
+        }
         let kind = match entry.kind {
             RawKind::Directory => Kind::Directory,
             RawKind::File => {
@@ -440,7 +444,7 @@ fn expand_sparse(
 
     // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
     let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
-    let path = store.home().expanded(&DiffId(name));
+    let path = store.home().expanded_sparse(&name);
     if path.exists() {
         return Ok(name);
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, write};
-use crate::oci::{ChainId, DiffId, Index, Layout, to_json, validate};
+use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
 /// A folder with a store in it. The value is only the path; [`super::Store`] does the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +115,11 @@ impl Home {
     /// The uncompressed copy of a compressed layer.
     pub fn expanded(&self, diff_id: &DiffId) -> PathBuf {
         self.expanded_dir().join(format!("{}.tar", diff_id.0.hex()))
+    }
+
+    /// A sparse file of a layer, in full. Its name says which one it is, but is not the digest of its bytes.
+    pub fn expanded_sparse(&self, name: &Digest) -> PathBuf {
+        self.expanded_dir().join(format!("{}.sparse", name.hex()))
     }
 
     /// The folder of unpacked layers.
