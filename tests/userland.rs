@@ -11,6 +11,7 @@ use layerlab::layer;
 use layerlab::oci::Reference;
 use layerlab::store::{Home, Store, verify};
 use layerlab::tree::{Follow, Kind, Tree, TreePath};
+use layerlab::userland::libraries::{Found, Libraries};
 use layerlab::userland::{BASE, Source, StandIns, WEB, base, ensure, ensure_as, programs};
 
 struct Fixture {
@@ -254,6 +255,146 @@ fn a_wish_that_cannot_be_fulfilled_is_an_error() {
     );
     let fixture = Fixture::new();
     assert!(ensure(&fixture.store, "layerlab/other").is_err());
+}
+
+/// Compiles C with the machine's compiler; `false` if there is none.
+fn compile(folder: &Path, source: &str, arguments: &[&str]) -> bool {
+    fs::write(folder.join("source.c"), source).unwrap();
+    match Command::new("cc")
+        .current_dir(folder)
+        .arg("source.c")
+        .args(arguments)
+        .status()
+    {
+        Ok(status) => {
+            assert!(status.success(), "{arguments:?}");
+            true
+        }
+        Err(_) => {
+            eprintln!("skipped: no C compiler here");
+            false
+        }
+    }
+}
+
+#[test]
+fn libraries_are_found_where_a_program_says() {
+    // The kind of the path decides whether it counts for what the library needs in turn.
+    for (flag, inherited) in [
+        ("-Wl,--disable-new-dtags", true),
+        ("-Wl,--enable-new-dtags", false),
+    ] {
+        let fixture = Fixture::new();
+        let folder = fixture.folder.path().canonicalize().unwrap();
+        for name in ["bin", "lib"] {
+            fs::create_dir(folder.join(name)).unwrap();
+        }
+        let inner = "int inner(void) { return 42; }";
+        if !compile(
+            &folder,
+            inner,
+            &["-shared", "-fPIC", "-o", "lib/libinner.so"],
+        ) {
+            return;
+        }
+        let outer = "int inner(void); int outer(void) { return inner(); }";
+        compile(
+            &folder,
+            outer,
+            &[
+                "-shared",
+                "-fPIC",
+                "-o",
+                "lib/libouter.so",
+                "-Llib",
+                "-linner",
+            ],
+        );
+        let program =
+            "#include <stdio.h>\nint outer(void); int main(void) { printf(\"%d\\n\", outer()); }";
+        let link = [
+            "-o",
+            "bin/program",
+            "-Llib",
+            "-louter",
+            "-Wl,-rpath-link,lib",
+            "-Wl,-rpath,$ORIGIN/../lib",
+            flag,
+        ];
+        compile(&folder, program, &link);
+
+        let libraries = Libraries::of_this_machine();
+        let program = folder.join("bin/program");
+        let closure = libraries.closure(&program);
+        if !inherited {
+            let message = closure.unwrap_err().to_string();
+            assert!(
+                message.starts_with("the library `libinner.so`, which `"),
+                "{message}"
+            );
+            continue;
+        }
+        let closure = closure.unwrap();
+        let named = |name: &str| {
+            let needed = closure
+                .iter()
+                .find(|needed| needed.path.ends_with(name))
+                .unwrap();
+            (
+                needed.found,
+                needed
+                    .needed_by
+                    .file_name()
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+            )
+        };
+        assert_eq!(named("libouter.so"), (Found::AsNamed, "program".to_owned()));
+        assert_eq!(
+            named("libinner.so"),
+            (Found::AsNamed, "libouter.so".to_owned())
+        );
+        assert_eq!(named("libc.so.6").0, Found::InLibraryFolder);
+
+        let mut rootfs = base::from_host().unwrap();
+        rootfs.program(&program, &libraries).unwrap();
+        let root = fixture.unpack(&rootfs.tree);
+        // The loader asks /proc for the program's folder, and there is none in this bare root.
+        let script = format!(
+            "LD_ORIGIN_PATH={} {}",
+            folder.join("bin").display(),
+            program.display()
+        );
+        if let Some((output, ok)) = run_in(&root, &script) {
+            assert!(ok, "{output}");
+            assert_eq!(output, "42\n");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_program_is_an_error_and_a_text_needs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read(programs::find("true").unwrap()).unwrap();
+    let file = folder.path().join("program");
+    let libraries = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        Libraries::of_this_machine().closure(&file)
+    };
+    assert!(!libraries(&whole).unwrap().is_empty());
+    // Wherever it is cut off, the answer is an answer and not a panic.
+    for length in (0..whole.len()).step_by(97) {
+        let _ = libraries(&whole[..length]);
+    }
+    assert!(
+        libraries(&whole[..40])
+            .unwrap_err()
+            .to_string()
+            .contains("is not a proper ELF file")
+    );
+    assert!(libraries(b"only text").unwrap().is_empty());
 }
 
 #[test]

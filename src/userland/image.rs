@@ -27,7 +27,7 @@ const LABEL_SOURCE: &str = "org.layerlab.base.source";
 /// tagged with its name.
 ///
 /// # Errors
-/// [`Error::Unknown`] for another name; what [`base`] says if the machine lacks something; [`Error::Layer`] and
+/// [`Error::Unknown`] for another name; what [`super::base`] says if the machine lacks something; [`Error::Layer`] and
 /// [`Error::Store`] if it can't be written.
 pub fn ensure(store: &Store, name: &str) -> Result<Descriptor, Error> {
     ensure_as(store, name, std::env::var_os(VARIABLE).as_deref())
