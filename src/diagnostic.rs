@@ -73,6 +73,12 @@ impl Diagnostic {
         self
     }
 
+    /// The same message, pointing at `span` where it points nowhere yet.
+    pub fn at_if_none(mut self, span: Span) -> Self {
+        self.span.get_or_insert(span);
+        self
+    }
+
     /// The same message, with a few words after the carets.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());

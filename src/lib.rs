@@ -25,6 +25,7 @@ pub mod container;
 pub mod context;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod launch;
 pub mod layer;
 pub mod oci;
 pub mod plan;

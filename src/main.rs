@@ -1,3 +1,5 @@
 //! The `layerlab` program: arguments → exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    layerlab::cli::main(std::env::args_os())
+}

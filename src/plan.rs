@@ -1,1 +1,370 @@
-//! To be written.
+//! The plan of a build: stages, what each needs, and the order in which the target's needs are met.
+//!
+//! Planning is pure: Dockerfile + request → [`Plan`]. Names in FROM and `--from` are resolved here (an earlier stage, a
+//! stage's number, else an image); a name that can't be right is a diagnostic before anything runs. Only the stages
+//! that the target needs are in [`Plan::order`].
+//!
+//! What is not known before an image is opened is left to the machine: ONBUILD triggers of a base image, and
+//! whether an image exists at all. Follows moby/buildkit's `dockerfile2llb` in what is allowed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Located};
+use crate::dockerfile::words::Variables;
+use crate::oci::{Platform, Reference};
+
+/// What is asked of a build.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The stage to build: by name, in any case, or by number. `None`: the last.
+    pub target: Option<String>,
+    pub build_args: BTreeMap<String, String>,
+    pub platform: Platform,
+}
+
+impl Default for Request {
+    /// The last stage, for this machine.
+    fn default() -> Request {
+        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host() }
+    }
+}
+
+/// Where a stage's first state comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Base {
+    Scratch,
+    Stage(usize),
+    Image(Reference),
+}
+
+/// One stage of the Dockerfile, its FROM resolved.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub index: usize,
+    pub name: Option<String>,
+    pub base: Base,
+    pub platform: Option<Platform>,
+    /// The stages that it copies from, besides its base.
+    pub copies_from: BTreeSet<usize>,
+    pub source: dockerfile::Stage,
+}
+
+impl Stage {
+    /// The name, or `stage-N` as BuildKit calls a stage without one.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
+    }
+}
+
+/// Stages and their order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub stages: Vec<Stage>,
+    pub target: usize,
+    /// The stages that the target needs, itself last, each after what it needs.
+    pub order: Vec<usize>,
+    /// Global ARGs and automatic variables: what an ARG without a value inherits inside a stage.
+    pub global_args: BTreeMap<String, String>,
+    pub escape: char,
+}
+
+/// What `COPY --from=NAME` means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CopySource {
+    Stage(usize),
+    Image(Reference),
+}
+
+/// ARGs that need no declaration: they reach RUN and no cache key.
+pub const PROXY_ARGS: [&str; 10] = [
+    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
+    "all_proxy",
+];
+
+/// Plans a build of `file`.
+///
+/// # Errors
+/// All of the diagnostics that can be found without I/O: blank or invalid base names, unknown targets, stages that are used
+/// before they are defined, cycles.
+pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic>> {
+    let escape = file.directives.escape;
+    let global_args = global_args(file, request, escape).map_err(|diagnostic| vec![diagnostic])?;
+    let mut problems = Vec::new();
+    let mut stages: Vec<Stage> = Vec::new();
+    for (index, source) in file.stages.iter().enumerate() {
+        match resolve_from(index, source, &stages, &global_args, escape) {
+            Ok(stage) => stages.push(stage),
+            Err(diagnostic) => {
+                problems.push(diagnostic);
+                // Keep the numbering, so that later stages can still be checked.
+                stages.push(Stage {
+                    index,
+                    name: source.from.value.alias.clone(),
+                    base: Base::Scratch,
+                    platform: None,
+                    copies_from: BTreeSet::new(),
+                    source: source.clone(),
+                });
+            }
+        }
+    }
+    let names = stage_names(&stages);
+    for index in 0..stages.len() {
+        match copies_from(&stages[index], &names, stages.len()) {
+            Ok(sources) => stages[index].copies_from = sources,
+            Err(mut diagnostics) => problems.append(&mut diagnostics),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let target = find_target(&stages, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
+    let order = order(&stages, target);
+    Ok(Plan { stages, target, order, global_args, escape })
+}
+
+impl Plan {
+    /// What the `--from` of a COPY in stage `stage` means; `None` where it copies from the build context.
+    ///
+    /// # Errors
+    /// A diagnostic at the flag's value.
+    pub fn copy_source(&self, stage: usize, copy: &Copy) -> Result<Option<CopySource>, Diagnostic> {
+        copy_source(stage, copy, &stage_names(&self.stages), self.stages.len())
+    }
+
+    /// The number of steps, FROM included, over all needed stages.
+    pub fn step_count(&self) -> usize {
+        self.order.iter().map(|&stage| 1 + self.stages[stage].source.instructions.len()).sum()
+    }
+}
+
+/// Names (lower case) → the last stage of that name, as BuildKit looks them up.
+fn stage_names(stages: &[Stage]) -> BTreeMap<String, usize> {
+    stages.iter().filter_map(|stage| Some((stage.name.as_ref()?.to_lowercase(), stage.index))).collect()
+}
+
+/// The variables that BuildKit sets by itself, before the first FROM.
+pub fn automatic_args(platform: &Platform, target: &str) -> BTreeMap<String, String> {
+    let mut args = BTreeMap::new();
+    for prefix in ["BUILD", "TARGET"] {
+        args.insert(format!("{prefix}PLATFORM"), platform.to_string());
+        args.insert(format!("{prefix}OS"), platform.os.clone());
+        args.insert(format!("{prefix}ARCH"), platform.architecture.clone());
+        args.insert(format!("{prefix}VARIANT"), platform.variant.clone().unwrap_or_default());
+        args.insert(format!("{prefix}OSVERSION"), String::new());
+    }
+    args.insert("TARGETSTAGE".into(), if target.is_empty() { "default".into() } else { target.into() });
+    args
+}
+
+fn global_args(file: &Dockerfile, request: &Request, escape: char) -> Result<BTreeMap<String, String>, Diagnostic> {
+    let last_name = file.stages.last().and_then(|stage| stage.from.value.alias.clone()).unwrap_or_default();
+    let mut values = automatic_args(&request.platform, request.target.as_deref().unwrap_or(&last_name));
+    for (name, value) in &mut values {
+        if let Some(given) = request.build_args.get(name) {
+            value.clone_from(given);
+        }
+    }
+    for arg in &file.global_args {
+        for (name, default) in &arg.value.names {
+            if let Some(given) = request.build_args.get(name) {
+                values.insert(name.clone(), given.clone());
+            } else if let Some(default) = default {
+                let value = expand(default, escape, &values).map_err(|diagnostic| diagnostic.at_if_none(arg.span))?;
+                values.insert(name.clone(), value);
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Expands a word; the diagnostic lies on the word where its place is known.
+pub fn expand(word: &dockerfile::Word, escape: char, variables: &dyn Variables) -> Result<String, Diagnostic> {
+    match dockerfile::words::expand(&word.raw, escape, variables) {
+        Ok(expansion) => Ok(expansion.text),
+        Err(error) => {
+            let diagnostic = Diagnostic::error(error.to_string());
+            Err(match word.span {
+                Some(span) => diagnostic.at(span),
+                None => diagnostic,
+            })
+        }
+    }
+}
+
+fn resolve_from(
+    index: usize,
+    source: &dockerfile::Stage,
+    earlier: &[Stage],
+    global_args: &BTreeMap<String, String>,
+    escape: char,
+) -> Result<Stage, Diagnostic> {
+    let from = &source.from.value;
+    let span = from.image.span.unwrap_or(source.from.span);
+    let name = expand(&from.image, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(span))?;
+    if name.is_empty() {
+        return Err(Diagnostic::error(format!("base name `{}` should not be blank", from.image.raw))
+            .at(span)
+            .label("expands to nothing")
+            .hint("declare the ARG with a default before FROM, or give it with --build-arg"));
+    }
+    let platform = match &from.platform {
+        None => None,
+        Some(word) => {
+            let text = expand(word, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(source.from.span))?;
+            if text.is_empty() {
+                return Err(Diagnostic::error(format!("empty platform value from expression `{}`", word.raw))
+                    .at(word.span.unwrap_or(source.from.span)));
+            }
+            Some(Platform::parse(&text).ok_or_else(|| {
+                Diagnostic::error(format!("`{text}` is not a platform"))
+                    .at(word.span.unwrap_or(source.from.span))
+                    .hint("a platform is written `linux/amd64` or `linux/arm/v7`")
+            })?)
+        }
+    };
+    let base = if name == "scratch" {
+        Base::Scratch
+    } else if let Some(stage) = earlier
+        .iter()
+        .rev()
+        .find(|stage| stage.name.as_ref().is_some_and(|other| other.to_lowercase() == name.to_lowercase()))
+    {
+        Base::Stage(stage.index)
+    } else {
+        let reference = Reference::parse_normalized(&name).map_err(|error| {
+            Diagnostic::error(format!("`{name}` is not an image name: {error}"))
+                .at(span)
+                .hint("an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`")
+        })?;
+        Base::Image(reference.with_default_tag())
+    };
+    Ok(Stage {
+        index,
+        name: from.alias.clone(),
+        base,
+        platform,
+        copies_from: BTreeSet::new(),
+        source: source.clone(),
+    })
+}
+
+fn copies_from(stage: &Stage, names: &BTreeMap<String, usize>, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
+    let mut sources = BTreeSet::new();
+    let mut problems = Vec::new();
+    for instruction in &stage.source.instructions {
+        let Instruction::Copy(copy) = &instruction.value else { continue };
+        match copy_source(stage.index, copy, names, count) {
+            Ok(Some(CopySource::Stage(source))) => {
+                sources.insert(source);
+            }
+            Ok(_) => {}
+            Err(diagnostic) => problems.push(diagnostic.at_if_none(instruction.span)),
+        }
+    }
+    if problems.is_empty() { Ok(sources) } else { Err(problems) }
+}
+
+fn copy_source(
+    stage: usize,
+    copy: &Copy,
+    names: &BTreeMap<String, usize>,
+    count: usize,
+) -> Result<Option<CopySource>, Diagnostic> {
+    let Some(word) = &copy.from else { return Ok(None) };
+    let at = |diagnostic: Diagnostic| match word.span {
+        Some(span) => diagnostic.at(span),
+        None => diagnostic,
+    };
+    let nothing: BTreeMap<String, String> = BTreeMap::new();
+    if dockerfile::words::expand(&word.raw, '\\', &nothing).map(|expansion| expansion.text != word.raw).unwrap_or(true) {
+        return Err(at(Diagnostic::error("variable expansion is not supported for --from")
+            .hint("define a stage with `FROM $NAME AS name` from a global ARG, and copy from that stage")));
+    }
+    let found = match word.raw.parse::<usize>() {
+        Ok(number) if number < count => Some(number),
+        Ok(number) => {
+            return Err(at(Diagnostic::error(format!("there is no stage {number}"))
+                .hint(format!("the stages are numbered from 0 to {}", count.saturating_sub(1)))));
+        }
+        Err(_) => names.get(&word.raw.to_lowercase()).copied(),
+    };
+    match found {
+        Some(source) if source == stage => {
+            Err(at(Diagnostic::error(format!("circular dependency: the stage copies from itself (`{}`)", word.raw))))
+        }
+        Some(source) if source > stage => Err(at(Diagnostic::error(format!(
+            "cannot copy from stage `{}`: it is defined after this stage",
+            word.raw
+        ))
+        .hint("move that stage above this one"))),
+        Some(source) => Ok(Some(CopySource::Stage(source))),
+        None if word.raw == "context" || word.raw == "scratch" => {
+            Err(at(Diagnostic::error(format!("`--from={}` names no stage and no image", word.raw))))
+        }
+        None => {
+            let reference = Reference::parse_normalized(&word.raw).map_err(|error| {
+                let diagnostic = at(Diagnostic::error(format!("`{}` is neither a stage nor an image name: {error}", word.raw)));
+                match closest(&word.raw, names.keys().map(String::as_str)) {
+                    Some(name) => diagnostic.hint(format!("did you mean the stage `{name}`?")),
+                    None => diagnostic,
+                }
+            })?;
+            Ok(Some(CopySource::Image(reference.with_default_tag())))
+        }
+    }
+}
+
+fn find_target(stages: &[Stage], wanted: Option<&str>) -> Result<usize, Diagnostic> {
+    let Some(wanted) = wanted else {
+        return stages
+            .len()
+            .checked_sub(1)
+            .ok_or_else(|| Diagnostic::error("the Dockerfile has no stage").hint("it starts with `FROM image`"));
+    };
+    let names = stage_names(stages);
+    if let Some(&index) = names.get(&wanted.to_lowercase()) {
+        return Ok(index);
+    }
+    if let Ok(number) = wanted.parse::<usize>()
+        && number < stages.len()
+    {
+        return Ok(number);
+    }
+    let diagnostic = Diagnostic::error(format!("target stage `{wanted}` could not be found"));
+    let known: Vec<String> = stages.iter().map(|stage| format!("`{}`", stage.label())).collect();
+    Err(match closest(wanted, names.keys().map(String::as_str)) {
+        Some(name) => diagnostic.hint(format!("did you mean `{name}`?")),
+        None => diagnostic.hint(format!("the stages are {}", known.join(", "))),
+    })
+}
+
+/// The candidate that a slip of the keyboard would explain.
+pub fn closest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Depth first from the target: every stage after its needs. Needs always have a lower number, so this ends.
+fn order(stages: &[Stage], target: usize) -> Vec<usize> {
+    let mut needed = BTreeSet::from([target]);
+    let mut open = vec![target];
+    while let Some(index) = open.pop() {
+        let stage = &stages[index];
+        let base = match stage.base {
+            Base::Stage(base) => Some(base),
+            Base::Scratch | Base::Image(_) => None,
+        };
+        for need in stage.copies_from.iter().copied().chain(base) {
+            if needed.insert(need) {
+                open.push(need);
+            }
+        }
+    }
+    // A stage only ever needs earlier ones, so ascending order is an order of dependence.
+    needed.into_iter().collect()
+}

@@ -24,24 +24,14 @@ fn is_root() -> bool {
 /// How tests unpack: as root with owners, else without.
 fn options() -> Unpack {
     if is_root() {
-        Unpack {
-            ownership: Ownership::Kept,
-            opaque: OpaqueName::Trusted,
-        }
+        Unpack { ownership: Ownership::Kept, opaque: OpaqueName::Trusted }
     } else {
-        Unpack {
-            ownership: Ownership::Single,
-            opaque: OpaqueName::User,
-        }
+        Unpack { ownership: Ownership::Single, opaque: OpaqueName::User }
     }
 }
 
 fn capture_options() -> Capture<'static> {
-    Capture {
-        ownership: options().ownership,
-        clamp_mtime: None,
-        exclude: &[],
-    }
+    Capture { ownership: options().ownership, clamp_mtime: None, exclude: &[] }
 }
 
 // Merging
@@ -60,27 +50,12 @@ fn whiteouts_hide_lower_layers_and_only_them() {
         ("a name", "f a/.wh.one 0"),
         ("a folder", "f .wh.b 0"),
         ("a name that is not there", "f a/.wh.three 0"),
-        (
-            "opaque after an entry",
-            "d a 750 0:0\nf a/new 644 0:0 = new\nf a/.wh..wh..opq 0",
-        ),
-        (
-            "opaque before an entry",
-            "d a 750 0:0\nf a/.wh..wh..opq 0\nf a/new 644 0:0 = new",
-        ),
-        (
-            "a name made anew in the same layer",
-            "f a/one 600 0:0 = again\nf a/.wh.one 0",
-        ),
-        (
-            "a folder made anew",
-            "f .wh.b 0\nd b 755 0:0\nf b/other 644 0:0 = other",
-        ),
+        ("opaque after an entry", "d a 750 0:0\nf a/new 644 0:0 = new\nf a/.wh..wh..opq 0"),
+        ("opaque before an entry", "d a 750 0:0\nf a/.wh..wh..opq 0\nf a/new 644 0:0 = new"),
+        ("a name made anew in the same layer", "f a/one 600 0:0 = again\nf a/.wh.one 0"),
+        ("a folder made anew", "f .wh.b 0\nd b 755 0:0\nf b/other 644 0:0 = other"),
         ("below a file", "f c/.wh.x 0"),
-        (
-            "names of an old driver",
-            "d .wh..wh.plnk 755\nf .wh..wh.aufs 0",
-        ),
+        ("names of an old driver", "d .wh..wh.plnk 755\nf .wh..wh.aufs 0"),
         ("no name", "f a/.wh. 0"),
         ("a dot", "f a/.wh... 0"),
     ];
@@ -103,43 +78,19 @@ fn entries_replace_what_has_their_name() {
         l dangling -> missing/place
         f file 644 0:0 = file";
     let cases = [
-        (
-            "a folder over a folder keeps what is in it",
-            "d dir 700 5:6",
-        ),
+        ("a folder over a folder keeps what is in it", "d dir 700 5:6"),
         ("a file over a folder", "f dir 644 0:0 = now a file"),
-        (
-            "a folder over a file",
-            "d file 755 0:0\nf file/x 644 0:0 = x",
-        ),
-        (
-            "through a link",
-            "f link/new 644 0:0 = new\nf absolute/new2 644 0:0 = new2\nf up/new3 644 0:0 = new3",
-        ),
+        ("a folder over a file", "d file 755 0:0\nf file/x 644 0:0 = x"),
+        ("through a link", "f link/new 644 0:0 = new\nf absolute/new2 644 0:0 = new2\nf up/new3 644 0:0 = new3"),
         ("through a link to nothing", "f dangling/x 644 0:0 = x"),
-        (
-            "a folder over a link",
-            "d link 755 0:0\nf link/x 644 0:0 = x",
-        ),
+        ("a folder over a link", "d link 755 0:0\nf link/x 644 0:0 = x"),
         ("through a file", "f file/below/x 644 0:0 = x"),
-        (
-            "the same name twice",
-            "f twice 644 0:0 = one\nf twice 600 1:1 = two",
-        ),
-        (
-            "a folder, a file, a folder",
-            "d dir 700 0:0\nf dir 644 0:0 = x\nd dir 711 0:0\nf dir/only 644 0:0 = x",
-        ),
-        (
-            "through a link of the same layer",
-            "l fresh -> dir/sub\nf fresh/x 644 0:0 = x",
-        ),
+        ("the same name twice", "f twice 644 0:0 = one\nf twice 600 1:1 = two"),
+        ("a folder, a file, a folder", "d dir 700 0:0\nf dir 644 0:0 = x\nd dir 711 0:0\nf dir/only 644 0:0 = x"),
+        ("through a link of the same layer", "l fresh -> dir/sub\nf fresh/x 644 0:0 = x"),
         ("parents are missing", "f new/deep/x 644 7:7 = x"),
         ("the root", "d ./ 711 9:9"),
-        (
-            "a link to itself in the way",
-            "l self -> self\nf self/x 644 0:0 = x",
-        ),
+        ("a link to itself in the way", "l self -> self\nf self/x 644 0:0 = x"),
     ];
     let mut text = String::new();
     for (name, upper) in cases {
@@ -207,54 +158,20 @@ fn rich_tree() -> Tree {
     add(&long_path(), Node::file(0o644, *b"long"));
     add("/long-target", Node::symlink("t/".repeat(90)));
     add("/short-target", Node::symlink("/dir"));
-    add(
-        "/fifo",
-        Node {
-            kind: Kind::Fifo,
-            ..Node::file(0o622, *b"")
-        },
-    );
-    add(
-        "/null",
-        Node {
-            kind: Kind::CharDevice { major: 1, minor: 3 },
-            ..Node::file(0o666, *b"")
-        },
-    );
-    add(
-        "/disk",
-        Node {
-            kind: Kind::BlockDevice { major: 8, minor: 1 },
-            ..Node::file(0o660, *b"")
-        },
-    );
+    add("/fifo", Node { kind: Kind::Fifo, ..Node::file(0o622, *b"") });
+    add("/null", Node { kind: Kind::CharDevice { major: 1, minor: 3 }, ..Node::file(0o666, *b"") });
+    add("/disk", Node { kind: Kind::BlockDevice { major: 8, minor: 1 }, ..Node::file(0o660, *b"") });
     let mut owned = Node::file(0o644, *b"owned");
     (owned.metadata.uid, owned.metadata.gid) = (u32::MAX - 1, 3_000_000);
     (owned.metadata.mtime, owned.metadata.mtime_nanos) = (-12, 500_000_000);
     add("/big-owner", owned);
     let mut capable = Node::file(0o755, *b"capable");
-    capable.metadata.xattrs.insert(
-        b"security.capability".to_vec(),
-        b"\x01\0\0\x02\n\0=\n".to_vec(),
-    );
-    capable
-        .metadata
-        .xattrs
-        .insert(b"user.note".to_vec(), b"\n\n".to_vec());
+    capable.metadata.xattrs.insert(b"security.capability".to_vec(), b"\x01\0\0\x02\n\0=\n".to_vec());
+    capable.metadata.xattrs.insert(b"user.note".to_vec(), b"\n\n".to_vec());
     add("/capable", capable);
-    let shared = Content {
-        size: 6,
-        place: Place::Bytes(Arc::from(*b"shared")),
-        link: Some(LinkId(1, 2)),
-    };
+    let shared = Content { size: 6, place: Place::Bytes(Arc::from(*b"shared")), link: Some(LinkId(1, 2)) };
     for name in ["/link-one", "/link-two", "/dir/link-three"] {
-        add(
-            name,
-            Node {
-                kind: Kind::File(shared.clone()),
-                ..Node::file(0o644, *b"")
-            },
-        );
+        add(name, Node { kind: Kind::File(shared.clone()), ..Node::file(0o644, *b"") });
     }
     tree
 }
@@ -263,21 +180,14 @@ fn rich_tree() -> Tree {
 fn a_tree_comes_back_from_its_archive() {
     let test = TestStore::new();
     let tree = rich_tree();
-    let mut writer = LayerWriter::new(&test.store)
-        .unwrap()
-        .times(Times::Nanoseconds);
+    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
     writer.append_tree(&tree, &TreePath::root()).unwrap();
     let layer = writer.finish().unwrap();
     let again = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
     assert_eq!(listing(&test.store, &tree), listing(&test.store, &again));
-    assert_eq!(
-        again.get(&path("/big-owner")).unwrap().metadata,
-        tree.get(&path("/big-owner")).unwrap().metadata
-    );
+    assert_eq!(again.get(&path("/big-owner")).unwrap().metadata, tree.get(&path("/big-owner")).unwrap().metadata);
     // The same tree gives the same bytes, also when its files lie in another archive.
-    let mut writer = LayerWriter::new(&test.store)
-        .unwrap()
-        .times(Times::Nanoseconds);
+    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
     writer.append_tree(&again, &TreePath::root()).unwrap();
     assert_eq!(writer.finish().unwrap(), layer);
 }
@@ -311,10 +221,7 @@ fn a_path_of_every_length_survives() {
     for length in (90..300).chain([1000, 4000]) {
         for split in [1, 10, 50, 99, 100, 101, 150, 154, 155, 156] {
             let mut name = vec![b'x'; length];
-            name.iter_mut()
-                .skip(split)
-                .step_by(split.max(40))
-                .for_each(|byte| *byte = b'/');
+            name.iter_mut().skip(split).step_by(split.max(40)).for_each(|byte| *byte = b'/');
             paths.push(TreePath::new(name));
         }
     }
@@ -322,24 +229,16 @@ fn a_path_of_every_length_survives() {
     paths.dedup();
     paths.retain({
         let all = paths.clone();
-        move |path| {
-            !all.iter()
-                .any(|other| other != path && other.starts_with(path))
-        }
+        move |path| !all.iter().any(|other| other != path && other.starts_with(path))
     });
     for path in &paths {
-        writer
-            .append_node(path, &Node::file(0o644, path.as_bytes()))
-            .unwrap();
+        writer.append_node(path, &Node::file(0o644, path.as_bytes())).unwrap();
     }
     let tree = layer::tree_of(&test.store, &[writer.finish().unwrap()]).unwrap();
     for path in &paths {
         let mut bytes = Vec::new();
         let content = tree.get(path).unwrap().content().unwrap();
-        layer::open(&test.store, content)
-            .unwrap()
-            .read_to_end(&mut bytes)
-            .unwrap();
+        layer::open(&test.store, content).unwrap().read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, path.as_bytes());
     }
 }
@@ -350,43 +249,21 @@ fn a_file_that_changed_is_refused() {
     let file = test.folder.path().join("file");
     let node = |size| {
         let place = Place::Host(Arc::from(file.as_path()));
-        Node {
-            kind: Kind::File(Content {
-                size,
-                place,
-                link: None,
-            }),
-            ..Node::file(0o644, *b"")
-        }
+        Node { kind: Kind::File(Content { size, place, link: None }), ..Node::file(0o644, *b"") }
     };
     std::fs::write(&file, b"12345").unwrap();
     let mut text = String::new();
     for size in [4, 5, 6, 0] {
         let mut writer = LayerWriter::new(&test.store).unwrap();
-        let result = writer
-            .append_node(&path("/file"), &node(size))
-            .map(|()| "written");
-        writeln!(
-            text,
-            "{size}: {}",
-            result.map_or_else(|error| error.to_string(), str::to_string)
-        )
-        .unwrap();
+        let result = writer.append_node(&path("/file"), &node(size)).map(|()| "written");
+        writeln!(text, "{size}: {}", result.map_or_else(|error| error.to_string(), str::to_string)).unwrap();
     }
     std::fs::remove_file(&file).unwrap();
     symlink("/etc/passwd", &file).unwrap();
-    let error = LayerWriter::new(&test.store)
-        .unwrap()
-        .append_node(&path("/file"), &node(5))
-        .unwrap_err();
+    let error = LayerWriter::new(&test.store).unwrap().append_node(&path("/file"), &node(5)).unwrap_err();
     writeln!(text, "a link in its place: {error}").unwrap();
     insta::assert_snapshot!(text);
-    assert_eq!(
-        std::fs::read_dir(test.store.home().temporary())
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(test.store.home().temporary()).unwrap().count(), 0);
 }
 
 // Reading
@@ -424,51 +301,24 @@ fn broken_archives_are_refused_with_a_reason() {
         bytes.resize(bytes.len().next_multiple_of(512), 0);
         bytes
     };
-    check(
-        "an impossible size",
-        &with_header(&|header| header.set_size(u64::MAX), b""),
-    );
-    check(
-        "a size beyond the end",
-        &with_header(&|header| header.set_size(1 << 40), b""),
-    );
-    check(
-        "an unknown type",
-        &with_header(
-            &|header| header.set_entry_type(tar::EntryType::new(b'Q')),
-            b"",
-        ),
-    );
+    check("an impossible size", &with_header(&|header| header.set_size(u64::MAX), b""));
+    check("a size beyond the end", &with_header(&|header| header.set_size(1 << 40), b""));
+    check("an unknown type", &with_header(&|header| header.set_entry_type(tar::EntryType::new(b'Q')), b""));
     check(
         "an extension at the end",
-        &with_header(
-            &|header| header.set_entry_type(tar::EntryType::XHeader),
-            b"12 path=abc\n",
-        ),
+        &with_header(&|header| header.set_entry_type(tar::EntryType::XHeader), b"12 path=abc\n"),
     );
     let pax = |body: &[u8]| {
-        let mut bytes = with_header(
-            &|header| header.set_entry_type(tar::EntryType::XHeader),
-            body,
-        );
+        let mut bytes = with_header(&|header| header.set_entry_type(tar::EntryType::XHeader), body);
         bytes.extend(with_header(&|_| (), b"hello"));
         bytes
     };
     check("a malformed extension", &pax(b"99 path=abc\n"));
-    check(
-        "an extension with a zero in a name",
-        &pax(b"13 path=a\0bc\n"),
-    );
+    check("an extension with a zero in a name", &pax(b"13 path=a\0bc\n"));
     check("an extension with a wrong number", &pax(b"9 uid=-1\n"));
     check("an extension with a wrong time", &pax(b"13 mtime=1.x\n"));
-    check(
-        "a sparse map that overlaps",
-        &pax(b"21 GNU.sparse.size=9\n26 GNU.sparse.map=0,4,2,1\n"),
-    );
-    check(
-        "a sparse map beyond the end",
-        &pax(b"21 GNU.sparse.size=3\n22 GNU.sparse.map=0,5\n"),
-    );
+    check("a sparse map that overlaps", &pax(b"21 GNU.sparse.size=9\n26 GNU.sparse.map=0,4,2,1\n"));
+    check("a sparse map beyond the end", &pax(b"21 GNU.sparse.size=3\n22 GNU.sparse.map=0,5\n"));
     let huge = with_header(
         &|header| {
             header.set_entry_type(tar::EntryType::XHeader);
@@ -512,14 +362,8 @@ fn compressed_layers_are_expanded_once_and_checked() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(&plain).unwrap();
     let gzip = encoder.finish().unwrap();
-    let zstd = ruzstd::encoding::compress_to_vec(
-        plain.as_slice(),
-        ruzstd::encoding::CompressionLevel::Fastest,
-    );
-    for (media_type, stored) in [
-        (media_type::LAYER_GZIP, &gzip),
-        (media_type::LAYER_ZSTD, &zstd),
-    ] {
+    let zstd = ruzstd::encoding::compress_to_vec(plain.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+    for (media_type, stored) in [(media_type::LAYER_GZIP, &gzip), (media_type::LAYER_ZSTD, &zstd)] {
         let layer = test.compressed_layer(media_type, stored, &plain);
         let tree = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
         assert!(listing(&test.store, &tree).contains("hello"));
@@ -530,27 +374,14 @@ fn compressed_layers_are_expanded_once_and_checked() {
         let error = layer::tree_of(&test.store, &[wrong]).unwrap_err();
         assert!(error.to_string().contains("configuration lists"), "{error}");
     }
-    assert_eq!(
-        std::fs::read_dir(test.store.home().expanded_dir())
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(test.store.home().expanded_dir()).unwrap().count(), 0);
 }
 
 /// Runs a program, and says loudly when it is not there.
 fn run(program: &str, arguments: &[&str], folder: &Path) -> bool {
-    match std::process::Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-    {
+    match std::process::Command::new(program).args(arguments).current_dir(folder).output() {
         Ok(output) => {
-            assert!(
-                output.status.success(),
-                "{program}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
+            assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
             true
         }
         Err(_) => {
@@ -570,12 +401,8 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
     let sparse = std::fs::File::create(folder.join("sparse")).unwrap();
     sparse.set_len(3 << 20).unwrap();
     for megabyte in 0..3u64 {
-        std::os::unix::fs::FileExt::write_all_at(
-            &sparse,
-            &[megabyte as u8 + 1; 4096],
-            (megabyte << 20) + 65536,
-        )
-        .unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&sparse, &[megabyte as u8 + 1; 4096], (megabyte << 20) + 65536)
+            .unwrap();
     }
     std::fs::hard_link(folder.join(&long), folder.join("again")).unwrap();
     symlink("s".repeat(200), folder.join("symlink")).unwrap();
@@ -589,14 +416,7 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
     ];
     let mut first: Option<String> = None;
     for format in formats {
-        let mut arguments = vec![
-            "--sort=name",
-            "--owner=0",
-            "--group=0",
-            "--mode=u=rwX,go=rX",
-            "-cf",
-            "../out.tar",
-        ];
+        let mut arguments = vec!["--sort=name", "--owner=0", "--group=0", "--mode=u=rwX,go=rX", "-cf", "../out.tar"];
         arguments.extend(format);
         arguments.extend(["-C", ".", "."]);
         if !run("tar", &arguments, &folder) {
@@ -606,11 +426,7 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
         let layer = test.layer(&std::fs::read(&file).unwrap());
         let tree = layer::tree_of(&test.store, &[layer]).unwrap();
         let text = listing(&test.store, &tree);
-        assert_eq!(
-            *first.get_or_insert_with(|| text.clone()),
-            text,
-            "{format:?}"
-        );
+        assert_eq!(*first.get_or_insert_with(|| text.clone()), text, "{format:?}");
         // The same as a stream.
         let mut archive = archive::read(&file).unwrap();
         while let Some((path, node)) = archive.next_entry().unwrap() {
@@ -619,10 +435,7 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
                 archive.content().read_to_end(&mut bytes).unwrap();
                 let mut expected = Vec::new();
                 let known = tree.get(&path).unwrap().content().unwrap();
-                layer::open(&test.store, known)
-                    .unwrap()
-                    .read_to_end(&mut expected)
-                    .unwrap();
+                layer::open(&test.store, known).unwrap().read_to_end(&mut expected).unwrap();
                 assert_eq!(known.size, content.size);
                 assert!(bytes == expected || bytes.is_empty(), "{path} {format:?}");
             }
@@ -635,19 +448,10 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
 fn archives_are_known_by_their_first_bytes() {
     let test = TestStore::new();
     let folder = test.folder.path();
-    std::fs::write(
-        folder.join("plain.tar"),
-        tar_of("d a 755 1:2\nf a/b 644 0:0 = hello\nh c -> a/b"),
-    )
-    .unwrap();
+    std::fs::write(folder.join("plain.tar"), tar_of("d a 755 1:2\nf a/b 644 0:0 = hello\nh c -> a/b")).unwrap();
     std::fs::write(folder.join("text"), "not an archive").unwrap();
     let mut names = vec!["plain.tar".to_string(), "text".to_string()];
-    for (program, ending) in [
-        ("gzip", "gz"),
-        ("bzip2", "bz2"),
-        ("xz", "xz"),
-        ("zstd", "zst"),
-    ] {
+    for (program, ending) in [("gzip", "gz"), ("bzip2", "bz2"), ("xz", "xz"), ("zstd", "zst")] {
         for name in ["plain.tar", "text"] {
             if run(program, &["-k", name], folder) {
                 names.push(format!("{name}.{ending}"));
@@ -656,11 +460,7 @@ fn archives_are_known_by_their_first_bytes() {
     }
     for name in names {
         let file = folder.join(&name);
-        assert_eq!(
-            archive::is_archive(&file).unwrap(),
-            name.starts_with("plain"),
-            "{name}"
-        );
+        assert_eq!(archive::is_archive(&file).unwrap(), name.starts_with("plain"), "{name}");
         if name.starts_with("plain") {
             let mut archive = archive::read(&file).unwrap();
             let mut text = String::new();
@@ -679,35 +479,17 @@ fn archives_are_known_by_their_first_bytes() {
 /// What is really on disk, with the marks of overlayfs.
 fn on_disk(folder: &Path) -> String {
     fn visit(folder: &Path, name: &str, text: &mut String) {
-        let mut entries: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap())
-            .collect();
+        let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect();
         entries.sort_by_key(|entry| entry.file_name());
         for entry in entries {
             let metadata = entry.path().symlink_metadata().unwrap();
             let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-            write!(
-                text,
-                "{:06o} {}:{} {name}",
-                metadata.mode(),
-                metadata.uid(),
-                metadata.gid()
-            )
-            .unwrap();
+            write!(text, "{:06o} {}:{} {name}", metadata.mode(), metadata.uid(), metadata.gid()).unwrap();
             if metadata.nlink() > 1 && metadata.is_file() {
                 write!(text, " ({} names)", metadata.nlink()).unwrap();
             }
-            if metadata.mode() & libc::S_IFMT == libc::S_IFCHR
-                || metadata.mode() & libc::S_IFMT == libc::S_IFBLK
-            {
-                write!(
-                    text,
-                    " {},{}",
-                    libc::major(metadata.rdev()),
-                    libc::minor(metadata.rdev())
-                )
-                .unwrap();
+            if metadata.mode() & libc::S_IFMT == libc::S_IFCHR || metadata.mode() & libc::S_IFMT == libc::S_IFBLK {
+                write!(text, " {},{}", libc::major(metadata.rdev()), libc::minor(metadata.rdev())).unwrap();
             }
             if !metadata.is_symlink() {
                 for attribute in xattr::list(entry.path()).unwrap() {
@@ -757,25 +539,14 @@ fn layers_are_unpacked_for_overlayfs() {
     let mut text = String::new();
     for folder in &unpacked.lower {
         let name = folder.file_name().unwrap().to_string_lossy();
-        writeln!(
-            text,
-            "# {}\n{}",
-            name.split('-').next().unwrap().get(..5).unwrap(),
-            on_disk(folder)
-        )
-        .unwrap();
+        writeln!(text, "# {}\n{}", name.split('-').next().unwrap().get(..5).unwrap(), on_disk(folder)).unwrap();
     }
     writeln!(text, "{}", unpacked.notes.join("\n")).unwrap();
     insta::assert_snapshot!(text);
     let time = unpacked.lower[1].join("etc").metadata().unwrap().mtime();
     assert_eq!(time, 1_700_000_000);
     // Again: nothing is done.
-    assert_eq!(
-        layer::unpack_all(&test.store, &layers, options())
-            .unwrap()
-            .lower,
-        unpacked.lower
-    );
+    assert_eq!(layer::unpack_all(&test.store, &layers, options()).unwrap().lower, unpacked.lower);
 }
 
 #[test]
@@ -790,39 +561,23 @@ fn a_rich_tree_survives_unpacking_and_capturing() {
         tree.remove(&path("/capable"));
     } else {
         tree.update(&path("/capable"), |node| {
-            node.metadata
-                .xattrs
-                .insert(b"security.capability".to_vec(), capability());
+            node.metadata.xattrs.insert(b"security.capability".to_vec(), capability());
         });
     }
-    let mut writer = LayerWriter::new(&test.store)
-        .unwrap()
-        .times(Times::Nanoseconds);
+    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
     writer.append_tree(&tree, &TreePath::root()).unwrap();
     let layer = writer.finish().unwrap();
     let merged = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
     let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&layer), options()).unwrap();
     assert_eq!(unpacked.notes, Vec::<String>::new());
     // Captured over nothing, everything is in the layer and all of it is new.
-    let mut writer = LayerWriter::new(&test.store)
-        .unwrap()
-        .times(Times::Nanoseconds);
-    writer
-        .append_node(&TreePath::root(), merged.get(&TreePath::root()).unwrap())
-        .unwrap();
-    layer::capture(
-        &unpacked.lower[0],
-        &Tree::empty(),
-        &mut writer,
-        capture_options(),
-    )
-    .unwrap();
+    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
+    writer.append_node(&TreePath::root(), merged.get(&TreePath::root()).unwrap()).unwrap();
+    layer::capture(&unpacked.lower[0], &Tree::empty(), &mut writer, capture_options()).unwrap();
     assert_eq!(writer.finish().unwrap(), layer);
     // Captured over itself, nothing is.
     for capture in [layer::capture, layer::capture_full] {
-        let mut writer = LayerWriter::new(&test.store)
-            .unwrap()
-            .times(Times::Nanoseconds);
+        let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
         let changes = capture(&unpacked.lower[0], &merged, &mut writer, capture_options()).unwrap();
         assert_eq!((changes, writer.entries()), (Vec::new(), 0));
     }
@@ -830,10 +585,7 @@ fn a_rich_tree_survives_unpacking_and_capturing() {
 
 fn capability() -> Vec<u8> {
     // Version 2, effective, cap_net_bind_service.
-    [0x0200_0001u32, 1 << 10, 0, 0, 0]
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .collect()
+    [0x0200_0001u32, 1 << 10, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 fn describe(changes: &[Change]) -> String {
@@ -860,10 +612,7 @@ fn check_capture(script: &str, is_overlay: bool) -> String {
     let test = TestStore::new();
     let lower = test.layer(&tar_of(LOWER));
     let parent = layer::tree_of(&test.store, std::slice::from_ref(&lower)).unwrap();
-    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&lower), options())
-        .unwrap()
-        .lower
-        .remove(0);
+    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&lower), options()).unwrap().lower.remove(0);
     let [root, upper, work] = ["root", "upper", "work"].map(|name| test.folder.path().join(name));
     let show = |folder: &Path| folder.display().to_string();
     for folder in [&root, &upper, &work] {
@@ -871,39 +620,15 @@ fn check_capture(script: &str, is_overlay: bool) -> String {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let command = if is_overlay {
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            show(&unpacked),
-            show(&upper),
-            show(&work)
-        );
-        format!(
-            "mount -t overlay overlay -o {options} {} && cd {} && {script}",
-            show(&root),
-            show(&root)
-        )
+        let options = format!("lowerdir={},upperdir={},workdir={}", show(&unpacked), show(&upper), show(&work));
+        format!("mount -t overlay overlay -o {options} {} && cd {} && {script}", show(&root), show(&root))
     } else {
-        format!(
-            "cp -a {}/. {} && cd {} && {script}",
-            show(&unpacked),
-            show(&root),
-            show(&root)
-        )
+        format!("cp -a {}/. {} && cd {} && {script}", show(&unpacked), show(&root), show(&root))
     };
-    let output = std::process::Command::new("unshare")
-        .args(["-m", "sh", "-ec", &command])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = std::process::Command::new("unshare").args(["-m", "sh", "-ec", &command]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut writer = LayerWriter::new(&test.store).unwrap();
-    let options = Capture {
-        exclude: &[path("/excluded")],
-        ..capture_options()
-    };
+    let options = Capture { exclude: &[path("/excluded")], ..capture_options() };
     let changes = if is_overlay {
         layer::capture(&upper, &parent, &mut writer, options).unwrap()
     } else {
@@ -912,12 +637,7 @@ fn check_capture(script: &str, is_overlay: bool) -> String {
     let layer = writer.finish().unwrap();
     // The captured layer over its parent is the file system that the process left.
     let after = layer::tree_of(&test.store, &[lower, layer.clone()]).unwrap();
-    format!(
-        "{}-\n{}-\n{}",
-        describe(&changes),
-        entries_of(&test, &layer),
-        listing(&test.store, &after)
-    )
+    format!("{}-\n{}-\n{}", describe(&changes), entries_of(&test, &layer), listing(&test.store, &after))
 }
 
 #[test]
@@ -933,34 +653,22 @@ fn changes_of_a_process_are_captured() {
             "a change that is taken back",
             "cp -a etc/passwd tmp/keep; chmod 600 etc/passwd; chmod 644 etc/passwd; rm tmp/keep",
         ),
-        (
-            "other bytes of the same size and time",
-            "printf 'toor:x' > etc/passwd; touch -d @1700000000 etc/passwd etc",
-        ),
+        ("other bytes of the same size and time", "printf 'toor:x' > etc/passwd; touch -d @1700000000 etc/passwd etc"),
         ("a deleted file", "rm etc/shadow"),
         ("a deleted folder", "rm -r var"),
-        (
-            "a folder made anew",
-            "rm -r var/lib; mkdir var/lib; echo x > var/lib/x",
-        ),
+        ("a folder made anew", "rm -r var/lib; mkdir var/lib; echo x > var/lib/x"),
         (
             "a folder made anew with the same file",
             "cp -a var/lib/data tmp/; rm -r var/lib; mkdir var/lib; mv tmp/data var/lib/",
         ),
-        (
-            "a file becomes a folder",
-            "rm etc/passwd; mkdir etc/passwd; echo x > etc/passwd/x",
-        ),
+        ("a file becomes a folder", "rm etc/passwd; mkdir etc/passwd; echo x > etc/passwd/x"),
         ("a folder becomes a file", "rm -r var; echo x > var"),
         ("a renamed folder", "mv var moved"),
         ("an owner and a mode", "chown 7:8 etc/passwd; chmod 700 var"),
         ("a further name", "ln etc/passwd etc/second"),
         ("a link and a pipe", "ln -s x etc/sym; mkfifo etc/pipe"),
         ("an excluded folder", "mkdir excluded; echo x > excluded/x"),
-        (
-            "a capability",
-            "echo x > tmp/cap; setfattr -n user.note -v hello tmp/cap || true",
-        ),
+        ("a capability", "echo x > tmp/cap; setfattr -n user.note -v hello tmp/cap || true"),
     ];
     let mut text = String::new();
     for (name, script) in scripts {
@@ -982,10 +690,7 @@ fn later_times_are_clamped() {
     std::fs::create_dir(&upper).unwrap();
     std::fs::write(upper.join("file"), b"x").unwrap();
     let mut writer = LayerWriter::new(&test.store).unwrap();
-    let options = Capture {
-        clamp_mtime: Some(1000),
-        ..capture_options()
-    };
+    let options = Capture { clamp_mtime: Some(1000), ..capture_options() };
     layer::capture(&upper, &Tree::empty(), &mut writer, options).unwrap();
     let tree = layer::tree_of(&test.store, &[writer.finish().unwrap()]).unwrap();
     assert_eq!(tree.get(&path("/file")).unwrap().metadata.mtime, 1000);

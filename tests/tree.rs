@@ -26,22 +26,9 @@ fn tree(text: &str) -> Tree {
 #[test]
 fn paths_are_cleaned_by_their_letters() {
     let mut text = String::new();
-    for raw in [
-        "",
-        "/",
-        "a",
-        "/a//b/",
-        "./a/./b",
-        "../../a",
-        "/a/../../b",
-        "a/b/..",
-        "a/..",
-        "/a\tb",
-    ] {
+    for raw in ["", "/", "a", "/a//b/", "./a/./b", "../../a", "/a/../../b", "a/b/..", "a/..", "/a\tb"] {
         let path = path(raw);
-        let parent = path
-            .parent()
-            .map_or("none".to_string(), |parent| parent.to_string());
+        let parent = path.parent().map_or("none".to_string(), |parent| parent.to_string());
         writeln!(text, "{raw:?} -> {path} parent {parent}").unwrap();
     }
     insta::assert_snapshot!(text);
@@ -55,11 +42,7 @@ fn paths_are_in_the_order_of_a_walk() {
     sorted.sort();
     assert_eq!(walked, sorted);
     assert_eq!(
-        walked
-            .iter()
-            .map(TreePath::to_string)
-            .collect::<Vec<_>>()
-            .join(" "),
+        walked.iter().map(TreePath::to_string).collect::<Vec<_>>().join(" "),
         r"/ /a /a/b /a\u{1}b /a-b /a.b /a.b/c /b"
     );
 }
@@ -136,12 +119,8 @@ fn inserting_replaces_as_unpacking_does() {
     tree.insert(&path("/dir"), Node::directory(0o700));
     tree.insert(&path("/file/below"), Node::file(0o600, *b""));
     tree.insert(&path("/"), Node::file(0o600, *b"not the root"));
-    let names = |tree: &Tree| {
-        tree.walk(&TreePath::root())
-            .map(|(path, _)| path.to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let names =
+        |tree: &Tree| tree.walk(&TreePath::root()).map(|(path, _)| path.to_string()).collect::<Vec<_>>().join(" ");
     assert_eq!(names(&tree), "/ /dir /dir/a /dir/b /file /file/below");
     assert_eq!(tree.get(&path("/dir")).unwrap().metadata.mode, 0o700);
     tree.insert(&path("/dir"), Node::symlink("elsewhere"));
@@ -158,20 +137,12 @@ fn a_copy_is_not_changed_by_its_original() {
     tree.remove(&path("/a/b/c"));
     assert_eq!(before.children(&path("/a/b")).count(), 2);
     assert!(before.get(&path("/a/b/e")).is_none());
-    assert_eq!(
-        before
-            .subtree(&path("/a"))
-            .unwrap()
-            .children(&path("/b"))
-            .count(),
-        2
-    );
+    assert_eq!(before.subtree(&path("/a")).unwrap().children(&path("/b")).count(), 2);
 }
 
 #[test]
 fn differences_are_sorted_and_deleted_folders_are_one() {
-    let before =
-        tree("/same/x\n/gone/a\n/gone/b\n/kind/child\n/content\n/mode\n/to-dir\n/link -> a");
+    let before = tree("/same/x\n/gone/a\n/gone/b\n/kind/child\n/content\n/mode\n/to-dir\n/link -> a");
     let mut after = before.clone();
     after.remove(&path("/gone"));
     after.insert(&path("/kind"), Node::file(0o644, *b"now a file"));

@@ -1,1 +1,149 @@
-//! To be written.
+//! The machine: it takes an immutable state and an instruction and gives the next state, one step after another.
+//!
+//! A step goes through five phases, and a caller can stop between any two:
+//!
+//! ```text
+//! resolve   expand variables, find the image or the files: what exactly is to be done, and from which ingredients
+//! decide    look the ingredients' key up: hit, or miss with its reason
+//! execute   on a miss: place the files, or run the command
+//! diff      what that changed in the file system and in the configuration
+//! commit    write the layer and the cache record: the next state
+//! ```
+//!
+//! Everything that happens is told as an [`Event`]. Read `machine.rs` first; then one file for each family of instructions:
+//! `from.rs`, `configure.rs` (no files), `files.rs` (COPY, ADD, WORKDIR; the placing itself is `copy.rs`), `run.rs`.
+//!
+//! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
+//! devices of RUN, remote sources of ADD.
+
+pub mod chmod;
+pub mod clock;
+pub mod configure;
+pub mod copy;
+pub mod decide;
+mod event;
+pub mod files;
+mod from;
+pub mod machine;
+pub mod owner;
+pub mod ports;
+mod predict;
+mod resolve;
+pub mod run;
+mod state;
+mod supported;
+mod trees;
+pub mod unpacked;
+
+pub use clock::Clock;
+pub use from::{DEFAULT_PATH, built_in};
+pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, StepLabel, Stream};
+pub use machine::{Finished, Machine, Phase, Source, Taken, World};
+pub use predict::Prediction;
+pub use state::State;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::diagnostic::Diagnostic;
+use crate::plan::Request;
+
+/// What is asked of the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub request: Request,
+    /// Run every step, whatever the cache has.
+    pub no_cache: bool,
+    /// Use a built-in image for one that is not in the store.
+    pub stand_ins: bool,
+    /// `--label`: added to the finished image.
+    pub labels: BTreeMap<String, String>,
+    /// `--network` for RUN without a flag of its own.
+    pub network: Option<String>,
+    /// The host name that RUN sees.
+    pub hostname: Option<String>,
+}
+
+/// Why a step, or a build, can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Mistakes in the Dockerfile, with their places.
+    #[error("{}", .0.first().map_or("", |diagnostic| diagnostic.message.as_str()))]
+    Diagnostics(Vec<Diagnostic>),
+    #[error("{message}")]
+    Argument { message: String, hint: Option<String> },
+    #[error("`{image}` is not in the store")]
+    NoImage { image: String, hint: String },
+    #[error("unknown {kind} `{name}`: the image's `{file}` has no such line")]
+    UnknownOwner { kind: &'static str, name: String, file: &'static str },
+    #[error("`{path}` is not in {origin}")]
+    NotFound { path: String, origin: String, hint: Option<String> },
+    #[error(transparent)]
+    Copy(#[from] copy::CopyError),
+    #[error(transparent)]
+    Mode(#[from] chmod::BadMode),
+    #[error("the command `{command}` returned a non-zero code: {status}")]
+    CommandFailed { command: String, status: i32 },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("an ONBUILD trigger of the base image can't be used: {0}")]
+    Trigger(String),
+    #[error("there is no step {number}: the steps are numbered from 1 to {total}")]
+    NoStep { number: usize, total: usize },
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error(transparent)]
+    Layer(#[from] crate::layer::Error),
+    #[error(transparent)]
+    Tree(#[from] crate::tree::Error),
+    #[error(transparent)]
+    Context(#[from] crate::context::Error),
+    #[error(transparent)]
+    Cache(#[from] crate::cache::Error),
+    #[error(transparent)]
+    Container(#[from] crate::container::Error),
+    #[error(transparent)]
+    Userland(#[from] crate::userland::Error),
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Error {
+        Error::Diagnostics(vec![diagnostic])
+    }
+}
+
+impl Error {
+    /// The error as diagnostics. An error without a place of its own is laid on `span`, the instruction that it stopped.
+    pub fn diagnostics(&self, span: Option<crate::source::Span>) -> Vec<Diagnostic> {
+        let place = |diagnostic: Diagnostic| match span {
+            Some(span) => diagnostic.at_if_none(span),
+            None => diagnostic,
+        };
+        if let Error::Diagnostics(diagnostics) = self {
+            return diagnostics.iter().cloned().map(place).collect();
+        }
+        let mut diagnostic = place(Diagnostic::error(self.to_string()));
+        if let Some(hint) = self.hint() {
+            diagnostic = diagnostic.hint(hint);
+        }
+        vec![diagnostic]
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
+            Error::NoImage { hint, .. } => Some(hint.clone()),
+            Error::UnknownOwner { .. } => {
+                Some("use a number, or make the user first with RUN adduser or by copying an /etc/passwd".into())
+            }
+            Error::CommandFailed { status: 127, .. } => Some("127 means that the shell did not find the program".into()),
+            Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
+            Error::CommandFailed { status: 137, .. } => {
+                Some("137 is 128 + 9: the process was killed, often for want of memory".into())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,1 +1,42 @@
-//! To be written.
+//! The build cache: a key is a record of named ingredients, not a hash.
+//!
+//! A step's [`Ingredients`] are everything that its result depends on, each with a name. Their digest is the
+//! [`CacheKey`]; the list itself is kept beside the result as a [`Record`]. So a miss is explained by comparing two
+//! lists ([`explain`]), and a prediction is the same look-up without running anything.
+//!
+//! On disk, below `cache/` of the home:
+//!
+//! ```text
+//! <key>.json             one record: the instruction, its ingredients, its result
+//! listings/<digest>      the files that went into a COPY, one line a file (see listing.rs)
+//! ```
+//!
+//! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `build`. Nothing here knows
+//! an instruction. Next: `ingredient.rs`, then `explain.rs`.
+
+pub mod builds;
+pub mod explain;
+pub mod ingredient;
+pub mod listing;
+pub mod records;
+
+pub use builds::{Build, BuildStep, Builds, Outcome};
+pub use explain::{AttributeChange, Difference, compare};
+pub use ingredient::{CacheKey, Ingredient, Ingredients};
+pub use listing::{Entry, EntryKind, Listing};
+pub use records::{Record, Records, StepResult};
+
+use std::path::PathBuf;
+
+/// Why the cache could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("`{}` is not a cache record: {source}", path.display())]
+    Record { path: PathBuf, source: serde_json::Error },
+    #[error("`{}` is not a file listing: line {line} can't be read", path.display())]
+    Listing { path: PathBuf, line: usize },
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}

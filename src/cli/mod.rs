@@ -1,1 +1,203 @@
-//! To be written.
+//! The command line: clap types, one file for each family of commands, and the way from arguments to an exit code.
+//!
+//! Names and flags are Docker's wherever Docker has the command, so that `docker` can be a link to this program.
+
+mod build;
+mod explain;
+mod images;
+mod parse;
+mod run;
+mod step;
+mod store;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, Subcommand};
+
+use crate::build::{Clock, Error, World};
+use crate::container::Identity;
+use crate::diagnostic::Diagnostic;
+use crate::source::SourceFile;
+use crate::store::{Home, Store};
+use crate::view::palette::{ColorChoice, Palette};
+
+/// A step debugger for Dockerfiles with a real backend.
+#[derive(Debug, Parser)]
+#[command(name = "layerlab", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Arguments {
+    /// When to use colour
+    #[arg(long, value_enum, global = true, default_value_t, value_name = "WHEN")]
+    color: ColorChoice,
+    /// The folder of images, layers and cache (default: $LAYERLAB_HOME, else $XDG_DATA_HOME/layerlab)
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Step through a Dockerfile, or begin an empty one
+    Step(step::Step),
+    /// Build an image from a Dockerfile
+    Build(build::Build),
+    /// Say of each step whether it would hit the cache, without running anything
+    Plan(build::Plan),
+    /// Print the syntax tree of a Dockerfile
+    Parse(parse::Parse),
+    /// Run a command in a new container
+    Run(run::Run),
+    /// List images
+    Images(images::Images),
+    /// Show the history of an image
+    History(images::History),
+    /// Show the configuration of images as JSON
+    Inspect(images::Inspect),
+    /// Give an image another name
+    Tag(images::Tag),
+    /// Remove names of images, and what no name needs any more
+    Rmi(images::Rmi),
+    /// Make an image of a root file system in a tar archive
+    Import(images::Import),
+    /// Look after the store
+    Store(store::StoreCommand),
+    /// Explain a part of Layerlab
+    Explain(explain::Explain),
+    /// The file server of the built-in web image
+    #[command(hide = true)]
+    ServeFiles(run::ServeFiles),
+}
+
+/// What went wrong, as it is shown.
+enum Failure {
+    /// Messages, with the text that they point into.
+    Messages(Vec<Diagnostic>, Option<SourceFile>),
+    /// Everything was said already; only the exit code is left.
+    Status(u8),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Messages(error.diagnostics(None), None)
+    }
+}
+
+impl From<crate::store::Error> for Failure {
+    fn from(error: crate::store::Error) -> Failure {
+        Error::from(error).into()
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Failure {
+        Failure::Messages(vec![diagnostic], None)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        // A closed pipe (`layerlab images | head -1`) is no failure to speak of.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Failure::Status(0);
+        }
+        Diagnostic::error(format!("can't write the output: {error}")).into()
+    }
+}
+
+/// Set by Ctrl-C while the program itself handles it.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { 125 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let errors = Palette::for_stderr(arguments.color);
+    let outcome = dispatch(&arguments);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Status(status)) => ExitCode::from(status),
+        Err(Failure::Messages(diagnostics, source)) => {
+            let mut stderr = std::io::stderr().lock();
+            for diagnostic in &diagnostics {
+                // Nobody is left to be told when standard error is closed.
+                let _ = writeln!(stderr, "{}", errors.diagnostic(&diagnostic.render(source.as_ref())).trim_end());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Parse(command) => return command.run(),
+        Command::ServeFiles(command) => return command.run(),
+        _ => {}
+    }
+    let setting = Setting::open(arguments)?;
+    let world = setting.world();
+    match &arguments.command {
+        Command::Parse(_) | Command::ServeFiles(_) => Ok(()),
+        Command::Step(command) => command.run(world, arguments.color),
+        Command::Build(command) => command.run(world, arguments.color),
+        Command::Plan(command) => command.run(world, arguments.color),
+        Command::Run(command) => command.run(world),
+        Command::Images(command) => command.run(world),
+        Command::History(command) => command.run(world),
+        Command::Inspect(command) => command.run(world),
+        Command::Tag(command) => command.run(world),
+        Command::Rmi(command) => command.run(world),
+        Command::Import(command) => command.run(world),
+        Command::Store(command) => command.run(world),
+        Command::Explain(command) => command.run(world),
+    }
+}
+
+/// The opened home with everything around it.
+struct Setting {
+    home: Home,
+    store: Store,
+    clock: Clock,
+    identity: Identity,
+}
+
+impl Setting {
+    fn open(arguments: &Arguments) -> Result<Setting, Failure> {
+        let home = match &arguments.home {
+            Some(path) => Home::open(path)?,
+            None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
+        };
+        let store = Store::open(&home)?;
+        let clock = Clock::from_environment().map_err(|error| {
+            Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number")
+        })?;
+        Ok(Setting { store, clock, identity: Identity::detect(), home })
+    }
+
+    fn world(&self) -> World<'_> {
+        World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity }
+    }
+}
+
+/// From now on Ctrl-C sets [`INTERRUPTED`] instead of ending the program.
+fn catch_interrupts() {
+    extern "C" fn note(_: libc::c_int) {
+        INTERRUPTED.store(true, Ordering::Relaxed);
+    }
+    let action = nix::sys::signal::SigAction::new(
+        nix::sys::signal::SigHandler::Handler(note),
+        nix::sys::signal::SaFlags::empty(),
+        nix::sys::signal::SigSet::empty(),
+    );
+    // SAFETY: the handler only stores to an atomic, which is safe in a signal handler: signal-safety(7).
+    let _ = unsafe { nix::sys::signal::sigaction(nix::sys::signal::Signal::SIGINT, &action) };
+}

@@ -580,3 +580,21 @@ mod tests {
         check(&long, &long);
     }
 }
+
+/// Expands the variables of a document (the body of a heredoc): quotes are ordinary characters there.
+///
+/// The escape character of documents is always the backslash, whatever the Dockerfile's is.
+pub fn expand_document(document: &str, variables: &dyn Variables) -> Result<Expansion, WordError> {
+    let mut word = String::with_capacity(document.len());
+    let mut characters = document.chars();
+    while let Some(character) = characters.next() {
+        if matches!(character, '"' | '\'') {
+            word.push('\\');
+        }
+        word.push(character);
+        if character == '\\' {
+            word.extend(characters.next());
+        }
+    }
+    expand(&word, '\\', variables)
+}

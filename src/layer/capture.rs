@@ -44,12 +44,7 @@ pub struct Capture<'a> {
 /// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
-pub fn capture(
-    upper: &Path,
-    parent: &Tree,
-    writer: &mut LayerWriter,
-    options: Capture,
-) -> Result<Vec<Change>, Error> {
+pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
     Capturing::new(parent, writer, options).run(upper, Below::Merged)
 }
 
@@ -87,19 +82,8 @@ struct Capturing<'a, 's> {
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(
-        parent: &'a Tree,
-        writer: &'a mut LayerWriter<'s>,
-        options: Capture<'a>,
-    ) -> Capturing<'a, 's> {
-        Capturing {
-            store: writer.store(),
-            parent,
-            writer,
-            options,
-            changes: Vec::new(),
-            waiting: Vec::new(),
-        }
+    fn new(parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
+        Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new() }
     }
 
     fn run(mut self, root: &Path, below: Below) -> Result<Vec<Change>, Error> {
@@ -119,37 +103,18 @@ impl<'a, 's> Capturing<'a, 's> {
     }
 
     /// Everything that a directory says, sorted: its files, and the names that it hides.
-    fn list(
-        &self,
-        host: &Path,
-        path: &TreePath,
-        below: Below,
-    ) -> Result<BTreeMap<Vec<u8>, Found>, Error> {
+    fn list(&self, host: &Path, path: &TreePath, below: Below) -> Result<BTreeMap<Vec<u8>, Found>, Error> {
         let mut found = BTreeMap::new();
         if below == Below::Hidden {
-            let names = self
-                .parent
-                .children(path)
-                .map(|(name, _)| (name.to_vec(), Found::Gone));
+            let names = self.parent.children(path).map(|(name, _)| (name.to_vec(), Found::Gone));
             found.extend(names);
         }
         for entry in std::fs::read_dir(host).map_err(Error::io("list", host))? {
             let entry = entry.map_err(Error::io("list", host))?;
-            let metadata = entry
-                .path()
-                .symlink_metadata()
-                .map_err(Error::io("read", entry.path()))?;
+            let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let name = entry.file_name().into_vec();
-            let is_gone =
-                metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
-            found.insert(
-                name,
-                if is_gone {
-                    Found::Gone
-                } else {
-                    Found::File(entry.path(), metadata)
-                },
-            );
+            let is_gone = metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
+            found.insert(name, if is_gone { Found::Gone } else { Found::File(entry.path(), metadata) });
         }
         found.retain(|name, _| !self.options.exclude.contains(&path.join(name)));
         Ok(found)
@@ -161,20 +126,11 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         self.write_waiting(path)?;
         self.writer.whiteout(path)?;
-        self.changes.push(Change::Deleted {
-            path: path.clone(),
-            node: node.clone(),
-        });
+        self.changes.push(Change::Deleted { path: path.clone(), node: node.clone() });
         Ok(())
     }
 
-    fn file(
-        &mut self,
-        host: &Path,
-        path: &TreePath,
-        metadata: &HostMetadata,
-        below: Below,
-    ) -> Result<(), Error> {
+    fn file(&mut self, host: &Path, path: &TreePath, metadata: &HostMetadata, below: Below) -> Result<(), Error> {
         let node = self.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
@@ -191,15 +147,8 @@ impl<'a, 's> Capturing<'a, 's> {
             self.writer.append_node(path, &written)?;
             if !is_equal {
                 self.changes.push(match before {
-                    Some(before) => Change::Modified {
-                        path: path.clone(),
-                        before: before.clone(),
-                        after: written,
-                    },
-                    None => Change::Added {
-                        path: path.clone(),
-                        node: written,
-                    },
+                    Some(before) => Change::Modified { path: path.clone(), before: before.clone(), after: written },
+                    None => Change::Added { path: path.clone(), node: written },
                 });
             }
         }
@@ -209,23 +158,9 @@ impl<'a, 's> Capturing<'a, 's> {
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
-        let is_merged =
-            below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
-        self.directory(
-            host,
-            path,
-            if is_merged {
-                Below::Merged
-            } else {
-                Below::Hidden
-            },
-        )?;
-        if is_equal
-            && self
-                .waiting
-                .last()
-                .is_some_and(|(waiting, _)| waiting == path)
-        {
+        let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
+        self.directory(host, path, if is_merged { Below::Merged } else { Below::Hidden })?;
+        if is_equal && self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
             self.waiting.pop();
         }
         Ok(())
@@ -234,10 +169,7 @@ impl<'a, 's> Capturing<'a, 's> {
     /// Writes the directories that lead to a path, as far as the layer does not have them.
     fn write_waiting(&mut self, path: &TreePath) -> Result<(), Error> {
         for (directory, node) in std::mem::take(&mut self.waiting) {
-            debug_assert!(
-                path.starts_with(&directory),
-                "a directory waits only while it is being listed"
-            );
+            debug_assert!(path.starts_with(&directory), "a directory waits only while it is being listed");
             let written = self.clamped(&node);
             self.writer.append_node(&directory, &written)?;
         }
@@ -254,11 +186,7 @@ impl<'a, 's> Capturing<'a, 's> {
         } else if file_type.is_file() {
             // The numbers of a real file are small; the names of archives' files use the first number differently.
             let link = (metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()));
-            Kind::File(Content {
-                size: metadata.len(),
-                place: Place::Host(Arc::from(host)),
-                link,
-            })
+            Kind::File(Content { size: metadata.len(), place: Place::Host(Arc::from(host)), link })
         } else if file_type.is_fifo() {
             Kind::Fifo
         } else {
@@ -271,10 +199,9 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => self
-                .parent
-                .get(path)
-                .map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid)),
+            Ownership::Single => {
+                self.parent.get(path).map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid))
+            }
         };
         let xattrs = attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
@@ -283,11 +210,7 @@ impl<'a, 's> Capturing<'a, 's> {
             uid,
             gid,
             mtime: metadata.mtime(),
-            mtime_nanos: if self.writer.precision() == Times::Seconds {
-                0
-            } else {
-                nanos
-            },
+            mtime_nanos: if self.writer.precision() == Times::Seconds { 0 } else { nanos },
             xattrs,
         };
         Ok(Node { metadata, kind })
@@ -296,30 +219,19 @@ impl<'a, 's> Capturing<'a, 's> {
     /// Whether a file is what the tree has, to the last byte.
     fn is_equal(&self, before: &Node, now: &Node, path: &TreePath) -> Result<bool, Error> {
         let mut known = before.metadata.clone();
-        known.xattrs = before
-            .metadata
-            .xattrs
-            .iter()
-            .filter(|(name, _)| is_kept_attribute(name))
-            .map(owned)
-            .collect();
+        known.xattrs = before.metadata.xattrs.iter().filter(|(name, _)| is_kept_attribute(name)).map(owned).collect();
         if known != now.metadata {
             return Ok(false);
         }
         match (&before.kind, &now.kind) {
-            (Kind::File(before), Kind::File(now)) if before.size == now.size => {
-                self.same_bytes(before, now, path)
-            }
+            (Kind::File(before), Kind::File(now)) if before.size == now.size => self.same_bytes(before, now, path),
             (Kind::File(_), Kind::File(_)) => Ok(false),
             (before, now) => Ok(before == now),
         }
     }
 
     fn same_bytes(&self, before: &Content, now: &Content, path: &TreePath) -> Result<bool, Error> {
-        let failed = |source| Error::Content {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| Error::Content { path: path.clone(), source };
         let mut readers = [open(self.store, before)?, open(self.store, now)?];
         let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
         loop {
@@ -391,9 +303,7 @@ fn attributes(host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
     let mut kept = Vec::new();
     for name in names {
         let name = name.into_vec();
-        if is_overlay_attribute(&name)
-            && (name.ends_with(b".redirect") || name.ends_with(b".metacopy"))
-        {
+        if is_overlay_attribute(&name) && (name.ends_with(b".redirect") || name.ends_with(b".metacopy")) {
             let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
             return Err(Error::io("capture", host)(std::io::Error::other(reason)));
         }

@@ -16,6 +16,23 @@ pub fn open(store: &Store, content: &Content) -> Result<ContentReader, Error> {
     Opener::new(store).open(content)
 }
 
+/// The SHA-256 of the bytes of one file.
+pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
+    let mut reader = open(store, content)?;
+    let mut hasher = crate::oci::Hasher::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(Error::Archive { name: "the contents of a file".into(), reason: error.to_string() });
+            }
+        }
+    }
+}
+
 /// Opens many files; the archive that the last one was in stays open.
 pub struct Opener<'s> {
     store: &'s Store,
@@ -36,11 +53,9 @@ impl<'s> Opener<'s> {
     /// As [`open`].
     pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
         let source = match &content.place {
-            Place::Blob { blob, offset } => Source::Archive {
-                file: self.archive(blob)?,
-                offset: *offset,
-                rest: content.size,
-            },
+            Place::Blob { blob, offset } => {
+                Source::Archive { file: self.archive(blob)?, offset: *offset, rest: content.size }
+            }
             Place::Host(path) => {
                 // A name that became a link or a pipe since it was listed must neither be followed nor waited for.
                 let file = File::options()
@@ -50,21 +65,19 @@ impl<'s> Opener<'s> {
                     .map_err(Error::io("open", path))?;
                 Source::Host(file)
             }
-            Place::Bytes(bytes) => Source::Bytes {
-                bytes: Arc::clone(bytes),
-                position: 0,
-            },
+            Place::Spool(spool) => {
+                Source::Archive { file: Arc::clone(&spool.file), offset: spool.offset, rest: content.size }
+            }
+            Place::Bytes(bytes) => Source::Bytes { bytes: Arc::clone(bytes), position: 0 },
         };
         Ok(ContentReader { source })
     }
 
     /// The open archive and the offset of a file in it, for copying inside the kernel; `None` for other places.
-    pub(super) fn archive_of(
-        &mut self,
-        content: &Content,
-    ) -> Result<Option<(Arc<File>, u64)>, Error> {
+    pub(super) fn archive_of(&mut self, content: &Content) -> Result<Option<(Arc<File>, u64)>, Error> {
         match &content.place {
             Place::Blob { blob, offset } => Ok(Some((self.archive(blob)?, *offset))),
+            Place::Spool(spool) => Ok(Some((Arc::clone(&spool.file), spool.offset))),
             Place::Host(_) | Place::Bytes(_) => Ok(None),
         }
     }
@@ -86,19 +99,12 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     if store.has(digest) {
         return Ok(store.open_blob(digest)?);
     }
-    for expanded in [
-        store.home().expanded(&DiffId(*digest)),
-        store.home().expanded_sparse(digest),
-    ] {
+    for expanded in [store.home().expanded(&DiffId(*digest)), store.home().expanded_sparse(digest)] {
         match File::open(&expanded) {
             Ok(file) => return Ok(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => {
-                return Err(Error::Io {
-                    operation: "open",
-                    path: expanded,
-                    source,
-                });
+                return Err(Error::Io { operation: "open", path: expanded, source });
             }
         }
     }
@@ -112,25 +118,16 @@ pub struct ContentReader {
 }
 
 enum Source {
-    Archive {
-        file: Arc<File>,
-        offset: u64,
-        rest: u64,
-    },
+    Archive { file: Arc<File>, offset: u64, rest: u64 },
     Host(File),
-    Bytes {
-        bytes: Arc<[u8]>,
-        position: usize,
-    },
+    Bytes { bytes: Arc<[u8]>, position: usize },
 }
 
 impl Read for ContentReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
             Source::Archive { file, offset, rest } => {
-                let most = buffer
-                    .len()
-                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                let most = buffer.len().min(usize::try_from(*rest).unwrap_or(usize::MAX));
                 if most == 0 {
                     return Ok(0);
                 }

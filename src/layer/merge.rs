@@ -41,12 +41,7 @@ pub struct Delta {
 
 /// Changes a tree into the one above a layer. Only headers are read; contents are where they lie in the archive. A
 /// compressed layer is expanded into the store first, once, and checked against its diff id.
-pub fn apply(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-    tree: &mut Tree,
-) -> Result<(), Error> {
+pub fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tree: &mut Tree) -> Result<(), Error> {
     *tree = delta(store, descriptor, diff_id, tree)?.after;
     Ok(())
 }
@@ -61,18 +56,11 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
 }
 
 /// Reads a layer's headers and works out what it does to the tree below.
-pub fn delta(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-    lower: &Tree,
-) -> Result<Delta, Error> {
+pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let file = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
-    let source = FileSource::new(file).map_err(|error| Error::Archive {
-        name: name.clone(),
-        reason: error.to_string(),
-    })?;
+    let source =
+        FileSource::new(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
     let mut entries = Entries::new(source, &name);
     let mut raw = Vec::new();
     while let Some(entry) = entries.next_entry()? {
@@ -88,11 +76,7 @@ pub fn delta(
 }
 
 /// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
-pub fn uncompressed(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-) -> Result<File, Error> {
+pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
     if descriptor.digest == diff_id.0 {
         return Ok(store.open_blob(&descriptor.digest)?);
     }
@@ -101,17 +85,11 @@ pub fn uncompressed(
         Ok(file) => return Ok(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => {
-            return Err(store::Error::Io {
-                operation: "open",
-                path: expanded,
-                source,
-            }
-            .into());
+            return Err(store::Error::Io { operation: "open", path: expanded, source }.into());
         }
     }
     let blob = descriptor.digest.to_string();
-    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?)
-        .map_err(|error| broken(&blob, error))?;
+    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?).map_err(|error| broken(&blob, error))?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
@@ -127,11 +105,7 @@ pub fn uncompressed(
     }
     let actual = DiffId(hasher.finish());
     if actual != diff_id {
-        return Err(Error::DiffId {
-            blob,
-            expected: diff_id,
-            actual,
-        });
+        return Err(Error::DiffId { blob, expected: diff_id, actual });
     }
     temporary.persist(&expanded)?;
     Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
@@ -188,9 +162,7 @@ impl<'a> Merge<'a> {
             let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
                 Ok(directory) => directory,
                 // Nothing is below something that is not a directory.
-                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => {
-                    parent.clone()
-                }
+                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => parent.clone(),
                 Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
             };
             self.stands_alone &= directory == parent;
@@ -198,10 +170,7 @@ impl<'a> Merge<'a> {
                 self.after.clear(&directory);
                 self.opaques.insert(directory);
             } else if matches!(hidden, b"" | b"." | b"..") {
-                return Err(Error::Entry {
-                    path,
-                    reason: "a deletion without a name".to_string(),
-                });
+                return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
             } else if !name.starts_with(b".wh..wh.") {
                 let path = directory.join(hidden);
                 self.after.remove(&path);
@@ -216,10 +185,7 @@ impl<'a> Merge<'a> {
         let Some(name) = path.file_name() else {
             // The root itself: only its metadata counts.
             if entry.kind == RawKind::Directory {
-                let node = Node {
-                    metadata: entry.metadata,
-                    kind: Kind::Directory,
-                };
+                let node = Node { metadata: entry.metadata, kind: Kind::Directory };
                 self.after.insert(&path, node.clone());
                 self.own.insert(&path, node);
             }
@@ -231,10 +197,7 @@ impl<'a> Merge<'a> {
         let parent = path.parent().expect("a path with a name has a parent");
         let place = self.resolve_parent(&parent)?.join(name);
         if place.as_bytes().len() > LONGEST_PATH {
-            return Err(Error::Entry {
-                path,
-                reason: format!("it leads to a path of more than {LONGEST_PATH} bytes"),
-            });
+            return Err(Error::Entry { path, reason: format!("it leads to a path of more than {LONGEST_PATH} bytes") });
         }
         let node = self.node(&path, entry)?;
         self.put(&place, node);
@@ -252,7 +215,8 @@ impl<'a> Merge<'a> {
                     break resolved;
                 }
                 Ok(path) | Err(tree::Error::NotADirectory { path }) => {
-                    self.put(&path, Node::directory(0o755))
+                    self.stands_alone = false;
+                    self.put(&path, Node::directory(0o755));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -268,11 +232,9 @@ impl<'a> Merge<'a> {
             if self.own.get(&ancestor).is_some_and(Node::is_directory) {
                 break;
             }
+            self.stands_alone = false;
             let implied = match self.after.get(&ancestor) {
-                Some(existing) if existing.is_directory() => {
-                    self.stands_alone = false;
-                    existing.clone()
-                }
+                Some(existing) if existing.is_directory() => existing.clone(),
                 _ => Node::directory(0o755),
             };
             self.own.insert(&ancestor, implied.clone());
@@ -302,24 +264,13 @@ impl<'a> Merge<'a> {
         let kind = match entry.kind {
             RawKind::Directory => Kind::Directory,
             RawKind::File => {
-                let place = Place::Blob {
-                    blob: self.digest,
-                    offset: entry.offset,
-                };
-                Kind::File(Content {
-                    size: entry.stored,
-                    place,
-                    link: None,
-                })
+                let place = Place::Blob { blob: self.digest, offset: entry.offset };
+                Kind::File(Content { size: entry.stored, place, link: None })
             }
             RawKind::Sparse(map) => {
                 let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)
                     .map_err(|error| entry_error(path, error))?;
-                Kind::File(Content {
-                    size: map.size,
-                    place: Place::Blob { blob, offset: 0 },
-                    link: None,
-                })
+                Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 }, link: None })
             }
             RawKind::Symlink(target) => Kind::Symlink(target),
             RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
@@ -327,18 +278,12 @@ impl<'a> Merge<'a> {
             RawKind::Fifo => Kind::Fifo,
             RawKind::HardLink(target) => return self.link_target(path, &target, entry.offset),
         };
-        Ok(Node {
-            metadata: entry.metadata,
-            kind,
-        })
+        Ok(Node { metadata: entry.metadata, kind })
     }
 
     /// The file that a hard link names, which from now on has one more name.
     fn link_target(&mut self, path: &TreePath, target: &[u8], offset: u64) -> Result<Node, Error> {
-        let wrong = |reason: String| Error::Entry {
-            path: path.clone(),
-            reason,
-        };
+        let wrong = |reason: String| Error::Entry { path: path.clone(), reason };
         let target = TreePath::new(target);
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(wrong("a hard link to the root".to_string()));
@@ -350,9 +295,8 @@ impl<'a> Merge<'a> {
         let (place, mut node, is_present) = match inside(&self.after) {
             Some((place, node)) => (place, node, true),
             None => {
-                let (place, node) = inside(self.lower).ok_or_else(|| {
-                    wrong(format!("a hard link to `{target}`, which does not exist"))
-                })?;
+                let (place, node) = inside(self.lower)
+                    .ok_or_else(|| wrong(format!("a hard link to `{target}`, which does not exist")))?;
                 (place, node, false)
             }
         };
@@ -398,11 +342,7 @@ impl<'a> Merge<'a> {
         // A directory that is only opaque has no entry of its own when the archive leaves it out.
         let opaques: Vec<TreePath> = self.opaques.iter().cloned().collect();
         for path in opaques.iter().chain(&self.whiteouts.clone()) {
-            let directory = if self.opaques.contains(path) {
-                Some(path.clone())
-            } else {
-                path.parent()
-            };
+            let directory = if self.opaques.contains(path) { Some(path.clone()) } else { path.parent() };
             if let Some(directory) = directory {
                 self.lead_to(&directory);
             }
@@ -421,11 +361,13 @@ impl<'a> Merge<'a> {
         let mut missing = directory.ancestors();
         missing.push(directory.clone());
         for path in missing {
-            if self.own.get(&path).is_none()
-                && let Some(existing) = self.after.get(&path).filter(|node| node.is_directory())
-            {
+            if self.own.get(&path).is_some() {
+                continue;
+            }
+            // Over another tree, the directory could be there or look different.
+            self.stands_alone = false;
+            if let Some(existing) = self.after.get(&path).filter(|node| node.is_directory()) {
                 self.own.insert(&path, existing.clone());
-                self.stands_alone = false;
             }
         }
     }
@@ -450,12 +392,7 @@ fn expand_sparse(
     }
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let failed = |temporary: &write::Temporary, source| -> Error {
-        store::Error::Io {
-            operation: "write",
-            path: temporary.path().to_path_buf(),
-            source,
-        }
-        .into()
+        store::Error::Io { operation: "write", path: temporary.path().to_path_buf(), source }.into()
     };
     if let Err(source) = temporary.file().set_len(map.size) {
         return Err(failed(&temporary, source));
@@ -468,11 +405,8 @@ fn expand_sparse(
         }
         let mut rest = *length;
         while rest > 0 {
-            let most =
-                usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
-            archive
-                .read_exact_at(&mut buffer[..most], position)
-                .map_err(|error| broken(&digest.to_string(), error))?;
+            let most = usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
+            archive.read_exact_at(&mut buffer[..most], position).map_err(|error| broken(&digest.to_string(), error))?;
             if let Err(source) = temporary.file().write_all(&buffer[..most]) {
                 return Err(failed(&temporary, source));
             }
@@ -485,15 +419,9 @@ fn expand_sparse(
 }
 
 fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
-    Error::Archive {
-        name: name.to_string(),
-        reason: reason.to_string(),
-    }
+    Error::Archive { name: name.to_string(), reason: reason.to_string() }
 }
 
 fn entry_error(path: &TreePath, error: Error) -> Error {
-    Error::Entry {
-        path: path.clone(),
-        reason: error.to_string(),
-    }
+    Error::Entry { path: path.clone(), reason: error.to_string() }
 }

@@ -31,7 +31,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 
 pub use capture::{Capture, capture, capture_full};
-pub use content::{ContentReader, Opener, open};
+pub use content::{ContentReader, Opener, digest_of, open};
 pub use merge::{Delta, apply, delta, tree_of};
 pub use unpack::{OpaqueName, Unpack, Unpacked, unpack, unpack_all};
 pub use write::{LayerWriter, Times};
@@ -46,7 +46,7 @@ pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
 pub const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
 
 /// A layer in the store: what the manifest says about it, and what the configuration says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Layer {
     /// The blob as it is stored, perhaps compressed.
     pub descriptor: Descriptor,
@@ -139,14 +139,7 @@ pub enum Error {
 
 impl Error {
     /// Wraps an I/O error with what was tried on which file.
-    pub(crate) fn io(
-        operation: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            operation,
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }

@@ -78,6 +78,9 @@ pub struct Unpacked {
 /// The directories' names say what is in them, so processes share them: `<diff id>`, or `chain-<chain id>` for a layer
 /// whose files depend on those below it; with `.single` or `.user` at the end for the two ways that differ from root's.
 pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Unpacked, Error> {
+    if let Some(lower) = already_unpacked(store, layers, options) {
+        return Ok(Unpacked { lower, notes: Vec::new() });
+    }
     let mut result = Unpacked::default();
     let mut tree = Tree::empty();
     let mut chain = None;
@@ -89,13 +92,25 @@ pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Un
             _ => store.home().unpacked(&layer.diff_id),
         };
         let destination = with_suffix(name, options);
-        result
-            .notes
-            .extend(unpack_delta(store, &delta, &destination, options)?);
+        result.notes.extend(unpack_delta(store, &delta, &destination, options)?);
         result.lower.insert(0, destination);
         tree = delta.after;
     }
     Ok(result)
+}
+
+/// The directories of layers that are all unpacked already, found without opening a single archive.
+fn already_unpacked(store: &Store, layers: &[Layer], options: Unpack) -> Option<Vec<PathBuf>> {
+    let mut chain = None;
+    let mut lower = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let own = ChainId::extend(chain, layer.diff_id);
+        chain = Some(own);
+        let names = [store.home().unpacked(&layer.diff_id), store.home().unpacked_chain(&own)];
+        lower.push(names.into_iter().map(|name| with_suffix(name, options)).find(|path| path.is_dir())?);
+    }
+    lower.reverse();
+    Some(lower)
 }
 
 /// Unpacks one layer; `lower` is the tree of the layers below it. Does nothing when the destination is already there.
@@ -125,29 +140,20 @@ fn with_suffix(path: PathBuf, options: Unpack) -> PathBuf {
     PathBuf::from(path)
 }
 
-fn unpack_delta(
-    store: &Store,
-    delta: &Delta,
-    destination: &Path,
-    options: Unpack,
-) -> Result<Vec<String>, Error> {
+fn unpack_delta(store: &Store, delta: &Delta, destination: &Path, options: Unpack) -> Result<Vec<String>, Error> {
     if destination.is_dir() {
         return Ok(Vec::new());
     }
     let folder = destination.parent().unwrap_or(Path::new("."));
     // Held to the end: two processes must not unpack the same layer at the same time, and what a killed one has left is
     // only removed by somebody who can: this may be the only process inside of the user namespace that owns it.
-    let _lock = lock(
-        &store.home().unpacked_dir().join(".lock"),
-        LockMode::Exclusive,
-    )?;
+    let _lock = lock(&store.home().unpacked_dir().join(".lock"), LockMode::Exclusive)?;
     if destination.is_dir() {
         return Ok(Vec::new());
     }
     sweep(folder);
     let temporary = write::temporary_folder(folder)?;
-    let result =
-        Unpacking::new(store, &temporary, options).and_then(|unpacking| unpacking.run(delta));
+    let result = Unpacking::new(store, &temporary, options).and_then(|unpacking| unpacking.run(delta));
     match result {
         Ok(notes) => {
             write::publish_folder(&temporary, destination)?;
@@ -186,8 +192,7 @@ struct Unpacking<'s> {
 impl<'s> Unpacking<'s> {
     fn new(store: &'s Store, root_path: &Path, options: Unpack) -> Result<Unpacking<'s>, Error> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let root =
-            openat(AT_FDCWD, root_path, flags, Mode::empty()).map_err(failed("open", root_path))?;
+        let root = openat(AT_FDCWD, root_path, flags, Mode::empty()).map_err(failed("open", root_path))?;
         Ok(Unpacking {
             root,
             root_path: root_path.to_path_buf(),
@@ -224,11 +229,7 @@ impl<'s> Unpacking<'s> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(());
         };
-        let made = stat::mkdirat(
-            self.directory(&parent)?,
-            OsStr::from_bytes(name),
-            Mode::S_IRWXU,
-        );
+        let made = stat::mkdirat(self.directory(&parent)?, OsStr::from_bytes(name), Mode::S_IRWXU);
         made.map_err(|errno| self.failed("create the directory", path, errno))
     }
 
@@ -248,9 +249,7 @@ impl<'s> Unpacking<'s> {
             }
             Kind::Fifo => self.make_node(path, &parent, name, node, SFlag::S_IFIFO, (0, 0)),
             Kind::CharDevice { major: 0, minor: 0 } => {
-                self.notes.push(format!(
-                    "`{path}` is left out: a device 0:0 would be a deletion here"
-                ));
+                self.notes.push(format!("`{path}` is left out: a device 0:0 would be a deletion here"));
                 Ok(())
             }
             Kind::CharDevice { major, minor } => {
@@ -276,14 +275,8 @@ impl<'s> Unpacking<'s> {
             }
             self.links.insert(link, path.clone());
         }
-        let flags =
-            OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let made = openat(
-            self.directory(parent)?,
-            name,
-            flags,
-            Mode::S_IRUSR | Mode::S_IWUSR,
-        );
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let made = openat(self.directory(parent)?, name, flags, Mode::S_IRUSR | Mode::S_IWUSR);
         let mut file = File::from(made.map_err(|errno| self.failed("create", path, errno))?);
         self.copy(path, content, &mut file)?;
         self.finish_open(path, &file, &node.metadata)
@@ -292,10 +285,7 @@ impl<'s> Unpacking<'s> {
     /// Copies the bytes: small files through a buffer, large ones inside of the kernel where it can (`io::copy` uses
     /// copy_file_range(2) between files).
     fn copy(&mut self, path: &TreePath, content: &Content, file: &mut File) -> Result<(), Error> {
-        let failed = |source| Error::Content {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| Error::Content { path: path.clone(), source };
         let mut done = 0;
         if content.size > self.buffer.len() as u64
             && let Some((archive, offset)) = self.opener.archive_of(content)?
@@ -306,25 +296,17 @@ impl<'s> Unpacking<'s> {
         } else {
             let mut reader = self.opener.open(content)?;
             while done < content.size {
-                let most = self
-                    .buffer
-                    .len()
-                    .min(usize::try_from(content.size - done).unwrap_or(usize::MAX));
+                let most = self.buffer.len().min(usize::try_from(content.size - done).unwrap_or(usize::MAX));
                 let count = read_full(&mut reader, &mut self.buffer[..most]).map_err(failed)?;
                 if count == 0 {
                     break;
                 }
-                file.write_all(&self.buffer[..count])
-                    .map_err(Error::io("write", self.host_path(path)))?;
+                file.write_all(&self.buffer[..count]).map_err(Error::io("write", self.host_path(path)))?;
                 done += count as u64;
             }
         }
         if done < content.size {
-            return Err(Error::Changed {
-                path: path.clone(),
-                expected: content.size,
-                actual: done.to_string(),
-            });
+            return Err(Error::Changed { path: path.clone(), expected: content.size, actual: done.to_string() });
         }
         Ok(())
     }
@@ -333,17 +315,10 @@ impl<'s> Unpacking<'s> {
         let first_parent = first.parent().unwrap_or_else(TreePath::root);
         let source = self.open_directory(&first_parent)?;
         let parent = path.parent().unwrap_or_else(TreePath::root);
-        let name = |path: &TreePath| {
-            OsStr::from_bytes(path.file_name().unwrap_or_default()).to_os_string()
-        };
+        let name = |path: &TreePath| OsStr::from_bytes(path.file_name().unwrap_or_default()).to_os_string();
         let (old, new) = (name(first), name(path));
-        let made = nix::unistd::linkat(
-            &source,
-            old.as_os_str(),
-            self.directory(&parent)?,
-            new.as_os_str(),
-            AtFlags::empty(),
-        );
+        let made =
+            nix::unistd::linkat(&source, old.as_os_str(), self.directory(&parent)?, new.as_os_str(), AtFlags::empty());
         made.map_err(|errno| self.failed("create the hard link", path, errno))
     }
 
@@ -357,18 +332,10 @@ impl<'s> Unpacking<'s> {
         device: (u32, u32),
     ) -> Result<(), Error> {
         let number = stat::makedev(u64::from(device.0), u64::from(device.1));
-        match stat::mknodat(
-            self.directory(parent)?,
-            name,
-            kind,
-            Mode::S_IRUSR | Mode::S_IWUSR,
-            number,
-        ) {
+        match stat::mknodat(self.directory(parent)?, name, kind, Mode::S_IRUSR | Mode::S_IWUSR, number) {
             Ok(()) => self.finish_by_name(path, parent, name, &node.metadata, ModeBits::Set),
             Err(Errno::EPERM) => {
-                self.notes.push(format!(
-                    "`{path}` is left out: device nodes can't be made without being root"
-                ));
+                self.notes.push(format!("`{path}` is left out: device nodes can't be made without being root"));
                 Ok(())
             }
             Err(errno) => Err(self.failed("create the device", path, errno)),
@@ -380,25 +347,14 @@ impl<'s> Unpacking<'s> {
             return Ok(());
         };
         if let Ok(directory) = self.open_directory(&parent) {
-            let made = stat::mknodat(
-                &directory,
-                OsStr::from_bytes(name),
-                SFlag::S_IFCHR,
-                Mode::empty(),
-                0,
-            );
+            let made = stat::mknodat(&directory, OsStr::from_bytes(name), SFlag::S_IFCHR, Mode::empty(), 0);
             return made.map_err(|errno| self.failed("create the whiteout", path, errno));
         }
         // Nothing that the layer has leads there, and neither does anything below it: there is nothing to hide.
         Ok(())
     }
 
-    fn finish_open(
-        &mut self,
-        path: &TreePath,
-        file: &File,
-        metadata: &Metadata,
-    ) -> Result<(), Error> {
+    fn finish_open(&mut self, path: &TreePath, file: &File, metadata: &Metadata) -> Result<(), Error> {
         if self.options.ownership == Ownership::Kept {
             let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
             nix::unistd::fchown(file, Some(uid), Some(gid))
@@ -408,8 +364,7 @@ impl<'s> Unpacking<'s> {
         stat::fchmod(file, mode).map_err(|errno| self.failed("set the mode of", path, errno))?;
         self.set_attributes(path, file, metadata);
         let (modified, accessed) = times(metadata);
-        stat::futimens(file, &accessed, &modified)
-            .map_err(|errno| self.failed("set the time of", path, errno))
+        stat::futimens(file, &accessed, &modified).map_err(|errno| self.failed("set the time of", path, errno))
     }
 
     fn finish_by_name(
@@ -433,31 +388,16 @@ impl<'s> Unpacking<'s> {
         }
         if bits == ModeBits::Set {
             let mode = Mode::from_bits_truncate(metadata.mode);
-            let changed = stat::fchmodat(
-                self.directory(parent)?,
-                name,
-                mode,
-                FchmodatFlags::FollowSymlink,
-            );
+            let changed = stat::fchmodat(self.directory(parent)?, name, mode, FchmodatFlags::FollowSymlink);
             changed.map_err(|errno| self.failed("set the mode of", path, errno))?;
         }
         let (modified, accessed) = times(metadata);
-        let changed = stat::utimensat(
-            self.directory(parent)?,
-            name,
-            &accessed,
-            &modified,
-            UtimensatFlags::NoFollowSymlink,
-        );
+        let changed =
+            stat::utimensat(self.directory(parent)?, name, &accessed, &modified, UtimensatFlags::NoFollowSymlink);
         changed.map_err(|errno| self.failed("set the time of", path, errno))
     }
 
-    fn finish_directory(
-        &mut self,
-        path: &TreePath,
-        metadata: &Metadata,
-        is_opaque: bool,
-    ) -> Result<(), Error> {
+    fn finish_directory(&mut self, path: &TreePath, metadata: &Metadata, is_opaque: bool) -> Result<(), Error> {
         let directory = File::from(self.open_directory(path)?);
         if is_opaque {
             let attribute = self.options.opaque.attribute();
@@ -472,15 +412,11 @@ impl<'s> Unpacking<'s> {
             let shown = String::from_utf8_lossy(name);
             // They would tell overlayfs what to show, which is for this program to decide and not for an image.
             if is_overlay_attribute(name) {
-                self.notes.push(format!(
-                    "the attribute `{shown}` of `{path}` is left out: it belongs to overlayfs"
-                ));
+                self.notes.push(format!("the attribute `{shown}` of `{path}` is left out: it belongs to overlayfs"));
                 continue;
             }
             if let Err(error) = xattr::FileExt::set_xattr(file, OsStr::from_bytes(name), value) {
-                self.notes.push(format!(
-                    "the attribute `{shown}` of `{path}` is left out: {error}"
-                ));
+                self.notes.push(format!("the attribute `{shown}` of `{path}` is left out: {error}"));
             }
         }
     }
@@ -495,18 +431,10 @@ impl<'s> Unpacking<'s> {
     }
 
     fn open_directory(&self, path: &TreePath) -> Result<OwnedFd, Error> {
-        let relative: &[u8] = if path.is_root() {
-            b"."
-        } else {
-            path.relative()
-        };
-        let how = OpenHow::new()
-            .flags(OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-            .resolve(
-                ResolveFlag::RESOLVE_BENEATH
-                    | ResolveFlag::RESOLVE_NO_SYMLINKS
-                    | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-            );
+        let relative: &[u8] = if path.is_root() { b"." } else { path.relative() };
+        let how = OpenHow::new().flags(OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(
+            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
         openat2(self.root.as_fd(), OsStr::from_bytes(relative), how)
             .map_err(|errno| self.failed("open the directory", path, errno))
     }
@@ -516,11 +444,7 @@ impl<'s> Unpacking<'s> {
     }
 
     fn failed(&self, operation: &'static str, path: &TreePath, errno: Errno) -> Error {
-        Error::Io {
-            operation,
-            path: self.host_path(path),
-            source: errno.into(),
-        }
+        Error::Io { operation, path: self.host_path(path), source: errno.into() }
     }
 }
 
@@ -542,9 +466,5 @@ fn times(metadata: &Metadata) -> (TimeSpec, TimeSpec) {
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
-    move |errno| Error::Io {
-        operation,
-        path: path.to_path_buf(),
-        source: errno.into(),
-    }
+    move |errno| Error::Io { operation, path: path.to_path_buf(), source: errno.into() }
 }

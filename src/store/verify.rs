@@ -38,7 +38,7 @@ pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
     /// The blob's digest, or the name of a file in the store.
-    pub subject: String,
+    pub blob: String,
     /// What was found, as a sentence.
     pub message: String,
 }
@@ -59,9 +59,7 @@ pub struct Report {
 impl Report {
     /// Whether nothing but notes was found.
     pub fn is_whole(&self) -> bool {
-        self.findings
-            .iter()
-            .all(|finding| finding.severity == Severity::Note)
+        self.findings.iter().all(|finding| finding.severity == Severity::Note)
     }
 }
 
@@ -71,18 +69,14 @@ impl std::fmt::Display for Finding {
             Severity::Note => "note",
             Severity::Error => "error",
         };
-        write!(formatter, "{severity}: {}: {}", self.subject, self.message)
+        write!(formatter, "{severity}: {}: {}", self.blob, self.message)
     }
 }
 
 /// Checks everything in a store. Never fails: what can't be read is a finding.
 pub fn verify(store: &Store) -> Report {
-    let mut verifying = Verifying {
-        store,
-        report: Report::default(),
-        present: BTreeMap::new(),
-        reached: BTreeSet::new(),
-    };
+    let mut verifying =
+        Verifying { store, report: Report::default(), present: BTreeMap::new(), reached: BTreeSet::new() };
     verifying.layout();
     verifying.blobs();
     verifying.index();
@@ -104,22 +98,14 @@ struct Verifying<'a> {
 }
 
 impl Verifying<'_> {
-    fn error(&mut self, subject: impl ToString, message: impl ToString) {
-        let (subject, message) = (subject.to_string(), message.to_string());
-        self.report.findings.push(Finding {
-            severity: Severity::Error,
-            subject,
-            message,
-        });
+    fn error(&mut self, blob: impl ToString, message: impl ToString) {
+        let (blob, message) = (blob.to_string(), message.to_string());
+        self.report.findings.push(Finding { severity: Severity::Error, blob, message });
     }
 
-    fn note(&mut self, subject: impl ToString, message: impl ToString) {
-        let (subject, message) = (subject.to_string(), message.to_string());
-        self.report.findings.push(Finding {
-            severity: Severity::Note,
-            subject,
-            message,
-        });
+    fn note(&mut self, blob: impl ToString, message: impl ToString) {
+        let (blob, message) = (blob.to_string(), message.to_string());
+        self.report.findings.push(Finding { severity: Severity::Note, blob, message });
     }
 
     fn layout(&mut self) {
@@ -144,11 +130,7 @@ impl Verifying<'_> {
         let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         paths.sort();
         for path in paths {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Ok(digest) = Digest::from_hex(&name) else {
                 self.error(format!("blobs/sha256/{name}"), "its name is not a digest");
                 continue;
@@ -201,10 +183,7 @@ impl Verifying<'_> {
             None => return self.error(digest, format!("it is missing, but {from} refers to it")),
             Some(size) if *size != descriptor.size => {
                 let size = *size;
-                self.error(
-                    digest,
-                    format!("it has {size} bytes, but {from} says {}", descriptor.size),
-                );
+                self.error(digest, format!("it has {size} bytes, but {from} says {}", descriptor.size));
                 return;
             }
             Some(_) => {}
@@ -220,10 +199,7 @@ impl Verifying<'_> {
                     if self.present.contains_key(&entry.digest) {
                         self.follow(entry, &digest.to_string());
                     } else {
-                        self.note(
-                            digest,
-                            format!("it lists {}, which is not in the store", entry.digest),
-                        );
+                        self.note(digest, format!("it lists {}, which is not in the store", entry.digest));
                     }
                 }
             }
@@ -232,10 +208,7 @@ impl Verifying<'_> {
                 self.image(&manifest, digest);
             }
         } else {
-            self.note(
-                digest,
-                format!("{from} lists it as `{kind}`, which is not followed"),
-            );
+            self.note(digest, format!("{from} lists it as `{kind}`, which is not followed"));
         }
     }
 
@@ -257,28 +230,16 @@ impl Verifying<'_> {
             self.error(descriptor.digest, finding);
         }
         let own = serde_json::from_slice::<serde_json::Value>(&text).ok();
-        let own = own
-            .as_ref()
-            .and_then(|document| document.get("mediaType"))
-            .and_then(|own| own.as_str());
+        let own = own.as_ref().and_then(|document| document.get("mediaType")).and_then(|own| own.as_str());
         if let Some(own) = own
             && own != descriptor.media_type
         {
-            self.error(
-                descriptor.digest,
-                format!(
-                    "it says it is `{own}`, its descriptor `{}`",
-                    descriptor.media_type
-                ),
-            );
+            self.error(descriptor.digest, format!("it says it is `{own}`, its descriptor `{}`", descriptor.media_type));
         }
         match serde_json::from_slice(&text) {
             Ok(document) => Some(document),
             Err(error) => {
-                self.error(
-                    descriptor.digest,
-                    format!("it can't be understood: {error}"),
-                );
+                self.error(descriptor.digest, format!("it can't be understood: {error}"));
                 None
             }
         }
@@ -289,16 +250,10 @@ impl Verifying<'_> {
         let errors = self.report.findings.len();
         for part in std::iter::once(&manifest.config).chain(&manifest.layers) {
             match self.present.get(&part.digest) {
-                None => self.error(
-                    part.digest,
-                    format!("it is missing, but {from} refers to it"),
-                ),
+                None => self.error(part.digest, format!("it is missing, but {from} refers to it")),
                 Some(size) if *size != part.size => {
                     let size = *size;
-                    self.error(
-                        part.digest,
-                        format!("it has {size} bytes, but {from} says {}", part.size),
-                    );
+                    self.error(part.digest, format!("it has {size} bytes, but {from} says {}", part.size));
                 }
                 Some(_) => {
                     self.reached.insert(part.digest);
@@ -306,10 +261,7 @@ impl Verifying<'_> {
             }
         }
         if !media_type::is_config(&manifest.config.media_type) {
-            return self.note(
-                digest,
-                format!("it is an artifact of type `{}`", manifest.config.media_type),
-            );
+            return self.note(digest, format!("it is an artifact of type `{}`", manifest.config.media_type));
         }
         if self.report.findings.len() > errors {
             return;
@@ -319,16 +271,9 @@ impl Verifying<'_> {
         };
         let (listed, layers) = (config.rootfs.diff_ids.len(), manifest.layers.len());
         if listed != layers {
-            return self.error(
-                digest,
-                format!("it has {layers} layers, but its configuration lists {listed}"),
-            );
+            return self.error(digest, format!("it has {layers} layers, but its configuration lists {listed}"));
         }
-        let with_layer = config
-            .history
-            .iter()
-            .filter(|entry| !entry.empty_layer)
-            .count();
+        let with_layer = config.history.iter().filter(|entry| !entry.empty_layer).count();
         if !config.history.is_empty() && with_layer != layers {
             self.note(
                 manifest.config.digest,
@@ -346,23 +291,16 @@ impl Verifying<'_> {
     fn layer(&mut self, layer: &Layer, tree: Option<Tree>) -> Option<Tree> {
         let digest = layer.descriptor.digest;
         if digest != layer.diff_id.0 {
-            let actual = self
-                .store
-                .open_blob(&digest)
-                .map_err(io::Error::other)
-                .and_then(|blob| {
-                    let decoder = layer::archive::decoder(blob)?;
-                    hash(decoder)
-                });
+            let actual = self.store.open_blob(&digest).map_err(io::Error::other).and_then(|blob| {
+                let decoder = layer::archive::decoder(blob)?;
+                hash(decoder)
+            });
             match actual {
                 Ok((actual, _)) if actual == layer.diff_id.0 => {}
                 Ok((actual, _)) => {
                     self.error(
                         digest,
-                        format!(
-                            "its diff id is {actual}, but the configuration lists {}",
-                            layer.diff_id
-                        ),
+                        format!("its diff id is {actual}, but the configuration lists {}", layer.diff_id),
                     );
                     return None;
                 }
@@ -383,22 +321,13 @@ impl Verifying<'_> {
     }
 
     fn expanded(&mut self) {
-        for entry in std::fs::read_dir(self.store.home().expanded_dir())
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for entry in std::fs::read_dir(self.store.home().expanded_dir()).into_iter().flatten().flatten() {
             let path = entry.path();
-            if write::is_temporary(&entry.file_name())
-                || path.extension().is_none_or(|ending| ending != "tar")
-            {
+            if write::is_temporary(&entry.file_name()) || path.extension().is_none_or(|ending| ending != "tar") {
                 continue;
             }
             let name = format!("expanded/{}", entry.file_name().to_string_lossy());
-            let stem = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-                .unwrap_or_default();
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             match File::open(&path).and_then(hash) {
                 Ok((actual, _)) if actual.hex() == stem => {}
                 Ok((actual, _)) => self.error(name, format!("its content has the digest {actual}")),
@@ -408,12 +337,8 @@ impl Verifying<'_> {
     }
 
     fn unreferenced(&mut self) {
-        let unreferenced: Vec<Digest> = self
-            .present
-            .keys()
-            .filter(|digest| !self.reached.contains(digest))
-            .copied()
-            .collect();
+        let unreferenced: Vec<Digest> =
+            self.present.keys().filter(|digest| !self.reached.contains(digest)).copied().collect();
         for digest in unreferenced {
             self.note(digest, "nothing in the index leads to it");
         }

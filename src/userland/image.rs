@@ -41,9 +41,7 @@ pub fn ensure_as(store: &Store, name: &str, base: Option<&OsStr>) -> Result<Desc
     match name {
         BASE => ensure_base(store, base),
         WEB => ensure_web(store, base),
-        other => Err(Error::Unknown {
-            name: other.to_owned(),
-        }),
+        other => Err(Error::Unknown { name: other.to_owned() }),
     }
 }
 
@@ -56,7 +54,7 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
     let (layer, rootfs) = match &source {
         Source::Host => write_base(store, super::base::from_host()?)?,
         Source::Busybox(path) => write_base(store, super::base::from_busybox(path)?)?,
-        Source::Archive(path) => (import(store, path)?, Rootfs::default()),
+        Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
     };
     let mut config = ImageConfig::empty(&Platform::host());
     config.config.env = vec![format!("PATH={}", programs::PATH)];
@@ -67,17 +65,8 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
         Source::Archive(_) => "the root file system that LAYERLAB_BASE names",
     };
     describe(&mut config, BASE, description);
-    config
-        .config
-        .labels
-        .insert(LABEL_SOURCE.to_owned(), source.name().to_owned());
-    let image = put(
-        store,
-        BASE,
-        config,
-        vec![layer],
-        &format!("layerlab: {BASE} from {}", source.name()),
-    )?;
+    config.config.labels.insert(LABEL_SOURCE.to_owned(), source.name().to_owned());
+    let image = put(store, BASE, config, vec![layer], &format!("layerlab: {BASE} from {}", source.name()))?;
     let mut missing = rootfs.missing;
     let mut files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
     match &source {
@@ -89,13 +78,7 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
         },
         Source::Host | Source::Busybox(_) => {}
     }
-    Record::new(
-        wish,
-        files.iter().map(PathBuf::as_path),
-        missing,
-        image.clone(),
-    )
-    .save(store, BASE)?;
+    Record::new(wish, files.iter().map(PathBuf::as_path), missing, image.clone()).save(store, BASE)?;
     Ok(image)
 }
 
@@ -120,35 +103,19 @@ fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> 
 
     let command = [WEB_PROGRAM, SERVE_COMMAND, WEB_ROOT, "80"];
     config.config.cmd = Some(command.map(str::to_owned).to_vec());
-    config
-        .config
-        .exposed_ports
-        .insert("80/tcp".to_owned(), Empty {});
+    config.config.exposed_ports.insert("80/tcp".to_owned(), Empty {});
     config.config.stop_signal = Some("SIGQUIT".to_owned());
-    describe(
-        &mut config,
-        WEB,
-        "layerlab/base with layerlab as a server of files at port 80",
-    );
+    describe(&mut config, WEB, "layerlab/base with layerlab as a server of files at port 80");
     let image = put(store, WEB, config, layers, &format!("layerlab: {WEB}"))?;
     let files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
-    Record::new(
-        wish,
-        files.iter().map(PathBuf::as_path),
-        Vec::new(),
-        image.clone(),
-    )
-    .save(store, WEB)?;
+    Record::new(wish, files.iter().map(PathBuf::as_path), Vec::new(), image.clone()).save(store, WEB)?;
     Ok(image)
 }
 
 fn describe(config: &mut ImageConfig, name: &str, description: &str) {
     let labels = &mut config.config.labels;
     labels.insert("org.opencontainers.image.title".to_owned(), name.to_owned());
-    labels.insert(
-        "org.opencontainers.image.description".to_owned(),
-        description.to_owned(),
-    );
+    labels.insert("org.opencontainers.image.description".to_owned(), description.to_owned());
 }
 
 /// Stores the image: `config` gets the last layer and its line of history.
@@ -160,13 +127,9 @@ fn put(
     created_by: &str,
 ) -> Result<Descriptor, Error> {
     config.rootfs.diff_ids = layers.iter().map(|layer| layer.diff_id).collect();
-    config.history.push(History {
-        created_by: Some(created_by.to_owned()),
-        ..History::default()
-    });
+    config.history.push(History { created_by: Some(created_by.to_owned()), ..History::default() });
     let image = store.put_image(&config, &layers)?;
-    let reference =
-        Reference::parse_normalized(name).expect("the built-in names are proper references");
+    let reference = Reference::parse_normalized(name).expect("the built-in names are proper references");
     store.tag(&reference.with_default_tag(), &image)?;
     Ok(image)
 }
@@ -181,27 +144,11 @@ fn write_difference(store: &Store, before: &Tree, after: &Tree) -> Result<Layer,
     let mut writer = LayerWriter::new(store)?;
     for change in diff(before, after) {
         match change {
-            Change::Added { path, node }
-            | Change::Modified {
-                path, after: node, ..
-            } if path != TreePath::root() => {
+            Change::Added { path, node } | Change::Modified { path, after: node, .. } if path != TreePath::root() => {
                 writer.append_node(&path, &node)?;
             }
             Change::Added { .. } | Change::Modified { .. } => {}
             Change::Deleted { path, .. } => writer.whiteout(&path)?,
-        }
-    }
-    Ok(writer.finish()?)
-}
-
-/// Takes an archive as a layer, entry by entry, in the archive's order and with its owners.
-fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
-    let mut archive = layer::archive::read(path)?;
-    let mut writer = LayerWriter::new(store)?;
-    while let Some((path, node)) = archive.next_entry()? {
-        // The root directory is not part of a layer.
-        if !path.is_root() {
-            writer.append(&path, &node, &mut archive.content())?;
         }
     }
     Ok(writer.finish()?)

@@ -116,10 +116,7 @@ pub fn explain() -> Result<String, Error> {
         Source::Host => base::from_host()?,
         Source::Busybox(path) => base::from_busybox(path)?,
         Source::Archive(path) => {
-            return Ok(format!(
-                "layerlab/base is the archive `{}`, as it is\n",
-                path.display()
-            ));
+            return Ok(format!("layerlab/base is the archive `{}`, as it is\n", path.display()));
         }
     };
     Ok(explain::explain(&source, &rootfs))

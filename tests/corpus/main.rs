@@ -6,7 +6,9 @@
 
 mod dockerignore;
 mod instructions;
+mod oci;
 mod parser;
 mod printing;
+mod reference;
 mod report;
 mod words;

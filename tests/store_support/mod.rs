@@ -29,27 +29,18 @@ impl TestStore {
     /// Stores bytes as a layer, as they are.
     pub fn layer(&self, bytes: &[u8]) -> Layer {
         let descriptor = self.store.put_bytes(media_type::LAYER, bytes).unwrap();
-        Layer {
-            diff_id: DiffId(descriptor.digest),
-            descriptor,
-        }
+        Layer { diff_id: DiffId(descriptor.digest), descriptor }
     }
 
     /// Stores bytes as a compressed layer.
     pub fn compressed_layer(&self, media_type: &str, stored: &[u8], plain: &[u8]) -> Layer {
         let descriptor: Descriptor = self.store.put_bytes(media_type, stored).unwrap();
-        Layer {
-            descriptor,
-            diff_id: DiffId(layerlab::oci::Digest::of(plain)),
-        }
+        Layer { descriptor, diff_id: DiffId(layerlab::oci::Digest::of(plain)) }
     }
 
     /// The listing of the tree above layers that are given as text, see [`archive`].
     pub fn listing_of(&self, layers: &[&str]) -> String {
-        let layers: Vec<Layer> = layers
-            .iter()
-            .map(|text| self.layer(&archive(text)))
-            .collect();
+        let layers: Vec<Layer> = layers.iter().map(|text| self.layer(&archive(text))).collect();
         match layer::tree_of(&self.store, &layers) {
             Ok(tree) => listing(&self.store, &tree),
             Err(error) => format!("error: {error}\n"),
@@ -75,14 +66,8 @@ pub fn archive(text: &str) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         let name = fields[1].as_bytes();
         header.as_old_mut().name[..name.len()].copy_from_slice(name);
-        header.set_mode(
-            fields
-                .get(2)
-                .map_or(0o644, |mode| u32::from_str_radix(mode, 8).unwrap()),
-        );
-        let (uid, gid) = fields
-            .get(3)
-            .map_or(("0", "0"), |owner| owner.split_once(':').unwrap());
+        header.set_mode(fields.get(2).map_or(0o644, |mode| u32::from_str_radix(mode, 8).unwrap()));
+        let (uid, gid) = fields.get(3).map_or(("0", "0"), |owner| owner.split_once(':').unwrap());
         header.set_uid(uid.parse().unwrap());
         header.set_gid(gid.parse().unwrap());
         header.set_mtime(1_700_000_000);
@@ -120,13 +105,7 @@ pub fn listing(store: &Store, tree: &Tree) -> String {
     text
 }
 
-fn describe(
-    text: &mut String,
-    store: &Store,
-    path: &TreePath,
-    node: &Node,
-    links: &mut Vec<layerlab::tree::LinkId>,
-) {
+fn describe(text: &mut String, store: &Store, path: &TreePath, node: &Node, links: &mut Vec<layerlab::tree::LinkId>) {
     let metadata = &node.metadata;
     let letter = match &node.kind {
         Kind::Directory => 'd',
@@ -136,12 +115,7 @@ fn describe(
         Kind::BlockDevice { .. } => 'b',
         Kind::Fifo => 'p',
     };
-    write!(
-        text,
-        "{letter} {:04o} {}:{} {path}",
-        metadata.mode, metadata.uid, metadata.gid
-    )
-    .unwrap();
+    write!(text, "{letter} {:04o} {}:{} {path}", metadata.mode, metadata.uid, metadata.gid).unwrap();
     match &node.kind {
         Kind::Symlink(target) => write!(text, " -> {}", String::from_utf8_lossy(target)).unwrap(),
         Kind::CharDevice { major, minor } | Kind::BlockDevice { major, minor } => {
@@ -149,43 +123,25 @@ fn describe(
         }
         Kind::File(content) => {
             let mut bytes = Vec::new();
-            layer::open(store, content)
-                .unwrap()
-                .read_to_end(&mut bytes)
-                .unwrap();
+            layer::open(store, content).unwrap().read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes.len() as u64, content.size, "{path}");
             if bytes.len() > 40 {
-                write!(
-                    text,
-                    " [{} bytes {}]",
-                    bytes.len(),
-                    layerlab::oci::Digest::of(&bytes).short()
-                )
-                .unwrap();
+                write!(text, " [{} bytes {}]", bytes.len(), layerlab::oci::Digest::of(&bytes).short()).unwrap();
             } else {
                 write!(text, " {:?}", String::from_utf8_lossy(&bytes)).unwrap();
             }
             if let Some(link) = content.link {
-                let number = links
-                    .iter()
-                    .position(|known| *known == link)
-                    .unwrap_or_else(|| {
-                        links.push(link);
-                        links.len() - 1
-                    });
+                let number = links.iter().position(|known| *known == link).unwrap_or_else(|| {
+                    links.push(link);
+                    links.len() - 1
+                });
                 write!(text, " link-{number}").unwrap();
             }
         }
         Kind::Directory | Kind::Fifo => {}
     }
     for (name, value) in metadata.xattrs.iter() {
-        write!(
-            text,
-            " {}={}",
-            String::from_utf8_lossy(name),
-            value.escape_ascii()
-        )
-        .unwrap();
+        write!(text, " {}={}", String::from_utf8_lossy(name), value.escape_ascii()).unwrap();
     }
     text.push('\n');
 }

@@ -1,0 +1,102 @@
+//! The one source of time and of random names.
+//!
+//! With SOURCE_DATE_EPOCH set, time stands still at it and names count up from a fixed seed: the same input then gives the same
+//! output to the byte. See <https://reproducible-builds.org/specs/source-date-epoch/>.
+
+use sha2::{Digest as _, Sha256};
+use std::cell::Cell;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the time, and makes up ids.
+#[derive(Debug)]
+pub struct Clock {
+    /// Seconds since 1970, when time stands still.
+    epoch: Option<i64>,
+    seed: [u8; 32],
+    counter: Cell<u64>,
+}
+
+/// SOURCE_DATE_EPOCH holds something else than a number of seconds.
+#[derive(Debug, thiserror::Error)]
+#[error("SOURCE_DATE_EPOCH is `{0}`, not a number of seconds since 1970")]
+pub struct NotAnEpoch(String);
+
+impl Clock {
+    /// The machine's clock, or the one that SOURCE_DATE_EPOCH stops.
+    pub fn from_environment() -> Result<Clock, NotAnEpoch> {
+        match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(text) if !text.is_empty() => {
+                let epoch: i64 = text.parse().map_err(|_| NotAnEpoch(text.clone()))?;
+                if !(0..=253_402_300_799).contains(&epoch) {
+                    return Err(NotAnEpoch(text));
+                }
+                Ok(Clock::stopped(epoch))
+            }
+            _ => Ok(Clock::system()),
+        }
+    }
+
+    pub fn system() -> Clock {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut hash = Sha256::new();
+        hash.update(now.as_nanos().to_le_bytes());
+        hash.update(std::process::id().to_le_bytes());
+        Clock { epoch: None, seed: hash.finalize().into(), counter: Cell::new(0) }
+    }
+
+    /// A clock that always shows `epoch`, in seconds since 1970.
+    pub fn stopped(epoch: i64) -> Clock {
+        Clock { epoch: Some(epoch), seed: Sha256::digest(epoch.to_le_bytes()).into(), counter: Cell::new(0) }
+    }
+
+    /// The moment at which time stands still; times in layers are clamped to it.
+    pub fn epoch(&self) -> Option<i64> {
+        self.epoch
+    }
+
+    /// Seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        self.epoch.unwrap_or_else(|| {
+            let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+        })
+    }
+
+    /// Now, in RFC 3339 and UTC. Nanoseconds where time runs.
+    pub fn rfc3339(&self) -> String {
+        match self.epoch {
+            Some(epoch) => format_seconds(epoch),
+            None => jiff::Timestamp::now().to_string(),
+        }
+    }
+
+    /// A new id of 64 hexadecimal digits.
+    pub fn new_id(&self) -> String {
+        let count = self.counter.get();
+        self.counter.set(count + 1);
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(count.to_le_bytes());
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Starts a measurement. Where time stands still it always measures zero.
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch(self.epoch.is_none().then(Instant::now))
+    }
+}
+
+/// A running measurement of time.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Option<Instant>);
+
+impl Stopwatch {
+    pub fn milliseconds(&self) -> u64 {
+        self.0.map_or(0, |start| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Seconds since 1970 → RFC 3339 in UTC.
+pub fn format_seconds(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| "1970-01-01T00:00:00Z".into(), |time| time.to_string())
+}

@@ -1,0 +1,256 @@
+//! The instructions that change the configuration and no file: ENV, ARG, LABEL, CMD, ENTRYPOINT, EXPOSE, VOLUME, USER, STOPSIGNAL,
+//! SHELL, HEALTHCHECK, ONBUILD, MAINTAINER.
+//!
+//! Each is a pure function: state before → state after, and the line of history. Within one instruction every variable
+//! keeps the value it had before it. What the history says is what BuildKit writes.
+
+use std::collections::BTreeMap;
+
+use super::state::State;
+use super::{Error, ports};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
+use crate::oci::{HealthConfig, ImageConfig};
+use crate::source::SourceFile;
+
+/// What an instruction may look at besides the state.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    pub escape: char,
+    pub global_args: &'a BTreeMap<String, String>,
+    pub build_args: &'a BTreeMap<String, String>,
+}
+
+impl Scope<'_> {
+    /// One word, expanded, quotes removed.
+    pub fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
+        Ok(crate::plan::expand(word, self.escape, state)?)
+    }
+
+    /// One word that may become several.
+    pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
+        let (words, _) = dockerfile::words::expand_words(&word.raw, self.escape, state).map_err(|error| {
+            let diagnostic = Diagnostic::error(error.to_string());
+            match word.span {
+                Some(span) => diagnostic.at(span),
+                None => diagnostic,
+            }
+        })?;
+        Ok(words)
+    }
+}
+
+/// Applies an instruction that touches no file. Gives the state after it and the instruction as history tells it;
+/// `None` for an instruction that does touch files.
+pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<(State, String)>, Error> {
+    let mut next = state.clone();
+    let history = match instruction {
+        Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_) => return Ok(None),
+        Instruction::Env(env) => {
+            let mut text = String::from("ENV");
+            for (name, value) in &env.pairs {
+                let (name, value) = (scope.word(name, state)?, scope.word(value, state)?);
+                text.push_str(&format!(" {name}={value}"));
+                next.set_environment(&name, &value);
+                set_variable(&mut next.image.config.env, &name, &value);
+            }
+            text
+        }
+        Instruction::Arg(arg) => declare(arg, state, &mut next, scope)?,
+        Instruction::Label(label) => {
+            let mut text = String::from("LABEL");
+            for (name, value) in &label.pairs {
+                let (name, value) = (scope.word(name, state)?, scope.word(value, state)?);
+                text.push_str(&format!(" {name}={value}"));
+                next.image.config.labels.insert(name, value);
+            }
+            text
+        }
+        Instruction::Maintainer(maintainer) => {
+            next.image.author = Some(maintainer.name.clone());
+            format!("MAINTAINER {}", maintainer.name)
+        }
+        Instruction::Cmd(cmd) => {
+            let words = command_words(&cmd.command, state);
+            next.has_cmd = true;
+            let text = format!("CMD {}", quoted_list(&words));
+            next.image.config.cmd = (!words.is_empty()).then_some(words);
+            text
+        }
+        Instruction::Entrypoint(entrypoint) => {
+            let words = command_words(&entrypoint.command, state);
+            let text = format!("ENTRYPOINT {}", quoted_list(&words));
+            next.image.config.entrypoint = (!words.is_empty()).then_some(words);
+            if !state.has_cmd {
+                next.image.config.cmd = None;
+            }
+            text
+        }
+        Instruction::Expose(expose) => {
+            let mut specifications = Vec::new();
+            for word in &expose.ports {
+                specifications.extend(scope.words(word, state)?);
+            }
+            let mut ports = Vec::new();
+            for specification in &specifications {
+                ports.extend(ports::exposed(specification).map_err(|problem| Error::Argument {
+                    message: format!("invalid port `{specification}`: {problem}"),
+                    hint: Some("a port is written like `80`, `80/tcp`, `53/udp` or `8000-8010`".into()),
+                })?);
+            }
+            for port in &ports {
+                next.image.config.exposed_ports.insert(port.clone(), Default::default());
+            }
+            format!("EXPOSE [{}]", ports.join(" "))
+        }
+        Instruction::Volume(volume) => {
+            let mut paths = Vec::new();
+            for word in &volume.paths {
+                let path = scope.word(word, state)?;
+                if path.is_empty() {
+                    return Err(Error::Argument { message: "a VOLUME can't be an empty string".into(), hint: None });
+                }
+                next.image.config.volumes.insert(path.clone(), Default::default());
+                paths.push(path);
+            }
+            format!("VOLUME [{}]", paths.join(" "))
+        }
+        Instruction::User(user) => {
+            let user = scope.word(&user.user, state)?;
+            next.image.config.user.clone_from(&user);
+            format!("USER {user}")
+        }
+        Instruction::Stopsignal(stop) => {
+            let signal = scope.word(&stop.signal, state)?;
+            if !ports::is_signal(&signal) {
+                return Err(Error::Argument {
+                    message: format!("invalid signal `{signal}`"),
+                    hint: Some("a signal is a name like `SIGTERM` or `QUIT`, or its number".into()),
+                });
+            }
+            next.image.config.stop_signal = Some(signal.clone());
+            format!("STOPSIGNAL {signal}")
+        }
+        Instruction::Shell(shell) => {
+            next.image.config.shell = Some(shell.command.clone());
+            format!("SHELL [{}]", shell.command.join(" "))
+        }
+        Instruction::Healthcheck(check) => {
+            let (config, text) = healthcheck(check, state);
+            next.image.config.healthcheck = Some(config);
+            text
+        }
+        Instruction::Onbuild(onbuild) => {
+            next.image.config.on_build.push(onbuild.text.clone());
+            format!("ONBUILD {}", onbuild.text)
+        }
+    };
+    Ok(Some((next, history)))
+}
+
+/// Applies instructions to the configuration of an image that no Dockerfile made: `import --change`.
+///
+/// # Errors
+/// Diagnostics for a text that is no instruction, and for an instruction that touches files.
+pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
+    let nothing = BTreeMap::new();
+    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing };
+    let mut state = super::from::first_state(image, Vec::new(), String::new(), String::new(), None);
+    for text in instructions {
+        let source = SourceFile::new("--change", text);
+        let instruction = dockerfile::parse_instruction(&source).map_err(Error::Diagnostics)?;
+        let Some((next, _)) = configure(&instruction.value, &state, &scope)? else {
+            return Err(Error::Argument {
+                message: format!("`{}` changes files, and only the configuration can be changed here", instruction.value.name()),
+                hint: None,
+            });
+        };
+        state = next;
+    }
+    Ok(state.image)
+}
+
+/// ARG: the value of `--build-arg`, else the default, else the global ARG of that name; without any it adds nothing to the environment.
+fn declare(arg: &Arg, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {
+    let mut text = String::from("ARG");
+    for (name, default) in &arg.names {
+        let value = if let Some(given) = scope.build_args.get(name) {
+            Some(given.clone())
+        } else if let Some(default) = default {
+            // An ARG of the same instruction can be used by the next one: its words are separate declarations.
+            let _ = state;
+            Some(scope.word(default, next)?)
+        } else {
+            scope.global_args.get(name).cloned()
+        };
+        text.push_str(&format!(" {name}"));
+        if let Some(value) = &value {
+            text.push_str(&format!("={value}"));
+            next.set_environment(name, value);
+        }
+        next.arguments.push((name.clone(), value));
+    }
+    Ok(text)
+}
+
+/// The argument vector of a CMD, ENTRYPOINT or RUN: the exec form as it is, the shell form behind the SHELL.
+pub fn command_words(command: &Command, state: &State) -> Vec<String> {
+    match command {
+        Command::Exec(words) => words.clone(),
+        Command::Shell(line) if line.is_empty() => Vec::new(),
+        Command::Shell(line) => state.shell().into_iter().chain([line.clone()]).collect(),
+        Command::Heredocs { line, documents } => {
+            let mut text = line.clone();
+            for document in documents {
+                text.push('\n');
+                text.push_str(&document.content);
+                text.push_str(&document.name);
+            }
+            state.shell().into_iter().chain([text]).collect()
+        }
+    }
+}
+
+fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
+    match check {
+        Healthcheck::None => {
+            (HealthConfig { test: vec!["NONE".into()], ..HealthConfig::default() }, "HEALTHCHECK NONE".into())
+        }
+        Healthcheck::Check { command, interval, timeout, start_period, start_interval, retries } => {
+            let test = match command {
+                Command::Exec(words) => std::iter::once("CMD".to_owned()).chain(words.iter().cloned()).collect(),
+                Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
+                Command::Heredocs { .. } => std::iter::once("CMD".to_owned()).chain(command_words(command, state)).collect(),
+            };
+            // Zero is left out of the configuration and means the runtime's default, as does a flag that is not given.
+            let nanoseconds = |duration: &Option<std::time::Duration>| {
+                duration.map_or(0, |duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+            };
+            let text = format!("HEALTHCHECK {}", quoted_list(&test));
+            let config = HealthConfig {
+                test,
+                interval: nanoseconds(interval),
+                timeout: nanoseconds(timeout),
+                start_period: nanoseconds(start_period),
+                start_interval: nanoseconds(start_interval),
+                retries: i64::from(retries.unwrap_or(0)),
+            };
+            (config, text)
+        }
+    }
+}
+
+/// Sets `NAME=value` in a list, in place where the name is there.
+fn set_variable(list: &mut Vec<String>, name: &str, value: &str) {
+    let entry = format!("{name}={value}");
+    match list.iter_mut().find(|other| other.split('=').next() == Some(name)) {
+        Some(other) => *other = entry,
+        None => list.push(entry),
+    }
+}
+
+/// `["a" "b"]`, as Go's `%q` prints a list of strings.
+pub fn quoted_list(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    format!("[{}]", quoted.join(" "))
+}

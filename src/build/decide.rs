@@ -1,0 +1,96 @@
+//! Decide: hit or miss, and why.
+//!
+//! A miss is explained by comparing with the latest earlier build of the same context and Dockerfile: with the ingredients that the
+//! corresponding step had there. Cause and consequence are told apart: where only the parent's key differs, the step
+//! follows, and the step that is the cause is named.
+
+use super::event::{Decision, MissReason};
+use super::machine::Machine;
+use super::{Error, StepLabel};
+use crate::cache::{Build, Ingredients, Listing, Record, compare};
+
+/// The outcome of a look-up.
+#[derive(Debug)]
+pub enum Lookup {
+    Hit(Record, Decision),
+    Miss(Decision),
+}
+
+/// Looks a step's ingredients up. `listings` are those of this step, which may not be stored yet.
+pub fn look_up(
+    machine: &Machine<'_>,
+    index: usize,
+    ingredients: &Ingredients,
+    listings: &[Listing],
+) -> Result<Lookup, Error> {
+    let key = ingredients.key();
+    if machine.options.no_cache {
+        return Ok(Lookup::Miss(Decision::Miss { key, reason: MissReason::NoCache }));
+    }
+    let reason = match machine.records.get(key)? {
+        Some(record) => {
+            let layer_is_there =
+                record.result.layer.as_ref().is_none_or(|layer| machine.world.store.has(&layer.descriptor.digest));
+            if layer_is_there {
+                let decision = Decision::Hit {
+                    key,
+                    build: record.result.build,
+                    created: record.result.created.clone(),
+                    saved_milliseconds: record.result.milliseconds,
+                };
+                return Ok(Lookup::Hit(record, decision));
+            }
+            MissReason::LayerGone
+        }
+        None => {
+            let label = machine.label(index).expect("the step exists");
+            reason(machine, index, &label, ingredients, listings)?
+        }
+    };
+    Ok(Lookup::Miss(Decision::Miss { key, reason }))
+}
+
+/// Why there is no record: by comparison with the latest comparable build.
+fn reason(
+    machine: &Machine<'_>,
+    index: usize,
+    label: &StepLabel,
+    ingredients: &Ingredients,
+    listings: &[Listing],
+) -> Result<MissReason, Error> {
+    let (context, dockerfile) = machine.identity();
+    let latest = machine.builds.latest(&context, &dockerfile, |build| counterpart(build, label).is_some())?;
+    let Some(build) = latest else { return Ok(MissReason::FirstTime) };
+    against(machine, index, label, ingredients, listings, &build)
+}
+
+fn counterpart<'b>(build: &'b Build, label: &StepLabel) -> Option<&'b crate::cache::BuildStep> {
+    build.counterpart(&label.stage, label.number, &label.instruction)
+}
+
+/// Compares a step with its counterpart in one past build.
+pub fn against(
+    machine: &Machine<'_>,
+    index: usize,
+    label: &StepLabel,
+    ingredients: &Ingredients,
+    listings: &[Listing],
+    build: &Build,
+) -> Result<MissReason, Error> {
+    let key = ingredients.key();
+    let Some(earlier_key) = counterpart(build, label).and_then(|step| step.key) else { return Ok(MissReason::FirstTime) };
+    if earlier_key == key {
+        return Ok(MissReason::NeverFinished { build: build.number });
+    }
+    let Some(earlier) = machine.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
+    let differences = compare(&earlier.ingredients, ingredients, &mut |digest| {
+        match listings.iter().find(|listing| listing.digest() == digest) {
+            Some(listing) => Listing::parse(&listing.text).ok(),
+            None => machine.records.listing(digest).ok().flatten(),
+        }
+    });
+    if differences.iter().all(|difference| difference.parent) {
+        return Ok(MissReason::Follows { build: build.number, step: machine.cause_before(index) });
+    }
+    Ok(MissReason::Cause { build: build.number, differences })
+}

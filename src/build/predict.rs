@@ -1,0 +1,137 @@
+//! Prediction: what would hit if it ran now, without running anything.
+//!
+//! Keys are made of keys and inputs, never of results, so most of a build can be decided ahead: a step after a predicted miss still has
+//! a parent key. Only what reads a result that does not exist yet (COPY --from a stage that would run) stays unknown.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decide::{self, Lookup};
+use super::event::{Decision, MissReason, StepLabel};
+use super::machine::{Machine, StepKind};
+use super::resolve::{Action, Resolved};
+use super::{Error, State};
+use crate::cache::Ingredients;
+use crate::dockerfile::Instruction;
+use crate::plan::CopySource;
+
+/// What is foreseen for one step.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    pub label: StepLabel,
+    pub decision: Decision,
+    pub ingredients: Option<Ingredients>,
+}
+
+/// A state that may not exist yet: its layers are known only where everything before it would hit.
+#[derive(Clone)]
+struct Foreseen {
+    state: Arc<State>,
+    exists: bool,
+}
+
+impl Machine<'_> {
+    /// Predicts every step from `first` on. Steps before it are taken as they were.
+    ///
+    /// # Errors
+    /// What resolving a step can say: a missing file or image, a bad variable.
+    pub fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
+        let mut stages: HashMap<usize, Foreseen> = HashMap::new();
+        for taken in self.taken().iter().take(first) {
+            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), exists: true });
+        }
+        let mut predictions = Vec::new();
+        let mut cause = self.cause_before(first);
+        for index in first..self.steps.len() {
+            let label = self.label(index).expect("the index is in range");
+            let stage = self.steps[index].stage;
+            let (decision, ingredients, next) = match &self.steps[index].kind {
+                StepKind::From => {
+                    let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
+                    let exists = match self.plan.stages[stage].base {
+                        crate::plan::Base::Stage(base) => stages.get(&base).is_none_or(|one| one.exists),
+                        _ => true,
+                    };
+                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), exists }))
+                }
+                StepKind::Instruction(instruction) => {
+                    let Some(before) = stages.get(&stage).cloned() else { continue };
+                    match self.unknown(stage, &instruction.value, &stages) {
+                        Some(because) => (Decision::Unknown { because }, None, None),
+                        None => {
+                            let resolved =
+                                self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, &stages)?;
+                            self.foresee(index, resolved, before.exists, &mut cause)?
+                        }
+                    }
+                }
+            };
+            match next {
+                Some(next) => {
+                    stages.insert(stage, next);
+                }
+                None => {
+                    if let Some(one) = stages.get_mut(&stage) {
+                        one.exists = false;
+                    }
+                }
+            }
+            predictions.push(Prediction { label, decision, ingredients });
+        }
+        Ok(predictions)
+    }
+
+    fn foresee(
+        &self,
+        index: usize,
+        resolved: Resolved,
+        exists: bool,
+        cause: &mut Option<usize>,
+    ) -> Result<(Decision, Option<Ingredients>, Option<Foreseen>), Error> {
+        let ingredients = resolved.ingredients.clone().unwrap_or_default();
+        let (mut decision, record) = match decide::look_up(self, index, &ingredients, &resolved.listings)? {
+            Lookup::Hit(record, decision) => (decision, Some(record)),
+            Lookup::Miss(decision) => (decision, None),
+        };
+        let touches_files = !matches!(resolved.action, Action::Configure(()) | Action::Start(_));
+        if let Decision::Miss { reason, .. } = &mut decision {
+            match reason {
+                MissReason::Follows { step, .. } => *step = *cause,
+                _ if touches_files => *cause = Some(index + 1),
+                _ => {}
+            }
+        }
+        let exists = exists && (record.is_some() || !touches_files);
+        let layer = record.as_ref().and_then(|record| record.result.layer.as_ref());
+        let created = record.as_ref().map_or_else(String::new, |record| record.result.created.clone());
+        let state = resolved.next_state(if exists { layer } else { None }, &created);
+        Ok((decision, Some(ingredients), Some(Foreseen { state: Arc::new(state), exists })))
+    }
+
+    fn resolve_foreseen(
+        &self,
+        stage: usize,
+        instruction: &Instruction,
+        text: &str,
+        before: &Foreseen,
+        stages: &HashMap<usize, Foreseen>,
+    ) -> Result<Resolved, Error> {
+        if let Instruction::Copy(copy) = instruction
+            && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
+            && let Some(foreseen) = stages.get(&source)
+        {
+            return self.resolve_copy(stage, copy, before.state.clone(), |_| Some(foreseen.state.clone()));
+        }
+        self.resolve_instruction(stage, instruction, text, before.state.clone())
+    }
+
+    /// Why a step can't be foreseen: it reads files of a stage that would have to run first.
+    fn unknown(&self, stage: usize, instruction: &Instruction, stages: &HashMap<usize, Foreseen>) -> Option<String> {
+        let Instruction::Copy(copy) = instruction else { return None };
+        let Ok(Some(CopySource::Stage(source))) = self.plan.copy_source(stage, copy) else { return None };
+        match stages.get(&source) {
+            Some(foreseen) if foreseen.exists => None,
+            _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
+        }
+    }
+}

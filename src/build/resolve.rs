@@ -1,0 +1,110 @@
+//! Resolve: from an instruction and a state to exactly what is to be done, and from which ingredients.
+//!
+//! After this phase nothing depends on the Dockerfile any more: variables are expanded, files are found and listed, the
+//! configuration after the step is known but for its layer.
+
+use std::sync::Arc;
+
+use super::configure::{self, Scope};
+use super::files::{CopyAction, WorkdirAction};
+use super::from::Start;
+use super::machine::{Machine, StepKind};
+use super::run::RunAction;
+use super::{Error, State};
+use crate::cache::{Ingredient, Ingredients, Listing};
+use crate::dockerfile::Instruction;
+
+/// What a step boils down to.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    /// FROM: a state is taken over, or made.
+    Start(Box<Start>),
+    /// Only the configuration changes.
+    Configure(()),
+    Copy(Box<CopyAction>),
+    MakeDirectory(WorkdirAction),
+    Run(Box<RunAction>),
+}
+
+/// A step, resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    pub before: Option<Arc<State>>,
+    /// The state after the step, but for its layer, its key and its history.
+    pub after: State,
+    pub action: Action,
+    /// `None` for FROM, which is looked up anew each time.
+    pub ingredients: Option<Ingredients>,
+    /// The listings that the ingredients point at.
+    pub listings: Vec<Listing>,
+    /// What the history says of it; `None` for FROM.
+    pub history: Option<String>,
+    /// The instruction after expansion, where that differs from the text.
+    pub expanded: Option<String>,
+}
+
+impl Resolved {
+    /// The state before; FROM has none, every other step has one.
+    pub fn before(&self) -> &State {
+        self.before.as_deref().unwrap_or(&self.after)
+    }
+}
+
+impl Machine<'_> {
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope {
+            escape: self.plan.escape,
+            global_args: &self.plan.global_args,
+            build_args: &self.options.request.build_args,
+        }
+    }
+
+    /// Resolves step `index` from the state before it.
+    pub(super) fn resolve(&self, index: usize) -> Result<Resolved, Error> {
+        match &self.steps[index].kind {
+            StepKind::From => self.resolve_from(self.steps[index].stage, |stage| self.stage_state(stage)),
+            StepKind::Instruction(instruction) => {
+                let before = self.state_before(index).expect("a stage begins with FROM");
+                self.resolve_instruction(self.steps[index].stage, &instruction.value, &instruction.text, before)
+            }
+        }
+    }
+
+    /// Resolves an instruction of stage `stage` in any state.
+    pub(super) fn resolve_instruction(
+        &self,
+        stage: usize,
+        instruction: &Instruction,
+        text: &str,
+        before: Arc<State>,
+    ) -> Result<Resolved, Error> {
+        match instruction {
+            Instruction::Copy(copy) => self.resolve_copy(stage, copy, before, |stage| self.stage_state(stage)),
+            Instruction::Add(add) => self.resolve_add(add, before),
+            Instruction::Workdir(workdir) => self.resolve_workdir(workdir, before),
+            Instruction::Run(run) => self.resolve_run(run, before),
+            _ => {
+                let (after, history) = configure::configure(instruction, &before, &self.scope())?
+                    .expect("every other instruction only configures");
+                Ok(configured(before, after, history, text))
+            }
+        }
+    }
+}
+
+/// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
+/// one miss.
+pub(super) fn configured(before: Arc<State>, after: State, history: String, text: &str) -> Resolved {
+    let mut ingredients = Ingredients::default();
+    ingredients.push(Ingredient::setting("base image", before.base.clone()));
+    ingredients.push(Ingredient::Instruction { text: history.clone() });
+    Resolved {
+        before: Some(before),
+        after,
+        action: Action::Configure(()),
+        ingredients: Some(ingredients),
+        listings: Vec::new(),
+        expanded: (history != text).then(|| history.clone()),
+        history: Some(history),
+    }
+}

@@ -1,0 +1,290 @@
+//! RUN: a command in a container on the state, and the layer of what it changed.
+//!
+//! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
+//! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is left out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::configure::command_words;
+use super::event::{ChangeKind, Event, PathChange, Stream};
+use super::files::path_change;
+use super::machine::{Executed, Machine, World};
+use super::resolve::{Action, Resolved};
+use super::{Error, State, unpacked};
+use crate::cache::{Ingredient, Ingredients};
+use crate::container::{self, Access, Host, Io, Mount, MountKind, Network, Spec};
+use crate::dockerfile::{self, Command, Run};
+use crate::layer::{Capture, Layer, LayerWriter};
+use crate::plan::PROXY_ARGS;
+use crate::tree::{Change, Tree, TreePath};
+
+/// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// A RUN, resolved.
+#[derive(Clone, Debug)]
+pub(super) struct RunAction {
+    pub args: Vec<String>,
+    pub environment: Vec<String>,
+    pub working_dir: String,
+    pub user: String,
+    pub network: Network,
+    pub hostname: String,
+    /// A heredoc with `#!`: its name and text, to be run as a file.
+    pub script: Option<(String, String)>,
+    /// The command as a person reads it.
+    pub text: String,
+}
+
+/// What a finished process leaves: the directory with its changes.
+pub(super) struct Remains {
+    folder: PathBuf,
+    mount_points: Vec<TreePath>,
+    copied: bool,
+    below: Tree,
+}
+
+impl Machine<'_> {
+    pub(super) fn resolve_run(&self, run: &Run, before: Arc<State>) -> Result<Resolved, Error> {
+        let mut script = None;
+        let args = match &run.command {
+            Command::Heredocs { line, documents } if is_lone_heredoc(line) && documents.len() == 1 => {
+                let text = documents[0].document();
+                if text.starts_with("#!") {
+                    let name = documents[0].name.clone();
+                    let path = format!("/dev/pipes/{name}");
+                    script = Some((name, text));
+                    vec![path]
+                } else {
+                    before.shell().into_iter().chain([text]).collect()
+                }
+            }
+            command => command_words(command, &before),
+        };
+        let network = match run.network {
+            Some(dockerfile::Network::None) => Network::None,
+            Some(dockerfile::Network::Host) => Network::Host,
+            Some(dockerfile::Network::Default) | None => match self.options.network.as_deref() {
+                Some("none") => Network::None,
+                _ => Network::Host,
+            },
+        };
+        let hostname = self.options.hostname.clone().unwrap_or_else(|| HOSTNAME.into());
+
+        let mut ingredients = Ingredients::default();
+        ingredients.push(Ingredient::Parent { key: before.key });
+        for (index, value) in args.iter().enumerate() {
+            ingredients.push(Ingredient::Argument { index, value: value.clone() });
+        }
+        if let Some((_, text)) = &script {
+            ingredients.push(Ingredient::setting("script", text.clone()));
+        }
+        for (name, value) in &before.environment {
+            ingredients.push(Ingredient::Environment { name: name.clone(), value: value.clone() });
+        }
+        ingredients.push(Ingredient::setting("working directory", before.working_dir()));
+        ingredients.push(Ingredient::setting("user", before.image.config.user.clone()));
+        ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
+        ingredients.push(Ingredient::setting("hostname", hostname.clone()));
+        ingredients.push(Ingredient::setting("platform", before.image.platform().to_string()));
+
+        let mut environment: Vec<String> =
+            before.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for name in PROXY_ARGS {
+            if let Some(value) = self.options.request.build_args.get(name)
+                && before.variable(name).is_none()
+            {
+                environment.push(format!("{name}={value}"));
+            }
+        }
+        let text = match args.as_slice() {
+            [shell @ .., line] if shell == before.shell() => line.clone(),
+            words => words.join(" "),
+        };
+        let action = RunAction {
+            environment,
+            working_dir: before.working_dir().to_owned(),
+            user: before.image.config.user.clone(),
+            network,
+            hostname,
+            script,
+            text,
+            args: args.clone(),
+        };
+        Ok(Resolved {
+            after: (*before).clone(),
+            action: Action::Run(Box::new(action)),
+            ingredients: Some(ingredients),
+            listings: Vec::new(),
+            history: Some(format!("RUN {}{}", argument_prefix(&before), args.join(" "))),
+            expanded: None,
+            before: Some(before),
+        })
+    }
+
+    pub(super) fn run_command(
+        &self,
+        action: &RunAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed, Error> {
+        let state = before.as_ref().expect("RUN comes after FROM");
+        let id = self.world.clock.new_id();
+        let folder = Folder::create(self.world, &id)?;
+        let mut spec = Spec::new(
+            unpacked::chain(&self.world, &state.layers)?,
+            folder.upper(),
+            folder.work(),
+            action.args.clone(),
+        );
+        spec.env.clone_from(&action.environment);
+        spec.cwd.clone_from(&action.working_dir);
+        spec.user.clone_from(&action.user);
+        spec.hostname.clone_from(&action.hostname);
+        spec.network = action.network;
+        if let Some((name, text)) = &action.script {
+            spec.mounts.push(folder.script(name, text)?);
+        }
+        let host = Host::detect(self.world.identity, &folder.work())?;
+        let plan = container::plan(&spec, self.world.identity, &host);
+        sink(&Event::ContainerStarted { id: id.clone(), command: action.args.clone() });
+        let mut forward = |stream: container::Stream, bytes: &[u8]| {
+            let stream = match stream {
+                container::Stream::Stdout => Stream::Stdout,
+                container::Stream::Stderr => Stream::Stderr,
+            };
+            sink(&Event::Output { stream, bytes: bytes.to_vec() });
+        };
+        let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
+        let status = exit.status();
+        sink(&Event::ContainerEnded { id, status });
+        if self.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        if status != 0 {
+            return Err(Error::CommandFailed { command: action.text.clone(), status });
+        }
+        Ok(Executed::Ran(Remains {
+            mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),
+            copied: plan.root == container::RootKind::Copy,
+            below: self.tree(state)?,
+            folder: folder.keep(),
+        }))
+    }
+
+    /// Makes the layer of what a process left. `None` where it changed nothing.
+    pub(super) fn capture(&self, remains: Remains) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+        let folder = Folder { path: remains.folder.clone(), world: self.world, kept: false };
+        let world = self.world;
+        let options = Capture {
+            ownership: unpacked::ownership(world.identity),
+            clamp_mtime: world.clock.epoch(),
+            exclude: &remains.mount_points,
+        };
+        type Captured = Result<(Option<Layer>, Vec<PathChange>), String>;
+        let captured: Captured = world.identity.within(|| {
+            let work = || -> Result<(Option<Layer>, Vec<PathChange>), crate::layer::Error> {
+                let mut writer = LayerWriter::new(world.store)?;
+                let upper = folder.upper();
+                let changes = if remains.copied {
+                    crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
+                } else {
+                    crate::layer::capture(&upper, &remains.below, &mut writer, options)?
+                };
+                if changes.is_empty() {
+                    return Ok((None, Vec::new()));
+                }
+                Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
+            };
+            work().map_err(|error| error.to_string())
+        })?;
+        captured.map_err(|message| Error::Argument { message, hint: None })
+    }
+}
+
+/// A change as a view shows it.
+pub fn describe(change: &Change) -> PathChange {
+    match change {
+        Change::Added { path, node } => path_change(ChangeKind::Added, path, node),
+        Change::Modified { path, after, .. } => path_change(ChangeKind::Modified, path, after),
+        Change::Deleted { path, node } => path_change(ChangeKind::Deleted, path, node),
+    }
+}
+
+/// `|2 A=1 B=2 `: the ARGs that RUN saw, as the history tells them.
+fn argument_prefix(state: &State) -> String {
+    let mut arguments: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in &state.arguments {
+        let value = state.variable(name).or(value.as_deref()).unwrap_or("");
+        match arguments.iter_mut().find(|(other, _)| *other == name.as_str()) {
+            Some(argument) => argument.1 = value,
+            None => arguments.push((name, value)),
+        }
+    }
+    if arguments.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = arguments.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    format!("|{} {}", list.len(), list.concat())
+}
+
+/// Whether a RUN line is nothing but `<<NAME`.
+fn is_lone_heredoc(line: &str) -> bool {
+    let line = line.trim().trim_start_matches(|first: char| first.is_ascii_digit());
+    line.strip_prefix("<<").is_some_and(|rest| !rest.trim().contains(char::is_whitespace))
+}
+
+/// A container's folder in the home, removed when it is dropped.
+pub struct Folder<'a> {
+    path: PathBuf,
+    world: World<'a>,
+    kept: bool,
+}
+
+impl<'a> Folder<'a> {
+    pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
+        let folder = Folder { path: world.home.containers_dir().join(id), world, kept: false };
+        for path in [folder.upper(), folder.work()] {
+            std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
+        }
+        Ok(folder)
+    }
+
+    pub fn upper(&self) -> PathBuf {
+        self.path.join("upper")
+    }
+
+    pub fn work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// Puts a script where the container sees it as `/dev/pipes/NAME`.
+    fn script(&self, name: &str, text: &str) -> Result<Mount, Error> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = self.path.join("pipes");
+        let path = folder.join(name);
+        let write = || -> std::io::Result<()> {
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(&path, text)?;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+        };
+        write().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
+        Ok(Mount { kind: MountKind::Bind(folder), target: "/dev/pipes".into(), access: Access::ReadOnly })
+    }
+
+    /// Leaves the folder to somebody else, who removes it.
+    fn keep(mut self) -> PathBuf {
+        self.kept = true;
+        self.path.clone()
+    }
+}
+
+impl Drop for Folder<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What can't be removed now is swept with the next clean-up of the home.
+            let _ = self.world.identity.remove_dir_all(&self.path);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What the machine does not do yet is refused before anything runs, by name and place.
+
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{Add, Instruction, Located, Run, Security, Source};
+use crate::plan::Plan;
+
+/// # Errors
+/// One diagnostic for each unsupported use in a stage that would be built.
+pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
+    let stages = plan.order.iter().map(|&stage| &plan.stages[stage].source);
+    let problems: Vec<Diagnostic> =
+        stages.flat_map(|stage| &stage.instructions).flat_map(|instruction| check_instruction(instruction)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// What of one instruction is not supported yet.
+pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagnostic> {
+    let found = match &instruction.value {
+        Instruction::Run(run) => run_flags(run),
+        Instruction::Add(add) => add_features(add),
+        _ => Vec::new(),
+    };
+    let name = instruction.value.name();
+    let refuse = |what: &str| Diagnostic::error(format!("`{name} {what}` is not supported yet")).at(instruction.span);
+    found.into_iter().map(refuse).collect()
+}
+
+fn run_flags(run: &Run) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    if !run.mounts.is_empty() {
+        found.push("--mount");
+    }
+    if run.security == Some(Security::Insecure) {
+        found.push("--security=insecure");
+    }
+    if !run.devices.is_empty() {
+        found.push("--device");
+    }
+    found
+}
+
+fn add_features(add: &Add) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    if add.checksum.is_some() {
+        found.push("--checksum");
+    }
+    if add.keep_git_dir.is_some() {
+        found.push("--keep-git-dir");
+    }
+    if add.sources.iter().any(|source| matches!(source, Source::Path(word) if is_remote(&word.raw))) {
+        found.push("URL");
+    }
+    found
+}
+
+/// Whether a source of ADD lies elsewhere: a URL or a git repository.
+pub(super) fn is_remote(source: &str) -> bool {
+    ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|scheme| source.starts_with(scheme))
+}

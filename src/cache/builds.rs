@@ -1,0 +1,140 @@
+//! Past builds: which steps ran, under which keys, with what outcome.
+//!
+//! `builds/<n>.json`, numbered from 1. A build's file is written when it ends, whole, and again never. The number is taken
+//! under the home's lock, so that two builds at once get two numbers.
+
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use super::{CacheKey, Error};
+use crate::oci::Digest;
+use crate::store::{Home, atomic_write};
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ran,
+    Cached,
+    Failed,
+}
+
+/// One step of a past build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildStep {
+    pub stage: String,
+    /// Counted from 1 over the whole build.
+    pub number: usize,
+    pub instruction: String,
+    pub key: Option<CacheKey>,
+    pub outcome: Outcome,
+    /// The image id that the state would have.
+    pub state: Option<Digest>,
+    pub milliseconds: u64,
+}
+
+/// One past build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    pub schema: u32,
+    pub number: u64,
+    /// The build context's folder, and the Dockerfile within or beside it: what makes two builds comparable.
+    pub context: String,
+    pub dockerfile: String,
+    /// RFC 3339.
+    pub started: String,
+    pub steps: Vec<BuildStep>,
+    pub image: Option<Digest>,
+}
+
+impl Build {
+    pub const SCHEMA: u32 = 1;
+
+    /// The step that corresponds to one of another build: of the same stage with the same text if there is one (the
+    /// nearest), else the one at the same place with the same keyword.
+    pub fn counterpart(&self, stage: &str, number: usize, instruction: &str) -> Option<&BuildStep> {
+        let keyword = |text: &str| text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        let same_stage = || self.steps.iter().filter(|step| step.stage == stage && step.key.is_some());
+        same_stage()
+            .filter(|step| step.instruction == instruction)
+            .min_by_key(|step| step.number.abs_diff(number))
+            .or_else(|| same_stage().find(|step| step.number == number && keyword(&step.instruction) == keyword(instruction)))
+            .or_else(|| {
+                same_stage()
+                    .filter(|step| keyword(&step.instruction) == keyword(instruction))
+                    .min_by_key(|step| step.number.abs_diff(number))
+            })
+    }
+}
+
+/// The past builds of one home.
+#[derive(Clone, Debug)]
+pub struct Builds {
+    folder: PathBuf,
+}
+
+impl Builds {
+    pub fn open(home: &Home) -> Builds {
+        Builds { folder: home.builds_dir() }
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{number}.json"))
+    }
+
+    /// The numbers in use, ascending.
+    pub fn numbers(&self) -> Result<Vec<u64>, Error> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(Error::Io { operation: "list", path: self.folder.clone(), source }),
+        };
+        let mut numbers: Vec<u64> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The number that the next build will have.
+    pub fn next_number(&self) -> Result<u64, Error> {
+        Ok(self.numbers()?.last().map_or(1, |last| last + 1))
+    }
+
+    /// One past build, or `None` where its file is missing or of another schema.
+    pub fn get(&self, number: u64) -> Result<Option<Build>, Error> {
+        let path = self.path(number);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { operation: "read", path, source }),
+        }
+    }
+
+    /// The latest build of the same context and Dockerfile for which `wanted` holds.
+    pub fn latest(
+        &self,
+        context: &str,
+        dockerfile: &str,
+        mut wanted: impl FnMut(&Build) -> bool,
+    ) -> Result<Option<Build>, Error> {
+        for number in self.numbers()?.into_iter().rev() {
+            if let Some(build) = self.get(number)?
+                && build.context == context
+                && build.dockerfile == dockerfile
+                && wanted(&build)
+            {
+                return Ok(Some(build));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a build's file under its number.
+    pub fn put(&self, build: &Build) -> Result<(), Error> {
+        let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
+        Ok(atomic_write(&self.path(build.number), &json)?)
+    }
+}

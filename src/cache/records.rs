@@ -1,0 +1,120 @@
+//! Records on disk: one JSON file a key, and the listings they point at.
+//!
+//! A record is written after its layer is committed, so that whoever finds the record finds the layer, unless
+//! the layer was removed since: a look-up checks. Writing is atomic and idempotent; the last writer wins.
+
+use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use super::{CacheKey, Entry, Error, Ingredients, Listing};
+use crate::layer::Layer;
+use crate::oci::Digest;
+use crate::store::{Home, atomic_write};
+
+/// What a step gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// The committed layer; `None` where the step changed no file.
+    pub layer: Option<Layer>,
+    /// When it was made, in RFC 3339.
+    pub created: String,
+    /// The number of the build that made it.
+    pub build: u64,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+}
+
+/// One step as the cache remembers it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub schema: u32,
+    pub key: CacheKey,
+    pub instruction: String,
+    pub ingredients: Ingredients,
+    pub result: StepResult,
+}
+
+impl Record {
+    pub const SCHEMA: u32 = 1;
+}
+
+/// The records of one home.
+#[derive(Clone, Debug)]
+pub struct Records {
+    folder: PathBuf,
+}
+
+impl Records {
+    pub fn open(home: &Home) -> Records {
+        Records { folder: home.cache_dir() }
+    }
+
+    fn path(&self, key: CacheKey) -> PathBuf {
+        self.folder.join(format!("{}.json", key.0.hex()))
+    }
+
+    fn listing_path(&self, digest: Digest) -> PathBuf {
+        self.folder.join("listings").join(digest.hex())
+    }
+
+    /// The record of a key, if there is one. A file that is no record of this schema counts as none.
+    pub fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
+        let path = self.path(key);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Io { operation: "read", path, source }),
+        };
+        Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.schema == Record::SCHEMA && record.key == key))
+    }
+
+    /// Writes a record, replacing an older one of the same key.
+    pub fn put(&self, record: &Record) -> Result<(), Error> {
+        let json = serde_json::to_vec_pretty(record).expect("records are plain data");
+        Ok(atomic_write(&self.path(record.key), &json)?)
+    }
+
+    /// Keeps a listing's text under its digest.
+    pub fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
+        let path = self.listing_path(listing.digest());
+        if path.exists() {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| Error::Io {
+                operation: "create",
+                path: folder.to_path_buf(),
+                source,
+            })?;
+        }
+        Ok(atomic_write(&path, listing.text.as_bytes())?)
+    }
+
+    /// Every record of this home, in no order. Files that are no records are passed over.
+    pub fn all(&self) -> Result<Vec<Record>, Error> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(Error::Io { operation: "list", path: self.folder.clone(), source }),
+        };
+        let mut records = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(hex) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
+            let Ok(digest) = format!("sha256:{hex}").parse::<Digest>() else { continue };
+            records.extend(self.get(CacheKey(digest))?);
+        }
+        Ok(records)
+    }
+
+    /// The entries of a listing, or `None` where it is gone.
+    pub fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
+        let path = self.listing_path(digest);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Listing::parse(&text).map(Some).map_err(|line| Error::Listing { path, line }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { operation: "read", path, source }),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! `layerlab build` and `layerlab plan`.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Failure, INTERRUPTED};
+use crate::build::{Decision, Error, Event, Machine, Options, Source, World};
+use crate::diagnostic::Diagnostic;
+use crate::oci::{Platform, Reference};
+use crate::plan::Request;
+use crate::source::SourceFile;
+use crate::view::Progress;
+use crate::view::debugger::Debugger;
+use crate::view::palette::{ColorChoice, Palette};
+
+/// What `build`, `plan` and `step` have in common.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BuildOptions {
+    /// The Dockerfile (default: DIR/Dockerfile); `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The stage to build (default: the last)
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Set an ARG; without a value, the environment's
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub build_arg: Vec<String>,
+    /// Add a label to the image
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// Run every step, whatever the cache has
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Let a built-in image take the place of one that is not in the store
+    #[arg(long)]
+    pub stand_ins: bool,
+    /// The network of RUN: `host` or `none`
+    #[arg(long, value_name = "MODE", value_parser = ["default", "host", "none"])]
+    pub network: Option<String>,
+    /// The host name that RUN sees
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub hostname: Option<String>,
+}
+
+impl BuildOptions {
+    /// The machine's options. Unknown forms are errors.
+    pub fn options(&self) -> Result<Options, Diagnostic> {
+        let mut build_args = BTreeMap::new();
+        for text in &self.build_arg {
+            match text.split_once('=') {
+                Some((name, value)) => {
+                    build_args.insert(name.to_owned(), value.to_owned());
+                }
+                None => {
+                    if let Ok(value) = std::env::var(text) {
+                        build_args.insert(text.clone(), value);
+                    }
+                }
+            }
+        }
+        let mut labels = BTreeMap::new();
+        for text in &self.label {
+            let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            if name.is_empty() {
+                return Err(Diagnostic::error(format!("`--label {text}` has no name")));
+            }
+            labels.insert(name.to_owned(), value.to_owned());
+        }
+        let hostname = self.hostname.clone().or_else(|| build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned());
+        Ok(Options {
+            request: Request { target: self.target.clone(), build_args, platform: Platform::host() },
+            no_cache: self.no_cache,
+            stand_ins: self.stand_ins,
+            labels,
+            network: self.network.clone(),
+            hostname,
+        })
+    }
+
+    /// Finds and reads the Dockerfile of a context folder.
+    pub fn source(&self, folder: &Path) -> Result<Source, Failure> {
+        let (name, path, bytes) = match &self.file {
+            Some(path) if path.as_os_str() == "-" => {
+                let mut bytes = Vec::new();
+                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes)
+                    .map_err(|error| Diagnostic::error(format!("can't read standard input: {error}")))?;
+                ("(standard input)".to_owned(), None, bytes)
+            }
+            file => {
+                let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
+                (display_name(&path, folder), Some(path.clone()), read_dockerfile(&path)?)
+            }
+        };
+        let file = SourceFile::from_bytes(&name, &bytes).map_err(Failure::from)?;
+        Ok(Source { file, context: Some(folder.to_owned()), dockerfile: path })
+    }
+}
+
+fn default_dockerfile(folder: &Path) -> PathBuf {
+    let usual = folder.join("Dockerfile");
+    let lower = folder.join("dockerfile");
+    if !usual.exists() && lower.exists() { lower } else { usual }
+}
+
+/// The Dockerfile's name as messages give it: without the folder when it lies there.
+fn display_name(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+}
+
+fn read_dockerfile(path: &Path) -> Result<Vec<u8>, Diagnostic> {
+    std::fs::read(path).map_err(|error| {
+        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), plain(&error)));
+        match error.kind() {
+            io::ErrorKind::NotFound => diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it"),
+            io::ErrorKind::IsADirectory => diagnostic.hint("this is a folder: name the file in it"),
+            _ => diagnostic,
+        }
+    })
+}
+
+/// An I/O error without Rust's `(os error N)`, but with the number's name.
+pub fn plain(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => {
+            let errno = nix::errno::Errno::from_raw(number);
+            format!("{} ({errno:?})", errno.desc())
+        }
+        None => error.to_string(),
+    }
+}
+
+/// Build an image from a Dockerfile.
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    options: BuildOptions,
+    /// Name the image (NAME[:TAG]); can be given more than once
+    #[arg(short, long, value_name = "NAME")]
+    tag: Vec<String>,
+    /// How progress is shown (default: tty on a terminal, else classic)
+    #[arg(long, value_enum, value_name = "KIND")]
+    progress: Option<Progress>,
+    /// Print the image id only
+    #[arg(short, long)]
+    quiet: bool,
+    /// Accepted and without effect: intermediate containers are always removed
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide = true)]
+    rm: bool,
+    /// Write the image id to a file
+    #[arg(long, value_name = "FILE")]
+    iidfile: Option<PathBuf>,
+    /// The build context
+    #[arg(value_name = "DIR")]
+    context: PathBuf,
+}
+
+impl Build {
+    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+        super::catch_interrupts();
+        let tags = parse_names(&self.tag)?;
+        let source = self.options.source(&self.context)?;
+        let file = source.file.clone();
+        let options = self.options.options()?;
+        check_context(&self.context)?;
+        let mut machine = Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
+        let progress = match self.progress {
+            _ if self.quiet => Progress::Quiet,
+            Some(progress) => progress,
+            None if io::stdout().is_terminal() => Progress::Tty,
+            None => Progress::Classic,
+        };
+        let mut view = progress.view(Palette::for_stdout(color));
+        let mut broken: Option<io::Error> = None;
+        let mut sink = |event: &Event| {
+            let mut stdout = io::stdout().lock();
+            let written = view.event(event, &mut stdout).and_then(|()| stdout.flush());
+            if let Err(error) = written {
+                broken.get_or_insert(error);
+                INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        if progress == Progress::Classic {
+            machine.load_context(&mut sink).map_err(|error| located(&error, &file, None))?;
+        }
+        let built = build_all(&mut machine, &mut sink);
+        if let Err(error) = built {
+            machine.remember(None)?;
+            if let Some(broken) = broken {
+                return Err(broken.into());
+            }
+            if matches!(error, Error::Interrupted) {
+                eprintln!("interrupted");
+                return Err(Failure::Status(130));
+            }
+            return Err(located(&error, &file, machine.span(machine.position())));
+        }
+        for name in machine.unused_build_args() {
+            sink(&Event::Warning { message: format!("the build argument `{name}` was not used by any ARG") });
+        }
+        let finished = machine.finish(&tags, &mut sink)?;
+        if let Some(path) = &self.iidfile {
+            std::fs::write(path, finished.image.to_string())
+                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), plain(&error))))?;
+        }
+        broken.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+fn build_all(machine: &mut Machine<'_>, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    while !machine.is_done() {
+        machine.step(sink)?;
+    }
+    Ok(())
+}
+
+/// An error on its place in the Dockerfile.
+pub fn located(error: &Error, file: &SourceFile, span: Option<crate::source::Span>) -> Failure {
+    Failure::Messages(error.diagnostics(span), Some(file.clone()))
+}
+
+/// The folder has to be one before anything is said of the build.
+pub fn check_context(folder: &Path) -> Result<(), Failure> {
+    crate::context::Context::open(folder, None).map(|_| ()).map_err(|error| Error::from(error).into())
+}
+
+/// Image names as given by `-t`.
+pub fn parse_names(names: &[String]) -> Result<Vec<Reference>, Diagnostic> {
+    names.iter().map(|name| parse_name(name)).collect()
+}
+
+/// One image name, with its tag.
+pub fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
+    let reference = Reference::parse_normalized(name)
+        .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
+    if reference.digest().is_some() {
+        return Err(Diagnostic::error(format!("`{name}` has a digest: an image can't be given one by name")));
+    }
+    Ok(reference.with_default_tag())
+}
+
+/// Say of each step whether it would hit the cache.
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    options: BuildOptions,
+    /// Print JSON, one step a line
+    #[arg(long)]
+    json: bool,
+    /// The build context
+    #[arg(value_name = "DIR", default_value = ".")]
+    context: PathBuf,
+}
+
+impl Plan {
+    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+        let source = self.options.source(&self.context)?;
+        let file = source.file.clone();
+        check_context(&self.context)?;
+        let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
+            .map_err(|error| located(&error, &file, None))?;
+        let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
+        let view = Debugger::new(Palette::for_stdout(color));
+        let mut out = io::stdout().lock();
+        for prediction in &predictions {
+            if self.json {
+                let line = serde_json::json!({
+                    "schema": Event::SCHEMA,
+                    "type": "predicted",
+                    "step": prediction.label,
+                    "decision": prediction.decision,
+                });
+                writeln!(out, "{line}")?;
+                continue;
+            }
+            let label = &prediction.label;
+            writeln!(out, "{:>2}/{} {}", label.number, label.total, label.instruction)?;
+            if !matches!(prediction.decision, Decision::NotCached) {
+                for row in view.decision(&prediction.decision, world.clock.seconds(), true) {
+                    writeln!(out, "{row}")?;
+                }
+            }
+        }
+        if !self.json {
+            let misses = predictions.iter().filter(|one| matches!(one.decision, Decision::Miss { .. })).count();
+            let unknown = predictions.iter().filter(|one| matches!(one.decision, Decision::Unknown { .. })).count();
+            let hits = predictions.iter().filter(|one| matches!(one.decision, Decision::Hit { .. })).count();
+            writeln!(out, "{hits} would hit, {misses} would run, {unknown} not known yet")?;
+        }
+        Ok(())
+    }
+}

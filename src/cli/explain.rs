@@ -1,0 +1,34 @@
+//! `layerlab explain`: what a part of Layerlab does here, and why.
+
+use std::io::Write as _;
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use crate::build::World;
+use crate::userland;
+
+/// Explain a part of Layerlab.
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subject {
+    /// What the built-in base image is made of, and why each library is in it
+    Base,
+}
+
+impl Explain {
+    pub(super) fn run(&self, _: World<'_>) -> Result<(), Failure> {
+        match self.subject {
+            Subject::Base => {
+                let text = userland::explain().map_err(crate::build::Error::from)?;
+                write!(std::io::stdout(), "{text}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! `layerlab run`: a container in the foreground.
+
+use std::io::IsTerminal as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Failure;
+use crate::build::World;
+use crate::container::{Io, Network};
+use crate::diagnostic::Diagnostic;
+use crate::launch::{self, Request};
+use crate::userland;
+
+/// Run a command in a new container.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct Run {
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive: bool,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    tty: bool,
+    /// Remove the container when it ends (as is always done for now)
+    #[arg(long)]
+    rm: bool,
+    /// Name the container
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Set an environment variable; without a value, pass ours on
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// The working directory in the container
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// The user, and group: NAME|UID[:GROUP|GID]
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Mount a folder or file of this machine, or a named volume: SOURCE:TARGET[:ro]
+    #[arg(short, long, value_name = "VOLUME")]
+    volume: Vec<String>,
+    /// Replace the image's ENTRYPOINT
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+    /// The container's host name
+    #[arg(short = 'h', long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Make the root file system read-only
+    #[arg(long)]
+    read_only: bool,
+    /// The network: `host` or `none`
+    #[arg(long, alias = "net", value_name = "MODE", value_parser = ["host", "none"])]
+    network: Option<String>,
+    /// Print what would be done and why, and run nothing
+    #[arg(long)]
+    explain: bool,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// The image: a name, a digest, or the beginning of an id
+    image: String,
+    /// The command and its arguments, in place of the image's CMD
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl Run {
+    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+        if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
+            return Err(Diagnostic::error("the input device is not a terminal")
+                .hint("leave `-t` out when standard input is a pipe or a file")
+                .into());
+        }
+        let image = find_image(world, &self.image)?;
+        let (manifest, config) = world.store.load_image(&image)?;
+        let layers = world.store.layers(&manifest, &config);
+        let request = Request {
+            command: self.command.clone(),
+            entrypoint: self.entrypoint.clone(),
+            env: self.env.clone(),
+            working_dir: self.workdir.clone(),
+            user: self.user.clone(),
+            hostname: self.hostname.clone(),
+            network: self.network.as_deref().map(|mode| if mode == "none" { Network::None } else { Network::Host }),
+            volumes: self.volume.clone(),
+            read_only: self.read_only,
+            terminal: self.tty,
+        };
+        let prepared = launch::prepare(world, &config, &layers, &request)?;
+        if self.explain {
+            write!(std::io::stdout(), "{}", prepared.plan)?;
+            return Ok(());
+        }
+        match prepared.run(Io::Inherit) {
+            Ok(exit) if exit.status() == 0 => Ok(()),
+            Ok(exit) => Err(Failure::Status(u8::try_from(exit.status()).unwrap_or(255))),
+            Err(crate::build::Error::Container(error)) => {
+                let status = u8::try_from(error.status()).unwrap_or(125);
+                let mut diagnostic = Diagnostic::error(error.to_string());
+                if let Some(hint) = error.hint() {
+                    diagnostic = diagnostic.hint(hint);
+                }
+                eprintln!("{}", diagnostic.render(None).trim_end());
+                Err(Failure::Status(status))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// An image of the store, or a built-in one.
+pub fn find_image(world: World<'_>, name: &str) -> Result<crate::oci::Descriptor, Failure> {
+    match world.store.find(name) {
+        Ok(image) => Ok(image.manifest),
+        Err(error) => {
+            let built_in = crate::oci::Reference::parse_normalized(name).ok();
+            match built_in.and_then(|reference| crate::build::built_in(&reference)) {
+                Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::build::Error::from)?),
+                None => Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The file server of the built-in web image.
+#[derive(Debug, Args)]
+pub struct ServeFiles {
+    /// The folder to serve
+    #[arg(default_value = "/usr/share/nginx/html")]
+    root: PathBuf,
+    /// The port to listen on
+    #[arg(long, default_value_t = 80)]
+    port: u16,
+}
+
+impl ServeFiles {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        userland::serve(&self.root, self.port).map_err(|error| Diagnostic::error(error.to_string()).into())
+    }
+}

@@ -1,0 +1,247 @@
+//! Capabilities: root's power in pieces, see capabilities(7).
+//!
+//! Docker takes most of them from root in a container. The set is given to the *bounding* set (what any program
+//! executed later can ever get), and to *permitted* and *effective* (what the process has now); *inheritable*
+//! and *ambient* stay empty. A user other than root has none, but the bounding set stays, so that a set-user-id program still works.
+
+use nix::errno::Errno;
+
+use super::error::Failure;
+
+/// A set of capabilities, one bit each, in the kernel's numbering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities(u64);
+
+/// Every capability by its number in linux/capability.h, without the `CAP_`.
+const NAMES: [&str; 41] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
+/// The fourteen that Docker leaves to root.
+const DOCKER: [&str; 14] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SYS_CHROOT",
+    "MKNOD",
+    "AUDIT_WRITE",
+    "SETFCAP",
+];
+
+impl Capabilities {
+    /// Docker's default set, `00000000a80425fb` in `/proc/self/status`.
+    pub fn docker() -> Capabilities {
+        DOCKER.iter().fold(Capabilities(0), |set, name| {
+            set.with(name)
+                .expect("the default set has only known names")
+        })
+    }
+
+    /// Every capability there is.
+    pub fn all() -> Capabilities {
+        Capabilities((1 << NAMES.len()) - 1)
+    }
+
+    /// None at all.
+    pub fn none() -> Capabilities {
+        Capabilities(0)
+    }
+
+    /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`, in any case. `None` for an unknown name.
+    pub fn with(self, name: &str) -> Option<Capabilities> {
+        number(name).map(|bit| Capabilities(self.0 | 1 << bit))
+    }
+
+    /// The set with one less; `None` for an unknown name.
+    pub fn without(self, name: &str) -> Option<Capabilities> {
+        number(name).map(|bit| Capabilities(self.0 & !(1 << bit)))
+    }
+
+    /// Whether a capability is in the set; an unknown name is in none.
+    pub fn has(self, name: &str) -> bool {
+        number(name).is_some_and(|bit| self.0 & (1 << bit) != 0)
+    }
+
+    /// The bits as the kernel prints them.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The names in the kernel's order, without the `CAP_`.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 & (1 << bit) != 0)
+            .map(|(_, name)| *name)
+    }
+}
+
+impl std::fmt::Display for Capabilities {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Capabilities::all() {
+            return write!(formatter, "all");
+        }
+        let names: Vec<String> = self.names().map(str::to_lowercase).collect();
+        write!(
+            formatter,
+            "{}",
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(" ")
+            }
+        )
+    }
+}
+
+fn number(name: &str) -> Option<usize> {
+    let upper = name.to_ascii_uppercase();
+    let short = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    NAMES.iter().position(|known| *known == short)
+}
+
+/// Takes every capability outside `keep` from the bounding set of this process, for good.
+///
+/// Needs CAP_SETPCAP, and so comes before [`limit`].
+pub(super) fn bound(keep: Capabilities) -> Result<(), Failure> {
+    for bit in 0..64 {
+        if keep.0 & (1 << bit) != 0 {
+            continue;
+        }
+        // SAFETY: prctl(2), PR_CAPBSET_DROP takes a number and touches no memory.
+        let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, bit as libc::c_ulong, 0, 0, 0) };
+        match Errno::result(answer) {
+            Ok(_) => {}
+            // The kernel knows no capability of this number, nor any higher one.
+            Err(Errno::EINVAL) => break,
+            Err(errno) => return Err(Failure::call("prctl(PR_CAPBSET_DROP)", errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Sets permitted and effective to `keep`, inheritable to nothing; ambient is emptied first.
+pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
+    /// `struct __user_cap_header_struct` of linux/capability.h.
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    /// `struct __user_cap_data_struct`: 32 bits of each set; version 3 has two of them.
+    #[repr(C)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    const VERSION_3: u32 = 0x2008_0522;
+    let header = Header {
+        version: VERSION_3,
+        pid: 0,
+    };
+    let half = |bits: u32| Data {
+        effective: bits,
+        permitted: bits,
+        inheritable: 0,
+    };
+    let known = keep.0 & kernel_capabilities();
+    let data = [half(known as u32), half((known >> 32) as u32)];
+    // SAFETY: prctl(2), numbers only. A kernel without ambient capabilities has none to clear.
+    unsafe {
+        libc::prctl(
+            libc::PR_CAP_AMBIENT,
+            libc::PR_CAP_AMBIENT_CLEAR_ALL,
+            0,
+            0,
+            0,
+        )
+    };
+    // SAFETY: capset(2): both structures have the layout of version 3 and live until the call returns.
+    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
+    Errno::result(answer)
+        .map(drop)
+        .map_err(|errno| Failure::call("capset", errno))
+}
+
+/// The capabilities this kernel knows, found by asking about the bounding set.
+fn kernel_capabilities() -> u64 {
+    (0..64)
+        // SAFETY: prctl(2), PR_CAPBSET_READ takes a number and touches no memory.
+        .take_while(|bit| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *bit as libc::c_ulong, 0, 0, 0) } >= 0)
+        .fold(0, |bits, bit| bits | 1 << bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Capabilities;
+
+    #[test]
+    fn the_default_set_is_dockers() {
+        assert_eq!(Capabilities::docker().bits(), 0xa804_25fb);
+    }
+
+    #[test]
+    fn names_are_read_with_and_without_their_prefix() {
+        let set = Capabilities::none()
+            .with("cap_net_admin")
+            .and_then(|set| set.with("SYS_TIME"))
+            .expect("both are known");
+        assert_eq!(set.to_string(), "net_admin sys_time");
+        assert_eq!(
+            Capabilities::all()
+                .without("CHOWN")
+                .map(|set| set.has("CAP_CHOWN")),
+            Some(false)
+        );
+        assert_eq!(Capabilities::none().with("FLY"), None);
+    }
+}

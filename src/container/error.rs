@@ -1,0 +1,173 @@
+//! What can go wrong when a container is set up.
+//!
+//! Three sorts are told apart: the user's mistake (a program or a user that the image lacks), the
+//! kernel's refusal (which operation, which call, which path, which errno, and the setting that
+//! would allow it), and the death of one of our own processes. Nothing here is about what the
+//! container's command itself does: a command that fails is an [`Exit`](super::Exit), not an error.
+//!
+//! [`Failure`] is the form in which an error crosses the pipe between the forked child and us.
+
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+
+/// An error of this module.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file operation of our own process failed.
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: `create`, `write`.
+        operation: &'static str,
+        /// The path it was tried on.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A system call of our own process failed.
+    #[error("{call} failed: {errno}")]
+    Call {
+        /// The name of the call.
+        call: &'static str,
+        /// The system's answer.
+        errno: Errno,
+    },
+    /// A set-up operation was refused in one of the forked processes.
+    #[error("{0}")]
+    Setup(Failure),
+    /// The identity map could not be written.
+    #[error("`{program}` can't map the user and group ids: {message}")]
+    Map {
+        /// `newuidmap` or `newgidmap`.
+        program: &'static str,
+        /// What it said.
+        message: String,
+    },
+    /// The code given to [`Identity::within`](super::Identity::within) panicked or its process died.
+    #[error("the process inside the user namespace {0}")]
+    Within(String),
+}
+
+impl Error {
+    /// The exit status that Docker gives for this error: 127 where the program is not in the image,
+    /// 126 where it is there and can't be executed, 125 for everything else.
+    pub fn status(&self) -> i32 {
+        match self {
+            Error::Setup(Failure {
+                cause: Cause::NotFound,
+                ..
+            }) => 127,
+            Error::Setup(Failure {
+                cause: Cause::NotExecutable,
+                ..
+            }) => 126,
+            _ => 125,
+        }
+    }
+
+    /// The setting or change that would avoid the error, where one is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Error::Setup(failure) => failure.hint.as_deref(),
+            Error::Map { .. } => {
+                Some("the ranges of `/etc/subuid` and `/etc/subgid` must belong to this user")
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(super) fn call(call: &'static str) -> impl FnOnce(Errno) -> Error {
+        move |errno| Error::Call { call, errno }
+    }
+}
+
+/// One refused operation, as it is reported by the child that executed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The operation as the plan prints it; empty when the failure belongs to none.
+    pub operation: String,
+    /// The sentence about what failed, without the errno's text.
+    pub message: String,
+    /// The kernel's answer; 0 where the kernel was not asked.
+    pub errno: i32,
+    /// The setting that would allow it.
+    pub hint: Option<String>,
+    /// Whose fault it is, which decides the exit status.
+    pub cause: Cause,
+}
+
+/// Why an operation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The kernel refused a call: status 125.
+    Refused,
+    /// The image has no such user or group: status 125.
+    NoSuchUser,
+    /// The image has no such program: status 127.
+    NotFound,
+    /// The program exists and can't be executed: status 126.
+    NotExecutable,
+}
+
+impl Failure {
+    /// A call the kernel refused: `call` names it, `path` is what it was applied to.
+    pub(super) fn refused(call: &str, path: &Path, errno: Errno) -> Failure {
+        Failure {
+            operation: String::new(),
+            message: format!("{call} `{}`", path.display()),
+            errno: errno as i32,
+            hint: None,
+            cause: Cause::Refused,
+        }
+    }
+
+    /// A call without a path.
+    pub(super) fn call(call: &str, errno: Errno) -> Failure {
+        Failure {
+            operation: String::new(),
+            message: call.to_owned(),
+            errno: errno as i32,
+            hint: None,
+            cause: Cause::Refused,
+        }
+    }
+
+    /// A failure that the kernel had no part in.
+    pub(super) fn of(cause: Cause, message: String) -> Failure {
+        Failure {
+            operation: String::new(),
+            message,
+            errno: 0,
+            hint: None,
+            cause,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: &str) -> Failure {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.message)?;
+        if self.errno != 0 {
+            write!(formatter, ": {}", Errno::from_raw(self.errno))?;
+        }
+        // A missing program or user says all there is to say; the others need their operation.
+        if self.cause == Cause::Refused && !self.operation.is_empty() {
+            write!(formatter, " (while setting up: {})", self.operation)?;
+        }
+        Ok(())
+    }
+}

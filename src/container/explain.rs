@@ -1,0 +1,341 @@
+//! Operations and plans in words: one line what, one sentence why.
+
+use std::fmt;
+
+use super::operation::{Namespace, Operation, OverlayInterface, Phase, Recursion};
+use super::plan::Plan;
+use super::spec::Access;
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operation::CreateDirectory { path } => write!(formatter, "mkdir {}", path.display()),
+            Operation::WriteFile { path, content } => {
+                write!(formatter, "write {} ({} B)", path.display(), content.len())
+            }
+            Operation::CreateCgroup { paths } => {
+                write!(formatter, "make control group {}", list(paths))
+            }
+            Operation::JoinCgroup { paths } => {
+                write!(formatter, "join control group {}", list(paths))
+            }
+            Operation::EnterUserNamespace {
+                uid_ranges,
+                gid_ranges,
+                helpers,
+            } => {
+                let how = if *helpers {
+                    "newuidmap, newgidmap"
+                } else {
+                    "setgroups denied"
+                };
+                write!(
+                    formatter,
+                    "unshare user; uid {}; gid {} ({how})",
+                    words(uid_ranges),
+                    words(gid_ranges)
+                )
+            }
+            Operation::Unshare { namespaces } => write!(formatter, "unshare {}", words(namespaces)),
+            Operation::ForkInit => write!(formatter, "fork"),
+            Operation::UnshareMounts => {
+                write!(formatter, "unshare mount; make every mount a slave")
+            }
+            Operation::MountOverlay { overlay } => {
+                let interface = match overlay.interface {
+                    OverlayInterface::Fsconfig => "fsopen",
+                    OverlayInterface::Options => "mount",
+                };
+                write!(
+                    formatter,
+                    "{interface} overlay on {}: {} lower, upper {}",
+                    overlay.root.display(),
+                    overlay.lower.len(),
+                    overlay.upper.display()
+                )?;
+                if !overlay.options.is_empty() {
+                    write!(formatter, " ({})", overlay.options.join(","))?;
+                }
+                Ok(())
+            }
+            Operation::CopyLayers {
+                lower, upper, root, ..
+            } => {
+                write!(
+                    formatter,
+                    "copy {} lower into {}; bind it on {}",
+                    lower.len(),
+                    upper.display(),
+                    root.display()
+                )
+            }
+            Operation::SetHostname { name } => write!(formatter, "sethostname {name}"),
+            Operation::LoopbackUp => write!(formatter, "bring lo up"),
+            Operation::OpenSources { paths } => write!(formatter, "open {}", list(paths)),
+            Operation::PivotRoot { root } => write!(formatter, "pivot_root {}", root.display()),
+            Operation::MountFileSystem {
+                kind,
+                target,
+                flags,
+                options,
+            } => {
+                write!(formatter, "mount {kind} on {target} ({flags}")?;
+                if !options.is_empty() {
+                    write!(formatter, ",{options}")?;
+                }
+                write!(formatter, ")")
+            }
+            Operation::Bind {
+                source,
+                target,
+                access,
+                recursion,
+            } => {
+                let recursion = match recursion {
+                    Recursion::Tree => "rbind",
+                    Recursion::One => "bind",
+                };
+                let access = match access {
+                    Access::ReadOnly => ",ro",
+                    Access::ReadWrite => "",
+                };
+                write!(
+                    formatter,
+                    "mount {} on {target} ({recursion}{access})",
+                    source.display()
+                )
+            }
+            Operation::MakeDevice { path, major, minor } => {
+                write!(formatter, "mknod {path} c {major} {minor}")
+            }
+            Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
+            Operation::DetachOldRoot => write!(formatter, "umount the old root"),
+            Operation::ProtectPath { path } => write!(formatter, "make {path} read-only"),
+            Operation::MaskPath { path } => write!(formatter, "hide {path}"),
+            Operation::ProtectRoot => write!(formatter, "make / read-only"),
+            Operation::NewSession { terminal: false } => write!(formatter, "setsid"),
+            Operation::NewSession { terminal: true } => write!(
+                formatter,
+                "setsid; open a terminal of /dev/pts as /dev/console and standard streams"
+            ),
+            Operation::NewKeyring => write!(formatter, "join a new session keyring"),
+            Operation::ResolveUser { user } if user.is_empty() => {
+                write!(formatter, "look up user 0")
+            }
+            Operation::ResolveUser { user } => write!(formatter, "look up user {user}"),
+            Operation::CreateWorkingDirectory { path } => write!(formatter, "mkdir -p {path}"),
+            Operation::ForbidNewPrivileges => write!(formatter, "set no_new_privs"),
+            Operation::BoundCapabilities { keep } => {
+                write!(formatter, "bound capabilities to {keep}")
+            }
+            Operation::InstallFilter { .. } => {
+                write!(
+                    formatter,
+                    "install the system call filter of Docker's default profile"
+                )
+            }
+            Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
+            Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
+            Operation::LimitCapabilities { keep } => {
+                write!(
+                    formatter,
+                    "keep {} permitted and effective for root, none for others",
+                    Count(keep.names().count())
+                )
+            }
+            Operation::CleanUp => write!(
+                formatter,
+                "reset signals; umask 022; close every descriptor above 2 at exec"
+            ),
+            Operation::Execute { args, env } => {
+                write!(
+                    formatter,
+                    "execve {args:?} with {} environment variables",
+                    env.len()
+                )
+            }
+        }
+    }
+}
+
+impl Operation {
+    /// One sentence: what the operation is for, and where it matters why it stands here.
+    pub fn why(&self) -> &'static str {
+        match self {
+            Operation::CreateDirectory { .. } => {
+                "the root needs a place to be mounted on, and overlayfs a directory to work in"
+            }
+            Operation::WriteFile { .. } => {
+                "it is bound over the image's file, so that it never gets into a layer"
+            }
+            Operation::CreateCgroup { .. } => {
+                "the processes of the container are counted and ended together"
+            }
+            Operation::JoinCgroup { .. } => {
+                "before the user namespace, because inside it we may no longer write there; children are born into the group"
+            }
+            Operation::EnterUserNamespace { helpers: true, .. } => {
+                "first, because its root may make all the other namespaces; the set-user-id helpers map every id that /etc/subuid grants"
+            }
+            Operation::EnterUserNamespace { helpers: false, .. } => {
+                "first, because its root may make all the other namespaces; without a grant in /etc/subuid only our own id exists inside, as 0"
+            }
+            Operation::Unshare { .. } => {
+                "the container gets its own view of each; they belong to the user namespace entered before"
+            }
+            Operation::ForkInit => {
+                "a process id namespace begins with the next child: that child is process 1, and all others die with it"
+            }
+            Operation::UnshareMounts => {
+                "what is mounted from here on is seen by the container only, but what the machine unmounts disappears here too"
+            }
+            Operation::MountOverlay { .. } => {
+                "the layers appear as one tree and every change lands in the upper directory, which becomes the new layer"
+            }
+            Operation::CopyLayers { .. } => {
+                "the kernel refuses overlayfs here: a copy behaves the same but costs the layers' size, and the changes must be found by comparing"
+            }
+            Operation::SetHostname { .. } => {
+                "the name belongs to the namespace, not to the machine"
+            }
+            Operation::LoopbackUp => {
+                "a new network namespace has a loopback interface that is switched off"
+            }
+            Operation::OpenSources { .. } => {
+                "their names mean nothing after the next step, but open descriptors still reach them"
+            }
+            Operation::PivotRoot { .. } => {
+                "from here on every path and every symbolic link of the image ends inside it"
+            }
+            Operation::MountFileSystem { kind: "proc", .. } => {
+                "it shows the processes of the container's own process id namespace"
+            }
+            Operation::MountFileSystem { kind: "sysfs", .. } => {
+                "it shows the container's own network interfaces, and is read-only"
+            }
+            Operation::MountFileSystem { kind: "devpts", .. } => {
+                "a new instance: the container's terminals are its own"
+            }
+            Operation::MountFileSystem { kind: "mqueue", .. } => {
+                "it shows the message queues of the container's own IPC namespace"
+            }
+            Operation::MountFileSystem {
+                kind: "cgroup" | "cgroup2",
+                ..
+            } => "programs read their limits here; read-only",
+            Operation::MountFileSystem { .. } => {
+                "an empty directory in memory, gone with the container"
+            }
+            Operation::Bind { target, .. } if target == "/sys" => {
+                "a new sysfs belongs to a new network namespace only: with the machine's network its own is shown, read-only"
+            }
+            Operation::Bind { target, .. } if target.starts_with("/dev/") => {
+                "a user namespace may not make device nodes, but may show the machine's"
+            }
+            Operation::Bind { target, .. } if target.starts_with("/etc/") => {
+                "the container's own file lies over the image's and leaves no trace in the layer"
+            }
+            Operation::Bind { .. } => "asked for",
+            Operation::MakeDevice { .. } => "programs expect this device",
+            Operation::Symlink { .. } => "programs expect this name",
+            Operation::DetachOldRoot => {
+                "last of the mounts: a new proc may be mounted only while another one is seen, and the sources were reached through it"
+            }
+            Operation::ProtectPath { .. } => {
+                "settings of the whole machine can't be changed from inside"
+            }
+            Operation::MaskPath { .. } => "it tells about the machine or reaches its hardware",
+            Operation::ProtectRoot => "asked for; the mounts below stay as they are",
+            Operation::NewSession { terminal: false } => {
+                "keys pressed at our terminal go to us alone; we pass the signals on"
+            }
+            Operation::NewSession { terminal: true } => {
+                "the terminal is of the container's own /dev/pts, so that its name exists inside; its keys signal the container's foreground processes"
+            }
+            Operation::NewKeyring => {
+                "keys of the session that we were started from stay out of reach"
+            }
+            Operation::ResolveUser { .. } => {
+                "names mean what the image's own /etc/passwd and /etc/group say"
+            }
+            Operation::CreateWorkingDirectory { .. } => "as root, while that is still possible",
+            Operation::ForbidNewPrivileges => "asked for: set-user-id files stay without effect",
+            Operation::BoundCapabilities { .. } => {
+                "no program executed later can get more than these; needs SETPCAP, so it comes before that may be lost"
+            }
+            Operation::InstallFilter { .. } => {
+                "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still have that"
+            }
+            Operation::SwitchUser => "groups first: the user may not change them any more",
+            Operation::ChangeDirectory { .. } => {
+                "after the switch, so that the directory must be the user's to enter"
+            }
+            Operation::LimitCapabilities { .. } => {
+                "the bounding set alone would take effect only at the next execve"
+            }
+            Operation::CleanUp => {
+                "the command starts with the defaults and inherits nothing of ours"
+            }
+            Operation::Execute { .. } => "the command itself is process 1, as in Docker",
+        }
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Namespace::Pid => "pid",
+            Namespace::Uts => "uts",
+            Namespace::Ipc => "ipc",
+            Namespace::Network => "net",
+            Namespace::Cgroup => "cgroup",
+        })
+    }
+}
+
+/// The numbered list, grouped by phase, each operation followed by its reason.
+impl fmt::Display for Plan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut number = 0;
+        for phase in Phase::ALL {
+            let operations: Vec<&Operation> = self.of(phase).collect();
+            if operations.is_empty() {
+                continue;
+            }
+            writeln!(formatter, "{phase}:")?;
+            for operation in operations {
+                number += 1;
+                writeln!(formatter, "{number:3}. {operation}")?;
+                writeln!(formatter, "       {}", operation.why())?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(formatter, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A number of capabilities, in the singular or plural.
+struct Count(usize);
+
+impl fmt::Display for Count {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(formatter, "1 capability"),
+            number => write!(formatter, "{number} capabilities"),
+        }
+    }
+}
+
+fn list(paths: &[std::path::PathBuf]) -> String {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn words<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}

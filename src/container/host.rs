@@ -1,0 +1,208 @@
+//! What this machine allows, found by trying.
+//!
+//! Whether overlayfs works depends on the kernel's version, on its configuration, on security modules and on the
+//! file system below; asking each would be guessing. So one tiny overlay is mounted where the
+//! containers will be, in a child that is thrown away.
+
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Failure};
+use super::identity::Identity;
+use super::mount;
+use super::operation::{Overlay, OverlayInterface};
+
+/// Facts about the machine that a plan depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Our own user id.
+    pub uid: u32,
+    /// Our own group id.
+    pub gid: u32,
+    /// Whether and how overlayfs can be mounted.
+    pub overlay: OverlaySupport,
+    /// How the machine mounts its control groups.
+    pub cgroups: Cgroups,
+    /// The directories in which we may make control groups, one a hierarchy; empty where nothing is delegated.
+    pub own_cgroups: Vec<PathBuf>,
+    /// The text of the machine's `/etc/resolv.conf`.
+    pub resolver: String,
+}
+
+/// Whether and how overlayfs can be mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OverlaySupport {
+    /// By fsconfig(2), a layer a call (Linux 6.5).
+    Fsconfig,
+    /// By mount(2).
+    Options,
+    /// Not at all, for this reason.
+    Refused(String),
+}
+
+/// How the machine mounts its control groups, see cgroups(7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cgroups {
+    /// Not at all.
+    None,
+    /// One hierarchy a controller.
+    V1(Vec<Hierarchy>),
+    /// One hierarchy.
+    V2,
+}
+
+/// One mounted hierarchy of version 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Its directory's name, such as `cpu,cpuacct`.
+    pub name: String,
+    /// The mount options that select it, such as `cpu,cpuacct` or `none,name=systemd`.
+    pub options: String,
+}
+
+impl Host {
+    /// Tries what works here for `identity`, using `scratch`, a directory on the file system where the containers will be.
+    ///
+    /// It leaves nothing behind in `scratch`. `LAYERLAB_OVERLAY=off` (or `mount`) in the environment forces
+    /// the copying fallback (or the older interface). Errors: `scratch` can't be written, or no user namespace can be made.
+    pub fn detect(identity: &Identity, scratch: &Path) -> Result<Host, Error> {
+        let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
+        let overlay = match forced.as_str() {
+            "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
+            _ => try_overlay(identity, scratch, forced == "mount")?,
+        };
+        let cgroups =
+            mounted_cgroups(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        Ok(Host {
+            uid: Uid::effective().as_raw(),
+            gid: Gid::effective().as_raw(),
+            overlay,
+            cgroups,
+            own_cgroups: Vec::new(),
+            resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+        })
+    }
+}
+
+/// Mounts an overlay over two empty directories in a child of its own, by each interface in turn.
+fn try_overlay(
+    identity: &Identity,
+    scratch: &Path,
+    only_options: bool,
+) -> Result<OverlaySupport, Error> {
+    let place = scratch.join(format!(".overlay-probe-{}", next_number()));
+    for name in ["lower", "upper", "work", "root"] {
+        let path = place.join(name);
+        std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
+    }
+    let attempt = |interface| {
+        let overlay = Overlay {
+            lower: vec![place.join("lower")],
+            upper: place.join("upper"),
+            work: place.join("work"),
+            root: place.join("root"),
+            options: if identity.in_user_namespace() {
+                vec!["userxattr"]
+            } else {
+                Vec::new()
+            },
+            interface,
+        };
+        // In a child even as root: the mount namespace it enters must not become ours.
+        identity.in_child(|| -> Result<(), Failure> {
+            mount::unshare_mounts()?;
+            mount::overlay(&overlay)
+        })
+    };
+    let support = (|| {
+        if !only_options && attempt(OverlayInterface::Fsconfig)?.is_ok() {
+            return Ok(OverlaySupport::Fsconfig);
+        }
+        Ok(match attempt(OverlayInterface::Options)? {
+            Ok(()) => OverlaySupport::Options,
+            Err(failure) => OverlaySupport::Refused(failure.to_string()),
+        })
+    })();
+    let removed = identity.remove_dir_all(&place);
+    let support = support?;
+    removed?;
+    Ok(support)
+}
+
+/// A number that no other call in this process or another live one gets.
+fn next_number() -> String {
+    static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    format!(
+        "{}-{}",
+        std::process::id(),
+        CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    )
+}
+
+/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see proc_pid_mountinfo(5).
+fn mounted_cgroups(mountinfo: &str) -> Cgroups {
+    let mut hierarchies = Vec::new();
+    for line in mountinfo.lines() {
+        let Some((left, right)) = line.split_once(" - ") else {
+            continue;
+        };
+        let Some(target) = left.split(' ').nth(4) else {
+            continue;
+        };
+        let mut right = right.split(' ');
+        let (kind, super_options) = (right.next().unwrap_or(""), right.nth(1).unwrap_or(""));
+        match (kind, target.strip_prefix("/sys/fs/cgroup")) {
+            ("cgroup2", Some("")) => return Cgroups::V2,
+            ("cgroup", Some(name)) if name.len() > 1 => {
+                let options: Vec<&str> = super_options
+                    .split(',')
+                    .filter(|option| {
+                        !matches!(
+                            *option,
+                            "rw" | "ro" | "xattr" | "clone_children" | "noprefix"
+                        )
+                    })
+                    .filter(|option| !option.starts_with("release_agent="))
+                    .collect();
+                let named = options.iter().any(|option| option.starts_with("name="));
+                let options = if named {
+                    format!("none,{}", options.join(","))
+                } else {
+                    options.join(",")
+                };
+                hierarchies.push(Hierarchy {
+                    name: name[1..].to_owned(),
+                    options,
+                });
+            }
+            _ => {}
+        }
+    }
+    if hierarchies.is_empty() {
+        Cgroups::None
+    } else {
+        Cgroups::V1(hierarchies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cgroups, Hierarchy, mounted_cgroups};
+
+    #[test]
+    fn hierarchies_of_version_one_are_told_from_the_unified_one() {
+        let one = "34 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
+                   40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd\n";
+        let expected = [("memory", "memory"), ("systemd", "none,name=systemd")];
+        let expected = expected.map(|(name, options)| Hierarchy {
+            name: name.to_owned(),
+            options: options.to_owned(),
+        });
+        assert_eq!(mounted_cgroups(one), Cgroups::V1(expected.to_vec()));
+        let two = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
+        assert_eq!(mounted_cgroups(two), Cgroups::V2);
+        assert_eq!(mounted_cgroups(""), Cgroups::None);
+    }
+}

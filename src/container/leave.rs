@@ -1,0 +1,233 @@
+//! The last steps before the command: session, user, rights, and execve(2).
+//!
+//! What is undone here can't be got back, so the order is the plan's whole point; see the reasons in [`super::explain`].
+
+use std::ffi::CString;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{AccessFlags, Gid, Uid, access, setgroups, setresgid, setresuid, setsid};
+
+use super::account::Account;
+use super::capabilities::{self, Capabilities};
+use super::error::{Cause, Failure};
+use super::execute::errno;
+use super::identity::Identity;
+use super::pty;
+
+/// Where programs are looked for when the environment has no PATH.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Becomes the leader of a new session; with a terminal, makes it and hands its other end out.
+pub(super) fn new_session(terminal: bool, socket: Option<&OwnedFd>) -> Result<(), Failure> {
+    setsid().map_err(|errno| Failure::call("setsid", errno))?;
+    match (terminal, socket) {
+        (true, Some(socket)) => pty::attach(socket),
+        (true, None) | (false, _) => Ok(()),
+    }
+}
+
+/// Joins a new, empty session keyring, see keyctl(2).
+pub(super) fn new_keyring() -> Result<(), Failure> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_long = 1;
+    let no_name: *const libc::c_char = std::ptr::null();
+    // SAFETY: keyctl(2): no name, so the kernel reads nothing from us.
+    let answer = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, no_name) };
+    match Errno::result(answer) {
+        // Kernels without keys, filters that refuse keyctl, and a full quota: then there is no keyring of ours to hide either.
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM | Errno::EDQUOT) => Ok(()),
+        Err(errno) => Err(Failure::call("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", errno)),
+    }
+}
+
+/// Looks a user up in the files of the root file system that this process is in.
+pub(super) fn resolve_user(user: &str) -> Result<Account, Failure> {
+    let passwd = small_text(Path::new("/etc/passwd"))?;
+    let group = small_text(Path::new("/etc/group"))?;
+    Account::resolve(user, &passwd, &group)
+}
+
+/// Reads a text file of the image, which may be anything: only a regular file counts, and only its first 16 MiB.
+fn small_text(path: &Path) -> Result<String, Failure> {
+    const LIMIT: u64 = 16 << 20;
+    // Without O_NONBLOCK a FIFO under this name would stop us for ever.
+    let opened = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let Ok(file) = opened else {
+        return Ok(String::new());
+    };
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        return Ok(String::new());
+    }
+    let mut bytes = Vec::new();
+    file.take(LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::refused("read", path, errno(&error)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Becomes the user with its groups. With a terminal, the terminal becomes the user's too.
+pub(super) fn switch_user(
+    account: &Account,
+    identity: &Identity,
+    terminal: bool,
+) -> Result<(), Failure> {
+    let hint = |failure: Failure| {
+        match identity {
+        Identity::Root => failure,
+        Identity::Mapped { .. } => failure.hint("the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id"),
+        Identity::Single => failure.hint("only one id exists here: a line for this user in `/etc/subuid` and in `/etc/subgid`, and `newuidmap`, allow more"),
+    }
+    };
+    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+    if terminal {
+        // SAFETY: fchown(2) on our standard input; where the id is not mapped, the switch below says so.
+        unsafe { libc::fchown(0, account.uid, libc::gid_t::MAX) };
+    }
+    match identity {
+        // setgroups is denied for good in such a namespace; the one group there is needs no setting.
+        Identity::Single => {}
+        Identity::Root | Identity::Mapped { .. } => {
+            let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
+            setgroups(&groups).map_err(|errno| hint(Failure::call("setgroups", errno)))?;
+        }
+    }
+    setresgid(gid, gid, gid)
+        .map_err(|errno| hint(Failure::call(&format!("setresgid({})", account.gid), errno)))?;
+    setresuid(uid, uid, uid)
+        .map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
+}
+
+/// Root keeps what it may keep; any other user lost everything when it stopped being root.
+pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure> {
+    capabilities::limit(if account.uid == 0 {
+        keep
+    } else {
+        Capabilities::none()
+    })
+}
+
+/// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and death with its keeper.
+pub(super) fn clean_up() -> Result<(), Failure> {
+    for signal in 1..=64 {
+        // SAFETY: signal(2) with the default action installs no code of ours. The numbers the C library keeps for itself fail, harmlessly.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+        .map_err(|errno| Failure::call("sigprocmask", errno))?;
+    umask(Mode::from_bits_truncate(0o022));
+    // Again: changing the user cleared it. See prctl(2).
+    die_with_parent()?;
+    close_on_exec_from(3)
+}
+
+/// Asks the kernel to kill this process when its parent ends.
+pub(super) fn die_with_parent() -> Result<(), Failure> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+        .map_err(|errno| Failure::call("prctl(PR_SET_PDEATHSIG)", errno))
+}
+
+/// Marks every descriptor from `first` on to be closed by execve: those of other parts of this process, too.
+fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
+    // SAFETY: close_range(2): numbers only; with this flag nothing is closed now.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    Errno::result(answer).map(drop).map_err(|errno| {
+        Failure::call("close_range", errno)
+            .hint("Linux 5.11 is needed, and a filter that knows `close_range`")
+    })
+}
+
+/// Finds the program and becomes it. Comes back only with a failure.
+pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(), Failure> {
+    let mut env = env.to_vec();
+    if !env.iter().any(|variable| variable.starts_with("HOME=")) {
+        env.push(format!("HOME={home}"));
+    }
+    let Some(name) = args.first() else {
+        return Err(Failure::of(Cause::NotFound, "no command given".to_owned()));
+    };
+    let path = env
+        .iter()
+        .find_map(|variable| variable.strip_prefix("PATH="))
+        .unwrap_or(DEFAULT_PATH);
+    let program = look_up(name, path)?;
+    let text = |text: &str| {
+        CString::new(text).map_err(|_| {
+            Failure::of(
+                Cause::NotExecutable,
+                format!("a NUL byte in `{}`", text.escape_default()),
+            )
+        })
+    };
+    let c_program = CString::new(program.as_os_str().as_bytes())
+        .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?;
+    let c_args: Vec<CString> = args.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
+    let c_env: Vec<CString> = env
+        .iter()
+        .map(|variable| text(variable))
+        .collect::<Result<_, _>>()?;
+    let Err(errno) = nix::unistd::execve(&c_program, &c_args, &c_env);
+    let mut failure = Failure::refused("exec", &program, errno);
+    failure.cause = Cause::NotExecutable;
+    Err(match errno {
+        Errno::ENOENT => {
+            failure.cause = Cause::NotFound;
+            failure.hint("the file exists, but the interpreter it names (`#!` line or dynamic loader) does not")
+        }
+        Errno::ENOEXEC => {
+            failure.hint("it is no program for this machine, nor a script that begins with `#!`")
+        }
+        _ => failure,
+    })
+}
+
+/// The file that `name` means: itself where it has a slash, else the first executable of that name on `path`.
+fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
+    if name.contains('/') {
+        return match check(Path::new(name)) {
+            Ok(()) => Ok(PathBuf::from(name)),
+            Err(errno) => {
+                let mut failure = Failure::refused("exec", Path::new(name), errno);
+                failure.cause = match errno {
+                    Errno::ENOENT => Cause::NotFound,
+                    _ => Cause::NotExecutable,
+                };
+                Err(failure)
+            }
+        };
+    }
+    path.split(':')
+        .map(|directory| Path::new(if directory.is_empty() { "." } else { directory }).join(name))
+        .find(|candidate| !name.is_empty() && check(candidate).is_ok())
+        .ok_or_else(|| {
+            Failure::of(
+                Cause::NotFound,
+                format!("exec: `{name}`: executable file not found in $PATH"),
+            )
+            .hint(&format!("PATH is `{path}` in the container"))
+        })
+}
+
+/// Whether a file can be executed by us, as far as can be told without trying.
+fn check(path: &Path) -> Result<(), Errno> {
+    let found = std::fs::metadata(path).map_err(|error| errno(&error))?;
+    if found.is_dir() {
+        return Err(Errno::EISDIR);
+    }
+    access(path, AccessFlags::X_OK)
+}

@@ -1,0 +1,380 @@
+//! From the tables to instructions.
+//!
+//! A program is a chain of sections, one for each architecture. In a section the call's number is looked up by binary search over
+//! *intervals* of numbers with the same answer: some fifteen instructions instead of some hundred comparisons.
+//! A conditional jump of classic BPF reaches 255 instructions only, so each node jumps over an unconditional one, which reaches all.
+
+use std::collections::BTreeMap;
+
+use libc::sock_filter;
+
+use super::super::capabilities::Capabilities;
+use super::profile::{RULES, Test, Verdict};
+
+/// The kernel's numbers, one call a line.
+const NUMBERS: &str = include_str!("numbers.txt");
+
+/// Bit 30 of a number says that the caller uses the x32 interface of x86_64.
+const X32: u32 = 0x4000_0000;
+
+/// One architecture as the kernel names it, and the columns of [`NUMBERS`] that it uses, each with what is added to the number.
+struct Section {
+    /// AUDIT_ARCH_…, linux/audit.h.
+    audit: u32,
+    columns: &'static [(usize, u32)],
+}
+
+const X86_64: [Section; 2] = [
+    Section {
+        audit: 0xc000_003e,
+        columns: &[(1, 0), (3, X32)],
+    },
+    Section {
+        audit: 0x4000_0003,
+        columns: &[(2, 0)],
+    },
+];
+const AARCH64: [Section; 2] = [
+    Section {
+        audit: 0xc000_00b7,
+        columns: &[(4, 0)],
+    },
+    Section {
+        audit: 0x4000_0028,
+        columns: &[(5, 0)],
+    },
+];
+
+/// What happens at a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Answer(Verdict),
+    /// The tests of the rules at these places of the table, one after the other; EPERM when none matches.
+    Tests(usize, Option<usize>),
+}
+
+const REFUSE: Action = Action::Answer(Verdict::Errno(libc::EPERM));
+const UNKNOWN: Action = Action::Answer(Verdict::Errno(libc::ENOSYS));
+
+/// The filter for a container with `capabilities` on this machine; `None` where its numbers are not known.
+pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
+    let sections = match std::env::consts::ARCH {
+        "x86_64" => &X86_64,
+        "aarch64" => &AARCH64,
+        _ => return None,
+    };
+    let actions = actions(capabilities);
+    // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8, six arguments from 16 on.
+    let mut program = vec![load(4)];
+    for section in sections {
+        let mut body = vec![load(0)];
+        body.extend(search(&intervals(section, &actions)));
+        program.push(jump_equal(section.audit, 0, 1));
+        program.push(jump(1));
+        program.push(jump(body.len()));
+        program.extend(body);
+    }
+    program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
+    Some(program)
+}
+
+/// What happens at each name.
+fn actions(capabilities: Capabilities) -> BTreeMap<&'static str, Action> {
+    let mut actions: BTreeMap<&'static str, Action> = BTreeMap::new();
+    for (place, rule) in RULES
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| rule.when.applies(capabilities))
+    {
+        let action = match rule.test {
+            Test::Any => Action::Answer(rule.verdict),
+            Test::Below(_) | Test::OneOf(_) | Test::WithoutBits(_) => Action::Tests(place, None),
+        };
+        for name in rule.names.split_whitespace() {
+            let merged = match (actions.get(name), action) {
+                (Some(Action::Answer(Verdict::Allow)), _) => Action::Answer(Verdict::Allow),
+                (Some(Action::Tests(first, None)), Action::Tests(second, _)) => {
+                    Action::Tests(*first, Some(second))
+                }
+                (_, action) => action,
+            };
+            actions.insert(name, merged);
+        }
+    }
+    actions
+}
+
+/// The first number of each interval and what happens there, beginning with 0, up to the last number there is.
+fn intervals(section: &Section, actions: &BTreeMap<&str, Action>) -> Vec<(u32, Action)> {
+    let mut known: BTreeMap<u32, Action> = BTreeMap::new();
+    let mut ends = Vec::new();
+    for (column, base) in section.columns {
+        let mut last = *base;
+        for line in NUMBERS.lines().filter(|line| !line.starts_with('#')) {
+            let mut fields = line.split(' ');
+            let (Some(name), Some(number)) = (fields.next(), fields.nth(column - 1)) else {
+                continue;
+            };
+            let (Some(action), Ok(number)) = (actions.get(name), number.parse::<u32>()) else {
+                continue;
+            };
+            known.insert(base + number, *action);
+            // The arm architecture has a few calls of its own far above the common ones: those do not say how new the profile is.
+            if number < 0xf_0000 {
+                last = last.max(base + number);
+            }
+        }
+        ends.push((*base, last));
+    }
+    let unlisted = |number: u32| match ends.iter().rev().find(|(base, _)| number >= *base) {
+        Some((_, last)) if number > *last => UNKNOWN,
+        Some(_) | None => REFUSE,
+    };
+    // The answer can change at a listed number, right after one, and where a column begins.
+    let mut starts: Vec<u32> = known
+        .keys()
+        .flat_map(|number| [*number, number + 1])
+        .collect();
+    starts.extend(ends.iter().map(|(base, _)| *base));
+    starts.sort_unstable();
+    let mut intervals: Vec<(u32, Action)> = Vec::new();
+    for start in starts {
+        let action = known
+            .get(&start)
+            .copied()
+            .unwrap_or_else(|| unlisted(start));
+        if intervals.last().is_none_or(|(_, before)| *before != action) {
+            intervals.push((start, action));
+        }
+    }
+    intervals
+}
+
+/// Finds the interval of the number in the accumulator by halving.
+fn search(intervals: &[(u32, Action)]) -> Vec<sock_filter> {
+    let middle = intervals.len() / 2;
+    match intervals {
+        [] => vec![answer(refusal(libc::EPERM))],
+        [(_, action)] => leaf(*action),
+        _ => {
+            let (lower, upper) = intervals.split_at(middle);
+            let lower = search(lower);
+            let mut code = vec![jump_at_least(upper[0].0, 0, 1), jump(lower.len())];
+            code.extend(lower);
+            code.extend(search(upper));
+            code
+        }
+    }
+}
+
+fn leaf(action: Action) -> Vec<sock_filter> {
+    match action {
+        Action::Answer(verdict) => vec![answer(encode(verdict))],
+        Action::Tests(first, second) => {
+            let mut code = test(first);
+            code.extend(second.map(test).unwrap_or_default());
+            code.push(answer(refusal(libc::EPERM)));
+            code
+        }
+    }
+}
+
+/// Answers when the first argument passes the rule's test, and goes on behind itself when it does not.
+fn test(place: usize) -> Vec<sock_filter> {
+    const LOW: u32 = 16;
+    const HIGH: u32 = 20;
+    let rule = &RULES[place];
+    let allow = answer(encode(rule.verdict));
+    match rule.test {
+        Test::Any => vec![allow],
+        Test::WithoutBits(bits) => vec![load(LOW), jump_if_set(bits, 1, 0), allow],
+        Test::Below(limit) => {
+            vec![
+                load(HIGH),
+                jump_equal(0, 0, 3),
+                load(LOW),
+                jump_at_least(limit, 1, 0),
+                allow,
+            ]
+        }
+        Test::OneOf(values) => {
+            let mut code = vec![load(LOW)];
+            for (place, value) in values.iter().enumerate() {
+                // To the answer behind the last comparison; from the last one otherwise past the answer.
+                let left = (values.len() - 1 - place) as u8;
+                code.push(jump_equal(*value, left, if left == 0 { 1 } else { 0 }));
+            }
+            code.push(allow);
+            let mut guarded = vec![load(HIGH), jump_equal(0, 0, code.len() as u8)];
+            guarded.extend(code);
+            guarded
+        }
+    }
+}
+
+fn encode(verdict: Verdict) -> u32 {
+    match verdict {
+        Verdict::Allow => libc::SECCOMP_RET_ALLOW,
+        Verdict::Errno(errno) => refusal(errno),
+    }
+}
+
+fn refusal(errno: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | errno as u32
+}
+
+// The instructions, linux/bpf_common.h. `yes` and `no` count the instructions that are skipped.
+
+fn load(offset: u32) -> sock_filter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0, 0)
+}
+
+fn answer(value: u32) -> sock_filter {
+    instruction(libc::BPF_RET | libc::BPF_K, value, 0, 0)
+}
+
+fn jump(skipped: usize) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JA, skipped as u32, 0, 0)
+}
+
+fn jump_equal(value: u32, yes: u8, no: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, yes, no)
+}
+
+fn jump_at_least(value: u32, yes: u8, no: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, value, yes, no)
+}
+
+fn jump_if_set(bits: u32, yes: u8, no: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, bits, yes, no)
+}
+
+fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+    const NO: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    const NEW: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+
+    /// Runs a program as the kernel does, on a call with one argument.
+    fn decide(program: &[sock_filter], audit: u32, number: u32, argument: u64) -> u32 {
+        let (mut place, mut accumulator) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[place];
+            let code = u32::from(code);
+            place += 1;
+            let branch = |taken| usize::from(if taken { jt } else { jf });
+            match code & 7 {
+                libc::BPF_LD => {
+                    accumulator = match k {
+                        0 => number,
+                        4 => audit,
+                        16 => argument as u32,
+                        20 => (argument >> 32) as u32,
+                        other => panic!("load of {other}"),
+                    }
+                }
+                libc::BPF_RET => return k,
+                libc::BPF_JMP => {
+                    place += match code & 0xf0 {
+                        libc::BPF_JA => k as usize,
+                        libc::BPF_JEQ => branch(accumulator == k),
+                        libc::BPF_JGE => branch(accumulator >= k),
+                        libc::BPF_JSET => branch(accumulator & k != 0),
+                        other => panic!("jump {other}"),
+                    }
+                }
+                other => panic!("instruction {other}"),
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn every_number_of_every_architecture_gets_the_tables_answer() {
+        let capabilities = Capabilities::docker();
+        let program = program(capabilities).expect("x86_64 is known");
+        assert!(program.len() < 4096, "{} instructions", program.len());
+        let actions = actions(capabilities);
+        for (audit, column, base, end) in [
+            (0xc000_003e, 1, 0, 466),
+            (0xc000_003e, 3, X32, X32 + 547),
+            (0x4000_0003, 2, 0, 466),
+        ] {
+            let mut expected = BTreeMap::new();
+            for line in NUMBERS.lines().filter(|line| !line.starts_with('#')) {
+                let fields: Vec<&str> = line.split(' ').collect();
+                if let (Ok(number), Some(action)) =
+                    (fields[column].parse::<u32>(), actions.get(fields[0]))
+                {
+                    expected.insert(base + number, *action);
+                }
+            }
+            for number in base..base + 700 {
+                let found = decide(&program, audit, number, 0);
+                let expected = match expected.get(&number) {
+                    Some(Action::Answer(verdict)) => encode(*verdict),
+                    // 0 passes every test of the table.
+                    Some(Action::Tests(..)) => ALLOW,
+                    None if number > end => NEW,
+                    None => NO,
+                };
+                assert_eq!(found, expected, "number {number} of {audit:x}");
+            }
+        }
+        assert_eq!(
+            decide(&program, 0xdead_beef, 0, 0),
+            libc::SECCOMP_RET_KILL_THREAD
+        );
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn arguments_decide() {
+        const NATIVE: u32 = 0xc000_003e;
+        let program = program(Capabilities::docker()).expect("x86_64 is known");
+        let ask =
+            |number: libc::c_long, argument| decide(&program, NATIVE, number as u32, argument);
+        assert_eq!(ask(libc::SYS_socket, 11), ALLOW);
+        assert_eq!(ask(libc::SYS_socket, 12), NO);
+        assert_eq!(ask(libc::SYS_socket, 16), ALLOW);
+        assert_eq!(ask(libc::SYS_socket, 38), NO);
+        assert_eq!(ask(libc::SYS_socket, 40), NO);
+        assert_eq!(ask(libc::SYS_socket, 45), ALLOW);
+        assert_eq!(ask(libc::SYS_socket, 46), NO);
+        assert_eq!(ask(libc::SYS_socket, 1 << 32 | 2), NO);
+        assert_eq!(ask(libc::SYS_personality, 0xffff_ffff), ALLOW);
+        assert_eq!(ask(libc::SYS_personality, 4), NO);
+        assert_eq!(ask(libc::SYS_clone, 17), ALLOW);
+        assert_eq!(ask(libc::SYS_clone, libc::CLONE_NEWUSER as u64), NO);
+        assert_eq!(ask(libc::SYS_clone3, 0), NEW);
+        assert_eq!(ask(libc::SYS_mount, 0), NO);
+        assert_eq!(ask(libc::SYS_chroot, 0), ALLOW);
+    }
+
+    #[test]
+    fn a_capability_opens_its_calls() {
+        let set = Capabilities::docker()
+            .with("SYS_ADMIN")
+            .expect("it is known");
+        let actions = actions(set);
+        for name in ["mount", "clone", "clone3", "unshare"] {
+            assert_eq!(
+                actions.get(name),
+                Some(&Action::Answer(Verdict::Allow)),
+                "{name}"
+            );
+        }
+        assert_eq!(actions.get("reboot"), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a container is to be: the input of [`plan`](super::plan()).
+//!
+//! A specification says what is wanted and nothing about how: no flags of the kernel, no order. It is about
+//! one process in one root file system; images and their configuration are known to the caller only.
+
+use std::path::PathBuf;
+
+use super::capabilities::Capabilities;
+
+/// A container, wished for.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The unpacked layers, the top one first. May be empty (`FROM scratch`).
+    pub lower: Vec<PathBuf>,
+    /// The directory that takes every change. It must exist; it keeps its changes after the container's end.
+    pub upper: PathBuf,
+    /// A scratch directory of this container alone, on the same file system as `upper`. It must exist. The
+    /// mount point of the root and the container's own `/etc/hosts` are made in it. Removable afterwards with
+    /// [`Identity::remove_dir_all`](super::Identity::remove_dir_all).
+    pub work: PathBuf,
+    /// Whether `upper` is to survive a crash of the machine.
+    pub durability: Durability,
+    /// The program and its arguments; the program is looked up on the PATH of `env` inside the container.
+    pub args: Vec<String>,
+    /// `NAME=value`, in order. HOME is added from the image's `/etc/passwd` where it is missing.
+    pub env: Vec<String>,
+    /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty means `/`.
+    pub cwd: String,
+    /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own `/etc/passwd` and `/etc/group`.
+    pub user: String,
+    /// The host name, and what `/etc/hostname` says.
+    pub hostname: String,
+    /// Which network the container sees.
+    pub network: Network,
+    /// Further mounts, in order.
+    pub mounts: Vec<Mount>,
+    /// Whether a terminal is made in the container.
+    pub terminal: Terminal,
+    /// Whether the root file system takes changes.
+    pub root: Access,
+    /// What the container's processes are kept from.
+    pub security: Security,
+    /// Further lines of `/etc/hosts`: name and address.
+    pub extra_hosts: Vec<(String, String)>,
+}
+
+impl Spec {
+    /// A container with Docker's defaults that runs `args` as root, without further mounts, in the host's network.
+    pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf, args: Vec<String>) -> Spec {
+        Spec {
+            lower,
+            upper,
+            work,
+            durability: Durability::Scratch,
+            args,
+            env: Vec::new(),
+            cwd: String::new(),
+            user: String::new(),
+            hostname: "layerlab".to_owned(),
+            network: Network::Host,
+            mounts: Vec::new(),
+            terminal: Terminal::No,
+            root: Access::ReadWrite,
+            security: Security::docker(),
+            extra_hosts: Vec::new(),
+        }
+    }
+}
+
+/// Whether an upper directory has to survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It is read once, right after the container's end: nothing is flushed to the disk (overlayfs `volatile`), which is what makes
+    /// short commands fast. Such an upper can't be mounted a second time.
+    Scratch,
+    /// It is kept and mounted again.
+    Kept,
+}
+
+/// Which network a container sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// The machine's own.
+    Host,
+    /// A new one with nothing but the loopback interface.
+    None,
+}
+
+/// Whether the container's standard streams are a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// They are what the caller gives: its own streams, or pipes.
+    No,
+    /// A pseudo-terminal from the container's own `/dev/pts`, which is also its `/dev/console`.
+    Yes,
+}
+
+/// Whether something may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    ReadWrite,
+    /// It may not.
+    ReadOnly,
+}
+
+/// A further mount.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// What is mounted.
+    pub kind: MountKind,
+    /// Where: an absolute path inside, followed through the image's symbolic links but never out of it. It is made where it is missing.
+    pub target: String,
+    /// Whether the container may write there.
+    pub access: Access,
+}
+
+/// What is mounted.
+#[derive(Debug, Clone)]
+pub enum MountKind {
+    /// A directory or file of the machine, with everything that is mounted below it.
+    Bind(PathBuf),
+    /// An empty directory in memory. `options` are tmpfs(5)'s, such as `size=64m,mode=1777`.
+    Tmpfs {
+        /// Passed to the kernel as they are.
+        options: String,
+    },
+}
+
+/// What the container's processes are kept from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Security {
+    /// The capabilities root has inside.
+    pub capabilities: Capabilities,
+    /// Which system calls are refused.
+    pub seccomp: Seccomp,
+    /// Whether parts of /proc and /sys are hidden or made read-only.
+    pub paths: Paths,
+    /// Whether set-user-id programs may raise privileges.
+    pub new_privileges: NewPrivileges,
+}
+
+impl Security {
+    /// What Docker gives a container by default.
+    pub fn docker() -> Security {
+        Security {
+            capabilities: Capabilities::docker(),
+            seccomp: Seccomp::Docker,
+            paths: Paths::Protected,
+            new_privileges: NewPrivileges::Allowed,
+        }
+    }
+
+    /// What `RUN --security=insecure` gives: every capability, no filter, nothing hidden.
+    pub fn insecure() -> Security {
+        Security {
+            capabilities: Capabilities::all(),
+            seccomp: Seccomp::Unconfined,
+            paths: Paths::Open,
+            new_privileges: NewPrivileges::Allowed,
+        }
+    }
+}
+
+/// The system call filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Docker's default profile.
+    Docker,
+    /// None.
+    Unconfined,
+}
+
+/// Whether Docker's masked and read-only paths apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paths {
+    /// They do.
+    Protected,
+    /// /proc and /sys are left as they are mounted.
+    Open,
+}
+
+/// Whether executing a file may raise privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewPrivileges {
+    /// As usual.
+    Allowed,
+    /// Never again: prctl(PR_SET_NO_NEW_PRIVS).
+    Forbidden,
+}

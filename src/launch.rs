@@ -1,0 +1,171 @@
+//! Launch: an image's configuration and what the user asked for → a container, run in the foreground.
+//!
+//! The rules of what wins are Docker's: the user's command replaces CMD, `--entrypoint` replaces ENTRYPOINT and drops CMD, `-e` is
+//! laid over ENV. Left out for now: detached containers, published ports, anonymous volumes; a container is removed when it ends.
+
+use std::path::PathBuf;
+
+use crate::build::run::Folder;
+use crate::build::{Error, World, unpacked};
+use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, Plan, Spec, Terminal};
+use crate::layer::Layer;
+use crate::oci::ImageConfig;
+
+/// What is asked of a container.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Replaces CMD.
+    pub command: Vec<String>,
+    /// Replaces ENTRYPOINT; an empty text takes it away.
+    pub entrypoint: Option<String>,
+    /// `NAME=value`, or `NAME` for our own value of it.
+    pub env: Vec<String>,
+    pub working_dir: Option<String>,
+    pub user: Option<String>,
+    pub hostname: Option<String>,
+    pub network: Option<Network>,
+    /// `host:container[:ro]`.
+    pub volumes: Vec<String>,
+    pub read_only: bool,
+    pub terminal: bool,
+}
+
+/// A container ready to run, with the folder that it needs.
+pub struct Prepared<'a> {
+    pub id: String,
+    pub plan: Plan,
+    folder: Folder<'a>,
+}
+
+/// Makes the plan, and unpacks what it needs.
+///
+/// # Errors
+/// [`Error::Argument`] for an image without a command and for a volume that can't be understood.
+pub fn prepare<'a>(
+    world: World<'a>,
+    image: &ImageConfig,
+    layers: &[Layer],
+    request: &Request,
+) -> Result<Prepared<'a>, Error> {
+    let args = command_line(image, request)?;
+    let id = world.clock.new_id();
+    let folder = Folder::create(world, &id)?;
+    let mut spec = Spec::new(unpacked::chain(&world, layers)?, folder.upper(), folder.work(), args);
+    spec.hostname = request.hostname.clone().unwrap_or_else(|| id.chars().take(12).collect());
+    spec.env = environment(image, request, &spec.hostname);
+    spec.cwd = match &request.working_dir {
+        Some(path) => path.clone(),
+        None => image.config.working_dir.clone(),
+    };
+    spec.user = request.user.clone().unwrap_or_else(|| image.config.user.clone());
+    spec.network = request.network.unwrap_or(Network::Host);
+    spec.terminal = if request.terminal { Terminal::Yes } else { Terminal::No };
+    spec.root = if request.read_only { Access::ReadOnly } else { Access::ReadWrite };
+    for text in &request.volumes {
+        spec.mounts.push(volume(&world, text)?);
+    }
+    let host = Host::detect(world.identity, &folder.work())?;
+    let plan = container::plan(&spec, world.identity, &host);
+    Ok(Prepared { id, plan, folder })
+}
+
+impl Prepared<'_> {
+    /// Runs the container to its end and removes it.
+    pub fn run(self, io: Io<'_>) -> Result<Exit, Error> {
+        let exit = container::run(&self.plan, io);
+        drop(self.folder);
+        Ok(exit?)
+    }
+}
+
+fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {
+    let (mut args, default) = match request.entrypoint.as_deref() {
+        Some("") => (Vec::new(), &None),
+        Some(entrypoint) => (vec![entrypoint.to_owned()], &None),
+        None => (image.config.entrypoint.clone().unwrap_or_default(), &image.config.cmd),
+    };
+    if request.command.is_empty() {
+        args.extend(default.iter().flatten().cloned());
+    } else {
+        args.extend(request.command.iter().cloned());
+    }
+    if args.is_empty() {
+        return Err(Error::Argument {
+            message: "no command specified".into(),
+            hint: Some("the image has neither CMD nor ENTRYPOINT: name a command after the image".into()),
+        });
+    }
+    Ok(args)
+}
+
+fn environment(image: &ImageConfig, request: &Request, hostname: &str) -> Vec<String> {
+    let mut list = image.config.env.clone();
+    if !list.iter().any(|variable| variable.starts_with("PATH=")) {
+        list.insert(0, format!("PATH={}", crate::build::DEFAULT_PATH));
+    }
+    let mut set = |name: &str, value: &str| {
+        list.retain(|variable| variable.split('=').next() != Some(name));
+        list.push(format!("{name}={value}"));
+    };
+    set("HOSTNAME", hostname);
+    if request.terminal {
+        set("TERM", "xterm");
+    }
+    for variable in &request.env {
+        match variable.split_once('=') {
+            Some((name, value)) => set(name, value),
+            // A name alone passes our own value on, and nothing where we have none.
+            None => {
+                if let Ok(value) = std::env::var(variable) {
+                    set(variable, &value);
+                }
+            }
+        }
+    }
+    list
+}
+
+/// `/host:/container[:ro|rw]` or `name:/container`; a name is a folder in the home's `volumes`.
+fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
+    let bad = |message: String| Error::Argument {
+        message: format!("invalid volume specification `{text}`: {message}"),
+        hint: Some("a volume is written `/host/path:/container/path[:ro]` or `name:/container/path`".into()),
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let (source, target, mode) = match parts.as_slice() {
+        [source, target] => (*source, *target, ""),
+        [source, target, mode] => (*source, *target, *mode),
+        _ => return Err(bad("it needs a source and a target".into())),
+    };
+    if !target.starts_with('/') {
+        return Err(bad(format!("the target `{target}` is not an absolute path")));
+    }
+    let mut access = Access::ReadWrite;
+    for option in mode.split(',').filter(|option| !option.is_empty()) {
+        match option {
+            "ro" => access = Access::ReadOnly,
+            "rw" | "z" | "Z" => {}
+            other => return Err(bad(format!("invalid mode `{other}`"))),
+        }
+    }
+    let path = if source.starts_with('/') || source.starts_with('.') {
+        let path = PathBuf::from(source);
+        // As Docker: a folder that is not there is made.
+        if !path.exists() {
+            std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path: path.clone(), source })?;
+        }
+        path.canonicalize().map_err(|source| Error::Io { operation: "resolve", path, source })?
+    } else {
+        let is_name = |name: &str| {
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.-".contains(letter))
+                && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        };
+        if !is_name(source) {
+            return Err(bad(format!("`{source}` is neither an absolute path nor a volume's name")));
+        }
+        let path = world.home.volumes_dir().join(source);
+        std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path: path.clone(), source })?;
+        path
+    };
+    Ok(Mount { kind: MountKind::Bind(path), target: target.into(), access })
+}

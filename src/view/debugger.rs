@@ -1,0 +1,245 @@
+//! What the debugger shows of a step: one block with a name in the margin, as in
+//!
+//! ```text
+//!       cache     miss: date-script.sh changed
+//!       diff      A /date-script.sh        -rwxr-xr-x 0:0      61 B
+//!       layer     sha256:5f0e…  2.0 kB                                 → state 688dc55c502a
+//! ```
+
+use std::io::{self, Write};
+
+use super::palette::{Palette, Role};
+use super::{View, units};
+use crate::build::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange};
+use crate::cache::Difference;
+
+/// Where the text of a block begins.
+const MARGIN: usize = 6;
+const NAME: usize = 10;
+/// How many changed paths are shown; `diff` shows all.
+const MOST_CHANGES: usize = 20;
+
+/// Writes the debugger's blocks.
+#[derive(Clone, Debug)]
+pub struct Debugger {
+    palette: Palette,
+    from: bool,
+    /// Whether the container's output ended in the middle of a line.
+    open_line: bool,
+}
+
+impl Debugger {
+    pub fn new(palette: Palette) -> Debugger {
+        Debugger { palette, from: false, open_line: false }
+    }
+
+    /// One line of a block. An empty name continues the line above.
+    pub fn row(&self, name: &str, text: &str) -> String {
+        let name = format!("{name:<NAME$}");
+        format!("{:MARGIN$}{}{text}", "", self.palette.paint(Role::Label, &name)).trim_end().to_owned()
+    }
+
+    /// A line with the state at its right.
+    fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
+        let row = format!("{:MARGIN$}{name:<NAME$}{text}", "");
+        let gap = 70usize.saturating_sub(row.chars().count()).max(2);
+        let row = self.row(name, text);
+        format!("{row}{:gap$}→ state {}", "", self.palette.paint(Role::Strong, state))
+    }
+
+    /// The rows that explain a decision.
+    pub fn decision(&self, decision: &Decision, now: i64, future: bool) -> Vec<String> {
+        let (hit, miss) = if future { ("would hit", "would miss") } else { ("hit", "miss") };
+        let mut rows = Vec::new();
+        match decision {
+            Decision::NotCached => rows.push(self.row("cache", "FROM is looked up each time and has no key of its own")),
+            Decision::Unknown { because } => rows.push(self.row("cache", &format!("not known yet: {because}"))),
+            Decision::Hit { build, created, .. } => {
+                let text = format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), units::ago(now, created));
+                rows.push(self.row("cache", &text));
+            }
+            Decision::Miss { reason, .. } => {
+                let miss = self.palette.paint(Role::Notice, miss);
+                let (text, details) = match reason {
+                    MissReason::FirstTime => (format!("{miss}: no earlier step had these inputs"), Vec::new()),
+                    MissReason::NoCache => (format!("{miss}: the cache was not asked (--no-cache)"), Vec::new()),
+                    MissReason::LayerGone => (format!("{miss}: the record is there, but its layer was removed"), Vec::new()),
+                    MissReason::NeverFinished { build } => {
+                        (format!("{miss}: the same inputs were in build {build}, where this step did not finish"), Vec::new())
+                    }
+                    MissReason::Follows { step: Some(step), .. } => {
+                        (format!("{miss}: it follows step {step}, which is the cause; its own inputs are the same"), Vec::new())
+                    }
+                    MissReason::Follows { step: None, build } => {
+                        (format!("{miss}: its parent is another than in build {build}; its own inputs are the same"), Vec::new())
+                    }
+                    MissReason::Cause { differences, .. } => {
+                        let own = differences.iter().filter(|difference| !difference.parent);
+                        let names: Vec<String> = own.map(short_name).collect();
+                        let and_it = if future { ", and it is the cause" } else { "" };
+                        (format!("{miss}{and_it}: {} changed", names.join(", ")), self.differences(differences))
+                    }
+                };
+                rows.push(self.row("cache", &text));
+                rows.extend(details);
+            }
+        }
+        rows
+    }
+
+    /// The rows that show what differs, ingredient by ingredient.
+    pub fn differences(&self, differences: &[Difference]) -> Vec<String> {
+        let mut rows = Vec::new();
+        let none = "(none)".to_owned();
+        for difference in differences {
+            if difference.files.is_empty() {
+                let before = difference.before.as_ref().unwrap_or(&none);
+                let after = difference.after.as_ref().unwrap_or(&none);
+                rows.push(self.row("", &format!("{}  {before} → {after}", difference.ingredient)));
+            }
+            for change in difference.files.iter().take(MOST_CHANGES) {
+                let text = match (&change.before, &change.after) {
+                    (Some(before), Some(after)) => format!("{} {}  {} → {}", change.path, change.attribute, shorten(before), shorten(after)),
+                    (None, Some(after)) => format!("{} {}  {after}", change.path, change.attribute),
+                    (Some(before), None) => format!("{} {}  {before}", change.path, change.attribute),
+                    (None, None) => format!("{} {}", change.path, change.attribute),
+                };
+                rows.push(self.row("", &text));
+            }
+            if difference.files.len() > MOST_CHANGES {
+                rows.push(self.row("", &format!("and {} more", difference.files.len() - MOST_CHANGES)));
+            }
+        }
+        rows
+    }
+
+    /// The rows of changed settings.
+    pub fn config(&self, changes: &[ConfigChange]) -> Vec<String> {
+        let mut rows = Vec::new();
+        for change in changes {
+            let text = match (&change.before, &change.after) {
+                (None, Some(after)) => format!("+ {} = {after}", change.field),
+                (Some(before), Some(after)) => format!("~ {} = {after}   (was {before})", change.field),
+                (Some(before), None) => format!("- {}   (was {before})", change.field),
+                (None, None) => continue,
+            };
+            rows.push(self.row(if rows.is_empty() { "config" } else { "" }, &text));
+        }
+        rows
+    }
+
+    /// The rows of changed paths, at most `most`.
+    pub fn changes(&self, changes: &[PathChange], most: usize) -> Vec<String> {
+        let width = changes.iter().take(most).map(|change| change.path.chars().count()).max().unwrap_or(0).min(40);
+        let mut rows = Vec::new();
+        for change in changes.iter().take(most) {
+            let name = if rows.is_empty() { "diff" } else { "" };
+            rows.push(self.row(name, &self.change(change, width)));
+        }
+        if changes.len() > most {
+            rows.push(self.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
+        }
+        rows
+    }
+
+    /// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`.
+    pub fn change(&self, change: &PathChange, width: usize) -> String {
+        let (letter, role) = match change.kind {
+            ChangeKind::Added => ("A", Role::Good),
+            ChangeKind::Modified => ("C", Role::Notice),
+            ChangeKind::Deleted => ("D", Role::Bad),
+        };
+        let letter = self.palette.paint(role, letter);
+        let path = match &change.target {
+            Some(target) => format!("{} -> {target}", change.path),
+            None => change.path.clone(),
+        };
+        if change.kind == ChangeKind::Deleted {
+            return format!("{letter} {path}");
+        }
+        let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
+        format!("{letter} {path:<width$}   {} {}:{}  {size:>9}", change.mode, change.uid, change.gid).trim_end().to_owned()
+    }
+}
+
+/// What an ingredient is called in one line: for files, the file where it is only one.
+fn short_name(difference: &Difference) -> String {
+    let paths: std::collections::BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
+    match paths.len() {
+        0 => difference.ingredient.clone(),
+        1 => paths.into_iter().next().unwrap_or_default().to_owned(),
+        number => format!("{number} {}", difference.ingredient),
+    }
+}
+
+/// A digest's first digits; everything else as it is.
+fn shorten(value: &str) -> String {
+    match value.strip_prefix("sha256:") {
+        Some(hex) if hex.len() == 64 => format!("sha256:{}…", &hex[..12]),
+        _ => value.to_owned(),
+    }
+}
+
+impl View for Debugger {
+    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        match event {
+            Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
+            Event::StepStarted { step } => {
+                self.from = step.instruction.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
+                match &step.expanded {
+                    Some(expanded) => writeln!(out, "{}", self.row("expanded", expanded)),
+                    None => Ok(()),
+                }
+            }
+            Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
+                if let Some(name) = stands_in_for {
+                    writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
+                }
+                let digest = digest.map(|digest| format!("  {}", shorten(&digest.to_string()))).unwrap_or_default();
+                writeln!(out, "{}", self.row("resolve", &format!("{image}{digest}")))?;
+                let text = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
+                writeln!(out, "{}", self.row("image", &text))
+            }
+            Event::Decided { decision: Decision::NotCached } => Ok(()),
+            Event::Decided { decision } => {
+                let now = jiff::Timestamp::now().as_second();
+                self.decision(decision, now, false).iter().try_for_each(|row| writeln!(out, "{row}"))
+            }
+            Event::ContainerStarted { .. } => Ok(()),
+            Event::Output { bytes, .. } => {
+                if let Some(last) = bytes.last() {
+                    self.open_line = *last != b'\n';
+                }
+                out.write_all(bytes)
+            }
+            Event::ContainerEnded { status, .. } => {
+                if std::mem::take(&mut self.open_line) {
+                    writeln!(out)?;
+                }
+                match status {
+                    0 => Ok(()),
+                    status => writeln!(out, "{}", self.row("exit", &status.to_string())),
+                }
+            }
+            Event::Changed { changes, config } => {
+                let rows = self.config(config).into_iter().chain(self.changes(changes, MOST_CHANGES));
+                rows.into_iter().try_for_each(|row| writeln!(out, "{row}"))
+            }
+            Event::Committed { layer, state, .. } => {
+                let state = state.short();
+                let row = match layer {
+                    Some(layer) => {
+                        let text = format!("{}  {}", shorten(&layer.diff_id.to_string()), units::spaced_size(layer.descriptor.size));
+                        self.row_with_state("layer", &text, &state)
+                    }
+                    None if self.from => self.row_with_state("", "", &state),
+                    None => self.row_with_state("layer", "none: no file changed", &state),
+                };
+                writeln!(out, "{row}")
+            }
+            Event::StepFailed { .. } => Ok(()),
+            Event::Warning { message } => writeln!(out, "{}", self.row("warning", message)),
+            Event::Tagged { reference } => writeln!(out, "{}", self.row("tagged", reference)),
+        }
+    }
+}

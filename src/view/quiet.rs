@@ -1,0 +1,31 @@
+//! The image id, and nothing else: for `$(…)` in a shell.
+
+use std::io::{self, Write};
+
+use super::View;
+use crate::build::Event;
+
+/// Writes the finished image's id.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet;
+
+impl View for Quiet {
+    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        match event {
+            Event::BuildFinished { image, .. } => writeln!(out, "{image}"),
+            Event::BuildStarted { .. }
+            | Event::ContextLoaded { .. }
+            | Event::StepStarted { .. }
+            | Event::Resolved { .. }
+            | Event::Decided { .. }
+            | Event::ContainerStarted { .. }
+            | Event::Output { .. }
+            | Event::ContainerEnded { .. }
+            | Event::Changed { .. }
+            | Event::Committed { .. }
+            | Event::StepFailed { .. }
+            | Event::Warning { .. }
+            | Event::Tagged { .. } => Ok(()),
+        }
+    }
+}

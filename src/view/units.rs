@@ -1,0 +1,91 @@
+//! Sizes and times as people read them, in Docker's forms.
+
+/// `2.048kB`, `5.52MB`: decimal units, up to four digits, as `docker images` prints them.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    significant(value, 4) + UNITS[unit]
+}
+
+/// `61 B`, `2.0 kB`, `7.8 MB`: with a space and one decimal, for the debugger.
+pub fn spaced_size(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// Go's `%.4g`, without an exponent: the value is below 1000.
+fn significant(value: f64, digits: usize) -> String {
+    let whole = value.trunc().abs().to_string().len();
+    let text = format!("{value:.*}", digits.saturating_sub(whole));
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// `About an hour`, `3 weeks`: how long something took or is ago, as Docker rounds it.
+pub fn duration(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (minutes, hours) = (seconds / 60, (seconds as f64 / 3600.0).round() as i64);
+    match () {
+        () if seconds < 1 => "Less than a second".into(),
+        () if seconds == 1 => "1 second".into(),
+        () if seconds < 60 => format!("{seconds} seconds"),
+        () if minutes == 1 => "About a minute".into(),
+        () if minutes < 60 => format!("{minutes} minutes"),
+        () if hours == 1 => "About an hour".into(),
+        () if hours < 48 => format!("{hours} hours"),
+        () if hours < 24 * 7 * 2 => format!("{} days", hours / 24),
+        () if hours < 24 * 30 * 2 => format!("{} weeks", hours / 24 / 7),
+        () if hours < 24 * 365 * 2 => format!("{} months", hours / 24 / 30),
+        () => format!("{} years", hours / 24 / 365),
+    }
+}
+
+/// How long before `now` (seconds since 1970) a time in RFC 3339 was: `2 minutes ago`. What can't be read is `N/A`.
+pub fn ago(now: i64, time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => format!("{} ago", duration(now - time.as_second())),
+        Err(_) => "N/A".into(),
+    }
+}
+
+/// `1 file`, `2 files`.
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ago, duration, size, spaced_size};
+
+    #[test]
+    fn sizes() {
+        let sizes: Vec<String> = [0, 61, 1000, 2048, 5_520_000, 109_400_000, 1_234_567_890].map(size).into();
+        assert_eq!(sizes, ["0B", "61B", "1kB", "2.048kB", "5.52MB", "109.4MB", "1.235GB"]);
+        assert_eq!([61, 2048, 7_800_000].map(spaced_size), ["61 B", "2.0 kB", "7.8 MB"]);
+    }
+
+    #[test]
+    fn durations() {
+        let texts: Vec<String> =
+            [0, 1, 59, 60, 119, 3540, 3600, 7200, 172_800, 86_400 * 21, 86_400 * 100, 86_400 * 800].map(duration).into();
+        assert_eq!(
+            texts,
+            [
+                "Less than a second", "1 second", "59 seconds", "About a minute", "About a minute", "59 minutes",
+                "About an hour", "2 hours", "2 days", "3 weeks", "3 months", "2 years"
+            ]
+        );
+        assert_eq!(ago(120, "1970-01-01T00:00:00Z"), "2 minutes ago");
+        assert_eq!(ago(0, "yesterday"), "N/A");
+    }
+}
