@@ -113,7 +113,7 @@ impl Bench {
             .findings
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
-            .map(|finding| format!("store: {}: {}", finding.subject, finding.message))
+            .map(|finding| format!("store: {}: {}", finding.blob, finding.message))
             .collect()
     }
 }
