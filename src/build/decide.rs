@@ -24,7 +24,8 @@ pub fn look_up(
     listings: &[Listing],
 ) -> Result<Lookup, Error> {
     let key = ingredients.key();
-    if machine.options.no_cache {
+    let stage = machine.label(index).map(|label| label.stage).unwrap_or_default();
+    if !machine.options.cache.asks_for(&stage) {
         return Ok(Lookup::Miss(Decision::Miss { key, reason: MissReason::NoCache }));
     }
     let reason = match machine.records.get(key)? {

@@ -444,8 +444,10 @@ impl Machine<'_> {
         let joined = if written.starts_with('/') { written.clone() } else { format!("{}/{written}", before.working_dir()) };
         let path = TreePath::new(joined.as_bytes()).to_string();
         let mut after = (*before).clone();
-        after.image.config.working_dir.clone_from(&path);
-        let history = format!("WORKDIR {path}");
+        // A trailing slash is kept as written: BuildKit does, and it is part of what `inspect` shows.
+        let slash = if written.ends_with('/') && path != "/" { "/" } else { "" };
+        after.image.config.working_dir = format!("{path}{slash}");
+        let history = format!("WORKDIR {path}{slash}");
         if path == "/" {
             return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
         }

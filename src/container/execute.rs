@@ -6,7 +6,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,10 @@ pub(super) struct Setup<'a> {
     pub account: Option<Account>,
     /// Where the terminal's other end goes.
     pub terminal: Option<&'a OwnedFd>,
+    /// The size that the terminal begins with.
+    pub window: Option<libc::winsize>,
+    /// The standard streams that are the container's own, and become its user's.
+    pub streams: &'static [RawFd],
 }
 
 impl<'a> Setup<'a> {
@@ -61,6 +65,8 @@ impl<'a> Setup<'a> {
             stubs: Stubs::default(),
             account: None,
             terminal,
+            window: None,
+            streams: &[],
         }
     }
 
@@ -122,8 +128,12 @@ impl<'a> Setup<'a> {
             Operation::DetachOldRoot => self.detach_old_root(),
             Operation::ProtectPath { path } => protect(Path::new(path)),
             Operation::MaskPath { path } => mask(Path::new(path)),
-            Operation::ProtectRoot => mount::read_only(Path::new("/"), Recursion::One),
-            Operation::NewSession { terminal } => leave::new_session(*terminal, self.terminal),
+            Operation::ProtectMount { target } => {
+                mount::read_only(Path::new(target), Recursion::One)
+            }
+            Operation::NewSession { terminal } => {
+                leave::new_session(*terminal, self.terminal, self.window)
+            }
             Operation::NewKeyring => leave::new_keyring(),
             Operation::ResolveUser { user } => {
                 self.account = Some(leave::resolve_user(user)?);
@@ -135,7 +145,7 @@ impl<'a> Setup<'a> {
             Operation::BoundCapabilities { keep } => capabilities::bound(*keep),
             Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
             Operation::SwitchUser => {
-                leave::switch_user(self.known_account(), self.identity, self.terminal.is_some())
+                leave::switch_user(self.known_account(), self.identity, self.streams)
             }
             Operation::ChangeDirectory { path } => nix::unistd::chdir(Path::new(path))
                 .map_err(|errno| Failure::refused("chdir to", Path::new(path), errno)),

@@ -112,7 +112,9 @@ impl fmt::Display for Operation {
             Operation::DetachOldRoot => write!(formatter, "umount the old root"),
             Operation::ProtectPath { path } => write!(formatter, "make {path} read-only"),
             Operation::MaskPath { path } => write!(formatter, "hide {path}"),
-            Operation::ProtectRoot => write!(formatter, "make / read-only"),
+            Operation::ProtectMount { target } => {
+                write!(formatter, "make {target} read-only")
+            }
             Operation::NewSession { terminal: false } => write!(formatter, "setsid"),
             Operation::NewSession { terminal: true } => write!(
                 formatter,
@@ -245,7 +247,10 @@ impl Operation {
                 "settings of the whole machine can't be changed from inside"
             }
             Operation::MaskPath { .. } => "it tells about the machine or reaches its hardware",
-            Operation::ProtectRoot => "asked for; the mounts below stay as they are",
+            Operation::ProtectMount { target } if target == "/" => {
+                "asked for; the mounts below stay as they are"
+            }
+            Operation::ProtectMount { .. } => "after the mounts in it were made",
             Operation::NewSession { terminal: false } => {
                 "keys pressed at our terminal go to us alone; we pass the signals on"
             }

@@ -29,6 +29,8 @@ pub struct Host {
     pub own_cgroups: Vec<PathBuf>,
     /// The text of the machine's `/etc/resolv.conf`.
     pub resolver: String,
+    /// Where the processors tell of their heat, which Docker hides: one directory a processor.
+    pub thermal: Vec<String>,
 }
 
 /// Whether and how overlayfs can be mounted.
@@ -82,6 +84,7 @@ impl Host {
             cgroups,
             own_cgroups: Vec::new(),
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            thermal: thermal_directories(),
         })
     }
 }
@@ -129,6 +132,26 @@ fn try_overlay(
     let support = support?;
     removed?;
     Ok(support)
+}
+
+fn thermal_directories() -> Vec<String> {
+    let processors = Path::new("/sys/devices/system/cpu");
+    let Ok(entries) = std::fs::read_dir(processors) else {
+        return Vec::new();
+    };
+    let mut found: Vec<String> = entries
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .path()
+                .join("thermal_throttle")
+                .to_str()
+                .map(str::to_owned)
+        })
+        .filter(|path| Path::new(path).is_dir())
+        .collect();
+    found.sort();
+    found
 }
 
 /// A number that no other call in this process or another live one gets.

@@ -14,13 +14,12 @@
 //! and allocates (the C library's `fork` makes the allocator usable in the child), and does nothing else: no standard streams, no
 //! environment, no threads. Both processes leave by execve or _exit.
 
-use std::io::{IoSlice, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork};
 
@@ -44,6 +43,8 @@ pub(super) struct Ends {
     pub streams: Option<[OwnedFd; 3]>,
     /// To us: the terminal's master.
     pub terminal: Option<OwnedFd>,
+    /// The size that the terminal begins with.
+    pub window: Option<libc::winsize>,
 }
 
 /// Runs as the keeper in the process just forked; never returns.
@@ -84,6 +85,12 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
 /// Carries out the keeper's phase, forks the first process, and waits for its end.
 fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
     let mut setup = Setup::new(&plan.identity, Some(&ends.control), ends.terminal.as_ref());
+    setup.window = ends.window;
+    setup.streams = match (&ends.terminal, &ends.streams) {
+        (Some(_), _) => &[0],
+        (None, Some(_)) => &[1, 2],
+        (None, None) => &[],
+    };
     for operation in plan.of(Phase::Entering) {
         if *operation == Operation::ForkInit {
             return fork_init(plan, ends, setup);

@@ -120,8 +120,8 @@ pub enum Operation {
     ProtectPath { path: String },
     /// Hide a path.
     MaskPath { path: String },
-    /// Make the root file system read-only.
-    ProtectRoot,
+    /// Make one mount read-only.
+    ProtectMount { target: String },
 
     /// Take a new session, and the terminal as its own where there is one.
     NewSession { terminal: bool },

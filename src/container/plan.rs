@@ -371,6 +371,9 @@ impl Planner<'_> {
                             &hierarchy.options,
                         ));
                     }
+                    list.push(Operation::ProtectMount {
+                        target: "/sys/fs/cgroup".to_owned(),
+                    });
                 }
             }
         }
@@ -440,7 +443,9 @@ impl Planner<'_> {
                         },
                     );
                 }
-                for path in MASKED {
+                let thermal = self.host.thermal.iter().map(String::as_str);
+                let masked: Vec<&str> = MASKED.into_iter().chain(thermal).collect();
+                for path in masked {
                     self.push(
                         Phase::Rooted,
                         Operation::MaskPath {
@@ -452,7 +457,12 @@ impl Planner<'_> {
         }
         match self.spec.root {
             Access::ReadWrite => {}
-            Access::ReadOnly => self.push(Phase::Rooted, Operation::ProtectRoot),
+            Access::ReadOnly => self.push(
+                Phase::Rooted,
+                Operation::ProtectMount {
+                    target: "/".to_owned(),
+                },
+            ),
         }
     }
 

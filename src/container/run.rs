@@ -14,6 +14,7 @@ use super::execute::Setup;
 use super::init::{self, Ends};
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
+use super::pty;
 use super::relay::{Ended, Relay};
 use super::signals::Forwarded;
 
@@ -113,6 +114,10 @@ fn launch(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
         parent,
         streams,
         terminal: their_terminal,
+        window: match &io {
+            Io::Inherit => pty::window_size(),
+            Io::Capture { .. } => None,
+        },
     };
     // Before the fork, so that no signal is lost in between.
     let forwarded = match &io {

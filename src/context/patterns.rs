@@ -78,21 +78,12 @@ pub enum PatternError {
 
 impl Patterns {
     /// Compiles a list of patterns; each one's line is its place in the list.
-    pub fn new<S: AsRef<str>>(
-        patterns: impl IntoIterator<Item = S>,
-    ) -> Result<Patterns, PatternError> {
-        Patterns::numbered(
-            patterns
-                .into_iter()
-                .enumerate()
-                .map(|(index, pattern)| (index + 1, pattern)),
-        )
+    pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Patterns, PatternError> {
+        Patterns::numbered(patterns.into_iter().enumerate().map(|(index, pattern)| (index + 1, pattern)))
     }
 
     /// Compiles a list of patterns with their line numbers. Blank ones are left out.
-    pub fn numbered<S: AsRef<str>>(
-        patterns: impl IntoIterator<Item = (usize, S)>,
-    ) -> Result<Patterns, PatternError> {
+    pub fn numbered<S: AsRef<str>>(patterns: impl IntoIterator<Item = (usize, S)>) -> Result<Patterns, PatternError> {
         let mut list = Vec::new();
         for (line, text) in patterns {
             let text = text.as_ref().trim();
@@ -146,11 +137,7 @@ impl Patterns {
         own: &mut Inherited,
     ) -> Result<Option<&Pattern>, PatternError> {
         let parent_known = !parent.matched.is_empty();
-        let parents = if parent_known {
-            Vec::new()
-        } else {
-            parents(path)
-        };
+        let parents = if parent_known { Vec::new() } else { parents(path) };
         own.matched.clear();
         let mut excluded = false;
         let mut decisive = None;
@@ -180,10 +167,7 @@ impl Patterns {
     ///
     /// `false` is certain: there is no need to look into the directory.
     pub fn may_keep_below(&self, directory: &[u8]) -> bool {
-        self.list
-            .iter()
-            .filter(|pattern| pattern.negated)
-            .any(|pattern| pattern.may_match_below(directory))
+        self.list.iter().filter(|pattern| pattern.negated).any(|pattern| pattern.may_match_below(directory))
     }
 }
 
@@ -199,20 +183,10 @@ impl Pattern {
             }
         }
         if let Err(source) = Glob::parse(&cleaned) {
-            return Err(PatternError::Syntax {
-                line,
-                text: trimmed.to_owned(),
-                source,
-            });
+            return Err(PatternError::Syntax { line, text: trimmed.to_owned(), source });
         }
         let matcher = translate(&cleaned);
-        Ok(Pattern {
-            text: trimmed.to_owned(),
-            line,
-            negated,
-            cleaned,
-            matcher,
-        })
+        Ok(Pattern { text: trimmed.to_owned(), line, negated, cleaned, matcher })
     }
 
     /// The pattern as it is matched: cleaned, without the `!`.
@@ -230,11 +204,9 @@ impl Pattern {
                 Ok(path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path))
             }
             Matcher::Regexp(regexp) => Ok(regexp.matches(path)),
-            Matcher::Refused(source) => Err(PatternError::Syntax {
-                line: self.line,
-                text: self.text.clone(),
-                source: *source,
-            }),
+            Matcher::Refused(source) => {
+                Err(PatternError::Syntax { line: self.line, text: self.text.clone(), source: *source })
+            }
         }
     }
 
@@ -250,11 +222,7 @@ impl Pattern {
     /// Whether a path that begins with `directory` and a slash could match, judged by the text before the first
     /// character that is not plain.
     fn may_match_below(&self, directory: &[u8]) -> bool {
-        let plain = self
-            .cleaned
-            .bytes()
-            .take_while(|byte| !b"*?[]\\^".contains(byte))
-            .count();
+        let plain = self.cleaned.bytes().take_while(|byte| !b"*?[]\\^".contains(byte)).count();
         let plain_part = &self.cleaned.as_bytes()[..plain];
         let below = |position: usize| match position.cmp(&directory.len()) {
             std::cmp::Ordering::Less => directory[position],
@@ -276,9 +244,7 @@ fn parents(path: &[u8]) -> Vec<Vec<u8>> {
     if parent == b"." {
         return Vec::new();
     }
-    let ends = (0..parent.len())
-        .filter(|&end| parent[end] == b'/')
-        .chain([parent.len()]);
+    let ends = (0..parent.len()).filter(|&end| parent[end] == b'/').chain([parent.len()]);
     ends.map(|end| parent[..end].to_vec()).collect()
 }
 

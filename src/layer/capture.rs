@@ -137,8 +137,9 @@ impl<'a, 's> Capturing<'a, 's> {
             Some(before) => self.is_equal(before, &node, path)?,
             None => false,
         };
+        // Copying a file up breaks its old hard links, so one that has several names in an upper directory got them there.
         let has_new_name = match (node.content(), before.and_then(Node::content)) {
-            (Some(now), Some(before)) => now.link.is_some() && before.link.is_none(),
+            (Some(now), Some(before)) => now.link.is_some() && (below == Below::Merged || before.link.is_none()),
             _ => false,
         };
         if !is_equal || has_new_name {

@@ -10,39 +10,18 @@ use crate::tree::{Kind, Node, Place, TreePath};
 
 /// Describes a base image in words and tables.
 pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
-    let commands: Vec<&Taken> = rootfs
-        .taken
-        .iter()
-        .filter(|taken| taken.reason == Reason::Command)
-        .collect();
-    let libraries: Vec<&Taken> = rootfs
-        .taken
-        .iter()
-        .filter(|taken| taken.reason != Reason::Command)
-        .collect();
+    let commands: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason == Reason::Command).collect();
+    let libraries: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason != Reason::Command).collect();
     // Two names may lead to one file, which is in the layer once.
-    let files: BTreeSet<(&Path, u64)> = rootfs
-        .taken
-        .iter()
-        .map(|taken| (taken.real.as_path(), taken.size))
-        .collect();
+    let files: BTreeSet<(&Path, u64)> = rootfs.taken.iter().map(|taken| (taken.real.as_path(), taken.size)).collect();
     let bytes: u64 = files.iter().map(|(_, size)| size).sum();
     let mut text = String::new();
     let mut line = |arguments: std::fmt::Arguments| {
         writeln!(text, "{arguments}").expect("writing to a string does not fail");
     };
-    line(format_args!(
-        "layerlab/base is made of {}",
-        source.describe()
-    ));
-    line(format_args!(
-        "{} files of this machine, {}",
-        files.len(),
-        megabytes(bytes)
-    ));
-    line(format_args!(
-        "owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"
-    ));
+    line(format_args!("layerlab/base is made of {}", source.describe()));
+    line(format_args!("{} files of this machine, {}", files.len(), megabytes(bytes)));
+    line(format_args!("owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"));
     line(format_args!("\ncommands ({})", commands.len()));
     for taken in commands {
         let (path, size) = (taken.path.display().to_string(), megabytes(taken.size));
@@ -50,18 +29,10 @@ pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
         line(format_args!("{}", row.trim_end()));
     }
     if !libraries.is_empty() {
-        line(format_args!(
-            "\nlibraries, and what needs them ({})",
-            libraries.len()
-        ));
+        line(format_args!("\nlibraries, and what needs them ({})", libraries.len()));
     }
     for (real, paths, needed_by) in by_file(&libraries) {
-        line(format_args!(
-            "  {}  {}  {}",
-            paths.join(" = "),
-            megabytes(real.size),
-            some_of(&needed_by)
-        ));
+        line(format_args!("  {}  {}  {}", paths.join(" = "), megabytes(real.size), some_of(&needed_by)));
     }
     let links = links(rootfs);
     if !links.is_empty() {
@@ -79,31 +50,19 @@ pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
         }
     }
     if !rootfs.missing.is_empty() {
-        line(format_args!(
-            "\nnot on this machine, or not to be started: {}",
-            rootfs.missing.join(" ")
-        ));
+        line(format_args!("\nnot on this machine, or not to be started: {}", rootfs.missing.join(" ")));
     }
     text
 }
 
 fn origin(taken: &Taken) -> String {
-    if taken.real == taken.path {
-        String::new()
-    } else {
-        format!("is {}", taken.real.display())
-    }
+    if taken.real == taken.path { String::new() } else { format!("is {}", taken.real.display()) }
 }
 
 /// The first few names, and how many more there are.
 fn some_of(paths: &[PathBuf]) -> String {
     const SHOWN: usize = 4;
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names: Vec<String> = paths.iter().take(SHOWN).map(name).collect();
     match paths.len().saturating_sub(SHOWN) {
         0 => format!("needed by {}", names.join(", ")),
@@ -119,10 +78,7 @@ fn by_file<'a>(libraries: &[&'a Taken]) -> Vec<(&'a Taken, Vec<String>, Vec<Path
             continue;
         };
         let path = taken.path.display().to_string();
-        match files
-            .iter_mut()
-            .find(|(other, ..)| other.real == taken.real)
-        {
+        match files.iter_mut().find(|(other, ..)| other.real == taken.real) {
             Some((_, paths, all)) => {
                 paths.push(path);
                 all.extend(needed_by.iter().cloned());
@@ -140,11 +96,7 @@ fn links(rootfs: &Rootfs) -> Vec<String> {
         Kind::Symlink(target) => Some(format!("{path} -> {}", String::from_utf8_lossy(target))),
         _ => None,
     };
-    rootfs
-        .tree
-        .walk(&TreePath::root())
-        .filter_map(link)
-        .collect()
+    rootfs.tree.walk(&TreePath::root()).filter_map(link).collect()
 }
 
 /// Puts the items into rows of a readable length.

@@ -4,6 +4,8 @@
 //! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
 //! and the output says so.
 
+mod build;
+mod cache;
 mod dockerignore;
 mod instructions;
 mod oci;
@@ -12,3 +14,4 @@ mod printing;
 mod reference;
 mod report;
 mod words;
+mod world;

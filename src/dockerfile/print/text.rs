@@ -7,7 +7,7 @@ use super::super::ast::{
     Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network,
     Run, Security, Separator, Source, Word,
 };
-use super::super::directive::{Check, Directives, Rules};
+use super::super::directive::Directives;
 use super::super::duration;
 
 /// Prints a whole Dockerfile.
@@ -37,7 +37,10 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
     {
         out.push('\n');
     }
-    for (comments, text) in statements {
+    for (index, (comments, text)) in statements.into_iter().enumerate() {
+        if index > 0 && text.starts_with("FROM") {
+            out.push('\n');
+        }
         for comment in comments {
             out.push_str(&format!("# {comment}\n"));
         }
@@ -60,21 +63,8 @@ fn directives(directives: &Directives) -> String {
     if directives.escape != '\\' {
         out.push_str(&format!("# escape={}\n", directives.escape));
     }
-    if let Some(Check {
-        skip,
-        error,
-        experimental,
-    }) = &directives.check
-    {
-        let mut options = vec![format!("error={error}")];
-        for (name, rules) in [("skip", skip), ("experimental", experimental)] {
-            match rules {
-                Rules::All => options.push(format!("{name}=all")),
-                Rules::Named(names) if names.is_empty() => {}
-                Rules::Named(names) => options.push(format!("{name}={}", names.join(","))),
-            }
-        }
-        out.push_str(&format!("# check={}\n", options.join(";")));
+    if let Some(check) = &directives.check {
+        out.push_str(&format!("# check={check}\n"));
     }
     out
 }
@@ -244,19 +234,23 @@ impl Printer {
         format!("{out} CMD {}", command(test))
     }
 
-    /// Adds a flag if it has a value. What would end the value early is escaped.
+    /// Adds a flag if it has a value. A value with spaces is quoted, which also keeps a `<<` in it from opening a
+    /// heredoc.
     fn flag(&self, out: &mut String, name: &str, value: &Option<Word>) {
         let Some(value) = value else { return };
-        out.push_str(&format!(" --{name}="));
+        let quote = match value.raw.contains(char::is_whitespace) {
+            true if value.raw.contains('"') => "'",
+            true => "\"",
+            false => "",
+        };
+        out.push_str(&format!(" --{name}={quote}"));
         for character in value.raw.chars() {
-            if character.is_whitespace()
-                || character == self.escape
-                || matches!(character, '\'' | '"')
-            {
+            if character == self.escape || matches!(character, '\'' | '"') {
                 out.push(self.escape);
             }
             out.push(character);
         }
+        out.push_str(quote);
     }
 
     /// Items of a list, as JSON when an item could not be written otherwise.
