@@ -695,3 +695,231 @@ fn later_times_are_clamped() {
     let tree = layer::tree_of(&test.store, &[writer.finish().unwrap()]).unwrap();
     assert_eq!(tree.get(&path("/file")).unwrap().metadata.mtime, 1000);
 }
+
+/// The part of [`an_ordinary_user_keeps_owners_in_the_tree`] that runs inside of a user namespace.
+#[test]
+#[ignore = "it is started by another test, inside of a user namespace"]
+fn inside_of_a_user_namespace() {
+    let options = Unpack { ownership: Ownership::Single, opaque: OpaqueName::User };
+    let test = TestStore::new();
+    let lower = [test.layer(&tar_of(LOWER)), test.layer(&tar_of(UPPER))];
+    let parent = layer::tree_of(&test.store, &lower).unwrap();
+    let unpacked = layer::unpack_all(&test.store, &lower, options).unwrap();
+    let mut text = format!("{}\n\n", unpacked.notes.join("\n"));
+    writeln!(text, "# the upper layer\n{}", on_disk(&unpacked.lower[0])).unwrap();
+    let [root, upper, work] = ["root", "upper", "work"].map(|name| test.folder.path().join(name));
+    for folder in [&root, &upper, &work] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let show = |folder: &Path| folder.display().to_string();
+    let lowers: Vec<String> = unpacked.lower.iter().map(|folder| show(folder)).collect();
+    let command = format!(
+        "mount -t overlay overlay -o userxattr,lowerdir={},upperdir={},workdir={} {root} && cd {root} &&
+        find . | sort && echo new >> etc/passwd && rm -r var/lib && mkdir var/lib && echo x > var/lib/x &&
+        chmod u+s hard && setfattr -n user.note -v hello hard",
+        lowers.join(":"),
+        show(&upper),
+        show(&work),
+        root = show(&root),
+    );
+    let output = std::process::Command::new("unshare").args(["-m", "sh", "-ec", &command]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    writeln!(text, "# what a process sees\n{}", String::from_utf8_lossy(&output.stdout)).unwrap();
+    let mut writer = LayerWriter::new(&test.store).unwrap();
+    let options = Capture { ownership: Ownership::Single, clamp_mtime: None, exclude: &[] };
+    let changes = layer::capture(&upper, &parent, &mut writer, options).unwrap();
+    let layer = writer.finish().unwrap();
+    let after = layer::tree_of(&test.store, &[&lower[..], &[layer]].concat()).unwrap();
+    writeln!(text, "# what was captured\n{}\n# the tree above\n{}", describe(&changes), listing(&test.store, &after))
+        .unwrap();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_ordinary_user_keeps_owners_in_the_tree() {
+    let output = std::process::Command::new("unshare")
+        .arg("-Ur")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "inside_of_a_user_namespace", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    if text.contains("unshare failed") {
+        eprintln!("SKIPPED: no user namespaces: {text}");
+        return;
+    }
+    assert!(output.status.success(), "{}{text}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// A sequence of numbers that looks random and is always the same (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+#[test]
+fn many_trees_survive_writing_indexing_unpacking_and_capturing() {
+    if !is_root() {
+        eprintln!("SKIPPED: owners need root");
+        return;
+    }
+    for seed in 1u64..16 {
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15 ^ (seed << 20));
+        let test = TestStore::new();
+        let mut tree = Tree::empty();
+        let mut layers = Vec::new();
+        for round in 0..3 {
+            let before = tree.clone();
+            for _ in 0..30 {
+                let name: String = (0..1 + numbers.below(4)).map(|_| format!("/{}", numbers.below(4))).collect();
+                let bytes = vec![b'a' + round; usize::try_from(numbers.below(1500)).unwrap()];
+                let mut node = match numbers.below(8) {
+                    0 | 1 => Node::directory(0o700 + u32::try_from(numbers.below(64)).unwrap()),
+                    2 => Node::symlink(format!("{}/../x", numbers.below(9))),
+                    3 => Node { kind: Kind::Fifo, ..Node::file(0o600, *b"") },
+                    4 => {
+                        tree.remove(&path(&name));
+                        continue;
+                    }
+                    _ => Node::file(0o4600 + u32::try_from(numbers.below(64)).unwrap(), bytes),
+                };
+                node.metadata.uid = u32::try_from(numbers.below(3)).unwrap();
+                node.metadata.mtime = i64::try_from(numbers.below(2_000_000_000)).unwrap();
+                tree.insert(&path(&name), node);
+            }
+            // The layer is made of the difference between the trees.
+            let mut writer = LayerWriter::new(&test.store).unwrap();
+            for change in layerlab::tree::diff(&before, &tree) {
+                match change {
+                    Change::Added { path, node } | Change::Modified { path, after: node, .. } => {
+                        writer.append_node(&path, &node).unwrap();
+                    }
+                    Change::Deleted { path, .. } => writer.whiteout(&path).unwrap(),
+                }
+            }
+            layers.push(writer.finish().unwrap());
+            let merged = layer::tree_of(&test.store, &layers).unwrap();
+            assert_eq!(listing(&test.store, &tree), listing(&test.store, &merged), "seed {seed}, round {round}");
+        }
+        // The kernel's view of the unpacked layers, captured as a whole, is the tree.
+        let lower = layer::unpack_all(&test.store, &layers, options()).unwrap().lower;
+        let root = test.folder.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        let lowers: Vec<String> = lower.iter().map(|folder| folder.display().to_string()).collect();
+        let command = format!(
+            "mkdir {root}/merged {root}/copy && mount -t overlay overlay -o lowerdir={} {root}/merged &&
+            cp -a {root}/merged/. {root}/copy",
+            lowers.join(":"),
+            root = root.display(),
+        );
+        let output = std::process::Command::new("unshare").args(["-m", "sh", "-ec", &command]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        let changes = layer::capture_full(&root.join("copy"), &tree, &mut writer, capture_options()).unwrap();
+        assert_eq!(describe(&changes), "", "seed {seed}");
+    }
+}
+
+/// Times what should be fast; `cargo test --release --test layer speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "it measures and needs a release build"]
+fn speed() {
+    let test = TestStore::within(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let source = test.folder.path().join("source");
+    let mut tree = Tree::empty();
+    for number in 0..20_000 {
+        let name = format!("/module-{:02}/package-{:02}/file-{number}.js", number % 20, number / 20 % 20);
+        let file = source.join(&name[1..]);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, format!("{number}\n").repeat(100 + number % 300)).unwrap();
+        let size = file.metadata().unwrap().len();
+        let content = Content { size, place: Place::Host(Arc::from(file)), link: None };
+        tree.insert(&path(&name), Node { kind: Kind::File(content), ..Node::file(0o644, *b"") });
+    }
+    let processor = || {
+        let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
+        [usage.user_time(), usage.system_time()]
+            .iter()
+            .map(|time| time.tv_sec() as f64 * 1000.0 + time.tv_usec() as f64 / 1000.0)
+            .sum::<f64>()
+    };
+    let time = |what: &str, run: &mut dyn FnMut()| {
+        for _ in 0..3 {
+            let (start, before) = (std::time::Instant::now(), processor());
+            run();
+            let elapsed = start.elapsed().as_secs_f64() * 1000.0;
+            println!("{what}: {elapsed:.1} ms, {:.1} ms of processor", processor() - before);
+        }
+    };
+    let mut layers = Vec::new();
+    let mut salt = 0;
+    time("write 20,000 files", &mut || {
+        salt += 1;
+        tree.update(&path("/module-00"), |node| node.metadata.mtime = salt);
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        writer.append_tree(&tree, &TreePath::root()).unwrap();
+        let start = std::time::Instant::now();
+        layers = vec![writer.finish().unwrap()];
+        println!("  of it finish: {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+    });
+    println!("  {} bytes", layers[0].descriptor.size);
+    let mut merged = Tree::empty();
+    time("index 20,000 files", &mut || merged = layer::tree_of(&test.store, &layers).unwrap());
+    let mut again = merged.clone();
+    time("compare with one file changed", &mut || {
+        salt += 1;
+        again.update(&path("/module-03/package-00/file-3.js"), |node| node.metadata.mtime = salt);
+        assert_eq!(layerlab::tree::diff(&merged, &again).len(), 1);
+    });
+    time("compare with itself read again", &mut || {
+        let other = layer::tree_of(&test.store, &layers).unwrap();
+        assert_eq!(layerlab::tree::diff(&merged, &other).len(), 0);
+    });
+    time("copy 20,000 files from a layer", &mut || {
+        salt += 1;
+        let mut copy = merged.clone();
+        copy.update(&path("/module-00"), |node| node.metadata.mtime = salt);
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        writer.append_tree(&copy, &TreePath::root()).unwrap();
+        writer.finish().unwrap();
+    });
+    time("unpack 20,000 files", &mut || {
+        salt += 1;
+        let destination = test.folder.path().join(format!("unpacked-{salt}"));
+        layer::unpack(&test.store, &layers[0], &Tree::empty(), &destination, options()).unwrap();
+    });
+    let memory = || {
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        status.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    };
+    let before = memory();
+    let trees: Vec<Tree> = (0..5).map(|_| layer::tree_of(&test.store, &layers).unwrap()).collect();
+    println!("memory: {} bytes a file", (memory() - before) / 20_000 / trees.len() as u64);
+    let big = source.join("big");
+    let output = std::process::Command::new("dd")
+        .args(["if=/dev/urandom", "bs=1M", "count=512", &format!("of={}", big.display())])
+        .output();
+    assert!(output.unwrap().status.success());
+    let node = |mtime| {
+        let content = Content { size: 512 << 20, place: Place::Host(Arc::from(big.as_path())), link: None };
+        let mut node = Node { kind: Kind::File(content), ..Node::file(0o644, *b"") };
+        node.metadata.mtime = mtime;
+        node
+    };
+    time("write 512 MiB", &mut || {
+        salt += 1;
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        writer.append_node(&path("/big"), &node(salt)).unwrap();
+        let start = std::time::Instant::now();
+        let layer = writer.finish().unwrap();
+        println!("  of it finish: {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+        std::fs::remove_file(test.store.blob_path(&layer.descriptor.digest)).unwrap();
+    });
+}

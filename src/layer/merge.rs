@@ -228,9 +228,13 @@ impl<'a> Merge<'a> {
 
     /// Puts a node into both trees, with the directories that lead to it.
     fn put(&mut self, path: &TreePath, node: Node) {
-        for ancestor in path.ancestors().into_iter().rev() {
-            if self.own.get(&ancestor).is_some_and(Node::is_directory) {
-                break;
+        let is_missing = |own: &Tree, path: &TreePath| !own.get(path).is_some_and(Node::is_directory);
+        let parent = path.parent().unwrap_or_else(TreePath::root);
+        let ancestors = if is_missing(&self.own, &parent) { path.ancestors() } else { Vec::new() };
+        // From the root down: putting in a deep one first would make those above it, with a mode of their own.
+        for ancestor in ancestors {
+            if !is_missing(&self.own, &ancestor) {
+                continue;
             }
             self.stands_alone = false;
             let implied = match self.after.get(&ancestor) {
