@@ -86,7 +86,7 @@ struct Capturing<'a, 's> {
 
 impl<'a, 's> Capturing<'a, 's> {
     fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
-        Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new() }
+        Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new(), root: root.to_path_buf(), names: None }
     }
 
     fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
