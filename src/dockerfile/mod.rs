@@ -28,4 +28,4 @@ pub mod statement;
 pub mod words;
 
 pub use ast::*;
-pub use parse::{parse, parse_instruction};
+pub use parse::{is_complete, parse, parse_instruction};
