@@ -257,6 +257,16 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Whether step `index` is a FROM.
+    pub fn is_stage_start(&self, index: usize) -> bool {
+        self.steps.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
+    }
+
+    /// What was decided for the step under way, once it was.
+    pub fn decided(&self) -> Option<&Decision> {
+        self.pending.as_ref().filter(|pending| pending.phase != Phase::Decide).map(|pending| &pending.decision)
+    }
+
     /// The state that step `index` starts from: `None` for FROM, and for a step whose stage is not begun.
     pub fn state_before(&self, index: usize) -> Option<Arc<State>> {
         let step = self.steps.get(index)?;
@@ -287,6 +297,44 @@ impl<'a> Machine<'a> {
         self.pending = None;
         self.failed = None;
         self.taken.truncate(count);
+    }
+
+    /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
+    pub fn begin_anew(&mut self) -> Result<(), Error> {
+        self.number = self.builds.next_number()?;
+        self.started = self.world.clock.rfc3339();
+        self.watch = self.world.clock.stopwatch();
+        Ok(())
+    }
+
+    /// Lets go of the context as it was read: the next step that needs it reads it anew.
+    pub fn forget_context(&mut self) {
+        self.context = OnceCell::new();
+    }
+
+    /// Takes over the first steps of an earlier machine, at most `count`, as long as both have the same steps. Says how many.
+    ///
+    /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
+    /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
+    pub fn adopt(&mut self, earlier: &Machine<'_>, count: usize) -> Result<usize, Error> {
+        while self.taken.len() < count {
+            let index = self.taken.len();
+            let (Some(old), Some(label)) = (earlier.taken.get(index), self.label(index)) else { break };
+            let same = |one: &StepLabel| (one.instruction.clone(), one.stage.clone(), one.trigger);
+            if same(&old.label) != same(&label) {
+                break;
+            }
+            if matches!(self.steps[index].kind, StepKind::From) {
+                self.step(&mut |_| {})?;
+                if self.taken[index].state.id() != old.state.id() {
+                    break;
+                }
+            } else {
+                let label = StepLabel { expanded: old.label.expanded.clone(), ..label };
+                self.taken.push(Taken { label, stage: self.steps[index].stage, ..old.clone() });
+            }
+        }
+        Ok(self.taken.len())
     }
 
     /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
@@ -548,7 +596,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What makes two builds comparable: the context's folder and the Dockerfile's path.
-    pub(super) fn identity(&self) -> (String, String) {
+    pub fn identity(&self) -> (String, String) {
         let text = |path: &Option<PathBuf>| {
             let path = path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
             path.map(|path| path.display().to_string()).unwrap_or_default()
