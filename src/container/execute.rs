@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::sys::stat::Mode;
 use nix::unistd::{fchdir, pivot_root};
 
 use super::account::Account;
@@ -120,8 +120,8 @@ impl<'a> Setup<'a> {
                 access,
                 recursion,
             } => self.bind(source, Path::new(target), *access, *recursion),
-            Operation::MakeDevice { path, major, minor } => {
-                make_device(Path::new(path), *major, *minor)
+            Operation::ForbidDevices { target, recursion } => {
+                mount::restrict(Path::new(target), mount::NO_DEVICES, *recursion)
             }
             Operation::Symlink { path, target } => std::os::unix::fs::symlink(target, path)
                 .map_err(|error| Failure::refused("symlink", Path::new(path), errno(&error))),
@@ -129,7 +129,7 @@ impl<'a> Setup<'a> {
             Operation::ProtectPath { path } => protect(Path::new(path)),
             Operation::MaskPath { path } => mask(Path::new(path)),
             Operation::ProtectMount { target } => {
-                mount::read_only(Path::new(target), Recursion::One)
+                mount::restrict(Path::new(target), mount::READ_ONLY, Recursion::One)
             }
             Operation::NewSession { terminal } => {
                 leave::new_session(*terminal, self.terminal, self.window)
@@ -241,7 +241,7 @@ impl<'a> Setup<'a> {
         mount::bind(&source, target, recursion)?;
         match access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => mount::read_only(target, recursion),
+            Access::ReadOnly => mount::restrict(target, mount::READ_ONLY, recursion),
         }
     }
 }
@@ -287,27 +287,13 @@ fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
     unshare(flags).map_err(|errno| Failure::call("unshare", errno))
 }
 
-fn make_device(path: &Path, major: u32, minor: u32) -> Result<(), Failure> {
-    let mode = Mode::from_bits_truncate(0o666);
-    mknod(
-        path,
-        SFlag::S_IFCHR,
-        mode,
-        makedev(u64::from(major), u64::from(minor)),
-    )
-    .map_err(|errno| Failure::refused("mknod", path, errno))?;
-    // The file creation mask took bits away.
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o666))
-        .map_err(|error| Failure::refused("chmod", path, errno(&error)))
-}
-
 /// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no protection.
 fn protect(path: &Path) -> Result<(), Failure> {
     if !path.exists() {
         return Ok(());
     }
     mount::bind(path, path, Recursion::Tree)?;
-    mount::read_only(path, Recursion::Tree)
+    mount::restrict(path, mount::READ_ONLY, Recursion::Tree)
 }
 
 /// Covers a file with the container's /dev/null and a directory with an empty, read-only one.

@@ -105,9 +105,7 @@ impl fmt::Display for Operation {
                     source.display()
                 )
             }
-            Operation::MakeDevice { path, major, minor } => {
-                write!(formatter, "mknod {path} c {major} {minor}")
-            }
+            Operation::ForbidDevices { target, .. } => write!(formatter, "set nodev on {target}"),
             Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
             Operation::DetachOldRoot => write!(formatter, "umount the old root"),
             Operation::ProtectPath { path } => write!(formatter, "make {path} read-only"),
@@ -232,13 +230,15 @@ impl Operation {
                 "a new sysfs belongs to a new network namespace only: with the machine's network its own is shown, read-only"
             }
             Operation::Bind { target, .. } if target.starts_with("/dev/") => {
-                "a user namespace may not make device nodes, but may show the machine's"
+                "programs expect it; shown from the machine's /dev, because nodes made here are without effect"
             }
             Operation::Bind { target, .. } if target.starts_with("/etc/") => {
                 "the container's own file lies over the image's and leaves no trace in the layer"
             }
             Operation::Bind { .. } => "asked for",
-            Operation::MakeDevice { .. } => "programs expect this device",
+            Operation::ForbidDevices { .. } => {
+                "root may make device nodes for a layer, but never reach the machine's devices by them"
+            }
             Operation::Symlink { .. } => "programs expect this name",
             Operation::DetachOldRoot => {
                 "last of the mounts: a new proc may be mounted only while another one is seen, and the sources were reached through it"

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid};
+use nix::unistd::{AccessFlags, Gid, Uid, access};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Failure};
@@ -81,8 +81,11 @@ impl Host {
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
             overlay,
+            own_cgroups: own_cgroups(
+                &cgroups,
+                &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
+            ),
             cgroups,
-            own_cgroups: Vec::new(),
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             thermal: thermal_directories(),
         })
@@ -106,10 +109,11 @@ fn try_overlay(
             upper: place.join("upper"),
             work: place.join("work"),
             root: place.join("root"),
+            // `volatile`, or unmounting it would flush the whole file system to the disk.
             options: if identity.in_user_namespace() {
-                vec!["userxattr"]
+                vec!["userxattr", "volatile"]
             } else {
-                Vec::new()
+                vec!["volatile"]
             },
             interface,
         };
@@ -132,6 +136,39 @@ fn try_overlay(
     let support = support?;
     removed?;
     Ok(support)
+}
+
+/// Our own groups in the hierarchies that count processes and memory, as far as we may make groups in them and move
+/// processes there. `text` is that of /proc/self/cgroup: `number:controllers:path` a line, see cgroups(7).
+fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
+    let path_of = |controller: &str| {
+        text.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next()?, fields.next()?);
+            controllers
+                .split(',')
+                .any(|one| one == controller)
+                .then_some(path)
+        })
+    };
+    let place = Path::new("/sys/fs/cgroup");
+    let below = |root: PathBuf, path: &str| root.join(path.trim_start_matches('/'));
+    let groups: Vec<PathBuf> = match cgroups {
+        Cgroups::None => Vec::new(),
+        Cgroups::V2 => path_of("")
+            .map(|path| below(place.to_owned(), path))
+            .into_iter()
+            .collect(),
+        Cgroups::V1(_) => ["pids", "memory"]
+            .iter()
+            .filter_map(|controller| Some(below(place.join(controller), path_of(controller)?)))
+            .collect(),
+    };
+    let ours = |group: &PathBuf| {
+        let writable = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
+        writable(group) && writable(&group.join("cgroup.procs"))
+    };
+    groups.into_iter().filter(ours).collect()
 }
 
 fn thermal_directories() -> Vec<String> {

@@ -72,7 +72,9 @@ impl Identity {
         let gid_ranges = granted_ranges(Path::new("/etc/subgid"), Gid::effective().as_raw());
         match (uid_ranges, gid_ranges) {
             (Some(uid_ranges), Some(gid_ranges))
-                if find_on_path("newuidmap").is_some() && find_on_path("newgidmap").is_some() =>
+                if !no_new_privileges()
+                    && find_on_path("newuidmap").is_some()
+                    && find_on_path("newgidmap").is_some() =>
             {
                 Identity::Mapped {
                     uid_ranges,
@@ -261,12 +263,27 @@ enum Answer<R> {
 
 /// Whether this process holds CAP_SYS_ADMIN (bit 21): root inside someone else's container may not.
 fn may_mount() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
+    own_status("CapEff")
+        .and_then(|text| u64::from_str_radix(&text, 16).ok())
         .is_some_and(|capabilities| capabilities & (1 << 21) != 0)
+}
+
+/// Whether set-user-id programs such as the helpers have no effect for us.
+fn no_new_privileges() -> bool {
+    own_status("NoNewPrivs").as_deref() == Some("1")
+}
+
+/// A field of /proc/self/status.
+fn own_status(field: &str) -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| {
+        Some(
+            line.strip_prefix(field)?
+                .strip_prefix(':')?
+                .trim()
+                .to_owned(),
+        )
+    })
 }
 
 /// The map that `file` grants to this user: own id as 0, then the granted runs one after another.

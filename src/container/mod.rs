@@ -25,6 +25,7 @@ mod explain;
 mod host;
 mod identity;
 mod init;
+mod layout;
 mod leave;
 mod mount;
 mod network;

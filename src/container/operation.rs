@@ -106,11 +106,10 @@ pub enum Operation {
         access: Access,
         recursion: Recursion,
     },
-    /// Make a device node.
-    MakeDevice {
-        path: String,
-        major: u32,
-        minor: u32,
+    /// Take the effect from device nodes on a mount, and on those below it.
+    ForbidDevices {
+        target: String,
+        recursion: Recursion,
     },
     /// Make a symbolic link.
     Symlink { path: String, target: String },

@@ -30,6 +30,8 @@ pub struct Spec {
     pub user: String,
     /// The host name, and what `/etc/hostname` says.
     pub hostname: String,
+    /// The name of the container's control group, in our own; `None` for no group of its own.
+    pub cgroup: Option<String>,
     /// Which network the container sees.
     pub network: Network,
     /// Further mounts, in order.
@@ -57,6 +59,7 @@ impl Spec {
             cwd: String::new(),
             user: String::new(),
             hostname: "layerlab".to_owned(),
+            cgroup: None,
             network: Network::Host,
             mounts: Vec::new(),
             terminal: Terminal::No,

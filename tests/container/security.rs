@@ -1,6 +1,6 @@
 //! What a container's processes are kept from.
 
-use layerlab::container::{Capabilities, NewPrivileges, Security};
+use layerlab::container::{Access, Capabilities, Mount, MountKind, NewPrivileges, Security};
 
 use crate::harness::{Container, everyone};
 
@@ -107,6 +107,30 @@ fn the_filter_refuses_what_dockers_refuses() {
             "{refused}"
         );
     });
+}
+
+#[test]
+fn device_nodes_of_the_container_have_no_effect() {
+    // Only real root may make them at all.
+    let mut container = Container::new(
+        "for place in /tmp /dev /data; do mknod $place/d c 1 3 && cat $place/d; done; cat /dev/null && echo fine",
+    );
+    let data = container.path("data");
+    std::fs::create_dir(&data).unwrap();
+    let kind = MountKind::Bind(data);
+    container.spec.mounts = vec![Mount {
+        kind,
+        target: "/data".into(),
+        access: Access::ReadWrite,
+    }];
+    let outcome = container.run();
+    assert_eq!(outcome.stdout, "fine\n");
+    assert_eq!(
+        outcome.stderr.matches("Permission denied").count(),
+        3,
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
