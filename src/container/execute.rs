@@ -1,8 +1,9 @@
 //! Each operation carried out: the system calls behind a plan's lines.
 //!
-//! One function an operation, all called by [`Setup::execute`], which attaches the operation to what went wrong. Which process calls it
-//! is the phase's business, see [`super::init`]. After the pivot every path is resolved inside the container's root by the kernel
-//! itself, so no symbolic link of an image can lead out.
+//! One function an operation, all called by [`Setup::execute`], which attaches the operation to
+//! what went wrong. Which process calls it is the phase's business, see [`super::init`]. After the
+//! pivot every path is resolved inside the container's root by the kernel itself, so no symbolic
+//! link of an image can lead out.
 
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
@@ -20,7 +21,7 @@ use nix::unistd::{fchdir, pivot_root};
 use super::account::Account;
 use super::capabilities;
 use super::copy;
-use super::error::Failure;
+use super::error::{Failure, USER_NAMESPACE_HINT};
 use super::identity::Identity;
 use super::leave;
 use super::mount;
@@ -70,7 +71,8 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// Carries one operation out. [`Operation::ForkInit`] is the caller's: it ends here in one process and goes on in another.
+    /// Carries one operation out. [`Operation::ForkInit`] is the caller's: it ends here in one
+    /// process and goes on in another.
     pub fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         self.perform(operation).map_err(|mut failure| {
             failure.operation = operation.to_string();
@@ -92,7 +94,9 @@ impl<'a> Setup<'a> {
             },
             Operation::Unshare { namespaces } => unshare_all(namespaces),
             Operation::ForkInit => Ok(()),
-            Operation::UnshareMounts => mount::unshare_mounts(),
+            Operation::UnshareMounts => {
+                mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT))
+            }
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
             Operation::CopyLayers {
                 lower,
@@ -173,13 +177,15 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    /// Puts the new root over the old one at `/`. The old one stays reachable by the descriptor, and mounted, until it is detached.
+    /// Puts the new root over the old one at `/`. The old one stays reachable by the descriptor,
+    /// and mounted, until it is detached.
     fn pivot(&mut self, root: &Path) -> Result<(), Failure> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let old_root = open("/", flags, Mode::empty())
             .map_err(|errno| Failure::refused("open", Path::new("/"), errno))?;
         nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
-        // `.` twice: the old root is stacked on the new one, so the image needs no directory for it. See pivot_root(2), notes.
+        // `.` twice: the old root is stacked on the new one, so the image needs no directory for
+        // it. See pivot_root(2), notes.
         pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))?;
         nix::unistd::chdir("/")
             .map_err(|errno| Failure::refused("chdir to", Path::new("/"), errno))?;
@@ -208,7 +214,10 @@ impl<'a> Setup<'a> {
         self.stubs.directory(target)?;
         let mounted = mount::file_system(kind, target, flags, options);
         mounted.map_err(|failure| match kind {
-            "proc" => failure.hint("a user namespace may mount proc only where the machine's own is fully visible: another container hides parts of it"),
+            "proc" => failure.hint(
+                "a user namespace may mount proc only where the machine's own \
+                 is fully visible: another container hides parts of it",
+            ),
             _ => failure,
         })
     }
@@ -284,10 +293,11 @@ fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
                     Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
                 }
         });
-    unshare(flags).map_err(|errno| Failure::call("unshare", errno))
+    unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
 }
 
-/// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no protection.
+/// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no
+/// protection.
 fn protect(path: &Path) -> Result<(), Failure> {
     if !path.exists() {
         return Ok(());

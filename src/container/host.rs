@@ -1,8 +1,8 @@
 //! What this machine allows, found by trying.
 //!
-//! Whether overlayfs works depends on the kernel's version, on its configuration, on security modules and on the
-//! file system below; asking each would be guessing. So one tiny overlay is mounted where the
-//! containers will be, in a child that is thrown away.
+//! Whether overlayfs works depends on the kernel's version, on its configuration, on security
+//! modules and on the file system below; asking each would be guessing. So one tiny overlay is
+//! mounted where the containers will be, in a child that is thrown away.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,8 @@ pub struct Host {
     pub overlay: OverlaySupport,
     /// How the machine mounts its control groups.
     pub cgroups: Cgroups,
-    /// The directories in which we may make control groups, one a hierarchy; empty where nothing is delegated.
+    /// The directories in which we may make control groups, one a hierarchy; empty where nothing
+    /// is delegated.
     pub own_cgroups: Vec<PathBuf>,
     /// The text of the machine's `/etc/resolv.conf`.
     pub resolver: String,
@@ -65,10 +66,12 @@ pub struct Hierarchy {
 }
 
 impl Host {
-    /// Tries what works here for `identity`, using `scratch`, a directory on the file system where the containers will be.
+    /// Tries what works here for `identity`, using `scratch`, a directory on the file system where
+    /// the containers will be.
     ///
-    /// It leaves nothing behind in `scratch`. `LAYERLAB_OVERLAY=off` (or `mount`) in the environment forces
-    /// the copying fallback (or the older interface). Errors: `scratch` can't be written, or no user namespace can be made.
+    /// It leaves nothing behind in `scratch`. `LAYERLAB_OVERLAY=off` (or `mount`) in the
+    /// environment forces the copying fallback (or the older interface). Errors: `scratch` can't
+    /// be written, or no user namespace can be made.
     pub fn detect(identity: &Identity, scratch: &Path) -> Result<Host, Error> {
         let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
         let overlay = match forced.as_str() {
@@ -138,8 +141,9 @@ fn try_overlay(
     Ok(support)
 }
 
-/// Our own groups in the hierarchies that count processes and memory, as far as we may make groups in them and move
-/// processes there. `text` is that of /proc/self/cgroup: `number:controllers:path` a line, see cgroups(7).
+/// Our own groups in the hierarchies that count processes and memory, as far as we may make groups
+/// in them and move processes there. `text` is that of /proc/self/cgroup:
+/// `number:controllers:path` a line, see cgroups(7).
 fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
     let path_of = |controller: &str| {
         text.lines().find_map(|line| {
@@ -201,7 +205,8 @@ fn next_number() -> String {
     )
 }
 
-/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see proc_pid_mountinfo(5).
+/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see
+/// proc_pid_mountinfo(5).
 fn mounted_cgroups(mountinfo: &str) -> Cgroups {
     let mut hierarchies = Vec::new();
     for line in mountinfo.lines() {

@@ -1,8 +1,9 @@
 //! What is mounted where: Docker's defaults as tables and one list.
 //!
-//! Sources: OCI runtime specification, "Default Filesystems" and "Default Devices" (config-linux.md), and Docker's
-//! `oci/defaults.go`. Device nodes are not made but shown from the machine's /dev, and no other mount lets them have an effect: so a
-//! container of real root can't reach the machine's disks, without help from a device control group.
+//! Sources: OCI runtime specification, "Default Filesystems" and "Default Devices"
+//! (config-linux.md), and Docker's `oci/defaults.go`. Device nodes are not made but shown from the
+//! machine's /dev, and no other mount lets them have an effect: so a container of real root can't
+//! reach the machine's disks, without help from a device control group.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The mount system calls, each as one function that says what it tried when it fails.
 //!
-//! See mount(2), mount_setattr(2), fsopen(2) and the kernel's overlayfs.rst. These functions know nothing of containers: the
-//! caller is already in a mount namespace of its own.
+//! See mount(2), mount_setattr(2), fsopen(2) and the kernel's overlayfs.rst. These functions know
+//! nothing of containers: the caller is already in a mount namespace of its own.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -15,7 +15,8 @@ use nix::sched::{CloneFlags, unshare};
 use super::error::Failure;
 use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
 
-/// Enters a new mount namespace to which mounts of the machine still come, and from which none go out.
+/// Enters a new mount namespace to which mounts of the machine still come, and from which none go
+/// out.
 pub(super) fn unshare_mounts() -> Result<(), Failure> {
     unshare(CloneFlags::CLONE_NEWNS)
         .map_err(|errno| Failure::call("unshare(CLONE_NEWNS)", errno))?;
@@ -51,7 +52,8 @@ pub(super) fn bind(source: &Path, target: &Path, recursion: Recursion) -> Result
         .map_err(|errno| Failure::refused("bind on", target, errno))
 }
 
-/// What a mount can be kept from, in the numbers of linux/mount.h for mount_setattr(2) and of mount(2).
+/// What a mount can be kept from, in the numbers of linux/mount.h for mount_setattr(2) and of
+/// mount(2).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Restriction {
     attribute: u64,
@@ -73,7 +75,8 @@ pub(super) const NO_DEVICES: Restriction = Restriction {
     name: "forbid devices on",
 };
 
-/// Restricts a mount, and with [`Recursion::Tree`] those below it too where the kernel can (Linux 5.12).
+/// Restricts a mount, and with [`Recursion::Tree`] those below it too where the kernel can (Linux
+/// 5.12).
 pub(super) fn restrict(
     target: &Path,
     restriction: Restriction,
@@ -82,7 +85,8 @@ pub(super) fn restrict(
     if recursion == Recursion::Tree && restrict_tree(target, restriction.attribute).is_ok() {
         return Ok(());
     }
-    // A remount replaces all flags, and a user namespace may not take away those it found: name them again.
+    // A remount replaces all flags, and a user namespace may not take away those it found: name
+    // them again.
     let found = nix::sys::statvfs::statvfs(target)
         .map_err(|errno| Failure::refused("statvfs", target, errno))?
         .flags()
@@ -272,10 +276,20 @@ fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
         options.extend(option.as_bytes());
     }
     let text = std::ffi::OsStr::from_bytes(&options);
-    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::empty(), Some(text)).map_err(|errno| {
+    mount(
+        Some("overlay"),
+        &overlay.root,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(text),
+    )
+    .map_err(|errno| {
         let failure = Failure::refused("mount overlay on", &overlay.root, errno);
         if options.len() >= 4096 {
-            failure.hint("the layers' paths don't fit into the one page that mount(2) takes: Linux 6.5 has no such limit")
+            failure.hint(
+                "the layers' paths don't fit into the one page that mount(2) takes: \
+                 Linux 6.5 has no such limit",
+            )
         } else {
             failure
         }

@@ -1,9 +1,10 @@
 //! From a specification to the list of operations.
 //!
-//! Planning is pure: it looks at the [`Spec`], the [`Identity`] and the facts in [`Host`], touches no file and makes no
-//! system call, so the same input gives the same list. Every difference between root and an ordinary user, and every fallback, is
-//! decided here and can be read in the plan. The lists of devices, mounts, masked and read-only paths are Docker's defaults
-//! (OCI runtime specification, "Linux Default Filesystems" and "Default Devices").
+//! Planning is pure: it looks at the [`Spec`], the [`Identity`] and the facts in [`Host`], touches
+//! no file and makes no system call, so the same input gives the same list. Every difference
+//! between root and an ordinary user, and every fallback, is decided here and can be read in the
+//! plan. The lists of devices, mounts, masked and read-only paths are Docker's defaults (OCI
+//! runtime specification, "Linux Default Filesystems" and "Default Devices").
 
 use std::path::PathBuf;
 
@@ -33,7 +34,8 @@ pub struct Plan {
 pub enum RootKind {
     /// The upper directory holds the changes only.
     Overlay,
-    /// The upper directory holds everything: changes are found by comparing all of it with the layers below.
+    /// The upper directory holds everything: changes are found by comparing all of it with the
+    /// layers below.
     Copy,
 }
 
@@ -46,9 +48,10 @@ impl Plan {
             .map(|(_, operation)| operation)
     }
 
-    /// Every path inside the container that the set-up mounts on or makes, outside of what is mounted, in
-    /// the order of the plan. What of them the image lacked is removed from the upper directory again after the run, where it is
-    /// still empty; a capture that looks at the upper directory earlier has to leave them out itself.
+    /// Every path inside the container that the set-up mounts on or makes, outside of what is
+    /// mounted, in the order of the plan. What of them the image lacked is removed from the upper
+    /// directory again after the run, where it is still empty; a capture that looks at the upper
+    /// directory earlier has to leave them out itself.
     pub fn mount_points(&self) -> Vec<&str> {
         let mut points: Vec<&str> = Vec::new();
         for (_, operation) in &self.operations {
@@ -191,7 +194,8 @@ impl Planner<'_> {
             Network::Host => {}
             Network::None => namespaces.push(Namespace::Network),
         }
-        // After the group was joined: the group we are in now becomes the root of what is seen inside.
+        // After the group was joined: the group we are in now becomes the root of what is seen
+        // inside.
         namespaces.push(Namespace::Cgroup);
         self.push(Phase::Entering, Operation::Unshare { namespaces });
         self.push(Phase::Entering, Operation::ForkInit);
@@ -230,8 +234,9 @@ impl Planner<'_> {
                 return RootKind::Copy;
             }
         };
-        // A user namespace can't set the trusted.* attributes in which overlayfs keeps its marks. The other three are off
-        // so that upper holds whole files and whole directories: a layer has no way to say "renamed from".
+        // A user namespace can't set the trusted.* attributes in which overlayfs keeps its marks.
+        // The other three are off so that upper holds whole files and whole directories: a layer
+        // has no way to say "renamed from".
         let mut options = match self.identity {
             Identity::Root => vec!["redirect_dir=off", "metacopy=off", "index=off"],
             Identity::Mapped { .. } | Identity::Single => vec!["userxattr"],

@@ -1,11 +1,14 @@
 //! Mount points that an image lacks, made for the set-up and taken away again.
 //!
-//! Something can be mounted only on something that exists. So `/proc`, `/etc/hosts` and the like are made where they are missing, and so they
-//! land in the upper directory, where they would become part of the layer. Each one is noted together with the times of
-//! its directory, and after the container's end it is removed, if it is still empty, and the times are set back, if nothing else changed them.
+//! Something can be mounted only on something that exists. So `/proc`, `/etc/hosts` and the like
+//! are made where they are missing, and so they land in the upper directory, where they would
+//! become part of the layer. Each one is noted together with the times of its directory, and after
+//! the container's end it is removed, if it is still empty, and the times are set back, if nothing
+//! else changed them.
 //!
-//! Removing happens outside of the container's mount namespace, on a tree that the container may have filled with hostile symbolic links:
-//! the directory is opened with openat2(2) in a way that follows none.
+//! Removing happens outside of the container's mount namespace, on a tree that the container may
+//! have filled with hostile symbolic links: the directory is opened with openat2(2) in a way that
+//! follows none.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
@@ -107,7 +110,8 @@ impl Stubs {
     }
 }
 
-/// Removes what was made from `upper`, the last one first. What is not there any more, or not empty, stays as the container left it.
+/// Removes what was made from `upper`, the last one first. What is not there any more, or not
+/// empty, stays as the container left it.
 pub(super) fn remove(upper: &Path, made: &[Stub]) {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let Ok(upper) = open(upper, flags, Mode::empty()) else {

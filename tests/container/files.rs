@@ -54,7 +54,8 @@ fn a_hostile_link_does_not_lead_the_tidying_out_of_the_layer() {
             let victim = container.path("victim");
             std::fs::create_dir(&victim).unwrap();
             std::fs::write(victim.join("hosts"), "").unwrap();
-            // Moving a directory with mounts in it is refused by the kernel; whatever happens, the victim must stay.
+            // Moving a directory with mounts in it is refused by the kernel; whatever happens, the
+            // victim must stay.
             container.run().result.unwrap();
             assert!(victim.join("hosts").exists());
         },
@@ -74,7 +75,8 @@ fn a_link_of_the_image_does_not_lead_a_mount_out_of_the_root() {
             symlink(&victim, top.join("etc")).unwrap();
             symlink("../../../../../../../../inside", top.join("proc")).unwrap();
             let outcome = container.run();
-            // Inside the root the targets don't exist, so there is nothing to mount on; outside nothing was made.
+            // Inside the root the targets don't exist, so there is nothing to mount on; outside
+            // nothing was made.
             assert!(outcome.result.is_err(), "{outcome:?}");
             assert_eq!(std::fs::read_dir(&victim).unwrap().count(), 0);
             assert!(!std::path::Path::new("/inside").exists());

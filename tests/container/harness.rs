@@ -16,9 +16,11 @@ const ROLE: &str = "LAYERLAB_TEST_ROLE";
 /// The ordinary user that tests become.
 const USER: u32 = 1000;
 
-/// Runs `body` as root, then this test again as a user with mapped ids and as one with a single id.
+/// Runs `body` as root, then this test again as a user with mapped ids and as one with a single
+/// id.
 ///
-/// `name` is the test's full name. Becoming others needs root: without it, the test runs with the identity there is and says so.
+/// `name` is the test's full name. Becoming others needs root: without it, the test runs with the
+/// identity there is and says so.
 pub fn everyone(name: &str, body: fn()) {
     if std::env::var_os(ROLE).is_some() {
         return body();
@@ -233,7 +235,8 @@ impl Container {
         outcome.stdout
     }
 
-    /// What the upper directory holds, sorted: a path a line, as `find` prints it without the leading `./`.
+    /// What the upper directory holds, sorted: a path a line, as `find` prints it without the
+    /// leading `./`.
     pub fn changes(&self) -> Vec<String> {
         let upper = self.spec.upper.clone();
         self.identity

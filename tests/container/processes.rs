@@ -195,7 +195,8 @@ fn when_we_are_killed_the_container_dies() {
         read_until(&mut output, "ready");
         child.kill().unwrap();
         child.wait().unwrap();
-        // The pipe ends when nobody holds its other end any more: neither the keeper nor the container.
+        // The pipe ends when nobody holds its other end any more: neither the keeper nor the
+        // container.
         let start = Instant::now();
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();

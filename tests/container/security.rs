@@ -63,7 +63,8 @@ fn insecure_means_everything() {
 #[test]
 fn masked_paths_show_nothing() {
     everyone("security::masked_paths_show_nothing", || {
-        // Which of them exist depends on the kernel; a file reads as empty, a directory lists nothing.
+        // Which of them exist depends on the kernel; a file reads as empty, a directory lists
+        // nothing.
         let container = Container::new(
             "for path in /proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys /proc/scsi /proc/timer_list \
                  /proc/sched_debug /sys/firmware /sys/devices/virtual/powercap; do \
