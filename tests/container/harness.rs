@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use layerlab::container::{Error, Exit, Host, Identity, Io, Plan, Spec, Stream, plan, run};
 use nix::mount::{MsFlags, mount};
@@ -64,19 +65,7 @@ pub fn again(name: &str, role: &str) -> Command {
     command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, role);
-    let scratch = tempfile::tempdir()
-        .expect("a directory for the grants")
-        .keep();
-    let grants = scratch.join("grants");
-    std::fs::write(
-        &grants,
-        if role == "mapped" {
-            format!("{USER}:100000:65536\n")
-        } else {
-            String::new()
-        },
-    )
-    .unwrap();
+    let grants = grants(role);
     let user = role != "root";
     // SAFETY: system calls only, and no lock is taken: this runs between fork and exec.
     unsafe {
@@ -108,6 +97,22 @@ pub fn again(name: &str, role: &str) -> Command {
         });
     }
     command
+}
+
+/// The subuid(5) file of a role. Made once and then left alone: it is mounted in other tests.
+fn grants(role: &str) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _guard = MAKING.lock().unwrap();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("grants-{role}"));
+    let text = if role == "mapped" {
+        format!("{USER}:100000:65536\n")
+    } else {
+        String::new()
+    };
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+        std::fs::write(&path, text).unwrap();
+    }
+    path
 }
 
 fn as_user(name: &str, role: &str) {
