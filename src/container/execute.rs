@@ -5,9 +5,9 @@
 //! pivot every path is resolved inside the container's root by the kernel itself, so no symbolic
 //! link of an image can lead out.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,7 @@ use super::capabilities;
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT};
 use super::identity::Identity;
+use super::inside;
 use super::leave;
 use super::mount;
 use super::network;
@@ -125,7 +126,7 @@ impl<'a> Setup<'a> {
                 recursion,
             } => self.bind(source, Path::new(target), *access, *recursion),
             Operation::ForbidDevices { target, recursion } => {
-                mount::restrict(Path::new(target), mount::NO_DEVICES, *recursion)
+                restrict(Path::new(target), mount::NO_DEVICES, *recursion)
             }
             Operation::Symlink { path, target } => std::os::unix::fs::symlink(target, path)
                 .map_err(|error| Failure::refused("symlink", Path::new(path), errno(&error))),
@@ -211,8 +212,18 @@ impl<'a> Setup<'a> {
         flags: Flags,
         options: &str,
     ) -> Result<(), Failure> {
-        self.stubs.directory(target)?;
-        let mounted = mount::file_system(kind, target, flags, options);
+        let place = self.stubs.directory(target)?;
+        // Through no name of an image's choosing; proc comes first, and before it there are no magic links.
+        let by_descriptor = inside::name(&place);
+        let named = if kind == "proc" {
+            target
+        } else {
+            &by_descriptor
+        };
+        let mounted = mount::file_system(kind, named, flags, options).map_err(|failure| Failure {
+            message: format!("mount {kind} on `{}`", target.display()),
+            ..failure
+        });
         mounted.map_err(|failure| match kind {
             "proc" => failure.hint(
                 "a user namespace may mount proc only where the machine's own \
@@ -234,25 +245,34 @@ impl<'a> Setup<'a> {
             .iter()
             .find(|(path, _)| path == source)
             .expect("a plan opens every source before the pivot");
-        let directory = File::from(
-            held.try_clone()
-                .map_err(|error| Failure::refused("open", source, errno(&error)))?,
-        )
-        .metadata()
-        .map_err(|error| Failure::refused("stat", source, errno(&error)))?
-        .is_dir();
-        if directory {
-            self.stubs.directory(target)?;
+        let named = inside::name(held);
+        let directory = std::fs::metadata(&named)
+            .map_err(|error| Failure::refused("stat", source, errno(&error)))?
+            .is_dir();
+        let place = if directory {
+            self.stubs.directory(target)?
         } else {
-            self.stubs.file(target)?;
-        }
-        let source = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-        mount::bind(&source, target, recursion)?;
+            self.stubs.file(target)?
+        };
+        mount::bind(&named, &inside::name(&place), recursion).map_err(|failure| Failure {
+            message: format!("bind on `{}`", target.display()),
+            ..failure
+        })?;
         match access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => mount::restrict(target, mount::READ_ONLY, recursion),
+            Access::ReadOnly => restrict(target, mount::READ_ONLY, recursion),
         }
     }
+}
+
+/// Restricts what is mounted at a path inside.
+fn restrict(
+    target: &Path,
+    restriction: mount::Restriction,
+    recursion: Recursion,
+) -> Result<(), Failure> {
+    let place = inside::open(target).map_err(|errno| Failure::refused("open", target, errno))?;
+    mount::restrict(&inside::name(&place), restriction, recursion)
 }
 
 /// The errno of an I/O error; 0 where it has none.

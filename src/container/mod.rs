@@ -29,6 +29,7 @@ mod grants;
 mod host;
 mod identity;
 mod init;
+mod inside;
 mod layout;
 mod leave;
 mod mount;

@@ -85,6 +85,30 @@ fn a_link_of_the_image_does_not_lead_a_mount_out_of_the_root() {
 }
 
 #[test]
+fn a_magic_link_of_the_image_does_not_lead_out_either() {
+    everyone(
+        "files::a_magic_link_of_the_image_does_not_lead_out_either",
+        || {
+            for number in 3..24 {
+                let container = Container::new("true");
+                let victim = container.path("victim");
+                std::fs::create_dir(&victim).unwrap();
+                let etc = container.spec.lower[0].join("etc");
+                std::fs::rename(&etc, etc.with_file_name("was")).unwrap();
+                symlink(format!("/proc/self/fd/{number}{}", victim.display()), &etc).unwrap();
+                let error = container.run().result.unwrap_err().to_string();
+                assert!(error.starts_with("make mount point `/etc"), "{error}");
+                assert_eq!(
+                    std::fs::read_dir(&victim).unwrap().count(),
+                    0,
+                    "through descriptor {number}"
+                );
+            }
+        },
+    );
+}
+
+#[test]
 fn a_removed_file_becomes_a_whiteout() {
     everyone("files::a_removed_file_becomes_a_whiteout", || {
         let container = Container::new("rm -r /d; mkdir /d; echo new > /d/b")
