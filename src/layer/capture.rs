@@ -24,11 +24,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read::read_full;
-use super::unpack::is_overlay_attribute;
+use super::materialise::is_overlay_attribute;
+use super::source::read_full;
 use super::{Error, LayerWriter, Ownership, Times, open};
 use crate::store::Store;
-use crate::tree::{Change, Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
+use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
 /// How to capture.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,13 @@ enum Found {
     Gone,
 }
 
+/// A directory that is being walked.
+struct Open {
+    path: TreePath,
+    below: Below,
+    names: std::collections::btree_map::IntoIter<Vec<u8>, Found>,
+}
+
 struct Capturing<'a, 's> {
     store: &'s Store,
     parent: &'a Tree,
@@ -86,20 +93,40 @@ impl<'a, 's> Capturing<'a, 's> {
         Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new() }
     }
 
+    /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
     fn run(mut self, root: &Path, below: Below) -> Result<Vec<Change>, Error> {
-        self.directory(root, &TreePath::root(), below)?;
+        let mut open = vec![self.enter(root, TreePath::root(), below)?];
+        while let Some(directory) = open.last_mut() {
+            let (path, below) = (&directory.path, directory.below);
+            match directory.names.next() {
+                Some((name, Found::Gone)) => {
+                    let path = path.join(&name);
+                    self.deletion(&path)?;
+                }
+                Some((name, Found::File(host, metadata))) => {
+                    let path = path.join(&name);
+                    if let Some(below) = self.file(&host, &path, &metadata, below)? {
+                        open.push(self.enter(&host, path, below)?);
+                    }
+                }
+                None => {
+                    if self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
+                        self.waiting.pop();
+                    }
+                    open.pop();
+                }
+            }
+        }
         Ok(self.changes)
     }
 
-    fn directory(&mut self, host: &Path, path: &TreePath, below: Below) -> Result<(), Error> {
-        for (name, found) in self.list(host, path, below)? {
-            let path = path.join(&name);
-            match found {
-                Found::Gone => self.deletion(&path)?,
-                Found::File(host, metadata) => self.file(&host, &path, &metadata, below)?,
-            }
+    fn enter(&self, host: &Path, path: TreePath, below: Below) -> Result<Open, Error> {
+        if path.components().count() > DEEPEST {
+            let reason = format!("it is more than {DEEPEST} directories deep");
+            return Err(Error::Unwritable { path, reason });
         }
-        Ok(())
+        let names = self.list(host, &path, below)?.into_iter();
+        Ok(Open { path, below, names })
     }
 
     /// Everything that a directory says, sorted: its files, and the names that it hides.
@@ -130,7 +157,14 @@ impl<'a, 's> Capturing<'a, 's> {
         Ok(())
     }
 
-    fn file(&mut self, host: &Path, path: &TreePath, metadata: &HostMetadata, below: Below) -> Result<(), Error> {
+    /// Captures one file; of a directory, says how what is in it is to be taken.
+    fn file(
+        &mut self,
+        host: &Path,
+        path: &TreePath,
+        metadata: &HostMetadata,
+        below: Below,
+    ) -> Result<Option<Below>, Error> {
         let node = self.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
@@ -154,17 +188,13 @@ impl<'a, 's> Capturing<'a, 's> {
             }
         }
         if !node.is_directory() {
-            return Ok(());
+            return Ok(None);
         }
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
         let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
-        self.directory(host, path, if is_merged { Below::Merged } else { Below::Hidden })?;
-        if is_equal && self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
-            self.waiting.pop();
-        }
-        Ok(())
+        Ok(Some(if is_merged { Below::Merged } else { Below::Hidden }))
     }
 
     /// Writes the directories that lead to a path, as far as the layer does not have them.
