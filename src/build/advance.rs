@@ -153,7 +153,7 @@ impl Machine<'_> {
             }
         }
         for trigger in triggers {
-            inserted.push(Step { stage, kind: StepKind::Instruction(trigger.clone()), trigger: true });
+            inserted.push(Step { stage, kind: StepKind::Instruction(Box::new(trigger.clone())), trigger: true });
         }
         self.steps.splice(index + 1..index + 1, inserted);
         Ok(())

@@ -55,7 +55,7 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum StepKind {
     From,
-    Instruction(Located<Instruction>),
+    Instruction(Box<Located<Instruction>>),
 }
 
 /// One step that was taken, with the state after it.
@@ -308,6 +308,6 @@ impl<'a> Machine<'a> {
 /// FROM and the instructions of one stage.
 pub(super) fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
     let instructions = plan.stages[stage].source.instructions.iter();
-    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(StepKind::Instruction));
+    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(Box::new).map(StepKind::Instruction));
     kinds.map(|kind| Step { stage, kind, trigger: false }).collect()
 }
