@@ -12,7 +12,7 @@ use crate::cache::{Build, Ingredients, Listing, Record, compare};
 /// The outcome of a look-up.
 #[derive(Debug)]
 pub enum Lookup {
-    Hit(Record, Decision),
+    Hit(Box<Record>, Decision),
     Miss(Decision),
 }
 
@@ -39,7 +39,7 @@ pub fn look_up(
                     created: record.result.created.clone(),
                     saved_milliseconds: record.result.milliseconds,
                 };
-                return Ok(Lookup::Hit(record, decision));
+                return Ok(Lookup::Hit(Box::new(record), decision));
             }
             MissReason::LayerGone
         }

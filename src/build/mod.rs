@@ -16,6 +16,7 @@
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
 //! devices of RUN, remote sources of ADD.
 
+mod advance;
 pub mod chmod;
 pub mod clock;
 pub mod configure;
@@ -23,6 +24,7 @@ pub mod copy;
 pub mod decide;
 mod event;
 pub mod files;
+mod finish;
 mod from;
 pub mod machine;
 pub mod owner;

@@ -17,7 +17,7 @@
 //! The process must have ended: files that change meanwhile are an error. Left out: overlays that were mounted with
 //! `redirect_dir=on` or `metacopy=on`; a directory that only they can make is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata as HostMetadata;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -45,7 +45,7 @@ pub struct Capture<'a> {
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
 pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
-    Capturing::new(parent, writer, options).run(upper, Below::Merged)
+    Capturing::new(upper, parent, writer, options).run(Below::Merged)
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
@@ -55,7 +55,7 @@ pub fn capture_full(
     writer: &mut LayerWriter,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
-    Capturing::new(parent, writer, options).run(root, Below::Hidden)
+    Capturing::new(root, parent, writer, options).run(Below::Hidden)
 }
 
 /// Whether what the tree has in a directory shows through.
@@ -86,16 +86,28 @@ struct Capturing<'a, 's> {
     changes: Vec<Change>,
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
+    root: PathBuf,
+    /// The names of each file that has several; listed when the first such file is met.
+    names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
-        Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new() }
+    fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
+        Capturing {
+            store: writer.store(),
+            parent,
+            writer,
+            options,
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            root: root.to_path_buf(),
+            names: None,
+        }
     }
 
     /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
-    fn run(mut self, root: &Path, below: Below) -> Result<Vec<Change>, Error> {
-        let mut open = vec![self.enter(root, TreePath::root(), below)?];
+    fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
+        let mut open = vec![self.enter(&self.root, TreePath::root(), below)?];
         while let Some(directory) = open.last_mut() {
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
@@ -147,6 +159,17 @@ impl<'a, 's> Capturing<'a, 's> {
         Ok(found)
     }
 
+    /// Whether a file with several names has them in this directory only: the tree does not know all of them as one file.
+    fn has_new_name(&mut self, link: LinkId) -> Result<bool, Error> {
+        let names = match &self.names {
+            Some(names) => names,
+            None => self.names.insert(collect_names(&self.root)?),
+        };
+        let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
+        let first = before.next().flatten();
+        Ok(first.is_none() || before.any(|other| other != first))
+    }
+
     fn deletion(&mut self, path: &TreePath) -> Result<(), Error> {
         let Some(node) = self.parent.get(path) else {
             return Ok(());
@@ -171,9 +194,8 @@ impl<'a, 's> Capturing<'a, 's> {
             Some(before) => self.is_equal(before, &node, path)?,
             None => false,
         };
-        // Copying a file up breaks its old hard links, so one that has several names in an upper directory got them there.
-        let has_new_name = match (node.content(), before.and_then(Node::content)) {
-            (Some(now), Some(before)) => now.link.is_some() && (below == Below::Merged || before.link.is_none()),
+        let has_new_name = match (is_equal, node.content().and_then(|content| content.link)) {
+            (true, Some(link)) => self.has_new_name(link)?,
             _ => false,
         };
         if !is_equal || has_new_name {
@@ -287,6 +309,25 @@ impl<'a, 's> Capturing<'a, 's> {
         }
         node
     }
+}
+
+/// Lists the names of every file below a directory that has more than one.
+fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
+    let mut names: HashMap<LinkId, Vec<TreePath>> = HashMap::new();
+    let mut waiting = vec![(root.to_path_buf(), TreePath::root())];
+    while let Some((host, path)) = waiting.pop() {
+        for entry in std::fs::read_dir(&host).map_err(Error::io("list", &host))? {
+            let entry = entry.map_err(Error::io("list", &host))?;
+            let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
+            let path = path.join(entry.file_name().into_vec());
+            if metadata.is_dir() {
+                waiting.push((entry.path(), path));
+            } else if metadata.is_file() && metadata.nlink() > 1 {
+                names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// The names under which overlayfs keeps one of its attributes, as root and in a user namespace.

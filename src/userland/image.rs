@@ -1,7 +1,7 @@
 //! Making the built-in images and keeping them in the store.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::base::Source;
 use super::libraries::Libraries;

@@ -186,11 +186,9 @@ impl View for Debugger {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
             Event::StepStarted { step } => {
                 self.from = step.instruction.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
-                match &step.expanded {
-                    Some(expanded) => writeln!(out, "{}", self.row("expanded", expanded)),
-                    None => Ok(()),
-                }
+                Ok(())
             }
+            Event::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
             Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
