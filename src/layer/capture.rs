@@ -107,8 +107,7 @@ impl<'a, 's> Capturing<'a, 's> {
 
     /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
     fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
-        let root = self.root.clone();
-        let mut open = vec![self.enter(&root, TreePath::root(), below)?];
+        let mut open = vec![self.enter(&self.root, TreePath::root(), below)?];
         while let Some(directory) = open.last_mut() {
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
@@ -164,7 +163,7 @@ impl<'a, 's> Capturing<'a, 's> {
     fn has_new_name(&mut self, link: LinkId) -> Result<bool, Error> {
         let names = match &self.names {
             Some(names) => names,
-            None => self.names.insert(names_of_linked_files(&self.root)?),
+            None => self.names.insert(collect_names(&self.root)?),
         };
         let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
         let first = before.next().flatten();
@@ -189,7 +188,7 @@ impl<'a, 's> Capturing<'a, 's> {
         metadata: &HostMetadata,
         below: Below,
     ) -> Result<Option<Below>, Error> {
-        let node = self.node(host, path, metadata)?;
+        let node = self.node(host, path, metadata, below)?;
         let before = self.parent.get(path);
         let is_equal = match before {
             Some(before) => self.is_equal(before, &node, path)?,
@@ -230,7 +229,13 @@ impl<'a, 's> Capturing<'a, 's> {
         Ok(())
     }
 
-    fn node(&self, host: &Path, path: &TreePath, metadata: &HostMetadata) -> Result<Node, Error> {
+    fn node(
+        &self,
+        host: &Path,
+        path: &TreePath,
+        metadata: &HostMetadata,
+        below: Below,
+    ) -> Result<Node, Error> {
         let file_type = metadata.file_type();
         let kind = if file_type.is_dir() {
             Kind::Directory
@@ -253,9 +258,12 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => {
-                self.parent.get(path).map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid))
-            }
+            Ownership::Single => match self.parent.get(path) {
+                Some(before) if below == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
+                    (before.metadata.uid, before.metadata.gid)
+                }
+                _ => (0, 0),
+            },
         };
         let xattrs = attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
@@ -312,17 +320,17 @@ impl<'a, 's> Capturing<'a, 's> {
     }
 }
 
-/// The names of every file below a directory that has more than one.
-fn names_of_linked_files(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
+/// Lists the names of every file below a directory that has more than one.
+fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
     let mut names: HashMap<LinkId, Vec<TreePath>> = HashMap::new();
-    let mut open = vec![(root.to_path_buf(), TreePath::root())];
-    while let Some((host, path)) = open.pop() {
+    let mut waiting = vec![(root.to_path_buf(), TreePath::root())];
+    while let Some((host, path)) = waiting.pop() {
         for entry in std::fs::read_dir(&host).map_err(Error::io("list", &host))? {
             let entry = entry.map_err(Error::io("list", &host))?;
             let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let path = path.join(entry.file_name().into_vec());
             if metadata.is_dir() {
-                open.push((entry.path(), path));
+                waiting.push((entry.path(), path));
             } else if metadata.is_file() && metadata.nlink() > 1 {
                 names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
             }
@@ -347,6 +355,15 @@ fn overlay_attribute(host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> 
 
 fn is_opaque(host: &Path) -> Result<bool, Error> {
     Ok(overlay_attribute(host, "opaque")?.is_some_and(|value| value == b"y"))
+}
+
+/// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
+/// can do so only on files and directories; anything else counts as a copy of its own kind.
+fn is_copy(host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
+    match now {
+        Kind::Directory | Kind::File(_) => Ok(overlay_attribute(host, "origin")?.is_some()),
+        Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
+    }
 }
 
 /// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.

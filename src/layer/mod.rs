@@ -5,7 +5,7 @@
 //!
 //! | file | direction |
 //! |---|---|
-//! | [`write`] | nodes of a tree → archive in the store |
+//! | [`write`](mod@write) | nodes of a tree → archive in the store |
 //! | [`read`] | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
