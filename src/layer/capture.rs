@@ -45,7 +45,7 @@ pub struct Capture<'a> {
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
 pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
-    Capturing::new(upper, parent, writer, options).run(Below::Merged)
+    Capturing::new(upper, parent, writer, options, Below::Merged).run()
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
@@ -55,7 +55,7 @@ pub fn capture_full(
     writer: &mut LayerWriter,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
-    Capturing::new(root, parent, writer, options).run(Below::Hidden)
+    Capturing::new(root, parent, writer, options, Below::Hidden).run()
 }
 
 /// Whether what the tree has in a directory shows through.
@@ -87,12 +87,20 @@ struct Capturing<'a, 's> {
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
     root: PathBuf,
+    /// How the walk starts: [`Below::Hidden`] where there was no overlay, and so no marks of one.
+    start: Below,
     /// The names of each file that has several; listed when the first such file is met.
     names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
+    fn new(
+        root: &Path,
+        parent: &'a Tree,
+        writer: &'a mut LayerWriter<'s>,
+        options: Capture<'a>,
+        start: Below,
+    ) -> Capturing<'a, 's> {
         Capturing {
             store: writer.store(),
             parent,
@@ -101,13 +109,14 @@ impl<'a, 's> Capturing<'a, 's> {
             changes: Vec::new(),
             waiting: Vec::new(),
             root: root.to_path_buf(),
+            start,
             names: None,
         }
     }
 
     /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
-    fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
-        let mut open = vec![self.enter(&self.root, TreePath::root(), below)?];
+    fn run(mut self) -> Result<Vec<Change>, Error> {
+        let mut open = vec![self.enter(&self.root, TreePath::root(), self.start)?];
         while let Some(directory) = open.last_mut() {
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
@@ -188,7 +197,7 @@ impl<'a, 's> Capturing<'a, 's> {
         metadata: &HostMetadata,
         below: Below,
     ) -> Result<Option<Below>, Error> {
-        let node = self.node(host, path, metadata, below)?;
+        let node = self.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
             Some(before) => self.is_equal(before, &node, path)?,
@@ -229,13 +238,7 @@ impl<'a, 's> Capturing<'a, 's> {
         Ok(())
     }
 
-    fn node(
-        &self,
-        host: &Path,
-        path: &TreePath,
-        metadata: &HostMetadata,
-        below: Below,
-    ) -> Result<Node, Error> {
+    fn node(&self, host: &Path, path: &TreePath, metadata: &HostMetadata) -> Result<Node, Error> {
         let file_type = metadata.file_type();
         let kind = if file_type.is_dir() {
             Kind::Directory
@@ -259,7 +262,7 @@ impl<'a, 's> Capturing<'a, 's> {
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
             Ownership::Single => match self.parent.get(path) {
-                Some(before) if below == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
+                Some(before) if self.start == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
                     (before.metadata.uid, before.metadata.gid)
                 }
                 _ => (0, 0),
