@@ -84,8 +84,8 @@ pub enum Error {
         /// The kernel's answer.
         source: std::io::Error,
     },
-    /// The bytes of a file in a tree can't be had.
-    #[error("can't read the content of `{path}`: {source}")]
+    /// The bytes of a file in a tree can't be read, or not be written to the layer.
+    #[error("can't copy the content of `{path}`: {source}")]
     Content {
         /// The path in the image.
         path: TreePath,

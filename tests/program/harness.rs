@@ -11,6 +11,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
+/// The program.
+const BUILT: &str = env!("CARGO_BIN_EXE_layerlab");
+
 /// The ordinary user that tests become.
 const USER: u32 = 1000;
 
@@ -47,8 +50,9 @@ impl Place {
                 std::os::unix::fs::chown(place.folder.path().join(folder), Some(USER), Some(USER)).unwrap();
             }
         }
-        // The user may not be able to reach the folder that the program was built in.
-        fs::copy(env!("CARGO_BIN_EXE_layerlab"), place.program()).unwrap();
+        if role != Role::Self_ {
+            fs::copy(BUILT, place.program()).unwrap();
+        }
         for part in files.split("//- ").skip(1) {
             let (name, text) = part.split_once('\n').unwrap_or((part, ""));
             place.write(name.trim(), text);
@@ -56,8 +60,12 @@ impl Place {
         place
     }
 
+    /// The built program; a copy for a user who may not be able to reach the folder it was built in.
     fn program(&self) -> PathBuf {
-        self.folder.path().join("layerlab")
+        match self.role {
+            Role::Self_ => PathBuf::from(BUILT),
+            Role::Mapped | Role::Single => self.folder.path().join("layerlab"),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -115,7 +123,15 @@ impl Place {
     }
 
     pub fn output(&self, arguments: &str) -> Output {
-        self.command(arguments).output().unwrap()
+        loop {
+            match self.command(arguments).output() {
+                // Another test may have forked while the copy was open for writing, and not have executed yet.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                output => return output.unwrap(),
+            }
+        }
     }
 
     /// Runs the program and gives what a terminal would show, the exit code at the end where it is not 0.
@@ -125,7 +141,9 @@ impl Place {
 
     /// Runs several commands; each is shown behind a `$`.
     pub fn session(&self, commands: &[&str]) -> String {
-        commands.iter().map(|arguments| format!("$ layerlab {arguments}\n{}", self.run(arguments))).collect()
+        let text: String =
+            commands.iter().map(|arguments| format!("$ layerlab {arguments}\n{}", self.run(arguments))).collect();
+        text.replace(&self.folder.path().display().to_string(), "/place")
     }
 
     /// The store is whole: every test that built something ends with this.

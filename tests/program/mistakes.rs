@@ -54,7 +54,7 @@ fn mistakes_in_what_is_built() {
     list.build("a port that is none", &on_base("EXPOSE 80/ftp\n"), "");
     list.build("a port range that ends before it begins", &on_base("EXPOSE 90-80\n"), "");
     list.build("a signal that does not exist", &on_base("STOPSIGNAL SIGNOTHING\n"), "");
-    list.build("a variable that is required", &on_base("LABEL a=${NEEDED:?say what is needed}\n"), "");
+    list.build("a variable that is required", &on_base("LABEL a=\"${NEEDED:?say what is needed}\"\n"), "");
     list.build("a bad wildcard", &on_base("COPY fil[ /\n"), "");
     list.build("a mount", &on_base("RUN --mount=type=cache,target=/c true\n"), "");
     list.build("a URL", &on_base("ADD https://example.org/x /\n"), "");
@@ -63,8 +63,11 @@ fn mistakes_in_what_is_built() {
     list.build("a program that is not there", &on_base("RUN [\"/no/such/program\"]\n"), "");
     list.build("a RUN on an empty image", "FROM scratch\nRUN echo hello\n", "");
     list.build("a user that does not exist", &on_base("USER nobody-knows\nRUN true\n"), "");
-    list.build("a trigger that is no instruction", &on_base("ONBUILD BOGUS x\n"), "-t broken");
+    list.build("a source with a slip of the keyboard", &on_base("COPY flie /\n"), "");
     list.build("a tag that is no name", base, "-t Not!A!Name");
+    let place = Place::new("//- base\nFROM scratch\nONBUILD BOGUS x\n//- Dockerfile\nFROM broken\n");
+    place.run("build -q -f base -t broken .");
+    list.note("a trigger that is no instruction", &place.run("build -q ."));
     insta::assert_snapshot!(list.0);
 }
 
