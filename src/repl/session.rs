@@ -340,12 +340,12 @@ impl<'a, 'o> Session<'a, 'o> {
             }
             None => {
                 let total = machine.step_count();
-                let what = if self.file.name == "(prompt)" {
-                    "type the next instruction"
-                } else {
-                    "`continue` writes the image"
+                let what = match (&self.finished, self.path.is_some()) {
+                    (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
+                    (None, true) => "every step is taken: `continue` writes the image, `launch` runs it",
+                    (None, false) => "every step is taken: type the next instruction, or `launch`",
                 };
-                format!("{total:>2}/{total} ■ every step is taken: {what}, `launch` runs it")
+                format!("{total:>2}/{total} ■ {what}")
             }
         };
         let now = (position, machine.phase(), line);

@@ -217,7 +217,6 @@ impl Session<'_, '_> {
             finished.ran
         );
         self.row("image", &text)?;
-        self.row("", "`tag NAME` gives it a name, `launch` runs it")?;
         self.finished = Some(finished.clone());
         Ok(finished)
     }

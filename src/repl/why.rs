@@ -235,7 +235,12 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Instruction { text: value } => text = Some(value.clone()),
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,
-            Ingredient::Setting { name, .. } => settings.push(name.clone()),
+            Ingredient::Setting { name, .. } => match name.as_str() {
+                "base image" => parts.push(name.clone()),
+                // The instruction itself says these.
+                "instruction" | "destination" => {}
+                _ => settings.push(name.clone()),
+            },
             Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),
         }
     }
