@@ -195,9 +195,19 @@ pub fn closest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// The text with its control characters made visible.
+/// The text with its control characters made visible. Whoever quotes a megabyte gets the beginning of it.
 fn printable(text: &str) -> String {
-    text.chars().map(printable_char).collect()
+    const LENGTH: usize = 400;
+    let mut characters = text.chars();
+    let mut out: String = characters
+        .by_ref()
+        .take(LENGTH)
+        .map(printable_char)
+        .collect();
+    if characters.next().is_some() {
+        out.push('…');
+    }
+    out
 }
 
 /// A visible stand-in for characters that would move the cursor, colour the terminal or reorder the line.

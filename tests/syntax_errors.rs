@@ -172,7 +172,7 @@ fn bytes_that_are_no_text_are_refused() {
         let error = SourceFile::from_bytes("Dockerfile", bytes).expect_err("no UTF-8");
         out.push_str(&error.render(None));
     }
-    insta::assert_snapshot!(out, @r"");
+    insta::assert_snapshot!(out);
 }
 
 #[test]

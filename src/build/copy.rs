@@ -283,9 +283,8 @@ impl Placement {
             self.put(&real, node);
             return Ok(());
         }
-        if !node.is_directory() && self.tree.get(&target).is_some_and(Node::is_directory) {
-            return Err(CopyError::FileOverDirectory { path: target.to_string() });
-        }
+        // Anything else takes the place of what is there, a directory with all that is in it included.
+        self.entries.retain(|path, _| path == &target || !path.starts_with(&target) || node.is_directory());
         self.put(&target, node);
         Ok(())
     }

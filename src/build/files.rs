@@ -270,7 +270,7 @@ impl Machine<'_> {
             action: Action::Copy(Box::new(action)),
             ingredients: Some(ingredients),
             listings,
-            expanded: None,
+            expanded: has_variable(request).then(|| history.clone()),
             history: Some(history),
         })
     }
@@ -444,8 +444,10 @@ impl Machine<'_> {
         let joined = if written.starts_with('/') { written.clone() } else { format!("{}/{written}", before.working_dir()) };
         let path = TreePath::new(joined.as_bytes()).to_string();
         let mut after = (*before).clone();
-        after.image.config.working_dir.clone_from(&path);
-        let history = format!("WORKDIR {path}");
+        // A trailing slash is kept as written: BuildKit does, and it is part of what `inspect` shows.
+        let slash = if written.ends_with('/') && path != "/" { "/" } else { "" };
+        after.image.config.working_dir = format!("{path}{slash}");
+        let history = format!("WORKDIR {path}{slash}");
         if path == "/" {
             return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
         }
@@ -514,6 +516,16 @@ impl Machine<'_> {
         }
         Ok((Some(writer.finish()?), changes))
     }
+}
+
+/// Whether something in a request is expanded, so that its text alone does not tell what is done.
+fn has_variable(request: &Request<'_>) -> bool {
+    let sources = request.sources.iter().filter_map(|source| match source {
+        dockerfile::Source::Path(word) => Some(word),
+        dockerfile::Source::Heredoc(_) => None,
+    });
+    let words = [Some(request.destination), request.chown, request.chmod].into_iter().flatten();
+    words.chain(sources).chain(request.excludes).any(|word| word.raw.contains('$'))
 }
 
 /// `--parents`: the part of a source word before `/./` is where the copy starts; what follows is what is taken, with

@@ -16,6 +16,7 @@
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
 //! devices of RUN, remote sources of ADD.
 
+mod advance;
 pub mod chmod;
 pub mod clock;
 pub mod configure;
@@ -23,12 +24,14 @@ pub mod copy;
 pub mod decide;
 mod event;
 pub mod files;
+mod finish;
 mod from;
 pub mod machine;
 pub mod owner;
 pub mod ports;
 mod predict;
 mod resolve;
+mod resume;
 pub mod run;
 mod state;
 mod supported;
@@ -52,8 +55,7 @@ use crate::plan::Request;
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub request: Request,
-    /// Run every step, whatever the cache has.
-    pub no_cache: bool,
+    pub cache: CacheUse,
     /// Use a built-in image for one that is not in the store.
     pub stand_ins: bool,
     /// `--label`: added to the finished image.
@@ -62,6 +64,28 @@ pub struct Options {
     pub network: Option<String>,
     /// The host name that RUN sees.
     pub hostname: Option<String>,
+}
+
+/// Whether the cache is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CacheUse {
+    #[default]
+    Ask,
+    /// Every step runs, whatever the cache has. Older records are not deleted, but replaced where keys are equal.
+    Ignore,
+    /// The steps of these stages run.
+    IgnoreFor(Vec<String>),
+}
+
+impl CacheUse {
+    /// Whether it is asked for a stage of this name.
+    pub fn asks_for(&self, stage: &str) -> bool {
+        match self {
+            CacheUse::Ask => true,
+            CacheUse::Ignore => false,
+            CacheUse::IgnoreFor(stages) => !stages.iter().any(|other| other.eq_ignore_ascii_case(stage)),
+        }
+    }
 }
 
 /// Why a step, or a build, can't go on.

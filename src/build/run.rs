@@ -91,8 +91,10 @@ impl Machine<'_> {
 
         let mut environment: Vec<String> =
             before.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        // A proxy is given in one case and set in both. What the Dockerfile itself sets wins.
         for name in PROXY_ARGS {
-            if let Some(value) = self.options.request.build_args.get(name)
+            let given = self.options.request.build_args.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+            if let Some((_, value)) = given
                 && before.variable(name).is_none()
             {
                 environment.push(format!("{name}={value}"));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, INTERRUPTED};
-use crate::build::{Decision, Error, Event, Machine, Options, Source, World};
+use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, World};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Platform, Reference};
 use crate::plan::Request;
@@ -34,6 +34,9 @@ pub struct BuildOptions {
     /// Run every step, whatever the cache has
     #[arg(long)]
     pub no_cache: bool,
+    /// Run every step of these stages
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub no_cache_filter: Vec<String>,
     /// Let a built-in image take the place of one that is not in the store
     #[arg(long)]
     pub stand_ins: bool,
@@ -69,10 +72,15 @@ impl BuildOptions {
             }
             labels.insert(name.to_owned(), value.to_owned());
         }
-        let hostname = self.hostname.clone().or_else(|| build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned());
+        let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().or_else(|| self.hostname.clone());
+        let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
+            (true, _) => CacheUse::Ignore,
+            (false, []) => CacheUse::Ask,
+            (false, stages) => CacheUse::IgnoreFor(stages.to_vec()),
+        };
         Ok(Options {
             request: Request { target: self.target.clone(), build_args, platform: Platform::host(), every_stage: false },
-            no_cache: self.no_cache,
+            cache,
             stand_ins: self.stand_ins,
             labels,
             network: self.network.clone(),

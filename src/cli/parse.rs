@@ -49,7 +49,7 @@ impl Parse {
         };
         let bytes = bytes
             .map_err(|error| Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), plain(&error))))?;
-        let source = SourceFile::from_bytes(&self.file.display().to_string(), &bytes)?;
+        let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
         let text = match if self.json { Format::Json } else { self.format } {
             Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,

@@ -131,7 +131,7 @@ pub struct ServeFiles {
     #[arg(default_value = "/usr/share/nginx/html")]
     root: PathBuf,
     /// The port to listen on
-    #[arg(long, default_value_t = 80)]
+    #[arg(default_value_t = 80)]
     port: u16,
 }
 

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use crate::build::World;
-use crate::store::{Severity, verify};
+use crate::store::verify;
+use crate::view::units;
 
 /// Look after the store.
 #[derive(Debug, Args)]
@@ -31,13 +32,16 @@ impl StoreCommand {
             What::Verify => {
                 let report = verify(world.store);
                 for finding in &report.findings {
-                    writeln!(out, "{:?} {}: {}", finding.severity, finding.blob, finding.message)?;
+                    writeln!(out, "{finding}")?;
                 }
-                if report.findings.iter().any(|finding| finding.severity == Severity::Error) {
-                    writeln!(out, "the store is damaged")?;
+                let images = units::count(report.images as u64, "image");
+                let blobs = units::count(report.blobs as u64, "blob");
+                let whole = report.is_whole();
+                let verdict = if whole { "whole" } else { "damaged" };
+                writeln!(out, "{images}, {blobs}, {}: {verdict}", units::size(report.bytes))?;
+                if !whole {
                     return Err(Failure::Status(1));
                 }
-                writeln!(out, "the store is whole")?;
             }
         }
         Ok(())

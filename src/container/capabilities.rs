@@ -1,8 +1,9 @@
 //! Capabilities: root's power in pieces, see capabilities(7).
 //!
-//! Docker takes most of them from root in a container. The set is given to the *bounding* set (what any program
-//! executed later can ever get), and to *permitted* and *effective* (what the process has now); *inheritable*
-//! and *ambient* stay empty. A user other than root has none, but the bounding set stays, so that a set-user-id program still works.
+//! Docker takes most of them from root in a container. The set is given to the *bounding* set
+//! (what any program executed later can ever get), and to *permitted* and *effective* (what the
+//! process has now); *inheritable* and *ambient* stay empty. A user other than root has none, but
+//! the bounding set stays, so that a set-user-id program still works.
 
 use nix::errno::Errno;
 
@@ -94,7 +95,8 @@ impl Capabilities {
         Capabilities(0)
     }
 
-    /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`, in any case. `None` for an unknown name.
+    /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`,
+    /// in any case. `None` for an unknown name.
     pub fn with(self, name: &str) -> Option<Capabilities> {
         number(name).map(|bit| Capabilities(self.0 | 1 << bit))
     }
@@ -168,7 +170,8 @@ pub(super) fn bound(keep: Capabilities) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sets permitted and effective to `keep`, inheritable to nothing; ambient is emptied first.
+/// Sets permitted and effective to what `keep` and the process have in common, inheritable to
+/// nothing; ambient is emptied first.
 pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
     /// `struct __user_cap_header_struct` of linux/capability.h.
     #[repr(C)]
@@ -188,13 +191,25 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
         version: VERSION_3,
         pid: 0,
     };
-    let half = |bits: u32| Data {
-        effective: bits,
-        permitted: bits,
-        inheritable: 0,
-    };
-    let known = keep.0 & kernel_capabilities();
-    let data = [half(known as u32), half((known >> 32) as u32)];
+    let mut data = [const {
+        Data {
+            effective: 0,
+            permitted: 0,
+            inheritable: 0,
+        }
+    }; 2];
+    // SAFETY: capget(2) fills both structures, which have the layout of version 3.
+    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
+    Errno::result(answer).map_err(|errno| Failure::call("capget", errno))?;
+    // What is not permitted now can't be had: we may be root of a container ourselves.
+    for (half, shift) in data.iter_mut().zip([0, 32]) {
+        let kept = half.permitted & (keep.0 >> shift) as u32;
+        *half = Data {
+            effective: kept,
+            permitted: kept,
+            inheritable: 0,
+        };
+    }
     // SAFETY: prctl(2), numbers only. A kernel without ambient capabilities has none to clear.
     unsafe {
         libc::prctl(
@@ -205,19 +220,11 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
             0,
         )
     };
-    // SAFETY: capset(2): both structures have the layout of version 3 and live until the call returns.
+    // SAFETY: capset(2) reads both structures.
     let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     Errno::result(answer)
         .map(drop)
         .map_err(|errno| Failure::call("capset", errno))
-}
-
-/// The capabilities this kernel knows, found by asking about the bounding set.
-fn kernel_capabilities() -> u64 {
-    (0..64)
-        // SAFETY: prctl(2), PR_CAPBSET_READ takes a number and touches no memory.
-        .take_while(|bit| unsafe { libc::prctl(libc::PR_CAPBSET_READ, *bit as libc::c_ulong, 0, 0, 0) } >= 0)
-        .fold(0, |bits, bit| bits | 1 << bit)
 }
 
 #[cfg(test)]

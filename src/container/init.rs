@@ -7,20 +7,21 @@
 //!  └─ status ────┘◀────────── ends ──────────────┘
 //! ```
 //!
-//! Two, because a new process id namespace holds only the *children* of the one who made it. The keeper stays outside the mount namespace, so
-//! it can tidy the upper directory when the container's mounts are gone; and it ends the container when we die.
+//! Two, because a new process id namespace holds only the *children* of the one who made it. The
+//! keeper stays outside the mount namespace, so it can tidy the upper directory when the
+//! container's mounts are gone; and it ends the container when we die.
 //!
-//! **After a fork** only the thread that forked goes on, and a lock that another one held stays locked for ever. So this code calls the system
-//! and allocates (the C library's `fork` makes the allocator usable in the child), and does nothing else: no standard streams, no
-//! environment, no threads. Both processes leave by execve or _exit.
+//! **After a fork** only the thread that forked goes on, and a lock that another one held stays
+//! locked for ever. So this code calls the system and allocates (the C library's `fork` makes the
+//! allocator usable in the child), and does nothing else: no standard streams, no environment, no
+//! threads. Both processes leave by execve or _exit.
 
-use std::io::{IoSlice, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork};
 
@@ -44,6 +45,8 @@ pub(super) struct Ends {
     pub streams: Option<[OwnedFd; 3]>,
     /// To us: the terminal's master.
     pub terminal: Option<OwnedFd>,
+    /// The size that the terminal begins with.
+    pub window: Option<libc::winsize>,
 }
 
 /// Runs as the keeper in the process just forked; never returns.
@@ -55,11 +58,13 @@ pub(super) fn keep(plan: &Plan, ends: Ends) -> ! {
             125
         }
     };
-    // SAFETY: _exit(2) ends this process without running the exit handlers of the one it was forked from.
+    // SAFETY: _exit(2) ends this process without running the exit handlers of the one it was
+    // forked from.
     unsafe { libc::_exit(status) }
 }
 
-/// Makes this process its own: no signal of ours, no descriptor of ours, the container's standard streams.
+/// Makes this process its own: no signal of ours, no descriptor of ours, the container's standard
+/// streams.
 fn prepare(ends: &Ends) -> Result<(), Failure> {
     // A key pressed at the terminal signals us and the keeper; only we act on it.
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
@@ -84,6 +89,12 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
 /// Carries out the keeper's phase, forks the first process, and waits for its end.
 fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
     let mut setup = Setup::new(&plan.identity, Some(&ends.control), ends.terminal.as_ref());
+    setup.window = ends.window;
+    setup.streams = match (&ends.terminal, &ends.streams) {
+        (Some(_), _) => &[0],
+        (None, Some(_)) => &[1, 2],
+        (None, None) => &[],
+    };
     for operation in plan.of(Phase::Entering) {
         if *operation == Operation::ForkInit {
             return fork_init(plan, ends, setup);
@@ -95,7 +106,8 @@ fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
 
 fn fork_init(plan: &Plan, ends: &Ends, setup: Setup<'_>) -> Result<(), Failure> {
     let (ours, theirs) = control_pair().map_err(|_| Failure::call("socketpair", Errno::last()))?;
-    // SAFETY: fork(2): this process has one thread; the child goes on with the rules of this module.
+    // SAFETY: fork(2): this process has one thread; the child goes on with the rules of this
+    // module.
     match unsafe { fork() }.map_err(|errno| Failure::call("fork", errno))? {
         ForkResult::Child => {
             drop(ours);
@@ -152,7 +164,8 @@ fn wait_for_end(plan: &Plan, ends: &Ends, child: Pid, stubs: OwnedFd) -> Result<
     }
     if polled[0].any() != Some(true) {
         // We are gone, so nobody will see the end: no process of the container outlives its first.
-        // SAFETY: kill(2) on our own child, which was not waited for yet, so the number is still its.
+        // SAFETY: kill(2) on our own child, which was not waited for yet, so the number is still
+        // its.
         unsafe { libc::kill(child.as_raw(), libc::SIGKILL) };
     }
     let status = raw_wait(child)?;
@@ -197,7 +210,8 @@ fn close_all_but(mut kept: Vec<RawFd>) {
     let mut first = 3;
     for descriptor in kept.into_iter().chain([RawFd::MAX]) {
         if first < descriptor {
-            // SAFETY: close_range(2). The descriptors belong to the process we were forked from; their owners' code never runs here.
+            // SAFETY: close_range(2). The descriptors belong to the process we were forked from;
+            // their owners' code never runs here.
             unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
         }
         first = descriptor.saturating_add(1);

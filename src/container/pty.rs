@@ -1,8 +1,10 @@
 //! The container's terminal: made inside, relayed outside.
 //!
-//! A pseudo-terminal has two ends, see pty(7). The slave must come from the container's own /dev/pts, or its name would mean nothing
-//! there (`tty` would say "not a tty"). So the container's first process opens the pair and sends the master out through a socket. Our own
-//! terminal is put into raw mode meanwhile: every key goes through, and Ctrl-C is made into a signal by the container's terminal, not by ours.
+//! A pseudo-terminal has two ends, see pty(7). The slave must come from the container's own
+//! /dev/pts, or its name would mean nothing there (`tty` would say "not a tty"). So the
+//! container's first process opens the pair and sends the master out through a socket. Our own
+//! terminal is put into raw mode meanwhile: every key goes through, and Ctrl-C is made into a
+//! signal by the container's terminal, not by ours.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -19,8 +21,9 @@ use super::error::{Error, Failure};
 use super::mount;
 use super::operation::Recursion;
 
-/// In the container: makes a terminal, becomes its session, takes it as standard streams and /dev/console, sends the master out.
-pub(super) fn attach(socket: &OwnedFd) -> Result<(), Failure> {
+/// In the container: makes a terminal, becomes its session, takes it as standard streams and
+/// /dev/console, sends the master out.
+pub(super) fn attach(socket: &OwnedFd, window: Option<libc::winsize>) -> Result<(), Failure> {
     let multiplexer = Path::new("/dev/ptmx");
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let refused = |path: &Path| {
@@ -38,6 +41,10 @@ pub(super) fn attach(socket: &OwnedFd) -> Result<(), Failure> {
     };
     for answer in answers {
         Errno::result(answer).map_err(|errno| Failure::call("ioctl on the new terminal", errno))?;
+    }
+    if let Some(window) = window {
+        // Before the program can ask. SAFETY: TIOCSWINSZ reads one winsize.
+        unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const window) };
     }
     let name = PathBuf::from(format!("/dev/pts/{number}"));
     let slave = open(&name, flags, Mode::empty()).map_err(refused(&name))?;
@@ -107,7 +114,8 @@ impl Relay {
         (self.listening && self.pending.is_empty()).then(|| unsafe { BorrowedFd::borrow_raw(0) })
     }
 
-    /// Writes what is pending, and gives what the container wrote to `sink`; true when there will be no more.
+    /// Writes what is pending, and gives what the container wrote to `sink`; true when there will
+    /// be no more.
     pub fn serve(&mut self, mut sink: impl FnMut(&[u8]) -> bool) -> bool {
         self.write_pending();
         let mut buffer = [0; 32 << 10];
@@ -146,14 +154,24 @@ impl Relay {
 
     /// Gives the container's terminal the size of ours.
     pub fn copy_window_size(&self) {
-        // SAFETY: winsize is plain data; TIOCGWINSZ fills it and TIOCSWINSZ reads it.
-        unsafe {
-            let mut size: libc::winsize = std::mem::zeroed();
-            if libc::ioctl(0, libc::TIOCGWINSZ, &raw mut size) == 0 {
-                libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size);
-            }
+        if let Some(size) = window_size() {
+            // SAFETY: TIOCSWINSZ reads one winsize.
+            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
         }
     }
+}
+
+/// The size of our own terminal; `None` where standard input is none.
+pub(super) fn window_size() -> Option<libc::winsize> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ fills one winsize.
+    let answer = unsafe { libc::ioctl(0, libc::TIOCGWINSZ, &raw mut size) };
+    (answer == 0).then_some(size)
 }
 
 /// Writes to our standard output; false when nobody reads it any more.

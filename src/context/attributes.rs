@@ -24,9 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Attributes, Error> {
     let mut list = Vec::new();
     for name in names {
         let bytes = name.as_bytes();
-        if bytes.starts_with(b"system.")
-            || (bytes.starts_with(b"security.") && bytes != b"security.capability")
-        {
+        if bytes.starts_with(b"system.") || (bytes.starts_with(b"security.") && bytes != b"security.capability") {
             continue;
         }
         match xattr::get(path, &name) {
@@ -37,24 +35,16 @@ pub(super) fn read(path: &Path) -> Result<Attributes, Error> {
         }
     }
     list.sort_unstable();
-    Ok(if list.is_empty() {
-        None
-    } else {
-        Some(list.into())
-    })
+    Ok(if list.is_empty() { None } else { Some(list.into()) })
 }
 
 /// The same attributes as a tree keeps them.
 pub(super) fn to_tree(attributes: &Attributes) -> Xattrs {
     let list = attributes.iter().flat_map(|list| list.iter());
-    list.map(|(name, value)| (name.to_vec(), value.to_vec()))
-        .collect()
+    list.map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
 }
 
 /// The file system has no attributes, or the attribute or file is gone by now (the walk or the reader says so).
 fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::ENOTSUP | libc::ENODATA | libc::ENOENT | libc::EPERM | libc::EACCES)
-    )
+    matches!(error.raw_os_error(), Some(libc::ENOTSUP | libc::ENODATA | libc::ENOENT | libc::EPERM | libc::EACCES))
 }

@@ -14,8 +14,7 @@
 /// assert_eq!(clean("/.."), "/");
 /// ```
 pub fn clean(path: &str) -> String {
-    String::from_utf8(clean_bytes(path.as_bytes()))
-        .expect("whole components of UTF-8 text are UTF-8")
+    String::from_utf8(clean_bytes(path.as_bytes())).expect("whole components of UTF-8 text are UTF-8")
 }
 
 /// [`clean`] for a path that need not be UTF-8.

@@ -32,13 +32,9 @@ impl StatCache {
     /// # Errors
     /// The first file that can't be read: [`Error::Io`], or [`Error::Changed`] if it isn't any more what `stat` says.
     pub fn digests(&mut self, files: &[(&Path, &FileStat)]) -> Result<Vec<Digest>, Error> {
-        let known: Vec<Option<Digest>> = files
-            .iter()
-            .map(|(_, stat)| self.get(stat).and_then(|entry| entry.digest))
-            .collect();
-        let unknown: Vec<usize> = (0..files.len())
-            .filter(|&index| known[index].is_none())
-            .collect();
+        let known: Vec<Option<Digest>> =
+            files.iter().map(|(_, stat)| self.get(stat).and_then(|entry| entry.digest)).collect();
+        let unknown: Vec<usize> = (0..files.len()).filter(|&index| known[index].is_none()).collect();
         let read = read_all(files, &unknown)?;
         let mut digests: Vec<Digest> = Vec::with_capacity(files.len());
         let mut fresh = read.into_iter();
@@ -60,8 +56,7 @@ impl StatCache {
     /// # Errors
     /// As [`StatCache::digests`].
     pub fn digest(&mut self, path: &Path) -> Result<Digest, Error> {
-        let file = open_file(path.as_os_str().as_bytes())
-            .map_err(|source| Error::io("open", path, source))?;
+        let file = open_file(path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
         let stat = stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source))?;
         Ok(self.digests(&[(path, &stat)])?.remove(0))
     }
@@ -71,10 +66,7 @@ impl StatCache {
 fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Digest>, Error> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     // A thread costs about as much as reading some small files.
-    let threads = processors
-        .min(MOST_THREADS)
-        .min(indices.len().div_ceil(16))
-        .max(1);
+    let threads = processors.min(MOST_THREADS).min(indices.len().div_ceil(16)).max(1);
     let next = AtomicUsize::new(0);
     let work = || -> Vec<(usize, Result<Digest, Error>)> {
         let mut buffer = vec![0; BUFFER];
@@ -106,14 +98,10 @@ fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Diges
 }
 
 fn read_one(path: &Path, expected: &FileStat, buffer: &mut [u8]) -> Result<Digest, Error> {
-    let file =
-        open_file(path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
+    let file = open_file(path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
     let mut file = File::from(file);
-    let stat =
-        |file: &File| stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source));
-    let changed = || Error::Changed {
-        path: path.to_owned(),
-    };
+    let stat = |file: &File| stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source));
+    let changed = || Error::Changed { path: path.to_owned() };
     if !same_content(expected, &stat(&file)?) {
         return Err(changed());
     }
@@ -138,19 +126,6 @@ fn read_one(path: &Path, expected: &FileStat, buffer: &mut [u8]) -> Result<Diges
 
 /// Whether two looks at a path saw the same file with the same content.
 fn same_content(before: &FileStat, after: &FileStat) -> bool {
-    (
-        before.device,
-        before.inode,
-        before.file_type(),
-        before.size,
-        before.modified,
-        before.changed,
-    ) == (
-        after.device,
-        after.inode,
-        after.file_type(),
-        after.size,
-        after.modified,
-        after.changed,
-    )
+    (before.device, before.inode, before.file_type(), before.size, before.modified, before.changed)
+        == (after.device, after.inode, after.file_type(), after.size, after.modified, after.changed)
 }

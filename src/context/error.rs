@@ -55,11 +55,7 @@ pub enum Error {
 impl Error {
     /// Makes an I/O error out of the system call, its path and the kernel's answer.
     pub fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
-        Error::Io {
-            operation,
-            path: path.as_ref().to_owned(),
-            source,
-        }
+        Error::Io { operation, path: path.as_ref().to_owned(), source }
     }
 
     /// What the user can do about it, if something can be said.
@@ -68,18 +64,17 @@ impl Error {
             Error::Missing { .. } => {
                 Some("the context is the folder that COPY reads from; name one that exists".to_owned())
             }
-            Error::NotADirectory { path } => Some(format!(
-                "name the folder; a Dockerfile is given with `-f {}`",
-                path.display()
-            )),
+            Error::NotADirectory { path } => {
+                Some(format!("name the folder; a Dockerfile is given with `-f {}`", path.display()))
+            }
             Error::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(format!(
                 "make it readable (`chmod u+rX {0}`), or keep it out of the context with a line in `.dockerignore`",
                 path.display()
             )),
             Error::Io { .. } | Error::Cache { .. } => None,
-            Error::Pattern { .. } => {
-                Some("the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned())
-            }
+            Error::Pattern { .. } => Some(
+                "the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned(),
+            ),
             Error::Changed { .. } => Some("let the program that writes it finish, then build again".to_owned()),
         }
     }

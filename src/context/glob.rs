@@ -36,10 +36,7 @@ pub struct Glob {
 enum Term {
     Byte(u8),
     AnyCharacter,
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
     Star,
 }
 
@@ -82,9 +79,7 @@ impl Glob {
                 '?' => terms.push(Term::AnyCharacter),
                 '[' => terms.push(parse_class(&mut rest)?),
                 '\\' => {
-                    let escaped = take(&mut rest).ok_or(BadPattern {
-                        reason: "nothing follows the last `\\`",
-                    })?;
+                    let escaped = take(&mut rest).ok_or(BadPattern { reason: "nothing follows the last `\\`" })?;
                     push_character(&mut terms, escaped);
                 }
                 literal => push_character(&mut terms, literal),
@@ -138,9 +133,7 @@ impl Term {
             }
             Term::Class { negated, ranges } => {
                 let (character, length) = decode(rest)?;
-                let inside = ranges
-                    .iter()
-                    .any(|&(low, high)| low <= character && character <= high);
+                let inside = ranges.iter().any(|&(low, high)| low <= character && character <= high);
                 (inside != *negated).then_some(length)
             }
             Term::Star => None,
@@ -173,31 +166,17 @@ fn parse_class(rest: &mut &str) -> Result<Term, BadPattern> {
 
 /// One end of a range. Something has to follow it, since the class is still open.
 fn class_bound(rest: &mut &str) -> Result<char, BadPattern> {
-    let bound = match take(rest).ok_or(BadPattern {
-        reason: "`[` is not closed",
-    })? {
+    let bound = match take(rest).ok_or(BadPattern { reason: "`[` is not closed" })? {
         '-' => {
-            return Err(BadPattern {
-                reason: "`-` has to stand between two characters, or be written `\\-`",
-            });
+            return Err(BadPattern { reason: "`-` has to stand between two characters, or be written `\\-`" });
         }
         ']' => {
-            return Err(BadPattern {
-                reason: "a character is missing before `]`",
-            });
+            return Err(BadPattern { reason: "a character is missing before `]`" });
         }
-        '\\' => take(rest).ok_or(BadPattern {
-            reason: "nothing follows the last `\\`",
-        })?,
+        '\\' => take(rest).ok_or(BadPattern { reason: "nothing follows the last `\\`" })?,
         character => character,
     };
-    if rest.is_empty() {
-        Err(BadPattern {
-            reason: "`[` is not closed",
-        })
-    } else {
-        Ok(bound)
-    }
+    if rest.is_empty() { Err(BadPattern { reason: "`[` is not closed" }) } else { Ok(bound) }
 }
 
 fn take(rest: &mut &str) -> Option<char> {
@@ -220,18 +199,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
     let window = &bytes[..bytes.len().min(4)];
     let valid = match std::str::from_utf8(window) {
         Ok(text) => text,
-        Err(error) => {
-            std::str::from_utf8(&window[..error.valid_up_to()]).expect("the prefix was found valid")
-        }
+        Err(error) => std::str::from_utf8(&window[..error.valid_up_to()]).expect("the prefix was found valid"),
     };
-    Some(
-        valid
-            .chars()
-            .next()
-            .map_or((char::REPLACEMENT_CHARACTER, 1), |character| {
-                (character, character.len_utf8())
-            }),
-    )
+    Some(valid.chars().next().map_or((char::REPLACEMENT_CHARACTER, 1), |character| (character, character.len_utf8())))
 }
 
 /// Returns the paths in `tree` that a COPY source with wildcards names, in the order in which BuildKit copies them.
@@ -246,9 +216,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
 pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     let cleaned = TreePath::new(pattern);
     let components: Vec<&[u8]> = cleaned.components().collect();
-    let wild = components
-        .iter()
-        .position(|component| has_wildcard(&String::from_utf8_lossy(component)));
+    let wild = components.iter().position(|component| has_wildcard(&String::from_utf8_lossy(component)));
     let (plain, wild) = components.split_at(wild.unwrap_or(components.len()));
     let Ok(base) = tree.resolve(&TreePath::new(plain.join(&b'/')), Follow::Last) else {
         return Ok(Vec::new());
@@ -262,13 +230,7 @@ pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     Ok(found)
 }
 
-fn expand_below(
-    tree: &Tree,
-    directory: &TreePath,
-    relative: &mut Vec<u8>,
-    glob: &Glob,
-    found: &mut Vec<TreePath>,
-) {
+fn expand_below(tree: &Tree, directory: &TreePath, relative: &mut Vec<u8>, glob: &Glob, found: &mut Vec<TreePath>) {
     let length = relative.len();
     for (name, node) in tree.children(directory) {
         if length > 0 {

@@ -18,10 +18,7 @@ use super::clean::clean;
 /// Nothing is refused here: a lone `!` is a pattern that [`super::Patterns::numbered`] refuses.
 pub fn parse(text: &str) -> Vec<(usize, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    text.lines()
-        .enumerate()
-        .filter_map(|(index, line)| Some((index + 1, pattern_of(line)?)))
-        .collect()
+    text.lines().enumerate().filter_map(|(index, line)| Some((index + 1, pattern_of(line)?))).collect()
 }
 
 fn pattern_of(line: &str) -> Option<String> {

@@ -79,36 +79,22 @@ impl Context {
     /// [`Error::Io`] for what can't be read.
     pub fn open(directory: &Path, dockerfile: Option<&Path>) -> Result<Context, Error> {
         let metadata = std::fs::metadata(directory).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::Missing {
-                path: directory.to_owned(),
-            },
+            io::ErrorKind::NotFound => Error::Missing { path: directory.to_owned() },
             _ => Error::io("stat", directory, source),
         })?;
         if !metadata.is_dir() {
-            return Err(Error::NotADirectory {
-                path: directory.to_owned(),
-            });
+            return Err(Error::NotADirectory { path: directory.to_owned() });
         }
-        let root = directory
-            .canonicalize()
-            .map_err(|source| Error::io("realpath", directory, source))?;
+        let root = directory.canonicalize().map_err(|source| Error::io("realpath", directory, source))?;
         let beside_dockerfile = dockerfile.map(|dockerfile| {
             let mut name = dockerfile.as_os_str().to_owned();
             name.push(".dockerignore");
             PathBuf::from(name)
         });
-        for file in beside_dockerfile
-            .into_iter()
-            .chain([root.join(".dockerignore")])
-        {
+        for file in beside_dockerfile.into_iter().chain([root.join(".dockerignore")]) {
             let text = match std::fs::read(&file) {
                 Ok(text) => text,
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) =>
-                {
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     continue;
                 }
                 Err(source) => return Err(Error::io("read", file, source)),
@@ -118,17 +104,9 @@ impl Context {
                 Ok(patterns) => patterns,
                 Err(source) => return Err(Error::Pattern { file, source }),
             };
-            return Ok(Context {
-                root,
-                ignore_file: Some(file),
-                patterns,
-            });
+            return Ok(Context { root, ignore_file: Some(file), patterns });
         }
-        Ok(Context {
-            root,
-            ignore_file: None,
-            patterns: Patterns::default(),
-        })
+        Ok(Context { root, ignore_file: None, patterns: Patterns::default() })
     }
 
     /// The folder's absolute path, symbolic links resolved.
@@ -153,16 +131,12 @@ impl Context {
     pub fn scan(&self, cache: &mut StatCache, now: SystemTime) -> Result<Snapshot, Error> {
         cache.restart(now);
         let directory = self.open_root()?;
-        let walk =
-            walk::walk(&self.root, directory, &self.patterns, cache).map_err(
-                |error| match error {
-                    Error::Pattern { source, .. } => Error::Pattern {
-                        file: self.ignore_file.clone().unwrap_or_default(),
-                        source,
-                    },
-                    other => other,
-                },
-            )?;
+        let walk = walk::walk(&self.root, directory, &self.patterns, cache).map_err(|error| match error {
+            Error::Pattern { source, .. } => {
+                Error::Pattern { file: self.ignore_file.clone().unwrap_or_default(), source }
+            }
+            other => other,
+        })?;
         Ok(Snapshot::assemble(walk, cache))
     }
 
@@ -187,36 +161,17 @@ impl Snapshot {
     fn assemble(walk: walk::Walk, cache: &mut StatCache) -> Snapshot {
         // An excluded directory is there for the sake of what an exception kept in it.
         let mut needed: HashSet<Vec<u8>> = HashSet::new();
-        for listing in walk
-            .listings
-            .iter()
-            .rev()
-            .filter(|listing| listing.excluded)
-        {
+        for listing in walk.listings.iter().rev().filter(|listing| listing.excluded) {
             if !listing.is_empty() || needed.contains(&listing.path) {
                 needed.insert(listing.path.clone());
                 needed.insert(
-                    TreePath::new(&listing.path)
-                        .parent()
-                        .map_or_else(Vec::new, |path| path.relative().to_vec()),
+                    TreePath::new(&listing.path).parent().map_or_else(Vec::new, |path| path.relative().to_vec()),
                 );
             }
         }
-        let excluded = walk
-            .excluded
-            .into_iter()
-            .filter(|one| !needed.contains(&one.path))
-            .collect();
-        let mut snapshot = Snapshot {
-            excluded,
-            ..Snapshot::default()
-        };
-        snapshot.stats.reserve(
-            walk.listings
-                .iter()
-                .map(|listing| listing.files.len())
-                .sum(),
-        );
+        let excluded = walk.excluded.into_iter().filter(|one| !needed.contains(&one.path)).collect();
+        let mut snapshot = Snapshot { excluded, ..Snapshot::default() };
+        snapshot.stats.reserve(walk.listings.iter().map(|listing| listing.files.len()).sum());
         for listing in walk.listings {
             for (stat, attributes) in listing.unknown {
                 cache.put(&stat, None, attributes);
@@ -224,9 +179,7 @@ impl Snapshot {
             if listing.excluded && !needed.contains(&listing.path) {
                 continue;
             }
-            snapshot
-                .tree
-                .graft(&TreePath::new(&listing.path), &listing.tree);
+            snapshot.tree.graft(&TreePath::new(&listing.path), &listing.tree);
             for (path, stat) in listing.files {
                 cache.touch(&stat);
                 snapshot.summary.files += 1;
@@ -258,24 +211,14 @@ impl Snapshot {
     /// # Errors
     /// As [`StatCache::digests`]. A path that is not of this snapshot is read like any other file.
     pub fn digests(&self, cache: &mut StatCache, paths: &[&Path]) -> Result<Vec<Digest>, Error> {
-        let mut files = Vec::with_capacity(paths.len());
-        let mut others = HashMap::new();
-        for &path in paths {
-            if !self.stats.contains_key(path) {
-                others.insert(
-                    path,
-                    system::stat_path(path).map_err(|source| Error::io("stat", path, source))?,
-                );
-            }
+        let known: Vec<Option<&FileStat>> = paths.iter().map(|&path| self.stats.get(path)).collect();
+        let mut others = Vec::new();
+        for (&path, _) in paths.iter().zip(&known).filter(|(_, known)| known.is_none()) {
+            others.push(system::stat_path(path).map_err(|source| Error::io("stat", path, source))?);
         }
-        for &path in paths {
-            let stat = self
-                .stats
-                .get(path)
-                .or_else(|| others.get(path))
-                .expect("every path was looked up");
-            files.push((path, stat));
-        }
+        let mut others = others.iter();
+        let stats = known.into_iter().map(|known| known.or_else(|| others.next()).expect("every path was looked up"));
+        let files: Vec<(&Path, &FileStat)> = paths.iter().copied().zip(stats).collect();
         cache.digests(&files)
     }
 }

@@ -78,21 +78,12 @@ pub enum PatternError {
 
 impl Patterns {
     /// Compiles a list of patterns; each one's line is its place in the list.
-    pub fn new<S: AsRef<str>>(
-        patterns: impl IntoIterator<Item = S>,
-    ) -> Result<Patterns, PatternError> {
-        Patterns::numbered(
-            patterns
-                .into_iter()
-                .enumerate()
-                .map(|(index, pattern)| (index + 1, pattern)),
-        )
+    pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Patterns, PatternError> {
+        Patterns::numbered(patterns.into_iter().enumerate().map(|(index, pattern)| (index + 1, pattern)))
     }
 
     /// Compiles a list of patterns with their line numbers. Blank ones are left out.
-    pub fn numbered<S: AsRef<str>>(
-        patterns: impl IntoIterator<Item = (usize, S)>,
-    ) -> Result<Patterns, PatternError> {
+    pub fn numbered<S: AsRef<str>>(patterns: impl IntoIterator<Item = (usize, S)>) -> Result<Patterns, PatternError> {
         let mut list = Vec::new();
         for (line, text) in patterns {
             let text = text.as_ref().trim();
@@ -121,7 +112,8 @@ impl Patterns {
     /// # Errors
     /// [`PatternError::Syntax`] for a pattern that had to be looked at and can't be translated.
     pub fn decide(&self, path: impl AsRef<[u8]>) -> Result<Option<&Pattern>, PatternError> {
-        Ok(self.decide_below(path.as_ref(), &Inherited::default())?.0)
+        let parents = Inherited::default();
+        self.decide_below(path.as_ref(), &parents, &mut Inherited::default())
     }
 
     /// Says whether `path` is excluded.
@@ -134,7 +126,7 @@ impl Patterns {
 
     /// [`Patterns::decide`] for a walk from the top down, which knows the outcome for the parent directory already.
     ///
-    /// Returns what to hand down in turn if `path` is a directory.
+    /// `own` is overwritten with what to hand down in turn if `path` is a directory.
     ///
     /// # Errors
     /// As [`Patterns::decide`].
@@ -142,14 +134,11 @@ impl Patterns {
         &self,
         path: &[u8],
         parent: &Inherited,
-    ) -> Result<(Option<&Pattern>, Inherited), PatternError> {
+        own: &mut Inherited,
+    ) -> Result<Option<&Pattern>, PatternError> {
         let parent_known = !parent.matched.is_empty();
-        let parents = if parent_known {
-            Vec::new()
-        } else {
-            parents(path)
-        };
-        let mut matched = vec![false; self.list.len()];
+        let parents = if parent_known { Vec::new() } else { parents(path) };
+        own.matched.clear();
         let mut excluded = false;
         let mut decisive = None;
         for (index, pattern) in self.list.iter().enumerate() {
@@ -157,6 +146,7 @@ impl Patterns {
             if !hit {
                 // An exclusion can't exclude twice, and an exception has nothing to bring back.
                 if pattern.negated != excluded {
+                    own.matched.push(false);
                     continue;
                 }
                 hit = pattern.matches(path)?;
@@ -164,23 +154,20 @@ impl Patterns {
                     hit = pattern.matches_any(&parents)?;
                 }
             }
-            matched[index] = hit;
+            own.matched.push(hit);
             if hit {
                 excluded = !pattern.negated;
                 decisive = Some(pattern);
             }
         }
-        Ok((decisive, Inherited { matched }))
+        Ok(decisive)
     }
 
     /// Says whether an exception could bring back something below `directory`, which is excluded.
     ///
     /// `false` is certain: there is no need to look into the directory.
     pub fn may_keep_below(&self, directory: &[u8]) -> bool {
-        self.list
-            .iter()
-            .filter(|pattern| pattern.negated)
-            .any(|pattern| pattern.may_match_below(directory))
+        self.list.iter().filter(|pattern| pattern.negated).any(|pattern| pattern.may_match_below(directory))
     }
 }
 
@@ -196,20 +183,10 @@ impl Pattern {
             }
         }
         if let Err(source) = Glob::parse(&cleaned) {
-            return Err(PatternError::Syntax {
-                line,
-                text: trimmed.to_owned(),
-                source,
-            });
+            return Err(PatternError::Syntax { line, text: trimmed.to_owned(), source });
         }
         let matcher = translate(&cleaned);
-        Ok(Pattern {
-            text: trimmed.to_owned(),
-            line,
-            negated,
-            cleaned,
-            matcher,
-        })
+        Ok(Pattern { text: trimmed.to_owned(), line, negated, cleaned, matcher })
     }
 
     /// The pattern as it is matched: cleaned, without the `!`.
@@ -227,11 +204,9 @@ impl Pattern {
                 Ok(path.ends_with(suffix) || suffix.strip_prefix(b"/") == Some(path))
             }
             Matcher::Regexp(regexp) => Ok(regexp.matches(path)),
-            Matcher::Refused(source) => Err(PatternError::Syntax {
-                line: self.line,
-                text: self.text.clone(),
-                source: *source,
-            }),
+            Matcher::Refused(source) => {
+                Err(PatternError::Syntax { line: self.line, text: self.text.clone(), source: *source })
+            }
         }
     }
 
@@ -247,11 +222,7 @@ impl Pattern {
     /// Whether a path that begins with `directory` and a slash could match, judged by the text before the first
     /// character that is not plain.
     fn may_match_below(&self, directory: &[u8]) -> bool {
-        let plain = self
-            .cleaned
-            .bytes()
-            .take_while(|byte| !b"*?[]\\^".contains(byte))
-            .count();
+        let plain = self.cleaned.bytes().take_while(|byte| !b"*?[]\\^".contains(byte)).count();
         let plain_part = &self.cleaned.as_bytes()[..plain];
         let below = |position: usize| match position.cmp(&directory.len()) {
             std::cmp::Ordering::Less => directory[position],
@@ -273,9 +244,7 @@ fn parents(path: &[u8]) -> Vec<Vec<u8>> {
     if parent == b"." {
         return Vec::new();
     }
-    let ends = (0..parent.len())
-        .filter(|&end| parent[end] == b'/')
-        .chain([parent.len()]);
+    let ends = (0..parent.len()).filter(|&end| parent[end] == b'/').chain([parent.len()]);
     ends.map(|end| parent[..end].to_vec()).collect()
 }
 

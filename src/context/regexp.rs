@@ -24,6 +24,9 @@ use super::glob::{BadPattern, decode};
 #[derive(Debug, Clone)]
 pub(super) struct Regexp {
     program: Vec<Instruction>,
+    /// Plain text that every match begins with, and that it ends with: most paths are told apart by these alone.
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,15 +45,10 @@ enum Instruction {
 enum Test {
     Character(char),
     NotLineFeed,
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
-const UNCLOSED: BadPattern = BadPattern {
-    reason: "`[` is not closed",
-};
+const UNCLOSED: BadPattern = BadPattern { reason: "`[` is not closed" };
 
 impl Regexp {
     /// Reads `expression`, without the anchors at its ends.
@@ -74,10 +72,7 @@ impl Regexp {
                 '[' => parse_class(&mut rest)?,
                 '\\' => match escape(take(&mut rest)?)? {
                     Escape::Character(character) => Test::Character(character),
-                    Escape::Class { negated, ranges } => Test::Class {
-                        negated,
-                        ranges: ranges.to_vec(),
-                    },
+                    Escape::Class { negated, ranges } => Test::Class { negated, ranges: ranges.to_vec() },
                 },
                 character => Test::Character(character),
             };
@@ -88,11 +83,16 @@ impl Regexp {
                 program.push(Instruction::Take(test));
             }
         }
-        Ok(Regexp { program })
+        let prefix = plain_text(&program);
+        let suffix = plain_text(&program[plain_end(&program)..]);
+        Ok(Regexp { program, prefix, suffix })
     }
 
     /// Says whether the whole of `text` matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
+        if !text.starts_with(&self.prefix) || !text.ends_with(&self.suffix) {
+            return false;
+        }
         let mut states = States::new(self.program.len());
         let mut next = States::new(self.program.len());
         self.enter(0, true, &mut states);
@@ -101,12 +101,8 @@ impl Regexp {
             next.clear();
             for &state in &states.list {
                 match self.program.get(state) {
-                    Some(Instruction::Take(test)) if test.accepts(character) => {
-                        self.enter(state + 1, false, &mut next)
-                    }
-                    Some(Instruction::Repeat(test)) if test.accepts(character) => {
-                        self.enter(state, false, &mut next)
-                    }
+                    Some(Instruction::Take(test)) if test.accepts(character) => self.enter(state + 1, false, &mut next),
+                    Some(Instruction::Repeat(test)) if test.accepts(character) => self.enter(state, false, &mut next),
                     _ => {}
                 }
             }
@@ -149,6 +145,31 @@ impl Regexp {
     }
 }
 
+/// The character that an instruction takes, if it can be no other.
+fn plain(instruction: &Instruction) -> Option<char> {
+    match instruction {
+        // A byte that is not UTF-8 counts as this character, so it is not plain.
+        Instruction::Take(Test::Character(char::REPLACEMENT_CHARACTER)) => None,
+        Instruction::Take(Test::Character(character)) => Some(*character),
+        _ => None,
+    }
+}
+
+/// The plain characters with which a program begins.
+fn plain_text(program: &[Instruction]) -> Vec<u8> {
+    program.iter().map_while(plain).collect::<String>().into_bytes()
+}
+
+/// Where the plain characters at the end of a program begin.
+fn plain_end(program: &[Instruction]) -> usize {
+    let start = program.iter().rposition(|instruction| plain(instruction).is_none()).map_or(0, |last| last + 1);
+    match program[..start] {
+        // The slash that follows belongs to `(.*/)?` and may be missing.
+        [.., Instruction::MaybeDirectories, Instruction::Repeat(_)] => start + 1,
+        _ => start,
+    }
+}
+
 /// A set of program positions that can be emptied and walked quickly.
 struct States {
     list: Vec<usize>,
@@ -158,10 +179,7 @@ struct States {
 impl States {
     /// An empty set for a program of `length` instructions; the position after the last one means success.
     fn new(length: usize) -> States {
-        States {
-            list: Vec::with_capacity(length + 1),
-            member: vec![false; length + 1],
-        }
+        States { list: Vec::with_capacity(length + 1), member: vec![false; length + 1] }
     }
 
     fn clear(&mut self) {
@@ -177,10 +195,7 @@ impl Test {
             Test::Character(wanted) => *wanted == character,
             Test::NotLineFeed => character != '\n',
             Test::Class { negated, ranges } => {
-                ranges
-                    .iter()
-                    .any(|&(low, high)| low <= character && character <= high)
-                    != *negated
+                ranges.iter().any(|&(low, high)| low <= character && character <= high) != *negated
             }
         }
     }
@@ -209,15 +224,8 @@ fn parse_class(rest: &mut &str) -> Result<Test, BadPattern> {
         }
         let low = match class_bound(rest)? {
             Escape::Character(character) => character,
-            Escape::Class {
-                negated,
-                ranges: named,
-            } => {
-                ranges.extend(if negated {
-                    complement(named)
-                } else {
-                    named.to_vec()
-                });
+            Escape::Class { negated, ranges: named } => {
+                ranges.extend(if negated { complement(named) } else { named.to_vec() });
                 continue;
             }
         };
@@ -228,18 +236,14 @@ fn parse_class(rest: &mut &str) -> Result<Test, BadPattern> {
                 match class_bound(rest)? {
                     Escape::Character(character) => character,
                     Escape::Class { .. } => {
-                        return Err(BadPattern {
-                            reason: "a range ends with a class",
-                        });
+                        return Err(BadPattern { reason: "a range ends with a class" });
                     }
                 }
             }
             _ => low,
         };
         if high < low {
-            return Err(BadPattern {
-                reason: "a range of characters runs backwards",
-            });
+            return Err(BadPattern { reason: "a range of characters runs backwards" });
         }
         ranges.push((low, high));
     }
@@ -254,10 +258,7 @@ fn class_bound(rest: &mut &str) -> Result<Escape, BadPattern> {
 
 enum Escape {
     Character(char),
-    Class {
-        negated: bool,
-        ranges: &'static [(char, char)],
-    },
+    Class { negated: bool, ranges: &'static [(char, char)] },
 }
 
 const DIGIT: &[(char, char)] = &[('0', '9')];
@@ -283,9 +284,7 @@ fn escape(character: char) -> Result<Escape, BadPattern> {
         punctuation if punctuation.is_ascii() && !punctuation.is_ascii_alphanumeric() => {
             Ok(Escape::Character(punctuation))
         }
-        _ => Err(BadPattern {
-            reason: "`\\` before a letter or digit asks for a class that is not known",
-        }),
+        _ => Err(BadPattern { reason: "`\\` before a letter or digit asks for a class that is not known" }),
     }
 }
 
@@ -296,17 +295,11 @@ fn complement(ranges: &[(char, char)]) -> Vec<(char, char)> {
     for &(low, high) in ranges {
         if next < u32::from(low) {
             let before = char::from_u32(u32::from(low) - 1).expect("the named classes are ASCII");
-            outside.push((
-                char::from_u32(next).expect("the named classes are ASCII"),
-                before,
-            ));
+            outside.push((char::from_u32(next).expect("the named classes are ASCII"), before));
         }
         next = u32::from(high) + 1;
     }
-    outside.push((
-        char::from_u32(next).expect("the named classes are ASCII"),
-        char::MAX,
-    ));
+    outside.push((char::from_u32(next).expect("the named classes are ASCII"), char::MAX));
     outside
 }
 
@@ -332,16 +325,10 @@ fn posix_class(name: &str) -> Result<Vec<(char, char)>, BadPattern> {
         "word" => WORD,
         "xdigit" => &[('0', '9'), ('A', 'F'), ('a', 'f')],
         _ => {
-            return Err(BadPattern {
-                reason: "no class of characters has this name",
-            });
+            return Err(BadPattern { reason: "no class of characters has this name" });
         }
     };
-    Ok(if negated {
-        complement(ranges)
-    } else {
-        ranges.to_vec()
-    })
+    Ok(if negated { complement(ranges) } else { ranges.to_vec() })
 }
 
 fn take(rest: &mut &str) -> Result<char, BadPattern> {

@@ -76,17 +76,8 @@ impl StatCache {
     /// Nothing that is added counts for longer than this value lives until a round is begun with
     /// [`StatCache::restart`].
     pub fn load(file: &Path) -> StatCache {
-        let entries = std::fs::read(file)
-            .ok()
-            .and_then(|bytes| decode(&bytes))
-            .unwrap_or_default();
-        StatCache {
-            file: file.to_owned(),
-            started: UNIX_EPOCH,
-            entries,
-            fleeting: false,
-            changed: false,
-        }
+        let entries = std::fs::read(file).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        StatCache { file: file.to_owned(), started: UNIX_EPOCH, entries, fleeting: false, changed: false }
     }
 
     /// Begins a round of looking at files, at the real time `now`.
@@ -114,14 +105,14 @@ impl StatCache {
 
     /// Returns what is known of a file with this `stat`.
     pub fn get(&self, stat: &FileStat) -> Option<&Entry> {
-        self.entries
-            .get(&(stat.device, stat.inode))
-            .filter(|entry| entry.describes(stat))
+        self.entries.get(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat))
     }
 
     /// Notes that a file was come across, so that it is not dropped when room is made.
     pub(super) fn touch(&mut self, stat: &FileStat) {
-        if let Some(entry) = self.entries.get_mut(&(stat.device, stat.inode)) {
+        if self.entries.len() > ROOM
+            && let Some(entry) = self.entries.get_mut(&(stat.device, stat.inode))
+        {
             entry.used = true;
         }
     }
@@ -130,14 +121,8 @@ impl StatCache {
     ///
     /// A file that changed too recently is known until the next round, and it is not saved.
     pub(super) fn put(&mut self, stat: &FileStat, digest: Option<Digest>, attributes: Attributes) {
-        let entry = Entry {
-            size: stat.size,
-            modified: stat.modified,
-            changed: stat.changed,
-            digest,
-            attributes,
-            used: true,
-        };
+        let entry =
+            Entry { size: stat.size, modified: stat.modified, changed: stat.changed, digest, attributes, used: true };
         let settled = entry.is_settled(self.started);
         self.changed |= settled;
         self.fleeting |= !settled;
@@ -165,8 +150,7 @@ impl StatCache {
             .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
             .collect();
         kept.sort_unstable_by_key(|(key, _)| **key);
-        crate::store::atomic_write(&self.file, &encode(&kept))
-            .map_err(|source| Error::Cache { source })?;
+        crate::store::atomic_write(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
         self.changed = false;
         Ok(())
     }
@@ -182,11 +166,7 @@ impl Entry {
         let Ok(started) = started.duration_since(UNIX_EPOCH) else {
             return false;
         };
-        let tick = if self.changed.1 == 0 {
-            COARSE_TICK
-        } else {
-            TICK
-        };
+        let tick = if self.changed.1 == 0 { COARSE_TICK } else { TICK };
         let before = |(seconds, nanoseconds): (i64, u32)| match u64::try_from(seconds) {
             Ok(seconds) => Duration::new(seconds, nanoseconds) + tick < started,
             Err(_) => true,
@@ -206,20 +186,10 @@ fn encode(entries: &[(&(u64, u64), &Entry)]) -> Vec<u8> {
             heap.extend_from_slice(name);
             heap.extend_from_slice(value);
         }
-        for number in [
-            *device,
-            *inode,
-            entry.size,
-            entry.modified.0 as u64,
-            entry.changed.0 as u64,
-        ] {
+        for number in [*device, *inode, entry.size, entry.modified.0 as u64, entry.changed.0 as u64] {
             records.extend(number.to_le_bytes());
         }
-        let mark = if entry.digest.is_some() {
-            HAS_DIGEST
-        } else {
-            0
-        };
+        let mark = if entry.digest.is_some() { HAS_DIGEST } else { 0 };
         let length = (heap.len() - start) as u32 | mark;
         for number in [entry.modified.1, entry.changed.1, start as u32, length] {
             records.extend(number.to_le_bytes());
@@ -255,24 +225,16 @@ fn decode(bytes: &[u8]) -> Option<Entries> {
     let (records, heap) = body.split_at(heap_start);
     let mut entries = Entries::with_capacity_and_hasher(count, BuildHasherDefault::default());
     for record in records.chunks_exact(RECORD) {
-        let long =
-            |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes"));
-        let short =
-            |at: usize| u32::from_le_bytes(record[at..at + 4].try_into().expect("four bytes"));
+        let long = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes"));
+        let short = |at: usize| u32::from_le_bytes(record[at..at + 4].try_into().expect("four bytes"));
         let length = short(52);
-        let digest: [u8; 32] = record[56..]
-            .try_into()
-            .expect("a record ends with 32 bytes");
+        let digest: [u8; 32] = record[56..].try_into().expect("a record ends with 32 bytes");
         let entry = Entry {
             size: long(16),
             modified: (long(24) as i64, short(40)),
             changed: (long(32) as i64, short(44)),
             digest: (length & HAS_DIGEST != 0).then(|| Digest::from_bytes(digest)),
-            attributes: decode_attributes(
-                heap,
-                short(48) as usize,
-                (length & !HAS_DIGEST) as usize,
-            )?,
+            attributes: decode_attributes(heap, short(48) as usize, (length & !HAS_DIGEST) as usize)?,
             used: false,
         };
         entries.insert((long(0), long(8)), entry);

@@ -66,11 +66,7 @@ pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<
 
 /// Opens a file for reading. A fifo doesn't block, a symbolic link is refused with ELOOP.
 pub(super) fn open_file(path: &[u8]) -> io::Result<OwnedFd> {
-    open(
-        working_directory(),
-        path,
-        libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY,
-    )
+    open(working_directory(), path, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
 }
 
 fn open(parent: BorrowedFd<'_>, name: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
@@ -79,11 +75,7 @@ fn open(parent: BorrowedFd<'_>, name: &[u8], flags: libc::c_int) -> io::Result<O
     // SAFETY: openat(2) reads the name, which ends with a NUL, and returns a descriptor that nobody else owns.
     unsafe {
         let descriptor = libc::openat(parent.as_raw_fd(), name.as_ptr(), flags);
-        if descriptor < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(OwnedFd::from_raw_fd(descriptor))
-        }
+        if descriptor < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(descriptor)) }
     }
 }
 
@@ -92,13 +84,7 @@ pub(super) fn stat_at(parent: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Resu
     let mut raw = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstatat(2) writes a whole `struct stat` when it returns 0, and only then is it read.
     unsafe {
-        if libc::fstatat(
-            parent.as_raw_fd(),
-            name.as_ptr(),
-            raw.as_mut_ptr(),
-            libc::AT_SYMLINK_NOFOLLOW,
-        ) != 0
-        {
+        if libc::fstatat(parent.as_raw_fd(), name.as_ptr(), raw.as_mut_ptr(), libc::AT_SYMLINK_NOFOLLOW) != 0 {
             return Err(io::Error::last_os_error());
         }
         Ok(FileStat::from_raw(raw.assume_init_ref()))
@@ -122,14 +108,8 @@ pub(super) fn read_link(parent: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Re
     let mut target = vec![0_u8; 256];
     loop {
         // SAFETY: readlinkat(2) writes at most `target.len()` bytes to the buffer.
-        let length = unsafe {
-            libc::readlinkat(
-                parent.as_raw_fd(),
-                name.as_ptr(),
-                target.as_mut_ptr().cast(),
-                target.len(),
-            )
-        };
+        let length =
+            unsafe { libc::readlinkat(parent.as_raw_fd(), name.as_ptr(), target.as_mut_ptr().cast(), target.len()) };
         let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
         if length < target.len() {
             target.truncate(length);
@@ -143,36 +123,24 @@ pub(super) fn read_link(parent: BorrowedFd<'_>, name: &std::ffi::CStr) -> io::Re
 /// Calls `each` with the names in an open directory, `.` and `..` left out, in no order.
 ///
 /// The names keep the NUL at their end, as the other calls want them.
-pub(super) fn for_each_name(
-    directory: BorrowedFd<'_>,
-    mut each: impl FnMut(&std::ffi::CStr),
-) -> io::Result<()> {
+pub(super) fn for_each_name(directory: BorrowedFd<'_>, mut each: impl FnMut(&std::ffi::CStr)) -> io::Result<()> {
     /// Where `struct linux_dirent64` of getdents64(2) has the length of the record and the name.
     const RECORD_LENGTH: usize = 16;
     const NAME: usize = 19;
     let mut buffer = vec![0_u8; 32 * 1024];
     loop {
         // SAFETY: getdents64(2) writes at most `buffer.len()` bytes to the buffer.
-        let filled = unsafe {
-            libc::syscall(
-                libc::SYS_getdents64,
-                directory.as_raw_fd(),
-                buffer.as_mut_ptr(),
-                buffer.len(),
-            )
-        };
+        let filled =
+            unsafe { libc::syscall(libc::SYS_getdents64, directory.as_raw_fd(), buffer.as_mut_ptr(), buffer.len()) };
         let filled = usize::try_from(filled).map_err(|_| io::Error::last_os_error())?;
         if filled == 0 {
             return Ok(());
         }
         let mut records = &buffer[..filled];
         while !records.is_empty() {
-            let length = usize::from(u16::from_ne_bytes([
-                records[RECORD_LENGTH],
-                records[RECORD_LENGTH + 1],
-            ]));
-            let name = std::ffi::CStr::from_bytes_until_nul(&records[NAME..length])
-                .expect("the kernel ends names with a NUL");
+            let length = usize::from(u16::from_ne_bytes([records[RECORD_LENGTH], records[RECORD_LENGTH + 1]]));
+            let name =
+                std::ffi::CStr::from_bytes_until_nul(&records[NAME..length]).expect("the kernel ends names with a NUL");
             if !matches!(name.to_bytes(), b"." | b"..") {
                 each(name);
             }
@@ -184,8 +152,5 @@ pub(super) fn for_each_name(
 /// Asks about a path, of the link itself if it is one.
 pub(super) fn stat_path(path: &std::path::Path) -> io::Result<FileStat> {
     use std::os::unix::ffi::OsStrExt;
-    stat_at(
-        working_directory(),
-        &CString::new(path.as_os_str().as_bytes())?,
-    )
+    stat_at(working_directory(), &CString::new(path.as_os_str().as_bytes())?)
 }

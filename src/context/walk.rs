@@ -82,41 +82,25 @@ struct Walker<'a> {
 }
 
 /// Walks the directory `root`, which is open as `directory`.
-pub(super) fn walk(
-    root: &Path,
-    directory: OwnedFd,
-    patterns: &Patterns,
-    cache: &StatCache,
-) -> Result<Walk, Error> {
+pub(super) fn walk(root: &Path, directory: OwnedFd, patterns: &Patterns, cache: &StatCache) -> Result<Walk, Error> {
     let walker = Walker {
         root,
         patterns,
         cache,
-        queue: Mutex::new(Queue {
-            busy: 1,
-            ..Queue::default()
-        }),
+        queue: Mutex::new(Queue { busy: 1, ..Queue::default() }),
         changed: Condvar::new(),
     };
     // The first directory is read before there are threads: a small context needs none.
     let mut walk = Walk::default();
     let root = Listing::new(Vec::new(), false, Node::directory(0o755));
     let first = walker.list(Arc::new(directory), root, &Inherited::default(), &mut walk)?;
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MOST_THREADS);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let threads = threads.min(first.len()).max(1);
     walker.finish(first);
     let outcomes = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads)
-            .map(|_| scope.spawn(|| walker.work()))
-            .collect();
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| walker.work())).collect();
         let mut outcomes = vec![walker.work()];
-        outcomes.extend(
-            helpers
-                .into_iter()
-                .map(|helper| helper.join().expect("the walk does not panic")),
-        );
+        outcomes.extend(helpers.into_iter().map(|helper| helper.join().expect("the walk does not panic")));
         outcomes
     });
     for outcome in outcomes {
@@ -124,10 +108,8 @@ pub(super) fn walk(
         walk.listings.extend(part.listings);
         walk.excluded.extend(part.excluded);
     }
-    walk.listings
-        .sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    walk.excluded
-        .sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    walk.listings.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    walk.excluded.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     Ok(walk)
 }
 
@@ -136,13 +118,7 @@ impl Listing {
     fn new(path: Vec<u8>, excluded: bool, node: Node) -> Listing {
         let mut tree = Tree::empty();
         tree.insert(&TreePath::root(), node);
-        Listing {
-            path,
-            excluded,
-            tree,
-            files: Vec::new(),
-            unknown: Vec::new(),
-        }
+        Listing { path, excluded, tree, files: Vec::new(), unknown: Vec::new() }
     }
 
     /// Whether nothing in it is part of the context.
@@ -203,17 +179,10 @@ impl Walker<'_> {
                 self.list(Arc::new(directory), task.listing, &task.inherited, walk)
             }
             // What is excluded need not be readable.
-            Err(error)
-                if task.listing.excluded
-                    && error.kind() == std::io::ErrorKind::PermissionDenied =>
-            {
+            Err(error) if task.listing.excluded && error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Ok(Vec::new())
             }
-            Err(source) => Err(Error::io(
-                "openat",
-                self.host_path(&task.listing.path),
-                source,
-            )),
+            Err(source) => Err(Error::io("openat", self.host_path(&task.listing.path), source)),
         }
     }
 
@@ -230,6 +199,7 @@ impl Walker<'_> {
             .map_err(|source| Error::io("getdents", self.host_path(&listing.path), source))?;
         names.sort_unstable();
         let mut tasks = Vec::new();
+        let mut below = Inherited::default();
         let mut child = listing.path.clone();
         if !child.is_empty() {
             child.push(b'/');
@@ -238,59 +208,45 @@ impl Walker<'_> {
         for name in names {
             child.truncate(prefix);
             child.extend_from_slice(name.to_bytes());
-            let Some((excluded, below)) = self.decide(&child, inherited, walk)? else {
+            let Some(excluded) = self.decide(&child, inherited, &mut below, walk)? else {
                 continue;
             };
-            let Some((stat, node)) =
-                self.look_at(&directory, &name, &child, excluded, &mut listing)?
-            else {
+            let Some((stat, node)) = self.look_at(&directory, &name, &child, excluded, &mut listing)? else {
                 continue;
             };
             if !excluded {
-                listing
-                    .tree
-                    .insert(&TreePath::new(name.to_bytes()), node.clone());
+                listing.tree.insert(&TreePath::new(name.to_bytes()), node.clone());
             }
             if stat.file_type() == libc::S_IFDIR {
                 let listing = Listing::new(child.clone(), excluded, node);
-                tasks.push(Task {
-                    parent: Arc::clone(&directory),
-                    name,
-                    inherited: below,
-                    listing,
-                });
+                tasks.push(Task { parent: Arc::clone(&directory), name, inherited: below.clone(), listing });
             }
         }
         walk.listings.push(listing);
         Ok(tasks)
     }
 
-    /// Says whether a path is excluded, and what its patterns hand down. `None` if it need not even be looked at.
+    /// Says whether a path is excluded, and puts what its patterns hand down into `below`. `None` if it need not even be
+    /// looked at.
     fn decide(
         &self,
         path: &[u8],
         inherited: &Inherited,
+        below: &mut Inherited,
         walk: &mut Walk,
-    ) -> Result<Option<(bool, Inherited)>, Error> {
+    ) -> Result<Option<bool>, Error> {
         if self.patterns.is_empty() {
-            return Ok(Some((false, Inherited::default())));
+            return Ok(Some(false));
         }
-        let (decisive, below) = self
-            .patterns
-            .decide_below(path, inherited)
-            .map_err(|source| Error::Pattern {
-                file: self.root.to_owned(),
-                source,
-            })?;
+        let decisive = self.patterns.decide_below(path, inherited, below).map_err(|source| {
+            let file = self.root.to_owned();
+            Error::Pattern { file, source }
+        })?;
         let Some(pattern) = decisive.filter(|pattern| !pattern.negated) else {
-            return Ok(Some((false, below)));
+            return Ok(Some(false));
         };
-        walk.excluded.push(Excluded {
-            path: path.to_owned(),
-            pattern: pattern.text.clone(),
-            line: pattern.line,
-        });
-        Ok(self.patterns.may_keep_below(path).then_some((true, below)))
+        walk.excluded.push(Excluded { path: path.to_owned(), pattern: pattern.text.clone(), line: pattern.line });
+        Ok(self.patterns.may_keep_below(path).then_some(true))
     }
 
     /// Asks about one name. `None` if it is gone or not of a kind that is part of a context.
@@ -318,18 +274,11 @@ impl Walker<'_> {
                 let host: Arc<Path> = self.host_path(path).into();
                 listing.files.push((Arc::clone(&host), stat));
                 let link = (stat.links > 1).then_some(LinkId(stat.device, stat.inode));
-                Kind::File(Content {
-                    size: stat.size,
-                    place: Place::Host(host),
-                    link,
-                })
+                Kind::File(Content { size: stat.size, place: Place::Host(host), link })
             }
             libc::S_IFLNK => {
                 let target = system::read_link(directory.as_fd(), name);
-                Kind::Symlink(
-                    target
-                        .map_err(|source| Error::io("readlinkat", self.host_path(path), source))?,
-                )
+                Kind::Symlink(target.map_err(|source| Error::io("readlinkat", self.host_path(path), source))?)
             }
             libc::S_IFCHR => Kind::CharDevice { major, minor },
             libc::S_IFBLK => Kind::BlockDevice { major, minor },

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::device::Device;
 use super::directive::Directives;
-use super::mount::{Device, Mount};
+use super::mount::Mount;
+use super::words::WordError;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -119,6 +121,21 @@ impl Word {
             span: None,
         }
     }
+
+    /// The message about an expansion of this word that failed, pointing at the part that is wrong.
+    pub fn diagnostic(&self, error: &WordError) -> Diagnostic {
+        let mut diagnostic = Diagnostic::error(error.to_string());
+        diagnostic.span = self.span.map(|span| {
+            // A word that lost quotes, or is continued, has another length than its source.
+            let is_literal = span.end - span.start == self.raw.len() && error.word == self.raw;
+            if is_literal {
+                Span::new(span.start + error.range.start, span.start + error.range.end)
+            } else {
+                span
+            }
+        });
+        diagnostic
+    }
 }
 
 /// `FROM [--platform=<platform>] <image> [AS <name>]`
@@ -180,13 +197,21 @@ impl Heredoc {
 /// [--unpack=<bool>] <source>… <destination>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Add {
+    /// What is copied; at least one.
     pub sources: Vec<Source>,
+    /// Where to: a directory when it ends with `/` or there are several sources.
     pub destination: Word,
+    /// The owner, `user[:group]`, names or numbers.
     pub chown: Option<Word>,
+    /// The mode, octal or symbolic.
     pub chmod: Option<Word>,
+    /// Whether the layer does not depend on the ones below it.
     pub link: bool,
+    /// Patterns of what is left out.
     pub excludes: Vec<Word>,
+    /// What the downloaded file must hash to.
     pub checksum: Option<Word>,
+    /// Whether `.git` of a repository is kept.
     pub keep_git_dir: Option<bool>,
     /// Whether archives are unpacked; `None` leaves it to the kind of source.
     pub unpack: Option<bool>,
@@ -196,13 +221,21 @@ pub struct Add {
 /// [--exclude=<pattern>]… <source>… <destination>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Copy {
+    /// What is copied; at least one.
     pub sources: Vec<Source>,
+    /// Where to: a directory when it ends with `/` or there are several sources.
     pub destination: Word,
+    /// A stage, image or named context in place of the build context.
     pub from: Option<Word>,
+    /// The owner, `user[:group]`, names or numbers.
     pub chown: Option<Word>,
+    /// The mode, octal or symbolic.
     pub chmod: Option<Word>,
+    /// Whether the layer does not depend on the ones below it.
     pub link: bool,
+    /// Whether the directories of a source are kept below the destination.
     pub parents: bool,
+    /// Patterns of what is left out.
     pub excludes: Vec<Word>,
 }
 
@@ -225,12 +258,14 @@ pub struct Arg {
 /// `CMD <command>` or `CMD ["<executable>", "<argument>", …]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cmd {
+    /// The command, for the shell or without it.
     pub command: Command,
 }
 
 /// `ENTRYPOINT <command>` or `ENTRYPOINT ["<executable>", "<argument>", …]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entrypoint {
+    /// The command, for the shell or without it.
     pub command: Command,
 }
 
@@ -246,20 +281,25 @@ pub enum Separator {
 /// `ENV <name>=<value> …` or `ENV <name> <value>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Env {
+    /// Names and values; at least one, and no name is empty.
     pub pairs: Vec<(Word, Word)>,
+    /// How they are written.
     pub separator: Separator,
 }
 
 /// `LABEL <name>=<value> …` or `LABEL <name> <value>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label {
+    /// Names and values; at least one, and no name is empty.
     pub pairs: Vec<(Word, Word)>,
+    /// How they are written.
     pub separator: Separator,
 }
 
 /// `EXPOSE <port>[-<port>][/<protocol>] …`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expose {
+    /// Ports, ranges and protocols, as written; at least one.
     pub ports: Vec<Word>,
 }
 
@@ -283,6 +323,7 @@ pub enum Healthcheck {
 /// `MAINTAINER <name>` (deprecated: a LABEL says the same)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Maintainer {
+    /// Whoever maintains the image.
     pub name: String,
 }
 
@@ -300,10 +341,15 @@ pub struct Onbuild {
 /// `RUN ["<executable>", "<argument>", …]` or `RUN <<NAME`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Run {
+    /// The command, for the shell or without it.
     pub command: Command,
+    /// What is mounted while the command runs.
     pub mounts: Vec<Mount>,
+    /// The network of the command.
     pub network: Option<Network>,
+    /// How far the command is confined.
     pub security: Option<Security>,
+    /// The devices that the command may use.
     pub devices: Vec<Device>,
 }
 
@@ -332,23 +378,27 @@ pub struct Shell {
 /// `STOPSIGNAL <signal>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Stopsignal {
+    /// The signal that stops the container: a name or a number.
     pub signal: Word,
 }
 
 /// `USER <user>[:<group>]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct User {
+    /// Who runs what follows.
     pub user: Word,
 }
 
 /// `VOLUME <path> …` or `VOLUME ["<path>", …]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Volume {
+    /// The mount points; at least one.
     pub paths: Vec<Word>,
 }
 
 /// `WORKDIR <path>`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Workdir {
+    /// The directory, relative to the one before.
     pub path: Word,
 }

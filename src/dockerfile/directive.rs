@@ -10,6 +10,8 @@
 //! The first line that is no known directive ends them: an instruction, a blank line, another comment, or a
 //! comment with an unknown name. Each may be given once; names do not depend on case.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::grammar::{self, Rule};
@@ -83,6 +85,20 @@ impl Check {
             }
         }
         Ok(check)
+    }
+}
+
+/// The value of a directive that says the same.
+impl fmt::Display for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        for (name, rules) in [("skip", &self.skip), ("experimental", &self.experimental)] {
+            match rules {
+                Rules::All => write!(formatter, "{name}=all;")?,
+                Rules::Named(names) if names.is_empty() => {}
+                Rules::Named(names) => write!(formatter, "{name}={};", names.join(","))?,
+            }
+        }
+        write!(formatter, "error={}", self.error)
     }
 }
 

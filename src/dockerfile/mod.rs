@@ -13,6 +13,7 @@
 //! Only this module knows pest.
 
 pub mod ast;
+pub mod device;
 pub mod directive;
 pub mod duration;
 mod flags;
@@ -21,11 +22,16 @@ mod grammar;
 pub mod heredoc;
 pub mod instruction;
 mod lines;
+mod list;
 pub mod mount;
 mod parse;
 pub mod print;
 pub mod statement;
 pub mod words;
 
-pub use ast::*;
+pub use ast::{
+    Add, Arg, Cmd, Command, Copy, Dockerfile, Entrypoint, Env, Expose, From, Healthcheck, Heredoc,
+    Instruction, Label, Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell,
+    Source, Stage, Stopsignal, User, Volume, Word, Workdir,
+};
 pub use parse::{is_complete, parse, parse_instruction};

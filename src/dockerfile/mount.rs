@@ -1,4 +1,4 @@
-//! `RUN --mount=…` and `RUN --device=…`: lists of `key=value`, separated by commas.
+//! `RUN --mount=…`: a list of `key=value`, separated by commas.
 //!
 //! ```text
 //! --mount=type=cache,target=/root/.cache,sharing=locked
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::ast::Word;
 use super::directive::parse_bool;
+use super::list::{self, UnmatchedQuote};
 use crate::diagnostic::{Diagnostic, closest};
 
 /// A mount whose values may still hold variables.
@@ -28,22 +29,31 @@ pub struct Mount {
 /// What a mount is, all variables replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolvedMount {
+    /// What kind of thing is mounted.
     pub kind: MountKind,
     /// The stage, image or context that holds `source`; the build context if not given.
     pub from: Option<String>,
+    /// The path inside of `from`.
     pub source: Option<String>,
+    /// Where it appears in the container.
     pub target: Option<String>,
+    /// Whether writing is refused. Caches and tmpfs can be written to by default, others not.
     pub read_only: bool,
     /// The most bytes of a tmpfs.
     pub size_limit: Option<u64>,
     /// The name of a cache, secret or agent socket.
     pub id: Option<String>,
+    /// What happens when two builds want one cache.
     pub sharing: Option<Sharing>,
+    /// Whether the build fails without the secret or socket.
     pub required: bool,
     /// The variable that holds a secret. Empty: it is called like the secret.
     pub env: Option<String>,
+    /// The mode of the file or directory.
     pub mode: Option<u32>,
+    /// Its owner.
     pub uid: Option<u32>,
+    /// Its group.
     pub gid: Option<u32>,
 }
 
@@ -142,6 +152,12 @@ pub enum MountError {
     Expansion(String),
 }
 
+impl From<UnmatchedQuote> for MountError {
+    fn from(_: UnmatchedQuote) -> Self {
+        MountError::List
+    }
+}
+
 impl MountError {
     /// What the message should advise.
     fn hint(&self) -> Option<String> {
@@ -174,7 +190,7 @@ impl Mount {
     /// Finds only what is wrong whatever the variables are: an unmatched quote, a variable in `from`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let mut from = None;
-        for field in split_list(&text.raw)? {
+        for field in list::split(&text.raw)? {
             if let Some((key, value)) = field.split_once('=')
                 && key.eq_ignore_ascii_case("from")
             {
@@ -204,7 +220,7 @@ impl Mount {
     ) -> Result<ResolvedMount, MountError> {
         let mut mount = ResolvedMount::default();
         let mut access = None;
-        for field in split_list(&self.text.raw)? {
+        for field in list::split(&self.text.raw)? {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key, Some(expand(value).map_err(MountError::Expansion)?)),
                 None => (field.as_str(), None),
@@ -291,90 +307,6 @@ impl ResolvedMount {
     }
 }
 
-/// `RUN --device=…`: a device that the container may use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Device {
-    /// The whole value of the flag.
-    pub text: Word,
-    /// The name as a CDI device or class.
-    pub name: String,
-    /// Whether the build fails without it.
-    pub required: bool,
-}
-
-impl Device {
-    /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
-    pub fn parse(text: Word) -> Result<Self, MountError> {
-        let fields = split_list(&text.raw)?;
-        let mut device = Device {
-            text,
-            name: String::new(),
-            required: false,
-        };
-        for field in fields {
-            let (key, value) = match field.split_once('=') {
-                Some((key, value)) => (key.to_lowercase(), Some(value.to_owned())),
-                None => (field.to_lowercase(), None),
-            };
-            match (key.as_str(), value) {
-                ("required", None) => device.required = true,
-                ("required", Some(value)) => device.required = truth(&key, value)?,
-                ("name", Some(_)) if !device.name.is_empty() => {
-                    return Err(MountError::DeviceNamedTwice);
-                }
-                ("name", Some(value)) => device.name = value,
-                // The name of a device may itself hold an equals sign.
-                _ if device.name.is_empty() => device.name = field,
-                (_, None) => return Err(MountError::NoValue(field)),
-                (_, Some(_)) => return Err(MountError::Key { key, field }),
-            }
-        }
-        Ok(device)
-    }
-}
-
-/// Splits one line of comma-separated values. A field in double quotes may hold commas; `""` in it is a quote.
-fn split_list(text: &str) -> Result<Vec<String>, MountError> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    loop {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
-        };
-        if !rest.starts_with('"') && field.contains('"') {
-            return Err(MountError::List);
-        }
-        fields.push(field);
-        match after.strip_prefix(',') {
-            Some(next) => rest = next,
-            None if after.is_empty() => return Ok(fields),
-            None => return Err(MountError::List),
-        }
-    }
-}
-
-/// Reads a quoted field whose opening quote is already read; returns what comes after the closing one too.
-fn quoted_field(text: &str) -> Result<(String, &str), MountError> {
-    let mut field = String::new();
-    let mut rest = text;
-    loop {
-        let quote = rest.find('"').ok_or(MountError::List)?;
-        field.push_str(&rest[..quote]);
-        rest = &rest[quote + 1..];
-        match rest.strip_prefix('"') {
-            Some(after) => {
-                field.push('"');
-                rest = after;
-            }
-            None => return Ok((field, rest)),
-        }
-    }
-}
-
 fn only_for(key: &str, kind: MountKind, kinds: &[MountKind]) -> Result<(), MountError> {
     if kinds.contains(&kind) {
         return Ok(());
@@ -389,7 +321,7 @@ fn non_empty(value: String) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-fn truth(key: &str, value: String) -> Result<bool, MountError> {
+pub(super) fn truth(key: &str, value: String) -> Result<bool, MountError> {
     parse_bool(&value).ok_or_else(|| MountError::Value {
         key: key.to_owned(),
         value,
@@ -481,16 +413,5 @@ mod tests {
             resolve("target"),
             Err(MountError::NoValue("target".to_owned()))
         );
-    }
-
-    #[test]
-    fn a_device_has_a_name() {
-        let device = Device::parse(Word::new("vendor.com/gpu=all,required")).expect("valid");
-        assert_eq!(
-            (device.name.as_str(), device.required),
-            ("vendor.com/gpu=all", true)
-        );
-        let twice = Device::parse(Word::new("name=a,name=b"));
-        assert_eq!(twice, Err(MountError::DeviceNamedTwice));
     }
 }

@@ -6,9 +6,13 @@ use super::statement;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
 
+/// A text with more errors than this is probably no Dockerfile.
+const MOST_ERRORS: usize = 50;
+
 /// Parses a Dockerfile and checks every instruction.
 ///
-/// Fails with all errors that can be told apart, in the order of the source, never with none.
+/// Fails with all errors that can be told apart, in the order of the source, never with none. Of very many, the
+/// first fifty are given and the rest is counted.
 pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
     let mut parsed = take_apart(source)?;
     let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
@@ -29,23 +33,26 @@ pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
                     instructions: Vec::new(),
                 });
             }
-            Ok(Understood::Instruction(instruction)) => match (
-                instruction,
-                dockerfile.stages.last_mut(),
-            ) {
-                (instruction, Some(stage)) => {
-                    stage.instructions.push(locate(instruction, statement))
+            Ok(Understood::Instruction(instruction)) => {
+                match (instruction, dockerfile.stages.last_mut()) {
+                    (instruction, Some(stage)) => {
+                        stage.instructions.push(locate(instruction, statement))
+                    }
+                    (Instruction::Arg(arg), None) => {
+                        dockerfile.global_args.push(locate(arg, statement))
+                    }
+                    (instruction, None) if !stage_is_open => {
+                        diagnostics.push(
+                        Diagnostic::error(format!("{} before the first FROM", instruction.name()))
+                            .at(statement.keyword.span)
+                            .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
+                    );
+                        // Once is enough.
+                        stage_is_open = true;
+                    }
+                    _ => {}
                 }
-                (Instruction::Arg(arg), None) => {
-                    dockerfile.global_args.push(locate(arg, statement))
-                }
-                (instruction, None) if !stage_is_open => diagnostics.push(
-                    Diagnostic::error(format!("{} before the first FROM", instruction.name()))
-                        .at(statement.keyword.span)
-                        .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
-                ),
-                _ => {}
-            },
+            }
             Err(errors) => {
                 stage_is_open |= statement.keyword.text.eq_ignore_ascii_case("from");
                 diagnostics.extend(errors);
@@ -119,6 +126,13 @@ fn finish(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagn
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
     if has_errors(&diagnostics) {
         diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        let more = diagnostics.len().saturating_sub(MOST_ERRORS);
+        if more > 0 {
+            diagnostics.truncate(MOST_ERRORS);
+            diagnostics.push(Diagnostic::error(format!(
+                "{more} more errors are not shown"
+            )));
+        }
         return Err(diagnostics);
     }
     Ok(diagnostics)

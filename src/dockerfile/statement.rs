@@ -27,6 +27,24 @@ pub struct Token {
     pub span: Span,
 }
 
+impl Token {
+    /// The token from its byte `start` on. The place is exact unless quotes or continuations lie in the token; then
+    /// it is that of the whole.
+    pub fn part(&self, start: usize) -> Token {
+        let text = self.text[start..].to_owned();
+        let is_literal = self.span.end - self.span.start == self.text.len();
+        let first = if is_literal {
+            self.span.start + start
+        } else {
+            self.span.start
+        };
+        Token {
+            text,
+            span: Span::new(first, self.span.end),
+        }
+    }
+}
+
 /// One instruction, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
@@ -159,6 +177,8 @@ fn read_heredocs(
     // The statement inside of an ONBUILD is the one that reads them.
     if let Arguments::Trigger(trigger) = &mut statement.arguments {
         trigger.heredocs = statement.heredocs.clone();
+        trigger.lines = statement.lines;
+        trigger.span.end = statement.span.end;
     }
     Ok(())
 }
@@ -260,7 +280,7 @@ impl StatementParser<'_> {
                 let strings = first
                     .into_inner()
                     .map(|string| self.json_string(string, base));
-                Ok(Arguments::Exec(strings.collect::<Result<_, _>>()?))
+                Ok(Arguments::Exec(strings.collect()))
             }
             Rule::list => {
                 self.refuse_other_json(&first, base)?;
@@ -364,12 +384,11 @@ impl StatementParser<'_> {
         )
     }
 
-    fn json_string(&self, string: Pair<Rule>, base: usize) -> Result<Token, Diagnostic> {
-        let mut token = self.token(&string, base);
-        token.text = serde_json::from_str(string.as_str()).map_err(|error| {
-            Diagnostic::error(format!("invalid JSON string: {error}")).at(token.span)
-        })?;
-        Ok(token)
+    fn json_string(&self, string: Pair<Rule>, base: usize) -> Token {
+        Token {
+            text: json_text(string.as_str()),
+            ..self.token(&string, base)
+        }
     }
 
     /// A flag without its quotes and escapes, or `None` when nothing is left of it.
@@ -393,6 +412,33 @@ impl StatementParser<'_> {
             span: self.line.span(range),
         }
     }
+}
+
+/// The text of a JSON string, which the grammar has found to be valid. Half of a surrogate pair becomes U+FFFD.
+fn json_text(literal: &str) -> String {
+    let mut units = Vec::with_capacity(literal.len());
+    let mut characters = literal[1..literal.len() - 1].chars();
+    let mut buffer = [0; 2];
+    while let Some(character) = characters.next() {
+        let character = match character {
+            '\\' => match characters.next().unwrap_or('\\') {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let digits: String = characters.by_ref().take(4).collect();
+                    units.push(u16::from_str_radix(&digits, 16).unwrap_or(0xfffd));
+                    continue;
+                }
+                other => other,
+            },
+            other => other,
+        };
+        units.extend_from_slice(character.encode_utf16(&mut buffer));
+    }
+    String::from_utf16_lossy(&units)
 }
 
 /// Removes quotes and escape characters, inside of quotes too.

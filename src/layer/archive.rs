@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::read::{Entries, RawKind, StreamSource};
+use super::read::{Entries, RawKind};
+use super::source::StreamSource;
 use super::{Error, Layer, LayerWriter, sparse};
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Node, Place, TreePath};
@@ -60,16 +61,8 @@ pub fn is_archive(path: &Path) -> Result<bool, Error> {
 pub fn read(path: &Path) -> Result<Archive, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let name = path.display().to_string();
-    let decoder = decoder(file).map_err(|error| Error::Archive {
-        name: name.clone(),
-        reason: error.to_string(),
-    })?;
-    Ok(Archive {
-        entries: Entries::new(StreamSource(decoder), &name),
-        seen: HashMap::new(),
-        files: 0,
-        map: None,
-    })
+    let decoder = decoder(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
+    Ok(Archive { entries: Entries::new(StreamSource(decoder), &name), seen: HashMap::new(), files: 0, map: None })
 }
 
 /// Takes an archive as a layer, entry by entry, in the archive's order and with its owners. The root directory is no part
@@ -121,8 +114,7 @@ impl Archive {
             RawKind::HardLink(target) => {
                 let target = TreePath::new(target);
                 let Some(node) = self.seen.get(&target) else {
-                    let reason =
-                        format!("a hard link to `{target}`, which is not in the archive before it");
+                    let reason = format!("a hard link to `{target}`, which is not in the archive before it");
                     return Err(Error::Entry { path, reason });
                 };
                 let node = node.clone();
@@ -130,10 +122,7 @@ impl Archive {
                 return Ok(Some((path, node)));
             }
         };
-        let node = Node {
-            metadata: raw.metadata,
-            kind,
-        };
+        let node = Node { metadata: raw.metadata, kind };
         if !node.is_directory() {
             self.seen.insert(path.clone(), node.clone());
         }
@@ -147,11 +136,7 @@ impl Archive {
 
     fn file(&mut self, size: u64) -> Content {
         self.files += 1;
-        Content {
-            size,
-            place: Place::Bytes(Arc::from([])),
-            link: Some(LinkId(u64::MAX, self.files)),
-        }
+        Content { size, place: Place::Bytes(Arc::from([])), link: Some(LinkId(u64::MAX, self.files)) }
     }
 }
 
@@ -162,10 +147,7 @@ pub fn decoder(file: File) -> io::Result<Box<dyn Read + Send>> {
         Compression::None => Box::new(reader),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(reader)),
-        Compression::Zstd => Box::new(ZstdFrames {
-            frame: None,
-            source: Some(reader),
-        }),
+        Compression::Zstd => Box::new(ZstdFrames { frame: None, source: Some(reader) }),
         Compression::Xz => Box::new(PushedReader::start(move |output| {
             let mut reader = reader;
             lzma_rs::xz_decompress(&mut reader, output).map_err(|error| match error {
@@ -200,17 +182,11 @@ impl ZstdFrames {
             if u32::from_le_bytes(magic) & 0xffff_fff0 == 0x184d_2a50 {
                 let mut length = [0; 4];
                 source.read_exact(&mut length)?;
-                io::copy(
-                    &mut (&mut source).take(u64::from(u32::from_le_bytes(length))),
-                    &mut io::sink(),
-                )?;
+                io::copy(&mut (&mut source).take(u64::from(u32::from_le_bytes(length))), &mut io::sink())?;
                 continue;
             }
-            let frame =
-                ruzstd::decoding::StreamingDecoder::new(io::Cursor::new(magic).chain(source))
-                    .map_err(|error| {
-                        io::Error::new(io::ErrorKind::InvalidData, error.to_string())
-                    })?;
+            let frame = ruzstd::decoding::StreamingDecoder::new(io::Cursor::new(magic).chain(source))
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
             self.frame = Some(frame);
             return Ok(true);
         }
@@ -251,30 +227,22 @@ impl PushedReader {
         decompress: impl FnOnce(&mut io::BufWriter<Pushing>) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, pieces) = sync_channel(4);
-        std::thread::Builder::new()
-            .name("decompress".to_string())
-            .spawn(move || {
-                let errors = sender.clone();
-                let mut output = io::BufWriter::with_capacity(128 << 10, Pushing(sender));
-                let result = decompress(&mut output).and_then(|()| io::Write::flush(&mut output));
-                // The reader may be gone already: then there is nobody to tell.
-                if let Err(error) = result {
-                    let _ = errors.send(Err(error));
-                }
-            })?;
-        Ok(PushedReader {
-            pieces,
-            piece: Vec::new(),
-            position: 0,
-        })
+        std::thread::Builder::new().name("decompress".to_string()).spawn(move || {
+            let errors = sender.clone();
+            let mut output = io::BufWriter::with_capacity(128 << 10, Pushing(sender));
+            let result = decompress(&mut output).and_then(|()| io::Write::flush(&mut output));
+            // The reader may be gone already: then there is nobody to tell.
+            if let Err(error) = result {
+                let _ = errors.send(Err(error));
+            }
+        })?;
+        Ok(PushedReader { pieces, piece: Vec::new(), position: 0 })
     }
 }
 
 impl io::Write for Pushing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .send(Ok(bytes.to_vec()))
-            .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        self.0.send(Ok(bytes.to_vec())).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(bytes.len())
     }
 

@@ -17,18 +17,18 @@
 //! The process must have ended: files that change meanwhile are an error. Left out: overlays that were mounted with
 //! `redirect_dir=on` or `metacopy=on`; a directory that only they can make is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata as HostMetadata;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read::read_full;
-use super::unpack::is_overlay_attribute;
+use super::materialise::is_overlay_attribute;
+use super::source::read_full;
 use super::{Error, LayerWriter, Ownership, Times, open};
 use crate::store::Store;
-use crate::tree::{Change, Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
+use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
 /// How to capture.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +44,8 @@ pub struct Capture<'a> {
 /// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
-pub fn capture(
-    upper: &Path,
-    parent: &Tree,
-    writer: &mut LayerWriter,
-    options: Capture,
-) -> Result<Vec<Change>, Error> {
-    Capturing::new(parent, writer, options).run(upper, Below::Merged)
+pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
+    Capturing::new(upper, parent, writer, options).run(Below::Merged)
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
@@ -60,7 +55,7 @@ pub fn capture_full(
     writer: &mut LayerWriter,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
-    Capturing::new(parent, writer, options).run(root, Below::Hidden)
+    Capturing::new(root, parent, writer, options).run(Below::Hidden)
 }
 
 /// Whether what the tree has in a directory shows through.
@@ -76,6 +71,13 @@ enum Found {
     Gone,
 }
 
+/// A directory that is being walked.
+struct Open {
+    path: TreePath,
+    below: Below,
+    names: std::collections::btree_map::IntoIter<Vec<u8>, Found>,
+}
+
 struct Capturing<'a, 's> {
     store: &'s Store,
     parent: &'a Tree,
@@ -84,14 +86,13 @@ struct Capturing<'a, 's> {
     changes: Vec<Change>,
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
+    root: PathBuf,
+    /// The names of each file that has several; listed when the first such file is met.
+    names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(
-        parent: &'a Tree,
-        writer: &'a mut LayerWriter<'s>,
-        options: Capture<'a>,
-    ) -> Capturing<'a, 's> {
+    fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
         Capturing {
             store: writer.store(),
             parent,
@@ -99,60 +100,75 @@ impl<'a, 's> Capturing<'a, 's> {
             options,
             changes: Vec::new(),
             waiting: Vec::new(),
+            root: root.to_path_buf(),
+            names: None,
         }
     }
 
-    fn run(mut self, root: &Path, below: Below) -> Result<Vec<Change>, Error> {
-        self.directory(root, &TreePath::root(), below)?;
+    /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
+    fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
+        let root = self.root.clone();
+        let mut open = vec![self.enter(&root, TreePath::root(), below)?];
+        while let Some(directory) = open.last_mut() {
+            let (path, below) = (&directory.path, directory.below);
+            match directory.names.next() {
+                Some((name, Found::Gone)) => {
+                    let path = path.join(&name);
+                    self.deletion(&path)?;
+                }
+                Some((name, Found::File(host, metadata))) => {
+                    let path = path.join(&name);
+                    if let Some(below) = self.file(&host, &path, &metadata, below)? {
+                        open.push(self.enter(&host, path, below)?);
+                    }
+                }
+                None => {
+                    if self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
+                        self.waiting.pop();
+                    }
+                    open.pop();
+                }
+            }
+        }
         Ok(self.changes)
     }
 
-    fn directory(&mut self, host: &Path, path: &TreePath, below: Below) -> Result<(), Error> {
-        for (name, found) in self.list(host, path, below)? {
-            let path = path.join(&name);
-            match found {
-                Found::Gone => self.deletion(&path)?,
-                Found::File(host, metadata) => self.file(&host, &path, &metadata, below)?,
-            }
+    fn enter(&self, host: &Path, path: TreePath, below: Below) -> Result<Open, Error> {
+        if path.components().count() > DEEPEST {
+            let reason = format!("it is more than {DEEPEST} directories deep");
+            return Err(Error::Unwritable { path, reason });
         }
-        Ok(())
+        let names = self.list(host, &path, below)?.into_iter();
+        Ok(Open { path, below, names })
     }
 
     /// Everything that a directory says, sorted: its files, and the names that it hides.
-    fn list(
-        &self,
-        host: &Path,
-        path: &TreePath,
-        below: Below,
-    ) -> Result<BTreeMap<Vec<u8>, Found>, Error> {
+    fn list(&self, host: &Path, path: &TreePath, below: Below) -> Result<BTreeMap<Vec<u8>, Found>, Error> {
         let mut found = BTreeMap::new();
         if below == Below::Hidden {
-            let names = self
-                .parent
-                .children(path)
-                .map(|(name, _)| (name.to_vec(), Found::Gone));
+            let names = self.parent.children(path).map(|(name, _)| (name.to_vec(), Found::Gone));
             found.extend(names);
         }
         for entry in std::fs::read_dir(host).map_err(Error::io("list", host))? {
             let entry = entry.map_err(Error::io("list", host))?;
-            let metadata = entry
-                .path()
-                .symlink_metadata()
-                .map_err(Error::io("read", entry.path()))?;
+            let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let name = entry.file_name().into_vec();
-            let is_gone =
-                metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
-            found.insert(
-                name,
-                if is_gone {
-                    Found::Gone
-                } else {
-                    Found::File(entry.path(), metadata)
-                },
-            );
+            let is_gone = metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
+            found.insert(name, if is_gone { Found::Gone } else { Found::File(entry.path(), metadata) });
         }
         found.retain(|name, _| !self.options.exclude.contains(&path.join(name)));
         Ok(found)
+    }
+
+    /// Whether a file with several names has them in this directory only: the tree does not know all of them as one file.
+    fn has_new_name(&mut self, link: LinkId) -> Result<bool, Error> {
+        let names = match &self.names {
+            Some(names) => names,
+            None => self.names.insert(names_of_linked_files(&self.root)?),
+        };
+        let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
+        let first = before.next().flatten();
+        Ok(first.is_none() || before.any(|other| other != first))
     }
 
     fn deletion(&mut self, path: &TreePath) -> Result<(), Error> {
@@ -161,28 +177,26 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         self.write_waiting(path)?;
         self.writer.whiteout(path)?;
-        self.changes.push(Change::Deleted {
-            path: path.clone(),
-            node: node.clone(),
-        });
+        self.changes.push(Change::Deleted { path: path.clone(), node: node.clone() });
         Ok(())
     }
 
+    /// Captures one file; of a directory, says how what is in it is to be taken.
     fn file(
         &mut self,
         host: &Path,
         path: &TreePath,
         metadata: &HostMetadata,
         below: Below,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Below>, Error> {
         let node = self.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
             Some(before) => self.is_equal(before, &node, path)?,
             None => false,
         };
-        let has_new_name = match (node.content(), before.and_then(Node::content)) {
-            (Some(now), Some(before)) => now.link.is_some() && before.link.is_none(),
+        let has_new_name = match (is_equal, node.content().and_then(|content| content.link)) {
+            (true, Some(link)) => self.has_new_name(link)?,
             _ => false,
         };
         if !is_equal || has_new_name {
@@ -191,53 +205,25 @@ impl<'a, 's> Capturing<'a, 's> {
             self.writer.append_node(path, &written)?;
             if !is_equal {
                 self.changes.push(match before {
-                    Some(before) => Change::Modified {
-                        path: path.clone(),
-                        before: before.clone(),
-                        after: written,
-                    },
-                    None => Change::Added {
-                        path: path.clone(),
-                        node: written,
-                    },
+                    Some(before) => Change::Modified { path: path.clone(), before: before.clone(), after: written },
+                    None => Change::Added { path: path.clone(), node: written },
                 });
             }
         }
         if !node.is_directory() {
-            return Ok(());
+            return Ok(None);
         }
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
-        let is_merged =
-            below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
-        self.directory(
-            host,
-            path,
-            if is_merged {
-                Below::Merged
-            } else {
-                Below::Hidden
-            },
-        )?;
-        if is_equal
-            && self
-                .waiting
-                .last()
-                .is_some_and(|(waiting, _)| waiting == path)
-        {
-            self.waiting.pop();
-        }
-        Ok(())
+        let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
+        Ok(Some(if is_merged { Below::Merged } else { Below::Hidden }))
     }
 
     /// Writes the directories that lead to a path, as far as the layer does not have them.
     fn write_waiting(&mut self, path: &TreePath) -> Result<(), Error> {
         for (directory, node) in std::mem::take(&mut self.waiting) {
-            debug_assert!(
-                path.starts_with(&directory),
-                "a directory waits only while it is being listed"
-            );
+            debug_assert!(path.starts_with(&directory), "a directory waits only while it is being listed");
             let written = self.clamped(&node);
             self.writer.append_node(&directory, &written)?;
         }
@@ -254,11 +240,7 @@ impl<'a, 's> Capturing<'a, 's> {
         } else if file_type.is_file() {
             // The numbers of a real file are small; the names of archives' files use the first number differently.
             let link = (metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()));
-            Kind::File(Content {
-                size: metadata.len(),
-                place: Place::Host(Arc::from(host)),
-                link,
-            })
+            Kind::File(Content { size: metadata.len(), place: Place::Host(Arc::from(host)), link })
         } else if file_type.is_fifo() {
             Kind::Fifo
         } else {
@@ -271,10 +253,9 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => self
-                .parent
-                .get(path)
-                .map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid)),
+            Ownership::Single => {
+                self.parent.get(path).map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid))
+            }
         };
         let xattrs = attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
@@ -283,11 +264,7 @@ impl<'a, 's> Capturing<'a, 's> {
             uid,
             gid,
             mtime: metadata.mtime(),
-            mtime_nanos: if self.writer.precision() == Times::Seconds {
-                0
-            } else {
-                nanos
-            },
+            mtime_nanos: if self.writer.precision() == Times::Seconds { 0 } else { nanos },
             xattrs,
         };
         Ok(Node { metadata, kind })
@@ -296,30 +273,19 @@ impl<'a, 's> Capturing<'a, 's> {
     /// Whether a file is what the tree has, to the last byte.
     fn is_equal(&self, before: &Node, now: &Node, path: &TreePath) -> Result<bool, Error> {
         let mut known = before.metadata.clone();
-        known.xattrs = before
-            .metadata
-            .xattrs
-            .iter()
-            .filter(|(name, _)| is_kept_attribute(name))
-            .map(owned)
-            .collect();
+        known.xattrs = before.metadata.xattrs.iter().filter(|(name, _)| is_kept_attribute(name)).map(owned).collect();
         if known != now.metadata {
             return Ok(false);
         }
         match (&before.kind, &now.kind) {
-            (Kind::File(before), Kind::File(now)) if before.size == now.size => {
-                self.same_bytes(before, now, path)
-            }
+            (Kind::File(before), Kind::File(now)) if before.size == now.size => self.same_bytes(before, now, path),
             (Kind::File(_), Kind::File(_)) => Ok(false),
             (before, now) => Ok(before == now),
         }
     }
 
     fn same_bytes(&self, before: &Content, now: &Content, path: &TreePath) -> Result<bool, Error> {
-        let failed = |source| Error::Content {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| Error::Content { path: path.clone(), source };
         let mut readers = [open(self.store, before)?, open(self.store, now)?];
         let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
         loop {
@@ -344,6 +310,25 @@ impl<'a, 's> Capturing<'a, 's> {
         }
         node
     }
+}
+
+/// The names of every file below a directory that has more than one.
+fn names_of_linked_files(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
+    let mut names: HashMap<LinkId, Vec<TreePath>> = HashMap::new();
+    let mut open = vec![(root.to_path_buf(), TreePath::root())];
+    while let Some((host, path)) = open.pop() {
+        for entry in std::fs::read_dir(&host).map_err(Error::io("list", &host))? {
+            let entry = entry.map_err(Error::io("list", &host))?;
+            let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
+            let path = path.join(entry.file_name().into_vec());
+            if metadata.is_dir() {
+                open.push((entry.path(), path));
+            } else if metadata.is_file() && metadata.nlink() > 1 {
+                names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// The names under which overlayfs keeps one of its attributes, as root and in a user namespace.
@@ -391,9 +376,7 @@ fn attributes(host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
     let mut kept = Vec::new();
     for name in names {
         let name = name.into_vec();
-        if is_overlay_attribute(&name)
-            && (name.ends_with(b".redirect") || name.ends_with(b".metacopy"))
-        {
+        if is_overlay_attribute(&name) && (name.ends_with(b".redirect") || name.ends_with(b".metacopy")) {
             let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
             return Err(Error::io("capture", host)(std::io::Error::other(reason)));
         }

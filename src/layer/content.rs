@@ -26,7 +26,9 @@ pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
             Ok(0) => return Ok(hasher.finish()),
             Ok(count) => hasher.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Archive { name: "the contents of a file".into(), reason: error.to_string() }),
+            Err(error) => {
+                return Err(Error::Archive { name: "the contents of a file".into(), reason: error.to_string() });
+            }
         }
     }
 }
@@ -51,11 +53,9 @@ impl<'s> Opener<'s> {
     /// As [`open`].
     pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
         let source = match &content.place {
-            Place::Blob { blob, offset } => Source::Archive {
-                file: self.archive(blob)?,
-                offset: *offset,
-                rest: content.size,
-            },
+            Place::Blob { blob, offset } => {
+                Source::Archive { file: self.archive(blob)?, offset: *offset, rest: content.size }
+            }
             Place::Host(path) => {
                 // A name that became a link or a pipe since it was listed must neither be followed nor waited for.
                 let file = File::options()
@@ -65,24 +65,16 @@ impl<'s> Opener<'s> {
                     .map_err(Error::io("open", path))?;
                 Source::Host(file)
             }
-            Place::Spool(spool) => Source::Archive {
-                file: Arc::clone(&spool.file),
-                offset: spool.offset,
-                rest: content.size,
-            },
-            Place::Bytes(bytes) => Source::Bytes {
-                bytes: Arc::clone(bytes),
-                position: 0,
-            },
+            Place::Spool(spool) => {
+                Source::Archive { file: Arc::clone(&spool.file), offset: spool.offset, rest: content.size }
+            }
+            Place::Bytes(bytes) => Source::Bytes { bytes: Arc::clone(bytes), position: 0 },
         };
         Ok(ContentReader { source })
     }
 
     /// The open archive and the offset of a file in it, for copying inside the kernel; `None` for other places.
-    pub(super) fn archive_of(
-        &mut self,
-        content: &Content,
-    ) -> Result<Option<(Arc<File>, u64)>, Error> {
+    pub(super) fn archive_of(&mut self, content: &Content) -> Result<Option<(Arc<File>, u64)>, Error> {
         match &content.place {
             Place::Blob { blob, offset } => Ok(Some((self.archive(blob)?, *offset))),
             Place::Spool(spool) => Ok(Some((Arc::clone(&spool.file), spool.offset))),
@@ -107,17 +99,17 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     if store.has(digest) {
         return Ok(store.open_blob(digest)?);
     }
-    let expanded = store.home().expanded(&DiffId(*digest));
-    match File::open(&expanded) {
-        Ok(file) => Ok(file),
-        // Neither is there: the message names the blob.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(store.open_blob(digest)?),
-        Err(source) => Err(Error::Io {
-            operation: "open",
-            path: expanded,
-            source,
-        }),
+    for expanded in [store.home().expanded(&DiffId(*digest)), store.home().expanded_sparse(digest)] {
+        match File::open(&expanded) {
+            Ok(file) => return Ok(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(Error::Io { operation: "open", path: expanded, source });
+            }
+        }
     }
+    // None of them is there: the message names the blob.
+    Ok(store.open_blob(digest)?)
 }
 
 /// The bytes of one file.
@@ -126,25 +118,16 @@ pub struct ContentReader {
 }
 
 enum Source {
-    Archive {
-        file: Arc<File>,
-        offset: u64,
-        rest: u64,
-    },
+    Archive { file: Arc<File>, offset: u64, rest: u64 },
     Host(File),
-    Bytes {
-        bytes: Arc<[u8]>,
-        position: usize,
-    },
+    Bytes { bytes: Arc<[u8]>, position: usize },
 }
 
 impl Read for ContentReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.source {
             Source::Archive { file, offset, rest } => {
-                let most = buffer
-                    .len()
-                    .min(usize::try_from(*rest).unwrap_or(usize::MAX));
+                let most = buffer.len().min(usize::try_from(*rest).unwrap_or(usize::MAX));
                 if most == 0 {
                     return Ok(0);
                 }

@@ -15,13 +15,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io;
 
-use super::read::{Entries, FileSource, LONGEST_PATH, RawEntry, RawKind};
-use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX, archive, sparse};
+use super::expand::{expand_sparse, uncompressed};
+use super::read::{Entries, LONGEST_PATH, RawEntry, RawKind};
+use super::source::FileSource;
+use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
 use crate::oci::{Descriptor, DiffId, Digest};
-use crate::store::{self, Store, write};
-use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
+use crate::store::Store;
+use crate::tree::{self, Content, DEEPEST, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
 
 /// What one layer does to the tree below it.
 #[derive(Debug, Clone)]
@@ -41,12 +42,7 @@ pub struct Delta {
 
 /// Changes a tree into the one above a layer. Only headers are read; contents are where they lie in the archive. A
 /// compressed layer is expanded into the store first, once, and checked against its diff id.
-pub fn apply(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-    tree: &mut Tree,
-) -> Result<(), Error> {
+pub fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tree: &mut Tree) -> Result<(), Error> {
     *tree = delta(store, descriptor, diff_id, tree)?.after;
     Ok(())
 }
@@ -61,18 +57,11 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
 }
 
 /// Reads a layer's headers and works out what it does to the tree below.
-pub fn delta(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-    lower: &Tree,
-) -> Result<Delta, Error> {
+pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let file = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
-    let source = FileSource::new(file).map_err(|error| Error::Archive {
-        name: name.clone(),
-        reason: error.to_string(),
-    })?;
+    let source =
+        FileSource::new(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
     let mut entries = Entries::new(source, &name);
     let mut raw = Vec::new();
     while let Some(entry) = entries.next_entry()? {
@@ -85,56 +74,6 @@ pub fn delta(
         merge.apply_entry(entry)?;
     }
     Ok(merge.finish())
-}
-
-/// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
-pub fn uncompressed(
-    store: &Store,
-    descriptor: &Descriptor,
-    diff_id: DiffId,
-) -> Result<File, Error> {
-    if descriptor.digest == diff_id.0 {
-        return Ok(store.open_blob(&descriptor.digest)?);
-    }
-    let expanded = store.home().expanded(&diff_id);
-    match File::open(&expanded) {
-        Ok(file) => return Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => {
-            return Err(store::Error::Io {
-                operation: "open",
-                path: expanded,
-                source,
-            }
-            .into());
-        }
-    }
-    let blob = descriptor.digest.to_string();
-    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?)
-        .map_err(|error| broken(&blob, error))?;
-    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let mut hasher = crate::oci::Hasher::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = match io::Read::read(&mut decoder, &mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(broken(&blob, error)),
-        };
-        hasher.update(&buffer[..count]);
-        temporary.write(&buffer[..count])?;
-    }
-    let actual = DiffId(hasher.finish());
-    if actual != diff_id {
-        return Err(Error::DiffId {
-            blob,
-            expected: diff_id,
-            actual,
-        });
-    }
-    temporary.persist(&expanded)?;
-    Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
 }
 
 /// The state while one layer is applied.
@@ -188,9 +127,7 @@ impl<'a> Merge<'a> {
             let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
                 Ok(directory) => directory,
                 // Nothing is below something that is not a directory.
-                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => {
-                    parent.clone()
-                }
+                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => parent.clone(),
                 Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
             };
             self.stands_alone &= directory == parent;
@@ -198,10 +135,7 @@ impl<'a> Merge<'a> {
                 self.after.clear(&directory);
                 self.opaques.insert(directory);
             } else if matches!(hidden, b"" | b"." | b"..") {
-                return Err(Error::Entry {
-                    path,
-                    reason: "a deletion without a name".to_string(),
-                });
+                return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
             } else if !name.starts_with(b".wh..wh.") {
                 let path = directory.join(hidden);
                 self.after.remove(&path);
@@ -216,10 +150,7 @@ impl<'a> Merge<'a> {
         let Some(name) = path.file_name() else {
             // The root itself: only its metadata counts.
             if entry.kind == RawKind::Directory {
-                let node = Node {
-                    metadata: entry.metadata,
-                    kind: Kind::Directory,
-                };
+                let node = Node { metadata: entry.metadata, kind: Kind::Directory };
                 self.after.insert(&path, node.clone());
                 self.own.insert(&path, node);
             }
@@ -231,10 +162,10 @@ impl<'a> Merge<'a> {
         let parent = path.parent().expect("a path with a name has a parent");
         let place = self.resolve_parent(&parent)?.join(name);
         if place.as_bytes().len() > LONGEST_PATH {
-            return Err(Error::Entry {
-                path,
-                reason: format!("it leads to a path of more than {LONGEST_PATH} bytes"),
-            });
+            return Err(Error::Entry { path, reason: format!("it leads to a path of more than {LONGEST_PATH} bytes") });
+        }
+        if place.components().count() > DEEPEST {
+            return Err(Error::Entry { path, reason: format!("it is more than {DEEPEST} directories deep") });
         }
         let node = self.node(&path, entry)?;
         self.put(&place, node);
@@ -252,7 +183,8 @@ impl<'a> Merge<'a> {
                     break resolved;
                 }
                 Ok(path) | Err(tree::Error::NotADirectory { path }) => {
-                    self.put(&path, Node::directory(0o755))
+                    self.stands_alone = false;
+                    self.put(&path, Node::directory(0o755));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -264,15 +196,17 @@ impl<'a> Merge<'a> {
 
     /// Puts a node into both trees, with the directories that lead to it.
     fn put(&mut self, path: &TreePath, node: Node) {
-        for ancestor in path.ancestors().into_iter().rev() {
-            if self.own.get(&ancestor).is_some_and(Node::is_directory) {
-                break;
+        let is_missing = |own: &Tree, path: &TreePath| !own.get(path).is_some_and(Node::is_directory);
+        let parent = path.parent().unwrap_or_else(TreePath::root);
+        let ancestors = if is_missing(&self.own, &parent) { path.ancestors() } else { Vec::new() };
+        // From the root down: putting in a deep one first would make those above it, with a mode of their own.
+        for ancestor in ancestors {
+            if !is_missing(&self.own, &ancestor) {
+                continue;
             }
+            self.stands_alone = false;
             let implied = match self.after.get(&ancestor) {
-                Some(existing) if existing.is_directory() => {
-                    self.stands_alone = false;
-                    existing.clone()
-                }
+                Some(existing) if existing.is_directory() => existing.clone(),
                 _ => Node::directory(0o755),
             };
             self.own.insert(&ancestor, implied.clone());
@@ -294,28 +228,21 @@ impl<'a> Merge<'a> {
         self.own.insert(path, node);
     }
 
-    fn node(&mut self, path: &TreePath, entry: RawEntry) -> Result<Node, Error> {
+    fn node(&mut self, path: &TreePath, mut entry: RawEntry) -> Result<Node, Error> {
+        // Linux knows no other mode of a symbolic link, whatever an archive says.
+        if matches!(entry.kind, RawKind::Symlink(_)) {
+            entry.metadata.mode = 0o777;
+        }
         let kind = match entry.kind {
             RawKind::Directory => Kind::Directory,
             RawKind::File => {
-                let place = Place::Blob {
-                    blob: self.digest,
-                    offset: entry.offset,
-                };
-                Kind::File(Content {
-                    size: entry.stored,
-                    place,
-                    link: None,
-                })
+                let place = Place::Blob { blob: self.digest, offset: entry.offset };
+                Kind::File(Content { size: entry.stored, place, link: None })
             }
             RawKind::Sparse(map) => {
                 let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)
                     .map_err(|error| entry_error(path, error))?;
-                Kind::File(Content {
-                    size: map.size,
-                    place: Place::Blob { blob, offset: 0 },
-                    link: None,
-                })
+                Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 }, link: None })
             }
             RawKind::Symlink(target) => Kind::Symlink(target),
             RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
@@ -323,18 +250,12 @@ impl<'a> Merge<'a> {
             RawKind::Fifo => Kind::Fifo,
             RawKind::HardLink(target) => return self.link_target(path, &target, entry.offset),
         };
-        Ok(Node {
-            metadata: entry.metadata,
-            kind,
-        })
+        Ok(Node { metadata: entry.metadata, kind })
     }
 
     /// The file that a hard link names, which from now on has one more name.
     fn link_target(&mut self, path: &TreePath, target: &[u8], offset: u64) -> Result<Node, Error> {
-        let wrong = |reason: String| Error::Entry {
-            path: path.clone(),
-            reason,
-        };
+        let wrong = |reason: String| Error::Entry { path: path.clone(), reason };
         let target = TreePath::new(target);
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(wrong("a hard link to the root".to_string()));
@@ -346,9 +267,8 @@ impl<'a> Merge<'a> {
         let (place, mut node, is_present) = match inside(&self.after) {
             Some((place, node)) => (place, node, true),
             None => {
-                let (place, node) = inside(self.lower).ok_or_else(|| {
-                    wrong(format!("a hard link to `{target}`, which does not exist"))
-                })?;
+                let (place, node) = inside(self.lower)
+                    .ok_or_else(|| wrong(format!("a hard link to `{target}`, which does not exist")))?;
                 (place, node, false)
             }
         };
@@ -394,11 +314,7 @@ impl<'a> Merge<'a> {
         // A directory that is only opaque has no entry of its own when the archive leaves it out.
         let opaques: Vec<TreePath> = self.opaques.iter().cloned().collect();
         for path in opaques.iter().chain(&self.whiteouts.clone()) {
-            let directory = if self.opaques.contains(path) {
-                Some(path.clone())
-            } else {
-                path.parent()
-            };
+            let directory = if self.opaques.contains(path) { Some(path.clone()) } else { path.parent() };
             if let Some(directory) = directory {
                 self.lead_to(&directory);
             }
@@ -417,79 +333,18 @@ impl<'a> Merge<'a> {
         let mut missing = directory.ancestors();
         missing.push(directory.clone());
         for path in missing {
-            if self.own.get(&path).is_none()
-                && let Some(existing) = self.after.get(&path).filter(|node| node.is_directory())
-            {
+            if self.own.get(&path).is_some() {
+                continue;
+            }
+            // Over another tree, the directory could be there or look different.
+            self.stands_alone = false;
+            if let Some(existing) = self.after.get(&path).filter(|node| node.is_directory()) {
                 self.own.insert(&path, existing.clone());
-                self.stands_alone = false;
             }
         }
-    }
-}
-
-/// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.
-fn expand_sparse(
-    store: &Store,
-    archive: &File,
-    digest: Digest,
-    offset: u64,
-    map: &sparse::Map,
-) -> Result<Digest, Error> {
-    use std::io::{Seek, SeekFrom, Write};
-    use std::os::unix::fs::FileExt;
-
-    // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
-    let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
-    let path = store.home().expanded(&DiffId(name));
-    if path.exists() {
-        return Ok(name);
-    }
-    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let failed = |temporary: &write::Temporary, source| -> Error {
-        store::Error::Io {
-            operation: "write",
-            path: temporary.path().to_path_buf(),
-            source,
-        }
-        .into()
-    };
-    if let Err(source) = temporary.file().set_len(map.size) {
-        return Err(failed(&temporary, source));
-    }
-    let mut position = offset;
-    let mut buffer = vec![0; 128 << 10];
-    for (start, length) in &map.parts {
-        if let Err(source) = temporary.file().seek(SeekFrom::Start(*start)) {
-            return Err(failed(&temporary, source));
-        }
-        let mut rest = *length;
-        while rest > 0 {
-            let most =
-                usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
-            archive
-                .read_exact_at(&mut buffer[..most], position)
-                .map_err(|error| broken(&digest.to_string(), error))?;
-            if let Err(source) = temporary.file().write_all(&buffer[..most]) {
-                return Err(failed(&temporary, source));
-            }
-            position += most as u64;
-            rest -= most as u64;
-        }
-    }
-    temporary.persist(&path)?;
-    Ok(name)
-}
-
-fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
-    Error::Archive {
-        name: name.to_string(),
-        reason: reason.to_string(),
     }
 }
 
 fn entry_error(path: &TreePath, error: Error) -> Error {
-    Error::Entry {
-        path: path.clone(),
-        reason: error.to_string(),
-    }
+    Error::Entry { path: path.clone(), reason: error.to_string() }
 }

@@ -9,6 +9,7 @@
 //! | [`read`] | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
+//! | `expand` | compressed layers and sparse files → bytes in place |
 //! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
 //! | [`capture`](mod@capture) | a directory of overlayfs after a process ran → archive |
 //! | [`archive`] | an archive of the build context, compressed or not → its entries (`ADD`) |
@@ -21,9 +22,12 @@
 pub mod archive;
 pub mod capture;
 pub mod content;
+mod expand;
+mod materialise;
 pub mod merge;
 mod pax;
 pub mod read;
+mod source;
 mod sparse;
 pub mod unpack;
 pub mod write;
@@ -139,14 +143,7 @@ pub enum Error {
 
 impl Error {
     /// Wraps an I/O error with what was tried on which file.
-    pub(crate) fn io(
-        operation: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            operation,
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }

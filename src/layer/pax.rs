@@ -40,10 +40,7 @@ pub(super) fn format_time(seconds: i64, nanos: u32) -> String {
     }
     let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     let sign = if total < 0 { "-" } else { "" };
-    let (whole, fraction) = (
-        total.unsigned_abs() / 1_000_000_000,
-        total.unsigned_abs() % 1_000_000_000,
-    );
+    let (whole, fraction) = (total.unsigned_abs() / 1_000_000_000, total.unsigned_abs() % 1_000_000_000);
     let fraction = format!("{fraction:09}");
     format!("{sign}{whole}.{}", fraction.trim_end_matches('0'))
 }
@@ -56,11 +53,7 @@ pub(super) fn parse_time(text: &[u8]) -> Option<(i64, u32)> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let digits: String = fraction
-        .chars()
-        .chain("000000000".chars())
-        .take(9)
-        .collect();
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let nanos: u32 = digits.parse().ok()?;
     if whole.starts_with('-') && nanos > 0 {
         return Some((seconds.checked_sub(1)?, 1_000_000_000 - nanos));
@@ -79,10 +72,7 @@ mod tests {
             let mut body = Vec::new();
             write_record(&mut body, b"key", &value);
             write_record(&mut body, b"other", b"\0=\n");
-            let expected = vec![
-                (b"key".to_vec(), value),
-                (b"other".to_vec(), b"\0=\n".to_vec()),
-            ];
+            let expected = vec![(b"key".to_vec(), value), (b"other".to_vec(), b"\0=\n".to_vec())];
             assert_eq!(parse(&body), Some(expected));
         }
         assert_eq!(parse(b"9 key=value\n"), None);
@@ -92,12 +82,9 @@ mod tests {
 
     #[test]
     fn times_round_down() {
-        for (seconds, nanos, text) in [
-            (0, 0, "0"),
-            (12, 500_000_000, "12.5"),
-            (-1, 750_000_000, "-0.25"),
-            (-3, 0, "-3"),
-        ] {
+        for (seconds, nanos, text) in
+            [(0, 0, "0"), (12, 500_000_000, "12.5"), (-1, 750_000_000, "-0.25"), (-3, 0, "-3")]
+        {
             assert_eq!(format_time(seconds, nanos), text);
             assert_eq!(parse_time(text.as_bytes()), Some((seconds, nanos)));
         }

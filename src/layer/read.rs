@@ -7,12 +7,11 @@
 //! Nothing that an archive says is believed beyond its own bounds: sizes are checked against what is there, extension
 //! headers are limited in size, names must be free of zeros.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
 use tar::{EntryType, Header};
 
+use super::source::{Source, read_full};
 use super::{Error, pax, sparse};
 use crate::tree::{Metadata, TreePath, Xattrs};
 
@@ -58,12 +57,6 @@ pub enum RawKind {
     Fifo,
 }
 
-/// Bytes that can be read in order, and skipped.
-pub trait Source: Read {
-    /// Skips bytes; that there are fewer is an error of the kind `UnexpectedEof`.
-    fn skip(&mut self, count: u64) -> io::Result<()>;
-}
-
 /// An archive that is being read.
 pub struct Entries<S> {
     source: S,
@@ -80,14 +73,7 @@ pub struct Entries<S> {
 impl<S: Source> Entries<S> {
     /// Begins at the start of an archive; `name` is for messages.
     pub fn new(source: S, name: &str) -> Entries<S> {
-        Entries {
-            source,
-            name: name.to_string(),
-            position: 0,
-            rest: 0,
-            padding: 0,
-            done: false,
-        }
+        Entries { source, name: name.to_string(), position: 0, rest: 0, padding: 0, done: false }
     }
 
     /// The next entry; `None` at the end of the archive. What was not read of the entry before is skipped.
@@ -104,16 +90,11 @@ impl<S: Source> Entries<S> {
             match header.entry_type() {
                 EntryType::XHeader => {
                     let body = self.read_extension(size)?;
-                    let records = pax::parse(&body)
-                        .ok_or_else(|| self.broken("malformed extended header"))?;
+                    let records = pax::parse(&body).ok_or_else(|| self.broken("malformed extended header"))?;
                     extensions.records.extend(records);
                 }
-                EntryType::GNULongName => {
-                    extensions.name = Some(without_zeros(self.read_extension(size)?))
-                }
-                EntryType::GNULongLink => {
-                    extensions.target = Some(without_zeros(self.read_extension(size)?))
-                }
+                EntryType::GNULongName => extensions.name = Some(without_zeros(self.read_extension(size)?)),
+                EntryType::GNULongLink => extensions.target = Some(without_zeros(self.read_extension(size)?)),
                 // Defaults for all entries; other tools ignore them in layers as well.
                 EntryType::XGlobalHeader => self.enter(size)?,
                 _ => return self.entry(&header, extensions, size).map(Some),
@@ -131,57 +112,29 @@ impl<S: Source> Entries<S> {
         self.source
     }
 
-    fn entry(
-        &mut self,
-        header: &Header,
-        extensions: Extensions,
-        mut size: u64,
-    ) -> Result<RawEntry, Error> {
-        let mut metadata =
-            Metadata::root_owned(header.mode().map_err(|error| self.broken(error))? & 0o7777);
+    fn entry(&mut self, header: &Header, extensions: Extensions, mut size: u64) -> Result<RawEntry, Error> {
+        let mut metadata = Metadata::root_owned(header.mode().map_err(|error| self.broken(error))? & 0o7777);
         let id = |value: io::Result<u64>| value.ok().and_then(|value| u32::try_from(value).ok());
         metadata.uid = id(header.uid()).unwrap_or(0);
         metadata.gid = id(header.gid()).unwrap_or(0);
         // The crate gives the bits of a negative time, too.
         metadata.mtime = header.mtime().unwrap_or(0).cast_signed();
-        let mut name = extensions
-            .name
-            .unwrap_or_else(|| header.path_bytes().into_owned());
-        let mut target = extensions
-            .target
-            .or_else(|| header.link_name_bytes().map(|target| target.into_owned()));
+        let mut name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
+        let mut target = extensions.target.or_else(|| header.link_name_bytes().map(|target| target.into_owned()));
         let mut xattrs = Vec::new();
         let mut map = sparse::PaxMap::default();
         for (key, value) in extensions.records {
-            let number = || {
-                std::str::from_utf8(&value)
-                    .ok()
-                    .and_then(|text| text.parse::<u64>().ok())
-            };
-            let invalid = || {
-                self.broken(format!(
-                    "invalid value of `{}`",
-                    String::from_utf8_lossy(&key)
-                ))
-            };
+            let number = || std::str::from_utf8(&value).ok().and_then(|text| text.parse::<u64>().ok());
+            let invalid = || self.broken(format!("invalid value of `{}`", String::from_utf8_lossy(&key)));
             match key.as_slice() {
                 // An empty value takes a setting back.
                 b"path" if !value.is_empty() => name = value,
                 b"linkpath" if !value.is_empty() => target = Some(value),
                 b"size" => size = number().ok_or_else(invalid)?,
-                b"uid" => {
-                    metadata.uid = number()
-                        .and_then(|id| u32::try_from(id).ok())
-                        .ok_or_else(invalid)?
-                }
-                b"gid" => {
-                    metadata.gid = number()
-                        .and_then(|id| u32::try_from(id).ok())
-                        .ok_or_else(invalid)?
-                }
+                b"uid" => metadata.uid = number().and_then(|id| u32::try_from(id).ok()).ok_or_else(invalid)?,
+                b"gid" => metadata.gid = number().and_then(|id| u32::try_from(id).ok()).ok_or_else(invalid)?,
                 b"mtime" => {
-                    (metadata.mtime, metadata.mtime_nanos) =
-                        pax::parse_time(&value).ok_or_else(invalid)?;
+                    (metadata.mtime, metadata.mtime_nanos) = pax::parse_time(&value).ok_or_else(invalid)?;
                 }
                 key => {
                     if let Some(attribute) = key.strip_prefix(b"SCHILY.xattr.") {
@@ -199,44 +152,28 @@ impl<S: Source> Entries<S> {
         if name.contains(&0) || target.as_ref().is_some_and(|target| target.contains(&0)) {
             return Err(self.broken("a name with a zero byte in it"));
         }
-        if name.len() > LONGEST_PATH
-            || target
-                .as_ref()
-                .is_some_and(|target| target.len() > LONGEST_PATH)
-        {
+        if name.len() > LONGEST_PATH || target.as_ref().is_some_and(|target| target.len() > LONGEST_PATH) {
             return Err(self.broken(format!("a name of more than {LONGEST_PATH} bytes")));
         }
         let path = TreePath::new(&name);
-        let wrong = |reason: &str| Error::Entry {
-            path: path.clone(),
-            reason: reason.to_string(),
-        };
+        let wrong = |reason: &str| Error::Entry { path: path.clone(), reason: reason.to_string() };
         let device = || {
             let number = |value: io::Result<Option<u32>>| value.ok().flatten().unwrap_or(0);
             (number(header.device_major()), number(header.device_minor()))
         };
         let kind = match header.entry_type() {
             // Before ustar, a directory was a file whose name ends with a slash.
-            EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => {
-                RawKind::Directory
-            }
+            EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => RawKind::Directory,
             EntryType::Regular | EntryType::Continuous => RawKind::File,
             EntryType::GNUSparse => RawKind::Sparse(sparse::Map::default()),
             EntryType::Directory => RawKind::Directory,
-            EntryType::Link => {
-                RawKind::HardLink(target.ok_or_else(|| wrong("a hard link without a target"))?)
-            }
-            EntryType::Symlink => {
-                RawKind::Symlink(target.ok_or_else(|| wrong("a symbolic link without a target"))?)
-            }
+            EntryType::Link => RawKind::HardLink(target.ok_or_else(|| wrong("a hard link without a target"))?),
+            EntryType::Symlink => RawKind::Symlink(target.ok_or_else(|| wrong("a symbolic link without a target"))?),
             EntryType::Char => RawKind::CharDevice(device().0, device().1),
             EntryType::Block => RawKind::BlockDevice(device().0, device().1),
             EntryType::Fifo => RawKind::Fifo,
             other => {
-                return Err(wrong(&format!(
-                    "unknown type `{}`",
-                    other.as_byte().escape_ascii()
-                )));
+                return Err(wrong(&format!("unknown type `{}`", other.as_byte().escape_ascii())));
             }
         };
         let kind = match kind {
@@ -247,10 +184,7 @@ impl<S: Source> Entries<S> {
                     Ok(None) => RawKind::File,
                     Ok(Some(map)) => RawKind::Sparse(map),
                     Err(error) => {
-                        return Err(Error::Entry {
-                            path,
-                            reason: error.to_string(),
-                        });
+                        return Err(Error::Entry { path, reason: error.to_string() });
                     }
                 }
             }
@@ -265,30 +199,19 @@ impl<S: Source> Entries<S> {
             }
         };
         // Checked for sizes of the other kinds as well: a header that lies would shift all that follow.
-        Ok(RawEntry {
-            name,
-            kind,
-            metadata,
-            offset: self.position,
-            stored: self.rest,
-        })
+        Ok(RawEntry { name, kind, metadata, offset: self.position, stored: self.rest })
     }
 
     /// Reads the map of GNU's old sparse format, which lies between the header and the bytes.
     fn gnu_sparse(&mut self, header: &Header, size: u64) -> Result<sparse::Map, Error> {
-        let gnu = header
-            .as_gnu()
-            .ok_or_else(|| self.broken("a sparse file without a GNU header"))?;
+        let gnu = header.as_gnu().ok_or_else(|| self.broken("a sparse file without a GNU header"))?;
         let mut map = sparse::Map::gnu(gnu).map_err(|error| self.broken(error))?;
         let mut more = gnu.is_extended();
         while more {
             let mut extension = tar::GnuExtSparseHeader::new();
-            self.source
-                .read_exact(extension.as_mut_bytes())
-                .map_err(|error| self.broken(error))?;
+            self.source.read_exact(extension.as_mut_bytes()).map_err(|error| self.broken(error))?;
             self.position += BLOCK;
-            map.extend_gnu(&extension)
-                .map_err(|error| self.broken(error))?;
+            map.extend_gnu(&extension).map_err(|error| self.broken(error))?;
             more = extension.is_extended();
         }
         map.check(size).map_err(|error| self.broken(error))?;
@@ -302,17 +225,12 @@ impl<S: Source> Entries<S> {
             return Ok(None);
         }
         let pending = self.rest + self.padding;
-        self.source
-            .skip(pending)
-            .map_err(|error| self.broken(error))?;
+        self.source.skip(pending).map_err(|error| self.broken(error))?;
         self.position += pending;
         (self.rest, self.padding) = (0, 0);
         let mut header = Header::new_old();
-        let count = read_full(&mut self.source, header.as_mut_bytes())
-            .map_err(|error| self.broken(error))?;
-        if count == 0
-            || (count == BLOCK as usize && header.as_bytes().iter().all(|byte| *byte == 0))
-        {
+        let count = read_full(&mut self.source, header.as_mut_bytes()).map_err(|error| self.broken(error))?;
+        if count == 0 || (count == BLOCK as usize && header.as_bytes().iter().all(|byte| *byte == 0)) {
             self.done = true;
             return Ok(None);
         }
@@ -320,10 +238,9 @@ impl<S: Source> Entries<S> {
             return Err(self.broken("it ends in the middle of a header"));
         }
         self.position += BLOCK;
-        let written = header.cksum().map_err(|error| self.broken(error))?;
         let mut copy = header.clone();
         copy.set_cksum();
-        if copy.cksum().ok() != Some(written) {
+        if !header.cksum().is_ok_and(|written| copy.cksum().is_ok_and(|computed| computed == written)) {
             return Err(self.broken("a header has a wrong checksum"));
         }
         Ok(Some(header))
@@ -345,17 +262,12 @@ impl<S: Source> Entries<S> {
         }
         self.enter(size)?;
         let mut body = Vec::new();
-        self.content()
-            .read_to_end(&mut body)
-            .map_err(|error| self.broken(error))?;
+        self.content().read_to_end(&mut body).map_err(|error| self.broken(error))?;
         Ok(body)
     }
 
     fn broken(&self, reason: impl std::fmt::Display) -> Error {
-        Error::Archive {
-            name: self.name.clone(),
-            reason: reason.to_string(),
-        }
+        Error::Archive { name: self.name.clone(), reason: reason.to_string() }
     }
 }
 
@@ -380,127 +292,18 @@ pub struct StoredContent<'a, S> {
 
 impl<S: Source> Read for StoredContent<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = buffer
-            .len()
-            .min(usize::try_from(self.entries.rest).unwrap_or(usize::MAX));
+        let most = buffer.len().min(usize::try_from(self.entries.rest).unwrap_or(usize::MAX));
         if most == 0 {
             return Ok(0);
         }
         let count = self.entries.source.read(&mut buffer[..most])?;
         if count == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the archive ends in the middle of a file",
-            ));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends in the middle of a file"));
         }
         self.entries.rest -= count as u64;
         self.entries.position += count as u64;
         Ok(count)
     }
-}
-
-/// An archive in a file: contents are skipped without reading them.
-pub struct FileSource {
-    file: File,
-    length: u64,
-    /// The file's bytes from `start` on that were read ahead.
-    window: Vec<u8>,
-    start: u64,
-    position: u64,
-}
-
-impl FileSource {
-    const WINDOW: usize = 64 << 10;
-
-    /// Begins at the start of the file.
-    pub fn new(file: File) -> io::Result<FileSource> {
-        let length = file.metadata()?.len();
-        Ok(FileSource {
-            file,
-            length,
-            window: Vec::new(),
-            start: 0,
-            position: 0,
-        })
-    }
-
-    /// The file itself.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
-}
-
-impl Read for FileSource {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let end = self.start + self.window.len() as u64;
-        if !(self.start..end).contains(&self.position) {
-            if buffer.len() >= FileSource::WINDOW {
-                let count = self.file.read_at(buffer, self.position)?;
-                self.position += count as u64;
-                return Ok(count);
-            }
-            self.window.resize(FileSource::WINDOW, 0);
-            let count = self.file.read_at(&mut self.window, self.position);
-            self.window.truncate(*count.as_ref().unwrap_or(&0));
-            self.start = self.position;
-            count?;
-        }
-        let from =
-            usize::try_from(self.position - self.start).expect("the position is inside the window");
-        let count = (&self.window[from..]).read(buffer)?;
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl Source for FileSource {
-    fn skip(&mut self, count: u64) -> io::Result<()> {
-        match self.position.checked_add(count) {
-            Some(position) if position <= self.length => {
-                self.position = position;
-                Ok(())
-            }
-            _ => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it ends in the middle of a file",
-            )),
-        }
-    }
-}
-
-/// An archive that comes as a stream: skipping reads.
-pub struct StreamSource<R>(pub R);
-
-impl<R: Read> Read for StreamSource<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl<R: Read> Source for StreamSource<R> {
-    fn skip(&mut self, count: u64) -> io::Result<()> {
-        if io::copy(&mut (&mut self.0).take(count), &mut io::sink())? < count {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "it ends in the middle of a file",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Reads until the buffer is full or the source ends, and returns how much there was.
-pub(super) fn read_full(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match source.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// GNU's long names end with a zero that is counted.

@@ -20,10 +20,7 @@ const MOST_PARTS: usize = 1 << 20;
 impl Map {
     /// Reads the first parts from the header of GNU's old format.
     pub(super) fn gnu(header: &tar::GnuHeader) -> io::Result<Map> {
-        let mut map = Map {
-            size: header.real_size()?,
-            parts: Vec::new(),
-        };
+        let mut map = Map { size: header.real_size()?, parts: Vec::new() };
         map.extend(&header.sparse)?;
         Ok(map)
     }
@@ -55,9 +52,7 @@ impl Map {
         let mut end = 0;
         let mut total = 0u64;
         for (offset, length) in &self.parts {
-            let next = offset
-                .checked_add(*length)
-                .ok_or_else(|| invalid("a part is too large"))?;
+            let next = offset.checked_add(*length).ok_or_else(|| invalid("a part is too large"))?;
             if *offset < end || next > self.size {
                 return Err(invalid("parts overlap or lie outside of the file"));
             }
@@ -115,11 +110,7 @@ impl PaxMap {
 
     /// Makes the map; format 1.0 has it at the beginning of the stored bytes, which are read as far as that. `None` if
     /// there was no record about a sparse file.
-    pub(super) fn finish(
-        mut self,
-        stored: u64,
-        content: &mut impl Read,
-    ) -> io::Result<Option<Map>> {
+    pub(super) fn finish(mut self, stored: u64, content: &mut impl Read) -> io::Result<Option<Map>> {
         if !self.seen {
             return Ok(None);
         }
@@ -128,10 +119,7 @@ impl PaxMap {
         if self.major == Some(1) {
             (self.numbers, used) = read_map(content)?;
         }
-        let mut map = Map {
-            size,
-            parts: Vec::new(),
-        };
+        let mut map = Map { size, parts: Vec::new() };
         for pair in self.numbers.chunks(2) {
             let [offset, length] = pair else {
                 return Err(invalid("its map has an odd number of entries"));
@@ -157,9 +145,7 @@ fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
             match byte {
                 b'0'..=b'9' if digits.len() < 20 => digits.push(char::from(byte)),
                 b'\n' => {
-                    let number: u64 = digits
-                        .parse()
-                        .map_err(|_| invalid("its map is malformed"))?;
+                    let number: u64 = digits.parse().map_err(|_| invalid("its map is malformed"))?;
                     digits.clear();
                     match wanted {
                         None if number > MOST_PARTS as u64 => {
@@ -179,10 +165,7 @@ fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
 }
 
 fn invalid(reason: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("invalid sparse file: {reason}"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("invalid sparse file: {reason}"))
 }
 
 /// The whole bytes of a file: as they are stored, or with the zeros between the stored parts.
@@ -195,12 +178,7 @@ pub(super) struct Expanded<R> {
 
 impl<R: Read> Expanded<R> {
     pub(super) fn new(stored: R, map: Option<Map>) -> Expanded<R> {
-        Expanded {
-            stored,
-            map,
-            position: 0,
-            part: 0,
-        }
+        Expanded { stored, map, position: 0, part: 0 }
     }
 }
 
@@ -209,11 +187,7 @@ impl<R: Read> Read for Expanded<R> {
         let Some(map) = &self.map else {
             return self.stored.read(buffer);
         };
-        while map
-            .parts
-            .get(self.part)
-            .is_some_and(|(offset, length)| offset + length <= self.position)
-        {
+        while map.parts.get(self.part).is_some_and(|(offset, length)| offset + length <= self.position) {
             self.part += 1;
         }
         let (is_stored, end) = match map.parts.get(self.part) {
@@ -221,14 +195,8 @@ impl<R: Read> Read for Expanded<R> {
             Some((offset, _)) => (false, *offset),
             None => (false, map.size),
         };
-        let most = buffer
-            .len()
-            .min(usize::try_from(end - self.position).unwrap_or(usize::MAX));
-        let count = if is_stored {
-            self.stored.read(&mut buffer[..most])?
-        } else {
-            most
-        };
+        let most = buffer.len().min(usize::try_from(end - self.position).unwrap_or(usize::MAX));
+        let count = if is_stored { self.stored.read(&mut buffer[..most])? } else { most };
         if !is_stored {
             buffer[..most].fill(0);
         }

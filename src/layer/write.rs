@@ -80,12 +80,7 @@ impl<'s> LayerWriter<'s> {
 
     /// Writes one file. `content` is read only for a regular file, and not for a second name of a file that this layer
     /// already has: that becomes a hard link.
-    pub fn append(
-        &mut self,
-        path: &TreePath,
-        node: &Node,
-        content: &mut dyn Read,
-    ) -> Result<(), Error> {
+    pub fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
         match &node.kind {
             Kind::File(file) => {
                 if self.append_link(path, &node.metadata, file)? {
@@ -120,10 +115,7 @@ impl<'s> LayerWriter<'s> {
     /// Writes that a name of the lower layers is gone.
     pub fn whiteout(&mut self, path: &TreePath) -> Result<(), Error> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Error::Unwritable {
-                path: path.clone(),
-                reason: "the root can't be deleted".to_string(),
-            });
+            return Err(Error::Unwritable { path: path.clone(), reason: "the root can't be deleted".to_string() });
         };
         let marker = parent.join([WHITEOUT_PREFIX, name].concat());
         self.append_marker(&marker)
@@ -138,30 +130,15 @@ impl<'s> LayerWriter<'s> {
     pub fn finish(mut self) -> Result<Layer, Error> {
         self.write(&[0; 2 * BLOCK as usize])?;
         let (digest, size) = self.blob.commit()?;
-        Ok(Layer {
-            descriptor: Descriptor::new(media_type::LAYER, digest, size),
-            diff_id: DiffId(digest),
-        })
+        Ok(Layer { descriptor: Descriptor::new(media_type::LAYER, digest, size), diff_id: DiffId(digest) })
     }
 
     fn append_marker(&mut self, path: &TreePath) -> Result<(), Error> {
-        self.header(
-            path,
-            &Metadata::root_owned(0),
-            EntryType::Regular,
-            0,
-            None,
-            (0, 0),
-        )
+        self.header(path, &Metadata::root_owned(0), EntryType::Regular, 0, None, (0, 0))
     }
 
     /// Writes a second name of a file, and says whether it was one.
-    fn append_link(
-        &mut self,
-        path: &TreePath,
-        metadata: &Metadata,
-        file: &Content,
-    ) -> Result<bool, Error> {
+    fn append_link(&mut self, path: &TreePath, metadata: &Metadata, file: &Content) -> Result<bool, Error> {
         let Some(link) = file.link else {
             return Ok(false);
         };
@@ -169,14 +146,7 @@ impl<'s> LayerWriter<'s> {
             self.links.insert(link, path.clone());
             return Ok(false);
         };
-        self.header(
-            path,
-            metadata,
-            EntryType::Link,
-            0,
-            Some(first.relative()),
-            (0, 0),
-        )?;
+        self.header(path, metadata, EntryType::Link, 0, Some(first.relative()), (0, 0))?;
         Ok(true)
     }
 
@@ -188,10 +158,7 @@ impl<'s> LayerWriter<'s> {
         content: &mut dyn Read,
     ) -> Result<(), Error> {
         self.header(path, metadata, EntryType::Regular, file.size, None, (0, 0))?;
-        let failed = |source| Error::Content {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| Error::Content { path: path.clone(), source };
         let copied = self.blob.copy_from(content, file.size).map_err(failed)?;
         if copied < file.size {
             return Err(changed(path, file.size, copied.to_string()));
@@ -262,10 +229,7 @@ impl<'s> LayerWriter<'s> {
             if attribute.contains(&b'=') {
                 let attribute = String::from_utf8_lossy(attribute);
                 let reason = format!("its extended attribute `{attribute}` has a `=` in its name");
-                return Err(Error::Unwritable {
-                    path: path.clone(),
-                    reason,
-                });
+                return Err(Error::Unwritable { path: path.clone(), reason });
             }
             records.push(([b"SCHILY.xattr.", attribute].concat(), value.to_vec()));
         }
@@ -278,50 +242,25 @@ impl<'s> LayerWriter<'s> {
         Ok(())
     }
 
-    fn set_time(
-        &self,
-        header: &mut Header,
-        metadata: &Metadata,
-        records: &mut Vec<(Vec<u8>, Vec<u8>)>,
-    ) {
-        let nanos = if self.times == Times::Nanoseconds {
-            metadata.mtime_nanos
-        } else {
-            0
-        };
-        let whole = u64::try_from(metadata.mtime)
-            .ok()
-            .filter(|seconds| *seconds <= LARGEST_LONG);
+    fn set_time(&self, header: &mut Header, metadata: &Metadata, records: &mut Vec<(Vec<u8>, Vec<u8>)>) {
+        let nanos = if self.times == Times::Nanoseconds { metadata.mtime_nanos } else { 0 };
+        let whole = u64::try_from(metadata.mtime).ok().filter(|seconds| *seconds <= LARGEST_LONG);
         header.set_mtime(whole.unwrap_or(0));
         if whole.is_none() || nanos != 0 {
-            records.push((
-                b"mtime".to_vec(),
-                pax::format_time(metadata.mtime, nanos).into_bytes(),
-            ));
+            records.push((b"mtime".to_vec(), pax::format_time(metadata.mtime, nanos).into_bytes()));
         }
     }
 
     /// Writes an extended header; its records are about the header that follows.
-    fn pax_header(
-        &mut self,
-        path: &TreePath,
-        mut records: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<(), Error> {
+    fn pax_header(&mut self, path: &TreePath, mut records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Error> {
         records.sort();
         let mut body = Vec::new();
         for (key, value) in &records {
             pax::write_record(&mut body, key, value);
         }
         let folder = path.parent().unwrap_or_else(TreePath::root);
-        let name = folder
-            .join("PaxHeaders.0")
-            .join(path.file_name().unwrap_or(b"."));
-        let mut name: Vec<u8> = name
-            .relative()
-            .iter()
-            .copied()
-            .filter(u8::is_ascii)
-            .collect();
+        let name = folder.join("PaxHeaders.0").join(path.file_name().unwrap_or(b"."));
+        let mut name: Vec<u8> = name.relative().iter().copied().filter(u8::is_ascii).collect();
         name.truncate(100);
         let mut header = Header::new_ustar();
         header.as_old_mut().name[..name.len()].copy_from_slice(&name);
@@ -342,21 +281,12 @@ impl<'s> LayerWriter<'s> {
 
     fn pad(&mut self, size: u64) -> Result<(), Error> {
         let rest = usize::try_from(size % BLOCK).expect("a remainder of 512 is small");
-        if rest == 0 {
-            Ok(())
-        } else {
-            self.write(&[0; BLOCK as usize][rest..])
-        }
+        if rest == 0 { Ok(()) } else { self.write(&[0; BLOCK as usize][rest..]) }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.blob.write_all(bytes).map_err(|source| {
-            store::Error::Io {
-                operation: "write",
-                path: self.blob.path().to_path_buf(),
-                source,
-            }
-            .into()
+            store::Error::Io { operation: "write", path: self.blob.path().to_path_buf(), source }.into()
         })
     }
 }
@@ -400,20 +330,13 @@ fn read_some(reader: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize>
 }
 
 fn changed(path: &TreePath, expected: u64, actual: String) -> Error {
-    Error::Changed {
-        path: path.clone(),
-        expected,
-        actual,
-    }
+    Error::Changed { path: path.clone(), expected, actual }
 }
 
 /// Says of which file in the image an error is about.
 fn at(path: &TreePath, error: Error) -> Error {
     match error {
-        Error::Io { source, .. } => Error::Content {
-            path: path.clone(),
-            source,
-        },
+        Error::Io { source, .. } => Error::Content { path: path.clone(), source },
         other => other,
     }
 }

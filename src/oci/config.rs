@@ -35,11 +35,7 @@ pub struct ImageConfig {
     /// The layers, by diff id.
     pub rootfs: RootFs,
     /// One entry for each instruction that made the image, oldest first.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
     pub history: Vec<History>,
 }
 
@@ -60,11 +56,7 @@ impl ImageConfig {
 
     /// The platform that the configuration names.
     pub fn platform(&self) -> super::Platform {
-        super::Platform {
-            os: self.os.clone(),
-            architecture: self.architecture.clone(),
-            variant: self.variant.clone(),
-        }
+        super::Platform { os: self.os.clone(), architecture: self.architecture.clone(), variant: self.variant.clone() }
     }
 }
 
@@ -73,25 +65,13 @@ impl ImageConfig {
 #[serde(rename_all = "PascalCase")]
 pub struct ContainerConfig {
     /// `user`, `uid`, `user:group`, `uid:gid` …; empty is root.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_default")]
     pub user: String,
     /// Ports as `80/tcp`.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// `NAME=value`, in the order of definition.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
     pub env: Vec<String>,
     /// The program, in front of `cmd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,25 +80,13 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
     /// Paths that hold data outside of the image.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub volumes: BTreeMap<String, Empty>,
     /// The working directory; empty is `/`.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_default")]
     pub working_dir: String,
     /// Free key-value pairs.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub labels: BTreeMap<String, String>,
     /// The signal that asks the program to end, such as `SIGQUIT`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,21 +95,13 @@ pub struct ContainerConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<HealthConfig>,
     /// Instructions for images that are built on this one.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
     pub on_build: Vec<String>,
     /// The shell of instructions in shell form, when it is not `/bin/sh -c`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shell: Option<Vec<String>>,
     /// Windows only: `cmd` is one string that is already escaped.
-    #[serde(
-        default,
-        skip_serializing_if = "is_false",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "null_default")]
     pub args_escaped: bool,
 }
 
@@ -150,11 +110,7 @@ pub struct ContainerConfig {
 #[serde(rename_all = "PascalCase")]
 pub struct HealthConfig {
     /// `[]` inherits, `["NONE"]` disables, `["CMD", …]` executes, `["CMD-SHELL", text]` uses the shell.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
     pub test: Vec<String>,
     /// Between two checks.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -186,10 +142,7 @@ pub struct RootFs {
 
 impl Default for RootFs {
     fn default() -> RootFs {
-        RootFs {
-            kind: "layers".to_string(),
-            diff_ids: Vec::new(),
-        }
+        RootFs { kind: "layers".to_string(), diff_ids: Vec::new() }
     }
 }
 
@@ -209,11 +162,7 @@ pub struct History {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// Whether the instruction made no layer.
-    #[serde(
-        default,
-        skip_serializing_if = "is_false",
-        deserialize_with = "null_default"
-    )]
+    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "null_default")]
     pub empty_layer: bool,
 }
 

@@ -64,11 +64,7 @@ pub struct Descriptor {
     /// The size of the blob as it is stored, in bytes.
     pub size: u64,
     /// Free key-value pairs; in the store's index they hold an image's name.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "super::config::null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
     pub annotations: BTreeMap<String, String>,
     /// For a manifest in an index: what the image runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,12 +74,6 @@ pub struct Descriptor {
 impl Descriptor {
     /// A descriptor without annotations and platform.
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
-        Descriptor {
-            media_type: media_type.to_string(),
-            digest,
-            size,
-            annotations: BTreeMap::new(),
-            platform: None,
-        }
+        Descriptor { media_type: media_type.to_string(), digest, size, annotations: BTreeMap::new(), platform: None }
     }
 }

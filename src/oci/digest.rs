@@ -171,9 +171,7 @@ pub struct ChainId(pub Digest);
 impl ChainId {
     /// The chain of layers from the lowest to the top; `None` for no layer at all.
     pub fn of(diff_ids: &[DiffId]) -> Option<ChainId> {
-        diff_ids.iter().fold(None, |parent, diff_id| {
-            Some(ChainId::extend(parent, *diff_id))
-        })
+        diff_ids.iter().fold(None, |parent, diff_id| Some(ChainId::extend(parent, *diff_id)))
     }
 
     /// The chain that has one more layer on top. The lowest layer's chain is its own diff id.

@@ -34,11 +34,7 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Free key-value pairs.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "super::config::null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -75,11 +71,7 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Free key-value pairs.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "super::config::null_default"
-    )]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -107,8 +99,6 @@ pub struct Layout {
 
 impl Default for Layout {
     fn default() -> Layout {
-        Layout {
-            image_layout_version: "1.0.0".to_string(),
-        }
+        Layout { image_layout_version: "1.0.0".to_string() }
     }
 }

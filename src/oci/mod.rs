@@ -27,6 +27,5 @@ pub use reference::{AnyReference, Reference, ReferenceError};
 ///
 /// The same value gives the same bytes on every machine, so its digest names the value.
 pub fn to_json<T: serde::Serialize>(document: &T) -> Vec<u8> {
-    serde_json::to_vec(document)
-        .expect("the document types have string keys only, which always serialise")
+    serde_json::to_vec(document).expect("the document types have string keys only, which always serialise")
 }

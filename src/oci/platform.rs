@@ -48,24 +48,13 @@ impl Platform {
             _ => return None,
         };
         let well_formed = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
-        if ![Some(os), Some(architecture), variant]
-            .into_iter()
-            .flatten()
-            .all(well_formed)
-        {
+        if ![Some(os), Some(architecture), variant].into_iter().flatten().all(well_formed) {
             return None;
         }
         let (architecture, variant) = normalise(&architecture.to_ascii_lowercase(), variant);
-        Some(Platform {
-            architecture,
-            os: os.to_ascii_lowercase(),
-            variant,
-        })
+        Some(Platform { architecture, os: os.to_ascii_lowercase(), variant })
     }
 }
 
@@ -83,11 +72,7 @@ fn normalise(architecture: &str, variant: Option<&str>) -> (String, Option<Strin
         ("arm", Some("8")) => ("arm", Some("v8")),
         other => other,
     };
-    let variant = if architecture == "amd64" && variant == Some("v1") {
-        None
-    } else {
-        variant
-    };
+    let variant = if architecture == "amd64" && variant == Some("v1") { None } else { variant };
     (architecture.to_string(), variant.map(str::to_string))
 }
 

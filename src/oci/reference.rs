@@ -133,12 +133,7 @@ impl Reference {
         if path.len() > LONGEST_PATH {
             return Err(ReferenceError::TooLong);
         }
-        Ok(Reference {
-            domain: domain.to_string(),
-            path: path.to_string(),
-            tag: None,
-            digest: None,
-        })
+        Ok(Reference { domain: domain.to_string(), path: path.to_string(), tag: None, digest: None })
     }
 
     /// The registry's host and port; empty in a reference that was read raw and names none.
@@ -163,11 +158,7 @@ impl Reference {
 
     /// Domain and path: `docker.io/library/alpine`.
     pub fn name(&self) -> String {
-        if self.domain.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}/{}", self.domain, self.path)
-        }
+        if self.domain.is_empty() { self.path.clone() } else { format!("{}/{}", self.domain, self.path) }
     }
 
     /// The name as people type it: `alpine`.
@@ -197,10 +188,7 @@ impl Reference {
 
     /// The same reference without its digest.
     pub fn without_digest(&self) -> Reference {
-        Reference {
-            digest: None,
-            ..self.clone()
-        }
+        Reference { digest: None, ..self.clone() }
     }
 
     fn with_suffix(&self, mut text: String) -> String {
@@ -310,10 +298,7 @@ fn is_domain(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) => {
-                let valid = !address.is_empty()
-                    && address
-                        .bytes()
-                        .all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+                let valid = !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
                 return valid && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
             }
             None => return false,
@@ -334,9 +319,7 @@ fn is_domain_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 fn is_path(text: &str) -> bool {
@@ -352,18 +335,16 @@ fn is_path_component(component: &str) -> bool {
     if !is_alnum(*first) || !is_alnum(*last) {
         return false;
     }
-    bytes.split(|byte| is_alnum(*byte)).all(|separator| {
-        matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-')
-    })
+    bytes
+        .split(|byte| is_alnum(*byte))
+        .all(|separator| matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|byte| *byte == b'-'))
 }
 
 fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= LONGEST_TAG
         && text.bytes().next().is_some_and(is_word)
-        && text
-            .bytes()
-            .all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
+        && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
 }
 
 /// The grammar of a digest inside a reference: algorithm parts begin with a letter, at least 32 hexadecimal digits.
@@ -372,9 +353,7 @@ fn is_reference_digest(text: &str) -> bool {
         return false;
     };
     let is_part = |part: &str| {
-        part.bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic())
+        part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
     algorithm.split(['-', '_', '+', '.']).all(is_part)
@@ -383,8 +362,5 @@ fn is_reference_digest(text: &str) -> bool {
 }
 
 fn is_identifier(text: &str) -> bool {
-    text.len() == 64
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

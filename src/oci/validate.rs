@@ -31,22 +31,16 @@ pub fn index(text: &[u8]) -> Vec<String> {
         media_type_field(value, "mediaType", Presence::Optional, findings);
         media_type_field(value, "artifactType", Presence::Optional, findings);
         match value.get("manifests") {
-            Some(Value::Array(manifests)) => each(
-                manifests,
-                "manifests",
-                findings,
-                |value, place, findings| {
-                    descriptor_at(value, place, findings);
-                    optional(value, "platform", findings, |platform, _, findings| {
-                        for field in ["architecture", "os"] {
-                            if !platform.get(field).is_some_and(Value::is_string) {
-                                findings
-                                    .push(format!("`{place}.platform.{field}` is not a string"));
-                            }
+            Some(Value::Array(manifests)) => each(manifests, "manifests", findings, |value, place, findings| {
+                descriptor_at(value, place, findings);
+                optional(value, "platform", findings, |platform, _, findings| {
+                    for field in ["architecture", "os"] {
+                        if !platform.get(field).is_some_and(Value::is_string) {
+                            findings.push(format!("`{place}.platform.{field}` is not a string"));
                         }
-                    });
-                },
-            ),
+                    }
+                });
+            }),
             Some(_) => findings.push("`manifests` is not a list".to_string()),
             None => findings.push("`manifests` is missing".to_string()),
         }
@@ -57,21 +51,15 @@ pub fn index(text: &[u8]) -> Vec<String> {
 
 /// Checks the text of one descriptor.
 pub fn descriptor(text: &[u8]) -> Vec<String> {
-    document(text, |value, findings| {
-        descriptor_at(value, "descriptor", findings)
-    })
+    document(text, |value, findings| descriptor_at(value, "descriptor", findings))
 }
 
 /// Checks the text of the file `oci-layout`.
 pub fn layout(text: &[u8]) -> Vec<String> {
-    document(text, |value, findings| {
-        match value.get("imageLayoutVersion").and_then(Value::as_str) {
-            Some("1.0.0") => {}
-            Some(version) => {
-                findings.push(format!("`imageLayoutVersion` is `{version}`, not `1.0.0`"))
-            }
-            None => findings.push("`imageLayoutVersion` is missing or not a string".to_string()),
-        }
+    document(text, |value, findings| match value.get("imageLayoutVersion").and_then(Value::as_str) {
+        Some("1.0.0") => {}
+        Some(version) => findings.push(format!("`imageLayoutVersion` is `{version}`, not `1.0.0`")),
+        None => findings.push("`imageLayoutVersion` is missing or not a string".to_string()),
     })
 }
 
@@ -93,48 +81,33 @@ pub fn config(text: &[u8]) -> Vec<String> {
         {
             findings.push(format!("`created` is not an RFC 3339 time: `{created}`"));
         }
-        optional(value, "config", findings, |config, _, findings| {
-            container_config(config, findings)
-        });
+        optional(value, "config", findings, |config, _, findings| container_config(config, findings));
         required(value, "rootfs", findings, |rootfs, _, findings| {
             if rootfs.get("type").and_then(Value::as_str) != Some("layers") {
                 findings.push("`rootfs.type` is not `layers`".to_string());
             }
             match rootfs.get("diff_ids") {
-                Some(Value::Array(diff_ids)) => each(
-                    diff_ids,
-                    "rootfs.diff_ids",
-                    findings,
-                    |value, place, findings| {
+                Some(Value::Array(diff_ids)) => {
+                    each(diff_ids, "rootfs.diff_ids", findings, |value, place, findings| {
                         if !value.as_str().is_some_and(is_digest) {
                             findings.push(format!("`{place}` is not a digest"));
                         }
-                    },
-                ),
+                    })
+                }
                 _ => findings.push("`rootfs.diff_ids` is missing or not a list".to_string()),
             }
         });
-        optional(
-            value,
-            "history",
-            findings,
-            |history, _, findings| match history {
-                Value::Array(entries) => {
-                    each(entries, "history", findings, |entry, place, findings| {
-                        for field in ["created", "created_by", "author", "comment"] {
-                            string_field(entry, field, &format!("{place}.{field}"), findings);
-                        }
-                        if entry
-                            .get("empty_layer")
-                            .is_some_and(|empty| !empty.is_boolean())
-                        {
-                            findings.push(format!("`{place}.empty_layer` is not true or false"));
-                        }
-                    })
+        optional(value, "history", findings, |history, _, findings| match history {
+            Value::Array(entries) => each(entries, "history", findings, |entry, place, findings| {
+                for field in ["created", "created_by", "author", "comment"] {
+                    string_field(entry, field, &format!("{place}.{field}"), findings);
                 }
-                _ => findings.push("`history` is not a list".to_string()),
-            },
-        );
+                if entry.get("empty_layer").is_some_and(|empty| !empty.is_boolean()) {
+                    findings.push(format!("`{place}.empty_layer` is not true or false"));
+                }
+            }),
+            _ => findings.push("`history` is not a list".to_string()),
+        });
     })
 }
 
@@ -146,11 +119,7 @@ fn container_config(config: &Value, findings: &mut Vec<String>) {
         optional(config, field, findings, |set, field, findings| match set {
             Value::Object(members) => {
                 for (name, member) in members {
-                    let valid = if field == "Labels" {
-                        member.is_string()
-                    } else {
-                        member.is_object()
-                    };
+                    let valid = if field == "Labels" { member.is_string() } else { member.is_object() };
                     if !valid {
                         findings.push(format!("`config.{field}` has a wrong value for `{name}`"));
                     }
@@ -160,26 +129,20 @@ fn container_config(config: &Value, findings: &mut Vec<String>) {
         });
     }
     for field in ["Env", "Entrypoint", "Cmd", "OnBuild", "Shell"] {
-        optional(
-            config,
-            field,
-            findings,
-            |list, field, findings| match list {
-                Value::Array(items) => {
-                    for item in items {
-                        match item.as_str() {
-                            None => findings
-                                .push(format!("`config.{field}` has an item that is not a string")),
-                            Some(text) if field == "Env" && !text.contains('=') => {
-                                findings.push(format!("`config.Env` has `{text}`, which is not of the form `NAME=value`"));
-                            }
-                            Some(_) => {}
+        optional(config, field, findings, |list, field, findings| match list {
+            Value::Array(items) => {
+                for item in items {
+                    match item.as_str() {
+                        None => findings.push(format!("`config.{field}` has an item that is not a string")),
+                        Some(text) if field == "Env" && !text.contains('=') => {
+                            findings.push(format!("`config.Env` has `{text}`, which is not of the form `NAME=value`"));
                         }
+                        Some(_) => {}
                     }
                 }
-                _ => findings.push(format!("`config.{field}` is not a list")),
-            },
-        );
+            }
+            _ => findings.push(format!("`config.{field}` is not a list")),
+        });
     }
 }
 
@@ -191,19 +154,13 @@ fn descriptor_at(value: &Value, place: &str, findings: &mut Vec<String>) {
     let mut own = Vec::new();
     media_type_field(value, "mediaType", Presence::Required, &mut own);
     media_type_field(value, "artifactType", Presence::Optional, &mut own);
-    match value
-        .get("digest")
-        .map(|digest| digest.as_str().is_some_and(is_digest))
-    {
+    match value.get("digest").map(|digest| digest.as_str().is_some_and(is_digest)) {
         Some(true) => {}
         Some(false) => own.push("`digest` is not a digest".to_string()),
         None => own.push("`digest` is missing".to_string()),
     }
     match value.get("size") {
-        Some(size)
-            if size
-                .as_u64()
-                .is_some_and(|size| i64::try_from(size).is_ok()) => {}
+        Some(size) if size.as_u64().is_some_and(|size| i64::try_from(size).is_ok()) => {}
         Some(_) => own.push("`size` is not a whole number".to_string()),
         None => own.push("`size` is missing".to_string()),
     }
@@ -259,56 +216,33 @@ fn media_type_field(value: &Value, field: &str, presence: Presence, findings: &m
 }
 
 fn string_field(value: &Value, field: &str, place: &str, findings: &mut Vec<String>) {
-    if value
-        .get(field)
-        .is_some_and(|text| !text.is_string() && !text.is_null())
-    {
+    if value.get(field).is_some_and(|text| !text.is_string() && !text.is_null()) {
         findings.push(format!("`{place}` is not a string"));
     }
 }
 
 fn annotations(value: &Value, findings: &mut Vec<String>) {
-    optional(
-        value,
-        "annotations",
-        findings,
-        |annotations, _, findings| match annotations {
-            Value::Object(pairs) if pairs.values().all(Value::is_string) => {}
-            _ => findings.push("`annotations` is not a map from strings to strings".to_string()),
-        },
-    );
+    optional(value, "annotations", findings, |annotations, _, findings| match annotations {
+        Value::Object(pairs) if pairs.values().all(Value::is_string) => {}
+        _ => findings.push("`annotations` is not a map from strings to strings".to_string()),
+    });
 }
 
-fn required(
-    value: &Value,
-    field: &str,
-    findings: &mut Vec<String>,
-    check: impl Fn(&Value, &str, &mut Vec<String>),
-) {
+fn required(value: &Value, field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
     match value.get(field) {
         Some(member) => check(member, field, findings),
         None => findings.push(format!("`{field}` is missing")),
     }
 }
 
-fn optional(
-    value: &Value,
-    field: &str,
-    findings: &mut Vec<String>,
-    check: impl Fn(&Value, &str, &mut Vec<String>),
-) {
+fn optional(value: &Value, field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
     match value.get(field) {
         None | Some(Value::Null) => {}
         Some(member) => check(member, field, findings),
     }
 }
 
-fn each(
-    values: &[Value],
-    field: &str,
-    findings: &mut Vec<String>,
-    check: impl Fn(&Value, &str, &mut Vec<String>),
-) {
+fn each(values: &[Value], field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
     for (position, value) in values.iter().enumerate() {
         check(value, &format!("{field}[{position}]"), findings);
     }
@@ -318,16 +252,10 @@ fn each(
 pub fn is_media_type(text: &str) -> bool {
     let is_name = |name: &str| {
         name.len() <= 127
-            && name
-                .bytes()
-                .next()
-                .is_some_and(|byte| byte.is_ascii_alphanumeric())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+            && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
-    text.split_once('/')
-        .is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
+    text.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }
 
 /// `algorithm:encoded` of any algorithm; of the registered ones also the length is checked.
@@ -335,17 +263,10 @@ pub fn is_digest(text: &str) -> bool {
     let Some((algorithm, encoded)) = text.split_once(':') else {
         return false;
     };
-    let is_component = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
+    let is_component =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let is_hex = |length: usize| {
-        encoded.len() == length
-            && encoded
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        encoded.len() == length && encoded.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     algorithm.split(['+', '.', '_', '-']).all(is_component)
         && match algorithm {
@@ -353,9 +274,7 @@ pub fn is_digest(text: &str) -> bool {
             "sha512" => is_hex(128),
             _ => {
                 !encoded.is_empty()
-                    && encoded
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || b"=_-".contains(&byte))
+                    && encoded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"=_-".contains(&byte))
             }
         }
 }
@@ -365,24 +284,15 @@ fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };
-    scheme
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         && !rest.is_empty()
-        && rest
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte))
 }
 
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     text.len().is_multiple_of(4)
         && text.len() - body.len() <= 2
-        && body
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }

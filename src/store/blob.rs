@@ -29,11 +29,7 @@ pub struct BlobWriter {
 
 enum Hashing {
     Here(Hasher),
-    Beside {
-        pieces: SyncSender<Vec<u8>>,
-        empty: Receiver<Vec<u8>>,
-        thread: JoinHandle<Hasher>,
-    },
+    Beside { pieces: SyncSender<Vec<u8>>, empty: Receiver<Vec<u8>>, thread: JoinHandle<Hasher> },
 }
 
 impl BlobWriter {
@@ -84,15 +80,12 @@ impl BlobWriter {
     /// Returns the digest and the size.
     pub fn commit(mut self) -> Result<(Digest, u64), Error> {
         let size = self.position();
-        self.flush_piece()
-            .map_err(Error::io("write", self.temporary.path()))?;
+        self.flush_piece().map_err(Error::io("write", self.temporary.path()))?;
         let hasher = match self.hashing {
             Hashing::Here(hasher) => hasher,
             Hashing::Beside { pieces, thread, .. } => {
                 drop(pieces);
-                thread
-                    .join()
-                    .expect("the hashing thread only hashes and does not panic")
+                thread.join().expect("the hashing thread only hashes and does not panic")
             }
         };
         let digest = hasher.finish();
@@ -119,13 +112,9 @@ impl BlobWriter {
             self.hashing = beside(std::mem::take(hasher))?;
         }
         if let Hashing::Beside { pieces, empty, .. } = &mut self.hashing {
-            let next = empty
-                .try_recv()
-                .unwrap_or_else(|_| Vec::with_capacity(PIECE));
+            let next = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
             let full = std::mem::replace(&mut self.piece, next);
-            pieces
-                .send(full)
-                .map_err(|_| io::Error::other("the hashing thread has ended"))?;
+            pieces.send(full).map_err(|_| io::Error::other("the hashing thread has ended"))?;
         }
         Ok(())
     }
@@ -135,22 +124,16 @@ impl BlobWriter {
 fn beside(mut hasher: Hasher) -> io::Result<Hashing> {
     let (pieces, incoming) = sync_channel::<Vec<u8>>(WAITING);
     let (outgoing, empty) = sync_channel::<Vec<u8>>(WAITING + 2);
-    let thread = std::thread::Builder::new()
-        .name("hash".to_string())
-        .spawn(move || {
-            for mut piece in incoming {
-                hasher.update(&piece);
-                piece.clear();
-                // Nobody needs the buffer when the writer is gone or has enough of them.
-                let _ = outgoing.try_send(piece);
-            }
-            hasher
-        })?;
-    Ok(Hashing::Beside {
-        pieces,
-        empty,
-        thread,
-    })
+    let thread = std::thread::Builder::new().name("hash".to_string()).spawn(move || {
+        for mut piece in incoming {
+            hasher.update(&piece);
+            piece.clear();
+            // Nobody needs the buffer when the writer is gone or has enough of them.
+            let _ = outgoing.try_send(piece);
+        }
+        hasher
+    })?;
+    Ok(Hashing::Beside { pieces, empty, thread })
 }
 
 impl Write for BlobWriter {

@@ -32,10 +32,7 @@ impl Store {
 
     /// Folders under `unpacked/` that belong to no layer of `keep`, given by the folder's name. Removing them may need
     /// the user namespace in which they were made, so it is left to the caller.
-    pub fn unpacked_garbage(
-        &self,
-        keep: &BTreeSet<std::ffi::OsString>,
-    ) -> Result<Vec<std::path::PathBuf>, Error> {
+    pub fn unpacked_garbage(&self, keep: &BTreeSet<std::ffi::OsString>) -> Result<Vec<std::path::PathBuf>, Error> {
         let folder = self.home().unpacked_dir();
         let mut garbage = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
@@ -75,10 +72,7 @@ impl Store {
         for entry in std::fs::read_dir(&expanded).map_err(Error::io("list", &expanded))? {
             let entry = entry.map_err(Error::io("list", &expanded))?;
             let path = entry.path();
-            let stem = path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .and_then(|stem| Digest::from_hex(stem).ok());
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| Digest::from_hex(stem).ok());
             // A copy is only saved work: what is not known to be needed can be made again.
             if stem.is_none_or(|diff_id| !reachable.diff_ids.contains(&diff_id)) {
                 collected.bytes += entry.metadata().map_or(0, |metadata| metadata.len());
@@ -102,17 +96,12 @@ impl Store {
             }
         } else if media_type::is_manifest(&descriptor.media_type) {
             let manifest: Manifest = self.read_json(descriptor)?;
-            for part in std::iter::once(&manifest.config)
-                .chain(&manifest.layers)
-                .chain(&manifest.subject)
-            {
+            for part in std::iter::once(&manifest.config).chain(&manifest.layers).chain(&manifest.subject) {
                 self.reach(part, reachable)?;
             }
         } else if media_type::is_config(&descriptor.media_type) {
             let config: ImageConfig = self.read_json(descriptor)?;
-            reachable
-                .diff_ids
-                .extend(config.rootfs.diff_ids.iter().map(|diff_id| diff_id.0));
+            reachable.diff_ids.extend(config.rootfs.diff_ids.iter().map(|diff_id| diff_id.0));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, write};
-use crate::oci::{ChainId, DiffId, Index, Layout, to_json, validate};
+use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
 /// A folder with a store in it. The value is only the path; [`super::Store`] does the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +14,8 @@ pub struct Home {
 impl Home {
     /// The folder that the environment names: `LAYERLAB_HOME`, else `layerlab` in `XDG_DATA_HOME`, else
     /// `~/.local/share/layerlab`. A variable that is empty counts as not set.
-    pub fn default_path(
-        variable: impl Fn(&str) -> Option<std::ffi::OsString>,
-    ) -> Result<PathBuf, Error> {
-        let set = |name| {
-            variable(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+    pub fn default_path(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
+        let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         set("LAYERLAB_HOME")
             .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("layerlab")))
             .or_else(|| set("HOME").map(|home| home.join(".local/share/layerlab")))
@@ -38,11 +32,7 @@ impl Home {
         match std::fs::read(&layout) {
             Ok(text) => {
                 if let Some(reason) = validate::layout(&text).into_iter().next() {
-                    return Err(Error::Invalid {
-                        name: layout.display().to_string(),
-                        kind: "image layout",
-                        reason,
-                    });
+                    return Err(Error::Invalid { name: layout.display().to_string(), kind: "image layout", reason });
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -50,9 +40,7 @@ impl Home {
                 let made = if is_unused(path)? {
                     atomic_write(&layout, &to_json(&Layout::default()))
                 } else {
-                    Err(Error::NotAStore {
-                        path: path.to_path_buf(),
-                    })
+                    Err(Error::NotAStore { path: path.to_path_buf() })
                 };
                 // Another process may have made the home since it was looked for.
                 if !layout.exists() {
@@ -60,11 +48,7 @@ impl Home {
                 }
             }
             Err(source) => {
-                return Err(Error::Io {
-                    operation: "read",
-                    path: layout,
-                    source,
-                });
+                return Err(Error::Io { operation: "read", path: layout, source });
             }
         }
         // Absolute, because containers change the working directory.
@@ -117,6 +101,11 @@ impl Home {
         self.expanded_dir().join(format!("{}.tar", diff_id.0.hex()))
     }
 
+    /// A sparse file of a layer, in full. Its name says which one it is, but is not the digest of its bytes.
+    pub fn expanded_sparse(&self, name: &Digest) -> PathBuf {
+        self.expanded_dir().join(format!("{}.sparse", name.hex()))
+    }
+
     /// The folder of unpacked layers.
     pub fn unpacked_dir(&self) -> PathBuf {
         self.root.join("unpacked")
@@ -129,8 +118,7 @@ impl Home {
 
     /// An unpacked layer whose files depend on the layers below it, named by the whole chain.
     pub fn unpacked_chain(&self, chain_id: &ChainId) -> PathBuf {
-        self.unpacked_dir()
-            .join(format!("chain-{}", chain_id.0.hex()))
+        self.unpacked_dir().join(format!("chain-{}", chain_id.0.hex()))
     }
 
     /// Cache records.

@@ -9,9 +9,7 @@
 use super::{Error, LockMode, Store, atomic_write, lock};
 use crate::layer::Layer;
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
-use crate::oci::{
-    Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Reference, media_type, to_json,
-};
+use crate::oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Reference, media_type, to_json};
 
 /// One name (or one image without a name) of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,25 +38,16 @@ impl Store {
             return Err(Error::Invalid {
                 name: "rootfs.diff_ids".to_string(),
                 kind: "list of the image's layers",
-                reason: format!(
-                    "it has {} entries for {} layers",
-                    config.rootfs.diff_ids.len(),
-                    layers.len()
-                ),
+                reason: format!("it has {} entries for {} layers", config.rootfs.diff_ids.len(), layers.len()),
             });
         }
         for layer in layers {
             if !self.has(&layer.descriptor.digest) {
-                return Err(Error::Missing {
-                    digest: layer.descriptor.digest,
-                });
+                return Err(Error::Missing { digest: layer.descriptor.digest });
             }
         }
         let config_descriptor = self.put_bytes(media_type::CONFIG, &to_json(config))?;
-        let layers = layers
-            .iter()
-            .map(|layer| layer.descriptor.clone())
-            .collect();
+        let layers = layers.iter().map(|layer| layer.descriptor.clone()).collect();
         let manifest = Manifest::new(config_descriptor, layers);
         let mut descriptor = self.put_bytes(media_type::MANIFEST, &to_json(&manifest))?;
         descriptor.platform = Some(config.platform());
@@ -67,8 +56,7 @@ impl Store {
 
     /// Reads manifest and configuration of an image. Of an index, the image for this machine is taken.
     pub fn load_image(&self, descriptor: &Descriptor) -> Result<(Manifest, ImageConfig), Error> {
-        let manifest: Manifest =
-            self.read_json(&self.manifest_for(descriptor, &Platform::host())?)?;
+        let manifest: Manifest = self.read_json(&self.manifest_for(descriptor, &Platform::host())?)?;
         let config: ImageConfig = self.read_json(&manifest.config)?;
         if config.rootfs.diff_ids.len() != manifest.layers.len() {
             return Err(Error::Invalid {
@@ -88,20 +76,11 @@ impl Store {
     pub fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Vec<Layer> {
         let diff_ids = config.rootfs.diff_ids.iter();
         let pairs = manifest.layers.iter().zip(diff_ids);
-        pairs
-            .map(|(descriptor, diff_id)| Layer {
-                descriptor: descriptor.clone(),
-                diff_id: *diff_id,
-            })
-            .collect()
+        pairs.map(|(descriptor, diff_id)| Layer { descriptor: descriptor.clone(), diff_id: *diff_id }).collect()
     }
 
     /// Follows indexes down to the manifest for a platform; a manifest is returned as it is.
-    pub fn manifest_for(
-        &self,
-        descriptor: &Descriptor,
-        platform: &Platform,
-    ) -> Result<Descriptor, Error> {
+    pub fn manifest_for(&self, descriptor: &Descriptor, platform: &Platform) -> Result<Descriptor, Error> {
         let mut current = descriptor.clone();
         // Indexes may be nested, but a chain of them has an end.
         for _ in 0..8 {
@@ -113,9 +92,7 @@ impl Store {
                 candidate.platform.as_ref().is_none_or(|other| {
                     other.os == platform.os
                         && other.architecture == platform.architecture
-                        && (platform.variant.is_none()
-                            || other.variant.is_none()
-                            || platform.variant == other.variant)
+                        && (platform.variant.is_none() || other.variant.is_none() || platform.variant == other.variant)
                 })
             };
             let Some(next) = index.manifests.iter().find(fits) else {
@@ -145,18 +122,10 @@ impl Store {
     pub fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>, Error> {
         let index = self.index()?;
         if let Some(digest) = name.digest() {
-            return Ok(index
-                .manifests
-                .into_iter()
-                .find(|entry| entry.digest == digest)
-                .map(without_name));
+            return Ok(index.manifests.into_iter().find(|entry| entry.digest == digest).map(without_name));
         }
         let wanted = name.with_default_tag();
-        Ok(index
-            .manifests
-            .into_iter()
-            .find(|entry| name_of(entry).as_ref() == Some(&wanted))
-            .map(without_name))
+        Ok(index.manifests.into_iter().find(|entry| name_of(entry).as_ref() == Some(&wanted)).map(without_name))
     }
 
     /// Finds an image by a whole digest or image id, by its name, or by the beginning of its id or digest, in this order.
@@ -178,29 +147,15 @@ impl Store {
             }
         }
         let is_hex = !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let begins = |image: &&Image| {
-            image.id.hex().starts_with(hex) || image.manifest.digest.hex().starts_with(hex)
-        };
-        let candidates: Vec<&Image> = if is_hex {
-            images.iter().filter(begins).collect()
-        } else {
-            Vec::new()
-        };
-        let mut ids: Vec<Digest> = candidates
-            .iter()
-            .map(|image| image.manifest.digest)
-            .collect();
+        let begins = |image: &&Image| image.id.hex().starts_with(hex) || image.manifest.digest.hex().starts_with(hex);
+        let candidates: Vec<&Image> = if is_hex { images.iter().filter(begins).collect() } else { Vec::new() };
+        let mut ids: Vec<Digest> = candidates.iter().map(|image| image.manifest.digest).collect();
         ids.sort();
         ids.dedup();
         match (candidates.first(), ids.len()) {
-            (None, _) => Err(Error::NoImage {
-                name: text.to_string(),
-            }),
+            (None, _) => Err(Error::NoImage { name: text.to_string() }),
             (Some(image), 1) => Ok((*image).clone()),
-            (Some(_), count) => Err(Error::Ambiguous {
-                prefix: text.to_string(),
-                count,
-            }),
+            (Some(_), count) => Err(Error::Ambiguous { prefix: text.to_string(), count }),
         }
     }
 
@@ -209,9 +164,7 @@ impl Store {
     pub fn tag(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
         let name = name.without_digest().with_default_tag();
         self.change_index(|manifests| {
-            manifests.retain(|entry| {
-                name_of(entry).as_ref() != Some(&name) && !is_plain(entry, descriptor)
-            });
+            manifests.retain(|entry| name_of(entry).as_ref() != Some(&name) && !is_plain(entry, descriptor));
             let mut texts = vec![name.familiar()];
             if name.tag() == Some("latest") {
                 texts.push(name.familiar_name());
@@ -219,9 +172,7 @@ impl Store {
             for text in texts {
                 let mut entry = without_name(descriptor.clone());
                 entry.annotations.insert(REF_NAME.to_string(), text);
-                entry
-                    .annotations
-                    .insert(IMAGE_NAME.to_string(), name.to_string());
+                entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
                 manifests.push(entry);
             }
         })
@@ -245,9 +196,7 @@ impl Store {
         let mut images: Vec<Image> = Vec::new();
         for entry in self.index()?.manifests {
             let reference = name_of(&entry);
-            let same = |image: &Image| {
-                image.reference == reference && image.manifest.digest == entry.digest
-            };
+            let same = |image: &Image| image.reference == reference && image.manifest.digest == entry.digest;
             if images.iter().any(same) {
                 continue;
             }
@@ -293,13 +242,8 @@ impl Store {
 
 /// The full name of an entry of the index: this program's annotation, or what another tool has written.
 fn name_of(entry: &Descriptor) -> Option<Reference> {
-    let text = entry
-        .annotations
-        .get(IMAGE_NAME)
-        .or_else(|| entry.annotations.get(REF_NAME))?;
-    Reference::parse_normalized(text)
-        .ok()
-        .map(|reference| reference.with_default_tag())
+    let text = entry.annotations.get(IMAGE_NAME).or_else(|| entry.annotations.get(REF_NAME))?;
+    Reference::parse_normalized(text).ok().map(|reference| reference.with_default_tag())
 }
 
 /// Whether an entry is the same image without any name, which naming it makes superfluous.

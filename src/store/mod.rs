@@ -119,15 +119,8 @@ pub enum Error {
 
 impl Error {
     /// Wraps an I/O error with what was tried on which file: `map_err(Error::io("open", path))`.
-    pub fn io(
-        operation: &'static str,
-        path: impl AsRef<Path>,
-    ) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            operation,
-            path: path.as_ref().to_path_buf(),
-            source,
-        }
+    pub fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }
 
@@ -147,10 +140,7 @@ impl Store {
             home.sweep();
             drop(alone);
         }
-        Ok(Store {
-            home: home.clone(),
-            lease: lock(&lock_path, LockMode::Shared)?,
-        })
+        Ok(Store { home: home.clone(), lease: lock(&lock_path, LockMode::Shared)? })
     }
 
     /// The folder that the store is in.
@@ -173,11 +163,7 @@ impl Store {
         let path = self.blob_path(digest);
         std::fs::File::open(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::Missing { digest: *digest },
-            _ => Error::Io {
-                operation: "open",
-                path,
-                source,
-            },
+            _ => Error::Io { operation: "open", path, source },
         })
     }
 
@@ -187,18 +173,10 @@ impl Store {
         let path = self.blob_path(&digest);
         let bytes = std::fs::read(&path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::Missing { digest },
-            _ => Error::Io {
-                operation: "read",
-                path,
-                source,
-            },
+            _ => Error::Io { operation: "read", path, source },
         })?;
         if bytes.len() as u64 != descriptor.size {
-            return Err(Error::Size {
-                digest,
-                expected: descriptor.size,
-                actual: bytes.len() as u64,
-            });
+            return Err(Error::Size { digest, expected: descriptor.size, actual: bytes.len() as u64 });
         }
         if Digest::of(&bytes) != digest {
             return Err(Error::Invalid {
@@ -211,10 +189,7 @@ impl Store {
     }
 
     /// Reads a JSON document, and checks its size and its digest.
-    pub fn read_json<T: serde::de::DeserializeOwned>(
-        &self,
-        descriptor: &Descriptor,
-    ) -> Result<T, Error> {
+    pub fn read_json<T: serde::de::DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T, Error> {
         serde_json::from_slice(&self.read(descriptor)?).map_err(|error| Error::Invalid {
             name: descriptor.digest.to_string(),
             kind: "JSON document",

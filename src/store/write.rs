@@ -29,18 +29,9 @@ pub struct Temporary {
 impl Temporary {
     /// Makes an empty file `.<process>-<number>.tmp` in a folder.
     pub fn create(folder: &Path) -> Result<Temporary, Error> {
-        let (path, file) = with_temporary_name(folder, |path| {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(path)
-        })?;
-        Ok(Temporary {
-            path,
-            file,
-            persisted: false,
-        })
+        let (path, file) =
+            with_temporary_name(folder, |path| OpenOptions::new().read(true).write(true).create_new(true).open(path))?;
+        Ok(Temporary { path, file, persisted: false })
     }
 
     /// The open file.
@@ -55,16 +46,12 @@ impl Temporary {
 
     /// Adds bytes to the file.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file
-            .write_all(bytes)
-            .map_err(Error::io("write", &self.path))
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
     }
 
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
     pub fn persist(mut self, path: &Path) -> Result<(), Error> {
-        self.file
-            .sync_all()
-            .map_err(Error::io("synchronise", &self.path))?;
+        self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
         synchronise_folder(parent(path))
@@ -91,11 +78,7 @@ pub fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
     match fs::rename(temporary, path) {
         Ok(()) => synchronise_folder(parent(path)).map(|()| true),
         Err(_) if path.is_dir() => Ok(false),
-        Err(source) => Err(Error::Io {
-            operation: "rename to",
-            path: path.to_path_buf(),
-            source,
-        }),
+        Err(source) => Err(Error::Io { operation: "rename to", path: path.to_path_buf(), source }),
     }
 }
 
@@ -107,11 +90,9 @@ pub fn create_folder(path: &Path) -> Result<(), Error> {
 /// Removes a file; that it is not there is no error.
 pub fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io {
-            operation: "remove",
-            path: path.to_path_buf(),
-            source,
-        }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -119,11 +100,9 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
 /// Removes a folder with everything in it; that it is not there is no error. Symbolic links are not followed.
 pub fn remove_folder(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io {
-            operation: "remove",
-            path: path.to_path_buf(),
-            source,
-        }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -136,9 +115,7 @@ pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
 
 /// Makes the names in a folder durable.
 pub fn synchronise_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::io("synchronise", folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("synchronise", folder))
 }
 
 /// Whether others may hold a lock at the same time.
@@ -178,20 +155,14 @@ impl Lock {
 pub fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
     let file = open_lock(path)?;
     acquire(&file, path, mode, Wait::Yes)?;
-    Ok(Lock {
-        file,
-        path: path.to_path_buf(),
-    })
+    Ok(Lock { file, path: path.to_path_buf() })
 }
 
 /// As [`lock`], but gives `None` at once when another holds it.
 pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     let file = open_lock(path)?;
     let acquired = acquire(&file, path, mode, Wait::No)?;
-    Ok(acquired.then(|| Lock {
-        file,
-        path: path.to_path_buf(),
-    }))
+    Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -201,13 +172,7 @@ enum Wait {
 }
 
 fn open_lock(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(Error::io("open", path))
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(Error::io("open", path))
 }
 
 fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {
@@ -224,11 +189,7 @@ fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(source) => {
-                return Err(Error::Io {
-                    operation: "lock",
-                    path: path.to_path_buf(),
-                    source,
-                });
+                return Err(Error::Io { operation: "lock", path: path.to_path_buf(), source });
             }
         }
     }
@@ -236,10 +197,7 @@ fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool,
 
 /// Tries numbered names until one is free: the process id alone is not enough, because it differs from one PID namespace
 /// to the other.
-fn with_temporary_name<T>(
-    folder: &Path,
-    make: impl Fn(&Path) -> io::Result<T>,
-) -> Result<(PathBuf, T), Error> {
+fn with_temporary_name<T>(folder: &Path, make: impl Fn(&Path) -> io::Result<T>) -> Result<(PathBuf, T), Error> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -248,11 +206,7 @@ fn with_temporary_name<T>(
             Ok(made) => return Ok((path, made)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => {
-                return Err(Error::Io {
-                    operation: "create",
-                    path,
-                    source,
-                });
+                return Err(Error::Io { operation: "create", path, source });
             }
         }
     }

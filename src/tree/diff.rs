@@ -38,18 +38,14 @@ impl Change {
     /// The path that changed.
     pub fn path(&self) -> &TreePath {
         match self {
-            Change::Added { path, .. }
-            | Change::Modified { path, .. }
-            | Change::Deleted { path, .. } => path,
+            Change::Added { path, .. } | Change::Modified { path, .. } | Change::Deleted { path, .. } => path,
         }
     }
 
     /// Whether a directory changed in nothing but its modification time: the trace of a change inside of it.
     pub fn is_directory_time(&self) -> bool {
         match self {
-            Change::Modified { before, after, .. }
-                if before.is_directory() && after.is_directory() =>
-            {
+            Change::Modified { before, after, .. } if before.is_directory() && after.is_directory() => {
                 let mut timeless = before.metadata.clone();
                 timeless.mtime = after.metadata.mtime;
                 timeless.mtime_nanos = after.metadata.mtime_nanos;
@@ -75,11 +71,7 @@ fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &m
         return;
     }
     if !before.node.same(&after.node) {
-        changes.push(Change::Modified {
-            path: path.clone(),
-            before: before.node.clone(),
-            after: after.node.clone(),
-        });
+        changes.push(Change::Modified { path: path.clone(), before: before.node.clone(), after: after.node.clone() });
     }
     if !after.node.is_directory() || (before.children.is_empty() && after.children.is_empty()) {
         return;
@@ -102,10 +94,7 @@ fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &m
                 }
             }
             (Some((name, gone)), None) => {
-                changes.push(Change::Deleted {
-                    path: path.join(&**name),
-                    node: gone.node.clone(),
-                });
+                changes.push(Change::Deleted { path: path.join(&**name), node: gone.node.clone() });
             }
             (None, Some((name, come))) => added(come, path.join(&**name), changes),
             (None, None) => return,
@@ -114,10 +103,7 @@ fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &m
 }
 
 fn added(entry: &Entry, path: TreePath, changes: &mut Vec<Change>) {
-    changes.push(Change::Added {
-        path: path.clone(),
-        node: entry.node.clone(),
-    });
+    changes.push(Change::Added { path: path.clone(), node: entry.node.clone() });
     for (name, child) in &entry.children {
         added(child, path.join(&**name), changes);
     }

@@ -26,10 +26,7 @@ pub(super) struct Entry {
 
 impl Entry {
     fn leaf(node: Node) -> Arc<Entry> {
-        Arc::new(Entry {
-            node,
-            children: OrdMap::new(),
-        })
+        Arc::new(Entry { node, children: OrdMap::new() })
     }
 }
 
@@ -42,9 +39,7 @@ impl Default for Tree {
 impl Tree {
     /// The tree with only `/`, which is 0755 and root's.
     pub fn empty() -> Tree {
-        Tree {
-            root: Entry::leaf(Node::directory(0o755)),
-        }
+        Tree { root: Entry::leaf(Node::directory(0o755)) }
     }
 
     /// The file at a path; symbolic links are not followed, not even in the middle.
@@ -54,18 +49,12 @@ impl Tree {
 
     /// Name and file of everything directly in a directory, sorted by name; nothing for other kinds and missing paths.
     pub fn children(&self, path: &TreePath) -> impl Iterator<Item = (&[u8], &Node)> {
-        self.entry(path)
-            .into_iter()
-            .flat_map(|entry| entry.children.iter())
-            .map(|(name, child)| (&**name, &child.node))
+        self.entry(path).into_iter().flat_map(|entry| entry.children.iter()).map(|(name, child)| (&**name, &child.node))
     }
 
     /// Everything at and below a path: the path itself first, then depth first, siblings sorted by name.
     pub fn walk(&self, path: &TreePath) -> Walk<'_> {
-        Walk {
-            next: self.entry(path).map(|entry| (path.clone(), entry)),
-            open: Vec::new(),
-        }
+        Walk { next: self.entry(path).map(|entry| (path.clone(), entry)), open: Vec::new() }
     }
 
     /// Puts a file at a path, as unpacking an archive does.
@@ -88,9 +77,7 @@ impl Tree {
             Arc::make_mut(existing).node = node;
             return;
         }
-        directory
-            .children
-            .insert(Arc::from(name), Entry::leaf(node));
+        directory.children.insert(Arc::from(name), Entry::leaf(node));
     }
 
     /// Changes the file at a path in place; says whether there is one.
@@ -98,11 +85,7 @@ impl Tree {
         if self.entry(path).is_none() {
             return false;
         }
-        change(
-            &mut entry_mut(&mut self.root, path)
-                .expect("the path was just found")
-                .node,
-        );
+        change(&mut entry_mut(&mut self.root, path).expect("the path was just found").node);
         true
     }
 
@@ -121,10 +104,7 @@ impl Tree {
 
     /// Removes everything in a directory and keeps the directory: what an opaque whiteout does.
     pub fn clear(&mut self, path: &TreePath) {
-        if self
-            .entry(path)
-            .is_some_and(|entry| !entry.children.is_empty())
-        {
+        if self.entry(path).is_some_and(|entry| !entry.children.is_empty()) {
             let directory = entry_mut(&mut self.root, path).expect("the path was just found");
             directory.children = OrdMap::new();
         }
@@ -136,13 +116,7 @@ impl Tree {
     /// only an empty root.
     pub fn subtree(&self, path: &TreePath) -> Option<Tree> {
         let entry = self.entry_arc(path)?;
-        Some(if entry.node.is_directory() {
-            Tree {
-                root: Arc::clone(entry),
-            }
-        } else {
-            Tree::empty()
-        })
+        Some(if entry.node.is_directory() { Tree { root: Arc::clone(entry) } } else { Tree::empty() })
     }
 
     /// Puts a whole tree at a path in place of what is there, shared and not copied.
@@ -151,9 +125,7 @@ impl Tree {
             self.root = Arc::clone(&tree.root);
             return;
         };
-        self.directory_mut(&parent)
-            .children
-            .insert(Arc::from(name), Arc::clone(&tree.root));
+        self.directory_mut(&parent).children.insert(Arc::from(name), Arc::clone(&tree.root));
     }
 
     /// Whether the two are one and the same value, without comparing files.
@@ -166,29 +138,17 @@ impl Tree {
     }
 
     fn entry_arc(&self, path: &TreePath) -> Option<&Arc<Entry>> {
-        path.components()
-            .try_fold(&self.root, |entry, name| entry.children.get(name))
+        path.components().try_fold(&self.root, |entry, name| entry.children.get(name))
     }
 
     /// The directory at a path, made together with its parents where it is missing or something else.
     fn directory_mut(&mut self, path: &TreePath) -> &mut Entry {
         let mut entry = Arc::make_mut(&mut self.root);
         for name in path.components() {
-            if !entry
-                .children
-                .get(name)
-                .is_some_and(|child| child.node.is_directory())
-            {
-                entry
-                    .children
-                    .insert(Arc::from(name), Entry::leaf(Node::directory(0o755)));
+            if !entry.children.get(name).is_some_and(|child| child.node.is_directory()) {
+                entry.children.insert(Arc::from(name), Entry::leaf(Node::directory(0o755)));
             }
-            entry = Arc::make_mut(
-                entry
-                    .children
-                    .get_mut(name)
-                    .expect("the directory is there or was just made"),
-            );
+            entry = Arc::make_mut(entry.children.get_mut(name).expect("the directory is there or was just made"));
         }
         entry
     }
@@ -198,10 +158,7 @@ impl Tree {
 fn entry_mut<'a>(root: &'a mut Arc<Entry>, path: &TreePath) -> Result<&'a mut Entry, Error> {
     let mut entry = Arc::make_mut(root);
     for name in path.components() {
-        let child = entry
-            .children
-            .get_mut(name)
-            .ok_or_else(|| Error::NotFound { path: path.clone() })?;
+        let child = entry.children.get_mut(name).ok_or_else(|| Error::NotFound { path: path.clone() })?;
         entry = Arc::make_mut(child);
     }
     Ok(entry)
@@ -236,9 +193,6 @@ impl<'a> Iterator for Walk<'a> {
 
 impl std::fmt::Debug for Tree {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_map()
-            .entries(self.walk(&TreePath::root()))
-            .finish()
+        formatter.debug_map().entries(self.walk(&TreePath::root())).finish()
     }
 }

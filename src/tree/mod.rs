@@ -21,6 +21,10 @@ pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool, Xattrs};
 pub use path::TreePath;
 pub use resolve::Follow;
 
+/// How deep directories may be nested in a tree that is made from an archive or from what a process has left. The walks over
+/// a tree take a part of the stack for each level, and no real file system comes near it.
+pub const DEEPEST: usize = 500;
+
 /// Why a path does not lead to a file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

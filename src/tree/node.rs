@@ -130,10 +130,7 @@ impl Xattrs {
 
     /// Name and value of each, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0
-            .iter()
-            .flat_map(|map| map.iter())
-            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+        self.0.iter().flat_map(|map| map.iter()).map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 
     /// Sets one attribute.
@@ -152,46 +149,26 @@ impl FromIterator<(Vec<u8>, Vec<u8>)> for Xattrs {
 impl Metadata {
     /// Root's, at time 0, without extended attributes.
     pub fn root_owned(mode: u32) -> Metadata {
-        Metadata {
-            mode,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            mtime_nanos: 0,
-            xattrs: Xattrs::default(),
-        }
+        Metadata { mode, uid: 0, gid: 0, mtime: 0, mtime_nanos: 0, xattrs: Xattrs::default() }
     }
 }
 
 impl Node {
     /// A directory of root's with the given mode, at time 0.
     pub fn directory(mode: u32) -> Node {
-        Node {
-            metadata: Metadata::root_owned(mode),
-            kind: Kind::Directory,
-        }
+        Node { metadata: Metadata::root_owned(mode), kind: Kind::Directory }
     }
 
     /// A regular file of root's whose bytes are in memory, at time 0.
     pub fn file(mode: u32, bytes: impl Into<Arc<[u8]>>) -> Node {
         let bytes = bytes.into();
-        let content = Content {
-            size: bytes.len() as u64,
-            place: Place::Bytes(bytes),
-            link: None,
-        };
-        Node {
-            metadata: Metadata::root_owned(mode),
-            kind: Kind::File(content),
-        }
+        let content = Content { size: bytes.len() as u64, place: Place::Bytes(bytes), link: None };
+        Node { metadata: Metadata::root_owned(mode), kind: Kind::File(content) }
     }
 
     /// A symbolic link of root's, at time 0.
     pub fn symlink(target: impl Into<Vec<u8>>) -> Node {
-        Node {
-            metadata: Metadata::root_owned(0o777),
-            kind: Kind::Symlink(target.into()),
-        }
+        Node { metadata: Metadata::root_owned(0o777), kind: Kind::Symlink(target.into()) }
     }
 
     /// Whether it is a directory.
@@ -212,9 +189,7 @@ impl Node {
     pub fn same(&self, other: &Node) -> bool {
         self.metadata == other.metadata
             && match (&self.kind, &other.kind) {
-                (Kind::File(one), Kind::File(two)) => {
-                    one.size == two.size && one.place == two.place
-                }
+                (Kind::File(one), Kind::File(two)) => one.size == two.size && one.place == two.place,
                 (one, two) => one == two,
             }
     }

@@ -42,9 +42,7 @@ impl TreePath {
 
     /// The names from the root down; none for the root.
     pub fn components(&self) -> impl Iterator<Item = &[u8]> {
-        self.relative()
-            .split(|byte| *byte == b'/')
-            .filter(|component| !component.is_empty())
+        self.relative().split(|byte| *byte == b'/').filter(|component| !component.is_empty())
     }
 
     /// The last name; `None` for the root.
@@ -57,18 +55,13 @@ impl TreePath {
         if self.is_root() {
             return None;
         }
-        let slash = self
-            .0
-            .iter()
-            .rposition(|byte| *byte == b'/')
-            .expect("every path begins with a slash");
+        let slash = self.0.iter().rposition(|byte| *byte == b'/').expect("every path begins with a slash");
         Some(TreePath(self.0[..slash.max(1)].to_vec()))
     }
 
     /// All directories above the file, from the root down, without the file itself.
     pub fn ancestors(&self) -> Vec<TreePath> {
-        let mut ancestors: Vec<TreePath> =
-            std::iter::successors(self.parent(), TreePath::parent).collect();
+        let mut ancestors: Vec<TreePath> = std::iter::successors(self.parent(), TreePath::parent).collect();
         ancestors.reverse();
         ancestors
     }
@@ -85,10 +78,7 @@ impl TreePath {
     /// Whether the file is `directory` itself or below it.
     pub fn starts_with(&self, directory: &TreePath) -> bool {
         directory.is_root()
-            || self
-                .0
-                .strip_prefix(directory.0.as_slice())
-                .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+            || self.0.strip_prefix(directory.0.as_slice()).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
     }
 
     /// Adds one component that a caller may not have checked.
@@ -110,10 +100,7 @@ impl Ord for TreePath {
     fn cmp(&self, other: &TreePath) -> Ordering {
         // A slash sorts before every other byte, so that `/a/b` comes before `/a-b`.
         let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-        self.relative()
-            .iter()
-            .map(key)
-            .cmp(other.relative().iter().map(key))
+        self.relative().iter().map(key).cmp(other.relative().iter().map(key))
     }
 }
 

@@ -37,12 +37,7 @@ impl Tree {
         self.resolve_components(path, follow, Missing::Allow)
     }
 
-    fn resolve_components(
-        &self,
-        path: &TreePath,
-        follow: Follow,
-        missing: Missing,
-    ) -> Result<TreePath, Error> {
+    fn resolve_components(&self, path: &TreePath, follow: Follow, missing: Missing) -> Result<TreePath, Error> {
         let mut waiting: Vec<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
         waiting.reverse();
         // The entries from the root to the current place; `None` where nothing exists.
@@ -66,10 +61,7 @@ impl Tree {
                 Some(directory) if !directory.node.is_directory() => {
                     return Err(Error::NotADirectory { path: resolved });
                 }
-                Some(directory) => directory
-                    .children
-                    .get(component.as_slice())
-                    .map(|entry| &**entry),
+                Some(directory) => directory.children.get(component.as_slice()).map(|entry| &**entry),
                 None => None,
             };
             if entry.is_none() && missing == Missing::Refuse {

@@ -35,13 +35,9 @@ impl Source {
     /// [`Error::NoBusybox`] and [`Error::NoArchive`] for a wish that the machine can't fulfil.
     pub fn choose(wish: Option<&OsStr>) -> Result<Source, Error> {
         match wish.filter(|wish| !wish.is_empty()) {
-            None => Ok(programs::find("busybox")
-                .filter(|path| is_static(path))
-                .map_or(Source::Host, Source::Busybox)),
+            None => Ok(programs::find("busybox").filter(|path| is_static(path)).map_or(Source::Host, Source::Busybox)),
             Some(wish) if wish == "host" => Ok(Source::Host),
-            Some(wish) if wish == "busybox" => programs::find("busybox")
-                .map(Source::Busybox)
-                .ok_or(Error::NoBusybox),
+            Some(wish) if wish == "busybox" => programs::find("busybox").map(Source::Busybox).ok_or(Error::NoBusybox),
             Some(wish) => {
                 let path = PathBuf::from(wish);
                 match std::path::absolute(&path) {
@@ -121,25 +117,16 @@ pub fn from_busybox(busybox: &Path) -> Result<Rootfs, Error> {
 fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
     let ask = |option: &str| -> Result<Option<String>, Error> {
         let output = Command::new(busybox).arg(option).output();
-        let output = output.map_err(|source| Error::Run {
-            path: busybox.to_owned(),
-            source,
-        })?;
+        let output = output.map_err(|source| Error::Run { path: busybox.to_owned(), source })?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok((output.status.success() && !text.trim().is_empty()).then_some(text))
     };
     if let Some(paths) = ask("--list-full")? {
-        return Ok(paths
-            .lines()
-            .map(|path| format!("/{}", path.trim()))
-            .collect());
+        return Ok(paths.lines().map(|path| format!("/{}", path.trim())).collect());
     }
     // Small builds know only the names.
     let names = ask("--list")?.unwrap_or_default();
-    Ok(names
-        .lines()
-        .map(|name| format!("/bin/{}", name.trim()))
-        .collect())
+    Ok(names.lines().map(|name| format!("/bin/{}", name.trim())).collect())
 }
 
 /// Whether the program starts without any other file.
@@ -197,20 +184,9 @@ fn furnish(rootfs: &mut Rootfs) {
         "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\nmail:x:8:\nwww-data:x:33:\nusers:x:100:\n\
          nogroup:x:65534:\n",
     );
-    rootfs.file(
-        "/etc/hosts",
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-    );
-    rootfs.file(
-        "/etc/nsswitch.conf",
-        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n",
-    );
-    rootfs.file(
-        "/etc/os-release",
-        "ID=layerlab\nNAME=\"Layerlab\"\nPRETTY_NAME=\"Layerlab base image\"\n",
-    );
-    rootfs.file(
-        "/etc/profile",
-        &format!("export PATH={}\nexport PS1='\\w \\$ '\n", programs::PATH),
-    );
+    rootfs.file("/etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    rootfs
+        .file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n");
+    rootfs.file("/etc/os-release", "ID=layerlab\nNAME=\"Layerlab\"\nPRETTY_NAME=\"Layerlab base image\"\n");
+    rootfs.file("/etc/profile", &format!("export PATH={}\nexport PS1='\\w \\$ '\n", programs::PATH));
 }

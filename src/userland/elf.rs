@@ -37,16 +37,12 @@ pub fn linkage(data: &[u8]) -> Option<Result<Linkage, object::read::Error>> {
     }
 }
 
-fn read<Header: FileHeader<Endian = Endianness>>(
-    data: &[u8],
-) -> Result<Linkage, object::read::Error> {
+fn read<Header: FileHeader<Endian = Endianness>>(data: &[u8]) -> Result<Linkage, object::read::Error> {
     let header = Header::parse(data)?;
     let endian = header.endian()?;
     let segments = header.program_headers(endian, data)?;
-    let mut linkage = Linkage {
-        machine: (u8::from(header.is_class_64()), header.e_machine(endian).0),
-        ..Linkage::default()
-    };
+    let mut linkage =
+        Linkage { machine: (u8::from(header.is_class_64()), header.e_machine(endian).0), ..Linkage::default() };
     let mut entries: &[Header::Dyn] = &[];
     for segment in segments {
         if let Some(path) = segment.interpreter(endian, data)? {
@@ -66,13 +62,9 @@ fn read<Header: FileHeader<Endian = Endianness>>(
     };
     // The dynamic section speaks of addresses; the segment that is loaded there says where in the file that is.
     let strings = segments.iter().find_map(|segment| {
-        let (start, offset): (u64, u64) = (
-            segment.p_vaddr(endian).into(),
-            segment.p_offset(endian).into(),
-        );
+        let (start, offset): (u64, u64) = (segment.p_vaddr(endian).into(), segment.p_offset(endian).into());
         let length: u64 = segment.p_filesz(endian).into();
-        let inside = segment.p_type(endian) == elf::PT_LOAD
-            && (start..start.saturating_add(length)).contains(&address);
+        let inside = segment.p_type(endian) == elf::PT_LOAD && (start..start.saturating_add(length)).contains(&address);
         let position = usize::try_from(offset.checked_add(address.checked_sub(start)?)?).ok()?;
         inside.then(|| data.get(position..)).flatten()
     });
@@ -91,12 +83,7 @@ fn read<Header: FileHeader<Endian = Endianness>>(
         if tag == elf::DT_NEEDED {
             list.push(value);
         } else {
-            list.extend(
-                value
-                    .split(':')
-                    .filter(|part| !part.is_empty())
-                    .map(str::to_owned),
-            );
+            list.extend(value.split(':').filter(|part| !part.is_empty()).map(str::to_owned));
         }
     }
     Ok(linkage)

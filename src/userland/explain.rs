@@ -6,72 +6,40 @@ use std::path::{Path, PathBuf};
 
 use super::base::Source;
 use super::rootfs::{Reason, Rootfs, Taken};
-use crate::tree::{Kind, Place, TreePath};
+use crate::tree::{Kind, Node, Place, TreePath};
 
 /// Describes a base image in words and tables.
 pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
-    let commands: Vec<&Taken> = rootfs
-        .taken
-        .iter()
-        .filter(|taken| taken.reason == Reason::Command)
-        .collect();
-    let libraries: Vec<&Taken> = rootfs
-        .taken
-        .iter()
-        .filter(|taken| taken.reason != Reason::Command)
-        .collect();
+    let commands: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason == Reason::Command).collect();
+    let libraries: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason != Reason::Command).collect();
     // Two names may lead to one file, which is in the layer once.
-    let files: BTreeSet<(&Path, u64)> = rootfs
-        .taken
-        .iter()
-        .map(|taken| (taken.real.as_path(), taken.size))
-        .collect();
+    let files: BTreeSet<(&Path, u64)> = rootfs.taken.iter().map(|taken| (taken.real.as_path(), taken.size)).collect();
     let bytes: u64 = files.iter().map(|(_, size)| size).sum();
     let mut text = String::new();
     let mut line = |arguments: std::fmt::Arguments| {
         writeln!(text, "{arguments}").expect("writing to a string does not fail");
     };
-    line(format_args!(
-        "layerlab/base is made of {}",
-        source.describe()
-    ));
-    line(format_args!(
-        "{} files of this machine, {}",
-        files.len(),
-        megabytes(bytes)
-    ));
-    line(format_args!(
-        "owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"
-    ));
+    line(format_args!("layerlab/base is made of {}", source.describe()));
+    line(format_args!("{} files of this machine, {}", files.len(), megabytes(bytes)));
+    line(format_args!("owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"));
     line(format_args!("\ncommands ({})", commands.len()));
     for taken in commands {
-        line(format_args!(
-            "  {:<28} {:>9}  {}",
-            taken.path.display(),
-            megabytes(taken.size),
-            origin(taken)
-        ));
+        let (path, size) = (taken.path.display().to_string(), megabytes(taken.size));
+        let row = format!("  {path:<28} {size:>9}  {}", origin(taken));
+        line(format_args!("{}", row.trim_end()));
     }
     if !libraries.is_empty() {
-        line(format_args!(
-            "\nlibraries, and what needs them ({})",
-            libraries.len()
-        ));
+        line(format_args!("\nlibraries, and what needs them ({})", libraries.len()));
     }
-    for taken in libraries {
-        let Reason::NeededBy(needed_by) = &taken.reason else {
-            continue;
-        };
-        line(format_args!(
-            "  {}  {}  {}",
-            taken.path.display(),
-            megabytes(taken.size),
-            some_of(needed_by)
-        ));
+    for (real, paths, needed_by) in by_file(&libraries) {
+        line(format_args!("  {}  {}  {}", paths.join(" = "), megabytes(real.size), some_of(&needed_by)));
     }
-    let links = link_count(rootfs);
-    if links > 0 {
-        line(format_args!("\nlinks: {links}, to the files above"));
+    let links = links(rootfs);
+    if !links.is_empty() {
+        line(format_args!("\nlinks ({})", links.len()));
+        for row in wrapped(&links) {
+            line(format_args!("  {row}"));
+        }
     }
     line(format_args!("\nwritten by layerlab"));
     for (path, node) in rootfs.tree.walk(&TreePath::root()) {
@@ -82,31 +50,19 @@ pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
         }
     }
     if !rootfs.missing.is_empty() {
-        line(format_args!(
-            "\nnot on this machine, or not to be started: {}",
-            rootfs.missing.join(" ")
-        ));
+        line(format_args!("\nnot on this machine, or not to be started: {}", rootfs.missing.join(" ")));
     }
     text
 }
 
 fn origin(taken: &Taken) -> String {
-    if taken.real == taken.path {
-        String::new()
-    } else {
-        format!("is {}", taken.real.display())
-    }
+    if taken.real == taken.path { String::new() } else { format!("is {}", taken.real.display()) }
 }
 
 /// The first few names, and how many more there are.
 fn some_of(paths: &[PathBuf]) -> String {
     const SHOWN: usize = 4;
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names: Vec<String> = paths.iter().take(SHOWN).map(name).collect();
     match paths.len().saturating_sub(SHOWN) {
         0 => format!("needed by {}", names.join(", ")),
@@ -114,12 +70,49 @@ fn some_of(paths: &[PathBuf]) -> String {
     }
 }
 
-fn link_count(rootfs: &Rootfs) -> usize {
-    rootfs
-        .tree
-        .walk(&TreePath::root())
-        .filter(|(_, node)| matches!(node.kind, Kind::Symlink(_)))
-        .count()
+/// A library may be looked up by several paths: the file, all of its paths, and all that need it.
+fn by_file<'a>(libraries: &[&'a Taken]) -> Vec<(&'a Taken, Vec<String>, Vec<PathBuf>)> {
+    let mut files: Vec<(&Taken, Vec<String>, Vec<PathBuf>)> = Vec::new();
+    for &taken in libraries {
+        let Reason::NeededBy(needed_by) = &taken.reason else {
+            continue;
+        };
+        let path = taken.path.display().to_string();
+        match files.iter_mut().find(|(other, ..)| other.real == taken.real) {
+            Some((_, paths, all)) => {
+                paths.push(path);
+                all.extend(needed_by.iter().cloned());
+            }
+            None => files.push((taken, vec![path], needed_by.clone())),
+        }
+    }
+    files
+}
+
+/// Every symbolic link; the applets of a busybox, which all lead to one file, by their path only.
+fn links(rootfs: &Rootfs) -> Vec<String> {
+    let link = |(path, node): (TreePath, &Node)| match &node.kind {
+        Kind::Symlink(target) if target == b"/bin/busybox" => Some(path.to_string()),
+        Kind::Symlink(target) => Some(format!("{path} -> {}", String::from_utf8_lossy(target))),
+        _ => None,
+    };
+    rootfs.tree.walk(&TreePath::root()).filter_map(link).collect()
+}
+
+/// Puts the items into rows of a readable length.
+fn wrapped(items: &[String]) -> Vec<String> {
+    const WIDTH: usize = 100;
+    let mut rows: Vec<String> = Vec::new();
+    for item in items {
+        match rows.last_mut() {
+            Some(row) if row.len() + 2 + item.len() <= WIDTH => {
+                row.push_str("  ");
+                row.push_str(item);
+            }
+            _ => rows.push(item.clone()),
+        }
+    }
+    rows
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -1,8 +1,9 @@
 //! Making the built-in images and keeping them in the store.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
-use super::base::{self, Source};
+use super::base::Source;
 use super::libraries::Libraries;
 use super::record::Record;
 use super::rootfs::Rootfs;
@@ -26,32 +27,33 @@ const LABEL_SOURCE: &str = "org.layerlab.base.source";
 /// tagged with its name.
 ///
 /// # Errors
-/// [`Error::Unknown`] for another name; what [`base`] says if the machine lacks something; [`Error::Layer`] and
+/// [`Error::Unknown`] for another name; what [`super::base`] says if the machine lacks something; [`Error::Layer`] and
 /// [`Error::Store`] if it can't be written.
 pub fn ensure(store: &Store, name: &str) -> Result<Descriptor, Error> {
+    ensure_as(store, name, std::env::var_os(VARIABLE).as_deref())
+}
+
+/// [`ensure`] with the value of `LAYERLAB_BASE` given.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn ensure_as(store: &Store, name: &str, base: Option<&OsStr>) -> Result<Descriptor, Error> {
     match name {
-        BASE => ensure_base(store),
-        WEB => ensure_web(store),
-        other => Err(Error::Unknown {
-            name: other.to_owned(),
-        }),
+        BASE => ensure_base(store, base),
+        WEB => ensure_web(store, base),
+        other => Err(Error::Unknown { name: other.to_owned() }),
     }
 }
 
-fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
-    let variable = std::env::var_os(VARIABLE);
-    let wish = variable
-        .as_deref()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
+    let wish = base.unwrap_or_default().to_string_lossy().into_owned();
     if let Some(record) = Record::load(store, BASE).filter(|record| record.holds(store, &wish)) {
         return Ok(record.image);
     }
-    let source = Source::choose(variable.as_deref())?;
+    let source = Source::choose(base)?;
     let (layer, rootfs) = match &source {
-        Source::Host => write_base(store, base::from_host()?)?,
-        Source::Busybox(path) => write_base(store, base::from_busybox(path)?)?,
+        Source::Host => write_base(store, super::base::from_host()?)?,
+        Source::Busybox(path) => write_base(store, super::base::from_busybox(path)?)?,
         Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
     };
     let mut config = ImageConfig::empty(&Platform::host());
@@ -63,17 +65,8 @@ fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
         Source::Archive(_) => "the root file system that LAYERLAB_BASE names",
     };
     describe(&mut config, BASE, description);
-    config
-        .config
-        .labels
-        .insert(LABEL_SOURCE.to_owned(), source.name().to_owned());
-    let image = put(
-        store,
-        BASE,
-        config,
-        vec![layer],
-        &format!("layerlab: {BASE} from {}", source.name()),
-    )?;
+    config.config.labels.insert(LABEL_SOURCE.to_owned(), source.name().to_owned());
+    let image = put(store, BASE, config, vec![layer], &format!("layerlab: {BASE} from {}", source.name()))?;
     let mut missing = rootfs.missing;
     let mut files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
     match &source {
@@ -85,18 +78,12 @@ fn ensure_base(store: &Store) -> Result<Descriptor, Error> {
         },
         Source::Host | Source::Busybox(_) => {}
     }
-    Record::new(
-        wish,
-        files.iter().map(PathBuf::as_path),
-        missing,
-        image.clone(),
-    )
-    .save(store, BASE)?;
+    Record::new(wish, files.iter().map(PathBuf::as_path), missing, image.clone()).save(store, BASE)?;
     Ok(image)
 }
 
-fn ensure_web(store: &Store) -> Result<Descriptor, Error> {
-    let below = ensure_base(store)?;
+fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
+    let below = ensure_base(store, base)?;
     let wish = below.digest.to_string();
     if let Some(record) = Record::load(store, WEB).filter(|record| record.holds(store, &wish)) {
         return Ok(record.image);
@@ -116,35 +103,19 @@ fn ensure_web(store: &Store) -> Result<Descriptor, Error> {
 
     let command = [WEB_PROGRAM, SERVE_COMMAND, WEB_ROOT, "80"];
     config.config.cmd = Some(command.map(str::to_owned).to_vec());
-    config
-        .config
-        .exposed_ports
-        .insert("80/tcp".to_owned(), Empty {});
+    config.config.exposed_ports.insert("80/tcp".to_owned(), Empty {});
     config.config.stop_signal = Some("SIGQUIT".to_owned());
-    describe(
-        &mut config,
-        WEB,
-        "layerlab/base with layerlab as a server of files at port 80",
-    );
+    describe(&mut config, WEB, "layerlab/base with layerlab as a server of files at port 80");
     let image = put(store, WEB, config, layers, &format!("layerlab: {WEB}"))?;
     let files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
-    Record::new(
-        wish,
-        files.iter().map(PathBuf::as_path),
-        Vec::new(),
-        image.clone(),
-    )
-    .save(store, WEB)?;
+    Record::new(wish, files.iter().map(PathBuf::as_path), Vec::new(), image.clone()).save(store, WEB)?;
     Ok(image)
 }
 
 fn describe(config: &mut ImageConfig, name: &str, description: &str) {
     let labels = &mut config.config.labels;
     labels.insert("org.opencontainers.image.title".to_owned(), name.to_owned());
-    labels.insert(
-        "org.opencontainers.image.description".to_owned(),
-        description.to_owned(),
-    );
+    labels.insert("org.opencontainers.image.description".to_owned(), description.to_owned());
 }
 
 /// Stores the image: `config` gets the last layer and its line of history.
@@ -156,13 +127,9 @@ fn put(
     created_by: &str,
 ) -> Result<Descriptor, Error> {
     config.rootfs.diff_ids = layers.iter().map(|layer| layer.diff_id).collect();
-    config.history.push(History {
-        created_by: Some(created_by.to_owned()),
-        ..History::default()
-    });
+    config.history.push(History { created_by: Some(created_by.to_owned()), ..History::default() });
     let image = store.put_image(&config, &layers)?;
-    let reference =
-        Reference::parse_normalized(name).expect("the built-in names are proper references");
+    let reference = Reference::parse_normalized(name).expect("the built-in names are proper references");
     store.tag(&reference.with_default_tag(), &image)?;
     Ok(image)
 }
@@ -177,10 +144,7 @@ fn write_difference(store: &Store, before: &Tree, after: &Tree) -> Result<Layer,
     let mut writer = LayerWriter::new(store)?;
     for change in diff(before, after) {
         match change {
-            Change::Added { path, node }
-            | Change::Modified {
-                path, after: node, ..
-            } if path != TreePath::root() => {
+            Change::Added { path, node } | Change::Modified { path, after: node, .. } if path != TreePath::root() => {
                 writer.append_node(&path, &node)?;
             }
             Change::Added { .. } | Change::Modified { .. } => {}

@@ -5,7 +5,8 @@
 //! loader's own cache is not read: it lists what is in those folders. Left out: `LD_LIBRARY_PATH` and `LD_PRELOAD`, which are
 //! the caller's affair and not the program's, and what a program opens by itself with dlopen(3).
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -13,9 +14,11 @@ use super::elf::{Linkage, linkage};
 use crate::context::Glob;
 
 /// Where libraries are looked for on this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Libraries {
     folders: Vec<PathBuf>,
+    /// What was read already: every program needs the same few.
+    known: RefCell<HashMap<PathBuf, File>>,
 }
 
 /// One file that a program needs.
@@ -52,20 +55,14 @@ impl Libraries {
         let mut folders = Vec::new();
         read_configuration(Path::new("/etc/ld.so.conf"), &mut folders, 0);
         let processor = std::env::consts::ARCH;
-        let abi = if processor == "arm" {
-            "gnueabihf"
-        } else {
-            "gnu"
-        };
+        let abi = if processor == "arm" { "gnueabihf" } else { "gnu" };
         for folder in ["/lib", "/usr/lib"] {
             folders.push(PathBuf::from(format!("{folder}/{processor}-linux-{abi}")));
         }
-        folders.extend(
-            ["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"].map(PathBuf::from),
-        );
+        folders.extend(["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"].map(PathBuf::from));
         let mut seen = HashSet::new();
         folders.retain(|folder| folder.is_dir() && seen.insert(folder.clone()));
-        Libraries { folders }
+        Libraries { folders, known: RefCell::default() }
     }
 
     /// Returns everything that the program `path` needs to start, each file once, nearest first.
@@ -78,25 +75,13 @@ impl Libraries {
     pub fn closure(&self, path: &Path) -> Result<Vec<Needed>, Error> {
         let mut needed: Vec<Needed> = Vec::new();
         let mut pending = Vec::new();
-        match read(path)? {
-            File::Elf(linkage) => pending.push(Pending {
-                path: path.to_owned(),
-                linkage,
-                inherited: Vec::new(),
-            }),
+        match self.read(path)? {
+            File::Elf(linkage) => pending.push(Pending { path: path.to_owned(), linkage, inherited: Vec::new() }),
             File::Script(interpreter) => {
-                needed.push(Needed {
-                    path: interpreter.clone(),
-                    needed_by: path.to_owned(),
-                    found: Found::AsNamed,
-                });
+                needed.push(Needed { path: interpreter.clone(), needed_by: path.to_owned(), found: Found::AsNamed });
                 // An interpreter that is a script itself is no use to the kernel's first look, so one step is enough.
-                if let File::Elf(linkage) = read(&interpreter)? {
-                    pending.push(Pending {
-                        path: interpreter,
-                        linkage,
-                        inherited: Vec::new(),
-                    });
+                if let File::Elf(linkage) = self.read(&interpreter)? {
+                    pending.push(Pending { path: interpreter, linkage, inherited: Vec::new() });
                 }
             }
             File::Other => {}
@@ -109,80 +94,48 @@ impl Libraries {
         Ok(needed)
     }
 
-    fn look_into(
-        &self,
-        index: usize,
-        pending: &mut Vec<Pending>,
-        needed: &mut Vec<Needed>,
-    ) -> Result<(), Error> {
-        let Pending {
-            path,
-            linkage,
-            inherited,
-        } = &pending[index];
+    fn look_into(&self, index: usize, pending: &mut Vec<Pending>, needed: &mut Vec<Needed>) -> Result<(), Error> {
+        let Pending { path, linkage, inherited } = &pending[index];
         let (path, linkage) = (path.clone(), linkage.clone());
-        let own = |list: &[String]| -> Vec<PathBuf> {
-            list.iter()
-                .map(|folder| expand_origin(folder, &path))
-                .collect()
-        };
+        let own =
+            |list: &[String]| -> Vec<PathBuf> { list.iter().map(|folder| expand_origin(folder, &path)).collect() };
         let rpath = if linkage.runpath.is_empty() {
-            own(&linkage.rpath)
-                .into_iter()
-                .chain(inherited.iter().cloned())
-                .collect()
+            own(&linkage.rpath).into_iter().chain(inherited.iter().cloned()).collect()
         } else {
             Vec::new()
         };
-        let named_folders: Vec<PathBuf> =
-            rpath.iter().cloned().chain(own(&linkage.runpath)).collect();
+        let named_folders: Vec<PathBuf> = rpath.iter().cloned().chain(own(&linkage.runpath)).collect();
         if let Some(interpreter) = &linkage.interpreter
             && !needed.iter().any(|other| other.path == *interpreter)
         {
-            needed.push(Needed {
-                path: interpreter.clone(),
-                needed_by: path.clone(),
-                found: Found::AsNamed,
-            });
+            needed.push(Needed { path: interpreter.clone(), needed_by: path.clone(), found: Found::AsNamed });
         }
         for name in &linkage.needed {
             // The loader itself may be named as a library too, as it is already there.
-            if needed.iter().any(|other| {
-                other
-                    .path
-                    .file_name()
-                    .is_some_and(|file| file == name.as_str())
-            }) {
+            if needed.iter().any(|other| other.path.file_name().is_some_and(|file| file == name.as_str())) {
                 continue;
             }
             let (library, of_library, found) = self
                 .find(name, &named_folders, linkage.machine)
-                .ok_or_else(|| Error::Library {
-                    name: name.clone(),
-                    needed_by: path.clone(),
-                })?;
-            needed.push(Needed {
-                path: library.clone(),
-                needed_by: path.clone(),
-                found,
-            });
-            pending.push(Pending {
-                path: library,
-                linkage: of_library,
-                inherited: rpath.clone(),
-            });
+                .ok_or_else(|| Error::Library { name: name.clone(), needed_by: path.clone() })?;
+            needed.push(Needed { path: library.clone(), needed_by: path.clone(), found });
+            pending.push(Pending { path: library, linkage: of_library, inherited: rpath.clone() });
         }
         Ok(())
     }
 
+    fn read(&self, path: &Path) -> Result<File, Error> {
+        if let Some(file) = self.known.borrow().get(path) {
+            return Ok(file.clone());
+        }
+        let file = read(path)?;
+        self.known.borrow_mut().insert(path.to_owned(), file.clone());
+        Ok(file)
+    }
+
     /// Finds a library for a machine, and reads it.
-    fn find(
-        &self,
-        name: &str,
-        named_folders: &[PathBuf],
-        machine: (u8, u16),
-    ) -> Option<(PathBuf, Linkage, Found)> {
-        let fits = |path: PathBuf, found| match read(&path) {
+    fn find(&self, name: &str, named_folders: &[PathBuf], machine: (u8, u16)) -> Option<(PathBuf, Linkage, Found)> {
+        let fits = |path: PathBuf, found| match self.read(&path) {
             Ok(File::Elf(linkage)) if linkage.machine == machine => Some((path, linkage, found)),
             _ => None,
         };
@@ -190,16 +143,12 @@ impl Libraries {
             return fits(PathBuf::from(name), Found::AsNamed);
         }
         let named = named_folders.iter().map(|folder| (folder, Found::AsNamed));
-        let usual = self
-            .folders
-            .iter()
-            .map(|folder| (folder, Found::InLibraryFolder));
-        named
-            .chain(usual)
-            .find_map(|(folder, found)| fits(folder.join(name), found))
+        let usual = self.folders.iter().map(|folder| (folder, Found::InLibraryFolder));
+        named.chain(usual).find_map(|(folder, found)| fits(folder.join(name), found))
     }
 }
 
+#[derive(Debug, Clone)]
 enum File {
     Elf(Linkage),
     Script(PathBuf),
@@ -207,11 +156,7 @@ enum File {
 }
 
 fn read(path: &Path) -> Result<File, Error> {
-    let data = std::fs::read(path).map_err(|source| Error::Io {
-        operation: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+    let data = std::fs::read(path).map_err(|source| Error::Io { operation: "read", path: path.to_owned(), source })?;
     if let Some(rest) = data.strip_prefix(b"#!") {
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
@@ -222,10 +167,7 @@ fn read(path: &Path) -> Result<File, Error> {
     }
     match linkage(&data) {
         Some(Ok(linkage)) => Ok(File::Elf(linkage)),
-        Some(Err(error)) => Err(Error::Elf {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        }),
+        Some(Err(error)) => Err(Error::Elf { path: path.to_owned(), reason: error.to_string() }),
         None => Ok(File::Other),
     }
 }
@@ -233,15 +175,8 @@ fn read(path: &Path) -> Result<File, Error> {
 /// Replaces `$ORIGIN` by the folder of the file that says it.
 fn expand_origin(folder: &str, file: &Path) -> PathBuf {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let origin = real
-        .parent()
-        .map(|parent| parent.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    PathBuf::from(
-        folder
-            .replace("${ORIGIN}", &origin)
-            .replace("$ORIGIN", &origin),
-    )
+    let origin = real.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
+    PathBuf::from(folder.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin))
 }
 
 /// Adds the folders that a configuration file lists; it may include others, by wildcard.
@@ -255,10 +190,7 @@ fn read_configuration(file: &Path, folders: &mut Vec<PathBuf>, depth: usize) {
     };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        match line
-            .strip_prefix("include")
-            .filter(|rest| rest.starts_with(char::is_whitespace))
-        {
+        match line.strip_prefix("include").filter(|rest| rest.starts_with(char::is_whitespace)) {
             Some(pattern) => {
                 let pattern = file.parent().unwrap_or(Path::new("/")).join(pattern.trim());
                 for included in files_matching(&pattern) {
@@ -272,10 +204,7 @@ fn read_configuration(file: &Path, folders: &mut Vec<PathBuf>, depth: usize) {
 }
 
 fn files_matching(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(folder), Some(name)) = (
-        pattern.parent(),
-        pattern.file_name().and_then(|name| name.to_str()),
-    ) else {
+    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
     let Ok(glob) = Glob::parse(name) else {
@@ -286,10 +215,7 @@ fn files_matching(pattern: &Path) -> Vec<PathBuf> {
     };
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| glob.matches(name.as_encoded_bytes()))
-        })
+        .filter(|path| path.file_name().is_some_and(|name| glob.matches(name.as_encoded_bytes())))
         .collect();
     files.sort();
     files

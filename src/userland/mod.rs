@@ -22,7 +22,7 @@ pub mod stand_in;
 use std::path::PathBuf;
 
 pub use base::Source;
-pub use image::{SERVE_COMMAND, WEB_ROOT, ensure};
+pub use image::{SERVE_COMMAND, WEB_ROOT, ensure, ensure_as};
 pub use serve::serve;
 pub use stand_in::StandIns;
 
@@ -116,10 +116,7 @@ pub fn explain() -> Result<String, Error> {
         Source::Host => base::from_host()?,
         Source::Busybox(path) => base::from_busybox(path)?,
         Source::Archive(path) => {
-            return Ok(format!(
-                "layerlab/base is the archive `{}`, as it is\n",
-                path.display()
-            ));
+            return Ok(format!("layerlab/base is the archive `{}`, as it is\n", path.display()));
         }
     };
     Ok(explain::explain(&source, &rootfs))

@@ -88,20 +88,10 @@ pub const WANTED: &[&str] = &[
 /// Finds a command: in the folders of the image's own `PATH` first, so that it can keep its place, else on the caller's.
 pub fn find(name: &str) -> Option<PathBuf> {
     // `/usr` first: where `/bin` is a link to it, that is the real place.
-    const USUAL: &[&str] = &[
-        "/usr/bin",
-        "/usr/sbin",
-        "/bin",
-        "/sbin",
-        "/usr/local/bin",
-        "/usr/local/sbin",
-    ];
+    const USUAL: &[&str] = &["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
     let callers = std::env::var_os("PATH").unwrap_or_default();
     let usual = USUAL.iter().map(PathBuf::from);
-    usual
-        .chain(std::env::split_paths(&callers))
-        .map(|folder| folder.join(name))
-        .find(|path| is_program(path))
+    usual.chain(std::env::split_paths(&callers)).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
 /// Whether a folder is on the image's `PATH`.

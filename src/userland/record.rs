@@ -48,14 +48,7 @@ impl Record {
         image: Descriptor,
     ) -> Record {
         let files = paths.into_iter().filter_map(look_at).collect();
-        Record {
-            form: FORM,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            wish,
-            files,
-            missing,
-            image,
-        }
+        Record { form: FORM, version: env!("CARGO_PKG_VERSION").to_owned(), wish, files, missing, image }
     }
 
     /// Reads the record of an image; `None` if there is none that can be used.
@@ -76,22 +69,13 @@ impl Record {
             && self.version == env!("CARGO_PKG_VERSION")
             && self.wish == wish
             && store.has(&self.image.digest)
-            && self
-                .files
-                .iter()
-                .all(|file| look_at(&file.path).as_ref() == Some(file))
-            && self
-                .missing
-                .iter()
-                .all(|name| programs::find(name).is_none())
+            && self.files.iter().all(|file| look_at(&file.path).as_ref() == Some(file))
+            && self.missing.iter().all(|name| programs::find(name).is_none())
     }
 }
 
 fn path(store: &Store, name: &str) -> PathBuf {
-    store
-        .home()
-        .cache_dir()
-        .join(format!("userland-{}.json", name.replace('/', "-")))
+    store.home().cache_dir().join(format!("userland-{}.json", name.replace('/', "-")))
 }
 
 fn look_at(path: &Path) -> Option<Seen> {
@@ -105,8 +89,5 @@ fn look_at(path: &Path) -> Option<Seen> {
         metadata.ctime().into(),
         metadata.ctime_nsec().into(),
     ];
-    Some(Seen {
-        path: path.to_owned(),
-        stat,
-    })
+    Some(Seen { path: path.to_owned(), stat })
 }

@@ -54,10 +54,7 @@ const MOST_LINKS: usize = 40;
 impl Rootfs {
     /// Goes on from a file system that is there already.
     pub fn on(tree: Tree) -> Rootfs {
-        Rootfs {
-            tree,
-            ..Rootfs::default()
-        }
+        Rootfs { tree, ..Rootfs::default() }
     }
 
     /// Adds an empty directory.
@@ -70,8 +67,7 @@ impl Rootfs {
 
     /// Adds a file with this text.
     pub fn file(&mut self, path: &str, text: &str) {
-        self.tree
-            .insert(&TreePath::new(path), Node::file(0o644, text.as_bytes()));
+        self.tree.insert(&TreePath::new(path), Node::file(0o644, text.as_bytes()));
     }
 
     /// Adds a symbolic link, unless the path leads to something already.
@@ -96,22 +92,12 @@ impl Rootfs {
     ///
     /// # Errors
     /// As [`Libraries::closure`]; then nothing is added.
-    pub fn program_at(
-        &mut self,
-        path: &Path,
-        place: &str,
-        libraries: &Libraries,
-    ) -> Result<(), Error> {
+    pub fn program_at(&mut self, path: &Path, place: &str, libraries: &Libraries) -> Result<(), Error> {
         let needed = libraries.closure(path)?;
         let (size, node) = file_node(path)?;
         self.insert(&TreePath::new(place), node);
         let (path, real) = (path.to_owned(), path.to_owned());
-        self.taken.push(Taken {
-            path,
-            real,
-            size,
-            reason: Reason::Command,
-        });
+        self.taken.push(Taken { path, real, size, reason: Reason::Command });
         self.take_needed(needed)
     }
 
@@ -126,12 +112,7 @@ impl Rootfs {
     fn take_needed(&mut self, needed: Vec<Needed>) -> Result<(), Error> {
         let libc_folder = needed
             .iter()
-            .find(|needed| {
-                needed
-                    .path
-                    .file_name()
-                    .is_some_and(|name| name == "libc.so.6")
-            })
+            .find(|needed| needed.path.file_name().is_some_and(|name| name == "libc.so.6"))
             .and_then(|needed| needed.path.parent()?.canonicalize().ok());
         for needed in needed {
             self.take(&needed.path, Reason::NeededBy(vec![needed.needed_by]))?;
@@ -139,17 +120,9 @@ impl Rootfs {
             // library certainly lies there.
             if needed.found == Found::InLibraryFolder
                 && let (Some(folder), Some(name)) = (&libc_folder, needed.path.file_name())
-                && needed
-                    .path
-                    .parent()
-                    .and_then(|parent| parent.canonicalize().ok())
-                    .as_ref()
-                    != Some(folder)
+                && needed.path.parent().and_then(|parent| parent.canonicalize().ok()).as_ref() != Some(folder)
             {
-                self.link(
-                    &folder.join(name).to_string_lossy(),
-                    &needed.path.to_string_lossy(),
-                );
+                self.link(&folder.join(name).to_string_lossy(), &needed.path.to_string_lossy());
             }
         }
         Ok(())
@@ -159,8 +132,7 @@ impl Rootfs {
     pub fn take(&mut self, path: &Path, reason: Reason) -> Result<(), Error> {
         if let Some(taken) = self.taken.iter_mut().find(|taken| taken.path == path) {
             if let (Reason::NeededBy(all), Reason::NeededBy(more)) = (&mut taken.reason, reason) {
-                let more: Vec<PathBuf> =
-                    more.into_iter().filter(|one| !all.contains(one)).collect();
+                let more: Vec<PathBuf> = more.into_iter().filter(|one| !all.contains(one)).collect();
                 all.extend(more);
             }
             return Ok(());
@@ -169,19 +141,11 @@ impl Rootfs {
         let (size, node) = file_node(&real)?;
         let place = TreePath::new(real.as_os_str().as_bytes());
         // Where a lower layer has a link in place of a directory, the file goes where the link leads.
-        let place = self
-            .tree
-            .resolve_for_create(&place, Follow::Last)
-            .unwrap_or(place);
+        let place = self.tree.resolve_for_create(&place, Follow::Last).unwrap_or(place);
         self.tree.insert(&place, node);
         // A directory of a lower layer may stand where the machine has a link; then the path needs a link of its own.
         self.link(&path.to_string_lossy(), &place.to_string());
-        self.taken.push(Taken {
-            path: path.to_owned(),
-            real,
-            size,
-            reason,
-        });
+        self.taken.push(Taken { path: path.to_owned(), real, size, reason });
         Ok(())
     }
 
@@ -211,11 +175,7 @@ impl Rootfs {
                 })?;
                 if links > MOST_LINKS {
                     let source = std::io::Error::from_raw_os_error(libc::ELOOP);
-                    return Err(Error::Io {
-                        operation: "stat",
-                        path: path.to_owned(),
-                        source,
-                    });
+                    return Err(Error::Io { operation: "stat", path: path.to_owned(), source });
                 }
                 if self.tree.resolve(&place, Follow::Never).is_err() {
                     self.insert(&place, Node::symlink(target.as_os_str().as_bytes()));
@@ -238,43 +198,20 @@ impl Rootfs {
 
     /// Inserts at the place to which the path's parent leads in the tree.
     fn insert(&mut self, path: &TreePath, node: Node) {
-        let place = self
-            .tree
-            .resolve_for_create(path, Follow::Never)
-            .unwrap_or_else(|_| path.clone());
+        let place = self.tree.resolve_for_create(path, Follow::Never).unwrap_or_else(|_| path.clone());
         self.tree.insert(&place, node);
     }
 }
 
 /// The node for a file of the machine, and its size.
 fn file_node(path: &Path) -> Result<(u64, Node), Error> {
-    let io = |operation| {
-        move |source| Error::Io {
-            operation,
-            path: path.to_owned(),
-            source,
-        }
-    };
+    let io = |operation| move |source| Error::Io { operation, path: path.to_owned(), source };
     // Content is read without following links.
     let real = path.canonicalize().map_err(io("realpath"))?;
     let metadata = std::fs::metadata(&real).map_err(io("stat"))?;
-    let mode = if metadata.permissions().mode() & 0o111 != 0 {
-        0o755
-    } else {
-        0o644
-    };
-    let content = Content {
-        size: metadata.size(),
-        place: Place::Host(real.as_path().into()),
-        link: None,
-    };
-    Ok((
-        metadata.size(),
-        Node {
-            metadata: Metadata::root_owned(mode),
-            kind: Kind::File(content),
-        },
-    ))
+    let mode = if metadata.permissions().mode() & 0o111 != 0 { 0o755 } else { 0o644 };
+    let content = Content { size: metadata.size(), place: Place::Host(real.as_path().into()), link: None };
+    Ok((metadata.size(), Node { metadata: Metadata::root_owned(mode), kind: Kind::File(content) }))
 }
 
 fn components(path: &Path) -> VecDeque<OsString> {

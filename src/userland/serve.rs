@@ -56,15 +56,10 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] if it can't begin.
 pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
-    let folder = folder.canonicalize().map_err(|source| ServeError::Folder {
-        folder: folder.to_owned(),
-        source,
-    })?;
+    let folder = folder.canonicalize().map_err(|source| ServeError::Folder { folder: folder.to_owned(), source })?;
     let mut signals = catch_ending_signals().map_err(|source| ServeError::Signals { source })?;
-    let server = Server::http(("0.0.0.0", port)).map_err(|error| ServeError::Listen {
-        port,
-        reason: error.to_string(),
-    })?;
+    let server =
+        Server::http(("0.0.0.0", port)).map_err(|error| ServeError::Listen { port, reason: error.to_string() })?;
     let server = Arc::new(server);
     eprintln!("serving {} at {}", folder.display(), server.server_addr());
     let ended = Arc::new(AtomicBool::new(false));
@@ -96,41 +91,22 @@ pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
 
 /// What a request is answered with.
 enum Answer {
-    File {
-        file: File,
-        size: u64,
-        content_type: &'static str,
-    },
-    Page {
-        status: u16,
-        title: &'static str,
-    },
-    Moved {
-        to: String,
-    },
+    File { file: File, size: u64, content_type: &'static str },
+    Page { status: u16, title: &'static str },
+    Moved { to: String },
 }
 
 fn answer(request: Request, folder: &Path) {
     let answer = match request.method() {
         Method::Get | Method::Head => find(request.url(), folder),
-        _ => Answer::Page {
-            status: 405,
-            title: "Method Not Allowed",
-        },
+        _ => Answer::Page { status: 405, title: "Method Not Allowed" },
     };
     let line = |status: u16, size: u64| log_line(&request, status, size);
     // A client that went away is nothing to report.
     let _ = match answer {
-        Answer::File {
-            file,
-            size,
-            content_type,
-        } => {
+        Answer::File { file, size, content_type } => {
             line(200, size);
-            let headers = vec![
-                header("Content-Type", content_type),
-                header("Server", "layerlab"),
-            ];
+            let headers = vec![header("Content-Type", content_type), header("Server", "layerlab")];
             let length = usize::try_from(size).ok();
             request.respond(Response::new(StatusCode(200), headers, file, length, None))
         }
@@ -152,9 +128,7 @@ fn answer(request: Request, folder: &Path) {
         Answer::Moved { to } => {
             line(301, 0);
             let response = Response::empty(301)
-                .with_header(
-                    Header::from_bytes("Location", to).unwrap_or_else(|()| header("Location", "/")),
-                )
+                .with_header(Header::from_bytes("Location", to).unwrap_or_else(|()| header("Location", "/")))
                 .with_header(header("Server", "layerlab"));
             request.respond(response)
         }
@@ -166,16 +140,10 @@ fn answer(request: Request, folder: &Path) {
 /// The path is resolved on the disk and has to end below `folder` then, so neither `..`, however it is written, nor a
 /// symbolic link leads out.
 fn find(url: &str, folder: &Path) -> Answer {
-    const NOT_FOUND: Answer = Answer::Page {
-        status: 404,
-        title: "Not Found",
-    };
+    const NOT_FOUND: Answer = Answer::Page { status: 404, title: "Not Found" };
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let Some(decoded) = decode(path) else {
-        return Answer::Page {
-            status: 400,
-            title: "Bad Request",
-        };
+        return Answer::Page { status: 400, title: "Bad Request" };
     };
     if decoded.split('/').any(|component| component == "..") {
         return NOT_FOUND;
@@ -188,33 +156,25 @@ fn find(url: &str, folder: &Path) -> Answer {
         return NOT_FOUND;
     }
     if real.is_dir() && !decoded.ends_with('/') {
-        return Answer::Moved {
-            to: format!("{path}/"),
-        };
+        return Answer::Moved { to: format!("{path}/") };
     }
     let real = if real.is_dir() {
         match real.join("index.html").canonicalize() {
             Ok(index) if index.starts_with(folder) => index,
             _ => {
-                return Answer::Page {
-                    status: 403,
-                    title: "Forbidden",
-                };
+                return Answer::Page { status: 403, title: "Forbidden" };
             }
         }
     } else {
         real
     };
     match File::open(&real).and_then(|file| Ok((file.metadata()?, file))) {
-        Ok((metadata, file)) if metadata.is_file() => Answer::File {
-            file,
-            size: metadata.len(),
-            content_type: content_type(&real),
-        },
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Answer::Page {
-            status: 403,
-            title: "Forbidden",
-        },
+        Ok((metadata, file)) if metadata.is_file() => {
+            Answer::File { file, size: metadata.len(), content_type: content_type(&real) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Answer::Page { status: 403, title: "Forbidden" }
+        }
         _ => NOT_FOUND,
     }
 }
@@ -232,19 +192,11 @@ fn decode(path: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    if bytes.contains(&0) {
-        None
-    } else {
-        String::from_utf8(bytes).ok()
-    }
+    if bytes.contains(&0) { None } else { String::from_utf8(bytes).ok() }
 }
 
 fn content_type(path: &Path) -> &'static str {
-    match path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default()
-    {
+    match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
         "html" | "htm" => "text/html",
         "css" => "text/css",
         "js" | "mjs" => "text/javascript",
@@ -270,24 +222,14 @@ fn header(name: &'static str, value: &'static str) -> Header {
 }
 
 fn log_line(request: &Request, status: u16, size: u64) {
-    let address = request
-        .remote_addr()
-        .map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
+    let address = request.remote_addr().map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
     // A real clock: the server runs in a container, where nothing is replayed.
     let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
     let field = |name: &'static str| {
-        let header = request
-            .headers()
-            .iter()
-            .find(|header| header.field.equiv(name));
+        let header = request.headers().iter().find(|header| header.field.equiv(name));
         header.map_or_else(|| "-".to_owned(), |header| escape(header.value.as_str()))
     };
-    let request_line = format!(
-        "{} {} HTTP/{}",
-        request.method(),
-        escape(request.url()),
-        request.http_version()
-    );
+    let request_line = format!("{} {} HTTP/{}", request.method(), escape(request.url()), request.http_version());
     let line = format!(
         "{address} - - [{time}] \"{request_line}\" {status} {size} \"{}\" \"{}\"\n",
         field("Referer"),
@@ -304,9 +246,7 @@ fn escape(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => escaped.push_str(&format!("\\x{:02X}", u32::from(character))),
-            control if control.is_control() => {
-                escaped.push_str(&format!("\\x{:02X}", u32::from(control)))
-            }
+            control if control.is_control() => escaped.push_str(&format!("\\x{:02X}", u32::from(control))),
             other => escaped.push(other),
         }
     }

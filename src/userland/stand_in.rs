@@ -27,18 +27,9 @@ pub struct StandIns {
 
 impl Default for StandIns {
     fn default() -> StandIns {
-        let images = [
-            ("alpine", BASE),
-            ("busybox", BASE),
-            ("debian", BASE),
-            ("ubuntu", BASE),
-            ("nginx", WEB),
-        ];
-        let table = images
-            .map(|(image, stand_in)| (format!("docker.io/library/{image}"), stand_in.to_owned()));
-        StandIns {
-            table: table.into(),
-        }
+        let images = [("alpine", BASE), ("busybox", BASE), ("debian", BASE), ("ubuntu", BASE), ("nginx", WEB)];
+        let table = images.map(|(image, stand_in)| (format!("docker.io/library/{image}"), stand_in.to_owned()));
+        StandIns { table: table.into() }
     }
 }
 
@@ -52,11 +43,7 @@ impl StandIns {
         match std::fs::read_to_string(&file) {
             Ok(text) => StandIns::default().changed_by(&text, &file),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(StandIns::default()),
-            Err(source) => Err(Error::Io {
-                operation: "read",
-                path: file,
-                source,
-            }),
+            Err(source) => Err(Error::Io { operation: "read", path: file, source }),
         }
     }
 
@@ -67,19 +54,14 @@ impl StandIns {
 
     fn changed_by(mut self, text: &str, file: &Path) -> Result<StandIns, Error> {
         for (index, line) in text.lines().enumerate() {
-            let wrong = |reason: String| Error::StandIns {
-                file: PathBuf::from(file),
-                line: index + 1,
-                reason,
-            };
+            let wrong = |reason: String| Error::StandIns { file: PathBuf::from(file), line: index + 1, reason };
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (image, stand_in) = pair(line)
-                .ok_or_else(|| wrong(format!("expected `image = \"stand-in\"`, found `{line}`")))?;
-            let reference =
-                Reference::parse_normalized(image).map_err(|error| wrong(error.to_string()))?;
+            let (image, stand_in) =
+                pair(line).ok_or_else(|| wrong(format!("expected `image = \"stand-in\"`, found `{line}`")))?;
+            let reference = Reference::parse_normalized(image).map_err(|error| wrong(error.to_string()))?;
             if stand_in.is_empty() {
                 self.table.remove(&name_of(&reference));
             } else {
@@ -94,14 +76,9 @@ impl StandIns {
 fn pair(line: &str) -> Option<(&str, &str)> {
     let (key, rest) = match line.strip_prefix('"') {
         Some(quoted) => quoted.split_once('"')?,
-        None => line
-            .split_at(line.find(|character: char| character == '=' || character.is_whitespace())?),
+        None => line.split_at(line.find(|character: char| character == '=' || character.is_whitespace())?),
     };
-    let value = rest
-        .trim_start()
-        .strip_prefix('=')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let value = rest.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
     let (value, comment) = value.split_once('"')?;
     let comment = comment.trim_start();
     (comment.is_empty() || comment.starts_with('#')).then_some((key, value))

@@ -26,6 +26,8 @@ pub struct Debugger<'a> {
     clock: &'a Clock,
     /// The instruction of the step under way, in capitals.
     keyword: String,
+    /// Whether the instruction has variables: only then is it worth a line what became of them.
+    has_variables: bool,
     /// What FROM found, until its state can be shown beside it.
     image: String,
     /// Whether the container's output ended in the middle of a line.
@@ -34,7 +36,7 @@ pub struct Debugger<'a> {
 
 impl<'a> Debugger<'a> {
     pub fn new(palette: Palette, clock: &'a Clock) -> Debugger<'a> {
-        Debugger { palette, clock, keyword: String::new(), image: String::new(), open_line: false }
+        Debugger { palette, clock, keyword: String::new(), has_variables: false, image: String::new(), open_line: false }
     }
 
     /// One line of a block. An empty name continues the line above.
@@ -218,11 +220,11 @@ impl View for Debugger<'_> {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
             Event::StepStarted { step } => {
                 self.keyword = step.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-                match &step.expanded {
-                    Some(expanded) => writeln!(out, "{}", self.row("expanded", expanded)),
-                    None => Ok(()),
-                }
+                self.has_variables = step.instruction.contains('$');
+                Ok(())
             }
+            Event::Expanded { .. } if !self.has_variables => Ok(()),
+            Event::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
             Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;

@@ -22,11 +22,7 @@ fn strings(value: &Value) -> Vec<String> {
 }
 
 /// Judges a result that should be an error if the case says so; `check` judges the value.
-fn judge<T, E: std::fmt::Display>(
-    case: &Value,
-    result: Result<T, E>,
-    check: impl FnOnce(T) -> Outcome,
-) -> Outcome {
+fn judge<T, E: std::fmt::Display>(case: &Value, result: Result<T, E>, check: impl FnOnce(T) -> Outcome) -> Outcome {
     match (result, case.get("error")) {
         (Err(_), Some(_)) => Outcome::Passed,
         (Err(error), None) => Outcome::Failed(format!("unexpected error: {error}")),
@@ -39,29 +35,20 @@ fn judge<T, E: std::fmt::Display>(
 fn a_path_is_excluded_or_kept() {
     run("match.json", |case| {
         let path = case["path"].as_str().unwrap();
-        let result =
-            Patterns::new(strings(&case["patterns"])).and_then(|patterns| patterns.excludes(path));
-        judge(case, result, |excluded| {
-            compare(&case["excluded"].as_bool(), &Some(excluded))
-        })
+        let result = Patterns::new(strings(&case["patterns"])).and_then(|patterns| patterns.excludes(path));
+        judge(case, result, |excluded| compare(&case["excluded"].as_bool(), &Some(excluded)))
     });
 }
 
 #[test]
 fn a_pattern_list_is_cleaned_or_refused() {
     run("clean.json", |case| {
-        judge(
-            case,
-            Patterns::new(strings(&case["patterns"])),
-            |patterns| {
-                let mark = |negated| if negated { "!" } else { "" };
-                let cleaned: Vec<String> = patterns
-                    .iter()
-                    .map(|pattern| format!("{}{}", mark(pattern.negated), pattern.cleaned()))
-                    .collect();
-                compare(&strings(&case["cleaned"]), &cleaned)
-            },
-        )
+        judge(case, Patterns::new(strings(&case["patterns"])), |patterns| {
+            let mark = |negated| if negated { "!" } else { "" };
+            let cleaned: Vec<String> =
+                patterns.iter().map(|pattern| format!("{}{}", mark(pattern.negated), pattern.cleaned())).collect();
+            compare(&strings(&case["cleaned"]), &cleaned)
+        })
     });
 }
 
@@ -79,10 +66,8 @@ fn an_ignore_file_is_read_and_applied() {
             let Some(paths) = case.get("paths") else {
                 return Outcome::Passed;
             };
-            let excluded: Vec<String> = strings(paths)
-                .into_iter()
-                .filter(|path| patterns.excludes(path).unwrap())
-                .collect();
+            let excluded: Vec<String> =
+                strings(paths).into_iter().filter(|path| patterns.excludes(path).unwrap()).collect();
             compare(&strings(&case["excluded"]), &excluded)
         })
     });

@@ -4,9 +4,14 @@
 //! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
 //! and the output says so.
 
+mod build;
+mod cache;
 mod dockerignore;
 mod instructions;
+mod oci;
 mod parser;
 mod printing;
+mod reference;
 mod report;
 mod words;
+mod world;

@@ -7,8 +7,9 @@ use super::super::ast::{
     Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network,
     Run, Security, Separator, Source, Word,
 };
-use super::super::directive::{Check, Directives, Rules};
+use super::super::directive::Directives;
 use super::super::duration;
+use super::super::heredoc;
 
 /// Prints a whole Dockerfile.
 pub fn dockerfile(dockerfile: &Dockerfile) -> String {
@@ -37,11 +38,14 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
     {
         out.push('\n');
     }
-    for (comments, text) in statements {
+    for (index, (comments, text)) in statements.into_iter().enumerate() {
+        if index > 0 && text.starts_with("FROM") {
+            out.push('\n');
+        }
         for comment in comments {
             out.push_str(&format!("# {comment}\n"));
         }
-        out.push_str(&text);
+        out.push_str(&printer.not_continued(&text));
         out.push('\n');
     }
     out
@@ -49,7 +53,8 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
 
 /// Prints one instruction for a Dockerfile with this escape character, without a newline at the end.
 pub fn instruction(instruction: &Instruction, escape: char) -> String {
-    Printer { escape }.instruction(instruction)
+    let printer = Printer { escape };
+    printer.not_continued(&printer.instruction(instruction))
 }
 
 fn directives(directives: &Directives) -> String {
@@ -60,21 +65,8 @@ fn directives(directives: &Directives) -> String {
     if directives.escape != '\\' {
         out.push_str(&format!("# escape={}\n", directives.escape));
     }
-    if let Some(Check {
-        skip,
-        error,
-        experimental,
-    }) = &directives.check
-    {
-        let mut options = vec![format!("error={error}")];
-        for (name, rules) in [("skip", skip), ("experimental", experimental)] {
-            match rules {
-                Rules::All => options.push(format!("{name}=all")),
-                Rules::Named(names) if names.is_empty() => {}
-                Rules::Named(names) => options.push(format!("{name}={}", names.join(","))),
-            }
-        }
-        out.push_str(&format!("# check={}\n", options.join(";")));
+    if let Some(check) = &directives.check {
+        out.push_str(&format!("# check={check}\n"));
     }
     out
 }
@@ -84,6 +76,17 @@ struct Printer {
 }
 
 impl Printer {
+    /// The text with a form feed after its first line if that ends with the escape character, which would join it
+    /// with the next one. The form feed itself is trimmed when the line is read.
+    fn not_continued(&self, text: &str) -> String {
+        let (line, documents) = text.split_at(text.find('\n').unwrap_or(text.len()));
+        let continued = line
+            .strip_suffix(self.escape)
+            .is_some_and(|before| !before.ends_with(self.escape));
+        let stop = if continued { "\u{c}" } else { "" };
+        format!("{line}{stop}{documents}")
+    }
+
     fn instruction(&self, instruction: &Instruction) -> String {
         match instruction {
             Instruction::Add(add) => self.add(add),
@@ -147,7 +150,7 @@ impl Printer {
         switch(&mut out, "link", add.link.then_some(true));
         switch(&mut out, "keep-git-dir", add.keep_git_dir);
         switch(&mut out, "unpack", add.unpack);
-        out + &self.sources(&add.sources, &add.destination)
+        self.sources(out, &add.sources, &add.destination)
     }
 
     fn copy(&self, copy: &Copy) -> String {
@@ -160,30 +163,39 @@ impl Printer {
             .for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
         switch(&mut out, "link", copy.link.then_some(true));
         switch(&mut out, "parents", copy.parents.then_some(true));
-        out + &self.sources(&copy.sources, &copy.destination)
+        self.sources(out, &copy.sources, &copy.destination)
     }
 
-    /// Sources, destination, and the documents among the sources.
-    fn sources(&self, sources: &[Source], destination: &Word) -> String {
+    /// Adds sources, destination, and the documents among the sources.
+    fn sources(&self, mut out: String, sources: &[Source], destination: &Word) -> String {
         let mut words = Vec::new();
-        let mut documents = String::new();
+        let mut documents = Vec::new();
         for source in sources {
             match source {
                 Source::Path(word) => words.push(word.raw.clone()),
-                Source::Heredoc(heredoc) => {
-                    words.push(heredoc_word(heredoc));
-                    documents.push_str(&format!("\n{}{}", heredoc.content, heredoc.name));
+                Source::Heredoc(document) => {
+                    words.push(heredoc_word(document));
+                    documents.push(document);
                 }
             }
         }
         words.push(destination.raw.clone());
-        let line = self.list(&words);
-        // In JSON a `<<` opens nothing: such a document is empty.
-        if line.starts_with(" [") {
-            line
+        let list = self.list(&words);
+        out.push_str(&list);
+        // In JSON, and where quotes do not match, a `<<` opens nothing, and the document is empty.
+        let opened = if list.starts_with(" [") {
+            Vec::new()
         } else {
-            line + &documents
+            heredoc::find(&out).unwrap_or_default()
+        };
+        for (_, found) in opened {
+            let document = documents
+                .iter()
+                .find(|document| document.name == found.name);
+            let content = document.map_or("", |document| document.content.as_str());
+            out.push_str(&format!("\n{content}{}", found.name));
         }
+        out
     }
 
     fn run(&self, run: &Run) -> String {
@@ -244,19 +256,23 @@ impl Printer {
         format!("{out} CMD {}", command(test))
     }
 
-    /// Adds a flag if it has a value. What would end the value early is escaped.
+    /// Adds a flag if it has a value. A value with spaces is quoted, which also keeps a `<<` in it from opening a
+    /// heredoc.
     fn flag(&self, out: &mut String, name: &str, value: &Option<Word>) {
         let Some(value) = value else { return };
-        out.push_str(&format!(" --{name}="));
+        let quote = match value.raw.contains(char::is_whitespace) {
+            true if value.raw.contains('"') => "'",
+            true => "\"",
+            false => "",
+        };
+        out.push_str(&format!(" --{name}={quote}"));
         for character in value.raw.chars() {
-            if character.is_whitespace()
-                || character == self.escape
-                || matches!(character, '\'' | '"')
-            {
+            if character == self.escape || matches!(character, '\'' | '"') {
                 out.push(self.escape);
             }
             out.push(character);
         }
+        out.push_str(quote);
     }
 
     /// Items of a list, as JSON when an item could not be written otherwise.

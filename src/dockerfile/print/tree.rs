@@ -15,7 +15,6 @@ use super::super::ast::{
     Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security,
     Separator, Source, Stage, Word,
 };
-use super::super::directive::Rules;
 use super::super::duration;
 
 /// Draws the tree, each line ended by a newline.
@@ -29,18 +28,7 @@ pub fn tree(dockerfile: &Dockerfile) -> String {
         root.leaf("directive escape", &directives.escape.to_string());
     }
     if let Some(check) = &directives.check {
-        let rules = |rules: &Rules| match rules {
-            Rules::All => "all".to_owned(),
-            Rules::Named(names) => names.join(","),
-        };
-        let (skip, experimental) = (rules(&check.skip), rules(&check.experimental));
-        root.leaf(
-            "directive check",
-            &format!(
-                "skip={skip};error={};experimental={experimental}",
-                check.error
-            ),
-        );
+        root.leaf("directive check", &check.to_string());
     }
     for arg in &dockerfile.global_args {
         root.children

@@ -1,0 +1,291 @@
+//! Words: quotes, escapes and variable substitution in one argument of an instruction.
+//!
+//! A word is parsed by `grammar/words.pest` into a tree and the tree is evaluated with the variables of the
+//! moment. [`expand`] gives one string back; [`expand_words`] also splits the result at spaces that were not
+//! quoted, after the variables were replaced.
+//!
+//! | form | value |
+//! |---|---|
+//! | `$name` `${name}` | the variable, or nothing when it is not set |
+//! | `${name:-word}` `${name-word}` | `word` when it is not set (with the colon: or empty) |
+//! | `${name:+word}` `${name+word}` | `word` when it is set (with the colon: and not empty) |
+//! | `${name:?word}` `${name?word}` | an error with the message `word` when it is not set (or empty) |
+//! | `${name#glob}` `${name##glob}` | without the shortest (longest) match at its beginning |
+//! | `${name%glob}` `${name%%glob}` | without the shortest (longest) match at its end |
+//! | `${name/glob/text}` `${name//glob/text}` | the first match (every match) replaced |
+//!
+//! The rules are those of BuildKit's Dockerfile frontend, which follow the POSIX shell where they can.
+//! Command substitution, arithmetic and bracket globs do not exist. Read `evaluate`
+//! for the evaluation and [`super::glob`] for the patterns.
+
+mod evaluate;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use pest::Parser;
+
+use super::glob::GlobError;
+
+/// The parser that pest makes from the grammar.
+#[derive(pest_derive::Parser)]
+#[grammar = "../grammar/words.pest"]
+struct WordParser;
+
+/// Where the values of variables come from.
+pub trait Variables {
+    /// The value of a variable, or `None` when it is not set. An empty value is set.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+impl Variables for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<String> {
+        BTreeMap::get(self, name).cloned()
+    }
+}
+
+/// The last pair with the name counts, as in an environment that is read from the front.
+impl Variables for [(String, String)] {
+    fn get(&self, name: &str) -> Option<String> {
+        self.iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    }
+}
+
+impl Variables for Vec<(String, String)> {
+    fn get(&self, name: &str) -> Option<String> {
+        Variables::get(self.as_slice(), name)
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+/// The result of an expansion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expansion {
+    /// The text with quotes and escapes removed and variables replaced.
+    pub text: String,
+    /// The variables that were asked for and are set, whether or not their value ended up in the text.
+    pub used: BTreeSet<String>,
+    /// The variables that were asked for and are not set.
+    pub unset: BTreeSet<String>,
+}
+
+/// Why a word cannot be expanded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot expand `{}`: {kind}", shortened(.word))]
+pub struct WordError {
+    /// The whole word.
+    pub word: String,
+    /// The bytes of the word that are wrong.
+    pub range: Range<usize>,
+    /// What is wrong with them.
+    pub kind: WordErrorKind,
+}
+
+/// What is wrong with a word.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WordErrorKind {
+    #[error("the single quote is not closed")]
+    SingleQuote,
+    #[error("the double quote is not closed")]
+    DoubleQuote,
+    #[error("missing `}}`")]
+    MissingBrace,
+    #[error("missing the second `/`")]
+    MissingSlash,
+    #[error("bad substitution")]
+    BadSubstitution,
+    #[error("unsupported modifier `{0}`")]
+    UnsupportedModifier(String),
+    #[error("`${{…}}` is nested more than 32 deep")]
+    TooDeep,
+    /// `${name:?message}` of a variable that has no value.
+    #[error("{name}: {message}")]
+    Required { name: String, message: String },
+    #[error("invalid pattern `{pattern}`: {error}")]
+    Pattern { pattern: String, error: GlobError },
+}
+
+/// Expands a word to one string. Spaces in the word and in values are kept.
+///
+/// `escape` is the Dockerfile's escape character: a backslash or a backtick.
+pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Expansion, WordError> {
+    expand_words(word, escape, variables).map(|(_, expansion)| expansion)
+}
+
+/// Expands a word, then splits it at the spaces that were not quoted or escaped.
+///
+/// The [`Expansion`] that comes along holds the text before splitting.
+pub fn expand_words(
+    word: &str,
+    escape: char,
+    variables: &dyn Variables,
+) -> Result<(Vec<String>, Expansion), WordError> {
+    lex(word, escape, variables, Lexing::default())
+}
+
+/// Expands the body of a heredoc: variables and escapes as in a word, but quotes are characters like others.
+///
+/// The escape character is always the backslash, whatever the Dockerfile chose.
+pub fn expand_document(text: &str, variables: &dyn Variables) -> Result<Expansion, WordError> {
+    run(Rule::document, text, variables, Lexing::default()).map(|(_, expansion)| expansion)
+}
+
+/// What the evaluation leaves as it was written. The Dockerfile parser needs this to find heredocs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lexing {
+    /// Keep quotes.
+    pub raw_quotes: bool,
+    /// Keep escape characters.
+    pub raw_escapes: bool,
+    /// Keep `$name` when the variable is not set.
+    pub keep_unset: bool,
+}
+
+/// Parses and evaluates a word.
+pub(crate) fn lex(
+    word: &str,
+    escape: char,
+    variables: &dyn Variables,
+    lexing: Lexing,
+) -> Result<(Vec<String>, Expansion), WordError> {
+    let rule = match escape {
+        '`' => Rule::backtick_word,
+        _ => Rule::backslash_word,
+    };
+    run(rule, word, variables, lexing)
+}
+
+fn run(
+    rule: Rule,
+    word: &str,
+    variables: &dyn Variables,
+    lexing: Lexing,
+) -> Result<(Vec<String>, Expansion), WordError> {
+    let failure = |range: Range<usize>, kind| WordError {
+        word: word.to_owned(),
+        range,
+        kind,
+    };
+    // The grammar accepts every text, so pest fails only when its own limits are hit.
+    let mut pairs = WordParser::parse(rule, word)
+        .map_err(|_| failure(0..word.len(), WordErrorKind::TooDeep))?;
+    let parts = pairs.next().and_then(|whole| whole.into_inner().next());
+    evaluate::evaluate(parts, variables, lexing).map_err(|(range, kind)| failure(range, kind))
+}
+
+/// The first characters of a word, for a message.
+fn shortened(word: &str) -> String {
+    const LENGTH: usize = 80;
+    if word.chars().count() <= LENGTH {
+        word.to_owned()
+    } else {
+        word.chars().take(LENGTH).chain(['…']).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(word: &str, expected: &str) {
+        let variables = |name: &str| match name {
+            "file" => Some("archive.tar.gz".to_owned()),
+            "empty" => Some(String::new()),
+            _ => None,
+        };
+        let actual = match expand(word, '\\', &variables) {
+            Ok(expansion) => expansion.text,
+            Err(error) => format!("error: {}", error.kind),
+        };
+        assert_eq!(actual, expected, "{word}");
+    }
+
+    #[test]
+    fn every_form_of_substitution() {
+        check("a $file b", "a archive.tar.gz b");
+        check("${none:-x}${empty:-y}${empty-z}", "xy");
+        check("${file:+x}${empty:+y}${empty+z}", "xz");
+        check("${none:?no $file}", "error: none: no archive.tar.gz");
+        check("${empty:?}", "error: empty: is not allowed to be empty");
+        check(
+            "${file#*.} ${file##*.} ${file%.*} ${file%%.*}",
+            "tar.gz gz archive.tar archive",
+        );
+        check(
+            "${file/a/A} ${file//a/A} ${file/?r/-}",
+            "Archive.tar.gz Archive.tAr.gz -chive.tar.gz",
+        );
+        check(
+            "'$file' \"$file\" \\$file \"\\$file\" \"\\n\"",
+            "$file archive.tar.gz $file $file \\n",
+        );
+    }
+
+    #[test]
+    fn wrong_words_are_errors() {
+        check("'a", "error: the single quote is not closed");
+        check("\"a", "error: the double quote is not closed");
+        check("${a", "error: missing `}`");
+        check("${a:-b", "error: missing `}`");
+        check("${", "error: missing `}`");
+        check("${}", "error: bad substitution");
+        check("${a:x}", "error: unsupported modifier `:x`");
+        check("${a:#x}", "error: unsupported modifier `:#`");
+        check("${a/b}", "error: missing the second `/`");
+        check(
+            "${file#\\x}",
+            "error: invalid pattern `\\x`: `\\x` is no escape",
+        );
+    }
+
+    #[test]
+    fn the_backtick_escapes_when_it_is_chosen() {
+        let none = |_: &str| None;
+        assert_eq!(
+            expand("C:\\a`$b", '`', &none).expect("valid").text,
+            "C:\\a$b"
+        );
+    }
+
+    #[test]
+    fn quotes_mean_nothing_in_a_document() {
+        let variables = |name: &str| (name == "a").then(|| "x".to_owned());
+        let expand = |text| expand_document(text, &variables).expect("valid").text;
+        assert_eq!(
+            expand("it's \"$a\" '$a'\n\\$a \\\\ `\n"),
+            "it's \"x\" 'x'\n$a \\ `\n"
+        );
+        assert_eq!(expand("${b:-it's}"), "it's");
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_long_words_are_fast() {
+        let deep = format!("{}x{}", "${a:-".repeat(32), "}".repeat(32));
+        check(&deep, "x");
+        for count in [33, 100_000] {
+            check(
+                &"${a:-".repeat(count),
+                "error: `${…}` is nested more than 32 deep",
+            );
+            check(
+                &"${a/".repeat(count),
+                "error: `${…}` is nested more than 32 deep",
+            );
+            check(
+                &"\"${a:-".repeat(count),
+                "error: `${…}` is nested more than 32 deep",
+            );
+        }
+        check(&"$none".repeat(100_000), "");
+        let long = "y".repeat(1_000_000);
+        check(&long, &long);
+    }
+}
