@@ -21,12 +21,14 @@ pub struct Request {
     pub target: Option<String>,
     pub build_args: BTreeMap<String, String>,
     pub platform: Platform,
+    /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
+    pub every_stage: bool,
 }
 
 impl Default for Request {
     /// The last stage, for this machine.
     fn default() -> Request {
-        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host() }
+        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host(), every_stage: false }
     }
 }
 
@@ -120,7 +122,7 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
         return Err(problems);
     }
     let target = find_target(&stages, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
-    let order = order(&stages, target);
+    let order = if request.every_stage { (0..stages.len()).collect() } else { order(&stages, target) };
     Ok(Plan { stages, target, order, global_args, escape })
 }
 

@@ -49,7 +49,7 @@ impl Machine<'_> {
     }
 
     /// What makes two builds comparable: the context's folder and the Dockerfile's path.
-    pub(super) fn identity(&self) -> (String, String) {
+    pub fn identity(&self) -> (String, String) {
         let text = |path: &Option<PathBuf>| {
             let path = path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
             path.map(|path| path.display().to_string()).unwrap_or_default()

@@ -31,6 +31,7 @@ pub mod owner;
 pub mod ports;
 mod predict;
 mod resolve;
+mod resume;
 pub mod run;
 mod state;
 mod supported;

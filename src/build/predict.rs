@@ -11,7 +11,7 @@ use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
 use super::resolve::{Action, Resolved};
 use super::{Error, State};
-use crate::cache::Ingredients;
+use crate::cache::{Ingredients, Listing};
 use crate::dockerfile::Instruction;
 use crate::plan::CopySource;
 
@@ -21,6 +21,8 @@ pub struct Prediction {
     pub label: StepLabel,
     pub decision: Decision,
     pub ingredients: Option<Ingredients>,
+    /// The listings that the ingredients point at; they may not be stored yet.
+    pub listings: Vec<Listing>,
 }
 
 /// A state that may not exist yet: its layers are known only where everything before it would hit.
@@ -36,15 +38,24 @@ impl Machine<'_> {
     /// # Errors
     /// What resolving a step can say: a missing file or image, a bad variable.
     pub fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
+        self.predict_until(first, self.steps.len())
+    }
+
+    /// Predicts the steps from `first` up to, but without, `end`.
+    ///
+    /// # Errors
+    /// As [`Machine::predict`].
+    pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
         let mut stages: HashMap<usize, Foreseen> = HashMap::new();
         for taken in self.taken().iter().take(first) {
             stages.insert(taken.stage, Foreseen { state: taken.state.clone(), exists: true });
         }
         let mut predictions = Vec::new();
         let mut cause = self.cause_before(first);
-        for index in first..self.steps.len() {
+        for index in first..end.min(self.steps.len()) {
             let label = self.label(index).expect("the index is in range");
             let stage = self.steps[index].stage;
+            let mut listings = Vec::new();
             let (decision, ingredients, next) = match &self.steps[index].kind {
                 StepKind::From => {
                     let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
@@ -61,6 +72,7 @@ impl Machine<'_> {
                         None => {
                             let resolved =
                                 self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, &stages)?;
+                            listings.clone_from(&resolved.listings);
                             self.foresee(index, resolved, before.exists, &mut cause)?
                         }
                     }
@@ -76,7 +88,7 @@ impl Machine<'_> {
                     }
                 }
             }
-            predictions.push(Prediction { label, decision, ingredients });
+            predictions.push(Prediction { label, decision, ingredients, listings });
         }
         Ok(predictions)
     }

@@ -80,7 +80,7 @@ impl BuildOptions {
             (false, stages) => CacheUse::IgnoreFor(stages.to_vec()),
         };
         Ok(Options {
-            request: Request { target: self.target.clone(), build_args, platform: Platform::host() },
+            request: Request { target: self.target.clone(), build_args, platform: Platform::host(), every_stage: false },
             cache,
             stand_ins: self.stand_ins,
             labels,
@@ -260,7 +260,7 @@ impl Plan {
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
         let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
-        let view = Debugger::new(Palette::for_stdout(color));
+        let view = Debugger::new(Palette::for_stdout(color), world.clock);
         let mut out = io::stdout().lock();
         for prediction in &predictions {
             if self.json {

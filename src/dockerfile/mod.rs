@@ -34,4 +34,4 @@ pub use ast::{
     Instruction, Label, Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell,
     Source, Stage, Stopsignal, User, Volume, Word, Workdir,
 };
-pub use parse::{parse, parse_instruction};
+pub use parse::{is_complete, parse, parse_instruction};
