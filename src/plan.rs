@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Located};
+use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction};
 use crate::dockerfile::words::Variables;
 use crate::oci::{Platform, Reference};
 
@@ -183,16 +183,8 @@ fn global_args(file: &Dockerfile, request: &Request, escape: char) -> Result<BTr
 
 /// Expands a word; the diagnostic lies on the word where its place is known.
 pub fn expand(word: &dockerfile::Word, escape: char, variables: &dyn Variables) -> Result<String, Diagnostic> {
-    match dockerfile::words::expand(&word.raw, escape, variables) {
-        Ok(expansion) => Ok(expansion.text),
-        Err(error) => {
-            let diagnostic = Diagnostic::error(error.to_string());
-            Err(match word.span {
-                Some(span) => diagnostic.at(span),
-                None => diagnostic,
-            })
-        }
-    }
+    let expansion = dockerfile::words::expand(&word.raw, escape, variables).map_err(|error| word.diagnostic(&error))?;
+    Ok(expansion.text)
 }
 
 fn resolve_from(
@@ -342,16 +334,7 @@ fn find_target(stages: &[Stage], wanted: Option<&str>) -> Result<usize, Diagnost
     })
 }
 
-/// The candidate that a slip of the keyboard would explain.
-pub fn closest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Depth first from the target: every stage after its needs. Needs always have a lower number, so this ends.
+/// The stages that the target needs, each after its own needs.
 fn order(stages: &[Stage], target: usize) -> Vec<usize> {
     let mut needed = BTreeSet::from([target]);
     let mut open = vec![target];

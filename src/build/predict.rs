@@ -105,7 +105,7 @@ impl Machine<'_> {
             Lookup::Hit(record, decision) => (decision, Some(record)),
             Lookup::Miss(decision) => (decision, None),
         };
-        let touches_files = !matches!(resolved.action, Action::Configure(()) | Action::Start(_));
+        let touches_files = !matches!(resolved.action, Action::Configure | Action::Start(_));
         if let Decision::Miss { reason, .. } = &mut decision {
             match reason {
                 MissReason::Follows { step, .. } => *step = *cause,

@@ -52,19 +52,24 @@ impl Build {
     pub const SCHEMA: u32 = 1;
 
     /// The step that corresponds to one of another build: of the same stage with the same text if there is one (the
-    /// nearest), else the one at the same place with the same keyword.
-    pub fn counterpart(&self, stage: &str, number: usize, instruction: &str) -> Option<&BuildStep> {
+    /// nearest), else the one at the same place with the same keyword, else the nearest with the same keyword. A step whose
+    /// text `is_other` knows as that of another step corresponds to that one: this build may not have come further.
+    pub fn counterpart(
+        &self,
+        stage: &str,
+        number: usize,
+        instruction: &str,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<&BuildStep> {
         let keyword = |text: &str| text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         let same_stage = || self.steps.iter().filter(|step| step.stage == stage && step.key.is_some());
+        let similar =
+            || same_stage().filter(|step| keyword(&step.instruction) == keyword(instruction) && !is_other(&step.instruction));
         same_stage()
             .filter(|step| step.instruction == instruction)
             .min_by_key(|step| step.number.abs_diff(number))
-            .or_else(|| same_stage().find(|step| step.number == number && keyword(&step.instruction) == keyword(instruction)))
-            .or_else(|| {
-                same_stage()
-                    .filter(|step| keyword(&step.instruction) == keyword(instruction))
-                    .min_by_key(|step| step.number.abs_diff(number))
-            })
+            .or_else(|| similar().find(|step| step.number == number))
+            .or_else(|| similar().min_by_key(|step| step.number.abs_diff(number)))
     }
 }
 

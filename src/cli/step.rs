@@ -63,7 +63,7 @@ impl Step {
                 Box::new(Script::new(BufReader::new(file)))
             }
             None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                Box::new(Terminal::open(&world.home.root().join("prompt-history"), palette)?)
+                Box::new(Terminal::open(&world.home.cache_dir().join("prompt-history"), palette)?)
             }
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::read::{Entries, RawKind, StreamSource};
+use super::read::{Entries, RawKind};
+use super::source::StreamSource;
 use super::{Error, Layer, LayerWriter, sparse};
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Node, Place, TreePath};

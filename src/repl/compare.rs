@@ -12,7 +12,7 @@ use super::Error;
 use super::files::{absolute, is_binary, read};
 use super::session::Session;
 use crate::build::run::describe;
-use crate::build::{PathChange, StepLabel};
+use crate::build::{PathChange, StepLabel, decide};
 use crate::cache::{Builds, EntryKind, Ingredient, Ingredients, Records};
 use crate::dockerfile::{Instruction, Source};
 use crate::layer::{self, Layer};
@@ -216,10 +216,9 @@ impl Session<'_, '_> {
 
     /// The ingredients and the layer of a step in the last build that has it.
     fn last_build_of(&self, label: &StepLabel) -> Result<Option<(Ingredients, Option<Layer>, String)>, Error> {
-        let (context, dockerfile) = self.machine()?.identity();
-        let key = |build: &crate::cache::Build| {
-            build.counterpart(&label.stage, label.number, &label.instruction).and_then(|step| step.key)
-        };
+        let machine = self.machine()?;
+        let (context, dockerfile) = machine.identity();
+        let key = |build: &crate::cache::Build| decide::counterpart(machine, build, label).and_then(|step| step.key);
         let builds = Builds::open(self.world.home);
         let Some(build) = builds.latest(&context, &dockerfile, |build| key(build).is_some())? else { return Ok(None) };
         let Some(key) = key(&build) else { return Ok(None) };

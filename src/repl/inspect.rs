@@ -53,11 +53,7 @@ impl Session<'_, '_> {
     }
 
     pub(super) fn plan(&mut self) -> Result<(), Error> {
-        let machine = self.machine()?;
-        let position = machine.position();
-        let predictions = machine
-            .predict(position)
-            .map_err(|error| Error::Dockerfile(error.diagnostics(machine.span(position)), self.file.clone()))?;
+        let predictions = self.predictions()?;
         if predictions.is_empty() {
             return self.row("", "every step is taken");
         }

@@ -3,6 +3,7 @@
 //! A step is still right when its instruction is the same and its ingredients are the same now. Behind the last such step, steps that
 //! are in the cache are taken again silently, up to where the session was.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -126,14 +127,11 @@ impl Session<'_, '_> {
 
     /// Says which steps would run because of a change.
     fn tell_invalidated(&mut self, what: &str, wanted: usize, position: usize) -> Result<(), Error> {
-        let machine = self.machine()?;
-        let predictions = match machine.predict(position) {
+        let predictions = match self.predictions() {
             Ok(predictions) => predictions,
             Err(error) => {
-                let error = Error::Dockerfile(error.diagnostics(machine.span(position)), self.file.clone());
-                let rendered = error.render();
                 self.row("edit", &format!("{what} changed"))?;
-                return Ok(std::io::Write::write_all(&mut self.out, rendered.as_bytes())?);
+                return Ok(write!(self.out, "{}", error.render())?);
             }
         };
         let mut causes = Vec::new();
@@ -154,7 +152,7 @@ impl Session<'_, '_> {
             }
         }
         let mut text = match causes.as_slice() {
-            [] => format!("{what}: no step is affected"),
+            [] => format!("{what}: no step taken so far is affected"),
             causes => format!("{what}: {} would miss", causes.join(", ")),
         };
         if followers > 0 {

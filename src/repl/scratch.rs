@@ -43,7 +43,7 @@ impl Session<'_, '_> {
         if !grew {
             return self.row("noted", "it is no step of its own");
         }
-        let took = self.take();
+        let took = self.take_typed();
         if !matches!(took, Ok(Took::Step)) {
             // A failure is told with the new text; after it the instruction is gone again.
             (self.machine, self.file, self.options) = (old_machine, old_file, old_options);
@@ -92,7 +92,7 @@ impl Session<'_, '_> {
         if self.file.text.is_empty() {
             return Err(Error::usage("the Dockerfile is empty", "type an instruction first"));
         }
-        let path = self.folder_path(file);
+        let path = std::path::PathBuf::from(file);
         std::fs::write(&path, &self.file.text).map_err(|source| Error::Io { operation: "write", path, source })?;
         let lines = self.file.text.lines().count() as u64;
         self.row("written", &format!("{file}: {}", crate::view::units::count(lines, "line")))

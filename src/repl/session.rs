@@ -13,7 +13,7 @@ use super::command::{self, Command, Line};
 use super::lines::{Lines, Next, Surroundings};
 use super::output::Output;
 use super::{Error, table};
-use crate::build::{Finished, Machine, Options, Phase, Source, State, World};
+use crate::build::{Finished, Machine, Options, Phase, Prediction, Source, State, World};
 use crate::source::SourceFile;
 use crate::tree::TreePath;
 use crate::view::debugger::Debugger;
@@ -133,6 +133,7 @@ impl<'a, 'o> Session<'a, 'o> {
     pub fn run(mut self, lines: &mut dyn Lines) -> Result<Ending, Error> {
         self.interactive = lines.is_interactive();
         self.header()?;
+        writeln!(self.out)?;
         loop {
             self.position_line()?;
             self.out.flush()?;
@@ -140,7 +141,13 @@ impl<'a, 'o> Session<'a, 'o> {
             let text = match lines.next(PROMPT)? {
                 Next::Line(text) => text,
                 Next::Interrupted => continue,
-                Next::End => break,
+                Next::End => {
+                    // The cursor is still behind the prompt.
+                    if self.interactive {
+                        writeln!(self.out)?;
+                    }
+                    break;
+                }
             };
             self.echo(&text)?;
             match self.take_line(&text) {
@@ -281,6 +288,17 @@ impl<'a, 'o> Session<'a, 'o> {
         Ok(writeln!(self.out, "{}", self.view.row(name, text))?)
     }
 
+    /// What is foreseen from the next step on. An error lies on the step that it is about.
+    pub(super) fn predictions(&self) -> Result<Vec<Prediction>, Error> {
+        let machine = self.machine()?;
+        let position = machine.position();
+        machine.predict(position).map_err(|error| {
+            let is_bad = |index: &usize| machine.predict_until(position, index + 1).is_err();
+            let index = (position..machine.step_count()).find(is_bad).unwrap_or(position);
+            Error::Dockerfile(error.diagnostics(machine.span(index)), self.file.clone())
+        })
+    }
+
     pub(super) fn show_error(&mut self, error: &Error) -> Result<(), Error> {
         self.ending = Ending::Failed;
         let rendered = self.palette.diagnostic(&error.render());
@@ -340,21 +358,19 @@ impl<'a, 'o> Session<'a, 'o> {
             }
             None => {
                 let total = machine.step_count();
-                let what = if self.file.name == "(prompt)" {
-                    "type the next instruction"
-                } else {
-                    "`continue` writes the image"
+                let what = match (&self.finished, self.path.is_some()) {
+                    (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
+                    (None, true) => "every step is taken: `continue` writes the image, `launch` runs it",
+                    (None, false) => "every step is taken: type the next instruction, or `launch`",
                 };
-                format!("{total:>2}/{total} ■ every step is taken: {what}, `launch` runs it")
+                format!("{total:>2}/{total} ■ {what}")
             }
         };
         let now = (position, machine.phase(), line);
         if self.shown.as_ref() == Some(&now) {
             return Ok(());
         }
-        // A blank line parts the header from the first position; within the session blocks follow each other.
-        let gap = if self.shown.is_none() { "\n" } else { "" };
-        writeln!(self.out, "{gap}{}", now.2)?;
+        writeln!(self.out, "{}", now.2)?;
         self.shown = Some(now);
         Ok(())
     }
@@ -369,18 +385,13 @@ impl<'a, 'o> Session<'a, 'o> {
     }
 
     fn save(&mut self, file: &str) -> Result<(), Error> {
-        let path = self.folder_path(file);
+        let path = PathBuf::from(file);
         std::fs::write(&path, self.out.transcript()).map_err(|source| Error::Io {
             operation: "write",
             path,
             source,
         })?;
         self.row("saved", file)
-    }
-
-    /// A file as it is named at the prompt: relative to where the program was started.
-    pub(super) fn folder_path(&self, file: &str) -> PathBuf {
-        PathBuf::from(file)
     }
 
     fn surroundings(&self) -> Surroundings {

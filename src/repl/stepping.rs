@@ -20,6 +20,13 @@ pub(super) enum Took {
     Stopped,
 }
 
+/// What to do when the cache was asked in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AtMiss {
+    GoOn,
+    Stop,
+}
+
 impl Session<'_, '_> {
     pub(super) fn step(&mut self, count: usize) -> Result<(), Error> {
         self.not_at_end()?;
@@ -53,10 +60,13 @@ impl Session<'_, '_> {
     }
 
     pub(super) fn go_on(&mut self) -> Result<(), Error> {
-        if !self.take_all()? {
-            return Ok(());
+        if let Some(finished) = &self.finished {
+            let text = format!("{}: written as build {}", finished.image.short(), finished.build);
+            return self.row("image", &text);
         }
-        self.finish()?;
+        if self.take_all()? {
+            self.finish()?;
+        }
         Ok(())
     }
 
@@ -68,11 +78,9 @@ impl Session<'_, '_> {
                 return Ok(false);
             }
             first = false;
+            self.position_line()?;
             if self.take_or_stop()? == Took::Stopped {
                 return Ok(false);
-            }
-            if !self.machine()?.is_done() {
-                self.position_line()?;
             }
         }
         Ok(true)
@@ -128,16 +136,21 @@ impl Session<'_, '_> {
 
     /// Takes the step under way to its end.
     pub(super) fn take(&mut self) -> Result<Took, Error> {
-        self.advance_step(false)
+        self.advance_step(AtMiss::GoOn, "look around, `edit`, then `step` again")
+    }
+
+    /// Takes the step of an instruction that was typed in.
+    pub(super) fn take_typed(&mut self) -> Result<Took, Error> {
+        self.advance_step(AtMiss::GoOn, "the instruction is not kept")
     }
 
     /// Takes a step, or stops at a miss where a breakpoint asks for it.
     fn take_or_stop(&mut self) -> Result<Took, Error> {
-        let at_miss = self.breakpoints.iter().any(|breakpoint| breakpoint.place == Place::Miss);
-        self.advance_step(at_miss)
+        let stops = self.breakpoints.iter().any(|breakpoint| breakpoint.place == Place::Miss);
+        self.advance_step(if stops { AtMiss::Stop } else { AtMiss::GoOn }, "look around, `edit`, then `step` again")
     }
 
-    fn advance_step(&mut self, stop_at_miss: bool) -> Result<Took, Error> {
+    fn advance_step(&mut self, at_miss: AtMiss, after_failure: &str) -> Result<Took, Error> {
         self.finished = None;
         if self.recorded && !self.unrecorded {
             self.machine_mut()?.begin_anew()?;
@@ -159,7 +172,7 @@ impl Session<'_, '_> {
                 Ok(None) => {}
             }
             let is_miss = matches!(machine.decided(), Some(Decision::Miss { .. }));
-            if stop_at_miss && machine.phase() == Phase::Execute && is_miss {
+            if at_miss == AtMiss::Stop && machine.phase() == Phase::Execute && is_miss {
                 break Ok(Took::Stopped);
             }
         };
@@ -188,7 +201,7 @@ impl Session<'_, '_> {
                 let machine = self.machine()?;
                 let error = Error::Dockerfile(error.diagnostics(machine.span(index)), self.file.clone());
                 self.show_error(&error)?;
-                self.row("", "the state is the one before this step: look around, `edit`, then `step` again")?;
+                self.row("", &format!("the state is the one before this step: {after_failure}"))?;
                 Err(Error::Said)
             }
         }
@@ -217,7 +230,6 @@ impl Session<'_, '_> {
             finished.ran
         );
         self.row("image", &text)?;
-        self.row("", "`tag NAME` gives it a name, `launch` runs it")?;
         self.finished = Some(finished.clone());
         Ok(finished)
     }

@@ -36,9 +36,13 @@ impl Session<'_, '_> {
                 None => self.tell(index, &taken.decision, &ingredients, &[], false),
             };
         }
-        let predictions = machine
-            .predict(position)
-            .map_err(|error| Error::Dockerfile(error.diagnostics(machine.span(index)), self.file.clone()))?;
+        // A later step that can't be foreseen is no reason not to tell of this one.
+        let predictions = match machine.predict(position) {
+            Ok(predictions) => predictions,
+            Err(_) => machine
+                .predict_until(position, index + 1)
+                .map_err(|error| Error::Dockerfile(error.diagnostics(machine.span(index)), self.file.clone()))?,
+        };
         let Some(place) = predictions.iter().position(|prediction| prediction.label.number == index + 1) else {
             return self.row("", "not known yet: a step before it has to run first");
         };
@@ -100,7 +104,7 @@ impl Session<'_, '_> {
             };
             return Err(Error::usage(format!("there is no build {number}"), hint));
         };
-        let counterpart = build.counterpart(&label.stage, label.number, &label.instruction);
+        let counterpart = decide::counterpart(self.machine()?, &build, label);
         let Some(key) = counterpart.and_then(|step| step.key) else {
             return self.line(&format!("build {number} has no step like this one"));
         };
@@ -235,7 +239,12 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Instruction { text: value } => text = Some(value.clone()),
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,
-            Ingredient::Setting { name, .. } => settings.push(name.clone()),
+            Ingredient::Setting { name, .. } => match name.as_str() {
+                "base image" => parts.push(name.clone()),
+                // The instruction itself says these.
+                "instruction" | "destination" => {}
+                _ => settings.push(name.clone()),
+            },
             Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),
         }
     }

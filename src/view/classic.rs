@@ -18,7 +18,7 @@ pub struct Classic {
 impl View for Classic {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
-            Event::BuildStarted { .. } => Ok(()),
+            Event::BuildStarted { .. } | Event::Expanded { .. } => Ok(()),
             Event::ContextLoaded { bytes, .. } => {
                 writeln!(out, "Sending build context to Layerlab  {}", units::size(*bytes))
             }

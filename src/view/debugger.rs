@@ -26,6 +26,8 @@ pub struct Debugger<'a> {
     clock: &'a Clock,
     /// The instruction of the step under way, in capitals.
     keyword: String,
+    /// Whether the instruction has variables: only then is it worth a line what became of them.
+    has_variables: bool,
     /// What FROM found, until its state can be shown beside it.
     image: String,
     /// Whether the container's output ended in the middle of a line.
@@ -34,7 +36,7 @@ pub struct Debugger<'a> {
 
 impl<'a> Debugger<'a> {
     pub fn new(palette: Palette, clock: &'a Clock) -> Debugger<'a> {
-        Debugger { palette, clock, keyword: String::new(), image: String::new(), open_line: false }
+        Debugger { palette, clock, keyword: String::new(), has_variables: false, image: String::new(), open_line: false }
     }
 
     /// One line of a block. An empty name continues the line above.
@@ -68,7 +70,7 @@ impl<'a> Debugger<'a> {
             Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
             Decision::Unknown { because } => format!("not known yet: {because}"),
             Decision::Hit { build, created, .. } => {
-                format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), units::ago(now, created))
+                format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), lower(&units::ago(now, created)))
             }
             Decision::Miss { reason, .. } => match reason {
                 MissReason::FirstTime => format!("{miss}: no earlier step had these inputs"),
@@ -178,6 +180,24 @@ fn short_name(difference: &Difference) -> String {
     }
 }
 
+/// Whether a miss comes from one file and from nothing else.
+fn is_one_file(decision: &Decision) -> bool {
+    let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision else { return false };
+    let own: Vec<&Difference> = differences.iter().filter(|difference| !difference.parent).collect();
+    match own.as_slice() {
+        [one] => !one.files.is_empty() && one.files.iter().all(|change| change.path == one.files[0].path),
+        _ => false,
+    }
+}
+
+/// With a small letter at its beginning, for the middle of a sentence.
+fn lower(text: &str) -> String {
+    match text {
+        "N/A" => text.to_owned(),
+        _ => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
+    }
+}
+
 /// A text in quotes; lists and the like, which are JSON already, as they are.
 fn quote(value: &str) -> String {
     match serde_json::from_str::<serde_json::Value>(value) {
@@ -200,11 +220,11 @@ impl View for Debugger<'_> {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
             Event::StepStarted { step } => {
                 self.keyword = step.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-                match &step.expanded {
-                    Some(expanded) => writeln!(out, "{}", self.row("expanded", expanded)),
-                    None => Ok(()),
-                }
+                self.has_variables = step.instruction.contains('$');
+                Ok(())
             }
+            Event::Expanded { .. } if !self.has_variables => Ok(()),
+            Event::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
             Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
@@ -216,8 +236,12 @@ impl View for Debugger<'_> {
             }
             Event::Decided { decision: Decision::NotCached } => Ok(()),
             Event::Decided { decision } => {
-                let now = self.clock.seconds();
-                self.decision(decision, now, false).iter().try_for_each(|row| writeln!(out, "{row}"))
+                let mut rows = self.decision(decision, self.clock.seconds(), false);
+                // Where one file is the whole cause, its name says it; `why` has the rest.
+                if is_one_file(decision) {
+                    rows.truncate(1);
+                }
+                rows.iter().try_for_each(|row| writeln!(out, "{row}"))
             }
             Event::ContainerStarted { .. } => Ok(()),
             Event::Output { bytes, .. } => {

@@ -41,7 +41,7 @@ impl Tty {
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
-            Event::BuildStarted { .. } | Event::ContainerStarted { .. } | Event::ContainerEnded { .. } | Event::Changed { .. } => {
+            Event::BuildStarted { .. } | Event::Expanded { .. } | Event::ContainerStarted { .. } | Event::ContainerEnded { .. } | Event::Changed { .. } => {
                 Ok(())
             }
             Event::ContextLoaded { files, bytes, .. } => {
