@@ -12,7 +12,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -171,9 +173,12 @@ impl Classroom {
     }
 }
 
+/// Modes are those of a fresh clone under the usual umask, whatever the umask was.
 fn copy(from: &Path, to: &Path) {
     if !from.is_dir() {
         std::fs::copy(from, to).unwrap();
+        let is_program = from.metadata().unwrap().permissions().mode() & 0o100 != 0;
+        std::fs::set_permissions(to, Permissions::from_mode(if is_program { 0o755 } else { 0o644 })).unwrap();
         return;
     }
     std::fs::create_dir(to).unwrap();
