@@ -1,6 +1,6 @@
 //! Lessons, replayed: what their blocks show is what happens.
 //!
-//! In a lesson and in the README, a block fenced as `console` or `layerlab` holds commands with their output. A line `$ command` is run by the
+//! In a lesson, in the README and in the book, a block fenced as `console` or `layerlab` holds commands with their output. A line `$ command` is run by the
 //! shell; what follows up to the next one is its output, also where it goes on in a later block. Lines `(layerlab) command` in
 //! it are the debugger's prompts: they are given to the command's standard input. A block fenced as `diff` is the change that the next
 //! `edit FILE` makes.
@@ -240,7 +240,8 @@ struct Printed(BTreeMap<String, String>);
 
 impl Printed {
     fn note(&mut self, shown: &str, printed: &str) {
-        let of = |line| digests(line).into_iter().filter(|(_, is)| *is).map(|(part, _)| part.to_owned()).collect::<Vec<_>>();
+        let of =
+            |line| digests(line).into_iter().filter(|(_, is)| *is).map(|(part, _)| part.to_owned()).collect::<Vec<_>>();
         let (shown, printed) = (of(shown), of(printed));
         if shown.len() == printed.len() {
             self.0.extend(shown.into_iter().zip(printed));
@@ -354,6 +355,18 @@ fn lessons_do_what_they_show() {
 #[test]
 fn the_readme_does_what_it_shows() {
     check(&project().join("README.md"));
+}
+
+#[test]
+fn the_book_does_what_it_shows() {
+    for folder in ["how", "reference"] {
+        for chapter in std::fs::read_dir(project().join("book/src").join(folder)).unwrap() {
+            let chapter = chapter.unwrap().path();
+            if !runs(&fences(&std::fs::read_to_string(&chapter).unwrap())).is_empty() {
+                check(&chapter);
+            }
+        }
+    }
 }
 
 /// A block `dockerfile` is the lesson's Dockerfile; a block of another language whose fence names a file is that file.

@@ -73,8 +73,19 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "build",
         &[
-            "cache", "container", "context", "diagnostic", "dockerfile", "errno", "layer", "oci", "plan", "source", "store",
-            "tree", "userland",
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "errno",
+            "layer",
+            "oci",
+            "plan",
+            "source",
+            "store",
+            "tree",
+            "userland",
         ],
     ),
     ("launch", &["build", "container", "layer", "oci"]),
@@ -82,15 +93,43 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "repl",
         &[
-            "build", "cache", "container", "context", "diagnostic", "dockerfile", "launch", "layer", "oci", "plan", "source",
-            "store", "tree", "userland", "view",
+            "build",
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "launch",
+            "layer",
+            "oci",
+            "plan",
+            "source",
+            "store",
+            "tree",
+            "userland",
+            "view",
         ],
     ),
     (
         "cli",
         &[
-            "build", "cache", "container", "context", "diagnostic", "dockerfile", "errno", "launch", "layer", "oci", "plan", "repl",
-            "source", "store", "tree", "userland", "view",
+            "build",
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "errno",
+            "launch",
+            "layer",
+            "oci",
+            "plan",
+            "repl",
+            "source",
+            "store",
+            "tree",
+            "userland",
+            "view",
         ],
     ),
 ];
@@ -294,7 +333,8 @@ fn modules_know_only_what_is_below_them() {
         for (number, line) in file.code() {
             for (at, _) in line.match_indices("crate::") {
                 let rest = &line[at + "crate::".len()..];
-                let used: String = rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
+                let used: String =
+                    rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
                 if !used.is_empty() && used != module && !allowed.contains(&used.as_str()) {
                     findings.add(&file, number, format!("`{module}` must not know `{used}`"));
                 }
@@ -318,7 +358,8 @@ fn the_project_speaks_of_itself_alone() {
             }
             let lower = line.to_ascii_lowercase();
             for word in ["session ", "issue ", "issue #", "pull request #"] {
-                let follows = |(at, _): (usize, &str)| lower[at + word.len()..].starts_with(|next: char| next.is_ascii_digit());
+                let follows =
+                    |(at, _): (usize, &str)| lower[at + word.len()..].starts_with(|next: char| next.is_ascii_digit());
                 if lower.match_indices(word).any(follows) {
                     findings.add(&file, number, format!("`{word}` with a number"));
                 }

@@ -137,6 +137,7 @@ impl Machine<'_> {
         self.resolve_instruction(stage, instruction, text, before.state.clone())
     }
 
+    // ANCHOR: unknown
     /// Why a step can't be foreseen: it reads files of a stage that would have to run first.
     fn unknown(&self, stage: usize, instruction: &Instruction, stages: &HashMap<usize, Foreseen>) -> Option<String> {
         let Instruction::Copy(copy) = instruction else { return None };
@@ -146,4 +147,5 @@ impl Machine<'_> {
             _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
         }
     }
+    // ANCHOR_END: unknown
 }
