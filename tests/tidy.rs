@@ -386,3 +386,17 @@ fn the_code_map_is_that_of_the_code() {
         }
     }
 }
+
+#[test]
+fn dependencies_are_used_and_explained() {
+    let cargo = std::fs::read_to_string(project().join("Cargo.toml")).unwrap();
+    let architecture = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let section = cargo.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let sources = sources();
+    for name in section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
+        assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not say what `{name}` is for");
+        let library = name.replace('-', "_");
+        let is_used = sources.iter().any(|file| file.code().any(|(_, line)| names_crate(line, &library)));
+        assert!(is_used, "nothing uses `{name}`");
+    }
+}
