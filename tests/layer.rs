@@ -575,14 +575,12 @@ fn a_rich_tree_survives_unpacking_and_capturing() {
     writer.append_node(&TreePath::root(), merged.get(&TreePath::root()).unwrap()).unwrap();
     layer::capture(&unpacked.lower[0], &Tree::empty(), &mut writer, capture_options()).unwrap();
     assert_eq!(writer.finish().unwrap(), layer);
-    // Captured over itself, nothing is; but in an upper directory hard links are new, so they are written once more.
-    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
-    let changes = layer::capture(&unpacked.lower[0], &merged, &mut writer, capture_options()).unwrap();
-    assert_eq!(changes, []);
-    assert_eq!(entries_of(&test, &writer.finish().unwrap()), "/dir\n/dir/link-three\n/link-one\n/link-two\n");
-    let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
-    let changes = layer::capture_full(&unpacked.lower[0], &merged, &mut writer, capture_options()).unwrap();
-    assert_eq!((changes, writer.entries()), (Vec::new(), 0));
+    // Captured over itself, nothing is.
+    for capture in [layer::capture, layer::capture_full] {
+        let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
+        let changes = capture(&unpacked.lower[0], &merged, &mut writer, capture_options()).unwrap();
+        assert_eq!((changes, writer.entries()), (Vec::new(), 0));
+    }
 }
 
 fn capability() -> Vec<u8> {

@@ -17,7 +17,8 @@ use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};
 use crate::cache::{Entry, EntryKind, Ingredient, Ingredients, Listing};
 use crate::context::{Context, Patterns, Snapshot, StatCache, glob};
-use crate::dockerfile::{self, Add, Copy, Workdir, Word};
+use crate::diagnostic::closest;
+use crate::dockerfile::{self, Add, Copy, Word, Workdir};
 use crate::layer::{self, Layer, LayerWriter, archive};
 use crate::oci::Digest;
 use crate::plan::CopySource;
@@ -249,7 +250,7 @@ impl Machine<'_> {
                     };
                     let (pattern, includes) = if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
                     let paths = copy::expand_source(&tree, &pattern)
-                        .map_err(|error| self.not_found(error, &word, &origin, source.is_none()))?;
+                        .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
                     let listing = self.listing(&tree, &paths, &action, includes.as_ref())?;
                     ingredients.push(Ingredient::Files {
                         source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
@@ -276,11 +277,18 @@ impl Machine<'_> {
     }
 
     /// The error for a source that is not there: with the pattern that excluded it, where one did.
-    fn not_found(&self, error: copy::CopyError, word: &str, origin: &str, from_context: bool) -> Error {
+    fn not_found(&self, error: copy::CopyError, tree: &Tree, word: &str, origin: &str, from_context: bool) -> Error {
         if !matches!(error, copy::CopyError::NotFound { .. }) {
             return Error::Copy(error);
         }
-        let hint = if from_context { self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word)) } else { None };
+        let excluded = || self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word));
+        let hint = match from_context {
+            true if word.split('/').any(|component| component == "..") => {
+                Some("paths are relative to the context, and `..` does not lead out of it".into())
+            }
+            true => excluded().or_else(|| similar_hint(tree, word)),
+            false => similar_hint(tree, word),
+        };
         Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
     }
 
@@ -553,6 +561,18 @@ fn destination(working_dir: &str, written: &str) -> String {
     let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
     let path = TreePath::new(joined.as_bytes()).to_string();
     if is_directory && path != "/" { format!("{path}/") } else { path }
+}
+
+/// A name in the same folder that a slip of the keyboard would explain.
+fn similar_hint(tree: &Tree, word: &str) -> Option<String> {
+    let path = TreePath::new(word.as_bytes());
+    let folder = path.parent()?;
+    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
+    let names: Vec<String> =
+        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let similar = closest(&name, names.iter().map(String::as_str))?;
+    let similar = folder.join(similar.as_bytes()).to_string();
+    Some(format!("did you mean `{}`?", if word.starts_with('/') { &similar } else { similar.trim_start_matches('/') }))
 }
 
 /// Why a file that is in the folder is not in the context.

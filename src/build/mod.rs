@@ -46,9 +46,11 @@ pub use predict::Prediction;
 pub use state::State;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::plan::Request;
 
 /// What is asked of the machine.
@@ -148,7 +150,7 @@ impl Error {
         if let Error::Diagnostics(diagnostics) = self {
             return diagnostics.iter().cloned().map(place).collect();
         }
-        let mut diagnostic = place(Diagnostic::error(self.to_string()));
+        let mut diagnostic = place(Diagnostic::error(errno::named(&self.to_string())));
         if let Some(hint) = self.hint() {
             diagnostic = diagnostic.hint(hint);
         }
@@ -162,12 +164,23 @@ impl Error {
             Error::UnknownOwner { .. } => {
                 Some("use a number, or make the user first with RUN adduser or by copying an /etc/passwd".into())
             }
+            Error::Container(error) => error.hint().map(str::to_owned),
+            Error::Context(error) => error.hint(),
             Error::CommandFailed { status: 127, .. } => Some("127 means that the shell did not find the program".into()),
             Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
             Error::CommandFailed { status: 137, .. } => {
                 Some("137 is 128 + 9: the process was killed, often for want of memory".into())
             }
-            _ => None,
+            Error::Store(crate::store::Error::NotAStore { .. }) => {
+                Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".into())
+            }
+            _ => match errno::cause(self)?.kind() {
+                ErrorKind::StorageFull => {
+                    Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
+                }
+                ErrorKind::PermissionDenied => Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into()),
+                _ => None,
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Failure, INTERRUPTED};
 use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, World};
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::oci::{Platform, Reference};
 use crate::plan::Request;
 use crate::source::SourceFile;
@@ -120,24 +121,13 @@ fn display_name(path: &Path, folder: &Path) -> String {
 
 fn read_dockerfile(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     std::fs::read(path).map_err(|error| {
-        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), plain(&error)));
+        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)));
         match error.kind() {
             io::ErrorKind::NotFound => diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it"),
             io::ErrorKind::IsADirectory => diagnostic.hint("this is a folder: name the file in it"),
             _ => diagnostic,
         }
     })
-}
-
-/// An I/O error without Rust's `(os error N)`, but with the number's name.
-pub fn plain(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => {
-            let errno = nix::errno::Errno::from_raw(number);
-            format!("{} ({errno:?})", errno.desc())
-        }
-        None => error.to_string(),
-    }
 }
 
 /// Build an image from a Dockerfile.
@@ -169,10 +159,10 @@ impl Build {
     pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
         super::catch_interrupts();
         let tags = parse_names(&self.tag)?;
+        check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let options = self.options.options()?;
-        check_context(&self.context)?;
         let mut machine = Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
@@ -211,7 +201,7 @@ impl Build {
         let finished = machine.finish(&tags, &mut sink)?;
         if let Some(path) = &self.iidfile {
             std::fs::write(path, finished.image.to_string())
-                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), plain(&error))))?;
+                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error))))?;
         }
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -264,9 +254,9 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+        check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        check_context(&self.context)?;
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
         let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::build::{BuildOptions, check_context, plain};
+use super::build::{BuildOptions, check_context};
+use crate::errno;
 use super::{Failure, INTERRUPTED};
 use crate::build::World;
 use crate::diagnostic::Diagnostic;
@@ -58,7 +59,7 @@ impl Step {
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {
                 let file = File::open(path).map_err(|error| {
-                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), plain(&error)))
+                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)))
                 })?;
                 Box::new(Script::new(BufReader::new(file)))
             }

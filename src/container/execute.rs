@@ -272,7 +272,10 @@ fn restrict(
     recursion: Recursion,
 ) -> Result<(), Failure> {
     let place = inside::open(target).map_err(|errno| Failure::refused("open", target, errno))?;
-    mount::restrict(&inside::name(&place), restriction, recursion)
+    mount::restrict(&inside::name(&place), restriction, recursion).map_err(|failure| Failure {
+        message: format!("{} `{}`", restriction.name, target.display()),
+        ..failure
+    })
 }
 
 /// The errno of an I/O error; 0 where it has none.

@@ -18,6 +18,7 @@
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -51,15 +52,24 @@ pub(super) struct Ends {
 
 /// Runs as the keeper in the process just forked; never returns.
 pub(super) fn keep(plan: &Plan, ends: Ends) -> ! {
-    let status = match prepare(&ends).and_then(|()| enter(plan, &ends)) {
-        Ok(()) => 0,
-        Err(failure) => {
+    // A panic must not unwind into what our copy of the stack holds of the caller: two processes would go on with its work.
+    // It is caught here in the first process, too.
+    let kept = catch_unwind(AssertUnwindSafe(|| {
+        prepare(&ends).and_then(|()| enter(plan, &ends))
+    }));
+    let failure = match kept {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(failure),
+        Err(_) => Some(Failure::call("the set-up panicked", Errno::ENOTRECOVERABLE)),
+    };
+    let status = match failure {
+        None => 0,
+        Some(failure) => {
             report(&ends.failure, &failure);
             125
         }
     };
-    // SAFETY: _exit(2) ends this process without running the exit handlers of the one it was
-    // forked from.
+    // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
     unsafe { libc::_exit(status) }
 }
 

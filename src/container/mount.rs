@@ -58,7 +58,8 @@ pub(super) fn bind(source: &Path, target: &Path, recursion: Recursion) -> Result
 pub(super) struct Restriction {
     attribute: u64,
     flag: MsFlags,
-    name: &'static str,
+    /// The verb for messages.
+    pub name: &'static str,
 }
 
 /// Nothing below is changed.

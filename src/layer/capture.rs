@@ -45,7 +45,7 @@ pub struct Capture<'a> {
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
 pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
-    Capturing::new(upper, parent, writer, options).run(Below::Merged)
+    Capturing::new(upper, parent, writer, options, Below::Merged).run()
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
@@ -55,7 +55,7 @@ pub fn capture_full(
     writer: &mut LayerWriter,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
-    Capturing::new(root, parent, writer, options).run(Below::Hidden)
+    Capturing::new(root, parent, writer, options, Below::Hidden).run()
 }
 
 /// Whether what the tree has in a directory shows through.
@@ -87,12 +87,20 @@ struct Capturing<'a, 's> {
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
     root: PathBuf,
+    /// How the walk starts: [`Below::Hidden`] where there was no overlay, and so no marks of one.
+    start: Below,
     /// The names of each file that has several; listed when the first such file is met.
     names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
+    fn new(
+        root: &Path,
+        parent: &'a Tree,
+        writer: &'a mut LayerWriter<'s>,
+        options: Capture<'a>,
+        start: Below,
+    ) -> Capturing<'a, 's> {
         Capturing {
             store: writer.store(),
             parent,
@@ -101,14 +109,14 @@ impl<'a, 's> Capturing<'a, 's> {
             changes: Vec::new(),
             waiting: Vec::new(),
             root: root.to_path_buf(),
+            start,
             names: None,
         }
     }
 
     /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
-    fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
-        let root = self.root.clone();
-        let mut open = vec![self.enter(&root, TreePath::root(), below)?];
+    fn run(mut self) -> Result<Vec<Change>, Error> {
+        let mut open = vec![self.enter(&self.root, TreePath::root(), self.start)?];
         while let Some(directory) = open.last_mut() {
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
@@ -164,7 +172,7 @@ impl<'a, 's> Capturing<'a, 's> {
     fn has_new_name(&mut self, link: LinkId) -> Result<bool, Error> {
         let names = match &self.names {
             Some(names) => names,
-            None => self.names.insert(names_of_linked_files(&self.root)?),
+            None => self.names.insert(collect_names(&self.root)?),
         };
         let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
         let first = before.next().flatten();
@@ -253,9 +261,12 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => {
-                self.parent.get(path).map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid))
-            }
+            Ownership::Single => match self.parent.get(path) {
+                Some(before) if self.start == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
+                    (before.metadata.uid, before.metadata.gid)
+                }
+                _ => (0, 0),
+            },
         };
         let xattrs = attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
@@ -312,17 +323,17 @@ impl<'a, 's> Capturing<'a, 's> {
     }
 }
 
-/// The names of every file below a directory that has more than one.
-fn names_of_linked_files(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
+/// Lists the names of every file below a directory that has more than one.
+fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
     let mut names: HashMap<LinkId, Vec<TreePath>> = HashMap::new();
-    let mut open = vec![(root.to_path_buf(), TreePath::root())];
-    while let Some((host, path)) = open.pop() {
+    let mut waiting = vec![(root.to_path_buf(), TreePath::root())];
+    while let Some((host, path)) = waiting.pop() {
         for entry in std::fs::read_dir(&host).map_err(Error::io("list", &host))? {
             let entry = entry.map_err(Error::io("list", &host))?;
             let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let path = path.join(entry.file_name().into_vec());
             if metadata.is_dir() {
-                open.push((entry.path(), path));
+                waiting.push((entry.path(), path));
             } else if metadata.is_file() && metadata.nlink() > 1 {
                 names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
             }
@@ -347,6 +358,15 @@ fn overlay_attribute(host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> 
 
 fn is_opaque(host: &Path) -> Result<bool, Error> {
     Ok(overlay_attribute(host, "opaque")?.is_some_and(|value| value == b"y"))
+}
+
+/// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
+/// can do so only on files and directories; anything else counts as a copy of its own kind.
+fn is_copy(host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
+    match now {
+        Kind::Directory | Kind::File(_) => Ok(overlay_attribute(host, "origin")?.is_some()),
+        Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
+    }
 }
 
 /// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.

@@ -1,4 +1,4 @@
-//! Making the files of one layer on disk, see [`super::unpack`](mod@super::unpack) for the rules.
+//! Making the files of one layer on disk, see `unpack.rs` for the rules.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -5,7 +5,7 @@
 //!
 //! | file | direction |
 //! |---|---|
-//! | [`write`] | nodes of a tree → archive in the store |
+//! | [`write`](mod@write) | nodes of a tree → archive in the store |
 //! | [`read`] | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
@@ -84,8 +84,8 @@ pub enum Error {
         /// The kernel's answer.
         source: std::io::Error,
     },
-    /// The bytes of a file in a tree can't be had.
-    #[error("can't read the content of `{path}`: {source}")]
+    /// The bytes of a file in a tree can't be read, or not be written to the layer.
+    #[error("can't copy the content of `{path}`: {source}")]
     Content {
         /// The path in the image.
         path: TreePath,

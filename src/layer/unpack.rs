@@ -12,7 +12,7 @@
 //! The order for one file: bytes, owner, mode (because changing the owner takes set-user-id away), extended attributes
 //! (because changing the owner takes capabilities away), time. Directories get theirs after everything in them.
 //!
-//! [`super::materialise`] does this.
+//! The file `materialise.rs` does this.
 //!
 //! It runs as root, or as root of a user namespace. What the kernel refuses there (device nodes, some attributes) is
 //! passed over and told in a note.

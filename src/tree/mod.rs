@@ -7,7 +7,7 @@
 //!
 //! Left out: file contents (a [`Place`] says where they lie; [`crate::layer`] opens them), access times, sockets.
 //!
-//! Read [`path`], then [`node`], then this file; [`resolve`](Tree::resolve) and [`diff`] are extra.
+//! Read `path.rs`, `node.rs`, then `map.rs`; `resolve.rs` and `diff.rs` are extra.
 
 mod diff;
 mod map;

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use layerlab::container::{Exit, Io, Terminal, run};
+use layerlab::container::{Exit, Io, Operation, Terminal, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -305,4 +305,26 @@ fn an_interrupt_key_reaches_the_containers_foreground() {
         read_until(&mut screen, "status 5");
         assert!(child.wait().unwrap().success(), "as {role}");
     }
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_an_error_and_no_second_caller() {
+    everyone(
+        "processes::a_plan_that_makes_no_sense_is_an_error_and_no_second_caller",
+        || {
+            let container = Container::new("true");
+            let mut plan = container.plan();
+            plan.operations
+                .retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
+            let io = Io::Capture {
+                on_output: &mut |_, _| {},
+                cancel: None,
+            };
+            let error = run(&plan, io).unwrap_err().to_string();
+            assert!(error.starts_with("the set-up panicked"), "{error}");
+            // Were the panic to unwind into the child's copy of this function, this would run twice.
+            let marker = container.path("once");
+            std::fs::File::create_new(marker).unwrap();
+        },
+    );
 }
