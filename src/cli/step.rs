@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::build::{BuildOptions, check_context};
-use crate::errno;
 use super::{Failure, INTERRUPTED};
 use crate::build::World;
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
 
