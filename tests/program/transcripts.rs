@@ -73,6 +73,18 @@ fn a_plan_tells_cause_from_consequence() {
 }
 
 #[test]
+fn a_plan_says_what_it_can_not_know() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base AS one\nCOPY in /in\nRUN tr a-z A-Z < /in > /out\n\
+         FROM layerlab/base\nCOPY --from=one /out /\nRUN cat /out\nLABEL a=b\n//- in\nfirst\n",
+    );
+    let mut text = place.session(&["plan", "build --progress quiet .", "plan"]);
+    place.write("in", "second\n");
+    text.push_str(&place.session(&["plan"]));
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
 fn no_cache_runs_everything_and_a_filter_one_stage() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base AS one\nRUN echo 1 > /1\nFROM layerlab/base AS two\nRUN echo 2 > /2\nCOPY --from=one /1 /\n",
