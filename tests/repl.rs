@@ -4,7 +4,7 @@
 //! placeholder of the same width.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -90,6 +90,8 @@ fn check(lines: &str, files: &str) -> String {
 /// Hexadecimal runs of 12 digits or more become `h…`, and the sizes of images `SIZE`.
 fn filter(text: &str, context: &Path) -> String {
     let text = text.replace(&context.display().to_string(), "CONTEXT");
+    let architecture = layerlab::oci::Platform::host().architecture;
+    let text = text.replace(&format!("\"architecture\": \"{architecture}\""), "\"architecture\": \"ARCHITECTURE\"");
     let mut filtered = String::new();
     for line in text.lines() {
         let mut run = String::new();
@@ -192,7 +194,7 @@ fn a_failed_run_is_tried_again_after_an_edit() {
 //- Dockerfile
 FROM alpine
 RUN echo one > /one
-RUN echo two; ecko three
+RUN echo two; ecko three 2>/dev/null
 RUN echo four
 //- editor.sh
 #!/bin/sh
@@ -202,7 +204,10 @@ sed -i 's/ecko/echo/' \"$1\"
     insta::assert_snapshot!(class.session(&["."], "continue\ndiff\nrun ls /one; exit 4\nedit\nstep\ncontinue\n"));
     class.write("Dockerfile", "FROM alpine\nRUN echo one > /one\nRUN false\n");
     class.session(&["."], "continue\n");
-    insta::assert_snapshot!("a_step_that_failed_before", class.session(&["."], "break failure\ncontinue\nwhy\nstep\nwhy\n"));
+    insta::assert_snapshot!(
+        "a_step_that_failed_before",
+        class.session(&["."], "break failure\ncontinue\nwhy\nstep\nwhy\n")
+    );
 }
 
 #[test]
@@ -282,6 +287,76 @@ fn a_script_file_says_by_its_exit_code_whether_all_went_well() {
     assert!(String::from_utf8_lossy(&both.stderr).contains("can't both come from standard input"));
     let piped = class.piped(&["step", "-f", "-", "--script", "good", "."], "FROM scratch\nENV A=1\n");
     assert_eq!(piped.status.code(), Some(0), "{piped:?}");
+}
+
+#[test]
+fn triggers_of_a_base_image_are_steps() {
+    let class = Class::new(
+        "\
+//- base/Dockerfile
+FROM scratch
+ONBUILD COPY *.txt /from-trigger/
+ONBUILD ENV TRIGGERED=yes
+//- child/Dockerfile
+FROM lab/base
+COPY own.txt /
+//- child/own.txt
+mine
+",
+    );
+    let built = class.piped(&["build", "-q", "-t", "lab/base", "base"], "");
+    assert!(built.status.success(), "{built:?}");
+    insta::assert_snapshot!(
+        class.session(&["child"], "step\nlist\nLABEL a=b\nstep\nexplain\nback\nnext\nLABEL a=b\nrestart\ncontinue\n")
+    );
+}
+
+#[test]
+fn without_the_cache_a_reload_keeps_what_was_run() {
+    let class = Class::new(TWO_STAGES);
+    class.session(&["."], "continue\n");
+    insta::assert_snapshot!(class.session(&["--no-cache", "."], "step 3\nplan\nENV B=1\nreload\nwhy 2\n"));
+}
+
+#[test]
+fn what_is_edited_elsewhere_is_seen() {
+    let class = Class::new(TWO_STAGES);
+    class.session(&["."], "continue\n");
+    // The editor stands for anybody who changes files while the session waits.
+    class.write("editor.sh", "cp \"$1\" two.txt; echo more >> two.txt\n");
+    insta::assert_snapshot!(
+        class.session(&["."], "step 2\nwhy\nedit one.txt\nwhy\ndiff two.txt\nplan\nwhy 3 --against 1\n")
+    );
+}
+
+#[test]
+fn a_binary_file_is_said_to_be_one() {
+    let class = Class::new("//- Dockerfile\nFROM scratch\nCOPY data /\n//- editor.sh\nprintf 'x\\000y' > \"$1\"\n");
+    fs::write(class.context().join("data"), b"\0\x01").unwrap();
+    insta::assert_snapshot!(
+        class.session(&["."], "step 2\ncat /data\nback\nedit data\nwhy\ndiff data\nstep\ndiff 0 2 /data\n")
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_session_without_a_person() {
+    let class = Class::new("//- Dockerfile\nFROM alpine\nRUN echo begun; sleep 1000\n//- script\nstep 2\nlist\n");
+    let mut child = class.command(&["step", ".", "--script", "script"]).spawn().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut text = Vec::new();
+    let mut buffer = [0; 512];
+    while !String::from_utf8_lossy(&text).contains("\nbegun") {
+        let count = output.read(&mut buffer).unwrap();
+        assert_ne!(count, 0, "{}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&buffer[..count]);
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    output.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("stopped   by Ctrl-C") && !text.contains("(layerlab) list"), "{text}");
+    class.verify();
 }
 
 #[test]

@@ -100,6 +100,15 @@ impl Screen {
         self.wait_for(expected)
     }
 
+    /// Ctrl-C at the prompt, once what was typed ends with `last`: a new prompt comes.
+    fn clear_line(&mut self, last: &str) {
+        self.wait_for(last);
+        self.type_keys("\x03");
+        // The prompt is drawn again with every key; only the new one comes after a line break.
+        self.wait_for("\n");
+        self.wait_for("(layerlab) ");
+    }
+
     fn end(mut self) -> (Option<i32>, String) {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -108,6 +117,9 @@ impl Screen {
                     self.all.push_str(&String::from_utf8_lossy(&bytes));
                 }
                 return (status.code(), self.all.clone());
+            }
+            while let Ok(bytes) = self.output.try_recv() {
+                self.all.push_str(&String::from_utf8_lossy(&bytes));
             }
             assert!(Instant::now() < end, "it did not end:\n{}", self.all);
             std::thread::sleep(Duration::from_millis(20));
@@ -151,8 +163,8 @@ fn words_are_completed_and_lines_go_on() {
     screen.line("EOF", "A /typed");
     screen.wait_for("(layerlab) ");
     // Ctrl-C clears the line and ends nothing; Ctrl-D ends.
-    screen.type_keys("nonsense\x03");
-    screen.wait_for("(layerlab) ");
+    screen.type_keys("nonsense");
+    screen.clear_line("nonsense");
     screen.line("cat /typed", "\nfirst line");
     screen.wait_for("(layerlab) ");
     screen.type_keys("\x04");
@@ -163,9 +175,7 @@ fn words_are_completed_and_lines_go_on() {
     let mut screen = Screen::open(&context, &[], "never");
     screen.wait_for("(layerlab) ");
     screen.type_keys("\x1b[A");
-    screen.wait_for("cat /typed");
-    screen.type_keys("\x03");
-    screen.wait_for("(layerlab) ");
+    screen.clear_line("cat /typed");
     screen.type_keys("quit\r");
     assert_eq!(screen.end().0, Some(0));
 }
@@ -219,8 +229,7 @@ fn what_is_typed_has_colours_where_they_are_wanted() {
     // The keyword is cyan and bold, the flag blue.
     screen.wait_for("\x1b[1;36mCOPY");
     screen.wait_for("\x1b[34m--chown=1");
-    screen.type_keys("\x03");
-    screen.wait_for("(layerlab) ");
+    screen.clear_line("a");
     screen.type_keys("\x04");
     assert_eq!(screen.end().0, Some(0));
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::build::{BuildOptions, check_context};
-use crate::errno;
 use super::{Failure, INTERRUPTED};
 use crate::build::World;
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
 
@@ -35,7 +35,7 @@ impl Step {
         let folder = self.context.clone().unwrap_or_else(|| PathBuf::from("."));
         check_context(&folder)?;
         let is_piped = self.options.file.as_deref() == Some(Path::new("-"));
-        if is_piped && !self.script.as_ref().is_some_and(|script| script.as_os_str() != "-") {
+        if is_piped && self.script.as_ref().is_none_or(|script| script.as_os_str() == "-") {
             return Err(Diagnostic::error("the Dockerfile and the commands can't both come from standard input")
                 .hint("give the commands with `--script FILE`, or the Dockerfile with `-f FILE`")
                 .into());

@@ -301,13 +301,10 @@ fn diff(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Res
     };
     let rest = match states {
         // What follows the two numbers, with its spaces.
-        Some(_) => rest
-            .splitn(2, char::is_whitespace)
-            .nth(1)
-            .unwrap_or("")
-            .trim_start()
-            .split_once(char::is_whitespace)
-            .map_or("", |(_, path)| path.trim()),
+        Some(_) => {
+            let after_first = rest.split_once(char::is_whitespace).map_or("", |(_, after)| after.trim_start());
+            after_first.split_once(char::is_whitespace).map_or("", |(_, path)| path.trim())
+        }
         None => rest,
     };
     Ok(Command::Diff { states, path: (!rest.is_empty()).then(|| rest.to_owned()) })

@@ -225,7 +225,7 @@ fn stages_from(surroundings: &Surroundings, word: &str) -> Option<Vec<String>> {
 /// The paths of the state that go on from a text by one name.
 fn image_paths(surroundings: &Surroundings, word: &str) -> Vec<String> {
     let (prefix, slash) = if word.starts_with('/') { (word.to_owned(), "") } else { (format!("/{word}"), "/") };
-    let paths = surroundings.image_paths.iter().filter(|path| path.starts_with(&prefix));
+    let paths = surroundings.image_paths.iter().filter(|path| path.starts_with(&prefix) && **path != prefix);
     // Only the next name: what is below a folder comes when the folder is typed.
     let direct = paths.filter(|path| !path[prefix.len()..].trim_end_matches('/').contains('/'));
     direct.map(|path| path.strip_prefix(slash).unwrap_or(path).to_owned()).collect()

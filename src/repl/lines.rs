@@ -46,14 +46,33 @@ impl<R: BufRead> Script<R> {
     pub fn new(reader: R) -> Script<R> {
         Script { reader }
     }
+
+    /// One line with its end. Unlike `read_until` it does not go on after a signal: Ctrl-C has to end the waiting.
+    fn physical_line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let end = buffer.iter().position(|byte| *byte == b'\n').map(|newline| newline + 1);
+            let count = end.unwrap_or(buffer.len());
+            line.extend_from_slice(&buffer[..count]);
+            self.reader.consume(count);
+            if end.is_some() || count == 0 {
+                return Ok(line);
+            }
+        }
+    }
 }
 
 impl<R: BufRead> Lines for Script<R> {
     fn next(&mut self, _prompt: &str) -> io::Result<Next> {
         let mut text = String::new();
         loop {
-            let mut bytes = Vec::new();
-            if self.reader.read_until(b'\n', &mut bytes)? == 0 {
+            let bytes = match self.physical_line() {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Next::Interrupted),
+                Err(error) => return Err(error),
+            };
+            if bytes.is_empty() {
                 // An instruction that the end cuts off is taken as it is: its parser says what is missing.
                 return Ok(if text.is_empty() { Next::End } else { Next::Line(text) });
             }

@@ -10,7 +10,7 @@
 //! | `table` | the commands as data: names, usage, help |
 //! | `command` | a line of text → a [`Command`], or what is wrong with it; pure |
 //! | `lines`, `editor` | where lines come from: a script, or a person at a terminal |
-//! | `session` | the loop: one line after another, and what is kept between them |
+//! | `session`, `position` | the loop: one line after another, what is kept between them, and the line with the ▶ |
 //! | `stepping`, `breakpoint` | step, next, continue, back, goto, restart; where to stop |
 //! | `scratch`, `reload` | instructions typed in; the Dockerfile or the context edited |
 //! | `inspect`, `files`, `why`, `compare` | looking at states, decisions and differences |
@@ -28,6 +28,7 @@ mod files;
 mod inspect;
 pub mod lines;
 mod output;
+mod position;
 mod reload;
 mod scratch;
 mod session;

@@ -13,6 +13,14 @@ use crate::source::SourceFile;
 impl Session<'_, '_> {
     /// Takes an instruction in the current state.
     pub(super) fn interpret(&mut self, text: &str) -> Result<(), Error> {
+        if let Some(machine) = &self.machine
+            && machine.label(machine.position()).is_some_and(|label| label.trigger)
+        {
+            return Err(Error::usage(
+                "the ONBUILD steps of the base image come first",
+                "`step` takes the next of them; then type the instruction",
+            ));
+        }
         let mut options = self.options.clone();
         let begins_stage = text.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
         options.request = Request { every_stage: options.request.every_stage || begins_stage, ..options.request };
@@ -55,7 +63,7 @@ impl Session<'_, '_> {
         took.map(|_| ())
     }
 
-    /// The text with an instruction behind that of the last step taken; before everything where none is taken.
+    /// The text with an instruction behind that of the last step taken; before the first FROM where none is taken.
     fn with_instruction(&self, instruction: &str) -> String {
         let text = &self.file.text;
         let place = match &self.machine {
@@ -64,7 +72,10 @@ impl Session<'_, '_> {
             Some(machine) => match machine.position().checked_sub(1).and_then(|index| machine.span(index)) {
                 // The span ends with the instruction; its line may go on with a line break only.
                 Some(span) => text[span.end..].find('\n').map_or(text.len(), |newline| span.end + newline + 1),
-                None => 0,
+                // Not before the file's directives, which have to be its first lines.
+                None => {
+                    machine.span(0).map_or(0, |span| text[..span.start].rfind('\n').map_or(0, |newline| newline + 1))
+                }
             },
         };
         let (before, after) = text.split_at(place);

@@ -17,13 +17,10 @@ use crate::build::{Finished, Machine, Options, Phase, Prediction, Source, State,
 use crate::source::SourceFile;
 use crate::tree::TreePath;
 use crate::view::debugger::Debugger;
-use crate::view::palette::{Palette, Role};
-use crate::view::units;
+use crate::view::palette::Palette;
 
 /// The prompt.
 const PROMPT: &str = "(layerlab) ";
-/// The most characters of an instruction that the line with the ▶ shows.
-const INSTRUCTION_WIDTH: usize = 100;
 /// The most paths that completion knows.
 const MOST_PATHS: usize = 50_000;
 
@@ -78,7 +75,7 @@ pub struct Session<'a, 'o> {
     pub(super) interactive: bool,
     pub(super) ending: Ending,
     last: Option<Command>,
-    shown: Option<(usize, Phase, String)>,
+    pub(super) shown: Option<(usize, Phase, String)>,
 }
 
 /// Whether the session goes on.
@@ -140,7 +137,11 @@ impl<'a, 'o> Session<'a, 'o> {
             lines.surround(&mut || self.surroundings());
             let text = match lines.next(PROMPT)? {
                 Next::Line(text) => text,
-                Next::Interrupted => continue,
+                Next::Interrupted if self.interactive => continue,
+                Next::Interrupted => {
+                    self.ending = Ending::Interrupted;
+                    break;
+                }
                 Next::End => {
                     // The cursor is still behind the prompt.
                     if self.interactive {
@@ -305,76 +306,6 @@ impl<'a, 'o> Session<'a, 'o> {
         Ok(write!(self.out, "{rendered}")?)
     }
 
-    fn header(&mut self) -> Result<(), Error> {
-        let Some(machine) = &self.machine else {
-            writeln!(self.out, "An empty Dockerfile. Context: `{}`.", self.folder.display())?;
-            writeln!(self.out, "Type an instruction, such as `FROM alpine`, or `help`.")?;
-            return Ok(());
-        };
-        let steps = units::count(machine.step_count() as u64, "step");
-        let stages = units::count(machine.plan().order.len() as u64, "stage");
-        let name = self.file.name.clone();
-        match machine.context() {
-            Ok(context) => {
-                let summary = context.snapshot.summary();
-                let files = units::count(summary.files as u64, "file");
-                writeln!(
-                    self.out,
-                    "{name}: {steps} in {stages}. Context: {files}, {}.",
-                    units::spaced_size(summary.bytes)
-                )?;
-            }
-            Err(error) => {
-                writeln!(self.out, "{name}: {steps} in {stages}.")?;
-                self.show_error(&error.into())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// ` 2/4 ▶ LABEL …`, when it is not the same as before.
-    pub(super) fn position_line(&mut self) -> Result<(), Error> {
-        let Some(machine) = &self.machine else { return Ok(()) };
-        let position = machine.position();
-        let line = match machine.label(position) {
-            Some(label) => {
-                let mut line = format!(
-                    "{:>2}/{} {} {}",
-                    label.number,
-                    label.total,
-                    self.palette.paint(Role::Strong, "▶"),
-                    one_line(&label.instruction)
-                );
-                if machine.plan().order.len() > 1 {
-                    line.push_str(&self.palette.paint(Role::Faint, &format!("   (stage {})", label.stage)));
-                }
-                if label.trigger {
-                    line.push_str(&self.palette.paint(Role::Faint, "   (ONBUILD of the base image)"));
-                }
-                if machine.phase() == Phase::Execute {
-                    line.push_str(&self.palette.paint(Role::Notice, "   (a miss, not executed yet)"));
-                }
-                line
-            }
-            None => {
-                let total = machine.step_count();
-                let what = match (&self.finished, self.path.is_some()) {
-                    (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
-                    (None, true) => "every step is taken: `continue` writes the image, `launch` runs it",
-                    (None, false) => "every step is taken: type the next instruction, or `launch`",
-                };
-                format!("{total:>2}/{total} ■ {what}")
-            }
-        };
-        let now = (position, machine.phase(), line);
-        if self.shown.as_ref() == Some(&now) {
-            return Ok(());
-        }
-        writeln!(self.out, "{}", now.2)?;
-        self.shown = Some(now);
-        Ok(())
-    }
-
     fn echo(&mut self, text: &str) -> io::Result<()> {
         let line = format!("{PROMPT}{text}\n");
         if self.interactive {
@@ -407,13 +338,4 @@ impl<'a, 'o> Session<'a, 'o> {
         }
         surroundings
     }
-}
-
-/// An instruction on one line of bounded length.
-fn one_line(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= INSTRUCTION_WIDTH {
-        return text;
-    }
-    text.chars().take(INSTRUCTION_WIDTH - 1).chain(['…']).collect()
 }

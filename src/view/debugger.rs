@@ -126,9 +126,9 @@ impl<'a> Debugger<'a> {
         let mut rows = Vec::new();
         for change in changes {
             let text = match (&change.before, &change.after) {
-                (None, Some(after)) => format!("+ {} = {}", change.field, quote(after)),
-                (Some(before), Some(after)) => format!("~ {} = {}   (was {})", change.field, quote(after), quote(before)),
-                (Some(before), None) => format!("- {}   (was {})", change.field, quote(before)),
+                (None, Some(after)) => format!("+ {} = {}", change.field, quote(&change.field, after)),
+                (Some(before), Some(after)) => format!("~ {} = {}   (was {})", change.field, quote(&change.field, after), quote(&change.field, before)),
+                (Some(before), None) => format!("- {}   (was {})", change.field, quote(&change.field, before)),
                 (None, None) => continue,
             };
             rows.push(self.row(if rows.is_empty() { "config" } else { "" }, &text));
@@ -198,10 +198,11 @@ fn lower(text: &str) -> String {
     }
 }
 
-/// A text in quotes; lists and the like, which are JSON already, as they are.
-fn quote(value: &str) -> String {
+/// A text in quotes; lists and numbers of the configuration, which are JSON already, as they are.
+fn quote(field: &str, value: &str) -> String {
+    let is_text = field.starts_with("Env.") || field.starts_with("Labels.");
     match serde_json::from_str::<serde_json::Value>(value) {
-        Ok(json) if !json.is_string() => value.to_owned(),
+        Ok(json) if !json.is_string() && !is_text => value.to_owned(),
         _ => format!("{value:?}"),
     }
 }

@@ -128,7 +128,7 @@ fn mistakes_of_the_machine() {
 
     if nix::unistd::geteuid().is_root() {
         let place = Place::of(Role::Single, "//- Dockerfile\nFROM scratch\nCOPY . /\n//- private/file\nx\n");
-        std::fs::set_permissions(place.path("private"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(place.path("private"), std::fs::Permissions::from_mode(0o000)).unwrap();
         list.note("a context that can't be read", &place.run("build --progress quiet ."));
         let place = Place::of(Role::Single, "//- Dockerfile\nFROM scratch\n//- home/\n");
         std::fs::set_permissions(place.path("home"), std::fs::Permissions::from_mode(0o555)).unwrap();
