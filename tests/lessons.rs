@@ -336,6 +336,7 @@ fn lessons() -> Vec<PathBuf> {
 fn check(file: &Path) {
     for program in ["busybox", "jq"] {
         if !std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join(program).exists()) {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI everything has to be tried: `{program}`");
             // Past the harness, which hides what a passing test prints.
             let _ = writeln!(std::io::stderr().lock(), "SKIPPED: {}: `{program}` is not installed", file.display());
             return;
