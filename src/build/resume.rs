@@ -8,7 +8,8 @@ use super::{Decision, Error, StepLabel};
 impl Machine<'_> {
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
     pub fn begin_anew(&mut self) -> Result<(), Error> {
-        self.number = self.builds.next_number()?;
+        self.number = OnceCell::new();
+        self.earlier = OnceCell::new();
         self.started = self.world.clock.rfc3339();
         self.watch = self.world.clock.stopwatch();
         Ok(())
