@@ -34,9 +34,12 @@ impl Machine<'_> {
     ///
     /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
     /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
-    pub fn adopt(&mut self, earlier: &Machine<'_>, count: usize) -> Result<usize, Error> {
-        // The build goes on; it does not start.
+    pub fn adopt(&mut self, earlier: &mut Machine<'_>, count: usize) -> Result<usize, Error> {
+        // The build goes on under its number; it does not start.
         self.announced.set(true);
+        if let Some(reservation) = earlier.number.take() {
+            self.number = OnceCell::from(reservation);
+        }
         while self.taken.len() < count {
             let index = self.taken.len();
             let (Some(old), Some(label)) = (earlier.taken.get(index), self.label(index)) else { break };
