@@ -37,7 +37,7 @@ impl Machine<'_> {
     pub fn adopt(&mut self, earlier: &mut Machine<'_>, count: usize) -> Result<usize, Error> {
         // The build goes on under its number; it does not start.
         self.announced.set(true);
-        if let Some(reservation) = earlier.number.take() {
+        if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
             self.number = OnceCell::from(reservation);
         }
         while self.taken.len() < count {

@@ -86,6 +86,13 @@ pub struct Reservation {
     used: Cell<bool>,
 }
 
+impl Reservation {
+    /// Whether the build was written under it: then the next one needs another.
+    pub fn is_used(&self) -> bool {
+        self.used.get()
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.used.get() {
