@@ -56,6 +56,7 @@ impl<'a> Machine<'a> {
             self.begin(index, sink)?;
             return Ok(false);
         };
+        // ANCHOR: phases
         match pending.phase {
             Phase::Resolve => {}
             Phase::Decide => {
@@ -84,6 +85,7 @@ impl<'a> Machine<'a> {
                 return Ok(true);
             }
         }
+        // ANCHOR_END: phases
         pending.phase = match pending.phase {
             Phase::Resolve => Phase::Decide,
             Phase::Decide => Phase::Execute,

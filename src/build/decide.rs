@@ -98,8 +98,10 @@ pub fn against(
             None => machine.records.listing(digest).ok().flatten(),
         }
     });
+    // ANCHOR: cause
     if differences.iter().all(|difference| difference.parent) {
         return Ok(MissReason::Follows { build: build.number, step: machine.cause_before(index) });
     }
     Ok(MissReason::Cause { build: build.number, differences })
+    // ANCHOR_END: cause
 }

@@ -58,6 +58,7 @@ pub(super) enum StepKind {
     Instruction(Box<Located<Instruction>>),
 }
 
+// ANCHOR: taken
 /// One step that was taken, with the state after it.
 #[derive(Clone, Debug)]
 pub struct Taken {
@@ -72,6 +73,7 @@ pub struct Taken {
     pub config: Vec<ConfigChange>,
     pub milliseconds: u64,
 }
+// ANCHOR_END: taken
 
 /// The phase that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +312,7 @@ impl<'a> Machine<'a> {
         self.trees.of(self.world.store, state)
     }
 
+    // ANCHOR: go-back
     /// Goes back to where `count` steps are taken, dropping what is under way. What was committed stays in the store
     /// and in the cache.
     pub fn go_back_to(&mut self, count: usize) {
@@ -317,6 +320,7 @@ impl<'a> Machine<'a> {
         self.failed = None;
         self.taken.truncate(count);
     }
+    // ANCHOR_END: go-back
 
     /// Reads the context now, before a step needs it, and tells of it.
     pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {

@@ -142,6 +142,7 @@ impl Machine<'_> {
         self.resolve_instruction(stage, instruction, text, before.state.clone())
     }
 
+    // ANCHOR: unknown
     /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step.
     fn unknown(
         &self,
@@ -164,4 +165,5 @@ impl Machine<'_> {
             _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
         }
     }
+    // ANCHOR_END: unknown
 }

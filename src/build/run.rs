@@ -72,6 +72,7 @@ impl<'a> Machine<'a> {
         };
         let hostname = self.options.hostname.clone().unwrap_or_else(|| HOSTNAME.into());
 
+        // ANCHOR: ingredients
         let mut ingredients = Ingredients::default();
         ingredients.push(Ingredient::Parent { key: before.key });
         for (index, value) in args.iter().enumerate() {
@@ -88,6 +89,7 @@ impl<'a> Machine<'a> {
         ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
         ingredients.push(Ingredient::setting("hostname", hostname.clone()));
         ingredients.push(Ingredient::setting("platform", before.image.platform().to_string()));
+        // ANCHOR_END: ingredients
 
         let mut environment: Vec<String> =
             before.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -45,6 +45,7 @@ impl std::fmt::Display for Range {
     }
 }
 
+// ANCHOR: identity
 /// The three ways to be root in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
@@ -60,6 +61,7 @@ pub enum Identity {
     /// A user namespace in which only one user and one group exist: ours, and they are 0.
     Single,
 }
+// ANCHOR_END: identity
 
 impl Identity {
     /// Finds out which of the three this process has.

@@ -11,6 +11,7 @@ use super::capabilities::Capabilities;
 use super::identity::Range;
 use super::spec::Access;
 
+// ANCHOR: phase
 /// Where and when an operation is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -26,6 +27,7 @@ pub enum Phase {
     /// The same process gives up its rights and becomes the command.
     Leaving,
 }
+// ANCHOR_END: phase
 
 impl Phase {
     /// Every phase in order.

@@ -74,6 +74,7 @@ impl Plan {
     }
 }
 
+// ANCHOR: plan
 /// Makes the list of operations for `spec` as `identity` on `host`.
 pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
     let mut planner = Planner {
@@ -97,6 +98,7 @@ pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
         upper: spec.upper.clone(),
     }
 }
+// ANCHOR_END: plan
 
 struct Planner<'a> {
     spec: &'a Spec,

@@ -56,6 +56,7 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
     Ok(tree)
 }
 
+// ANCHOR: delta
 /// Reads a layer's headers and works out what it does to the tree below.
 pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let file = uncompressed(store, descriptor, diff_id)?;
@@ -75,6 +76,7 @@ pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tr
     }
     Ok(merge.finish())
 }
+// ANCHOR_END: delta
 
 /// The state while one layer is applied.
 struct Merge<'a> {

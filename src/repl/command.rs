@@ -1,6 +1,6 @@
 //! From a line of text to a command, or to what is wrong with it. Pure: nothing is looked up but the table.
 //!
-//! The rule of what is a command and what an instruction is in [`super::table::RULE`]. In order: a command's name or short
+//! The rule of what is a command and what an instruction is in `table.rs` (`RULE`). In order: a command's name or short
 //! form; a Dockerfile keyword in any case; the beginning of exactly one command.
 
 use super::table::{self, Name};

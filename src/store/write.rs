@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 
+// ANCHOR: atomic-write
 /// Replaces a file by new content, or makes it; readers see the old or the new content and nothing between.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
     temporary.persist(path)
 }
+// ANCHOR_END: atomic-write
 
 /// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
 #[derive(Debug)]
@@ -49,6 +51,7 @@ impl Temporary {
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))
     }
 
+    // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
     pub fn persist(mut self, path: &Path) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
@@ -56,6 +59,7 @@ impl Temporary {
         self.persisted = true;
         synchronise_folder(parent(path))
     }
+    // ANCHOR_END: persist
 }
 
 impl Drop for Temporary {
