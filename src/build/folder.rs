@@ -22,7 +22,7 @@ impl<'a> Folder<'a> {
     pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
         let containers = world.home.containers_dir();
         // Held while a folder is there without its own lock, so that nobody takes it for an abandoned one.
-        let _making = lock(&world.home.root().join("containers.lock"), LockMode::Exclusive)?;
+        let _making = lock(&containers.join(".lock"), LockMode::Exclusive)?;
         sweep(world, &containers)?;
         let path = containers.join(id);
         for path in [path.join("upper"), path.join("work")] {
