@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use crate::build::run::Folder;
+use crate::build::folder::Folder;
 use crate::build::{Error, World, unpacked};
 use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal};
 use crate::layer::Layer;

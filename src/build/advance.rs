@@ -16,7 +16,7 @@ use crate::layer::Layer;
 use crate::oci::History;
 use crate::plan::CopySource;
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
     /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Machine<'_> {
         }
         // Taken out while it is worked on; a phase that fails leaves the step where it was, to be begun again.
         let Some(mut pending) = self.pending.take() else {
-            self.announce(sink);
+            self.announce(sink)?;
             self.begin(index, sink)?;
             return Ok(false);
         };
@@ -125,17 +125,18 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn announce(&self, sink: &mut dyn FnMut(&Event)) {
+    fn announce(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         if self.announced.replace(true) {
-            return;
+            return Ok(());
         }
         sink(&Event::BuildStarted {
-            build: self.number,
+            build: self.build_number()?,
             dockerfile: self.source.file.name.clone(),
             context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             steps: self.steps.len(),
             stages: self.plan.order.len(),
         });
+        Ok(())
     }
 
     /// Puts the triggers of a base image behind the FROM that opened it; stages that they copy from and that are not built yet
@@ -166,7 +167,7 @@ impl Machine<'_> {
         decide::look_up(self, index, ingredients, &resolved.listings)
     }
 
-    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed, Error> {
+    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed<'a>, Error> {
         match &resolved.action {
             Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
             Action::Copy(copy) => self.place_files(copy, &resolved.before),
@@ -175,7 +176,7 @@ impl Machine<'_> {
         }
     }
 
-    fn write_layer(&self, executed: Executed) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    fn write_layer(&self, executed: Executed<'a>) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
         match executed {
             Executed::Nothing => Ok((None, Vec::new())),
             Executed::Placed(placement, before) => self.write_placement(&placement, &before),
@@ -183,7 +184,7 @@ impl Machine<'_> {
         }
     }
 
-    fn commit(&mut self, index: usize, pending: Pending, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn commit(&mut self, index: usize, pending: Pending<'a>, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let Pending { resolved, watch, decision, hit, layer, changes, .. } = pending;
         let milliseconds = watch.milliseconds();
         let label = self.label(index).expect("the step exists");
@@ -203,7 +204,7 @@ impl Machine<'_> {
                 key: ingredients.key(),
                 instruction: label.instruction.clone(),
                 ingredients: ingredients.clone(),
-                result: StepResult { layer: layer.clone(), created, build: self.number, milliseconds },
+                result: StepResult { layer: layer.clone(), created, build: self.build_number()?, milliseconds },
             })?;
         }
         let config = from::config_changes(resolved.before.as_deref(), &state);

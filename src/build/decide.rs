@@ -59,17 +59,20 @@ fn reason(
     ingredients: &Ingredients,
     listings: &[Listing],
 ) -> Result<MissReason, Error> {
-    let (context, dockerfile) = machine.identity();
-    let latest = machine.builds.latest(&context, &dockerfile, |build| counterpart(machine, build, label).is_some())?;
-    let Some(build) = latest else { return Ok(MissReason::FirstTime) };
-    against(machine, index, label, ingredients, listings, &build)
+    let mut builds = machine.earlier_builds()?.iter();
+    let Some(build) = builds.find(|build| counterpart(machine, build, label).is_some()) else {
+        return Ok(MissReason::FirstTime);
+    };
+    against(machine, index, label, ingredients, listings, build)
 }
 
 /// The step of a past build that a step of this one is compared with.
 pub fn counterpart<'b>(machine: &Machine<'_>, build: &'b Build, label: &StepLabel) -> Option<&'b BuildStep> {
-    let labels: Vec<StepLabel> = (0..machine.step_count()).filter_map(|index| machine.label(index)).collect();
     let is_other = |text: &str| {
-        labels.iter().any(|other| other.number != label.number && other.stage == label.stage && other.instruction == text)
+        let mut others = (0..machine.step_count()).filter(|index| index + 1 != label.number);
+        others.any(|index| {
+            machine.instruction_text(index) == Some(text) && machine.stage_label(index).is_some_and(|stage| stage == label.stage)
+        })
     };
     build.counterpart(&label.stage, label.number, &label.instruction, is_other)
 }

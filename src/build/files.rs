@@ -386,7 +386,7 @@ impl Machine<'_> {
         Ok(digests)
     }
 
-    pub(super) fn place_files(&self, action: &CopyAction, before: &Option<Arc<State>>) -> Result<Executed, Error> {
+    pub(super) fn place_files(&self, action: &CopyAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
@@ -477,7 +477,7 @@ impl Machine<'_> {
         })
     }
 
-    pub(super) fn place_directory(&self, action: &WorkdirAction, before: &Option<Arc<State>>) -> Result<Executed, Error> {
+    pub(super) fn place_directory(&self, action: &WorkdirAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),

@@ -33,9 +33,11 @@ impl Machine<'_> {
             milliseconds: taken.milliseconds,
         });
         let (context, dockerfile) = self.identity();
-        self.builds.put(&Build {
+        let number = self.build_number()?;
+        let reservation = self.number.get().expect("the number was just taken");
+        self.builds.put(reservation, &Build {
             schema: Build::SCHEMA,
-            number: self.number,
+            number,
             context,
             dockerfile,
             started: self.started.clone(),
@@ -73,6 +75,6 @@ impl Machine<'_> {
             self.world.store.tag(tag, &manifest)?;
             sink(&Event::Tagged { reference: tag.familiar() });
         }
-        Ok(Finished { build: self.number, image, manifest, cached, ran })
+        Ok(Finished { build: self.build_number()?, image, manifest, cached, ran })
     }
 }

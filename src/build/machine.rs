@@ -14,7 +14,7 @@ use super::files::{self, LoadedContext};
 use super::resolve::Resolved;
 use super::trees::Trees;
 use super::{Clock, Error, Options, State, run, supported};
-use crate::cache::{BuildStep, Builds, Ingredients, Record, Records};
+use crate::cache::{Build, BuildStep, Builds, Ingredients, Record, Records, Reservation};
 use crate::container::Identity;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
@@ -86,25 +86,25 @@ pub enum Phase {
 }
 
 /// A step under way.
-pub(super) struct Pending {
+pub(super) struct Pending<'a> {
     pub resolved: Resolved,
     pub watch: Stopwatch,
     pub phase: Phase,
     pub decision: Decision,
     pub hit: Option<Box<Record>>,
-    pub executed: Executed,
+    pub executed: Executed<'a>,
     pub layer: Option<Layer>,
     pub changes: Vec<PathChange>,
 }
 
 /// What the execute phase leaves for the diff phase.
-pub(super) enum Executed {
+pub(super) enum Executed<'a> {
     /// Nothing was to be done, or the cache had it.
     Nothing,
     /// Files were placed in the tree, and are not written yet.
     Placed(super::copy::Placement, Tree),
     /// A process left its changes in a directory.
-    Ran(run::Remains),
+    Ran(run::Remains<'a>),
 }
 
 /// A build that is done.
@@ -131,9 +131,12 @@ pub struct Machine<'a> {
     pub(super) digests: RefCell<files::Digests>,
     pub(super) interrupted: &'a AtomicBool,
     pub(super) taken: Vec<Taken>,
-    pub(super) pending: Option<Pending>,
+    pub(super) pending: Option<Pending<'a>>,
     pub(super) failed: Option<BuildStep>,
-    pub(super) number: u64,
+    /// This build's number, once something of it is to be remembered.
+    pub(super) number: OnceCell<Reservation>,
+    /// Past builds to compare with, newest first.
+    pub(super) earlier: OnceCell<Vec<Build>>,
     pub(super) started: String,
     pub(super) watch: Stopwatch,
     pub(super) announced: Cell<bool>,
@@ -155,7 +158,6 @@ impl<'a> Machine<'a> {
         supported::check(&plan).map_err(Error::Diagnostics)?;
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         let builds = Builds::open(world.home);
-        let number = builds.next_number()?;
         Ok(Machine {
             options,
             source,
@@ -170,7 +172,8 @@ impl<'a> Machine<'a> {
             taken: Vec::new(),
             pending: None,
             failed: None,
-            number,
+            number: OnceCell::new(),
+            earlier: OnceCell::new(),
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
@@ -194,9 +197,22 @@ impl<'a> Machine<'a> {
         self.world
     }
 
-    /// The number that this build will have among the past builds.
-    pub fn build_number(&self) -> u64 {
-        self.number
+    /// The number of this build among the past builds. The first call takes one.
+    pub fn build_number(&self) -> Result<u64, Error> {
+        if self.number.get().is_none() {
+            // Nobody else can have set it meanwhile: the cell belongs to this thread.
+            let _ = self.number.set(self.builds.reserve()?);
+        }
+        Ok(self.number.get().expect("it was just set").number)
+    }
+
+    /// The past builds of the same context and Dockerfile, newest first.
+    pub fn earlier_builds(&self) -> Result<&[Build], Error> {
+        if self.earlier.get().is_none() {
+            let (context, dockerfile) = self.identity();
+            let _ = self.earlier.set(self.builds.comparable(&context, &dockerfile)?);
+        }
+        Ok(self.earlier.get().expect("it was just set"))
     }
 
     /// The steps taken, with the state after each.
@@ -239,6 +255,20 @@ impl<'a> Machine<'a> {
             lines,
             trigger: step.trigger,
         })
+    }
+
+    /// The text of step `index`, continuations joined.
+    pub fn instruction_text(&self, index: usize) -> Option<&str> {
+        let step = self.steps.get(index)?;
+        Some(match &step.kind {
+            StepKind::From => &self.plan.stages[step.stage].source.from.text,
+            StepKind::Instruction(instruction) => &instruction.text,
+        })
+    }
+
+    /// What the stage of step `index` is called.
+    pub fn stage_label(&self, index: usize) -> Option<String> {
+        Some(self.plan.stages[self.steps.get(index)?.stage].label())
     }
 
     /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.

@@ -25,6 +25,7 @@ pub mod decide;
 mod event;
 pub mod files;
 mod finish;
+pub mod folder;
 mod from;
 pub mod machine;
 pub mod owner;

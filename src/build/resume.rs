@@ -8,7 +8,8 @@ use super::{Decision, Error, StepLabel};
 impl Machine<'_> {
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
     pub fn begin_anew(&mut self) -> Result<(), Error> {
-        self.number = self.builds.next_number()?;
+        self.number = OnceCell::new();
+        self.earlier = OnceCell::new();
         self.started = self.world.clock.rfc3339();
         self.watch = self.world.clock.stopwatch();
         Ok(())
@@ -33,7 +34,12 @@ impl Machine<'_> {
     ///
     /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
     /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
-    pub fn adopt(&mut self, earlier: &Machine<'_>, count: usize) -> Result<usize, Error> {
+    pub fn adopt(&mut self, earlier: &mut Machine<'_>, count: usize) -> Result<usize, Error> {
+        // The build goes on under its number; it does not start.
+        self.announced.set(true);
+        if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
+            self.number = OnceCell::from(reservation);
+        }
         while self.taken.len() < count {
             let index = self.taken.len();
             let (Some(old), Some(label)) = (earlier.taken.get(index), self.label(index)) else { break };

@@ -13,7 +13,7 @@ use super::files::{absolute, is_binary, read};
 use super::session::Session;
 use crate::build::run::describe;
 use crate::build::{PathChange, StepLabel, decide};
-use crate::cache::{Builds, EntryKind, Ingredient, Ingredients, Records};
+use crate::cache::{EntryKind, Ingredient, Ingredients, Records};
 use crate::dockerfile::{Instruction, Source};
 use crate::layer::{self, Layer};
 use crate::oci::Digest;
@@ -217,13 +217,11 @@ impl Session<'_, '_> {
     /// The ingredients and the layer of a step in the last build that has it.
     fn last_build_of(&self, label: &StepLabel) -> Result<Option<(Ingredients, Option<Layer>, String)>, Error> {
         let machine = self.machine()?;
-        let (context, dockerfile) = machine.identity();
         let key = |build: &crate::cache::Build| decide::counterpart(machine, build, label).and_then(|step| step.key);
-        let builds = Builds::open(self.world.home);
-        let Some(build) = builds.latest(&context, &dockerfile, |build| key(build).is_some())? else { return Ok(None) };
-        let Some(key) = key(&build) else { return Ok(None) };
+        let found = machine.earlier_builds()?.iter().find_map(|build| Some((build.number, key(build)?)));
+        let Some((number, key)) = found else { return Ok(None) };
         let record = Records::open(self.world.home).get(key)?;
-        Ok(record.map(|record| (record.ingredients, record.result.layer, format!("build {}", build.number))))
+        Ok(record.map(|record| (record.ingredients, record.result.layer, format!("build {number}"))))
     }
 
     /// The digest that a file of the context has in the listings of a step.

@@ -100,7 +100,7 @@ impl Session<'_, '_> {
         }
         let mut machine = self.machine_of(&file, &self.options)?;
         let wanted = self.machine.as_ref().map_or(0, Machine::position);
-        if let Some(old) = &self.machine {
+        if let Some(old) = &mut self.machine {
             machine.adopt(old, wanted)?;
         }
         // A step that can't even be looked at any more (its file is gone) is not right.

@@ -31,7 +31,7 @@ impl Session<'_, '_> {
         }
 
         let mut machine = self.machine_of(&file, &options)?;
-        let position = match &self.machine {
+        let position = match &mut self.machine {
             Some(old) => {
                 let wanted = old.position();
                 machine.adopt(old, wanted)?;

@@ -8,7 +8,7 @@ use super::breakpoint::{Breakpoint, Here};
 use super::command::{Break, Place};
 use super::session::Session;
 use crate::build::{self, Decision, Event, Finished, Phase};
-use crate::cache::{Builds, Outcome};
+use crate::cache::Outcome;
 use crate::view::View as _;
 use crate::view::units;
 
@@ -258,14 +258,12 @@ impl Session<'_, '_> {
 
     /// Whether a step failed in the latest build that has it.
     fn failed_before(&self, label: &build::StepLabel) -> Result<bool, Error> {
-        let (context, dockerfile) = self.machine()?.identity();
         let outcome = |build: &crate::cache::Build| {
             let step =
                 build.steps.iter().find(|step| step.stage == label.stage && step.instruction == label.instruction);
             step.map(|step| step.outcome)
         };
-        let latest = Builds::open(self.world.home).latest(&context, &dockerfile, |build| outcome(build).is_some())?;
-        Ok(latest.and_then(|build| outcome(&build)) == Some(Outcome::Failed))
+        Ok(self.machine()?.earlier_builds()?.iter().find_map(outcome) == Some(Outcome::Failed))
     }
 
     pub(super) fn break_at(&mut self, action: Break) -> Result<(), Error> {

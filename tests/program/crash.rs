@@ -22,6 +22,9 @@ fn a_build_that_is_killed_leaves_a_whole_store() {
         place.assert_whole();
     }
     let last = place.run("build --progress quiet -t killed .");
+    // What the killed builds left in use is gone as soon as somebody needs a container.
+    let left = std::fs::read_dir(place.home().join("containers")).unwrap().flatten().filter(|entry| entry.path().is_dir());
+    assert_eq!(left.count(), 0);
     let fresh = Place::new("");
     std::fs::remove_dir(fresh.path("")).unwrap();
     copy_tree(&place.path(""), &fresh.path(""));

@@ -50,7 +50,12 @@ fn a_volume_is_seen_live_on_both_sides() {
 fn nothing_is_left_of_a_container() {
     let place = Place::new("");
     place.run("run layerlab/base true");
-    let left: Vec<_> = std::fs::read_dir(place.home().join("containers")).unwrap().flatten().map(|entry| entry.path()).collect();
+    let left: Vec<_> = std::fs::read_dir(place.home().join("containers"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
