@@ -145,6 +145,11 @@ impl Plan {
         }
     }
 
+    /// A stage and all that it needs, each after its own needs.
+    pub fn needs(&self, stage: usize) -> Vec<usize> {
+        order(&self.stages, stage)
+    }
+
     /// The number of steps, FROM included, over all needed stages.
     pub fn step_count(&self) -> usize {
         self.order.iter().map(|&stage| 1 + self.stages[stage].source.instructions.len()).sum()

@@ -58,13 +58,16 @@ pub enum CopyError {
 
 /// The sources that a word with wildcards stands for, symbolic links of the way to it resolved.
 ///
-/// A word without wildcards stands for itself and has to exist; a pattern may match nothing.
+/// A word without wildcards stands for itself and has to exist; a pattern may match nothing, but the part before
+/// its first wildcard has to be there.
 pub fn expand_source(tree: &Tree, word: &str) -> Result<Vec<TreePath>, CopyError> {
     if !glob::has_wildcard(word) {
         let path = TreePath::new(word.as_bytes());
         tree.resolve(&path, Follow::Last).map_err(|_| CopyError::NotFound { path: word.into() })?;
         return Ok(vec![path]);
     }
+    let plain = glob::plain_part(word);
+    tree.resolve(&plain, Follow::Last).map_err(|_| CopyError::NotFound { path: word.into() })?;
     glob::expand(tree, word).map_err(|_| CopyError::Wildcard { pattern: word.into() })
 }
 
