@@ -3,6 +3,7 @@
 //! [`Machine::advance`] does one phase and can be called again and again; [`Machine::step`] does all of one step. What an
 //! instruction is to do in a phase lies with its family (`from.rs`, `configure.rs`, `files.rs`, `run.rs`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -146,15 +147,16 @@ impl<'a> Machine<'a> {
         if self.steps.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage) {
             return Ok(());
         }
-        let mut inserted = Vec::new();
+        let mut needed = BTreeSet::new();
         for trigger in triggers {
             if let Instruction::Copy(copy) = &trigger.value
-                && let Some(CopySource::Stage(needed)) = self.plan.copy_source(stage, copy)?
-                && !self.steps.iter().any(|step| step.stage == needed)
+                && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
             {
-                inserted.extend(steps_of(&self.plan, needed));
+                needed.extend(self.plan.needs(source));
             }
         }
+        needed.retain(|stage| !self.steps.iter().any(|step| step.stage == *stage));
+        let mut inserted: Vec<Step> = needed.into_iter().flat_map(|stage| steps_of(&self.plan, stage)).collect();
         for trigger in triggers {
             inserted.push(Step { stage, kind: StepKind::Instruction(Box::new(trigger.clone())), trigger: true });
         }

@@ -137,6 +137,7 @@ impl Machine<'_> {
         };
         let source = match self.plan.copy_source(stage, copy)? {
             None => None,
+            Some(CopySource::Scratch) => Some((Tree::empty(), "`scratch`".to_owned())),
             Some(CopySource::Stage(index)) => {
                 let state = stage_state(index).ok_or_else(|| Error::Argument {
                     message: format!("cannot copy from stage `{}`: it is not built yet", self.plan.stages[index].label()),
@@ -197,7 +198,8 @@ impl Machine<'_> {
             chmod,
             excludes,
             includes: Vec::new(),
-            link: request.link,
+            // A mode that is set needs the files below, which a layer of its own does not have.
+            link: request.link && chmod_text.is_none(),
             unpack: request.unpack,
         };
         let mut ingredients = Ingredients::default();
@@ -207,6 +209,9 @@ impl Machine<'_> {
         ingredients.push(Ingredient::setting("instruction", request.keyword));
         ingredients.push(Ingredient::setting("destination", destination));
         let mut history = String::from(request.keyword);
+        if request.parents {
+            history.push_str(" --parents");
+        }
         for (name, value) in [("chown", &action.chown), ("chmod", &chmod_text)] {
             if let Some(value) = value {
                 ingredients.push(Ingredient::setting(format!("--{name}"), value.clone()));
@@ -223,7 +228,10 @@ impl Machine<'_> {
         }
 
         let mut listings = Vec::new();
-        for one in request.sources {
+        // Documents come last, wherever they are written.
+        let is_document = |source: &&dockerfile::Source| matches!(source, dockerfile::Source::Heredoc(_));
+        let paths = request.sources.iter().filter(|source| !is_document(source));
+        for one in paths.chain(request.sources.iter().filter(is_document)) {
             match one {
                 dockerfile::Source::Heredoc(document) => {
                     let text = if document.expand {
@@ -391,11 +399,11 @@ impl Machine<'_> {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
         };
+        let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {
             Some(text) => Some(Owner::resolve(text, self.world.store, &below)?),
             None => None,
         };
-        let below = if action.link { Tree::empty() } else { below };
         let mut placement = Placement::new(&below);
         for (origin, includes) in action.origins.iter().zip(&action.includes) {
             let adjust = Adjustments {
@@ -442,20 +450,25 @@ impl Machine<'_> {
         if !archive::is_archive(file)? {
             return Ok(false);
         }
-        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), adjust)?;
+        // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
+        let made = Adjustments { chmod: None, ..adjust.clone() };
+        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), &made)?;
         placement.unpack(&root, &mut archive::read(file)?, adjust)?;
         Ok(true)
     }
 
     pub(super) fn resolve_workdir(&self, workdir: &Workdir, before: Arc<State>) -> Result<Resolved, Error> {
         let written = self.scope().word(&workdir.path, &before)?;
-        let joined = if written.starts_with('/') { written.clone() } else { format!("{}/{written}", before.working_dir()) };
-        let path = TreePath::new(joined.as_bytes()).to_string();
+        // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
+        let shown = match written.as_str() {
+            "" => before.working_dir().to_owned(),
+            absolute if absolute.starts_with('/') => absolute.to_owned(),
+            relative => cleaned(&format!("{}/{relative}", before.working_dir())),
+        };
+        let path = cleaned(&shown);
         let mut after = (*before).clone();
-        // A trailing slash is kept as written: BuildKit does, and it is part of what `inspect` shows.
-        let slash = if written.ends_with('/') && path != "/" { "/" } else { "" };
-        after.image.config.working_dir = format!("{path}{slash}");
-        let history = format!("WORKDIR {path}{slash}");
+        let history = format!("WORKDIR {shown}");
+        after.image.config.working_dir = shown;
         if path == "/" {
             return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
         }
@@ -482,15 +495,16 @@ impl Machine<'_> {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
         };
+        // Before anything else: an owner that can't be had is an error even where nothing is to be made.
+        let owner = match action.user.as_str() {
+            "" => None,
+            user => Some(Owner::resolve(user, self.world.store, &below)?),
+        };
         let path = TreePath::new(action.path.as_bytes());
         let is_there = below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
         if is_there {
             return Ok(Executed::Nothing);
         }
-        let owner = match action.user.as_str() {
-            "" => None,
-            user => Some(Owner::resolve(user, self.world.store, &below)?),
-        };
         let mut placement = Placement::new(&below);
         let adjust = Adjustments { owner, now: self.world.clock.seconds(), ..Adjustments::default() };
         placement.make_directories(&path, &adjust)?;
@@ -557,10 +571,15 @@ fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patter
 
 /// The destination as an absolute path, its trailing slash kept: it says that a directory is meant.
 fn destination(working_dir: &str, written: &str) -> String {
-    let is_directory = written.is_empty() || written == "." || written == ".." || written.ends_with('/') || written.ends_with("/.");
+    let is_directory = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
     let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
-    let path = TreePath::new(joined.as_bytes()).to_string();
+    let path = cleaned(&joined);
     if is_directory && path != "/" { format!("{path}/") } else { path }
+}
+
+/// A path made absolute and clean, as text that can be used as a path again.
+fn cleaned(path: &str) -> String {
+    String::from_utf8(TreePath::new(path.as_bytes()).as_bytes().to_vec()).expect("cleaning text by its `/` leaves text")
 }
 
 /// A name in the same folder that a slip of the keyboard would explain.

@@ -101,8 +101,8 @@ pub enum Error {
     Argument { message: String, hint: Option<String> },
     #[error("`{image}` is not in the store")]
     NoImage { image: String, hint: String },
-    #[error("unknown {kind} `{name}`: the image's `{file}` has no such line")]
-    UnknownOwner { kind: &'static str, name: String, file: &'static str },
+    #[error("`{owner}` is a name, and there is no file system to look it up in")]
+    NoOwners { owner: String },
     #[error("`{path}` is not in {origin}")]
     NotFound { path: String, origin: String, hint: Option<String> },
     #[error(transparent)]
@@ -162,8 +162,8 @@ impl Error {
         match self {
             Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
             Error::NoImage { hint, .. } => Some(hint.clone()),
-            Error::UnknownOwner { .. } => {
-                Some("use a number, or make the user first with RUN adduser or by copying an /etc/passwd".into())
+            Error::NoOwners { .. } => {
+                Some("write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into())
             }
             Error::Container(error) => error.hint().map(str::to_owned),
             Error::Context(error) => error.hint(),
