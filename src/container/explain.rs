@@ -184,8 +184,8 @@ impl Operation {
                      /etc/subuid only our own id exists inside, as 0"
             }
             Operation::Unshare { .. } => {
-                "the container gets its own view of each; they belong to the user namespace \
-                     entered before"
+                "the container gets its own view of each; they belong to the user namespace that \
+                     we are in"
             }
             Operation::ForkInit => {
                 "a process id namespace begins with the next child: that child is process 1, and \

@@ -55,7 +55,7 @@ impl View for Tty {
                 self.live(&format!(" -> {}", self.title()), out)
             }
             Event::Resolved { image, stands_in_for: Some(name), .. } => {
-                writeln!(out, "{CLEAR_LINE} => {name} is not to be had: {image} stands in")
+                writeln!(out, "{CLEAR_LINE} => {name} can't be reached: {image} stands in")
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision } => {
