@@ -245,8 +245,23 @@ pub struct Folder<'a> {
 }
 
 impl<'a> Folder<'a> {
+    /// Makes a folder that nobody else has. Where time stands still two builds give the same ids, and a build that was
+    /// killed leaves its folder: then a number is put behind the id.
     pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
-        let folder = Folder { path: world.home.containers_dir().join(id), world, kept: false };
+        let containers = world.home.containers_dir();
+        std::fs::create_dir_all(&containers)
+            .map_err(|source| Error::Io { operation: "create", path: containers.clone(), source })?;
+        let names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
+        let mut path = containers.clone();
+        for name in names {
+            path = containers.join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(Error::Io { operation: "create", path, source }),
+            }
+        }
+        let folder = Folder { path, world, kept: false };
         for path in [folder.upper(), folder.work()] {
             std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
         }
