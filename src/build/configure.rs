@@ -190,7 +190,6 @@ fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Err
 pub fn command_words(command: &Command, state: &State) -> Vec<String> {
     match command {
         Command::Exec(words) => words.clone(),
-        Command::Shell(line) if line.is_empty() => Vec::new(),
         Command::Shell(line) => state.shell().into_iter().chain([line.clone()]).collect(),
         Command::Heredocs { line, documents } => {
             let mut text = line.clone();

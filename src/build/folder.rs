@@ -19,12 +19,16 @@ pub struct Folder<'a> {
 }
 
 impl<'a> Folder<'a> {
+    /// Makes a folder that nobody else has. Where time stands still, two builds at once give the same ids: then a number is
+    /// put behind the id.
     pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
         let containers = world.home.containers_dir();
         // Held while a folder is there without its own lock, so that nobody takes it for an abandoned one.
         let _making = lock(&containers.join(".lock"), LockMode::Exclusive)?;
         sweep(world, &containers)?;
-        let path = containers.join(id);
+        let mut names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
+        let path = names.find_map(|name| Some(containers.join(name)).filter(|path| !path.exists()));
+        let path = path.expect("there are more names than folders");
         for path in [path.join("upper"), path.join("work")] {
             std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
         }
