@@ -1,8 +1,11 @@
 //! Digesting files: looked up in the [`StatCache`], read where they are not known.
 //!
 //! Files are read on as many threads as the machine has processors, each through one buffer, so the memory does not grow
-//! with a file's size. A file is asked about before and after it is read; one that changed meanwhile is an error and not a
-//! digest that fits nothing.
+//! with a file's size. A file is asked about once more after it was read; one that is not any more what the walk saw is an
+//! error and not a digest that fits nothing.
+//!
+//! Opening a small file takes longer than reading it, and a file whose digest was not known is most often copied into a
+//! layer next. So its content is kept, up to a limit, until somebody [takes](StatCache::take_content) it.
 
 use std::fs::File;
 use std::io::Read;
@@ -15,11 +18,15 @@ use crate::oci::Digest;
 use sha2::Digest as _;
 
 use super::error::Error;
-use super::stat_cache::StatCache;
+use super::stat_cache::{Numbered, StatCache};
 use super::system::{FileStat, open_file, stat_of};
 
 /// How much of a file is held in memory.
 const BUFFER: usize = 128 * 1024;
+/// What a file may have at most for its content to be kept.
+const SMALL: usize = 32 * 1024;
+/// What all contents that are kept may have together.
+const ROOM_FOR_CONTENTS: usize = 16 * 1024 * 1024;
 /// More threads than this only wait for the disk.
 const MOST_THREADS: usize = 8;
 
@@ -35,16 +42,17 @@ impl StatCache {
         let known: Vec<Option<Digest>> =
             files.iter().map(|(_, stat)| self.get(stat).and_then(|entry| entry.digest)).collect();
         let unknown: Vec<usize> = (0..files.len()).filter(|&index| known[index].is_none()).collect();
-        let read = read_all(files, &unknown)?;
+        let read = read_all(files, &unknown, ROOM_FOR_CONTENTS.saturating_sub(self.contents.bytes))?;
         let mut digests: Vec<Digest> = Vec::with_capacity(files.len());
         let mut fresh = read.into_iter();
         for (known, (_, stat)) in known.into_iter().zip(files) {
             digests.push(match known {
                 Some(digest) => digest,
                 None => {
-                    let digest = fresh.next().expect("every unknown file was read");
-                    self.put_digest(stat, digest);
-                    digest
+                    let read = fresh.next().expect("every unknown file was read");
+                    self.put_digest(stat, read.digest);
+                    self.contents.keep(stat, read.content);
+                    read.digest
                 }
             });
         }
@@ -62,13 +70,44 @@ impl StatCache {
     }
 }
 
-/// Reads the files with the given indices and returns their digests in the same order.
-fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Digest>, Error> {
+/// Contents that were read in this round and not taken yet, by device and inode.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    files: Numbered<Box<[u8]>>,
+    bytes: usize,
+}
+
+impl Contents {
+    fn keep(&mut self, stat: &FileStat, content: Option<Box<[u8]>>) {
+        let Some(content) = content else { return };
+        self.bytes += content.len();
+        let before = self.files.insert((stat.device, stat.inode), content);
+        self.bytes -= before.map_or(0, |before| before.len());
+    }
+
+    pub(super) fn take(&mut self, stat: &FileStat) -> Option<Box<[u8]>> {
+        let content = self.files.remove(&(stat.device, stat.inode))?;
+        self.bytes -= content.len();
+        Some(content)
+    }
+}
+
+/// What reading a file gives.
+struct Digested {
+    digest: Digest,
+    /// Its bytes, if they are to be kept.
+    content: Option<Box<[u8]>>,
+}
+
+/// Reads the files with the given indices and returns their digests in the same order, with the contents of small ones as long
+/// as there is `room`.
+fn read_all(files: &[(&Path, &FileStat)], indices: &[usize], room: usize) -> Result<Vec<Digested>, Error> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     // A thread costs about as much as reading some small files.
     let threads = processors.min(MOST_THREADS).min(indices.len().div_ceil(16)).max(1);
     let next = AtomicUsize::new(0);
-    let work = || -> Vec<(usize, Result<Digest, Error>)> {
+    let kept = AtomicUsize::new(0);
+    let work = || -> Vec<(usize, Result<Digested, Error>)> {
         let mut buffer = vec![0; BUFFER];
         let mut done = Vec::new();
         loop {
@@ -77,7 +116,13 @@ fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Diges
                 return done;
             };
             let (path, stat) = files[index];
-            let outcome = read_one(path, stat, &mut buffer);
+            let mut outcome = read_one(path, stat, &mut buffer);
+            if let Ok(read) = &mut outcome {
+                let length = stat.size as usize;
+                if length <= SMALL && kept.fetch_add(length, Ordering::Relaxed) + length <= room {
+                    read.content = Some(buffer[..length].into());
+                }
+            }
             if outcome.is_err() {
                 // The others need not go on; they find nothing left to do.
                 next.store(indices.len(), Ordering::Relaxed);
@@ -85,7 +130,7 @@ fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Diges
             done.push((position, outcome));
         }
     };
-    let mut outcomes: Vec<(usize, Result<Digest, Error>)> = std::thread::scope(|scope| {
+    let mut outcomes: Vec<(usize, Result<Digested, Error>)> = std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut outcomes = work();
         for helper in helpers {
@@ -97,31 +142,32 @@ fn read_all(files: &[(&Path, &FileStat)], indices: &[usize]) -> Result<Vec<Diges
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn read_one(path: &Path, expected: &FileStat, buffer: &mut [u8]) -> Result<Digest, Error> {
+/// Hashes one file. If all of it fits into the buffer, it is there afterwards.
+fn read_one(path: &Path, expected: &FileStat, buffer: &mut [u8]) -> Result<Digested, Error> {
     let file = open_file(path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
     let mut file = File::from(file);
-    let stat = |file: &File| stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source));
     let changed = || Error::Changed { path: path.to_owned() };
-    if !same_content(expected, &stat(&file)?) {
-        return Err(changed());
-    }
     let mut hasher = sha2::Sha256::new();
-    let mut length = 0;
-    loop {
-        match file.read(buffer) {
-            Ok(0) => break,
+    let mut length: u64 = 0;
+    // The size is known, so no read is needed to find the end. A file that grew gives itself away by its `stat`.
+    let fits = expected.size <= buffer.len() as u64;
+    while length < expected.size {
+        let start = if fits { length as usize } else { 0 };
+        match file.read(&mut buffer[start..]) {
+            Ok(0) => return Err(changed()),
             Ok(count) => {
-                hasher.update(&buffer[..count]);
+                hasher.update(&buffer[start..start + count]);
                 length += count as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(source) => return Err(Error::io("read", path, source)),
         }
     }
-    if length != expected.size || !same_content(expected, &stat(&file)?) {
+    let after = stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source))?;
+    if length != expected.size || !same_content(expected, &after) {
         return Err(changed());
     }
-    Ok(Digest::from_bytes(hasher.finalize().into()))
+    Ok(Digested { digest: Digest::from_bytes(hasher.finalize().into()), content: None })
 }
 
 /// Whether two looks at a path saw the same file with the same content.

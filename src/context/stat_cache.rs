@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::oci::Digest;
 
+use super::digest::Contents;
 use super::error::Error;
 use super::system::FileStat;
 
@@ -42,9 +43,13 @@ pub struct StatCache {
     /// Whether there are entries that hold for this round only.
     fleeting: bool,
     changed: bool,
+    /// What was read for its digest in this round.
+    pub(super) contents: Contents,
 }
 
-type Entries = HashMap<(u64, u64), Entry, BuildHasherDefault<NumberHasher>>;
+/// A map by device and inode.
+pub(super) type Numbered<T> = HashMap<(u64, u64), T, BuildHasherDefault<QuickHasher>>;
+type Entries = Numbered<Entry>;
 
 /// What is known of one file.
 #[derive(Debug, Clone)]
@@ -77,7 +82,14 @@ impl StatCache {
     /// [`StatCache::restart`].
     pub fn load(file: &Path) -> StatCache {
         let entries = std::fs::read(file).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
-        StatCache { file: file.to_owned(), started: UNIX_EPOCH, entries, fleeting: false, changed: false }
+        StatCache {
+            file: file.to_owned(),
+            started: UNIX_EPOCH,
+            entries,
+            fleeting: false,
+            changed: false,
+            contents: Contents::default(),
+        }
     }
 
     /// Begins a round of looking at files, at the real time `now`.
@@ -91,6 +103,7 @@ impl StatCache {
             self.fleeting = false;
         }
         self.started = now;
+        self.contents = Contents::default();
     }
 
     /// How many files are known.
@@ -106,6 +119,15 @@ impl StatCache {
     /// Returns what is known of a file with this `stat`.
     pub fn get(&self, stat: &FileStat) -> Option<&Entry> {
         self.entries.get(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat))
+    }
+
+    /// Hands over the content of a small file, if it was read in this round and nobody has taken it yet.
+    ///
+    /// It is what the file's digest was made of, whatever happened to the file since.
+    pub fn take_content(&mut self, stat: &FileStat) -> Option<Box<[u8]>> {
+        // Only the newest look at a file counts, and only of that one the content was kept.
+        self.get(stat)?;
+        self.contents.take(stat)
     }
 
     /// Notes that a file was come across, so that it is not dropped when room is made.
@@ -150,7 +172,7 @@ impl StatCache {
             .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
             .collect();
         kept.sort_unstable_by_key(|(key, _)| **key);
-        crate::store::atomic_write(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
+        crate::store::atomic_replace(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
         self.changed = false;
         Ok(())
     }
@@ -259,15 +281,19 @@ fn decode_attributes(heap: &[u8], start: usize, length: usize) -> Option<Attribu
     Some(Some(list.into()))
 }
 
-/// Mixes device and inode numbers. They are no one's to choose freely, so nothing stronger is needed.
+/// Mixes device and inode numbers, and paths. They are no one's to choose freely, so nothing stronger is needed.
 #[derive(Debug, Default)]
-struct NumberHasher(u64);
+pub(super) struct QuickHasher(u64);
 
-impl Hasher for NumberHasher {
+impl Hasher for QuickHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.write_u64(u64::from_le_bytes(last));
     }
 
     fn write_u64(&mut self, number: u64) {

@@ -3,6 +3,9 @@
 //! A file is written under a temporary name, synchronised, renamed, and its folder synchronised; so a name either is not
 //! there, or names the whole content, also after a crash or a loss of power. Everything that changes the home goes
 //! through these functions.
+//!
+//! What can be made again (cache records, listings) is not synchronised: waiting for the disk twice would cost more than
+//! all the rest of a step that changes no file. See [`atomic_replace`] for what its readers have to do in return.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,6 +19,16 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
     temporary.persist(path)
+}
+
+/// As [`atomic_write`], but without waiting for the disk: for files that can be made again.
+///
+/// When a process is killed, the name has the old or the new content. After a loss of power it may also be empty or have
+/// lost its end, so whoever reads it has to tell a damaged file from a whole one, and do as if it were not there.
+pub fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut temporary = Temporary::create(parent(path))?;
+    temporary.write(bytes)?;
+    temporary.rename(path)
 }
 
 /// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
@@ -50,11 +63,16 @@ impl Temporary {
     }
 
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
-    pub fn persist(mut self, path: &Path) -> Result<(), Error> {
+    pub fn persist(self, path: &Path) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
+        self.rename(path)?;
+        synchronise_folder(parent(path))
+    }
+
+    fn rename(mut self, path: &Path) -> Result<(), Error> {
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
-        synchronise_folder(parent(path))
+        Ok(())
     }
 }
 
