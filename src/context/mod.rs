@@ -180,6 +180,7 @@ impl Snapshot {
         let excluded = walk.excluded.into_iter().filter(|one| !needed.contains(&one.path)).collect();
         let mut snapshot = Snapshot { excluded, ..Snapshot::default() };
         snapshot.stats.reserve(walk.listings.iter().map(|listing| listing.files.len()).sum());
+        cache.reserve(walk.listings.iter().map(|listing| listing.unknown.len()).sum());
         for listing in walk.listings {
             for (stat, attributes) in listing.unknown {
                 cache.put(&stat, None, attributes);

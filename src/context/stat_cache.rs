@@ -125,8 +125,6 @@ impl StatCache {
     ///
     /// It is what the file's digest was made of, whatever happened to the file since.
     pub fn take_content(&mut self, stat: &FileStat) -> Option<Box<[u8]>> {
-        // Only the newest look at a file counts, and only of that one the content was kept.
-        self.get(stat)?;
         self.contents.take(stat)
     }
 
@@ -137,6 +135,11 @@ impl StatCache {
         {
             entry.used = true;
         }
+    }
+
+    /// Makes room for so many files more.
+    pub(super) fn reserve(&mut self, files: usize) {
+        self.entries.reserve(files);
     }
 
     /// Notes a file's extended attributes, and its digest if it is known already.
@@ -153,8 +156,14 @@ impl StatCache {
 
     /// Notes the digest of a file whose attributes are known.
     pub(super) fn put_digest(&mut self, stat: &FileStat, digest: Digest) {
-        let attributes = self.get(stat).and_then(|entry| entry.attributes.clone());
-        self.put(stat, Some(digest), attributes);
+        let started = self.started;
+        match self.entries.get_mut(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat)) {
+            Some(entry) => {
+                entry.digest = Some(digest);
+                self.changed |= entry.is_settled(started);
+            }
+            None => self.put(stat, Some(digest), None),
+        }
     }
 
     /// Writes the cache back if anything was added to it. Atomic; the folder has to exist.

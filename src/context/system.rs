@@ -65,8 +65,8 @@ pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<
 }
 
 /// Opens a file for reading. A fifo doesn't block, a symbolic link is refused with ELOOP.
-pub(super) fn open_file(path: &[u8]) -> io::Result<OwnedFd> {
-    open(working_directory(), path, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+pub(super) fn open_file(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    open(parent, name, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
 }
 
 fn open(parent: BorrowedFd<'_>, name: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {

@@ -12,6 +12,8 @@ use super::{Error, Store, write};
 use crate::oci::{Digest, Hasher};
 
 const PIECE: usize = 1 << 20;
+/// After so many bytes the disk is set to work.
+const STRETCH: u64 = 8 << 20;
 /// Pieces that wait for the hasher before the writer has to wait for it.
 const WAITING: usize = 3;
 
@@ -103,6 +105,9 @@ impl BlobWriter {
         }
         self.temporary.file().write_all(&self.piece)?;
         self.written += self.piece.len() as u64;
+        if self.written.is_multiple_of(STRETCH) {
+            self.temporary.begin_synchronising();
+        }
         if let Hashing::Here(hasher) = &mut self.hashing {
             if self.piece.len() < PIECE {
                 hasher.update(&self.piece);
