@@ -58,6 +58,13 @@ impl Inputs {
     }
 }
 
+impl Drop for Inputs {
+    fn drop(&mut self) {
+        // Other builders leave their store mounted on itself, and what is mounted can't be removed.
+        let _ = nix::mount::umount2(&self.path("peer-store/overlay"), nix::mount::MntFlags::MNT_DETACH);
+    }
+}
+
 fn dockerfile(folder: &Path, text: &str) -> io::Result<()> {
     fs::create_dir(folder)?;
     fs::write(folder.join("Dockerfile"), text)

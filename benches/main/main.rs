@@ -75,7 +75,7 @@ fn run(case: Case, runs: usize) -> usize {
     let Case { name, steps, mut ours, mut peers } = case;
     let mut samples = Vec::new();
     let mut peer_samples: Vec<Vec<Sample>> = peers.iter().map(|_| Vec::new()).collect();
-    for _ in 0..runs.max(1) {
+    for round in 0..runs.max(1) {
         match ours() {
             Ok(sample) => samples.push(sample),
             Err(message) => {
@@ -85,7 +85,9 @@ fn run(case: Case, runs: usize) -> usize {
         }
         for (peer, samples) in peers.iter_mut().zip(&mut peer_samples) {
             // A tool that can't work here (no daemon, no privilege) has no line.
-            if let Some(run) = &mut peer.run {
+            if let Some(run) = &mut peer.run
+                && round < peer.most_runs
+            {
                 match run() {
                     Ok(sample) => samples.push(sample),
                     Err(_) => peer.run = None,
