@@ -312,6 +312,10 @@ impl Walker<'_> {
     }
 
     fn host_path(&self, path: &[u8]) -> PathBuf {
-        self.root.join(std::ffi::OsStr::from_bytes(path))
+        // Room for all of it at once: this happens for every file.
+        let mut host = PathBuf::with_capacity(self.root.as_os_str().len() + 1 + path.len());
+        host.push(self.root);
+        host.push(std::ffi::OsStr::from_bytes(path));
+        host
     }
 }
