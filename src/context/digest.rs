@@ -39,25 +39,24 @@ impl StatCache {
     /// # Errors
     /// The first file that can't be read: [`Error::Io`], or [`Error::Changed`] if it isn't any more what `stat` says.
     pub fn digests(&mut self, files: &[(&Path, &FileStat)]) -> Result<Vec<Digest>, Error> {
-        let known: Vec<Option<Digest>> =
-            files.iter().map(|(_, stat)| self.get(stat).and_then(|entry| entry.digest)).collect();
-        let unknown: Vec<usize> = (0..files.len()).filter(|&index| known[index].is_none()).collect();
+        let mut digests: Vec<Digest> = Vec::with_capacity(files.len());
+        let mut unknown: Vec<usize> = Vec::new();
+        for (index, (_, stat)) in files.iter().enumerate() {
+            let known = self.get(stat).and_then(|entry| entry.digest);
+            digests.push(known.unwrap_or_else(|| {
+                unknown.push(index);
+                Digest::from_bytes([0; 32])
+            }));
+        }
         let read = read_all(files, &unknown, ROOM_FOR_CONTENTS.saturating_sub(self.contents.bytes))?;
         self.contents.files.reserve(read.iter().filter(|read| read.content.is_some()).count());
-        let mut digests: Vec<Digest> = Vec::with_capacity(files.len());
-        let mut fresh = read.into_iter();
-        for (known, (_, stat)) in known.into_iter().zip(files) {
-            digests.push(match known {
-                Some(digest) => digest,
-                None => {
-                    let read = fresh.next().expect("every unknown file was read");
-                    self.put_digest(stat, read.digest);
-                    if let Some(content) = read.content {
-                        self.contents.keep(stat, content);
-                    }
-                    read.digest
-                }
-            });
+        for (index, read) in unknown.into_iter().zip(read) {
+            let (_, stat) = files[index];
+            digests[index] = read.digest;
+            self.put_digest(stat, read.digest);
+            if let Some(content) = read.content {
+                self.contents.keep(stat, content);
+            }
         }
         Ok(digests)
     }
