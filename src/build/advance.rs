@@ -210,9 +210,12 @@ impl<'a> Machine<'a> {
             })?;
         }
         let config = from::config_changes(resolved.before.as_deref(), &state);
+        // Lent to the event and taken back: a layer may have many thousands of changes.
+        let changed = Event::Changed { changes, config };
         if !matches!(resolved.action, Action::Start(_)) {
-            sink(&Event::Changed { changes: changes.clone(), config: config.clone() });
+            sink(&changed);
         }
+        let Event::Changed { changes, config } = changed else { unreachable!("it was made three lines above") };
         sink(&Event::Committed { layer: layer.clone(), state: state.id(), milliseconds });
         self.failed = None;
         self.taken.push(Taken {

@@ -511,6 +511,14 @@ impl Machine<'_> {
         Ok(Executed::Placed(placement, below))
     }
 
+    /// The content of a small file of the context, if it was read a moment ago for its digest. So what goes into the layer is
+    /// what the key was made of, and the file need not be opened twice.
+    fn content_at_hand(&self, node: &Node) -> Option<Box<[u8]>> {
+        let Place::Host(path) = &node.content()?.place else { return None };
+        let context = self.context.get()?;
+        context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
+    }
+
     /// Writes the placed entries as a layer: none where nothing was placed.
     pub(super) fn write_placement(
         &self,
@@ -534,7 +542,10 @@ impl Machine<'_> {
                 }
                 _ => node,
             };
-            writer.append_node(path, node)?;
+            match self.content_at_hand(node) {
+                Some(content) => writer.append(path, node, &mut content.as_ref())?,
+                None => writer.append_node(path, node)?,
+            }
         }
         Ok((Some(writer.finish()?), changes))
     }

@@ -1,7 +1,8 @@
 //! Records on disk: one JSON file a key, and the listings they point at.
 //!
 //! A record is written after its layer is committed, so that whoever finds the record finds the layer, unless
-//! the layer was removed since: a look-up checks. Writing is atomic and idempotent; the last writer wins.
+//! the layer was removed since: a look-up checks. Writing is atomic and idempotent; the last writer wins. It does not
+//! wait for the disk: what a loss of power has damaged counts as missing, and the step is done once more.
 
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use super::{CacheKey, Entry, Error, Ingredients, Listing};
 use crate::layer::Layer;
 use crate::oci::Digest;
-use crate::store::{Home, atomic_write};
+use crate::store::{Home, atomic_replace};
 
 /// What a step gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,13 +73,14 @@ impl Records {
     /// Writes a record, replacing an older one of the same key.
     pub fn put(&self, record: &Record) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(record).expect("records are plain data");
-        Ok(atomic_write(&self.path(record.key), &json)?)
+        Ok(atomic_replace(&self.path(record.key), &json)?)
     }
 
     /// Keeps a listing's text under its digest.
     pub fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
         let path = self.listing_path(listing.digest());
-        if path.exists() {
+        // A file of another length was cut off by a loss of power.
+        if path.metadata().is_ok_and(|metadata| metadata.len() == listing.text.len() as u64) {
             return Ok(());
         }
         if let Some(folder) = path.parent() {
@@ -88,7 +90,7 @@ impl Records {
                 source,
             })?;
         }
-        Ok(atomic_write(&path, listing.text.as_bytes())?)
+        Ok(atomic_replace(&path, listing.text.as_bytes())?)
     }
 
     /// Every record of this home, in no order. Files that are no records are passed over.
@@ -108,11 +110,12 @@ impl Records {
         Ok(records)
     }
 
-    /// The entries of a listing, or `None` where it is gone.
+    /// The entries of a listing, or `None` where it is gone or not what its name says.
     pub fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
         let path = self.listing_path(digest);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Listing::parse(&text).map(Some).map_err(|line| Error::Listing { path, line }),
+        match std::fs::read(&path) {
+            Ok(bytes) if Digest::of(&bytes) != digest => Ok(None),
+            Ok(bytes) => Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { operation: "read", path, source }),
         }

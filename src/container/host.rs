@@ -1,10 +1,13 @@
 //! What this machine allows, found by trying.
 //!
-//! Whether overlayfs works depends on the kernel's version, on its configuration, on security
-//! modules and on the file system below; asking each would be guessing. So one tiny overlay is
-//! mounted where the containers will be, in a child that is thrown away.
+//! Whether overlayfs works depends on the kernel's version, on its configuration, on security modules and on the
+//! file system below; asking each would be guessing. So one tiny overlay is mounted where the
+//! containers will be, in a child that is thrown away. That takes as long as a small container, so the answer is kept for
+//! as long as the program runs.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::unistd::{AccessFlags, Gid, Uid, access};
 use serde::{Deserialize, Serialize};
@@ -76,7 +79,7 @@ impl Host {
         let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
         let overlay = match forced.as_str() {
             "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
-            _ => try_overlay(identity, scratch, forced == "mount")?,
+            _ => overlay_support(identity, scratch, forced == "mount")?,
         };
         let cgroups =
             mounted_cgroups(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
@@ -90,9 +93,45 @@ impl Host {
             ),
             cgroups,
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-            thermal: thermal_directories(),
+            thermal: THERMAL.get_or_init(thermal_directories).clone(),
         })
     }
+}
+
+/// The processors do not change while we run.
+static THERMAL: OnceLock<Vec<String>> = OnceLock::new();
+
+/// What an answer about overlayfs holds for: a file system (by its device number), an identity, and which interfaces were tried.
+#[derive(PartialEq)]
+struct Question {
+    device: u64,
+    in_user_namespace: bool,
+    only_options: bool,
+}
+
+/// As [`try_overlay`], but tries only once in the life of this process.
+fn overlay_support(
+    identity: &Identity,
+    scratch: &Path,
+    only_options: bool,
+) -> Result<OverlaySupport, Error> {
+    static ANSWERS: Mutex<Vec<(Question, OverlaySupport)>> = Mutex::new(Vec::new());
+    // A list that a panic left behind is still whole: entries are only ever added.
+    let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let question = Question {
+        device: std::fs::metadata(scratch)
+            .map_err(Error::io("stat", scratch))?
+            .dev(),
+        in_user_namespace: identity.in_user_namespace(),
+        only_options,
+    };
+    if let Some((_, known)) = answers().iter().find(|(other, _)| *other == question) {
+        return Ok(known.clone());
+    }
+    // Not under the lock: the probe forks, and a child must not inherit a lock that is held.
+    let support = try_overlay(identity, scratch, only_options)?;
+    answers().push((question, support.clone()));
+    Ok(support)
 }
 
 /// Mounts an overlay over two empty directories in a child of its own, by each interface in turn.

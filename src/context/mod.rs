@@ -31,7 +31,10 @@ pub use stat_cache::StatCache;
 pub use system::FileStat;
 pub use walk::Excluded;
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::hash::BuildHasherDefault;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -39,6 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::stat_cache::QuickHasher;
 use crate::oci::Digest;
 use crate::tree::{Tree, TreePath};
 
@@ -56,8 +60,12 @@ pub struct Snapshot {
     tree: Tree,
     excluded: Vec<Excluded>,
     summary: Summary,
-    stats: HashMap<Arc<Path>, FileStat>,
+    stats: HashMap<HostPath, FileStat, BuildHasherDefault<QuickHasher>>,
 }
+
+/// A path as a key, letter by letter; [`Path`]'s own comparison takes it apart first.
+#[derive(Debug, Clone)]
+struct HostPath(Arc<Path>);
 
 /// How much there is in a context.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -172,6 +180,7 @@ impl Snapshot {
         let excluded = walk.excluded.into_iter().filter(|one| !needed.contains(&one.path)).collect();
         let mut snapshot = Snapshot { excluded, ..Snapshot::default() };
         snapshot.stats.reserve(walk.listings.iter().map(|listing| listing.files.len()).sum());
+        cache.reserve(walk.listings.iter().map(|listing| listing.unknown.len()).sum());
         for listing in walk.listings {
             for (stat, attributes) in listing.unknown {
                 cache.put(&stat, None, attributes);
@@ -184,7 +193,7 @@ impl Snapshot {
                 cache.touch(&stat);
                 snapshot.summary.files += 1;
                 snapshot.summary.bytes += stat.size;
-                snapshot.stats.insert(path, stat);
+                snapshot.stats.insert(HostPath(path), stat);
             }
         }
         snapshot
@@ -211,7 +220,7 @@ impl Snapshot {
     /// # Errors
     /// As [`StatCache::digests`]. A path that is not of this snapshot is read like any other file.
     pub fn digests(&self, cache: &mut StatCache, paths: &[&Path]) -> Result<Vec<Digest>, Error> {
-        let known: Vec<Option<&FileStat>> = paths.iter().map(|&path| self.stats.get(path)).collect();
+        let known: Vec<Option<&FileStat>> = paths.iter().map(|&path| self.stats.get(path.as_os_str())).collect();
         let mut others = Vec::new();
         for (&path, _) in paths.iter().zip(&known).filter(|(_, known)| known.is_none()) {
             others.push(system::stat_path(path).map_err(|source| Error::io("stat", path, source))?);
@@ -220,5 +229,31 @@ impl Snapshot {
         let stats = known.into_iter().map(|known| known.or_else(|| others.next()).expect("every path was looked up"));
         let files: Vec<(&Path, &FileStat)> = paths.iter().copied().zip(stats).collect();
         cache.digests(&files)
+    }
+
+    /// Hands over the content of one of the context's files, if [`Snapshot::digests`] has just read it and it is small; see
+    /// [`StatCache::take_content`].
+    pub fn take_content(&self, cache: &mut StatCache, path: &Path) -> Option<Box<[u8]>> {
+        cache.take_content(self.stats.get(path.as_os_str())?)
+    }
+}
+
+impl std::hash::Hash for HostPath {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        self.0.as_os_str().hash(hasher);
+    }
+}
+
+impl PartialEq for HostPath {
+    fn eq(&self, other: &HostPath) -> bool {
+        self.0.as_os_str() == other.0.as_os_str()
+    }
+}
+
+impl Eq for HostPath {}
+
+impl Borrow<OsStr> for HostPath {
+    fn borrow(&self) -> &OsStr {
+        self.0.as_os_str()
     }
 }

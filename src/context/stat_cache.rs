@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::oci::Digest;
 
+use super::digest::Contents;
 use super::error::Error;
 use super::system::FileStat;
 
@@ -42,9 +43,13 @@ pub struct StatCache {
     /// Whether there are entries that hold for this round only.
     fleeting: bool,
     changed: bool,
+    /// What was read for its digest in this round.
+    pub(super) contents: Contents,
 }
 
-type Entries = HashMap<(u64, u64), Entry, BuildHasherDefault<NumberHasher>>;
+/// A map by device and inode.
+pub(super) type Numbered<T> = HashMap<(u64, u64), T, BuildHasherDefault<QuickHasher>>;
+type Entries = Numbered<Entry>;
 
 /// What is known of one file.
 #[derive(Debug, Clone)]
@@ -77,7 +82,14 @@ impl StatCache {
     /// [`StatCache::restart`].
     pub fn load(file: &Path) -> StatCache {
         let entries = std::fs::read(file).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
-        StatCache { file: file.to_owned(), started: UNIX_EPOCH, entries, fleeting: false, changed: false }
+        StatCache {
+            file: file.to_owned(),
+            started: UNIX_EPOCH,
+            entries,
+            fleeting: false,
+            changed: false,
+            contents: Contents::default(),
+        }
     }
 
     /// Begins a round of looking at files, at the real time `now`.
@@ -91,6 +103,7 @@ impl StatCache {
             self.fleeting = false;
         }
         self.started = now;
+        self.contents = Contents::default();
     }
 
     /// How many files are known.
@@ -108,6 +121,13 @@ impl StatCache {
         self.entries.get(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat))
     }
 
+    /// Hands over the content of a small file, if it was read in this round and nobody has taken it yet.
+    ///
+    /// It is what the file's digest was made of, whatever happened to the file since.
+    pub fn take_content(&mut self, stat: &FileStat) -> Option<Box<[u8]>> {
+        self.contents.take(stat)
+    }
+
     /// Notes that a file was come across, so that it is not dropped when room is made.
     pub(super) fn touch(&mut self, stat: &FileStat) {
         if self.entries.len() > ROOM
@@ -115,6 +135,11 @@ impl StatCache {
         {
             entry.used = true;
         }
+    }
+
+    /// Makes room for so many files more.
+    pub(super) fn reserve(&mut self, files: usize) {
+        self.entries.reserve(files);
     }
 
     /// Notes a file's extended attributes, and its digest if it is known already.
@@ -131,8 +156,14 @@ impl StatCache {
 
     /// Notes the digest of a file whose attributes are known.
     pub(super) fn put_digest(&mut self, stat: &FileStat, digest: Digest) {
-        let attributes = self.get(stat).and_then(|entry| entry.attributes.clone());
-        self.put(stat, Some(digest), attributes);
+        let started = self.started;
+        match self.entries.get_mut(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat)) {
+            Some(entry) => {
+                entry.digest = Some(digest);
+                self.changed |= entry.is_settled(started);
+            }
+            None => self.put(stat, Some(digest), None),
+        }
     }
 
     /// Writes the cache back if anything was added to it. Atomic; the folder has to exist.
@@ -150,7 +181,7 @@ impl StatCache {
             .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
             .collect();
         kept.sort_unstable_by_key(|(key, _)| **key);
-        crate::store::atomic_write(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
+        crate::store::atomic_replace(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
         self.changed = false;
         Ok(())
     }
@@ -259,15 +290,19 @@ fn decode_attributes(heap: &[u8], start: usize, length: usize) -> Option<Attribu
     Some(Some(list.into()))
 }
 
-/// Mixes device and inode numbers. They are no one's to choose freely, so nothing stronger is needed.
+/// Mixes device and inode numbers, and paths. They are no one's to choose freely, so nothing stronger is needed.
 #[derive(Debug, Default)]
-struct NumberHasher(u64);
+pub(super) struct QuickHasher(u64);
 
-impl Hasher for NumberHasher {
+impl Hasher for QuickHasher {
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.write_u64(u64::from_le_bytes(last));
     }
 
     fn write_u64(&mut self, number: u64) {

@@ -65,8 +65,8 @@ pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<
 }
 
 /// Opens a file for reading. A fifo doesn't block, a symbolic link is refused with ELOOP.
-pub(super) fn open_file(path: &[u8]) -> io::Result<OwnedFd> {
-    open(working_directory(), path, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+pub(super) fn open_file(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    open(parent, name, libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
 }
 
 fn open(parent: BorrowedFd<'_>, name: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
@@ -127,7 +127,8 @@ pub(super) fn for_each_name(directory: BorrowedFd<'_>, mut each: impl FnMut(&std
     /// Where `struct linux_dirent64` of getdents64(2) has the length of the record and the name.
     const RECORD_LENGTH: usize = 16;
     const NAME: usize = 19;
-    let mut buffer = vec![0_u8; 32 * 1024];
+    // On the stack: memory that is asked for and given back for every directory is mapped anew each time.
+    let mut buffer = [0_u8; 32 * 1024];
     loop {
         // SAFETY: getdents64(2) writes at most `buffer.len()` bytes to the buffer.
         let filled =

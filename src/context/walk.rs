@@ -90,10 +90,14 @@ pub(super) fn walk(root: &Path, directory: OwnedFd, patterns: &Patterns, cache: 
         queue: Mutex::new(Queue { busy: 1, ..Queue::default() }),
         changed: Condvar::new(),
     };
-    // The first directory is read before there are threads: a small context needs none.
+    // The directories are read one by one until there are some to share out: a small context needs no threads.
     let mut walk = Walk::default();
     let root = Listing::new(Vec::new(), false, Node::directory(0o755));
-    let first = walker.list(Arc::new(directory), root, &Inherited::default(), &mut walk)?;
+    let mut first = walker.list(Arc::new(directory), root, &Inherited::default(), &mut walk)?;
+    while first.len() == 1 {
+        let only = first.remove(0);
+        first = walker.visit(only, &mut walk)?;
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let threads = threads.min(first.len()).max(1);
     walker.finish(first);
@@ -309,6 +313,10 @@ impl Walker<'_> {
     }
 
     fn host_path(&self, path: &[u8]) -> PathBuf {
-        self.root.join(std::ffi::OsStr::from_bytes(path))
+        // Room for all of it at once: this happens for every file.
+        let mut host = PathBuf::with_capacity(self.root.as_os_str().len() + 1 + path.len());
+        host.push(self.root);
+        host.push(std::ffi::OsStr::from_bytes(path));
+        host
     }
 }

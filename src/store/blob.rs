@@ -5,6 +5,7 @@
 //! it is, without a thread.
 
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -12,6 +13,8 @@ use super::{Error, Store, write};
 use crate::oci::{Digest, Hasher};
 
 const PIECE: usize = 1 << 20;
+/// After so many bytes the disk is set to work.
+const STRETCH: u64 = 8 << 20;
 /// Pieces that wait for the hasher before the writer has to wait for it.
 const WAITING: usize = 3;
 
@@ -20,8 +23,11 @@ const WAITING: usize = 3;
 /// After a fork the writer may only be used by the process that made it, because of its thread.
 #[derive(Debug)]
 pub struct BlobWriter {
-    temporary: write::Temporary,
-    blobs: std::path::PathBuf,
+    /// Made with the first piece: a RUN that changes nothing begins a layer and writes none.
+    temporary: Option<write::Temporary>,
+    /// Where it is made.
+    folder: PathBuf,
+    blobs: PathBuf,
     piece: Vec<u8>,
     written: u64,
     hashing: Hashing,
@@ -35,7 +41,8 @@ enum Hashing {
 impl BlobWriter {
     pub(super) fn create(store: &Store) -> Result<BlobWriter, Error> {
         Ok(BlobWriter {
-            temporary: write::Temporary::create(&store.home().temporary())?,
+            temporary: None,
+            folder: store.home().temporary(),
             blobs: store.home().blobs(),
             piece: Vec::new(),
             written: 0,
@@ -43,9 +50,9 @@ impl BlobWriter {
         })
     }
 
-    /// The temporary file, for messages.
-    pub(crate) fn path(&self) -> &std::path::Path {
-        self.temporary.path()
+    /// The temporary file, or the folder that it will be in; for messages.
+    pub(crate) fn path(&self) -> &Path {
+        self.temporary.as_ref().map_or(&self.folder, write::Temporary::path)
     }
 
     /// How many bytes were written so far.
@@ -80,7 +87,12 @@ impl BlobWriter {
     /// Returns the digest and the size.
     pub fn commit(mut self) -> Result<(Digest, u64), Error> {
         let size = self.position();
-        self.flush_piece().map_err(Error::io("write", self.temporary.path()))?;
+        let flushed = self.flush_piece();
+        flushed.map_err(Error::io("write", self.path()))?;
+        let temporary = match self.temporary {
+            Some(temporary) => temporary,
+            None => write::Temporary::create(&self.folder)?,
+        };
         let hasher = match self.hashing {
             Hashing::Here(hasher) => hasher,
             Hashing::Beside { pieces, thread, .. } => {
@@ -91,7 +103,7 @@ impl BlobWriter {
         let digest = hasher.finish();
         let path = self.blobs.join(digest.hex());
         if !path.exists() {
-            self.temporary.persist(&path)?;
+            temporary.persist(&path)?;
         }
         Ok((digest, size))
     }
@@ -101,8 +113,18 @@ impl BlobWriter {
         if self.piece.is_empty() {
             return Ok(());
         }
-        self.temporary.file().write_all(&self.piece)?;
+        let temporary = match &mut self.temporary {
+            Some(temporary) => temporary,
+            None => self.temporary.insert(write::Temporary::create(&self.folder).map_err(|error| match error {
+                Error::Io { source, .. } => source,
+                other => io::Error::other(other),
+            })?),
+        };
+        temporary.file().write_all(&self.piece)?;
         self.written += self.piece.len() as u64;
+        if self.written.is_multiple_of(STRETCH) {
+            temporary.begin_synchronising();
+        }
         if let Hashing::Here(hasher) = &mut self.hashing {
             if self.piece.len() < PIECE {
                 hasher.update(&self.piece);

@@ -36,7 +36,7 @@ pub use garbage::Collected;
 pub use home::Home;
 pub use images::Image;
 pub use verify::{Finding, Report, Severity, verify};
-pub use write::{Lock, LockMode, atomic_write, lock, try_lock};
+pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_lock};
 
 use crate::oci::{Descriptor, Digest};
 

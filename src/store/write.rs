@@ -3,9 +3,13 @@
 //! A file is written under a temporary name, synchronised, renamed, and its folder synchronised; so a name either is not
 //! there, or names the whole content, also after a crash or a loss of power. Everything that changes the home goes
 //! through these functions.
+//!
+//! What can be made again (cache records, listings) is not synchronised: waiting for the disk twice would cost more than
+//! all the rest of a step that changes no file. See [`atomic_replace`] for what its readers have to do in return.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +23,16 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     temporary.persist(path)
 }
 // ANCHOR_END: atomic-write
+
+/// As [`atomic_write`], but without waiting for the disk: for files that can be made again.
+///
+/// When a process is killed, the name has the old or the new content. After a loss of power it may also be empty or have
+/// lost its end, so whoever reads it has to tell a damaged file from a whole one, and do as if it were not there.
+pub fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut temporary = Temporary::create(parent(path))?;
+    temporary.write(bytes)?;
+    temporary.rename(path)
+}
 
 /// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
 #[derive(Debug)]
@@ -51,13 +65,26 @@ impl Temporary {
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))
     }
 
+    /// Asks the kernel to begin writing to disk what the file has so far, so that [`Temporary::persist`] has less to wait
+    /// for. It promises nothing.
+    pub fn begin_synchronising(&self) {
+        // SAFETY: sync_file_range(2) on a file of our own; length 0 means to its end. It changes no memory, and a refusal
+        // only means that the disk is waited for later.
+        unsafe { libc::sync_file_range(self.file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+
     // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
-    pub fn persist(mut self, path: &Path) -> Result<(), Error> {
+    pub fn persist(self, path: &Path) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
+        self.rename(path)?;
+        synchronise_folder(parent(path))
+    }
+
+    fn rename(mut self, path: &Path) -> Result<(), Error> {
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
-        synchronise_folder(parent(path))
+        Ok(())
     }
     // ANCHOR_END: persist
 }

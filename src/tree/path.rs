@@ -98,9 +98,13 @@ impl TreePath {
 
 impl Ord for TreePath {
     fn cmp(&self, other: &TreePath) -> Ordering {
+        // Paths of one tree begin alike, and eight bytes at a time are compared quicker than one.
+        let (ours, _) = self.0.as_chunks::<8>();
+        let (theirs, _) = other.0.as_chunks::<8>();
+        let alike = 8 * ours.iter().zip(theirs).take_while(|(one, two)| one == two).count();
         // A slash sorts before every other byte, so that `/a/b` comes before `/a-b`.
         let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-        self.relative().iter().map(key).cmp(other.relative().iter().map(key))
+        self.0[alike..].iter().map(key).cmp(other.0[alike..].iter().map(key))
     }
 }
 
