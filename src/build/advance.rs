@@ -172,8 +172,8 @@ impl<'a> Machine<'a> {
     fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed<'a>, Error> {
         match &resolved.action {
             Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
-            Action::Copy(copy) => self.place_files(copy, &resolved.before),
-            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before),
+            Action::Copy(copy) => self.place_files(copy, &resolved.before, sink),
+            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before, sink),
             Action::Run(command) => self.run_command(command, &resolved.before, sink),
         }
     }

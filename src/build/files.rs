@@ -394,14 +394,20 @@ impl Machine<'_> {
         Ok(digests)
     }
 
-    pub(super) fn place_files(&self, action: &CopyAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
+    pub(super) fn place_files(
+        &self,
+        action: &CopyAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed<'static>, Error> {
+        let mut warn = |message| sink(&Event::Warning { message });
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
         };
         let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {
-            Some(text) => Some(Owner::resolve(text, self.world.store, &below)?),
+            Some(text) => Some(Owner::resolve(text, self.world.store, &below, &mut warn)?),
             None => None,
         };
         let mut placement = Placement::new(&below);
@@ -490,7 +496,13 @@ impl Machine<'_> {
         })
     }
 
-    pub(super) fn place_directory(&self, action: &WorkdirAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
+    pub(super) fn place_directory(
+        &self,
+        action: &WorkdirAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed<'static>, Error> {
+        let mut warn = |message| sink(&Event::Warning { message });
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
@@ -498,7 +510,7 @@ impl Machine<'_> {
         // Before anything else: an owner that can't be had is an error even where nothing is to be made.
         let owner = match action.user.as_str() {
             "" => None,
-            user => Some(Owner::resolve(user, self.world.store, &below)?),
+            user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
         };
         let path = TreePath::new(action.path.as_bytes());
         let is_there = below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);

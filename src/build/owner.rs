@@ -27,11 +27,11 @@ impl Owner {
         [user, group].into_iter().any(|part| !part.is_empty() && number(part).is_none())
     }
 
-    /// Resolves `user[:group]`; a part that is empty is root's.
+    /// Resolves `user[:group]`; a part that is empty is root's. `warn` is told of names that the image does not have.
     ///
     /// # Errors
     /// [`Error::NoOwners`] for a name where there is no file system to look it up in.
-    pub fn resolve(text: &str, store: &Store, tree: &Tree) -> Result<Owner, Error> {
+    pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, Error> {
         if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
             return Err(Error::NoOwners { owner: text.into() });
         }
@@ -46,14 +46,25 @@ impl Owner {
             Some(uid) => Owner { uid, gid: uid },
             None => match lookup(store, tree, "/etc/passwd", user) {
                 Some(fields) => Owner { uid: field(&fields, 2), gid: field(&fields, 3) },
-                None => Owner { uid: 0, gid: 0 },
+                None => {
+                    if !user.is_empty() {
+                        warn(format!("the image has no user `{user}` in its `/etc/passwd`: root takes the place"));
+                    }
+                    Owner { uid: 0, gid: 0 }
+                }
             },
         };
         if let Some(group) = group {
             owner.gid = match number(group) {
                 Some(gid) => gid,
                 None if group.is_empty() => 0,
-                None => lookup(store, tree, "/etc/group", group).map_or(owner.gid, |fields| field(&fields, 2)),
+                None => match lookup(store, tree, "/etc/group", group) {
+                    Some(fields) => field(&fields, 2),
+                    None => {
+                        warn(format!("the image has no group `{group}` in its `/etc/group`: the name changes nothing"));
+                        owner.gid
+                    }
+                },
             };
         }
         Ok(owner)
