@@ -111,8 +111,7 @@ impl Machine<'_> {
         };
         let mut cache = StatCache::load(&self.world.home.cache_dir().join("stat"));
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let snapshot =
-            Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
+        let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
     }
 
@@ -140,7 +139,10 @@ impl Machine<'_> {
             Some(CopySource::Scratch) => Some((Tree::empty(), "`scratch`".to_owned())),
             Some(CopySource::Stage(index)) => {
                 let state = stage_state(index).ok_or_else(|| Error::Argument {
-                    message: format!("cannot copy from stage `{}`: it is not built yet", self.plan.stages[index].label()),
+                    message: format!(
+                        "cannot copy from stage `{}`: it is not built yet",
+                        self.plan.stages[index].label()
+                    ),
                     hint: None,
                 })?;
                 Some((self.tree(&state)?, format!("stage `{}`", self.plan.stages[index].label())))
@@ -256,7 +258,8 @@ impl Machine<'_> {
                         Some((tree, name)) => (tree.clone(), name.clone()),
                         None => (self.context()?.snapshot.tree().clone(), "the build context".into()),
                     };
-                    let (pattern, includes) = if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
+                    let (pattern, includes) =
+                        if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
                     let paths = copy::expand_source(&tree, &pattern)
                         .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
                     let listing = self.listing(&tree, &paths, &action, includes.as_ref())?;
@@ -308,7 +311,8 @@ impl Machine<'_> {
         action: &CopyAction,
         includes: Option<&Patterns>,
     ) -> Result<Listing, Error> {
-        let filter = Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
+        let filter =
+            Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
         let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
         for path in paths {
             let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
@@ -394,7 +398,11 @@ impl Machine<'_> {
         Ok(digests)
     }
 
-    pub(super) fn place_files(&self, action: &CopyAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
+    pub(super) fn place_files(
+        &self,
+        action: &CopyAction,
+        before: &Option<Arc<State>>,
+    ) -> Result<Executed<'static>, Error> {
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
@@ -490,7 +498,11 @@ impl Machine<'_> {
         })
     }
 
-    pub(super) fn place_directory(&self, action: &WorkdirAction, before: &Option<Arc<State>>) -> Result<Executed<'static>, Error> {
+    pub(super) fn place_directory(
+        &self,
+        action: &WorkdirAction,
+        before: &Option<Arc<State>>,
+    ) -> Result<Executed<'static>, Error> {
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
@@ -501,7 +513,8 @@ impl Machine<'_> {
             user => Some(Owner::resolve(user, self.world.store, &below)?),
         };
         let path = TreePath::new(action.path.as_bytes());
-        let is_there = below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
+        let is_there =
+            below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
         if is_there {
             return Ok(Executed::Nothing);
         }
@@ -570,8 +583,11 @@ fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patter
     let base = if base.is_empty() { "/" } else { base };
     if !glob::has_wildcard(base) && !glob::has_wildcard(&pattern) {
         let whole = TreePath::new(format!("{base}/{pattern}").as_bytes());
-        tree.resolve(&whole, Follow::Never)
-            .map_err(|_| Error::NotFound { path: word.into(), origin: origin.into(), hint: None })?;
+        tree.resolve(&whole, Follow::Never).map_err(|_| Error::NotFound {
+            path: word.into(),
+            origin: origin.into(),
+            hint: None,
+        })?;
     }
     let includes = match pattern.as_str() {
         "" => None,
