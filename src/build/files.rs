@@ -3,12 +3,13 @@
 //! They are operations on trees. Nothing is unpacked and nobody needs to be root: the bytes go from where they lie (the
 //! context, another stage's layer, the Dockerfile itself) into the layer's archive in one pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::chmod::Chmod;
+use super::configure;
 use super::copy::{self, Adjustments, Placement};
 use super::event::{ChangeKind, Event, PathChange};
 use super::machine::{Executed, Machine};
@@ -226,7 +227,7 @@ impl Machine<'_> {
             }
         }
         if !exclude_texts.is_empty() {
-            ingredients.push(Ingredient::setting("--exclude", exclude_texts.join(" ")));
+            ingredients.push(Ingredient::setting("--exclude", configure::quoted_list(&exclude_texts)));
         }
 
         let mut listings = Vec::new();
@@ -321,11 +322,28 @@ impl Machine<'_> {
                 found.push((path.file_name().unwrap_or_default().to_vec(), node));
                 continue;
             }
+            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
+            if includes.is_none() {
+                found.push((b".".to_vec(), node));
+            }
             let skip = real.relative().len();
+            let mut listed = BTreeSet::new();
             for (path, node) in tree.walk(&real).skip(1) {
                 let relative = &path.relative()[skip..];
                 let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-                if filter.takes(relative).map_err(copy::CopyError::from)? {
+                if !filter.takes(relative).map_err(copy::CopyError::from)? {
+                    continue;
+                }
+                // Where patterns choose, the directories above a match come with it.
+                for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+                    let above = &relative[..end];
+                    if listed.insert(above.to_vec())
+                        && let Some(node) = tree.get(&real.join(above))
+                    {
+                        found.push((above.to_vec(), node));
+                    }
+                }
+                if !node.is_directory() || listed.insert(relative.to_vec()) {
                     found.push((relative.to_vec(), node));
                 }
             }
