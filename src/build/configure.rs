@@ -12,6 +12,9 @@ use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
 use crate::oci::{HealthConfig, ImageConfig};
 use crate::source::SourceFile;
 
+/// ARGs that speak to the builder and are no part of the environment.
+const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+
 /// What an instruction may look at besides the state.
 #[derive(Clone, Debug)]
 pub struct Scope<'a> {
@@ -186,7 +189,9 @@ fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Err
         text.push_str(&format!(" {name}"));
         if let Some(value) = &value {
             text.push_str(&format!("={value}"));
-            next.set_environment(name, value);
+            if !NOT_IN_ENVIRONMENT.contains(&name.as_str()) {
+                next.set_environment(name, value);
+            }
         }
         next.arguments.push((name.clone(), value));
     }

@@ -263,13 +263,16 @@ impl Machine<'_> {
                         if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
                     let paths = copy::expand_source(&tree, &pattern)
                         .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
-                    let listing = self.listing(&tree, &paths, &action, includes.as_ref())?;
+                    let (listing, names) = self.listing(&tree, &paths, &action, includes.as_ref())?;
                     ingredients.push(Ingredient::Files {
                         source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
                         listing: listing.digest(),
                         files: listing.files,
                         bytes: listing.bytes,
                     });
+                    if !names.is_empty() {
+                        ingredients.push(Ingredient::setting(format!("hard links in {word}"), names.join(", ")));
+                    }
                     listings.push(listing);
                     action.origins.push(Origin::Tree { tree, paths });
                     action.includes.push(includes);
@@ -304,17 +307,19 @@ impl Machine<'_> {
         Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
     }
 
-    /// Everything about the files of a source that its key is made of.
+    /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
+    /// `second = first`.
     fn listing(
         &self,
         tree: &Tree,
         paths: &[TreePath],
         action: &CopyAction,
         includes: Option<&Patterns>,
-    ) -> Result<Listing, Error> {
+    ) -> Result<(Listing, Vec<String>), Error> {
         let filter =
             Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
         let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
+        let mut names = Vec::new();
         for path in paths {
             let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
             let Some(node) = tree.get(&real) else { continue };
@@ -328,6 +333,7 @@ impl Machine<'_> {
             }
             let skip = real.relative().len();
             let mut listed = BTreeSet::new();
+            let mut first_names = HashMap::new();
             for (path, node) in tree.walk(&real).skip(1) {
                 let relative = &path.relative()[skip..];
                 let relative = relative.strip_prefix(b"/").unwrap_or(relative);
@@ -341,6 +347,12 @@ impl Machine<'_> {
                         && let Some(node) = tree.get(&real.join(above))
                     {
                         found.push((above.to_vec(), node));
+                    }
+                }
+                if let Some(link) = node.content().and_then(|content| content.link) {
+                    let first: &Vec<u8> = first_names.entry(link).or_insert_with(|| relative.to_vec());
+                    if first != relative {
+                        names.push(format!("{} = {}", relative.escape_ascii(), first.escape_ascii()));
                     }
                 }
                 if !node.is_directory() || listed.insert(relative.to_vec()) {
@@ -373,7 +385,7 @@ impl Machine<'_> {
                 xattrs: metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
             });
         }
-        Ok(listing)
+        Ok((listing, names))
     }
 
     /// The content digest of each file, in order. The context's come from the stat cache.

@@ -280,3 +280,37 @@ fn stages_that_are_not_built_may_be_out_of_order() {
     let place = Place::new("//- Dockerfile\nFROM layerlab/base AS Upper\nFROM Upper\n");
     assert!(place.run("build .").contains("FROM names a stage in lower case: `upper`"));
 }
+
+/// Whether the last step of a second build is a hit, after the context was changed in some way.
+fn hits_after(instruction: &str, change: impl FnOnce(&Place)) -> bool {
+    let place = Place::new(&format!(
+        "//- Dockerfile\nFROM layerlab/base\n{instruction}\n//- folder/inner/file\n1\n//- folder/one\n2\n//- folder/two\n2\n"
+    ));
+    assert!(place.output("build --progress quiet .").status.success());
+    change(&place);
+    let text = place.run("build --progress json .");
+    place.assert_whole();
+    text.contains("\"verdict\":\"hit\"")
+}
+
+#[test]
+fn whatever_changes_the_result_misses() {
+    let set_mode = |place: &Place, name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(0o700)).unwrap();
+    };
+    let copy = "COPY folder /to/";
+    assert!(hits_after(copy, |_| ()));
+    assert!(hits_after(copy, |place| place.write("beside", "1")));
+    assert!(!hits_after(copy, |place| set_mode(place, "folder/inner")));
+    assert!(!hits_after("COPY --parents folder/inner/file /to/", |place| set_mode(place, "folder")));
+    assert!(!hits_after(copy, |place| {
+        std::fs::remove_file(place.path("folder/two")).unwrap();
+        std::fs::hard_link(place.path("folder/one"), place.path("folder/two")).unwrap();
+    }));
+    // A folder with a file in it, and the file itself.
+    assert!(!hits_after("COPY folder/inne* /to", |place| {
+        std::fs::rename(place.path("folder/inner/file"), place.path("folder/inne")).unwrap();
+        std::fs::remove_dir(place.path("folder/inner")).unwrap();
+    }));
+}
