@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, closest};
-use crate::dockerfile::{self, Copy, Dockerfile, Instruction};
 use crate::dockerfile::words::Variables;
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction};
 use crate::oci::{Platform, Reference};
 
 /// What is asked of a build.
@@ -82,7 +82,15 @@ pub enum CopySource {
 
 /// ARGs that need no declaration: they reach RUN and no cache key.
 pub const PROXY_ARGS: [&str; 10] = [
-    "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
     "all_proxy",
 ];
 
@@ -221,7 +229,8 @@ fn resolve_from(
     let platform = match &from.platform {
         None => None,
         Some(word) => {
-            let text = expand(word, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(source.from.span))?;
+            let text =
+                expand(word, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(source.from.span))?;
             if text.is_empty() {
                 return Err(Diagnostic::error(format!("empty platform value from expression `{}`", word.raw))
                     .at(word.span.unwrap_or(source.from.span)));
@@ -251,17 +260,14 @@ fn resolve_from(
         })?;
         Base::Image(reference.with_default_tag())
     };
-    Ok(Stage {
-        index,
-        name: from.alias.clone(),
-        base,
-        platform,
-        copies_from: BTreeSet::new(),
-        source: source.clone(),
-    })
+    Ok(Stage { index, name: from.alias.clone(), base, platform, copies_from: BTreeSet::new(), source: source.clone() })
 }
 
-fn copies_from(stage: &Stage, names: &BTreeMap<String, usize>, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
+fn copies_from(
+    stage: &Stage,
+    names: &BTreeMap<String, usize>,
+    count: usize,
+) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
     let mut sources = BTreeSet::new();
     let mut problems = Vec::new();
     for instruction in &stage.source.instructions {
@@ -317,7 +323,8 @@ fn copy_source(
         None => diagnostic,
     };
     let nothing: BTreeMap<String, String> = BTreeMap::new();
-    if dockerfile::words::expand(&word.raw, '\\', &nothing).map(|expansion| expansion.text != word.raw).unwrap_or(true) {
+    if dockerfile::words::expand(&word.raw, '\\', &nothing).map(|expansion| expansion.text != word.raw).unwrap_or(true)
+    {
         return Err(at(Diagnostic::error("variable expansion is not supported for --from")
             .hint("define a stage with `FROM $NAME AS name` from a global ARG, and copy from that stage")));
     }
@@ -337,7 +344,8 @@ fn copy_source(
         None if word.raw == "scratch" => Ok(Some(CopySource::Scratch)),
         None => {
             let reference = Reference::parse_normalized(&word.raw).map_err(|error| {
-                let diagnostic = at(Diagnostic::error(format!("`{}` is neither a stage nor an image name: {error}", word.raw)));
+                let diagnostic =
+                    at(Diagnostic::error(format!("`{}` is neither a stage nor an image name: {error}", word.raw)));
                 match closest(&word.raw, names.keys().map(String::as_str)) {
                     Some(name) => diagnostic.hint(format!("did you mean the stage `{name}`?")),
                     None => diagnostic,

@@ -96,6 +96,7 @@ fn a_context_becomes_a_tree_of_root_with_the_modes_of_the_machine() {
     fs::hard_link(fixture.path("readme"), fixture.path("twin")).unwrap();
     nix::unistd::mkfifo(&fixture.path("pipe"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(fixture.path("socket")).unwrap();
+    fs::set_permissions(fixture.path("socket"), fs::Permissions::from_mode(0o600)).unwrap();
 
     let snapshot = fixture.scan();
     insta::assert_snapshot!(listing(snapshot.tree()), @r"
@@ -103,6 +104,7 @@ fn a_context_becomes_a_tree_of_root_with_the_modes_of_the_machine() {
     /link 0777 0:0 -> ../outside
     /pipe 0600 0:0 fifo
     /readme 0644 0:0 file 6 B
+    /socket 0600 0:0 file 0 B
     /src 0755 0:0 directory
     /src/main.sh 4755 0:0 file 8 B
     /twin 0644 0:0 file 6 B

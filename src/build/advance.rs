@@ -278,7 +278,9 @@ impl Resolved {
     fn file_system_key(&self) -> Option<CacheKey> {
         match &self.action {
             Action::Start(_) | Action::Configure => None,
-            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => self.ingredients.as_ref().map(Ingredients::key),
+            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => {
+                self.ingredients.as_ref().map(Ingredients::key)
+            }
         }
     }
 }

@@ -20,7 +20,11 @@ pub enum Change {
     /// `X`: set for a directory, and for a file that anybody could execute.
     SetIfSearchable(u32),
     /// The permissions of one class (the shift of `u`, `g` or `o`) taken over by those of `who`.
-    Copy { from: u32, who: u32, operator: char },
+    Copy {
+        from: u32,
+        who: u32,
+        operator: char,
+    },
 }
 
 /// Every bit that a class has but the sticky one.

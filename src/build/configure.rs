@@ -12,6 +12,9 @@ use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
 use crate::oci::{HealthConfig, ImageConfig};
 use crate::source::SourceFile;
 
+/// ARGs that speak to the builder and are no part of the environment.
+const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
+
 /// What an instruction may look at besides the state.
 #[derive(Clone, Debug)]
 pub struct Scope<'a> {
@@ -28,15 +31,19 @@ impl Scope<'_> {
 
     /// One word that may become several.
     pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
-        let (words, _) = dockerfile::words::expand_words(&word.raw, self.escape, state)
-            .map_err(|error| word.diagnostic(&error))?;
+        let (words, _) =
+            dockerfile::words::expand_words(&word.raw, self.escape, state).map_err(|error| word.diagnostic(&error))?;
         Ok(words)
     }
 }
 
 /// Applies an instruction that touches no file. Gives the state after it and the instruction as history tells it;
 /// `None` for an instruction that does touch files.
-pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<(State, String)>, Error> {
+pub fn configure(
+    instruction: &Instruction,
+    state: &State,
+    scope: &Scope<'_>,
+) -> Result<Option<(State, String)>, Error> {
     let mut next = state.clone();
     let history = match instruction {
         Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_) => return Ok(None),
@@ -155,7 +162,10 @@ pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig
         let instruction = dockerfile::parse_instruction(&source).map_err(Error::Diagnostics)?;
         let Some((next, _)) = configure(&instruction.value, &state, &scope)? else {
             return Err(Error::Argument {
-                message: format!("`{}` changes files, and only the configuration can be changed here", instruction.value.name()),
+                message: format!(
+                    "`{}` changes files, and only the configuration can be changed here",
+                    instruction.value.name()
+                ),
                 hint: None,
             });
         };
@@ -179,7 +189,9 @@ fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Err
         text.push_str(&format!(" {name}"));
         if let Some(value) = &value {
             text.push_str(&format!("={value}"));
-            next.set_environment(name, value);
+            if !NOT_IN_ENVIRONMENT.contains(&name.as_str()) {
+                next.set_environment(name, value);
+            }
         }
         next.arguments.push((name.clone(), value));
     }
@@ -212,7 +224,9 @@ fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
             let test = match command {
                 Command::Exec(words) => std::iter::once("CMD".to_owned()).chain(words.iter().cloned()).collect(),
                 Command::Shell(line) => vec!["CMD-SHELL".to_owned(), line.clone()],
-                Command::Heredocs { .. } => std::iter::once("CMD".to_owned()).chain(command_words(command, state)).collect(),
+                Command::Heredocs { .. } => {
+                    std::iter::once("CMD".to_owned()).chain(command_words(command, state)).collect()
+                }
             };
             // Zero is left out of the configuration and means the runtime's default, as does a flag that is not given.
             let nanoseconds = |duration: &Option<std::time::Duration>| {

@@ -89,9 +89,7 @@ impl Placement {
         let wanted = TreePath::new(destination.as_bytes());
         let parent = if into_directory { wanted.clone() } else { wanted.parent().unwrap_or_else(TreePath::root) };
         self.make_directories(&parent, adjust)?;
-        let from = tree
-            .resolve(source, Follow::Last)
-            .map_err(|_| CopyError::NotFound { path: source.to_string() })?;
+        let from = tree.resolve(source, Follow::Last).map_err(|_| CopyError::NotFound { path: source.to_string() })?;
         let node = tree.get(&from).ok_or_else(|| CopyError::NotFound { path: source.to_string() })?;
         let mut to = self.resolve(&wanted)?;
         if matches!(node.kind, Kind::Directory) {
@@ -112,7 +110,13 @@ impl Placement {
 
     /// The contents of one directory, all the way down. Below the copied root, an existing directory takes
     /// the copied one's mode and owner.
-    fn copy_children(&mut self, tree: &Tree, from: &TreePath, to: &TreePath, adjust: &Adjustments) -> Result<(), CopyError> {
+    fn copy_children(
+        &mut self,
+        tree: &Tree,
+        from: &TreePath,
+        to: &TreePath,
+        adjust: &Adjustments,
+    ) -> Result<(), CopyError> {
         let prefix = from.as_bytes().len();
         let mut entered = BTreeSet::new();
         let mut links = HashMap::new();
@@ -227,8 +231,7 @@ impl Placement {
         for path in missing.into_iter().rev() {
             // Only the permissions: a set-id or sticky bit is for what is copied.
             let mode = adjust.chmod.as_ref().and_then(Chmod::octal).unwrap_or(0o755) & 0o777;
-            let metadata =
-                Metadata { uid: owner.uid, gid: owner.gid, mtime: adjust.now, ..Metadata::root_owned(mode) };
+            let metadata = Metadata { uid: owner.uid, gid: owner.gid, mtime: adjust.now, ..Metadata::root_owned(mode) };
             self.put(&path, Node { metadata, kind: Kind::Directory });
         }
         Ok(path)
@@ -272,50 +275,79 @@ impl Placement {
     /// way leads to somewhere below `root`, an absolute one and `..` too. Whatever is in an entry's place is replaced, a link
     /// to a directory included; only a directory over a directory keeps what is in it.
     pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), super::Error> {
-        let spool = tempfile::tempfile()
-            .map_err(|source| super::Error::Io { operation: "create", path: std::env::temp_dir(), source })?;
+        let spool = tempfile::tempfile().map_err(|source| super::Error::Io {
+            operation: "create",
+            path: std::env::temp_dir(),
+            source,
+        })?;
         let spool = Arc::new(spool);
         let mut end = 0;
         while let Some((relative, member)) = archive.next_member()? {
-            let mut node = match member {
-                Member::Node(node) => node,
-                Member::HardLink(target) => self.linked(root, &target)?,
+            let own = |metadata: &mut Metadata| {
+                if let Some(owner) = adjust.owner {
+                    (metadata.uid, metadata.gid) = (owner.uid, owner.gid);
+                }
             };
-            if let Some(owner) = adjust.owner {
-                (node.metadata.uid, node.metadata.gid) = (owner.uid, owner.gid);
-            }
+            let mut node = match member {
+                Member::Node(mut node) => {
+                    own(&mut node.metadata);
+                    if matches!(node.kind, Kind::Symlink(_)) {
+                        // Whatever the archive says: Linux knows no other mode for a link.
+                        node.metadata.mode = 0o777;
+                    }
+                    node
+                }
+                Member::HardLink(target, mut metadata) => {
+                    own(&mut metadata);
+                    self.linked(root, &target, metadata)?
+                }
+            };
             if let Kind::File(Content { place: place @ Place::Bytes(_), link, .. }) = &mut node.kind {
                 *place = Place::Spool(Spool { file: Arc::clone(&spool), offset: end });
                 // Unique among the archives of one instruction: the address of the spool, which lives as long as they.
                 *link = Some(LinkId(Arc::as_ptr(&spool) as u64, end));
-                end += std::io::copy(&mut archive.content(), &mut &*spool)
-                    .map_err(|source| super::Error::Io { operation: "unpack", path: relative.to_string().into(), source })?;
+                end += std::io::copy(&mut archive.content(), &mut &*spool).map_err(|source| super::Error::Io {
+                    operation: "unpack",
+                    path: relative.to_string().into(),
+                    source,
+                })?;
                 // An empty file takes no room, and is a file of its own all the same.
                 end += 1;
-                std::io::Write::write_all(&mut &*spool, &[0])
-                    .map_err(|source| super::Error::Io { operation: "unpack", path: relative.to_string().into(), source })?;
+                std::io::Write::write_all(&mut &*spool, &[0]).map_err(|source| super::Error::Io {
+                    operation: "unpack",
+                    path: relative.to_string().into(),
+                    source,
+                })?;
             }
             self.put_entry(root, &relative, node, adjust)?;
         }
         Ok(())
     }
 
-    /// The file that a hard link in an archive means. It becomes an entry of the layer, for the two to be one file there.
-    fn linked(&mut self, root: &TreePath, target: &TreePath) -> Result<Node, CopyError> {
+    /// The file that a hard link in an archive means. It becomes an entry of the layer, for the two to be one file there,
+    /// and takes the owner, mode and time that come with the link.
+    fn linked(&mut self, root: &TreePath, target: &TreePath, metadata: Metadata) -> Result<Node, CopyError> {
         let path = self.resolve_below(root, target, Follow::Never)?;
         let node = self.tree.get(&path).filter(|node| !node.is_directory()).cloned();
         let mut node = node.ok_or_else(|| CopyError::NotFound { path: target.to_string() })?;
-        if let Kind::File(content) = &mut node.kind
-            && content.link.is_none()
-        {
-            self.links += 1;
-            content.link = Some(LinkId(COPIED, self.links));
+        if let Kind::File(content) = &mut node.kind {
+            node.metadata = Metadata { xattrs: node.metadata.xattrs, ..metadata };
+            if content.link.is_none() {
+                self.links += 1;
+                content.link = Some(LinkId(COPIED, self.links));
+            }
         }
         self.put(&path, node.clone());
         Ok(node)
     }
 
-    fn put_entry(&mut self, root: &TreePath, relative: &TreePath, node: Node, adjust: &Adjustments) -> Result<(), CopyError> {
+    fn put_entry(
+        &mut self,
+        root: &TreePath,
+        relative: &TreePath,
+        node: Node,
+        adjust: &Adjustments,
+    ) -> Result<(), CopyError> {
         let (Some(parent), Some(name)) = (relative.parent(), relative.file_name()) else {
             // The archive's own top: the destination keeps what it is.
             return Ok(());

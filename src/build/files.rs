@@ -3,12 +3,13 @@
 //! They are operations on trees. Nothing is unpacked and nobody needs to be root: the bytes go from where they lie (the
 //! context, another stage's layer, the Dockerfile itself) into the layer's archive in one pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::chmod::Chmod;
+use super::configure;
 use super::copy::{self, Adjustments, Placement};
 use super::event::{ChangeKind, Event, PathChange};
 use super::machine::{Executed, Machine};
@@ -111,8 +112,7 @@ impl Machine<'_> {
         };
         let mut cache = StatCache::load(&self.world.home.cache_dir().join("stat"));
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let snapshot =
-            Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
+        let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
     }
 
@@ -140,7 +140,10 @@ impl Machine<'_> {
             Some(CopySource::Scratch) => Some((Tree::empty(), "`scratch`".to_owned())),
             Some(CopySource::Stage(index)) => {
                 let state = stage_state(index).ok_or_else(|| Error::Argument {
-                    message: format!("cannot copy from stage `{}`: it is not built yet", self.plan.stages[index].label()),
+                    message: format!(
+                        "cannot copy from stage `{}`: it is not built yet",
+                        self.plan.stages[index].label()
+                    ),
                     hint: None,
                 })?;
                 Some((self.tree(&state)?, format!("stage `{}`", self.plan.stages[index].label())))
@@ -224,7 +227,7 @@ impl Machine<'_> {
             }
         }
         if !exclude_texts.is_empty() {
-            ingredients.push(Ingredient::setting("--exclude", exclude_texts.join(" ")));
+            ingredients.push(Ingredient::setting("--exclude", configure::quoted_list(&exclude_texts)));
         }
 
         let mut listings = Vec::new();
@@ -256,16 +259,20 @@ impl Machine<'_> {
                         Some((tree, name)) => (tree.clone(), name.clone()),
                         None => (self.context()?.snapshot.tree().clone(), "the build context".into()),
                     };
-                    let (pattern, includes) = if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
+                    let (pattern, includes) =
+                        if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
                     let paths = copy::expand_source(&tree, &pattern)
                         .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
-                    let listing = self.listing(&tree, &paths, &action, includes.as_ref())?;
+                    let (listing, names) = self.listing(&tree, &paths, &action, includes.as_ref())?;
                     ingredients.push(Ingredient::Files {
                         source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
                         listing: listing.digest(),
                         files: listing.files,
                         bytes: listing.bytes,
                     });
+                    if !names.is_empty() {
+                        ingredients.push(Ingredient::setting(format!("hard links in {word}"), names.join(", ")));
+                    }
                     listings.push(listing);
                     action.origins.push(Origin::Tree { tree, paths });
                     action.includes.push(includes);
@@ -300,16 +307,19 @@ impl Machine<'_> {
         Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
     }
 
-    /// Everything about the files of a source that its key is made of.
+    /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
+    /// `second = first`.
     fn listing(
         &self,
         tree: &Tree,
         paths: &[TreePath],
         action: &CopyAction,
         includes: Option<&Patterns>,
-    ) -> Result<Listing, Error> {
-        let filter = Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
+    ) -> Result<(Listing, Vec<String>), Error> {
+        let filter =
+            Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
         let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
+        let mut names = Vec::new();
         for path in paths {
             let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
             let Some(node) = tree.get(&real) else { continue };
@@ -317,11 +327,35 @@ impl Machine<'_> {
                 found.push((path.file_name().unwrap_or_default().to_vec(), node));
                 continue;
             }
+            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
+            if includes.is_none() {
+                found.push((b".".to_vec(), node));
+            }
             let skip = real.relative().len();
+            let mut listed = BTreeSet::new();
+            let mut first_names = HashMap::new();
             for (path, node) in tree.walk(&real).skip(1) {
                 let relative = &path.relative()[skip..];
                 let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-                if filter.takes(relative).map_err(copy::CopyError::from)? {
+                if !filter.takes(relative).map_err(copy::CopyError::from)? {
+                    continue;
+                }
+                // Where patterns choose, the directories above a match come with it.
+                for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+                    let above = &relative[..end];
+                    if listed.insert(above.to_vec())
+                        && let Some(node) = tree.get(&real.join(above))
+                    {
+                        found.push((above.to_vec(), node));
+                    }
+                }
+                if let Some(link) = node.content().and_then(|content| content.link) {
+                    let first: &Vec<u8> = first_names.entry(link).or_insert_with(|| relative.to_vec());
+                    if first != relative {
+                        names.push(format!("{} = {}", relative.escape_ascii(), first.escape_ascii()));
+                    }
+                }
+                if !node.is_directory() || listed.insert(relative.to_vec()) {
                     found.push((relative.to_vec(), node));
                 }
             }
@@ -351,7 +385,7 @@ impl Machine<'_> {
                 xattrs: metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
             });
         }
-        Ok(listing)
+        Ok((listing, names))
     }
 
     /// The content digest of each file, in order. The context's come from the stat cache.
@@ -513,7 +547,8 @@ impl Machine<'_> {
             user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
         };
         let path = TreePath::new(action.path.as_bytes());
-        let is_there = below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
+        let is_there =
+            below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
         if is_there {
             return Ok(Executed::Nothing);
         }
@@ -582,8 +617,11 @@ fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patter
     let base = if base.is_empty() { "/" } else { base };
     if !glob::has_wildcard(base) && !glob::has_wildcard(&pattern) {
         let whole = TreePath::new(format!("{base}/{pattern}").as_bytes());
-        tree.resolve(&whole, Follow::Never)
-            .map_err(|_| Error::NotFound { path: word.into(), origin: origin.into(), hint: None })?;
+        tree.resolve(&whole, Follow::Never).map_err(|_| Error::NotFound {
+            path: word.into(),
+            origin: origin.into(),
+            hint: None,
+        })?;
     }
     let includes = match pattern.as_str() {
         "" => None,

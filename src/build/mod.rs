@@ -40,8 +40,8 @@ mod trees;
 pub mod unpacked;
 
 pub use clock::Clock;
-pub use from::{DEFAULT_PATH, built_in};
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, StepLabel, Stream};
+pub use from::{DEFAULT_PATH, built_in};
 pub use machine::{Finished, Machine, Phase, Source, Taken, World};
 pub use predict::Prediction;
 pub use state::State;
@@ -162,12 +162,14 @@ impl Error {
         match self {
             Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
             Error::NoImage { hint, .. } => Some(hint.clone()),
-            Error::NoOwners { .. } => {
-                Some("write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into())
-            }
+            Error::NoOwners { .. } => Some(
+                "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into(),
+            ),
             Error::Container(error) => error.hint().map(str::to_owned),
             Error::Context(error) => error.hint(),
-            Error::CommandFailed { status: 127, .. } => Some("127 means that the shell did not find the program".into()),
+            Error::CommandFailed { status: 127, .. } => {
+                Some("127 means that the shell did not find the program".into())
+            }
             Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
             Error::CommandFailed { status: 137, .. } => {
                 Some("137 is 128 + 9: the process was killed, often for want of memory".into())
@@ -179,7 +181,9 @@ impl Error {
                 ErrorKind::StorageFull => {
                     Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
                 }
-                ErrorKind::PermissionDenied => Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into()),
+                ErrorKind::PermissionDenied => {
+                    Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
+                }
                 _ => None,
             },
         }

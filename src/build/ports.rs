@@ -83,7 +83,9 @@ mod tests {
         assert_eq!(good("127.0.0.1:8080:80"), Ok("80/tcp".into()));
         assert_eq!(good("[::1]:8080:80"), Ok("80/tcp".into()));
         assert_eq!(good("8000-9000:80"), Ok("80/tcp".into()));
-        for bad in ["", "x", "80/ftp", "70000", "9-8", "-1", "80/tcp/udp", "host:80:80", "/tcp", "[::1:80:80", "1-2:3-5"] {
+        for bad in
+            ["", "x", "80/ftp", "70000", "9-8", "-1", "80/tcp/udp", "host:80:80", "/tcp", "[::1:80:80", "1-2:3-5"]
+        {
             assert!(exposed(bad).is_err(), "{bad}");
         }
     }

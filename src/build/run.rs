@@ -136,12 +136,8 @@ impl<'a> Machine<'a> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
         let folder = Folder::create(self.world, &id)?;
-        let mut spec = Spec::new(
-            unpacked::chain(&self.world, &state.layers)?,
-            folder.upper(),
-            folder.work(),
-            action.args.clone(),
-        );
+        let mut spec =
+            Spec::new(unpacked::chain(&self.world, &state.layers)?, folder.upper(), folder.work(), action.args.clone());
         spec.env.clone_from(&action.environment);
         spec.cwd.clone_from(&action.working_dir);
         spec.user.clone_from(&action.user);

@@ -8,8 +8,7 @@ use crate::plan::Plan;
 /// One diagnostic for each unsupported use in a stage that would be built.
 pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     let stages = plan.order.iter().map(|&stage| &plan.stages[stage].source);
-    let problems: Vec<Diagnostic> =
-        stages.flat_map(|stage| &stage.instructions).flat_map(check_instruction).collect();
+    let problems: Vec<Diagnostic> = stages.flat_map(|stage| &stage.instructions).flat_map(check_instruction).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -20,6 +19,11 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
         Instruction::Add(add) => add_features(add),
         _ => Vec::new(),
     };
+    if let Instruction::Add(add) = &instruction.value
+        && let Some(problem) = misplaced_checksum(add)
+    {
+        return vec![problem.at(instruction.span)];
+    }
     let name = instruction.value.name();
     let refuse = |what: &str| Diagnostic::error(format!("`{name} {what}` is not supported yet")).at(instruction.span);
     found.into_iter().map(refuse).collect()
@@ -51,6 +55,16 @@ fn add_features(add: &Add) -> Vec<&'static str> {
         found.push("URL");
     }
     found
+}
+
+/// `--checksum` belongs to exactly one source that lies elsewhere. A source with a variable may be one.
+fn misplaced_checksum(add: &Add) -> Option<Diagnostic> {
+    add.checksum.as_ref()?;
+    match add.sources.as_slice() {
+        [Source::Path(word)] if is_remote(&word.raw) || word.raw.contains('$') => None,
+        [_] => Some(Diagnostic::error("`--checksum` is for a URL or a git repository, not for a local file")),
+        _ => Some(Diagnostic::error("`--checksum` is for one source, and there are several")),
+    }
 }
 
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.

@@ -5,8 +5,8 @@
 //! needs come from a [`StatCache`], which reads only what changed.
 //!
 //! As in BuildKit, files belong to 0:0 whoever owns them on the machine, modes and times are the machine's, and the
-//! context's own folder counts as 0755. Left out: contexts that are archives or come from a URL, and sockets, which
-//! BuildKit turns into empty files.
+//! context's own folder counts as 0755, and a socket becomes an empty file. Left out: contexts that are archives or come
+//! from a URL.
 //!
 //! Read [`patterns`] and [`glob`] for what is in the context and what a wildcard takes, then `walk.rs`, then
 //! [`stat_cache`].

@@ -14,7 +14,7 @@ use super::read::{Entries, RawKind};
 use super::source::StreamSource;
 use super::{Error, Layer, LayerWriter, sparse};
 use crate::store::Store;
-use crate::tree::{Content, Kind, LinkId, Node, Place, TreePath};
+use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, TreePath};
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,8 @@ pub enum Member {
     /// A file of any kind. A regular file has a link id of its own; the place of its bytes means nothing, they come from
     /// [`Archive::content`].
     Node(Node),
-    /// Another name of the file at this path, which need not be in the archive.
-    HardLink(TreePath),
+    /// Another name of the file at this path, which need not be in the archive, with what the file is to have from now on.
+    HardLink(TreePath, Metadata),
 }
 
 /// An archive that is being read.
@@ -109,7 +109,7 @@ impl Archive {
         };
         let node = match member {
             Member::Node(node) => node,
-            Member::HardLink(target) => match self.seen.get(&target) {
+            Member::HardLink(target, _) => match self.seen.get(&target) {
                 Some(node) => node.clone(),
                 None => {
                     let reason = format!("a hard link to `{target}`, which is not in the archive before it");
@@ -142,7 +142,9 @@ impl Archive {
             RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
             RawKind::BlockDevice(major, minor) => Kind::BlockDevice { major, minor },
             RawKind::Fifo => Kind::Fifo,
-            RawKind::HardLink(target) => return Ok(Some((path, Member::HardLink(TreePath::new(target))))),
+            RawKind::HardLink(target) => {
+                return Ok(Some((path, Member::HardLink(TreePath::new(target), raw.metadata))));
+            }
         };
         Ok(Some((path, Member::Node(Node { metadata: raw.metadata, kind }))))
     }

@@ -5,5 +5,6 @@ mod harness;
 mod images;
 mod mistakes;
 mod modes;
+mod placing;
 mod running;
 mod transcripts;

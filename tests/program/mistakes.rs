@@ -33,21 +33,42 @@ fn mistakes_in_what_is_built() {
     list.build("a base that expands to nothing", "ARG BASE\nFROM $BASE\n", "");
     list.build("a platform that is none", "FROM --platform=moon layerlab/base\n", "");
     list.build("no stage at all", "ARG A=1\n", "");
-    list.build("a target that does not exist", "FROM layerlab/base AS build\nFROM scratch AS final\nCOPY --from=build / /\n", "--target biuld");
+    list.build(
+        "a target that does not exist",
+        "FROM layerlab/base AS build\nFROM scratch AS final\nCOPY --from=build / /\n",
+        "--target biuld",
+    );
     list.build("a stage that copies from itself", "FROM layerlab/base AS one\nCOPY --from=one / /\n", "");
-    list.build("a stage that copies from a later one", "FROM scratch AS one\nCOPY --from=two / /\nFROM layerlab/base AS two\n", "--target one");
+    list.build(
+        "a stage that copies from a later one",
+        "FROM scratch AS one\nCOPY --from=two / /\nFROM layerlab/base AS two\n",
+        "--target one",
+    );
     list.build("a stage number that does not exist", &on_base("COPY --from=7 / /\n"), "");
     list.build("a variable in --from", &on_base("ARG S=x\nCOPY --from=$S / /\n"), "");
     list.build("a source that is not in the context", &on_base("COPY missing /\n"), "");
     list.build("a source that .dockerignore leaves out", &on_base("COPY hidden.secret /\n"), "");
     list.build("a source outside of the context", &on_base("COPY ../../etc/passwd /\n"), "");
-    list.build("a source that is not in the stage", "FROM layerlab/base AS one\nFROM scratch\nCOPY --from=one /missing /\n", "");
+    list.build(
+        "a source that is not in the stage",
+        "FROM layerlab/base AS one\nFROM scratch\nCOPY --from=one /missing /\n",
+        "",
+    );
     list.build("a directory over a file", &on_base("COPY folder /etc/passwd\n"), "");
-    list.build("a file over a directory", &on_base("COPY file /a/x\nCOPY folder /b/\nRUN mkdir /b/file\nCOPY --link=false . /b/\n"), "");
+    list.build(
+        "a file over a directory",
+        &on_base("COPY file /a/x\nCOPY folder /b/\nRUN mkdir /b/file\nCOPY --link=false . /b/\n"),
+        "",
+    );
     list.build("a file below a file", &on_base("COPY file /etc/passwd/x\n"), "");
     list.build("a WORKDIR on a file", &on_base("WORKDIR /etc/passwd\n"), "");
-    list.build("an owner that does not exist", &on_base("COPY --chown=nobody-knows:nor-this file /\n"), "--progress classic");
-    list.build("an owner on an empty image", "FROM scratch\nCOPY --chown=somebody file /\n", "");
+    list.build(
+        "an owner that does not exist",
+        &on_base("COPY --chown=nobody-knows:nor-this file /\n"),
+        "--progress classic",
+    );
+    list.build("an owner by name on an empty image", "FROM scratch\nCOPY --chown=nobody file /\n", "");
+    list.build("an owner by name for a layer of its own", &on_base("COPY --link --chown=0:nobody file /\n"), "");
     list.build("a mode that is too large", &on_base("COPY --chmod=17777 file /\n"), "");
     list.build("a mode that is no mode", &on_base("COPY --chmod=rwx file /\n"), "");
     list.build("a port that is none", &on_base("EXPOSE 80/ftp\n"), "");
