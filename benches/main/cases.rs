@@ -32,6 +32,18 @@ pub struct Peer<'i> {
     pub limit: Limit,
 }
 
+impl Peer<'_> {
+    /// Runs it once. A tool that can't work here (no daemon, no privilege) is not tried again, and has no line.
+    pub fn sample(&mut self, samples: &mut Vec<Sample>) {
+        if let Some(run) = &mut self.run {
+            match run() {
+                Ok(sample) => samples.push(sample),
+                Err(_) => self.run = None,
+            }
+        }
+    }
+}
+
 /// What a case may take.
 #[derive(Clone, Copy)]
 pub enum Limit {
