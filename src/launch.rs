@@ -5,9 +5,9 @@
 
 use std::path::PathBuf;
 
-use crate::build::run::Folder;
+use crate::build::folder::Folder;
 use crate::build::{Error, World, unpacked};
-use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, Plan, Spec, Terminal};
+use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal};
 use crate::layer::Layer;
 use crate::oci::ImageConfig;
 
@@ -28,6 +28,8 @@ pub struct Request {
     pub volumes: Vec<String>,
     pub read_only: bool,
     pub terminal: bool,
+    /// `no-new-privileges[:true|false]`, `seccomp=unconfined`.
+    pub security: Vec<String>,
 }
 
 /// A container ready to run, with the folder that it needs.
@@ -61,6 +63,19 @@ pub fn prepare<'a>(
     spec.network = request.network.unwrap_or(Network::Host);
     spec.terminal = if request.terminal { Terminal::Yes } else { Terminal::No };
     spec.root = if request.read_only { Access::ReadOnly } else { Access::ReadWrite };
+    for option in &request.security {
+        match option.replace(':', "=").as_str() {
+            "no-new-privileges" | "no-new-privileges=true" => spec.security.new_privileges = NewPrivileges::Forbidden,
+            "no-new-privileges=false" => spec.security.new_privileges = NewPrivileges::Allowed,
+            "seccomp=unconfined" => spec.security.seccomp = Seccomp::Unconfined,
+            _ => {
+                return Err(Error::Argument {
+                    message: format!("invalid --security-opt `{option}`"),
+                    hint: Some("`no-new-privileges` and `seccomp=unconfined` are known".into()),
+                });
+            }
+        }
+    }
     for text in &request.volumes {
         spec.mounts.push(volume(&world, text)?);
     }

@@ -9,8 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Located};
+use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction};
 use crate::dockerfile::words::Variables;
 use crate::oci::{Platform, Reference};
 
@@ -21,12 +21,14 @@ pub struct Request {
     pub target: Option<String>,
     pub build_args: BTreeMap<String, String>,
     pub platform: Platform,
+    /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
+    pub every_stage: bool,
 }
 
 impl Default for Request {
     /// The last stage, for this machine.
     fn default() -> Request {
-        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host() }
+        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host(), every_stage: false }
     }
 }
 
@@ -74,6 +76,8 @@ pub struct Plan {
 pub enum CopySource {
     Stage(usize),
     Image(Reference),
+    /// `scratch`: nothing but an empty root.
+    Scratch,
 }
 
 /// ARGs that need no declaration: they reach RUN and no cache key.
@@ -120,7 +124,11 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
         return Err(problems);
     }
     let target = find_target(&stages, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
-    let order = order(&stages, target);
+    let order = if request.every_stage { (0..stages.len()).collect() } else { order(&stages, target) };
+    let problems = out_of_order(&stages, &order, &names);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     Ok(Plan { stages, target, order, global_args, escape })
 }
 
@@ -130,7 +138,16 @@ impl Plan {
     /// # Errors
     /// A diagnostic at the flag's value.
     pub fn copy_source(&self, stage: usize, copy: &Copy) -> Result<Option<CopySource>, Diagnostic> {
-        copy_source(stage, copy, &stage_names(&self.stages), self.stages.len())
+        let source = copy_source(stage, copy, &stage_names(&self.stages), self.stages.len())?;
+        match &source {
+            Some(CopySource::Stage(index)) if *index > stage => Err(defined_later(copy)),
+            _ => Ok(source),
+        }
+    }
+
+    /// A stage and all that it needs, each after its own needs.
+    pub fn needs(&self, stage: usize) -> Vec<usize> {
+        order(&self.stages, stage)
     }
 
     /// The number of steps, FROM included, over all needed stages.
@@ -181,16 +198,8 @@ fn global_args(file: &Dockerfile, request: &Request, escape: char) -> Result<BTr
 
 /// Expands a word; the diagnostic lies on the word where its place is known.
 pub fn expand(word: &dockerfile::Word, escape: char, variables: &dyn Variables) -> Result<String, Diagnostic> {
-    match dockerfile::words::expand(&word.raw, escape, variables) {
-        Ok(expansion) => Ok(expansion.text),
-        Err(error) => {
-            let diagnostic = Diagnostic::error(error.to_string());
-            Err(match word.span {
-                Some(span) => diagnostic.at(span),
-                None => diagnostic,
-            })
-        }
-    }
+    let expansion = dockerfile::words::expand(&word.raw, escape, variables).map_err(|error| word.diagnostic(&error))?;
+    Ok(expansion.text)
 }
 
 fn resolve_from(
@@ -224,19 +233,21 @@ fn resolve_from(
             })?)
         }
     };
-    let base = if name == "scratch" {
-        Base::Scratch
-    } else if let Some(stage) = earlier
-        .iter()
-        .rev()
-        .find(|stage| stage.name.as_ref().is_some_and(|other| other.to_lowercase() == name.to_lowercase()))
-    {
+    // A stage's name is kept in lower case, and FROM (unlike `--from`) has to write it so.
+    let named = |name: &str| {
+        earlier.iter().rev().find(|stage| stage.name.as_ref().is_some_and(|other| other.to_lowercase() == name))
+    };
+    let base = if let Some(stage) = named(&name) {
         Base::Stage(stage.index)
+    } else if name == "scratch" {
+        Base::Scratch
     } else {
         let reference = Reference::parse_normalized(&name).map_err(|error| {
-            Diagnostic::error(format!("`{name}` is not an image name: {error}"))
-                .at(span)
-                .hint("an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`")
+            let diagnostic = Diagnostic::error(format!("`{name}` is not an image name: {error}")).at(span);
+            diagnostic.hint(match named(&name.to_lowercase()) {
+                Some(stage) => format!("FROM names a stage in lower case: `{}`", stage.label().to_lowercase()),
+                None => "an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`".into(),
+            })
         })?;
         Base::Image(reference.with_default_tag())
     };
@@ -266,6 +277,34 @@ fn copies_from(stage: &Stage, names: &BTreeMap<String, usize>, count: usize) -> 
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }
 
+/// Uses of a stage before it is defined, in stages that are built. Elsewhere they do no harm and are no mistake.
+fn out_of_order(stages: &[Stage], order: &[usize], names: &BTreeMap<String, usize>) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    for &index in order {
+        for instruction in &stages[index].source.instructions {
+            if let Instruction::Copy(copy) = &instruction.value
+                && let Ok(Some(CopySource::Stage(source))) = copy_source(index, copy, names, stages.len())
+                && source > index
+            {
+                problems.push(defined_later(copy).at_if_none(instruction.span));
+            }
+        }
+    }
+    problems
+}
+
+fn defined_later(copy: &Copy) -> Diagnostic {
+    let word = copy.from.as_ref();
+    let name = word.map_or("", |word| word.raw.as_str());
+    let diagnostic = Diagnostic::error(format!("cannot copy from stage `{name}`: it is defined after this stage"))
+        .hint("move that stage above this one");
+    match word.and_then(|word| word.span) {
+        Some(span) => diagnostic.at(span),
+        None => diagnostic,
+    }
+}
+
+/// What `--from` names. A stage that is defined later is found too.
 fn copy_source(
     stage: usize,
     copy: &Copy,
@@ -294,15 +333,8 @@ fn copy_source(
         Some(source) if source == stage => {
             Err(at(Diagnostic::error(format!("circular dependency: the stage copies from itself (`{}`)", word.raw))))
         }
-        Some(source) if source > stage => Err(at(Diagnostic::error(format!(
-            "cannot copy from stage `{}`: it is defined after this stage",
-            word.raw
-        ))
-        .hint("move that stage above this one"))),
         Some(source) => Ok(Some(CopySource::Stage(source))),
-        None if word.raw == "context" || word.raw == "scratch" => {
-            Err(at(Diagnostic::error(format!("`--from={}` names no stage and no image", word.raw))))
-        }
+        None if word.raw == "scratch" => Ok(Some(CopySource::Scratch)),
         None => {
             let reference = Reference::parse_normalized(&word.raw).map_err(|error| {
                 let diagnostic = at(Diagnostic::error(format!("`{}` is neither a stage nor an image name: {error}", word.raw)));
@@ -340,16 +372,7 @@ fn find_target(stages: &[Stage], wanted: Option<&str>) -> Result<usize, Diagnost
     })
 }
 
-/// The candidate that a slip of the keyboard would explain.
-pub fn closest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
-/// Depth first from the target: every stage after its needs. Needs always have a lower number, so this ends.
+/// The stages that the target needs, each after its own needs.
 fn order(stages: &[Stage], target: usize) -> Vec<usize> {
     let mut needed = BTreeSet::from([target]);
     let mut open = vec![target];

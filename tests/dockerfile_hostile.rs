@@ -158,34 +158,6 @@ fn every_prefix_and_every_changed_byte_is_survived() {
     let text = "# escape=`\n# check=skip=all\nARG a=1\nFROM --platform=$a x AS b\nRUN --mount=type=cache,target=/c `\n # c\n\n \
                 <<E1 3<<-'E2' cat\none\nE1\n\ttwo\n\tE2\nCOPY --chown=\"a b\" [\"a\", \"b\\u00e9\"]\nENV a=\"b c\" d='e' f=`\"\n\
                 LABEL g h  i\nONBUILD COPY <<E3 /d\nE3\nHEALTHCHECK --interval=1m5s CMD [\"x\"]\nVOLUME a b\n";
-    let check = |text: &str| {
-        let source = SourceFile::new("Dockerfile", text);
-        match dockerfile::parse(&source) {
-            Ok(parsed) => {
-                let _ = (
-                    print::tree(&parsed),
-                    print::json(&parsed),
-                    print::sexp(&source),
-                );
-                let printed = SourceFile::new("printed", print::dockerfile(&parsed));
-                let again = dockerfile::parse(&printed).unwrap_or_else(|errors| {
-                    panic!(
-                        "{text}
-{}
-{}",
-                        printed.text,
-                        errors[0].render(Some(&printed))
-                    )
-                });
-                assert_eq!(print::dockerfile(&again), printed.text, "{text}");
-            }
-            Err(errors) => assert!(
-                errors
-                    .iter()
-                    .all(|error| !error.render(Some(&source)).is_empty())
-            ),
-        }
-    };
     for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
         check(&text[..end]);
         for inserted in [
@@ -196,4 +168,121 @@ fn every_prefix_and_every_changed_byte_is_survived() {
     }
     let _: dockerfile::Dockerfile =
         dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
+}
+
+/// Texts put together at random, from the pieces that mean something. The numbers are the same in every run.
+#[test]
+fn random_texts_are_survived() {
+    let pieces = [
+        "FROM",
+        "RUN",
+        "COPY",
+        "ADD",
+        "ENV",
+        "LABEL",
+        "ARG",
+        "CMD",
+        "VOLUME",
+        "ONBUILD",
+        "HEALTHCHECK",
+        "SHELL",
+        "USER",
+        "\n",
+        "\n",
+        "\n",
+        "\\\n",
+        "`\n",
+        "\r\n",
+        " ",
+        " ",
+        " ",
+        "\t",
+        "\"",
+        "'",
+        "\\",
+        "`",
+        "=",
+        "a",
+        "b",
+        "a=b",
+        "é",
+        "/",
+        ".",
+        "--",
+        "--link",
+        "--from=",
+        "--mount=",
+        "type=cache",
+        ",",
+        "<<",
+        "<<E",
+        "-",
+        "E\n",
+        "\nE\n",
+        "$",
+        "${",
+        "}",
+        "[",
+        "]",
+        "\"a\"",
+        "[\"a\", \"b\"]",
+        "#",
+        "# x\n",
+        "# escape=`\n",
+        "NONE",
+        "CMD ",
+        " AS ",
+        "3",
+    ];
+    let iterations = std::env::var("RANDOM_TEXTS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(5_000);
+    let mut state: u64 = 7;
+    let mut next = |bound: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % bound
+    };
+    for _ in 0..iterations {
+        let mut text = ["FROM a\n", "# escape=`\nFROM a\n", ""][next(3)].to_owned();
+        for _ in 0..1 + next(4) {
+            text.push_str(pieces[next(13)]);
+            text.push_str([" ", " ", " ", "\t", "\\\n"][next(5)]);
+            (0..next(8)).for_each(|_| text.push_str(pieces[next(pieces.len())]));
+            text.push_str(["\n", "\n", "\nE\n"][next(3)]);
+        }
+        check(&text);
+    }
+}
+
+/// Parses a text. What is valid is printed in every form, and means the same after printing.
+fn check(text: &str) {
+    let source = SourceFile::new("Dockerfile", text);
+    match dockerfile::parse(&source) {
+        Ok(parsed) => {
+            let _ = (
+                print::tree(&parsed),
+                print::json(&parsed),
+                print::sexp(&source),
+            );
+            let printed = SourceFile::new("printed", print::dockerfile(&parsed));
+            let again = dockerfile::parse(&printed).unwrap_or_else(|errors| {
+                panic!(
+                    "{text}
+{}
+{}",
+                    printed.text,
+                    errors[0].render(Some(&printed))
+                )
+            });
+            assert_eq!(print::dockerfile(&again), printed.text, "{text}");
+        }
+        Err(errors) => assert!(
+            errors
+                .iter()
+                .all(|error| !error.render(Some(&source)).is_empty())
+        ),
+    }
 }

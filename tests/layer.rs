@@ -696,6 +696,43 @@ fn later_times_are_clamped() {
     assert_eq!(tree.get(&path("/file")).unwrap().metadata.mtime, 1000);
 }
 
+#[test]
+fn deep_directories_do_not_exhaust_the_stack() {
+    let test = TestStore::new();
+    let mut tree = Tree::empty();
+    tree.insert(&path(&"/d".repeat(500)), Node::file(0o644, *b"deep"));
+    let mut writer = LayerWriter::new(&test.store).unwrap();
+    writer.append_tree(&tree, &TreePath::root()).unwrap();
+    let layer = writer.finish().unwrap();
+    let again = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
+    assert_eq!(layerlab::tree::diff(&Tree::empty(), &again).len(), 500);
+    let mut writer = LayerWriter::new(&test.store).unwrap();
+    writer.append_node(&path(&"/d".repeat(2000)), &Node::file(0o644, *b"deeper")).unwrap();
+    let error = layer::tree_of(&test.store, &[writer.finish().unwrap()]).unwrap_err();
+    assert!(error.to_string().ends_with("it is more than 500 directories deep"), "{error}");
+    // Deeper than the kernel's longest path, through links that lead on.
+    let mut lines = String::new();
+    for number in 0..60 {
+        writeln!(
+            lines,
+            "l {number} -> {}{}",
+            if number == 0 { String::new() } else { format!("{}/", number - 1) },
+            "x/".repeat(40)
+        )
+        .unwrap();
+        writeln!(lines, "f {number}/file 644 0:0 = x").unwrap();
+    }
+    let error = layer::tree_of(&test.store, &[test.layer(&tar_of(&lines))]).unwrap_err();
+    assert!(error.to_string().ends_with("it is more than 500 directories deep"), "{error}");
+    for depth in [499, 600] {
+        let upper = test.folder.path().join(format!("upper-{depth}"));
+        std::fs::create_dir_all(upper.join("d/".repeat(depth))).unwrap();
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        let result = layer::capture(&upper, &Tree::empty(), &mut writer, capture_options());
+        assert_eq!(result.is_ok(), depth < 500);
+    }
+}
+
 /// The part of [`an_ordinary_user_keeps_owners_in_the_tree`] that runs inside of a user namespace.
 #[test]
 #[ignore = "it is started by another test, inside of a user namespace"]

@@ -1,30 +1,31 @@
 //! `--chmod`: an octal mode, or the symbolic form of chmod(1).
 //!
-//! Symbolic: clauses parted by commas; each is who (`u g o a`, none = `a`; no umask, as BuildKit has it), then one or more of an
-//! operator (`+ - =`) with permissions (`r w x X s t`, or one of `u g o` to copy from). See POSIX chmod.
+//! Symbolic: clauses parted by commas; each is who (`u g o a`, none = everybody; no umask, as BuildKit has it), then one or more
+//! of an operator (`+ - =`) with permissions (`r w x X s t`, and `u g o` to copy from). Where chmod programs differ, the BSD one is
+//! followed, as BuildKit does: `=` clears the set-id bits of a directory too, `X` looks at the mode the file had at first, and `t`
+//! is nothing to `o` alone.
 
 /// A parsed `--chmod`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chmod {
     Octal(u32),
-    Symbolic(Vec<Clause>),
+    Symbolic(Vec<Change>),
 }
 
-/// One operator with what it applies to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Clause {
-    who: u32,
-    operator: char,
-    permissions: Permissions,
+/// One change to a mode; a symbolic mode is a list of them, done one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Set(u32),
+    Clear(u32),
+    /// `X`: set for a directory, and for a file that anybody could execute.
+    SetIfSearchable(u32),
+    /// The permissions of one class (the shift of `u`, `g` or `o`) taken over by those of `who`.
+    Copy { from: u32, who: u32, operator: char },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Permissions {
-    /// Bits for all of user, group and other at once (`r` = 0444), with the special bits; `search` is `X`.
-    Bits { bits: u32, search: bool },
-    /// Copied from user, group or other: the shift of that class.
-    Copy(u32),
-}
+/// Every bit that a class has but the sticky one.
+const EVERYBODY: u32 = 0o6777;
+const STICKY: u32 = 0o1000;
 
 /// The text is no mode.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -40,18 +41,21 @@ impl Chmod {
             let mode = u32::from_str_radix(text, 8).map_err(|_| bad())?;
             return if mode <= 0o7777 { Ok(Chmod::Octal(mode)) } else { Err(bad()) };
         }
-        let mut clauses = Vec::new();
-        for part in text.split(',') {
-            parse_clause(part, &mut clauses).ok_or_else(bad)?;
+        let mut changes = Vec::new();
+        for clause in text.split(',') {
+            parse_clause(clause, &mut changes).ok_or_else(bad)?;
         }
-        Ok(Chmod::Symbolic(clauses))
+        Ok(Chmod::Symbolic(changes))
     }
 
     /// The mode (07777 bits) that a file of this mode gets.
     pub fn apply(&self, mode: u32, directory: bool) -> u32 {
         match self {
             Chmod::Octal(octal) => *octal,
-            Chmod::Symbolic(clauses) => clauses.iter().fold(mode, |mode, clause| clause.apply(mode, directory)),
+            Chmod::Symbolic(changes) => {
+                let searchable = directory || mode & 0o111 != 0;
+                changes.iter().fold(mode, |mode, change| change.apply(mode, searchable))
+            }
         }
     }
 
@@ -64,76 +68,106 @@ impl Chmod {
     }
 }
 
-fn parse_clause(part: &str, clauses: &mut Vec<Clause>) -> Option<()> {
-    let letters: Vec<char> = part.chars().collect();
-    let mut at = 0;
-    let mut who = 0;
-    while let Some(letter) = letters.get(at) {
-        who |= match letter {
-            'u' => 0o4700,
-            'g' => 0o2070,
-            'o' => 0o1007,
-            'a' => 0o7777,
-            _ => break,
-        };
-        at += 1;
+fn parse_clause(clause: &str, changes: &mut Vec<Change>) -> Option<()> {
+    let operators = clause.find(|letter| !"ugoa".contains(letter))?;
+    let (classes, mut rest) = clause.split_at(operators);
+    let who = classes.chars().fold(0, |who, class| who | class_bits(class));
+    while !rest.is_empty() {
+        let operator = rest.chars().next().filter(|letter| "+-=".contains(*letter))?;
+        let end = rest[1..].find(['+', '-', '=']).map_or(rest.len(), |at| at + 1);
+        parse_permissions(&rest[1..end], who, operator, changes)?;
+        rest = &rest[end..];
     }
-    if who == 0 {
-        who = 0o7777;
-    }
-    let before = clauses.len();
-    while let Some(&operator @ ('+' | '-' | '=')) = letters.get(at) {
-        at += 1;
-        let permissions = match letters.get(at) {
-            Some('u') => Permissions::Copy(6),
-            Some('g') => Permissions::Copy(3),
-            Some('o') => Permissions::Copy(0),
-            _ => Permissions::Bits { bits: 0, search: false },
-        };
-        let permissions = match permissions {
-            Permissions::Copy(shift) => {
-                at += 1;
-                Permissions::Copy(shift)
-            }
-            Permissions::Bits { .. } => {
-                let (mut bits, mut search) = (0, false);
-                while let Some(letter) = letters.get(at) {
-                    match letter {
-                        'r' => bits |= 0o444,
-                        'w' => bits |= 0o222,
-                        'x' => bits |= 0o111,
-                        'X' => search = true,
-                        's' => bits |= 0o6000,
-                        't' => bits |= 0o1000,
-                        _ => break,
-                    }
-                    at += 1;
-                }
-                Permissions::Bits { bits, search }
-            }
-        };
-        clauses.push(Clause { who, operator, permissions });
-    }
-    (at == letters.len() && clauses.len() > before).then_some(())
+    Some(())
 }
 
-impl Clause {
-    fn apply(&self, mode: u32, directory: bool) -> u32 {
-        let bits = match self.permissions {
-            Permissions::Copy(shift) => {
-                let class = (mode >> shift) & 0o7;
-                class << 6 | class << 3 | class
+/// What follows one operator. `who` is 0 where no class is named.
+fn parse_permissions(letters: &str, mut who: u32, operator: char, changes: &mut Vec<Change>) -> Option<()> {
+    let (mut bits, mut search) = (0, 0);
+    // `=` clears what the classes have, once; a copy clears by itself.
+    let mut cleared = operator != '=';
+    let only_others = who != 0 && who & !0o7 == 0;
+    for letter in letters.chars() {
+        match letter {
+            'r' => bits |= 0o444,
+            'w' => bits |= 0o222,
+            'x' => bits |= 0o111,
+            'X' if operator == '-' => bits |= 0o111,
+            'X' => search = 0o111,
+            's' if !only_others => bits |= 0o6000,
+            't' if !only_others => {
+                who |= STICKY;
+                bits |= STICKY;
             }
-            Permissions::Bits { bits, search } if search && (directory || mode & 0o111 != 0) => bits | 0o111,
-            Permissions::Bits { bits, .. } => bits,
-        };
-        match self.operator {
-            '+' => mode | bits & self.who,
-            '-' => mode & !(bits & self.who),
-            // `=` leaves the set-id bits of a directory unless they are named, as GNU chmod does.
-            _ => {
-                let kept = if directory { 0o6000 } else { 0 };
-                mode & !(self.who & !kept) | bits & self.who
+            's' | 't' => {}
+            'u' | 'g' | 'o' => {
+                flush(std::mem::take(&mut bits), std::mem::take(&mut search), who, operator, changes);
+                cleared = true;
+                changes.push(Change::Copy { from: shift(letter), who, operator });
+            }
+            _ => return None,
+        }
+    }
+    if bits == 0 && !cleared {
+        changes.push(Change::Clear(if who == 0 { EVERYBODY } else { who }));
+    }
+    flush(bits, search, who, operator, changes);
+    Some(())
+}
+
+/// Turns the permissions collected so far into changes.
+fn flush(bits: u32, search: u32, who: u32, operator: char, changes: &mut Vec<Change>) {
+    let within = |bits: u32| if who == 0 { bits } else { bits & who };
+    if bits != 0 {
+        match operator {
+            '+' => changes.push(Change::Set(within(bits))),
+            '-' => changes.push(Change::Clear(within(bits))),
+            _ => changes.extend([Change::Clear(if who == 0 { EVERYBODY } else { who }), Change::Set(within(bits))]),
+        }
+    }
+    if search != 0 {
+        changes.push(Change::SetIfSearchable(within(search)));
+    }
+}
+
+/// The bits that belong to a class.
+fn class_bits(class: char) -> u32 {
+    match class {
+        'u' => 0o4700,
+        'g' => 0o2070,
+        'o' => 0o0007,
+        _ => EVERYBODY,
+    }
+}
+
+/// Where the permissions of a class lie.
+fn shift(class: char) -> u32 {
+    match class {
+        'u' => 6,
+        'g' => 3,
+        _ => 0,
+    }
+}
+
+impl Change {
+    /// `searchable`: the file is a directory, or could be executed before the first change.
+    fn apply(self, mode: u32, searchable: bool) -> u32 {
+        match self {
+            Change::Set(bits) => mode | bits,
+            Change::Clear(bits) => mode & !bits,
+            Change::SetIfSearchable(bits) if searchable => mode | bits,
+            Change::SetIfSearchable(_) => mode,
+            Change::Copy { from, who, operator } => {
+                let copied = (mode >> from) & 0o7;
+                let spread = copied << 6 | copied << 3 | copied;
+                // Whoever may read is a class that is meant: the set-id and sticky bits are never copied.
+                let classes = [0o700, 0o070, 0o007].into_iter().filter(|class| who == 0 || who & class != 0);
+                let mask = classes.fold(0, |mask, class| mask | class);
+                match operator {
+                    '+' => mode | spread & mask,
+                    '-' => mode & !(spread & mask),
+                    _ => mode & !mask | spread & mask,
+                }
             }
         }
     }
@@ -160,6 +194,17 @@ mod tests {
             ("go-rwx", 0o777, false, Some(0o700)),
             ("u+s,+t", 0o755, false, Some(0o5755)),
             ("u+r-w", 0o200, false, Some(0o400)),
+            ("u=", 0o6755, true, Some(0o2055)),
+            ("=rX", 0o7700, true, Some(0o1555)),
+            ("a-x,a+X", 0o755, false, Some(0o755)),
+            ("a-X", 0o644, false, Some(0o644)),
+            ("a-X", 0o744, false, Some(0o644)),
+            ("u+t", 0o755, true, Some(0o1755)),
+            ("o+t", 0o755, true, Some(0o755)),
+            ("o+s", 0o755, true, Some(0o755)),
+            ("go=u-w", 0o700, false, Some(0o755)),
+            ("g+xo", 0o704, false, Some(0o754)),
+            ("u+", 0o644, false, Some(0o644)),
             ("", 0, false, None),
             ("u", 0, false, None),
             ("z+x", 0, false, None),

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use super::state::State;
 use super::{Error, ports};
-use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
 use crate::oci::{HealthConfig, ImageConfig};
 use crate::source::SourceFile;
@@ -29,13 +28,8 @@ impl Scope<'_> {
 
     /// One word that may become several.
     pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
-        let (words, _) = dockerfile::words::expand_words(&word.raw, self.escape, state).map_err(|error| {
-            let diagnostic = Diagnostic::error(error.to_string());
-            match word.span {
-                Some(span) => diagnostic.at(span),
-                None => diagnostic,
-            }
-        })?;
+        let (words, _) = dockerfile::words::expand_words(&word.raw, self.escape, state)
+            .map_err(|error| word.diagnostic(&error))?;
         Ok(words)
     }
 }
@@ -56,7 +50,7 @@ pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) ->
             }
             text
         }
-        Instruction::Arg(arg) => declare(arg, state, &mut next, scope)?,
+        Instruction::Arg(arg) => declare(arg, &mut next, scope)?,
         Instruction::Label(label) => {
             let mut text = String::from("LABEL");
             for (name, value) in &label.pairs {
@@ -171,14 +165,13 @@ pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig
 }
 
 /// ARG: the value of `--build-arg`, else the default, else the global ARG of that name; without any it adds nothing to the environment.
-fn declare(arg: &Arg, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {
+fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {
     let mut text = String::from("ARG");
     for (name, default) in &arg.names {
         let value = if let Some(given) = scope.build_args.get(name) {
             Some(given.clone())
         } else if let Some(default) = default {
-            // An ARG of the same instruction can be used by the next one: its words are separate declarations.
-            let _ = state;
+            // Unlike in ENV, the names of one ARG are declared one after another: a default sees those before it.
             Some(scope.word(default, next)?)
         } else {
             scope.global_args.get(name).cloned()
@@ -197,7 +190,6 @@ fn declare(arg: &Arg, state: &State, next: &mut State, scope: &Scope<'_>) -> Res
 pub fn command_words(command: &Command, state: &State) -> Vec<String> {
     match command {
         Command::Exec(words) => words.clone(),
-        Command::Shell(line) if line.is_empty() => Vec::new(),
         Command::Shell(line) => state.shell().into_iter().chain([line.clone()]).collect(),
         Command::Heredocs { line, documents } => {
             let mut text = line.clone();

@@ -7,12 +7,12 @@
 use super::event::{Decision, MissReason};
 use super::machine::Machine;
 use super::{Error, StepLabel};
-use crate::cache::{Build, Ingredients, Listing, Record, compare};
+use crate::cache::{Build, BuildStep, Ingredients, Listing, Record, compare};
 
 /// The outcome of a look-up.
 #[derive(Debug)]
 pub enum Lookup {
-    Hit(Record, Decision),
+    Hit(Box<Record>, Decision),
     Miss(Decision),
 }
 
@@ -39,7 +39,7 @@ pub fn look_up(
                     created: record.result.created.clone(),
                     saved_milliseconds: record.result.milliseconds,
                 };
-                return Ok(Lookup::Hit(record, decision));
+                return Ok(Lookup::Hit(Box::new(record), decision));
             }
             MissReason::LayerGone
         }
@@ -59,14 +59,22 @@ fn reason(
     ingredients: &Ingredients,
     listings: &[Listing],
 ) -> Result<MissReason, Error> {
-    let (context, dockerfile) = machine.identity();
-    let latest = machine.builds.latest(&context, &dockerfile, |build| counterpart(build, label).is_some())?;
-    let Some(build) = latest else { return Ok(MissReason::FirstTime) };
-    against(machine, index, label, ingredients, listings, &build)
+    let mut builds = machine.earlier_builds()?.iter();
+    let Some(build) = builds.find(|build| counterpart(machine, build, label).is_some()) else {
+        return Ok(MissReason::FirstTime);
+    };
+    against(machine, index, label, ingredients, listings, build)
 }
 
-fn counterpart<'b>(build: &'b Build, label: &StepLabel) -> Option<&'b crate::cache::BuildStep> {
-    build.counterpart(&label.stage, label.number, &label.instruction)
+/// The step of a past build that a step of this one is compared with.
+pub fn counterpart<'b>(machine: &Machine<'_>, build: &'b Build, label: &StepLabel) -> Option<&'b BuildStep> {
+    let is_other = |text: &str| {
+        let mut others = (0..machine.step_count()).filter(|index| index + 1 != label.number);
+        others.any(|index| {
+            machine.instruction_text(index) == Some(text) && machine.stage_label(index).is_some_and(|stage| stage == label.stage)
+        })
+    };
+    build.counterpart(&label.stage, label.number, &label.instruction, is_other)
 }
 
 /// Compares a step with its counterpart in one past build.
@@ -79,7 +87,7 @@ pub fn against(
     build: &Build,
 ) -> Result<MissReason, Error> {
     let key = ingredients.key();
-    let Some(earlier_key) = counterpart(build, label).and_then(|step| step.key) else { return Ok(MissReason::FirstTime) };
+    let Some(earlier_key) = counterpart(machine, build, label).and_then(|step| step.key) else { return Ok(MissReason::FirstTime) };
     if earlier_key == key {
         return Ok(MissReason::NeverFinished { build: build.number });
     }
@@ -90,8 +98,10 @@ pub fn against(
             None => machine.records.listing(digest).ok().flatten(),
         }
     });
+    // ANCHOR: cause
     if differences.iter().all(|difference| difference.parent) {
         return Ok(MissReason::Follows { build: build.number, step: machine.cause_before(index) });
     }
     Ok(MissReason::Cause { build: build.number, differences })
+    // ANCHOR_END: cause
 }

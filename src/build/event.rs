@@ -104,6 +104,8 @@ pub enum Event {
     /// The context was read, which happens when the first instruction needs it.
     ContextLoaded { files: u64, bytes: u64, excluded: u64 },
     StepStarted { step: StepLabel },
+    /// The instruction after expansion, where that differs from its text.
+    Expanded { instruction: String },
     /// FROM found its image.
     Resolved { image: String, digest: Option<Digest>, layers: usize, bytes: u64, stands_in_for: Option<String> },
     Decided { decision: Decision },

@@ -17,7 +17,8 @@ use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};
 use crate::cache::{Entry, EntryKind, Ingredient, Ingredients, Listing};
 use crate::context::{Context, Patterns, Snapshot, StatCache, glob};
-use crate::dockerfile::{self, Add, Copy, Workdir, Word};
+use crate::diagnostic::closest;
+use crate::dockerfile::{self, Add, Copy, Word, Workdir};
 use crate::layer::{self, Layer, LayerWriter, archive};
 use crate::oci::Digest;
 use crate::plan::CopySource;
@@ -136,6 +137,7 @@ impl Machine<'_> {
         };
         let source = match self.plan.copy_source(stage, copy)? {
             None => None,
+            Some(CopySource::Scratch) => Some((Tree::empty(), "`scratch`".to_owned())),
             Some(CopySource::Stage(index)) => {
                 let state = stage_state(index).ok_or_else(|| Error::Argument {
                     message: format!("cannot copy from stage `{}`: it is not built yet", self.plan.stages[index].label()),
@@ -196,7 +198,8 @@ impl Machine<'_> {
             chmod,
             excludes,
             includes: Vec::new(),
-            link: request.link,
+            // A mode that is set needs the files below, which a layer of its own does not have.
+            link: request.link && chmod_text.is_none(),
             unpack: request.unpack,
         };
         let mut ingredients = Ingredients::default();
@@ -206,6 +209,9 @@ impl Machine<'_> {
         ingredients.push(Ingredient::setting("instruction", request.keyword));
         ingredients.push(Ingredient::setting("destination", destination));
         let mut history = String::from(request.keyword);
+        if request.parents {
+            history.push_str(" --parents");
+        }
         for (name, value) in [("chown", &action.chown), ("chmod", &chmod_text)] {
             if let Some(value) = value {
                 ingredients.push(Ingredient::setting(format!("--{name}"), value.clone()));
@@ -222,7 +228,10 @@ impl Machine<'_> {
         }
 
         let mut listings = Vec::new();
-        for one in request.sources {
+        // Documents come last, wherever they are written.
+        let is_document = |source: &&dockerfile::Source| matches!(source, dockerfile::Source::Heredoc(_));
+        let paths = request.sources.iter().filter(|source| !is_document(source));
+        for one in paths.chain(request.sources.iter().filter(is_document)) {
             match one {
                 dockerfile::Source::Heredoc(document) => {
                     let text = if document.expand {
@@ -249,7 +258,7 @@ impl Machine<'_> {
                     };
                     let (pattern, includes) = if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
                     let paths = copy::expand_source(&tree, &pattern)
-                        .map_err(|error| self.not_found(error, &word, &origin, source.is_none()))?;
+                        .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
                     let listing = self.listing(&tree, &paths, &action, includes.as_ref())?;
                     ingredients.push(Ingredient::Files {
                         source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
@@ -270,17 +279,24 @@ impl Machine<'_> {
             action: Action::Copy(Box::new(action)),
             ingredients: Some(ingredients),
             listings,
-            expanded: None,
+            expanded: has_variable(request).then(|| history.clone()),
             history: Some(history),
         })
     }
 
     /// The error for a source that is not there: with the pattern that excluded it, where one did.
-    fn not_found(&self, error: copy::CopyError, word: &str, origin: &str, from_context: bool) -> Error {
+    fn not_found(&self, error: copy::CopyError, tree: &Tree, word: &str, origin: &str, from_context: bool) -> Error {
         if !matches!(error, copy::CopyError::NotFound { .. }) {
             return Error::Copy(error);
         }
-        let hint = if from_context { self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word)) } else { None };
+        let excluded = || self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word));
+        let hint = match from_context {
+            true if word.split('/').any(|component| component == "..") => {
+                Some("paths are relative to the context, and `..` does not lead out of it".into())
+            }
+            true => excluded().or_else(|| similar_hint(tree, word)),
+            false => similar_hint(tree, word),
+        };
         Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
     }
 
@@ -378,16 +394,22 @@ impl Machine<'_> {
         Ok(digests)
     }
 
-    pub(super) fn place_files(&self, action: &CopyAction, before: &Option<Arc<State>>) -> Result<Executed, Error> {
+    pub(super) fn place_files(
+        &self,
+        action: &CopyAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed<'static>, Error> {
+        let mut warn = |message| sink(&Event::Warning { message });
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
         };
+        let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {
-            Some(text) => Some(Owner::resolve(text, self.world.store, &below)?),
+            Some(text) => Some(Owner::resolve(text, self.world.store, &below, &mut warn)?),
             None => None,
         };
-        let below = if action.link { Tree::empty() } else { below };
         let mut placement = Placement::new(&below);
         for (origin, includes) in action.origins.iter().zip(&action.includes) {
             let adjust = Adjustments {
@@ -434,20 +456,25 @@ impl Machine<'_> {
         if !archive::is_archive(file)? {
             return Ok(false);
         }
-        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), adjust)?;
+        // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
+        let made = Adjustments { chmod: None, ..adjust.clone() };
+        let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), &made)?;
         placement.unpack(&root, &mut archive::read(file)?, adjust)?;
         Ok(true)
     }
 
     pub(super) fn resolve_workdir(&self, workdir: &Workdir, before: Arc<State>) -> Result<Resolved, Error> {
         let written = self.scope().word(&workdir.path, &before)?;
-        let joined = if written.starts_with('/') { written.clone() } else { format!("{}/{written}", before.working_dir()) };
-        let path = TreePath::new(joined.as_bytes()).to_string();
+        // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
+        let shown = match written.as_str() {
+            "" => before.working_dir().to_owned(),
+            absolute if absolute.starts_with('/') => absolute.to_owned(),
+            relative => cleaned(&format!("{}/{relative}", before.working_dir())),
+        };
+        let path = cleaned(&shown);
         let mut after = (*before).clone();
-        // A trailing slash is kept as written: BuildKit does, and it is part of what `inspect` shows.
-        let slash = if written.ends_with('/') && path != "/" { "/" } else { "" };
-        after.image.config.working_dir = format!("{path}{slash}");
-        let history = format!("WORKDIR {path}{slash}");
+        let history = format!("WORKDIR {shown}");
+        after.image.config.working_dir = shown;
         if path == "/" {
             return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
         }
@@ -469,20 +496,27 @@ impl Machine<'_> {
         })
     }
 
-    pub(super) fn place_directory(&self, action: &WorkdirAction, before: &Option<Arc<State>>) -> Result<Executed, Error> {
+    pub(super) fn place_directory(
+        &self,
+        action: &WorkdirAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed<'static>, Error> {
+        let mut warn = |message| sink(&Event::Warning { message });
         let below = match before {
             Some(state) => self.tree(state)?,
             None => Tree::empty(),
+        };
+        // Before anything else: an owner that can't be had is an error even where nothing is to be made.
+        let owner = match action.user.as_str() {
+            "" => None,
+            user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
         };
         let path = TreePath::new(action.path.as_bytes());
         let is_there = below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
         if is_there {
             return Ok(Executed::Nothing);
         }
-        let owner = match action.user.as_str() {
-            "" => None,
-            user => Some(Owner::resolve(user, self.world.store, &below)?),
-        };
         let mut placement = Placement::new(&below);
         let adjust = Adjustments { owner, now: self.world.clock.seconds(), ..Adjustments::default() };
         placement.make_directories(&path, &adjust)?;
@@ -529,6 +563,16 @@ impl Machine<'_> {
     }
 }
 
+/// Whether something in a request is expanded, so that its text alone does not tell what is done.
+fn has_variable(request: &Request<'_>) -> bool {
+    let sources = request.sources.iter().filter_map(|source| match source {
+        dockerfile::Source::Path(word) => Some(word),
+        dockerfile::Source::Heredoc(_) => None,
+    });
+    let words = [Some(request.destination), request.chown, request.chmod].into_iter().flatten();
+    words.chain(sources).chain(request.excludes).any(|word| word.raw.contains('$'))
+}
+
 /// `--parents`: the part of a source word before `/./` is where the copy starts; what follows is what is taken, with
 /// its parent directories. A word without wildcards has to exist.
 fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patterns>), Error> {
@@ -550,10 +594,27 @@ fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patter
 
 /// The destination as an absolute path, its trailing slash kept: it says that a directory is meant.
 fn destination(working_dir: &str, written: &str) -> String {
-    let is_directory = written.is_empty() || written == "." || written == ".." || written.ends_with('/') || written.ends_with("/.");
+    let is_directory = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
     let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
-    let path = TreePath::new(joined.as_bytes()).to_string();
+    let path = cleaned(&joined);
     if is_directory && path != "/" { format!("{path}/") } else { path }
+}
+
+/// A path made absolute and clean, as text that can be used as a path again.
+fn cleaned(path: &str) -> String {
+    String::from_utf8(TreePath::new(path.as_bytes()).as_bytes().to_vec()).expect("cleaning text by its `/` leaves text")
+}
+
+/// A name in the same folder that a slip of the keyboard would explain.
+fn similar_hint(tree: &Tree, word: &str) -> Option<String> {
+    let path = TreePath::new(word.as_bytes());
+    let folder = path.parent()?;
+    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
+    let names: Vec<String> =
+        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let similar = closest(&name, names.iter().map(String::as_str))?;
+    let similar = folder.join(similar.as_bytes()).to_string();
+    Some(format!("did you mean `{}`?", if word.starts_with('/') { &similar } else { similar.trim_start_matches('/') }))
 }
 
 /// Why a file that is in the folder is not in the context.

@@ -62,8 +62,8 @@ impl Machine<'_> {
     ) -> Result<Resolved, Error> {
         let planned = &self.plan.stages[stage];
         let (mut state, mut start) = match &planned.base {
-            Base::Scratch => self.from_scratch(),
-            Base::Image(reference) => self.from_image(reference)?,
+            Base::Scratch => self.start_from_scratch(),
+            Base::Image(reference) => self.start_from_image(reference)?,
             Base::Stage(index) => {
                 let base = stage_state(*index).expect("stages are built in order");
                 let label = self.plan.stages[*index].label();
@@ -98,7 +98,7 @@ impl Machine<'_> {
         })
     }
 
-    fn from_scratch(&self) -> (State, Start) {
+    fn start_from_scratch(&self) -> (State, Start) {
         let platform = self.options.request.platform.to_string();
         let mut image = ImageConfig::empty(&self.options.request.platform);
         image.config.working_dir = "/".into();
@@ -112,7 +112,7 @@ impl Machine<'_> {
         (first_state(image, Vec::new(), "scratch".into(), platform, None), start)
     }
 
-    fn from_image(&self, reference: &Reference) -> Result<(State, Start), Error> {
+    fn start_from_image(&self, reference: &Reference) -> Result<(State, Start), Error> {
         let found = self.find_image(reference)?;
         let (manifest, image) = self.world.store.load_image(&found.manifest)?;
         let layers = self.world.store.layers(&manifest, &image);
@@ -134,7 +134,7 @@ impl Machine<'_> {
 
     /// The tree of an image that is no stage: what `COPY --from=IMAGE` reads.
     pub(super) fn image_state(&self, reference: &Reference) -> Result<State, Error> {
-        Ok(self.from_image(reference)?.0)
+        Ok(self.start_from_image(reference)?.0)
     }
 
     fn find_image(&self, reference: &Reference) -> Result<Found, Error> {

@@ -6,20 +6,19 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::clock::Stopwatch;
-use super::decide::{self, Lookup};
 use super::event::{ConfigChange, Decision, Event, PathChange, StepLabel};
 use super::files::{self, LoadedContext};
-use super::resolve::{Action, Resolved};
+use super::resolve::Resolved;
 use super::trees::Trees;
-use super::{Clock, Error, Options, State, from, run, supported};
-use crate::cache::{Build, BuildStep, Builds, CacheKey, Ingredients, Outcome, Record, Records, StepResult};
+use super::{Clock, Error, Options, State, run, supported};
+use crate::cache::{Build, BuildStep, Builds, Ingredients, Record, Records, Reservation};
 use crate::container::Identity;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
-use crate::oci::{Descriptor, Digest, History, Reference};
+use crate::oci::{Descriptor, Digest};
 use crate::plan::{self, Plan};
 use crate::source::{SourceFile, Span};
 use crate::store::{Home, Store};
@@ -56,9 +55,10 @@ pub(super) struct Step {
 #[derive(Clone, Debug)]
 pub(super) enum StepKind {
     From,
-    Instruction(Located<Instruction>),
+    Instruction(Box<Located<Instruction>>),
 }
 
+// ANCHOR: taken
 /// One step that was taken, with the state after it.
 #[derive(Clone, Debug)]
 pub struct Taken {
@@ -73,6 +73,7 @@ pub struct Taken {
     pub config: Vec<ConfigChange>,
     pub milliseconds: u64,
 }
+// ANCHOR_END: taken
 
 /// The phase that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,25 +86,25 @@ pub enum Phase {
 }
 
 /// A step under way.
-struct Pending {
-    resolved: Resolved,
-    watch: Stopwatch,
-    phase: Phase,
-    decision: Decision,
-    hit: Option<Record>,
-    executed: Executed,
-    layer: Option<Layer>,
-    changes: Vec<PathChange>,
+pub(super) struct Pending<'a> {
+    pub resolved: Resolved,
+    pub watch: Stopwatch,
+    pub phase: Phase,
+    pub decision: Decision,
+    pub hit: Option<Box<Record>>,
+    pub executed: Executed<'a>,
+    pub layer: Option<Layer>,
+    pub changes: Vec<PathChange>,
 }
 
 /// What the execute phase leaves for the diff phase.
-pub(super) enum Executed {
+pub(super) enum Executed<'a> {
     /// Nothing was to be done, or the cache had it.
     Nothing,
     /// Files were placed in the tree, and are not written yet.
     Placed(super::copy::Placement, Tree),
     /// A process left its changes in a directory.
-    Ran(run::Remains),
+    Ran(run::Remains<'a>),
 }
 
 /// A build that is done.
@@ -129,13 +130,16 @@ pub struct Machine<'a> {
     pub(super) context: OnceCell<LoadedContext>,
     pub(super) digests: RefCell<files::Digests>,
     pub(super) interrupted: &'a AtomicBool,
-    taken: Vec<Taken>,
-    pending: Option<Pending>,
-    failed: Option<BuildStep>,
-    number: u64,
-    started: String,
-    watch: Stopwatch,
-    announced: Cell<bool>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) pending: Option<Pending<'a>>,
+    pub(super) failed: Option<BuildStep>,
+    /// This build's number, once something of it is to be remembered.
+    pub(super) number: OnceCell<Reservation>,
+    /// Past builds to compare with, newest first.
+    pub(super) earlier: OnceCell<Vec<Build>>,
+    pub(super) started: String,
+    pub(super) watch: Stopwatch,
+    pub(super) announced: Cell<bool>,
 }
 
 impl<'a> Machine<'a> {
@@ -154,7 +158,6 @@ impl<'a> Machine<'a> {
         supported::check(&plan).map_err(Error::Diagnostics)?;
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         let builds = Builds::open(world.home);
-        let number = builds.next_number()?;
         Ok(Machine {
             options,
             source,
@@ -169,7 +172,8 @@ impl<'a> Machine<'a> {
             taken: Vec::new(),
             pending: None,
             failed: None,
-            number,
+            number: OnceCell::new(),
+            earlier: OnceCell::new(),
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
@@ -193,9 +197,22 @@ impl<'a> Machine<'a> {
         self.world
     }
 
-    /// The number that this build will have among the past builds.
-    pub fn build_number(&self) -> u64 {
-        self.number
+    /// The number of this build among the past builds. The first call takes one.
+    pub fn build_number(&self) -> Result<u64, Error> {
+        if self.number.get().is_none() {
+            // Nobody else can have set it meanwhile: the cell belongs to this thread.
+            let _ = self.number.set(self.builds.reserve()?);
+        }
+        Ok(self.number.get().expect("it was just set").number)
+    }
+
+    /// The past builds of the same context and Dockerfile, newest first.
+    pub fn earlier_builds(&self) -> Result<&[Build], Error> {
+        if self.earlier.get().is_none() {
+            let (context, dockerfile) = self.identity();
+            let _ = self.earlier.set(self.builds.comparable(&context, &dockerfile)?);
+        }
+        Ok(self.earlier.get().expect("it was just set"))
     }
 
     /// The steps taken, with the state after each.
@@ -240,6 +257,20 @@ impl<'a> Machine<'a> {
         })
     }
 
+    /// The text of step `index`, continuations joined.
+    pub fn instruction_text(&self, index: usize) -> Option<&str> {
+        let step = self.steps.get(index)?;
+        Some(match &step.kind {
+            StepKind::From => &self.plan.stages[step.stage].source.from.text,
+            StepKind::Instruction(instruction) => &instruction.text,
+        })
+    }
+
+    /// What the stage of step `index` is called.
+    pub fn stage_label(&self, index: usize) -> Option<String> {
+        Some(self.plan.stages[self.steps.get(index)?.stage].label())
+    }
+
     /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
     pub fn span(&self, index: usize) -> Option<Span> {
         let step = self.steps.get(index)?;
@@ -281,6 +312,7 @@ impl<'a> Machine<'a> {
         self.trees.of(self.world.store, state)
     }
 
+    // ANCHOR: go-back
     /// Goes back to where `count` steps are taken, dropping what is under way. What was committed stays in the store
     /// and in the cache.
     pub fn go_back_to(&mut self, count: usize) {
@@ -288,299 +320,12 @@ impl<'a> Machine<'a> {
         self.failed = None;
         self.taken.truncate(count);
     }
-
-    /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
-    ///
-    /// # Errors
-    /// The step stays where it was: it can be tried again.
-    pub fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
-        let index = self.taken.len();
-        let done = self.advance_inner(index, sink);
-        if let Err(error) = &done {
-            self.note_failure(index, error);
-            let message = error.to_string();
-            sink(&Event::StepFailed { message });
-            self.pending = None;
-        }
-        done.map(|committed| if committed { self.taken.last() } else { None })
-    }
+    // ANCHOR_END: go-back
 
     /// Reads the context now, before a step needs it, and tells of it.
     pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         sink(&self.context()?.event());
         Ok(())
-    }
-
-    /// The `--build-arg`s that no ARG asked for and that have no meaning of their own.
-    pub fn unused_build_args(&self) -> Vec<String> {
-        let declared = |name: &str| {
-            self.plan.global_args.contains_key(name)
-                || self.taken.iter().any(|taken| taken.state.arguments.iter().any(|(other, _)| other == name))
-        };
-        let known = |name: &str| {
-            plan::PROXY_ARGS.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" || declared(name)
-        };
-        self.options.request.build_args.keys().filter(|name| !known(name)).cloned().collect()
-    }
-
-    /// Takes the next step through all of its phases.
-    pub fn step(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<&Taken, Error> {
-        let wanted = self.taken.len() + 1;
-        while self.taken.len() < wanted {
-            self.advance(sink)?;
-        }
-        Ok(&self.taken[wanted - 1])
-    }
-
-    fn advance_inner(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<bool, Error> {
-        if index >= self.steps.len() {
-            return Err(Error::NoStep { number: index + 1, total: self.steps.len() });
-        }
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted);
-        }
-        let Some(mut pending) = self.pending.take() else {
-            self.announce(sink);
-            self.begin(index, sink)?;
-            return Ok(false);
-        };
-        match pending.phase {
-            Phase::Resolve => {}
-            Phase::Decide => {
-                let (decision, hit) = match self.decide(index, &pending.resolved)? {
-                    Lookup::Hit(record, decision) => (decision, Some(record)),
-                    Lookup::Miss(decision) => (decision, None),
-                };
-                sink(&Event::Decided { decision: decision.clone() });
-                (pending.decision, pending.hit) = (decision, hit);
-            }
-            Phase::Execute => {
-                if pending.hit.is_none() {
-                    pending.executed = self.execute(&pending.resolved, sink)?;
-                }
-            }
-            Phase::Diff => {
-                let executed = std::mem::replace(&mut pending.executed, Executed::Nothing);
-                let (layer, changes) = match &pending.hit {
-                    Some(record) => (record.result.layer.clone(), Vec::new()),
-                    None => self.write_layer(executed)?,
-                };
-                (pending.layer, pending.changes) = (layer, changes);
-            }
-            Phase::Commit => {
-                self.commit(index, pending, sink)?;
-                return Ok(true);
-            }
-        }
-        pending.phase = match pending.phase {
-            Phase::Resolve => Phase::Decide,
-            Phase::Decide => Phase::Execute,
-            Phase::Execute => Phase::Diff,
-            Phase::Diff | Phase::Commit => Phase::Commit,
-        };
-        self.pending = Some(pending);
-        Ok(false)
-    }
-
-    fn begin(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
-        let watch = self.world.clock.stopwatch();
-        let label = self.label(index).expect("the step exists");
-        let context_was_loaded = self.context.get().is_some();
-        sink(&Event::StepStarted { step: label });
-        let resolved = self.resolve(index)?;
-        if let (false, Some(context)) = (context_was_loaded, self.context.get()) {
-            sink(&context.event());
-        }
-        if let Action::Start(start) = &resolved.action {
-            sink(&start.event());
-            self.insert_triggers(index, &start.triggers)?;
-        }
-        self.pending = Some(Pending {
-            resolved,
-            watch,
-            phase: Phase::Decide,
-            decision: Decision::NotCached,
-            hit: None,
-            executed: Executed::Nothing,
-            layer: None,
-            changes: Vec::new(),
-        });
-        Ok(())
-    }
-
-    fn announce(&self, sink: &mut dyn FnMut(&Event)) {
-        if self.announced.replace(true) {
-            return;
-        }
-        sink(&Event::BuildStarted {
-            build: self.number,
-            dockerfile: self.source.file.name.clone(),
-            context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
-            steps: self.steps.len(),
-            stages: self.plan.order.len(),
-        });
-    }
-
-    /// Puts the triggers of a base image behind the FROM that opened it; stages that they copy from and that are not built yet
-    /// come before this stage goes on.
-    fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<(), Error> {
-        let stage = self.steps[index].stage;
-        if self.steps.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage) {
-            return Ok(());
-        }
-        let mut inserted = Vec::new();
-        for trigger in triggers {
-            if let Instruction::Copy(copy) = &trigger.value
-                && let Some(plan::CopySource::Stage(needed)) = self.plan.copy_source(stage, copy)?
-                && !self.steps.iter().any(|step| step.stage == needed)
-            {
-                inserted.extend(steps_of(&self.plan, needed));
-            }
-        }
-        for trigger in triggers {
-            inserted.push(Step { stage, kind: StepKind::Instruction(trigger.clone()), trigger: true });
-        }
-        self.steps.splice(index + 1..index + 1, inserted);
-        Ok(())
-    }
-
-    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed, Error> {
-        match &resolved.action {
-            Action::Start(_) | Action::Configure(_) => Ok(Executed::Nothing),
-            Action::Copy(copy) => self.place_files(copy, &resolved.before),
-            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before),
-            Action::Run(command) => self.run_command(command, &resolved.before, sink),
-        }
-    }
-
-    fn write_layer(&self, executed: Executed) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        match executed {
-            Executed::Nothing => Ok((None, Vec::new())),
-            Executed::Placed(placement, before) => self.write_placement(&placement, &before),
-            Executed::Ran(remains) => self.capture(remains),
-        }
-    }
-
-    fn commit(&mut self, index: usize, pending: Pending, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
-        let Pending { resolved, watch, decision, hit, layer, changes, .. } = pending;
-        let milliseconds = watch.milliseconds();
-        let label = self.label(index).expect("the step exists");
-        let created = match &hit {
-            Some(record) => record.result.created.clone(),
-            None => self.world.clock.rfc3339(),
-        };
-        let state = resolved.next_state(layer.as_ref(), &created);
-        if hit.is_none()
-            && let Some(ingredients) = &resolved.ingredients
-        {
-            for listing in &resolved.listings {
-                self.records.put_listing(listing)?;
-            }
-            self.records.put(&Record {
-                schema: Record::SCHEMA,
-                key: ingredients.key(),
-                instruction: label.instruction.clone(),
-                ingredients: ingredients.clone(),
-                result: StepResult { layer: layer.clone(), created, build: self.number, milliseconds },
-            })?;
-        }
-        let config = from::config_changes(resolved.before.as_deref(), &state);
-        // Lent to the event and taken back: a layer may have many thousands of changes.
-        let changed = Event::Changed { changes, config };
-        if !matches!(resolved.action, Action::Start(_)) {
-            sink(&changed);
-        }
-        let Event::Changed { changes, config } = changed else { unreachable!("it was made three lines above") };
-        sink(&Event::Committed { layer: layer.clone(), state: state.id(), milliseconds });
-        self.failed = None;
-        self.taken.push(Taken {
-            label: StepLabel { expanded: resolved.expanded, ..label },
-            stage: self.steps[index].stage,
-            state: Arc::new(state),
-            decision,
-            ingredients: resolved.ingredients,
-            layer,
-            changes,
-            config,
-            milliseconds,
-        });
-        Ok(())
-    }
-
-    fn note_failure(&mut self, index: usize, error: &Error) {
-        if matches!(error, Error::Interrupted | Error::NoStep { .. }) {
-            return;
-        }
-        let key = self.pending.as_ref().and_then(|pending| pending.resolved.ingredients.as_ref()).map(Ingredients::key);
-        self.failed = self.label(index).map(|label| BuildStep {
-            stage: label.stage,
-            number: label.number,
-            instruction: label.instruction,
-            key,
-            outcome: Outcome::Failed,
-            state: None,
-            milliseconds: 0,
-        });
-    }
-
-    /// Remembers this build among the past builds: also one that failed, as far as it came.
-    pub fn remember(&self, image: Option<Digest>) -> Result<(), Error> {
-        let steps = self.taken.iter().map(|taken| BuildStep {
-            stage: taken.label.stage.clone(),
-            number: taken.label.number,
-            instruction: taken.label.instruction.clone(),
-            key: taken.ingredients.as_ref().map(Ingredients::key),
-            outcome: if matches!(taken.decision, Decision::Hit { .. }) { Outcome::Cached } else { Outcome::Ran },
-            state: Some(taken.state.id()),
-            milliseconds: taken.milliseconds,
-        });
-        let (context, dockerfile) = self.identity();
-        self.builds.put(&Build {
-            schema: Build::SCHEMA,
-            number: self.number,
-            context,
-            dockerfile,
-            started: self.started.clone(),
-            steps: steps.chain(self.failed.clone()).collect(),
-            image,
-        })?;
-        if let Some(context) = self.context.get() {
-            context.save_digests()?;
-        }
-        Ok(())
-    }
-
-    /// What makes two builds comparable: the context's folder and the Dockerfile's path.
-    pub(super) fn identity(&self) -> (String, String) {
-        let text = |path: &Option<PathBuf>| {
-            let path = path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
-            path.map(|path| path.display().to_string()).unwrap_or_default()
-        };
-        (text(&self.source.context), text(&self.source.dockerfile))
-    }
-
-    /// Writes the image of the last state, gives it its names, and remembers the build.
-    pub fn finish(&self, tags: &[Reference], sink: &mut dyn FnMut(&Event)) -> Result<Finished, Error> {
-        let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
-        let mut image = last.state.image.clone();
-        image.config.labels.extend(self.options.labels.clone());
-        let manifest = self.world.store.put_image(&image, &last.state.layers)?;
-        let (image, _) = (Digest::of(&serde_json::to_vec(&image).expect("a configuration is plain data")), ());
-        let cached = self.taken.iter().filter(|taken| matches!(taken.decision, Decision::Hit { .. })).count();
-        let ran = self.taken.iter().filter(|taken| matches!(taken.decision, Decision::Miss { .. })).count();
-        self.remember(Some(image))?;
-        let milliseconds = self.watch.milliseconds();
-        sink(&Event::BuildFinished { image, manifest: manifest.digest, cached, ran, milliseconds });
-        for tag in tags {
-            self.world.store.tag(tag, &manifest)?;
-            sink(&Event::Tagged { reference: tag.familiar() });
-        }
-        Ok(Finished { build: self.number, image, manifest, cached, ran })
-    }
-
-    fn decide(&self, index: usize, resolved: &Resolved) -> Result<Lookup, Error> {
-        let Some(ingredients) = &resolved.ingredients else { return Ok(Lookup::Miss(Decision::NotCached)) };
-        decide::look_up(self, index, ingredients, &resolved.listings)
     }
 
     /// The nearest step before `index` that is a cause of misses in this build.
@@ -594,44 +339,9 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
+/// FROM and the instructions of one stage.
+pub(super) fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
     let instructions = plan.stages[stage].source.instructions.iter();
-    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(StepKind::Instruction));
+    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(Box::new).map(StepKind::Instruction));
     kinds.map(|kind| Step { stage, kind, trigger: false }).collect()
-}
-
-/// The key as the next step's parent names it, and the history entry, are made in one place.
-impl Resolved {
-    pub(super) fn next_state(&self, layer: Option<&Layer>, created: &str) -> State {
-        let mut state = self.after.clone();
-        if let Some(layer) = layer {
-            state.image.rootfs.diff_ids.push(layer.diff_id);
-            state.layers.push(layer.clone());
-        }
-        if let Some(key) = self.file_system_key() {
-            state.key = key;
-        }
-        if let Some(created_by) = &self.history {
-            // Times are RFC 3339 in UTC: they sort as text.
-            if state.created.as_str() < created {
-                state.created = created.to_owned();
-            }
-            state.image.created = Some(state.created.clone());
-            state.image.history.push(History {
-                created: Some(created.to_owned()),
-                created_by: Some(created_by.clone()),
-                author: None,
-                comment: None,
-                empty_layer: layer.is_none(),
-            });
-        }
-        state
-    }
-
-    fn file_system_key(&self) -> Option<CacheKey> {
-        match &self.action {
-            Action::Start(_) | Action::Configure(_) => None,
-            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => self.ingredients.as_ref().map(Ingredients::key),
-        }
-    }
 }

@@ -16,6 +16,7 @@
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
 //! devices of RUN, remote sources of ADD.
 
+mod advance;
 pub mod chmod;
 pub mod clock;
 pub mod configure;
@@ -23,12 +24,15 @@ pub mod copy;
 pub mod decide;
 mod event;
 pub mod files;
+mod finish;
+pub mod folder;
 mod from;
 pub mod machine;
 pub mod owner;
 pub mod ports;
 mod predict;
 mod resolve;
+mod resume;
 pub mod run;
 mod state;
 mod supported;
@@ -43,9 +47,11 @@ pub use predict::Prediction;
 pub use state::State;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::plan::Request;
 
 /// What is asked of the machine.
@@ -95,8 +101,8 @@ pub enum Error {
     Argument { message: String, hint: Option<String> },
     #[error("`{image}` is not in the store")]
     NoImage { image: String, hint: String },
-    #[error("unknown {kind} `{name}`: the image's `{file}` has no such line")]
-    UnknownOwner { kind: &'static str, name: String, file: &'static str },
+    #[error("`{owner}` is a name, and there is no file system to look it up in")]
+    NoOwners { owner: String },
     #[error("`{path}` is not in {origin}")]
     NotFound { path: String, origin: String, hint: Option<String> },
     #[error(transparent)]
@@ -145,7 +151,7 @@ impl Error {
         if let Error::Diagnostics(diagnostics) = self {
             return diagnostics.iter().cloned().map(place).collect();
         }
-        let mut diagnostic = place(Diagnostic::error(self.to_string()));
+        let mut diagnostic = place(Diagnostic::error(errno::named(&self.to_string())));
         if let Some(hint) = self.hint() {
             diagnostic = diagnostic.hint(hint);
         }
@@ -156,15 +162,26 @@ impl Error {
         match self {
             Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
             Error::NoImage { hint, .. } => Some(hint.clone()),
-            Error::UnknownOwner { .. } => {
-                Some("use a number, or make the user first with RUN adduser or by copying an /etc/passwd".into())
+            Error::NoOwners { .. } => {
+                Some("write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into())
             }
+            Error::Container(error) => error.hint().map(str::to_owned),
+            Error::Context(error) => error.hint(),
             Error::CommandFailed { status: 127, .. } => Some("127 means that the shell did not find the program".into()),
             Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
             Error::CommandFailed { status: 137, .. } => {
                 Some("137 is 128 + 9: the process was killed, often for want of memory".into())
             }
-            _ => None,
+            Error::Store(crate::store::Error::NotAStore { .. }) => {
+                Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".into())
+            }
+            _ => match errno::cause(self)?.kind() {
+                ErrorKind::StorageFull => {
+                    Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
+                }
+                ErrorKind::PermissionDenied => Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into()),
+                _ => None,
+            },
         }
     }
 }

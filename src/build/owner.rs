@@ -1,7 +1,8 @@
 //! Owners: `user[:group]` of `--chown` and USER → numbers, looked up in the image's own `/etc/passwd` and `/etc/group`.
 //!
 //! A number stands for itself, and as a user without a group also for the group. A name without a group brings
-//! the group of its passwd line. As in BuildKit.
+//! the group of its passwd line. A name that the files do not have means root as a user, and changes nothing as a group: that
+//! is BuildKit's rule, surprising as it is. Only where there is no file system at all is a name refused.
 
 use super::Error;
 use crate::layer;
@@ -22,32 +23,60 @@ pub struct Owner {
 impl Owner {
     /// Whether the text names a user or group, so that resolving it has to read the image.
     pub fn has_name(text: &str) -> bool {
-        text.split(':').any(|part| !part.is_empty() && part.parse::<u32>().is_err())
+        let (user, group) = text.split_once(':').unwrap_or((text, ""));
+        [user, group].into_iter().any(|part| !part.is_empty() && number(part).is_none())
     }
 
+    /// Resolves `user[:group]`; a part that is empty is root's. `warn` is told of names that the image does not have.
+    ///
     /// # Errors
-    /// [`Error::UnknownOwner`] for a name that the image does not have.
-    pub fn resolve(text: &str, store: &Store, tree: &Tree) -> Result<Owner, Error> {
+    /// [`Error::NoOwners`] for a name where there is no file system to look it up in.
+    pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, Error> {
+        if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
+            return Err(Error::NoOwners { owner: text.into() });
+        }
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        let mut owner = match user.parse::<u32>() {
-            Ok(uid) => Owner { uid, gid: uid },
-            Err(_) if user.is_empty() => Owner { uid: 0, gid: 0 },
-            Err(_) => lookup(store, tree, "/etc/passwd", user)
-                .and_then(|fields| Some(Owner { uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? }))
-                .ok_or_else(|| Error::UnknownOwner { kind: "user", name: user.into(), file: "/etc/passwd" })?,
+        let field = |fields: &[String], index: usize| -> u32 {
+            fields.get(index).and_then(|text| text.parse().ok()).unwrap_or(0)
         };
-        if let Some(group) = group.filter(|group| !group.is_empty()) {
-            owner.gid = match group.parse::<u32>() {
-                Ok(gid) => gid,
-                Err(_) => lookup(store, tree, "/etc/group", group)
-                    .and_then(|fields| fields.get(2)?.parse().ok())
-                    .ok_or_else(|| Error::UnknownOwner { kind: "group", name: group.into(), file: "/etc/group" })?,
+        let mut owner = match number(user) {
+            Some(uid) => Owner { uid, gid: uid },
+            None => match lookup(store, tree, "/etc/passwd", user) {
+                Some(fields) => Owner { uid: field(&fields, 2), gid: field(&fields, 3) },
+                None => {
+                    if !user.is_empty() {
+                        warn(format!("the image has no user `{user}` in its `/etc/passwd`: root takes the place"));
+                    }
+                    Owner { uid: 0, gid: 0 }
+                }
+            },
+        };
+        if let Some(group) = group {
+            owner.gid = match number(group) {
+                Some(gid) => gid,
+                None if group.is_empty() => 0,
+                None => match lookup(store, tree, "/etc/group", group) {
+                    Some(fields) => field(&fields, 2),
+                    None => {
+                        warn(format!("the image has no group `{group}` in its `/etc/group`: the name changes nothing"));
+                        owner.gid
+                    }
+                },
             };
         }
         Ok(owner)
+    }
+}
+
+/// A part that needs no looking up: a number, or `root`.
+fn number(part: &str) -> Option<u32> {
+    match part {
+        "root" => Some(0),
+        // The range is that of a signed number, as BuildKit reads it; -1 stands for the highest id.
+        _ => part.parse::<i32>().ok().map(i32::cast_unsigned),
     }
 }
 

@@ -2,34 +2,36 @@
 //!
 //! A port specification is `[[ip:]host:]port[-port][/proto]`, where only the container's side counts here.
 
-use nix::sys::signal::Signal;
+use std::net::IpAddr;
 use std::str::FromStr as _;
+
+use nix::sys::signal::Signal;
 
 /// `8000-8001/udp` → `8000/udp`, `8001/udp`.
 ///
 /// # Errors
 /// What is wrong, for a message that names the specification.
 pub fn exposed(specification: &str) -> Result<Vec<String>, String> {
-    let (ports, protocol) = match specification.rsplit_once('/') {
-        Some((ports, protocol)) => (ports, protocol.to_lowercase()),
-        None => (specification, "tcp".to_owned()),
+    let (host, container) = match specification.rsplit_once(':') {
+        Some((host, container)) => (host, container),
+        None => ("", specification),
     };
-    let protocol = if protocol.is_empty() { "tcp".to_owned() } else { protocol };
-    if !["tcp", "udp", "sctp"].contains(&protocol.as_str()) {
-        return Err(format!("`{protocol}` is no protocol"));
+    let (address, host) = host.rsplit_once(':').unwrap_or(("", host));
+    let (ports, protocol) = container.split_once('/').unwrap_or((container, ""));
+    let protocol = match protocol.to_lowercase().as_str() {
+        "" => "tcp".to_owned(),
+        known @ ("tcp" | "udp" | "sctp") => known.to_owned(),
+        other => return Err(format!("`{other}` is no protocol")),
+    };
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    if !bare.is_empty() && IpAddr::from_str(bare).is_err() {
+        return Err(format!("`{address}` is no IP address"));
     }
-    let (host, container) = match ports.rsplit_once(':') {
-        Some((host, container)) => (Some(host), container),
-        None => (None, ports),
-    };
-    let (first, last) = range(container)?;
-    if let Some(host) = host {
-        let port = host.rsplit_once(':').map_or(host, |(_, port)| port);
-        if !port.is_empty() {
-            let (host_first, host_last) = range(port)?;
-            if host_last - host_first != last - first && first != last {
-                return Err("the two ranges differ in length".into());
-            }
+    let (first, last) = range(ports)?;
+    if !host.is_empty() {
+        let (host_first, host_last) = range(host)?;
+        if host_last - host_first != last - first && first != last {
+            return Err("the two ranges differ in length".into());
         }
     }
     Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
@@ -50,19 +52,22 @@ fn range(text: &str) -> Result<(u16, u16), String> {
     Ok((first, last))
 }
 
-/// `SIGTERM`, `TERM`, `15`, `SIGRTMIN+3` …
+/// `SIGTERM`, `term`, `15`, `SIGRTMIN+3` …: a name that Linux knows, or any number but 0.
 pub fn is_signal(text: &str) -> bool {
-    if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number);
+    if let Ok(number) = text.parse::<i64>() {
+        return number != 0;
     }
     let name = text.to_uppercase();
     let name = name.strip_prefix("SIG").unwrap_or(&name);
-    let realtime = |offset: &str, sign: char| {
-        offset.is_empty() || offset.strip_prefix(sign).and_then(|number| number.parse::<u8>().ok()).is_some_and(|n| n <= 30)
+    // The realtime signals are named from the nearer end.
+    let realtime = |offset: &str, sign: char, most: u8| {
+        let offset = offset.strip_prefix(sign).filter(|digits| !digits.starts_with(['0', '+']));
+        offset.and_then(|number| number.parse::<u8>().ok()).is_some_and(|number| number <= most)
     };
-    Signal::from_str(&format!("SIG{name}")).is_ok()
-        || name.strip_prefix("RTMIN").is_some_and(|offset| realtime(offset, '+'))
-        || name.strip_prefix("RTMAX").is_some_and(|offset| realtime(offset, '-'))
+    matches!(name, "CLD" | "POLL" | "IOT" | "RTMIN" | "RTMAX")
+        || Signal::from_str(&format!("SIG{name}")).is_ok()
+        || name.strip_prefix("RTMIN").is_some_and(|offset| realtime(offset, '+', 15))
+        || name.strip_prefix("RTMAX").is_some_and(|offset| realtime(offset, '-', 14))
 }
 
 #[cfg(test)]
@@ -76,17 +81,19 @@ mod tests {
         assert_eq!(good("53/UDP"), Ok("53/udp".into()));
         assert_eq!(good("8000-8002/sctp"), Ok("8000/sctp 8001/sctp 8002/sctp".into()));
         assert_eq!(good("127.0.0.1:8080:80"), Ok("80/tcp".into()));
-        for bad in ["", "x", "80/ftp", "70000", "9-8", "-1"] {
+        assert_eq!(good("[::1]:8080:80"), Ok("80/tcp".into()));
+        assert_eq!(good("8000-9000:80"), Ok("80/tcp".into()));
+        for bad in ["", "x", "80/ftp", "70000", "9-8", "-1", "80/tcp/udp", "host:80:80", "/tcp", "[::1:80:80", "1-2:3-5"] {
             assert!(exposed(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn signals() {
-        for good in ["SIGTERM", "quit", "9", "SIGRTMIN+3", "RTMAX-1"] {
+        for good in ["SIGTERM", "quit", "9", "SIGRTMIN+3", "RTMAX-1", "sigcld", "RTMIN+15", "100", "-9"] {
             assert!(is_signal(good), "{good}");
         }
-        for bad in ["", "SIGFOO", "0", "65", "RTMIN3"] {
+        for bad in ["", "SIGFOO", "0", "RTMIN3", "RTMIN+16", "RTMAX-15", "SIGSIGTERM", "RTMIN+0"] {
             assert!(!is_signal(bad), "{bad}");
         }
     }

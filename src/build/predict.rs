@@ -11,9 +11,9 @@ use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
 use super::resolve::{Action, Resolved};
 use super::{Error, State};
-use crate::cache::Ingredients;
+use crate::cache::{Ingredients, Listing};
 use crate::dockerfile::Instruction;
-use crate::plan::CopySource;
+use crate::plan::{Base, CopySource};
 
 /// What is foreseen for one step.
 #[derive(Clone, Debug)]
@@ -21,13 +21,18 @@ pub struct Prediction {
     pub label: StepLabel,
     pub decision: Decision,
     pub ingredients: Option<Ingredients>,
+    /// The listings that the ingredients point at; they may not be stored yet.
+    pub listings: Vec<Listing>,
 }
 
-/// A state that may not exist yet: its layers are known only where everything before it would hit.
+/// A state that may not exist yet.
 #[derive(Clone)]
 struct Foreseen {
     state: Arc<State>,
+    /// Whether its layers are known: everything before it would hit.
     exists: bool,
+    /// Whether its key is known: nothing before it was beyond prediction.
+    has_key: bool,
 }
 
 impl Machine<'_> {
@@ -36,32 +41,43 @@ impl Machine<'_> {
     /// # Errors
     /// What resolving a step can say: a missing file or image, a bad variable.
     pub fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
+        self.predict_until(first, self.steps.len())
+    }
+
+    /// Predicts the steps from `first` up to, but without, `end`.
+    ///
+    /// # Errors
+    /// As [`Machine::predict`].
+    pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
         let mut stages: HashMap<usize, Foreseen> = HashMap::new();
         for taken in self.taken().iter().take(first) {
-            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), exists: true });
+            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), exists: true, has_key: true });
         }
         let mut predictions = Vec::new();
         let mut cause = self.cause_before(first);
-        for index in first..self.steps.len() {
+        for index in first..end.min(self.steps.len()) {
             let label = self.label(index).expect("the index is in range");
             let stage = self.steps[index].stage;
+            let mut listings = Vec::new();
             let (decision, ingredients, next) = match &self.steps[index].kind {
                 StepKind::From => {
                     let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
-                    let exists = match self.plan.stages[stage].base {
-                        crate::plan::Base::Stage(base) => stages.get(&base).is_none_or(|one| one.exists),
-                        _ => true,
+                    let base = match self.plan.stages[stage].base {
+                        Base::Stage(base) => stages.get(&base),
+                        Base::Scratch | Base::Image(_) => None,
                     };
-                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), exists }))
+                    let (exists, has_key) = base.map_or((true, true), |base| (base.exists, base.has_key));
+                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), exists, has_key }))
                 }
                 StepKind::Instruction(instruction) => {
                     let Some(before) = stages.get(&stage).cloned() else { continue };
-                    match self.unknown(stage, &instruction.value, &stages) {
+                    match self.unknown(stage, &instruction.value, &before, &stages) {
                         Some(because) => (Decision::Unknown { because }, None, None),
                         None => {
                             let resolved =
                                 self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, &stages)?;
-                            self.foresee(index, resolved, before.exists, &mut cause)?
+                            listings.clone_from(&resolved.listings);
+                            self.foresee(index, resolved, &before, &mut cause)?
                         }
                     }
                 }
@@ -72,11 +88,11 @@ impl Machine<'_> {
                 }
                 None => {
                     if let Some(one) = stages.get_mut(&stage) {
-                        one.exists = false;
+                        (one.exists, one.has_key) = (false, false);
                     }
                 }
             }
-            predictions.push(Prediction { label, decision, ingredients });
+            predictions.push(Prediction { label, decision, ingredients, listings });
         }
         Ok(predictions)
     }
@@ -85,7 +101,7 @@ impl Machine<'_> {
         &self,
         index: usize,
         resolved: Resolved,
-        exists: bool,
+        before: &Foreseen,
         cause: &mut Option<usize>,
     ) -> Result<(Decision, Option<Ingredients>, Option<Foreseen>), Error> {
         let ingredients = resolved.ingredients.clone().unwrap_or_default();
@@ -93,7 +109,7 @@ impl Machine<'_> {
             Lookup::Hit(record, decision) => (decision, Some(record)),
             Lookup::Miss(decision) => (decision, None),
         };
-        let touches_files = !matches!(resolved.action, Action::Configure(()) | Action::Start(_));
+        let touches_files = !matches!(resolved.action, Action::Configure | Action::Start(_));
         if let Decision::Miss { reason, .. } = &mut decision {
             match reason {
                 MissReason::Follows { step, .. } => *step = *cause,
@@ -101,11 +117,12 @@ impl Machine<'_> {
                 _ => {}
             }
         }
-        let exists = exists && (record.is_some() || !touches_files);
+        let exists = before.exists && (record.is_some() || !touches_files);
         let layer = record.as_ref().and_then(|record| record.result.layer.as_ref());
         let created = record.as_ref().map_or_else(String::new, |record| record.result.created.clone());
         let state = resolved.next_state(if exists { layer } else { None }, &created);
-        Ok((decision, Some(ingredients), Some(Foreseen { state: Arc::new(state), exists })))
+        let next = Foreseen { state: Arc::new(state), exists, has_key: before.has_key };
+        Ok((decision, Some(ingredients), Some(next)))
     }
 
     fn resolve_foreseen(
@@ -125,8 +142,22 @@ impl Machine<'_> {
         self.resolve_instruction(stage, instruction, text, before.state.clone())
     }
 
-    /// Why a step can't be foreseen: it reads files of a stage that would have to run first.
-    fn unknown(&self, stage: usize, instruction: &Instruction, stages: &HashMap<usize, Foreseen>) -> Option<String> {
+    // ANCHOR: unknown
+    /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step.
+    fn unknown(
+        &self,
+        stage: usize,
+        instruction: &Instruction,
+        before: &Foreseen,
+        stages: &HashMap<usize, Foreseen>,
+    ) -> Option<String> {
+        let touches_files = matches!(
+            instruction,
+            Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_)
+        );
+        if touches_files && !before.has_key {
+            return Some("a step before it is not known yet".into());
+        }
         let Instruction::Copy(copy) = instruction else { return None };
         let Ok(Some(CopySource::Stage(source))) = self.plan.copy_source(stage, copy) else { return None };
         match stages.get(&source) {
@@ -134,4 +165,5 @@ impl Machine<'_> {
             _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
         }
     }
+    // ANCHOR_END: unknown
 }

@@ -20,7 +20,7 @@ pub(super) enum Action {
     /// FROM: a state is taken over, or made.
     Start(Box<Start>),
     /// Only the configuration changes.
-    Configure(()),
+    Configure,
     Copy(Box<CopyAction>),
     MakeDirectory(WorkdirAction),
     Run(Box<RunAction>),
@@ -41,13 +41,6 @@ pub(super) struct Resolved {
     pub history: Option<String>,
     /// The instruction after expansion, where that differs from the text.
     pub expanded: Option<String>,
-}
-
-impl Resolved {
-    /// The state before; FROM has none, every other step has one.
-    pub fn before(&self) -> &State {
-        self.before.as_deref().unwrap_or(&self.after)
-    }
 }
 
 impl Machine<'_> {
@@ -101,7 +94,7 @@ pub(super) fn configured(before: Arc<State>, after: State, history: String, text
     Resolved {
         before: Some(before),
         after,
-        action: Action::Configure(()),
+        action: Action::Configure,
         ingredients: Some(ingredients),
         listings: Vec::new(),
         expanded: (history != text).then(|| history.clone()),

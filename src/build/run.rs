@@ -3,17 +3,17 @@
 //! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
 //! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is left out.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::configure::command_words;
 use super::event::{ChangeKind, Event, PathChange, Stream};
 use super::files::path_change;
-use super::machine::{Executed, Machine, World};
+use super::folder::Folder;
+use super::machine::{Executed, Machine};
 use super::resolve::{Action, Resolved};
 use super::{Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};
-use crate::container::{self, Access, Host, Io, Mount, MountKind, Network, Spec};
+use crate::container::{self, Host, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::plan::PROXY_ARGS;
@@ -38,14 +38,14 @@ pub(super) struct RunAction {
 }
 
 /// What a finished process leaves: the directory with its changes.
-pub(super) struct Remains {
-    folder: PathBuf,
+pub(super) struct Remains<'a> {
+    folder: Folder<'a>,
     mount_points: Vec<TreePath>,
     copied: bool,
     below: Tree,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
     pub(super) fn resolve_run(&self, run: &Run, before: Arc<State>) -> Result<Resolved, Error> {
         let mut script = None;
         let args = match &run.command {
@@ -72,6 +72,7 @@ impl Machine<'_> {
         };
         let hostname = self.options.hostname.clone().unwrap_or_else(|| HOSTNAME.into());
 
+        // ANCHOR: ingredients
         let mut ingredients = Ingredients::default();
         ingredients.push(Ingredient::Parent { key: before.key });
         for (index, value) in args.iter().enumerate() {
@@ -88,6 +89,7 @@ impl Machine<'_> {
         ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
         ingredients.push(Ingredient::setting("hostname", hostname.clone()));
         ingredients.push(Ingredient::setting("platform", before.image.platform().to_string()));
+        // ANCHOR_END: ingredients
 
         let mut environment: Vec<String> =
             before.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -130,7 +132,7 @@ impl Machine<'_> {
         action: &RunAction,
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
-    ) -> Result<Executed, Error> {
+    ) -> Result<Executed<'a>, Error> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
         let folder = Folder::create(self.world, &id)?;
@@ -171,13 +173,12 @@ impl Machine<'_> {
             mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),
             copied: plan.root == container::RootKind::Copy,
             below: self.tree(state)?,
-            folder: folder.keep(),
+            folder,
         }))
     }
 
     /// Makes the layer of what a process left. `None` where it changed nothing.
-    pub(super) fn capture(&self, remains: Remains) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        let folder = Folder { path: remains.folder.clone(), world: self.world, kept: false };
+    pub(super) fn capture(&self, remains: Remains<'a>) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
         let world = self.world;
         let options = Capture {
             ownership: unpacked::ownership(world.identity),
@@ -188,7 +189,7 @@ impl Machine<'_> {
         let captured: Captured = world.identity.within(|| {
             let work = || -> Result<(Option<Layer>, Vec<PathChange>), crate::layer::Error> {
                 let mut writer = LayerWriter::new(world.store)?;
-                let upper = folder.upper();
+                let upper = remains.folder.upper();
                 let changes = if remains.copied {
                     crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
                 } else {
@@ -235,58 +236,4 @@ fn argument_prefix(state: &State) -> String {
 fn is_lone_heredoc(line: &str) -> bool {
     let line = line.trim().trim_start_matches(|first: char| first.is_ascii_digit());
     line.strip_prefix("<<").is_some_and(|rest| !rest.trim().contains(char::is_whitespace))
-}
-
-/// A container's folder in the home, removed when it is dropped.
-pub struct Folder<'a> {
-    path: PathBuf,
-    world: World<'a>,
-    kept: bool,
-}
-
-impl<'a> Folder<'a> {
-    pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
-        let folder = Folder { path: world.home.containers_dir().join(id), world, kept: false };
-        for path in [folder.upper(), folder.work()] {
-            std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
-        }
-        Ok(folder)
-    }
-
-    pub fn upper(&self) -> PathBuf {
-        self.path.join("upper")
-    }
-
-    pub fn work(&self) -> PathBuf {
-        self.path.join("work")
-    }
-
-    /// Puts a script where the container sees it as `/dev/pipes/NAME`.
-    fn script(&self, name: &str, text: &str) -> Result<Mount, Error> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = self.path.join("pipes");
-        let path = folder.join(name);
-        let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(&folder)?;
-            std::fs::write(&path, text)?;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-        };
-        write().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
-        Ok(Mount { kind: MountKind::Bind(folder), target: "/dev/pipes".into(), access: Access::ReadOnly })
-    }
-
-    /// Leaves the folder to somebody else, who removes it.
-    fn keep(mut self) -> PathBuf {
-        self.kept = true;
-        self.path.clone()
-    }
-}
-
-impl Drop for Folder<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            // What can't be removed now is swept with the next clean-up of the home.
-            let _ = self.world.identity.remove_dir_all(&self.path);
-        }
-    }
 }

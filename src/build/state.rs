@@ -8,6 +8,7 @@ use crate::cache::CacheKey;
 use crate::layer::Layer;
 use crate::oci::{ChainId, Digest, ImageConfig};
 
+// ANCHOR: state
 /// The state after a step. Cheap to clone behind an `Arc`; never changed.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -28,6 +29,7 @@ pub struct State {
     /// When the newest part of it was made, in RFC 3339.
     pub created: String,
 }
+// ANCHOR_END: state
 
 impl State {
     /// The digest of the configuration: the image id that this state has or would have.

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     let stages = plan.order.iter().map(|&stage| &plan.stages[stage].source);
     let problems: Vec<Diagnostic> =
-        stages.flat_map(|stage| &stage.instructions).flat_map(|instruction| check_instruction(instruction)).collect();
+        stages.flat_map(|stage| &stage.instructions).flat_map(check_instruction).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 

@@ -18,6 +18,7 @@ use crate::tree::Tree;
 pub struct Trees(RefCell<HashMap<ChainId, Tree>>);
 
 impl Trees {
+    // ANCHOR: tree-of-a-state
     /// The tree of a state.
     pub fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
         let chains: Vec<ChainId> =
@@ -35,4 +36,5 @@ impl Trees {
         }
         Ok(tree)
     }
+    // ANCHOR_END: tree-of-a-state
 }

@@ -19,7 +19,7 @@ pub fn ownership(identity: &Identity) -> Ownership {
 pub fn chain(world: &World<'_>, layers: &[Layer]) -> Result<Vec<PathBuf>, Error> {
     let opaque = match world.identity {
         Identity::Root => OpaqueName::Trusted,
-        Identity::Mapped { .. } | Identity::Single { .. } => OpaqueName::User,
+        Identity::Mapped { .. } | Identity::Single => OpaqueName::User,
     };
     let options = Unpack { ownership: ownership(world.identity), opaque };
     let unpacked: Result<Vec<PathBuf>, String> = world.identity.within(|| {

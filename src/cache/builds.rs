@@ -1,9 +1,11 @@
 //! Past builds: which steps ran, under which keys, with what outcome.
 //!
-//! `builds/<n>.json`, numbered from 1. A build's file is written when it ends, whole, and again never. The number is taken
-//! under the home's lock, so that two builds at once get two numbers.
+//! `builds/<n>.json`, numbered from 1. A number is taken by making its file, empty; the build that has it writes the file when
+//! it ends, whole. So two builds at once get two numbers, and an empty file is a build that was killed.
 
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -52,19 +54,51 @@ impl Build {
     pub const SCHEMA: u32 = 1;
 
     /// The step that corresponds to one of another build: of the same stage with the same text if there is one (the
-    /// nearest), else the one at the same place with the same keyword.
-    pub fn counterpart(&self, stage: &str, number: usize, instruction: &str) -> Option<&BuildStep> {
+    /// nearest), else the one at the same place with the same keyword, else the nearest with the same keyword. A step whose
+    /// text `is_other` knows as that of another step corresponds to that one: this build may not have come further.
+    pub fn counterpart(
+        &self,
+        stage: &str,
+        number: usize,
+        instruction: &str,
+        is_other: impl Fn(&str) -> bool,
+    ) -> Option<&BuildStep> {
         let keyword = |text: &str| text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         let same_stage = || self.steps.iter().filter(|step| step.stage == stage && step.key.is_some());
+        let similar =
+            || same_stage().filter(|step| keyword(&step.instruction) == keyword(instruction) && !is_other(&step.instruction));
         same_stage()
             .filter(|step| step.instruction == instruction)
             .min_by_key(|step| step.number.abs_diff(number))
-            .or_else(|| same_stage().find(|step| step.number == number && keyword(&step.instruction) == keyword(instruction)))
-            .or_else(|| {
-                same_stage()
-                    .filter(|step| keyword(&step.instruction) == keyword(instruction))
-                    .min_by_key(|step| step.number.abs_diff(number))
-            })
+            .or_else(|| similar().find(|step| step.number == number))
+            .or_else(|| similar().min_by_key(|step| step.number.abs_diff(number)))
+    }
+}
+
+/// How many past builds are looked through for one to compare with.
+const MOST_COMPARED: usize = 200;
+
+/// A number that is taken.
+#[derive(Debug)]
+pub struct Reservation {
+    pub number: u64,
+    path: PathBuf,
+    used: Cell<bool>,
+}
+
+impl Reservation {
+    /// Whether the build was written under it: then the next one needs another.
+    pub fn is_used(&self) -> bool {
+        self.used.get()
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if !self.used.get() {
+            // An empty file that stays is read as no build.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -98,9 +132,17 @@ impl Builds {
         Ok(numbers)
     }
 
-    /// The number that the next build will have.
-    pub fn next_number(&self) -> Result<u64, Error> {
-        Ok(self.numbers()?.last().map_or(1, |last| last + 1))
+    /// Takes the next free number. It is given back when the reservation is dropped before [`Builds::put`].
+    pub fn reserve(&self) -> Result<Reservation, Error> {
+        let mut number = self.numbers()?.last().map_or(1, |last| last + 1);
+        loop {
+            let path = self.path(number);
+            match File::create_new(&path) {
+                Ok(_) => return Ok(Reservation { number, path, used: Cell::new(false) }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(source) => return Err(Error::Io { operation: "create", path, source }),
+            }
+        }
     }
 
     /// One past build, or `None` where its file is missing or of another schema.
@@ -113,28 +155,20 @@ impl Builds {
         }
     }
 
-    /// The latest build of the same context and Dockerfile for which `wanted` holds.
-    pub fn latest(
-        &self,
-        context: &str,
-        dockerfile: &str,
-        mut wanted: impl FnMut(&Build) -> bool,
-    ) -> Result<Option<Build>, Error> {
-        for number in self.numbers()?.into_iter().rev() {
-            if let Some(build) = self.get(number)?
-                && build.context == context
-                && build.dockerfile == dockerfile
-                && wanted(&build)
-            {
-                return Ok(Some(build));
-            }
+    /// The builds of the same context and Dockerfile among the latest ones, newest first.
+    pub fn comparable(&self, context: &str, dockerfile: &str) -> Result<Vec<Build>, Error> {
+        let mut builds = Vec::new();
+        for number in self.numbers()?.into_iter().rev().take(MOST_COMPARED) {
+            builds.extend(self.get(number)?.filter(|build| build.context == context && build.dockerfile == dockerfile));
         }
-        Ok(None)
+        Ok(builds)
     }
 
-    /// Writes a build's file under its number.
-    pub fn put(&self, build: &Build) -> Result<(), Error> {
+    /// Writes a build's file under the number that was reserved for it.
+    pub fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
-        Ok(atomic_write(&self.path(build.number), &json)?)
+        atomic_write(&self.path(reservation.number), &json)?;
+        reservation.used.set(true);
+        Ok(())
     }
 }

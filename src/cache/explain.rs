@@ -33,6 +33,7 @@ pub struct Difference {
     pub files: Vec<AttributeChange>,
 }
 
+// ANCHOR: compare
 /// Compares the ingredients of an earlier step with those of a later one. Equal lists give no difference.
 ///
 /// `listing` gives the entries of a listing's digest where they are known.
@@ -66,6 +67,7 @@ pub fn compare(
     }
     differences
 }
+// ANCHOR_END: compare
 
 fn difference(
     name: String,

@@ -26,6 +26,7 @@ impl fmt::Display for CacheKey {
     }
 }
 
+// ANCHOR: ingredient
 /// One named input of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -47,6 +48,7 @@ pub enum Ingredient {
     /// The files a COPY or ADD takes: `source` as written, and the digest of their listing.
     Files { source: String, listing: Digest, files: u64, bytes: u64 },
 }
+// ANCHOR_END: ingredient
 
 impl Ingredient {
     pub fn setting(name: impl Into<String>, value: impl Into<String>) -> Ingredient {
@@ -98,11 +100,13 @@ impl Ingredients {
         self.0.iter()
     }
 
+    // ANCHOR: key
     /// The SHA-256 of the list's canonical JSON.
     pub fn key(&self) -> CacheKey {
         let json = serde_json::to_vec(self).expect("ingredients are plain data");
         CacheKey(Digest::of(&json))
     }
+    // ANCHOR_END: key
 
     /// The key of the parent state, when the step has one.
     pub fn parent(&self) -> Option<CacheKey> {

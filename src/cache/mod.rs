@@ -20,7 +20,7 @@ pub mod ingredient;
 pub mod listing;
 pub mod records;
 
-pub use builds::{Build, BuildStep, Builds, Outcome};
+pub use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub use explain::{AttributeChange, Difference, compare};
 pub use ingredient::{CacheKey, Ingredient, Ingredients};
 pub use listing::{Entry, EntryKind, Listing};

@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Failure, INTERRUPTED};
 use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, World};
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::oci::{Platform, Reference};
 use crate::plan::Request;
 use crate::source::SourceFile;
@@ -79,7 +80,7 @@ impl BuildOptions {
             (false, stages) => CacheUse::IgnoreFor(stages.to_vec()),
         };
         Ok(Options {
-            request: Request { target: self.target.clone(), build_args, platform: Platform::host() },
+            request: Request { target: self.target.clone(), build_args, platform: Platform::host(), every_stage: false },
             cache,
             stand_ins: self.stand_ins,
             labels,
@@ -120,24 +121,13 @@ fn display_name(path: &Path, folder: &Path) -> String {
 
 fn read_dockerfile(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     std::fs::read(path).map_err(|error| {
-        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), plain(&error)));
+        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)));
         match error.kind() {
             io::ErrorKind::NotFound => diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it"),
             io::ErrorKind::IsADirectory => diagnostic.hint("this is a folder: name the file in it"),
             _ => diagnostic,
         }
     })
-}
-
-/// An I/O error without Rust's `(os error N)`, but with the number's name.
-pub fn plain(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => {
-            let errno = nix::errno::Errno::from_raw(number);
-            format!("{} ({errno:?})", errno.desc())
-        }
-        None => error.to_string(),
-    }
 }
 
 /// Build an image from a Dockerfile.
@@ -169,10 +159,10 @@ impl Build {
     pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
         super::catch_interrupts();
         let tags = parse_names(&self.tag)?;
+        check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let options = self.options.options()?;
-        check_context(&self.context)?;
         let mut machine = Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
@@ -211,7 +201,7 @@ impl Build {
         let finished = machine.finish(&tags, &mut sink)?;
         if let Some(path) = &self.iidfile {
             std::fs::write(path, finished.image.to_string())
-                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), plain(&error))))?;
+                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error))))?;
         }
         // The program ends now, and the kernel takes all memory back at once: quicker than freeing a tree file by file.
         std::mem::forget(machine);
@@ -266,13 +256,13 @@ pub struct Plan {
 
 impl Plan {
     pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+        check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        check_context(&self.context)?;
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
         let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
-        let view = Debugger::new(Palette::for_stdout(color));
+        let view = Debugger::new(Palette::for_stdout(color), world.clock);
         let mut out = io::stdout().lock();
         for prediction in &predictions {
             if self.json {

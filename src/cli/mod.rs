@@ -132,7 +132,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 // Nobody is left to be told when standard error is closed.
                 let _ = writeln!(stderr, "{}", errors.diagnostic(&diagnostic.render(source.as_ref())).trim_end());
             }
-            ExitCode::FAILURE
+            // As Docker: 125 says that the container was not even begun.
+            let code = if matches!(arguments.command, Command::Run(_)) { 125 } else { 1 };
+            ExitCode::from(code)
         }
     }
 }

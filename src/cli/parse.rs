@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use super::build::plain;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, print};
+use crate::errno;
 use crate::source::SourceFile;
 
 /// The form of the output.
@@ -48,8 +48,8 @@ impl Parse {
             std::fs::read(&self.file)
         };
         let bytes = bytes
-            .map_err(|error| Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), plain(&error))))?;
-        let source = SourceFile::from_bytes(&self.file.display().to_string(), &bytes)?;
+            .map_err(|error| Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), errno::describe(&error))))?;
+        let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
         let text = match if self.json { Format::Json } else { self.format } {
             Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,

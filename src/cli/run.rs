@@ -53,6 +53,9 @@ pub struct Run {
     /// The network: `host` or `none`
     #[arg(long, alias = "net", value_name = "MODE", value_parser = ["host", "none"])]
     network: Option<String>,
+    /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
     /// Print what would be done and why, and run nothing
     #[arg(long)]
     explain: bool,
@@ -87,6 +90,7 @@ impl Run {
             volumes: self.volume.clone(),
             read_only: self.read_only,
             terminal: self.tty,
+            security: self.security_opt.clone(),
         };
         let prepared = launch::prepare(world, &config, &layers, &request)?;
         if self.explain {

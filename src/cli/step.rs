@@ -1,20 +1,28 @@
 //! `layerlab step`: the debugger.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal as _};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Failure;
-use super::build::BuildOptions;
+use super::build::{BuildOptions, check_context};
+use super::{Failure, INTERRUPTED};
 use crate::build::World;
-use crate::view::palette::ColorChoice;
+use crate::diagnostic::Diagnostic;
+use crate::errno;
+use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
+use crate::view::palette::{ColorChoice, Palette};
 
 /// Step through a Dockerfile, or begin an empty one.
+///
+/// Without DIR, and where the current folder has no Dockerfile, it begins an empty one: type `FROM alpine`. An image that is not in
+/// the store is replaced by a built-in one, which is said.
 #[derive(Debug, Args)]
 pub struct Step {
     #[command(flatten)]
     options: BuildOptions,
-    /// Run the commands of a file instead of asking
+    /// Run the commands of a file instead of asking; `-` is standard input
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// The build context
@@ -23,7 +31,61 @@ pub struct Step {
 }
 
 impl Step {
-    pub(super) fn run(&self, _world: World<'_>, _color: ColorChoice) -> Result<(), Failure> {
-        Ok(())
+    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+        let folder = self.context.clone().unwrap_or_else(|| PathBuf::from("."));
+        check_context(&folder)?;
+        let is_piped = self.options.file.as_deref() == Some(Path::new("-"));
+        if is_piped && self.script.as_ref().is_none_or(|script| script.as_os_str() == "-") {
+            return Err(Diagnostic::error("the Dockerfile and the commands can't both come from standard input")
+                .hint("give the commands with `--script FILE`, or the Dockerfile with `-f FILE`")
+                .into());
+        }
+        let is_empty = self.context.is_none()
+            && self.options.file.is_none()
+            && !["Dockerfile", "dockerfile"].iter().any(|name| folder.join(name).exists());
+        let dockerfile = if is_empty {
+            None
+        } else {
+            let source = self.options.source(&folder)?;
+            Some((source.file, source.dockerfile))
+        };
+        let mut options = self.options.options()?;
+        options.stand_ins = true;
+        let palette = Palette::for_stdout(color);
+        let setting = Setting { world, options, folder, dockerfile, palette, interrupted: &INTERRUPTED };
+        let mut stdout = io::stdout();
+        let session = Session::new(setting, &mut stdout)?;
+
+        let mut lines: Box<dyn Lines> = match &self.script {
+            Some(path) if path.as_os_str() != "-" => {
+                let file = File::open(path).map_err(|error| {
+                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)))
+                })?;
+                Box::new(Script::new(BufReader::new(file)))
+            }
+            None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
+                Box::new(Terminal::open(&world.home.cache_dir().join("prompt-history"), palette)?)
+            }
+            Some(_) | None => Box::new(Script::new(io::stdin().lock())),
+        };
+        super::catch_interrupts();
+        match session.run(lines.as_mut())? {
+            Ending::Good => Ok(()),
+            Ending::Failed => Err(Failure::Status(1)),
+            Ending::Interrupted => Err(Failure::Status(130)),
+        }
+    }
+}
+
+impl From<repl::Error> for Failure {
+    fn from(error: repl::Error) -> Failure {
+        match error {
+            repl::Error::Command(diagnostic) => diagnostic.into(),
+            repl::Error::Dockerfile(diagnostics, source) => Failure::Messages(diagnostics, Some(source)),
+            repl::Error::Said => Failure::Status(1),
+            repl::Error::Build(error) => error.into(),
+            repl::Error::Io { .. } => Diagnostic::error(error.to_string()).into(),
+            repl::Error::Output(error) => error.into(),
+        }
     }
 }

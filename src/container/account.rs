@@ -1,7 +1,8 @@
-//! Users and groups as an image's own `/etc/passwd` and `/etc/group` name them, see passwd(5) and group(5).
+//! Users and groups as an image's own `/etc/passwd` and `/etc/group` name them, see passwd(5) and
+//! group(5).
 //!
-//! The form is Docker's: `user`, `uid`, `user:group`, `uid:gid` and mixtures. A number needs no entry. Parsing is apart from
-//! reading, so that it can be used on any text.
+//! The form is Docker's: `user`, `uid`, `user:group`, `uid:gid` and mixtures. A number needs no
+//! entry. Parsing is apart from reading, so that it can be used on any text.
 
 use super::error::{Cause, Failure};
 
@@ -21,8 +22,9 @@ pub struct Account {
 impl Account {
     /// Finds `user` in the texts of a passwd and a group file. An empty `user` is user 0.
     ///
-    /// A name is tried before a number, as a user may be *named* `1000`. With a group in `user` that is the only group; without, the
-    /// groups are those that list the user as member. Errors: a name without an entry.
+    /// A name is tried before a number, as a user may be *named* `1000`. With a group in `user`
+    /// that is the only group; without, the groups are those that list the user as member. Errors:
+    /// a name without an entry.
     pub fn resolve(user: &str, passwd: &str, group: &str) -> Result<Account, Failure> {
         let (user, wanted_group) = match user.split_once(':') {
             Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),

@@ -1,8 +1,9 @@
 //! Capabilities: root's power in pieces, see capabilities(7).
 //!
-//! Docker takes most of them from root in a container. The set is given to the *bounding* set (what any program
-//! executed later can ever get), and to *permitted* and *effective* (what the process has now); *inheritable*
-//! and *ambient* stay empty. A user other than root has none, but the bounding set stays, so that a set-user-id program still works.
+//! Docker takes most of them from root in a container. The set is given to the *bounding* set
+//! (what any program executed later can ever get), and to *permitted* and *effective* (what the
+//! process has now); *inheritable* and *ambient* stay empty. A user other than root has none, but
+//! the bounding set stays, so that a set-user-id program still works.
 
 use nix::errno::Errno;
 
@@ -94,7 +95,8 @@ impl Capabilities {
         Capabilities(0)
     }
 
-    /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`, in any case. `None` for an unknown name.
+    /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`,
+    /// in any case. `None` for an unknown name.
     pub fn with(self, name: &str) -> Option<Capabilities> {
         number(name).map(|bit| Capabilities(self.0 | 1 << bit))
     }

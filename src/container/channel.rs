@@ -35,7 +35,8 @@ pub(super) fn send_all(control: &OwnedFd, bytes: &[u8]) -> bool {
     sent
 }
 
-/// Sends everything. MSG_NOSIGNAL: a reader that went away is an error, not the end of this process.
+/// Sends everything. MSG_NOSIGNAL: a reader that went away is an error, not the end of this
+/// process.
 pub(super) fn send_all_open(control: &OwnedFd, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         match send(control.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
@@ -84,7 +85,8 @@ pub(super) fn wait_for(child: Pid) -> Result<WaitStatus, Error> {
 
 /// A descriptor that becomes readable when the process ends.
 pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at exec.
+    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at
+    // exec.
     let number =
         Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
     // SAFETY: see above.

@@ -1,8 +1,9 @@
 //! The layers copied into one tree: what stands in for overlayfs where the kernel refuses it.
 //!
-//! The lower directories are in overlayfs' own form: a character device 0:0 hides a name, and the attribute `overlay.opaque` a
-//! directory's former content. Copying from the bottom up while honouring both gives the tree that an overlay would show.
-//! Owners, modes, times, attributes and hard links are kept as far as the identity can; a device node that may not be made is an error.
+//! The lower directories are in overlayfs' own form: a character device 0:0 hides a name, and the
+//! attribute `overlay.opaque` a directory's former content. Copying from the bottom up while
+//! honouring both gives the tree that an overlay would show. Owners, modes, times, attributes and
+//! hard links are kept as far as the identity can; a device node that may not be made is an error.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -17,7 +18,8 @@ use nix::sys::time::TimeSpec;
 use super::error::Failure;
 use super::execute::errno;
 
-/// Copies `lower` (top first) into `upper`, once: `marker` is made at the end, and where it exists nothing is done.
+/// Copies `lower` (top first) into `upper`, once: `marker` is made at the end, and where it exists
+/// nothing is done.
 pub(super) fn layers(lower: &[PathBuf], upper: &Path, marker: &Path) -> Result<(), Failure> {
     if marker.exists() {
         return Ok(());
@@ -37,7 +39,8 @@ struct Copier {
 }
 
 impl Copier {
-    /// Merges one directory into another that exists, and then gives it the first one's metadata: last, because filling it changes its times.
+    /// Merges one directory into another that exists, and then gives it the first one's metadata:
+    /// last, because filling it changes its times.
     fn directory(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
         let refused = |call: &'static str, path: &Path| {
             let path = path.to_owned();

@@ -44,7 +44,8 @@ pub enum Error {
         /// What it said.
         message: String,
     },
-    /// The code given to [`Identity::within`](super::Identity::within) panicked or its process died.
+    /// The code given to [`Identity::within`](super::Identity::within) panicked or its process
+    /// died.
     #[error("the process inside the user namespace {0}")]
     Within(String),
 }
@@ -89,6 +90,11 @@ impl Error {
         move |errno| Error::Call { call, errno }
     }
 }
+
+/// What to look at where a user namespace can't be made, or gives no rights.
+pub(super) const USER_NAMESPACE_HINT: &str = "ordinary users may make namespaces only where \
+     `sysctl user.max_user_namespaces` is not 0, `kernel.unprivileged_userns_clone` (Debian) is 1 \
+     and `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu) is 0";
 
 /// One refused operation, as it is reported by the child that executed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,13 @@
 //! Each operation carried out: the system calls behind a plan's lines.
 //!
-//! One function an operation, all called by [`Setup::execute`], which attaches the operation to what went wrong. Which process calls it
-//! is the phase's business, see [`super::init`]. After the pivot every path is resolved inside the container's root by the kernel
-//! itself, so no symbolic link of an image can lead out.
+//! One function an operation, all called by [`Setup::execute`], which attaches the operation to
+//! what went wrong. Which process calls it is the phase's business, see [`super::init`]. After the
+//! pivot every path is resolved inside the container's root by the kernel itself, so no symbolic
+//! link of an image can lead out.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,14 +15,15 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::sys::stat::Mode;
 use nix::unistd::{fchdir, pivot_root};
 
 use super::account::Account;
 use super::capabilities;
 use super::copy;
-use super::error::Failure;
+use super::error::{Failure, USER_NAMESPACE_HINT};
 use super::identity::Identity;
+use super::inside;
 use super::leave;
 use super::mount;
 use super::network;
@@ -70,7 +72,8 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// Carries one operation out. [`Operation::ForkInit`] is the caller's: it ends here in one process and goes on in another.
+    /// Carries one operation out. [`Operation::ForkInit`] is the caller's: it ends here in one
+    /// process and goes on in another.
     pub fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         self.perform(operation).map_err(|mut failure| {
             failure.operation = operation.to_string();
@@ -92,7 +95,9 @@ impl<'a> Setup<'a> {
             },
             Operation::Unshare { namespaces } => unshare_all(namespaces),
             Operation::ForkInit => Ok(()),
-            Operation::UnshareMounts => mount::unshare_mounts(),
+            Operation::UnshareMounts => {
+                mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT))
+            }
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
             Operation::CopyLayers {
                 lower,
@@ -120,8 +125,8 @@ impl<'a> Setup<'a> {
                 access,
                 recursion,
             } => self.bind(source, Path::new(target), *access, *recursion),
-            Operation::MakeDevice { path, major, minor } => {
-                make_device(Path::new(path), *major, *minor)
+            Operation::ForbidDevices { target, recursion } => {
+                restrict(Path::new(target), mount::NO_DEVICES, *recursion)
             }
             Operation::Symlink { path, target } => std::os::unix::fs::symlink(target, path)
                 .map_err(|error| Failure::refused("symlink", Path::new(path), errno(&error))),
@@ -129,7 +134,7 @@ impl<'a> Setup<'a> {
             Operation::ProtectPath { path } => protect(Path::new(path)),
             Operation::MaskPath { path } => mask(Path::new(path)),
             Operation::ProtectMount { target } => {
-                mount::read_only(Path::new(target), Recursion::One)
+                mount::restrict(Path::new(target), mount::READ_ONLY, Recursion::One)
             }
             Operation::NewSession { terminal } => {
                 leave::new_session(*terminal, self.terminal, self.window)
@@ -173,13 +178,15 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    /// Puts the new root over the old one at `/`. The old one stays reachable by the descriptor, and mounted, until it is detached.
+    /// Puts the new root over the old one at `/`. The old one stays reachable by the descriptor,
+    /// and mounted, until it is detached.
     fn pivot(&mut self, root: &Path) -> Result<(), Failure> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let old_root = open("/", flags, Mode::empty())
             .map_err(|errno| Failure::refused("open", Path::new("/"), errno))?;
         nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
-        // `.` twice: the old root is stacked on the new one, so the image needs no directory for it. See pivot_root(2), notes.
+        // `.` twice: the old root is stacked on the new one, so the image needs no directory for
+        // it. See pivot_root(2), notes.
         pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))?;
         nix::unistd::chdir("/")
             .map_err(|errno| Failure::refused("chdir to", Path::new("/"), errno))?;
@@ -205,10 +212,23 @@ impl<'a> Setup<'a> {
         flags: Flags,
         options: &str,
     ) -> Result<(), Failure> {
-        self.stubs.directory(target)?;
-        let mounted = mount::file_system(kind, target, flags, options);
+        let place = self.stubs.directory(target)?;
+        // Through no name of an image's choosing; proc comes first, and before it there are no magic links.
+        let by_descriptor = inside::name(&place);
+        let named = if kind == "proc" {
+            target
+        } else {
+            &by_descriptor
+        };
+        let mounted = mount::file_system(kind, named, flags, options).map_err(|failure| Failure {
+            message: format!("mount {kind} on `{}`", target.display()),
+            ..failure
+        });
         mounted.map_err(|failure| match kind {
-            "proc" => failure.hint("a user namespace may mount proc only where the machine's own is fully visible: another container hides parts of it"),
+            "proc" => failure.hint(
+                "a user namespace may mount proc only where the machine's own \
+                 is fully visible: another container hides parts of it",
+            ),
             _ => failure,
         })
     }
@@ -225,25 +245,37 @@ impl<'a> Setup<'a> {
             .iter()
             .find(|(path, _)| path == source)
             .expect("a plan opens every source before the pivot");
-        let directory = File::from(
-            held.try_clone()
-                .map_err(|error| Failure::refused("open", source, errno(&error)))?,
-        )
-        .metadata()
-        .map_err(|error| Failure::refused("stat", source, errno(&error)))?
-        .is_dir();
-        if directory {
-            self.stubs.directory(target)?;
+        let named = inside::name(held);
+        let directory = std::fs::metadata(&named)
+            .map_err(|error| Failure::refused("stat", source, errno(&error)))?
+            .is_dir();
+        let place = if directory {
+            self.stubs.directory(target)?
         } else {
-            self.stubs.file(target)?;
-        }
-        let source = PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()));
-        mount::bind(&source, target, recursion)?;
+            self.stubs.file(target)?
+        };
+        mount::bind(&named, &inside::name(&place), recursion).map_err(|failure| Failure {
+            message: format!("bind on `{}`", target.display()),
+            ..failure
+        })?;
         match access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => mount::read_only(target, recursion),
+            Access::ReadOnly => restrict(target, mount::READ_ONLY, recursion),
         }
     }
+}
+
+/// Restricts what is mounted at a path inside.
+fn restrict(
+    target: &Path,
+    restriction: mount::Restriction,
+    recursion: Recursion,
+) -> Result<(), Failure> {
+    let place = inside::open(target).map_err(|errno| Failure::refused("open", target, errno))?;
+    mount::restrict(&inside::name(&place), restriction, recursion).map_err(|failure| Failure {
+        message: format!("{} `{}`", restriction.name, target.display()),
+        ..failure
+    })
 }
 
 /// The errno of an I/O error; 0 where it has none.
@@ -284,30 +316,17 @@ fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
                     Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
                 }
         });
-    unshare(flags).map_err(|errno| Failure::call("unshare", errno))
+    unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
 }
 
-fn make_device(path: &Path, major: u32, minor: u32) -> Result<(), Failure> {
-    let mode = Mode::from_bits_truncate(0o666);
-    mknod(
-        path,
-        SFlag::S_IFCHR,
-        mode,
-        makedev(u64::from(major), u64::from(minor)),
-    )
-    .map_err(|errno| Failure::refused("mknod", path, errno))?;
-    // The file creation mask took bits away.
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o666))
-        .map_err(|error| Failure::refused("chmod", path, errno(&error)))
-}
-
-/// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no protection.
+/// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no
+/// protection.
 fn protect(path: &Path) -> Result<(), Failure> {
     if !path.exists() {
         return Ok(());
     }
     mount::bind(path, path, Recursion::Tree)?;
-    mount::read_only(path, Recursion::Tree)
+    mount::restrict(path, mount::READ_ONLY, Recursion::Tree)
 }
 
 /// Covers a file with the container's /dev/null and a directory with an empty, read-only one.

@@ -105,9 +105,7 @@ impl fmt::Display for Operation {
                     source.display()
                 )
             }
-            Operation::MakeDevice { path, major, minor } => {
-                write!(formatter, "mknod {path} c {major} {minor}")
-            }
+            Operation::ForbidDevices { target, .. } => write!(formatter, "set nodev on {target}"),
             Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
             Operation::DetachOldRoot => write!(formatter, "umount the old root"),
             Operation::ProtectPath { path } => write!(formatter, "make {path} read-only"),
@@ -174,28 +172,36 @@ impl Operation {
                 "the processes of the container are counted and ended together"
             }
             Operation::JoinCgroup { .. } => {
-                "before the user namespace, because inside it we may no longer write there; children are born into the group"
+                "before the user namespace, because inside it we may no longer write there; \
+                     children are born into the group"
             }
             Operation::EnterUserNamespace { helpers: true, .. } => {
-                "first, because its root may make all the other namespaces; the set-user-id helpers map every id that /etc/subuid grants"
+                "first, because its root may make all the other namespaces; the set-user-id \
+                     helpers map every id that /etc/subuid grants"
             }
             Operation::EnterUserNamespace { helpers: false, .. } => {
-                "first, because its root may make all the other namespaces; without a grant in /etc/subuid only our own id exists inside, as 0"
+                "first, because its root may make all the other namespaces; without a grant in \
+                     /etc/subuid only our own id exists inside, as 0"
             }
             Operation::Unshare { .. } => {
-                "the container gets its own view of each; they belong to the user namespace entered before"
+                "the container gets its own view of each; they belong to the user namespace that \
+                     we are in"
             }
             Operation::ForkInit => {
-                "a process id namespace begins with the next child: that child is process 1, and all others die with it"
+                "a process id namespace begins with the next child: that child is process 1, and \
+                     all others die with it"
             }
             Operation::UnshareMounts => {
-                "what is mounted from here on is seen by the container only, but what the machine unmounts disappears here too"
+                "what is mounted from here on is seen by the container only, but what the machine \
+                     unmounts disappears here too"
             }
             Operation::MountOverlay { .. } => {
-                "the layers appear as one tree and every change lands in the upper directory, which becomes the new layer"
+                "the layers appear as one tree and every change lands in the upper directory, \
+                     which becomes the new layer"
             }
             Operation::CopyLayers { .. } => {
-                "the kernel refuses overlayfs here: a copy behaves the same but costs the layers' size, and the changes must be found by comparing"
+                "the kernel refuses overlayfs here: a copy behaves the same but costs the layers' \
+                     size, and the changes must be found by comparing"
             }
             Operation::SetHostname { .. } => {
                 "the name belongs to the namespace, not to the machine"
@@ -204,7 +210,8 @@ impl Operation {
                 "a new network namespace has a loopback interface that is switched off"
             }
             Operation::OpenSources { .. } => {
-                "their names mean nothing after the next step, but open descriptors still reach them"
+                "their names mean nothing after the next step, but open descriptors still reach \
+                     them"
             }
             Operation::PivotRoot { .. } => {
                 "from here on every path and every symbolic link of the image ends inside it"
@@ -229,19 +236,25 @@ impl Operation {
                 "an empty directory in memory, gone with the container"
             }
             Operation::Bind { target, .. } if target == "/sys" => {
-                "a new sysfs belongs to a new network namespace only: with the machine's network its own is shown, read-only"
+                "a new sysfs belongs to a new network namespace only: with the machine's network \
+                     its own is shown, read-only"
             }
             Operation::Bind { target, .. } if target.starts_with("/dev/") => {
-                "a user namespace may not make device nodes, but may show the machine's"
+                "programs expect it; shown from the machine's /dev, because nodes made here are \
+                     without effect"
             }
             Operation::Bind { target, .. } if target.starts_with("/etc/") => {
                 "the container's own file lies over the image's and leaves no trace in the layer"
             }
             Operation::Bind { .. } => "asked for",
-            Operation::MakeDevice { .. } => "programs expect this device",
+            Operation::ForbidDevices { .. } => {
+                "root may make device nodes for a layer, but never reach the machine's devices by \
+                     them"
+            }
             Operation::Symlink { .. } => "programs expect this name",
             Operation::DetachOldRoot => {
-                "last of the mounts: a new proc may be mounted only while another one is seen, and the sources were reached through it"
+                "last of the mounts: a new proc may be mounted only while another one is seen, \
+                     and the sources were reached through it"
             }
             Operation::ProtectPath { .. } => {
                 "settings of the whole machine can't be changed from inside"
@@ -255,7 +268,8 @@ impl Operation {
                 "keys pressed at our terminal go to us alone; we pass the signals on"
             }
             Operation::NewSession { terminal: true } => {
-                "the terminal is of the container's own /dev/pts, so that its name exists inside; its keys signal the container's foreground processes"
+                "the terminal is of the container's own /dev/pts, so that its name exists inside; \
+                     its keys signal the container's foreground processes"
             }
             Operation::NewKeyring => {
                 "keys of the session that we were started from stay out of reach"
@@ -266,10 +280,12 @@ impl Operation {
             Operation::CreateWorkingDirectory { .. } => "as root, while that is still possible",
             Operation::ForbidNewPrivileges => "asked for: set-user-id files stay without effect",
             Operation::BoundCapabilities { .. } => {
-                "no program executed later can get more than these; needs SETPCAP, so it comes before that may be lost"
+                "no program executed later can get more than these; needs SETPCAP, so it comes \
+                     before that may be lost"
             }
             Operation::InstallFilter { .. } => {
-                "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still have that"
+                "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still \
+                     have that"
             }
             Operation::SwitchUser => "groups first: the user may not change them any more",
             Operation::ChangeDirectory { .. } => {

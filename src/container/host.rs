@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use nix::unistd::{Gid, Uid};
+use nix::unistd::{AccessFlags, Gid, Uid, access};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Failure};
@@ -28,7 +28,8 @@ pub struct Host {
     pub overlay: OverlaySupport,
     /// How the machine mounts its control groups.
     pub cgroups: Cgroups,
-    /// The directories in which we may make control groups, one a hierarchy; empty where nothing is delegated.
+    /// The directories in which we may make control groups, one a hierarchy; empty where nothing
+    /// is delegated.
     pub own_cgroups: Vec<PathBuf>,
     /// The text of the machine's `/etc/resolv.conf`.
     pub resolver: String,
@@ -68,10 +69,12 @@ pub struct Hierarchy {
 }
 
 impl Host {
-    /// Tries what works here for `identity`, using `scratch`, a directory on the file system where the containers will be.
+    /// Tries what works here for `identity`, using `scratch`, a directory on the file system where
+    /// the containers will be.
     ///
-    /// It leaves nothing behind in `scratch`. `LAYERLAB_OVERLAY=off` (or `mount`) in the environment forces
-    /// the copying fallback (or the older interface). Errors: `scratch` can't be written, or no user namespace can be made.
+    /// It leaves nothing behind in `scratch`. `LAYERLAB_OVERLAY=off` (or `mount`) in the
+    /// environment forces the copying fallback (or the older interface). Errors: `scratch` can't
+    /// be written, or no user namespace can be made.
     pub fn detect(identity: &Identity, scratch: &Path) -> Result<Host, Error> {
         let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
         let overlay = match forced.as_str() {
@@ -84,8 +87,11 @@ impl Host {
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
             overlay,
+            own_cgroups: own_cgroups(
+                &cgroups,
+                &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
+            ),
             cgroups,
-            own_cgroups: Vec::new(),
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             thermal: THERMAL.get_or_init(thermal_directories).clone(),
         })
@@ -145,10 +151,11 @@ fn try_overlay(
             upper: place.join("upper"),
             work: place.join("work"),
             root: place.join("root"),
+            // `volatile`, or unmounting it would flush the whole file system to the disk.
             options: if identity.in_user_namespace() {
-                vec!["userxattr"]
+                vec!["userxattr", "volatile"]
             } else {
-                Vec::new()
+                vec!["volatile"]
             },
             interface,
         };
@@ -171,6 +178,40 @@ fn try_overlay(
     let support = support?;
     removed?;
     Ok(support)
+}
+
+/// Our own groups in the hierarchies that count processes and memory, as far as we may make groups
+/// in them and move processes there. `text` is that of /proc/self/cgroup:
+/// `number:controllers:path` a line, see cgroups(7).
+fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
+    let path_of = |controller: &str| {
+        text.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next()?, fields.next()?);
+            controllers
+                .split(',')
+                .any(|one| one == controller)
+                .then_some(path)
+        })
+    };
+    let place = Path::new("/sys/fs/cgroup");
+    let below = |root: PathBuf, path: &str| root.join(path.trim_start_matches('/'));
+    let groups: Vec<PathBuf> = match cgroups {
+        Cgroups::None => Vec::new(),
+        Cgroups::V2 => path_of("")
+            .map(|path| below(place.to_owned(), path))
+            .into_iter()
+            .collect(),
+        Cgroups::V1(_) => ["pids", "memory"]
+            .iter()
+            .filter_map(|controller| Some(below(place.join(controller), path_of(controller)?)))
+            .collect(),
+    };
+    let ours = |group: &PathBuf| {
+        let writable = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
+        writable(group) && writable(&group.join("cgroup.procs"))
+    };
+    groups.into_iter().filter(ours).collect()
 }
 
 fn thermal_directories() -> Vec<String> {
@@ -203,7 +244,8 @@ fn next_number() -> String {
     )
 }
 
-/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see proc_pid_mountinfo(5).
+/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see
+/// proc_pid_mountinfo(5).
 fn mounted_cgroups(mountinfo: &str) -> Cgroups {
     let mut hierarchies = Vec::new();
     for line in mountinfo.lines() {

@@ -20,9 +20,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{control_pair, receive_all, receive_byte, send_all, send_all_open, wait_for};
-use super::error::{Error, Failure};
+use super::error::{Error, Failure, USER_NAMESPACE_HINT};
+use super::grants;
 
-/// A run of ids: `length` ids from `inside` on are those from `outside` on, seen from our own namespace.
+/// A run of ids: `length` ids from `inside` on are those from `outside` on, seen from our own
+/// namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// The first id as the container sees it.
@@ -43,6 +45,7 @@ impl std::fmt::Display for Range {
     }
 }
 
+// ANCHOR: identity
 /// The three ways to be root in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
@@ -58,21 +61,27 @@ pub enum Identity {
     /// A user namespace in which only one user and one group exist: ours, and they are 0.
     Single,
 }
+// ANCHOR_END: identity
 
 impl Identity {
     /// Finds out which of the three this process has.
     ///
-    /// Reads `/etc/subuid` and `/etc/subgid` (one `name-or-uid:first:count` a line) and looks for the helpers on
-    /// PATH. Changes nothing; whether the kernel lets users make namespaces at all is for [`Host`](super::Host) to try.
+    /// Reads `/etc/subuid` and `/etc/subgid` (one `name-or-uid:first:count` a line) and looks for
+    /// the helpers on PATH. Changes nothing; whether the kernel lets users make namespaces at all
+    /// is for [`Host`](super::Host) to try.
     pub fn detect() -> Identity {
-        if Uid::effective().is_root() && may_mount() {
+        if Uid::effective().is_root() && grants::may_mount() {
             return Identity::Root;
         }
-        let uid_ranges = granted_ranges(Path::new("/etc/subuid"), Uid::effective().as_raw());
-        let gid_ranges = granted_ranges(Path::new("/etc/subgid"), Gid::effective().as_raw());
+        let uid_ranges =
+            grants::granted_ranges(Path::new("/etc/subuid"), Uid::effective().as_raw());
+        let gid_ranges =
+            grants::granted_ranges(Path::new("/etc/subgid"), Gid::effective().as_raw());
         match (uid_ranges, gid_ranges) {
             (Some(uid_ranges), Some(gid_ranges))
-                if find_on_path("newuidmap").is_some() && find_on_path("newgidmap").is_some() =>
+                if !grants::no_new_privileges()
+                    && grants::find_on_path("newuidmap").is_some()
+                    && grants::find_on_path("newgidmap").is_some() =>
             {
                 Identity::Mapped {
                     uid_ranges,
@@ -83,8 +92,8 @@ impl Identity {
         }
     }
 
-    /// Whether owners on disk mean what the image says. With [`Identity::Single`] they can't: every file
-    /// belongs to the one id there is, and the owner has to be kept elsewhere.
+    /// Whether owners on disk mean what the image says. With [`Identity::Single`] they can't:
+    /// every file belongs to the one id there is, and the owner has to be kept elsewhere.
     pub fn keeps_owners(&self) -> bool {
         match self {
             Identity::Root | Identity::Mapped { .. } => true,
@@ -92,7 +101,8 @@ impl Identity {
         }
     }
 
-    /// Whether a user namespace is entered, and so overlayfs has to keep its marks in `user.*` attributes.
+    /// Whether a user namespace is entered, and so overlayfs has to keep its marks in `user.*`
+    /// attributes.
     pub fn in_user_namespace(&self) -> bool {
         match self {
             Identity::Root => false,
@@ -102,9 +112,10 @@ impl Identity {
 
     /// Runs `work` as root of the namespace and gives back what it returned.
     ///
-    /// As root it runs in this very process. Otherwise it runs in a forked child, so nothing that it changes
-    /// in memory survives, and its result crosses a pipe as JSON. The child starts with one thread. It must not rely on locks that other
-    /// threads of this process may have held at the fork (standard output's, for one).
+    /// As root it runs in this very process. Otherwise it runs in a forked child, so nothing that
+    /// it changes in memory survives, and its result crosses a pipe as JSON. The child starts with
+    /// one thread. It must not rely on locks that other threads of this process may have held at
+    /// the fork (standard output's, for one).
     ///
     /// Errors: the namespace can't be made or mapped; `work` panicked or its process died.
     pub fn within<R: Serialize + DeserializeOwned>(
@@ -123,8 +134,9 @@ impl Identity {
         work: impl FnOnce() -> R,
     ) -> Result<R, Error> {
         let (ours, theirs) = control_pair()?;
-        // SAFETY: fork(2). The C library's own fork re-initialises the allocator's locks in the child, so the child may allocate;
-        // it takes no other lock of this process and leaves by _exit, running no destructor twice.
+        // SAFETY: fork(2). The C library's own fork re-initialises the allocator's locks in the
+        // child, so the child may allocate; it takes no other lock of this process and leaves by
+        // _exit, running no destructor twice.
         match unsafe { fork() }.map_err(Error::call("fork"))? {
             ForkResult::Child => {
                 drop(ours);
@@ -154,10 +166,11 @@ impl Identity {
         }
     }
 
-    /// Removes `path` and everything below it, whoever owns it; not an error when it does not exist.
+    /// Removes `path` and everything below it, whoever owns it; not an error when it does not
+    /// exist.
     ///
-    /// Files made by a container may belong to mapped ids and lie in directories that only those may change, so
-    /// this happens inside the namespace. Symbolic links are removed, not followed.
+    /// Files made by a container may belong to mapped ids and lie in directories that only those
+    /// may change, so this happens inside the namespace. Symbolic links are removed, not followed.
     pub fn remove_dir_all(&self, path: &Path) -> Result<(), Error> {
         let removed: Result<(), (PathBuf, i32)> = self.within(|| {
             remove_tree(path).map_err(|(path, error)| (path, error.raw_os_error().unwrap_or(0)))
@@ -181,9 +194,11 @@ impl Identity {
         serde_json::to_vec(&answer).unwrap_or_default()
     }
 
-    /// Enters a new user namespace and becomes its root: called in a forked child that has one thread.
+    /// Enters a new user namespace and becomes its root: called in a forked child that has one
+    /// thread.
     ///
-    /// The order: make the namespace; have the ids mapped; only then become 0, because an id that is not mapped can't be taken.
+    /// The order: make the namespace; have the ids mapped; only then become 0, because an id that
+    /// is not mapped can't be taken.
     pub(super) fn enter(&self, control: &OwnedFd) -> Result<(), Failure> {
         if *self == Identity::Root {
             return Ok(());
@@ -195,14 +210,15 @@ impl Identity {
         match self {
             Identity::Root => {}
             Identity::Single => {
-                // A process may map its own id by itself, but then no group may ever be dropped: that
-                // could widen access where a group is what is denied. See user_namespaces(7).
+                // A process may map its own id by itself, but then no group may ever be dropped:
+                // that could widen access where a group is what is denied. See user_namespaces(7).
                 write_proc("/proc/self/setgroups", "deny")?;
                 write_proc("/proc/self/uid_map", &format!("0 {uid} 1"))?;
                 write_proc("/proc/self/gid_map", &format!("0 {gid} 1"))?;
             }
             Identity::Mapped { .. } => {
-                // The helpers are set-user-id programs of the outer namespace: the parent runs them on us.
+                // The helpers are set-user-id programs of the outer namespace: the parent runs
+                // them on us.
                 if !send_all_open(control, b"u") || receive_byte(control) != Some(b'g') {
                     return Err(Failure::call("waiting for the id maps", Errno::EPIPE));
                 }
@@ -216,7 +232,8 @@ impl Identity {
             .map_err(|errno| Failure::call("setresuid(0)", errno))
     }
 
-    /// The parent's half of [`Identity::enter`]: runs the helpers once the child is in its namespace.
+    /// The parent's half of [`Identity::enter`]: runs the helpers once the child is in its
+    /// namespace.
     pub(super) fn map_ids(&self, child: Pid, control: &OwnedFd) -> Result<(), Error> {
         let Identity::Mapped {
             uid_ranges,
@@ -248,78 +265,12 @@ impl std::fmt::Display for Identity {
     }
 }
 
-const USER_NAMESPACE_HINT: &str = "ordinary users may make user namespaces only where `sysctl user.max_user_namespaces` is not 0, \
-     `kernel.unprivileged_userns_clone` (Debian) is 1 and `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu) is 0";
-
 /// What a child of [`Identity::within`] sends back.
 #[derive(Serialize, Deserialize)]
 enum Answer<R> {
     Result(R),
     Refused(Failure),
     Panicked(String),
-}
-
-/// Whether this process holds CAP_SYS_ADMIN (bit 21): root inside someone else's container may not.
-fn may_mount() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|text| u64::from_str_radix(text.trim(), 16).ok())
-        .is_some_and(|capabilities| capabilities & (1 << 21) != 0)
-}
-
-/// The map that `file` grants to this user: own id as 0, then the granted runs one after another.
-fn granted_ranges(file: &Path, own_id: u32) -> Option<Vec<Range>> {
-    let text = std::fs::read_to_string(file).ok()?;
-    let uid = Uid::effective();
-    let name = nix::unistd::User::from_uid(uid)
-        .ok()
-        .flatten()
-        .map(|user| user.name);
-    let grants = parse_grants(&text, name.as_deref(), uid.as_raw());
-    if grants.is_empty() {
-        return None;
-    }
-    let mut ranges = vec![Range {
-        inside: 0,
-        outside: own_id,
-        length: 1,
-    }];
-    let mut inside: u32 = 1;
-    for (outside, length) in grants {
-        let length = length.min(u32::MAX - inside);
-        if length > 0 {
-            ranges.push(Range {
-                inside,
-                outside,
-                length,
-            });
-            inside += length;
-        }
-    }
-    Some(ranges)
-}
-
-/// The `(first, count)` runs of a subuid(5) file that belong to a user, by name or by number.
-fn parse_grants(text: &str, name: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
-    let number = uid.to_string();
-    text.lines()
-        .filter_map(|line| {
-            let mut fields = line.trim().splitn(3, ':');
-            let (owner, first, count) = (fields.next()?, fields.next()?, fields.next()?);
-            let ours = Some(owner) == name || owner == number;
-            let run: (u32, u32) = (first.parse().ok()?, count.parse().ok()?);
-            (ours && run.1 > 0).then_some(run)
-        })
-        .collect()
-}
-
-fn find_on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(program))
-        .find(|file| file.is_file())
 }
 
 fn start_helper(

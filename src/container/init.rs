@@ -7,15 +7,18 @@
 //!  └─ status ────┘◀────────── ends ──────────────┘
 //! ```
 //!
-//! Two, because a new process id namespace holds only the *children* of the one who made it. The keeper stays outside the mount namespace, so
-//! it can tidy the upper directory when the container's mounts are gone; and it ends the container when we die.
+//! Two, because a new process id namespace holds only the *children* of the one who made it. The
+//! keeper stays outside the mount namespace, so it can tidy the upper directory when the
+//! container's mounts are gone; and it ends the container when we die.
 //!
-//! **After a fork** only the thread that forked goes on, and a lock that another one held stays locked for ever. So this code calls the system
-//! and allocates (the C library's `fork` makes the allocator usable in the child), and does nothing else: no standard streams, no
-//! environment, no threads. Both processes leave by execve or _exit.
+//! **After a fork** only the thread that forked goes on, and a lock that another one held stays
+//! locked for ever. So this code calls the system and allocates (the C library's `fork` makes the
+//! allocator usable in the child), and does nothing else: no standard streams, no environment, no
+//! threads. Both processes leave by execve or _exit.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,18 +52,29 @@ pub(super) struct Ends {
 
 /// Runs as the keeper in the process just forked; never returns.
 pub(super) fn keep(plan: &Plan, ends: Ends) -> ! {
-    let status = match prepare(&ends).and_then(|()| enter(plan, &ends)) {
-        Ok(()) => 0,
-        Err(failure) => {
+    // A panic must not unwind into what our copy of the stack holds of the caller: two processes would go on with its work.
+    // It is caught here in the first process, too.
+    let kept = catch_unwind(AssertUnwindSafe(|| {
+        prepare(&ends).and_then(|()| enter(plan, &ends))
+    }));
+    let failure = match kept {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(failure),
+        Err(_) => Some(Failure::call("the set-up panicked", Errno::ENOTRECOVERABLE)),
+    };
+    let status = match failure {
+        None => 0,
+        Some(failure) => {
             report(&ends.failure, &failure);
             125
         }
     };
-    // SAFETY: _exit(2) ends this process without running the exit handlers of the one it was forked from.
+    // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
     unsafe { libc::_exit(status) }
 }
 
-/// Makes this process its own: no signal of ours, no descriptor of ours, the container's standard streams.
+/// Makes this process its own: no signal of ours, no descriptor of ours, the container's standard
+/// streams.
 fn prepare(ends: &Ends) -> Result<(), Failure> {
     // A key pressed at the terminal signals us and the keeper; only we act on it.
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
@@ -102,7 +116,8 @@ fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
 
 fn fork_init(plan: &Plan, ends: &Ends, setup: Setup<'_>) -> Result<(), Failure> {
     let (ours, theirs) = control_pair().map_err(|_| Failure::call("socketpair", Errno::last()))?;
-    // SAFETY: fork(2): this process has one thread; the child goes on with the rules of this module.
+    // SAFETY: fork(2): this process has one thread; the child goes on with the rules of this
+    // module.
     match unsafe { fork() }.map_err(|errno| Failure::call("fork", errno))? {
         ForkResult::Child => {
             drop(ours);
@@ -159,7 +174,8 @@ fn wait_for_end(plan: &Plan, ends: &Ends, child: Pid, stubs: OwnedFd) -> Result<
     }
     if polled[0].any() != Some(true) {
         // We are gone, so nobody will see the end: no process of the container outlives its first.
-        // SAFETY: kill(2) on our own child, which was not waited for yet, so the number is still its.
+        // SAFETY: kill(2) on our own child, which was not waited for yet, so the number is still
+        // its.
         unsafe { libc::kill(child.as_raw(), libc::SIGKILL) };
     }
     let status = raw_wait(child)?;
@@ -204,7 +220,8 @@ fn close_all_but(mut kept: Vec<RawFd>) {
     let mut first = 3;
     for descriptor in kept.into_iter().chain([RawFd::MAX]) {
         if first < descriptor {
-            // SAFETY: close_range(2). The descriptors belong to the process we were forked from; their owners' code never runs here.
+            // SAFETY: close_range(2). The descriptors belong to the process we were forked from;
+            // their owners' code never runs here.
             unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
         }
         first = descriptor.saturating_add(1);

@@ -1,6 +1,7 @@
 //! The last steps before the command: session, user, rights, and execve(2).
 //!
-//! What is undone here can't be got back, so the order is the plan's whole point; see the reasons in [`super::explain`].
+//! What is undone here can't be got back, so the order is the plan's whole point; see the reasons
+//! in [`super::explain`].
 
 use std::ffi::CString;
 use std::io::Read;
@@ -50,7 +51,8 @@ pub(super) fn new_keyring() -> Result<(), Failure> {
     // SAFETY: keyctl(2): no name, so the kernel reads nothing from us.
     let answer = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, no_name) };
     match Errno::result(answer) {
-        // Kernels without keys, filters that refuse keyctl, and a full quota: then there is no keyring of ours to hide either.
+        // Kernels without keys, filters that refuse keyctl, and a full quota: then there is no
+        // keyring of ours to hide either.
         Ok(_) | Err(Errno::ENOSYS | Errno::EPERM | Errno::EDQUOT) => Ok(()),
         Err(errno) => Err(Failure::call("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", errno)),
     }
@@ -63,7 +65,8 @@ pub(super) fn resolve_user(user: &str) -> Result<Account, Failure> {
     Account::resolve(user, &passwd, &group)
 }
 
-/// Reads a text file of the image, which may be anything: only a regular file counts, and only its first 16 MiB.
+/// Reads a text file of the image, which may be anything: only a regular file counts, and only its
+/// first 16 MiB.
 fn small_text(path: &Path) -> Result<String, Failure> {
     const LIMIT: u64 = 16 << 20;
     // Without O_NONBLOCK a FIFO under this name would stop us for ever.
@@ -84,7 +87,8 @@ fn small_text(path: &Path) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Becomes the user with its groups. `streams` become the user's too, or it could not open /dev/stdout.
+/// Becomes the user with its groups. `streams` become the user's too, or it could not open
+/// /dev/stdout.
 pub(super) fn switch_user(
     account: &Account,
     identity: &Identity,
@@ -97,11 +101,13 @@ pub(super) fn switch_user(
     };
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     for stream in streams {
-        // SAFETY: fchown(2) on a standard stream; where the id is not mapped, the switch below says so.
+        // SAFETY: fchown(2) on a standard stream; where the id is not mapped, the switch below
+        // says so.
         unsafe { libc::fchown(*stream, account.uid, libc::gid_t::MAX) };
     }
     match identity {
-        // setgroups is denied for good in such a namespace; the one group there is needs no setting.
+        // setgroups is denied for good in such a namespace; the one group there is needs no
+        // setting.
         Identity::Single => {}
         Identity::Root | Identity::Mapped { .. } => {
             let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
@@ -123,13 +129,15 @@ pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure
     })
 }
 
-/// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and death with its keeper.
+/// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and
+/// death with its keeper.
 pub(super) fn clean_up() -> Result<(), Failure> {
     for signal in 1..=64 {
-        // The kernel's structure, whose fields are all zero for "the default action, no flags". The C library's function would
-        // refuse the two signals that it keeps for itself.
+        // The kernel's structure, whose fields are all zero for "the default action, no flags".
+        // The C library's function would refuse the two signals that it keeps for itself.
         let default = [0u64; 4];
-        // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes. SIGKILL and SIGSTOP fail, harmlessly.
+        // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes. SIGKILL and SIGSTOP fail,
+        // harmlessly.
         unsafe {
             libc::syscall(
                 libc::SYS_rt_sigaction,
@@ -154,7 +162,8 @@ pub(super) fn die_with_parent() -> Result<(), Failure> {
         .map_err(|errno| Failure::call("prctl(PR_SET_PDEATHSIG)", errno))
 }
 
-/// Marks every descriptor from `first` on to be closed by execve: those of other parts of this process, too.
+/// Marks every descriptor from `first` on to be closed by execve: those of other parts of this
+/// process, too.
 fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
     // SAFETY: close_range(2): numbers only; with this flag nothing is closed now.
     let answer = unsafe {
@@ -206,7 +215,10 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
     Err(match errno {
         Errno::ENOENT => {
             failure.cause = Cause::NotFound;
-            failure.hint("the file exists, but the interpreter it names (`#!` line or dynamic loader) does not")
+            failure.hint(
+                "the file exists, but the interpreter it names (`#!` line or dynamic \
+                 loader) does not",
+            )
         }
         Errno::ENOEXEC => {
             failure.hint("it is no program for this machine, nor a script that begins with `#!`")
@@ -215,7 +227,8 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
     })
 }
 
-/// The file that `name` means: itself where it has a slash, else the first executable of that name on `path`.
+/// The file that `name` means: itself where it has a slash, else the first executable of that name
+/// on `path`.
 fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
     if name.contains('/') {
         return match check(Path::new(name)) {

@@ -6,14 +6,17 @@
 //!                                     └──Display──▶ what is done, in which order, and why
 //! ```
 //!
-//! A container is no object of the kernel. It is a process that entered some namespaces, saw a different root, gave up most of its
-//! rights and then executed a program. [`plan()`] writes these steps down as data ([`Operation`]), and [`run()`] carries out
-//! exactly that list. Nothing here needs root: see [`Identity`].
+//! A container is no object of the kernel. It is a process that entered some namespaces, saw a
+//! different root, gave up most of its rights and then executed a program. [`plan()`] writes these
+//! steps down as data ([`Operation`]), and [`run()`] carries out exactly that list. Nothing here
+//! needs root: see [`Identity`].
 //!
-//! Follows the OCI runtime specification and Docker's defaults where they say what a program finds when it starts. Left out: images and their
-//! configuration (the caller's), networks other than the machine's and none, resource limits, and containers that outlive us.
+//! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
+//! when it starts. Left out: images and their configuration (the caller's), networks other than
+//! the machine's and none, resource limits, and containers that outlive us.
 //!
-//! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, `init` and `run`, which carry the list out in three processes.
+//! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, `init` and `run`, which
+//! carry the list out in three processes.
 
 mod account;
 mod capabilities;
@@ -22,9 +25,12 @@ mod copy;
 mod error;
 mod execute;
 mod explain;
+mod grants;
 mod host;
 mod identity;
 mod init;
+mod inside;
+mod layout;
 mod leave;
 mod mount;
 mod network;

@@ -1,7 +1,7 @@
 //! The mount system calls, each as one function that says what it tried when it fails.
 //!
-//! See mount(2), mount_setattr(2), fsopen(2) and the kernel's overlayfs.rst. These functions know nothing of containers: the
-//! caller is already in a mount namespace of its own.
+//! See mount(2), mount_setattr(2), fsopen(2) and the kernel's overlayfs.rst. These functions know
+//! nothing of containers: the caller is already in a mount namespace of its own.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -15,7 +15,8 @@ use nix::sched::{CloneFlags, unshare};
 use super::error::Failure;
 use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
 
-/// Enters a new mount namespace to which mounts of the machine still come, and from which none go out.
+/// Enters a new mount namespace to which mounts of the machine still come, and from which none go
+/// out.
 pub(super) fn unshare_mounts() -> Result<(), Failure> {
     unshare(CloneFlags::CLONE_NEWNS)
         .map_err(|errno| Failure::call("unshare(CLONE_NEWNS)", errno))?;
@@ -51,41 +52,69 @@ pub(super) fn bind(source: &Path, target: &Path, recursion: Recursion) -> Result
         .map_err(|errno| Failure::refused("bind on", target, errno))
 }
 
-/// Makes a mount read-only, and those below it too where the kernel can (Linux 5.12).
-pub(super) fn read_only(target: &Path, recursion: Recursion) -> Result<(), Failure> {
-    if recursion == Recursion::Tree && read_only_tree(target).is_ok() {
+/// What a mount can be kept from, in the numbers of linux/mount.h for mount_setattr(2) and of
+/// mount(2).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Restriction {
+    attribute: u64,
+    flag: MsFlags,
+    /// The verb for messages.
+    pub name: &'static str,
+}
+
+/// Nothing below is changed.
+pub(super) const READ_ONLY: Restriction = Restriction {
+    attribute: 1,
+    flag: MsFlags::MS_RDONLY,
+    name: "make read-only",
+};
+
+/// Device nodes below have no effect.
+pub(super) const NO_DEVICES: Restriction = Restriction {
+    attribute: 4,
+    flag: MsFlags::MS_NODEV,
+    name: "forbid devices on",
+};
+
+/// Restricts a mount, and with [`Recursion::Tree`] those below it too where the kernel can (Linux
+/// 5.12).
+pub(super) fn restrict(
+    target: &Path,
+    restriction: Restriction,
+    recursion: Recursion,
+) -> Result<(), Failure> {
+    if recursion == Recursion::Tree && restrict_tree(target, restriction.attribute).is_ok() {
         return Ok(());
     }
-    // A remount replaces all flags, and a user namespace may not take away those it found: name them again.
+    // A remount replaces all flags, and a user namespace may not take away those it found: name
+    // them again.
     let found = nix::sys::statvfs::statvfs(target)
         .map_err(|errno| Failure::refused("statvfs", target, errno))?
         .flags()
         .bits();
-    let kept = found
-        & (libc::ST_NOSUID
-            | libc::ST_NODEV
-            | libc::ST_NOEXEC
-            | libc::ST_NOATIME
-            | libc::ST_NODIRATIME
-            | libc::ST_RELATIME);
-    let kept = MsFlags::from_bits_truncate(mount_flags(kept));
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | kept;
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | mount_flags(found) | restriction.flag;
     mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
-        .map_err(|errno| Failure::refused("make read-only", target, errno))
+        .map_err(|errno| Failure::refused(restriction.name, target, errno))
 }
 
-/// statvfs(3)'s flags as mount(2)'s: they agree but for relatime.
-fn mount_flags(found: libc::c_ulong) -> libc::c_ulong {
+/// The flags of a mount as statvfs(3) tells them, for mount(2). The two agree but for relatime.
+fn mount_flags(found: libc::c_ulong) -> MsFlags {
     const ST_RELATIME: libc::c_ulong = 4096;
+    let same = libc::ST_RDONLY
+        | libc::ST_NOSUID
+        | libc::ST_NODEV
+        | libc::ST_NOEXEC
+        | libc::ST_NOATIME
+        | libc::ST_NODIRATIME;
     let relatime = if found & ST_RELATIME != 0 {
         libc::MS_RELATIME
     } else {
         0
     };
-    (found & !ST_RELATIME) | relatime
+    MsFlags::from_bits_truncate((found & same) | relatime)
 }
 
-fn read_only_tree(target: &Path) -> Result<(), Errno> {
+fn restrict_tree(target: &Path, attribute: u64) -> Result<(), Errno> {
     /// `struct mount_attr` of linux/mount.h.
     #[repr(C)]
     struct Attributes {
@@ -94,9 +123,8 @@ fn read_only_tree(target: &Path) -> Result<(), Errno> {
         propagation: u64,
         user_namespace: u64,
     }
-    const MOUNT_ATTR_RDONLY: u64 = 1;
     let attributes = Attributes {
-        set: MOUNT_ATTR_RDONLY,
+        set: attribute,
         clear: 0,
         propagation: 0,
         user_namespace: 0,
@@ -249,10 +277,20 @@ fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
         options.extend(option.as_bytes());
     }
     let text = std::ffi::OsStr::from_bytes(&options);
-    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::empty(), Some(text)).map_err(|errno| {
+    mount(
+        Some("overlay"),
+        &overlay.root,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(text),
+    )
+    .map_err(|errno| {
         let failure = Failure::refused("mount overlay on", &overlay.root, errno);
         if options.len() >= 4096 {
-            failure.hint("the layers' paths don't fit into the one page that mount(2) takes: Linux 6.5 has no such limit")
+            failure.hint(
+                "the layers' paths don't fit into the one page that mount(2) takes: \
+                 Linux 6.5 has no such limit",
+            )
         } else {
             failure
         }

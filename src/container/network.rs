@@ -1,4 +1,5 @@
-//! The little a container needs to know of its network: the loopback interface and the files of /etc.
+//! The little a container needs to know of its network: the loopback interface and the files of
+//! /etc.
 
 use std::net::IpAddr;
 
@@ -9,7 +10,8 @@ use std::os::fd::AsRawFd;
 use super::error::Failure;
 use super::spec::Network;
 
-/// The text of `/etc/hosts`, see hosts(5): loopback under our own name too, then `extra` (name, address).
+/// The text of `/etc/hosts`, see hosts(5): loopback under our own name too, then `extra` (name,
+/// address).
 pub(super) fn hosts(hostname: &str, extra: &[(String, String)]) -> String {
     let mut text =
         format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
@@ -19,7 +21,8 @@ pub(super) fn hosts(hostname: &str, extra: &[(String, String)]) -> String {
     text
 }
 
-/// The text of `/etc/resolv.conf`: the machine's own where its network is used. Without a network there is nobody to ask.
+/// The text of `/etc/resolv.conf`: the machine's own where its network is used. Without a network
+/// there is nobody to ask.
 pub(super) fn resolver(network: Network, machine: &str) -> String {
     match network {
         Network::Host => machine.to_owned(),

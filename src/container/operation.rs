@@ -1,8 +1,8 @@
 //! The operations a container is set up with: pure data, one line and one reason each.
 //!
-//! An operation says what is done, in the order in which it stands in a [`Plan`](super::Plan), and nothing is done
-//! that is not an operation. [`super::execute`] carries them out. Paths of the machine are `PathBuf`; paths inside the
-//! container are `String` and begin with `/`.
+//! An operation says what is done, in the order in which it stands in a [`Plan`](super::Plan), and
+//! nothing is done that is not an operation. [`super::execute`] carries them out. Paths of the
+//! machine are `PathBuf`; paths inside the container are `String` and begin with `/`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,12 +11,14 @@ use super::capabilities::Capabilities;
 use super::identity::Range;
 use super::spec::Access;
 
+// ANCHOR: phase
 /// Where and when an operation is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// In our own process, before anything is forked.
     Outside,
-    /// In the first child, which becomes the keeper of the namespaces and waits for the container's end.
+    /// In the first child, which becomes the keeper of the namespaces and waits for the
+    /// container's end.
     Entering,
     /// In the container's first process, which still sees the machine's files.
     Inside,
@@ -25,6 +27,7 @@ pub enum Phase {
     /// The same process gives up its rights and becomes the command.
     Leaving,
 }
+// ANCHOR_END: phase
 
 impl Phase {
     /// Every phase in order.
@@ -106,11 +109,10 @@ pub enum Operation {
         access: Access,
         recursion: Recursion,
     },
-    /// Make a device node.
-    MakeDevice {
-        path: String,
-        major: u32,
-        minor: u32,
+    /// Take the effect from device nodes on a mount, and on those below it.
+    ForbidDevices {
+        target: String,
+        recursion: Recursion,
     },
     /// Make a symbolic link.
     Symlink { path: String, target: String },
@@ -135,7 +137,8 @@ pub enum Operation {
     ForbidNewPrivileges,
     /// Drop capabilities for good.
     BoundCapabilities { keep: Capabilities },
-    /// Install the system call filter of Docker's default profile, for a container with these capabilities.
+    /// Install the system call filter of Docker's default profile, for a container with these
+    /// capabilities.
     InstallFilter { capabilities: Capabilities },
     /// Become the user, with its groups.
     SwitchUser,
@@ -184,7 +187,8 @@ pub struct Overlay {
 /// The two ways to ask for an overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverlayInterface {
-    /// fsopen(2) … fsmount(2): one call a layer, so neither the number of layers nor odd characters matter. Linux 6.5.
+    /// fsopen(2) … fsmount(2): one call a layer, so neither the number of layers nor odd
+    /// characters matter. Linux 6.5.
     Fsconfig,
     /// mount(2): everything in one page of text.
     Options,

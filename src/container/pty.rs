@@ -1,8 +1,10 @@
 //! The container's terminal: made inside, relayed outside.
 //!
-//! A pseudo-terminal has two ends, see pty(7). The slave must come from the container's own /dev/pts, or its name would mean nothing
-//! there (`tty` would say "not a tty"). So the container's first process opens the pair and sends the master out through a socket. Our own
-//! terminal is put into raw mode meanwhile: every key goes through, and Ctrl-C is made into a signal by the container's terminal, not by ours.
+//! A pseudo-terminal has two ends, see pty(7). The slave must come from the container's own
+//! /dev/pts, or its name would mean nothing there (`tty` would say "not a tty"). So the
+//! container's first process opens the pair and sends the master out through a socket. Our own
+//! terminal is put into raw mode meanwhile: every key goes through, and Ctrl-C is made into a
+//! signal by the container's terminal, not by ours.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,8 @@ use super::error::{Error, Failure};
 use super::mount;
 use super::operation::Recursion;
 
-/// In the container: makes a terminal, becomes its session, takes it as standard streams and /dev/console, sends the master out.
+/// In the container: makes a terminal, becomes its session, takes it as standard streams and
+/// /dev/console, sends the master out.
 pub(super) fn attach(socket: &OwnedFd, window: Option<libc::winsize>) -> Result<(), Failure> {
     let multiplexer = Path::new("/dev/ptmx");
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
@@ -111,7 +114,8 @@ impl Relay {
         (self.listening && self.pending.is_empty()).then(|| unsafe { BorrowedFd::borrow_raw(0) })
     }
 
-    /// Writes what is pending, and gives what the container wrote to `sink`; true when there will be no more.
+    /// Writes what is pending, and gives what the container wrote to `sink`; true when there will
+    /// be no more.
     pub fn serve(&mut self, mut sink: impl FnMut(&[u8]) -> bool) -> bool {
         self.write_pending();
         let mut buffer = [0; 32 << 10];

@@ -1,7 +1,8 @@
 //! Our side of a running container: one loop over everything that can say something.
 //!
-//! The keeper tells who the first process is and how it ended; the failure pipe tells what went wrong before the command; the
-//! output pipes or the terminal carry what the command writes; and signals come from outside.
+//! The keeper tells who the first process is and how it ended; the failure pipe tells what went
+//! wrong before the command; the output pipes or the terminal carry what the command writes; and
+//! signals come from outside.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,8 +83,9 @@ impl Relay {
             if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
                 self.signal(libc::SIGKILL);
             }
-            // When the keeper has gone, so have all who could still write: what is left can be read at once. Not waiting for the
-            // ends of the pipes matters, as a fork of another thread may hold copies of them for a while.
+            // When the keeper has gone, so have all who could still write: what is left can be
+            // read at once. Not waiting for the ends of the pipes matters, as a fork of another
+            // thread may hold copies of them for a while.
             if self.control.is_none() && ready.is_empty() {
                 return Ok(Ended {
                     status: self.status,

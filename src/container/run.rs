@@ -20,12 +20,14 @@ use super::signals::Forwarded;
 
 /// Where the container's standard streams lead.
 pub enum Io<'a> {
-    /// They are ours, or with a terminal in the plan, that terminal is connected to ours. Signals that we get are passed on.
+    /// They are ours, or with a terminal in the plan, that terminal is connected to ours. Signals
+    /// that we get are passed on.
     Inherit,
-    /// Standard input is empty, and what is written is given to `on_output` as it comes. With a terminal
-    /// in the plan everything is [`Stream::Stdout`]. Signals are not touched.
+    /// Standard input is empty, and what is written is given to `on_output` as it comes. With a
+    /// terminal in the plan everything is [`Stream::Stdout`]. Signals are not touched.
     Capture {
-        /// Called with each piece, in order within one stream. Pieces end anywhere, also within a character.
+        /// Called with each piece, in order within one stream. Pieces end anywhere, also within a
+        /// character.
         on_output: &'a mut dyn FnMut(Stream, &[u8]),
         /// Looked at twenty times a second: once it is set, the container is killed.
         cancel: Option<&'a AtomicBool>,
@@ -62,10 +64,12 @@ impl Exit {
 
 /// Executes every operation of `plan` and waits for the end of the container.
 ///
-/// Blocks. When it returns, no process and no mount of the container is left, and the mount points that only the
-/// set-up needed are gone from the upper directory. When our own process dies, the container dies too. May be called from several threads, for different plans.
+/// Blocks. When it returns, no process and no mount of the container is left, and the mount points
+/// that only the set-up needed are gone from the upper directory. When our own process dies, the
+/// container dies too. May be called from several threads, for different plans.
 ///
-/// Errors: an operation was refused, or the command could not be executed; [`Error::status`] is the exit status that Docker gives for it.
+/// Errors: an operation was refused, or the command could not be executed; [`Error::status`] is
+/// the exit status that Docker gives for it.
 pub fn run(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
     let mut setup = Setup::new(&plan.identity, None, None);
     for operation in plan.of(Phase::Outside) {

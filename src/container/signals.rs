@@ -1,7 +1,8 @@
 //! Signals that we get, passed on to the container.
 //!
-//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe, and the loop that relays the
-//! container's output reads it there. Handlers belong to the whole process: the first container installs them, the last one puts back what was there.
+//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe, and
+//! the loop that relays the container's output reads it there. Handlers belong to the whole
+//! process: the first container installs them, the last one puts back what was there.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
@@ -14,7 +15,8 @@ use nix::unistd::pipe2;
 
 use super::error::Error;
 
-/// What is passed on: everything a user or a system sends on purpose. Not SIGCHLD, SIGPIPE and the like, which are about ourselves.
+/// What is passed on: everything a user or a system sends on purpose. Not SIGCHLD, SIGPIPE and the
+/// like, which are about ourselves.
 const FORWARDED: [Signal; 9] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -119,7 +121,8 @@ extern "C" fn note(signal: libc::c_int) {
         let number = pipe.load(Ordering::SeqCst);
         if number >= 0 {
             let byte = [signal as u8];
-            // SAFETY: write(2) of one byte that lives; a full pipe loses the signal rather than blocking.
+            // SAFETY: write(2) of one byte that lives; a full pipe loses the signal rather than
+            // blocking.
             unsafe { libc::write(number, byte.as_ptr().cast(), 1) };
         }
     }

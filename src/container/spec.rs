@@ -1,7 +1,8 @@
 //! What a container is to be: the input of [`plan`](super::plan()).
 //!
-//! A specification says what is wanted and nothing about how: no flags of the kernel, no order. It is about
-//! one process in one root file system; images and their configuration are known to the caller only.
+//! A specification says what is wanted and nothing about how: no flags of the kernel, no order. It
+//! is about one process in one root file system; images and their configuration are known to the
+//! caller only.
 
 use std::path::PathBuf;
 
@@ -12,24 +13,30 @@ use super::capabilities::Capabilities;
 pub struct Spec {
     /// The unpacked layers, the top one first. May be empty (`FROM scratch`).
     pub lower: Vec<PathBuf>,
-    /// The directory that takes every change. It must exist; it keeps its changes after the container's end.
+    /// The directory that takes every change. It must exist, and it keeps its changes after the
+    /// container's end. Its own mode, owner and times are those that `/` has inside.
     pub upper: PathBuf,
-    /// A scratch directory of this container alone, on the same file system as `upper`. It must exist. The
-    /// mount point of the root and the container's own `/etc/hosts` are made in it. Removable afterwards with
-    /// [`Identity::remove_dir_all`](super::Identity::remove_dir_all).
+    /// A scratch directory of this container alone, on the same file system as `upper`. It must
+    /// exist. The mount point of the root and the container's own `/etc/hosts` are made in it.
+    /// Removable afterwards with [`Identity::remove_dir_all`](super::Identity::remove_dir_all).
     pub work: PathBuf,
     /// Whether `upper` is to survive a crash of the machine.
     pub durability: Durability,
-    /// The program and its arguments; the program is looked up on the PATH of `env` inside the container.
+    /// The program and its arguments; the program is looked up on the PATH of `env` inside the
+    /// container.
     pub args: Vec<String>,
     /// `NAME=value`, in order. HOME is added from the image's `/etc/passwd` where it is missing.
     pub env: Vec<String>,
-    /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty means `/`.
+    /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty
+    /// means `/`.
     pub cwd: String,
-    /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own `/etc/passwd` and `/etc/group`.
+    /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own
+    /// `/etc/passwd` and `/etc/group`.
     pub user: String,
     /// The host name, and what `/etc/hostname` says.
     pub hostname: String,
+    /// The name of the container's control group, in our own; `None` for no group of its own.
+    pub cgroup: Option<String>,
     /// Which network the container sees.
     pub network: Network,
     /// Further mounts, in order.
@@ -45,7 +52,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// A container with Docker's defaults that runs `args` as root, without further mounts, in the host's network.
+    /// A container with Docker's defaults that runs `args` as root, without further mounts, in the
+    /// host's network.
     pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf, args: Vec<String>) -> Spec {
         Spec {
             lower,
@@ -57,6 +65,7 @@ impl Spec {
             cwd: String::new(),
             user: String::new(),
             hostname: "layerlab".to_owned(),
+            cgroup: None,
             network: Network::Host,
             mounts: Vec::new(),
             terminal: Terminal::No,
@@ -70,8 +79,9 @@ impl Spec {
 /// Whether an upper directory has to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// It is read once, right after the container's end: nothing is flushed to the disk (overlayfs `volatile`), which is what makes
-    /// short commands fast. Such an upper can't be mounted a second time.
+    /// It is read once, right after the container's end: nothing is flushed to the disk (overlayfs
+    /// `volatile`), which is what makes short commands fast. Such an upper can't be mounted a
+    /// second time.
     Scratch,
     /// It is kept and mounted again.
     Kept,
@@ -109,7 +119,8 @@ pub enum Access {
 pub struct Mount {
     /// What is mounted.
     pub kind: MountKind,
-    /// Where: an absolute path inside, followed through the image's symbolic links but never out of it. It is made where it is missing.
+    /// Where: an absolute path inside, followed through the image's symbolic links but never out
+    /// of it. It is made where it is missing.
     pub target: String,
     /// Whether the container may write there.
     pub access: Access,

@@ -1,25 +1,27 @@
 //! Mount points that an image lacks, made for the set-up and taken away again.
 //!
-//! Something can be mounted only on something that exists. So `/proc`, `/etc/hosts` and the like are made where they are missing, and so they
-//! land in the upper directory, where they would become part of the layer. Each one is noted together with the times of
-//! its directory, and after the container's end it is removed, if it is still empty, and the times are set back, if nothing else changed them.
+//! Something can be mounted only on something that exists. So `/proc`, `/etc/hosts` and the like
+//! are made where they are missing, and so they land in the upper directory, where they would
+//! become part of the layer. Each one is noted together with the times of its directory, and after
+//! the container's end it is removed, if it is still empty, and the times are set back, if nothing
+//! else changed them.
 //!
-//! Removing happens outside of the container's mount namespace, on a tree that the container may have filled with hostile symbolic links:
-//! the directory is opened with openat2(2) in a way that follows none.
+//! Removing happens outside of the container's mount namespace, on a tree that the container may
+//! have filled with hostile symbolic links: the directory is opened with openat2(2) in a way that
+//! follows none.
 
-use std::fs::{DirBuilder, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat, futimens};
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, futimens, mkdirat, stat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::{Deserialize, Serialize};
 
 use super::error::Failure;
-use super::execute::errno;
+use super::inside;
 
 /// A modification time: seconds and nanoseconds.
 type Time = (i64, i64);
@@ -43,71 +45,66 @@ pub(super) struct Stubs {
 }
 
 impl Stubs {
-    /// Makes sure that a directory exists at `target`.
-    pub fn directory(&mut self, target: &Path) -> Result<(), Failure> {
-        self.parents(target)?;
-        self.make(target, || DirBuilder::new().mode(0o755).create(target))
-    }
-
-    /// Makes sure that something other than a directory can be mounted on `target`.
-    pub fn file(&mut self, target: &Path) -> Result<(), Failure> {
-        self.parents(target)?;
-        self.make(target, || {
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o644)
-                .open(target)
-                .map(drop)
+    /// Makes sure that a directory exists at `target`, and opens it to be mounted on.
+    pub fn directory(&mut self, target: &Path) -> Result<OwnedFd, Failure> {
+        self.ensure(target, |parent, name| {
+            mkdirat(parent, name, Mode::from_bits_truncate(0o755))
         })
     }
 
-    fn parents(&mut self, target: &Path) -> Result<(), Failure> {
-        let mut missing: Vec<&Path> = target
-            .ancestors()
-            .skip(1)
-            .take_while(|path| !path.exists())
-            .collect();
-        missing.reverse();
-        for path in missing {
-            self.make(path, || DirBuilder::new().mode(0o755).create(path))?;
-        }
-        Ok(())
+    /// Makes sure that something other than a directory exists at `target`, and opens it likewise.
+    pub fn file(&mut self, target: &Path) -> Result<OwnedFd, Failure> {
+        self.ensure(target, |parent, name| {
+            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+            openat(parent, name, flags, Mode::from_bits_truncate(0o644)).map(drop)
+        })
     }
 
-    fn make(
+    fn ensure(
         &mut self,
         target: &Path,
-        create: impl FnOnce() -> std::io::Result<()>,
-    ) -> Result<(), Failure> {
-        if target.exists() {
-            return Ok(());
+        create: impl FnOnce(&OwnedFd, &Path) -> nix::Result<()>,
+    ) -> Result<OwnedFd, Failure> {
+        let refused = |errno| Failure::refused("make mount point", target, errno);
+        match (inside::open(target), target.parent(), target.file_name()) {
+            (Err(Errno::ENOENT), Some(above), Some(name)) => {
+                let parent = self.directory(above)?;
+                self.make(&parent, above, Path::new(name), create)
+                    .map_err(refused)?;
+                inside::open(target).map_err(refused)
+            }
+            (opened, ..) => opened.map_err(refused),
         }
-        let refused = |call: &'static str| {
-            move |error: std::io::Error| Failure::refused(call, target, errno(&error))
-        };
-        let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-            return Ok(());
-        };
-        let directory = std::fs::canonicalize(parent).map_err(refused("make mount point"))?;
-        let before = std::fs::metadata(&directory).map_err(refused("stat"))?;
-        create().map_err(refused("make mount point"))?;
-        let root = std::fs::metadata("/").map_err(refused("stat"))?;
+    }
+
+    /// Makes `name` in the directory `parent`, and notes it if that is part of the root.
+    fn make(
+        &mut self,
+        parent: &OwnedFd,
+        path: &Path,
+        name: &Path,
+        create: impl FnOnce(&OwnedFd, &Path) -> nix::Result<()>,
+    ) -> nix::Result<()> {
+        let before = fstat(parent)?;
+        create(parent, name)?;
+        let after = fstat(parent)?;
         // In something already mounted it does not reach the upper directory.
-        if before.dev() == root.dev() {
-            let after = std::fs::metadata(&directory).map_err(refused("stat"))?;
+        if before.st_dev == stat("/")?.st_dev {
+            // Without symbolic links; before proc is mounted, `/` is the only directory that occurs.
+            let real = std::fs::read_link(inside::name(parent)).unwrap_or_else(|_| path.to_owned());
             self.made.push(Stub {
-                directory: directory.strip_prefix("/").unwrap_or(&directory).to_owned(),
-                name: PathBuf::from(name),
-                before: (before.mtime(), before.mtime_nsec()),
-                after: (after.mtime(), after.mtime_nsec()),
+                directory: real.strip_prefix("/").unwrap_or(&real).to_owned(),
+                name: name.to_owned(),
+                before: (before.st_mtime, before.st_mtime_nsec),
+                after: (after.st_mtime, after.st_mtime_nsec),
             });
         }
         Ok(())
     }
 }
 
-/// Removes what was made from `upper`, the last one first. What is not there any more, or not empty, stays as the container left it.
+/// Removes what was made from `upper`, the last one first. What is not there any more, or not
+/// empty, stays as the container left it.
 pub(super) fn remove(upper: &Path, made: &[Stub]) {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let Ok(upper) = open(upper, flags, Mode::empty()) else {

@@ -215,12 +215,11 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(char, usize)> {
 /// [`BadPattern`] for a malformed pattern.
 pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     let cleaned = TreePath::new(pattern);
-    let components: Vec<&[u8]> = cleaned.components().collect();
-    let wild = components.iter().position(|component| has_wildcard(&String::from_utf8_lossy(component)));
-    let (plain, wild) = components.split_at(wild.unwrap_or(components.len()));
-    let Ok(base) = tree.resolve(&TreePath::new(plain.join(&b'/')), Follow::Last) else {
+    let plain = plain_part(pattern);
+    let Ok(base) = tree.resolve(&plain, Follow::Last) else {
         return Ok(Vec::new());
     };
+    let wild: Vec<&[u8]> = cleaned.components().skip(plain.components().count()).collect();
     if wild.is_empty() {
         return Ok(vec![base]);
     }
@@ -228,6 +227,13 @@ pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
     let mut found = Vec::new();
     expand_below(tree, &base, &mut Vec::new(), &glob, &mut found);
     Ok(found)
+}
+
+/// The part of a COPY source before its first component with a wildcard.
+pub fn plain_part(pattern: &str) -> TreePath {
+    let cleaned = TreePath::new(pattern);
+    let plain = cleaned.components().take_while(|component| !has_wildcard(&String::from_utf8_lossy(component)));
+    TreePath::new(plain.collect::<Vec<_>>().join(&b'/'))
 }
 
 fn expand_below(tree: &Tree, directory: &TreePath, relative: &mut Vec<u8>, glob: &Glob, found: &mut Vec<TreePath>) {

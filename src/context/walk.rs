@@ -287,7 +287,8 @@ impl Walker<'_> {
             libc::S_IFCHR => Kind::CharDevice { major, minor },
             libc::S_IFBLK => Kind::BlockDevice { major, minor },
             libc::S_IFIFO => Kind::Fifo,
-            // A socket is the address of a running program, nothing that an image could hold.
+            // A socket is the address of a running program, which an image can't hold: an empty file is left of it.
+            libc::S_IFSOCK => Kind::File(Content { size: 0, place: Place::Bytes(Arc::from([])), link: None }),
             _ => return Ok(None),
         };
         let attributes = match (&kind, self.cache.get(&stat)) {

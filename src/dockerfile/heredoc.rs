@@ -1,7 +1,7 @@
 //! Heredocs: finding `<<NAME` in an instruction.
 //!
 //! Whether a `<<` opens a heredoc is decided as a shell would: not inside of quotes, and only as the
-//! beginning of a word. The names are found here, the bodies are read by [`super::lines`].
+//! beginning of a word. The names are found here, the bodies are read by `lines.rs`.
 
 use super::ast::Heredoc;
 use super::grammar::{self, Rule};

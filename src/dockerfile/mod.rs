@@ -3,7 +3,7 @@
 //! The language is that of BuildKit's Dockerfile frontend 1.26. A file goes through three phases, each of which
 //! can be used alone:
 //!
-//! 1. [`lines`] joins continued lines and takes out comments and directives ([`directive`]);
+//! 1. `lines.rs` joins continued lines and takes out comments and directives ([`directive`]);
 //! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
 //! 3. [`instruction`] finds out what it means and builds the [`ast`], or says what is wrong.
 //!
@@ -34,4 +34,4 @@ pub use ast::{
     Instruction, Label, Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell,
     Source, Stage, Stopsignal, User, Volume, Word, Workdir,
 };
-pub use parse::{parse, parse_instruction};
+pub use parse::{is_complete, parse, parse_instruction};

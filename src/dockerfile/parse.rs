@@ -92,6 +92,20 @@ pub fn parse_instruction(source: &SourceFile) -> Result<Located<Instruction>, Ve
     found.ok_or_else(|| vec![Diagnostic::error("no instruction")])
 }
 
+/// Whether an instruction that is being typed has its last line: it is not continued, and its heredocs have their ends.
+pub fn is_complete(text: &str) -> bool {
+    let parsed = statement::parse(&SourceFile::new("", text));
+    if parsed.diagnostics.iter().any(|diagnostic| diagnostic.message.ends_with("has no end")) {
+        return false;
+    }
+    if parsed.statements.iter().any(|statement| !statement.heredocs.is_empty()) {
+        return true;
+    }
+    // Comments and blank lines do not end a continued instruction, and do not continue one.
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with('#'));
+    !last.is_some_and(|line| line.ends_with('\\'))
+}
+
 /// Takes the file apart, and refuses one that has nothing in it or cannot be text.
 fn take_apart(source: &SourceFile) -> Result<statement::Statements, Vec<Diagnostic>> {
     if let Some(offset) = source.text.find('\0') {

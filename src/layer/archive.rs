@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use super::read::{Entries, RawKind, StreamSource};
+use super::read::{Entries, RawKind};
+use super::source::StreamSource;
 use super::{Error, Layer, LayerWriter, sparse};
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Node, Place, TreePath};
@@ -77,6 +78,16 @@ pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
     writer.finish()
 }
 
+/// What an archive says of one path.
+#[derive(Debug)]
+pub enum Member {
+    /// A file of any kind. A regular file has a link id of its own; the place of its bytes means nothing, they come from
+    /// [`Archive::content`].
+    Node(Node),
+    /// Another name of the file at this path, which need not be in the archive.
+    HardLink(TreePath),
+}
+
 /// An archive that is being read.
 pub struct Archive {
     entries: Entries<StreamSource<Box<dyn Read + Send>>>,
@@ -93,6 +104,27 @@ impl Archive {
     /// The path is cleaned by its letters. Every regular file has a link id, which a hard link to it has too; the place
     /// of its bytes means nothing, they come from [`Archive::content`].
     pub fn next_entry(&mut self) -> Result<Option<(TreePath, Node)>, Error> {
+        let Some((path, member)) = self.next_member()? else {
+            return Ok(None);
+        };
+        let node = match member {
+            Member::Node(node) => node,
+            Member::HardLink(target) => match self.seen.get(&target) {
+                Some(node) => node.clone(),
+                None => {
+                    let reason = format!("a hard link to `{target}`, which is not in the archive before it");
+                    return Err(Error::Entry { path, reason });
+                }
+            },
+        };
+        if !node.is_directory() {
+            self.seen.insert(path.clone(), node.clone());
+        }
+        Ok(Some((path, node)))
+    }
+
+    /// The next entry as the archive has it, hard links not looked up; `None` at the end.
+    pub fn next_member(&mut self) -> Result<Option<(TreePath, Member)>, Error> {
         let Some(raw) = self.entries.next_entry()? else {
             return Ok(None);
         };
@@ -110,22 +142,9 @@ impl Archive {
             RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
             RawKind::BlockDevice(major, minor) => Kind::BlockDevice { major, minor },
             RawKind::Fifo => Kind::Fifo,
-            RawKind::HardLink(target) => {
-                let target = TreePath::new(target);
-                let Some(node) = self.seen.get(&target) else {
-                    let reason = format!("a hard link to `{target}`, which is not in the archive before it");
-                    return Err(Error::Entry { path, reason });
-                };
-                let node = node.clone();
-                self.seen.insert(path.clone(), node.clone());
-                return Ok(Some((path, node)));
-            }
+            RawKind::HardLink(target) => return Ok(Some((path, Member::HardLink(TreePath::new(target))))),
         };
-        let node = Node { metadata: raw.metadata, kind };
-        if !node.is_directory() {
-            self.seen.insert(path.clone(), node.clone());
-        }
-        Ok(Some((path, node)))
+        Ok(Some((path, Member::Node(Node { metadata: raw.metadata, kind }))))
     }
 
     /// The bytes of the current entry, as many as its node says; nothing for a hard link.

@@ -24,11 +24,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::read::read_full;
-use super::unpack::is_overlay_attribute;
+use super::materialise::is_overlay_attribute;
+use super::source::read_full;
 use super::{Error, LayerWriter, Ownership, Times, open};
 use crate::store::Store;
-use crate::tree::{Change, Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
+use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
 /// How to capture.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ pub struct Capture<'a> {
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
 pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
-    Capturing::new(upper, parent, writer, options).run( Below::Merged)
+    Capturing::new(upper, parent, writer, options, Below::Merged).run()
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
@@ -55,7 +55,7 @@ pub fn capture_full(
     writer: &mut LayerWriter,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
-    Capturing::new(root, parent, writer, options).run( Below::Hidden)
+    Capturing::new(root, parent, writer, options, Below::Hidden).run()
 }
 
 /// Whether what the tree has in a directory shows through.
@@ -71,6 +71,13 @@ enum Found {
     Gone,
 }
 
+/// A directory that is being walked.
+struct Open {
+    path: TreePath,
+    below: Below,
+    names: std::collections::btree_map::IntoIter<Vec<u8>, Found>,
+}
+
 struct Capturing<'a, 's> {
     store: &'s Store,
     parent: &'a Tree,
@@ -80,30 +87,67 @@ struct Capturing<'a, 's> {
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
     root: PathBuf,
+    /// How the walk starts: [`Below::Hidden`] where there was no overlay, and so no marks of one.
+    start: Below,
     /// The names of each file that has several; listed when the first such file is met.
     names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
-    fn new(root: &Path, parent: &'a Tree, writer: &'a mut LayerWriter<'s>, options: Capture<'a>) -> Capturing<'a, 's> {
-        Capturing { store: writer.store(), parent, writer, options, changes: Vec::new(), waiting: Vec::new(), root: root.to_path_buf(), names: None }
+    fn new(
+        root: &Path,
+        parent: &'a Tree,
+        writer: &'a mut LayerWriter<'s>,
+        options: Capture<'a>,
+        start: Below,
+    ) -> Capturing<'a, 's> {
+        Capturing {
+            store: writer.store(),
+            parent,
+            writer,
+            options,
+            changes: Vec::new(),
+            waiting: Vec::new(),
+            root: root.to_path_buf(),
+            start,
+            names: None,
+        }
     }
 
-    fn run(mut self, below: Below) -> Result<Vec<Change>, Error> {
-        let root = self.root.clone();
-        self.directory(&root, &TreePath::root(), below)?;
+    /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
+    fn run(mut self) -> Result<Vec<Change>, Error> {
+        let mut open = vec![self.enter(&self.root, TreePath::root(), self.start)?];
+        while let Some(directory) = open.last_mut() {
+            let (path, below) = (&directory.path, directory.below);
+            match directory.names.next() {
+                Some((name, Found::Gone)) => {
+                    let path = path.join(&name);
+                    self.deletion(&path)?;
+                }
+                Some((name, Found::File(host, metadata))) => {
+                    let path = path.join(&name);
+                    if let Some(below) = self.file(&host, &path, &metadata, below)? {
+                        open.push(self.enter(&host, path, below)?);
+                    }
+                }
+                None => {
+                    if self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
+                        self.waiting.pop();
+                    }
+                    open.pop();
+                }
+            }
+        }
         Ok(self.changes)
     }
 
-    fn directory(&mut self, host: &Path, path: &TreePath, below: Below) -> Result<(), Error> {
-        for (name, found) in self.list(host, path, below)? {
-            let path = path.join(&name);
-            match found {
-                Found::Gone => self.deletion(&path)?,
-                Found::File(host, metadata) => self.file(&host, &path, &metadata, below)?,
-            }
+    fn enter(&self, host: &Path, path: TreePath, below: Below) -> Result<Open, Error> {
+        if path.components().count() > DEEPEST {
+            let reason = format!("it is more than {DEEPEST} directories deep");
+            return Err(Error::Unwritable { path, reason });
         }
-        Ok(())
+        let names = self.list(host, &path, below)?.into_iter();
+        Ok(Open { path, below, names })
     }
 
     /// Everything that a directory says, sorted: its files, and the names that it hides.
@@ -128,11 +172,7 @@ impl<'a, 's> Capturing<'a, 's> {
     fn has_new_name(&mut self, link: LinkId) -> Result<bool, Error> {
         let names = match &self.names {
             Some(names) => names,
-            None => {
-                let mut names = HashMap::new();
-                collect_names(&self.root, &TreePath::root(), &mut names)?;
-                self.names.insert(names)
-            }
+            None => self.names.insert(collect_names(&self.root)?),
         };
         let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
         let first = before.next().flatten();
@@ -149,7 +189,14 @@ impl<'a, 's> Capturing<'a, 's> {
         Ok(())
     }
 
-    fn file(&mut self, host: &Path, path: &TreePath, metadata: &HostMetadata, below: Below) -> Result<(), Error> {
+    /// Captures one file; of a directory, says how what is in it is to be taken.
+    fn file(
+        &mut self,
+        host: &Path,
+        path: &TreePath,
+        metadata: &HostMetadata,
+        below: Below,
+    ) -> Result<Option<Below>, Error> {
         let node = self.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
@@ -172,17 +219,13 @@ impl<'a, 's> Capturing<'a, 's> {
             }
         }
         if !node.is_directory() {
-            return Ok(());
+            return Ok(None);
         }
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
         let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
-        self.directory(host, path, if is_merged { Below::Merged } else { Below::Hidden })?;
-        if is_equal && self.waiting.last().is_some_and(|(waiting, _)| waiting == path) {
-            self.waiting.pop();
-        }
-        Ok(())
+        Ok(Some(if is_merged { Below::Merged } else { Below::Hidden }))
     }
 
     /// Writes the directories that lead to a path, as far as the layer does not have them.
@@ -218,9 +261,12 @@ impl<'a, 's> Capturing<'a, 's> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => {
-                self.parent.get(path).map_or((0, 0), |before| (before.metadata.uid, before.metadata.gid))
-            }
+            Ownership::Single => match self.parent.get(path) {
+                Some(before) if self.start == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
+                    (before.metadata.uid, before.metadata.gid)
+                }
+                _ => (0, 0),
+            },
         };
         let xattrs = attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
@@ -278,18 +324,22 @@ impl<'a, 's> Capturing<'a, 's> {
 }
 
 /// Lists the names of every file below a directory that has more than one.
-fn collect_names(host: &Path, path: &TreePath, names: &mut HashMap<LinkId, Vec<TreePath>>) -> Result<(), Error> {
-    for entry in std::fs::read_dir(host).map_err(Error::io("list", host))? {
-        let entry = entry.map_err(Error::io("list", host))?;
-        let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
-        let path = path.join(entry.file_name().into_vec());
-        if metadata.is_dir() {
-            collect_names(&entry.path(), &path, names)?;
-        } else if metadata.is_file() && metadata.nlink() > 1 {
-            names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
+fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
+    let mut names: HashMap<LinkId, Vec<TreePath>> = HashMap::new();
+    let mut waiting = vec![(root.to_path_buf(), TreePath::root())];
+    while let Some((host, path)) = waiting.pop() {
+        for entry in std::fs::read_dir(&host).map_err(Error::io("list", &host))? {
+            let entry = entry.map_err(Error::io("list", &host))?;
+            let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
+            let path = path.join(entry.file_name().into_vec());
+            if metadata.is_dir() {
+                waiting.push((entry.path(), path));
+            } else if metadata.is_file() && metadata.nlink() > 1 {
+                names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
+            }
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 /// The names under which overlayfs keeps one of its attributes, as root and in a user namespace.
@@ -308,6 +358,15 @@ fn overlay_attribute(host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> 
 
 fn is_opaque(host: &Path) -> Result<bool, Error> {
     Ok(overlay_attribute(host, "opaque")?.is_some_and(|value| value == b"y"))
+}
+
+/// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
+/// can do so only on files and directories; anything else counts as a copy of its own kind.
+fn is_copy(host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
+    match now {
+        Kind::Directory | Kind::File(_) => Ok(overlay_attribute(host, "origin")?.is_some()),
+        Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
+    }
 }
 
 /// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.

@@ -15,13 +15,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io;
 
-use super::read::{Entries, FileSource, LONGEST_PATH, RawEntry, RawKind};
-use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX, archive, sparse};
+use super::expand::{expand_sparse, uncompressed};
+use super::read::{Entries, LONGEST_PATH, RawEntry, RawKind};
+use super::source::FileSource;
+use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
 use crate::oci::{Descriptor, DiffId, Digest};
-use crate::store::{self, Store, write};
-use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
+use crate::store::Store;
+use crate::tree::{self, Content, DEEPEST, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
 
 /// What one layer does to the tree below it.
 #[derive(Debug, Clone)]
@@ -55,6 +56,7 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
     Ok(tree)
 }
 
+// ANCHOR: delta
 /// Reads a layer's headers and works out what it does to the tree below.
 pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let file = uncompressed(store, descriptor, diff_id)?;
@@ -74,42 +76,7 @@ pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tr
     }
     Ok(merge.finish())
 }
-
-/// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
-pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
-    if descriptor.digest == diff_id.0 {
-        return Ok(store.open_blob(&descriptor.digest)?);
-    }
-    let expanded = store.home().expanded(&diff_id);
-    match File::open(&expanded) {
-        Ok(file) => return Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => {
-            return Err(store::Error::Io { operation: "open", path: expanded, source }.into());
-        }
-    }
-    let blob = descriptor.digest.to_string();
-    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?).map_err(|error| broken(&blob, error))?;
-    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let mut hasher = crate::oci::Hasher::new();
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = match io::Read::read(&mut decoder, &mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(broken(&blob, error)),
-        };
-        hasher.update(&buffer[..count]);
-        temporary.write(&buffer[..count])?;
-    }
-    let actual = DiffId(hasher.finish());
-    if actual != diff_id {
-        return Err(Error::DiffId { blob, expected: diff_id, actual });
-    }
-    temporary.persist(&expanded)?;
-    Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
-}
+// ANCHOR_END: delta
 
 /// The state while one layer is applied.
 struct Merge<'a> {
@@ -198,6 +165,9 @@ impl<'a> Merge<'a> {
         let place = self.resolve_parent(&parent)?.join(name);
         if place.as_bytes().len() > LONGEST_PATH {
             return Err(Error::Entry { path, reason: format!("it leads to a path of more than {LONGEST_PATH} bytes") });
+        }
+        if place.components().count() > DEEPEST {
+            return Err(Error::Entry { path, reason: format!("it is more than {DEEPEST} directories deep") });
         }
         let node = self.node(&path, entry)?;
         self.put(&place, node);
@@ -375,55 +345,6 @@ impl<'a> Merge<'a> {
             }
         }
     }
-}
-
-/// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.
-fn expand_sparse(
-    store: &Store,
-    archive: &File,
-    digest: Digest,
-    offset: u64,
-    map: &sparse::Map,
-) -> Result<Digest, Error> {
-    use std::io::{Seek, SeekFrom, Write};
-    use std::os::unix::fs::FileExt;
-
-    // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
-    let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
-    let path = store.home().expanded_sparse(&name);
-    if path.exists() {
-        return Ok(name);
-    }
-    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let failed = |temporary: &write::Temporary, source| -> Error {
-        store::Error::Io { operation: "write", path: temporary.path().to_path_buf(), source }.into()
-    };
-    if let Err(source) = temporary.file().set_len(map.size) {
-        return Err(failed(&temporary, source));
-    }
-    let mut position = offset;
-    let mut buffer = vec![0; 128 << 10];
-    for (start, length) in &map.parts {
-        if let Err(source) = temporary.file().seek(SeekFrom::Start(*start)) {
-            return Err(failed(&temporary, source));
-        }
-        let mut rest = *length;
-        while rest > 0 {
-            let most = usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
-            archive.read_exact_at(&mut buffer[..most], position).map_err(|error| broken(&digest.to_string(), error))?;
-            if let Err(source) = temporary.file().write_all(&buffer[..most]) {
-                return Err(failed(&temporary, source));
-            }
-            position += most as u64;
-            rest -= most as u64;
-        }
-    }
-    temporary.persist(&path)?;
-    Ok(name)
-}
-
-fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
-    Error::Archive { name: name.to_string(), reason: reason.to_string() }
 }
 
 fn entry_error(path: &TreePath, error: Error) -> Error {

@@ -5,10 +5,11 @@
 //!
 //! | file | direction |
 //! |---|---|
-//! | [`write`] | nodes of a tree → archive in the store |
+//! | [`write`](mod@write) | nodes of a tree → archive in the store |
 //! | [`read`] | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
+//! | `expand` | compressed layers and sparse files → bytes in place |
 //! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
 //! | [`capture`](mod@capture) | a directory of overlayfs after a process ran → archive |
 //! | [`archive`] | an archive of the build context, compressed or not → its entries (`ADD`) |
@@ -21,9 +22,12 @@
 pub mod archive;
 pub mod capture;
 pub mod content;
+mod expand;
+mod materialise;
 pub mod merge;
 mod pax;
 pub mod read;
+mod source;
 mod sparse;
 pub mod unpack;
 pub mod write;
@@ -80,8 +84,8 @@ pub enum Error {
         /// The kernel's answer.
         source: std::io::Error,
     },
-    /// The bytes of a file in a tree can't be had.
-    #[error("can't read the content of `{path}`: {source}")]
+    /// The bytes of a file in a tree can't be read, or not be written to the layer.
+    #[error("can't copy the content of `{path}`: {source}")]
     Content {
         /// The path in the image.
         path: TreePath,

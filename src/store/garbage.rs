@@ -20,7 +20,7 @@ impl Store {
     ///
     /// Roots may be manifests, configurations or layers; a root that is not in the store is passed over. Fails with
     /// [`Error::Busy`] while another [`Store`] is open, in this or another process: what it has written and not yet
-    /// named would be lost. Unpacked layers stay; their owner removes them with [`Store::unpacked_garbage`].
+    /// named would be lost. Trees that were read before are to be read again, because expanded copies may be gone. Unpacked layers stay; their owner removes them with [`Store::unpacked_garbage`].
     pub fn collect_garbage(&self, roots: &[Digest]) -> Result<Collected, Error> {
         if !self.lease.try_upgrade()? {
             return Err(Error::Busy);
@@ -37,7 +37,9 @@ impl Store {
         let mut garbage = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
             let entry = entry.map_err(Error::io("list", &folder))?;
-            if !keep.contains(&entry.file_name()) {
+            // Names with a dot are the lock and what is being made.
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if !is_hidden && !keep.contains(&entry.file_name()) {
                 garbage.push(entry.path());
             }
         }

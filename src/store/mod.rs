@@ -10,7 +10,7 @@
 //! tmp/  *.lock                                 files being written, and locks
 //! ```
 //!
-//! **Crashes.** A file appears under its name only when it is whole and on disk, see [`write`]. A process may be killed
+//! **Crashes.** A file appears under its name only when it is whole and on disk, see [`write`](mod@write). A process may be killed
 //! anywhere; what it leaves are files in `tmp/` and hidden `*.tmp` files, which the next [`Store::open`] removes when
 //! nobody else has the store open.
 //!

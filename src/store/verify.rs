@@ -10,6 +10,8 @@
 //!   diff id, and the archive can be read from its first to its last entry;
 //! - expanded copies: their bytes have the digest in their name.
 //!
+//! Compressed layers are expanded into the store on the way, as every reader does.
+//!
 //! Blobs that nothing leads to are noted; they are no errors. Left out: unpacked layers, caches and containers, which
 //! other modules keep and can make again.
 

@@ -15,12 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 
+// ANCHOR: atomic-write
 /// Replaces a file by new content, or makes it; readers see the old or the new content and nothing between.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
     temporary.persist(path)
 }
+// ANCHOR_END: atomic-write
 
 /// As [`atomic_write`], but without waiting for the disk: for files that can be made again.
 ///
@@ -71,6 +73,7 @@ impl Temporary {
         unsafe { libc::sync_file_range(self.file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
     }
 
+    // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
     pub fn persist(self, path: &Path) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
@@ -83,6 +86,7 @@ impl Temporary {
         self.persisted = true;
         Ok(())
     }
+    // ANCHOR_END: persist
 }
 
 impl Drop for Temporary {

@@ -66,6 +66,7 @@ pub fn diff(before: &Tree, after: &Tree) -> Vec<Change> {
     changes
 }
 
+// ANCHOR: compare
 fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &mut Vec<Change>) {
     if Arc::ptr_eq(before, after) {
         return;
@@ -101,6 +102,7 @@ fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &m
         }
     }
 }
+// ANCHOR_END: compare
 
 fn added(entry: &Entry, path: TreePath, changes: &mut Vec<Change>) {
     changes.push(Change::Added { path: path.clone(), node: entry.node.clone() });

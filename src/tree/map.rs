@@ -11,6 +11,7 @@ use super::{Error, Node, TreePath};
 
 type Name = Arc<[u8]>;
 
+// ANCHOR: tree
 /// A whole file system. Copying it takes the time of copying one pointer.
 #[derive(Clone)]
 pub struct Tree {
@@ -23,6 +24,7 @@ pub(super) struct Entry {
     pub(super) node: Node,
     pub(super) children: OrdMap<Name, Arc<Entry>>,
 }
+// ANCHOR_END: tree
 
 impl Entry {
     fn leaf(node: Node) -> Arc<Entry> {

@@ -7,7 +7,7 @@
 //!
 //! Left out: file contents (a [`Place`] says where they lie; [`crate::layer`] opens them), access times, sockets.
 //!
-//! Read [`path`], then [`node`], then this file; [`resolve`](Tree::resolve) and [`diff`] are extra.
+//! Read `path.rs`, `node.rs`, then `map.rs`; `resolve.rs` and `diff.rs` are extra.
 
 mod diff;
 mod map;
@@ -20,6 +20,10 @@ pub use map::{Tree, Walk};
 pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool, Xattrs};
 pub use path::TreePath;
 pub use resolve::Follow;
+
+/// How deep directories may be nested in a tree that is made from an archive or from what a process has left. The walks over
+/// a tree take a part of the stack for each level, and no real file system comes near it.
+pub const DEEPEST: usize = 500;
 
 /// Why a path does not lead to a file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -71,6 +71,7 @@ pub struct Content {
     pub link: Option<LinkId>,
 }
 
+// ANCHOR: place
 /// Where the bytes of a file lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -88,6 +89,7 @@ pub enum Place {
     /// In an open file without a name, from an offset on: what was unpacked from an archive on its way into a layer.
     Spool(Spool),
 }
+// ANCHOR_END: place
 
 /// An open file without a name, and an offset in it.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ pub struct Classic {
 impl View for Classic {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
-            Event::BuildStarted { .. } => Ok(()),
+            Event::BuildStarted { .. } | Event::Expanded { .. } => Ok(()),
             Event::ContextLoaded { bytes, .. } => {
                 writeln!(out, "Sending build context to Layerlab  {}", units::size(*bytes))
             }
@@ -29,7 +29,7 @@ impl View for Classic {
                 writeln!(out, "Step {}/{} : {}", step.number, step.total, step.instruction)
             }
             Event::Resolved { stands_in_for: Some(name), image, .. } => {
-                writeln!(out, "{name} is not to be had: {image} stands in")
+                writeln!(out, "{name} can't be reached: {image} stands in")
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),

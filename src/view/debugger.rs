@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use super::palette::{Palette, Role};
 use super::{View, units};
-use crate::build::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange};
+use crate::build::{ChangeKind, Clock, ConfigChange, Decision, Event, MissReason, PathChange};
 use crate::cache::Difference;
 
 /// Where the text of a block begins.
@@ -21,16 +21,22 @@ const MOST_CHANGES: usize = 20;
 
 /// Writes the debugger's blocks.
 #[derive(Clone, Debug)]
-pub struct Debugger {
+pub struct Debugger<'a> {
     palette: Palette,
-    from: bool,
+    clock: &'a Clock,
+    /// The instruction of the step under way, in capitals.
+    keyword: String,
+    /// Whether the instruction has variables: only then is it worth a line what became of them.
+    has_variables: bool,
+    /// What FROM found, until its state can be shown beside it.
+    image: String,
     /// Whether the container's output ended in the middle of a line.
     open_line: bool,
 }
 
-impl Debugger {
-    pub fn new(palette: Palette) -> Debugger {
-        Debugger { palette, from: false, open_line: false }
+impl<'a> Debugger<'a> {
+    pub fn new(palette: Palette, clock: &'a Clock) -> Debugger<'a> {
+        Debugger { palette, clock, keyword: String::new(), has_variables: false, image: String::new(), open_line: false }
     }
 
     /// One line of a block. An empty name continues the line above.
@@ -40,7 +46,7 @@ impl Debugger {
     }
 
     /// A line with the state at its right.
-    fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
+    pub fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
         let row = format!("{:MARGIN$}{name:<NAME$}{text}", "");
         let gap = 70usize.saturating_sub(row.chars().count()).max(2);
         let row = self.row(name, text);
@@ -49,42 +55,44 @@ impl Debugger {
 
     /// The rows that explain a decision.
     pub fn decision(&self, decision: &Decision, now: i64, future: bool) -> Vec<String> {
-        let (hit, miss) = if future { ("would hit", "would miss") } else { ("hit", "miss") };
-        let mut rows = Vec::new();
-        match decision {
-            Decision::NotCached => rows.push(self.row("cache", "FROM is looked up each time and has no key of its own")),
-            Decision::Unknown { because } => rows.push(self.row("cache", &format!("not known yet: {because}"))),
-            Decision::Hit { build, created, .. } => {
-                let text = format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), units::ago(now, created));
-                rows.push(self.row("cache", &text));
-            }
-            Decision::Miss { reason, .. } => {
-                let miss = self.palette.paint(Role::Notice, miss);
-                let (text, details) = match reason {
-                    MissReason::FirstTime => (format!("{miss}: no earlier step had these inputs"), Vec::new()),
-                    MissReason::NoCache => (format!("{miss}: the cache was not asked (--no-cache)"), Vec::new()),
-                    MissReason::LayerGone => (format!("{miss}: the record is there, but its layer was removed"), Vec::new()),
-                    MissReason::NeverFinished { build } => {
-                        (format!("{miss}: the same inputs were in build {build}, where this step did not finish"), Vec::new())
-                    }
-                    MissReason::Follows { step: Some(step), .. } => {
-                        (format!("{miss}: it follows step {step}, which is the cause; its own inputs are the same"), Vec::new())
-                    }
-                    MissReason::Follows { step: None, build } => {
-                        (format!("{miss}: its parent is another than in build {build}; its own inputs are the same"), Vec::new())
-                    }
-                    MissReason::Cause { differences, .. } => {
-                        let own = differences.iter().filter(|difference| !difference.parent);
-                        let names: Vec<String> = own.map(short_name).collect();
-                        let and_it = if future { ", and it is the cause" } else { "" };
-                        (format!("{miss}{and_it}: {} changed", names.join(", ")), self.differences(differences))
-                    }
-                };
-                rows.push(self.row("cache", &text));
-                rows.extend(details);
-            }
+        let mut rows = vec![self.row("cache", &self.verdict(decision, now, future))];
+        if let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision {
+            rows.extend(self.differences(differences));
         }
         rows
+    }
+
+    /// A decision in one line.
+    pub fn verdict(&self, decision: &Decision, now: i64, future: bool) -> String {
+        let (hit, miss) = if future { ("would hit", "would miss") } else { ("hit", "miss") };
+        let miss = self.palette.paint(Role::Notice, miss);
+        match decision {
+            Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
+            Decision::Unknown { because } => format!("not known yet: {because}"),
+            Decision::Hit { build, created, .. } => {
+                format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), lower(&units::ago(now, created)))
+            }
+            Decision::Miss { reason, .. } => match reason {
+                MissReason::FirstTime => format!("{miss}: no earlier step had these inputs"),
+                MissReason::NoCache => format!("{miss}: the cache was not asked (--no-cache)"),
+                MissReason::LayerGone => format!("{miss}: the record is there, but its layer was removed"),
+                MissReason::NeverFinished { build } => {
+                    format!("{miss}: the same inputs were in build {build}, where this step did not finish")
+                }
+                MissReason::Follows { step: Some(step), .. } => {
+                    format!("{miss}: it follows step {step}, which is the cause; its own inputs are the same")
+                }
+                MissReason::Follows { step: None, build } => {
+                    format!("{miss}: its parent is another than in build {build}; its own inputs are the same")
+                }
+                MissReason::Cause { differences, .. } => {
+                    let own = differences.iter().filter(|difference| !difference.parent);
+                    let names: Vec<String> = own.map(short_name).collect();
+                    let and_it = if future { ", and it is the cause" } else { "" };
+                    format!("{miss}{and_it}: {} changed", names.join(", "))
+                }
+            },
+        }
     }
 
     /// The rows that show what differs, ingredient by ingredient.
@@ -118,9 +126,9 @@ impl Debugger {
         let mut rows = Vec::new();
         for change in changes {
             let text = match (&change.before, &change.after) {
-                (None, Some(after)) => format!("+ {} = {after}", change.field),
-                (Some(before), Some(after)) => format!("~ {} = {after}   (was {before})", change.field),
-                (Some(before), None) => format!("- {}   (was {before})", change.field),
+                (None, Some(after)) => format!("+ {} = {}", change.field, quote(&change.field, after)),
+                (Some(before), Some(after)) => format!("~ {} = {}   (was {})", change.field, quote(&change.field, after), quote(&change.field, before)),
+                (Some(before), None) => format!("- {}   (was {})", change.field, quote(&change.field, before)),
                 (None, None) => continue,
             };
             rows.push(self.row(if rows.is_empty() { "config" } else { "" }, &text));
@@ -172,38 +180,69 @@ fn short_name(difference: &Difference) -> String {
     }
 }
 
+/// Whether a miss comes from one file and from nothing else.
+fn is_one_file(decision: &Decision) -> bool {
+    let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision else { return false };
+    let own: Vec<&Difference> = differences.iter().filter(|difference| !difference.parent).collect();
+    match own.as_slice() {
+        [one] => !one.files.is_empty() && one.files.iter().all(|change| change.path == one.files[0].path),
+        _ => false,
+    }
+}
+
+/// With a small letter at its beginning, for the middle of a sentence.
+fn lower(text: &str) -> String {
+    match text {
+        "N/A" => text.to_owned(),
+        _ => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
+    }
+}
+
+/// A text in quotes; lists and numbers of the configuration, which are JSON already, as they are.
+fn quote(field: &str, value: &str) -> String {
+    let is_text = field.starts_with("Env.") || field.starts_with("Labels.");
+    match serde_json::from_str::<serde_json::Value>(value) {
+        Ok(json) if !json.is_string() && !is_text => value.to_owned(),
+        _ => format!("{value:?}"),
+    }
+}
+
 /// A digest's first digits; everything else as it is.
-fn shorten(value: &str) -> String {
+pub fn shorten(value: &str) -> String {
     match value.strip_prefix("sha256:") {
         Some(hex) if hex.len() == 64 => format!("sha256:{}…", &hex[..12]),
         _ => value.to_owned(),
     }
 }
 
-impl View for Debugger {
+impl View for Debugger<'_> {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
             Event::StepStarted { step } => {
-                self.from = step.instruction.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
-                match &step.expanded {
-                    Some(expanded) => writeln!(out, "{}", self.row("expanded", expanded)),
-                    None => Ok(()),
-                }
+                self.keyword = step.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+                self.has_variables = step.instruction.contains('$');
+                Ok(())
             }
+            Event::Expanded { .. } if !self.has_variables => Ok(()),
+            Event::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
             Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
                 }
                 let digest = digest.map(|digest| format!("  {}", shorten(&digest.to_string()))).unwrap_or_default();
                 writeln!(out, "{}", self.row("resolve", &format!("{image}{digest}")))?;
-                let text = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
-                writeln!(out, "{}", self.row("image", &text))
+                self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
+                Ok(())
             }
             Event::Decided { decision: Decision::NotCached } => Ok(()),
             Event::Decided { decision } => {
-                let now = jiff::Timestamp::now().as_second();
-                self.decision(decision, now, false).iter().try_for_each(|row| writeln!(out, "{row}"))
+                let mut rows = self.decision(decision, self.clock.seconds(), false);
+                // Where one file is the whole cause, its name says it; `why` has the rest.
+                if is_one_file(decision) {
+                    rows.truncate(1);
+                }
+                rows.iter().try_for_each(|row| writeln!(out, "{row}"))
             }
             Event::ContainerStarted { .. } => Ok(()),
             Event::Output { bytes, .. } => {
@@ -232,8 +271,14 @@ impl View for Debugger {
                         let text = format!("{}  {}", shorten(&layer.diff_id.to_string()), units::spaced_size(layer.descriptor.size));
                         self.row_with_state("layer", &text, &state)
                     }
-                    None if self.from => self.row_with_state("", "", &state),
-                    None => self.row_with_state("layer", "none: no file changed", &state),
+                    None if self.keyword == "FROM" => self.row_with_state("image", &self.image, &state),
+                    None if matches!(self.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") => {
+                        self.row_with_state("layer", "none: no file changed", &state)
+                    }
+                    None => {
+                        let text = format!("none: {} changes the configuration only", self.keyword);
+                        self.row_with_state("layer", &text, &state)
+                    }
                 };
                 writeln!(out, "{row}")
             }

@@ -47,9 +47,10 @@ impl View for Plain {
                 (self.number, self.cached) = (step.number, false);
                 writeln!(out, "\n#{} [{} {}/{}] {}", step.number, step.stage, step.number, step.total, step.instruction)
             }
+            Event::Expanded { instruction } => writeln!(out, "#{} is {instruction}", self.number),
             Event::Resolved { image, digest, layers, stands_in_for, .. } => {
                 if let Some(name) = stands_in_for {
-                    writeln!(out, "#{} {name} is not to be had: {image} stands in", self.number)?;
+                    writeln!(out, "#{} {name} can't be reached: {image} stands in", self.number)?;
                 }
                 let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
                 writeln!(out, "#{} resolved {image}{digest}, {}", self.number, units::count(*layers as u64, "layer"))

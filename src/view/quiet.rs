@@ -16,6 +16,7 @@ impl View for Quiet {
             Event::BuildStarted { .. }
             | Event::ContextLoaded { .. }
             | Event::StepStarted { .. }
+            | Event::Expanded { .. }
             | Event::Resolved { .. }
             | Event::Decided { .. }
             | Event::ContainerStarted { .. }

@@ -41,7 +41,7 @@ impl Tty {
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
-            Event::BuildStarted { .. } | Event::ContainerStarted { .. } | Event::ContainerEnded { .. } | Event::Changed { .. } => {
+            Event::BuildStarted { .. } | Event::Expanded { .. } | Event::ContainerStarted { .. } | Event::ContainerEnded { .. } | Event::Changed { .. } => {
                 Ok(())
             }
             Event::ContextLoaded { files, bytes, .. } => {
@@ -55,7 +55,7 @@ impl View for Tty {
                 self.live(&format!(" -> {}", self.title()), out)
             }
             Event::Resolved { image, stands_in_for: Some(name), .. } => {
-                writeln!(out, "{CLEAR_LINE} => {name} is not to be had: {image} stands in")
+                writeln!(out, "{CLEAR_LINE} => {name} can't be reached: {image} stands in")
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision } => {

@@ -2,26 +2,30 @@
 
 /// `2.048kB`, `5.52MB`: decimal units, up to four digits, as `docker images` prints them.
 pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    significant(value, 4) + UNITS[unit]
+    let (value, unit) = scaled(bytes);
+    significant(value, 4) + unit
 }
 
 /// `61 B`, `2.0 kB`, `7.8 MB`: with a space and one decimal, for the debugger.
 pub fn spaced_size(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
+    match scaled(bytes) {
+        (_, "B") => format!("{bytes} B"),
+        (value, unit) => format!("{value:.1} {unit}"),
     }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// A number below 1000, and its unit.
+fn scaled(bytes: u64) -> (f64, &'static str) {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    (value, unit)
 }
 
 /// Go's `%.4g`, without an exponent: the value is below 1000.

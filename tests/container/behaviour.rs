@@ -287,3 +287,27 @@ fn many_containers_run_at_the_same_time() {
         });
     });
 }
+
+#[test]
+fn a_control_group_is_joined_and_removed() {
+    everyone("behaviour::a_control_group_is_joined_and_removed", || {
+        let name = format!("layerlab-test-{}", std::process::id());
+        let container = Container::new("cat /proc/self/cgroup | grep -c :/$; echo counted")
+            .with(|spec| spec.cgroup = Some(name.clone()));
+        let groups = container.host.own_cgroups.clone();
+        assert!(container.output().ends_with("counted\n"));
+        if groups.is_empty() {
+            assert_eq!(
+                container.plan().notes,
+                ["no control group: none is delegated to this user"]
+            );
+        }
+        for group in groups {
+            assert!(
+                !group.join(&name).exists(),
+                "{} is left",
+                group.join(&name).display()
+            );
+        }
+    });
+}

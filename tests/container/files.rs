@@ -54,7 +54,8 @@ fn a_hostile_link_does_not_lead_the_tidying_out_of_the_layer() {
             let victim = container.path("victim");
             std::fs::create_dir(&victim).unwrap();
             std::fs::write(victim.join("hosts"), "").unwrap();
-            // Moving a directory with mounts in it is refused by the kernel; whatever happens, the victim must stay.
+            // Moving a directory with mounts in it is refused by the kernel; whatever happens, the
+            // victim must stay.
             container.run().result.unwrap();
             assert!(victim.join("hosts").exists());
         },
@@ -74,10 +75,35 @@ fn a_link_of_the_image_does_not_lead_a_mount_out_of_the_root() {
             symlink(&victim, top.join("etc")).unwrap();
             symlink("../../../../../../../../inside", top.join("proc")).unwrap();
             let outcome = container.run();
-            // Inside the root the targets don't exist, so there is nothing to mount on; outside nothing was made.
+            // Inside the root the targets don't exist, so there is nothing to mount on; outside
+            // nothing was made.
             assert!(outcome.result.is_err(), "{outcome:?}");
             assert_eq!(std::fs::read_dir(&victim).unwrap().count(), 0);
             assert!(!std::path::Path::new("/inside").exists());
+        },
+    );
+}
+
+#[test]
+fn a_magic_link_of_the_image_does_not_lead_out_either() {
+    everyone(
+        "files::a_magic_link_of_the_image_does_not_lead_out_either",
+        || {
+            for number in 3..24 {
+                let container = Container::new("true");
+                let victim = container.path("victim");
+                std::fs::create_dir(&victim).unwrap();
+                let etc = container.spec.lower[0].join("etc");
+                std::fs::rename(&etc, etc.with_file_name("was")).unwrap();
+                symlink(format!("/proc/self/fd/{number}{}", victim.display()), &etc).unwrap();
+                let error = container.run().result.unwrap_err().to_string();
+                assert!(error.starts_with("make mount point `/etc"), "{error}");
+                assert_eq!(
+                    std::fs::read_dir(&victim).unwrap().count(),
+                    0,
+                    "through descriptor {number}"
+                );
+            }
         },
     );
 }

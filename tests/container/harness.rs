@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use layerlab::container::{Error, Exit, Host, Identity, Io, Plan, Spec, Stream, plan, run};
 use nix::mount::{MsFlags, mount};
@@ -16,9 +17,11 @@ const ROLE: &str = "LAYERLAB_TEST_ROLE";
 /// The ordinary user that tests become.
 const USER: u32 = 1000;
 
-/// Runs `body` as root, then this test again as a user with mapped ids and as one with a single id.
+/// Runs `body` as root, then this test again as a user with mapped ids and as one with a single
+/// id.
 ///
-/// `name` is the test's full name. Becoming others needs root: without it, the test runs with the identity there is and says so.
+/// `name` is the test's full name. Becoming others needs root: without it, the test runs with the
+/// identity there is and says so.
 pub fn everyone(name: &str, body: fn()) {
     if std::env::var_os(ROLE).is_some() {
         return body();
@@ -62,19 +65,7 @@ pub fn again(name: &str, role: &str) -> Command {
     command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, role);
-    let scratch = tempfile::tempdir()
-        .expect("a directory for the grants")
-        .keep();
-    let grants = scratch.join("grants");
-    std::fs::write(
-        &grants,
-        if role == "mapped" {
-            format!("{USER}:100000:65536\n")
-        } else {
-            String::new()
-        },
-    )
-    .unwrap();
+    let grants = grants(role);
     let user = role != "root";
     // SAFETY: system calls only, and no lock is taken: this runs between fork and exec.
     unsafe {
@@ -106,6 +97,22 @@ pub fn again(name: &str, role: &str) -> Command {
         });
     }
     command
+}
+
+/// The subuid(5) file of a role. Made once and then left alone: it is mounted in other tests.
+fn grants(role: &str) -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _guard = MAKING.lock().unwrap();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("grants-{role}"));
+    let text = if role == "mapped" {
+        format!("{USER}:100000:65536\n")
+    } else {
+        String::new()
+    };
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+        std::fs::write(&path, text).unwrap();
+    }
+    path
 }
 
 fn as_user(name: &str, role: &str) {
@@ -233,7 +240,8 @@ impl Container {
         outcome.stdout
     }
 
-    /// What the upper directory holds, sorted: a path a line, as `find` prints it without the leading `./`.
+    /// What the upper directory holds, sorted: a path a line, as `find` prints it without the
+    /// leading `./`.
     pub fn changes(&self) -> Vec<String> {
         let upper = self.spec.upper.clone();
         self.identity
@@ -282,19 +290,16 @@ fn write(layer: &Path, path: &str, content: &str) {
     std::fs::write(file, content).unwrap();
 }
 
-/// The usual layer: busybox with a link for each applet, and three users.
+/// What the tests call, as links to busybox.
+const APPLETS: &str = "cat chmod chown chroot echo env false grep head hostname id ip kill ln ls mkdir mknod mount mv \
+     pwd readlink rm seq sh sleep sort stat stty test touch tr true tty umount unshare wc";
+
+/// The usual layer: busybox with its links, and three users.
 pub fn busybox(at: &Path) {
     write(at, "bin/", "");
     std::fs::copy("/bin/busybox", at.join("bin/busybox"))
         .expect("a static busybox is installed: package busybox-static");
-    let applets = Command::new("/bin/busybox")
-        .arg("--list")
-        .output()
-        .expect("busybox runs");
-    for applet in String::from_utf8_lossy(&applets.stdout)
-        .lines()
-        .filter(|applet| *applet != "busybox")
-    {
+    for applet in APPLETS.split_whitespace() {
         std::os::unix::fs::symlink("busybox", at.join("bin").join(applet)).unwrap();
     }
     write(

@@ -61,7 +61,14 @@ fn mapped() -> Identity {
 
 #[test]
 fn as_root() {
-    insta::assert_snapshot!(plan(&spec(), &Identity::Root, &host()));
+    let mut host = host();
+    host.own_cgroups = vec![
+        "/sys/fs/cgroup/pids".into(),
+        "/sys/fs/cgroup/memory/ours".into(),
+    ];
+    let mut spec = spec();
+    spec.cgroup = Some("one".into());
+    insta::assert_snapshot!(plan(&spec, &Identity::Root, &host));
 }
 
 #[test]
@@ -72,6 +79,7 @@ fn as_a_user_with_mapped_ids() {
 #[test]
 fn as_a_user_with_one_id_without_a_network() {
     let mut spec = spec();
+    spec.cgroup = Some("one".into());
     spec.network = Network::None;
     spec.user = "web".into();
     insta::assert_snapshot!(plan(&spec, &Identity::Single, &host()));

@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use layerlab::container::{Exit, Io, Terminal, run};
+use layerlab::container::{Exit, Io, Operation, Terminal, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -48,8 +49,7 @@ fn a_command_that_cannot_be_executed_has_dockers_status() {
                     .with(|spec| spec.args = args.iter().map(ToString::to_string).collect());
                 let top = &container.spec.lower[0];
                 for name in ["plain", "script"] {
-                    let mode: std::fs::Permissions =
-                        std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                    let mode: std::fs::Permissions = PermissionsExt::from_mode(0o755);
                     std::fs::set_permissions(top.join(name), mode).unwrap();
                 }
                 let error = container.run().result.unwrap_err();
@@ -131,14 +131,20 @@ fn inheriting() {
     }
 }
 
-fn start(role: &str, script: &str) -> Child {
-    again("processes::inheriting", role)
+/// Starts this program again in `role`, to run `script` with inherited streams. What it leaves
+/// when it is killed lies in the directory, and goes with it.
+fn start(role: &str, script: &str) -> (Child, tempfile::TempDir) {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(scratch.path(), PermissionsExt::from_mode(0o1777)).unwrap();
+    let child = again("processes::inheriting", role)
         .env("LAYERLAB_TEST_SCRIPT", script)
+        .env("TMPDIR", scratch.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .unwrap()
+        .unwrap();
+    (child, scratch)
 }
 
 /// Reads until `wanted` was seen, and no further; the whole text up to there.
@@ -171,7 +177,7 @@ fn signals_are_passed_on() {
     }
     for role in ROLES {
         let script = "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
-        let mut child = start(role, script);
+        let (mut child, _scratch) = start(role, script);
         let mut output = child.stdout.take().unwrap();
         read_until(&mut output, "ready");
         kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
@@ -190,12 +196,13 @@ fn when_we_are_killed_the_container_dies() {
         return;
     }
     for role in ROLES {
-        let mut child = start(role, "trap '' TERM HUP; echo ready; sleep 1000 & wait");
+        let (mut child, _scratch) = start(role, "trap '' TERM HUP; echo ready; sleep 1000 & wait");
         let mut output = child.stdout.take().unwrap();
         read_until(&mut output, "ready");
         child.kill().unwrap();
         child.wait().unwrap();
-        // The pipe ends when nobody holds its other end any more: neither the keeper nor the container.
+        // The pipe ends when nobody holds its other end any more: neither the keeper nor the
+        // container.
         let start = Instant::now();
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
@@ -298,4 +305,26 @@ fn an_interrupt_key_reaches_the_containers_foreground() {
         read_until(&mut screen, "status 5");
         assert!(child.wait().unwrap().success(), "as {role}");
     }
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_an_error_and_no_second_caller() {
+    everyone(
+        "processes::a_plan_that_makes_no_sense_is_an_error_and_no_second_caller",
+        || {
+            let container = Container::new("true");
+            let mut plan = container.plan();
+            plan.operations
+                .retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
+            let io = Io::Capture {
+                on_output: &mut |_, _| {},
+                cancel: None,
+            };
+            let error = run(&plan, io).unwrap_err().to_string();
+            assert!(error.starts_with("the set-up panicked"), "{error}");
+            // Were the panic to unwind into the child's copy of this function, this would run twice.
+            let marker = container.path("once");
+            std::fs::File::create_new(marker).unwrap();
+        },
+    );
 }

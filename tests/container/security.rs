@@ -1,8 +1,8 @@
 //! What a container's processes are kept from.
 
-use layerlab::container::{Capabilities, NewPrivileges, Security};
+use layerlab::container::{Access, Capabilities, Mount, MountKind, NewPrivileges, Security};
 
-use crate::harness::{Container, everyone};
+use crate::harness::{Container, everyone, only};
 
 /// The lines of /proc/self/status that tell about rights.
 const STATUS: &str = "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status | tr -d '\\t'";
@@ -20,11 +20,17 @@ fn root_has_dockers_capabilities_and_filter() {
 
 #[test]
 fn another_user_has_none_but_the_bound() {
-    let container = Container::new(STATUS).with(|spec| spec.user = "web".into());
-    assert_eq!(
-        container.output(),
-        "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n\
+    only(
+        "security::another_user_has_none_but_the_bound",
+        "root",
+        || {
+            let container = Container::new(STATUS).with(|spec| spec.user = "web".into());
+            assert_eq!(
+                container.output(),
+                "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n\
          CapBnd:00000000a80425fb\nCapAmb:0000000000000000\nNoNewPrivs:0\nSeccomp:2\n"
+            );
+        },
     );
 }
 
@@ -63,7 +69,8 @@ fn insecure_means_everything() {
 #[test]
 fn masked_paths_show_nothing() {
     everyone("security::masked_paths_show_nothing", || {
-        // Which of them exist depends on the kernel; a file reads as empty, a directory lists nothing.
+        // Which of them exist depends on the kernel; a file reads as empty, a directory lists
+        // nothing.
         let container = Container::new(
             "for path in /proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys /proc/scsi /proc/timer_list \
                  /proc/sched_debug /sys/firmware /sys/devices/virtual/powercap; do \
@@ -107,6 +114,36 @@ fn the_filter_refuses_what_dockers_refuses() {
             "{refused}"
         );
     });
+}
+
+#[test]
+fn device_nodes_of_the_container_have_no_effect() {
+    only(
+        "security::device_nodes_of_the_container_have_no_effect",
+        "root",
+        || {
+            // Only real root may make them at all.
+            let mut container = Container::new(
+                "for place in /tmp /dev /data; do mknod $place/d c 1 3 && cat $place/d; done; cat /dev/null && echo fine",
+            );
+            let data = container.path("data");
+            std::fs::create_dir(&data).unwrap();
+            let kind = MountKind::Bind(data);
+            container.spec.mounts = vec![Mount {
+                kind,
+                target: "/data".into(),
+                access: Access::ReadWrite,
+            }];
+            let outcome = container.run();
+            assert_eq!(outcome.stdout, "fine\n");
+            assert_eq!(
+                outcome.stderr.matches("Permission denied").count(),
+                3,
+                "{}",
+                outcome.stderr
+            );
+        },
+    );
 }
 
 #[test]

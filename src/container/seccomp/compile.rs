@@ -1,8 +1,9 @@
 //! From the tables to instructions.
 //!
-//! A program is a chain of sections, one for each architecture. In a section the call's number is looked up by binary search over
-//! *intervals* of numbers with the same answer: some fifteen instructions instead of some hundred comparisons.
-//! A conditional jump of classic BPF reaches 255 instructions only, so each node jumps over an unconditional one, which reaches all.
+//! A program is a chain of sections, one for each architecture. In a section the call's number is
+//! looked up by binary search over *intervals* of numbers with the same answer: some fifteen
+//! instructions instead of some hundred comparisons. A conditional jump of classic BPF reaches 255
+//! instructions only, so each node jumps over an unconditional one, which reaches all.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,8 @@ const NUMBERS: &str = include_str!("numbers.txt");
 /// Bit 30 of a number says that the caller uses the x32 interface of x86_64.
 const X32: u32 = 0x4000_0000;
 
-/// One architecture as the kernel names it, and the columns of [`NUMBERS`] that it uses, each with what is added to the number.
+/// One architecture as the kernel names it, and the columns of [`NUMBERS`] that it uses, each with
+/// what is added to the number.
 struct Section {
     /// AUDIT_ARCH_…, linux/audit.h.
     audit: u32,
@@ -49,14 +51,16 @@ const AARCH64: [Section; 2] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Answer(Verdict),
-    /// The tests of the rules at these places of the table, one after the other; EPERM when none matches.
+    /// The tests of the rules at these places of the table, one after the other; EPERM when none
+    /// matches.
     Tests(usize, Option<usize>),
 }
 
 const REFUSE: Action = Action::Answer(Verdict::Errno(libc::EPERM));
 const UNKNOWN: Action = Action::Answer(Verdict::Errno(libc::ENOSYS));
 
-/// The filter for a container with `capabilities` on this machine; `None` where its numbers are not known.
+/// The filter for a container with `capabilities` on this machine; `None` where its numbers are
+/// not known.
 pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
     let sections = match std::env::consts::ARCH {
         "x86_64" => &X86_64,
@@ -64,7 +68,8 @@ pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
         _ => return None,
     };
     let actions = actions(capabilities);
-    // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8, six arguments from 16 on.
+    // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8,
+    // six arguments from 16 on.
     let mut program = vec![load(4)];
     for section in sections {
         let mut body = vec![load(0)];
@@ -104,7 +109,8 @@ fn actions(capabilities: Capabilities) -> BTreeMap<&'static str, Action> {
     actions
 }
 
-/// The first number of each interval and what happens there, beginning with 0, up to the last number there is.
+/// The first number of each interval and what happens there, beginning with 0, up to the last
+/// number there is.
 fn intervals(section: &Section, actions: &BTreeMap<&str, Action>) -> Vec<(u32, Action)> {
     let mut known: BTreeMap<u32, Action> = BTreeMap::new();
     let mut ends = Vec::new();
@@ -119,7 +125,8 @@ fn intervals(section: &Section, actions: &BTreeMap<&str, Action>) -> Vec<(u32, A
                 continue;
             };
             known.insert(base + number, *action);
-            // The arm architecture has a few calls of its own far above the common ones: those do not say how new the profile is.
+            // The arm architecture has a few calls of its own far above the common ones: those do
+            // not say how new the profile is.
             if number < 0xf_0000 {
                 last = last.max(base + number);
             }
@@ -179,7 +186,8 @@ fn leaf(action: Action) -> Vec<sock_filter> {
     }
 }
 
-/// Answers when the first argument passes the rule's test, and goes on behind itself when it does not.
+/// Answers when the first argument passes the rule's test, and goes on behind itself when it does
+/// not.
 fn test(place: usize) -> Vec<sock_filter> {
     const LOW: u32 = 16;
     const HIGH: u32 = 20;
@@ -200,7 +208,8 @@ fn test(place: usize) -> Vec<sock_filter> {
         Test::OneOf(values) => {
             let mut code = vec![load(LOW)];
             for (place, value) in values.iter().enumerate() {
-                // To the answer behind the last comparison; from the last one otherwise past the answer.
+                // To the answer behind the last comparison; from the last one otherwise past the
+                // answer.
                 let left = (values.len() - 1 - place) as u8;
                 code.push(jump_equal(*value, left, if left == 0 { 1 } else { 0 }));
             }

@@ -1,12 +1,14 @@
 //! The system call filter, see seccomp(2).
 //!
-//! The kernel runs a small program (classic BPF) before every system call of the container. Ours is made from two tables: which calls are
-//! allowed (`profile`, Docker's default) and which number each call has on which architecture (`numbers.txt`, the
-//! kernel's). A 64-bit kernel also runs 32-bit programs, whose calls have other numbers: a filter that knew only one
-//! table would let them call something else under an allowed number.
+//! The kernel runs a small program (classic BPF) before every system call of the container. Ours
+//! is made from two tables: which calls are allowed (`profile`, Docker's default) and which number
+//! each call has on which architecture (`numbers.txt`, the kernel's). A 64-bit kernel also runs
+//! 32-bit programs, whose calls have other numbers: a filter that knew only one table would let
+//! them call something else under an allowed number.
 //!
-//! As in runc, a call whose number is higher than all that the profile names gets ENOSYS, not EPERM: it is newer than the profile, and
-//! programs that probe for a new call fall back to an old one only on ENOSYS.
+//! As in runc, a call whose number is higher than all that the profile names gets ENOSYS, not
+//! EPERM: it is newer than the profile, and programs that probe for a new call fall back to an old
+//! one only on ENOSYS.
 //!
 //! Left out: machines other than x86_64 and aarch64, and profiles other than Docker's.
 
@@ -18,7 +20,8 @@ use nix::errno::Errno;
 use super::capabilities::Capabilities;
 use super::error::Failure;
 
-/// Installs the filter for a container with `capabilities`. It stays for this process and all it starts.
+/// Installs the filter for a container with `capabilities`. It stays for this process and all it
+/// starts.
 ///
 /// Needs CAP_SYS_ADMIN in the user namespace, or no_new_privs.
 pub(super) fn install(capabilities: Capabilities) -> Result<(), Failure> {
@@ -26,8 +29,10 @@ pub(super) fn install(capabilities: Capabilities) -> Result<(), Failure> {
     // Docker's default: programs are not slowed down by the mitigation of speculative store bypass.
     const SPEC_ALLOW: libc::c_ulong = 1 << 2;
     let program = compile::program(capabilities).ok_or_else(|| {
-        Failure::call("seccomp", Errno::ENOSYS)
-            .hint("the system call numbers of this machine are not known: the filter has to be switched off")
+        Failure::call("seccomp", Errno::ENOSYS).hint(
+            "the system call numbers of this machine are not known: the filter has to be \
+                 switched off",
+        )
     })?;
     let length = program
         .len()

@@ -1,7 +1,8 @@
 //! Docker's default profile as a table.
 //!
-//! The facts are those of `seccomp/default.json` in the moby project, for the machines that this program knows. A call
-//! that no rule of the table allows gets EPERM. Rules that speak of capabilities apply when the *container* has them.
+//! The facts are those of `seccomp/default.json` in the moby project, for the machines that this
+//! program knows. A call that no rule of the table allows gets EPERM. Rules that speak of
+//! capabilities apply when the *container* has them.
 
 use super::super::capabilities::Capabilities;
 
@@ -61,11 +62,12 @@ pub(super) enum Verdict {
     Errno(i32),
 }
 
-/// The flags of clone(2) that make namespaces: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
+/// The flags of clone(2) that make namespaces: CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER,
+/// NEWPID, NEWNET.
 const NAMESPACES: u32 = 0x7e02_0000;
 
-/// Address families beyond AF_DECnet (12) that are allowed: those left out reach the kernel's cryptography (AF_ALG, 38) and
-/// the hypervisor (AF_VSOCK, 40), or are old and hardly tested.
+/// Address families beyond AF_DECnet (12) that are allowed: those left out reach the kernel's
+/// cryptography (AF_ALG, 38) and the hypervisor (AF_VSOCK, 40), or are old and hardly tested.
 const FAMILIES: &[u32] = &[
     13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44,
     45,
@@ -123,7 +125,8 @@ pub(super) const RULES: &[Rule] = &[
         test: Test::WithoutBits(NAMESPACES),
         verdict: Verdict::Allow,
     },
-    // Its flags lie in memory, where no filter can look: "no such call" makes the C library use clone instead.
+    // Its flags lie in memory, where no filter can look: "no such call" makes the C library use
+    // clone instead.
     Rule {
         names: "clone3",
         when: When::Lacks("SYS_ADMIN"),

@@ -3,12 +3,12 @@
 use super::super::ast::{Add, Copy, Source, Word};
 use super::super::flags::{Flags, Kind};
 use super::super::heredoc;
-use super::super::statement::Statement;
+use super::super::statement::{Statement, Token};
 use super::{Result, at_keyword, given, items, word};
 use crate::diagnostic::Diagnostic;
 
 /// Understands `ADD [flags] source… destination`.
-pub(super) fn add(statement: &Statement) -> Result<Add> {
+pub(super) fn add(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Add> {
     let known = [
         ("chown", Kind::Text),
         ("chmod", Kind::Text),
@@ -20,7 +20,7 @@ pub(super) fn add(statement: &Statement) -> Result<Add> {
     ];
     let flags = Flags::read(statement, &known)?;
     need_destination(statement)?;
-    let (sources, destination) = sources_and_destination(statement)?;
+    let (sources, destination) = sources_and_destination(statement, warnings)?;
     Ok(Add {
         sources,
         destination,
@@ -35,7 +35,7 @@ pub(super) fn add(statement: &Statement) -> Result<Add> {
 }
 
 /// Understands `COPY [flags] source… destination`.
-pub(super) fn copy(statement: &Statement) -> Result<Copy> {
+pub(super) fn copy(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Copy> {
     let known = [
         ("chown", Kind::Text),
         ("from", Kind::Text),
@@ -46,7 +46,7 @@ pub(super) fn copy(statement: &Statement) -> Result<Copy> {
     ];
     let flags = Flags::read(statement, &known)?;
     need_destination(statement)?;
-    let (sources, destination) = sources_and_destination(statement)?;
+    let (sources, destination) = sources_and_destination(statement, warnings)?;
     Ok(Copy {
         sources,
         destination,
@@ -76,7 +76,10 @@ fn need_destination(statement: &Statement) -> Result<()> {
 }
 
 /// The last argument is the destination; the others are sources, in which `<<NAME` stands for a document.
-fn sources_and_destination(statement: &Statement) -> Result<(Vec<Source>, Word)> {
+fn sources_and_destination(
+    statement: &Statement,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<(Vec<Source>, Word)> {
     let Some((destination, sources)) = items(statement).split_last() else {
         return Err(vec![at_keyword(statement, "no destination")]);
     };
@@ -99,13 +102,24 @@ fn sources_and_destination(statement: &Statement) -> Result<(Vec<Source>, Word)>
                     .iter()
                     .rev()
                     .find(|document| document.name == found.name);
-                found.content = document
-                    .map(|document| document.content.clone())
-                    .unwrap_or_default();
+                match document {
+                    Some(document) => found.content = document.content.clone(),
+                    None => warnings.push(no_document(source)),
+                }
                 Source::Heredoc(found)
             }
             _ => Source::Path(word(source)),
         })
         .collect();
     Ok((sources, word(destination)))
+}
+
+/// In JSON, and on a line whose quotes do not match, `<<NAME` stands for an empty file.
+fn no_document(source: &Token) -> Diagnostic {
+    Diagnostic::warning(format!(
+        "`{}` opens no document: the file will be empty",
+        source.text
+    ))
+    .at(source.span)
+    .hint("write it without JSON, and close every quote of the line")
 }

@@ -58,7 +58,7 @@ pub(super) fn understand(
 ) -> Result<Understood> {
     let instruction = match statement.keyword.text.to_uppercase().as_str() {
         "FROM" => return stage::from(statement).map(Understood::From),
-        "ADD" => Instruction::Add(files::add(statement)?),
+        "ADD" => Instruction::Add(files::add(statement, warnings)?),
         "ARG" => {
             warn_of_flags(statement, warnings);
             Instruction::Arg(stage::arg(statement)?)
@@ -69,7 +69,7 @@ pub(super) fn understand(
                 command: commands::command(statement),
             })
         }
-        "COPY" => Instruction::Copy(files::copy(statement)?),
+        "COPY" => Instruction::Copy(files::copy(statement, warnings)?),
         "ENTRYPOINT" => {
             Flags::read(statement, &[])?;
             Instruction::Entrypoint(Entrypoint {

@@ -9,6 +9,7 @@ use super::super::ast::{
 };
 use super::super::directive::Directives;
 use super::super::duration;
+use super::super::heredoc;
 
 /// Prints a whole Dockerfile.
 pub fn dockerfile(dockerfile: &Dockerfile) -> String {
@@ -44,7 +45,7 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
         for comment in comments {
             out.push_str(&format!("# {comment}\n"));
         }
-        out.push_str(&text);
+        out.push_str(&printer.not_continued(&text));
         out.push('\n');
     }
     out
@@ -52,7 +53,8 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
 
 /// Prints one instruction for a Dockerfile with this escape character, without a newline at the end.
 pub fn instruction(instruction: &Instruction, escape: char) -> String {
-    Printer { escape }.instruction(instruction)
+    let printer = Printer { escape };
+    printer.not_continued(&printer.instruction(instruction))
 }
 
 fn directives(directives: &Directives) -> String {
@@ -74,6 +76,17 @@ struct Printer {
 }
 
 impl Printer {
+    /// The text with a form feed after its first line if that ends with the escape character, which would join it
+    /// with the next one. The form feed itself is trimmed when the line is read.
+    fn not_continued(&self, text: &str) -> String {
+        let (line, documents) = text.split_at(text.find('\n').unwrap_or(text.len()));
+        let continued = line
+            .strip_suffix(self.escape)
+            .is_some_and(|before| !before.ends_with(self.escape));
+        let stop = if continued { "\u{c}" } else { "" };
+        format!("{line}{stop}{documents}")
+    }
+
     fn instruction(&self, instruction: &Instruction) -> String {
         match instruction {
             Instruction::Add(add) => self.add(add),
@@ -137,7 +150,7 @@ impl Printer {
         switch(&mut out, "link", add.link.then_some(true));
         switch(&mut out, "keep-git-dir", add.keep_git_dir);
         switch(&mut out, "unpack", add.unpack);
-        out + &self.sources(&add.sources, &add.destination)
+        self.sources(out, &add.sources, &add.destination)
     }
 
     fn copy(&self, copy: &Copy) -> String {
@@ -150,30 +163,39 @@ impl Printer {
             .for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
         switch(&mut out, "link", copy.link.then_some(true));
         switch(&mut out, "parents", copy.parents.then_some(true));
-        out + &self.sources(&copy.sources, &copy.destination)
+        self.sources(out, &copy.sources, &copy.destination)
     }
 
-    /// Sources, destination, and the documents among the sources.
-    fn sources(&self, sources: &[Source], destination: &Word) -> String {
+    /// Adds sources, destination, and the documents among the sources.
+    fn sources(&self, mut out: String, sources: &[Source], destination: &Word) -> String {
         let mut words = Vec::new();
-        let mut documents = String::new();
+        let mut documents = Vec::new();
         for source in sources {
             match source {
                 Source::Path(word) => words.push(word.raw.clone()),
-                Source::Heredoc(heredoc) => {
-                    words.push(heredoc_word(heredoc));
-                    documents.push_str(&format!("\n{}{}", heredoc.content, heredoc.name));
+                Source::Heredoc(document) => {
+                    words.push(heredoc_word(document));
+                    documents.push(document);
                 }
             }
         }
         words.push(destination.raw.clone());
-        let line = self.list(&words);
-        // In JSON a `<<` opens nothing: such a document is empty.
-        if line.starts_with(" [") {
-            line
+        let list = self.list(&words);
+        out.push_str(&list);
+        // In JSON, and where quotes do not match, a `<<` opens nothing, and the document is empty.
+        let opened = if list.starts_with(" [") {
+            Vec::new()
         } else {
-            line + &documents
+            heredoc::find(&out).unwrap_or_default()
+        };
+        for (_, found) in opened {
+            let document = documents
+                .iter()
+                .find(|document| document.name == found.name);
+            let content = document.map_or("", |document| document.content.as_str());
+            out.push_str(&format!("\n{content}{}", found.name));
         }
+        out
     }
 
     fn run(&self, run: &Run) -> String {

@@ -1,0 +1,284 @@
+//! The five phases of a step, one after another.
+//!
+//! [`Machine::advance`] does one phase and can be called again and again; [`Machine::step`] does all of one step. What an
+//! instruction is to do in a phase lies with its family (`from.rs`, `configure.rs`, `files.rs`, `run.rs`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::decide::{self, Lookup};
+use super::machine::{Executed, Machine, Pending, Phase, Step, StepKind, Taken, steps_of};
+use super::resolve::{Action, Resolved};
+use super::{Decision, Error, Event, PathChange, State, StepLabel, from};
+use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, StepResult};
+use crate::dockerfile::{Instruction, Located};
+use crate::layer::Layer;
+use crate::oci::History;
+use crate::plan::CopySource;
+
+impl<'a> Machine<'a> {
+    /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
+    ///
+    /// # Errors
+    /// The step stays where it was: it can be tried again.
+    pub fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
+        let index = self.taken.len();
+        let key = self.pending.as_ref().and_then(|pending| pending.resolved.ingredients.as_ref()).map(Ingredients::key);
+        let done = self.advance_inner(index, sink);
+        if let Err(error) = &done {
+            self.note_failure(index, key, error);
+            let message = error.to_string();
+            sink(&Event::StepFailed { message });
+            self.pending = None;
+        }
+        done.map(|committed| if committed { self.taken.last() } else { None })
+    }
+
+    /// Takes the next step through all of its phases.
+    pub fn step(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<&Taken, Error> {
+        let wanted = self.taken.len() + 1;
+        while self.taken.len() < wanted {
+            self.advance(sink)?;
+        }
+        Ok(&self.taken[wanted - 1])
+    }
+
+    fn advance_inner(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<bool, Error> {
+        if index >= self.steps.len() {
+            return Err(Error::NoStep { number: index + 1, total: self.steps.len() });
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        // Taken out while it is worked on; a phase that fails leaves the step where it was, to be begun again.
+        let Some(mut pending) = self.pending.take() else {
+            self.announce(sink)?;
+            self.begin(index, sink)?;
+            return Ok(false);
+        };
+        // ANCHOR: phases
+        match pending.phase {
+            Phase::Resolve => {}
+            Phase::Decide => {
+                let (decision, hit) = match self.decide(index, &pending.resolved)? {
+                    Lookup::Hit(record, decision) => (decision, Some(record)),
+                    Lookup::Miss(decision) => (decision, None),
+                };
+                sink(&Event::Decided { decision: decision.clone() });
+                (pending.decision, pending.hit) = (decision, hit);
+            }
+            Phase::Execute => {
+                if pending.hit.is_none() {
+                    pending.executed = self.execute(&pending.resolved, sink)?;
+                }
+            }
+            Phase::Diff => {
+                let executed = std::mem::replace(&mut pending.executed, Executed::Nothing);
+                let (layer, changes) = match &pending.hit {
+                    Some(record) => (record.result.layer.clone(), Vec::new()),
+                    None => self.write_layer(executed)?,
+                };
+                (pending.layer, pending.changes) = (layer, changes);
+            }
+            Phase::Commit => {
+                self.commit(index, pending, sink)?;
+                return Ok(true);
+            }
+        }
+        // ANCHOR_END: phases
+        pending.phase = match pending.phase {
+            Phase::Resolve => Phase::Decide,
+            Phase::Decide => Phase::Execute,
+            Phase::Execute => Phase::Diff,
+            Phase::Diff | Phase::Commit => Phase::Commit,
+        };
+        self.pending = Some(pending);
+        Ok(false)
+    }
+
+    fn begin(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        let watch = self.world.clock.stopwatch();
+        let label = self.label(index).expect("the step exists");
+        let context_was_loaded = self.context.get().is_some();
+        sink(&Event::StepStarted { step: label });
+        let resolved = self.resolve(index)?;
+        if let Some(instruction) = resolved.expanded.clone() {
+            sink(&Event::Expanded { instruction });
+        }
+        if let (false, Some(context)) = (context_was_loaded, self.context.get()) {
+            sink(&context.event());
+        }
+        if let Action::Start(start) = &resolved.action {
+            sink(&start.event());
+            self.insert_triggers(index, &start.triggers)?;
+        }
+        self.pending = Some(Pending {
+            resolved,
+            watch,
+            phase: Phase::Decide,
+            decision: Decision::NotCached,
+            hit: None,
+            executed: Executed::Nothing,
+            layer: None,
+            changes: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn announce(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        if self.announced.replace(true) {
+            return Ok(());
+        }
+        sink(&Event::BuildStarted {
+            build: self.build_number()?,
+            dockerfile: self.source.file.name.clone(),
+            context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            steps: self.steps.len(),
+            stages: self.plan.order.len(),
+        });
+        Ok(())
+    }
+
+    /// Puts the triggers of a base image behind the FROM that opened it; stages that they copy from and that are not built yet
+    /// come before this stage goes on.
+    fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<(), Error> {
+        let stage = self.steps[index].stage;
+        if self.steps.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage) {
+            return Ok(());
+        }
+        let mut needed = BTreeSet::new();
+        for trigger in triggers {
+            if let Instruction::Copy(copy) = &trigger.value
+                && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
+            {
+                needed.extend(self.plan.needs(source));
+            }
+        }
+        needed.retain(|stage| !self.steps.iter().any(|step| step.stage == *stage));
+        let mut inserted: Vec<Step> = needed.into_iter().flat_map(|stage| steps_of(&self.plan, stage)).collect();
+        for trigger in triggers {
+            inserted.push(Step { stage, kind: StepKind::Instruction(Box::new(trigger.clone())), trigger: true });
+        }
+        self.steps.splice(index + 1..index + 1, inserted);
+        Ok(())
+    }
+
+    fn decide(&self, index: usize, resolved: &Resolved) -> Result<Lookup, Error> {
+        let Some(ingredients) = &resolved.ingredients else { return Ok(Lookup::Miss(Decision::NotCached)) };
+        decide::look_up(self, index, ingredients, &resolved.listings)
+    }
+
+    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed<'a>, Error> {
+        match &resolved.action {
+            Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
+            Action::Copy(copy) => self.place_files(copy, &resolved.before, sink),
+            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before, sink),
+            Action::Run(command) => self.run_command(command, &resolved.before, sink),
+        }
+    }
+
+    fn write_layer(&self, executed: Executed<'a>) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+        match executed {
+            Executed::Nothing => Ok((None, Vec::new())),
+            Executed::Placed(placement, before) => self.write_placement(&placement, &before),
+            Executed::Ran(remains) => self.capture(remains),
+        }
+    }
+
+    fn commit(&mut self, index: usize, pending: Pending<'a>, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        let Pending { resolved, watch, decision, hit, layer, changes, .. } = pending;
+        let milliseconds = watch.milliseconds();
+        let label = self.label(index).expect("the step exists");
+        let created = match &hit {
+            Some(record) => record.result.created.clone(),
+            None => self.world.clock.rfc3339(),
+        };
+        let state = resolved.next_state(layer.as_ref(), &created);
+        if hit.is_none()
+            && let Some(ingredients) = &resolved.ingredients
+        {
+            for listing in &resolved.listings {
+                self.records.put_listing(listing)?;
+            }
+            self.records.put(&Record {
+                schema: Record::SCHEMA,
+                key: ingredients.key(),
+                instruction: label.instruction.clone(),
+                ingredients: ingredients.clone(),
+                result: StepResult { layer: layer.clone(), created, build: self.build_number()?, milliseconds },
+            })?;
+        }
+        let config = from::config_changes(resolved.before.as_deref(), &state);
+        // Lent to the event and taken back: a layer may have many thousands of changes.
+        let changed = Event::Changed { changes, config };
+        if !matches!(resolved.action, Action::Start(_)) {
+            sink(&changed);
+        }
+        let Event::Changed { changes, config } = changed else { unreachable!("it was made three lines above") };
+        sink(&Event::Committed { layer: layer.clone(), state: state.id(), milliseconds });
+        self.failed = None;
+        self.taken.push(Taken {
+            label: StepLabel { expanded: resolved.expanded, ..label },
+            stage: self.steps[index].stage,
+            state: Arc::new(state),
+            decision,
+            ingredients: resolved.ingredients,
+            layer,
+            changes,
+            config,
+            milliseconds,
+        });
+        Ok(())
+    }
+
+    fn note_failure(&mut self, index: usize, key: Option<CacheKey>, error: &Error) {
+        if matches!(error, Error::Interrupted | Error::NoStep { .. }) {
+            return;
+        }
+        self.failed = self.label(index).map(|label| BuildStep {
+            stage: label.stage,
+            number: label.number,
+            instruction: label.instruction,
+            key,
+            outcome: Outcome::Failed,
+            state: None,
+            milliseconds: 0,
+        });
+    }
+}
+
+impl Resolved {
+    pub(super) fn next_state(&self, layer: Option<&Layer>, created: &str) -> State {
+        let mut state = self.after.clone();
+        if let Some(layer) = layer {
+            state.image.rootfs.diff_ids.push(layer.diff_id);
+            state.layers.push(layer.clone());
+        }
+        if let Some(key) = self.file_system_key() {
+            state.key = key;
+        }
+        if let Some(created_by) = &self.history {
+            // Times are RFC 3339 in UTC: they sort as text.
+            if state.created.as_str() < created {
+                state.created = created.to_owned();
+            }
+            state.image.created = Some(state.created.clone());
+            state.image.history.push(History {
+                created: Some(created.to_owned()),
+                created_by: Some(created_by.clone()),
+                author: None,
+                comment: None,
+                empty_layer: layer.is_none(),
+            });
+        }
+        state
+    }
+
+    fn file_system_key(&self) -> Option<CacheKey> {
+        match &self.action {
+            Action::Start(_) | Action::Configure => None,
+            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => self.ingredients.as_ref().map(Ingredients::key),
+        }
+    }
+}

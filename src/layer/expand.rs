@@ -1,0 +1,94 @@
+//! Expanding what is not stored byte for byte: compressed layers and sparse files.
+//!
+//! A place in a tree is an offset into an uncompressed archive. Where the store has no such bytes, they are made once and
+//! kept in `expanded/`; they can be removed at any time and are made again when they are needed.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+
+use super::{Error, archive, sparse};
+use crate::oci::{Descriptor, DiffId, Digest};
+use crate::store::{self, Store, write};
+
+/// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
+pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
+    if descriptor.digest == diff_id.0 {
+        return Ok(store.open_blob(&descriptor.digest)?);
+    }
+    let expanded = store.home().expanded(&diff_id);
+    match File::open(&expanded) {
+        Ok(file) => return Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => {
+            return Err(store::Error::Io { operation: "open", path: expanded, source }.into());
+        }
+    }
+    let blob = descriptor.digest.to_string();
+    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?).map_err(|error| broken(&blob, error))?;
+    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
+    let mut hasher = crate::oci::Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = match io::Read::read(&mut decoder, &mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken(&blob, error)),
+        };
+        hasher.update(&buffer[..count]);
+        temporary.write(&buffer[..count])?;
+    }
+    let actual = DiffId(hasher.finish());
+    if actual != diff_id {
+        return Err(Error::DiffId { blob, expected: diff_id, actual });
+    }
+    temporary.persist(&expanded)?;
+    Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
+}
+
+/// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.
+pub(super) fn expand_sparse(
+    store: &Store,
+    archive: &File,
+    digest: Digest,
+    offset: u64,
+    map: &sparse::Map,
+) -> Result<Digest, Error> {
+    // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
+    let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
+    let path = store.home().expanded_sparse(&name);
+    if path.exists() {
+        return Ok(name);
+    }
+    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
+    let failed = |temporary: &write::Temporary, source| -> Error {
+        store::Error::Io { operation: "write", path: temporary.path().to_path_buf(), source }.into()
+    };
+    if let Err(source) = temporary.file().set_len(map.size) {
+        return Err(failed(&temporary, source));
+    }
+    let mut position = offset;
+    let mut buffer = vec![0; 128 << 10];
+    for (start, length) in &map.parts {
+        if let Err(source) = temporary.file().seek(SeekFrom::Start(*start)) {
+            return Err(failed(&temporary, source));
+        }
+        let mut rest = *length;
+        while rest > 0 {
+            let most = usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
+            archive.read_exact_at(&mut buffer[..most], position).map_err(|error| broken(&digest.to_string(), error))?;
+            if let Err(source) = temporary.file().write_all(&buffer[..most]) {
+                return Err(failed(&temporary, source));
+            }
+            position += most as u64;
+            rest -= most as u64;
+        }
+    }
+    temporary.persist(&path)?;
+    Ok(name)
+}
+
+pub(super) fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
+    Error::Archive { name: name.to_string(), reason: reason.to_string() }
+}

@@ -1,0 +1,317 @@
+//! Making the files of one layer on disk, see `unpack.rs` for the rules.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag, UtimensatFlags};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Gid, Uid};
+
+use super::source::read_full;
+use super::unpack::Unpack;
+use super::{Delta, Error, Opener, Ownership};
+use crate::store::Store;
+use crate::tree::{Content, Kind, LinkId, Metadata, Node, TreePath};
+
+/// The directory that one layer's files are made in, and what is remembered on the way.
+pub(super) struct Unpacking<'s> {
+    root: OwnedFd,
+    root_path: PathBuf,
+    options: Unpack,
+    opener: Opener<'s>,
+    /// The first path of each file with several names.
+    links: HashMap<LinkId, TreePath>,
+    /// The directory that was opened last.
+    open: Option<(TreePath, OwnedFd)>,
+    notes: Vec<String>,
+    buffer: Vec<u8>,
+}
+
+impl<'s> Unpacking<'s> {
+    /// Opens the directory, which is empty.
+    pub(super) fn new(store: &'s Store, root_path: &Path, options: Unpack) -> Result<Unpacking<'s>, Error> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let root = openat(AT_FDCWD, root_path, flags, Mode::empty()).map_err(failed("open", root_path))?;
+        Ok(Unpacking {
+            root,
+            root_path: root_path.to_path_buf(),
+            options,
+            opener: Opener::new(store),
+            links: HashMap::new(),
+            open: None,
+            notes: Vec::new(),
+            buffer: vec![0; 128 << 10],
+        })
+    }
+
+    /// Makes everything, and returns what could not be made.
+    pub(super) fn run(mut self, delta: &Delta) -> Result<Vec<String>, Error> {
+        let mut directories = Vec::new();
+        for (path, node) in delta.own.walk(&TreePath::root()) {
+            if node.is_directory() {
+                self.make_directory(&path)?;
+                directories.push((path, node));
+            } else {
+                self.make_file(&path, node)?;
+            }
+        }
+        for path in &delta.whiteouts {
+            self.make_whiteout(path)?;
+        }
+        for (path, node) in directories.into_iter().rev() {
+            let is_opaque = delta.opaques.contains(&path);
+            self.finish_directory(&path, &node.metadata, is_opaque)?;
+        }
+        Ok(self.notes)
+    }
+
+    fn make_directory(&mut self, path: &TreePath) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(());
+        };
+        let made = stat::mkdirat(self.directory(&parent)?, OsStr::from_bytes(name), Mode::S_IRWXU);
+        made.map_err(|errno| self.failed("create the directory", path, errno))
+    }
+
+    fn make_file(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(());
+        };
+        let name = OsStr::from_bytes(name);
+        match &node.kind {
+            Kind::Directory => Ok(()),
+            Kind::File(content) => self.make_regular(path, &parent, name, node, content),
+            Kind::Symlink(target) => {
+                let target = OsStr::from_bytes(target);
+                let made = nix::unistd::symlinkat(target, self.directory(&parent)?, name);
+                made.map_err(|errno| self.failed("create the symbolic link", path, errno))?;
+                self.finish_by_name(path, &parent, name, &node.metadata, ModeBits::None)
+            }
+            Kind::Fifo => self.make_node(path, &parent, name, node, SFlag::S_IFIFO, (0, 0)),
+            Kind::CharDevice { major: 0, minor: 0 } => {
+                self.notes.push(format!("`{path}` is left out: a device 0:0 would be a deletion here"));
+                Ok(())
+            }
+            Kind::CharDevice { major, minor } => {
+                self.make_node(path, &parent, name, node, SFlag::S_IFCHR, (*major, *minor))
+            }
+            Kind::BlockDevice { major, minor } => {
+                self.make_node(path, &parent, name, node, SFlag::S_IFBLK, (*major, *minor))
+            }
+        }
+    }
+
+    fn make_regular(
+        &mut self,
+        path: &TreePath,
+        parent: &TreePath,
+        name: &OsStr,
+        node: &Node,
+        content: &Content,
+    ) -> Result<(), Error> {
+        if let Some(link) = content.link {
+            if let Some(first) = self.links.get(&link).cloned() {
+                return self.make_link(path, &first);
+            }
+            self.links.insert(link, path.clone());
+        }
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let made = openat(self.directory(parent)?, name, flags, Mode::S_IRUSR | Mode::S_IWUSR);
+        let mut file = File::from(made.map_err(|errno| self.failed("create", path, errno))?);
+        self.copy(path, content, &mut file)?;
+        self.finish_open(path, &file, &node.metadata)
+    }
+
+    /// Copies the bytes: small files through a buffer, large ones inside of the kernel where it can (`io::copy` uses
+    /// copy_file_range(2) between files).
+    fn copy(&mut self, path: &TreePath, content: &Content, file: &mut File) -> Result<(), Error> {
+        let failed = |source| Error::Content { path: path.clone(), source };
+        let mut done = 0;
+        if content.size > self.buffer.len() as u64
+            && let Some((archive, offset)) = self.opener.archive_of(content)?
+        {
+            let mut archive = &*archive;
+            archive.seek(SeekFrom::Start(offset)).map_err(failed)?;
+            done = io::copy(&mut archive.take(content.size), file).map_err(failed)?;
+        } else {
+            let mut reader = self.opener.open(content)?;
+            while done < content.size {
+                let most = self.buffer.len().min(usize::try_from(content.size - done).unwrap_or(usize::MAX));
+                let count = read_full(&mut reader, &mut self.buffer[..most]).map_err(failed)?;
+                if count == 0 {
+                    break;
+                }
+                file.write_all(&self.buffer[..count]).map_err(Error::io("write", self.host_path(path)))?;
+                done += count as u64;
+            }
+        }
+        if done < content.size {
+            return Err(Error::Changed { path: path.clone(), expected: content.size, actual: done.to_string() });
+        }
+        Ok(())
+    }
+
+    fn make_link(&mut self, path: &TreePath, first: &TreePath) -> Result<(), Error> {
+        let first_parent = first.parent().unwrap_or_else(TreePath::root);
+        let source = self.open_directory(&first_parent)?;
+        let parent = path.parent().unwrap_or_else(TreePath::root);
+        let name = |path: &TreePath| OsStr::from_bytes(path.file_name().unwrap_or_default()).to_os_string();
+        let (old, new) = (name(first), name(path));
+        let made =
+            nix::unistd::linkat(&source, old.as_os_str(), self.directory(&parent)?, new.as_os_str(), AtFlags::empty());
+        made.map_err(|errno| self.failed("create the hard link", path, errno))
+    }
+
+    fn make_node(
+        &mut self,
+        path: &TreePath,
+        parent: &TreePath,
+        name: &OsStr,
+        node: &Node,
+        kind: SFlag,
+        device: (u32, u32),
+    ) -> Result<(), Error> {
+        let number = stat::makedev(u64::from(device.0), u64::from(device.1));
+        match stat::mknodat(self.directory(parent)?, name, kind, Mode::S_IRUSR | Mode::S_IWUSR, number) {
+            Ok(()) => self.finish_by_name(path, parent, name, &node.metadata, ModeBits::Set),
+            Err(Errno::EPERM) => {
+                self.notes.push(format!("`{path}` is left out: device nodes can't be made without being root"));
+                Ok(())
+            }
+            Err(errno) => Err(self.failed("create the device", path, errno)),
+        }
+    }
+
+    fn make_whiteout(&mut self, path: &TreePath) -> Result<(), Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(());
+        };
+        if let Ok(directory) = self.open_directory(&parent) {
+            let made = stat::mknodat(&directory, OsStr::from_bytes(name), SFlag::S_IFCHR, Mode::empty(), 0);
+            return made.map_err(|errno| self.failed("create the whiteout", path, errno));
+        }
+        // Nothing that the layer has leads there, and neither does anything below it: there is nothing to hide.
+        Ok(())
+    }
+
+    fn finish_open(&mut self, path: &TreePath, file: &File, metadata: &Metadata) -> Result<(), Error> {
+        if self.options.ownership == Ownership::Kept {
+            let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+            nix::unistd::fchown(file, Some(uid), Some(gid))
+                .map_err(|errno| self.failed("set the owner of", path, errno))?;
+        }
+        let mode = Mode::from_bits_truncate(metadata.mode);
+        stat::fchmod(file, mode).map_err(|errno| self.failed("set the mode of", path, errno))?;
+        self.set_attributes(path, file, metadata);
+        let (modified, accessed) = times(metadata);
+        stat::futimens(file, &accessed, &modified).map_err(|errno| self.failed("set the time of", path, errno))
+    }
+
+    fn finish_by_name(
+        &mut self,
+        path: &TreePath,
+        parent: &TreePath,
+        name: &OsStr,
+        metadata: &Metadata,
+        bits: ModeBits,
+    ) -> Result<(), Error> {
+        if self.options.ownership == Ownership::Kept {
+            let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+            let changed = nix::unistd::fchownat(
+                self.directory(parent)?,
+                name,
+                Some(uid),
+                Some(gid),
+                AtFlags::AT_SYMLINK_NOFOLLOW,
+            );
+            changed.map_err(|errno| self.failed("set the owner of", path, errno))?;
+        }
+        if bits == ModeBits::Set {
+            let mode = Mode::from_bits_truncate(metadata.mode);
+            let changed = stat::fchmodat(self.directory(parent)?, name, mode, FchmodatFlags::FollowSymlink);
+            changed.map_err(|errno| self.failed("set the mode of", path, errno))?;
+        }
+        let (modified, accessed) = times(metadata);
+        let changed =
+            stat::utimensat(self.directory(parent)?, name, &accessed, &modified, UtimensatFlags::NoFollowSymlink);
+        changed.map_err(|errno| self.failed("set the time of", path, errno))
+    }
+
+    fn finish_directory(&mut self, path: &TreePath, metadata: &Metadata, is_opaque: bool) -> Result<(), Error> {
+        let directory = File::from(self.open_directory(path)?);
+        if is_opaque {
+            let attribute = self.options.opaque.attribute();
+            let set = xattr::FileExt::set_xattr(&directory, attribute, b"y");
+            set.map_err(Error::io("set `overlay.opaque` on", self.host_path(path)))?;
+        }
+        self.finish_open(path, &directory, metadata)
+    }
+
+    fn set_attributes(&mut self, path: &TreePath, file: &File, metadata: &Metadata) {
+        for (name, value) in metadata.xattrs.iter() {
+            let shown = String::from_utf8_lossy(name);
+            // They would tell overlayfs what to show, which is for this program to decide and not for an image.
+            if is_overlay_attribute(name) {
+                self.notes.push(format!("the attribute `{shown}` of `{path}` is left out: it belongs to overlayfs"));
+                continue;
+            }
+            if let Err(error) = xattr::FileExt::set_xattr(file, OsStr::from_bytes(name), value) {
+                self.notes.push(format!("the attribute `{shown}` of `{path}` is left out: {error}"));
+            }
+        }
+    }
+
+    /// The directory at a path; the last one stays open.
+    fn directory(&mut self, path: &TreePath) -> Result<&OwnedFd, Error> {
+        if self.open.as_ref().is_none_or(|(open, _)| open != path) {
+            self.open = Some((path.clone(), self.open_directory(path)?));
+        }
+        let (_, directory) = self.open.as_ref().expect("the directory was just opened");
+        Ok(directory)
+    }
+
+    fn open_directory(&self, path: &TreePath) -> Result<OwnedFd, Error> {
+        let relative: &[u8] = if path.is_root() { b"." } else { path.relative() };
+        let how = OpenHow::new().flags(OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(
+            ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+        );
+        openat2(self.root.as_fd(), OsStr::from_bytes(relative), how)
+            .map_err(|errno| self.failed("open the directory", path, errno))
+    }
+
+    fn host_path(&self, path: &TreePath) -> PathBuf {
+        self.root_path.join(OsStr::from_bytes(path.relative()))
+    }
+
+    fn failed(&self, operation: &'static str, path: &TreePath, errno: Errno) -> Error {
+        Error::Io { operation, path: self.host_path(path), source: errno.into() }
+    }
+}
+
+/// Whether a kind of file has a mode of its own; a symbolic link has not.
+#[derive(Clone, Copy, PartialEq)]
+enum ModeBits {
+    Set,
+    None,
+}
+
+/// Whether an extended attribute is one by which overlayfs keeps its own state.
+pub(super) fn is_overlay_attribute(name: &[u8]) -> bool {
+    name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
+}
+
+fn times(metadata: &Metadata) -> (TimeSpec, TimeSpec) {
+    let modified = TimeSpec::new(metadata.mtime, i64::from(metadata.mtime_nanos));
+    (modified, modified)
+}
+
+fn failed(operation: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
+    move |errno| Error::Io { operation, path: path.to_path_buf(), source: errno.into() }
+}

@@ -1,0 +1,113 @@
+//! Entering a state: a command or a shell in it, and the finished container. Whatever they change is thrown away.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Error;
+use super::session::Session;
+use crate::build::State;
+use crate::container::{Exit, Io};
+use crate::launch::{self, Request};
+use crate::oci::ImageConfig;
+
+impl Session<'_, '_> {
+    /// `run COMMAND`: as a RUN would, but nothing of it is kept.
+    pub(super) fn run_command(&mut self, command: &str) -> Result<(), Error> {
+        let state = self.current()?;
+        let request = Request {
+            entrypoint: Some(String::new()),
+            command: state.shell().into_iter().chain([command.to_owned()]).collect(),
+            ..Request::default()
+        };
+        self.captured(&as_run_sees_it(&state), &state, &request)
+    }
+
+    /// `shell [N]`.
+    pub(super) fn shell(&mut self, number: Option<usize>) -> Result<(), Error> {
+        let state = match number {
+            None => self.current()?,
+            Some(number) => self.state_after(number)?.ok_or_else(|| {
+                Error::usage("state 0 is empty: there is no shell in it", "`shell 1` is the state after the first step")
+            })?,
+        };
+        if !self.interactive {
+            return Err(Error::usage(
+                "`shell` needs a terminal, and this session reads its lines from a file or a pipe",
+                "`run COMMAND` runs one command in the state",
+            ));
+        }
+        let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
+        let request =
+            Request { entrypoint: Some(String::new()), command: vec![shell], terminal: true, ..Request::default() };
+        let prepared = launch::prepare(self.world, &as_run_sees_it(&state), &state.layers, &request)?;
+        self.out.flush()?;
+        // A shell ends with the status of its last command, which says nothing of the session.
+        prepared.run(Io::Inherit)?;
+        self.interrupted.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// `launch [ARGUMENTS]`.
+    pub(super) fn launch(&mut self, arguments: Vec<String>) -> Result<(), Error> {
+        if !self.machine()?.is_done() && !self.take_all()? {
+            return Ok(());
+        }
+        self.finish()?;
+        let state = self.current()?;
+        let request = Request { command: arguments, terminal: self.interactive, ..Request::default() };
+        if !self.interactive {
+            return self.captured(&state.image, &state, &request);
+        }
+        let prepared = launch::prepare(self.world, &state.image, &state.layers, &request)?;
+        self.out.flush()?;
+        let exit = prepared.run(Io::Inherit)?;
+        self.interrupted.store(false, Ordering::Relaxed);
+        self.tell_exit(exit)
+    }
+
+    /// Runs a container whose output becomes part of the session.
+    fn captured(&mut self, image: &ImageConfig, state: &Arc<State>, request: &Request) -> Result<(), Error> {
+        let prepared = launch::prepare(self.world, image, &state.layers, request)?;
+        let out = &mut self.out;
+        let mut broken: Option<io::Error> = None;
+        let mut open_line = false;
+        let mut forward = |_: crate::container::Stream, bytes: &[u8]| {
+            open_line = bytes.last().is_some_and(|last| *last != b'\n');
+            if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+                broken.get_or_insert(error);
+            }
+        };
+        let exit = prepared.run(Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
+        if let Some(error) = broken {
+            return Err(Error::Output(error));
+        }
+        if open_line {
+            writeln!(self.out)?;
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            if self.interactive {
+                self.interrupted.store(false, Ordering::Relaxed);
+            }
+            return self.row("stopped", "by Ctrl-C");
+        }
+        self.tell_exit(exit)
+    }
+
+    fn tell_exit(&mut self, exit: Exit) -> Result<(), Error> {
+        match exit.status() {
+            0 => Ok(()),
+            status => {
+                self.row("exit", &status.to_string())?;
+                Err(Error::Said)
+            }
+        }
+    }
+}
+
+/// The configuration with the environment of a RUN: with the ARGs.
+fn as_run_sees_it(state: &State) -> ImageConfig {
+    let mut image = state.image.clone();
+    image.config.env = state.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    image
+}

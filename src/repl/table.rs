@@ -1,0 +1,312 @@
+//! The commands as data. The parser, the completion and `help` are made from this one table.
+
+/// What a command does; one for each line of [`COMMANDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    Step,
+    Next,
+    Continue,
+    Back,
+    Goto,
+    Restart,
+    Break,
+    List,
+    Why,
+    Plan,
+    Diff,
+    Ls,
+    Tree,
+    Cat,
+    Layers,
+    Config,
+    Env,
+    History,
+    Explain,
+    Run,
+    Shell,
+    Edit,
+    Reload,
+    Tag,
+    Launch,
+    Save,
+    Write,
+    Help,
+    Quit,
+}
+
+/// What can be completed in a command's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    Nothing,
+    /// A path in the state's file system.
+    ImagePath,
+    /// A file of the build context, or a path in the state.
+    AnyPath,
+    /// A file of the build context.
+    ContextPath,
+    /// A stage or a kind of breakpoint.
+    Place,
+    /// An instruction's keyword.
+    Keyword,
+    /// Another command.
+    Command,
+}
+
+/// One command.
+#[derive(Debug)]
+pub struct Entry {
+    pub id: Name,
+    pub name: &'static str,
+    /// Other names for it.
+    pub short: &'static [&'static str],
+    /// Its arguments.
+    pub usage: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The rest of what there is to know; lines of their own.
+    pub details: &'static str,
+    pub argument: Argument,
+}
+
+const fn entry(
+    id: Name,
+    name: &'static str,
+    short: &'static [&'static str],
+    usage: &'static str,
+    summary: &'static str,
+    details: &'static str,
+    argument: Argument,
+) -> Entry {
+    Entry { id, name, short, usage, summary, details, argument }
+}
+
+/// All commands, in the order in which `help` lists them.
+pub const COMMANDS: &[Entry] = &[
+    entry(
+        Name::Step,
+        "step",
+        &["s"],
+        "[N]",
+        "take the next step, or the next N",
+        "An empty line does it again.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Next,
+        "next",
+        &["n"],
+        "",
+        "take the steps up to the end of the stage",
+        "Breakpoints stop it.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Continue,
+        "continue",
+        &["c"],
+        "",
+        "take all steps up to a breakpoint or the end; at the end, write the image",
+        "",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Back,
+        "back",
+        &["b"],
+        "[N]",
+        "go back one step, or N",
+        "States are kept, so going back costs nothing. What was committed stays in the cache:\ntaking the step again is a hit.",
+        Argument::Nothing,
+    ),
+    entry(Name::Goto, "goto", &["g"], "N", "go to where step N comes next, forwards or back", "", Argument::Nothing),
+    entry(Name::Restart, "restart", &[], "", "go back to the beginning", "", Argument::Nothing),
+    entry(
+        Name::Break,
+        "break",
+        &["br"],
+        "[N | stage NAME | /TEXT/ | miss | failure | delete ID]",
+        "stop `continue` and `next` at a place; without arguments, list the places",
+        "N             before step N\n\
+         stage NAME    before the first step of a stage\n\
+         /TEXT/        before a step whose instruction has TEXT in it, in any case\n\
+         miss          when a step is not in the cache, before it is executed\n\
+         failure       before a step that failed in an earlier build\n\
+         delete ID     take a breakpoint away; `delete all`, all of them",
+        Argument::Place,
+    ),
+    entry(
+        Name::List,
+        "list",
+        &["l"],
+        "",
+        "show the Dockerfile: ▶ the step that comes next, ✓ steps taken, ● breakpoints",
+        "",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Why,
+        "why",
+        &["w"],
+        "[N] [--against BUILD]",
+        "say why a step is, was or would be in the cache or not",
+        "Without N, the step that comes next. With --against, compare with that build and no other.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Plan,
+        "plan",
+        &["p"],
+        "",
+        "say of each step to come whether it would hit",
+        "Nothing is run.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Diff,
+        "diff",
+        &["d"],
+        "[A B] [PATH]",
+        "show what changed",
+        "diff            the paths that the last step changed\n\
+         diff A B        the paths that differ between the states after step A and step B; state 0 is empty\n\
+         diff /PATH      the content of a file of the image, before and after the last step\n\
+         diff A B /PATH  the same, between two states\n\
+         diff PATH       a file of the build context: the last build's content and now",
+        Argument::AnyPath,
+    ),
+    entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", Argument::ImagePath),
+    entry(Name::Tree, "tree", &[], "[PATH]", "list a folder with everything in it", "", Argument::ImagePath),
+    entry(Name::Cat, "cat", &[], "PATH", "print a file of the state's file system", "", Argument::ImagePath),
+    entry(Name::Layers, "layers", &[], "", "list the state's layers", "", Argument::Nothing),
+    entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", Argument::Nothing),
+    entry(
+        Name::Env,
+        "env",
+        &[],
+        "",
+        "list the variables that a RUN would see now",
+        "ENV and ARG; of the ARGs, nothing is left in the image.",
+        Argument::Nothing,
+    ),
+    entry(Name::History, "history", &[], "", "print the state's history, newest first", "", Argument::Nothing),
+    entry(
+        Name::Explain,
+        "explain",
+        &["x"],
+        "[INSTRUCTION]",
+        "say what an instruction does, in a learner's words",
+        "Without an argument, the instruction of the step that comes next.",
+        Argument::Keyword,
+    ),
+    entry(
+        Name::Run,
+        "run",
+        &["!"],
+        "COMMAND",
+        "run a shell command in the state; its changes are thrown away",
+        "The instruction is written in capitals: `RUN COMMAND` is a step.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Shell,
+        "shell",
+        &["sh"],
+        "[N]",
+        "open a shell in the state, or in the state after step N; its changes are thrown away",
+        "The instruction is written in capitals: `SHELL [\"…\"]` is a step.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Edit,
+        "edit",
+        &["e"],
+        "[FILE]",
+        "edit the Dockerfile or a file of the context with $VISUAL or $EDITOR, then reload",
+        "",
+        Argument::ContextPath,
+    ),
+    entry(
+        Name::Reload,
+        "reload",
+        &["r"],
+        "",
+        "read the Dockerfile and the context again, and keep the steps that are still right",
+        "",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Tag,
+        "tag",
+        &[],
+        "NAME[:TAG]",
+        "give the state a name: it becomes an image",
+        "It can be any state, not only the last.",
+        Argument::Nothing,
+    ),
+    entry(
+        Name::Launch,
+        "launch",
+        &[],
+        "[ARGUMENTS]",
+        "take what steps remain, write the image, and run a container of it",
+        "ARGUMENTS take the place of CMD.",
+        Argument::Nothing,
+    ),
+    entry(Name::Save, "save", &[], "FILE", "save the session so far as text", "", Argument::Nothing),
+    entry(
+        Name::Write,
+        "write",
+        &[],
+        "FILE",
+        "save the Dockerfile with the instructions that were typed in",
+        "",
+        Argument::Nothing,
+    ),
+    entry(Name::Help, "help", &["h", "?"], "[COMMAND]", "list the commands, or explain one", "", Argument::Command),
+    entry(Name::Quit, "quit", &["q", "exit"], "", "end the session (so does Ctrl-D)", "", Argument::Nothing),
+];
+
+/// The rule by which a line is a command or an instruction, as `help` prints it.
+pub const RULE: &str = "\
+A line is a command when its first word is one of these in small letters; a beginning that fits only one will do.
+Every other line that begins with a Dockerfile keyword is an instruction: it is taken there and then, and added
+to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
+`from`, `copy`, `label` are instructions in any case. A line goes on after `\\` and until the end of a heredoc.
+An empty line does the last step, next, continue or back again. Ctrl-C stops a step, Ctrl-D ends the session.
+";
+
+/// The entry of a command.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    COMMANDS.iter().find(|entry| entry.name == name || entry.short.contains(&name))
+}
+
+/// The commands that begin with a text.
+pub fn beginning(text: &str) -> Vec<&'static Entry> {
+    COMMANDS.iter().filter(|entry| entry.name.starts_with(text)).collect()
+}
+
+/// What `help` prints: of one command, or of all.
+pub fn help(of: Option<Name>) -> String {
+    let usage = |entry: &Entry| format!("{} {}", entry.name, entry.usage).trim_end().to_owned();
+    let mut text = String::new();
+    match of.and_then(|id| COMMANDS.iter().find(|entry| entry.id == id)) {
+        Some(entry) => {
+            text.push_str(&format!("{}\n  {}\n", usage(entry), entry.summary));
+            for line in entry.details.lines() {
+                text.push_str(&format!("  {line}\n"));
+            }
+            if !entry.short.is_empty() {
+                text.push_str(&format!("  short: {}\n", entry.short.join(", ")));
+            }
+        }
+        None => {
+            for entry in COMMANDS {
+                let short = entry.short.first().map_or(String::new(), |short| format!("{short}, "));
+                text.push_str(&format!("{:>4}{:<9}  {}\n", short, entry.name, entry.summary));
+            }
+            text.push('\n');
+            text.push_str(RULE);
+        }
+    }
+    text
+}

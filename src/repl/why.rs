@@ -1,0 +1,265 @@
+//! `why`: the decision about a step, its reason, and what follows from it for the steps after it.
+//!
+//! Of a step that is taken it tells what was decided; of a step to come, what would be. Both come from the machine.
+
+use std::io::Write as _;
+
+use super::Error;
+use super::compare::count_lines;
+use super::session::Session;
+use crate::build::{Decision, MissReason, Prediction, StepLabel, decide};
+use crate::cache::{Builds, Difference, Ingredient, Ingredients, Listing};
+use crate::dockerfile::Instruction;
+use crate::view::debugger::shorten;
+use crate::view::units;
+
+/// The most lines of one list.
+const MOST_LINES: usize = 12;
+
+impl Session<'_, '_> {
+    pub(super) fn why(&mut self, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
+        let machine = self.machine()?;
+        let total = machine.step_count();
+        let position = machine.position();
+        let index = match step {
+            Some(number) if number == 0 || number > total => {
+                return Err(crate::build::Error::NoStep { number, total }.into());
+            }
+            Some(number) => number - 1,
+            None if machine.is_done() => return Err(Error::usage("every step is taken", "`why N` asks about step N")),
+            None => position,
+        };
+        if let Some(taken) = machine.taken().get(index).cloned() {
+            let ingredients = taken.ingredients.unwrap_or_default();
+            return match against {
+                Some(build) => self.against(index, &taken.label, &ingredients, &[], build),
+                None => self.tell(index, &taken.decision, &ingredients, &[], false),
+            };
+        }
+        // A later step that can't be foreseen is no reason not to tell of this one.
+        let predictions = match machine.predict(position) {
+            Ok(predictions) => predictions,
+            Err(_) => machine
+                .predict_until(position, index + 1)
+                .map_err(|error| Error::Dockerfile(error.diagnostics(machine.span(index)), self.file.clone()))?,
+        };
+        let Some(place) = predictions.iter().position(|prediction| prediction.label.number == index + 1) else {
+            return self.row("", "not known yet: a step before it has to run first");
+        };
+        let prediction = &predictions[place];
+        let ingredients = prediction.ingredients.clone().unwrap_or_default();
+        match against {
+            Some(build) => self.against(index, &prediction.label, &ingredients, &prediction.listings, build),
+            None => self.tell(index, &prediction.decision, &ingredients, &predictions[place + 1..], true),
+        }
+    }
+
+    fn line(&mut self, text: &str) -> Result<(), Error> {
+        Ok(writeln!(self.out, "      {text}")?)
+    }
+
+    fn tell(
+        &mut self,
+        index: usize,
+        decision: &Decision,
+        ingredients: &Ingredients,
+        after: &[Prediction],
+        future: bool,
+    ) -> Result<(), Error> {
+        let verdict = self.view.verdict(decision, self.world.clock.seconds(), future);
+        self.line(&verdict)?;
+        match decision {
+            Decision::Hit { .. } => self.key(index, ingredients),
+            Decision::Miss { reason, .. } => {
+                match reason {
+                    MissReason::Cause { differences, .. } => self.differences(index, differences)?,
+                    MissReason::FirstTime
+                    | MissReason::Follows { .. }
+                    | MissReason::NoCache
+                    | MissReason::LayerGone
+                    | MissReason::NeverFinished { .. } => self.key(index, ingredients)?,
+                }
+                self.steps_after(after)
+            }
+            Decision::NotCached | Decision::Unknown { .. } => Ok(()),
+        }
+    }
+
+    /// The comparison with one past build, whatever the cache says.
+    fn against(
+        &mut self,
+        index: usize,
+        label: &StepLabel,
+        ingredients: &Ingredients,
+        listings: &[Listing],
+        number: u64,
+    ) -> Result<(), Error> {
+        let builds = Builds::open(self.world.home);
+        let Some(build) = builds.get(number)? else {
+            let known: Vec<String> = builds.numbers()?.iter().map(u64::to_string).collect();
+            let hint = if known.is_empty() {
+                "there are no past builds".into()
+            } else {
+                format!("there are {}", known.join(", "))
+            };
+            return Err(Error::usage(format!("there is no build {number}"), hint));
+        };
+        let counterpart = decide::counterpart(self.machine()?, &build, label);
+        let Some(key) = counterpart.and_then(|step| step.key) else {
+            return self.line(&format!("build {number} has no step like this one"));
+        };
+        if key == ingredients.key() {
+            return self.line(&format!("the same inputs as in build {number}"));
+        }
+        match decide::against(self.machine()?, index, label, ingredients, listings, &build)? {
+            MissReason::Cause { differences, .. } => {
+                let names: Vec<&str> = differences.iter().map(|difference| difference.ingredient.as_str()).collect();
+                self.line(&format!("other inputs than in build {number}: {}", names.join(", ")))?;
+                self.differences(index, &differences)
+            }
+            MissReason::Follows { .. } => {
+                self.line(&format!("the same inputs as in build {number}, but for the state that it starts from"))
+            }
+            MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {
+                self.line(&format!("the record of build {number} is gone"))
+            }
+        }
+    }
+
+    /// `key       9c11…  from  parent state · COPY … · 1 file`.
+    fn key(&mut self, index: usize, ingredients: &Ingredients) -> Result<(), Error> {
+        if ingredients.0.is_empty() {
+            return Ok(());
+        }
+        let label = self.machine()?.label(index);
+        let text = label.map(|label| label.instruction).unwrap_or_default();
+        let text = format!("{}…  from  {}", ingredients.key().short(), summary(ingredients, &text).join(" · "));
+        self.row("key", &text)
+    }
+
+    fn differences(&mut self, index: usize, differences: &[Difference]) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for difference in differences.iter().filter(|difference| !difference.parent) {
+            if difference.files.is_empty() {
+                let value = |value: &Option<String>| value.as_deref().map_or("(none)".to_owned(), shorten);
+                lines.push(format!(
+                    "{}  {} → {}",
+                    difference.ingredient,
+                    value(&difference.before),
+                    value(&difference.after)
+                ));
+            }
+            let is_alone = difference.files.iter().all(|change| change.path == difference.files[0].path);
+            for change in &difference.files {
+                let values = match (&change.before, &change.after) {
+                    (Some(before), Some(after)) => format!("{} → {}", shorten(before), shorten(after)),
+                    (Some(value), None) | (None, Some(value)) => shorten(value),
+                    (None, None) => String::new(),
+                };
+                let name = if is_alone {
+                    format!("{:<8}", change.attribute)
+                } else {
+                    format!("{} {}", change.path, change.attribute)
+                };
+                let counts = if change.attribute == "content" { self.count_of(index, &change.path) } else { None };
+                lines.push(format!("{name}  {values}{}", counts.unwrap_or_default()));
+            }
+        }
+        let more = lines.len().saturating_sub(MOST_LINES);
+        for line in lines.iter().take(MOST_LINES) {
+            self.line(&format!("  {line}"))?;
+        }
+        if more > 0 {
+            self.line(&format!("  and {more} more"))?;
+        }
+        Ok(())
+    }
+
+    /// `   (+1 −1 lines; …)` for a file whose old content can still be found.
+    fn count_of(&self, index: usize, path: &str) -> Option<String> {
+        let path = self.context_path(index, path)?;
+        let versions = self.context_versions(&path).ok()??;
+        let (before, after) = (versions.before?, versions.after?);
+        let (added, removed) = count_lines(&before, &after)?;
+        Some(format!("   (+{added} −{removed} lines; `diff {path}` shows them)"))
+    }
+
+    fn steps_after(&mut self, after: &[Prediction]) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for prediction in after {
+            let label = &prediction.label;
+            let instruction = self.machine()?.instruction(label.number - 1);
+            let keyword = instruction.map_or("FROM", Instruction::name);
+            let has_files = matches!(
+                instruction,
+                Some(Instruction::Run(_) | Instruction::Copy(_) | Instruction::Add(_) | Instruction::Workdir(_))
+            );
+            let fate = match &prediction.decision {
+                Decision::NotCached => continue,
+                Decision::Hit { .. } if !has_files => {
+                    "would hit (it has no layer and no input but the state)".to_owned()
+                }
+                Decision::Hit { .. } => "would hit".to_owned(),
+                Decision::Unknown { because } => format!("is not known yet ({because})"),
+                Decision::Miss { reason, .. } => match reason {
+                    MissReason::Follows { .. } => "would miss (it only follows)".to_owned(),
+                    MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
+                    MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
+                    MissReason::NoCache => "would run (--no-cache)".to_owned(),
+                    MissReason::LayerGone => "would miss (its layer was removed)".to_owned(),
+                    MissReason::NeverFinished { build } => format!("would miss (it did not finish in build {build})"),
+                },
+            };
+            lines.push(format!("{}/{} {keyword} {fate}", label.number, label.total));
+        }
+        let more = lines.len().saturating_sub(MOST_LINES);
+        for (number, line) in lines.iter().take(MOST_LINES).enumerate() {
+            let name = if number == 0 { "steps after it: " } else { "                " };
+            self.line(&format!("{name}{line}"))?;
+        }
+        if more > 0 {
+            self.line(&format!("                and {more} more"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The ingredients in few words: what a person would say the step depends on.
+fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut variables = 0;
+    let mut settings = Vec::new();
+    let mut command = false;
+    let mut text = None;
+    let mut files = (0, 0, false);
+    for ingredient in ingredients.iter() {
+        match ingredient {
+            Ingredient::Parent { .. } => parts.push("parent state".to_owned()),
+            Ingredient::Base { .. } | Ingredient::StandIn { .. } => parts.push(ingredient.name()),
+            Ingredient::Instruction { text: value } => text = Some(value.clone()),
+            Ingredient::Argument { .. } => command = true,
+            Ingredient::Environment { .. } => variables += 1,
+            Ingredient::Setting { name, .. } => match name.as_str() {
+                "base image" => parts.push(name.clone()),
+                // The instruction itself says these.
+                "instruction" | "destination" => {}
+                _ => settings.push(name.clone()),
+            },
+            Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),
+        }
+    }
+    let short: String = instruction.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short = if short.chars().count() > 60 { short.chars().take(59).chain(['…']).collect() } else { short };
+    match text {
+        Some(text) if !command && !files.2 => parts.push(text),
+        _ => parts.push(short),
+    }
+    if files.2 {
+        parts.push(format!("{}, {}", units::count(files.0, "file"), units::spaced_size(files.1)));
+    }
+    if variables > 0 {
+        parts.push(units::count(variables, "variable"));
+    }
+    parts.extend(settings);
+    parts
+}

@@ -1,0 +1,189 @@
+//! A home of its own, a folder of files, and the program run in it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use layerlab::store::{Home, Store, verify};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+
+/// The program.
+const BUILT: &str = env!("CARGO_BIN_EXE_layerlab");
+
+/// The ordinary user that tests become.
+const USER: u32 = 1000;
+
+/// Who runs the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Whoever runs the tests.
+    Self_,
+    /// An ordinary user, who may map ids through newuidmap.
+    Mapped,
+    /// An ordinary user without a grant.
+    Single,
+}
+
+/// A place to work in.
+pub struct Place {
+    folder: tempfile::TempDir,
+    role: Role,
+}
+
+impl Place {
+    /// Files are given as `//- path` headers, each followed by its lines; `//- path/` is a folder.
+    pub fn new(files: &str) -> Place {
+        Place::of(Role::Self_, files)
+    }
+
+    /// A place that belongs to somebody.
+    pub fn of(role: Role, files: &str) -> Place {
+        let place = Place { folder: tempfile::tempdir().unwrap(), role };
+        fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for folder in ["work", "home"] {
+            fs::create_dir(place.folder.path().join(folder)).unwrap();
+            if role != Role::Self_ {
+                std::os::unix::fs::chown(place.folder.path().join(folder), Some(USER), Some(USER)).unwrap();
+            }
+        }
+        if role != Role::Self_ {
+            fs::copy(BUILT, place.program()).unwrap();
+        }
+        for part in files.split("//- ").skip(1) {
+            let (name, text) = part.split_once('\n').unwrap_or((part, ""));
+            place.write(name.trim(), text);
+        }
+        place
+    }
+
+    /// The built program; a copy for a user who may not be able to reach the folder it was built in.
+    fn program(&self) -> PathBuf {
+        match self.role {
+            Role::Self_ => PathBuf::from(BUILT),
+            Role::Mapped | Role::Single => self.folder.path().join("layerlab"),
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("work").join(name)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home/layerlab")
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        if name.ends_with('/') {
+            return fs::create_dir_all(path).unwrap();
+        }
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    /// The program with these arguments, parted by spaces.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(self.program());
+        command
+            .args(arguments.split_whitespace())
+            .current_dir(self.path(""))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path().join("home"))
+            .env("LAYERLAB_HOME", self.home())
+            .env("LAYERLAB_BASE", "busybox")
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .stdin(Stdio::null());
+        if self.role != Role::Self_ {
+            let grants = self.folder.path().join("grants");
+            let text = if self.role == Role::Mapped { format!("{USER}:100000:65536\n") } else { String::new() };
+            fs::write(&grants, text).unwrap();
+            // SAFETY: system calls only: this runs between fork and exec.
+            unsafe {
+                command.pre_exec(move || {
+                    unshare(CloneFlags::CLONE_NEWNS)?;
+                    let private = MsFlags::MS_PRIVATE | MsFlags::MS_REC;
+                    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+                    for file in ["/etc/subuid", "/etc/subgid"] {
+                        mount(Some(&grants), file, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
+                    }
+                    setgroups(&[])?;
+                    setgid(Gid::from_raw(USER))?;
+                    setuid(Uid::from_raw(USER))?;
+                    Ok(())
+                });
+            }
+        }
+        command
+    }
+
+    pub fn output(&self, arguments: &str) -> Output {
+        loop {
+            match self.command(arguments).output() {
+                // Another test may have forked while the copy was open for writing, and not have executed yet.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                output => return output.unwrap(),
+            }
+        }
+    }
+
+    /// Runs the program and gives what a terminal would show, the exit code at the end where it is not 0.
+    pub fn run(&self, arguments: &str) -> String {
+        shown(self, &self.output(arguments))
+    }
+
+    /// Runs several commands; each is shown behind a `$`.
+    pub fn session(&self, commands: &[&str]) -> String {
+        let text: String =
+            commands.iter().map(|arguments| format!("$ layerlab {arguments}\n{}", self.run(arguments))).collect();
+        text.replace(&self.folder.path().display().to_string(), "/place")
+    }
+
+    /// The store is whole: every test that built something ends with this.
+    pub fn assert_whole(&self) {
+        let home = Home::open(self.home()).unwrap();
+        let report = verify(&Store::open(&home).unwrap());
+        assert!(report.is_whole(), "{report:#?}");
+    }
+}
+
+fn shown(place: &Place, output: &Output) -> String {
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    if let Some(code) = output.status.code().filter(|code| *code != 0) {
+        text.push_str(&format!("[exit code {code}]\n"));
+    }
+    text.replace(&place.folder.path().display().to_string(), "/place")
+}
+
+/// Replaces what depends on the machine's busybox by `…`: ids, digests, and its size.
+pub fn filter(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|letter: char| letter.is_ascii_hexdigit()) {
+        let (before, run) = rest.split_at(at);
+        result.push_str(before);
+        let end = run.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap_or(run.len());
+        let (digits, after) = run.split_at(end);
+        let is_word = !before.ends_with(|letter: char| letter.is_alphanumeric())
+            && !after.starts_with(|letter: char| letter.is_alphanumeric());
+        let is_id = is_word && matches!(digits.len(), 12 | 64) && digits.chars().any(|digit| digit.is_ascii_digit());
+        result.push_str(if is_id { "…" } else { digits });
+        rest = after;
+    }
+    result.push_str(rest);
+    result
+}
+
+/// Says that something can't be tried here; in continuous integration nothing may be left out.
+pub fn missing(what: &str) {
+    eprintln!("\nNOT TRIED HERE: {what}\n");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI everything has to be tried: {what}");
+}

@@ -1,0 +1,58 @@
+//! Images in the store: `images`, `history`, `inspect`, `tag`, `rmi`, `import`.
+
+use crate::harness::{Place, filter};
+
+#[test]
+fn an_image_from_its_birth_to_its_end() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM scratch\nLABEL maintainer=somebody\nENV A=1 B=\"two words\"\nCOPY hello /\nEXPOSE 80\n\
+         VOLUME /data\nUSER 7:8\nHEALTHCHECK --interval=5s CMD [\"/hello\"]\nENTRYPOINT [\"/hello\"]\nCMD [\"world\"]\n//- hello\nhello\n",
+    );
+    let text = place.session(&[
+        "images",
+        "build --progress classic -t registry.example/team/hello:1 -t hello .",
+        "images",
+        "images -q",
+        "images hello",
+        "history hello",
+        "inspect hello",
+        "tag hello other:2",
+        "images --no-trunc",
+        "rmi hello",
+        "rmi nothing",
+        "rmi registry.example/team/hello:1 other:2",
+        "images",
+        "store verify",
+    ]);
+    // Nothing here depends on the machine: every id is shown.
+    insta::assert_snapshot!(text);
+    place.assert_whole();
+}
+
+#[test]
+fn an_id_with_several_names_is_removed_by_force() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n");
+    place.run("build -q -t one -t two .");
+    let id = place.run("images -q").trim().to_owned();
+    let text = place.session(&[&format!("rmi {id}"), &format!("rmi --force {id}"), "images"]);
+    insta::assert_snapshot!(text);
+    place.assert_whole();
+}
+
+#[test]
+fn a_root_file_system_is_imported_and_built_on() {
+    let place = Place::new("//- root/bin/\n//- root/etc/motd\nwelcome\n//- Dockerfile\nFROM mine\nRUN cat /etc/motd\n");
+    std::fs::copy("/bin/busybox", place.path("root/bin/sh")).unwrap();
+    std::os::unix::fs::symlink("sh", place.path("root/bin/cat")).unwrap();
+    let tar = std::process::Command::new("tar").args(["-czf", "root.tar.gz", "-C", "root", "."]).current_dir(place.path("")).status();
+    assert!(tar.unwrap().success());
+    let text = place.session(&[
+        "import root.tar.gz mine",
+        "build --progress classic .",
+        "run mine cat /etc/motd",
+        "import Dockerfile broken",
+        "import missing.tar broken",
+    ]);
+    insta::assert_snapshot!(filter(&text));
+    place.assert_whole();
+}

@@ -1,0 +1,72 @@
+//! `run`: the container in the foreground.
+
+use crate::harness::{Place, filter, missing};
+
+#[test]
+fn what_the_command_line_sets_is_what_the_process_sees() {
+    let place = Place::new("//- shared/file\nshared\n");
+    let text = place.session(&[
+        "run --rm -e A=1 -e B -w /srv -u 33:44 --hostname box --name seen layerlab/base sh -c set;pwd;id;hostname",
+        "run --entrypoint echo layerlab/base entry point",
+        "run --read-only layerlab/base touch /new",
+        "run --security-opt no-new-privileges layerlab/base grep -e NoNewPrivs -e Seccomp: /proc/self/status",
+        "run --security-opt seccomp=unconfined layerlab/base grep -e NoNewPrivs -e Seccomp: /proc/self/status",
+        "run --security-opt bogus layerlab/base true",
+        "run --network none layerlab/base ls /sys/class/net",
+        "run layerlab/base false",
+        "run layerlab/base no-such-program",
+        "run layerlab/base /etc/passwd",
+        "run nothing",
+        "run --network moon layerlab/base true",
+        "run -v nowhere layerlab/base true",
+    ]);
+    // The environment of a shell has its own variables; those that come from outside are kept.
+    let kept: String = text.lines().filter(|line| !is_of_the_shell(line)).map(|line| format!("{line}\n")).collect();
+    insta::assert_snapshot!(filter(&kept));
+    place.assert_whole();
+}
+
+fn is_of_the_shell(line: &str) -> bool {
+    ["FUNCNAME=", "IFS='", "'", "LINENO=", "OPTIND=", "PPID=", "PS1=", "PS2=", "PS4=", "SHLVL=", "OLDPWD="]
+        .iter()
+        .any(|start| line.starts_with(start))
+}
+
+#[test]
+fn a_volume_is_seen_live_on_both_sides() {
+    let place = Place::new("//- shared/file\nfrom outside\n");
+    let volume = place.path("shared").display().to_string();
+    let text = place.session(&[
+        &format!("run -v {volume}:/in layerlab/base sh -c cat</in/file;echo>/in/new"),
+        &format!("run -v {volume}:/in:ro layerlab/base touch /in/refused"),
+        "run -v named:/data layerlab/base touch /data/kept",
+        "run -v named:/data layerlab/base ls /data",
+    ]);
+    assert!(place.path("shared/new").exists());
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
+fn nothing_is_left_of_a_container() {
+    let place = Place::new("");
+    place.run("run layerlab/base true");
+    let left: Vec<_> = std::fs::read_dir(place.home().join("containers"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn the_plan_of_a_container_is_explained() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("the plan as root: the tests don't run as root");
+    }
+    let place = Place::new("");
+    let text = place.run("run --explain -v /tmp:/host:ro layerlab/base true");
+    assert!(text.contains("pivot_root") && text.contains("system call filter"), "{text}");
+    let numbered = text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count();
+    assert!(numbered > 30, "{text}");
+}

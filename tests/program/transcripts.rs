@@ -1,0 +1,114 @@
+//! `build` and `plan`: the transcripts in all of their forms.
+
+use crate::harness::{Place, filter};
+
+const FIRST_IMAGE: &str = "\
+//- Dockerfile
+FROM docker.io/alpine
+LABEL maintainer=\"dvdbisong@gmail.com\"
+COPY date-script.sh /date-script.sh
+CMD sh date-script.sh
+//- date-script.sh
+echo \"Todays date is the day of the test\"
+";
+
+const TWO_STAGES: &str = "\
+//- Dockerfile
+ARG WHAT=world
+FROM layerlab/base AS maker
+ARG WHAT
+ENV GREETING=\"hello $WHAT\"
+RUN echo \"$GREETING\" > /greeting && echo made it && rm /etc/nsswitch.conf
+FROM layerlab/base AS unused
+RUN exit 1
+FROM scratch
+COPY --from=maker /greeting /etc/nsswitch.conf* /
+WORKDIR /srv
+EXPOSE 80 53/udp
+";
+
+#[test]
+fn the_first_image_built_twice_and_run() {
+    let place = Place::new(FIRST_IMAGE);
+    let text = place.session(&[
+        "build --stand-ins -t ekababisong.org/first_image .",
+        "build --stand-ins -t ekababisong.org/first_image .",
+        "run ekababisong.org/first_image",
+    ]);
+    insta::assert_snapshot!(filter(&text));
+    place.assert_whole();
+}
+
+#[test]
+fn every_form_of_progress() {
+    for form in ["classic", "plain", "tty", "json", "quiet"] {
+        let place = Place::new(TWO_STAGES);
+        let text = place.run(&format!("build --progress {form} -t two --build-arg WHAT=moon --build-arg UNUSED=1 ."));
+        insta::assert_snapshot!(format!("progress_{form}"), filter(&text).replace('\x1b', "␛").replace('\r', "␍"));
+        place.assert_whole();
+    }
+}
+
+#[test]
+fn a_failing_command_shows_its_output_and_its_place() {
+    let place = Place::new("//- Dockerfile\nFROM layerlab/base\nRUN echo before\nRUN echo out; echo err >&2; exit 7\nRUN echo after\n");
+    insta::assert_snapshot!(filter(&place.session(&["build --progress classic .", "build --progress plain ."])));
+    place.assert_whole();
+}
+
+#[test]
+fn a_plan_tells_cause_from_consequence() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nENV MODE=fast\nCOPY src /src\nRUN cat /src/* > /all\nLABEL done=yes\n\
+         //- src/one\n1\n//- src/two\n2\n",
+    );
+    let first = place.session(&["plan", "build --progress quiet .", "plan"]);
+    place.write("src/two", "2 and more\n");
+    place.write("src/three", "3\n");
+    let changed = place.session(&["plan"]);
+    place.write("Dockerfile", "FROM layerlab/base\nENV MODE=slow\nCOPY src /src\nRUN cat /src/* > /all\nLABEL done=yes\n");
+    let both = place.session(&["plan", "plan --json"]);
+    insta::assert_snapshot!(filter(&format!("{first}\n-- two files change\n{changed}\n-- ENV changes too\n{both}")));
+    place.assert_whole();
+}
+
+#[test]
+fn a_plan_says_what_it_can_not_know() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base AS one\nCOPY in /in\nRUN tr a-z A-Z < /in > /out\n\
+         FROM layerlab/base\nCOPY --from=one /out /\nRUN cat /out\nLABEL a=b\n//- in\nfirst\n",
+    );
+    let mut text = place.session(&["plan", "build --progress quiet .", "plan"]);
+    place.write("in", "second\n");
+    text.push_str(&place.session(&["plan"]));
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
+fn no_cache_runs_everything_and_a_filter_one_stage() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base AS one\nRUN echo 1 > /1\nFROM layerlab/base AS two\nRUN echo 2 > /2\nCOPY --from=one /1 /\n",
+    );
+    let text = place.session(&[
+        "build --progress classic .",
+        "build --progress classic --no-cache .",
+        "build --progress classic --no-cache-filter two .",
+    ]);
+    insta::assert_snapshot!(filter(&text));
+    place.assert_whole();
+}
+
+#[test]
+fn triggers_of_a_base_image_run_in_the_child() {
+    let place = Place::new(
+        "//- base.Dockerfile\nFROM layerlab/base\nONBUILD COPY app /app\nONBUILD RUN cat /app\n\
+         //- Dockerfile\nFROM with-triggers\nCMD [\"cat\", \"/app\"]\n//- app\nthe application\n",
+    );
+    let text = place.session(&[
+        "build --progress classic -f base.Dockerfile -t with-triggers .",
+        "build --progress classic -t child .",
+        "run child",
+    ]);
+    insta::assert_snapshot!(filter(&text));
+    place.assert_whole();
+}

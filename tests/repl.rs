@@ -1,0 +1,369 @@
+//! The debugger's prompt: whole sessions, as a person would type them, against the built program.
+//!
+//! Time stands still (SOURCE_DATE_EPOCH). What depends on the machine's own base image (digests, states, sizes) is replaced by a
+//! placeholder of the same width.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use layerlab::store::{Home, Store, verify};
+
+/// A home, a context folder, and the sessions in them.
+struct Class {
+    folder: tempfile::TempDir,
+}
+
+impl Class {
+    /// Writes files given as `//- path` headers, each followed by its lines. A file whose first line begins with `#!` is executable.
+    fn new(files: &str) -> Class {
+        let class = Class { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(class.context()).unwrap();
+        for part in files.split("//- ").skip(1) {
+            let (name, text) = part.split_once('\n').unwrap();
+            class.write(name.trim(), text);
+        }
+        class
+    }
+
+    fn context(&self) -> std::path::PathBuf {
+        self.folder.path().join("context")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.context().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
+        command
+            .args(arguments)
+            .current_dir(self.context())
+            .env("LAYERLAB_HOME", self.folder.path().join("home"))
+            .env("SOURCE_DATE_EPOCH", "1763900000")
+            .env("VISUAL", "sh ./editor.sh")
+            .env_remove("LAYERLAB_BASE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs `layerlab step` with lines from standard input.
+    fn piped(&self, arguments: &[&str], lines: &str) -> Output {
+        let mut child = self.command(arguments).spawn().unwrap();
+        // A session may end before it has read everything, and a script reads nothing at all.
+        let written = child.stdin.take().unwrap().write_all(lines.as_bytes());
+        assert!(written.is_ok() || written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe));
+        child.wait_with_output().unwrap()
+    }
+
+    /// A session as its transcript, with the exit code where it is not 0; verifies the store.
+    fn session(&self, arguments: &[&str], lines: &str) -> String {
+        let output = self.piped(&[&["step"], arguments].concat(), lines);
+        let mut text = String::from_utf8(output.stdout).unwrap();
+        text.push_str(&String::from_utf8(output.stderr).unwrap());
+        if output.status.code() != Some(0) {
+            text.push_str(&format!("[exit code {:?}]\n", output.status.code()));
+        }
+        self.verify();
+        filter(&text, &self.context())
+    }
+
+    fn verify(&self) {
+        let home = Home::open(self.folder.path().join("home")).unwrap();
+        let store = Store::open(&home).unwrap();
+        let report = verify(&store);
+        assert!(report.is_whole(), "{:?}", report.findings);
+        let left = fs::read_dir(home.containers_dir()).unwrap().flatten().filter(|entry| entry.path().is_dir());
+        assert_eq!(left.count(), 0, "a container is left over");
+    }
+}
+
+fn check(lines: &str, files: &str) -> String {
+    Class::new(files).session(&["."], lines)
+}
+
+/// Hexadecimal runs of 12 digits or more become `h…`, and the sizes of images `SIZE`.
+fn filter(text: &str, context: &Path) -> String {
+    let text = text.replace(&context.display().to_string(), "CONTEXT");
+    let architecture = layerlab::oci::Platform::host().architecture;
+    let text = text.replace(&format!("\"architecture\": \"{architecture}\""), "\"architecture\": \"ARCHITECTURE\"");
+    let mut filtered = String::new();
+    for line in text.lines() {
+        let mut run = String::new();
+        let mut out = String::new();
+        for character in line.chars().chain(['\n']) {
+            if character.is_ascii_hexdigit() && !character.is_ascii_uppercase() {
+                run.push(character);
+                continue;
+            }
+            if run.len() >= 12 {
+                out.push_str(&"h".repeat(run.len()));
+            } else {
+                out.push_str(&run);
+            }
+            run.clear();
+            out.push(character);
+        }
+        if let Some(start) = out.find(" layer, ").filter(|_| out.contains("→ state")) {
+            let end = out.find("→ state").unwrap();
+            out = format!("{} layer, SIZE    {}", &out[..start], &out[end..]);
+        }
+        filtered.push_str(&out);
+    }
+    filtered
+}
+
+const FIRST_IMAGE: &str = "\
+//- Dockerfile
+FROM docker.io/alpine
+LABEL maintainer=\"dvdbisong@gmail.com\"
+COPY date-script.sh /date-script.sh
+CMD [\"sh\", \"/date-script.sh\"]
+//- date-script.sh
+#!/bin/sh
+echo \"Todays date is a secret\"
+//- editor.sh
+#!/bin/sh
+sed -i 's/a secret/known/' \"$1\"
+//- .dockerignore
+editor.sh
+.dockerignore
+";
+
+#[test]
+fn the_session_of_the_design() {
+    let class = Class::new(FIRST_IMAGE);
+    let built = class.piped(&["build", "--stand-ins", "--progress", "quiet", "."], "");
+    assert!(built.status.success(), "{built:?}");
+    insta::assert_snapshot!(class.session(
+        &["."],
+        "step\nstep\nwhy\nedit date-script.sh\nwhy\nstep\nrun cat /date-script.sh\nback\ncontinue\nlaunch\n"
+    ));
+}
+
+#[test]
+fn stepping_back_and_again() {
+    insta::assert_snapshot!(check(
+        "step 3\nback\n\n\ngoto 4\ndiff 1 3\ngoto 2\ndiff\nrestart\nback\ngoto 9\ncontinue\nback 2\ncontinue\nstep\ntag first_image\nlaunch sh -c 'echo with arguments; exit 3'\n",
+        FIRST_IMAGE
+    ));
+}
+
+const TWO_STAGES: &str = "\
+//- Dockerfile
+ARG BASE=scratch
+FROM $BASE AS build
+COPY one.txt /out/one.txt
+COPY two.txt /out/two.txt
+
+FROM scratch
+# the result only
+COPY --from=build /out /
+ENV MODE=full
+//- one.txt
+1
+//- two.txt
+2
+";
+
+#[test]
+fn breakpoints_stop_before_a_step() {
+    insta::assert_snapshot!(check(
+        "break 3\nbreak stage stage-1\nbreak /mode=/\nbreak\nlist\ncontinue\ncontinue\nwhy\nlist\nnext\ncontinue\nbreak delete 1\nbreak delete 7\nbreak 99\nbreak stage x\nbreak delete all\nbreak\n",
+        TWO_STAGES
+    ));
+}
+
+#[test]
+fn a_breakpoint_at_misses_stops_before_the_execution() {
+    let class = Class::new(TWO_STAGES);
+    class.session(&["."], "continue\n");
+    class.write("two.txt", "two\n");
+    insta::assert_snapshot!(class.session(&["."], "break miss\nplan\ncontinue\nwhy\nlist\ncontinue\nstep\n"));
+}
+
+#[test]
+fn a_failed_run_is_tried_again_after_an_edit() {
+    let class = Class::new(
+        "\
+//- Dockerfile
+FROM alpine
+RUN echo one > /one
+RUN echo two; ecko three 2>/dev/null
+RUN echo four
+//- editor.sh
+#!/bin/sh
+sed -i 's/ecko/echo/' \"$1\"
+",
+    );
+    insta::assert_snapshot!(class.session(&["."], "continue\ndiff\nrun ls /one; exit 4\nedit\nstep\ncontinue\n"));
+    class.write("Dockerfile", "FROM alpine\nRUN echo one > /one\nRUN false\n");
+    class.session(&["."], "continue\n");
+    insta::assert_snapshot!(
+        "a_step_that_failed_before",
+        class.session(&["."], "break failure\ncontinue\nwhy\nstep\nwhy\n")
+    );
+}
+
+#[test]
+fn an_edit_that_is_wrong_keeps_what_was() {
+    let class = Class::new(
+        "\
+//- Dockerfile
+FROM scratch
+COPY a /a
+COPY b /b
+ENV A=1
+//- a
+a
+//- b
+b
+//- editor.sh
+echo FORM >> \"$1\"
+",
+    );
+    insta::assert_snapshot!(class.session(&["."], "step 2\nedit\nlist\nstep\n"));
+    class.write("Dockerfile", "FROM scratch\nCOPY a /a\nCOPY b /b\n");
+    class.write("editor.sh", "echo more >> \"$1\"\n");
+    insta::assert_snapshot!(
+        "an_edit_of_what_is_taken_goes_back",
+        class.session(&["."], "step 3\nedit a\nstep\ndiff a\nedit b\nreload\nedit nothing/there\nedit .\n")
+    );
+}
+
+#[test]
+fn a_class_begins_with_an_empty_prompt() {
+    let class = Class::new("//- hello.txt\nhello\n");
+    insta::assert_snapshot!(class.session(
+        &[],
+        "step\nlist\nARG TAG=latest\nFROM alpine:$TAG\ncopy hello.txt /\nRUN <<EOF\necho from a heredoc\ncat /hello.txt\nEOF\nRUN false\nENV A=1 \\\n  B=2\nfrom scratch\nCOPY --from=0 /hello.txt /\nls /\nback\nLABEL in=between\nlist\nwrite Dockerfile.typed\nCOPY missing /\nONBUILD\nquit\n"
+    ));
+    insta::assert_snapshot!("what_was_typed", fs::read_to_string(class.context().join("Dockerfile.typed")).unwrap());
+}
+
+#[test]
+fn an_instruction_is_put_between_those_of_the_file() {
+    insta::assert_snapshot!(check("step 2\nENV MODE=small\nlist\nenv\nreload\ncontinue\n", TWO_STAGES));
+}
+
+#[test]
+fn what_is_not_understood_comes_with_advice() {
+    insta::assert_snapshot!(check(
+        "stpe\nFORM alpine\nco\nSTEP\nstep x\nenv A=1\nshell\ncat\ncat /nothing\nls /out\nwhy 9\nwhy --against 3\nexplain NOPE\nhelp nope\ntag UPPER\nxyzzy\n",
+        TWO_STAGES
+    ));
+}
+
+#[test]
+fn every_command_looks_at_the_state() {
+    let class = Class::new(TWO_STAGES);
+    let text = class.session(
+        &["."],
+        "# a comment\nplan\nstep 3\nls\nls /out/one.txt\ntree\ntree /out\ncat /out/one.txt\ncat /out\nlayers\nconfig\nenv\nhistory\nwhy\nwhy 2\nexplain\nexplain run\ndiff /out/two.txt\ndiff 0 2 /out/two.txt\ndiff two.txt\ndiff Dockerfile\ndiff /none\nn\nc\nwhy 5 --against 1\nwhy\ntag lab/two:1\nsave session.txt\n",
+    );
+    insta::assert_snapshot!(text);
+    let saved = filter(&fs::read_to_string(class.context().join("session.txt")).unwrap(), &class.context());
+    assert!(text.starts_with(&saved[..saved.len() - 1]), "{saved}");
+}
+
+#[test]
+fn help_lists_every_command() {
+    insta::assert_snapshot!(check("help\nhelp break\nh diff\n", TWO_STAGES));
+}
+
+#[test]
+fn a_script_file_says_by_its_exit_code_whether_all_went_well() {
+    let class = Class::new(TWO_STAGES);
+    class.write("good", "continue\n");
+    class.write("bad", "cat /nothing\ncontinue\n");
+    let code = |script: &str| class.piped(&["step", ".", "--script", script], "").status.code();
+    assert_eq!((code("good"), code("bad"), code("missing")), (Some(0), Some(1), Some(1)));
+    let both = class.piped(&["step", "-f", "-", "."], "FROM scratch\n");
+    assert!(String::from_utf8_lossy(&both.stderr).contains("can't both come from standard input"));
+    let piped = class.piped(&["step", "-f", "-", "--script", "good", "."], "FROM scratch\nENV A=1\n");
+    assert_eq!(piped.status.code(), Some(0), "{piped:?}");
+}
+
+#[test]
+fn triggers_of_a_base_image_are_steps() {
+    let class = Class::new(
+        "\
+//- base/Dockerfile
+FROM scratch
+ONBUILD COPY *.txt /from-trigger/
+ONBUILD ENV TRIGGERED=yes
+//- child/Dockerfile
+FROM lab/base
+COPY own.txt /
+//- child/own.txt
+mine
+",
+    );
+    let built = class.piped(&["build", "-q", "-t", "lab/base", "base"], "");
+    assert!(built.status.success(), "{built:?}");
+    insta::assert_snapshot!(
+        class.session(&["child"], "step\nlist\nLABEL a=b\nstep\nexplain\nback\nnext\nLABEL a=b\nrestart\ncontinue\n")
+    );
+}
+
+#[test]
+fn without_the_cache_a_reload_keeps_what_was_run() {
+    let class = Class::new(TWO_STAGES);
+    class.session(&["."], "continue\n");
+    insta::assert_snapshot!(class.session(&["--no-cache", "."], "step 3\nplan\nENV B=1\nreload\nwhy 2\n"));
+}
+
+#[test]
+fn what_is_edited_elsewhere_is_seen() {
+    let class = Class::new(TWO_STAGES);
+    class.session(&["."], "continue\n");
+    // The editor stands for anybody who changes files while the session waits.
+    class.write("editor.sh", "cp \"$1\" two.txt; echo more >> two.txt\n");
+    insta::assert_snapshot!(
+        class.session(&["."], "step 2\nwhy\nedit one.txt\nwhy\ndiff two.txt\nplan\nwhy 3 --against 1\n")
+    );
+}
+
+#[test]
+fn a_binary_file_is_said_to_be_one() {
+    let class = Class::new("//- Dockerfile\nFROM scratch\nCOPY data /\n//- editor.sh\nprintf 'x\\000y' > \"$1\"\n");
+    fs::write(class.context().join("data"), b"\0\x01").unwrap();
+    insta::assert_snapshot!(
+        class.session(&["."], "step 2\ncat /data\nback\nedit data\nwhy\ndiff data\nstep\ndiff 0 2 /data\n")
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_session_without_a_person() {
+    let class = Class::new("//- Dockerfile\nFROM alpine\nRUN echo begun; sleep 1000\n//- script\nstep 2\nlist\n");
+    let mut child = class.command(&["step", ".", "--script", "script"]).spawn().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut text = Vec::new();
+    let mut buffer = [0; 512];
+    while !String::from_utf8_lossy(&text).contains("\nbegun") {
+        let count = output.read(&mut buffer).unwrap();
+        assert_ne!(count, 0, "{}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&buffer[..count]);
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    output.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("stopped   by Ctrl-C") && !text.contains("(layerlab) list"), "{text}");
+    class.verify();
+}
+
+#[test]
+fn a_session_is_replayed_to_the_byte() {
+    let session = || check("continue\nback 2\nwhy\nplan\ncontinue\nlayers\nhistory\n", TWO_STAGES);
+    assert_eq!(session(), session());
+}

@@ -1,0 +1,235 @@
+//! The debugger's prompt with a person at a terminal: completion, colours, several lines, Ctrl-C and Ctrl-D, a shell.
+//!
+//! The program runs on a pseudo-terminal of its own; the test types, and waits for what has to appear.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use nix::pty::{Winsize, openpty};
+
+/// How long something may take to appear.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A person's terminal with the program on it.
+struct Screen {
+    keyboard: File,
+    output: Receiver<Vec<u8>>,
+    /// What has appeared and was not waited for yet.
+    fresh: String,
+    /// Everything.
+    all: String,
+    child: Child,
+}
+
+impl Screen {
+    fn open(folder: &Path, arguments: &[&str], color: &str) -> Screen {
+        let size = Winsize { ws_row: 40, ws_col: 140, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(&size, None).unwrap();
+        let (master, slave) = (File::from(pair.master), File::from(pair.slave));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
+        command
+            .args(["step", "--color", color])
+            .args(arguments)
+            .current_dir(folder)
+            .env("LAYERLAB_HOME", folder.join("../home"))
+            .env("SOURCE_DATE_EPOCH", "1763900000")
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .stdin(slave.try_clone().unwrap())
+            .stdout(slave.try_clone().unwrap())
+            .stderr(slave);
+        // SAFETY: setsid(2) and ioctl(2) are safe between fork and exec, see signal-safety(7); descriptor 0 is the terminal.
+        unsafe {
+            command.pre_exec(|| {
+                nix::unistd::setsid()?;
+                if nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) == -1 {
+                    return Err(std::io::Error::last_os_error());
+                }
+                Ok(())
+            });
+        }
+        let child = command.spawn().unwrap();
+        drop(command);
+        let (sender, output) = channel();
+        let mut reader = master.try_clone().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // On Linux reading ends with EIO when the last descriptor of the other side is closed.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Screen { keyboard: master, output, fresh: String::new(), all: String::new(), child }
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until a text appears, and gives all that did up to its end.
+    fn wait_for(&mut self, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(place) = self.fresh.find(text) {
+                let rest = self.fresh.split_off(place + text.len());
+                return std::mem::replace(&mut self.fresh, rest);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => {
+                    let text = String::from_utf8_lossy(&bytes);
+                    self.fresh.push_str(&text);
+                    self.all.push_str(&text);
+                }
+                Err(_) => panic!("`{text}` did not appear:\n{}", self.all),
+            }
+        }
+    }
+
+    /// Types a line when the prompt is there, and waits for what it brings.
+    fn line(&mut self, keys: &str, expected: &str) -> String {
+        self.type_keys(keys);
+        self.type_keys("\r");
+        self.wait_for(expected)
+    }
+
+    /// Ctrl-C at the prompt, once what was typed ends with `last`: a new prompt comes.
+    fn clear_line(&mut self, last: &str) {
+        self.wait_for(last);
+        self.type_keys("\x03");
+        // The prompt is drawn again with every key; only the new one comes after a line break.
+        self.wait_for("\n");
+        self.wait_for("(layerlab) ");
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(100)) {
+                    self.all.push_str(&String::from_utf8_lossy(&bytes));
+                }
+                return (status.code(), self.all.clone());
+            }
+            while let Ok(bytes) = self.output.try_recv() {
+                self.all.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            assert!(Instant::now() < end, "it did not end:\n{}", self.all);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn context(dockerfile: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let context = folder.path().join("context");
+    fs::create_dir(&context).unwrap();
+    if !dockerfile.is_empty() {
+        fs::write(context.join("Dockerfile"), dockerfile).unwrap();
+    }
+    fs::write(context.join("greeting.txt"), "hello\n").unwrap();
+    (folder, context)
+}
+
+#[test]
+fn words_are_completed_and_lines_go_on() {
+    let (_folder, context) = context("");
+    let mut screen = Screen::open(&context, &[], "never");
+    screen.wait_for("(layerlab) ");
+    screen.line("FROM scratch", "1/1 ■");
+    screen.wait_for("(layerlab) ");
+    // The context's file, then the state's.
+    screen.line("COPY gree\t /", "/greeting.txt");
+    screen.wait_for("(layerlab) ");
+    screen.line("cat /gr\t", "\nhello");
+    screen.wait_for("(layerlab) ");
+    // An instruction that is not complete is not taken yet.
+    screen.line("COPY <<EOF /typed", "");
+    screen.line("first line", "");
+    screen.line("EOF", "A /typed");
+    screen.wait_for("(layerlab) ");
+    // Ctrl-C clears the line and ends nothing; Ctrl-D ends.
+    screen.type_keys("nonsense");
+    screen.clear_line("nonsense");
+    screen.line("cat /typed", "\nfirst line");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("\x04");
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(0), "{all}");
+
+    // The history is there in the next session: the last line but one is the COPY.
+    let mut screen = Screen::open(&context, &[], "never");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("\x1b[A");
+    screen.clear_line("cat /typed");
+    screen.type_keys("quit\r");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+#[test]
+fn ctrl_c_stops_a_step_and_not_the_session() {
+    let (_folder, context) = context("FROM alpine\nRUN echo begun; sleep 1000\nRUN echo never\n");
+    let mut screen = Screen::open(&context, &["."], "never");
+    screen.wait_for("(layerlab) ");
+    screen.line("step", "2/3 ▶");
+    screen.wait_for("(layerlab) ");
+    screen.line("continue", "begun");
+    screen.type_keys("\x03");
+    screen.wait_for("stopped   by Ctrl-C");
+    screen.wait_for("(layerlab) ");
+    screen.line("run echo still here", "\nstill here");
+    screen.wait_for("(layerlab) ");
+    screen.line("list", "▶ RUN echo begun");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("\x04");
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(0), "{all}");
+}
+
+#[test]
+fn a_shell_is_opened_in_a_state() {
+    let (_folder, context) =
+        context("FROM alpine\nRUN echo content > /made\nCMD [\"sh\", \"-c\", \"echo launched $0\"]\n");
+    let mut screen = Screen::open(&context, &["."], "never");
+    screen.wait_for("(layerlab) ");
+    screen.line("step 2", "3/3 ▶");
+    screen.wait_for("(layerlab) ");
+    screen.line("shell", "# ");
+    screen.line("cat /made", "\ncontent");
+    screen.line("echo changed > /made; exit 3", "(layerlab) ");
+    screen.line("cat /made", "\ncontent");
+    screen.wait_for("(layerlab) ");
+    screen.line("launch", "\nlaunched sh");
+    screen.wait_for("(layerlab) ");
+    screen.line("quit", "");
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(0), "{all}");
+}
+
+#[test]
+fn what_is_typed_has_colours_where_they_are_wanted() {
+    let (_folder, context) = context("FROM scratch\n");
+    let mut screen = Screen::open(&context, &["."], "always");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("COPY --chown=1 a");
+    // The keyword is cyan and bold, the flag blue.
+    screen.wait_for("\x1b[1;36mCOPY");
+    screen.wait_for("\x1b[34m--chown=1");
+    screen.clear_line("a");
+    screen.type_keys("\x04");
+    assert_eq!(screen.end().0, Some(0));
+}

@@ -1,0 +1,402 @@
+//! Tidiness, as a test: what every file of the project has to keep to, and which module may know which other.
+//!
+//! Each rule is a table or a short function. A finding names file and line. Whoever has to break a rule changes the table here
+//! and says why in it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The most lines of a source file.
+const MOST_LINES: usize = 700;
+
+/// A library, and the only places that may name it.
+struct Only {
+    library: &'static str,
+    places: &'static [&'static str],
+    because: &'static str,
+}
+
+const LIBRARIES: &[Only] = &[
+    Only {
+        library: "pest",
+        places: &["src/dockerfile/"],
+        because: "only the parser knows how a text is parsed; the others see the syntax tree",
+    },
+    Only {
+        library: "rustyline",
+        places: &["src/repl/editor.rs"],
+        because: "a session gets its lines from a trait, so that a script can take the place of a terminal",
+    },
+    Only {
+        library: "colored",
+        places: &["src/view/palette.rs"],
+        because: "colours go through the palette, which knows when there are none",
+    },
+    Only {
+        library: "clap",
+        places: &["src/cli/", "src/view/mod.rs", "src/view/palette.rs"],
+        because: "arguments are parsed in one place; the two views' enums are values of arguments",
+    },
+    Only {
+        library: "nix",
+        places: &["src/container/", "src/layer/materialise.rs"],
+        because: "system calls that set up containers and make the files of foreign layers are kept together",
+    },
+    Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
+    Only { library: "nix", places: &["src/cli/mod.rs"], because: "the handler of Ctrl-C" },
+    Only { library: "nix", places: &["src/build/ports.rs"], because: "the names of signals for STOPSIGNAL" },
+    Only { library: "imbl", places: &["src/tree/"], because: "how a tree shares its parts is the tree's own affair" },
+    Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
+    Only {
+        library: "tiny_http",
+        places: &["src/userland/serve.rs"],
+        because: "the one server is that of the built-in web image",
+    },
+];
+
+/// What a module may use of the others. `main.rs` and `lib.rs` stand above all of them.
+const MODULES: &[(&str, &[&str])] = &[
+    ("errno", &[]),
+    ("source", &["diagnostic"]),
+    ("diagnostic", &["source"]),
+    ("dockerfile", &["diagnostic", "source"]),
+    ("oci", &[]),
+    ("tree", &["oci"]),
+    // `verify` reads layers to prove that the store is whole.
+    ("store", &["layer", "oci", "tree"]),
+    ("layer", &["oci", "store", "tree"]),
+    ("context", &["oci", "store", "tree"]),
+    ("plan", &["diagnostic", "dockerfile", "oci"]),
+    ("cache", &["layer", "oci", "store"]),
+    ("container", &[]),
+    ("userland", &["context", "layer", "oci", "store", "tree"]),
+    (
+        "build",
+        &[
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "errno",
+            "layer",
+            "oci",
+            "plan",
+            "source",
+            "store",
+            "tree",
+            "userland",
+        ],
+    ),
+    ("launch", &["build", "container", "layer", "oci"]),
+    ("view", &["build", "cache"]),
+    (
+        "repl",
+        &[
+            "build",
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "launch",
+            "layer",
+            "oci",
+            "plan",
+            "source",
+            "store",
+            "tree",
+            "userland",
+            "view",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "build",
+            "cache",
+            "container",
+            "context",
+            "diagnostic",
+            "dockerfile",
+            "errno",
+            "launch",
+            "layer",
+            "oci",
+            "plan",
+            "repl",
+            "source",
+            "store",
+            "tree",
+            "userland",
+            "view",
+        ],
+    ),
+];
+
+/// Texts that say where the project was made and by which means, and not what it is. In pieces, so that this file passes too.
+const FOREIGN: &[&[&str]] = &[
+    &["crates", ".io"],
+    &["deb.", "debian", ".org"],
+    &["security.", "debian", ".org"],
+    &["pypi", ".org"],
+    &["registry.", "npmjs"],
+    &["proxy.", "golang"],
+    &["/work", "/wt"],
+    &["/work", "/main"],
+    &["/rustc", "/"],
+    &["TO", "DO"],
+    &["FIX", "ME"],
+];
+
+/// Findings of one rule.
+#[derive(Default)]
+struct Findings(String);
+
+impl Findings {
+    fn add(&mut self, file: &SourceText, line: usize, what: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{}:{line}: {what}", file.name);
+    }
+
+    fn check(self) {
+        assert!(self.0.is_empty(), "\n{}", self.0);
+    }
+}
+
+/// A text of the project, named by its path from the project's folder.
+struct SourceText {
+    name: String,
+    text: String,
+}
+
+impl SourceText {
+    /// Numbered lines, from 1.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    /// Numbered lines of code: no comments, and nothing from `#[cfg(test)]` on, which ends a file.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines()
+            .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let is_made = ["target", ".git", "book/book", "Cargo.lock"].iter().any(|made| path == project().join(made));
+        if is_made || name.ends_with(".snap.new") || name.ends_with(".pending-snap") {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
+
+/// Every text below a folder of the project.
+fn texts(folder: &str) -> Vec<SourceText> {
+    let mut files = Vec::new();
+    collect(&project().join(folder), &mut files);
+    let read = |path: PathBuf| {
+        let text = String::from_utf8(std::fs::read(&path).ok()?).ok()?;
+        Some(SourceText { name: path.strip_prefix(project()).ok()?.display().to_string(), text })
+    };
+    files.into_iter().filter_map(read).collect()
+}
+
+/// The Rust files of the program.
+fn sources() -> Vec<SourceText> {
+    texts("src").into_iter().filter(|file| file.name.ends_with(".rs")).collect()
+}
+
+/// Whether a line names a crate: as the start of a path, or in `use`.
+fn names_crate(line: &str, library: &str) -> bool {
+    let path = format!("{library}::");
+    let starts_a_path = line.match_indices(&path).any(|(at, _)| {
+        !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':')
+    });
+    starts_a_path || line.trim() == format!("use {library};")
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let mut findings = Findings::default();
+    let tests = texts("tests").into_iter().filter(|file| file.name.ends_with(".rs"));
+    for file in sources().into_iter().chain(tests) {
+        if !file.text.starts_with("//! ") {
+            findings.add(&file, 1, "a file opens with `//!`: what it is, and what it leaves out");
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn files_are_short() {
+    let mut findings = Findings::default();
+    for file in sources() {
+        let count = file.lines().count();
+        if count > MOST_LINES {
+            findings.add(&file, count, format!("more than {MOST_LINES} lines: part it"));
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn nothing_is_left_open() {
+    let mut findings = Findings::default();
+    for file in sources() {
+        for (number, line) in file.code() {
+            for word in ["todo!(", "unimplemented!(", "dbg!("] {
+                if line.contains(word) {
+                    findings.add(&file, number, format!("`{word}`"));
+                }
+            }
+            if line.contains(".unwrap()") {
+                findings.add(&file, number, "`unwrap`: `expect` says which invariant holds");
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn unsafe_code_says_why_it_is_sound() {
+    let mut findings = Findings::default();
+    for file in sources() {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (number, line) in file.code() {
+            let opens = line.contains("unsafe {") || line.trim_start().starts_with("unsafe impl");
+            let above = lines[number.saturating_sub(12)..number - 1].iter().rev();
+            // The comment may stand above a statement that has several lines, not above another one.
+            let said = above.take_while(|line| !line.trim().is_empty()).any(|line| line.contains("SAFETY:"));
+            if opens && !said {
+                findings.add(&file, number, "`unsafe` without `SAFETY:` in a comment above it");
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    let mut findings = Findings::default();
+    for file in sources() {
+        for (number, line) in file.code() {
+            let mut rules = LIBRARIES.iter().filter(|rule| names_crate(line, rule.library)).peekable();
+            let Some(first) = rules.peek().copied() else { continue };
+            if !rules.any(|rule| rule.places.iter().any(|place| file.name.starts_with(place))) {
+                findings.add(&file, number, format!("`{}` does not belong here: {}", first.library, first.because));
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn allowances_are_needed() {
+    let sources = sources();
+    for rule in LIBRARIES {
+        for place in rule.places {
+            let needed = sources
+                .iter()
+                .filter(|file| file.name.starts_with(place))
+                .any(|file| file.code().any(|(_, line)| names_crate(line, rule.library)));
+            assert!(needed, "nothing in {place} names `{}`: take the place out of the table", rule.library);
+        }
+    }
+}
+
+#[test]
+fn modules_know_only_what_is_below_them() {
+    let mut findings = Findings::default();
+    for file in sources() {
+        let module = file.name["src/".len()..].split(['/', '.']).next().unwrap();
+        if ["main", "lib"].contains(&module) {
+            continue;
+        }
+        let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == module) else {
+            findings.add(&file, 1, format!("module `{module}` is not in the table of modules"));
+            continue;
+        };
+        for (number, line) in file.code() {
+            for (at, _) in line.match_indices("crate::") {
+                let rest = &line[at + "crate::".len()..];
+                let used: String =
+                    rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();
+                if !used.is_empty() && used != module && !allowed.contains(&used.as_str()) {
+                    findings.add(&file, number, format!("`{module}` must not know `{used}`"));
+                }
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn the_project_speaks_of_itself_alone() {
+    let mut findings = Findings::default();
+    let foreign: Vec<String> = FOREIGN.iter().map(|pieces| pieces.concat()).collect();
+    for file in texts("") {
+        if file.name == "LICENSE" {
+            continue;
+        }
+        for (number, line) in file.lines() {
+            for word in foreign.iter().filter(|word| line.contains(word.as_str())) {
+                findings.add(&file, number, format!("`{word}`"));
+            }
+            let lower = line.to_ascii_lowercase();
+            for word in ["session ", "issue ", "issue #", "pull request #"] {
+                let follows =
+                    |(at, _): (usize, &str)| lower[at + word.len()..].starts_with(|next: char| next.is_ascii_digit());
+                if lower.match_indices(word).any(follows) {
+                    findings.add(&file, number, format!("`{word}` with a number"));
+                }
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn the_code_map_is_that_of_the_code() {
+    let architecture = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let lib = std::fs::read_to_string(project().join("src/lib.rs")).unwrap();
+    for (module, _) in MODULES {
+        assert!(lib.contains(&format!("pub mod {module};")), "src/lib.rs has no module `{module}`");
+        let names = [format!("`{module}/`"), format!("`{module}.rs`")];
+        assert!(names.iter().any(|name| architecture.contains(name)), "ARCHITECTURE.md does not mention `{module}`");
+    }
+    // A path in backticks is one of the project's, or of `src/`.
+    for (number, line) in architecture.lines().enumerate() {
+        for path in line.split('`').skip(1).step_by(2).filter(|text| text.ends_with(".rs") || text.ends_with(".pest")) {
+            let exists = ["", "src"].iter().any(|folder| project().join(folder).join(path).exists());
+            assert!(exists, "ARCHITECTURE.md:{}: there is no `{path}`", number + 1);
+        }
+    }
+}
+
+#[test]
+fn dependencies_are_used_and_explained() {
+    let cargo = std::fs::read_to_string(project().join("Cargo.toml")).unwrap();
+    let architecture = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let section = cargo.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let sources = sources();
+    for name in section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
+        assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not say what `{name}` is for");
+        let library = name.replace('-', "_");
+        let is_used = sources.iter().any(|file| file.code().any(|(_, line)| names_crate(line, &library)));
+        assert!(is_used, "nothing uses `{name}`");
+    }
+}
