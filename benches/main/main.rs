@@ -21,6 +21,9 @@
 //! all its processes, and the most memory that one of them had. Memory has a target in every case: 64 MiB. On a busy machine
 //! trust the ratios; a limit in milliseconds is meant for an idle one.
 //!
+//! Wait a minute between two runs: each deletes its many files at the end, and ext4 without a journal is slow at making
+//! files for half a minute after that. It is not only ours that suffers.
+//!
 //! "Cold" means an empty home; the files to copy are in the page cache always. Other builders are peers without a
 //! target, where they are installed and can work. Left out: pulling, which measures the network.
 
