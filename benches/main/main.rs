@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each case starts `layerlab` as a user would and measures the process from start to end. Its peers are ordinary commands,
-//! run in turn with it (ours, peer, ours, peer …), so that whatever else the machine does slows all of them down. The table
-//! has one line a peer:
+//! run in turn with it (ours, peer, ours, peer …), so that whatever else the machine does slows all of them down; only peers
+//! without a target are run afterwards. The table has one line a peer:
 //!
 //! ```text
 //! case                        ours  peer                           ratio  target    verdict  cpu  memory
@@ -20,6 +20,9 @@
 //! peer's; the target is a ratio, or a time for cases that no peer has. `cpu` and `memory` are ours: the processor time of
 //! all its processes, and the most memory that one of them had. Memory has a target in every case: 64 MiB. On a busy machine
 //! trust the ratios; a limit in milliseconds is meant for an idle one.
+//!
+//! Wait a minute between two runs: each deletes its many files at the end, and ext4 without a journal is slow at making
+//! files for half a minute after that. It is not only ours that suffers.
 //!
 //! "Cold" means an empty home; the files to copy are in the page cache always. Other builders are peers without a
 //! target, where they are installed and can work. Left out: pulling, which measures the network.
@@ -75,7 +78,10 @@ fn run(case: Case, runs: usize) -> usize {
     let Case { name, steps, mut ours, mut peers } = case;
     let mut samples = Vec::new();
     let mut peer_samples: Vec<Vec<Sample>> = peers.iter().map(|_| Vec::new()).collect();
-    for round in 0..runs.max(1) {
+    // Other builders come last: what they leave to be written back would slow down whoever comes after them.
+    let (far, close): (Vec<usize>, Vec<usize>) =
+        (0..peers.len()).partition(|&index| matches!(peers[index].limit, Limit::None));
+    for _ in 0..runs.max(1) {
         match ours() {
             Ok(sample) => samples.push(sample),
             Err(message) => {
@@ -83,16 +89,13 @@ fn run(case: Case, runs: usize) -> usize {
                 return 1;
             }
         }
-        for (peer, samples) in peers.iter_mut().zip(&mut peer_samples) {
-            // A tool that can't work here (no daemon, no privilege) has no line.
-            if let Some(run) = &mut peer.run
-                && round < peer.most_runs
-            {
-                match run() {
-                    Ok(sample) => samples.push(sample),
-                    Err(_) => peer.run = None,
-                }
-            }
+        for &index in &close {
+            peers[index].sample(&mut peer_samples[index]);
+        }
+    }
+    for &index in &far {
+        for _ in 0..runs.clamp(1, peers[index].most_runs.max(1)) {
+            peers[index].sample(&mut peer_samples[index]);
         }
     }
     let ours = measure::median(&samples).divided_by(steps);

@@ -59,6 +59,13 @@ impl<'a> Folder<'a> {
     }
 }
 
+impl Folder<'_> {
+    /// Removes what is in the folder, from inside of the namespace that owns it. What is left, dropping removes.
+    pub fn remove_from_inside(&self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
 impl Drop for Folder<'_> {
     fn drop(&mut self) {
         // What can't be removed now is swept when the next folder is made.

@@ -196,7 +196,10 @@ impl<'a> Machine<'a> {
                 }
                 Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
             };
-            work().map_err(|error| error.to_string())
+            let captured = work().map_err(|error| error.to_string());
+            // Here already, as entering the namespace once more takes longer than removing.
+            remains.folder.remove_from_inside();
+            captured
         })?;
         captured.map_err(|message| Error::Argument { message, hint: None })
     }

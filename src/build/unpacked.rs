@@ -22,6 +22,10 @@ pub fn chain(world: &World<'_>, layers: &[Layer]) -> Result<Vec<PathBuf>, Error>
         Identity::Mapped { .. } | Identity::Single => OpaqueName::User,
     };
     let options = Unpack { ownership: ownership(world.identity), opaque };
+    // The usual case from the second RUN on, and cheaper than entering a namespace to find out.
+    if let Some(lower) = layer::already_unpacked(world.store, layers, options) {
+        return Ok(lower);
+    }
     let unpacked: Result<Vec<PathBuf>, String> = world.identity.within(|| {
         layer::unpack_all(world.store, layers, options).map(|done| done.lower).map_err(|error| error.to_string())
     })?;

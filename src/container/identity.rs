@@ -172,6 +172,9 @@ impl Identity {
     /// Files made by a container may belong to mapped ids and lie in directories that only those
     /// may change, so this happens inside the namespace. Symbolic links are removed, not followed.
     pub fn remove_dir_all(&self, path: &Path) -> Result<(), Error> {
+        if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(());
+        }
         let removed: Result<(), (PathBuf, i32)> = self.within(|| {
             remove_tree(path).map_err(|(path, error)| (path, error.raw_os_error().unwrap_or(0)))
         })?;

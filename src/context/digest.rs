@@ -66,7 +66,8 @@ impl StatCache {
     /// # Errors
     /// As [`StatCache::digests`].
     pub fn digest(&mut self, path: &Path) -> Result<Digest, Error> {
-        let file = open_file(working_directory(), path.as_os_str().as_bytes()).map_err(|source| Error::io("open", path, source))?;
+        let file = open_file(working_directory(), path.as_os_str().as_bytes())
+            .map_err(|source| Error::io("open", path, source))?;
         let stat = stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source))?;
         Ok(self.digests(&[(path, &stat)])?.remove(0))
     }

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 pub use capture::{Capture, capture, capture_full};
 pub use content::{ContentReader, Opener, digest_of, open};
 pub use merge::{Delta, apply, delta, tree_of};
-pub use unpack::{OpaqueName, Unpack, Unpacked, unpack, unpack_all};
+pub use unpack::{OpaqueName, Unpack, Unpacked, already_unpacked, unpack, unpack_all};
 pub use write::{LayerWriter, Times};
 
 use crate::oci::{Descriptor, DiffId};

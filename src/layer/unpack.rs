@@ -89,8 +89,9 @@ pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Un
     Ok(result)
 }
 
-/// The directories of layers that are all unpacked already, found without opening a single archive.
-fn already_unpacked(store: &Store, layers: &[Layer], options: Unpack) -> Option<Vec<PathBuf>> {
+/// The directories of layers that are all unpacked already, the top one first, found without opening a single archive.
+/// This alone needs no namespace: it only looks at names.
+pub fn already_unpacked(store: &Store, layers: &[Layer], options: Unpack) -> Option<Vec<PathBuf>> {
     let mut chain = None;
     let mut lower = Vec::with_capacity(layers.len());
     for layer in layers {
