@@ -50,21 +50,12 @@ const EXCERPT_WIDTH: usize = 120;
 impl Diagnostic {
     /// Makes an error without a place.
     pub fn error(message: impl Into<String>) -> Self {
-        Diagnostic {
-            severity: Severity::Error,
-            message: message.into(),
-            span: None,
-            label: None,
-            hint: None,
-        }
+        Diagnostic { severity: Severity::Error, message: message.into(), span: None, label: None, hint: None }
     }
 
     /// Makes a warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
-        Diagnostic {
-            severity: Severity::Warning,
-            ..Diagnostic::error(message)
-        }
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(message) }
     }
 
     /// The same message, pointing at `span`.
@@ -129,35 +120,16 @@ impl Diagnostic {
 
         // Long lines are cut to a window that begins a little before the span.
         let line_length = text.chars().count();
-        let window = if line_length <= EXCERPT_WIDTH {
-            0
-        } else {
-            first.saturating_sub(EXCERPT_WIDTH / 4)
-        };
-        let shown: String = text
-            .chars()
-            .skip(window)
-            .take(EXCERPT_WIDTH)
-            .map(printable_char)
-            .collect();
+        let window = if line_length <= EXCERPT_WIDTH { 0 } else { first.saturating_sub(EXCERPT_WIDTH / 4) };
+        let shown: String = text.chars().skip(window).take(EXCERPT_WIDTH).map(printable_char).collect();
         let cut_left = if window > 0 { "…" } else { "" };
-        let cut_right = if line_length > window + EXCERPT_WIDTH {
-            "…"
-        } else {
-            ""
-        };
+        let cut_right = if line_length > window + EXCERPT_WIDTH { "…" } else { "" };
 
         let padding = first - window + cut_left.chars().count();
-        let carets = width
-            .min(EXCERPT_WIDTH.saturating_sub(first - window))
-            .max(1);
+        let carets = width.min(EXCERPT_WIDTH.saturating_sub(first - window)).max(1);
         let number = line.to_string();
         let gutter = " ".repeat(number.len());
-        let label = self
-            .label
-            .as_deref()
-            .map(|label| format!(" {}", printable(label)))
-            .unwrap_or_default();
+        let label = self.label.as_deref().map(|label| format!(" {}", printable(label))).unwrap_or_default();
         let excerpt = format!("{number} | {cut_left}{shown}{cut_right}");
         format!(
             "{gutter}--> {}:{line}:{column}\n{gutter} |\n{}\n{gutter} | {}{}{label}\n{gutter} |\n",
@@ -170,10 +142,7 @@ impl Diagnostic {
 }
 
 /// The candidate that `written` was probably meant to be: at most two edits away, letters compared without case.
-pub fn closest<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const EDITS: usize = 2;
     // Words much longer than any keyword are not typos, and comparing them would be slow.
     if written.len() > 64 {
@@ -182,15 +151,8 @@ pub fn closest<'a>(
     let written = written.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&written, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| {
-            *distance > 0 && *distance <= EDITS && *distance < candidate.len()
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&written, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance > 0 && *distance <= EDITS && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -199,11 +161,7 @@ pub fn closest<'a>(
 fn printable(text: &str) -> String {
     const LENGTH: usize = 400;
     let mut characters = text.chars();
-    let mut out: String = characters
-        .by_ref()
-        .take(LENGTH)
-        .map(printable_char)
-        .collect();
+    let mut out: String = characters.by_ref().take(LENGTH).map(printable_char).collect();
     if characters.next().is_some() {
         out.push('…');
     }
@@ -243,19 +201,10 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_around_the_span() {
-        let source = SourceFile::new(
-            "Dockerfile",
-            format!("RUN {}X{}", "a".repeat(5000), "b".repeat(5000)),
-        );
-        let drawn = Diagnostic::error("here")
-            .at(Span::new(5004, 5005))
-            .label("this")
-            .render(Some(&source));
+        let source = SourceFile::new("Dockerfile", format!("RUN {}X{}", "a".repeat(5000), "b".repeat(5000)));
+        let drawn = Diagnostic::error("here").at(Span::new(5004, 5005)).label("this").render(Some(&source));
         let lines: Vec<&str> = drawn.lines().collect();
-        assert!(
-            lines[3].starts_with("1 | …a") && lines[3].ends_with("b…"),
-            "{drawn}"
-        );
+        assert!(lines[3].starts_with("1 | …a") && lines[3].ends_with("b…"), "{drawn}");
         let caret = lines[4].find('^').expect("a caret");
         assert_eq!(lines[3].chars().nth(caret), Some('X'));
         assert!(lines[4].ends_with("^ this"));
@@ -264,14 +213,7 @@ mod tests {
     #[test]
     fn control_characters_are_shown_not_sent() {
         let source = SourceFile::new("Dockerfile", "RUN \u{1b}[31m\0");
-        let drawn = Diagnostic::error("bad \u{7}")
-            .at(Span::new(4, 5))
-            .render(Some(&source));
-        assert!(
-            drawn
-                .chars()
-                .all(|character| character == '\n' || !character.is_control()),
-            "{drawn:?}"
-        );
+        let drawn = Diagnostic::error("bad \u{7}").at(Span::new(4, 5)).render(Some(&source));
+        assert!(drawn.chars().all(|character| character == '\n' || !character.is_control()), "{drawn:?}");
     }
 }

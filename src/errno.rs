@@ -54,7 +54,10 @@ pub fn cause<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io:
 mod tests {
     #[test]
     fn numbers_become_names() {
-        assert_eq!(super::named("can't write: No space left on device (os error 28)"), "can't write: No space left on device (ENOSPC)");
+        assert_eq!(
+            super::named("can't write: No space left on device (os error 28)"),
+            "can't write: No space left on device (ENOSPC)"
+        );
         assert_eq!(super::named("a (os error x) b (os error 2)"), "a (os error x) b (ENOENT)");
     }
 }

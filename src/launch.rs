@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use crate::build::folder::Folder;
 use crate::build::{Error, World, unpacked};
-use crate::container::{self, Access, Exit, Host, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal};
+use crate::container::{
+    self, Access, Exit, Host, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
+};
 use crate::layer::Layer;
 use crate::oci::ImageConfig;
 
@@ -167,7 +169,11 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
         let path = PathBuf::from(source);
         // As Docker: a folder that is not there is made.
         if !path.exists() {
-            std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path: path.clone(), source })?;
+            std::fs::create_dir_all(&path).map_err(|source| Error::Io {
+                operation: "create",
+                path: path.clone(),
+                source,
+            })?;
         }
         path.canonicalize().map_err(|source| Error::Io { operation: "resolve", path, source })?
     } else {
@@ -179,7 +185,11 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
             return Err(bad(format!("`{source}` is neither an absolute path nor a volume's name")));
         }
         let path = world.home.volumes_dir().join(source);
-        std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path: path.clone(), source })?;
+        std::fs::create_dir_all(&path).map_err(|source| Error::Io {
+            operation: "create",
+            path: path.clone(),
+            source,
+        })?;
         path
     };
     Ok(Mount { kind: MountKind::Bind(path), target: target.into(), access })

@@ -46,10 +46,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// Makes a source file from text that is known to be UTF-8.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        SourceFile {
-            name: name.into(),
-            text: text.into(),
-        }
+        SourceFile { name: name.into(), text: text.into() }
     }
 
     /// Makes a source file from the bytes of a file.
@@ -61,11 +58,7 @@ impl SourceFile {
             Ok(text) => Ok(SourceFile::new(name, text)),
             Err(error) => {
                 let offset = error.valid_up_to();
-                let line = bytes[..offset]
-                    .iter()
-                    .filter(|&&byte| byte == b'\n')
-                    .count()
-                    + 1;
+                let line = bytes[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
                 let message = format!(
                     "`{name}` is not valid UTF-8: byte 0x{:02x} at offset {offset}, in line {line}",
                     bytes[offset]
@@ -91,20 +84,15 @@ impl SourceFile {
         let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_before = &before[line_start..];
-        let line_before = line_before
-            .strip_prefix(BYTE_ORDER_MARK)
-            .unwrap_or(line_before);
+        let line_before = line_before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line_before);
         (line, line_before.chars().count() + 1)
     }
 
     /// The text of a line, counted from 1, without its line ending and without a byte order mark.
     /// A line that does not exist is empty.
     pub fn line_text(&self, line: usize) -> &str {
-        let text = line
-            .checked_sub(1)
-            .and_then(|index| self.text.split('\n').nth(index))
-            .unwrap_or("")
-            .trim_end_matches('\r');
+        let text =
+            line.checked_sub(1).and_then(|index| self.text.split('\n').nth(index)).unwrap_or("").trim_end_matches('\r');
         text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
     }
 }
@@ -134,16 +122,9 @@ mod tests {
 
     #[test]
     fn other_encodings_are_refused() {
-        let error =
-            SourceFile::from_bytes("Dockerfile", b"FROM x\nRUN \xff").expect_err("not UTF-8");
-        assert_eq!(
-            error.message,
-            "`Dockerfile` is not valid UTF-8: byte 0xff at offset 11, in line 2"
-        );
+        let error = SourceFile::from_bytes("Dockerfile", b"FROM x\nRUN \xff").expect_err("not UTF-8");
+        assert_eq!(error.message, "`Dockerfile` is not valid UTF-8: byte 0xff at offset 11, in line 2");
         let error = SourceFile::from_bytes("Dockerfile", b"\xff\xfeF\0").expect_err("not UTF-8");
-        assert_eq!(
-            error.hint.as_deref(),
-            Some("the file is UTF-16: save it as UTF-8")
-        );
+        assert_eq!(error.hint.as_deref(), Some("the file is UTF-16: save it as UTF-8"));
     }
 }

@@ -11,53 +11,26 @@ fn parse(name: &str, text: String) -> Result<dockerfile::Dockerfile, String> {
     let start = Instant::now();
     let result = dockerfile::parse(&source);
     let drawn = match &result {
-        Ok(parsed) => parsed
-            .warnings
-            .iter()
-            .take(10)
-            .map(|warning| warning.render(Some(&source)))
-            .collect(),
-        Err(errors) => errors
-            .iter()
-            .take(10)
-            .map(|error| error.render(Some(&source)))
-            .collect::<String>(),
+        Ok(parsed) => parsed.warnings.iter().take(10).map(|warning| warning.render(Some(&source))).collect(),
+        Err(errors) => errors.iter().take(10).map(|error| error.render(Some(&source))).collect::<String>(),
     };
     let elapsed = start.elapsed();
     println!("{name}: {} bytes in {elapsed:?}", source.text.len());
     assert!(elapsed < Duration::from_secs(10), "{name} took {elapsed:?}");
-    assert!(
-        drawn.len() < 20_000,
-        "{name}: the message is {} bytes",
-        drawn.len()
-    );
+    assert!(drawn.len() < 20_000, "{name}: the message is {} bytes", drawn.len());
     result.map_err(|_| drawn)
 }
 
 #[test]
 fn deep_nesting_is_an_error() {
-    let errors = parse(
-        "onbuild",
-        format!("FROM a\n{}RUN x\n", "ONBUILD ".repeat(100_000)),
-    )
-    .unwrap_err();
+    let errors = parse("onbuild", format!("FROM a\n{}RUN x\n", "ONBUILD ".repeat(100_000))).unwrap_err();
     assert!(errors.contains("ONBUILD is nested too deep"), "{errors}");
     let brackets = "[".repeat(1_000_000);
-    parse(
-        "brackets",
-        format!(
-            "FROM a\nCMD {brackets}\nCOPY {brackets} b\nRUN {brackets}{}\n",
-            "]".repeat(1_000_000)
-        ),
-    )
-    .unwrap_err();
+    parse("brackets", format!("FROM a\nCMD {brackets}\nCOPY {brackets} b\nRUN {brackets}{}\n", "]".repeat(1_000_000)))
+        .unwrap_err();
     parse(
         "substitutions",
-        format!(
-            "FROM a\nENV x={}\nRUN <<$x {}\n",
-            "${a:-".repeat(100_000),
-            "${a:-".repeat(100_000)
-        ),
+        format!("FROM a\nENV x={}\nRUN <<$x {}\n", "${a:-".repeat(100_000), "${a:-".repeat(100_000)),
     )
     .unwrap();
 }
@@ -65,44 +38,18 @@ fn deep_nesting_is_an_error() {
 #[test]
 fn long_lines_and_many_lines_are_quick() {
     let million = "a".repeat(1_000_000);
-    let parsed = parse(
-        "long line",
-        format!("FROM {million}\nRUN {million}\nENV a={million}\nCOPY {million} b\n"),
-    );
+    let parsed = parse("long line", format!("FROM {million}\nRUN {million}\nENV a={million}\nCOPY {million} b\n"));
     assert_eq!(parsed.unwrap().stages[0].instructions.len(), 3);
-    parse(
-        "long words",
-        format!(
-            "FROM a\nLABEL {}\nEXPOSE {}\n",
-            "a=b ".repeat(100_000),
-            "80 ".repeat(100_000)
-        ),
-    )
-    .unwrap();
+    parse("long words", format!("FROM a\nLABEL {}\nEXPOSE {}\n", "a=b ".repeat(100_000), "80 ".repeat(100_000)))
+        .unwrap();
     parse("long unknown", million).unwrap_err();
     parse("lines", format!("FROM a\n{}", "RUN make\n".repeat(100_000))).unwrap();
     parse("comments", format!("{}FROM a\n", "# a=b\n".repeat(100_000))).unwrap();
     parse("blank lines", format!("{}FROM a\n", " \n".repeat(100_000))).unwrap();
     parse("errors", "X\n".repeat(100_000)).unwrap_err();
-    parse(
-        "continuations",
-        format!("FROM a\nRUN x {}\n", "\\\n y".repeat(100_000)),
-    )
-    .unwrap();
-    parse(
-        "blank continuations",
-        format!("FROM a\nRUN x \\\n{} y\n", "\n".repeat(100_000)),
-    )
-    .unwrap();
-    parse(
-        "heredocs",
-        format!(
-            "FROM a\nRUN {}\n{}",
-            "<<E ".repeat(10_000),
-            "E\n".repeat(10_000)
-        ),
-    )
-    .unwrap();
+    parse("continuations", format!("FROM a\nRUN x {}\n", "\\\n y".repeat(100_000))).unwrap();
+    parse("blank continuations", format!("FROM a\nRUN x \\\n{} y\n", "\n".repeat(100_000))).unwrap();
+    parse("heredocs", format!("FROM a\nRUN {}\n{}", "<<E ".repeat(10_000), "E\n".repeat(10_000))).unwrap();
 }
 
 #[test]
@@ -160,14 +107,11 @@ fn every_prefix_and_every_changed_byte_is_survived() {
                 LABEL g h  i\nONBUILD COPY <<E3 /d\nE3\nHEALTHCHECK --interval=1m5s CMD [\"x\"]\nVOLUME a b\n";
     for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
         check(&text[..end]);
-        for inserted in [
-            "\\", "`", "\n", "\r\n", "\"", "'", "<<", "\0", "[", "é", "\u{85}", "--", "$",
-        ] {
+        for inserted in ["\\", "`", "\n", "\r\n", "\"", "'", "<<", "\0", "[", "é", "\u{85}", "--", "$"] {
             check(&format!("{}{inserted}{}", &text[..end], &text[end..]));
         }
     }
-    let _: dockerfile::Dockerfile =
-        dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
+    let _: dockerfile::Dockerfile = dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
 }
 
 /// Texts put together at random, from the pieces that mean something. The numbers are the same in every run.
@@ -234,15 +178,10 @@ fn random_texts_are_survived() {
         " AS ",
         "3",
     ];
-    let iterations = std::env::var("RANDOM_TEXTS")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(5_000);
+    let iterations = std::env::var("RANDOM_TEXTS").ok().and_then(|count| count.parse().ok()).unwrap_or(5_000);
     let mut state: u64 = 7;
     let mut next = |bound: usize| {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 33) as usize % bound
     };
     for _ in 0..iterations {
@@ -262,11 +201,7 @@ fn check(text: &str) {
     let source = SourceFile::new("Dockerfile", text);
     match dockerfile::parse(&source) {
         Ok(parsed) => {
-            let _ = (
-                print::tree(&parsed),
-                print::json(&parsed),
-                print::sexp(&source),
-            );
+            let _ = (print::tree(&parsed), print::json(&parsed), print::sexp(&source));
             let printed = SourceFile::new("printed", print::dockerfile(&parsed));
             let again = dockerfile::parse(&printed).unwrap_or_else(|errors| {
                 panic!(
@@ -279,10 +214,6 @@ fn check(text: &str) {
             });
             assert_eq!(print::dockerfile(&again), printed.text, "{text}");
         }
-        Err(errors) => assert!(
-            errors
-                .iter()
-                .all(|error| !error.render(Some(&source)).is_empty())
-        ),
+        Err(errors) => assert!(errors.iter().all(|error| !error.render(Some(&source)).is_empty())),
     }
 }

@@ -85,7 +85,8 @@ fn json() {
 
 #[test]
 fn a_backtick_escapes_what_it_has_to() {
-    let text = "# escape=`\nFROM a\nCOPY --chown=\"a b\" [\"C:\\\\dir`\", \"C:\\\\\"]\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
+    let text =
+        "# escape=`\nFROM a\nCOPY --chown=\"a b\" [\"C:\\\\dir`\", \"C:\\\\\"]\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
     let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
     let expected = "# escape=`\n\nFROM a\nCOPY --chown=\"a b\" C:\\dir` C:\\\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
     assert_eq!(print::dockerfile(&parsed), expected);
@@ -102,11 +103,7 @@ fn a_comment_at_the_top_does_not_become_a_directive() {
 /// Every token's span holds exactly the token, unless quotes or continuations lie in it.
 #[test]
 fn spans_are_exact() {
-    for text in [
-        source().text,
-        source().text.replace('\n', "\r\n"),
-        format!("\u{feff}{}", source().text),
-    ] {
+    for text in [source().text, source().text.replace('\n', "\r\n"), format!("\u{feff}{}", source().text)] {
         let source = SourceFile::new("Dockerfile", text);
         let parsed = statement::parse(&source);
         assert!(parsed.diagnostics.is_empty());
@@ -119,10 +116,7 @@ fn spans_are_exact() {
                     checked += 1;
                 }
             }
-            let (first, last) = (
-                source.line_column(statement.span.start).0,
-                source.line_column(statement.span.end).0,
-            );
+            let (first, last) = (source.line_column(statement.span.start).0, source.line_column(statement.span.end).0);
             assert_eq!((first, last), statement.lines, "{}", statement.text);
         }
         assert!(checked > 60, "{checked}");
@@ -141,9 +135,7 @@ fn tokens(statement: &Statement) -> Vec<&Token> {
         Arguments::Items(items) | Arguments::Exec(items) => {
             tokens.extend(items.iter().filter(|item| !item.text.is_empty()))
         }
-        Arguments::Pairs(pairs, _) => {
-            tokens.extend(pairs.iter().flat_map(|(name, value)| [name, value]))
-        }
+        Arguments::Pairs(pairs, _) => tokens.extend(pairs.iter().flat_map(|(name, value)| [name, value])),
         Arguments::Trigger(trigger) => tokens.extend(self::tokens(trigger)),
         Arguments::Check(..) => unreachable!("a check holds no check"),
     }
@@ -152,33 +144,15 @@ fn tokens(statement: &Statement) -> Vec<&Token> {
 
 #[test]
 fn spans_reach_across_continuations() {
-    let source = SourceFile::new(
-        "Dockerfile",
-        "FR\\\nOM al\\\n# no\n\npine\nCOPY a\\\n  b c\n",
-    );
+    let source = SourceFile::new("Dockerfile", "FR\\\nOM al\\\n# no\n\npine\nCOPY a\\\n  b c\n");
     let parsed = statement::parse(&source);
-    let [from, copy] = parsed.statements.as_slice() else {
-        panic!("{parsed:?}")
-    };
-    assert_eq!(
-        (from.keyword.text.as_str(), from.keyword.span),
-        ("FROM", Span::new(0, 6))
-    );
-    let Arguments::Items(items) = &from.arguments else {
-        panic!("{from:?}")
-    };
-    assert_eq!(
-        (items[0].text.as_str(), items[0].span),
-        ("alpine", Span::new(7, 21))
-    );
+    let [from, copy] = parsed.statements.as_slice() else { panic!("{parsed:?}") };
+    assert_eq!((from.keyword.text.as_str(), from.keyword.span), ("FROM", Span::new(0, 6)));
+    let Arguments::Items(items) = &from.arguments else { panic!("{from:?}") };
+    assert_eq!((items[0].text.as_str(), items[0].span), ("alpine", Span::new(7, 21)));
     assert_eq!(copy.lines, (6, 7));
-    let Arguments::Items(items) = &copy.arguments else {
-        panic!("{copy:?}")
-    };
-    let places: Vec<_> = items
-        .iter()
-        .map(|item| &source.text[item.span.start..item.span.end])
-        .collect();
+    let Arguments::Items(items) = &copy.arguments else { panic!("{copy:?}") };
+    let places: Vec<_> = items.iter().map(|item| &source.text[item.span.start..item.span.end]).collect();
     assert_eq!(places, ["a", "b", "c"]);
 }
 
@@ -186,9 +160,7 @@ fn spans_reach_across_continuations() {
 fn a_word_that_cannot_be_expanded_is_pointed_at() {
     let source = SourceFile::new("Dockerfile", "FROM a\nWORKDIR /srv/${name:?no name}/x\n");
     let parsed = dockerfile::parse(&source).unwrap();
-    let Instruction::Workdir(workdir) = &parsed.stages[0].instructions[0].value else {
-        panic!("{parsed:?}")
-    };
+    let Instruction::Workdir(workdir) = &parsed.stages[0].instructions[0].value else { panic!("{parsed:?}") };
     let error = expand(&workdir.path.raw, '\\', &|_: &str| None).unwrap_err();
     assert!(matches!(error.kind, WordErrorKind::Required { .. }));
     insta::assert_snapshot!(workdir.path.diagnostic(&error).render(Some(&source)));

@@ -8,128 +8,53 @@ const CASES: &[(&str, &str)] = &[
     ("empty file", ""),
     ("only comments", "# one\n\n# two\n"),
     ("unknown instruction, close to one", "FORM alpine\n"),
-    (
-        "unknown instruction, close to none",
-        "FROM alpine\nINSTALL curl\n",
-    ),
+    ("unknown instruction, close to none", "FROM alpine\nINSTALL curl\n"),
     ("instruction before FROM", "RUN make\nFROM alpine\n"),
     ("FROM without image", "FROM\n"),
     ("FROM with two arguments", "FROM alpine build\n"),
-    (
-        "name of a stage begins with a digit",
-        "FROM alpine AS 1st\n",
-    ),
-    (
-        "unknown flag, close to one",
-        "FROM --platfrom=linux/amd64 alpine\n",
-    ),
-    (
-        "unknown flag, close to none",
-        "FROM alpine\nCOPY --owner=root a b\n",
-    ),
-    (
-        "flag of an instruction without flags",
-        "FROM alpine\nWORKDIR --mkdir /src\n",
-    ),
-    (
-        "flag given twice",
-        "FROM alpine\nCOPY --from=a --from=b c d\n",
-    ),
-    (
-        "value of a flag set apart",
-        "FROM alpine\nCOPY --chown root:root a b\n",
-    ),
-    (
-        "flag that is no truth value",
-        "FROM alpine\nCOPY --link=maybe a b\n",
-    ),
+    ("name of a stage begins with a digit", "FROM alpine AS 1st\n"),
+    ("unknown flag, close to one", "FROM --platfrom=linux/amd64 alpine\n"),
+    ("unknown flag, close to none", "FROM alpine\nCOPY --owner=root a b\n"),
+    ("flag of an instruction without flags", "FROM alpine\nWORKDIR --mkdir /src\n"),
+    ("flag given twice", "FROM alpine\nCOPY --from=a --from=b c d\n"),
+    ("value of a flag set apart", "FROM alpine\nCOPY --chown root:root a b\n"),
+    ("flag that is no truth value", "FROM alpine\nCOPY --link=maybe a b\n"),
     ("COPY without destination", "FROM alpine\nCOPY app\n"),
-    (
-        "heredoc as destination",
-        "FROM alpine\nCOPY app <<EOF\nEOF\n",
-    ),
-    (
-        "heredoc without end",
-        "FROM alpine\nRUN <<EOF\nmake\n EOF\n",
-    ),
-    (
-        "name of a heredoc with one quote",
-        "FROM alpine\nCOPY <<'EOF /app\n'EOF\n",
-    ),
-    (
-        "heredoc whose name is quoted on one side only",
-        "FROM alpine\nRUN cat <<EOF\\\" <<'A'\nEOF\"\n",
-    ),
+    ("heredoc as destination", "FROM alpine\nCOPY app <<EOF\nEOF\n"),
+    ("heredoc without end", "FROM alpine\nRUN <<EOF\nmake\n EOF\n"),
+    ("name of a heredoc with one quote", "FROM alpine\nCOPY <<'EOF /app\n'EOF\n"),
+    ("heredoc whose name is quoted on one side only", "FROM alpine\nRUN cat <<EOF\\\" <<'A'\nEOF\"\n"),
     ("ENV without value", "FROM alpine\nENV PATH\n"),
-    (
-        "ENV with a word without equals sign",
-        "FROM alpine\nENV GREETING=hello world\n",
-    ),
+    ("ENV with a word without equals sign", "FROM alpine\nENV GREETING=hello world\n"),
     ("LABEL without name", "FROM alpine\nLABEL =value\n"),
     ("LABEL without arguments", "FROM alpine\nLABEL\n"),
     ("ARG without name", "FROM alpine\nARG =1\n"),
     ("ARG without arguments", "ARG\nFROM alpine\n"),
     ("JSON with a number", "FROM alpine\nCMD [\"sleep\", 5]\n"),
     ("SHELL that is no JSON", "FROM alpine\nSHELL /bin/bash -c\n"),
-    (
-        "SHELL with single quotes",
-        "FROM alpine\nSHELL ['/bin/bash', '-c']\n",
-    ),
-    (
-        "HEALTHCHECK with an unknown word",
-        "FROM alpine\nHEALTHCHECK curl localhost\n",
-    ),
-    (
-        "HEALTHCHECK NONE with arguments",
-        "FROM alpine\nHEALTHCHECK NONE now\n",
-    ),
-    (
-        "HEALTHCHECK CMD without command",
-        "FROM alpine\nHEALTHCHECK --retries=3 CMD\n",
-    ),
+    ("SHELL with single quotes", "FROM alpine\nSHELL ['/bin/bash', '-c']\n"),
+    ("HEALTHCHECK with an unknown word", "FROM alpine\nHEALTHCHECK curl localhost\n"),
+    ("HEALTHCHECK NONE with arguments", "FROM alpine\nHEALTHCHECK NONE now\n"),
+    ("HEALTHCHECK CMD without command", "FROM alpine\nHEALTHCHECK --retries=3 CMD\n"),
     (
         "several wrong durations",
         "FROM alpine\nHEALTHCHECK --interval=5 --timeout=fast --start-period=1us --retries=-1 CMD true\n",
     ),
-    (
-        "ONBUILD of ONBUILD",
-        "FROM alpine\nONBUILD ONBUILD RUN make\n",
-    ),
+    ("ONBUILD of ONBUILD", "FROM alpine\nONBUILD ONBUILD RUN make\n"),
     ("ONBUILD of FROM", "FROM alpine\nONBUILD FROM alpine\n"),
     ("ONBUILD alone", "FROM alpine\nONBUILD\n"),
-    (
-        "variable in the from of a mount",
-        "FROM alpine\nRUN --mount=from=$stage,target=/src make\n",
-    ),
-    (
-        "unmatched quote in a mount",
-        "FROM alpine\nRUN --mount='type=bind,\"target=/src' make\n",
-    ),
-    (
-        "unknown network",
-        "FROM alpine\nRUN --network=bridge make\n",
-    ),
+    ("variable in the from of a mount", "FROM alpine\nRUN --mount=from=$stage,target=/src make\n"),
+    ("unmatched quote in a mount", "FROM alpine\nRUN --mount='type=bind,\"target=/src' make\n"),
+    ("unknown network", "FROM alpine\nRUN --network=bridge make\n"),
     ("USER without argument", "FROM alpine\nUSER\n"),
     ("empty VOLUME", "FROM alpine\nVOLUME [\"\"]\n"),
     ("EXPOSE without argument", "FROM alpine\nEXPOSE\n"),
     ("wrong escape character", "# escape=/\nFROM alpine\n"),
-    (
-        "directive given twice",
-        "# escape=`\n# escape=`\nFROM alpine\n",
-    ),
+    ("directive given twice", "# escape=`\n# escape=`\nFROM alpine\n"),
     ("wrong option of check", "# check=skipp=all\nFROM alpine\n"),
-    (
-        "mistake in a continued line",
-        "FROM alpine\nCOPY \\\n  # the sources\n  --form=build \\\n  /a /b\n",
-    ),
-    (
-        "mistake in a keyword that is continued",
-        "FROM alpine\nRU\\\nNN make\n",
-    ),
-    (
-        "tabs and letters outside of ASCII",
-        "FROM alpine\n\tLABEL näme=größe\tß\n",
-    ),
+    ("mistake in a continued line", "FROM alpine\nCOPY \\\n  # the sources\n  --form=build \\\n  /a /b\n"),
+    ("mistake in a keyword that is continued", "FROM alpine\nRU\\\nNN make\n"),
+    ("tabs and letters outside of ASCII", "FROM alpine\n\tLABEL näme=größe\tß\n"),
     ("line endings of Windows", "FROM alpine\r\nCOPY app\r\n"),
     ("byte order mark", "\u{feff}FORM alpine\n"),
     ("NUL byte", "FROM alpine\nRUN printf 'a\0b'\n"),
@@ -149,10 +74,7 @@ fn every_mistake_has_a_message_that_points_at_it() {
         match dockerfile::parse(&source) {
             Ok(_) => panic!("{name}: no error"),
             Err(errors) => {
-                let drawn: Vec<String> = errors
-                    .iter()
-                    .map(|error| error.render(Some(&source)))
-                    .collect();
+                let drawn: Vec<String> = errors.iter().map(|error| error.render(Some(&source))).collect();
                 out.push_str(&drawn.join("\n"));
             }
         }
@@ -164,11 +86,7 @@ fn every_mistake_has_a_message_that_points_at_it() {
 #[test]
 fn bytes_that_are_no_text_are_refused() {
     let mut out = String::new();
-    for bytes in [
-        &b"FROM alpine\nRUN \xff\n"[..],
-        b"\xff\xfeF\0R\0",
-        b"\x7fELF\x02\x80",
-    ] {
+    for bytes in [&b"FROM alpine\nRUN \xff\n"[..], b"\xff\xfeF\0R\0", b"\x7fELF\x02\x80"] {
         let error = SourceFile::from_bytes("Dockerfile", bytes).expect_err("no UTF-8");
         out.push_str(&error.render(None));
     }
@@ -181,10 +99,6 @@ fn what_is_only_suspicious_is_a_warning() {
                 RUN --mount=type=chache,target=/c make\nSTOPSIGNAL --now KILL\n";
     let source = SourceFile::new("Dockerfile", text);
     let parsed = dockerfile::parse(&source).expect("no errors");
-    let drawn: Vec<String> = parsed
-        .warnings
-        .iter()
-        .map(|warning| warning.render(Some(&source)))
-        .collect();
+    let drawn: Vec<String> = parsed.warnings.iter().map(|warning| warning.render(Some(&source))).collect();
     insta::assert_snapshot!(drawn.join("\n"));
 }

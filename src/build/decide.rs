@@ -71,7 +71,8 @@ pub fn counterpart<'b>(machine: &Machine<'_>, build: &'b Build, label: &StepLabe
     let is_other = |text: &str| {
         let mut others = (0..machine.step_count()).filter(|index| index + 1 != label.number);
         others.any(|index| {
-            machine.instruction_text(index) == Some(text) && machine.stage_label(index).is_some_and(|stage| stage == label.stage)
+            machine.instruction_text(index) == Some(text)
+                && machine.stage_label(index).is_some_and(|stage| stage == label.stage)
         })
     };
     build.counterpart(&label.stage, label.number, &label.instruction, is_other)
@@ -87,16 +88,19 @@ pub fn against(
     build: &Build,
 ) -> Result<MissReason, Error> {
     let key = ingredients.key();
-    let Some(earlier_key) = counterpart(machine, build, label).and_then(|step| step.key) else { return Ok(MissReason::FirstTime) };
+    let Some(earlier_key) = counterpart(machine, build, label).and_then(|step| step.key) else {
+        return Ok(MissReason::FirstTime);
+    };
     if earlier_key == key {
         return Ok(MissReason::NeverFinished { build: build.number });
     }
     let Some(earlier) = machine.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
-    let differences = compare(&earlier.ingredients, ingredients, &mut |digest| {
-        match listings.iter().find(|listing| listing.digest() == digest) {
-            Some(listing) => Listing::parse(&listing.text).ok(),
-            None => machine.records.listing(digest).ok().flatten(),
-        }
+    let differences = compare(&earlier.ingredients, ingredients, &mut |digest| match listings
+        .iter()
+        .find(|listing| listing.digest() == digest)
+    {
+        Some(listing) => Listing::parse(&listing.text).ok(),
+        None => machine.records.listing(digest).ok().flatten(),
     });
     // ANCHOR: cause
     if differences.iter().all(|difference| difference.parent) {

@@ -32,10 +32,20 @@ pub struct StepLabel {
 pub enum Decision {
     /// FROM, or anything else that is looked up and not cached.
     NotCached,
-    Hit { key: CacheKey, build: u64, created: String, saved_milliseconds: u64 },
-    Miss { key: CacheKey, reason: MissReason },
+    Hit {
+        key: CacheKey,
+        build: u64,
+        created: String,
+        saved_milliseconds: u64,
+    },
+    Miss {
+        key: CacheKey,
+        reason: MissReason,
+    },
     /// A prediction that depends on something not run yet.
-    Unknown { because: String },
+    Unknown {
+        because: String,
+    },
 }
 
 /// Why a step is not in the cache.
@@ -100,29 +110,76 @@ pub enum Stream {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    BuildStarted { build: u64, dockerfile: String, context: String, steps: usize, stages: usize },
+    BuildStarted {
+        build: u64,
+        dockerfile: String,
+        context: String,
+        steps: usize,
+        stages: usize,
+    },
     /// The context was read, which happens when the first instruction needs it.
-    ContextLoaded { files: u64, bytes: u64, excluded: u64 },
-    StepStarted { step: StepLabel },
+    ContextLoaded {
+        files: u64,
+        bytes: u64,
+        excluded: u64,
+    },
+    StepStarted {
+        step: StepLabel,
+    },
     /// The instruction after expansion, where that differs from its text.
-    Expanded { instruction: String },
+    Expanded {
+        instruction: String,
+    },
     /// FROM found its image.
-    Resolved { image: String, digest: Option<Digest>, layers: usize, bytes: u64, stands_in_for: Option<String> },
-    Decided { decision: Decision },
+    Resolved {
+        image: String,
+        digest: Option<Digest>,
+        layers: usize,
+        bytes: u64,
+        stands_in_for: Option<String>,
+    },
+    Decided {
+        decision: Decision,
+    },
     /// A process starts in a container of this id.
-    ContainerStarted { id: String, command: Vec<String> },
+    ContainerStarted {
+        id: String,
+        command: Vec<String>,
+    },
     Output {
         stream: Stream,
         #[serde(serialize_with = "lossy")]
         bytes: Vec<u8>,
     },
-    ContainerEnded { id: String, status: i32 },
-    Changed { changes: Vec<PathChange>, config: Vec<ConfigChange> },
-    Committed { layer: Option<Layer>, state: Digest, milliseconds: u64 },
-    StepFailed { message: String },
-    Warning { message: String },
-    BuildFinished { image: Digest, manifest: Digest, cached: usize, ran: usize, milliseconds: u64 },
-    Tagged { reference: String },
+    ContainerEnded {
+        id: String,
+        status: i32,
+    },
+    Changed {
+        changes: Vec<PathChange>,
+        config: Vec<ConfigChange>,
+    },
+    Committed {
+        layer: Option<Layer>,
+        state: Digest,
+        milliseconds: u64,
+    },
+    StepFailed {
+        message: String,
+    },
+    Warning {
+        message: String,
+    },
+    BuildFinished {
+        image: Digest,
+        manifest: Digest,
+        cached: usize,
+        ran: usize,
+        milliseconds: u64,
+    },
+    Tagged {
+        reference: String,
+    },
 }
 
 impl Event {

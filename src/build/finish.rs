@@ -35,15 +35,18 @@ impl Machine<'_> {
         let (context, dockerfile) = self.identity();
         let number = self.build_number()?;
         let reservation = self.number.get().expect("the number was just taken");
-        self.builds.put(reservation, &Build {
-            schema: Build::SCHEMA,
-            number,
-            context,
-            dockerfile,
-            started: self.started.clone(),
-            steps: steps.chain(self.failed.clone()).collect(),
-            image,
-        })?;
+        self.builds.put(
+            reservation,
+            &Build {
+                schema: Build::SCHEMA,
+                number,
+                context,
+                dockerfile,
+                started: self.started.clone(),
+                steps: steps.chain(self.failed.clone()).collect(),
+                image,
+            },
+        )?;
         if let Some(context) = self.context.get() {
             context.save_digests()?;
         }

@@ -154,11 +154,14 @@ impl Machine<'_> {
             }
             Some(name) => Err(Error::NoImage {
                 image: reference.to_string(),
-                hint: format!("`--stand-ins` lets {name} take its place; `layerlab import FILE.tar NAME` brings an image in"),
+                hint: format!(
+                    "`--stand-ins` lets {name} take its place; `layerlab import FILE.tar NAME` brings an image in"
+                ),
             }),
             None => Err(Error::NoImage {
                 image: reference.to_string(),
-                hint: "`layerlab import FILE.tar NAME` brings an image in; `layerlab images` lists those there are".into(),
+                hint: "`layerlab import FILE.tar NAME` brings an image in; `layerlab images` lists those there are"
+                    .into(),
             }),
         }
     }
@@ -202,8 +205,9 @@ pub(super) fn first_state(
 
 fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {
     let source = SourceFile::new(format!("ONBUILD trigger {}", number + 1), text);
-    dockerfile::parse_instruction(&source)
-        .map_err(|problems| Error::Trigger(problems.iter().map(|problem| problem.render(Some(&source))).collect::<String>()))
+    dockerfile::parse_instruction(&source).map_err(|problems| {
+        Error::Trigger(problems.iter().map(|problem| problem.render(Some(&source))).collect::<String>())
+    })
 }
 
 /// What differs between the configurations of two states, field by field. `None`: nothing was before.

@@ -331,7 +331,9 @@ impl<'a> Machine<'a> {
     /// The nearest step before `index` that is a cause of misses in this build.
     pub(super) fn cause_before(&self, index: usize) -> Option<usize> {
         self.taken.iter().take(index).rev().find_map(|taken| match &taken.decision {
-            Decision::Miss { reason, .. } if !matches!(reason, super::MissReason::Follows { .. }) && taken.layer.is_some() => {
+            Decision::Miss { reason, .. }
+                if !matches!(reason, super::MissReason::Follows { .. }) && taken.layer.is_some() =>
+            {
                 Some(taken.label.number)
             }
             _ => None,

@@ -65,8 +65,10 @@ impl Build {
     ) -> Option<&BuildStep> {
         let keyword = |text: &str| text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
         let same_stage = || self.steps.iter().filter(|step| step.stage == stage && step.key.is_some());
-        let similar =
-            || same_stage().filter(|step| keyword(&step.instruction) == keyword(instruction) && !is_other(&step.instruction));
+        let similar = || {
+            same_stage()
+                .filter(|step| keyword(&step.instruction) == keyword(instruction) && !is_other(&step.instruction))
+        };
         same_stage()
             .filter(|step| step.instruction == instruction)
             .min_by_key(|step| step.number.abs_diff(number))

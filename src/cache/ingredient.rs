@@ -80,7 +80,11 @@ impl Ingredient {
             | Ingredient::Environment { value, .. }
             | Ingredient::Setting { value, .. } => value.clone(),
             Ingredient::Files { listing, files, bytes, .. } => {
-                format!("{files} {}, {bytes} B, listing {}", if *files == 1 { "file" } else { "files" }, listing.short())
+                format!(
+                    "{files} {}, {bytes} B, listing {}",
+                    if *files == 1 { "file" } else { "files" },
+                    listing.short()
+                )
             }
         }
     }

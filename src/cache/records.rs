@@ -67,7 +67,9 @@ impl Records {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::Io { operation: "read", path, source }),
         };
-        Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.schema == Record::SCHEMA && record.key == key))
+        Ok(serde_json::from_slice::<Record>(&bytes)
+            .ok()
+            .filter(|record| record.schema == Record::SCHEMA && record.key == key))
     }
 
     /// Writes a record, replacing an older one of the same key.
@@ -115,7 +117,9 @@ impl Records {
         let path = self.listing_path(digest);
         match std::fs::read(&path) {
             Ok(bytes) if Digest::of(&bytes) != digest => Ok(None),
-            Ok(bytes) => Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line }),
+            Ok(bytes) => {
+                Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line })
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { operation: "read", path, source }),
         }

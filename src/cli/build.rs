@@ -80,7 +80,12 @@ impl BuildOptions {
             (false, stages) => CacheUse::IgnoreFor(stages.to_vec()),
         };
         Ok(Options {
-            request: Request { target: self.target.clone(), build_args, platform: Platform::host(), every_stage: false },
+            request: Request {
+                target: self.target.clone(),
+                build_args,
+                platform: Platform::host(),
+                every_stage: false,
+            },
             cache,
             stand_ins: self.stand_ins,
             labels,
@@ -123,7 +128,9 @@ fn read_dockerfile(path: &Path) -> Result<Vec<u8>, Diagnostic> {
     std::fs::read(path).map_err(|error| {
         let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)));
         match error.kind() {
-            io::ErrorKind::NotFound => diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it"),
+            io::ErrorKind::NotFound => {
+                diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it")
+            }
             io::ErrorKind::IsADirectory => diagnostic.hint("this is a folder: name the file in it"),
             _ => diagnostic,
         }
@@ -163,7 +170,8 @@ impl Build {
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let options = self.options.options()?;
-        let mut machine = Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
+        let mut machine =
+            Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
             Some(progress) => progress,
@@ -200,8 +208,9 @@ impl Build {
         }
         let finished = machine.finish(&tags, &mut sink)?;
         if let Some(path) = &self.iidfile {
-            std::fs::write(path, finished.image.to_string())
-                .map_err(|error| Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error))))?;
+            std::fs::write(path, finished.image.to_string()).map_err(|error| {
+                Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error)))
+            })?;
         }
         // The program ends now, and the kernel takes all memory back at once: quicker than freeing a tree file by file.
         std::mem::forget(machine);

@@ -120,7 +120,13 @@ impl History {
                     text.chars().take(44).chain(['…']).collect()
                 };
                 let created = entry.created.as_deref().map_or_else(|| "N/A".into(), |time| units::ago(now, time));
-                vec!["<missing>".to_owned(), created, text, units::size(size), entry.comment.clone().unwrap_or_default()]
+                vec![
+                    "<missing>".to_owned(),
+                    created,
+                    text,
+                    units::size(size),
+                    entry.comment.clone().unwrap_or_default(),
+                ]
             })
             .collect();
         rows.reverse();
@@ -239,9 +245,13 @@ impl Rmi {
             Some(reference) => vec![reference],
             None if names.len() > 1 && !self.force => {
                 let list: Vec<String> = names.iter().map(|name| format!("`{}`", name.familiar())).collect();
-                return Err(Diagnostic::error(format!("image {} has several names: {}", found.id.short(), list.join(", ")))
-                    .hint("remove one of the names, or all of them with `--force`")
-                    .into());
+                return Err(Diagnostic::error(format!(
+                    "image {} has several names: {}",
+                    found.id.short(),
+                    list.join(", ")
+                ))
+                .hint("remove one of the names, or all of them with `--force`")
+                .into());
             }
             None => names.clone(),
         };
@@ -252,8 +262,10 @@ impl Rmi {
         }
         if removed.len() == names.len() {
             let records = Records::open(world.home).all().map_err(crate::build::Error::from)?;
-            let kept: Vec<Digest> =
-                records.iter().filter_map(|record| record.result.layer.as_ref().map(|layer| layer.descriptor.digest)).collect();
+            let kept: Vec<Digest> = records
+                .iter()
+                .filter_map(|record| record.result.layer.as_ref().map(|layer| layer.descriptor.digest))
+                .collect();
             world.store.collect_garbage(&kept)?;
             writeln!(out, "Deleted: {}", found.id)?;
         }

@@ -179,9 +179,8 @@ impl Setting {
             None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
         };
         let store = Store::open(&home)?;
-        let clock = Clock::from_environment().map_err(|error| {
-            Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number")
-        })?;
+        let clock = Clock::from_environment()
+            .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
         Ok(Setting { store, clock, identity: Identity::detect(), home })
     }
 

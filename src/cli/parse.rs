@@ -47,8 +47,9 @@ impl Parse {
         } else {
             std::fs::read(&self.file)
         };
-        let bytes = bytes
-            .map_err(|error| Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), errno::describe(&error))))?;
+        let bytes = bytes.map_err(|error| {
+            Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), errno::describe(&error)))
+        })?;
         let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
         let text = match if self.json { Format::Json } else { self.format } {

@@ -33,9 +33,8 @@ impl Account {
         let user = if user.is_empty() { "0" } else { user };
         let entries = || passwd.lines().filter_map(Entry::parse);
         let number = id(user);
-        let entry = entries()
-            .find(|entry| entry.name == user)
-            .or_else(|| entries().find(|entry| Some(entry.uid) == number));
+        let entry =
+            entries().find(|entry| entry.name == user).or_else(|| entries().find(|entry| Some(entry.uid) == number));
         let (uid, mut gid, home) = match (&entry, number) {
             (Some(entry), _) => (entry.uid, entry.gid, entry.home),
             (None, Some(uid)) => (uid, 0, "/"),
@@ -50,12 +49,7 @@ impl Account {
         groups.retain(|other| *other != gid);
         groups.insert(0, gid);
         let home = if home.is_empty() { "/" } else { home }.to_owned();
-        Ok(Account {
-            uid,
-            gid,
-            groups,
-            home,
-        })
+        Ok(Account { uid, gid, groups, home })
     }
 }
 
@@ -72,12 +66,7 @@ impl<'a> Entry<'a> {
         let fields: Vec<&str> = line.split(':').collect();
         let uid = id(fields.get(2)?)?;
         let gid = id(fields.get(3)?)?;
-        Some(Entry {
-            name: fields[0],
-            uid,
-            gid,
-            home: fields.get(5).copied().unwrap_or(""),
-        })
+        Some(Entry { name: fields[0], uid, gid, home: fields.get(5).copied().unwrap_or("") })
     }
 }
 
@@ -109,31 +98,24 @@ fn group_line(line: &str) -> Option<(&str, u32, &str)> {
 
 /// A user or group id: decimal, below 2³¹ as Docker wants it.
 fn id(text: &str) -> Option<u32> {
-    text.parse::<i32>()
-        .ok()
-        .and_then(|number| u32::try_from(number).ok())
+    text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }
 
 fn missing(kind: &str, name: &str, file: &str) -> Failure {
-    Failure::of(
-        Cause::NoSuchUser,
-        format!("the image has no {kind} `{name}` in its `{file}`"),
-    )
+    Failure::of(Cause::NoSuchUser, format!("the image has no {kind} `{name}` in its `{file}`"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::Account;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv:/bin/false\n1000:x:7:7::/odd:\nbroken line\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv:/bin/false\n1000:x:7:7::/odd:\nbroken line\n";
     const GROUP: &str = "root:x:0:\nwww:x:34:web\nmedia:x:44:web,root\nempty:x:45\n";
 
     fn found(user: &str) -> String {
         match Account::resolve(user, PASSWD, GROUP) {
-            Ok(account) => format!(
-                "{}:{} {:?} {}",
-                account.uid, account.gid, account.groups, account.home
-            ),
+            Ok(account) => format!("{}:{} {:?} {}", account.uid, account.gid, account.groups, account.home),
             Err(failure) => failure.to_string(),
         }
     }
@@ -153,17 +135,8 @@ mod tests {
 
     #[test]
     fn a_name_without_an_entry_is_an_error() {
-        assert_eq!(
-            found("nobody"),
-            "the image has no user `nobody` in its `/etc/passwd`"
-        );
-        assert_eq!(
-            found("web:staff"),
-            "the image has no group `staff` in its `/etc/group`"
-        );
-        assert_eq!(
-            found("-1"),
-            "the image has no user `-1` in its `/etc/passwd`"
-        );
+        assert_eq!(found("nobody"), "the image has no user `nobody` in its `/etc/passwd`");
+        assert_eq!(found("web:staff"), "the image has no group `staff` in its `/etc/group`");
+        assert_eq!(found("-1"), "the image has no user `-1` in its `/etc/passwd`");
     }
 }

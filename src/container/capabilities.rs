@@ -79,10 +79,7 @@ const DOCKER: [&str; 14] = [
 impl Capabilities {
     /// Docker's default set, `00000000a80425fb` in `/proc/self/status`.
     pub fn docker() -> Capabilities {
-        DOCKER.iter().fold(Capabilities(0), |set, name| {
-            set.with(name)
-                .expect("the default set has only known names")
-        })
+        DOCKER.iter().fold(Capabilities(0), |set, name| set.with(name).expect("the default set has only known names"))
     }
 
     /// Every capability there is.
@@ -118,11 +115,7 @@ impl Capabilities {
 
     /// The names in the kernel's order, without the `CAP_`.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        NAMES
-            .iter()
-            .enumerate()
-            .filter(move |(bit, _)| self.0 & (1 << bit) != 0)
-            .map(|(_, name)| *name)
+        NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name)
     }
 }
 
@@ -132,15 +125,7 @@ impl std::fmt::Display for Capabilities {
             return write!(formatter, "all");
         }
         let names: Vec<String> = self.names().map(str::to_lowercase).collect();
-        write!(
-            formatter,
-            "{}",
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(" ")
-            }
-        )
+        write!(formatter, "{}", if names.is_empty() { "none".to_owned() } else { names.join(" ") })
     }
 }
 
@@ -187,44 +172,21 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
         inheritable: u32,
     }
     const VERSION_3: u32 = 0x2008_0522;
-    let header = Header {
-        version: VERSION_3,
-        pid: 0,
-    };
-    let mut data = [const {
-        Data {
-            effective: 0,
-            permitted: 0,
-            inheritable: 0,
-        }
-    }; 2];
+    let header = Header { version: VERSION_3, pid: 0 };
+    let mut data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
     // SAFETY: capget(2) fills both structures, which have the layout of version 3.
     let answer = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
     Errno::result(answer).map_err(|errno| Failure::call("capget", errno))?;
     // What is not permitted now can't be had: we may be root of a container ourselves.
     for (half, shift) in data.iter_mut().zip([0, 32]) {
         let kept = half.permitted & (keep.0 >> shift) as u32;
-        *half = Data {
-            effective: kept,
-            permitted: kept,
-            inheritable: 0,
-        };
+        *half = Data { effective: kept, permitted: kept, inheritable: 0 };
     }
     // SAFETY: prctl(2), numbers only. A kernel without ambient capabilities has none to clear.
-    unsafe {
-        libc::prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL,
-            0,
-            0,
-            0,
-        )
-    };
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     // SAFETY: capset(2) reads both structures.
     let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    Errno::result(answer)
-        .map(drop)
-        .map_err(|errno| Failure::call("capset", errno))
+    Errno::result(answer).map(drop).map_err(|errno| Failure::call("capset", errno))
 }
 
 #[cfg(test)]
@@ -238,17 +200,10 @@ mod tests {
 
     #[test]
     fn names_are_read_with_and_without_their_prefix() {
-        let set = Capabilities::none()
-            .with("cap_net_admin")
-            .and_then(|set| set.with("SYS_TIME"))
-            .expect("both are known");
+        let set =
+            Capabilities::none().with("cap_net_admin").and_then(|set| set.with("SYS_TIME")).expect("both are known");
         assert_eq!(set.to_string(), "net_admin sys_time");
-        assert_eq!(
-            Capabilities::all()
-                .without("CHOWN")
-                .map(|set| set.has("CAP_CHOWN")),
-            Some(false)
-        );
+        assert_eq!(Capabilities::all().without("CHOWN").map(|set| set.has("CAP_CHOWN")), Some(false));
         assert_eq!(Capabilities::none().with("FLY"), None);
     }
 }

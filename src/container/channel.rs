@@ -8,8 +8,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    send, sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, send, sendmsg,
+    socketpair,
 };
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -18,13 +18,7 @@ use super::error::Error;
 
 /// A connected pair of sockets that no executed program inherits.
 pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Error> {
-    socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
-    .map_err(Error::call("socketpair"))
+    socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(Error::call("socketpair"))
 }
 
 /// Sends everything and then closes our direction, so that the reader sees the end.
@@ -61,11 +55,7 @@ pub(super) fn receive_byte(control: &OwnedFd) -> Option<u8> {
 
 pub(super) fn receive_all(control: &OwnedFd) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(
-        control
-            .try_clone()
-            .map_err(Error::io("read", Path::new("socket")))?,
-    );
+    let mut file = std::fs::File::from(control.try_clone().map_err(Error::io("read", Path::new("socket")))?);
     // A child that dies leaves nothing: that is the caller's finding, so a reset counts as the end.
     match file.read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
@@ -87,8 +77,7 @@ pub(super) fn wait_for(child: Pid) -> Result<WaitStatus, Error> {
 pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at
     // exec.
-    let number =
-        Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
+    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
     // SAFETY: see above.
     Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
 }
@@ -97,14 +86,7 @@ pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
 pub(super) fn send_descriptor(socket: &OwnedFd, descriptor: &OwnedFd) -> Result<(), Errno> {
     let descriptors = [descriptor.as_raw_fd()];
     let message = [ControlMessage::ScmRights(&descriptors)];
-    sendmsg::<()>(
-        socket.as_raw_fd(),
-        &[IoSlice::new(b"d")],
-        &message,
-        MsgFlags::MSG_NOSIGNAL,
-        None,
-    )
-    .map(drop)
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(b"d")], &message, MsgFlags::MSG_NOSIGNAL, None).map(drop)
 }
 
 /// One message with the descriptor that came along, if one did.
@@ -113,22 +95,16 @@ pub(super) fn receive_descriptor(socket: &OwnedFd) -> (Vec<u8>, Option<OwnedFd>)
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let mut slices = [IoSliceMut::new(&mut bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags)
-    else {
+    let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags) else {
         return (Vec::new(), None);
     };
-    let descriptor = message
-        .cmsgs()
-        .ok()
-        .into_iter()
-        .flatten()
-        .find_map(|control| match control {
-            // SAFETY: the kernel put this descriptor into our table for us alone.
-            ControlMessageOwned::ScmRights(numbers) => numbers
-                .first()
-                .map(|number| unsafe { OwnedFd::from_raw_fd(*number) }),
-            _ => None,
-        });
+    let descriptor = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
+        // SAFETY: the kernel put this descriptor into our table for us alone.
+        ControlMessageOwned::ScmRights(numbers) => {
+            numbers.first().map(|number| unsafe { OwnedFd::from_raw_fd(*number) })
+        }
+        _ => None,
+    });
     let count = message.bytes;
     (bytes[..count].to_vec(), descriptor)
 }

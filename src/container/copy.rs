@@ -25,9 +25,7 @@ pub(super) fn layers(lower: &[PathBuf], upper: &Path, marker: &Path) -> Result<(
         return Ok(());
     }
     for layer in lower.iter().rev() {
-        let mut copier = Copier {
-            links: HashMap::new(),
-        };
+        let mut copier = Copier { links: HashMap::new() };
         copier.directory(layer, upper)?;
     }
     std::fs::write(marker, "").map_err(|error| Failure::refused("write", marker, errno(&error)))
@@ -74,9 +72,7 @@ impl Copier {
     }
 
     fn file(&mut self, source: &Path, target: &Path, found: &Metadata) -> Result<(), Failure> {
-        let refused = |call: &'static str| {
-            move |error: std::io::Error| Failure::refused(call, target, errno(&error))
-        };
+        let refused = |call: &'static str| move |error: std::io::Error| Failure::refused(call, target, errno(&error));
         if found.nlink() > 1 {
             let id = (found.dev(), found.ino());
             if let Some(first) = self.links.get(&id) {
@@ -93,8 +89,7 @@ impl Copier {
         } else {
             let flags = SFlag::from_bits_truncate(found.mode() & libc::S_IFMT);
             let mode = Mode::from_bits_truncate(found.mode() & 0o7777);
-            mknod(target, flags, mode, found.rdev())
-                .map_err(|errno| Failure::refused("mknod", target, errno))?;
+            mknod(target, flags, mode, found.rdev()).map_err(|errno| Failure::refused("mknod", target, errno))?;
         }
         copy_metadata(source, target, found)
     }
@@ -102,14 +97,10 @@ impl Copier {
 
 /// Owner first, because changing it takes set-user-id bits and file capabilities away; times last.
 fn copy_metadata(source: &Path, target: &Path, found: &Metadata) -> Result<(), Failure> {
-    let refused = |call: &'static str| {
-        move |error: std::io::Error| Failure::refused(call, target, errno(&error))
-    };
-    std::os::unix::fs::lchown(target, Some(found.uid()), Some(found.gid()))
-        .map_err(refused("chown"))?;
+    let refused = |call: &'static str| move |error: std::io::Error| Failure::refused(call, target, errno(&error));
+    std::os::unix::fs::lchown(target, Some(found.uid()), Some(found.gid())).map_err(refused("chown"))?;
     if !found.file_type().is_symlink() {
-        std::fs::set_permissions(target, PermissionsExt::from_mode(found.mode() & 0o7777))
-            .map_err(refused("chmod"))?;
+        std::fs::set_permissions(target, PermissionsExt::from_mode(found.mode() & 0o7777)).map_err(refused("chmod"))?;
     }
     for name in xattr::list(source).map_err(refused("list attributes of"))? {
         if is_overlay_attribute(&name) {
@@ -119,18 +110,10 @@ fn copy_metadata(source: &Path, target: &Path, found: &Metadata) -> Result<(), F
             xattr::set(target, &name, &value).map_err(refused("set attribute of"))?;
         }
     }
-    let (accessed, modified) = (
-        TimeSpec::new(found.atime(), found.atime_nsec()),
-        TimeSpec::new(found.mtime(), found.mtime_nsec()),
-    );
-    utimensat(
-        nix::fcntl::AT_FDCWD,
-        target,
-        &accessed,
-        &modified,
-        UtimensatFlags::NoFollowSymlink,
-    )
-    .map_err(|errno| Failure::refused("set times of", target, errno))
+    let (accessed, modified) =
+        (TimeSpec::new(found.atime(), found.atime_nsec()), TimeSpec::new(found.mtime(), found.mtime_nsec()));
+    utimensat(nix::fcntl::AT_FDCWD, target, &accessed, &modified, UtimensatFlags::NoFollowSymlink)
+        .map_err(|errno| Failure::refused("set times of", target, errno))
 }
 
 fn is_whiteout(path: &Path, found: &Metadata) -> bool {
@@ -143,12 +126,7 @@ fn is_opaque(path: &Path) -> bool {
 }
 
 fn has_overlay_attribute(path: &Path, name: &str) -> bool {
-    ["user", "trusted"].iter().any(|space| {
-        matches!(
-            xattr::get(path, format!("{space}.overlay.{name}")),
-            Ok(Some(_))
-        )
-    })
+    ["user", "trusted"].iter().any(|space| matches!(xattr::get(path, format!("{space}.overlay.{name}")), Ok(Some(_))))
 }
 
 fn is_overlay_attribute(name: &OsStr) -> bool {

@@ -55,14 +55,8 @@ impl Error {
     /// 126 where it is there and can't be executed, 125 for everything else.
     pub fn status(&self) -> i32 {
         match self {
-            Error::Setup(Failure {
-                cause: Cause::NotFound,
-                ..
-            }) => 127,
-            Error::Setup(Failure {
-                cause: Cause::NotExecutable,
-                ..
-            }) => 126,
+            Error::Setup(Failure { cause: Cause::NotFound, .. }) => 127,
+            Error::Setup(Failure { cause: Cause::NotExecutable, .. }) => 126,
             _ => 125,
         }
     }
@@ -71,19 +65,13 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Setup(failure) => failure.hint.as_deref(),
-            Error::Map { .. } => {
-                Some("the ranges of `/etc/subuid` and `/etc/subgid` must belong to this user")
-            }
+            Error::Map { .. } => Some("the ranges of `/etc/subuid` and `/etc/subgid` must belong to this user"),
             _ => None,
         }
     }
 
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io {
-            operation,
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Error::Io { operation, path: path.to_owned(), source }
     }
 
     pub(super) fn call(call: &'static str) -> impl FnOnce(Errno) -> Error {
@@ -149,13 +137,7 @@ impl Failure {
 
     /// A failure that the kernel had no part in.
     pub(super) fn of(cause: Cause, message: String) -> Failure {
-        Failure {
-            operation: String::new(),
-            message,
-            errno: 0,
-            hint: None,
-            cause,
-        }
+        Failure { operation: String::new(), message, errno: 0, hint: None, cause }
     }
 
     pub(super) fn hint(mut self, hint: &str) -> Failure {

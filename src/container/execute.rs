@@ -54,11 +54,7 @@ pub(super) struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
-    pub fn new(
-        identity: &'a Identity,
-        control: Option<&'a OwnedFd>,
-        terminal: Option<&'a OwnedFd>,
-    ) -> Setup<'a> {
+    pub fn new(identity: &'a Identity, control: Option<&'a OwnedFd>, terminal: Option<&'a OwnedFd>) -> Setup<'a> {
         Setup {
             identity,
             control,
@@ -85,9 +81,7 @@ impl<'a> Setup<'a> {
         match operation {
             Operation::CreateDirectory { path } => create_directories(path),
             Operation::WriteFile { path, content } => write_file(path, content),
-            Operation::CreateCgroup { paths } => {
-                paths.iter().try_for_each(|path| create_directories(path))
-            }
+            Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
             Operation::EnterUserNamespace { .. } => match self.control {
                 Some(control) => self.identity.enter(control),
@@ -95,36 +89,24 @@ impl<'a> Setup<'a> {
             },
             Operation::Unshare { namespaces } => unshare_all(namespaces),
             Operation::ForkInit => Ok(()),
-            Operation::UnshareMounts => {
-                mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT))
-            }
+            Operation::UnshareMounts => mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT)),
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
-            Operation::CopyLayers {
-                lower,
-                upper,
-                root,
-                marker,
-            } => {
+            Operation::CopyLayers { lower, upper, root, marker } => {
                 copy::layers(lower, upper, marker)?;
                 mount::bind(upper, root, Recursion::One)
             }
-            Operation::SetHostname { name } => nix::unistd::sethostname(name)
-                .map_err(|errno| Failure::refused("sethostname", Path::new(name), errno)),
+            Operation::SetHostname { name } => {
+                nix::unistd::sethostname(name).map_err(|errno| Failure::refused("sethostname", Path::new(name), errno))
+            }
             Operation::LoopbackUp => network::loopback_up(),
             Operation::OpenSources { paths } => self.open_sources(paths),
             Operation::PivotRoot { root } => self.pivot(root),
-            Operation::MountFileSystem {
-                kind,
-                target,
-                flags,
-                options,
-            } => self.mount_file_system(kind, Path::new(target), *flags, options),
-            Operation::Bind {
-                source,
-                target,
-                access,
-                recursion,
-            } => self.bind(source, Path::new(target), *access, *recursion),
+            Operation::MountFileSystem { kind, target, flags, options } => {
+                self.mount_file_system(kind, Path::new(target), *flags, options)
+            }
+            Operation::Bind { source, target, access, recursion } => {
+                self.bind(source, Path::new(target), *access, *recursion)
+            }
             Operation::ForbidDevices { target, recursion } => {
                 restrict(Path::new(target), mount::NO_DEVICES, *recursion)
             }
@@ -133,46 +115,36 @@ impl<'a> Setup<'a> {
             Operation::DetachOldRoot => self.detach_old_root(),
             Operation::ProtectPath { path } => protect(Path::new(path)),
             Operation::MaskPath { path } => mask(Path::new(path)),
-            Operation::ProtectMount { target } => {
-                mount::restrict(Path::new(target), mount::READ_ONLY, Recursion::One)
-            }
-            Operation::NewSession { terminal } => {
-                leave::new_session(*terminal, self.terminal, self.window)
-            }
+            Operation::ProtectMount { target } => mount::restrict(Path::new(target), mount::READ_ONLY, Recursion::One),
+            Operation::NewSession { terminal } => leave::new_session(*terminal, self.terminal, self.window),
             Operation::NewKeyring => leave::new_keyring(),
             Operation::ResolveUser { user } => {
                 self.account = Some(leave::resolve_user(user)?);
                 Ok(())
             }
             Operation::CreateWorkingDirectory { path } => create_directories(Path::new(path)),
-            Operation::ForbidNewPrivileges => nix::sys::prctl::set_no_new_privs()
-                .map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno)),
+            Operation::ForbidNewPrivileges => {
+                nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno))
+            }
             Operation::BoundCapabilities { keep } => capabilities::bound(*keep),
             Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
-            Operation::SwitchUser => {
-                leave::switch_user(self.known_account(), self.identity, self.streams)
-            }
+            Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.streams),
             Operation::ChangeDirectory { path } => nix::unistd::chdir(Path::new(path))
                 .map_err(|errno| Failure::refused("chdir to", Path::new(path), errno)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
-            Operation::Execute { args, env } => {
-                leave::execute(args, env, &self.known_account().home)
-            }
+            Operation::Execute { args, env } => leave::execute(args, env, &self.known_account().home),
         }
     }
 
     fn known_account(&self) -> &Account {
-        self.account
-            .as_ref()
-            .expect("a plan resolves the user before it is used")
+        self.account.as_ref().expect("a plan resolves the user before it is used")
     }
 
     fn open_sources(&mut self, paths: &[PathBuf]) -> Result<(), Failure> {
         for path in paths {
             let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-            let source = open(path, flags, Mode::empty())
-                .map_err(|errno| Failure::refused("open", path, errno))?;
+            let source = open(path, flags, Mode::empty()).map_err(|errno| Failure::refused("open", path, errno))?;
             self.sources.push((path.clone(), source));
         }
         Ok(())
@@ -182,14 +154,13 @@ impl<'a> Setup<'a> {
     /// and mounted, until it is detached.
     fn pivot(&mut self, root: &Path) -> Result<(), Failure> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let old_root = open("/", flags, Mode::empty())
-            .map_err(|errno| Failure::refused("open", Path::new("/"), errno))?;
+        let old_root =
+            open("/", flags, Mode::empty()).map_err(|errno| Failure::refused("open", Path::new("/"), errno))?;
         nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
         // `.` twice: the old root is stacked on the new one, so the image needs no directory for
         // it. See pivot_root(2), notes.
         pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))?;
-        nix::unistd::chdir("/")
-            .map_err(|errno| Failure::refused("chdir to", Path::new("/"), errno))?;
+        nix::unistd::chdir("/").map_err(|errno| Failure::refused("chdir to", Path::new("/"), errno))?;
         self.old_root = Some(old_root);
         Ok(())
     }
@@ -205,25 +176,13 @@ impl<'a> Setup<'a> {
         nix::unistd::chdir("/").map_err(refused)
     }
 
-    fn mount_file_system(
-        &mut self,
-        kind: &str,
-        target: &Path,
-        flags: Flags,
-        options: &str,
-    ) -> Result<(), Failure> {
+    fn mount_file_system(&mut self, kind: &str, target: &Path, flags: Flags, options: &str) -> Result<(), Failure> {
         let place = self.stubs.directory(target)?;
         // Through no name of an image's choosing; proc comes first, and before it there are no magic links.
         let by_descriptor = inside::name(&place);
-        let named = if kind == "proc" {
-            target
-        } else {
-            &by_descriptor
-        };
-        let mounted = mount::file_system(kind, named, flags, options).map_err(|failure| Failure {
-            message: format!("mount {kind} on `{}`", target.display()),
-            ..failure
-        });
+        let named = if kind == "proc" { target } else { &by_descriptor };
+        let mounted = mount::file_system(kind, named, flags, options)
+            .map_err(|failure| Failure { message: format!("mount {kind} on `{}`", target.display()), ..failure });
         mounted.map_err(|failure| match kind {
             "proc" => failure.hint(
                 "a user namespace may mount proc only where the machine's own \
@@ -233,31 +192,15 @@ impl<'a> Setup<'a> {
         })
     }
 
-    fn bind(
-        &mut self,
-        source: &Path,
-        target: &Path,
-        access: Access,
-        recursion: Recursion,
-    ) -> Result<(), Failure> {
-        let (_, held) = self
-            .sources
-            .iter()
-            .find(|(path, _)| path == source)
-            .expect("a plan opens every source before the pivot");
+    fn bind(&mut self, source: &Path, target: &Path, access: Access, recursion: Recursion) -> Result<(), Failure> {
+        let (_, held) =
+            self.sources.iter().find(|(path, _)| path == source).expect("a plan opens every source before the pivot");
         let named = inside::name(held);
-        let directory = std::fs::metadata(&named)
-            .map_err(|error| Failure::refused("stat", source, errno(&error)))?
-            .is_dir();
-        let place = if directory {
-            self.stubs.directory(target)?
-        } else {
-            self.stubs.file(target)?
-        };
-        mount::bind(&named, &inside::name(&place), recursion).map_err(|failure| Failure {
-            message: format!("bind on `{}`", target.display()),
-            ..failure
-        })?;
+        let directory =
+            std::fs::metadata(&named).map_err(|error| Failure::refused("stat", source, errno(&error)))?.is_dir();
+        let place = if directory { self.stubs.directory(target)? } else { self.stubs.file(target)? };
+        mount::bind(&named, &inside::name(&place), recursion)
+            .map_err(|failure| Failure { message: format!("bind on `{}`", target.display()), ..failure })?;
         match access {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => restrict(target, mount::READ_ONLY, recursion),
@@ -266,16 +209,10 @@ impl<'a> Setup<'a> {
 }
 
 /// Restricts what is mounted at a path inside.
-fn restrict(
-    target: &Path,
-    restriction: mount::Restriction,
-    recursion: Recursion,
-) -> Result<(), Failure> {
+fn restrict(target: &Path, restriction: mount::Restriction, recursion: Recursion) -> Result<(), Failure> {
     let place = inside::open(target).map_err(|errno| Failure::refused("open", target, errno))?;
-    mount::restrict(&inside::name(&place), restriction, recursion).map_err(|failure| Failure {
-        message: format!("{} `{}`", restriction.name, target.display()),
-        ..failure
-    })
+    mount::restrict(&inside::name(&place), restriction, recursion)
+        .map_err(|failure| Failure { message: format!("{} `{}`", restriction.name, target.display()), ..failure })
 }
 
 /// The errno of an I/O error; 0 where it has none.
@@ -292,8 +229,8 @@ fn create_directories(path: &Path) -> Result<(), Failure> {
 }
 
 fn write_file(path: &Path, content: &str) -> Result<(), Failure> {
-    let written = std::fs::write(path, content)
-        .and_then(|()| std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)));
+    let written =
+        std::fs::write(path, content).and_then(|()| std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)));
     written.map_err(|error| Failure::refused("write", path, errno(&error)))
 }
 
@@ -304,18 +241,16 @@ fn join_cgroup(path: &Path) -> Result<(), Failure> {
 }
 
 fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
-    let flags = namespaces
-        .iter()
-        .fold(CloneFlags::empty(), |flags, namespace| {
-            flags
-                | match namespace {
-                    Namespace::Pid => CloneFlags::CLONE_NEWPID,
-                    Namespace::Uts => CloneFlags::CLONE_NEWUTS,
-                    Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
-                    Namespace::Network => CloneFlags::CLONE_NEWNET,
-                    Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
-                }
-        });
+    let flags = namespaces.iter().fold(CloneFlags::empty(), |flags, namespace| {
+        flags
+            | match namespace {
+                Namespace::Pid => CloneFlags::CLONE_NEWPID,
+                Namespace::Uts => CloneFlags::CLONE_NEWUTS,
+                Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
+                Namespace::Network => CloneFlags::CLONE_NEWNET,
+                Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
+            }
+    });
     unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
 }
 
@@ -332,16 +267,11 @@ fn protect(path: &Path) -> Result<(), Failure> {
 /// Covers a file with the container's /dev/null and a directory with an empty, read-only one.
 fn mask(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => mount::file_system(
-            "tmpfs",
-            path,
-            Flags::INERT.with(MsFlags::MS_RDONLY.bits()),
-            "size=0k",
-        ),
-        Ok(_) => mount::bind(Path::new("/dev/null"), path, Recursion::One),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(())
+        Ok(found) if found.is_dir() => {
+            mount::file_system("tmpfs", path, Flags::INERT.with(MsFlags::MS_RDONLY.bits()), "size=0k")
         }
+        Ok(_) => mount::bind(Path::new("/dev/null"), path, Recursion::One),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
         Err(error) => Err(Failure::refused("stat", path, errno(&error))),
     }
 }

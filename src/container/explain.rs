@@ -19,22 +19,9 @@ impl fmt::Display for Operation {
             Operation::JoinCgroup { paths } => {
                 write!(formatter, "join control group {}", list(paths))
             }
-            Operation::EnterUserNamespace {
-                uid_ranges,
-                gid_ranges,
-                helpers,
-            } => {
-                let how = if *helpers {
-                    "newuidmap, newgidmap"
-                } else {
-                    "setgroups denied"
-                };
-                write!(
-                    formatter,
-                    "unshare user; uid {}; gid {} ({how})",
-                    words(uid_ranges),
-                    words(gid_ranges)
-                )
+            Operation::EnterUserNamespace { uid_ranges, gid_ranges, helpers } => {
+                let how = if *helpers { "newuidmap, newgidmap" } else { "setgroups denied" };
+                write!(formatter, "unshare user; uid {}; gid {} ({how})", words(uid_ranges), words(gid_ranges))
             }
             Operation::Unshare { namespaces } => write!(formatter, "unshare {}", words(namespaces)),
             Operation::ForkInit => write!(formatter, "fork"),
@@ -58,39 +45,21 @@ impl fmt::Display for Operation {
                 }
                 Ok(())
             }
-            Operation::CopyLayers {
-                lower, upper, root, ..
-            } => {
-                write!(
-                    formatter,
-                    "copy {} lower into {}; bind it on {}",
-                    lower.len(),
-                    upper.display(),
-                    root.display()
-                )
+            Operation::CopyLayers { lower, upper, root, .. } => {
+                write!(formatter, "copy {} lower into {}; bind it on {}", lower.len(), upper.display(), root.display())
             }
             Operation::SetHostname { name } => write!(formatter, "sethostname {name}"),
             Operation::LoopbackUp => write!(formatter, "bring lo up"),
             Operation::OpenSources { paths } => write!(formatter, "open {}", list(paths)),
             Operation::PivotRoot { root } => write!(formatter, "pivot_root {}", root.display()),
-            Operation::MountFileSystem {
-                kind,
-                target,
-                flags,
-                options,
-            } => {
+            Operation::MountFileSystem { kind, target, flags, options } => {
                 write!(formatter, "mount {kind} on {target} ({flags}")?;
                 if !options.is_empty() {
                     write!(formatter, ",{options}")?;
                 }
                 write!(formatter, ")")
             }
-            Operation::Bind {
-                source,
-                target,
-                access,
-                recursion,
-            } => {
+            Operation::Bind { source, target, access, recursion } => {
                 let recursion = match recursion {
                     Recursion::Tree => "rbind",
                     Recursion::One => "bind",
@@ -99,11 +68,7 @@ impl fmt::Display for Operation {
                     Access::ReadOnly => ",ro",
                     Access::ReadWrite => "",
                 };
-                write!(
-                    formatter,
-                    "mount {} on {target} ({recursion}{access})",
-                    source.display()
-                )
+                write!(formatter, "mount {} on {target} ({recursion}{access})", source.display())
             }
             Operation::ForbidDevices { target, .. } => write!(formatter, "set nodev on {target}"),
             Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
@@ -114,10 +79,9 @@ impl fmt::Display for Operation {
                 write!(formatter, "make {target} read-only")
             }
             Operation::NewSession { terminal: false } => write!(formatter, "setsid"),
-            Operation::NewSession { terminal: true } => write!(
-                formatter,
-                "setsid; open a terminal of /dev/pts as /dev/console and standard streams"
-            ),
+            Operation::NewSession { terminal: true } => {
+                write!(formatter, "setsid; open a terminal of /dev/pts as /dev/console and standard streams")
+            }
             Operation::NewKeyring => write!(formatter, "join a new session keyring"),
             Operation::ResolveUser { user } if user.is_empty() => {
                 write!(formatter, "look up user 0")
@@ -129,10 +93,7 @@ impl fmt::Display for Operation {
                 write!(formatter, "bound capabilities to {keep}")
             }
             Operation::InstallFilter { .. } => {
-                write!(
-                    formatter,
-                    "install the system call filter of Docker's default profile"
-                )
+                write!(formatter, "install the system call filter of Docker's default profile")
             }
             Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
             Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
@@ -143,16 +104,9 @@ impl fmt::Display for Operation {
                     Count(keep.names().count())
                 )
             }
-            Operation::CleanUp => write!(
-                formatter,
-                "reset signals; umask 022; close every descriptor above 2 at exec"
-            ),
+            Operation::CleanUp => write!(formatter, "reset signals; umask 022; close every descriptor above 2 at exec"),
             Operation::Execute { args, env } => {
-                write!(
-                    formatter,
-                    "execve {args:?} with {} environment variables",
-                    env.len()
-                )
+                write!(formatter, "execve {args:?} with {} environment variables", env.len())
             }
         }
     }
@@ -165,12 +119,8 @@ impl Operation {
             Operation::CreateDirectory { .. } => {
                 "the root needs a place to be mounted on, and overlayfs a directory to work in"
             }
-            Operation::WriteFile { .. } => {
-                "it is bound over the image's file, so that it never gets into a layer"
-            }
-            Operation::CreateCgroup { .. } => {
-                "the processes of the container are counted and ended together"
-            }
+            Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
+            Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
             Operation::JoinCgroup { .. } => {
                 "before the user namespace, because inside it we may no longer write there; \
                      children are born into the group"
@@ -203,12 +153,8 @@ impl Operation {
                 "the kernel refuses overlayfs here: a copy behaves the same but costs the layers' \
                      size, and the changes must be found by comparing"
             }
-            Operation::SetHostname { .. } => {
-                "the name belongs to the namespace, not to the machine"
-            }
-            Operation::LoopbackUp => {
-                "a new network namespace has a loopback interface that is switched off"
-            }
+            Operation::SetHostname { .. } => "the name belongs to the namespace, not to the machine",
+            Operation::LoopbackUp => "a new network namespace has a loopback interface that is switched off",
             Operation::OpenSources { .. } => {
                 "their names mean nothing after the next step, but open descriptors still reach \
                      them"
@@ -228,13 +174,10 @@ impl Operation {
             Operation::MountFileSystem { kind: "mqueue", .. } => {
                 "it shows the message queues of the container's own IPC namespace"
             }
-            Operation::MountFileSystem {
-                kind: "cgroup" | "cgroup2",
-                ..
-            } => "programs read their limits here; read-only",
-            Operation::MountFileSystem { .. } => {
-                "an empty directory in memory, gone with the container"
+            Operation::MountFileSystem { kind: "cgroup" | "cgroup2", .. } => {
+                "programs read their limits here; read-only"
             }
+            Operation::MountFileSystem { .. } => "an empty directory in memory, gone with the container",
             Operation::Bind { target, .. } if target == "/sys" => {
                 "a new sysfs belongs to a new network namespace only: with the machine's network \
                      its own is shown, read-only"
@@ -256,13 +199,9 @@ impl Operation {
                 "last of the mounts: a new proc may be mounted only while another one is seen, \
                      and the sources were reached through it"
             }
-            Operation::ProtectPath { .. } => {
-                "settings of the whole machine can't be changed from inside"
-            }
+            Operation::ProtectPath { .. } => "settings of the whole machine can't be changed from inside",
             Operation::MaskPath { .. } => "it tells about the machine or reaches its hardware",
-            Operation::ProtectMount { target } if target == "/" => {
-                "asked for; the mounts below stay as they are"
-            }
+            Operation::ProtectMount { target } if target == "/" => "asked for; the mounts below stay as they are",
             Operation::ProtectMount { .. } => "after the mounts in it were made",
             Operation::NewSession { terminal: false } => {
                 "keys pressed at our terminal go to us alone; we pass the signals on"
@@ -271,12 +210,8 @@ impl Operation {
                 "the terminal is of the container's own /dev/pts, so that its name exists inside; \
                      its keys signal the container's foreground processes"
             }
-            Operation::NewKeyring => {
-                "keys of the session that we were started from stay out of reach"
-            }
-            Operation::ResolveUser { .. } => {
-                "names mean what the image's own /etc/passwd and /etc/group say"
-            }
+            Operation::NewKeyring => "keys of the session that we were started from stay out of reach",
+            Operation::ResolveUser { .. } => "names mean what the image's own /etc/passwd and /etc/group say",
             Operation::CreateWorkingDirectory { .. } => "as root, while that is still possible",
             Operation::ForbidNewPrivileges => "asked for: set-user-id files stay without effect",
             Operation::BoundCapabilities { .. } => {
@@ -288,15 +223,9 @@ impl Operation {
                      have that"
             }
             Operation::SwitchUser => "groups first: the user may not change them any more",
-            Operation::ChangeDirectory { .. } => {
-                "after the switch, so that the directory must be the user's to enter"
-            }
-            Operation::LimitCapabilities { .. } => {
-                "the bounding set alone would take effect only at the next execve"
-            }
-            Operation::CleanUp => {
-                "the command starts with the defaults and inherits nothing of ours"
-            }
+            Operation::ChangeDirectory { .. } => "after the switch, so that the directory must be the user's to enter",
+            Operation::LimitCapabilities { .. } => "the bounding set alone would take effect only at the next execve",
+            Operation::CleanUp => "the command starts with the defaults and inherits nothing of ours",
             Operation::Execute { .. } => "the command itself is process 1, as in Docker",
         }
     }
@@ -350,11 +279,7 @@ impl fmt::Display for Count {
 }
 
 fn list(paths: &[std::path::PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(" ")
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn words<T: fmt::Display>(items: &[T]) -> String {

@@ -23,14 +23,7 @@ pub(super) fn no_new_privileges() -> bool {
 /// A field of /proc/self/status.
 fn own_status(field: &str) -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|line| {
-        Some(
-            line.strip_prefix(field)?
-                .strip_prefix(':')?
-                .trim()
-                .to_owned(),
-        )
-    })
+    status.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
 }
 
 /// The map that `file` grants to this user: own id as 0, then the granted runs one after another.
@@ -42,20 +35,12 @@ pub(super) fn granted_ranges(file: &Path, own_id: u32) -> Option<Vec<Range>> {
     if grants.is_empty() {
         return None;
     }
-    let mut ranges = vec![Range {
-        inside: 0,
-        outside: own_id,
-        length: 1,
-    }];
+    let mut ranges = vec![Range { inside: 0, outside: own_id, length: 1 }];
     let mut inside: u32 = 1;
     for (outside, length) in grants {
         let length = length.min(u32::MAX - inside);
         if length > 0 {
-            ranges.push(Range {
-                inside,
-                outside,
-                length,
-            });
+            ranges.push(Range { inside, outside, length });
             inside += length;
         }
     }
@@ -78,9 +63,7 @@ fn parse_grants(text: &str, name: Option<&str>, uid: u32) -> Vec<(u32, u32)> {
 
 pub(super) fn find_on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
 #[cfg(test)]
@@ -90,10 +73,7 @@ mod tests {
     #[test]
     fn grants_are_found_by_name_and_by_number() {
         let text = "ann:100000:65536\nbob:165536:65536\n# ann:1:1\n1001:300000:10\nann:400000:0\nann:x:1\nann:5";
-        assert_eq!(
-            parse_grants(text, Some("ann"), 1001),
-            [(100_000, 65_536), (300_000, 10)]
-        );
+        assert_eq!(parse_grants(text, Some("ann"), 1001), [(100_000, 65_536), (300_000, 10)]);
         assert_eq!(parse_grants(text, None, 7), []);
     }
 }

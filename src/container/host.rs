@@ -81,16 +81,12 @@ impl Host {
             "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
             _ => overlay_support(identity, scratch, forced == "mount")?,
         };
-        let cgroups =
-            mounted_cgroups(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        let cgroups = mounted_cgroups(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
         Ok(Host {
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
             overlay,
-            own_cgroups: own_cgroups(
-                &cgroups,
-                &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
-            ),
+            own_cgroups: own_cgroups(&cgroups, &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()),
             cgroups,
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             thermal: THERMAL.get_or_init(thermal_directories).clone(),
@@ -110,18 +106,12 @@ struct Question {
 }
 
 /// As [`try_overlay`], but tries only once in the life of this process.
-fn overlay_support(
-    identity: &Identity,
-    scratch: &Path,
-    only_options: bool,
-) -> Result<OverlaySupport, Error> {
+fn overlay_support(identity: &Identity, scratch: &Path, only_options: bool) -> Result<OverlaySupport, Error> {
     static ANSWERS: Mutex<Vec<(Question, OverlaySupport)>> = Mutex::new(Vec::new());
     // A list that a panic left behind is still whole: entries are only ever added.
     let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     let question = Question {
-        device: std::fs::metadata(scratch)
-            .map_err(Error::io("stat", scratch))?
-            .dev(),
+        device: std::fs::metadata(scratch).map_err(Error::io("stat", scratch))?.dev(),
         in_user_namespace: identity.in_user_namespace(),
         only_options,
     };
@@ -135,11 +125,7 @@ fn overlay_support(
 }
 
 /// Mounts an overlay over two empty directories in a child of its own, by each interface in turn.
-fn try_overlay(
-    identity: &Identity,
-    scratch: &Path,
-    only_options: bool,
-) -> Result<OverlaySupport, Error> {
+fn try_overlay(identity: &Identity, scratch: &Path, only_options: bool) -> Result<OverlaySupport, Error> {
     let place = scratch.join(format!(".overlay-probe-{}", next_number()));
     for name in ["lower", "upper", "work", "root"] {
         let path = place.join(name);
@@ -152,11 +138,7 @@ fn try_overlay(
             work: place.join("work"),
             root: place.join("root"),
             // `volatile`, or unmounting it would flush the whole file system to the disk.
-            options: if identity.in_user_namespace() {
-                vec!["userxattr", "volatile"]
-            } else {
-                vec!["volatile"]
-            },
+            options: if identity.in_user_namespace() { vec!["userxattr", "volatile"] } else { vec!["volatile"] },
             interface,
         };
         // In a child even as root: the mount namespace it enters must not become ours.
@@ -188,20 +170,14 @@ fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
         text.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
             let (controllers, path) = (fields.next()?, fields.next()?);
-            controllers
-                .split(',')
-                .any(|one| one == controller)
-                .then_some(path)
+            controllers.split(',').any(|one| one == controller).then_some(path)
         })
     };
     let place = Path::new("/sys/fs/cgroup");
     let below = |root: PathBuf, path: &str| root.join(path.trim_start_matches('/'));
     let groups: Vec<PathBuf> = match cgroups {
         Cgroups::None => Vec::new(),
-        Cgroups::V2 => path_of("")
-            .map(|path| below(place.to_owned(), path))
-            .into_iter()
-            .collect(),
+        Cgroups::V2 => path_of("").map(|path| below(place.to_owned(), path)).into_iter().collect(),
         Cgroups::V1(_) => ["pids", "memory"]
             .iter()
             .filter_map(|controller| Some(below(place.join(controller), path_of(controller)?)))
@@ -220,14 +196,7 @@ fn thermal_directories() -> Vec<String> {
         return Vec::new();
     };
     let mut found: Vec<String> = entries
-        .filter_map(|entry| {
-            entry
-                .ok()?
-                .path()
-                .join("thermal_throttle")
-                .to_str()
-                .map(str::to_owned)
-        })
+        .filter_map(|entry| entry.ok()?.path().join("thermal_throttle").to_str().map(str::to_owned))
         .filter(|path| Path::new(path).is_dir())
         .collect();
     found.sort();
@@ -237,11 +206,7 @@ fn thermal_directories() -> Vec<String> {
 /// A number that no other call in this process or another live one gets.
 fn next_number() -> String {
     static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    format!(
-        "{}-{}",
-        std::process::id(),
-        CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-    )
+    format!("{}-{}", std::process::id(), CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
 }
 
 /// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see
@@ -262,33 +227,17 @@ fn mounted_cgroups(mountinfo: &str) -> Cgroups {
             ("cgroup", Some(name)) if name.len() > 1 => {
                 let options: Vec<&str> = super_options
                     .split(',')
-                    .filter(|option| {
-                        !matches!(
-                            *option,
-                            "rw" | "ro" | "xattr" | "clone_children" | "noprefix"
-                        )
-                    })
+                    .filter(|option| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children" | "noprefix"))
                     .filter(|option| !option.starts_with("release_agent="))
                     .collect();
                 let named = options.iter().any(|option| option.starts_with("name="));
-                let options = if named {
-                    format!("none,{}", options.join(","))
-                } else {
-                    options.join(",")
-                };
-                hierarchies.push(Hierarchy {
-                    name: name[1..].to_owned(),
-                    options,
-                });
+                let options = if named { format!("none,{}", options.join(",")) } else { options.join(",") };
+                hierarchies.push(Hierarchy { name: name[1..].to_owned(), options });
             }
             _ => {}
         }
     }
-    if hierarchies.is_empty() {
-        Cgroups::None
-    } else {
-        Cgroups::V1(hierarchies)
-    }
+    if hierarchies.is_empty() { Cgroups::None } else { Cgroups::V1(hierarchies) }
 }
 
 #[cfg(test)]
@@ -300,10 +249,7 @@ mod tests {
         let one = "34 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
                    40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd\n";
         let expected = [("memory", "memory"), ("systemd", "none,name=systemd")];
-        let expected = expected.map(|(name, options)| Hierarchy {
-            name: name.to_owned(),
-            options: options.to_owned(),
-        });
+        let expected = expected.map(|(name, options)| Hierarchy { name: name.to_owned(), options: options.to_owned() });
         assert_eq!(mounted_cgroups(one), Cgroups::V1(expected.to_vec()));
         let two = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
         assert_eq!(mounted_cgroups(two), Cgroups::V2);

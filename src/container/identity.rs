@@ -37,11 +37,7 @@ pub struct Range {
 
 impl std::fmt::Display for Range {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{}→{}×{}",
-            self.inside, self.outside, self.length
-        )
+        write!(formatter, "{}→{}×{}", self.inside, self.outside, self.length)
     }
 }
 
@@ -73,20 +69,15 @@ impl Identity {
         if Uid::effective().is_root() && grants::may_mount() {
             return Identity::Root;
         }
-        let uid_ranges =
-            grants::granted_ranges(Path::new("/etc/subuid"), Uid::effective().as_raw());
-        let gid_ranges =
-            grants::granted_ranges(Path::new("/etc/subgid"), Gid::effective().as_raw());
+        let uid_ranges = grants::granted_ranges(Path::new("/etc/subuid"), Uid::effective().as_raw());
+        let gid_ranges = grants::granted_ranges(Path::new("/etc/subgid"), Gid::effective().as_raw());
         match (uid_ranges, gid_ranges) {
             (Some(uid_ranges), Some(gid_ranges))
                 if !grants::no_new_privileges()
                     && grants::find_on_path("newuidmap").is_some()
                     && grants::find_on_path("newgidmap").is_some() =>
             {
-                Identity::Mapped {
-                    uid_ranges,
-                    gid_ranges,
-                }
+                Identity::Mapped { uid_ranges, gid_ranges }
             }
             _ => Identity::Single,
         }
@@ -118,10 +109,7 @@ impl Identity {
     /// the fork (standard output's, for one).
     ///
     /// Errors: the namespace can't be made or mapped; `work` panicked or its process died.
-    pub fn within<R: Serialize + DeserializeOwned>(
-        &self,
-        work: impl FnOnce() -> R,
-    ) -> Result<R, Error> {
+    pub fn within<R: Serialize + DeserializeOwned>(&self, work: impl FnOnce() -> R) -> Result<R, Error> {
         if *self == Identity::Root {
             return Ok(work());
         }
@@ -129,10 +117,7 @@ impl Identity {
     }
 
     /// Like [`Identity::within`], but in a child of its own even as root.
-    pub(super) fn in_child<R: Serialize + DeserializeOwned>(
-        &self,
-        work: impl FnOnce() -> R,
-    ) -> Result<R, Error> {
+    pub(super) fn in_child<R: Serialize + DeserializeOwned>(&self, work: impl FnOnce() -> R) -> Result<R, Error> {
         let (ours, theirs) = control_pair()?;
         // SAFETY: fork(2). The C library's own fork re-initialises the allocator's locks in the
         // child, so the child may allocate; it takes no other lock of this process and leaves by
@@ -154,9 +139,8 @@ impl Identity {
                 if bytes.is_empty() {
                     return Err(Error::Within(describe(status)));
                 }
-                let answer: Answer<R> = serde_json::from_slice(&bytes).map_err(|error| {
-                    Error::Within(format!("gave an unreadable result: {error}"))
-                })?;
+                let answer: Answer<R> = serde_json::from_slice(&bytes)
+                    .map_err(|error| Error::Within(format!("gave an unreadable result: {error}")))?;
                 match answer {
                     Answer::Result(result) => Ok(result),
                     Answer::Refused(failure) => Err(Error::Setup(failure)),
@@ -175,9 +159,8 @@ impl Identity {
         if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(());
         }
-        let removed: Result<(), (PathBuf, i32)> = self.within(|| {
-            remove_tree(path).map_err(|(path, error)| (path, error.raw_os_error().unwrap_or(0)))
-        })?;
+        let removed: Result<(), (PathBuf, i32)> =
+            self.within(|| remove_tree(path).map_err(|(path, error)| (path, error.raw_os_error().unwrap_or(0))))?;
         removed.map_err(|(path, errno)| Error::Io {
             operation: "remove",
             path,
@@ -207,9 +190,8 @@ impl Identity {
             return Ok(());
         }
         let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
-        unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| {
-            Failure::call("unshare(CLONE_NEWUSER)", errno).hint(USER_NAMESPACE_HINT)
-        })?;
+        unshare(CloneFlags::CLONE_NEWUSER)
+            .map_err(|errno| Failure::call("unshare(CLONE_NEWUSER)", errno).hint(USER_NAMESPACE_HINT))?;
         match self {
             Identity::Root => {}
             Identity::Single => {
@@ -229,20 +211,14 @@ impl Identity {
             }
         }
         let (root_gid, root_uid) = (Gid::from_raw(0), Uid::from_raw(0));
-        setresgid(root_gid, root_gid, root_gid)
-            .map_err(|errno| Failure::call("setresgid(0)", errno))?;
-        setresuid(root_uid, root_uid, root_uid)
-            .map_err(|errno| Failure::call("setresuid(0)", errno))
+        setresgid(root_gid, root_gid, root_gid).map_err(|errno| Failure::call("setresgid(0)", errno))?;
+        setresuid(root_uid, root_uid, root_uid).map_err(|errno| Failure::call("setresuid(0)", errno))
     }
 
     /// The parent's half of [`Identity::enter`]: runs the helpers once the child is in its
     /// namespace.
     pub(super) fn map_ids(&self, child: Pid, control: &OwnedFd) -> Result<(), Error> {
-        let Identity::Mapped {
-            uid_ranges,
-            gid_ranges,
-        } = self
-        else {
+        let Identity::Mapped { uid_ranges, gid_ranges } = self else {
             return Ok(());
         };
         if receive_byte(control) != Some(b'u') {
@@ -276,11 +252,7 @@ enum Answer<R> {
     Panicked(String),
 }
 
-fn start_helper(
-    program: &'static str,
-    child: Pid,
-    ranges: &[Range],
-) -> Result<std::process::Child, Error> {
+fn start_helper(program: &'static str, child: Pid, ranges: &[Range]) -> Result<std::process::Child, Error> {
     let mut command = Command::new(program);
     command.arg(child.to_string());
     for range in ranges {
@@ -291,40 +263,22 @@ fn start_helper(
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| Error::Map {
-            program,
-            message: error.to_string(),
-        })
+        .map_err(|error| Error::Map { program, message: error.to_string() })
 }
 
 fn finish_helper(program: &'static str, helper: std::process::Child) -> Result<(), Error> {
-    let output = helper.wait_with_output().map_err(|error| Error::Map {
-        program,
-        message: error.to_string(),
-    })?;
+    let output = helper.wait_with_output().map_err(|error| Error::Map { program, message: error.to_string() })?;
     if output.status.success() {
         return Ok(());
     }
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Map {
-        program,
-        message: if message.is_empty() {
-            output.status.to_string()
-        } else {
-            message
-        },
-    })
+    Err(Error::Map { program, message: if message.is_empty() { output.status.to_string() } else { message } })
 }
 
 /// Writes one of our own /proc files in a single call, as the kernel demands for the maps.
 fn write_proc(path: &str, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        Failure::refused(
-            "write",
-            Path::new(path),
-            Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-        )
-    })
+    std::fs::write(path, text)
+        .map_err(|error| Failure::refused("write", Path::new(path), Errno::from_raw(error.raw_os_error().unwrap_or(0))))
 }
 
 fn describe(status: WaitStatus) -> String {

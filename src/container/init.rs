@@ -54,9 +54,7 @@ pub(super) struct Ends {
 pub(super) fn keep(plan: &Plan, ends: Ends) -> ! {
     // A panic must not unwind into what our copy of the stack holds of the caller: two processes would go on with its work.
     // It is caught here in the first process, too.
-    let kept = catch_unwind(AssertUnwindSafe(|| {
-        prepare(&ends).and_then(|()| enter(plan, &ends))
-    }));
+    let kept = catch_unwind(AssertUnwindSafe(|| prepare(&ends).and_then(|()| enter(plan, &ends))));
     let failure = match kept {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
@@ -86,11 +84,7 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
         dup2_stdout(output).map_err(refused)?;
         dup2_stderr(error).map_err(refused)?;
     }
-    let mut kept = vec![
-        ends.control.as_raw_fd(),
-        ends.failure.as_raw_fd(),
-        ends.parent.as_raw_fd(),
-    ];
+    let mut kept = vec![ends.control.as_raw_fd(), ends.failure.as_raw_fd(), ends.parent.as_raw_fd()];
     kept.extend(ends.terminal.as_ref().map(AsRawFd::as_raw_fd));
     close_all_but(kept);
     Ok(())
@@ -149,22 +143,17 @@ fn begin(plan: &Plan, mut setup: Setup<'_>, keeper: &OwnedFd) -> Failure {
         let made = serde_json::to_vec(&setup.stubs.made).unwrap_or_default();
         send_all_open(keeper, &made);
         rooted?;
-        plan.of(Phase::Leaving)
-            .try_for_each(|operation| setup.execute(operation))
+        plan.of(Phase::Leaving).try_for_each(|operation| setup.execute(operation))
     })();
-    begun
-        .err()
-        .unwrap_or_else(|| Failure::call("the plan has no command", Errno::ENOEXEC))
+    begun.err().unwrap_or_else(|| Failure::call("the plan has no command", Errno::ENOEXEC))
 }
 
 /// Tells us about the first process, waits for its end or ours, tidies up and sends the status.
 fn wait_for_end(plan: &Plan, ends: &Ends, child: Pid, stubs: OwnedFd) -> Result<(), Failure> {
     let first = pidfd(child).map_err(|errno| Failure::call("pidfd_open", errno))?;
     send_descriptor(&ends.control, &first).map_err(|errno| Failure::call("sendmsg", errno))?;
-    let mut polled = [
-        PollFd::new(first.as_fd(), PollFlags::POLLIN),
-        PollFd::new(ends.parent.as_fd(), PollFlags::POLLIN),
-    ];
+    let mut polled =
+        [PollFd::new(first.as_fd(), PollFlags::POLLIN), PollFd::new(ends.parent.as_fd(), PollFlags::POLLIN)];
     loop {
         match poll(&mut polled, PollTimeout::NONE) {
             Ok(_) => break,

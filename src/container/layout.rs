@@ -29,23 +29,10 @@ pub(super) const MASKED: [&str; 12] = [
 ];
 
 /// What Docker makes read-only.
-pub(super) const READ_ONLY: [&str; 5] = [
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
+pub(super) const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// The devices of every container.
-const DEVICES: [&str; 6] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-];
+const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
 /// The symbolic links in /dev.
 const DEVICE_LINKS: [(&str, &str); 6] = [
@@ -62,31 +49,20 @@ pub(super) fn mounts(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Opera
     let mut list = vec![
         // First: the others are bound through it.
         file_system("proc", "/proc", Flags::INERT, ""),
-        Operation::ForbidDevices {
-            target: "/".to_owned(),
-            recursion: Recursion::One,
-        },
+        Operation::ForbidDevices { target: "/".to_owned(), recursion: Recursion::One },
     ];
     list.extend(devices(identity));
     list.extend(system(spec, identity, host));
     for name in ["hosts", "hostname", "resolv.conf"] {
         let target = format!("/etc/{name}");
-        list.push(bind(
-            &spec.work.join(name),
-            &target,
-            Access::ReadWrite,
-            Recursion::One,
-        ));
+        list.push(bind(&spec.work.join(name), &target, Access::ReadWrite, Recursion::One));
     }
     for mount in &spec.mounts {
         match &mount.kind {
             MountKind::Bind(source) => {
                 list.push(bind(source, &mount.target, mount.access, Recursion::Tree));
                 let target = mount.target.clone();
-                list.push(Operation::ForbidDevices {
-                    target,
-                    recursion: Recursion::Tree,
-                });
+                list.push(Operation::ForbidDevices { target, recursion: Recursion::Tree });
             }
             MountKind::Tmpfs { options } => {
                 let flags = match mount.access {
@@ -105,29 +81,14 @@ fn devices(identity: &Identity) -> Vec<Operation> {
     let flags = Flags(libc::MS_NOSUID | libc::MS_NODEV | libc::MS_STRICTATIME);
     let mut list = vec![file_system("tmpfs", "/dev", flags, "mode=755,size=65536k")];
     list.extend(DEVICES.map(|path| bind(Path::new(path), path, Access::ReadWrite, Recursion::One)));
-    list.extend(DEVICE_LINKS.map(|(path, target)| Operation::Symlink {
-        path: path.to_owned(),
-        target: target.to_owned(),
-    }));
+    list.extend(
+        DEVICE_LINKS.map(|(path, target)| Operation::Symlink { path: path.to_owned(), target: target.to_owned() }),
+    );
     // Group 5 is that of terminals in every distribution; where it is not mapped it can't be named.
-    let group = if maps_group(identity, 5) {
-        ",gid=5"
-    } else {
-        ""
-    };
+    let group = if maps_group(identity, 5) { ",gid=5" } else { "" };
     let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
-    list.push(file_system(
-        "devpts",
-        "/dev/pts",
-        Flags::DEVICES,
-        &terminals,
-    ));
-    list.push(file_system(
-        "tmpfs",
-        "/dev/shm",
-        Flags::INERT,
-        "mode=1777,size=65536k",
-    ));
+    list.push(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals));
+    list.push(file_system("tmpfs", "/dev/shm", Flags::INERT, "mode=1777,size=65536k"));
     list.push(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""));
     list
 }
@@ -135,12 +96,7 @@ fn devices(identity: &Identity) -> Vec<Operation> {
 /// /sys and the control groups in it.
 fn system(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Operation> {
     if identity.in_user_namespace() && spec.network == Network::Host {
-        return vec![bind(
-            Path::new("/sys"),
-            "/sys",
-            Access::ReadOnly,
-            Recursion::Tree,
-        )];
+        return vec![bind(Path::new("/sys"), "/sys", Access::ReadOnly, Recursion::Tree)];
     }
     let read_only = Flags::INERT.with(libc::MS_RDONLY);
     let mut list = vec![file_system("sysfs", "/sys", read_only, "")];
@@ -154,16 +110,9 @@ fn system(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Operation> {
             list.push(file_system("tmpfs", place, Flags::INERT, "mode=755"));
             for hierarchy in hierarchies {
                 let target = format!("{place}/{}", hierarchy.name);
-                list.push(file_system(
-                    "cgroup",
-                    &target,
-                    read_only,
-                    &hierarchy.options,
-                ));
+                list.push(file_system("cgroup", &target, read_only, &hierarchy.options));
             }
-            list.push(Operation::ProtectMount {
-                target: place.to_owned(),
-            });
+            list.push(Operation::ProtectMount { target: place.to_owned() });
         }
     }
     list
@@ -172,28 +121,18 @@ fn system(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Operation> {
 fn maps_group(identity: &Identity, group: u32) -> bool {
     match identity {
         Identity::Root => true,
-        Identity::Mapped { gid_ranges, .. } => gid_ranges
-            .iter()
-            .any(|range| range.inside <= group && group - range.inside < range.length),
+        Identity::Mapped { gid_ranges, .. } => {
+            gid_ranges.iter().any(|range| range.inside <= group && group - range.inside < range.length)
+        }
         Identity::Single => false,
     }
 }
 
 fn file_system(kind: &'static str, target: &str, flags: Flags, options: &str) -> Operation {
     let (target, options) = (target.to_owned(), options.to_owned());
-    Operation::MountFileSystem {
-        kind,
-        target,
-        flags,
-        options,
-    }
+    Operation::MountFileSystem { kind, target, flags, options }
 }
 
 fn bind(source: &Path, target: &str, access: Access, recursion: Recursion) -> Operation {
-    Operation::Bind {
-        source: source.to_owned(),
-        target: target.to_owned(),
-        access,
-        recursion,
-    }
+    Operation::Bind { source: source.to_owned(), target: target.to_owned(), access, recursion }
 }

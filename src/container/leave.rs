@@ -38,8 +38,7 @@ pub(super) fn new_session(
     }
 }
 
-const SHORT_RANGES_HINT: &str =
-    "the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id";
+const SHORT_RANGES_HINT: &str = "the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id";
 
 const SINGLE_ID_HINT: &str = "only one id exists here: `newuidmap` and a line for this user in \
      `/etc/subuid` and in `/etc/subgid` allow more";
@@ -70,10 +69,7 @@ pub(super) fn resolve_user(user: &str) -> Result<Account, Failure> {
 fn small_text(path: &Path) -> Result<String, Failure> {
     const LIMIT: u64 = 16 << 20;
     // Without O_NONBLOCK a FIFO under this name would stop us for ever.
-    let opened = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let Ok(file) = opened else {
         return Ok(String::new());
     };
@@ -81,19 +77,13 @@ fn small_text(path: &Path) -> Result<String, Failure> {
         return Ok(String::new());
     }
     let mut bytes = Vec::new();
-    file.take(LIMIT)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::refused("read", path, errno(&error)))?;
+    file.take(LIMIT).read_to_end(&mut bytes).map_err(|error| Failure::refused("read", path, errno(&error)))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Becomes the user with its groups. `streams` become the user's too, or it could not open
 /// /dev/stdout.
-pub(super) fn switch_user(
-    account: &Account,
-    identity: &Identity,
-    streams: &[RawFd],
-) -> Result<(), Failure> {
+pub(super) fn switch_user(account: &Account, identity: &Identity, streams: &[RawFd]) -> Result<(), Failure> {
     let hint = |failure: Failure| match identity {
         Identity::Root => failure,
         Identity::Mapped { .. } => failure.hint(SHORT_RANGES_HINT),
@@ -114,19 +104,13 @@ pub(super) fn switch_user(
             setgroups(&groups).map_err(|errno| hint(Failure::call("setgroups", errno)))?;
         }
     }
-    setresgid(gid, gid, gid)
-        .map_err(|errno| hint(Failure::call(&format!("setresgid({})", account.gid), errno)))?;
-    setresuid(uid, uid, uid)
-        .map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
+    setresgid(gid, gid, gid).map_err(|errno| hint(Failure::call(&format!("setresgid({})", account.gid), errno)))?;
+    setresuid(uid, uid, uid).map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
 }
 
 /// Root keeps what it may keep; any other user lost everything when it stopped being root.
 pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure> {
-    capabilities::limit(if account.uid == 0 {
-        keep
-    } else {
-        Capabilities::none()
-    })
+    capabilities::limit(if account.uid == 0 { keep } else { Capabilities::none() })
 }
 
 /// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and
@@ -138,15 +122,7 @@ pub(super) fn clean_up() -> Result<(), Failure> {
         let default = [0u64; 4];
         // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes. SIGKILL and SIGSTOP fail,
         // harmlessly.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                signal,
-                default.as_ptr(),
-                std::ptr::null::<u64>(),
-                8,
-            )
-        };
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8) };
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .map_err(|errno| Failure::call("sigprocmask", errno))?;
@@ -166,17 +142,9 @@ pub(super) fn die_with_parent() -> Result<(), Failure> {
 /// process, too.
 fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
     // SAFETY: close_range(2): numbers only; with this flag nothing is closed now.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     Errno::result(answer).map(drop).map_err(|errno| {
-        Failure::call("close_range", errno)
-            .hint("Linux 5.11 is needed, and a filter that knows `close_range`")
+        Failure::call("close_range", errno).hint("Linux 5.11 is needed, and a filter that knows `close_range`")
     })
 }
 
@@ -189,26 +157,16 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
     let Some(name) = args.first() else {
         return Err(Failure::of(Cause::NotFound, "no command given".to_owned()));
     };
-    let path = env
-        .iter()
-        .find_map(|variable| variable.strip_prefix("PATH="))
-        .unwrap_or(DEFAULT_PATH);
+    let path = env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
     let program = look_up(name, path)?;
     let text = |text: &str| {
-        CString::new(text).map_err(|_| {
-            Failure::of(
-                Cause::NotExecutable,
-                format!("a NUL byte in `{}`", text.escape_default()),
-            )
-        })
+        CString::new(text)
+            .map_err(|_| Failure::of(Cause::NotExecutable, format!("a NUL byte in `{}`", text.escape_default())))
     };
     let c_program = CString::new(program.as_os_str().as_bytes())
         .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?;
     let c_args: Vec<CString> = args.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
-    let c_env: Vec<CString> = env
-        .iter()
-        .map(|variable| text(variable))
-        .collect::<Result<_, _>>()?;
+    let c_env: Vec<CString> = env.iter().map(|variable| text(variable)).collect::<Result<_, _>>()?;
     let Err(errno) = nix::unistd::execve(&c_program, &c_args, &c_env);
     let mut failure = Failure::refused("exec", &program, errno);
     failure.cause = Cause::NotExecutable;
@@ -220,9 +178,7 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
                  loader) does not",
             )
         }
-        Errno::ENOEXEC => {
-            failure.hint("it is no program for this machine, nor a script that begins with `#!`")
-        }
+        Errno::ENOEXEC => failure.hint("it is no program for this machine, nor a script that begins with `#!`"),
         _ => failure,
     })
 }
@@ -247,11 +203,8 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
         .map(|directory| Path::new(if directory.is_empty() { "." } else { directory }).join(name))
         .find(|candidate| !name.is_empty() && check(candidate).is_ok())
         .ok_or_else(|| {
-            Failure::of(
-                Cause::NotFound,
-                format!("exec: `{name}`: executable file not found in $PATH"),
-            )
-            .hint(&format!("PATH is `{path}` in the container"))
+            Failure::of(Cause::NotFound, format!("exec: `{name}`: executable file not found in $PATH"))
+                .hint(&format!("PATH is `{path}` in the container"))
         })
 }
 

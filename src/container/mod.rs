@@ -53,6 +53,5 @@ pub use operation::{Flags, Namespace, Operation, Overlay, OverlayInterface, Phas
 pub use plan::{Plan, RootKind, plan};
 pub use run::{Exit, Io, Stream, run};
 pub use spec::{
-    Access, Durability, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec,
-    Terminal,
+    Access, Durability, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec, Terminal,
 };

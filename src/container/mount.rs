@@ -18,25 +18,13 @@ use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
 /// Enters a new mount namespace to which mounts of the machine still come, and from which none go
 /// out.
 pub(super) fn unshare_mounts() -> Result<(), Failure> {
-    unshare(CloneFlags::CLONE_NEWNS)
-        .map_err(|errno| Failure::call("unshare(CLONE_NEWNS)", errno))?;
-    mount(
-        None::<&str>,
-        "/",
-        None::<&str>,
-        MsFlags::MS_SLAVE | MsFlags::MS_REC,
-        None::<&str>,
-    )
-    .map_err(|errno| Failure::refused("make slave", Path::new("/"), errno))
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| Failure::call("unshare(CLONE_NEWNS)", errno))?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_SLAVE | MsFlags::MS_REC, None::<&str>)
+        .map_err(|errno| Failure::refused("make slave", Path::new("/"), errno))
 }
 
 /// Mounts a file system without a device on an existing directory.
-pub(super) fn file_system(
-    kind: &str,
-    target: &Path,
-    flags: Flags,
-    options: &str,
-) -> Result<(), Failure> {
+pub(super) fn file_system(kind: &str, target: &Path, flags: Flags, options: &str) -> Result<(), Failure> {
     let bits = MsFlags::from_bits_truncate(flags.0);
     mount(Some(kind), target, Some(kind), bits, Some(options))
         .map_err(|errno| Failure::refused(&format!("mount {kind} on"), target, errno))
@@ -63,35 +51,23 @@ pub(super) struct Restriction {
 }
 
 /// Nothing below is changed.
-pub(super) const READ_ONLY: Restriction = Restriction {
-    attribute: 1,
-    flag: MsFlags::MS_RDONLY,
-    name: "make read-only",
-};
+pub(super) const READ_ONLY: Restriction =
+    Restriction { attribute: 1, flag: MsFlags::MS_RDONLY, name: "make read-only" };
 
 /// Device nodes below have no effect.
-pub(super) const NO_DEVICES: Restriction = Restriction {
-    attribute: 4,
-    flag: MsFlags::MS_NODEV,
-    name: "forbid devices on",
-};
+pub(super) const NO_DEVICES: Restriction =
+    Restriction { attribute: 4, flag: MsFlags::MS_NODEV, name: "forbid devices on" };
 
 /// Restricts a mount, and with [`Recursion::Tree`] those below it too where the kernel can (Linux
 /// 5.12).
-pub(super) fn restrict(
-    target: &Path,
-    restriction: Restriction,
-    recursion: Recursion,
-) -> Result<(), Failure> {
+pub(super) fn restrict(target: &Path, restriction: Restriction, recursion: Recursion) -> Result<(), Failure> {
     if recursion == Recursion::Tree && restrict_tree(target, restriction.attribute).is_ok() {
         return Ok(());
     }
     // A remount replaces all flags, and a user namespace may not take away those it found: name
     // them again.
-    let found = nix::sys::statvfs::statvfs(target)
-        .map_err(|errno| Failure::refused("statvfs", target, errno))?
-        .flags()
-        .bits();
+    let found =
+        nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::refused("statvfs", target, errno))?.flags().bits();
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | mount_flags(found) | restriction.flag;
     mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
         .map_err(|errno| Failure::refused(restriction.name, target, errno))
@@ -100,17 +76,9 @@ pub(super) fn restrict(
 /// The flags of a mount as statvfs(3) tells them, for mount(2). The two agree but for relatime.
 fn mount_flags(found: libc::c_ulong) -> MsFlags {
     const ST_RELATIME: libc::c_ulong = 4096;
-    let same = libc::ST_RDONLY
-        | libc::ST_NOSUID
-        | libc::ST_NODEV
-        | libc::ST_NOEXEC
-        | libc::ST_NOATIME
-        | libc::ST_NODIRATIME;
-    let relatime = if found & ST_RELATIME != 0 {
-        libc::MS_RELATIME
-    } else {
-        0
-    };
+    let same =
+        libc::ST_RDONLY | libc::ST_NOSUID | libc::ST_NODEV | libc::ST_NOEXEC | libc::ST_NOATIME | libc::ST_NODIRATIME;
+    let relatime = if found & ST_RELATIME != 0 { libc::MS_RELATIME } else { 0 };
     MsFlags::from_bits_truncate((found & same) | relatime)
 }
 
@@ -123,12 +91,7 @@ fn restrict_tree(target: &Path, attribute: u64) -> Result<(), Errno> {
         propagation: u64,
         user_namespace: u64,
     }
-    let attributes = Attributes {
-        set: attribute,
-        clear: 0,
-        propagation: 0,
-        user_namespace: 0,
-    };
+    let attributes = Attributes { set: attribute, clear: 0, propagation: 0, user_namespace: 0 };
     let target = c_path(target)?;
     // SAFETY: mount_setattr(2): the path is terminated, the structure has the size that is given.
     let answer = unsafe {
@@ -168,16 +131,13 @@ fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
     for option in &overlay.options {
         match option.split_once('=') {
             Some((key, value)) => {
-                let key =
-                    CString::new(key).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
+                let key = CString::new(key).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
                 set_string(&context, &key, value.as_bytes())?;
             }
             None => {
-                let key =
-                    CString::new(*option).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
-                configure(&context, SET_FLAG, Some(&key), None).map_err(|errno| {
-                    Failure::call(&format!("fsconfig overlay `{option}`"), errno)
-                })?;
+                let key = CString::new(*option).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
+                configure(&context, SET_FLAG, Some(&key), None)
+                    .map_err(|errno| Failure::call(&format!("fsconfig overlay `{option}`"), errno))?;
             }
         }
     }
@@ -186,8 +146,7 @@ fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
         Failure::call(&format!("create overlay{said}"), errno)
     })?;
     // SAFETY: fsmount(2): numbers only.
-    let mounted =
-        unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) };
+    let mounted = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) };
     let mounted = descriptor(mounted).map_err(refused("fsmount overlay"))?;
     let root = c_path(&overlay.root).map_err(refused("move_mount overlay"))?;
     // SAFETY: move_mount(2): both paths are terminated.
@@ -201,9 +160,7 @@ fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
             MOVE_MOUNT_F_EMPTY_PATH,
         )
     };
-    Errno::result(answer)
-        .map(drop)
-        .map_err(|errno| Failure::refused("mount overlay on", &overlay.root, errno))
+    Errno::result(answer).map(drop).map_err(|errno| Failure::refused("mount overlay on", &overlay.root, errno))
 }
 
 // The commands of fsconfig(2), linux/mount.h.
@@ -225,24 +182,11 @@ fn set_string(context: &OwnedFd, key: &CStr, value: &[u8]) -> Result<(), Failure
     })
 }
 
-fn configure(
-    context: &OwnedFd,
-    command: libc::c_uint,
-    key: Option<&CStr>,
-    value: Option<&CStr>,
-) -> Result<(), Errno> {
+fn configure(context: &OwnedFd, command: libc::c_uint, key: Option<&CStr>, value: Option<&CStr>) -> Result<(), Errno> {
     let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
     // SAFETY: fsconfig(2): both strings are terminated or null, as the command demands.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            command,
-            pointer(key),
-            pointer(value),
-            0,
-        )
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, pointer(key), pointer(value), 0) };
     Errno::result(answer).map(drop)
 }
 
@@ -261,11 +205,7 @@ fn complaint(context: &OwnedFd) -> String {
 }
 
 fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
-    let lower: Vec<Vec<u8>> = overlay
-        .lower
-        .iter()
-        .map(|path| escape(path, b"\\:,"))
-        .collect();
+    let lower: Vec<Vec<u8>> = overlay.lower.iter().map(|path| escape(path, b"\\:,")).collect();
     let mut options = b"lowerdir=".to_vec();
     options.extend(lower.join(&b':'));
     for (key, path) in [("upperdir", &overlay.upper), ("workdir", &overlay.work)] {
@@ -277,14 +217,7 @@ fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
         options.extend(option.as_bytes());
     }
     let text = std::ffi::OsStr::from_bytes(&options);
-    mount(
-        Some("overlay"),
-        &overlay.root,
-        Some("overlay"),
-        MsFlags::empty(),
-        Some(text),
-    )
-    .map_err(|errno| {
+    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::empty(), Some(text)).map_err(|errno| {
         let failure = Failure::refused("mount overlay on", &overlay.root, errno);
         if options.len() >= 4096 {
             failure.hint(

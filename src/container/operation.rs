@@ -31,13 +31,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase in order.
-    pub const ALL: [Phase; 5] = [
-        Phase::Outside,
-        Phase::Entering,
-        Phase::Inside,
-        Phase::Rooted,
-        Phase::Leaving,
-    ];
+    pub const ALL: [Phase; 5] = [Phase::Outside, Phase::Entering, Phase::Inside, Phase::Rooted, Phase::Leaving];
 }
 
 impl fmt::Display for Phase {
@@ -65,11 +59,7 @@ pub enum Operation {
     /// Put ourselves, and so the container, into the control group.
     JoinCgroup { paths: Vec<PathBuf> },
     /// Enter a new user namespace with these ids and become its user 0.
-    EnterUserNamespace {
-        uid_ranges: Vec<Range>,
-        gid_ranges: Vec<Range>,
-        helpers: bool,
-    },
+    EnterUserNamespace { uid_ranges: Vec<Range>, gid_ranges: Vec<Range>, helpers: bool },
     /// Enter further namespaces.
     Unshare { namespaces: Vec<Namespace> },
     /// Fork the container's first process.
@@ -80,12 +70,7 @@ pub enum Operation {
     /// Mount the layers as one tree.
     MountOverlay { overlay: Overlay },
     /// Copy the layers into one tree, because overlayfs is refused.
-    CopyLayers {
-        lower: Vec<PathBuf>,
-        upper: PathBuf,
-        root: PathBuf,
-        marker: PathBuf,
-    },
+    CopyLayers { lower: Vec<PathBuf>, upper: PathBuf, root: PathBuf, marker: PathBuf },
     /// Set the host name.
     SetHostname { name: String },
     /// Switch the loopback interface on.
@@ -96,24 +81,11 @@ pub enum Operation {
     PivotRoot { root: PathBuf },
 
     /// Mount a file system that has no device.
-    MountFileSystem {
-        kind: &'static str,
-        target: String,
-        flags: Flags,
-        options: String,
-    },
+    MountFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
     /// Mount a directory or file of the machine.
-    Bind {
-        source: PathBuf,
-        target: String,
-        access: Access,
-        recursion: Recursion,
-    },
+    Bind { source: PathBuf, target: String, access: Access, recursion: Recursion },
     /// Take the effect from device nodes on a mount, and on those below it.
-    ForbidDevices {
-        target: String,
-        recursion: Recursion,
-    },
+    ForbidDevices { target: String, recursion: Recursion },
     /// Make a symbolic link.
     Symlink { path: String, target: String },
     /// Let go of the machine's tree.
@@ -227,11 +199,7 @@ impl fmt::Display for Flags {
             (libc::MS_NOEXEC, "noexec"),
             (libc::MS_STRICTATIME, "strictatime"),
         ];
-        let set: Vec<&str> = names
-            .iter()
-            .filter(|(bit, _)| self.0 & bit != 0)
-            .map(|(_, name)| *name)
-            .collect();
+        let set: Vec<&str> = names.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| *name).collect();
         formatter.write_str(&set.join(","))
     }
 }

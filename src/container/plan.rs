@@ -42,10 +42,7 @@ pub enum RootKind {
 impl Plan {
     /// The operations of one phase.
     pub fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
-        self.operations
-            .iter()
-            .filter(move |(of, _)| *of == phase)
-            .map(|(_, operation)| operation)
+        self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
     }
 
     /// Every path inside the container that the set-up mounts on or makes, outside of what is
@@ -56,16 +53,11 @@ impl Plan {
         let mut points: Vec<&str> = Vec::new();
         for (_, operation) in &self.operations {
             let target = match operation {
-                Operation::MountFileSystem { target, .. } | Operation::Bind { target, .. } => {
-                    target
-                }
+                Operation::MountFileSystem { target, .. } | Operation::Bind { target, .. } => target,
                 _ => continue,
             };
-            let below = |point: &&str| {
-                target
-                    .strip_prefix(*point)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
+            let below =
+                |point: &&str| target.strip_prefix(*point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             if !points.iter().any(below) {
                 points.push(target);
             }
@@ -77,13 +69,7 @@ impl Plan {
 // ANCHOR: plan
 /// Makes the list of operations for `spec` as `identity` on `host`.
 pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
-    let mut planner = Planner {
-        spec,
-        identity,
-        host,
-        operations: Vec::new(),
-        notes: Vec::new(),
-    };
+    let mut planner = Planner { spec, identity, host, operations: Vec::new(), notes: Vec::new() };
     planner.outside();
     planner.entering();
     let root = planner.inside();
@@ -114,32 +100,20 @@ impl Planner<'_> {
     }
 
     fn outside(&mut self) {
-        self.push(
-            Phase::Outside,
-            Operation::CreateDirectory { path: self.root() },
-        );
-        self.push(
-            Phase::Outside,
-            Operation::CreateDirectory {
-                path: self.spec.work.join("overlay"),
-            },
-        );
+        self.push(Phase::Outside, Operation::CreateDirectory { path: self.root() });
+        self.push(Phase::Outside, Operation::CreateDirectory { path: self.spec.work.join("overlay") });
         let hosts = super::network::hosts(&self.spec.hostname, &self.spec.extra_hosts);
         let files = [
             ("hosts", hosts),
             ("hostname", format!("{}\n", self.spec.hostname)),
-            (
-                "resolv.conf",
-                super::network::resolver(self.spec.network, &self.host.resolver),
-            ),
+            ("resolv.conf", super::network::resolver(self.spec.network, &self.host.resolver)),
         ];
         for (name, content) in files {
             let path = self.spec.work.join(name);
             self.push(Phase::Outside, Operation::WriteFile { path, content });
         }
         if self.spec.cgroup.is_some() && self.host.own_cgroups.is_empty() {
-            self.notes
-                .push("no control group: none is delegated to this user".to_owned());
+            self.notes.push("no control group: none is delegated to this user".to_owned());
         }
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Outside, Operation::CreateCgroup { paths });
@@ -149,12 +123,7 @@ impl Planner<'_> {
     /// The container's control groups, where it is to have one and may.
     fn cgroups(&self) -> Option<Vec<PathBuf>> {
         let name = self.spec.cgroup.as_ref()?;
-        let paths: Vec<PathBuf> = self
-            .host
-            .own_cgroups
-            .iter()
-            .map(|parent| parent.join(name))
-            .collect();
+        let paths: Vec<PathBuf> = self.host.own_cgroups.iter().map(|parent| parent.join(name)).collect();
         (!paths.is_empty()).then_some(paths)
     }
 
@@ -162,19 +131,10 @@ impl Planner<'_> {
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
-        let single = |outside| {
-            vec![Range {
-                inside: 0,
-                outside,
-                length: 1,
-            }]
-        };
+        let single = |outside| vec![Range { inside: 0, outside, length: 1 }];
         match self.identity {
             Identity::Root => {}
-            Identity::Mapped {
-                uid_ranges,
-                gid_ranges,
-            } => self.push(
+            Identity::Mapped { uid_ranges, gid_ranges } => self.push(
                 Phase::Entering,
                 Operation::EnterUserNamespace {
                     uid_ranges: uid_ranges.clone(),
@@ -206,12 +166,7 @@ impl Planner<'_> {
     fn inside(&mut self) -> RootKind {
         self.push(Phase::Inside, Operation::UnshareMounts);
         let kind = self.root_file_system();
-        self.push(
-            Phase::Inside,
-            Operation::SetHostname {
-                name: self.spec.hostname.clone(),
-            },
-        );
+        self.push(Phase::Inside, Operation::SetHostname { name: self.spec.hostname.clone() });
         match self.spec.network {
             Network::Host => {}
             Network::None => self.push(Phase::Inside, Operation::LoopbackUp),
@@ -224,8 +179,7 @@ impl Planner<'_> {
             OverlaySupport::Fsconfig => OverlayInterface::Fsconfig,
             OverlaySupport::Options => OverlayInterface::Options,
             OverlaySupport::Refused(reason) => {
-                self.notes
-                    .push(format!("layers are copied, because {reason}"));
+                self.notes.push(format!("layers are copied, because {reason}"));
                 let operation = Operation::CopyLayers {
                     lower: self.spec.lower.clone(),
                     upper: self.spec.upper.clone(),
@@ -285,84 +239,48 @@ impl Planner<'_> {
 
     fn protection(&mut self) {
         // Before the root may become read-only.
-        let path = if self.spec.cwd.is_empty() {
-            "/"
-        } else {
-            &self.spec.cwd
-        }
-        .to_owned();
+        let path = if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned();
         self.push(Phase::Rooted, Operation::CreateWorkingDirectory { path });
         match self.spec.security.paths {
             Paths::Open => {}
             Paths::Protected => {
                 for path in layout::READ_ONLY {
-                    self.push(
-                        Phase::Rooted,
-                        Operation::ProtectPath {
-                            path: path.to_owned(),
-                        },
-                    );
+                    self.push(Phase::Rooted, Operation::ProtectPath { path: path.to_owned() });
                 }
                 let thermal = self.host.thermal.iter().map(String::as_str);
                 for path in layout::MASKED.into_iter().chain(thermal) {
-                    self.push(
-                        Phase::Rooted,
-                        Operation::MaskPath {
-                            path: path.to_owned(),
-                        },
-                    );
+                    self.push(Phase::Rooted, Operation::MaskPath { path: path.to_owned() });
                 }
             }
         }
         match self.spec.root {
             Access::ReadWrite => {}
-            Access::ReadOnly => self.push(
-                Phase::Rooted,
-                Operation::ProtectMount {
-                    target: "/".to_owned(),
-                },
-            ),
+            Access::ReadOnly => self.push(Phase::Rooted, Operation::ProtectMount { target: "/".to_owned() }),
         }
     }
 
     fn leaving(&mut self) {
         let security = &self.spec.security;
-        let cwd = if self.spec.cwd.is_empty() {
-            "/"
-        } else {
-            &self.spec.cwd
-        }
-        .to_owned();
+        let cwd = if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned();
         let mut list = vec![
             Operation::NewKeyring,
-            Operation::ResolveUser {
-                user: self.spec.user.clone(),
-            },
-            Operation::BoundCapabilities {
-                keep: security.capabilities,
-            },
+            Operation::ResolveUser { user: self.spec.user.clone() },
+            Operation::BoundCapabilities { keep: security.capabilities },
         ];
         match security.new_privileges {
             NewPrivileges::Allowed => {}
             NewPrivileges::Forbidden => list.push(Operation::ForbidNewPrivileges),
         }
         match security.seccomp {
-            Seccomp::Docker => list.push(Operation::InstallFilter {
-                capabilities: security.capabilities,
-            }),
+            Seccomp::Docker => list.push(Operation::InstallFilter { capabilities: security.capabilities }),
             Seccomp::Unconfined => {}
         }
         list.extend([
             Operation::SwitchUser,
             Operation::ChangeDirectory { path: cwd },
-            Operation::LimitCapabilities {
-                keep: security.capabilities,
-            },
+            Operation::LimitCapabilities { keep: security.capabilities },
             Operation::CleanUp,
-            Operation::Execute {
-                args: self.spec.args.clone(),
-                env: self.spec.env.clone(),
-            },
+            Operation::Execute { args: self.spec.args.clone(), env: self.spec.env.clone() },
         ]);
         for operation in list {
             self.push(Phase::Leaving, operation);

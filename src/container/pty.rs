@@ -78,17 +78,8 @@ impl Relay {
     pub fn start(master: OwnedFd, connected: bool) -> Result<Relay, Error> {
         let restore = if connected { Restore::raw()? } else { None };
         // A program that reads nothing must not keep us from reading what it writes.
-        fcntl(
-            &master,
-            FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK),
-        )
-        .map_err(Error::call("fcntl"))?;
-        let relay = Relay {
-            master,
-            pending: Vec::new(),
-            listening: connected,
-            _restore: restore,
-        };
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).map_err(Error::call("fcntl"))?;
+        let relay = Relay { master, pending: Vec::new(), listening: connected, _restore: restore };
         if connected {
             relay.copy_window_size();
         }
@@ -101,11 +92,7 @@ impl Relay {
 
     /// What to wait for at the master.
     pub fn wanted(&self) -> PollFlags {
-        if self.pending.is_empty() {
-            PollFlags::POLLIN
-        } else {
-            PollFlags::POLLIN | PollFlags::POLLOUT
-        }
+        if self.pending.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT }
     }
 
     /// Our standard input, while it is open and the container takes what was read before.
@@ -163,12 +150,7 @@ impl Relay {
 
 /// The size of our own terminal; `None` where standard input is none.
 pub(super) fn window_size() -> Option<libc::winsize> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ fills one winsize.
     let answer = unsafe { libc::ioctl(0, libc::TIOCGWINSZ, &raw mut size) };
     (answer == 0).then_some(size)

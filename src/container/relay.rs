@@ -87,10 +87,7 @@ impl Relay {
             // read at once. Not waiting for the ends of the pipes matters, as a fork of another
             // thread may hold copies of them for a while.
             if self.control.is_none() && ready.is_empty() {
-                return Ok(Ended {
-                    status: self.status,
-                    report: self.report,
-                });
+                return Ok(Ended { status: self.status, report: self.report });
             }
             for source in ready {
                 self.serve(source, &mut io)?;
@@ -101,10 +98,7 @@ impl Relay {
     /// Waits until something can be read, or for a twentieth of a second when somebody may cancel.
     fn wait(&self, impatient: bool) -> Result<Vec<Source>, Error> {
         let ends = self.ends();
-        let mut polled: Vec<PollFd<'_>> = ends
-            .iter()
-            .map(|(_, end, flags)| PollFd::new(*end, *flags))
-            .collect();
+        let mut polled: Vec<PollFd<'_>> = ends.iter().map(|(_, end, flags)| PollFd::new(*end, *flags)).collect();
         let timeout = match (&self.control, impatient) {
             (None, _) => PollTimeout::ZERO,
             (Some(_), true) => PollTimeout::from(50u16),
@@ -115,43 +109,25 @@ impl Relay {
             // Not "nothing is ready": somebody has to ask again.
             Err(Errno::EINTR) => return self.wait(impatient),
             Err(errno) => {
-                return Err(Error::Call {
-                    call: "poll",
-                    errno,
-                });
+                return Err(Error::Call { call: "poll", errno });
             }
         }
-        let ready = ends
-            .iter()
-            .zip(&polled)
-            .filter(|(_, polled)| polled.any() == Some(true));
+        let ready = ends.iter().zip(&polled).filter(|(_, polled)| polled.any() == Some(true));
         Ok(ready.map(|((source, ..), _)| *source).collect())
     }
 
     fn ends(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
         let input = PollFlags::POLLIN;
         let mut ends = Vec::new();
-        ends.extend(
-            self.control
-                .iter()
-                .map(|end| (Source::Control, end.as_fd(), input)),
-        );
-        ends.extend(
-            self.failure
-                .iter()
-                .map(|end| (Source::Failure, end.as_fd(), input)),
-        );
+        ends.extend(self.control.iter().map(|end| (Source::Control, end.as_fd(), input)));
+        ends.extend(self.failure.iter().map(|end| (Source::Failure, end.as_fd(), input)));
         let outputs = self.outputs.iter();
         ends.extend(outputs.map(|(stream, end)| (Source::Output(*stream), end.as_fd(), input)));
         let sockets = self.terminal_socket.iter();
         ends.extend(sockets.map(|end| (Source::TerminalSocket, end.as_fd(), input)));
         // After the end there is nobody to pass anything on to.
         if self.control.is_some() {
-            ends.extend(
-                self.forwarded
-                    .iter()
-                    .map(|end| (Source::Signals, end.as_fd(), input)),
-            );
+            ends.extend(self.forwarded.iter().map(|end| (Source::Signals, end.as_fd(), input)));
         }
         if let Some(terminal) = &self.terminal {
             ends.push((Source::Terminal, terminal.master(), terminal.wanted()));
@@ -182,11 +158,7 @@ impl Relay {
                     }
                     Io::Inherit => pty::write_all(piece),
                 };
-                if self
-                    .terminal
-                    .as_mut()
-                    .is_some_and(|terminal| terminal.serve(sink))
-                {
+                if self.terminal.as_mut().is_some_and(|terminal| terminal.serve(sink)) {
                     self.terminal = None;
                 }
             }
@@ -196,12 +168,7 @@ impl Relay {
                 }
             }
             Source::Signals => {
-                for signal in self
-                    .forwarded
-                    .as_ref()
-                    .map(Forwarded::take)
-                    .unwrap_or_default()
-                {
+                for signal in self.forwarded.as_ref().map(Forwarded::take).unwrap_or_default() {
                     match &self.terminal {
                         Some(terminal) if signal == libc::SIGWINCH => terminal.copy_window_size(),
                         Some(_) | None => self.signal(signal),
@@ -251,15 +218,7 @@ impl Relay {
         if let Some(first) = &self.first {
             let no_details: *const libc::siginfo_t = std::ptr::null();
             // SAFETY: pidfd_send_signal(2): a descriptor of ours, and no structure to read.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_pidfd_send_signal,
-                    first.as_raw_fd(),
-                    signal,
-                    no_details,
-                    0,
-                )
-            };
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, first.as_raw_fd(), signal, no_details, 0) };
         }
     }
 }

@@ -79,9 +79,7 @@ pub fn run(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
     for operation in plan.of(Phase::Outside) {
         if let Operation::CreateCgroup { paths } = operation {
             // It is empty now; a refusal leaves an empty group behind and harms nothing.
-            paths
-                .iter()
-                .for_each(|path| drop(std::fs::remove_dir(path)));
+            paths.iter().for_each(|path| drop(std::fs::remove_dir(path)));
         }
     }
     finished
@@ -89,9 +87,7 @@ pub fn run(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
 
 /// Forks the keeper and relays until everything has ended.
 fn launch(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
-    let has_terminal = plan
-        .of(Phase::Rooted)
-        .any(|operation| *operation == Operation::NewSession { terminal: true });
+    let has_terminal = plan.of(Phase::Rooted).any(|operation| *operation == Operation::NewSession { terminal: true });
     let (control, their_control) = control_pair()?;
     let (failure, their_failure) = pipe()?;
     let (terminal, their_terminal) = if has_terminal {
@@ -131,9 +127,7 @@ fn launch(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
     // SAFETY: fork(2): the child keeps to the rules of `init` and never returns.
     let keeper = match unsafe { fork() }.map_err(Error::call("fork"))? {
         ForkResult::Child => init::keep(plan, ends),
-        ForkResult::Parent { child } => Keeper {
-            process: Some(child),
-        },
+        ForkResult::Parent { child } => Keeper { process: Some(child) },
     };
     drop(ends);
     if let Err(error) = plan.identity.map_ids(keeper.process(), &control) {
@@ -156,9 +150,7 @@ fn conclude(ended: Ended, keeper_status: WaitStatus) -> Result<Exit, Error> {
     match ended.status {
         Some(status) if libc::WIFSIGNALED(status) => Ok(Exit::Signal(libc::WTERMSIG(status))),
         Some(status) => Ok(Exit::Code(libc::WEXITSTATUS(status))),
-        None => Err(Error::Within(format!(
-            "ended without a status: {keeper_status:?}"
-        ))),
+        None => Err(Error::Within(format!("ended without a status: {keeper_status:?}"))),
     }
 }
 
@@ -170,8 +162,7 @@ struct Keeper {
 
 impl Keeper {
     fn process(&self) -> Pid {
-        self.process
-            .expect("only `wait` takes it, and ends this value's life")
+        self.process.expect("only `wait` takes it, and ends this value's life")
     }
 
     fn wait(mut self) -> Result<WaitStatus, Error> {
@@ -197,7 +188,5 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Error> {
 
 fn null() -> Result<OwnedFd, Error> {
     let path = Path::new("/dev/null");
-    Ok(std::fs::File::open(path)
-        .map_err(Error::io("open", path))?
-        .into())
+    Ok(std::fs::File::open(path).map_err(Error::io("open", path))?.into())
 }

@@ -44,29 +44,17 @@ pub(super) struct Forwarded {
 impl Forwarded {
     /// Begins to catch. Errors: more than sixteen containers at once.
     pub fn start() -> Result<Forwarded, Error> {
-        let (reader, writer) =
-            pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Error::call("pipe2"))?;
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Error::call("pipe2"))?;
         let number = writer.as_raw_fd();
-        let free = PIPES.iter().position(|pipe| {
-            pipe.compare_exchange(-1, number, Ordering::SeqCst, Ordering::SeqCst)
-                .is_ok()
-        });
-        let place = free.ok_or(Error::Call {
-            call: "catching signals",
-            errno: Errno::EMFILE,
-        })?;
+        let free =
+            PIPES.iter().position(|pipe| pipe.compare_exchange(-1, number, Ordering::SeqCst, Ordering::SeqCst).is_ok());
+        let place = free.ok_or(Error::Call { call: "catching signals", errno: Errno::EMFILE })?;
         // From here on the place owns the descriptor.
         let _: RawFd = writer.into_raw_fd();
-        let mut installed = INSTALLED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut installed = INSTALLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         installed.0 += 1;
         if installed.0 == 1 {
-            let action = SigAction::new(
-                SigHandler::Handler(note),
-                SaFlags::SA_RESTART,
-                SigSet::empty(),
-            );
+            let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
             for signal in FORWARDED {
                 // SAFETY: `note` is safe in a signal handler: it reads atomics and writes to pipes.
                 if let Ok(before) = unsafe { sigaction(signal, &action) } {
@@ -81,10 +69,7 @@ impl Forwarded {
     pub fn take(&self) -> Vec<i32> {
         let mut buffer = [0; 64];
         match nix::unistd::read(&self.reader, &mut buffer) {
-            Ok(count) => buffer[..count]
-                .iter()
-                .map(|number| i32::from(*number))
-                .collect(),
+            Ok(count) => buffer[..count].iter().map(|number| i32::from(*number)).collect(),
             Err(_) => Vec::new(),
         }
     }
@@ -98,9 +83,7 @@ impl AsFd for Forwarded {
 
 impl Drop for Forwarded {
     fn drop(&mut self) {
-        let mut installed = INSTALLED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut installed = INSTALLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         installed.0 -= 1;
         if installed.0 == 0 {
             for (signal, before) in installed.1.drain(..) {

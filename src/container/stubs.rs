@@ -47,9 +47,7 @@ pub(super) struct Stubs {
 impl Stubs {
     /// Makes sure that a directory exists at `target`, and opens it to be mounted on.
     pub fn directory(&mut self, target: &Path) -> Result<OwnedFd, Failure> {
-        self.ensure(target, |parent, name| {
-            mkdirat(parent, name, Mode::from_bits_truncate(0o755))
-        })
+        self.ensure(target, |parent, name| mkdirat(parent, name, Mode::from_bits_truncate(0o755)))
     }
 
     /// Makes sure that something other than a directory exists at `target`, and opens it likewise.
@@ -69,8 +67,7 @@ impl Stubs {
         match (inside::open(target), target.parent(), target.file_name()) {
             (Err(Errno::ENOENT), Some(above), Some(name)) => {
                 let parent = self.directory(above)?;
-                self.make(&parent, above, Path::new(name), create)
-                    .map_err(refused)?;
+                self.make(&parent, above, Path::new(name), create).map_err(refused)?;
                 inside::open(target).map_err(refused)
             }
             (opened, ..) => opened.map_err(refused),
@@ -117,11 +114,7 @@ pub(super) fn remove(upper: &Path, made: &[Stub]) {
 }
 
 fn remove_one(upper: &OwnedFd, stub: &Stub) -> nix::Result<()> {
-    let directory = if stub.directory.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        &stub.directory
-    };
+    let directory = if stub.directory.as_os_str().is_empty() { Path::new(".") } else { &stub.directory };
     let how = OpenHow::new()
         .flags(OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
@@ -130,17 +123,11 @@ fn remove_one(upper: &OwnedFd, stub: &Stub) -> nix::Result<()> {
     let times = fstat(directory.as_fd())?;
     match SFlag::from_bits_truncate(found.st_mode & libc::S_IFMT) {
         SFlag::S_IFDIR => unlinkat(directory.as_fd(), &stub.name, UnlinkatFlags::RemoveDir)?,
-        SFlag::S_IFREG if found.st_size == 0 => {
-            unlinkat(directory.as_fd(), &stub.name, UnlinkatFlags::NoRemoveDir)?
-        }
+        SFlag::S_IFREG if found.st_size == 0 => unlinkat(directory.as_fd(), &stub.name, UnlinkatFlags::NoRemoveDir)?,
         _ => return Ok(()),
     }
     let now = (times.st_mtime, times.st_mtime_nsec);
     let (seconds, nanoseconds) = if now == stub.after { stub.before } else { now };
     let accessed = TimeSpec::new(times.st_atime, times.st_atime_nsec);
-    futimens(
-        directory.as_fd(),
-        &accessed,
-        &TimeSpec::new(seconds, nanoseconds),
-    )
+    futimens(directory.as_fd(), &accessed, &TimeSpec::new(seconds, nanoseconds))
 }

@@ -116,10 +116,7 @@ pub struct Word {
 impl Word {
     /// Makes a word that stands in no source.
     pub fn new(raw: impl Into<String>) -> Self {
-        Word {
-            raw: raw.into(),
-            span: None,
-        }
+        Word { raw: raw.into(), span: None }
     }
 
     /// The message about an expansion of this word that failed, pointing at the part that is wrong.
@@ -128,11 +125,7 @@ impl Word {
         diagnostic.span = self.span.map(|span| {
             // A word that lost quotes, or is continued, has another length than its source.
             let is_literal = span.end - span.start == self.raw.len() && error.word == self.raw;
-            if is_literal {
-                Span::new(span.start + error.range.start, span.start + error.range.end)
-            } else {
-                span
-            }
+            if is_literal { Span::new(span.start + error.range.start, span.start + error.range.end) } else { span }
         });
         diagnostic
     }
@@ -186,10 +179,7 @@ impl Heredoc {
         if !self.chomp {
             return self.content.clone();
         }
-        self.content
-            .split_inclusive('\n')
-            .map(|line| line.trim_start_matches('\t'))
-            .collect()
+        self.content.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
     }
 }
 

@@ -21,11 +21,7 @@ impl Device {
     /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let fields = list::split(&text.raw)?;
-        let mut device = Device {
-            text,
-            name: String::new(),
-            required: false,
-        };
+        let mut device = Device { text, name: String::new(), required: false };
         for field in fields {
             let (key, value) = match field.split_once('=') {
                 Some((key, value)) => (key.to_lowercase(), Some(value.to_owned())),
@@ -55,10 +51,7 @@ mod tests {
     #[test]
     fn a_device_has_a_name() {
         let device = Device::parse(Word::new("vendor.com/gpu=all,required")).expect("valid");
-        assert_eq!(
-            (device.name.as_str(), device.required),
-            ("vendor.com/gpu=all", true)
-        );
+        assert_eq!((device.name.as_str(), device.required), ("vendor.com/gpu=all", true));
         let twice = Device::parse(Word::new("name=a,name=b"));
         assert_eq!(twice, Err(MountError::DeviceNamedTwice));
     }

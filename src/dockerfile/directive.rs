@@ -34,11 +34,7 @@ pub struct Directives {
 
 impl Default for Directives {
     fn default() -> Self {
-        Directives {
-            syntax: None,
-            escape: '\\',
-            check: None,
-        }
+        Directives { syntax: None, escape: '\\', check: None }
     }
 }
 
@@ -71,16 +67,12 @@ impl Check {
     pub fn parse(value: &str) -> Result<Self, String> {
         let mut check = Check::default();
         for option in value.split(';').filter(|option| !option.trim().is_empty()) {
-            let (name, value) = option
-                .split_once('=')
-                .ok_or_else(|| option.trim().to_owned())?;
+            let (name, value) = option.split_once('=').ok_or_else(|| option.trim().to_owned())?;
             let value = value.trim();
             match name.trim() {
                 "skip" => check.skip = Rules::parse(value),
                 "experimental" => check.experimental = Rules::parse(value),
-                "error" => {
-                    check.error = parse_bool(value).ok_or_else(|| option.trim().to_owned())?
-                }
+                "error" => check.error = parse_bool(value).ok_or_else(|| option.trim().to_owned())?,
                 _ => return Err(option.trim().to_owned()),
             }
         }
@@ -106,12 +98,7 @@ impl Rules {
     fn parse(value: &str) -> Self {
         match value {
             "all" => Rules::All,
-            names => Rules::Named(
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_owned())
-                    .collect(),
-            ),
+            names => Rules::Named(names.split(',').map(|name| name.trim().to_owned()).collect()),
         }
     }
 }
@@ -154,11 +141,7 @@ pub fn scan(text: &str, comment: &str) -> Vec<Directive> {
         };
         match parse_line(&format!("#{rest}")) {
             Some((name, value, _)) if directives.iter().all(|directive| directive.name != name) => {
-                directives.push(Directive {
-                    name,
-                    value,
-                    line: first_line + index,
-                });
+                directives.push(Directive { name, value, line: first_line + index });
             }
             _ => break,
         }
@@ -170,19 +153,11 @@ pub fn scan(text: &str, comment: &str) -> Vec<Directive> {
 ///
 /// Looks for a `# syntax=` directive, then for `// syntax=`, then for the key `syntax` of a JSON object (line 0).
 pub fn detect_syntax(text: &str) -> Option<Directive> {
-    let find = |comment| {
-        scan(text, comment)
-            .into_iter()
-            .find(|directive| directive.name == "syntax")
-    };
+    let find = |comment| scan(text, comment).into_iter().find(|directive| directive.name == "syntax");
     find("#").or_else(|| find("//")).or_else(|| {
         let object: serde_json::Value = serde_json::from_str(text).ok()?;
         let value = object.as_object()?.get("syntax")?.as_str()?;
-        Some(Directive {
-            name: "syntax".to_owned(),
-            value: value.to_owned(),
-            line: 0,
-        })
+        Some(Directive { name: "syntax".to_owned(), value: value.to_owned(), line: 0 })
     })
 }
 
@@ -193,16 +168,12 @@ pub(super) fn parse_line(line: &str) -> Option<(String, String, usize)> {
         return None;
     }
     let tree = grammar::parse(Rule::backslash_line, line)?;
-    let directive = tree
-        .into_inner()
-        .find(|pair| pair.as_rule() == Rule::directive)?;
+    let directive = tree.into_inner().find(|pair| pair.as_rule() == Rule::directive)?;
     let mut parts = directive.into_inner();
     let (name, value) = (parts.next()?, parts.next()?);
     let name = name.as_str().to_ascii_lowercase();
     let offset = value.as_span().start();
-    NAMES
-        .contains(&name.as_str())
-        .then(|| (name, value.as_str().trim_end().to_owned(), offset))
+    NAMES.contains(&name.as_str()).then(|| (name, value.as_str().trim_end().to_owned(), offset))
 }
 
 /// Collects the directives of a Dockerfile while its lines are read.
@@ -214,11 +185,7 @@ pub(super) struct DirectiveReader {
 
 impl DirectiveReader {
     pub fn new() -> Self {
-        DirectiveReader {
-            directives: Directives::default(),
-            seen: Vec::new(),
-            finished: false,
-        }
+        DirectiveReader { directives: Directives::default(), seen: Vec::new(), finished: false }
     }
 
     /// Looks at the next line, which begins at byte `start` of the file. Returns whether it is a directive.
@@ -233,9 +200,7 @@ impl DirectiveReader {
         let span = Span::new(start + offset, start + offset + value.len());
         if self.seen.contains(&name) {
             let whole = Span::new(start, span.end);
-            return Err(
-                Diagnostic::error(format!("the directive `{name}` is given twice")).at(whole),
-            );
+            return Err(Diagnostic::error(format!("the directive `{name}` is given twice")).at(whole));
         }
         self.seen.push(name.clone());
         match name.as_str() {
@@ -244,11 +209,9 @@ impl DirectiveReader {
                 "\\" => self.directives.escape = '\\',
                 "`" => self.directives.escape = '`',
                 other => {
-                    return Err(Diagnostic::error(format!(
-                        "`{other}` cannot be the escape character"
-                    ))
-                    .at(span)
-                    .hint("it is a backslash or a backtick"));
+                    return Err(Diagnostic::error(format!("`{other}` cannot be the escape character"))
+                        .at(span)
+                        .hint("it is a backslash or a backtick"));
                 }
             },
             _ => {

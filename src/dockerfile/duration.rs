@@ -51,30 +51,17 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
-        let unit_length = after
-            .find(|c: char| c == '.' || c.is_ascii_digit())
-            .unwrap_or(after.len());
+        let unit_length = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_length);
         if unit.is_empty() {
             return Err(DurationError::NoUnit(text.to_owned()));
         }
-        let (_, nanoseconds) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(invalid)?;
-        let whole: u128 = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().map_err(|_| too_long())?
-        };
+        let (_, nanoseconds) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(invalid)?;
+        let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| too_long())? };
         // More digits than nanoseconds can hold change nothing.
         let fraction = &fraction[..fraction.len().min(18)];
         let scale = 10u128.pow(fraction.len() as u32);
-        let fraction: u128 = if fraction.is_empty() {
-            0
-        } else {
-            fraction.parse().map_err(|_| invalid())?
-        };
+        let fraction: u128 = if fraction.is_empty() { 0 } else { fraction.parse().map_err(|_| invalid())? };
         total = whole
             .checked_mul(*nanoseconds)
             .and_then(|value| value.checked_add(fraction * nanoseconds / scale))
@@ -107,10 +94,7 @@ pub fn format(duration: Duration) -> String {
 }
 
 fn split_digits(text: &str) -> (&str, &str) {
-    text.split_at(
-        text.find(|character: char| !character.is_ascii_digit())
-            .unwrap_or(text.len()),
-    )
+    text.split_at(text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()))
 }
 
 #[cfg(test)]
@@ -137,15 +121,9 @@ mod tests {
     #[test]
     fn other_texts_are_errors() {
         assert_eq!(parse("5"), Err(DurationError::NoUnit("5".to_owned())));
-        assert_eq!(
-            parse("1.2.3s"),
-            Err(DurationError::NoUnit("1.2.3s".to_owned()))
-        );
+        assert_eq!(parse("1.2.3s"), Err(DurationError::NoUnit("1.2.3s".to_owned())));
         assert_eq!(parse("-5s"), Err(DurationError::Negative("-5s".to_owned())));
-        assert_eq!(
-            parse("9999999999999h"),
-            Err(DurationError::TooLong("9999999999999h".to_owned()))
-        );
+        assert_eq!(parse("9999999999999h"), Err(DurationError::TooLong("9999999999999h".to_owned())));
         for text in ["", "s", "5 s", "5d", ".s", "é", "5é"] {
             assert_eq!(parse(text), Err(DurationError::Invalid(text.to_owned())));
         }

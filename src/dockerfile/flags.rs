@@ -26,10 +26,7 @@ pub(super) struct Flags<'s> {
 
 impl<'s> Flags<'s> {
     /// Checks the flags of a statement against the ones that its instruction knows.
-    pub fn read(
-        statement: &'s Statement,
-        known: &[(&'static str, Kind)],
-    ) -> Result<Self, Vec<Diagnostic>> {
+    pub fn read(statement: &'s Statement, known: &[(&'static str, Kind)]) -> Result<Self, Vec<Diagnostic>> {
         let mut flags = Flags { values: Vec::new() };
         let mut errors = Vec::new();
         for token in &statement.flags {
@@ -38,11 +35,7 @@ impl<'s> Flags<'s> {
                 Err(error) => errors.push(error),
             }
         }
-        if errors.is_empty() {
-            Ok(flags)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(flags) } else { Err(errors) }
     }
 
     fn read_one(
@@ -62,18 +55,14 @@ impl<'s> Flags<'s> {
             let keyword = statement.keyword.text.to_uppercase();
             let error = Diagnostic::error(format!("{keyword} has no flag `{flag}`")).at(flag_span);
             let dashed: Vec<String> = known.iter().map(|(name, _)| format!("--{name}")).collect();
-            return Err(
-                match crate::diagnostic::closest(flag, dashed.iter().map(String::as_str)) {
-                    Some(close) => error.hint(format!("did you mean `{close}`?")),
-                    None if dashed.is_empty() => error,
-                    None => error.hint(format!("its flags are `{}`", dashed.join("`, `"))),
-                },
-            );
+            return Err(match crate::diagnostic::closest(flag, dashed.iter().map(String::as_str)) {
+                Some(close) => error.hint(format!("did you mean `{close}`?")),
+                None if dashed.is_empty() => error,
+                None => error.hint(format!("its flags are `{}`", dashed.join("`, `"))),
+            });
         };
         if *kind != Kind::Texts && self.values.iter().any(|(given, _)| *given == name) {
-            return Err(
-                Diagnostic::error(format!("the flag `{flag}` is given twice")).at(token.span),
-            );
+            return Err(Diagnostic::error(format!("the flag `{flag}` is given twice")).at(token.span));
         }
         let missing = || {
             Diagnostic::error(format!("the flag `{flag}` has no value"))
@@ -82,18 +71,12 @@ impl<'s> Flags<'s> {
         };
         match (kind, value) {
             (Kind::Switch, Some("")) | (Kind::Text | Kind::Texts, None) => Err(missing()),
-            (Kind::Switch, Some(value)) if !is_truth_value(value) => Err(Diagnostic::error(
-                format!("`{value}` is no value of the flag `{flag}`"),
-            )
-            .at(token.span)
-            .hint("it is `true` or `false`")),
-            (_, value) => Ok((
-                name,
-                value.map(|value| Word {
-                    raw: value.to_owned(),
-                    span: Some(token.span),
-                }),
-            )),
+            (Kind::Switch, Some(value)) if !is_truth_value(value) => {
+                Err(Diagnostic::error(format!("`{value}` is no value of the flag `{flag}`"))
+                    .at(token.span)
+                    .hint("it is `true` or `false`"))
+            }
+            (_, value) => Ok((name, value.map(|value| Word { raw: value.to_owned(), span: Some(token.span) }))),
         }
     }
 
@@ -104,21 +87,13 @@ impl<'s> Flags<'s> {
 
     /// The values of a flag, in order.
     pub fn texts(&self, name: &str) -> Vec<Word> {
-        self.values
-            .iter()
-            .filter(|(given, _)| *given == name)
-            .filter_map(|(_, value)| value.clone())
-            .collect()
+        self.values.iter().filter(|(given, _)| *given == name).filter_map(|(_, value)| value.clone()).collect()
     }
 
     /// The value of a switch, or `None` when it is not given.
     pub fn switch(&self, name: &str) -> Option<bool> {
         let (_, value) = self.values.iter().find(|(given, _)| *given == name)?;
-        Some(
-            value
-                .as_ref()
-                .is_none_or(|value| value.raw.eq_ignore_ascii_case("true")),
-        )
+        Some(value.as_ref().is_none_or(|value| value.raw.eq_ignore_ascii_case("true")))
     }
 }
 

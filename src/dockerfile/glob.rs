@@ -68,11 +68,7 @@ impl Glob {
 
     /// The text without the shortest (or longest) match at its end.
     pub fn trim_suffix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
-        let length = match_length(
-            self.elements.iter().rev().copied(),
-            text.chars().rev(),
-            length(longest),
-        );
+        let length = match_length(self.elements.iter().rev().copied(), text.chars().rev(), length(longest));
         &text[..text.len() - length.unwrap_or(0)]
     }
 
@@ -86,13 +82,7 @@ impl Glob {
         while position <= text.len() {
             let is_start = starts.get(position).copied().unwrap_or(false);
             let found = is_start
-                .then(|| {
-                    match_length(
-                        self.elements.iter().copied(),
-                        text[position..].chars(),
-                        Length::Longest,
-                    )
-                })
+                .then(|| match_length(self.elements.iter().copied(), text[position..].chars(), Length::Longest))
                 .flatten();
             let step = text[position..].chars().next().map_or(1, char::len_utf8);
             let Some(matched) = found else {
@@ -136,11 +126,7 @@ impl Glob {
 }
 
 fn length(longest: bool) -> Length {
-    if longest {
-        Length::Longest
-    } else {
-        Length::Shortest
-    }
+    if longest { Length::Longest } else { Length::Shortest }
 }
 
 /// The number of bytes of the match that begins with the first of `characters`.
@@ -174,10 +160,7 @@ struct States<'e> {
 
 impl<'e> States<'e> {
     fn new(elements: &'e [Element]) -> Self {
-        let mut states = States {
-            elements,
-            active: vec![false; elements.len() + 1],
-        };
+        let mut states = States { elements, active: vec![false; elements.len() + 1] };
         states.enter(0);
         states
     }
@@ -192,12 +175,7 @@ impl<'e> States<'e> {
 
     fn step(&mut self, character: char) {
         let before = std::mem::replace(&mut self.active, vec![false; self.elements.len() + 1]);
-        for (place, element) in self
-            .elements
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| before[*place])
-        {
+        for (place, element) in self.elements.iter().enumerate().filter(|(place, _)| before[*place]) {
             match element {
                 Element::Literal(literal) if *literal == character => self.enter(place + 1),
                 Element::One if character != '\n' => self.enter(place + 1),

@@ -14,11 +14,7 @@ pub(super) fn find(line: &str) -> Result<Vec<(String, Heredoc)>, WordError> {
     if !line.contains("<<") {
         return Ok(Vec::new());
     }
-    let lexing = Lexing {
-        raw_quotes: true,
-        raw_escapes: true,
-        keep_unset: true,
-    };
+    let lexing = Lexing { raw_quotes: true, raw_escapes: true, keep_unset: true };
     let Ok((words, _)) = words::lex(line, '\\', &no_variables, lexing) else {
         return Ok(Vec::new());
     };
@@ -33,20 +29,11 @@ pub(super) fn find(line: &str) -> Result<Vec<(String, Heredoc)>, WordError> {
 
 /// The heredoc that a word opens, if it opens one.
 pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
-    let Some(tree) = word
-        .contains("<<")
-        .then(|| grammar::parse(Rule::heredoc, word))
-        .flatten()
-    else {
+    let Some(tree) = word.contains("<<").then(|| grammar::parse(Rule::heredoc, word)).flatten() else {
         return Ok(None);
     };
-    let mut heredoc = Heredoc {
-        name: String::new(),
-        content: String::new(),
-        expand: true,
-        chomp: false,
-        descriptor: 0,
-    };
+    let mut heredoc =
+        Heredoc { name: String::new(), content: String::new(), expand: true, chomp: false, descriptor: 0 };
     for part in tree.into_inner() {
         match part.as_rule() {
             Rule::descriptor => heredoc.descriptor = part.as_str().parse().unwrap_or(0),
@@ -68,11 +55,7 @@ pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
 }
 
 fn lex_name(name: &str, raw_quotes: bool) -> Result<Vec<String>, WordError> {
-    let lexing = Lexing {
-        raw_quotes,
-        raw_escapes: false,
-        keep_unset: true,
-    };
+    let lexing = Lexing { raw_quotes, raw_escapes: false, keep_unset: true };
     words::lex(name, '\\', &no_variables, lexing).map(|(words, _)| words)
 }
 

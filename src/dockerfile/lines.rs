@@ -34,18 +34,12 @@ impl LogicalLine {
     pub fn span(&self, range: Range<usize>) -> Span {
         let start = self.source_offset(range.start);
         // The end of a range lies behind its last byte; the piece that holds this byte says where that is.
-        let end = if range.end > range.start {
-            self.source_offset(range.end - 1) + 1
-        } else {
-            start
-        };
+        let end = if range.end > range.start { self.source_offset(range.end - 1) + 1 } else { start };
         Span::new(start, end)
     }
 
     fn source_offset(&self, offset: usize) -> usize {
-        let after = self
-            .pieces
-            .partition_point(|(in_text, _)| *in_text <= offset);
+        let after = self.pieces.partition_point(|(in_text, _)| *in_text <= offset);
         let (in_text, in_source) = self.pieces[after.saturating_sub(1)];
         in_source + (offset - in_text)
     }
@@ -72,11 +66,7 @@ pub(super) struct LineReader<'s> {
 
 impl<'s> LineReader<'s> {
     pub fn new(text: &'s str) -> Self {
-        let position = if text.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
+        let position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         LineReader {
             text,
             position,
@@ -99,9 +89,7 @@ impl<'s> LineReader<'s> {
 
     /// The end of the last line that was read, without its line ending.
     pub fn end_of_line(&self) -> usize {
-        self.text[..self.position]
-            .trim_end_matches(['\r', '\n'])
-            .len()
+        self.text[..self.position].trim_end_matches(['\r', '\n']).len()
     }
 
     /// The number of the last line that was read.
@@ -114,10 +102,7 @@ impl<'s> LineReader<'s> {
         loop {
             let (start, line) = self.next_line()?;
             let line = line.trim_end_matches(['\r', '\n']);
-            match self.directives.read(
-                line.trim_start(),
-                start + (line.len() - line.trim_start().len()),
-            ) {
+            match self.directives.read(line.trim_start(), start + (line.len() - line.trim_start().len())) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(diagnostic) => {
@@ -129,11 +114,7 @@ impl<'s> LineReader<'s> {
                 PhysicalLine::Blank => {}
                 PhysicalLine::Comment("") => self.comments.clear(),
                 PhysicalLine::Comment(comment) => self.comments.push(comment.to_owned()),
-                PhysicalLine::Text {
-                    indentation,
-                    text,
-                    continued,
-                } => {
+                PhysicalLine::Text { indentation, text, continued } => {
                     let mut logical = LogicalLine {
                         text: String::new(),
                         pieces: Vec::new(),
@@ -158,15 +139,9 @@ impl<'s> LineReader<'s> {
         while let Some((start, line)) = self.next_line() {
             let line = line.trim_end_matches(['\r', '\n']);
             match physical_line(line, self.escape()) {
-                PhysicalLine::Blank => {
-                    blank_line = blank_line.or(Some(Span::new(start, start + line.len())))
-                }
+                PhysicalLine::Blank => blank_line = blank_line.or(Some(Span::new(start, start + line.len()))),
                 PhysicalLine::Comment(_) => {}
-                PhysicalLine::Text {
-                    indentation,
-                    text,
-                    continued,
-                } => {
+                PhysicalLine::Text { indentation, text, continued } => {
                     // The indentation of a continued line is part of the instruction.
                     logical.push(&line[..indentation + text.len()], start);
                     if !continued {
@@ -191,11 +166,7 @@ impl<'s> LineReader<'s> {
         let mut end = start;
         while let Some((_, line)) = self.next_line() {
             let candidate = line.trim_end_matches(['\r', '\n']);
-            let candidate = if chomp {
-                candidate.trim_start_matches('\t')
-            } else {
-                candidate
-            };
+            let candidate = if chomp { candidate.trim_start_matches('\t') } else { candidate };
             if candidate == name {
                 return Some(self.text[start..end].to_owned());
             }
@@ -221,28 +192,17 @@ enum PhysicalLine<'l> {
     /// The text after `#`, without spaces around it.
     Comment(&'l str),
     /// A piece of an instruction. `indentation` counts the bytes before the text.
-    Text {
-        indentation: usize,
-        text: &'l str,
-        continued: bool,
-    },
+    Text { indentation: usize, text: &'l str, continued: bool },
 }
 
 /// Finds out what a line is. The line has no line ending.
 fn physical_line(line: &str, escape: char) -> PhysicalLine<'_> {
-    let rule = if escape == '`' {
-        Rule::backtick_line
-    } else {
-        Rule::backslash_line
-    };
+    let rule = if escape == '`' { Rule::backtick_line } else { Rule::backslash_line };
     let mut indentation = 0;
     let mut text = line;
     let mut continued = false;
     // The rule accepts every line, so there always is a tree.
-    for part in grammar::parse(rule, line)
-        .into_iter()
-        .flat_map(|tree| tree.into_inner())
-    {
+    for part in grammar::parse(rule, line).into_iter().flat_map(|tree| tree.into_inner()) {
         match part.as_rule() {
             Rule::indentation => indentation = part.as_str().len(),
             Rule::comment | Rule::directive => {
@@ -256,9 +216,5 @@ fn physical_line(line: &str, escape: char) -> PhysicalLine<'_> {
     if text.is_empty() && !continued {
         return PhysicalLine::Blank;
     }
-    PhysicalLine::Text {
-        indentation,
-        text,
-        continued,
-    }
+    PhysicalLine::Text { indentation, text, continued }
 }

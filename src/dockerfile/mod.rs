@@ -30,8 +30,8 @@ pub mod statement;
 pub mod words;
 
 pub use ast::{
-    Add, Arg, Cmd, Command, Copy, Dockerfile, Entrypoint, Env, Expose, From, Healthcheck, Heredoc,
-    Instruction, Label, Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell,
-    Source, Stage, Stopsignal, User, Volume, Word, Workdir,
+    Add, Arg, Cmd, Command, Copy, Dockerfile, Entrypoint, Env, Expose, From, Healthcheck, Heredoc, Instruction, Label,
+    Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal, User, Volume,
+    Word, Workdir,
 };
 pub use parse::{is_complete, parse, parse_instruction};

@@ -84,11 +84,8 @@ const KINDS: [(&str, MountKind); 5] = [
     ("ssh", MountKind::Ssh),
 ];
 
-const SHARINGS: [(&str, Sharing); 3] = [
-    ("shared", Sharing::Shared),
-    ("private", Sharing::Private),
-    ("locked", Sharing::Locked),
-];
+const SHARINGS: [(&str, Sharing); 3] =
+    [("shared", Sharing::Shared), ("private", Sharing::Private), ("locked", Sharing::Locked)];
 
 const KEYS: [&str; 19] = [
     "type",
@@ -115,10 +112,7 @@ const KEYS: [&str; 19] = [
 impl MountKind {
     /// The word that stands for it in a Dockerfile.
     pub fn name(self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("bind", |(name, _)| name)
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("bind", |(name, _)| name)
     }
 }
 
@@ -165,9 +159,7 @@ impl MountError {
             closest(written, names.iter().copied()).map(|name| format!("did you mean `{name}`?"))
         };
         match self {
-            MountError::FromVariable => {
-                Some("name the stage with `FROM … AS name` and use that name".to_owned())
-            }
+            MountError::FromVariable => Some("name the stage with `FROM … AS name` and use that name".to_owned()),
             MountError::Kind(written) => close(written, &KINDS.map(|(name, _)| name)),
             MountError::Sharing(written) => close(written, &SHARINGS.map(|(name, _)| name)),
             MountError::Key { key, .. } => close(key, &KEYS),
@@ -214,10 +206,7 @@ impl Mount {
     }
 
     /// Gives the mount its meaning. `expand` replaces the variables in a value.
-    pub fn resolve(
-        &self,
-        expand: &mut dyn FnMut(&str) -> Result<String, String>,
-    ) -> Result<ResolvedMount, MountError> {
+    pub fn resolve(&self, expand: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<ResolvedMount, MountError> {
         let mut mount = ResolvedMount::default();
         let mut access = None;
         for field in list::split(&self.text.raw)? {
@@ -253,8 +242,7 @@ impl Mount {
                 ("env", Some(value)) => mount.env = Some(value),
                 ("size", Some(value)) => {
                     only_for(&key, mount.kind, &[MountKind::Tmpfs])?;
-                    mount.size_limit =
-                        Some(parse_size(&value).ok_or(MountError::Value { key, value })?);
+                    mount.size_limit = Some(parse_size(&value).ok_or(MountError::Value { key, value })?);
                 }
                 ("mode", Some(value)) => mount.mode = Some(number(&key, value, 8)?),
                 ("uid", Some(value)) => mount.uid = Some(number(&key, value, 10)?),
@@ -262,8 +250,7 @@ impl Mount {
                 (_, Some(_)) => return Err(MountError::Key { key, field }),
             }
         }
-        mount.read_only =
-            access.unwrap_or(!matches!(mount.kind, MountKind::Cache | MountKind::Tmpfs));
+        mount.read_only = access.unwrap_or(!matches!(mount.kind, MountKind::Cache | MountKind::Tmpfs));
         mount.check()?;
         Ok(mount)
     }
@@ -272,18 +259,10 @@ impl Mount {
 impl ResolvedMount {
     /// Refuses keys that the type does not know and secrets without or with two names.
     fn check(&self) -> Result<(), MountError> {
-        let owned = [
-            ("mode", self.mode.is_some()),
-            ("uid", self.uid.is_some()),
-            ("gid", self.gid.is_some()),
-        ];
+        let owned = [("mode", self.mode.is_some()), ("uid", self.uid.is_some()), ("gid", self.gid.is_some())];
         for (key, given) in owned {
             if given {
-                only_for(
-                    key,
-                    self.kind,
-                    &[MountKind::Secret, MountKind::Ssh, MountKind::Cache],
-                )?;
+                only_for(key, self.kind, &[MountKind::Secret, MountKind::Ssh, MountKind::Cache])?;
             }
         }
         if self.sharing.is_some() {
@@ -291,10 +270,7 @@ impl ResolvedMount {
         }
         if self.kind == MountKind::Secret {
             if self.from.is_some() {
-                return Err(MountError::NotFor {
-                    key: "from".to_owned(),
-                    kind: self.kind.name(),
-                });
+                return Err(MountError::NotFor { key: "from".to_owned(), kind: self.kind.name() });
             }
             if self.source.is_none() && self.target.is_none() && self.id.is_none() {
                 return Err(MountError::SecretWithoutName);
@@ -311,10 +287,7 @@ fn only_for(key: &str, kind: MountKind, kinds: &[MountKind]) -> Result<(), Mount
     if kinds.contains(&kind) {
         return Ok(());
     }
-    Err(MountError::NotFor {
-        key: key.to_owned(),
-        kind: kind.name(),
-    })
+    Err(MountError::NotFor { key: key.to_owned(), kind: kind.name() })
 }
 
 fn non_empty(value: String) -> Option<String> {
@@ -322,43 +295,28 @@ fn non_empty(value: String) -> Option<String> {
 }
 
 pub(super) fn truth(key: &str, value: String) -> Result<bool, MountError> {
-    parse_bool(&value).ok_or_else(|| MountError::Value {
-        key: key.to_owned(),
-        value,
-    })
+    parse_bool(&value).ok_or_else(|| MountError::Value { key: key.to_owned(), value })
 }
 
 fn number(key: &str, value: String, radix: u32) -> Result<u32, MountError> {
     let digits_only = value.bytes().all(|byte| byte.is_ascii_digit());
     match u32::from_str_radix(&value, radix) {
         Ok(number) if digits_only => Ok(number),
-        _ => Err(MountError::Value {
-            key: key.to_owned(),
-            value,
-        }),
+        _ => Err(MountError::Value { key: key.to_owned(), value }),
     }
 }
 
 /// A number of bytes: `512`, `64k`, `64kb`, `64KiB`, `1.5g`. All units are powers of 1024.
 fn parse_size(text: &str) -> Option<u64> {
-    let number_length = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(text.len());
+    let number_length = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(number_length);
     let number: f64 = number.parse().ok()?;
     let unit = unit.strip_prefix(' ').unwrap_or(unit).to_lowercase();
     let unit = unit.strip_suffix('b').unwrap_or(&unit);
-    let unit = unit
-        .strip_suffix('i')
-        .filter(|unit| !unit.is_empty())
-        .unwrap_or(unit);
+    let unit = unit.strip_suffix('i').filter(|unit| !unit.is_empty()).unwrap_or(unit);
     let power = match unit {
         "" => 0,
-        letter => {
-            1 + ["k", "m", "g", "t", "p"]
-                .iter()
-                .position(|known| *known == letter)? as i32
-        }
+        letter => 1 + ["k", "m", "g", "t", "p"].iter().position(|known| *known == letter)? as i32,
     };
     let bytes = number * 1024f64.powi(power);
     // Saturates: no machine has that much memory anyway.
@@ -375,43 +333,22 @@ mod tests {
 
     #[test]
     fn a_mount_is_split_and_resolved() {
-        let mount = resolve("type=cache,\"target=/a,b\",id=$v,sharing=locked,mode=0750,uid=7")
-            .expect("valid");
+        let mount = resolve("type=cache,\"target=/a,b\",id=$v,sharing=locked,mode=0750,uid=7").expect("valid");
         assert_eq!(mount.kind, MountKind::Cache);
         assert_eq!(mount.target.as_deref(), Some("/a,b"));
         assert_eq!(mount.id.as_deref(), Some("x"));
-        assert_eq!(
-            (mount.sharing, mount.mode, mount.uid),
-            (Some(Sharing::Locked), Some(0o750), Some(7))
-        );
+        assert_eq!((mount.sharing, mount.mode, mount.uid), (Some(Sharing::Locked), Some(0o750), Some(7)));
         assert!(!mount.read_only && resolve("target=/a").expect("valid").read_only);
-        assert_eq!(
-            resolve("type=tmpfs,target=/t,size=1.5m")
-                .expect("valid")
-                .size_limit,
-            Some(1_572_864)
-        );
+        assert_eq!(resolve("type=tmpfs,target=/t,size=1.5m").expect("valid").size_limit, Some(1_572_864));
     }
 
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert_eq!(resolve("from=$v,target=/a"), Err(MountError::FromVariable));
         assert_eq!(resolve("\"a"), Err(MountError::List));
-        assert_eq!(
-            resolve("type=chache"),
-            Err(MountError::Kind("chache".to_owned()))
-        );
+        assert_eq!(resolve("type=chache"), Err(MountError::Kind("chache".to_owned())));
         assert_eq!(resolve("type=secret"), Err(MountError::SecretWithoutName));
-        assert_eq!(
-            resolve("mode=1,target=/a"),
-            Err(MountError::NotFor {
-                key: "mode".to_owned(),
-                kind: "bind"
-            })
-        );
-        assert_eq!(
-            resolve("target"),
-            Err(MountError::NoValue("target".to_owned()))
-        );
+        assert_eq!(resolve("mode=1,target=/a"), Err(MountError::NotFor { key: "mode".to_owned(), kind: "bind" }));
+        assert_eq!(resolve("target"), Err(MountError::NoValue("target".to_owned())));
     }
 }

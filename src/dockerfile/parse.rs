@@ -16,37 +16,26 @@ const MOST_ERRORS: usize = 50;
 pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
     let mut parsed = take_apart(source)?;
     let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-    let mut dockerfile = Dockerfile {
-        directives: parsed.directives,
-        global_args: Vec::new(),
-        stages: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut dockerfile =
+        Dockerfile { directives: parsed.directives, global_args: Vec::new(), stages: Vec::new(), warnings: Vec::new() };
     // After a FROM that is wrong its instructions are checked as if it were right.
     let mut stage_is_open = has_errors(&diagnostics);
     for statement in &parsed.statements {
         match understand(statement, &mut diagnostics) {
             Ok(Understood::From(from)) => {
                 stage_is_open = true;
-                dockerfile.stages.push(Stage {
-                    from: locate(from, statement),
-                    instructions: Vec::new(),
-                });
+                dockerfile.stages.push(Stage { from: locate(from, statement), instructions: Vec::new() });
             }
             Ok(Understood::Instruction(instruction)) => {
                 match (instruction, dockerfile.stages.last_mut()) {
-                    (instruction, Some(stage)) => {
-                        stage.instructions.push(locate(instruction, statement))
-                    }
-                    (Instruction::Arg(arg), None) => {
-                        dockerfile.global_args.push(locate(arg, statement))
-                    }
+                    (instruction, Some(stage)) => stage.instructions.push(locate(instruction, statement)),
+                    (Instruction::Arg(arg), None) => dockerfile.global_args.push(locate(arg, statement)),
                     (instruction, None) if !stage_is_open => {
                         diagnostics.push(
-                        Diagnostic::error(format!("{} before the first FROM", instruction.name()))
-                            .at(statement.keyword.span)
-                            .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
-                    );
+                            Diagnostic::error(format!("{} before the first FROM", instruction.name()))
+                                .at(statement.keyword.span)
+                                .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
+                        );
                         // Once is enough.
                         stage_is_open = true;
                     }
@@ -60,10 +49,7 @@ pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
         }
     }
     let warnings = finish(diagnostics)?;
-    Ok(Dockerfile {
-        warnings,
-        ..dockerfile
-    })
+    Ok(Dockerfile { warnings, ..dockerfile })
 }
 
 /// Parses one bare instruction that is no FROM: what a person types, or what an ONBUILD recorded.
@@ -73,17 +59,13 @@ pub fn parse_instruction(source: &SourceFile) -> Result<Located<Instruction>, Ve
     let mut found = None;
     for statement in &parsed.statements {
         if found.is_some() {
-            diagnostics
-                .push(Diagnostic::error("more than one instruction").at(statement.keyword.span));
+            diagnostics.push(Diagnostic::error("more than one instruction").at(statement.keyword.span));
             break;
         }
         match understand(statement, &mut diagnostics) {
-            Ok(Understood::Instruction(instruction)) => {
-                found = Some(locate(instruction, statement))
-            }
+            Ok(Understood::Instruction(instruction)) => found = Some(locate(instruction, statement)),
             Ok(Understood::From(_)) => {
-                diagnostics
-                    .push(Diagnostic::error("FROM cannot stand alone").at(statement.keyword.span));
+                diagnostics.push(Diagnostic::error("FROM cannot stand alone").at(statement.keyword.span));
             }
             Err(errors) => diagnostics.extend(errors),
         }
@@ -109,8 +91,7 @@ pub fn is_complete(text: &str) -> bool {
 /// Takes the file apart, and refuses one that has nothing in it or cannot be text.
 fn take_apart(source: &SourceFile) -> Result<statement::Statements, Vec<Diagnostic>> {
     if let Some(offset) = source.text.find('\0') {
-        let error =
-            Diagnostic::error("the file holds a NUL byte").at(Span::new(offset, offset + 1));
+        let error = Diagnostic::error("the file holds a NUL byte").at(Span::new(offset, offset + 1));
         return Err(vec![error.hint("a Dockerfile is a text file")]);
     }
     let parsed = statement::parse(source);
@@ -129,9 +110,7 @@ fn finish(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagn
         let more = diagnostics.len().saturating_sub(MOST_ERRORS);
         if more > 0 {
             diagnostics.truncate(MOST_ERRORS);
-            diagnostics.push(Diagnostic::error(format!(
-                "{more} more errors are not shown"
-            )));
+            diagnostics.push(Diagnostic::error(format!("{more} more errors are not shown")));
         }
         return Err(diagnostics);
     }
@@ -139,7 +118,5 @@ fn finish(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagn
 }
 
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

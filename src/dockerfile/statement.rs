@@ -33,15 +33,8 @@ impl Token {
     pub fn part(&self, start: usize) -> Token {
         let text = self.text[start..].to_owned();
         let is_literal = self.span.end - self.span.start == self.text.len();
-        let first = if is_literal {
-            self.span.start + start
-        } else {
-            self.span.start
-        };
-        Token {
-            text,
-            span: Span::new(first, self.span.end),
-        }
+        let first = if is_literal { self.span.start + start } else { self.span.start };
+        Token { text, span: Span::new(first, self.span.end) }
     }
 }
 
@@ -111,65 +104,41 @@ pub fn parse(source: &SourceFile) -> Statements {
     let mut reader = LineReader::new(&source.text);
     let mut statements = Vec::new();
     while let Some(line) = reader.next_logical_line() {
-        let parser = StatementParser {
-            line: &line,
-            escape: reader.escape(),
-        };
-        let parsed = parser
-            .parse(0..line.text.len(), 0)
-            .and_then(|mut statement| {
-                read_heredocs(&mut statement, &line, &mut reader)?;
-                Ok(statement)
-            });
+        let parser = StatementParser { line: &line, escape: reader.escape() };
+        let parsed = parser.parse(0..line.text.len(), 0).and_then(|mut statement| {
+            read_heredocs(&mut statement, &line, &mut reader)?;
+            Ok(statement)
+        });
         match parsed {
             Ok(statement) => statements.push(statement),
             Err(diagnostic) => reader.diagnostics.push(diagnostic),
         }
     }
     let diagnostics = std::mem::take(&mut reader.diagnostics);
-    Statements {
-        directives: reader.into_directives(),
-        statements,
-        diagnostics,
-    }
+    Statements { directives: reader.into_directives(), statements, diagnostics }
 }
 
 /// Reads the bodies of the heredocs that a statement opens.
-fn read_heredocs(
-    statement: &mut Statement,
-    line: &LogicalLine,
-    reader: &mut LineReader,
-) -> Result<(), Diagnostic> {
+fn read_heredocs(statement: &mut Statement, line: &LogicalLine, reader: &mut LineReader) -> Result<(), Diagnostic> {
     if !can_open_heredoc(statement) {
         return Ok(());
     }
     let place_of = |word: &str| {
         let start = line.text.find(word).unwrap_or(0);
-        let length = if line.text[start..].starts_with(word) {
-            word.len()
-        } else {
-            line.text.len()
-        };
+        let length = if line.text[start..].starts_with(word) { word.len() } else { line.text.len() };
         line.span(start..start + length)
     };
     let found = heredoc::find(&line.text).map_err(|error| {
         let place = place_of(&error.word);
-        Diagnostic::error(error.to_string())
-            .at(place)
-            .hint("close the quote around the heredoc's name")
+        Diagnostic::error(error.to_string()).at(place).hint("close the quote around the heredoc's name")
     })?;
     for (word, mut heredoc) in found {
-        heredoc.content = reader
-            .heredoc_body(&heredoc.name, heredoc.chomp)
-            .ok_or_else(|| {
-                Diagnostic::error(format!("the heredoc `{}` has no end", heredoc.name))
-                    .at(place_of(&word))
-                    .label("opened here")
-                    .hint(format!(
-                        "end it with a line that is `{}` and nothing else",
-                        heredoc.name
-                    ))
-            })?;
+        heredoc.content = reader.heredoc_body(&heredoc.name, heredoc.chomp).ok_or_else(|| {
+            Diagnostic::error(format!("the heredoc `{}` has no end", heredoc.name))
+                .at(place_of(&word))
+                .label("opened here")
+                .hint(format!("end it with a line that is `{}` and nothing else", heredoc.name))
+        })?;
         statement.heredocs.push(heredoc);
         statement.lines.1 = reader.line();
         statement.span.end = reader.end_of_line();
@@ -190,8 +159,7 @@ fn can_open_heredoc(statement: &Statement) -> bool {
         statement = trigger;
     }
     let keyword = statement.keyword.text.to_ascii_lowercase();
-    matches!(keyword.as_str(), "add" | "copy" | "run")
-        && !matches!(statement.arguments, Arguments::Exec(_))
+    matches!(keyword.as_str(), "add" | "copy" | "run") && !matches!(statement.arguments, Arguments::Exec(_))
 }
 
 /// Takes one logical line apart.
@@ -210,32 +178,19 @@ impl StatementParser<'_> {
         if depth > MAXIMUM_DEPTH {
             return Err(Diagnostic::error("ONBUILD is nested too deep").at(span));
         }
-        let rule = if self.escape == '`' {
-            Rule::backtick_instruction
-        } else {
-            Rule::backslash_instruction
-        };
+        let rule = if self.escape == '`' { Rule::backtick_instruction } else { Rule::backslash_instruction };
         let tree = grammar::parse(rule, trimmed).and_then(|tree| tree.into_inner().next());
         // The rule accepts every text; pest could only give up on the size of it.
-        let tree =
-            tree.ok_or_else(|| Diagnostic::error("the instruction cannot be parsed").at(span))?;
+        let tree = tree.ok_or_else(|| Diagnostic::error("the instruction cannot be parsed").at(span))?;
 
         let kind = tree.as_rule();
-        let mut keyword = Token {
-            text: String::new(),
-            span,
-        };
+        let mut keyword = Token { text: String::new(), span };
         let mut flags = Vec::new();
         let mut arguments = Vec::new();
         for part in tree.into_inner() {
             match part.as_rule() {
                 Rule::keyword => keyword = self.token(&part, base),
-                Rule::flags => {
-                    flags = part
-                        .into_inner()
-                        .filter_map(|flag| self.flag(flag, base))
-                        .collect()
-                }
+                Rule::flags => flags = part.into_inner().filter_map(|flag| self.flag(flag, base)).collect(),
                 _ => arguments.push(part),
             }
         }
@@ -245,11 +200,7 @@ impl StatementParser<'_> {
             flags,
             arguments,
             heredocs: Vec::new(),
-            comments: if depth == 0 {
-                self.line.comments.clone()
-            } else {
-                Vec::new()
-            },
+            comments: if depth == 0 { self.line.comments.clone() } else { Vec::new() },
             text: text.to_owned(),
             span,
             lines: (self.line.first_line, self.line.last_line),
@@ -271,36 +222,23 @@ impl StatementParser<'_> {
         match first.as_rule() {
             Rule::check_kind => {
                 let command = self.arguments(kind, keyword, parts.collect(), base, depth)?;
-                Ok(Arguments::Check(
-                    self.token(&first, base),
-                    Box::new(command),
-                ))
+                Ok(Arguments::Check(self.token(&first, base), Box::new(command)))
             }
             Rule::exec => {
-                let strings = first
-                    .into_inner()
-                    .map(|string| self.json_string(string, base));
+                let strings = first.into_inner().map(|string| self.json_string(string, base));
                 Ok(Arguments::Exec(strings.collect()))
             }
             Rule::list => {
                 self.refuse_other_json(&first, base)?;
-                Ok(Arguments::Items(
-                    first
-                        .into_inner()
-                        .map(|item| self.token(&item, base))
-                        .collect(),
-                ))
+                Ok(Arguments::Items(first.into_inner().map(|item| self.token(&item, base)).collect()))
             }
             Rule::shell_command => {
                 self.refuse_other_json(&first, base)?;
                 Ok(Arguments::Items(self.whole(&first, base)))
             }
-            Rule::words if kind == Rule::arg => Ok(Arguments::Items(
-                first
-                    .into_inner()
-                    .map(|word| self.token(&word, base))
-                    .collect(),
-            )),
+            Rule::words if kind == Rule::arg => {
+                Ok(Arguments::Items(first.into_inner().map(|word| self.token(&word, base)).collect()))
+            }
             Rule::words => self.assignments(first, base),
             Rule::spaced_pair => self.spaced_pair(keyword, first, base),
             _ if kind == Rule::onbuild && !first.as_str().is_empty() => {
@@ -320,11 +258,7 @@ impl StatementParser<'_> {
 
     /// The text as one argument, or no argument when it is empty.
     fn whole(&self, text: &Pair<Rule>, base: usize) -> Vec<Token> {
-        if text.as_str().is_empty() {
-            Vec::new()
-        } else {
-            vec![self.token(text, base)]
-        }
+        if text.as_str().is_empty() { Vec::new() } else { vec![self.token(text, base)] }
     }
 
     /// `name=value …`
@@ -347,24 +281,17 @@ impl StatementParser<'_> {
     }
 
     /// `name value`
-    fn spaced_pair(
-        &self,
-        keyword: &Token,
-        pair: Pair<Rule>,
-        base: usize,
-    ) -> Result<Arguments, Diagnostic> {
+    fn spaced_pair(&self, keyword: &Token, pair: Pair<Rule>, base: usize) -> Result<Arguments, Diagnostic> {
         let mut parts = pair.into_inner().map(|part| self.token(&part, base));
         let pairs = match (parts.next(), parts.next()) {
             (None, _) => Vec::new(),
             (Some(name), Some(value)) => vec![(name, value)],
             (Some(name), None) => {
                 let keyword = keyword.text.to_uppercase();
-                return Err(
-                    Diagnostic::error(format!("{keyword} needs a name and a value"))
-                        .at(name.span)
-                        .label("no value")
-                        .hint(format!("write `{keyword} {}=…`", name.text)),
-                );
+                return Err(Diagnostic::error(format!("{keyword} needs a name and a value"))
+                    .at(name.span)
+                    .label("no value")
+                    .hint(format!("write `{keyword} {}=…`", name.text)));
             }
         };
         Ok(Arguments::Pairs(pairs, Separator::Space))
@@ -372,23 +299,17 @@ impl StatementParser<'_> {
 
     /// JSON that is no array of strings is a mistake; text that is no JSON is a shell command.
     fn refuse_other_json(&self, text: &Pair<Rule>, base: usize) -> Result<(), Diagnostic> {
-        let is_array = text.as_str().starts_with('[')
-            && serde_json::from_str::<Vec<IgnoredAny>>(text.as_str()).is_ok();
+        let is_array = text.as_str().starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(text.as_str()).is_ok();
         if !is_array {
             return Ok(());
         }
-        Err(
-            Diagnostic::error("a JSON array of arguments must hold only strings")
-                .at(self.token(text, base).span)
-                .hint("put double quotes around every element"),
-        )
+        Err(Diagnostic::error("a JSON array of arguments must hold only strings")
+            .at(self.token(text, base).span)
+            .hint("put double quotes around every element"))
     }
 
     fn json_string(&self, string: Pair<Rule>, base: usize) -> Token {
-        Token {
-            text: json_text(string.as_str()),
-            ..self.token(&string, base)
-        }
+        Token { text: json_text(string.as_str()), ..self.token(&string, base) }
     }
 
     /// A flag without its quotes and escapes, or `None` when nothing is left of it.
@@ -407,10 +328,7 @@ impl StatementParser<'_> {
     }
 
     fn part(&self, range: Range<usize>) -> Token {
-        Token {
-            text: self.line.text[range.clone()].to_owned(),
-            span: self.line.span(range),
-        }
+        Token { text: self.line.text[range.clone()].to_owned(), span: self.line.span(range) }
     }
 }
 

@@ -33,7 +33,9 @@ impl View for Classic {
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
-            Event::Decided { decision: Decision::NotCached | Decision::Miss { .. } | Decision::Unknown { .. } } => Ok(()),
+            Event::Decided { decision: Decision::NotCached | Decision::Miss { .. } | Decision::Unknown { .. } } => {
+                Ok(())
+            }
             Event::ContainerStarted { id, .. } => {
                 self.container = Some(id.chars().take(12).collect());
                 writeln!(out, " ---> Running in {}", &id[..12.min(id.len())])

@@ -36,7 +36,14 @@ pub struct Debugger<'a> {
 
 impl<'a> Debugger<'a> {
     pub fn new(palette: Palette, clock: &'a Clock) -> Debugger<'a> {
-        Debugger { palette, clock, keyword: String::new(), has_variables: false, image: String::new(), open_line: false }
+        Debugger {
+            palette,
+            clock,
+            keyword: String::new(),
+            has_variables: false,
+            image: String::new(),
+            open_line: false,
+        }
     }
 
     /// One line of a block. An empty name continues the line above.
@@ -70,7 +77,11 @@ impl<'a> Debugger<'a> {
             Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
             Decision::Unknown { because } => format!("not known yet: {because}"),
             Decision::Hit { build, created, .. } => {
-                format!("{}: same as build {build}, {}", self.palette.paint(Role::Good, hit), lower(&units::ago(now, created)))
+                format!(
+                    "{}: same as build {build}, {}",
+                    self.palette.paint(Role::Good, hit),
+                    lower(&units::ago(now, created))
+                )
             }
             Decision::Miss { reason, .. } => match reason {
                 MissReason::FirstTime => format!("{miss}: no earlier step had these inputs"),
@@ -107,7 +118,9 @@ impl<'a> Debugger<'a> {
             }
             for change in difference.files.iter().take(MOST_CHANGES) {
                 let text = match (&change.before, &change.after) {
-                    (Some(before), Some(after)) => format!("{} {}  {} → {}", change.path, change.attribute, shorten(before), shorten(after)),
+                    (Some(before), Some(after)) => {
+                        format!("{} {}  {} → {}", change.path, change.attribute, shorten(before), shorten(after))
+                    }
                     (None, Some(after)) => format!("{} {}  {after}", change.path, change.attribute),
                     (Some(before), None) => format!("{} {}  {before}", change.path, change.attribute),
                     (None, None) => format!("{} {}", change.path, change.attribute),
@@ -127,7 +140,12 @@ impl<'a> Debugger<'a> {
         for change in changes {
             let text = match (&change.before, &change.after) {
                 (None, Some(after)) => format!("+ {} = {}", change.field, quote(&change.field, after)),
-                (Some(before), Some(after)) => format!("~ {} = {}   (was {})", change.field, quote(&change.field, after), quote(&change.field, before)),
+                (Some(before), Some(after)) => format!(
+                    "~ {} = {}   (was {})",
+                    change.field,
+                    quote(&change.field, after),
+                    quote(&change.field, before)
+                ),
                 (Some(before), None) => format!("- {}   (was {})", change.field, quote(&change.field, before)),
                 (None, None) => continue,
             };
@@ -166,7 +184,9 @@ impl<'a> Debugger<'a> {
             return format!("{letter} {path}");
         }
         let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
-        format!("{letter} {path:<width$}   {} {}:{}  {size:>9}", change.mode, change.uid, change.gid).trim_end().to_owned()
+        format!("{letter} {path:<width$}   {} {}:{}  {size:>9}", change.mode, change.uid, change.gid)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -268,7 +288,11 @@ impl View for Debugger<'_> {
                 let state = state.short();
                 let row = match layer {
                     Some(layer) => {
-                        let text = format!("{}  {}", shorten(&layer.diff_id.to_string()), units::spaced_size(layer.descriptor.size));
+                        let text = format!(
+                            "{}  {}",
+                            shorten(&layer.diff_id.to_string()),
+                            units::spaced_size(layer.descriptor.size)
+                        );
                         self.row_with_state("layer", &text, &state)
                     }
                     None if self.keyword == "FROM" => self.row_with_state("image", &self.image, &state),

@@ -41,9 +41,11 @@ impl Tty {
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
         match event {
-            Event::BuildStarted { .. } | Event::Expanded { .. } | Event::ContainerStarted { .. } | Event::ContainerEnded { .. } | Event::Changed { .. } => {
-                Ok(())
-            }
+            Event::BuildStarted { .. }
+            | Event::Expanded { .. }
+            | Event::ContainerStarted { .. }
+            | Event::ContainerEnded { .. }
+            | Event::Changed { .. } => Ok(()),
             Event::ContextLoaded { files, bytes, .. } => {
                 let text = format!("context: {}, {}", units::count(*files, "file"), units::size(*bytes));
                 writeln!(out, "{CLEAR_LINE} => {text}")
@@ -84,7 +86,9 @@ impl View for Tty {
                 }
                 writeln!(out, "    {message}")
             }
-            Event::Warning { message } => writeln!(out, "{CLEAR_LINE} => {} {message}", self.palette.paint(Role::Notice, "warning:")),
+            Event::Warning { message } => {
+                writeln!(out, "{CLEAR_LINE} => {} {message}", self.palette.paint(Role::Notice, "warning:"))
+            }
             Event::BuildFinished { image, cached, ran, .. } => {
                 writeln!(out, " => image {image} ({ran} ran, {cached} cached)")
             }

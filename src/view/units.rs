@@ -81,12 +81,24 @@ mod tests {
     #[test]
     fn durations() {
         let texts: Vec<String> =
-            [0, 1, 59, 60, 119, 3540, 3600, 7200, 172_800, 86_400 * 21, 86_400 * 100, 86_400 * 800].map(duration).into();
+            [0, 1, 59, 60, 119, 3540, 3600, 7200, 172_800, 86_400 * 21, 86_400 * 100, 86_400 * 800]
+                .map(duration)
+                .into();
         assert_eq!(
             texts,
             [
-                "Less than a second", "1 second", "59 seconds", "About a minute", "About a minute", "59 minutes",
-                "About an hour", "2 hours", "2 days", "3 weeks", "3 months", "2 years"
+                "Less than a second",
+                "1 second",
+                "59 seconds",
+                "About a minute",
+                "About a minute",
+                "59 minutes",
+                "About an hour",
+                "2 hours",
+                "2 days",
+                "3 weeks",
+                "3 months",
+                "2 years"
             ]
         );
         assert_eq!(ago(120, "1970-01-01T00:00:00Z"), "2 minutes ago");

@@ -1,8 +1,6 @@
 //! What a program finds in a container: files, devices, network, environment, standard streams.
 
-use layerlab::container::{
-    Access, Durability, Exit, Mount, MountKind, Network, OverlaySupport, RootKind,
-};
+use layerlab::container::{Access, Durability, Exit, Mount, MountKind, Network, OverlaySupport, RootKind};
 
 use crate::harness::{Container, everyone};
 
@@ -19,40 +17,27 @@ fn the_devices_are_dockers() {
 
 #[test]
 fn the_host_name_and_the_files_of_etc_are_the_containers_own() {
-    everyone(
-        "behaviour::the_host_name_and_the_files_of_etc_are_the_containers_own",
-        || {
-            let container = Container::new(
-                "hostname; cat /etc/hostname /etc/hosts; grep -c . /etc/resolv.conf",
-            )
+    everyone("behaviour::the_host_name_and_the_files_of_etc_are_the_containers_own", || {
+        let container = Container::new("hostname; cat /etc/hostname /etc/hosts; grep -c . /etc/resolv.conf")
             .layer(&[("etc/hosts", "the image's own\n")])
             .with(|spec| {
                 spec.hostname = "kitchen".into();
                 spec.extra_hosts = vec![("db".into(), "192.0.2.7".into())];
             });
-            let output = container.output();
-            assert!(
-                output.starts_with("kitchen\nkitchen\n127.0.0.1\tlocalhost kitchen\n"),
-                "{output}"
-            );
-            assert!(output.contains("192.0.2.7\tdb\n"), "{output}");
-            assert!(!output.contains("image's own"), "{output}");
-        },
-    );
+        let output = container.output();
+        assert!(output.starts_with("kitchen\nkitchen\n127.0.0.1\tlocalhost kitchen\n"), "{output}");
+        assert!(output.contains("192.0.2.7\tdb\n"), "{output}");
+        assert!(!output.contains("image's own"), "{output}");
+    });
 }
 
 #[test]
 fn without_a_network_there_is_only_loopback_and_it_is_up() {
-    everyone(
-        "behaviour::without_a_network_there_is_only_loopback_and_it_is_up",
-        || {
-            let container = Container::new(
-                "ls /sys/class/net; ip addr show lo | grep -o -E 'LOOPBACK,UP|127.0.0.1/8'",
-            )
+    everyone("behaviour::without_a_network_there_is_only_loopback_and_it_is_up", || {
+        let container = Container::new("ls /sys/class/net; ip addr show lo | grep -o -E 'LOOPBACK,UP|127.0.0.1/8'")
             .with(|spec| spec.network = Network::None);
-            assert_eq!(container.output(), "lo\nLOOPBACK,UP\n127.0.0.1/8\n");
-        },
-    );
+        assert_eq!(container.output(), "lo\nLOOPBACK,UP\n127.0.0.1/8\n");
+    });
 }
 
 #[test]
@@ -66,17 +51,10 @@ fn the_machines_network_is_the_default() {
 
 #[test]
 fn the_two_outputs_are_apart_and_the_input_is_empty() {
-    everyone(
-        "behaviour::the_two_outputs_are_apart_and_the_input_is_empty",
-        || {
-            let outcome =
-                Container::new("cat; echo out; echo error >&2; echo more > /dev/stdout").run();
-            assert_eq!(
-                (outcome.stdout.as_str(), outcome.stderr.as_str()),
-                ("out\nmore\n", "error\n")
-            );
-        },
-    );
+    everyone("behaviour::the_two_outputs_are_apart_and_the_input_is_empty", || {
+        let outcome = Container::new("cat; echo out; echo error >&2; echo more > /dev/stdout").run();
+        assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("out\nmore\n", "error\n"));
+    });
 }
 
 #[test]
@@ -90,46 +68,32 @@ fn much_output_comes_through_whole() {
 
 #[test]
 fn the_environment_is_what_was_given_and_home() {
-    everyone(
-        "behaviour::the_environment_is_what_was_given_and_home",
-        || {
-            let container = Container::new("env | grep -v -E '^(PWD|SHLVL)=' | sort")
-                .with(|spec| spec.env.push("A=b c".into()));
-            assert_eq!(container.output(), "A=b c\nHOME=/root\nPATH=/bin\n");
-        },
-    );
+    everyone("behaviour::the_environment_is_what_was_given_and_home", || {
+        let container =
+            Container::new("env | grep -v -E '^(PWD|SHLVL)=' | sort").with(|spec| spec.env.push("A=b c".into()));
+        assert_eq!(container.output(), "A=b c\nHOME=/root\nPATH=/bin\n");
+    });
 }
 
 #[test]
 fn the_working_directory_is_made_where_it_is_missing() {
-    everyone(
-        "behaviour::the_working_directory_is_made_where_it_is_missing",
-        || {
-            let container = Container::new("pwd; stat -c '%a %u:%g' .; umask")
-                .with(|spec| spec.cwd = "/srv/app".into());
-            assert_eq!(container.output(), "/srv/app\n755 0:0\n0022\n");
-            assert_eq!(container.changes(), ["etc", "srv", "srv/app"]);
-        },
-    );
+    everyone("behaviour::the_working_directory_is_made_where_it_is_missing", || {
+        let container = Container::new("pwd; stat -c '%a %u:%g' .; umask").with(|spec| spec.cwd = "/srv/app".into());
+        assert_eq!(container.output(), "/srv/app\n755 0:0\n0022\n");
+        assert_eq!(container.changes(), ["etc", "srv", "srv/app"]);
+    });
 }
 
 #[test]
 fn a_working_directory_that_is_a_file_is_an_error() {
-    everyone(
-        "behaviour::a_working_directory_that_is_a_file_is_an_error",
-        || {
-            let error = Container::new("true")
-                .with(|spec| spec.cwd = "/etc/passwd".into())
-                .run()
-                .result
-                .unwrap_err();
-            assert_eq!(error.status(), 125);
-            assert_eq!(
-                error.to_string(),
-                "mkdir `/etc/passwd`: EEXIST: File exists (while setting up: mkdir -p /etc/passwd)"
-            );
-        },
-    );
+    everyone("behaviour::a_working_directory_that_is_a_file_is_an_error", || {
+        let error = Container::new("true").with(|spec| spec.cwd = "/etc/passwd".into()).run().result.unwrap_err();
+        assert_eq!(error.status(), 125);
+        assert_eq!(
+            error.to_string(),
+            "mkdir `/etc/passwd`: EEXIST: File exists (while setting up: mkdir -p /etc/passwd)"
+        );
+    });
 }
 
 #[test]
@@ -141,29 +105,16 @@ fn mounts_are_made_and_may_be_read_only() {
         let (data, file) = (container.path("data"), container.path("data/file"));
         std::fs::create_dir(&data).unwrap();
         std::fs::write(&file, "content\n").unwrap();
-        let mount = |kind, target: &str, access| Mount {
-            kind,
-            target: target.into(),
-            access,
-        };
+        let mount = |kind, target: &str, access| Mount { kind, target: target.into(), access };
         container.spec.mounts = vec![
             mount(MountKind::Bind(data.clone()), "/data", Access::ReadWrite),
             mount(MountKind::Bind(data.clone()), "/locked", Access::ReadOnly),
-            mount(
-                MountKind::Tmpfs {
-                    options: "mode=1777".into(),
-                },
-                "/run/a",
-                Access::ReadWrite,
-            ),
+            mount(MountKind::Tmpfs { options: "mode=1777".into() }, "/run/a", Access::ReadWrite),
             mount(MountKind::Bind(file), "/one", Access::ReadOnly),
         ];
         let outcome = container.run();
         assert_eq!(outcome.stdout, "content\nz\ncontent\n");
-        assert_eq!(
-            outcome.stderr,
-            "sh: can't create /locked/new: Read-only file system\n"
-        );
+        assert_eq!(outcome.stderr, "sh: can't create /locked/new: Read-only file system\n");
         assert_eq!(std::fs::read_to_string(data.join("new")).unwrap(), "x\n");
         assert_eq!(container.changes(), ["etc"], "mount points leave no trace");
     });
@@ -174,17 +125,10 @@ fn a_missing_source_of_a_mount_is_named() {
     everyone("behaviour::a_missing_source_of_a_mount_is_named", || {
         let container = Container::new("true").with(|spec| {
             let kind = MountKind::Bind("/no/such/place".into());
-            spec.mounts = vec![Mount {
-                kind,
-                target: "/data".into(),
-                access: Access::ReadWrite,
-            }];
+            spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
         });
         let error = container.run().result.unwrap_err().to_string();
-        assert!(
-            error.starts_with("open `/no/such/place`: ENOENT"),
-            "{error}"
-        );
+        assert!(error.starts_with("open `/no/such/place`: ENOENT"), "{error}");
     });
 }
 
@@ -195,79 +139,47 @@ fn a_read_only_root_takes_no_changes() {
             .with(|spec| spec.root = Access::ReadOnly)
             .run();
         assert_eq!(outcome.stdout, "y\n");
-        assert_eq!(
-            outcome.stderr,
-            "sh: can't create /tmp/x: Read-only file system\n"
-        );
+        assert_eq!(outcome.stderr, "sh: can't create /tmp/x: Read-only file system\n");
     });
 }
 
 #[test]
 fn a_kept_upper_directory_can_be_mounted_again() {
-    everyone(
-        "behaviour::a_kept_upper_directory_can_be_mounted_again",
-        || {
-            let container = Container::new("echo x >> /tmp/log; wc -l < /tmp/log")
-                .with(|spec| spec.durability = Durability::Kept);
-            assert_eq!(container.output(), "1\n");
-            assert_eq!(container.output(), "2\n");
-        },
-    );
+    everyone("behaviour::a_kept_upper_directory_can_be_mounted_again", || {
+        let container =
+            Container::new("echo x >> /tmp/log; wc -l < /tmp/log").with(|spec| spec.durability = Durability::Kept);
+        assert_eq!(container.output(), "1\n");
+        assert_eq!(container.output(), "2\n");
+    });
 }
 
 #[test]
 fn layers_are_copied_where_overlayfs_is_refused() {
-    everyone(
-        "behaviour::layers_are_copied_where_overlayfs_is_refused",
-        || {
-            let mut container = Container::new("cat /a /d/*; ls /d; echo new > /b; echo $(ls /)")
-                .layer(&[
-                    ("a", "old\n"),
-                    ("gone", "x"),
-                    ("d/one", "one\n"),
-                    ("e/hidden", "x"),
-                ])
-                .layer(&[("a", "new\n"), ("d/two", "two\n"), ("e/seen", "x")]);
-            container.host.overlay = OverlaySupport::Refused("a test wants it".into());
-            let top = container.spec.lower[0].clone();
-            let attribute = if container.identity.in_user_namespace() {
-                "user"
-            } else {
-                "trusted"
-            };
-            let name = format!("{attribute}.overlay.opaque");
-            container
-                .identity
-                .within(|| {
-                    xattr::set(top.join("e"), name, b"y").unwrap();
-                    let nothing = nix::sys::stat::makedev(0, 0);
-                    let kind = nix::sys::stat::SFlag::S_IFCHR;
-                    nix::sys::stat::mknod(
-                        &top.join("gone"),
-                        kind,
-                        nix::sys::stat::Mode::empty(),
-                        nothing,
-                    )
-                    .unwrap();
-                })
-                .unwrap();
-            assert_eq!(container.plan().root, RootKind::Copy);
-            let output = container.output();
-            assert_eq!(
-                output,
-                "new\none\ntwo\none\ntwo\na b bin d dev e etc proc sys tmp\n"
-            );
-            let changes = container.changes();
-            assert!(changes.iter().any(|path| path == "b"), "{changes:?}");
-            assert!(changes.iter().any(|path| path == "e/seen"), "{changes:?}");
-            assert!(
-                !changes
-                    .iter()
-                    .any(|path| path == "e/hidden" || path == "proc" || path == "gone"),
-                "{changes:?}"
-            );
-        },
-    );
+    everyone("behaviour::layers_are_copied_where_overlayfs_is_refused", || {
+        let mut container = Container::new("cat /a /d/*; ls /d; echo new > /b; echo $(ls /)")
+            .layer(&[("a", "old\n"), ("gone", "x"), ("d/one", "one\n"), ("e/hidden", "x")])
+            .layer(&[("a", "new\n"), ("d/two", "two\n"), ("e/seen", "x")]);
+        container.host.overlay = OverlaySupport::Refused("a test wants it".into());
+        let top = container.spec.lower[0].clone();
+        let attribute = if container.identity.in_user_namespace() { "user" } else { "trusted" };
+        let name = format!("{attribute}.overlay.opaque");
+        container
+            .identity
+            .within(|| {
+                xattr::set(top.join("e"), name, b"y").unwrap();
+                let nothing = nix::sys::stat::makedev(0, 0);
+                let kind = nix::sys::stat::SFlag::S_IFCHR;
+                nix::sys::stat::mknod(&top.join("gone"), kind, nix::sys::stat::Mode::empty(), nothing).unwrap();
+            })
+            .unwrap();
+        assert_eq!(container.plan().root, RootKind::Copy);
+        let output = container.output();
+        assert_eq!(output, "new\none\ntwo\none\ntwo\na b bin d dev e etc proc sys tmp\n");
+        let changes = container.changes();
+        assert!(changes.iter().any(|path| path == "b"), "{changes:?}");
+        assert!(changes.iter().any(|path| path == "e/seen"), "{changes:?}");
+        assert!(!changes.iter().any(|path| path == "e/hidden" || path == "proc" || path == "gone"), "{changes:?}");
+    });
 }
 
 #[test]
@@ -277,8 +189,7 @@ fn many_containers_run_at_the_same_time() {
             for number in 0..8 {
                 scope.spawn(move || {
                     for _ in 0..3 {
-                        let outcome =
-                            Container::new(&format!("echo {number}; exit {number}")).run();
+                        let outcome = Container::new(&format!("echo {number}; exit {number}")).run();
                         assert_eq!(outcome.stdout, format!("{number}\n"));
                         assert_eq!(outcome.result.unwrap(), Exit::Code(number));
                     }
@@ -297,17 +208,10 @@ fn a_control_group_is_joined_and_removed() {
         let groups = container.host.own_cgroups.clone();
         assert!(container.output().ends_with("counted\n"));
         if groups.is_empty() {
-            assert_eq!(
-                container.plan().notes,
-                ["no control group: none is delegated to this user"]
-            );
+            assert_eq!(container.plan().notes, ["no control group: none is delegated to this user"]);
         }
         for group in groups {
-            assert!(
-                !group.join(&name).exists(),
-                "{} is left",
-                group.join(&name).display()
-            );
+            assert!(!group.join(&name).exists(), "{} is left", group.join(&name).display());
         }
     });
 }

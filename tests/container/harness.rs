@@ -28,10 +28,7 @@ pub fn everyone(name: &str, body: fn()) {
     }
     body();
     if !Uid::effective().is_root() {
-        return missing(&format!(
-            "{name}: only root can become root and the users, ran as {:?}",
-            Identity::detect()
-        ));
+        return missing(&format!("{name}: only root can become root and the users, ran as {:?}", Identity::detect()));
     }
     for role in ["mapped", "single"] {
         as_user(name, role);
@@ -52,19 +49,14 @@ pub fn only(name: &str, role: &str, body: fn()) {
 /// Says that something can't be tried here; in continuous integration nothing may be left out.
 pub fn missing(what: &str) {
     eprintln!("\nNOT TRIED HERE: {what}\n");
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "in CI everything has to be tried: {what}"
-    );
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI everything has to be tried: {what}");
 }
 
 /// The test's own program, to be run again for the test `name` in `role`.
 pub fn again(name: &str, role: &str) -> Command {
     // Not by its path: the user may not be able to reach it.
     let mut command = Command::new("/proc/self/exe");
-    command
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(ROLE, role);
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(ROLE, role);
     let grants = grants(role);
     let user = role != "root";
     // SAFETY: system calls only, and no lock is taken: this runs between fork and exec.
@@ -72,22 +64,10 @@ pub fn again(name: &str, role: &str) -> Command {
         command.pre_exec(move || {
             if user {
                 unshare(CloneFlags::CLONE_NEWNS)?;
-                mount(
-                    None::<&str>,
-                    "/",
-                    None::<&str>,
-                    MsFlags::MS_PRIVATE | MsFlags::MS_REC,
-                    None::<&str>,
-                )?;
+                mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>)?;
                 // The machine's own grants are covered for this process alone.
                 for file in ["/etc/subuid", "/etc/subgid"] {
-                    mount(
-                        Some(&grants),
-                        file,
-                        None::<&str>,
-                        MsFlags::MS_BIND,
-                        None::<&str>,
-                    )?;
+                    mount(Some(&grants), file, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
                 }
                 setgroups(&[])?;
                 setgid(Gid::from_raw(USER))?;
@@ -104,11 +84,7 @@ fn grants(role: &str) -> PathBuf {
     static MAKING: Mutex<()> = Mutex::new(());
     let _guard = MAKING.lock().unwrap();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("grants-{role}"));
-    let text = if role == "mapped" {
-        format!("{USER}:100000:65536\n")
-    } else {
-        String::new()
-    };
+    let text = if role == "mapped" { format!("{USER}:100000:65536\n") } else { String::new() };
     if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
         std::fs::write(&path, text).unwrap();
     }
@@ -124,17 +100,10 @@ fn as_user(name: &str, role: &str) {
     if role == "mapped" && !Path::new("/usr/bin/newuidmap").exists() {
         return missing(&format!("{name} as {role}: newuidmap is not installed"));
     }
-    let output = again(name, role)
-        .output()
-        .expect("the test program can be run again");
-    let text = [output.stdout, output.stderr]
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .concat();
+    let output = again(name, role).output().expect("the test program can be run again");
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "as {role}:\n{text}");
-    assert!(
-        text.contains("1 passed"),
-        "as {role}, no test `{name}` was run:\n{text}"
-    );
+    assert!(text.contains("1 passed"), "as {role}, no test `{name}` was run:\n{text}");
 }
 
 /// A container in the making.
@@ -163,21 +132,11 @@ impl Container {
         let lower = directory.join("lower");
         busybox(&lower);
         let args = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let mut spec = Spec::new(
-            vec![lower],
-            directory.join("upper"),
-            directory.join("work"),
-            args,
-        );
+        let mut spec = Spec::new(vec![lower], directory.join("upper"), directory.join("work"), args);
         spec.env = vec!["PATH=/bin".to_owned()];
         let identity = Identity::detect();
         let host = Host::detect(&identity, &directory).expect("the machine can be examined");
-        Container {
-            directory,
-            spec,
-            identity,
-            host,
-        }
+        Container { directory, spec, identity, host }
     }
 
     pub fn with(mut self, change: impl FnOnce(&mut Spec)) -> Container {
@@ -187,9 +146,7 @@ impl Container {
 
     /// A further layer on top: paths and contents. A path that ends in `/` is a directory.
     pub fn layer(mut self, files: &[(&str, &str)]) -> Container {
-        let layer = self
-            .directory
-            .join(format!("layer-{}", self.spec.lower.len()));
+        let layer = self.directory.join(format!("layer-{}", self.spec.lower.len()));
         std::fs::create_dir(&layer).unwrap();
         for (path, content) in files {
             write(&layer, path, content);
@@ -211,32 +168,18 @@ impl Container {
         let result = run(
             &self.plan(),
             Io::Capture {
-                on_output: &mut |stream, piece| {
-                    captured
-                        .entry(stream == Stream::Stderr)
-                        .or_default()
-                        .extend(piece)
-                },
+                on_output: &mut |stream, piece| captured.entry(stream == Stream::Stderr).or_default().extend(piece),
                 cancel: None,
             },
         );
-        let mut text = |stderr| {
-            String::from_utf8(captured.remove(&stderr).unwrap_or_default()).expect("UTF-8")
-        };
-        Outcome {
-            result,
-            stdout: text(false),
-            stderr: text(true),
-        }
+        let mut text = |stderr| String::from_utf8(captured.remove(&stderr).unwrap_or_default()).expect("UTF-8");
+        Outcome { result, stdout: text(false), stderr: text(true) }
     }
 
     /// Runs it and gives what it wrote to standard output; it must write nothing else and end well.
     pub fn output(&self) -> String {
         let outcome = self.run();
-        assert!(
-            matches!(outcome.result, Ok(Exit::Code(0))) && outcome.stderr.is_empty(),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome.result, Ok(Exit::Code(0))) && outcome.stderr.is_empty(), "{outcome:?}");
         outcome.stdout
     }
 
@@ -270,11 +213,7 @@ fn list(root: &Path, directory: &Path, found: &mut Vec<String>) {
         let path = entry.unwrap().path();
         let kind = path.symlink_metadata().unwrap().file_type();
         let name = path.strip_prefix(root).unwrap().display().to_string();
-        found.push(if kind.is_char_device() {
-            format!("{name} (whiteout)")
-        } else {
-            name
-        });
+        found.push(if kind.is_char_device() { format!("{name} (whiteout)") } else { name });
         if kind.is_dir() {
             list(root, &path, found);
         }
@@ -302,11 +241,7 @@ pub fn busybox(at: &Path) {
     for applet in APPLETS.split_whitespace() {
         std::os::unix::fs::symlink("busybox", at.join("bin").join(applet)).unwrap();
     }
-    write(
-        at,
-        "etc/passwd",
-        "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33:web:/srv:/bin/sh\n",
-    );
+    write(at, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33:web:/srv:/bin/sh\n");
     write(at, "etc/group", "root:x:0:\nweb:x:33:\nmedia:x:44:web\n");
     write(at, "tmp/", "");
 }

@@ -27,17 +27,14 @@ fn the_container_runs_as_root_of_its_own() {
     everyone("identity::the_container_runs_as_root_of_its_own", || {
         let container = Container::new("id -u; id -g; id -un; touch /tmp/x; stat -c %u:%g /tmp/x");
         assert_eq!(container.output(), "0\n0\nroot\n0:0\n");
-        let owner = std::fs::metadata(container.spec.upper.join("tmp/x"))
-            .unwrap()
-            .uid();
+        let owner = std::fs::metadata(container.spec.upper.join("tmp/x")).unwrap().uid();
         assert_eq!(owner, nix::unistd::Uid::effective().as_raw());
     });
 }
 
 fn named_users() {
     let run = |user: &str| {
-        let script =
-            "id; pwd; echo $HOME; echo x > /tmp/x && stat -c %u:%g /tmp/x; echo seen > /dev/stdout";
+        let script = "id; pwd; echo $HOME; echo x > /tmp/x && stat -c %u:%g /tmp/x; echo seen > /dev/stdout";
         let container = Container::new(script).with(|spec| spec.user = user.to_owned());
         let tmp = container.spec.lower[0].join("tmp");
         std::fs::set_permissions(tmp, PermissionsExt::from_mode(0o1777)).unwrap();
@@ -48,69 +45,37 @@ fn named_users() {
     assert_eq!(run("33"), web);
     let media = "uid=33(web) gid=44(media) groups=44(media)\n/\n/srv\n33:44\nseen\n";
     assert_eq!(run("web:media"), media);
-    assert_eq!(
-        run("5000:5001"),
-        "uid=5000 gid=5001 groups=5001\n/\n/\n5000:5001\nseen\n"
-    );
+    assert_eq!(run("5000:5001"), "uid=5000 gid=5001 groups=5001\n/\n/\n5000:5001\nseen\n");
 }
 
 #[test]
 fn a_named_user_is_looked_up_in_the_image() {
-    only(
-        "identity::a_named_user_is_looked_up_in_the_image",
-        "root",
-        named_users,
-    );
+    only("identity::a_named_user_is_looked_up_in_the_image", "root", named_users);
 }
 
 #[test]
 fn a_named_user_works_with_mapped_ids() {
-    only(
-        "identity::a_named_user_works_with_mapped_ids",
-        "mapped",
-        named_users,
-    );
+    only("identity::a_named_user_works_with_mapped_ids", "mapped", named_users);
 }
 
 #[test]
 fn with_one_id_a_named_user_is_refused_with_a_hint() {
-    only(
-        "identity::with_one_id_a_named_user_is_refused_with_a_hint",
-        "single",
-        || {
-            let error = Container::new("id")
-                .with(|spec| spec.user = "web".into())
-                .run()
-                .result
-                .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "setresgid(33): EINVAL: Invalid argument (while setting up: setgroups, setresgid, setresuid)"
-            );
-            assert!(
-                error
-                    .hint()
-                    .is_some_and(|hint| hint.contains("/etc/subuid")),
-                "{:?}",
-                error.hint()
-            );
-            assert_eq!(error.status(), 125);
-        },
-    );
+    only("identity::with_one_id_a_named_user_is_refused_with_a_hint", "single", || {
+        let error = Container::new("id").with(|spec| spec.user = "web".into()).run().result.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "setresgid(33): EINVAL: Invalid argument (while setting up: setgroups, setresgid, setresuid)"
+        );
+        assert!(error.hint().is_some_and(|hint| hint.contains("/etc/subuid")), "{:?}", error.hint());
+        assert_eq!(error.status(), 125);
+    });
 }
 
 #[test]
 fn an_unknown_user_is_an_error() {
     everyone("identity::an_unknown_user_is_an_error", || {
-        let error = Container::new("id")
-            .with(|spec| spec.user = "nobody".into())
-            .run()
-            .result
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the image has no user `nobody` in its `/etc/passwd`"
-        );
+        let error = Container::new("id").with(|spec| spec.user = "nobody".into()).run().result.unwrap_err();
+        assert_eq!(error.to_string(), "the image has no user `nobody` in its `/etc/passwd`");
         assert_eq!(error.status(), 125);
     });
 }
@@ -119,14 +84,7 @@ fn an_unknown_user_is_an_error() {
 fn a_closure_runs_as_root_of_the_namespace() {
     everyone("identity::a_closure_runs_as_root_of_the_namespace", || {
         let identity = Identity::detect();
-        let answer = identity
-            .within(|| {
-                (
-                    nix::unistd::Uid::effective().as_raw(),
-                    "a result".to_owned(),
-                )
-            })
-            .unwrap();
+        let answer = identity.within(|| (nix::unistd::Uid::effective().as_raw(), "a result".to_owned())).unwrap();
         assert_eq!(answer, (0, "a result".to_owned()));
         let large: Vec<u32> = identity.within(|| (0..300_000).collect()).unwrap();
         assert_eq!(large.len(), 300_000);
@@ -136,23 +94,13 @@ fn a_closure_runs_as_root_of_the_namespace() {
 #[test]
 fn a_closure_that_panics_or_dies_is_an_error() {
     for role in ["mapped", "single"] {
-        only(
-            "identity::a_closure_that_panics_or_dies_is_an_error",
-            role,
-            || {
-                let identity = Identity::detect();
-                let panicked: Result<(), Error> = identity.within(|| panic!("on purpose"));
-                assert_eq!(
-                    panicked.unwrap_err().to_string(),
-                    "the process inside the user namespace panicked: on purpose"
-                );
-                let died: Result<(), Error> = identity.within(|| std::process::abort());
-                assert_eq!(
-                    died.unwrap_err().to_string(),
-                    "the process inside the user namespace was killed by SIGABRT"
-                );
-            },
-        );
+        only("identity::a_closure_that_panics_or_dies_is_an_error", role, || {
+            let identity = Identity::detect();
+            let panicked: Result<(), Error> = identity.within(|| panic!("on purpose"));
+            assert_eq!(panicked.unwrap_err().to_string(), "the process inside the user namespace panicked: on purpose");
+            let died: Result<(), Error> = identity.within(|| std::process::abort());
+            assert_eq!(died.unwrap_err().to_string(), "the process inside the user namespace was killed by SIGABRT");
+        });
     }
 }
 
@@ -167,9 +115,6 @@ fn files_of_mapped_users_can_be_removed() {
         assert!(tmp.exists());
         container.identity.remove_dir_all(&tmp).unwrap();
         assert!(!tmp.exists());
-        container
-            .identity
-            .remove_dir_all(&tmp)
-            .expect("nothing to remove is no error");
+        container.identity.remove_dir_all(&tmp).expect("nothing to remove is no error");
     });
 }

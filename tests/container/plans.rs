@@ -1,23 +1,17 @@
 //! The printed plan for each identity, whole.
 
 use layerlab::container::{
-    Access, Cgroups, Hierarchy, Host, Identity, Mount, MountKind, Network, OverlaySupport, Range,
-    Security, Spec, Terminal, plan,
+    Access, Cgroups, Hierarchy, Host, Identity, Mount, MountKind, Network, OverlaySupport, Range, Security, Spec,
+    Terminal, plan,
 };
 
 fn host() -> Host {
-    let hierarchy = |name: &str, options: &str| Hierarchy {
-        name: name.into(),
-        options: options.into(),
-    };
+    let hierarchy = |name: &str, options: &str| Hierarchy { name: name.into(), options: options.into() };
     Host {
         uid: 1000,
         gid: 1000,
         overlay: OverlaySupport::Fsconfig,
-        cgroups: Cgroups::V1(vec![
-            hierarchy("memory", "memory"),
-            hierarchy("systemd", "none,name=systemd"),
-        ]),
+        cgroups: Cgroups::V1(vec![hierarchy("memory", "memory"), hierarchy("systemd", "none,name=systemd")]),
         own_cgroups: Vec::new(),
         resolver: "nameserver 192.0.2.1\n".into(),
         thermal: Vec::new(),
@@ -27,45 +21,22 @@ fn host() -> Host {
 fn spec() -> Spec {
     let lower = vec!["/store/unpacked/b".into(), "/store/unpacked/a".into()];
     let args = vec!["/bin/sh".into(), "-c".into(), "echo hello".into()];
-    let mut spec = Spec::new(
-        lower,
-        "/store/containers/1/upper".into(),
-        "/store/containers/1/work".into(),
-        args,
-    );
+    let mut spec = Spec::new(lower, "/store/containers/1/upper".into(), "/store/containers/1/work".into(), args);
     spec.cwd = "/app".into();
     spec.env = vec!["PATH=/bin".into()];
     spec
 }
 
 fn mapped() -> Identity {
-    let ranges = |outside| {
-        vec![
-            Range {
-                inside: 0,
-                outside: 1000,
-                length: 1,
-            },
-            Range {
-                inside: 1,
-                outside,
-                length: 65536,
-            },
-        ]
-    };
-    Identity::Mapped {
-        uid_ranges: ranges(100_000),
-        gid_ranges: ranges(200_000),
-    }
+    let ranges =
+        |outside| vec![Range { inside: 0, outside: 1000, length: 1 }, Range { inside: 1, outside, length: 65536 }];
+    Identity::Mapped { uid_ranges: ranges(100_000), gid_ranges: ranges(200_000) }
 }
 
 #[test]
 fn as_root() {
     let mut host = host();
-    host.own_cgroups = vec![
-        "/sys/fs/cgroup/pids".into(),
-        "/sys/fs/cgroup/memory/ours".into(),
-    ];
+    host.own_cgroups = vec!["/sys/fs/cgroup/pids".into(), "/sys/fs/cgroup/memory/ours".into()];
     let mut spec = spec();
     spec.cgroup = Some("one".into());
     insta::assert_snapshot!(plan(&spec, &Identity::Root, &host));
@@ -88,8 +59,7 @@ fn as_a_user_with_one_id_without_a_network() {
 #[test]
 fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     let mut host = host();
-    host.overlay =
-        OverlaySupport::Refused("mount overlay on `/store`: EPERM: Operation not permitted".into());
+    host.overlay = OverlaySupport::Refused("mount overlay on `/store`: EPERM: Operation not permitted".into());
     host.cgroups = Cgroups::V2;
     host.thermal = vec!["/sys/devices/system/cpu/cpu0/thermal_throttle".into()];
     let mut spec = spec();
@@ -100,15 +70,9 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     spec.security = Security::insecure();
     let bind = MountKind::Bind("/home/me/data".into());
     spec.mounts = vec![
+        Mount { kind: bind, target: "/data".into(), access: Access::ReadOnly },
         Mount {
-            kind: bind,
-            target: "/data".into(),
-            access: Access::ReadOnly,
-        },
-        Mount {
-            kind: MountKind::Tmpfs {
-                options: "size=1m".into(),
-            },
+            kind: MountKind::Tmpfs { options: "size=1m".into() },
             target: "/run".into(),
             access: Access::ReadWrite,
         },
@@ -117,15 +81,6 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     insta::assert_snapshot!(plan);
     assert_eq!(
         plan.mount_points(),
-        [
-            "/proc",
-            "/dev",
-            "/sys",
-            "/etc/hosts",
-            "/etc/hostname",
-            "/etc/resolv.conf",
-            "/data",
-            "/run"
-        ]
+        ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/data", "/run"]
     );
 }

@@ -19,81 +19,43 @@ const ROLES: [&str; 3] = ["root", "mapped", "single"];
 #[test]
 fn the_exit_status_is_the_commands() {
     everyone("processes::the_exit_status_is_the_commands", || {
-        assert_eq!(
-            Container::new("exit 7").run().result.unwrap(),
-            Exit::Code(7)
-        );
-        assert_eq!(
-            Container::new("sh -c 'kill -9 $$'; exit $?")
-                .run()
-                .result
-                .unwrap()
-                .status(),
-            137
-        );
+        assert_eq!(Container::new("exit 7").run().result.unwrap(), Exit::Code(7));
+        assert_eq!(Container::new("sh -c 'kill -9 $$'; exit $?").run().result.unwrap().status(), 137);
     });
 }
 
 #[test]
 fn a_command_that_cannot_be_executed_has_dockers_status() {
-    everyone(
-        "processes::a_command_that_cannot_be_executed_has_dockers_status",
-        || {
-            let status = |args: &[&str]| {
-                let container = Container::new("")
-                    .layer(&[
-                        ("plain", "text\n"),
-                        ("script", "#!/no/such/interpreter\n"),
-                        ("noexec", "#!/bin/sh\n"),
-                    ])
-                    .with(|spec| spec.args = args.iter().map(ToString::to_string).collect());
-                let top = &container.spec.lower[0];
-                for name in ["plain", "script"] {
-                    let mode: std::fs::Permissions = PermissionsExt::from_mode(0o755);
-                    std::fs::set_permissions(top.join(name), mode).unwrap();
-                }
-                let error = container.run().result.unwrap_err();
-                format!("{} {error}", error.status())
-            };
-            assert_eq!(
-                status(&["missing"]),
-                "127 exec: `missing`: executable file not found in $PATH"
-            );
-            assert_eq!(
-                status(&["/missing"]),
-                "127 exec `/missing`: ENOENT: No such file or directory"
-            );
-            assert_eq!(
-                status(&["/script"]),
-                "127 exec `/script`: ENOENT: No such file or directory"
-            );
-            assert_eq!(
-                status(&["/noexec"]),
-                "126 exec `/noexec`: EACCES: Permission denied"
-            );
-            assert_eq!(
-                status(&["/plain"]),
-                "126 exec `/plain`: ENOEXEC: Exec format error"
-            );
-            assert_eq!(status(&["/etc"]), "126 exec `/etc`: EISDIR: Is a directory");
-            assert_eq!(status(&[]), "127 no command given");
-        },
-    );
+    everyone("processes::a_command_that_cannot_be_executed_has_dockers_status", || {
+        let status = |args: &[&str]| {
+            let container = Container::new("")
+                .layer(&[("plain", "text\n"), ("script", "#!/no/such/interpreter\n"), ("noexec", "#!/bin/sh\n")])
+                .with(|spec| spec.args = args.iter().map(ToString::to_string).collect());
+            let top = &container.spec.lower[0];
+            for name in ["plain", "script"] {
+                let mode: std::fs::Permissions = PermissionsExt::from_mode(0o755);
+                std::fs::set_permissions(top.join(name), mode).unwrap();
+            }
+            let error = container.run().result.unwrap_err();
+            format!("{} {error}", error.status())
+        };
+        assert_eq!(status(&["missing"]), "127 exec: `missing`: executable file not found in $PATH");
+        assert_eq!(status(&["/missing"]), "127 exec `/missing`: ENOENT: No such file or directory");
+        assert_eq!(status(&["/script"]), "127 exec `/script`: ENOENT: No such file or directory");
+        assert_eq!(status(&["/noexec"]), "126 exec `/noexec`: EACCES: Permission denied");
+        assert_eq!(status(&["/plain"]), "126 exec `/plain`: ENOEXEC: Exec format error");
+        assert_eq!(status(&["/etc"]), "126 exec `/etc`: EISDIR: Is a directory");
+        assert_eq!(status(&[]), "127 no command given");
+    });
 }
 
 #[test]
 fn the_command_is_process_one_and_nothing_outlives_it() {
-    everyone(
-        "processes::the_command_is_process_one_and_nothing_outlives_it",
-        || {
-            let start = Instant::now();
-            assert_eq!(
-                Container::new("echo $$; sleep 100 & exit 0").output(),
-                "1\n"
-            );
-            assert!(start.elapsed() < Duration::from_secs(20));
-        },
-    );
+    everyone("processes::the_command_is_process_one_and_nothing_outlives_it", || {
+        let start = Instant::now();
+        assert_eq!(Container::new("echo $$; sleep 100 & exit 0").output(), "1\n");
+        assert!(start.elapsed() < Duration::from_secs(20));
+    });
 }
 
 #[test]
@@ -101,12 +63,8 @@ fn a_container_can_be_cancelled() {
     everyone("processes::a_container_can_be_cancelled", || {
         let container = Container::new("echo started; sleep 100");
         let cancel = AtomicBool::new(false);
-        let mut on_output =
-            |_: layerlab::container::Stream, _: &[u8]| cancel.store(true, Ordering::Relaxed);
-        let io = Io::Capture {
-            on_output: &mut on_output,
-            cancel: Some(&cancel),
-        };
+        let mut on_output = |_: layerlab::container::Stream, _: &[u8]| cancel.store(true, Ordering::Relaxed);
+        let io = Io::Capture { on_output: &mut on_output, cancel: Some(&cancel) };
         assert_eq!(run(&container.plan(), io).unwrap(), Exit::Signal(9));
     });
 }
@@ -153,10 +111,7 @@ fn read_until(source: &mut impl Read, wanted: &str) -> String {
     while !text.ends_with(wanted.as_bytes()) {
         match source.read(&mut byte) {
             Ok(1) => text.push(byte[0]),
-            end => panic!(
-                "{end:?} before `{wanted}`: {}",
-                String::from_utf8_lossy(&text)
-            ),
+            end => panic!("{end:?} before `{wanted}`: {}", String::from_utf8_lossy(&text)),
         }
     }
     String::from_utf8_lossy(&text).into_owned()
@@ -225,12 +180,7 @@ fn a_terminal_relays_keys_size_and_interrupts() {
         return;
     }
     for role in ROLES {
-        let size = nix::pty::Winsize {
-            ws_row: 33,
-            ws_col: 101,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = nix::pty::Winsize { ws_row: 33, ws_col: 101, ws_xpixel: 0, ws_ypixel: 0 };
         let ends = nix::pty::openpty(Some(&size), None).unwrap();
         let settings = nix::sys::termios::tcgetattr(&ends.slave).unwrap();
         let stream = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
@@ -255,28 +205,13 @@ fn a_terminal_relays_keys_size_and_interrupts() {
         screen.write_all(b"hello\r").unwrap();
         read_until(&mut screen, "got hello");
         read_until(&mut screen, "ready");
-        let size = nix::pty::Winsize {
-            ws_row: 20,
-            ws_col: 50,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = nix::pty::Winsize { ws_row: 20, ws_col: 50, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: TIOCSWINSZ reads one winsize.
-        unsafe {
-            libc::ioctl(
-                std::os::fd::AsRawFd::as_raw_fd(&ends.master),
-                libc::TIOCSWINSZ,
-                &raw const size,
-            )
-        };
+        unsafe { libc::ioctl(std::os::fd::AsRawFd::as_raw_fd(&ends.master), libc::TIOCSWINSZ, &raw const size) };
         read_until(&mut screen, "20 50\r\n");
         read_until(&mut screen, "status 4");
         assert!(child.wait().unwrap().success(), "as {role}");
-        assert_eq!(
-            nix::sys::termios::tcgetattr(&ends.slave).unwrap(),
-            settings,
-            "the terminal is as it was"
-        );
+        assert_eq!(nix::sys::termios::tcgetattr(&ends.slave).unwrap(), settings, "the terminal is as it was");
     }
 }
 
@@ -290,10 +225,7 @@ fn an_interrupt_key_reaches_the_containers_foreground() {
         let stream = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
         let mut child = again("processes::inheriting", role)
             .env("LAYERLAB_TEST_TERMINAL", "1")
-            .env(
-                "LAYERLAB_TEST_SCRIPT",
-                "trap 'exit 5' INT; echo ready; while :; do sleep 0.05; done",
-            )
+            .env("LAYERLAB_TEST_SCRIPT", "trap 'exit 5' INT; echo ready; while :; do sleep 0.05; done")
             .stdin(stream(&ends.slave))
             .stdout(stream(&ends.slave))
             .stderr(stream(&ends.slave))
@@ -309,22 +241,15 @@ fn an_interrupt_key_reaches_the_containers_foreground() {
 
 #[test]
 fn a_plan_that_makes_no_sense_is_an_error_and_no_second_caller() {
-    everyone(
-        "processes::a_plan_that_makes_no_sense_is_an_error_and_no_second_caller",
-        || {
-            let container = Container::new("true");
-            let mut plan = container.plan();
-            plan.operations
-                .retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
-            let io = Io::Capture {
-                on_output: &mut |_, _| {},
-                cancel: None,
-            };
-            let error = run(&plan, io).unwrap_err().to_string();
-            assert!(error.starts_with("the set-up panicked"), "{error}");
-            // Were the panic to unwind into the child's copy of this function, this would run twice.
-            let marker = container.path("once");
-            std::fs::File::create_new(marker).unwrap();
-        },
-    );
+    everyone("processes::a_plan_that_makes_no_sense_is_an_error_and_no_second_caller", || {
+        let container = Container::new("true");
+        let mut plan = container.plan();
+        plan.operations.retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
+        let io = Io::Capture { on_output: &mut |_, _| {}, cancel: None };
+        let error = run(&plan, io).unwrap_err().to_string();
+        assert!(error.starts_with("the set-up panicked"), "{error}");
+        // Were the panic to unwind into the child's copy of this function, this would run twice.
+        let marker = container.path("once");
+        std::fs::File::create_new(marker).unwrap();
+    });
 }

@@ -20,46 +20,34 @@ fn root_has_dockers_capabilities_and_filter() {
 
 #[test]
 fn another_user_has_none_but_the_bound() {
-    only(
-        "security::another_user_has_none_but_the_bound",
-        "root",
-        || {
-            let container = Container::new(STATUS).with(|spec| spec.user = "web".into());
-            assert_eq!(
-                container.output(),
-                "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n\
+    only("security::another_user_has_none_but_the_bound", "root", || {
+        let container = Container::new(STATUS).with(|spec| spec.user = "web".into());
+        assert_eq!(
+            container.output(),
+            "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n\
          CapBnd:00000000a80425fb\nCapAmb:0000000000000000\nNoNewPrivs:0\nSeccomp:2\n"
-            );
-        },
-    );
+        );
+    });
 }
 
 #[test]
 fn new_privileges_can_be_forbidden_and_capabilities_chosen() {
-    everyone(
-        "security::new_privileges_can_be_forbidden_and_capabilities_chosen",
-        || {
-            let container = Container::new(STATUS).with(|spec| {
-                spec.security.new_privileges = NewPrivileges::Forbidden;
-                spec.security.capabilities = Capabilities::none().with("CHOWN").unwrap();
-            });
-            let output = container.output();
-            assert!(
-                output.contains("CapEff:0000000000000001\nCapBnd:0000000000000001\n"),
-                "{output}"
-            );
-            assert!(output.ends_with("NoNewPrivs:1\nSeccomp:2\n"), "{output}");
-        },
-    );
+    everyone("security::new_privileges_can_be_forbidden_and_capabilities_chosen", || {
+        let container = Container::new(STATUS).with(|spec| {
+            spec.security.new_privileges = NewPrivileges::Forbidden;
+            spec.security.capabilities = Capabilities::none().with("CHOWN").unwrap();
+        });
+        let output = container.output();
+        assert!(output.contains("CapEff:0000000000000001\nCapBnd:0000000000000001\n"), "{output}");
+        assert!(output.ends_with("NoNewPrivs:1\nSeccomp:2\n"), "{output}");
+    });
 }
 
 #[test]
 fn insecure_means_everything() {
     everyone("security::insecure_means_everything", || {
-        let container = Container::new(&format!(
-            "{STATUS}; mkdir /m; mount -t tmpfs none /m && echo mounted"
-        ))
-        .with(|spec| spec.security = Security::insecure());
+        let container = Container::new(&format!("{STATUS}; mkdir /m; mount -t tmpfs none /m && echo mounted"))
+            .with(|spec| spec.security = Security::insecure());
         let output = container.output();
         assert!(output.contains("Seccomp:0\n"), "{output}");
         assert!(output.ends_with("mounted\n"), "{output}");
@@ -89,12 +77,7 @@ fn settings_of_the_machine_are_read_only() {
              for path in /proc/bus /proc/fs /proc/irq /proc/sys; do grep \" $path \" /proc/mounts; done | grep -c ' ro,'",
         )
         .run();
-        assert_eq!(
-            outcome.stderr.matches("Read-only file system").count(),
-            3,
-            "{}",
-            outcome.stderr
-        );
+        assert_eq!(outcome.stderr.matches("Read-only file system").count(), 3, "{}", outcome.stderr);
         assert_eq!(outcome.stdout, "4\n");
     });
 }
@@ -102,10 +85,9 @@ fn settings_of_the_machine_are_read_only() {
 #[test]
 fn the_filter_refuses_what_dockers_refuses() {
     everyone("security::the_filter_refuses_what_dockers_refuses", || {
-        let outcome = Container::new(
-            "unshare -U true; mount -t tmpfs none /tmp; hostname x; chroot / /bin/echo chroot works",
-        )
-        .run();
+        let outcome =
+            Container::new("unshare -U true; mount -t tmpfs none /tmp; hostname x; chroot / /bin/echo chroot works")
+                .run();
         assert_eq!(outcome.stdout, "chroot works\n");
         let refused = outcome.stderr.to_lowercase();
         assert_eq!(
@@ -118,32 +100,19 @@ fn the_filter_refuses_what_dockers_refuses() {
 
 #[test]
 fn device_nodes_of_the_container_have_no_effect() {
-    only(
-        "security::device_nodes_of_the_container_have_no_effect",
-        "root",
-        || {
-            // Only real root may make them at all.
-            let mut container = Container::new(
-                "for place in /tmp /dev /data; do mknod $place/d c 1 3 && cat $place/d; done; cat /dev/null && echo fine",
-            );
-            let data = container.path("data");
-            std::fs::create_dir(&data).unwrap();
-            let kind = MountKind::Bind(data);
-            container.spec.mounts = vec![Mount {
-                kind,
-                target: "/data".into(),
-                access: Access::ReadWrite,
-            }];
-            let outcome = container.run();
-            assert_eq!(outcome.stdout, "fine\n");
-            assert_eq!(
-                outcome.stderr.matches("Permission denied").count(),
-                3,
-                "{}",
-                outcome.stderr
-            );
-        },
-    );
+    only("security::device_nodes_of_the_container_have_no_effect", "root", || {
+        // Only real root may make them at all.
+        let mut container = Container::new(
+            "for place in /tmp /dev /data; do mknod $place/d c 1 3 && cat $place/d; done; cat /dev/null && echo fine",
+        );
+        let data = container.path("data");
+        std::fs::create_dir(&data).unwrap();
+        let kind = MountKind::Bind(data);
+        container.spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
+        let outcome = container.run();
+        assert_eq!(outcome.stdout, "fine\n");
+        assert_eq!(outcome.stderr.matches("Permission denied").count(), 3, "{}", outcome.stderr);
+    });
 }
 
 #[test]
@@ -152,16 +121,9 @@ fn no_descriptor_of_ours_is_inherited() {
         // One that a careless part of the program opened without the close-on-exec flag.
         let file = std::fs::File::open("/etc/passwd").unwrap();
         let careless = nix::unistd::dup(&file).unwrap();
-        nix::fcntl::fcntl(
-            &careless,
-            nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()),
-        )
-        .unwrap();
+        nix::fcntl::fcntl(&careless, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
         // The fourth is the directory that ls itself reads.
-        assert_eq!(
-            Container::new("exec ls /proc/self/fd").output(),
-            "0\n1\n2\n3\n"
-        );
+        assert_eq!(Container::new("exec ls /proc/self/fd").output(), "0\n1\n2\n3\n");
     });
 }
 

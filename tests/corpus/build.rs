@@ -119,13 +119,16 @@ fn check_files(bench: &Bench, tree: &Tree, expected: &Value, from_scratch: bool,
     for change in diff(base, tree) {
         let path = change.path();
         let text = path.to_string();
-        let left_out = LEFT_OUT.contains(&text.as_str()) || text == "/run" || text.starts_with("/run/") || text == "/etc" ;
+        let left_out =
+            LEFT_OUT.contains(&text.as_str()) || text == "/run" || text.starts_with("/run/") || text == "/etc";
         if left_out || named.contains(path) || absent.contains(path) {
             continue;
         }
         let unexpected = match &change {
             // A case may copy the whole base image onto scratch, and lists then only what is new.
-            Change::Added { node, .. } if bench.base.get(path).is_some_and(|before| same_but_time(bench, before, node)) => {
+            Change::Added { node, .. }
+                if bench.base.get(path).is_some_and(|before| same_but_time(bench, before, node)) =>
+            {
                 continue;
             }
             Change::Added { .. } => "was not expected",

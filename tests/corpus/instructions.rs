@@ -3,8 +3,8 @@
 use layerlab::diagnostic::Diagnostic;
 use layerlab::dockerfile::mount::{Mount, ResolvedMount};
 use layerlab::dockerfile::{
-    self, Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security,
-    Separator, Source, Stage, Word,
+    self, Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security, Separator, Source,
+    Stage, Word,
 };
 use layerlab::source::SourceFile;
 use serde_json::{Map, Value, json};
@@ -41,12 +41,7 @@ fn accepted(case: &Value) -> Outcome {
 }
 
 fn unexpected(errors: &[Diagnostic], source: &SourceFile) -> Outcome {
-    Outcome::Failed(
-        errors
-            .iter()
-            .map(|error| error.render(Some(source)))
-            .collect(),
-    )
+    Outcome::Failed(errors.iter().map(|error| error.render(Some(source))).collect())
 }
 
 fn refused(case: &Value) -> Outcome {
@@ -61,25 +56,17 @@ fn refused(case: &Value) -> Outcome {
     };
     // The first of the line ranges is the innermost. Upstream counts the line of a directive from 0.
     let lines: Vec<u64> = serde_json::from_value(case["error_lines"][0].clone()).unwrap();
-    let line = errors[0]
-        .span
-        .map_or(0, |span| source.line_column(span.start).0) as u64;
+    let line = errors[0].span.map_or(0, |span| source.line_column(span.start).0) as u64;
     let of_directive = lines == [line - 1] && source.line_text(line as usize).starts_with('#');
     if lines.contains(&line) || of_directive {
         return Outcome::Passed;
     }
-    Outcome::Failed(format!(
-        "expected an error in {lines:?}, got\n{}",
-        errors[0].render(Some(&source))
-    ))
+    Outcome::Failed(format!("expected an error in {lines:?}, got\n{}", errors[0].render(Some(&source))))
 }
 
 fn compare_file(case: &Value, dockerfile: &Dockerfile) -> Outcome {
-    let meta_args: Vec<Value> = dockerfile
-        .global_args
-        .iter()
-        .map(|arg| finish("ARG", args(&arg.value, arg), arg))
-        .collect();
+    let meta_args: Vec<Value> =
+        dockerfile.global_args.iter().map(|arg| finish("ARG", args(&arg.value, arg), arg)).collect();
     if let failed @ Outcome::Failed(_) = compare_fields(&case["meta_args"], &json!(meta_args)) {
         return failed;
     }
@@ -98,9 +85,7 @@ fn compare_fields(expected: &Value, actual: &Value) -> Outcome {
 fn difference(path: &str, expected: &Value, actual: &Value) -> Option<String> {
     match (expected, actual) {
         (Value::Object(expected), Value::Object(actual)) => {
-            let keys = expected
-                .keys()
-                .chain(actual.keys().filter(|key| !expected.contains_key(*key)));
+            let keys = expected.keys().chain(actual.keys().filter(|key| !expected.contains_key(*key)));
             keys.filter_map(|key| {
                 let null = Value::Null;
                 difference(
@@ -111,15 +96,11 @@ fn difference(path: &str, expected: &Value, actual: &Value) -> Option<String> {
             })
             .next()
         }
-        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
-            expected
-                .iter()
-                .zip(actual)
-                .enumerate()
-                .find_map(|(index, (expected, actual))| {
-                    difference(&format!("{path}[{index}]"), expected, actual)
-                })
-        }
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => expected
+            .iter()
+            .zip(actual)
+            .enumerate()
+            .find_map(|(index, (expected, actual))| difference(&format!("{path}[{index}]"), expected, actual)),
         _ if expected == actual => None,
         _ => Some(format!("{path}: expected {expected}\n       got {actual}")),
     }
@@ -149,10 +130,7 @@ fn finish<T>(name: &str, fields: Value, located: &Located<T>) -> Value {
     let mut fields: Map<String, Value> = serde_json::from_value(fields).unwrap();
     fields.insert("_name".to_owned(), json!(name));
     fields.insert("_string".to_owned(), json!(located.text));
-    fields.insert(
-        "_lines".to_owned(),
-        json!((located.lines.0..=located.lines.1).collect::<Vec<_>>()),
-    );
+    fields.insert("_lines".to_owned(), json!((located.lines.0..=located.lines.1).collect::<Vec<_>>()));
     json!(fields)
 }
 
@@ -161,25 +139,15 @@ fn doc_comment(comments: &[String], name: &str) -> String {
         return String::new();
     }
     let prefix = format!("{name} ");
-    comments
-        .iter()
-        .find_map(|line| line.strip_prefix(&prefix))
-        .unwrap_or_default()
-        .to_owned()
+    comments.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap_or_default().to_owned()
 }
 
 fn raw(word: &Option<Word>) -> String {
-    word.as_ref()
-        .map(|word| word.raw.clone())
-        .unwrap_or_default()
+    word.as_ref().map(|word| word.raw.clone()).unwrap_or_default()
 }
 
 fn raws(words: &[Word]) -> Value {
-    if words.is_empty() {
-        Value::Null
-    } else {
-        json!(words.iter().map(|word| &word.raw).collect::<Vec<_>>())
-    }
+    if words.is_empty() { Value::Null } else { json!(words.iter().map(|word| &word.raw).collect::<Vec<_>>()) }
 }
 
 fn args<T>(arg: &Arg, located: &Located<T>) -> Value {
@@ -200,9 +168,7 @@ fn args<T>(arg: &Arg, located: &Located<T>) -> Value {
 fn pairs(pairs: &[(Word, Word)], separator: Separator) -> Value {
     pairs
         .iter()
-        .map(|(name, value)| {
-            json!({"Key": name.raw, "Value": value.raw, "NoDelim": separator == Separator::Space})
-        })
+        .map(|(name, value)| json!({"Key": name.raw, "Value": value.raw, "NoDelim": separator == Separator::Space}))
         .collect()
 }
 
@@ -218,14 +184,7 @@ fn sources(sources: &[Source]) -> (Value, Value) {
             })),
         }
     }
-    (
-        raws(&paths),
-        if contents.is_empty() {
-            Value::Null
-        } else {
-            json!(contents)
-        },
-    )
+    (raws(&paths), if contents.is_empty() { Value::Null } else { json!(contents) })
 }
 
 fn command(command: &Command, empty_as_null: bool) -> Value {
@@ -235,10 +194,8 @@ fn command(command: &Command, empty_as_null: bool) -> Value {
         Command::Exec(arguments) => (arguments.iter().map(String::as_str).collect(), false, &[]),
         Command::Heredocs { line, documents } => (vec![line], true, documents),
     };
-    let files: Vec<Value> = files
-        .iter()
-        .map(|file| json!({"Name": file.name, "Data": file.content, "Chomp": file.chomp}))
-        .collect();
+    let files: Vec<Value> =
+        files.iter().map(|file| json!({"Name": file.name, "Data": file.content, "Chomp": file.chomp})).collect();
     json!({
         "CmdLine": if line.is_empty() && empty_as_null { Value::Null } else { json!(line) },
         "PrependShell": shell,
@@ -250,11 +207,7 @@ fn mounts(given: &[Mount]) -> Value {
     let resolve = |mount: &Mount| mount.resolve(&mut |value| Ok(value.to_owned()));
     let resolved: Result<Vec<ResolvedMount>, _> = given.iter().map(resolve).collect();
     // When one of them cannot be resolved without variables, upstream leaves all as they are, but for `from`.
-    let unresolved = |mount: &Mount| ResolvedMount {
-        from: mount.from.clone(),
-        read_only: true,
-        ..Default::default()
-    };
+    let unresolved = |mount: &Mount| ResolvedMount { from: mount.from.clone(), read_only: true, ..Default::default() };
     let mounts = resolved.unwrap_or_else(|_| given.iter().map(unresolved).collect());
     mounts.iter().map(mount).collect()
 }

@@ -16,19 +16,14 @@ fn parser() {
         return;
     };
     let mut report = Report::new("parser");
-    let mut entries: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut entries: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for case in entries.iter().filter(|path| path.is_dir()) {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
         report.case(&name, || testfile(case));
     }
     for case in report::cases(&folder, "extra.json") {
-        report.case(case["name"].as_str().unwrap(), || {
-            check(case["dockerfile"].as_str().unwrap(), &case)
-        });
+        report.case(case["name"].as_str().unwrap(), || check(case["dockerfile"].as_str().unwrap(), &case));
     }
     for case in report::cases(&folder, "helpers.json") {
         report.case(case["name"].as_str().unwrap(), || helper(&case));
@@ -62,11 +57,7 @@ fn check(text: &str, case: &Value) -> Outcome {
         .collect();
     if case.get("error").is_some() {
         let refused = !errors.is_empty() || parsed.statements.is_empty();
-        return if refused {
-            Outcome::Passed
-        } else {
-            Outcome::Failed("expected an error".to_owned())
-        };
+        return if refused { Outcome::Passed } else { Outcome::Failed("expected an error".to_owned()) };
     }
     if let Some(error) = errors.first() {
         return Outcome::Failed(error.render(Some(&source)));
@@ -80,30 +71,15 @@ fn check(text: &str, case: &Value) -> Outcome {
     let Some(ast) = case.get("ast") else {
         return Outcome::Passed;
     };
-    let nodes: Vec<Value> = parsed
-        .statements
-        .iter()
-        .map(|statement| node(statement, true))
-        .collect();
-    let lines = (
-        parsed.statements.first().unwrap().lines.0,
-        parsed.statements.last().unwrap().lines.1,
-    );
-    let mut actual =
-        json!({"escape": parsed.directives.escape, "lines": [lines.0, lines.1], "nodes": nodes});
+    let nodes: Vec<Value> = parsed.statements.iter().map(|statement| node(statement, true)).collect();
+    let lines = (parsed.statements.first().unwrap().lines.0, parsed.statements.last().unwrap().lines.1);
+    let mut actual = json!({"escape": parsed.directives.escape, "lines": [lines.0, lines.1], "nodes": nodes});
     if let Some(warnings) = ast.get("warnings") {
         // Upstream has another text, and gives the last line of the instruction as the place.
-        let expected: Vec<usize> = warnings
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|warning| warning["line"].as_u64().unwrap() as usize)
-            .collect();
-        let found: Vec<usize> = parsed
-            .diagnostics
-            .iter()
-            .map(|warning| last_line(&parsed.statements, &source, warning))
-            .collect();
+        let expected: Vec<usize> =
+            warnings.as_array().unwrap().iter().map(|warning| warning["line"].as_u64().unwrap() as usize).collect();
+        let found: Vec<usize> =
+            parsed.diagnostics.iter().map(|warning| last_line(&parsed.statements, &source, warning)).collect();
         if expected != found {
             return compare(&expected, &found);
         }
@@ -123,12 +99,7 @@ fn check(text: &str, case: &Value) -> Outcome {
 /// The last line of the statement in which a warning lies.
 fn last_line(statements: &[Statement], source: &SourceFile, warning: &Diagnostic) -> usize {
     let line = source.line_column(warning.span.unwrap().start).0;
-    statements
-        .iter()
-        .find(|statement| statement.lines.0 <= line && line <= statement.lines.1)
-        .unwrap()
-        .lines
-        .1
+    statements.iter().find(|statement| statement.lines.0 <= line && line <= statement.lines.1).unwrap().lines.1
 }
 
 /// A statement as upstream prints its nodes.
@@ -175,18 +146,13 @@ fn is_exec(arguments: &Arguments) -> bool {
 
 fn arguments(arguments: &Arguments) -> Vec<Value> {
     match arguments {
-        Arguments::Items(items) | Arguments::Exec(items) => {
-            texts(items).into_iter().map(Value::from).collect()
-        }
+        Arguments::Items(items) | Arguments::Exec(items) => texts(items).into_iter().map(Value::from).collect(),
         Arguments::Pairs(pairs, separator) => {
             let separator = match separator {
                 layerlab::dockerfile::Separator::Equals => "=",
                 layerlab::dockerfile::Separator::Space => "",
             };
-            pairs
-                .iter()
-                .flat_map(|(name, value)| [json!(name.text), json!(value.text), json!(separator)])
-                .collect()
+            pairs.iter().flat_map(|(name, value)| [json!(name.text), json!(value.text), json!(separator)]).collect()
         }
         Arguments::Check(kind, command) => {
             let mut all = vec![json!(kind.text)];
@@ -221,23 +187,15 @@ fn helper(case: &Value) -> Outcome {
         },
         "heredocs_from_line" => {
             let names = expected.as_array().unwrap();
-            let ends: String = names
-                .iter()
-                .map(|found| found["Name"].as_str().unwrap().to_owned() + "\n")
-                .collect();
+            let ends: String = names.iter().map(|found| found["Name"].as_str().unwrap().to_owned() + "\n").collect();
             let source = SourceFile::new("Dockerfile", format!("{input}\n{ends}"));
             let parsed = statement::parse(&source);
             let found: Vec<Value> = parsed.statements[0].heredocs.iter().map(opened).collect();
             compare(expected, &json!(found))
         }
         "heredoc_chomp" => {
-            let heredoc = Heredoc {
-                name: String::new(),
-                content: input.to_owned(),
-                expand: true,
-                chomp: true,
-                descriptor: 0,
-            };
+            let heredoc =
+                Heredoc { name: String::new(), content: input.to_owned(), expand: true, chomp: true, descriptor: 0 };
             compare(expected, &json!(heredoc.document()))
         }
         "directive" => {
@@ -246,9 +204,7 @@ fn helper(case: &Value) -> Outcome {
             let found = if case["any_format"] == true {
                 directive::detect_syntax(text)
             } else {
-                directive::scan(text, "#")
-                    .into_iter()
-                    .find(|directive| directive.name == key)
+                directive::scan(text, "#").into_iter().find(|directive| directive.name == key)
             };
             let actual = match found {
                 None => json!({"cmdline": "", "found": false, "line": 0, "ref": ""}),
@@ -261,10 +217,8 @@ fn helper(case: &Value) -> Outcome {
         }
         "directives_all" => {
             let text = case["dockerfile"].as_str().unwrap();
-            let found: Vec<_> = directive::scan(text, "#")
-                .into_iter()
-                .map(|directive| (directive.name, directive.value))
-                .collect();
+            let found: Vec<_> =
+                directive::scan(text, "#").into_iter().map(|directive| (directive.name, directive.value)).collect();
             compare(expected, &json!(found))
         }
         kind => Outcome::Failed(format!("unknown kind {kind}")),

@@ -14,20 +14,12 @@ fn printing() {
     let mut report = Report::new("printing");
     let mut files: Vec<(String, String)> = report::cases(&folder, "extra.json")
         .iter()
-        .map(|case| {
-            (
-                case["name"].as_str().unwrap().to_owned(),
-                case["dockerfile"].as_str().unwrap().to_owned(),
-            )
-        })
+        .map(|case| (case["name"].as_str().unwrap().to_owned(), case["dockerfile"].as_str().unwrap().to_owned()))
         .collect();
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if let Ok(text) = std::fs::read_to_string(path.join("Dockerfile")) {
-            files.push((
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                text,
-            ));
+            files.push((path.file_name().unwrap().to_string_lossy().into_owned(), text));
         }
     }
     for (name, text) in files {
@@ -49,12 +41,7 @@ fn round_trip(first: &dockerfile::Dockerfile) -> Outcome {
         },
         Err(errors) => {
             let source = SourceFile::new("printed", printed);
-            Outcome::Failed(
-                errors
-                    .iter()
-                    .map(|error| error.render(Some(&source)))
-                    .collect(),
-            )
+            Outcome::Failed(errors.iter().map(|error| error.render(Some(&source))).collect())
         }
     }
 }

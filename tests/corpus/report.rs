@@ -21,17 +21,8 @@ pub fn compare<T: PartialEq + std::fmt::Debug>(expected: &T, actual: &T) -> Outc
         return Outcome::Passed;
     }
     let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
-    let same = expected
-        .chars()
-        .zip(actual.chars())
-        .take_while(|(left, right)| left == right)
-        .count();
-    let part = |text: &str| {
-        text.chars()
-            .skip(same.saturating_sub(100))
-            .take(300)
-            .collect::<String>()
-    };
+    let same = expected.chars().zip(actual.chars()).take_while(|(left, right)| left == right).count();
+    let part = |text: &str| text.chars().skip(same.saturating_sub(100)).take(300).collect::<String>();
     Outcome::Failed(format!(
         "expected …{}…
        got …{}…",
@@ -42,10 +33,8 @@ pub fn compare<T: PartialEq + std::fmt::Debug>(expected: &T, actual: &T) -> Outc
 
 /// The folder of the corpus with this name, or `None` when there is no corpus.
 pub fn folder(name: &str) -> Option<PathBuf> {
-    let corpus = std::env::var_os("LAYERLAB_CORPUS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-        PathBuf::from,
-    );
+    let corpus = std::env::var_os("LAYERLAB_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
     let folder = corpus.join(name);
     if folder.is_dir() {
         return Some(folder);
@@ -65,14 +54,9 @@ pub fn cases(folder: &Path, file: &str) -> Vec<Value> {
         say(&format!("{}: SKIPPED, it does not exist\n", path.display()));
         return Vec::new();
     }
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let whole: Value =
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    whole["cases"]
-        .as_array()
-        .cloned()
-        .unwrap_or_else(|| panic!("{}: no cases", path.display()))
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let whole: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    whole["cases"].as_array().cloned().unwrap_or_else(|| panic!("{}: no cases", path.display()))
 }
 
 /// Counts the outcomes of one folder.
@@ -85,12 +69,7 @@ pub struct Report {
 
 impl Report {
     pub fn new(folder: &'static str) -> Self {
-        Report {
-            folder,
-            passed: 0,
-            skipped: Vec::new(),
-            failed: Vec::new(),
-        }
+        Report { folder, passed: 0, skipped: Vec::new(), failed: Vec::new() }
     }
 
     /// Runs one case. A panic is a failure of this case only.
@@ -105,28 +84,15 @@ impl Report {
 
     /// Prints the result and fails the test when a case failed.
     pub fn finish(self) {
-        let Report {
-            folder,
-            passed,
-            skipped,
-            failed,
-        } = self;
-        let mut out = format!(
-            "{folder}: {passed} passed, {} failed, {} skipped\n",
-            failed.len(),
-            skipped.len()
-        );
+        let Report { folder, passed, skipped, failed } = self;
+        let mut out = format!("{folder}: {passed} passed, {} failed, {} skipped\n", failed.len(), skipped.len());
         for (kind, cases) in [("failed", &failed), ("skipped", &skipped)] {
             for case in cases {
                 let _ = writeln!(out, "  {kind} {case}");
             }
         }
         say(&out);
-        assert!(
-            failed.is_empty(),
-            "{} cases of {folder} failed",
-            failed.len()
-        );
+        assert!(failed.is_empty(), "{} cases of {folder} failed", failed.len());
     }
 }
 

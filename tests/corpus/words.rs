@@ -21,16 +21,9 @@ fn words() {
 
 fn run(case: &Value) -> Outcome {
     if case["platform"] == "windows" {
-        return Outcome::Skipped(
-            "names of variables without regard to case, as on Windows".to_owned(),
-        );
+        return Outcome::Skipped("names of variables without regard to case, as on Windows".to_owned());
     }
-    let switches = [
-        "raw_quotes",
-        "raw_escapes",
-        "skip_unset_env",
-        "skip_process_quotes",
-    ];
+    let switches = ["raw_quotes", "raw_escapes", "skip_unset_env", "skip_process_quotes"];
     if switches.iter().any(|switch| case[switch] == true) {
         return Outcome::Skipped("switches of the lexer".to_owned());
     }
@@ -39,11 +32,9 @@ fn run(case: &Value) -> Outcome {
     let variables: BTreeMap<String, String> = serde_json::from_value(case["env"].clone()).unwrap();
     let words = case["mode"] == "words";
     let result = if words {
-        expand_words(input, escape, &variables)
-            .map(|(words, expansion)| (serde_json::json!(words), expansion))
+        expand_words(input, escape, &variables).map(|(words, expansion)| (serde_json::json!(words), expansion))
     } else {
-        expand(input, escape, &variables)
-            .map(|expansion| (serde_json::json!(expansion.text), expansion))
+        expand(input, escape, &variables).map(|expansion| (serde_json::json!(expansion.text), expansion))
     };
     let (value, expansion) = match result {
         Ok(result) => result,
@@ -53,10 +44,7 @@ fn run(case: &Value) -> Outcome {
     if case.get("error").is_some() {
         return Outcome::Failed(format!("expected an error, got {value}"));
     }
-    for (key, actual) in [
-        ("matched", &expansion.used),
-        ("unmatched", &expansion.unset),
-    ] {
+    for (key, actual) in [("matched", &expansion.used), ("unmatched", &expansion.unset)] {
         if let Some(expected) = case.get(key) {
             let expected: BTreeSet<String> = serde_json::from_value(expected.clone()).unwrap();
             if &expected != actual {

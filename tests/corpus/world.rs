@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use layerlab::build::{CacheUse, Clock, Error, Event, Machine, Options, Source, World};
 use layerlab::container::Identity;
-use layerlab::layer::LayerWriter;
 use layerlab::dockerfile::Instruction;
+use layerlab::layer::LayerWriter;
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
 use layerlab::plan::{Base, CopySource};
 use layerlab::source::SourceFile;
@@ -173,7 +173,8 @@ pub fn lay_out(folder: &Path, entries: &Value, mtime: Option<u64>) -> Result<(),
         }
         if let Some(xattrs) = entry["xattrs"].as_object() {
             for (name, value) in xattrs {
-                xattr::set(&path, name, value.as_str().unwrap_or_default().as_bytes()).map_err(|error| error.to_string())?;
+                xattr::set(&path, name, value.as_str().unwrap_or_default().as_bytes())
+                    .map_err(|error| error.to_string())?;
             }
         }
     }

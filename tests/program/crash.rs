@@ -13,7 +13,9 @@ fn a_build_that_is_killed_leaves_a_whole_store() {
         place.write(&format!("many/{number}"), &"text ".repeat(200));
     }
     // From the first instant to about the whole length of a build, in uneven steps.
-    for (round, milliseconds) in [0, 1, 2, 3, 5, 7, 9, 12, 15, 19, 23, 28, 34, 41, 50, 60, 75, 95].into_iter().enumerate() {
+    for (round, milliseconds) in
+        [0, 1, 2, 3, 5, 7, 9, 12, 15, 19, 23, 28, 34, 41, 50, 60, 75, 95].into_iter().enumerate()
+    {
         place.write("a", &format!("round {round}\n"));
         let mut child = place.command("build --progress quiet -t killed .").spawn().unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
@@ -23,7 +25,8 @@ fn a_build_that_is_killed_leaves_a_whole_store() {
     }
     let last = place.run("build --progress quiet -t killed .");
     // What the killed builds left in use is gone as soon as somebody needs a container.
-    let left = std::fs::read_dir(place.home().join("containers")).unwrap().flatten().filter(|entry| entry.path().is_dir());
+    let left =
+        std::fs::read_dir(place.home().join("containers")).unwrap().flatten().filter(|entry| entry.path().is_dir());
     assert_eq!(left.count(), 0);
     let fresh = Place::new("");
     std::fs::remove_dir(fresh.path("")).unwrap();

@@ -44,7 +44,10 @@ fn a_root_file_system_is_imported_and_built_on() {
     let place = Place::new("//- root/bin/\n//- root/etc/motd\nwelcome\n//- Dockerfile\nFROM mine\nRUN cat /etc/motd\n");
     std::fs::copy("/bin/busybox", place.path("root/bin/sh")).unwrap();
     std::os::unix::fs::symlink("sh", place.path("root/bin/cat")).unwrap();
-    let tar = std::process::Command::new("tar").args(["-czf", "root.tar.gz", "-C", "root", "."]).current_dir(place.path("")).status();
+    let tar = std::process::Command::new("tar")
+        .args(["-czf", "root.tar.gz", "-C", "root", "."])
+        .current_dir(place.path(""))
+        .status();
     assert!(tar.unwrap().success());
     let text = place.session(&[
         "import root.tar.gz mine",

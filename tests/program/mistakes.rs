@@ -16,7 +16,10 @@ impl Mistakes {
         let place = Place::new(&format!(
             "//- Dockerfile\n{dockerfile}//- file\ncontents\n//- folder/inner\ncontents\n//- .dockerignore\n*.secret\n//- hidden.secret\nx\n"
         ));
-        let text = place.run(&format!("build {} {arguments} .", if arguments.contains("--progress") { "" } else { "--progress quiet" }));
+        let text = place.run(&format!(
+            "build {} {arguments} .",
+            if arguments.contains("--progress") { "" } else { "--progress quiet" }
+        ));
         self.note(title, &text);
         place.assert_whole();
     }

@@ -25,7 +25,9 @@ fn hello(role: Role) -> String {
     let lines = built.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let mut text: String = lines
         .filter(|event| ["committed", "build_finished", "step_failed"].iter().any(|kind| event["type"] == *kind))
-        .map(|event| format!("{} {} {} {}\n", event["type"], event["layer"]["diff_id"], event["image"], event["message"]))
+        .map(|event| {
+            format!("{} {} {} {}\n", event["type"], event["layer"]["diff_id"], event["image"], event["message"])
+        })
         .collect();
     text.push_str(&place.run("build --stand-ins --progress classic -t hello ."));
     text.push_str(&place.run("run hello"));

@@ -67,6 +67,7 @@ fn the_plan_of_a_container_is_explained() {
     let place = Place::new("");
     let text = place.run("run --explain -v /tmp:/host:ro layerlab/base true");
     assert!(text.contains("pivot_root") && text.contains("system call filter"), "{text}");
-    let numbered = text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count();
+    let numbered =
+        text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count();
     assert!(numbered > 30, "{text}");
 }

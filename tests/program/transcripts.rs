@@ -51,7 +51,9 @@ fn every_form_of_progress() {
 
 #[test]
 fn a_failing_command_shows_its_output_and_its_place() {
-    let place = Place::new("//- Dockerfile\nFROM layerlab/base\nRUN echo before\nRUN echo out; echo err >&2; exit 7\nRUN echo after\n");
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nRUN echo before\nRUN echo out; echo err >&2; exit 7\nRUN echo after\n",
+    );
     insta::assert_snapshot!(filter(&place.session(&["build --progress classic .", "build --progress plain ."])));
     place.assert_whole();
 }
@@ -66,7 +68,10 @@ fn a_plan_tells_cause_from_consequence() {
     place.write("src/two", "2 and more\n");
     place.write("src/three", "3\n");
     let changed = place.session(&["plan"]);
-    place.write("Dockerfile", "FROM layerlab/base\nENV MODE=slow\nCOPY src /src\nRUN cat /src/* > /all\nLABEL done=yes\n");
+    place.write(
+        "Dockerfile",
+        "FROM layerlab/base\nENV MODE=slow\nCOPY src /src\nRUN cat /src/* > /all\nLABEL done=yes\n",
+    );
     let both = place.session(&["plan", "plan --json"]);
     insta::assert_snapshot!(filter(&format!("{first}\n-- two files change\n{changed}\n-- ENV changes too\n{both}")));
     place.assert_whole();

@@ -26,26 +26,10 @@ struct Section {
     columns: &'static [(usize, u32)],
 }
 
-const X86_64: [Section; 2] = [
-    Section {
-        audit: 0xc000_003e,
-        columns: &[(1, 0), (3, X32)],
-    },
-    Section {
-        audit: 0x4000_0003,
-        columns: &[(2, 0)],
-    },
-];
-const AARCH64: [Section; 2] = [
-    Section {
-        audit: 0xc000_00b7,
-        columns: &[(4, 0)],
-    },
-    Section {
-        audit: 0x4000_0028,
-        columns: &[(5, 0)],
-    },
-];
+const X86_64: [Section; 2] =
+    [Section { audit: 0xc000_003e, columns: &[(1, 0), (3, X32)] }, Section { audit: 0x4000_0003, columns: &[(2, 0)] }];
+const AARCH64: [Section; 2] =
+    [Section { audit: 0xc000_00b7, columns: &[(4, 0)] }, Section { audit: 0x4000_0028, columns: &[(5, 0)] }];
 
 /// What happens at a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +70,7 @@ pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
 /// What happens at each name.
 fn actions(capabilities: Capabilities) -> BTreeMap<&'static str, Action> {
     let mut actions: BTreeMap<&'static str, Action> = BTreeMap::new();
-    for (place, rule) in RULES
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| rule.when.applies(capabilities))
-    {
+    for (place, rule) in RULES.iter().enumerate().filter(|(_, rule)| rule.when.applies(capabilities)) {
         let action = match rule.test {
             Test::Any => Action::Answer(rule.verdict),
             Test::Below(_) | Test::OneOf(_) | Test::WithoutBits(_) => Action::Tests(place, None),
@@ -98,9 +78,7 @@ fn actions(capabilities: Capabilities) -> BTreeMap<&'static str, Action> {
         for name in rule.names.split_whitespace() {
             let merged = match (actions.get(name), action) {
                 (Some(Action::Answer(Verdict::Allow)), _) => Action::Answer(Verdict::Allow),
-                (Some(Action::Tests(first, None)), Action::Tests(second, _)) => {
-                    Action::Tests(*first, Some(second))
-                }
+                (Some(Action::Tests(first, None)), Action::Tests(second, _)) => Action::Tests(*first, Some(second)),
                 (_, action) => action,
             };
             actions.insert(name, merged);
@@ -138,18 +116,12 @@ fn intervals(section: &Section, actions: &BTreeMap<&str, Action>) -> Vec<(u32, A
         Some(_) | None => REFUSE,
     };
     // The answer can change at a listed number, right after one, and where a column begins.
-    let mut starts: Vec<u32> = known
-        .keys()
-        .flat_map(|number| [*number, number + 1])
-        .collect();
+    let mut starts: Vec<u32> = known.keys().flat_map(|number| [*number, number + 1]).collect();
     starts.extend(ends.iter().map(|(base, _)| *base));
     starts.sort_unstable();
     let mut intervals: Vec<(u32, Action)> = Vec::new();
     for start in starts {
-        let action = known
-            .get(&start)
-            .copied()
-            .unwrap_or_else(|| unlisted(start));
+        let action = known.get(&start).copied().unwrap_or_else(|| unlisted(start));
         if intervals.last().is_none_or(|(_, before)| *before != action) {
             intervals.push((start, action));
         }
@@ -197,13 +169,7 @@ fn test(place: usize) -> Vec<sock_filter> {
         Test::Any => vec![allow],
         Test::WithoutBits(bits) => vec![load(LOW), jump_if_set(bits, 1, 0), allow],
         Test::Below(limit) => {
-            vec![
-                load(HIGH),
-                jump_equal(0, 0, 3),
-                load(LOW),
-                jump_at_least(limit, 1, 0),
-                allow,
-            ]
+            vec![load(HIGH), jump_equal(0, 0, 3), load(LOW), jump_at_least(limit, 1, 0), allow]
         }
         Test::OneOf(values) => {
             let mut code = vec![load(LOW)];
@@ -259,12 +225,7 @@ fn jump_if_set(bits: u32, yes: u8, no: u8) -> sock_filter {
 }
 
 fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    }
+    sock_filter { code: code as u16, jt, jf, k }
 }
 
 #[cfg(test)]
@@ -315,17 +276,13 @@ mod tests {
         let program = program(capabilities).expect("x86_64 is known");
         assert!(program.len() < 4096, "{} instructions", program.len());
         let actions = actions(capabilities);
-        for (audit, column, base, end) in [
-            (0xc000_003e, 1, 0, 466),
-            (0xc000_003e, 3, X32, X32 + 547),
-            (0x4000_0003, 2, 0, 466),
-        ] {
+        for (audit, column, base, end) in
+            [(0xc000_003e, 1, 0, 466), (0xc000_003e, 3, X32, X32 + 547), (0x4000_0003, 2, 0, 466)]
+        {
             let mut expected = BTreeMap::new();
             for line in NUMBERS.lines().filter(|line| !line.starts_with('#')) {
                 let fields: Vec<&str> = line.split(' ').collect();
-                if let (Ok(number), Some(action)) =
-                    (fields[column].parse::<u32>(), actions.get(fields[0]))
-                {
+                if let (Ok(number), Some(action)) = (fields[column].parse::<u32>(), actions.get(fields[0])) {
                     expected.insert(base + number, *action);
                 }
             }
@@ -341,10 +298,7 @@ mod tests {
                 assert_eq!(found, expected, "number {number} of {audit:x}");
             }
         }
-        assert_eq!(
-            decide(&program, 0xdead_beef, 0, 0),
-            libc::SECCOMP_RET_KILL_THREAD
-        );
+        assert_eq!(decide(&program, 0xdead_beef, 0, 0), libc::SECCOMP_RET_KILL_THREAD);
     }
 
     #[test]
@@ -352,8 +306,7 @@ mod tests {
     fn arguments_decide() {
         const NATIVE: u32 = 0xc000_003e;
         let program = program(Capabilities::docker()).expect("x86_64 is known");
-        let ask =
-            |number: libc::c_long, argument| decide(&program, NATIVE, number as u32, argument);
+        let ask = |number: libc::c_long, argument| decide(&program, NATIVE, number as u32, argument);
         assert_eq!(ask(libc::SYS_socket, 11), ALLOW);
         assert_eq!(ask(libc::SYS_socket, 12), NO);
         assert_eq!(ask(libc::SYS_socket, 16), ALLOW);
@@ -373,16 +326,10 @@ mod tests {
 
     #[test]
     fn a_capability_opens_its_calls() {
-        let set = Capabilities::docker()
-            .with("SYS_ADMIN")
-            .expect("it is known");
+        let set = Capabilities::docker().with("SYS_ADMIN").expect("it is known");
         let actions = actions(set);
         for name in ["mount", "clone", "clone3", "unshare"] {
-            assert_eq!(
-                actions.get(name),
-                Some(&Action::Answer(Verdict::Allow)),
-                "{name}"
-            );
+            assert_eq!(actions.get(name), Some(&Action::Answer(Verdict::Allow)), "{name}");
         }
         assert_eq!(actions.get("reboot"), None);
     }

@@ -34,24 +34,9 @@ pub(super) fn install(capabilities: Capabilities) -> Result<(), Failure> {
                  switched off",
         )
     })?;
-    let length = program
-        .len()
-        .try_into()
-        .map_err(|_| Failure::call("seccomp", Errno::E2BIG))?;
-    let program = libc::sock_fprog {
-        len: length,
-        filter: program.as_ptr().cast_mut(),
-    };
+    let length = program.len().try_into().map_err(|_| Failure::call("seccomp", Errno::E2BIG))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     // SAFETY: seccomp(2) reads `len` instructions, which live until it returns, and writes nothing.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            SET_MODE_FILTER,
-            SPEC_ALLOW,
-            &raw const program,
-        )
-    };
-    Errno::result(answer)
-        .map(drop)
-        .map_err(|errno| Failure::call("seccomp", errno))
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW, &raw const program) };
+    Errno::result(answer).map(drop).map_err(|errno| Failure::call("seccomp", errno))
 }

@@ -68,50 +68,25 @@ const NAMESPACES: u32 = 0x7e02_0000;
 
 /// Address families beyond AF_DECnet (12) that are allowed: those left out reach the kernel's
 /// cryptography (AF_ALG, 38) and the hypervisor (AF_VSOCK, 40), or are old and hardly tested.
-const FAMILIES: &[u32] = &[
-    13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44,
-    45,
-];
+const FAMILIES: &[u32] =
+    &[13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45];
 
 /// PER_LINUX, PER_LINUX32, the two with UNAME26, and the question "which is it".
 const PERSONALITIES: &[u32] = &[0, 8, 0x20000, 0x20008, 0xffff_ffff];
 
 const fn allow(names: &'static str, when: When) -> Rule {
-    Rule {
-        names,
-        when,
-        test: Test::Any,
-        verdict: Verdict::Allow,
-    }
+    Rule { names, when, test: Test::Any, verdict: Verdict::Allow }
 }
 
 /// The table. More than one rule may speak of a call: it is allowed when one of them allows it.
 pub(super) const RULES: &[Rule] = &[
     allow(ALWAYS, When::Always),
     allow("process_vm_readv process_vm_writev ptrace", When::Always),
-    Rule {
-        names: "socket",
-        when: When::Always,
-        test: Test::Below(12),
-        verdict: Verdict::Allow,
-    },
-    Rule {
-        names: "socket",
-        when: When::Always,
-        test: Test::OneOf(FAMILIES),
-        verdict: Verdict::Allow,
-    },
-    Rule {
-        names: "personality",
-        when: When::Always,
-        test: Test::OneOf(PERSONALITIES),
-        verdict: Verdict::Allow,
-    },
+    Rule { names: "socket", when: When::Always, test: Test::Below(12), verdict: Verdict::Allow },
+    Rule { names: "socket", when: When::Always, test: Test::OneOf(FAMILIES), verdict: Verdict::Allow },
+    Rule { names: "personality", when: When::Always, test: Test::OneOf(PERSONALITIES), verdict: Verdict::Allow },
     allow("arch_prctl modify_ldt", When::On("x86_64")),
-    allow(
-        "arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls",
-        When::On("aarch64"),
-    ),
+    allow("arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls", When::On("aarch64")),
     allow("open_by_handle_at", When::Has("DAC_READ_SEARCH")),
     allow(
         "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr \
@@ -127,30 +102,16 @@ pub(super) const RULES: &[Rule] = &[
     },
     // Its flags lie in memory, where no filter can look: "no such call" makes the C library use
     // clone instead.
-    Rule {
-        names: "clone3",
-        when: When::Lacks("SYS_ADMIN"),
-        test: Test::Any,
-        verdict: Verdict::Errno(libc::ENOSYS),
-    },
+    Rule { names: "clone3", when: When::Lacks("SYS_ADMIN"), test: Test::Any, verdict: Verdict::Errno(libc::ENOSYS) },
     allow("reboot", When::Has("SYS_BOOT")),
     allow("chroot", When::Has("SYS_CHROOT")),
-    allow(
-        "delete_module init_module finit_module",
-        When::Has("SYS_MODULE"),
-    ),
+    allow("delete_module init_module finit_module", When::Has("SYS_MODULE")),
     allow("acct", When::Has("SYS_PACCT")),
     allow("kcmp pidfd_getfd process_madvise", When::Has("SYS_PTRACE")),
     allow("iopl ioperm", When::Has("SYS_RAWIO")),
-    allow(
-        "settimeofday stime clock_settime clock_settime64",
-        When::Has("SYS_TIME"),
-    ),
+    allow("settimeofday stime clock_settime clock_settime64", When::Has("SYS_TIME")),
     allow("vhangup", When::Has("SYS_TTY_CONFIG")),
-    allow(
-        "get_mempolicy mbind set_mempolicy set_mempolicy_home_node",
-        When::Has("SYS_NICE"),
-    ),
+    allow("get_mempolicy mbind set_mempolicy set_mempolicy_home_node", When::Has("SYS_NICE")),
     allow("syslog", When::Has("SYSLOG")),
     allow("bpf", When::Has("BPF")),
     allow("perf_event_open", When::Has("PERFMON")),

@@ -13,12 +13,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 
 /// Understands `RUN [flags] command`.
 pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Run> {
-    let known = [
-        ("mount", Kind::Texts),
-        ("network", Kind::Text),
-        ("security", Kind::Text),
-        ("device", Kind::Texts),
-    ];
+    let known = [("mount", Kind::Texts), ("network", Kind::Text), ("security", Kind::Text), ("device", Kind::Texts)];
     let flags = Flags::read(statement, &known)?;
     let mut errors = Vec::new();
     let mut mounts = Vec::new();
@@ -26,10 +21,7 @@ pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Resu
         match Mount::parse(word.clone()) {
             Ok(mount) => {
                 let foreseen = mount.foresee().map(|error| error.diagnostic(&word));
-                warnings.extend(foreseen.map(|error| Diagnostic {
-                    severity: Severity::Warning,
-                    ..error
-                }));
+                warnings.extend(foreseen.map(|error| Diagnostic { severity: Severity::Warning, ..error }));
                 mounts.push(mount);
             }
             Err(error) => errors.push(error.diagnostic(&word)),
@@ -42,27 +34,14 @@ pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Resu
             Err(error) => errors.push(error.diagnostic(&word)),
         }
     }
-    let networks = [
-        ("default", Network::Default),
-        ("none", Network::None),
-        ("host", Network::Host),
-    ];
+    let networks = [("default", Network::Default), ("none", Network::None), ("host", Network::Host)];
     let network = choice("network", flags.text("network"), &networks, &mut errors);
-    let securities = [
-        ("sandbox", Security::Sandbox),
-        ("insecure", Security::Insecure),
-    ];
+    let securities = [("sandbox", Security::Sandbox), ("insecure", Security::Insecure)];
     let security = choice("security", flags.text("security"), &securities, &mut errors);
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Run {
-        command: command(statement),
-        mounts,
-        network,
-        security,
-        devices,
-    })
+    Ok(Run { command: command(statement), mounts, network, security, devices })
 }
 
 /// One of several words as the value of a flag.
@@ -89,9 +68,7 @@ pub(super) fn shell(statement: &Statement) -> Result<Shell> {
     Flags::read(statement, &[])?;
     match &statement.arguments {
         arguments if arguments.is_empty() => Err(vec![needs_an_argument(statement)]),
-        Arguments::Exec(strings) => Ok(Shell {
-            command: texts(strings),
-        }),
+        Arguments::Exec(strings) => Ok(Shell { command: texts(strings) }),
         _ => Err(vec![
             Diagnostic::error("SHELL needs a JSON array")
                 .at(statement.span)
@@ -101,21 +78,13 @@ pub(super) fn shell(statement: &Statement) -> Result<Shell> {
 }
 
 /// Understands `HEALTHCHECK [flags] CMD command` and `HEALTHCHECK NONE`.
-pub(super) fn healthcheck(
-    statement: &Statement,
-    warnings: &mut Vec<Diagnostic>,
-) -> Result<Healthcheck> {
+pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Healthcheck> {
     let Arguments::Check(kind, arguments) = &statement.arguments else {
-        return Err(vec![
-            needs_an_argument(statement)
-                .hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`"),
-        ]);
+        return Err(vec![needs_an_argument(statement).hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`")]);
     };
     if kind.text.eq_ignore_ascii_case("none") {
         if !arguments.is_empty() {
-            return Err(vec![
-                Diagnostic::error("HEALTHCHECK NONE takes no arguments").at(statement.span),
-            ]);
+            return Err(vec![Diagnostic::error("HEALTHCHECK NONE takes no arguments").at(statement.span)]);
         }
         warn_of_flags(statement, warnings);
         return Ok(Healthcheck::None);
@@ -129,53 +98,31 @@ pub(super) fn healthcheck(
     ];
     let flags = Flags::read(statement, &known)?;
     if !kind.text.eq_ignore_ascii_case("cmd") {
-        let error =
-            Diagnostic::error(format!("HEALTHCHECK knows no `{}`", kind.text)).at(kind.span);
-        return Err(vec![
-            error.hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`"),
-        ]);
+        let error = Diagnostic::error(format!("HEALTHCHECK knows no `{}`", kind.text)).at(kind.span);
+        return Err(vec![error.hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`")]);
     }
     if arguments.is_empty() {
-        return Err(vec![
-            Diagnostic::error("HEALTHCHECK CMD needs a command").at(kind.span),
-        ]);
+        return Err(vec![Diagnostic::error("HEALTHCHECK CMD needs a command").at(kind.span)]);
     }
     let mut errors = Vec::new();
     let mut duration = |name| {
-        given(&flags, name).and_then(|word| {
-            interval(name, &word)
-                .map_err(|error| errors.push(error))
-                .ok()
-                .flatten()
-        })
+        given(&flags, name).and_then(|word| interval(name, &word).map_err(|error| errors.push(error)).ok().flatten())
     };
     let (interval, timeout) = (duration("interval"), duration("timeout"));
     let (start_period, start_interval) = (duration("start-period"), duration("start-interval"));
-    let retries = given(&flags, "retries")
-        .and_then(|word| retries(&word).map_err(|error| errors.push(error)).ok());
+    let retries = given(&flags, "retries").and_then(|word| retries(&word).map_err(|error| errors.push(error)).ok());
     if !errors.is_empty() {
         return Err(errors);
     }
     let command = command_of(arguments, &[]);
-    Ok(Healthcheck::Check {
-        command,
-        interval,
-        timeout,
-        start_period,
-        start_interval,
-        retries,
-    })
+    Ok(Healthcheck::Check { command, interval, timeout, start_period, start_interval, retries })
 }
 
 /// A duration of at least a millisecond; zero is as good as none.
 fn interval(name: &str, word: &Word) -> std::result::Result<Option<Duration>, Diagnostic> {
-    let error = |message: String| Diagnostic {
-        span: word.span,
-        ..Diagnostic::error(message)
-    };
+    let error = |message: String| Diagnostic { span: word.span, ..Diagnostic::error(message) };
     let duration = duration::parse(&word.raw).map_err(|problem| {
-        error(format!("`--{name}`: {problem}"))
-            .hint("a duration is a number and a unit, as `30s` or `1m30s`")
+        error(format!("`--{name}`: {problem}")).hint("a duration is a number and a unit, as `30s` or `1m30s`")
     })?;
     if duration.is_zero() {
         return Ok(None);
@@ -188,16 +135,10 @@ fn interval(name: &str, word: &Word) -> std::result::Result<Option<Duration>, Di
 
 fn retries(word: &Word) -> std::result::Result<u32, Diagnostic> {
     let digits = word.raw.strip_prefix('+').unwrap_or(&word.raw);
-    let number = digits
-        .parse::<i32>()
-        .ok()
-        .and_then(|number| u32::try_from(number).ok());
+    let number = digits.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok());
     number.ok_or_else(|| Diagnostic {
         span: word.span,
-        ..Diagnostic::error(format!(
-            "`--retries`: `{}` is no number of retries",
-            word.raw
-        ))
+        ..Diagnostic::error(format!("`--retries`: `{}` is no number of retries", word.raw))
     })
 }
 
@@ -214,15 +155,10 @@ fn command_of(arguments: &Arguments, heredocs: &[Heredoc]) -> Command {
             if heredocs.is_empty() {
                 Command::Shell(line)
             } else {
-                Command::Heredocs {
-                    line,
-                    documents: heredocs.to_vec(),
-                }
+                Command::Heredocs { line, documents: heredocs.to_vec() }
             }
         }
         // No grammar rule of a command gives these.
-        Arguments::Pairs(..) | Arguments::Check(..) | Arguments::Trigger(_) => {
-            Command::Shell(String::new())
-        }
+        Arguments::Pairs(..) | Arguments::Check(..) | Arguments::Trigger(_) => Command::Shell(String::new()),
     }
 }

@@ -65,21 +65,14 @@ fn need_destination(statement: &Statement) -> Result<()> {
     let message = format!("{keyword} needs at least one source and a destination");
     let error = match items(statement) {
         [] => at_keyword(statement, message),
-        [only] => Diagnostic::error(message)
-            .at(only.span)
-            .label("source or destination?"),
+        [only] => Diagnostic::error(message).at(only.span).label("source or destination?"),
         _ => return Ok(()),
     };
-    Err(vec![
-        error.hint(format!("write `{keyword} source destination`")),
-    ])
+    Err(vec![error.hint(format!("write `{keyword} source destination`"))])
 }
 
 /// The last argument is the destination; the others are sources, in which `<<NAME` stands for a document.
-fn sources_and_destination(
-    statement: &Statement,
-    warnings: &mut Vec<Diagnostic>,
-) -> Result<(Vec<Source>, Word)> {
+fn sources_and_destination(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<(Vec<Source>, Word)> {
     let Some((destination, sources)) = items(statement).split_last() else {
         return Err(vec![at_keyword(statement, "no destination")]);
     };
@@ -97,11 +90,7 @@ fn sources_and_destination(
         .map(|source| match heredoc::parse(&source.text) {
             Ok(Some(mut found)) => {
                 // Of two documents with one name the last one counts.
-                let document = statement
-                    .heredocs
-                    .iter()
-                    .rev()
-                    .find(|document| document.name == found.name);
+                let document = statement.heredocs.iter().rev().find(|document| document.name == found.name);
                 match document {
                     Some(document) => found.content = document.content.clone(),
                     None => warnings.push(no_document(source)),
@@ -116,10 +105,7 @@ fn sources_and_destination(
 
 /// In JSON, and on a line whose quotes do not match, `<<NAME` stands for an empty file.
 fn no_document(source: &Token) -> Diagnostic {
-    Diagnostic::warning(format!(
-        "`{}` opens no document: the file will be empty",
-        source.text
-    ))
-    .at(source.span)
-    .hint("write it without JSON, and close every quote of the line")
+    Diagnostic::warning(format!("`{}` opens no document: the file will be empty", source.text))
+        .at(source.span)
+        .hint("write it without JSON, and close every quote of the line")
 }

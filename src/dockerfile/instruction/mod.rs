@@ -11,8 +11,7 @@ mod settings;
 mod stage;
 
 use super::ast::{
-    Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Located, Maintainer, Stopsignal, User,
-    Word, Workdir,
+    Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Located, Maintainer, Stopsignal, User, Word, Workdir,
 };
 use super::flags::Flags;
 use super::statement::{Arguments, Statement, Token};
@@ -52,10 +51,7 @@ pub(super) enum Understood {
 type Result<T> = std::result::Result<T, Vec<Diagnostic>>;
 
 /// Understands a statement. Adds what is suspicious about it to `warnings`.
-pub(super) fn understand(
-    statement: &Statement,
-    warnings: &mut Vec<Diagnostic>,
-) -> Result<Understood> {
+pub(super) fn understand(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Understood> {
     let instruction = match statement.keyword.text.to_uppercase().as_str() {
         "FROM" => return stage::from(statement).map(Understood::From),
         "ADD" => Instruction::Add(files::add(statement, warnings)?),
@@ -65,32 +61,24 @@ pub(super) fn understand(
         }
         "CMD" => {
             Flags::read(statement, &[])?;
-            Instruction::Cmd(Cmd {
-                command: commands::command(statement),
-            })
+            Instruction::Cmd(Cmd { command: commands::command(statement) })
         }
         "COPY" => Instruction::Copy(files::copy(statement, warnings)?),
         "ENTRYPOINT" => {
             Flags::read(statement, &[])?;
-            Instruction::Entrypoint(Entrypoint {
-                command: commands::command(statement),
-            })
+            Instruction::Entrypoint(Entrypoint { command: commands::command(statement) })
         }
         "ENV" => {
             let (pairs, separator) = settings::pairs(statement)?;
             Instruction::Env(Env { pairs, separator })
         }
-        "EXPOSE" => Instruction::Expose(Expose {
-            ports: at_least_one(statement)?,
-        }),
+        "EXPOSE" => Instruction::Expose(Expose { ports: at_least_one(statement)? }),
         "HEALTHCHECK" => Instruction::Healthcheck(commands::healthcheck(statement, warnings)?),
         "LABEL" => {
             let (pairs, separator) = settings::pairs(statement)?;
             Instruction::Label(Label { pairs, separator })
         }
-        "MAINTAINER" => Instruction::Maintainer(Maintainer {
-            name: exactly_one(statement)?.raw,
-        }),
+        "MAINTAINER" => Instruction::Maintainer(Maintainer { name: exactly_one(statement)?.raw }),
         "ONBUILD" => Instruction::Onbuild(stage::onbuild(statement, warnings)?),
         "RUN" => Instruction::Run(commands::run(statement, warnings)?),
         "SHELL" => Instruction::Shell(commands::shell(statement)?),
@@ -99,13 +87,9 @@ pub(super) fn understand(
             let signal = the_one_argument(statement)?;
             Instruction::Stopsignal(Stopsignal { signal })
         }
-        "USER" => Instruction::User(User {
-            user: exactly_one(statement)?,
-        }),
+        "USER" => Instruction::User(User { user: exactly_one(statement)? }),
         "VOLUME" => Instruction::Volume(settings::volume(statement)?),
-        "WORKDIR" => Instruction::Workdir(Workdir {
-            path: exactly_one(statement)?,
-        }),
+        "WORKDIR" => Instruction::Workdir(Workdir { path: exactly_one(statement)? }),
         _ => return Err(vec![unknown(&statement.keyword)]),
     };
     Ok(Understood::Instruction(instruction))
@@ -128,10 +112,7 @@ fn the_one_argument(statement: &Statement) -> Result<Word> {
     let keyword = statement.keyword.text.to_uppercase();
     match items(statement) {
         [argument] => Ok(word(argument)),
-        _ => Err(vec![at_keyword(
-            statement,
-            format!("{keyword} needs exactly one argument"),
-        )]),
+        _ => Err(vec![at_keyword(statement, format!("{keyword} needs exactly one argument"))]),
     }
 }
 
@@ -160,13 +141,7 @@ fn warn_of_flags(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
 }
 
 fn needs_an_argument(statement: &Statement) -> Diagnostic {
-    at_keyword(
-        statement,
-        format!(
-            "{} needs at least one argument",
-            statement.keyword.text.to_uppercase()
-        ),
-    )
+    at_keyword(statement, format!("{} needs at least one argument", statement.keyword.text.to_uppercase()))
 }
 
 fn blank_name(keyword: &str, item: &Token) -> Diagnostic {
@@ -190,10 +165,7 @@ fn texts(tokens: &[Token]) -> Vec<String> {
 }
 
 fn word(token: &Token) -> Word {
-    Word {
-        raw: token.text.clone(),
-        span: Some(token.span),
-    }
+    Word { raw: token.text.clone(), span: Some(token.span) }
 }
 
 /// Puts a part of the tree at the place of its statement.

@@ -17,19 +17,10 @@ pub(super) fn pairs(statement: &Statement) -> Result<(Vec<(Word, Word)>, Separat
         return Err(vec![needs_an_argument(statement)]);
     }
     if let Some((name, value)) = pairs.iter().find(|(name, _)| name.text.is_empty()) {
-        let whole = Token {
-            text: String::new(),
-            span: name.span.join(value.span),
-        };
+        let whole = Token { text: String::new(), span: name.span.join(value.span) };
         return Err(vec![blank_name(&keyword, &whole)]);
     }
-    Ok((
-        pairs
-            .iter()
-            .map(|(name, value)| (word(name), word(value)))
-            .collect(),
-        *separator,
-    ))
+    Ok((pairs.iter().map(|(name, value)| (word(name), word(value))).collect(), *separator))
 }
 
 /// Understands `VOLUME path …`.

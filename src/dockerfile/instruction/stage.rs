@@ -3,10 +3,7 @@
 use super::super::ast::{Arg, From, Onbuild};
 use super::super::flags::{Flags, Kind};
 use super::super::statement::{Arguments, Statement, Token};
-use super::{
-    Result, Understood, at_keyword, blank_name, given, items, locate, needs_an_argument,
-    understand, word,
-};
+use super::{Result, Understood, at_keyword, blank_name, given, items, locate, needs_an_argument, understand, word};
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// Understands `FROM [--platform=…] image [AS name]`.
@@ -16,9 +13,7 @@ pub(super) fn from(statement: &Statement) -> Result<From> {
         [image] => (image, None),
         [image, keyword, name] if keyword.text.eq_ignore_ascii_case("as") => (image, Some(name)),
         [] => {
-            return Err(vec![
-                at_keyword(statement, "FROM needs an image").hint("write `FROM image`"),
-            ]);
+            return Err(vec![at_keyword(statement, "FROM needs an image").hint("write `FROM image`")]);
         }
         [_, second, ..] => {
             return Err(vec![
@@ -30,20 +25,14 @@ pub(super) fn from(statement: &Statement) -> Result<From> {
     };
     let alias = name.map(stage_name).transpose()?;
     let flags = Flags::read(statement, &[("platform", Kind::Text)])?;
-    Ok(From {
-        image: word(image),
-        alias,
-        platform: given(&flags, "platform"),
-    })
+    Ok(From { image: word(image), alias, platform: given(&flags, "platform") })
 }
 
 /// A stage's name in lower case: a letter, then letters, digits, `-`, `_` and `.`.
 fn stage_name(token: &Token) -> Result<String> {
     let name = token.text.to_lowercase();
     let valid = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if valid {
         return Ok(name);
     }
@@ -58,10 +47,7 @@ fn stage_name(token: &Token) -> Result<String> {
 pub(super) fn arg(statement: &Statement) -> Result<Arg> {
     let items = items(statement);
     if items.is_empty() {
-        return Err(vec![
-            at_keyword(statement, "ARG needs at least one argument")
-                .hint("write `ARG name=default`"),
-        ]);
+        return Err(vec![at_keyword(statement, "ARG needs at least one argument").hint("write `ARG name=default`")]);
     }
     let mut names = Vec::new();
     for item in items {
@@ -91,17 +77,12 @@ pub(super) fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
             return Err(vec![error.hint("remove one of them")]);
         }
         keyword @ ("FROM" | "MAINTAINER") => {
-            return Err(vec![
-                Diagnostic::error(format!("{keyword} cannot follow ONBUILD"))
-                    .at(trigger.keyword.span),
-            ]);
+            return Err(vec![Diagnostic::error(format!("{keyword} cannot follow ONBUILD")).at(trigger.keyword.span)]);
         }
         _ => {}
     }
     let keyword_length = statement.keyword.text.len();
-    let mut text = statement.text.trim_start()[keyword_length..]
-        .trim_start()
-        .to_owned();
+    let mut text = statement.text.trim_start()[keyword_length..].trim_start().to_owned();
     for document in &statement.heredocs {
         text.push('\n');
         text.push_str(&document.content);
@@ -112,10 +93,7 @@ pub(super) fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
         Ok(Understood::From(_)) => None,
         // The image may record it all the same; a build FROM it will fail.
         Err(errors) => {
-            let as_warnings = errors.into_iter().map(|error| Diagnostic {
-                severity: Severity::Warning,
-                ..error
-            });
+            let as_warnings = errors.into_iter().map(|error| Diagnostic { severity: Severity::Warning, ..error });
             warnings.extend(as_warnings);
             None
         }

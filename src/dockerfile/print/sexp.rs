@@ -11,18 +11,10 @@ use crate::source::SourceFile;
 /// can be taken apart; fails with the first error of that.
 pub fn sexp(source: &SourceFile) -> Result<String, Diagnostic> {
     let parsed = statement::parse(source);
-    if let Some(error) = parsed
-        .diagnostics
-        .into_iter()
-        .find(|diagnostic| diagnostic.severity == Severity::Error)
-    {
+    if let Some(error) = parsed.diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(error);
     }
-    let lines: Vec<String> = parsed
-        .statements
-        .iter()
-        .map(|statement| format!("({})", expression(statement)))
-        .collect();
+    let lines: Vec<String> = parsed.statements.iter().map(|statement| format!("({})", expression(statement))).collect();
     Ok(lines.join("\n"))
 }
 
@@ -30,11 +22,7 @@ pub fn sexp(source: &SourceFile) -> Result<String, Diagnostic> {
 fn expression(statement: &Statement) -> String {
     let mut out = statement.keyword.text.to_lowercase();
     if !statement.flags.is_empty() {
-        let flags: Vec<String> = statement
-            .flags
-            .iter()
-            .map(|flag| quoted(&flag.text))
-            .collect();
+        let flags: Vec<String> = statement.flags.iter().map(|flag| quoted(&flag.text)).collect();
         out.push_str(&format!(" [{}]", flags.join(" ")));
     }
     push_arguments(&mut out, &statement.arguments);
@@ -56,10 +44,7 @@ fn push_arguments(out: &mut String, arguments: &Arguments) {
                     Separator::Equals => "=",
                     Separator::Space => "",
                 };
-                push(&Token {
-                    text: text.to_owned(),
-                    span: name.span,
-                });
+                push(&Token { text: text.to_owned(), span: name.span });
             }
         }
         Arguments::Check(kind, command) => {

@@ -4,8 +4,8 @@
 //! but for places. Continuations are not restored.
 
 use super::super::ast::{
-    Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network,
-    Run, Security, Separator, Source, Word,
+    Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network, Run, Security,
+    Separator, Source, Word,
 };
 use super::super::directive::Directives;
 use super::super::duration;
@@ -13,9 +13,7 @@ use super::super::heredoc;
 
 /// Prints a whole Dockerfile.
 pub fn dockerfile(dockerfile: &Dockerfile) -> String {
-    let printer = Printer {
-        escape: dockerfile.directives.escape,
-    };
+    let printer = Printer { escape: dockerfile.directives.escape };
     let mut out = directives(&dockerfile.directives);
     let mut statements: Vec<(&[String], String)> = Vec::new();
     for arg in &dockerfile.global_args {
@@ -23,19 +21,12 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
     }
     for stage in &dockerfile.stages {
         statements.push((&stage.from.comments, printer.from(&stage.from.value)));
-        for Located {
-            value, comments, ..
-        } in &stage.instructions
-        {
+        for Located { value, comments, .. } in &stage.instructions {
             statements.push((comments, printer.instruction(value)));
         }
     }
     // A blank line keeps a comment at the top from being read as a directive.
-    if !out.is_empty()
-        || statements
-            .first()
-            .is_some_and(|(comments, _)| !comments.is_empty())
-    {
+    if !out.is_empty() || statements.first().is_some_and(|(comments, _)| !comments.is_empty()) {
         out.push('\n');
     }
     for (index, (comments, text)) in statements.into_iter().enumerate() {
@@ -80,9 +71,7 @@ impl Printer {
     /// with the next one. The form feed itself is trimmed when the line is read.
     fn not_continued(&self, text: &str) -> String {
         let (line, documents) = text.split_at(text.find('\n').unwrap_or(text.len()));
-        let continued = line
-            .strip_suffix(self.escape)
-            .is_some_and(|before| !before.ends_with(self.escape));
+        let continued = line.strip_suffix(self.escape).is_some_and(|before| !before.ends_with(self.escape));
         let stop = if continued { "\u{c}" } else { "" };
         format!("{line}{stop}{documents}")
     }
@@ -144,9 +133,7 @@ impl Printer {
         self.flag(&mut out, "chown", &add.chown);
         self.flag(&mut out, "chmod", &add.chmod);
         self.flag(&mut out, "checksum", &add.checksum);
-        add.excludes
-            .iter()
-            .for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
+        add.excludes.iter().for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
         switch(&mut out, "link", add.link.then_some(true));
         switch(&mut out, "keep-git-dir", add.keep_git_dir);
         switch(&mut out, "unpack", add.unpack);
@@ -158,9 +145,7 @@ impl Printer {
         self.flag(&mut out, "from", &copy.from);
         self.flag(&mut out, "chown", &copy.chown);
         self.flag(&mut out, "chmod", &copy.chmod);
-        copy.excludes
-            .iter()
-            .for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
+        copy.excludes.iter().for_each(|exclude| self.flag(&mut out, "exclude", &Some(exclude.clone())));
         switch(&mut out, "link", copy.link.then_some(true));
         switch(&mut out, "parents", copy.parents.then_some(true));
         self.sources(out, &copy.sources, &copy.destination)
@@ -183,15 +168,9 @@ impl Printer {
         let list = self.list(&words);
         out.push_str(&list);
         // In JSON, and where quotes do not match, a `<<` opens nothing, and the document is empty.
-        let opened = if list.starts_with(" [") {
-            Vec::new()
-        } else {
-            heredoc::find(&out).unwrap_or_default()
-        };
+        let opened = if list.starts_with(" [") { Vec::new() } else { heredoc::find(&out).unwrap_or_default() };
         for (_, found) in opened {
-            let document = documents
-                .iter()
-                .find(|document| document.name == found.name);
+            let document = documents.iter().find(|document| document.name == found.name);
             let content = document.map_or("", |document| document.content.as_str());
             out.push_str(&format!("\n{content}{}", found.name));
         }
@@ -200,12 +179,8 @@ impl Printer {
 
     fn run(&self, run: &Run) -> String {
         let mut out = "RUN".to_owned();
-        run.mounts
-            .iter()
-            .for_each(|mount| self.flag(&mut out, "mount", &Some(mount.text.clone())));
-        run.devices
-            .iter()
-            .for_each(|device| self.flag(&mut out, "device", &Some(device.text.clone())));
+        run.mounts.iter().for_each(|mount| self.flag(&mut out, "mount", &Some(mount.text.clone())));
+        run.devices.iter().for_each(|device| self.flag(&mut out, "device", &Some(device.text.clone())));
         let network = run.network.map(|network| match network {
             Network::Default => "default",
             Network::None => "none",
@@ -223,14 +198,7 @@ impl Printer {
     fn healthcheck(&self, healthcheck: &Healthcheck) -> String {
         let (test, durations, retries) = match healthcheck {
             Healthcheck::None => return "HEALTHCHECK NONE".to_owned(),
-            Healthcheck::Check {
-                command,
-                interval,
-                timeout,
-                start_period,
-                start_interval,
-                retries,
-            } => {
+            Healthcheck::Check { command, interval, timeout, start_period, start_interval, retries } => {
                 let durations = [
                     ("interval", interval),
                     ("timeout", timeout),
@@ -242,17 +210,9 @@ impl Printer {
         };
         let mut out = "HEALTHCHECK".to_owned();
         for (name, value) in durations {
-            self.flag(
-                &mut out,
-                name,
-                &value.map(|value| Word::new(duration::format(value))),
-            );
+            self.flag(&mut out, name, &value.map(|value| Word::new(duration::format(value))));
         }
-        self.flag(
-            &mut out,
-            "retries",
-            &retries.map(|retries| Word::new(retries.to_string())),
-        );
+        self.flag(&mut out, "retries", &retries.map(|retries| Word::new(retries.to_string())));
         format!("{out} CMD {}", command(test))
     }
 
@@ -278,16 +238,10 @@ impl Printer {
     /// Items of a list, as JSON when an item could not be written otherwise.
     fn list(&self, items: &[String]) -> String {
         let line = items.join(" ");
-        let plain = items
-            .iter()
-            .all(|item| !item.is_empty() && !item.contains(char::is_whitespace))
+        let plain = items.iter().all(|item| !item.is_empty() && !item.contains(char::is_whitespace))
             && !line.starts_with(['[', '-'])
             && !line.ends_with(self.escape);
-        if plain {
-            format!(" {line}")
-        } else {
-            format!(" {}", json_array(items))
-        }
+        if plain { format!(" {line}") } else { format!(" {}", json_array(items)) }
     }
 }
 
@@ -328,26 +282,19 @@ fn pairs(pairs: &[(Word, Word)], separator: Separator) -> String {
         Separator::Equals => '=',
         Separator::Space => ' ',
     };
-    let words: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("{}{separator}{}", name.raw, value.raw))
-        .collect();
+    let words: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{}{separator}{}", name.raw, value.raw)).collect();
     after_flags(&words.join(" "))
 }
 
 /// `<<NAME`, quoted if its variables stay.
 fn heredoc_word(heredoc: &Heredoc) -> String {
-    let descriptor = if heredoc.descriptor == 0 {
-        String::new()
-    } else {
-        heredoc.descriptor.to_string()
-    };
+    let descriptor = if heredoc.descriptor == 0 { String::new() } else { heredoc.descriptor.to_string() };
     let dash = if heredoc.chomp { "-" } else { "" };
     let mut name = String::new();
     for (index, character) in heredoc.name.chars().enumerate() {
         let escaped = if heredoc.expand {
-            matches!(character, '\\' | '\'' | '"')
-                || (index == 0 && character == '-' && !heredoc.chomp)
+            matches!(character, '\\' | '\'' | '"') || (index == 0 && character == '-' && !heredoc.chomp)
         } else {
             matches!(character, '\\' | '$' | '"')
         };
@@ -366,9 +313,7 @@ fn raws(words: &[Word]) -> Vec<String> {
 
 /// `["a", "b"]`
 fn json_array(strings: &[String]) -> String {
-    let strings: Vec<String> = strings
-        .iter()
-        .map(|string| serde_json::Value::from(string.as_str()).to_string())
-        .collect();
+    let strings: Vec<String> =
+        strings.iter().map(|string| serde_json::Value::from(string.as_str()).to_string()).collect();
     format!("[{}]", strings.join(", "))
 }

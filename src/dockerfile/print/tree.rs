@@ -12,8 +12,8 @@
 //! ```
 
 use super::super::ast::{
-    Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security,
-    Separator, Source, Stage, Word,
+    Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security, Separator, Source, Stage,
+    Word,
 };
 use super::super::duration;
 
@@ -31,16 +31,9 @@ pub fn tree(dockerfile: &Dockerfile) -> String {
         root.leaf("directive check", &check.to_string());
     }
     for arg in &dockerfile.global_args {
-        root.children
-            .push(located("ARG", arg, arg_parts(&arg.value)));
+        root.children.push(located("ARG", arg, arg_parts(&arg.value)));
     }
-    root.children.extend(
-        dockerfile
-            .stages
-            .iter()
-            .enumerate()
-            .map(|(index, part)| stage(index, part)),
-    );
+    root.children.extend(dockerfile.stages.iter().enumerate().map(|(index, part)| stage(index, part)));
     let mut out = String::new();
     root.draw(&mut out, "", "");
     out
@@ -54,19 +47,13 @@ struct Node {
 
 impl Node {
     fn new(text: impl Into<String>) -> Self {
-        Node {
-            text: text.into(),
-            children: Vec::new(),
-        }
+        Node { text: text.into(), children: Vec::new() }
     }
 
     /// Hangs `name: value` below.
     fn leaf(&mut self, name: &str, value: &str) {
         // One line each, and nothing that a terminal would act on.
-        let value: String = value
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
+        let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         self.children.push(Node::new(format!("{name}: {value}")));
     }
 
@@ -90,11 +77,8 @@ impl Node {
     fn draw(&self, out: &mut String, first: &str, rest: &str) {
         out.push_str(&format!("{first}{}\n", self.text));
         for (index, child) in self.children.iter().enumerate() {
-            let (branch, below) = if index + 1 == self.children.len() {
-                ("└── ", "    ")
-            } else {
-                ("├── ", "│   ")
-            };
+            let (branch, below) =
+                if index + 1 == self.children.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
             child.draw(out, &format!("{rest}{branch}"), &format!("{rest}{below}"));
         }
     }
@@ -102,11 +86,7 @@ impl Node {
 
 fn stage(index: usize, stage: &Stage) -> Node {
     let from = &stage.from.value;
-    let name = from
-        .alias
-        .as_ref()
-        .map(|alias| format!(": {alias}"))
-        .unwrap_or_default();
+    let name = from.alias.as_ref().map(|alias| format!(": {alias}")).unwrap_or_default();
     let mut node = Node::new(format!("stage {index}{name}"));
     let mut parts = Node::new("");
     parts.leaf("image", &from.image.raw);
@@ -116,11 +96,7 @@ fn stage(index: usize, stage: &Stage) -> Node {
     parts.word("platform", &from.platform);
     node.children.push(located("FROM", &stage.from, parts));
     for instruction in &stage.instructions {
-        node.children.push(located(
-            instruction.value.name(),
-            instruction,
-            parts_of(&instruction.value),
-        ));
+        node.children.push(located(instruction.value.name(), instruction, parts_of(&instruction.value)));
     }
     node
 }
@@ -189,20 +165,12 @@ fn parts_of(instruction: &Instruction) -> Node {
         Instruction::Label(label) => pairs(&mut node, &label.pairs, label.separator),
         Instruction::Maintainer(maintainer) => node.leaf("name", &maintainer.name),
         Instruction::Onbuild(onbuild) => match &onbuild.instruction {
-            Some(trigger) => node.children.push(located(
-                trigger.value.name(),
-                trigger,
-                parts_of(&trigger.value),
-            )),
+            Some(trigger) => node.children.push(located(trigger.value.name(), trigger, parts_of(&trigger.value))),
             None => node.leaf("text", &onbuild.text),
         },
         Instruction::Run(run) => {
-            run.mounts
-                .iter()
-                .for_each(|mount| node.leaf("mount", &mount.text.raw));
-            run.devices
-                .iter()
-                .for_each(|device| node.leaf("device", &device.text.raw));
+            run.mounts.iter().for_each(|mount| node.leaf("mount", &mount.text.raw));
+            run.devices.iter().for_each(|device| node.leaf("device", &device.text.raw));
             if let Some(network) = run.network {
                 let name = match network {
                     Network::Default => "default",
@@ -241,9 +209,7 @@ fn arg_parts(arg: &Arg) -> Node {
 }
 
 fn pairs(node: &mut Node, pairs: &[(Word, Word)], separator: Separator) {
-    pairs
-        .iter()
-        .for_each(|(name, value)| node.leaf(&name.raw, &value.raw));
+    pairs.iter().for_each(|(name, value)| node.leaf(&name.raw, &value.raw));
     if separator == Separator::Space {
         node.leaf("form", "`name value`");
     }
@@ -265,40 +231,22 @@ fn command(node: &mut Node, command: &Command) {
         Command::Exec(arguments) => exec(node, arguments),
         Command::Heredocs { line, documents } => {
             node.leaf("shell", line);
-            documents
-                .iter()
-                .for_each(|document| heredoc(node, document));
+            documents.iter().for_each(|document| heredoc(node, document));
         }
     }
 }
 
 fn exec(node: &mut Node, arguments: &[String]) {
-    let quoted: Vec<String> = arguments
-        .iter()
-        .map(|argument| format!("{argument:?}"))
-        .collect();
+    let quoted: Vec<String> = arguments.iter().map(|argument| format!("{argument:?}")).collect();
     node.leaf("exec", &quoted.join(" "));
 }
 
 fn heredoc(node: &mut Node, heredoc: &Heredoc) {
-    let expand = if heredoc.expand {
-        ""
-    } else {
-        ", variables kept"
-    };
+    let expand = if heredoc.expand { "" } else { ", variables kept" };
     let mut document = Node::new(format!("document {}{expand}", heredoc.name));
     let text = heredoc.document();
     document.children.extend(text.lines().map(|line| {
-        let line: String = line
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let line: String = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
         Node::new(format!("| {line}"))
     }));
     node.children.push(document);

@@ -16,20 +16,13 @@ pub(super) fn evaluate(
     variables: &dyn Variables,
     lexing: Lexing,
 ) -> Result<(Vec<String>, Expansion), Failure> {
-    let mut evaluator = Evaluator {
-        variables,
-        lexing,
-        expansion: Expansion::default(),
-    };
+    let mut evaluator = Evaluator { variables, lexing, expansion: Expansion::default() };
     let mut output = Output::default();
     if let Some(word) = word {
         evaluator.run(word, lexing.raw_escapes, &mut output)?;
     }
     output.words.end_word();
-    let expansion = Expansion {
-        text: output.text,
-        ..evaluator.expansion
-    };
+    let expansion = Expansion { text: output.text, ..evaluator.expansion };
     Ok((output.words.finished, expansion))
 }
 
@@ -49,12 +42,7 @@ impl Evaluator<'_> {
     }
 
     /// Evaluates the parts of a word into `output`.
-    fn run(
-        &mut self,
-        word: Pair<Rule>,
-        raw_escapes: bool,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
+    fn run(&mut self, word: Pair<Rule>, raw_escapes: bool, output: &mut Output) -> Result<(), Failure> {
         for part in word.into_inner() {
             match part.as_rule() {
                 Rule::escaped => {
@@ -91,11 +79,7 @@ impl Evaluator<'_> {
                 _ => text.push_str(part.as_str()),
             }
         }
-        Ok(if self.lexing.raw_quotes {
-            whole.to_owned()
-        } else {
-            text
-        })
+        Ok(if self.lexing.raw_quotes { whole.to_owned() } else { text })
     }
 
     fn double_quoted(&mut self, quoted: Pair<Rule>, raw_escapes: bool) -> Result<String, Failure> {
@@ -113,11 +97,7 @@ impl Evaluator<'_> {
                 _ => text.push_str(&self.substitute(part)?),
             }
         }
-        Ok(if self.lexing.raw_quotes {
-            format!("\"{text}\"")
-        } else {
-            text
-        })
+        Ok(if self.lexing.raw_quotes { format!("\"{text}\"") } else { text })
     }
 
     /// Evaluates one `$…`.
@@ -136,10 +116,7 @@ impl Evaluator<'_> {
                 Rule::bad_start => return Err((whole, WordErrorKind::BadSubstitution)),
                 Rule::unterminated => return Err((whole, WordErrorKind::MissingBrace)),
                 Rule::unsupported => {
-                    return Err((
-                        whole,
-                        WordErrorKind::UnsupportedModifier(part.as_str().to_owned()),
-                    ));
+                    return Err((whole, WordErrorKind::UnsupportedModifier(part.as_str().to_owned())));
                 }
                 Rule::test => return self.test(name, part, whole),
                 Rule::trim => return self.trim(name, part, whole),
@@ -155,12 +132,7 @@ impl Evaluator<'_> {
     }
 
     /// `${name:-word}`, `${name:+word}`, `${name:?word}`.
-    fn test(
-        &mut self,
-        name: &str,
-        test: Pair<Rule>,
-        whole: Range<usize>,
-    ) -> Result<String, Failure> {
+    fn test(&mut self, name: &str, test: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
         let [operator, word] = self.operands(test, false, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
@@ -180,24 +152,13 @@ impl Evaluator<'_> {
                     (true, false) => "is not allowed to be unset".to_owned(),
                     (true, true) => "is not allowed to be empty".to_owned(),
                 };
-                Err((
-                    whole,
-                    WordErrorKind::Required {
-                        name: name.to_owned(),
-                        message,
-                    },
-                ))
+                Err((whole, WordErrorKind::Required { name: name.to_owned(), message }))
             }
         }
     }
 
     /// `${name#glob}`, `${name##glob}`, `${name%glob}`, `${name%%glob}`.
-    fn trim(
-        &mut self,
-        name: &str,
-        trim: Pair<Rule>,
-        whole: Range<usize>,
-    ) -> Result<String, Failure> {
+    fn trim(&mut self, name: &str, trim: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
         let [operator, word] = self.operands(trim, true, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
@@ -210,21 +171,12 @@ impl Evaluator<'_> {
             None => (word.as_str(), false),
         };
         let glob = compile(pattern, &whole)?;
-        let rest = if operator == "#" {
-            glob.trim_prefix(&value, longest)
-        } else {
-            glob.trim_suffix(&value, longest)
-        };
+        let rest = if operator == "#" { glob.trim_prefix(&value, longest) } else { glob.trim_suffix(&value, longest) };
         Ok(rest.to_owned())
     }
 
     /// `${name/glob/text}`, `${name//glob/text}`.
-    fn replace(
-        &mut self,
-        name: &str,
-        replace: Pair<Rule>,
-        whole: Range<usize>,
-    ) -> Result<String, Failure> {
+    fn replace(&mut self, name: &str, replace: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
         let [operator, pattern, replacement] = self.operands(replace, true, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
@@ -262,26 +214,14 @@ impl Evaluator<'_> {
 
     fn look_up(&mut self, name: &str) -> Option<String> {
         let value = self.variables.get(name);
-        let names = if value.is_some() {
-            &mut self.expansion.used
-        } else {
-            &mut self.expansion.unset
-        };
+        let names = if value.is_some() { &mut self.expansion.used } else { &mut self.expansion.unset };
         names.insert(name.to_owned());
         value
     }
 }
 
 fn compile(pattern: &str, whole: &Range<usize>) -> Result<Glob, Failure> {
-    Glob::new(pattern).map_err(|error| {
-        (
-            whole.clone(),
-            WordErrorKind::Pattern {
-                pattern: pattern.to_owned(),
-                error,
-            },
-        )
-    })
+    Glob::new(pattern).map_err(|error| (whole.clone(), WordErrorKind::Pattern { pattern: pattern.to_owned(), error }))
 }
 
 fn range(pair: &Pair<Rule>) -> Range<usize> {

@@ -47,10 +47,7 @@ impl Variables for BTreeMap<String, String> {
 /// The last pair with the name counts, as in an environment that is read from the front.
 impl Variables for [(String, String)] {
     fn get(&self, name: &str) -> Option<String> {
-        self.iter()
-            .rev()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
+        self.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
     }
 }
 
@@ -169,14 +166,9 @@ fn run(
     variables: &dyn Variables,
     lexing: Lexing,
 ) -> Result<(Vec<String>, Expansion), WordError> {
-    let failure = |range: Range<usize>, kind| WordError {
-        word: word.to_owned(),
-        range,
-        kind,
-    };
+    let failure = |range: Range<usize>, kind| WordError { word: word.to_owned(), range, kind };
     // The grammar accepts every text, so pest fails only when its own limits are hit.
-    let mut pairs = WordParser::parse(rule, word)
-        .map_err(|_| failure(0..word.len(), WordErrorKind::TooDeep))?;
+    let mut pairs = WordParser::parse(rule, word).map_err(|_| failure(0..word.len(), WordErrorKind::TooDeep))?;
     let parts = pairs.next().and_then(|whole| whole.into_inner().next());
     evaluate::evaluate(parts, variables, lexing).map_err(|(range, kind)| failure(range, kind))
 }
@@ -184,11 +176,7 @@ fn run(
 /// The first characters of a word, for a message.
 fn shortened(word: &str) -> String {
     const LENGTH: usize = 80;
-    if word.chars().count() <= LENGTH {
-        word.to_owned()
-    } else {
-        word.chars().take(LENGTH).chain(['…']).collect()
-    }
+    if word.chars().count() <= LENGTH { word.to_owned() } else { word.chars().take(LENGTH).chain(['…']).collect() }
 }
 
 #[cfg(test)]
@@ -215,18 +203,9 @@ mod tests {
         check("${file:+x}${empty:+y}${empty+z}", "xz");
         check("${none:?no $file}", "error: none: no archive.tar.gz");
         check("${empty:?}", "error: empty: is not allowed to be empty");
-        check(
-            "${file#*.} ${file##*.} ${file%.*} ${file%%.*}",
-            "tar.gz gz archive.tar archive",
-        );
-        check(
-            "${file/a/A} ${file//a/A} ${file/?r/-}",
-            "Archive.tar.gz Archive.tAr.gz -chive.tar.gz",
-        );
-        check(
-            "'$file' \"$file\" \\$file \"\\$file\" \"\\n\"",
-            "$file archive.tar.gz $file $file \\n",
-        );
+        check("${file#*.} ${file##*.} ${file%.*} ${file%%.*}", "tar.gz gz archive.tar archive");
+        check("${file/a/A} ${file//a/A} ${file/?r/-}", "Archive.tar.gz Archive.tAr.gz -chive.tar.gz");
+        check("'$file' \"$file\" \\$file \"\\$file\" \"\\n\"", "$file archive.tar.gz $file $file \\n");
     }
 
     #[test]
@@ -240,29 +219,20 @@ mod tests {
         check("${a:x}", "error: unsupported modifier `:x`");
         check("${a:#x}", "error: unsupported modifier `:#`");
         check("${a/b}", "error: missing the second `/`");
-        check(
-            "${file#\\x}",
-            "error: invalid pattern `\\x`: `\\x` is no escape",
-        );
+        check("${file#\\x}", "error: invalid pattern `\\x`: `\\x` is no escape");
     }
 
     #[test]
     fn the_backtick_escapes_when_it_is_chosen() {
         let none = |_: &str| None;
-        assert_eq!(
-            expand("C:\\a`$b", '`', &none).expect("valid").text,
-            "C:\\a$b"
-        );
+        assert_eq!(expand("C:\\a`$b", '`', &none).expect("valid").text, "C:\\a$b");
     }
 
     #[test]
     fn quotes_mean_nothing_in_a_document() {
         let variables = |name: &str| (name == "a").then(|| "x".to_owned());
         let expand = |text| expand_document(text, &variables).expect("valid").text;
-        assert_eq!(
-            expand("it's \"$a\" '$a'\n\\$a \\\\ `\n"),
-            "it's \"x\" 'x'\n$a \\ `\n"
-        );
+        assert_eq!(expand("it's \"$a\" '$a'\n\\$a \\\\ `\n"), "it's \"x\" 'x'\n$a \\ `\n");
         assert_eq!(expand("${b:-it's}"), "it's");
     }
 
@@ -271,18 +241,9 @@ mod tests {
         let deep = format!("{}x{}", "${a:-".repeat(32), "}".repeat(32));
         check(&deep, "x");
         for count in [33, 100_000] {
-            check(
-                &"${a:-".repeat(count),
-                "error: `${…}` is nested more than 32 deep",
-            );
-            check(
-                &"${a/".repeat(count),
-                "error: `${…}` is nested more than 32 deep",
-            );
-            check(
-                &"\"${a:-".repeat(count),
-                "error: `${…}` is nested more than 32 deep",
-            );
+            check(&"${a:-".repeat(count), "error: `${…}` is nested more than 32 deep");
+            check(&"${a/".repeat(count), "error: `${…}` is nested more than 32 deep");
+            check(&"\"${a:-".repeat(count), "error: `${…}` is nested more than 32 deep");
         }
         check(&"$none".repeat(100_000), "");
         let long = "y".repeat(1_000_000);
