@@ -1,54 +1,25 @@
-//! COPY, ADD and WORKDIR: the instructions that change files without running anything.
+//! COPY and ADD: what is copied from where to where.
 //!
 //! They are operations on trees. Nothing is unpacked and nobody needs to be root: the bytes go from where they lie (the
 //! context, another stage's layer, the Dockerfile itself) into the layer's archive in one pass.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::chmod::Chmod;
 use super::configure;
 use super::copy::{self, Adjustments, Placement};
-use super::event::{ChangeKind, Event, PathChange};
+use super::event::Event;
 use super::machine::{Executed, Machine};
 use super::owner::Owner;
-use super::resolve::{Action, Resolved, configured};
+use super::resolve::{Action, Resolved};
+use super::workdir::cleaned;
 use super::{Error, State};
-use crate::cache::{Entry, EntryKind, Ingredient, Ingredients, Listing};
-use crate::context::{Context, Patterns, Snapshot, StatCache, glob};
-use crate::diagnostic::closest;
-use crate::dockerfile::{self, Add, Copy, Word, Workdir};
-use crate::layer::{self, Layer, LayerWriter, archive};
-use crate::oci::Digest;
+use crate::cache::{Ingredient, Ingredients};
+use crate::context::{Patterns, glob};
+use crate::dockerfile::{self, Add, Copy, Word};
+use crate::layer::archive;
 use crate::plan::CopySource;
-use crate::tree::{Content, Follow, Kind, Metadata, Node, Place, Tree, TreePath};
-
-/// The build context as it was when the build first needed it.
-#[derive(Debug)]
-pub struct LoadedContext {
-    pub snapshot: Snapshot,
-    pub cache: std::cell::RefCell<StatCache>,
-}
-
-impl LoadedContext {
-    pub(super) fn event(&self) -> Event {
-        let summary = self.snapshot.summary();
-        Event::ContextLoaded {
-            files: summary.files as u64,
-            bytes: summary.bytes,
-            excluded: self.snapshot.excluded().len() as u64,
-        }
-    }
-
-    pub(super) fn save_digests(&self) -> Result<(), Error> {
-        Ok(self.cache.borrow_mut().save()?)
-    }
-}
-
-/// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
-pub type Digests = HashMap<(Digest, u64), Digest>;
+use crate::tree::{Follow, Node, Place, Tree, TreePath};
 
 /// Where the files of one source word come from.
 #[derive(Clone, Debug)]
@@ -76,14 +47,6 @@ pub(super) struct CopyAction {
     pub unpack: bool,
 }
 
-/// A WORKDIR, resolved.
-#[derive(Clone, Debug)]
-pub(super) struct WorkdirAction {
-    pub path: String,
-    /// The USER in force, who will own the directory.
-    pub user: String,
-}
-
 /// What COPY and ADD have in common.
 struct Request<'r> {
     keyword: &'static str,
@@ -99,23 +62,6 @@ struct Request<'r> {
 }
 
 impl Machine<'_> {
-    /// The build context; read when it is first asked for.
-    pub fn context(&self) -> Result<&LoadedContext, Error> {
-        if let Some(context) = self.context.get() {
-            return Ok(context);
-        }
-        let Some(folder) = &self.source.context else {
-            return Err(Error::Argument {
-                message: "there is no build context to copy from".into(),
-                hint: Some("name a folder: `layerlab step FOLDER`".into()),
-            });
-        };
-        let mut cache = StatCache::load(&self.world.home.cache_dir().join("stat"));
-        // The real time, whatever the build's clock says: it is compared with the file system's.
-        let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
-        Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
-    }
-
     pub(super) fn resolve_copy(
         &self,
         stage: usize,
@@ -291,143 +237,6 @@ impl Machine<'_> {
         })
     }
 
-    /// The error for a source that is not there: with the pattern that excluded it, where one did.
-    fn not_found(&self, error: copy::CopyError, tree: &Tree, word: &str, origin: &str, from_context: bool) -> Error {
-        if !matches!(error, copy::CopyError::NotFound { .. }) {
-            return Error::Copy(error);
-        }
-        let excluded = || self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word));
-        let hint = match from_context {
-            true if word.split('/').any(|component| component == "..") => {
-                Some("paths are relative to the context, and `..` does not lead out of it".into())
-            }
-            true => excluded().or_else(|| similar_hint(tree, word)),
-            false => similar_hint(tree, word),
-        };
-        Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
-    }
-
-    /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
-    /// `second = first`.
-    fn listing(
-        &self,
-        tree: &Tree,
-        paths: &[TreePath],
-        action: &CopyAction,
-        includes: Option<&Patterns>,
-    ) -> Result<(Listing, Vec<String>), Error> {
-        let filter =
-            Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
-        let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
-        let mut names = Vec::new();
-        for path in paths {
-            let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
-            let Some(node) = tree.get(&real) else { continue };
-            if !node.is_directory() {
-                found.push((path.file_name().unwrap_or_default().to_vec(), node));
-                continue;
-            }
-            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
-            if includes.is_none() {
-                found.push((b".".to_vec(), node));
-            }
-            let skip = real.relative().len();
-            let mut listed = BTreeSet::new();
-            let mut first_names = HashMap::new();
-            for (path, node) in tree.walk(&real).skip(1) {
-                let relative = &path.relative()[skip..];
-                let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-                if !filter.takes(relative).map_err(copy::CopyError::from)? {
-                    continue;
-                }
-                // Where patterns choose, the directories above a match come with it.
-                for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-                    let above = &relative[..end];
-                    if listed.insert(above.to_vec())
-                        && let Some(node) = tree.get(&real.join(above))
-                    {
-                        found.push((above.to_vec(), node));
-                    }
-                }
-                if let Some(link) = node.content().and_then(|content| content.link) {
-                    let first: &Vec<u8> = first_names.entry(link).or_insert_with(|| relative.to_vec());
-                    if first != relative {
-                        names.push(format!("{} = {}", relative.escape_ascii(), first.escape_ascii()));
-                    }
-                }
-                if !node.is_directory() || listed.insert(relative.to_vec()) {
-                    found.push((relative.to_vec(), node));
-                }
-            }
-        }
-        let digests = self.digests(found.iter().filter_map(|(_, node)| node.content()))?;
-        let mut digests = digests.into_iter();
-        let mut listing = Listing::default();
-        for (path, node) in found {
-            let kind = match &node.kind {
-                Kind::File(content) => EntryKind::File {
-                    size: content.size,
-                    digest: digests.next().expect("there is a digest for every file"),
-                },
-                Kind::Directory => EntryKind::Directory,
-                Kind::Symlink(target) => EntryKind::Symlink { target: target.clone() },
-                Kind::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
-                Kind::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
-                Kind::Fifo => EntryKind::Fifo,
-            };
-            let metadata = &node.metadata;
-            listing.push(&Entry {
-                path,
-                mode: metadata.mode,
-                uid: metadata.uid,
-                gid: metadata.gid,
-                kind,
-                xattrs: metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
-            });
-        }
-        Ok((listing, names))
-    }
-
-    /// The content digest of each file, in order. The context's come from the stat cache.
-    fn digests<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Result<Vec<Digest>, Error> {
-        let contents: Vec<&Content> = contents.collect();
-        let host: Vec<&Path> = contents
-            .iter()
-            .filter_map(|content| match &content.place {
-                Place::Host(path) => Some(&**path),
-                Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
-            })
-            .collect();
-        let mut host_digests = match host.is_empty() {
-            true => Vec::new(),
-            false => {
-                let context = self.context()?;
-                context.snapshot.digests(&mut context.cache.borrow_mut(), &host)?
-            }
-        }
-        .into_iter();
-        let mut digests = Vec::with_capacity(contents.len());
-        for content in contents {
-            digests.push(match &content.place {
-                Place::Host(_) => host_digests.next().expect("there is a digest for every path"),
-                Place::Bytes(bytes) => Digest::of(bytes),
-                Place::Blob { blob, offset } => {
-                    let known = self.digests.borrow().get(&(*blob, *offset)).copied();
-                    match known {
-                        Some(digest) => digest,
-                        None => {
-                            let digest = layer::digest_of(self.world.store, content)?;
-                            self.digests.borrow_mut().insert((*blob, *offset), digest);
-                            digest
-                        }
-                    }
-                }
-                Place::Spool(_) => layer::digest_of(self.world.store, content)?,
-            });
-        }
-        Ok(digests)
-    }
-
     pub(super) fn place_files(
         &self,
         action: &CopyAction,
@@ -496,106 +305,6 @@ impl Machine<'_> {
         placement.unpack(&root, &mut archive::read(file)?, adjust)?;
         Ok(true)
     }
-
-    pub(super) fn resolve_workdir(&self, workdir: &Workdir, before: Arc<State>) -> Result<Resolved, Error> {
-        let written = self.scope().word(&workdir.path, &before)?;
-        // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
-        let shown = match written.as_str() {
-            "" => before.working_dir().to_owned(),
-            absolute if absolute.starts_with('/') => absolute.to_owned(),
-            relative => cleaned(&format!("{}/{relative}", before.working_dir())),
-        };
-        let path = cleaned(&shown);
-        let mut after = (*before).clone();
-        let history = format!("WORKDIR {shown}");
-        after.image.config.working_dir = shown;
-        if path == "/" {
-            return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
-        }
-        let user = before.image.config.user.clone();
-        let mut ingredients = Ingredients::default();
-        ingredients.push(Ingredient::Parent { key: before.key });
-        ingredients.push(Ingredient::setting("directory", path.clone()));
-        if !user.is_empty() {
-            ingredients.push(Ingredient::setting("owner", user.clone()));
-        }
-        Ok(Resolved {
-            before: Some(before),
-            after,
-            action: Action::MakeDirectory(WorkdirAction { path, user }),
-            ingredients: Some(ingredients),
-            listings: Vec::new(),
-            expanded: (history != format!("WORKDIR {written}")).then(|| history.clone()),
-            history: Some(history),
-        })
-    }
-
-    pub(super) fn place_directory(
-        &self,
-        action: &WorkdirAction,
-        before: &Option<Arc<State>>,
-        sink: &mut dyn FnMut(&Event),
-    ) -> Result<Executed<'static>, Error> {
-        let mut warn = |message| sink(&Event::Warning { message });
-        let below = match before {
-            Some(state) => self.tree(state)?,
-            None => Tree::empty(),
-        };
-        // Before anything else: an owner that can't be had is an error even where nothing is to be made.
-        let owner = match action.user.as_str() {
-            "" => None,
-            user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
-        };
-        let path = TreePath::new(action.path.as_bytes());
-        let is_there =
-            below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
-        if is_there {
-            return Ok(Executed::Nothing);
-        }
-        let mut placement = Placement::new(&below);
-        let adjust = Adjustments { owner, now: self.world.clock.seconds(), ..Adjustments::default() };
-        placement.make_directories(&path, &adjust)?;
-        Ok(Executed::Placed(placement, below))
-    }
-
-    /// The content of a small file of the context, if it was read a moment ago for its digest. So what goes into the layer is
-    /// what the key was made of, and the file need not be opened twice.
-    fn content_at_hand(&self, node: &Node) -> Option<Box<[u8]>> {
-        let Place::Host(path) = &node.content()?.place else { return None };
-        let context = self.context.get()?;
-        context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
-    }
-
-    /// Writes the placed entries as a layer: none where nothing was placed.
-    pub(super) fn write_placement(
-        &self,
-        placement: &Placement,
-        before: &Tree,
-    ) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        if placement.entries.is_empty() {
-            return Ok((None, Vec::new()));
-        }
-        let mut writer = LayerWriter::new(self.world.store)?;
-        let mut changes = Vec::with_capacity(placement.entries.len());
-        for (path, node) in &placement.entries {
-            let kind = if before.get(path).is_some() { ChangeKind::Modified } else { ChangeKind::Added };
-            changes.push(path_change(kind, path, node));
-            let mut clamped;
-            let node = match self.world.clock.epoch() {
-                Some(epoch) if node.metadata.mtime > epoch => {
-                    clamped = node.clone();
-                    (clamped.metadata.mtime, clamped.metadata.mtime_nanos) = (epoch, 0);
-                    &clamped
-                }
-                _ => node,
-            };
-            match self.content_at_hand(node) {
-                Some(content) => writer.append(path, node, &mut content.as_ref())?,
-                None => writer.append_node(path, node)?,
-            }
-        }
-        Ok((Some(writer.finish()?), changes))
-    }
 }
 
 /// Whether something in a request is expanded, so that its text alone does not tell what is done.
@@ -636,75 +345,4 @@ fn destination(working_dir: &str, written: &str) -> String {
     let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
     let path = cleaned(&joined);
     if is_directory && path != "/" { format!("{path}/") } else { path }
-}
-
-/// A path made absolute and clean, as text that can be used as a path again.
-fn cleaned(path: &str) -> String {
-    String::from_utf8(TreePath::new(path.as_bytes()).as_bytes().to_vec()).expect("cleaning text by its `/` leaves text")
-}
-
-/// A name in the same folder that a slip of the keyboard would explain.
-fn similar_hint(tree: &Tree, word: &str) -> Option<String> {
-    let path = TreePath::new(word.as_bytes());
-    let folder = path.parent()?;
-    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
-    let names: Vec<String> =
-        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
-    let similar = closest(&name, names.iter().map(String::as_str))?;
-    let similar = folder.join(similar.as_bytes()).to_string();
-    Some(format!("did you mean `{}`?", if word.starts_with('/') { &similar } else { similar.trim_start_matches('/') }))
-}
-
-/// Why a file that is in the folder is not in the context.
-fn excluded_hint(snapshot: &Snapshot, word: &str) -> Option<String> {
-    let path = TreePath::new(word.as_bytes());
-    let excluded = snapshot.excluded().iter().find(|excluded| path.starts_with(&TreePath::new(&excluded.path)))?;
-    Some(format!(
-        "`.dockerignore` line {} leaves `{}` out: `{}`",
-        excluded.line,
-        excluded.path.escape_ascii(),
-        excluded.pattern
-    ))
-}
-
-/// A node as a view shows it.
-pub fn path_change(kind: ChangeKind, path: &TreePath, node: &Node) -> PathChange {
-    let Metadata { mode, uid, gid, .. } = node.metadata;
-    PathChange {
-        kind,
-        path: path.to_string(),
-        mode: if kind == ChangeKind::Deleted { String::new() } else { mode_text(node, mode) },
-        uid,
-        gid,
-        size: node.content().map_or(0, |content| content.size),
-        target: match &node.kind {
-            Kind::Symlink(target) => Some(target.escape_ascii().to_string()),
-            _ => None,
-        },
-    }
-}
-
-/// Like `drwxr-xr-x`, as ls(1) prints it.
-pub fn mode_text(node: &Node, mode: u32) -> String {
-    let kind = match node.kind {
-        Kind::Directory => 'd',
-        Kind::File(_) => '-',
-        Kind::Symlink(_) => 'l',
-        Kind::CharDevice { .. } => 'c',
-        Kind::BlockDevice { .. } => 'b',
-        Kind::Fifo => 'p',
-    };
-    let mut text = String::from(kind);
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
-        let bits = mode >> shift;
-        text.push(if bits & 4 != 0 { 'r' } else { '-' });
-        text.push(if bits & 2 != 0 { 'w' } else { '-' });
-        text.push(match (bits & 1 != 0, mode & special != 0) {
-            (true, false) => 'x',
-            (false, false) => '-',
-            (true, true) => letter,
-            (false, true) => letter.to_ascii_uppercase(),
-        });
-    }
-    text
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::clock::Stopwatch;
 use super::event::{ConfigChange, Decision, Event, PathChange, StepLabel};
-use super::files::{self, LoadedContext};
+use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::trees::Trees;
 use super::{Clock, Error, Options, State, run, supported};
@@ -128,7 +128,7 @@ pub struct Machine<'a> {
     pub(super) builds: Builds,
     pub(super) trees: Trees,
     pub(super) context: OnceCell<LoadedContext>,
-    pub(super) digests: RefCell<files::Digests>,
+    pub(super) digests: RefCell<Digests>,
     pub(super) interrupted: &'a AtomicBool,
     pub(super) taken: Vec<Taken>,
     pub(super) pending: Option<Pending<'a>>,

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Everything that happens is told as an [`Event`]. Read `machine.rs` first; then one file for each family of instructions:
-//! `from.rs`, `configure.rs` (no files), `files.rs` (COPY, ADD, WORKDIR; the placing itself is `copy.rs`), `run.rs`.
+//! `from.rs`, `configure.rs` (no files), `files.rs` (COPY and ADD; what they read is
+//! `inputs.rs`, the placing itself `copy.rs`), `workdir.rs`, `run.rs`.
 //!
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
 //! devices of RUN, remote sources of ADD.
@@ -27,8 +28,10 @@ pub mod files;
 mod finish;
 pub mod folder;
 mod from;
+pub mod inputs;
 pub mod machine;
 pub mod owner;
+pub mod placed;
 pub mod ports;
 mod predict;
 mod resolve;
@@ -38,6 +41,7 @@ mod state;
 mod supported;
 mod trees;
 pub mod unpacked;
+mod workdir;
 
 pub use clock::Clock;
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, StepLabel, Stream};

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use super::configure::{self, Scope};
-use super::files::{CopyAction, WorkdirAction};
+use super::files::CopyAction;
 use super::from::Start;
 use super::machine::{Machine, StepKind};
 use super::run::RunAction;
+use super::workdir::WorkdirAction;
 use super::{Error, State};
 use crate::cache::{Ingredient, Ingredients, Listing};
 use crate::dockerfile::Instruction;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::configure::command_words;
 use super::event::{ChangeKind, Event, PathChange, Stream};
-use super::files::path_change;
 use super::folder::Folder;
 use super::machine::{Executed, Machine};
+use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::{Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};

@@ -1,0 +1,240 @@
+//! What COPY and ADD read, and what of it is in their key: the build context, the listings of files, their digests.
+//!
+//! The context is walked when the first instruction needs it. Contents are digested through the stat cache; those of other
+//! stages are read once a build. A source that is not there is reported with what explains it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::Error;
+use super::copy::{self, Adjustments};
+use super::event::Event;
+use super::files::CopyAction;
+use super::machine::Machine;
+use crate::cache::{Entry, EntryKind, Listing};
+use crate::context::{Context, Patterns, Snapshot, StatCache};
+use crate::diagnostic::closest;
+use crate::layer::{self};
+use crate::oci::Digest;
+use crate::tree::{Content, Follow, Kind, Node, Place, Tree, TreePath};
+
+/// The build context as it was when the build first needed it.
+#[derive(Debug)]
+pub struct LoadedContext {
+    pub snapshot: Snapshot,
+    pub cache: std::cell::RefCell<StatCache>,
+}
+
+impl LoadedContext {
+    pub(super) fn event(&self) -> Event {
+        let summary = self.snapshot.summary();
+        Event::ContextLoaded {
+            files: summary.files as u64,
+            bytes: summary.bytes,
+            excluded: self.snapshot.excluded().len() as u64,
+        }
+    }
+
+    pub(super) fn save_digests(&self) -> Result<(), Error> {
+        Ok(self.cache.borrow_mut().save()?)
+    }
+}
+
+/// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
+pub type Digests = HashMap<(Digest, u64), Digest>;
+
+impl Machine<'_> {
+    /// The build context; read when it is first asked for.
+    pub fn context(&self) -> Result<&LoadedContext, Error> {
+        if let Some(context) = self.context.get() {
+            return Ok(context);
+        }
+        let Some(folder) = &self.source.context else {
+            return Err(Error::Argument {
+                message: "there is no build context to copy from".into(),
+                hint: Some("name a folder: `layerlab step FOLDER`".into()),
+            });
+        };
+        let mut cache = StatCache::load(&self.world.home.cache_dir().join("stat"));
+        // The real time, whatever the build's clock says: it is compared with the file system's.
+        let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
+        Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
+    }
+
+    /// The error for a source that is not there: with the pattern that excluded it, where one did.
+    pub(super) fn not_found(
+        &self,
+        error: copy::CopyError,
+        tree: &Tree,
+        word: &str,
+        origin: &str,
+        from_context: bool,
+    ) -> Error {
+        if !matches!(error, copy::CopyError::NotFound { .. }) {
+            return Error::Copy(error);
+        }
+        let excluded = || self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word));
+        let hint = match from_context {
+            true if word.split('/').any(|component| component == "..") => {
+                Some("paths are relative to the context, and `..` does not lead out of it".into())
+            }
+            true => excluded().or_else(|| similar_hint(tree, word)),
+            false => similar_hint(tree, word),
+        };
+        Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
+    }
+
+    /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
+    /// `second = first`.
+    pub(super) fn listing(
+        &self,
+        tree: &Tree,
+        paths: &[TreePath],
+        action: &CopyAction,
+        includes: Option<&Patterns>,
+    ) -> Result<(Listing, Vec<String>), Error> {
+        let filter =
+            Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
+        let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
+        let mut names = Vec::new();
+        for path in paths {
+            let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
+            let Some(node) = tree.get(&real) else { continue };
+            if !node.is_directory() {
+                found.push((path.file_name().unwrap_or_default().to_vec(), node));
+                continue;
+            }
+            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
+            if includes.is_none() {
+                found.push((b".".to_vec(), node));
+            }
+            let skip = real.relative().len();
+            let mut listed = BTreeSet::new();
+            let mut first_names = HashMap::new();
+            for (path, node) in tree.walk(&real).skip(1) {
+                let relative = &path.relative()[skip..];
+                let relative = relative.strip_prefix(b"/").unwrap_or(relative);
+                if !filter.takes(relative).map_err(copy::CopyError::from)? {
+                    continue;
+                }
+                // Where patterns choose, the directories above a match come with it.
+                for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+                    let above = &relative[..end];
+                    if listed.insert(above.to_vec())
+                        && let Some(node) = tree.get(&real.join(above))
+                    {
+                        found.push((above.to_vec(), node));
+                    }
+                }
+                if let Some(link) = node.content().and_then(|content| content.link) {
+                    let first: &Vec<u8> = first_names.entry(link).or_insert_with(|| relative.to_vec());
+                    if first != relative {
+                        names.push(format!("{} = {}", relative.escape_ascii(), first.escape_ascii()));
+                    }
+                }
+                if !node.is_directory() || listed.insert(relative.to_vec()) {
+                    found.push((relative.to_vec(), node));
+                }
+            }
+        }
+        let digests = self.digests(found.iter().filter_map(|(_, node)| node.content()))?;
+        let mut digests = digests.into_iter();
+        let mut listing = Listing::default();
+        for (path, node) in found {
+            let kind = match &node.kind {
+                Kind::File(content) => EntryKind::File {
+                    size: content.size,
+                    digest: digests.next().expect("there is a digest for every file"),
+                },
+                Kind::Directory => EntryKind::Directory,
+                Kind::Symlink(target) => EntryKind::Symlink { target: target.clone() },
+                Kind::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
+                Kind::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
+                Kind::Fifo => EntryKind::Fifo,
+            };
+            let metadata = &node.metadata;
+            listing.push(&Entry {
+                path,
+                mode: metadata.mode,
+                uid: metadata.uid,
+                gid: metadata.gid,
+                kind,
+                xattrs: metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
+            });
+        }
+        Ok((listing, names))
+    }
+
+    /// The content digest of each file, in order. The context's come from the stat cache.
+    pub(super) fn digests<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Result<Vec<Digest>, Error> {
+        let contents: Vec<&Content> = contents.collect();
+        let host: Vec<&Path> = contents
+            .iter()
+            .filter_map(|content| match &content.place {
+                Place::Host(path) => Some(&**path),
+                Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
+            })
+            .collect();
+        let mut host_digests = match host.is_empty() {
+            true => Vec::new(),
+            false => {
+                let context = self.context()?;
+                context.snapshot.digests(&mut context.cache.borrow_mut(), &host)?
+            }
+        }
+        .into_iter();
+        let mut digests = Vec::with_capacity(contents.len());
+        for content in contents {
+            digests.push(match &content.place {
+                Place::Host(_) => host_digests.next().expect("there is a digest for every path"),
+                Place::Bytes(bytes) => Digest::of(bytes),
+                Place::Blob { blob, offset } => {
+                    let known = self.digests.borrow().get(&(*blob, *offset)).copied();
+                    match known {
+                        Some(digest) => digest,
+                        None => {
+                            let digest = layer::digest_of(self.world.store, content)?;
+                            self.digests.borrow_mut().insert((*blob, *offset), digest);
+                            digest
+                        }
+                    }
+                }
+                Place::Spool(_) => layer::digest_of(self.world.store, content)?,
+            });
+        }
+        Ok(digests)
+    }
+
+    /// The content of a small file of the context, if it was read a moment ago for its digest. So what goes into the layer is
+    /// what the key was made of, and the file need not be opened twice.
+    pub(super) fn content_at_hand(&self, node: &Node) -> Option<Box<[u8]>> {
+        let Place::Host(path) = &node.content()?.place else { return None };
+        let context = self.context.get()?;
+        context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
+    }
+}
+
+/// A name in the same folder that a slip of the keyboard would explain.
+fn similar_hint(tree: &Tree, word: &str) -> Option<String> {
+    let path = TreePath::new(word.as_bytes());
+    let folder = path.parent()?;
+    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
+    let names: Vec<String> =
+        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let similar = closest(&name, names.iter().map(String::as_str))?;
+    let similar = folder.join(similar.as_bytes()).to_string();
+    Some(format!("did you mean `{}`?", if word.starts_with('/') { &similar } else { similar.trim_start_matches('/') }))
+}
+
+/// Why a file that is in the folder is not in the context.
+fn excluded_hint(snapshot: &Snapshot, word: &str) -> Option<String> {
+    let path = TreePath::new(word.as_bytes());
+    let excluded = snapshot.excluded().iter().find(|excluded| path.starts_with(&TreePath::new(&excluded.path)))?;
+    Some(format!(
+        "`.dockerignore` line {} leaves `{}` out: `{}`",
+        excluded.line,
+        excluded.path.escape_ascii(),
+        excluded.pattern
+    ))
+}

@@ -1,0 +1,91 @@
+//! WORKDIR: the directory of what follows, made where it is missing.
+//!
+//! As in BuildKit it belongs to the USER in force, and so do the parents that have to be made with it.
+
+use std::sync::Arc;
+
+use super::copy::{Adjustments, Placement};
+use super::event::Event;
+use super::machine::{Executed, Machine};
+use super::owner::Owner;
+use super::resolve::{Action, Resolved, configured};
+use super::{Error, State};
+use crate::cache::{Ingredient, Ingredients};
+use crate::dockerfile::Workdir;
+use crate::tree::{Follow, Node, Tree, TreePath};
+
+/// A WORKDIR, resolved.
+#[derive(Clone, Debug)]
+pub(super) struct WorkdirAction {
+    pub path: String,
+    /// The USER in force, who will own the directory.
+    pub user: String,
+}
+
+impl Machine<'_> {
+    pub(super) fn resolve_workdir(&self, workdir: &Workdir, before: Arc<State>) -> Result<Resolved, Error> {
+        let written = self.scope().word(&workdir.path, &before)?;
+        // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
+        let shown = match written.as_str() {
+            "" => before.working_dir().to_owned(),
+            absolute if absolute.starts_with('/') => absolute.to_owned(),
+            relative => cleaned(&format!("{}/{relative}", before.working_dir())),
+        };
+        let path = cleaned(&shown);
+        let mut after = (*before).clone();
+        let history = format!("WORKDIR {shown}");
+        after.image.config.working_dir = shown;
+        if path == "/" {
+            return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
+        }
+        let user = before.image.config.user.clone();
+        let mut ingredients = Ingredients::default();
+        ingredients.push(Ingredient::Parent { key: before.key });
+        ingredients.push(Ingredient::setting("directory", path.clone()));
+        if !user.is_empty() {
+            ingredients.push(Ingredient::setting("owner", user.clone()));
+        }
+        Ok(Resolved {
+            before: Some(before),
+            after,
+            action: Action::MakeDirectory(WorkdirAction { path, user }),
+            ingredients: Some(ingredients),
+            listings: Vec::new(),
+            expanded: (history != format!("WORKDIR {written}")).then(|| history.clone()),
+            history: Some(history),
+        })
+    }
+
+    pub(super) fn place_directory(
+        &self,
+        action: &WorkdirAction,
+        before: &Option<Arc<State>>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<Executed<'static>, Error> {
+        let mut warn = |message| sink(&Event::Warning { message });
+        let below = match before {
+            Some(state) => self.tree(state)?,
+            None => Tree::empty(),
+        };
+        // Before anything else: an owner that can't be had is an error even where nothing is to be made.
+        let owner = match action.user.as_str() {
+            "" => None,
+            user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
+        };
+        let path = TreePath::new(action.path.as_bytes());
+        let is_there =
+            below.resolve(&path, Follow::Last).ok().and_then(|path| below.get(&path)).is_some_and(Node::is_directory);
+        if is_there {
+            return Ok(Executed::Nothing);
+        }
+        let mut placement = Placement::new(&below);
+        let adjust = Adjustments { owner, now: self.world.clock.seconds(), ..Adjustments::default() };
+        placement.make_directories(&path, &adjust)?;
+        Ok(Executed::Placed(placement, below))
+    }
+}
+
+/// A path made absolute and clean, as text that can be used as a path again.
+pub(super) fn cleaned(path: &str) -> String {
+    String::from_utf8(TreePath::new(path.as_bytes()).as_bytes().to_vec()).expect("cleaning text by its `/` leaves text")
+}
