@@ -240,6 +240,14 @@ echo FORM >> \"$1\"
 }
 
 #[test]
+fn a_lesson_is_found_without_its_number() {
+    let class =
+        Class::new("//- lessons/07-small/Dockerfile\nFROM scratch\n//- lessons/7-other/Dockerfile\nFROM scratch\n");
+    insta::assert_snapshot!(class.session(&["lessons/small"], "step\n"));
+    assert!(!class.piped(&["step", "lessons/sm"], "").status.success());
+}
+
+#[test]
 fn a_class_begins_with_an_empty_prompt() {
     let class = Class::new("//- hello.txt\nhello\n");
     insta::assert_snapshot!(class.session(

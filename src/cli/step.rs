@@ -32,7 +32,10 @@ pub struct Step {
 
 impl Step {
     pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
-        let folder = self.context.clone().unwrap_or_else(|| PathBuf::from("."));
+        let folder = match &self.context {
+            Some(folder) => numbered(folder).unwrap_or_else(|| folder.clone()),
+            None => PathBuf::from("."),
+        };
         check_context(&folder)?;
         let is_piped = self.options.file.as_deref() == Some(Path::new("-"));
         if is_piped && self.script.as_ref().is_none_or(|script| script.as_os_str() == "-") {
@@ -75,6 +78,24 @@ impl Step {
             Ending::Interrupted => Err(Failure::Status(130)),
         }
     }
+}
+
+/// The folder that a lesson's name without its number means: `lessons/first-image` is `lessons/01-first-image`, where that is
+/// the only one of the name.
+fn numbered(folder: &Path) -> Option<PathBuf> {
+    if folder.exists() {
+        return None;
+    }
+    let name = folder.file_name()?.to_str()?;
+    let is_numbered = |entry: &Path| -> Option<bool> {
+        let (number, rest) = entry.file_name()?.to_str()?.split_once('-')?;
+        Some(!number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()) && rest == name)
+    };
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(parent).ok()?.flatten().map(|entry| entry.path());
+    let mut found = entries.filter(|path| path.is_dir() && is_numbered(path) == Some(true));
+    let only = found.next()?;
+    found.next().is_none().then_some(only)
 }
 
 impl From<repl::Error> for Failure {
