@@ -244,10 +244,7 @@ impl Machine<'_> {
         sink: &mut dyn FnMut(&Event),
     ) -> Result<Executed<'static>, Error> {
         let mut warn = |message| sink(&Event::Warning { message });
-        let below = match before {
-            Some(state) => self.tree(state)?,
-            None => Tree::empty(),
-        };
+        let below = self.tree_below(before)?;
         let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {
             Some(text) => Some(Owner::resolve(text, self.world.store, &below, &mut warn)?),

@@ -313,6 +313,14 @@ impl<'a> Machine<'a> {
     }
 
     // ANCHOR: go-back
+    /// The file tree that a step starts from; an empty one where nothing is below it.
+    pub(super) fn tree_below(&self, before: &Option<Arc<State>>) -> Result<Tree, Error> {
+        match before {
+            Some(state) => self.tree(state),
+            None => Ok(Tree::empty()),
+        }
+    }
+
     /// Goes back to where `count` steps are taken, dropping what is under way. What was committed stays in the store
     /// and in the cache.
     pub fn go_back_to(&mut self, count: usize) {

@@ -12,7 +12,7 @@ use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};
 use crate::cache::{Ingredient, Ingredients};
 use crate::dockerfile::Workdir;
-use crate::tree::{Follow, Node, Tree, TreePath};
+use crate::tree::{Follow, Node, TreePath};
 
 /// A WORKDIR, resolved.
 #[derive(Clone, Debug)]
@@ -63,10 +63,7 @@ impl Machine<'_> {
         sink: &mut dyn FnMut(&Event),
     ) -> Result<Executed<'static>, Error> {
         let mut warn = |message| sink(&Event::Warning { message });
-        let below = match before {
-            Some(state) => self.tree(state)?,
-            None => Tree::empty(),
-        };
+        let below = self.tree_below(before)?;
         // Before anything else: an owner that can't be had is an error even where nothing is to be made.
         let owner = match action.user.as_str() {
             "" => None,

@@ -34,4 +34,5 @@ pub use ast::{
     Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal, User, Volume,
     Word, Workdir,
 };
+pub use instruction::KEYWORDS;
 pub use parse::{is_complete, parse, parse_instruction};

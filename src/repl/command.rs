@@ -5,6 +5,7 @@
 
 use super::table::{self, Name};
 use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::KEYWORDS;
 use crate::dockerfile::{self, words};
 
 /// What a line is.
@@ -71,28 +72,6 @@ pub enum Place {
     Miss,
     Failure,
 }
-
-/// The keywords of the language.
-pub const KEYWORDS: [&str; 18] = [
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
 
 /// Reads a line.
 ///

@@ -14,9 +14,10 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
-use super::command::{self, KEYWORDS};
+use super::command;
 use super::lines::{Lines, Next, Surroundings};
 use super::table::{self, Argument};
+use crate::dockerfile::KEYWORDS;
 use crate::view::palette::{Palette, Role};
 
 /// How many lines the history keeps.

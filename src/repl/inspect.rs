@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
-use super::command::{KEYWORDS, Place};
+use super::command::Place;
 use super::session::Session;
 use super::{Error, teach};
 use crate::build::Decision;
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile::KEYWORDS;
 use crate::oci::Reference;
 use crate::view::palette::Role;
 use crate::view::{table, units};

@@ -295,7 +295,7 @@ fn form(command: &Command, notes: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::explain;
-    use crate::repl::command::KEYWORDS;
+    use crate::dockerfile::KEYWORDS;
 
     #[test]
     fn every_instruction_is_explained() {
