@@ -114,7 +114,12 @@ pub enum Error {
     #[error(transparent)]
     Mode(#[from] chmod::BadMode),
     #[error("the command `{command}` returned a non-zero code: {status}")]
-    CommandFailed { command: String, status: i32 },
+    CommandFailed {
+        command: String,
+        status: i32,
+        /// Whether only one id exists in the container, so that no file can be given away.
+        single_id: bool,
+    },
     #[error("interrupted")]
     Interrupted,
     #[error("can't {operation} `{}`: {source}", path.display())]
@@ -171,6 +176,9 @@ impl Error {
             ),
             Error::Container(error) => error.hint().map(str::to_owned),
             Error::Context(error) => error.hint(),
+            Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
+                Some("you have one id only, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
+            }
             Error::CommandFailed { status: 127, .. } => {
                 Some("127 means that the shell did not find the program".into())
             }

@@ -163,7 +163,8 @@ impl<'a> Machine<'a> {
             return Err(Error::Interrupted);
         }
         if status != 0 {
-            return Err(Error::CommandFailed { command: action.text.clone(), status });
+            let single_id = !self.world.identity.keeps_owners();
+            return Err(Error::CommandFailed { command: action.text.clone(), status, single_id });
         }
         Ok(Executed::Ran(Remains {
             mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),

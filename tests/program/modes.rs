@@ -37,6 +37,17 @@ fn hello(role: Role) -> String {
 }
 
 #[test]
+fn a_user_with_one_id_is_told_why_chown_fails() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("becoming other users: the tests don't run as root");
+    }
+    let place = Place::of(Role::Single, "//- Dockerfile\nFROM layerlab/base\nRUN touch /f && chown 33 /f\n");
+    let text = place.run("build --progress quiet .");
+    assert!(text.contains("hint: you have one id only"), "{text}");
+    place.assert_whole();
+}
+
+#[test]
 fn everybody_builds_the_same_layers() {
     let ours = hello(Role::Self_);
     assert!(ours.contains("Todays date is the day of the test\n0\n"), "{}", filter(&ours));
