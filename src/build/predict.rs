@@ -113,8 +113,15 @@ impl Machine<'_> {
         if let Decision::Miss { reason, .. } = &mut decision {
             match reason {
                 MissReason::Follows { step, .. } => *step = *cause,
-                _ if touches_files => *cause = Some(index + 1),
-                _ => {}
+                MissReason::FirstTime
+                | MissReason::Cause { .. }
+                | MissReason::NoCache
+                | MissReason::LayerGone
+                | MissReason::NeverFinished { .. } => {
+                    if touches_files {
+                        *cause = Some(index + 1);
+                    }
+                }
             }
         }
         let exists = before.exists && (record.is_some() || !touches_files);

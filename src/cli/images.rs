@@ -266,8 +266,19 @@ impl Rmi {
                 .iter()
                 .filter_map(|record| record.result.layer.as_ref().map(|layer| layer.descriptor.digest))
                 .collect();
-            world.store.collect_garbage(&kept)?;
-            writeln!(out, "Deleted: {}", found.id)?;
+            match world.store.collect_garbage(&kept) {
+                Ok(_) => {
+                    for folder in world.store.unpacked_garbage()? {
+                        world.identity.remove_dir_all(&folder).map_err(crate::build::Error::from)?;
+                    }
+                    writeln!(out, "Deleted: {}", found.id)?;
+                }
+                // The name is gone; what it alone needed goes with the next image that is removed.
+                Err(crate::store::Error::Busy) => {
+                    eprintln!("note: another layerlab has the store open: {} stays until later", found.id.short());
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::build::World;
-use crate::container::{Io, Network};
+use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
 use crate::launch::{self, Request};
 use crate::userland;
@@ -96,6 +96,10 @@ impl Run {
         if self.explain {
             write!(std::io::stdout(), "{}", prepared.plan)?;
             return Ok(());
+        }
+        if !self.interactive && !self.tty {
+            // As with Docker: a loop around `run` keeps its own input.
+            container::close_input().map_err(crate::build::Error::from)?;
         }
         match prepared.run(Io::Inherit) {
             Ok(exit) if exit.status() == 0 => Ok(()),

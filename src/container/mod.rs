@@ -51,7 +51,7 @@ pub use host::{Cgroups, Hierarchy, Host, OverlaySupport};
 pub use identity::{Identity, Range};
 pub use operation::{Flags, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};
 pub use plan::{Plan, RootKind, plan};
-pub use run::{Exit, Io, Stream, run};
+pub use run::{Exit, Io, Stream, close_input, run};
 pub use spec::{
     Access, Durability, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec, Terminal,
 };

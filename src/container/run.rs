@@ -34,6 +34,13 @@ pub enum Io<'a> {
     },
 }
 
+/// Makes the standard input of this process, and so of the containers it runs with [`Io::Inherit`], an empty one.
+pub fn close_input() -> Result<(), Error> {
+    let path = Path::new("/dev/null");
+    let null = std::fs::File::open(path).map_err(Error::io("open", path))?;
+    nix::unistd::dup2_stdin(&null).map_err(Error::call("dup2"))
+}
+
 /// Which of the two output streams a piece belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {

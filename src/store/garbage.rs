@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Error, Store, write};
-use crate::oci::{Descriptor, Digest, ImageConfig, Index, Manifest, media_type};
+use crate::oci::{Descriptor, DiffId, Digest, ImageConfig, Index, Manifest, media_type};
 
 /// What was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,16 +30,17 @@ impl Store {
         result
     }
 
-    /// Folders under `unpacked/` that belong to no layer of `keep`, given by the folder's name. Removing them may need
-    /// the user namespace in which they were made, so it is left to the caller.
-    pub fn unpacked_garbage(&self, keep: &BTreeSet<std::ffi::OsString>) -> Result<Vec<std::path::PathBuf>, Error> {
+    /// Folders under `unpacked/` of layers that are not in the store any more. Removing them may need the user namespace in
+    /// which they were made, so it is left to the caller. Folders of whole chains are not told apart and stay.
+    pub fn unpacked_garbage(&self) -> Result<Vec<std::path::PathBuf>, Error> {
         let folder = self.home().unpacked_dir();
         let mut garbage = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(Error::io("list", &folder))? {
             let entry = entry.map_err(Error::io("list", &folder))?;
-            // Names with a dot are the lock and what is being made.
-            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            if !is_hidden && !keep.contains(&entry.file_name()) {
+            let name = entry.file_name();
+            let hex = name.to_str().and_then(|name| name.split('.').next()).unwrap_or_default();
+            let Ok(digest) = Digest::from_hex(hex) else { continue };
+            if !self.has(&digest) && !self.home().expanded(&DiffId(digest)).exists() {
                 garbage.push(entry.path());
             }
         }

@@ -40,6 +40,43 @@ fn an_id_with_several_names_is_removed_by_force() {
 }
 
 #[test]
+fn a_name_is_removed_while_another_program_has_the_store_open() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n");
+    place.run("build -q -t one .");
+    let home = layerlab::store::Home::open(place.home()).unwrap();
+    let store = layerlab::store::Store::open(&home).unwrap();
+    let busy = place.session(&["rmi one", "images"]);
+    drop(store);
+    insta::assert_snapshot!(crate::harness::filter(&busy));
+    place.assert_whole();
+}
+
+#[test]
+fn layers_that_are_gone_are_not_kept_unpacked() {
+    let place = Place::new("//- root/\n");
+    std::fs::create_dir_all(place.path("root/bin")).unwrap();
+    std::fs::copy("/bin/busybox", place.path("root/bin/true")).unwrap();
+    let tar = std::process::Command::new("tar")
+        .args(["-cf", "r.tar", "-C", "root", "."])
+        .current_dir(place.path(""))
+        .status();
+    assert!(tar.unwrap().success());
+    place.run("import r.tar gone");
+    place.run("run gone /bin/true");
+    let unpacked = || {
+        std::fs::read_dir(place.home().join("unpacked"))
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .count()
+    };
+    assert_eq!(unpacked(), 1);
+    place.run("rmi gone");
+    assert_eq!(unpacked(), 0);
+    place.assert_whole();
+}
+
+#[test]
 fn a_root_file_system_is_imported_and_built_on() {
     let place = Place::new("//- root/bin/\n//- root/etc/motd\nwelcome\n//- Dockerfile\nFROM mine\nRUN cat /etc/motd\n");
     std::fs::copy("/bin/busybox", place.path("root/bin/sh")).unwrap();

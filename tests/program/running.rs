@@ -47,6 +47,21 @@ fn a_volume_is_seen_live_on_both_sides() {
 }
 
 #[test]
+fn standard_input_is_read_only_where_it_is_asked_for() {
+    use std::io::Write as _;
+    let place = Place::new("");
+    for (arguments, expected) in [("run layerlab/base cat", ""), ("run -i layerlab/base cat", "typed\n")] {
+        let mut command = place.command(arguments);
+        let mut child =
+            command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let written = child.stdin.take().unwrap().write_all(b"typed\n");
+        assert!(written.is_ok() || written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe));
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{arguments}");
+    }
+}
+
+#[test]
 fn nothing_is_left_of_a_container() {
     let place = Place::new("");
     place.run("run layerlab/base true");
