@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use layerlab::store::{Home, Store, verify};
@@ -50,7 +50,7 @@ impl Place {
                 std::os::unix::fs::chown(place.folder.path().join(folder), Some(USER), Some(USER)).unwrap();
             }
         }
-        if role != Role::Self_ {
+        if role != Role::Self_ && fs::hard_link(BUILT, place.program()).is_err() {
             fs::copy(BUILT, place.program()).unwrap();
         }
         for part in files.split("//- ").skip(1) {
@@ -60,7 +60,20 @@ impl Place {
         place
     }
 
-    /// The built program; a copy for a user who may not be able to reach the folder it was built in.
+    /// Everything of this place.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives a file, or a folder and all below it, to the user of this place.
+    pub fn give(&self, path: &Path) {
+        std::os::unix::fs::lchown(path, Some(USER), Some(USER)).unwrap();
+        if path.symlink_metadata().unwrap().is_dir() {
+            fs::read_dir(path).unwrap().for_each(|entry| self.give(&entry.unwrap().path()));
+        }
+    }
+
+    /// The built program; another name of it, or a copy, for a user who may not be able to reach the folder it was built in.
     fn program(&self) -> PathBuf {
         match self.role {
             Role::Self_ => PathBuf::from(BUILT),
