@@ -189,6 +189,8 @@ impl Attack {
 }
 
 /// Runs a command with a bound on its time, its memory and its output.
+// `ended` waits for it, as it also tells the memory used.
+#[allow(clippy::zombie_processes)]
 fn bounded(idea: &str, mut command: Command) -> Outcome {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{idea}: {command:?}: {error}"));
