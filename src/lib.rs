@@ -2,7 +2,8 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`] and [`errno`]: spans of text, messages that point at them, the kernel's answers by name
+//! 1. [`source`], [`diagnostic`], [`errno`] and [`document`]: spans of text, messages that point at them, the kernel's
+//!    answers by name, files that are read whole
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map
@@ -25,6 +26,7 @@ pub mod container;
 pub mod context;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod document;
 pub mod errno;
 pub mod launch;
 pub mod layer;

@@ -1,0 +1,245 @@
+//! Reading a document: a regular file of at most so many bytes.
+//!
+//! A document is read whole and then understood: a Dockerfile, a manifest, a record of the cache. Where its name comes
+//! from somebody else, what lies under the name may be anything: a pipe that nobody writes to makes the reader wait for
+//! ever, `/dev/zero` never ends, and a file of many gigabytes fills the memory before its first byte is understood. So type
+//! and size are looked at first, here and nowhere else: nothing in this program reads a whole file without a [`Limit`].
+//!
+//! ```
+//! # use layerlab::document::{self, Limit, Links};
+//! const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 64 << 20);
+//! let error = document::read("/dev/zero".as_ref(), &DOCKERFILE, Links::Follow).unwrap_err();
+//! assert_eq!(error.to_string(), "`/dev/zero` is a character device, not a regular file");
+//! ```
+
+use std::fs::{File, FileType, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// How large a kind of document may be, and the variable of the environment that changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    document: &'static str,
+    variable: &'static str,
+    bytes: u64,
+}
+
+impl Limit {
+    /// A limit for a kind of document, named as messages name it: `Dockerfile`, `image manifest`.
+    pub const fn new(document: &'static str, variable: &'static str, bytes: u64) -> Limit {
+        Limit { document, variable, bytes }
+    }
+
+    /// The limit in force: what the variable says, else the usual one.
+    ///
+    /// # Errors
+    /// [`Error::Variable`] where the variable holds something that is not a size.
+    pub fn bytes(&self) -> Result<u64, Error> {
+        match std::env::var(self.variable) {
+            Ok(text) if !text.is_empty() => {
+                parse_size(&text).ok_or(Error::Variable { variable: self.variable, value: text })
+            }
+            _ => Ok(self.bytes),
+        }
+    }
+
+    /// Refuses a size above the limit; `path` is whose size it is.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], and what [`Limit::bytes`] says.
+    pub fn check(&self, path: &Path, size: u64) -> Result<(), Error> {
+        let most = self.bytes()?;
+        if size <= most {
+            return Ok(());
+        }
+        Err(Error::TooLarge { path: path.to_owned(), document: self.document, variable: self.variable, most })
+    }
+}
+
+/// A number of bytes, with `K`, `M` or `G` for powers of 1024.
+fn parse_size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 10),
+        Some(digits) if text.ends_with('M') => (digits, 20),
+        Some(digits) => (digits, 30),
+        None => (text, 0),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// What to do with a symbolic link under the document's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Read what it leads to.
+    Follow,
+    /// Refuse it: what lies here was put here by name, and may not lead elsewhere.
+    Refuse,
+}
+
+/// Why a document can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel refused an operation.
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Under the name is something that is not a file with an end.
+    #[error("`{}` is a {kind}, not a regular file", path.display())]
+    NotRegular {
+        /// The name.
+        path: PathBuf,
+        /// What is there instead.
+        kind: &'static str,
+    },
+    /// It is larger than documents of its kind may be.
+    #[error("`{}` is too large: {document}s may have {most} bytes at most", path.display())]
+    TooLarge {
+        /// The name.
+        path: PathBuf,
+        /// Its kind.
+        document: &'static str,
+        /// The variable that raises the limit.
+        variable: &'static str,
+        /// The limit in force.
+        most: u64,
+    },
+    /// A variable of the environment that sets a limit does not hold a size.
+    #[error("{variable} is `{value}`, not a number of bytes")]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+    },
+}
+
+impl Error {
+    /// Whether there is nothing under the name.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+    }
+
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::TooLarge { variable, .. } => Some(format!("set {variable} to a larger number of bytes to allow it")),
+            Error::Variable { .. } => Some("write a number such as 8388608, 8192K, 8M or 1G".to_owned()),
+            Error::Io { .. } | Error::NotRegular { .. } => None,
+        }
+    }
+}
+
+/// Reads a whole document.
+///
+/// # Errors
+/// [`Error::NotRegular`] and [`Error::TooLarge`] before a byte is read, [`Error::Io`] for what the kernel refuses.
+pub fn read(path: &Path, limit: &Limit, links: Links) -> Result<Vec<u8>, Error> {
+    let (file, metadata) = open(path, links)?;
+    limit.check(path, metadata.len())?;
+    read_stream(file, path, limit, metadata.len())
+}
+
+/// Reads what has no size beforehand, such as standard input, until its end or the limit; `name` is for messages.
+///
+/// # Errors
+/// [`Error::TooLarge`] as soon as there is one byte too many, [`Error::Io`] for what the kernel refuses.
+pub fn read_to_end(stream: impl Read, name: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
+    read_stream(stream, name, limit, 0)
+}
+
+/// A file may grow while it is read, and those of /proc have no size at all: the limit holds for what comes.
+fn read_stream(stream: impl Read, path: &Path, limit: &Limit, expected: u64) -> Result<Vec<u8>, Error> {
+    let most = limit.bytes()?;
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|source| Error::Io { operation: "read", path: path.to_owned(), source })?;
+    limit.check(path, bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+/// Opens a regular file for reading, and nothing else; never waits for somebody at the other end.
+///
+/// # Errors
+/// [`Error::NotRegular`] for a pipe, a device, a socket or a directory, [`Error::Io`] for what the kernel refuses.
+pub fn open(path: &Path, links: Links) -> Result<(File, Metadata), Error> {
+    let failed = |operation| move |source| Error::Io { operation, path: path.to_owned(), source };
+    let (look, no_follow) = match links {
+        Links::Follow => (std::fs::metadata(path), 0),
+        Links::Refuse => (std::fs::symlink_metadata(path), libc::O_NOFOLLOW),
+    };
+    // Before opening, because opening alone has effects on some devices.
+    require_regular(path, look.map_err(failed("open"))?.file_type())?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow)
+        .open(path)
+        .map_err(failed("open"))?;
+    // Once more, because the name may mean another file by now.
+    let metadata = file.metadata().map_err(failed("stat"))?;
+    require_regular(path, metadata.file_type())?;
+    Ok((file, metadata))
+}
+
+fn require_regular(path: &Path, kind: FileType) -> Result<(), Error> {
+    if kind.is_file() {
+        return Ok(());
+    }
+    let kind = match () {
+        () if kind.is_dir() => "directory",
+        () if kind.is_symlink() => "symbolic link",
+        () if kind.is_fifo() => "named pipe",
+        () if kind.is_socket() => "socket",
+        () if kind.is_block_device() => "block device",
+        () => "character device",
+    };
+    Err(Error::NotRegular { path: path.to_owned(), kind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Limit = Limit::new("note", "LAYERLAB_MAX_NOTE_OF_THIS_TEST", 4);
+
+    #[test]
+    fn sizes_have_units() {
+        let parsed = ["0", "17", "2K", "3M", "1G", "", "K", "-1", "1 M", "99999999999G"].map(parse_size);
+        let expected = [Some(0), Some(17), Some(2048), Some(3 << 20), Some(1 << 30), None, None, None, None, None];
+        assert_eq!(parsed, expected);
+    }
+
+    #[test]
+    fn only_small_regular_files_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("good"), "1234").expect("a file");
+        std::fs::write(at("large"), "12345").expect("a file");
+        std::os::unix::fs::symlink("good", at("link")).expect("a link");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
+        let read = |name: &str, links| match read(&at(name), &SMALL, links) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => error.to_string().replace(&folder.path().display().to_string(), ""),
+        };
+        assert_eq!(read("good", Links::Refuse), "1234");
+        assert_eq!(read("link", Links::Follow), "1234");
+        assert_eq!(read("link", Links::Refuse), "`/link` is a symbolic link, not a regular file");
+        assert_eq!(read("large", Links::Follow), "`/large` is too large: notes may have 4 bytes at most");
+        assert_eq!(read("", Links::Follow), "`/` is a directory, not a regular file");
+        assert_eq!(read("socket", Links::Follow), "`/socket` is a socket, not a regular file");
+        assert!(open(&at("missing"), Links::Follow).expect_err("nothing").is_not_found());
+    }
+
+    #[test]
+    fn a_stream_ends_at_the_limit() {
+        let read = |stream: &mut dyn Read| read_to_end(stream, Path::new("-"), &SMALL);
+        assert_eq!(read(&mut &b"1234"[..]).expect("it fits"), b"1234");
+        assert!(matches!(read(&mut io::repeat(b'x')), Err(Error::TooLarge { most: 4, .. })));
+    }
+}
