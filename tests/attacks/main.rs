@@ -3,9 +3,12 @@
 //! Each names the advisory or the idea it comes from. It is tried as root, as a user with one id and, where the kind of user
 //! matters, as a user with mapped ids; nothing outside of the home may change, and the program neither hangs, panics nor grows.
 
+#[allow(dead_code)]
+mod forge;
 // Each file uses the part that it needs.
 #[allow(dead_code)]
 mod harness;
+mod images;
 mod names;
 #[path = "../program/harness.rs"]
 #[allow(dead_code)]
