@@ -3,10 +3,12 @@
 //! `containers/<id>/` with `upper`, `work` and a `lock` that is held as long as the container lives. Whoever makes the next
 //! folder removes those whose lock nobody holds: what a killed process left behind.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::machine::World;
+use super::script::Script;
 use crate::container::{Access, Mount, MountKind};
 use crate::store::{Lock, LockMode, lock, try_lock};
 
@@ -44,18 +46,15 @@ impl<'a> Folder<'a> {
         self.path.join("work")
     }
 
-    /// Puts a script where the container sees it as `/dev/pipes/NAME`.
-    pub(super) fn script(&self, name: &str, text: &str) -> Result<Mount, Error> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = self.path.join("pipes");
-        let path = folder.join(name);
+    /// Puts a script where the container sees it under its own name.
+    pub(super) fn script(&self, script: &Script) -> Result<Mount, Error> {
+        let path = self.path.join("script");
         let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(&folder)?;
-            std::fs::write(&path, text)?;
+            std::fs::write(&path, &script.text)?;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
         };
         write().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
-        Ok(Mount { kind: MountKind::Bind(folder), target: "/dev/pipes".into(), access: Access::ReadOnly })
+        Ok(Mount { kind: MountKind::Bind(path), target: script.path().to_owned(), access: Access::ReadOnly })
     }
 }
 

@@ -37,6 +37,7 @@ mod predict;
 mod resolve;
 mod resume;
 pub mod run;
+mod script;
 mod state;
 mod supported;
 mod trees;

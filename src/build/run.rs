@@ -11,6 +11,7 @@ use super::folder::Folder;
 use super::machine::{Executed, Machine};
 use super::placed::path_change;
 use super::resolve::{Action, Resolved};
+use super::script::Script;
 use super::{Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};
 use crate::container::{self, Host, Io, Network, Spec};
@@ -31,8 +32,8 @@ pub(super) struct RunAction {
     pub user: String,
     pub network: Network,
     pub hostname: String,
-    /// A heredoc with `#!`: its name and text, to be run as a file.
-    pub script: Option<(String, String)>,
+    /// A heredoc with `#!`, to be run as a file.
+    pub script: Option<Script>,
     /// The command as a person reads it.
     pub text: String,
 }
@@ -52,9 +53,7 @@ impl<'a> Machine<'a> {
             Command::Heredocs { line, documents } if is_lone_heredoc(line) && documents.len() == 1 => {
                 let text = documents[0].document();
                 if text.starts_with("#!") {
-                    let name = documents[0].name.clone();
-                    let path = format!("/dev/pipes/{name}");
-                    script = Some((name, text));
+                    let path = script.insert(Script::new(&documents[0].name, text)?).path().to_owned();
                     vec![path]
                 } else {
                     before.shell().into_iter().chain([text]).collect()
@@ -78,8 +77,8 @@ impl<'a> Machine<'a> {
         for (index, value) in args.iter().enumerate() {
             ingredients.push(Ingredient::Argument { index, value: value.clone() });
         }
-        if let Some((_, text)) = &script {
-            ingredients.push(Ingredient::setting("script", text.clone()));
+        if let Some(script) = &script {
+            ingredients.push(Ingredient::setting("script", script.text.clone()));
         }
         for (name, value) in &before.environment {
             ingredients.push(Ingredient::Environment { name: name.clone(), value: value.clone() });
@@ -143,8 +142,8 @@ impl<'a> Machine<'a> {
         spec.user.clone_from(&action.user);
         spec.hostname.clone_from(&action.hostname);
         spec.network = action.network;
-        if let Some((name, text)) = &action.script {
-            spec.mounts.push(folder.script(name, text)?);
+        if let Some(script) = &action.script {
+            spec.mounts.push(folder.script(script)?);
         }
         let host = Host::detect(self.world.identity, &folder.work())?;
         let plan = container::plan(&spec, self.world.identity, &host);
