@@ -194,7 +194,7 @@ impl<'a> Machine<'a> {
             Some(record) => record.result.created.clone(),
             None => self.world.clock.rfc3339(),
         };
-        let state = resolved.next_state(layer.as_ref(), &created);
+        let state = resolved.next_state(Files::Made(layer.as_ref()), &created);
         if hit.is_none()
             && let Some(ingredients) = &resolved.ingredients
         {
@@ -248,15 +248,33 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// What is known of the files after a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Files<'a> {
+    /// They are the layers, with this one where there is one.
+    Made(Option<&'a Layer>),
+    /// The step would have to run first.
+    Foreseen,
+}
+
 impl Resolved {
-    pub(super) fn next_state(&self, layer: Option<&Layer>, created: &str) -> State {
+    pub(super) fn next_state(&self, files: Files<'_>, created: &str) -> State {
         let mut state = self.after.clone();
+        let layer = match files {
+            Files::Made(layer) => layer,
+            Files::Foreseen => None,
+        };
         if let Some(layer) = layer {
             state.image.rootfs.diff_ids.push(layer.diff_id);
             state.layers.push(layer.clone());
         }
-        if let Some(key) = self.file_system_key() {
-            state.key = key;
+        if self.touches_files()
+            && let Some(key) = self.ingredients.as_ref().map(Ingredients::key)
+        {
+            state.file_system = match files {
+                Files::Made(layer) => state.file_system.after(key, layer.map(|layer| layer.diff_id)),
+                Files::Foreseen => state.file_system.foreseen(key),
+            };
         }
         if let Some(created_by) = &self.history {
             // Times are RFC 3339 in UTC: they sort as text.
@@ -275,12 +293,11 @@ impl Resolved {
         state
     }
 
-    fn file_system_key(&self) -> Option<CacheKey> {
+    /// Whether the step has to do with files, so that the file system after it is another.
+    pub(super) fn touches_files(&self) -> bool {
         match &self.action {
-            Action::Start(_) | Action::Configure => None,
-            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => {
-                self.ingredients.as_ref().map(Ingredients::key)
-            }
+            Action::Start(_) | Action::Configure => false,
+            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => true,
         }
     }
 }

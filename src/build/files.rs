@@ -153,7 +153,7 @@ impl Machine<'_> {
         };
         let mut ingredients = Ingredients::default();
         if !request.link || chmod_text.is_some() {
-            ingredients.push(Ingredient::Parent { key: before.key });
+            ingredients.push(Ingredient::Parent { state: before.file_system });
         }
         ingredients.push(Ingredient::setting("instruction", request.keyword));
         ingredients.push(Ingredient::setting("destination", destination));

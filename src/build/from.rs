@@ -9,7 +9,7 @@ use super::event::{ConfigChange, Event};
 use super::machine::Machine;
 use super::resolve::{Action, Resolved};
 use super::{Error, State};
-use crate::cache::{Ingredient, Ingredients};
+use crate::cache::StateId;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
 use crate::oci::{ChainId, Descriptor, Digest, ImageConfig, Reference};
@@ -183,11 +183,7 @@ pub(super) fn first_state(
     if !image.config.env.iter().any(|variable| variable.starts_with("PATH=")) {
         image.config.env.push(format!("PATH={DEFAULT_PATH}"));
     }
-    let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::Base { layers: identity.clone(), platform });
-    if let Some(name) = stands_in_for {
-        ingredients.push(Ingredient::StandIn { image: name.to_owned() });
-    }
+    let file_system = StateId::image(&identity, &platform, stands_in_for);
     let environment = image
         .config
         .env
@@ -200,7 +196,7 @@ pub(super) fn first_state(
         None => identity,
     };
     let created = image.created.clone().unwrap_or_default();
-    State { layers, environment, arguments: Vec::new(), key: ingredients.key(), base, has_cmd: false, created, image }
+    State { layers, environment, arguments: Vec::new(), file_system, base, has_cmd: false, created, image }
 }
 
 fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {

@@ -1,15 +1,18 @@
 //! Prediction: what would hit if it ran now, without running anything.
 //!
-//! Keys are made of keys and inputs, never of results, so most of a build can be decided ahead: a step after a predicted miss still has
-//! a parent key. Only what reads a result that does not exist yet (COPY --from a stage that would run) stays unknown.
+//! A step after one that would hit starts from a state that is known, and so does one after a step with inputs that no build had:
+//! whatever that leaves, nothing was made from it yet. Two things stay unknown: what reads a result that does not exist
+//! (COPY --from a stage that would run), and what follows a step that has a result and would still run again, since it may
+//! leave the same files or others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::advance::Files;
 use super::decide::{self, Lookup};
 use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
-use super::resolve::{Action, Resolved};
+use super::resolve::Resolved;
 use super::{Error, State};
 use crate::cache::{Ingredients, Listing};
 use crate::dockerfile::Instruction;
@@ -29,10 +32,18 @@ pub struct Prediction {
 #[derive(Clone)]
 struct Foreseen {
     state: Arc<State>,
-    /// Whether its layers are known: everything before it would hit.
-    exists: bool,
-    /// Whether its key is known: nothing before it was beyond prediction.
-    has_key: bool,
+    files: Known,
+}
+
+/// What is known of the files of a state.
+#[derive(Clone)]
+enum Known {
+    /// All: everything before it would hit.
+    Exist,
+    /// No build had them yet: what starts from them misses.
+    New,
+    /// Nothing, and why.
+    Open(String),
 }
 
 impl Machine<'_> {
@@ -51,7 +62,7 @@ impl Machine<'_> {
     pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
         let mut stages: HashMap<usize, Foreseen> = HashMap::new();
         for taken in self.taken().iter().take(first) {
-            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), exists: true, has_key: true });
+            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), files: Known::Exist });
         }
         let mut predictions = Vec::new();
         let mut cause = self.cause_before(first);
@@ -66,8 +77,8 @@ impl Machine<'_> {
                         Base::Stage(base) => stages.get(&base),
                         Base::Scratch | Base::Image(_) => None,
                     };
-                    let (exists, has_key) = base.map_or((true, true), |base| (base.exists, base.has_key));
-                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), exists, has_key }))
+                    let files = base.map_or(Known::Exist, |base| base.files.clone());
+                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), files }))
                 }
                 StepKind::Instruction(instruction) => {
                     let Some(before) = stages.get(&stage).cloned() else { continue };
@@ -88,7 +99,7 @@ impl Machine<'_> {
                 }
                 None => {
                     if let Some(one) = stages.get_mut(&stage) {
-                        (one.exists, one.has_key) = (false, false);
+                        one.files = Known::Open("a step before it is not known yet".into());
                     }
                 }
             }
@@ -109,7 +120,7 @@ impl Machine<'_> {
             Lookup::Hit(record, decision) => (decision, Some(record)),
             Lookup::Miss(decision) => (decision, None),
         };
-        let touches_files = !matches!(resolved.action, Action::Configure | Action::Start(_));
+        let touches_files = resolved.touches_files();
         if let Decision::Miss { reason, .. } = &mut decision {
             match reason {
                 MissReason::Follows { step, .. } => *step = *cause,
@@ -124,11 +135,17 @@ impl Machine<'_> {
                 }
             }
         }
-        let exists = before.exists && (record.is_some() || !touches_files);
-        let layer = record.as_ref().and_then(|record| record.result.layer.as_ref());
         let created = record.as_ref().map_or_else(String::new, |record| record.result.created.clone());
-        let state = resolved.next_state(if exists { layer } else { None }, &created);
-        let next = Foreseen { state: Arc::new(state), exists, has_key: before.has_key };
+        let files = match (&record, touches_files) {
+            (Some(record), true) => Files::Made(record.result.layer.as_ref()),
+            (None, true) => Files::Foreseen,
+            (_, false) => Files::Made(None),
+        };
+        let known = match &decision {
+            Decision::Miss { reason, .. } if touches_files => after_miss(reason, index + 1),
+            _ => before.files.clone(),
+        };
+        let next = Foreseen { state: Arc::new(resolved.next_state(files, &created)), files: known };
         Ok((decision, Some(ingredients), Some(next)))
     }
 
@@ -162,15 +179,32 @@ impl Machine<'_> {
             instruction,
             Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_)
         );
-        if touches_files && !before.has_key {
-            return Some("a step before it is not known yet".into());
+        let is_asked = self.options.cache.asks_for(&self.plan.stages[stage].label());
+        if let Known::Open(because) = &before.files
+            && touches_files
+            && is_asked
+        {
+            return Some(because.clone());
         }
         let Instruction::Copy(copy) = instruction else { return None };
         let Ok(Some(CopySource::Stage(source))) = self.plan.copy_source(stage, copy) else { return None };
         match stages.get(&source) {
-            Some(foreseen) if foreseen.exists => None,
+            Some(Foreseen { files: Known::Exist, .. }) => None,
             _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
         }
     }
     // ANCHOR_END: unknown
+}
+
+/// What is known of the files that step `number` leaves, when it would miss.
+fn after_miss(reason: &MissReason, number: usize) -> Known {
+    match reason {
+        MissReason::NoCache | MissReason::LayerGone => {
+            Known::Open(format!("step {number} would have to run again first"))
+        }
+        MissReason::FirstTime
+        | MissReason::Cause { .. }
+        | MissReason::Follows { .. }
+        | MissReason::NeverFinished { .. } => Known::New,
+    }
 }

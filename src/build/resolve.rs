@@ -31,7 +31,7 @@ pub(super) enum Action {
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
     pub before: Option<Arc<State>>,
-    /// The state after the step, but for its layer, its key and its history.
+    /// The state after the step, but for its layer, its identity and its history.
     pub after: State,
     pub action: Action,
     /// `None` for FROM, which is looked up anew each time.

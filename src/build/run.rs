@@ -73,7 +73,7 @@ impl<'a> Machine<'a> {
 
         // ANCHOR: ingredients
         let mut ingredients = Ingredients::default();
-        ingredients.push(Ingredient::Parent { key: before.key });
+        ingredients.push(Ingredient::Parent { state: before.file_system });
         for (index, value) in args.iter().enumerate() {
             ingredients.push(Ingredient::Argument { index, value: value.clone() });
         }

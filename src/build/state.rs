@@ -1,10 +1,10 @@
 //! States: the immutable values between steps.
 //!
 //! A state is an image configuration, a chain of layers, and what only the build knows of it: the environment with its
-//! ARGs, and the key of its file system. Its file tree is the fold of its layers and is made when somebody asks
+//! ARGs, and the identity of its file system. Its file tree is the fold of its layers and is made when somebody asks
 //! (see `trees.rs`): a build of nothing but cache hits opens no layer.
 
-use crate::cache::CacheKey;
+use crate::cache::StateId;
 use crate::layer::Layer;
 use crate::oci::{ChainId, Digest, ImageConfig};
 
@@ -20,8 +20,8 @@ pub struct State {
     pub environment: Vec<(String, String)>,
     /// The ARGs declared so far in this stage and the stages it is from, with their values.
     pub arguments: Vec<(String, Option<String>)>,
-    /// What the next step that touches files names as its parent.
-    pub key: CacheKey,
+    /// What its file system is: a step that depends on what is below it names this as its parent.
+    pub file_system: StateId,
     /// The base image's identity: what a step without files depends on besides its own text.
     pub base: String,
     /// Whether this stage had a CMD: an ENTRYPOINT resets an inherited one only.

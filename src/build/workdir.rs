@@ -40,7 +40,7 @@ impl Machine<'_> {
         }
         let user = before.image.config.user.clone();
         let mut ingredients = Ingredients::default();
-        ingredients.push(Ingredient::Parent { key: before.key });
+        ingredients.push(Ingredient::Parent { state: before.file_system });
         ingredients.push(Ingredient::setting("directory", path.clone()));
         if !user.is_empty() {
             ingredients.push(Ingredient::setting("owner", user.clone()));

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use super::StateId;
 use crate::oci::Digest;
 
 /// The digest of a step's ingredients. It names the record; it says nothing of the step's result.
@@ -31,12 +32,8 @@ impl fmt::Display for CacheKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Ingredient {
-    /// The key of the file system that the step starts from. Its contents are never hashed again.
-    Parent { key: CacheKey },
-    /// The base image's layers (their chain ID, or `scratch`) and platform.
-    Base { layers: String, platform: String },
-    /// The image that stands in for one that can't be had.
-    StandIn { image: String },
+    /// The file system that the step starts from. Its contents are never hashed again.
+    Parent { state: StateId },
     /// The instruction after expansion, without what the other ingredients say already.
     Instruction { text: String },
     /// One word of the command that RUN executes.
@@ -59,8 +56,6 @@ impl Ingredient {
     pub fn name(&self) -> String {
         match self {
             Ingredient::Parent { .. } => "parent state".into(),
-            Ingredient::Base { .. } => "base image".into(),
-            Ingredient::StandIn { .. } => "stand-in".into(),
             Ingredient::Instruction { .. } => "instruction".into(),
             Ingredient::Argument { index, .. } => format!("argument {index}"),
             Ingredient::Environment { name, .. } => format!("environment variable {name}"),
@@ -72,9 +67,7 @@ impl Ingredient {
     /// The value as a person reads it.
     pub fn value(&self) -> String {
         match self {
-            Ingredient::Parent { key } => key.short(),
-            Ingredient::Base { layers, platform } => format!("{layers} {platform}"),
-            Ingredient::StandIn { image } => image.clone(),
+            Ingredient::Parent { state } => state.short(),
             Ingredient::Instruction { text } => text.clone(),
             Ingredient::Argument { value, .. }
             | Ingredient::Environment { value, .. }
@@ -111,12 +104,4 @@ impl Ingredients {
         CacheKey(Digest::of(&json))
     }
     // ANCHOR_END: key
-
-    /// The key of the parent state, when the step has one.
-    pub fn parent(&self) -> Option<CacheKey> {
-        self.0.iter().find_map(|ingredient| match ingredient {
-            Ingredient::Parent { key } => Some(*key),
-            _ => None,
-        })
-    }
 }

@@ -12,19 +12,21 @@
 //! ```
 //!
 //! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `build`. Nothing here knows
-//! an instruction. Next: `ingredient.rs`, then `explain.rs`.
+//! an instruction. Next: `ingredient.rs`, `state.rs`, then `explain.rs`.
 
 pub mod builds;
 pub mod explain;
 pub mod ingredient;
 pub mod listing;
 pub mod records;
+pub mod state;
 
 pub use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub use explain::{AttributeChange, Difference, compare};
 pub use ingredient::{CacheKey, Ingredient, Ingredients};
 pub use listing::{Entry, EntryKind, Listing};
 pub use records::{Record, Records, StepResult};
+pub use state::StateId;
 
 use std::path::PathBuf;
 

@@ -37,7 +37,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = 2;
 }
 
 /// The records of one home.

@@ -235,7 +235,6 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
     for ingredient in ingredients.iter() {
         match ingredient {
             Ingredient::Parent { .. } => parts.push("parent state".to_owned()),
-            Ingredient::Base { .. } | Ingredient::StandIn { .. } => parts.push(ingredient.name()),
             Ingredient::Instruction { text: value } => text = Some(value.clone()),
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,
