@@ -1,28 +1,24 @@
 //! What COPY does to a tree: which source goes where.
 //!
-//! Pure: source tree + target tree → the entries of a layer. It follows what BuildKit's file operation does on disk:
-//! wildcards and the source's own symbolic links are resolved in the source tree, the destination's in the target tree; of a
-//! directory its contents are copied; missing parents are made with mode 0755 (or the octal `--chmod`) and the owner of `--chown`.
-//! An existing parent is no entry of the layer.
+//! Pure: a selection of files + target tree → the entries of a layer. It follows what BuildKit's file operation does on disk: the
+//! destination's symbolic links are resolved in the target tree; of a directory its contents are copied; missing parents are made
+//! with mode 0755 (or the octal `--chmod`) and the owner of `--chown`. An existing parent is no entry of the layer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::chmod::Chmod;
+use super::obstacle::Obstacle;
 use super::owner::Owner;
-use crate::context::{PatternError, Patterns, glob};
+use super::selection::{Directory, Part, Selected, Selection};
 use crate::layer::archive::{Archive, Member};
-use crate::tree::{Content, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
+use crate::tree::{self, Content, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
 
 /// How entries are changed on their way.
 #[derive(Clone, Debug, Default)]
 pub struct Adjustments {
     pub owner: Option<Owner>,
     pub chmod: Option<Chmod>,
-    /// Paths below a copied directory that are left out.
-    pub excludes: Option<Patterns>,
-    /// `--parents`: only what matches, with its parent directories.
-    pub includes: Option<Patterns>,
     /// For directories that have to be made, in seconds since 1970.
     pub now: i64,
 }
@@ -34,6 +30,10 @@ pub struct Placement {
     pub tree: Tree,
     /// How many files with several names there were.
     links: u64,
+    /// Where a file of this instruction took a destination that is not a directory.
+    singles: BTreeSet<TreePath>,
+    /// Such destinations that a later source of the same instruction took again, and its name.
+    pub replaced: BTreeMap<TreePath, Vec<u8>>,
 }
 
 /// The first half of the link ids that a placement gives. No device has this number.
@@ -44,138 +44,101 @@ const COPIED: u64 = u64::MAX - 1;
 pub enum CopyError {
     #[error("`{path}` is not there")]
     NotFound { path: String },
-    #[error("the destination `{path}` is a file, and a directory is to be copied to it")]
-    DirectoryOverFile { path: String },
+    #[error("the destination {obstacle}{}", if obstacle.is_in_place() { ", and a directory is to be copied to it" } else { "" })]
+    Obstacle { obstacle: Box<Obstacle> },
     #[error("the destination `{path}` is a directory, and a file is to be copied over it")]
     FileOverDirectory { path: String },
     #[error("`{path}`: {source}")]
-    Path { path: String, source: crate::tree::Error },
-    #[error("bad pattern `{pattern}`")]
-    Wildcard { pattern: String },
-    #[error(transparent)]
-    Pattern(#[from] PatternError),
+    Path { path: String, source: tree::Error },
 }
 
-/// The sources that a word with wildcards stands for, symbolic links of the way to it resolved.
-///
-/// A word without wildcards stands for itself and has to exist; a pattern may match nothing, but the part before
-/// its first wildcard has to be there.
-pub fn expand_source(tree: &Tree, word: &str) -> Result<Vec<TreePath>, CopyError> {
-    if !glob::has_wildcard(word) {
-        let path = TreePath::new(word.as_bytes());
-        tree.resolve(&path, Follow::Last).map_err(|_| CopyError::NotFound { path: word.into() })?;
-        return Ok(vec![path]);
+impl CopyError {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            CopyError::Obstacle { obstacle } => obstacle.hint(),
+            CopyError::NotFound { .. } | CopyError::FileOverDirectory { .. } | CopyError::Path { .. } => None,
+        }
     }
-    let plain = glob::plain_part(word);
-    tree.resolve(&plain, Follow::Last).map_err(|_| CopyError::NotFound { path: word.into() })?;
-    glob::expand(tree, word).map_err(|_| CopyError::Wildcard { pattern: word.into() })
 }
 
 impl Placement {
     pub fn new(target: &Tree) -> Placement {
-        Placement { entries: BTreeMap::new(), tree: target.clone(), links: 0 }
+        Placement {
+            entries: BTreeMap::new(),
+            tree: target.clone(),
+            links: 0,
+            singles: BTreeSet::new(),
+            replaced: BTreeMap::new(),
+        }
     }
 
-    /// Copies one source (a path in `tree`, as written: its name counts) to `destination`, an absolute path as text, whose trailing `/`
-    /// or `/.` says that it is a directory.
-    pub fn copy(
-        &mut self,
-        tree: &Tree,
-        source: &TreePath,
-        destination: &str,
-        adjust: &Adjustments,
-    ) -> Result<(), CopyError> {
+    /// Copies one source to `destination`, an absolute path as text, whose trailing `/` or `/.` says that it is a directory.
+    pub fn copy(&mut self, source: &Selection, destination: &str, adjust: &Adjustments) -> Result<(), CopyError> {
         let into_directory = destination.ends_with('/') || destination.ends_with("/.");
         let wanted = TreePath::new(destination.as_bytes());
         let parent = if into_directory { wanted.clone() } else { wanted.parent().unwrap_or_else(TreePath::root) };
         self.make_directories(&parent, adjust)?;
-        let from = tree.resolve(source, Follow::Last).map_err(|_| CopyError::NotFound { path: source.to_string() })?;
-        let node = tree.get(&from).ok_or_else(|| CopyError::NotFound { path: source.to_string() })?;
-        let mut to = self.resolve(&wanted)?;
-        if matches!(node.kind, Kind::Directory) {
-            self.make_directories(&to, adjust)?;
-            return self.copy_children(tree, &from, &to, adjust);
+        match &source.what {
+            Selected::Directory(directory) => {
+                let to = self.make_directories(&wanted, adjust)?;
+                self.copy_children(directory, &to, adjust)?;
+                self.take_time(&to, directory);
+                Ok(())
+            }
+            Selected::File(node) => self.copy_file(&source.name, node, &wanted, adjust),
         }
-        if self.tree.get(&to).is_some_and(|existing| matches!(existing.kind, Kind::Directory)) {
-            to = match source.file_name() {
-                Some(name) => to.join(name),
-                None => to,
-            };
+    }
+
+    fn copy_file(
+        &mut self,
+        name: &[u8],
+        node: &Node,
+        wanted: &TreePath,
+        adjust: &Adjustments,
+    ) -> Result<(), CopyError> {
+        let to = self.resolve(wanted)?;
+        if self.tree.get(&to).is_some_and(Node::is_directory) {
+            return self.place(&to.join(name), node, adjust, &mut HashMap::new());
         }
         if let Some(parent) = to.parent() {
             self.make_directories(&parent, adjust)?;
+        }
+        if !self.singles.insert(to.clone()) {
+            self.replaced.insert(to.clone(), name.to_vec());
         }
         self.place(&to, node, adjust, &mut HashMap::new())
     }
 
     /// The contents of one directory, all the way down. Below the copied root, an existing directory takes
     /// the copied one's mode and owner.
-    fn copy_children(
-        &mut self,
-        tree: &Tree,
-        from: &TreePath,
-        to: &TreePath,
-        adjust: &Adjustments,
-    ) -> Result<(), CopyError> {
-        let prefix = from.as_bytes().len();
-        let mut entered = BTreeSet::new();
+    fn copy_children(&mut self, directory: &Directory, to: &TreePath, adjust: &Adjustments) -> Result<(), CopyError> {
         let mut links = HashMap::new();
-        for (path, node) in tree.walk(from) {
-            let relative = path.as_bytes().get(prefix..).unwrap_or_default();
-            let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-            if relative.is_empty() || !adjust.takes(relative)? {
-                continue;
-            }
-            let target = to.join(relative);
-            if adjust.includes.is_some() || adjust.excludes.is_some() {
-                self.copy_parents(tree, from, relative, to, adjust, &mut entered)?;
-            }
-            if node.is_directory() {
-                entered.insert(relative.to_vec());
-            }
-            match (&node.kind, self.tree.get(&target).map(|existing| &existing.kind)) {
-                (Kind::Directory, Some(Kind::Directory) | None) => {
-                    let node = adjust.node(node);
-                    self.tree.insert(&target, node.clone());
-                    self.entries.insert(target, node);
+        for (path, node, part) in directory.entries() {
+            let target = to.join(path.relative());
+            match (&node.kind, self.tree.get(&target)) {
+                (Kind::Directory, existing) if existing.is_none_or(Node::is_directory) => {
+                    let node = match part {
+                        Part::Chosen => adjust.node(node),
+                        Part::Above => adjust.directory_above(node, existing),
+                    };
+                    self.put(&target, node);
                 }
-                (Kind::Directory, Some(_)) => return Err(CopyError::DirectoryOverFile { path: target.to_string() }),
+                (Kind::Directory, _) => return Err(self.obstacle(&target, &target)),
                 _ => self.place(&target, node, adjust, &mut links)?,
             }
         }
         Ok(())
     }
 
-    /// Where patterns choose what is copied: the directories above a match that were not copied themselves. One that
-    /// is missing is copied; one that is there keeps its owner and takes the mode of the source, whatever `--chmod` says.
-    fn copy_parents(
-        &mut self,
-        tree: &Tree,
-        from: &TreePath,
-        relative: &[u8],
-        to: &TreePath,
-        adjust: &Adjustments,
-        entered: &mut BTreeSet<Vec<u8>>,
-    ) -> Result<(), CopyError> {
-        for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-            let above = &relative[..end];
-            if !entered.insert(above.to_vec()) {
-                continue;
-            }
-            let Some(node) = tree.get(&from.join(above)) else { continue };
-            let target = to.join(above);
-            let node = match self.tree.get(&target) {
-                None => adjust.node(node),
-                Some(existing) if existing.is_directory() => {
-                    let mut existing = existing.clone();
-                    existing.metadata.mode = node.metadata.mode;
-                    existing
-                }
-                Some(_) => return Err(CopyError::DirectoryOverFile { path: target.to_string() }),
-            };
-            self.put(&target, node);
+    /// A directory that this instruction made, or copied before, has the time of the directory that is copied to it.
+    fn take_time(&mut self, to: &TreePath, directory: &Directory) {
+        if let Some((seconds, nanos)) = directory.time()
+            && let Some(mut node) = self.entries.get(to).cloned()
+        {
+            (node.metadata.mtime, node.metadata.mtime_nanos) = (seconds, nanos);
+            self.put(to, node);
         }
-        Ok(())
     }
 
     /// One thing that is not a directory, at exactly this path.
@@ -189,7 +152,7 @@ impl Placement {
         adjust: &Adjustments,
         links: &mut HashMap<LinkId, LinkId>,
     ) -> Result<(), CopyError> {
-        if self.tree.get(to).is_some_and(|existing| matches!(existing.kind, Kind::Directory)) {
+        if self.tree.get(to).is_some_and(Node::is_directory) {
             return Err(CopyError::FileOverDirectory { path: to.to_string() });
         }
         let mut node = adjust.node(node);
@@ -212,15 +175,15 @@ impl Placement {
         self.entries.insert(to.clone(), node);
     }
 
-    /// Makes a directory and its missing parents.
-    pub fn make_directories(&mut self, path: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
-        let path = self.resolve(path)?;
+    /// Makes a directory and its missing parents, and gives the path at which it really is.
+    pub fn make_directories(&mut self, wanted: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
+        let path = self.resolve(wanted)?;
         let mut missing = Vec::new();
         let mut at = Some(path.clone());
         while let Some(path) = at {
             match self.tree.get(&path).map(|node| &node.kind) {
                 Some(Kind::Directory) => break,
-                Some(_) => return Err(CopyError::DirectoryOverFile { path: path.to_string() }),
+                Some(_) => return Err(self.obstacle(wanted, &path)),
                 None => {
                     at = path.parent();
                     missing.push(path);
@@ -238,19 +201,18 @@ impl Placement {
     }
 
     fn resolve(&self, path: &TreePath) -> Result<TreePath, CopyError> {
-        self.tree
-            .resolve_for_create(path, Follow::Last)
-            .map_err(|source| CopyError::Path { path: path.to_string(), source })
+        self.tree.resolve_by_letters(path).map_err(|source| match source {
+            tree::Error::NotADirectory { path: at } => self.obstacle(path, &at),
+            source => CopyError::Path { path: path.to_string(), source },
+        })
+    }
+
+    fn obstacle(&self, wanted: &TreePath, at: &TreePath) -> CopyError {
+        CopyError::Obstacle { obstacle: Box::new(Obstacle::new(&self.tree, wanted, at)) }
     }
 }
 
 impl Adjustments {
-    /// Whether a path below the copied root is taken.
-    pub fn takes(&self, relative: &[u8]) -> Result<bool, PatternError> {
-        let matches = |patterns: &Option<Patterns>| patterns.as_ref().map(|list| list.excludes(relative)).transpose();
-        Ok(matches(&self.includes)?.unwrap_or(true) && !matches(&self.excludes)?.unwrap_or(false))
-    }
-
     /// The node with its new owner and mode.
     pub fn node(&self, node: &Node) -> Node {
         let mut node = node.clone();
@@ -264,6 +226,22 @@ impl Adjustments {
             node.metadata.mode = chmod.apply(node.metadata.mode, matches!(node.kind, Kind::Directory));
         }
         node
+    }
+
+    /// A directory that comes only with what is below it. Where it is missing it is copied, and its time is that at which
+    /// something was put into it. One that is there keeps its owner and takes the mode of the source, whatever `--chmod` says.
+    fn directory_above(&self, node: &Node, existing: Option<&Node>) -> Node {
+        let mut made = match existing {
+            None => self.node(node),
+            Some(existing) if existing.metadata.mode == node.metadata.mode => return existing.clone(),
+            Some(existing) => {
+                let mut changed = existing.clone();
+                changed.metadata.mode = node.metadata.mode;
+                changed
+            }
+        };
+        (made.metadata.mtime, made.metadata.mtime_nanos) = (self.now, 0);
+        made
     }
 }
 

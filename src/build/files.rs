@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use super::chmod::Chmod;
 use super::configure;
-use super::copy::{self, Adjustments, Placement};
+use super::copy::{Adjustments, Placement};
 use super::event::Event;
 use super::machine::{Executed, Machine};
+use super::missing::{self, SearchPlace, Searched};
 use super::owner::Owner;
 use super::resolve::{Action, Resolved};
+use super::selection::{self, Names, Rule, SelectError, Selected, Selection};
+use super::supported::{copy_of_remote, is_remote};
 use super::workdir::cleaned;
 use super::{Error, State};
 use crate::cache::{Ingredient, Ingredients};
@@ -19,13 +22,13 @@ use crate::context::{Patterns, glob};
 use crate::dockerfile::{self, Add, Copy, Word};
 use crate::layer::archive;
 use crate::plan::CopySource;
-use crate::tree::{Follow, Node, Place, Tree, TreePath};
+use crate::tree::{Content, Kind, Node, Place, Tree, TreePath};
 
 /// Where the files of one source word come from.
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
-    /// Paths in a tree: the context's, another stage's or another image's.
-    Tree { tree: Tree, paths: Vec<TreePath> },
+    /// Files of a tree: the context's, another stage's or another image's.
+    Files(Vec<Selection>),
     /// A document in the Dockerfile.
     Document { name: String, text: String },
 }
@@ -38,9 +41,6 @@ pub(super) struct CopyAction {
     pub destination: String,
     pub chown: Option<String>,
     pub chmod: Option<Chmod>,
-    pub excludes: Option<Patterns>,
-    /// `--parents`, one for each origin.
-    pub includes: Vec<Option<Patterns>>,
     /// The layer does not depend on what is below it.
     pub link: bool,
     /// ADD unpacks local archives.
@@ -127,6 +127,7 @@ impl Machine<'_> {
         let scope = self.scope();
         let optional = |word: Option<&Word>| word.map(|word| scope.word(word, &before)).transpose();
         let chown = optional(request.chown)?.filter(|text| !text.is_empty());
+        chown.as_deref().map_or(Ok(()), Owner::check)?;
         let chmod_text = optional(request.chmod)?.filter(|text| !text.is_empty());
         let chmod = chmod_text.as_deref().map(Chmod::parse).transpose()?;
         let mut exclude_texts = Vec::new();
@@ -135,7 +136,7 @@ impl Machine<'_> {
         }
         let excludes = match exclude_texts.as_slice() {
             [] => None,
-            texts => Some(Patterns::new(texts).map_err(copy::CopyError::from)?),
+            texts => Some(Patterns::new(texts).map_err(SelectError::from)?),
         };
         let written = scope.word(request.destination, &before)?;
         let destination = destination(before.working_dir(), &written);
@@ -145,8 +146,6 @@ impl Machine<'_> {
             destination: destination.clone(),
             chown,
             chmod,
-            excludes,
-            includes: Vec::new(),
             // A mode that is set needs the files below, which a layer of its own does not have.
             link: request.link && chmod_text.is_none(),
             unpack: request.unpack,
@@ -176,6 +175,7 @@ impl Machine<'_> {
             ingredients.push(Ingredient::setting("--exclude", configure::quoted_list(&exclude_texts)));
         }
 
+        let names = if request.parents { Names::Parents } else { Names::Last };
         let mut listings = Vec::new();
         // Documents come last, wherever they are written.
         let is_document = |source: &&dockerfile::Source| matches!(source, dockerfile::Source::Heredoc(_));
@@ -193,35 +193,37 @@ impl Machine<'_> {
                     history.push_str(&format!(" <<{}", document.name));
                     ingredients.push(Ingredient::setting(format!("document {}", document.name), text.clone()));
                     action.origins.push(Origin::Document { name: document.name.clone(), text });
-                    action.includes.push(None);
                 }
                 dockerfile::Source::Path(word) => {
                     let word = scope.word(word, &before)?;
-                    if request.keyword == "ADD" && super::supported::is_remote(&word) {
-                        return Err(Error::Argument { message: "`ADD URL` is not supported yet".into(), hint: None });
+                    if is_remote(&word) {
+                        return Err(match request.keyword {
+                            "ADD" => Error::Argument { message: "`ADD URL` is not supported yet".into(), hint: None },
+                            _ => Error::Diagnostics(vec![copy_of_remote(&word)]),
+                        });
                     }
                     history.push_str(&format!(" {word}"));
-                    let (tree, origin) = match &source {
-                        Some((tree, name)) => (tree.clone(), name.clone()),
-                        None => (self.context()?.snapshot.tree().clone(), "the build context".into()),
+                    let (tree, origin, place) = match &source {
+                        Some((tree, name)) => (tree.clone(), name.clone(), SearchPlace::Elsewhere),
+                        None => {
+                            let tree = self.context()?.snapshot.tree().clone();
+                            (tree, "the build context".into(), SearchPlace::Context)
+                        }
                     };
-                    let (pattern, includes) =
-                        if request.parents { pivot(&tree, &word, &origin)? } else { (word.clone(), None) };
-                    let paths = copy::expand_source(&tree, &pattern)
-                        .map_err(|error| self.not_found(error, &tree, &word, &origin, source.is_none()))?;
-                    let (listing, names) = self.listing(&tree, &paths, &action, includes.as_ref())?;
+                    let searched = Searched { tree: &tree, name: &origin, place, excludes: excludes.as_ref() };
+                    let selections = self.select(&word, names, &searched)?;
+                    let (listing, hard_links) = self.listing(&selections)?;
                     ingredients.push(Ingredient::Files {
                         source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
                         listing: listing.digest(),
                         files: listing.files,
                         bytes: listing.bytes,
                     });
-                    if !names.is_empty() {
-                        ingredients.push(Ingredient::setting(format!("hard links in {word}"), names.join(", ")));
+                    if !hard_links.is_empty() {
+                        ingredients.push(Ingredient::setting(format!("hard links in {word}"), hard_links.join(", ")));
                     }
                     listings.push(listing);
-                    action.origins.push(Origin::Tree { tree, paths });
-                    action.includes.push(includes);
+                    action.origins.push(Origin::Files(selections));
                 }
             }
         }
@@ -251,46 +253,54 @@ impl Machine<'_> {
             None => None,
         };
         let mut placement = Placement::new(&below);
-        for (origin, includes) in action.origins.iter().zip(&action.includes) {
-            let adjust = Adjustments {
-                owner,
-                chmod: action.chmod.clone(),
-                excludes: action.excludes.clone(),
-                includes: includes.clone(),
-                now: self.world.clock.seconds(),
-            };
+        let adjust = Adjustments { owner, chmod: action.chmod.clone(), now: self.world.clock.seconds() };
+        for origin in &action.origins {
             match origin {
                 Origin::Document { name, text } => {
-                    let mut tree = Tree::empty();
-                    let path = TreePath::new(name.as_bytes());
                     let mut node = Node::file(0o644, text.as_bytes().to_vec());
                     node.metadata.mtime = self.world.clock.seconds();
-                    tree.insert(&path, node);
-                    placement.copy(&tree, &path, &action.destination, &adjust)?;
+                    placement.copy(&Selection::of_file(name, node), &action.destination, &adjust)?;
                 }
-                Origin::Tree { tree, paths } => {
-                    for path in paths {
-                        if !(action.unpack && self.unpack_archive(tree, path, action, &mut placement, &adjust)?) {
-                            placement.copy(tree, path, &action.destination, &adjust)?;
+                Origin::Files(selections) => {
+                    for selection in selections {
+                        if !(action.unpack && self.unpack_archive(selection, action, &mut placement, &adjust)?) {
+                            placement.copy(selection, &action.destination, &adjust)?;
                         }
                     }
                 }
             }
         }
+        for (path, last) in &placement.replaced {
+            warn(format!(
+                "`{path}` is not a directory, so each source replaces the one before it, and only `{}` is left: end the destination with `/`",
+                last.escape_ascii()
+            ));
+        }
         Ok(Executed::Placed(placement, below))
+    }
+
+    /// The files that a word stands for.
+    fn select(&self, word: &str, names: Names, searched: &Searched<'_>) -> Result<Vec<Selection>, Error> {
+        let rule = Rule { names, excludes: searched.excludes };
+        let selections =
+            selection::select(searched.tree, word, rule).map_err(|error| self.explain_source(error, word, searched))?;
+        // Of the context BuildKit takes only what is named. So where nothing matches, the folder is not there either.
+        if selections.is_empty() && searched.place == SearchPlace::Context && !glob::plain_part(word).is_root() {
+            return Err(missing::nothing_matches(word, searched));
+        }
+        Ok(selections)
     }
 
     /// ADD of a local archive: its entries, below the destination. Gives `false` where the file is no archive.
     fn unpack_archive(
         &self,
-        tree: &Tree,
-        path: &TreePath,
+        selection: &Selection,
         action: &CopyAction,
         placement: &mut Placement,
         adjust: &Adjustments,
     ) -> Result<bool, Error> {
-        let path = tree.resolve(path, Follow::Last)?;
-        let Some(Place::Host(file)) = tree.get(&path).and_then(Node::content).map(|content| &content.place) else {
+        let Selected::File(Node { kind: Kind::File(Content { place: Place::Host(file), .. }), .. }) = &selection.what
+        else {
             return Ok(false);
         };
         if !archive::is_archive(file)? {
@@ -312,28 +322,6 @@ fn has_variable(request: &Request<'_>) -> bool {
     });
     let words = [Some(request.destination), request.chown, request.chmod].into_iter().flatten();
     words.chain(sources).chain(request.excludes).any(|word| word.raw.contains('$'))
-}
-
-/// `--parents`: the part of a source word before `/./` is where the copy starts; what follows is what is taken, with
-/// its parent directories. A word without wildcards has to exist.
-fn pivot(tree: &Tree, word: &str, origin: &str) -> Result<(String, Option<Patterns>), Error> {
-    let (base, pattern) = word.split_once("/./").unwrap_or(("/", word));
-    let pattern = TreePath::new(pattern.as_bytes());
-    let pattern = String::from_utf8_lossy(pattern.relative()).into_owned();
-    let base = if base.is_empty() { "/" } else { base };
-    if !glob::has_wildcard(base) && !glob::has_wildcard(&pattern) {
-        let whole = TreePath::new(format!("{base}/{pattern}").as_bytes());
-        tree.resolve(&whole, Follow::Never).map_err(|_| Error::NotFound {
-            path: word.into(),
-            origin: origin.into(),
-            hint: None,
-        })?;
-    }
-    let includes = match pattern.as_str() {
-        "" => None,
-        pattern => Some(Patterns::new([pattern]).map_err(copy::CopyError::from)?),
-    };
-    Ok((base.to_owned(), includes))
 }
 
 /// The destination as an absolute path, its trailing slash kept: it says that a directory is meant.

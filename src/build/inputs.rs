@@ -1,23 +1,21 @@
 //! What COPY and ADD read, and what of it is in their key: the build context, the listings of files, their digests.
 //!
 //! The context is walked when the first instruction needs it. Contents are digested through the stat cache; those of other
-//! stages are read once a build. A source that is not there is reported with what explains it.
+//! stages are read once a build. Which files those are is the matter of `selection.rs`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::Error;
-use super::copy::{self, Adjustments};
 use super::event::Event;
-use super::files::CopyAction;
 use super::machine::Machine;
+use super::selection::{Choice, Selected, Selection};
 use crate::cache::{Entry, EntryKind, Listing};
-use crate::context::{Context, Patterns, Snapshot, StatCache};
-use crate::diagnostic::closest;
+use crate::context::{Context, Snapshot, StatCache};
 use crate::layer::{self};
 use crate::oci::Digest;
-use crate::tree::{Content, Follow, Kind, Node, Place, Tree, TreePath};
+use crate::tree::{Content, Kind, Node, Place, TreePath};
 
 /// The build context as it was when the build first needed it.
 #[derive(Debug)]
@@ -62,80 +60,32 @@ impl Machine<'_> {
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
     }
 
-    /// The error for a source that is not there: with the pattern that excluded it, where one did.
-    pub(super) fn not_found(
-        &self,
-        error: copy::CopyError,
-        tree: &Tree,
-        word: &str,
-        origin: &str,
-        from_context: bool,
-    ) -> Error {
-        if !matches!(error, copy::CopyError::NotFound { .. }) {
-            return Error::Copy(error);
-        }
-        let excluded = || self.context().ok().and_then(|context| excluded_hint(&context.snapshot, word));
-        let hint = match from_context {
-            true if word.split('/').any(|component| component == "..") => {
-                Some("paths are relative to the context, and `..` does not lead out of it".into())
-            }
-            true => excluded().or_else(|| similar_hint(tree, word)),
-            false => similar_hint(tree, word),
-        };
-        Error::NotFound { path: word.to_owned(), origin: origin.to_owned(), hint }
-    }
-
     /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
     /// `second = first`.
-    pub(super) fn listing(
-        &self,
-        tree: &Tree,
-        paths: &[TreePath],
-        action: &CopyAction,
-        includes: Option<&Patterns>,
-    ) -> Result<(Listing, Vec<String>), Error> {
-        let filter =
-            Adjustments { excludes: action.excludes.clone(), includes: includes.cloned(), ..Adjustments::default() };
+    pub(super) fn listing(&self, selections: &[Selection]) -> Result<(Listing, Vec<String>), Error> {
         let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
         let mut names = Vec::new();
-        for path in paths {
-            let Ok(real) = tree.resolve(path, Follow::Last) else { continue };
-            let Some(node) = tree.get(&real) else { continue };
-            if !node.is_directory() {
-                found.push((path.file_name().unwrap_or_default().to_vec(), node));
-                continue;
-            }
-            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
-            if includes.is_none() {
-                found.push((b".".to_vec(), node));
-            }
-            let skip = real.relative().len();
-            let mut listed = BTreeSet::new();
-            let mut first_names = HashMap::new();
-            for (path, node) in tree.walk(&real).skip(1) {
-                let relative = &path.relative()[skip..];
-                let relative = relative.strip_prefix(b"/").unwrap_or(relative);
-                if !filter.takes(relative).map_err(copy::CopyError::from)? {
+        for selection in selections {
+            let directory = match &selection.what {
+                Selected::File(node) => {
+                    found.push((selection.name.clone(), node));
                     continue;
                 }
-                // Where patterns choose, the directories above a match come with it.
-                for (end, _) in relative.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-                    let above = &relative[..end];
-                    if listed.insert(above.to_vec())
-                        && let Some(node) = tree.get(&real.join(above))
-                    {
-                        found.push((above.to_vec(), node));
-                    }
-                }
+                Selected::Directory(directory) => directory,
+            };
+            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
+            if directory.choice() != Choice::Included {
+                found.push((b".".to_vec(), directory.node()));
+            }
+            let mut first_names = HashMap::new();
+            for (path, node, _) in directory.entries() {
                 if let Some(link) = node.content().and_then(|content| content.link) {
-                    let first: &Vec<u8> = first_names.entry(link).or_insert_with(|| relative.to_vec());
-                    if first != relative {
-                        names.push(format!("{} = {}", relative.escape_ascii(), first.escape_ascii()));
+                    let first: &TreePath = first_names.entry(link).or_insert_with(|| path.clone());
+                    if *first != path {
+                        names.push(format!("{} = {}", path.relative().escape_ascii(), first.relative().escape_ascii()));
                     }
                 }
-                if !node.is_directory() || listed.insert(relative.to_vec()) {
-                    found.push((relative.to_vec(), node));
-                }
+                found.push((path.relative().to_vec(), node));
             }
         }
         let digests = self.digests(found.iter().filter_map(|(_, node)| node.content()))?;
@@ -213,28 +163,4 @@ impl Machine<'_> {
         let context = self.context.get()?;
         context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
     }
-}
-
-/// A name in the same folder that a slip of the keyboard would explain.
-fn similar_hint(tree: &Tree, word: &str) -> Option<String> {
-    let path = TreePath::new(word.as_bytes());
-    let folder = path.parent()?;
-    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
-    let names: Vec<String> =
-        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
-    let similar = closest(&name, names.iter().map(String::as_str))?;
-    let similar = folder.join(similar.as_bytes()).to_string();
-    Some(format!("did you mean `{}`?", if word.starts_with('/') { &similar } else { similar.trim_start_matches('/') }))
-}
-
-/// Why a file that is in the folder is not in the context.
-fn excluded_hint(snapshot: &Snapshot, word: &str) -> Option<String> {
-    let path = TreePath::new(word.as_bytes());
-    let excluded = snapshot.excluded().iter().find(|excluded| path.starts_with(&TreePath::new(&excluded.path)))?;
-    Some(format!(
-        "`.dockerignore` line {} leaves `{}` out: `{}`",
-        excluded.line,
-        excluded.path.escape_ascii(),
-        excluded.pattern
-    ))
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Everything that happens is told as an [`Event`]. Read `machine.rs` first; then one file for each family of instructions:
-//! `from.rs`, `configure.rs` (no files), `files.rs` (COPY and ADD; what they read is
+//! `from.rs`, `configure.rs` (no files), `files.rs` (COPY and ADD; which files they take is `selection.rs`, their key
 //! `inputs.rs`, the placing itself `copy.rs`), `workdir.rs`, `run.rs`.
 //!
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
@@ -30,6 +30,8 @@ pub mod folder;
 mod from;
 pub mod inputs;
 pub mod machine;
+mod missing;
+pub mod obstacle;
 pub mod owner;
 pub mod placed;
 pub mod ports;
@@ -38,10 +40,12 @@ mod resolve;
 mod resume;
 pub mod run;
 mod script;
+pub mod selection;
 mod state;
 mod supported;
 mod trees;
 pub mod unpacked;
+mod unstartable;
 mod workdir;
 
 pub use clock::Clock;
@@ -108,10 +112,16 @@ pub enum Error {
     NoImage { image: String, hint: String },
     #[error("`{owner}` is a name, and there is no file system to look it up in")]
     NoOwners { owner: String },
+    #[error(transparent)]
+    BadId(#[from] owner::BadId),
     #[error("`{path}` is not in {origin}")]
     NotFound { path: String, origin: String, hint: Option<String> },
     #[error(transparent)]
+    Select(#[from] selection::SelectError),
+    #[error(transparent)]
     Copy(#[from] copy::CopyError),
+    #[error("the working directory {0}")]
+    Workdir(Box<obstacle::Obstacle>),
     #[error(transparent)]
     Mode(#[from] chmod::BadMode),
     #[error("the command `{command}` returned a non-zero code: {status}")]
@@ -120,6 +130,8 @@ pub enum Error {
         status: i32,
         /// Whether only one id exists in the container, so that no file can be given away.
         single_id: bool,
+        /// A script of the command whose `#!` line ends with a carriage return.
+        carriage_return: Option<String>,
     },
     #[error("interrupted")]
     Interrupted,
@@ -176,9 +188,15 @@ impl Error {
                 "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into(),
             ),
             Error::Container(error) => error.hint().map(str::to_owned),
+            Error::BadId(_) => Some(owner::BadId::HINT.into()),
             Error::Context(error) => error.hint(),
+            Error::Copy(error) => error.hint(),
+            Error::Workdir(obstacle) => obstacle.hint(),
             Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
                 Some("you have one id only, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
+            }
+            Error::CommandFailed { carriage_return: Some(script), .. } => {
+                Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
             }
             Error::CommandFailed { status: 127, .. } => {
                 Some("127 means that the shell did not find the program".into())

@@ -1,8 +1,9 @@
 //! Owners: `user[:group]` of `--chown` and USER → numbers, looked up in the image's own `/etc/passwd` and `/etc/group`.
 //!
-//! A number stands for itself, and as a user without a group also for the group. A name without a group brings
+//! A number from 0 to 2147483647 stands for itself, and as a user without a group also for the group. A name without a group brings
 //! the group of its passwd line. A name that the files do not have means root as a user, and changes nothing as a group: that
-//! is BuildKit's rule, surprising as it is. Only where there is no file system at all is a name refused.
+//! is BuildKit's rule, surprising as it is. Refused are a name where there is no file system at all, and a number out of range: the
+//! kernel reads -1 as "leave it as it is", and the numbers above the range mean different things to different programs.
 
 use super::Error;
 use crate::layer;
@@ -13,6 +14,9 @@ use std::io::Read as _;
 /// At most this much of `/etc/passwd` and `/etc/group` is read: they may be hostile.
 const LIMIT: u64 = 16 << 20;
 
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+
 /// A resolved owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -20,17 +24,46 @@ pub struct Owner {
     pub gid: u32,
 }
 
+/// One side of an owner as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'t> {
+    Number(u32),
+    Name(&'t str),
+}
+
+/// An owner that is a number, but not one that a file can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a user or group id{}", place.as_ref().map_or_else(String::new, |place| format!(" ({place})")))]
+pub struct BadId {
+    text: String,
+    /// The file that has it, where it does not stand in the Dockerfile.
+    place: Option<&'static str>,
+}
+
+impl BadId {
+    pub const HINT: &str = "ids are numbers from 0 to 2147483647";
+}
+
 impl Owner {
     /// Whether the text names a user or group, so that resolving it has to read the image.
     pub fn has_name(text: &str) -> bool {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
-        [user, group].into_iter().any(|part| !part.is_empty() && number(part).is_none())
+        [user, group].into_iter().any(|part| !part.is_empty() && matches!(Part::parse(part), Ok(Part::Name(_))))
+    }
+
+    /// Whether its numbers are in range. To be asked before anything is done.
+    ///
+    /// # Errors
+    /// [`BadId`] for the first that is not.
+    pub fn check(text: &str) -> Result<(), BadId> {
+        text.splitn(2, ':').try_for_each(|part| Part::parse(part).map(|_| ()))
     }
 
     /// Resolves `user[:group]`; a part that is empty is root's. `warn` is told of names that the image does not have.
     ///
     /// # Errors
-    /// [`Error::NoOwners`] for a name where there is no file system to look it up in.
+    /// [`Error::NoOwners`] for a name where there is no file system to look it up in, [`BadId`] for a number out of range, here
+    /// or in the image's files.
     pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, Error> {
         if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
             return Err(Error::NoOwners { owner: text.into() });
@@ -39,29 +72,25 @@ impl Owner {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        let field = |fields: &[String], index: usize| -> u32 {
-            fields.get(index).and_then(|text| text.parse().ok()).unwrap_or(0)
-        };
-        let mut owner = match number(user) {
-            Some(uid) => Owner { uid, gid: uid },
-            None => match lookup(store, tree, "/etc/passwd", user) {
-                Some(fields) => Owner { uid: field(&fields, 2), gid: field(&fields, 3) },
+        let mut owner = match Part::parse(user)? {
+            Part::Number(uid) => Owner { uid, gid: uid },
+            Part::Name("") => Owner { uid: 0, gid: 0 },
+            Part::Name(name) => match lookup(store, tree, PASSWD, name) {
+                Some(fields) => Owner { uid: field(&fields, 2, PASSWD)?, gid: field(&fields, 3, PASSWD)? },
                 None => {
-                    if !user.is_empty() {
-                        warn(format!("the image has no user `{user}` in its `/etc/passwd`: root takes the place"));
-                    }
+                    warn(format!("the image has no user `{name}` in its `{PASSWD}`: root takes the place"));
                     Owner { uid: 0, gid: 0 }
                 }
             },
         };
         if let Some(group) = group {
-            owner.gid = match number(group) {
-                Some(gid) => gid,
-                None if group.is_empty() => 0,
-                None => match lookup(store, tree, "/etc/group", group) {
-                    Some(fields) => field(&fields, 2),
+            owner.gid = match Part::parse(group)? {
+                Part::Number(gid) => gid,
+                Part::Name("") => 0,
+                Part::Name(name) => match lookup(store, tree, GROUP, name) {
+                    Some(fields) => field(&fields, 2, GROUP)?,
                     None => {
-                        warn(format!("the image has no group `{group}` in its `/etc/group`: the name changes nothing"));
+                        warn(format!("the image has no group `{name}` in its `{GROUP}`: the name changes nothing"));
                         owner.gid
                     }
                 },
@@ -71,12 +100,29 @@ impl Owner {
     }
 }
 
-/// A part that needs no looking up: a number, or `root`.
-fn number(part: &str) -> Option<u32> {
-    match part {
-        "root" => Some(0),
-        // The range is that of a signed number, as BuildKit reads it; -1 stands for the highest id.
-        _ => part.parse::<i32>().ok().map(i32::cast_unsigned),
+impl Part<'_> {
+    /// `root` needs no looking up. What is written like a number is one, and has to be in BuildKit's range.
+    fn parse(text: &str) -> Result<Part<'_>, BadId> {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if text == "root" {
+            return Ok(Part::Number(0));
+        }
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Part::Name(text));
+        }
+        match text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => Ok(Part::Number(number)),
+            None => Err(BadId { text: text.to_owned(), place: None }),
+        }
+    }
+}
+
+/// The number in a field of a line of one of the files; one that is missing or is no number counts as 0.
+fn field(fields: &[String], index: usize, file: &'static str) -> Result<u32, BadId> {
+    match fields.get(index).map(|text| Part::parse(text)) {
+        Some(Ok(Part::Number(number))) => Ok(number),
+        Some(Ok(Part::Name(_))) | None => Ok(0),
+        Some(Err(error)) => Err(BadId { place: Some(file), ..error }),
     }
 }
 

@@ -12,7 +12,8 @@ use super::machine::{Executed, Machine};
 use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::script::Script;
-use super::{Error, State, unpacked};
+use super::unstartable;
+use super::{DEFAULT_PATH, Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};
 use crate::container::{self, Host, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
@@ -163,7 +164,12 @@ impl<'a> Machine<'a> {
         }
         if status != 0 {
             let single_id = !self.world.identity.keeps_owners();
-            return Err(Error::CommandFailed { command: action.text.clone(), status, single_id });
+            return Err(Error::CommandFailed {
+                command: action.text.clone(),
+                status,
+                single_id,
+                carriage_return: if status == 127 { self.unstartable_script(state, action) } else { None },
+            });
         }
         Ok(Executed::Ran(Remains {
             mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),
@@ -171,6 +177,13 @@ impl<'a> Machine<'a> {
             below: self.tree(state)?,
             folder,
         }))
+    }
+
+    /// The script that a command could not start for its line ends, if that may be why it failed.
+    fn unstartable_script(&self, state: &State, action: &RunAction) -> Option<String> {
+        let tree = self.tree(state).ok()?;
+        let search_path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
+        unstartable::with_carriage_return(self.world.store, &tree, &action.text, &action.working_dir, search_path)
     }
 
     /// Makes the layer of what a process left. `None` where it changed nothing.

@@ -24,6 +24,15 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
     {
         return vec![problem.at(instruction.span)];
     }
+    if let Instruction::Copy(copy) = &instruction.value {
+        let remote = copy.sources.iter().filter_map(|source| match source {
+            Source::Path(word) if is_remote(&word.raw) => {
+                Some(copy_of_remote(&word.raw).at(word.span.unwrap_or(instruction.span)))
+            }
+            Source::Path(_) | Source::Heredoc(_) => None,
+        });
+        return remote.collect();
+    }
     let name = instruction.value.name();
     let refuse = |what: &str| Diagnostic::error(format!("`{name} {what}` is not supported yet")).at(instruction.span);
     found.into_iter().map(refuse).collect()
@@ -48,9 +57,6 @@ fn add_features(add: &Add) -> Vec<&'static str> {
     if add.checksum.is_some() {
         found.push("--checksum");
     }
-    if add.keep_git_dir.is_some() {
-        found.push("--keep-git-dir");
-    }
     if add.sources.iter().any(|source| matches!(source, Source::Path(word) if is_remote(&word.raw))) {
         found.push("URL");
     }
@@ -65,6 +71,11 @@ fn misplaced_checksum(add: &Add) -> Option<Diagnostic> {
         [_] => Some(Diagnostic::error("`--checksum` is for a URL or a git repository, not for a local file")),
         _ => Some(Diagnostic::error("`--checksum` is for one source, and there are several")),
     }
+}
+
+/// The error for a COPY from elsewhere.
+pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
+    Diagnostic::error(format!("COPY takes no URL: `{source}`")).hint("ADD does")
 }
 
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.

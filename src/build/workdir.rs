@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::copy::{Adjustments, Placement};
+use super::copy::{Adjustments, CopyError, Placement};
 use super::event::Event;
 use super::machine::{Executed, Machine};
 use super::owner::Owner;
@@ -77,7 +77,10 @@ impl Machine<'_> {
         }
         let mut placement = Placement::new(&below);
         let adjust = Adjustments { owner, now: self.world.clock.seconds(), ..Adjustments::default() };
-        placement.make_directories(&path, &adjust)?;
+        placement.make_directories(&path, &adjust).map_err(|error| match error {
+            CopyError::Obstacle { obstacle } => Error::Workdir(obstacle),
+            other => Error::Copy(other),
+        })?;
         Ok(Executed::Placed(placement, below))
     }
 }

@@ -84,6 +84,10 @@ pub(super) const USER_NAMESPACE_HINT: &str = "ordinary users may make namespaces
      `sysctl user.max_user_namespaces` is not 0, `kernel.unprivileged_userns_clone` (Debian) is 1 \
      and `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu) is 0";
 
+/// Why a script with the line ends of Windows does not start.
+pub const CARRIAGE_RETURN_HINT: &str = "its `#!` line ends with a carriage return, and no interpreter has that in its name: \
+     save the script with the line ends of Unix (LF)";
+
 /// One refused operation, as it is reported by the child that executed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

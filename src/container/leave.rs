@@ -17,7 +17,7 @@ use nix::unistd::{AccessFlags, Gid, Uid, access, setgroups, setresgid, setresuid
 
 use super::account::Account;
 use super::capabilities::{self, Capabilities};
-use super::error::{Cause, Failure};
+use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure};
 use super::execute::errno;
 use super::identity::Identity;
 use super::pty;
@@ -173,10 +173,7 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
     Err(match errno {
         Errno::ENOENT => {
             failure.cause = Cause::NotFound;
-            failure.hint(
-                "the file exists, but the interpreter it names (`#!` line or dynamic \
-                 loader) does not",
-            )
+            failure.hint(missing_interpreter(&program))
         }
         Errno::ENOEXEC => failure.hint("it is no program for this machine, nor a script that begins with `#!`"),
         _ => failure,
@@ -189,12 +186,10 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
     if name.contains('/') {
         return match check(Path::new(name)) {
             Ok(()) => Ok(PathBuf::from(name)),
+            Err(Errno::ENOENT) => Err(missing_program(Path::new(name))),
             Err(errno) => {
                 let mut failure = Failure::refused("exec", Path::new(name), errno);
-                failure.cause = match errno {
-                    Errno::ENOENT => Cause::NotFound,
-                    _ => Cause::NotExecutable,
-                };
+                failure.cause = Cause::NotExecutable;
                 Err(failure)
             }
         };
@@ -206,6 +201,46 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
             Failure::of(Cause::NotFound, format!("exec: `{name}`: executable file not found in $PATH"))
                 .hint(&format!("PATH is `{path}` in the container"))
         })
+}
+
+/// Says that there is no such program, and why an image without programs has no shell.
+fn missing_program(path: &Path) -> Failure {
+    let shown = path.display();
+    let message = match std::fs::read_link(path) {
+        Ok(target) => format!("`{shown}` is a symbolic link to `{}`, which is not in the image", target.display()),
+        Err(_) if is_shell(path) => format!("the image has no shell `{shown}`"),
+        Err(_) => format!("the image has no program `{shown}`"),
+    };
+    let failure = Failure::of(Cause::NotFound, message);
+    let is_empty = |folder: &str| std::fs::read_dir(folder).map_or(true, |mut names| names.next().is_none());
+    if PROGRAM_FOLDERS.iter().all(|folder| is_empty(folder)) {
+        let hint = if is_shell(path) {
+            "scratch has no shell and no other program: copy one in and start it without a shell, as in `[\"/program\"]`"
+        } else {
+            "the image has none of the usual folders of programs: what it starts has to be copied in first"
+        };
+        return failure.hint(hint);
+    }
+    failure
+}
+
+/// Where an image that has programs keeps some of them.
+const PROGRAM_FOLDERS: [&str; 4] = ["/bin", "/sbin", "/usr/bin", "/usr/sbin"];
+
+fn is_shell(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    ["sh", "ash", "bash", "dash", "ksh", "zsh"].contains(&name)
+}
+
+/// Why a program that is there can't be found by execve(2).
+fn missing_interpreter(program: &Path) -> &'static str {
+    let mut beginning = [0; 256];
+    let read = std::fs::File::open(program).and_then(|mut file| file.read(&mut beginning));
+    let first_line = beginning[..read.unwrap_or(0)].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
+        return CARRIAGE_RETURN_HINT;
+    }
+    "the file exists, but the interpreter it names (`#!` line or dynamic loader) does not"
 }
 
 /// Whether a file can be executed by us, as far as can be told without trying.

@@ -46,7 +46,7 @@ mod stubs;
 
 pub use account::Account;
 pub use capabilities::Capabilities;
-pub use error::{Cause, Error, Failure};
+pub use error::{CARRIAGE_RETURN_HINT, Cause, Error, Failure};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport};
 pub use identity::{Identity, Range};
 pub use operation::{Flags, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};

@@ -142,20 +142,19 @@ impl Patterns {
         let mut excluded = false;
         let mut decisive = None;
         for (index, pattern) in self.list.iter().enumerate() {
+            // An exclusion can't exclude twice, and an exception has nothing to bring back. It can for what lies below, so it is
+            // looked at all the same; only, what is wrong with it is an error where it decides.
+            let decides = pattern.negated == excluded;
             let mut hit = parent_known && parent.matched[index];
             if !hit {
-                // An exclusion can't exclude twice, and an exception has nothing to bring back.
-                if pattern.negated != excluded {
-                    own.matched.push(false);
-                    continue;
-                }
-                hit = pattern.matches(path)?;
-                if !hit && !parent_known {
-                    hit = pattern.matches_any(&parents)?;
-                }
+                let matched = pattern.matches(path).and_then(|hit| match parent_known {
+                    true => Ok(hit),
+                    false => Ok(hit || pattern.matches_any(&parents)?),
+                });
+                hit = if decides { matched? } else { matched.unwrap_or(false) };
             }
             own.matched.push(hit);
-            if hit {
+            if hit && decides {
                 excluded = !pattern.negated;
                 decisive = Some(pattern);
             }

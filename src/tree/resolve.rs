@@ -24,20 +24,41 @@ enum Missing {
     Allow,
 }
 
+/// What `..` in the target of a link means.
+#[derive(Clone, Copy, PartialEq)]
+enum Dots {
+    /// The parent of wherever the components before it lead, as for the kernel.
+    Walked,
+    /// It takes away the name before it, whatever that name is, or whether it is there.
+    Lexical,
+}
+
 impl Tree {
     /// The path at which a file really is, with no symbolic link in it (but perhaps the last, see [`Follow`]).
     /// Every component must exist.
     pub fn resolve(&self, path: &TreePath, follow: Follow) -> Result<TreePath, Error> {
-        self.resolve_components(path, follow, Missing::Refuse)
+        self.resolve_components(path, follow, Missing::Refuse, Dots::Walked)
     }
 
     /// As [`Tree::resolve`], but the end of the path need not exist: what is missing is taken as it is written.
     /// A link to a missing target leads to that target.
     pub fn resolve_for_create(&self, path: &TreePath, follow: Follow) -> Result<TreePath, Error> {
-        self.resolve_components(path, follow, Missing::Allow)
+        self.resolve_components(path, follow, Missing::Allow, Dots::Walked)
     }
 
-    fn resolve_components(&self, path: &TreePath, follow: Follow, missing: Missing) -> Result<TreePath, Error> {
+    /// As [`Tree::resolve_for_create`] with [`Follow::Last`], but the target of each link is cleaned by its letters before it is
+    /// followed: that is how BuildKit's file operations read a path, so `nothing/../file` leads to `file`.
+    pub fn resolve_by_letters(&self, path: &TreePath) -> Result<TreePath, Error> {
+        self.resolve_components(path, Follow::Last, Missing::Allow, Dots::Lexical)
+    }
+
+    fn resolve_components(
+        &self,
+        path: &TreePath,
+        follow: Follow,
+        missing: Missing,
+        dots: Dots,
+    ) -> Result<TreePath, Error> {
         let mut waiting: Vec<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
         waiting.reverse();
         // The entries from the root to the current place; `None` where nothing exists.
@@ -79,7 +100,9 @@ impl Tree {
                     here.truncate(1);
                     resolved = TreePath::root();
                 }
-                waiting.extend(target.split(|byte| *byte == b'/').rev().map(<[u8]>::to_vec));
+                let components: Vec<&[u8]> = target.split(|byte| *byte == b'/').collect();
+                let components = if dots == Dots::Lexical { cleaned(components) } else { components };
+                waiting.extend(components.into_iter().rev().map(<[u8]>::to_vec));
                 continue;
             }
             here.push(entry);
@@ -87,4 +110,19 @@ impl Tree {
         }
         Ok(resolved)
     }
+}
+
+/// The components without those that a `..` behind them takes away.
+fn cleaned(components: Vec<&[u8]>) -> Vec<&[u8]> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for component in components {
+        match component {
+            b"" | b"." => {}
+            b".." if kept.last().is_some_and(|last| *last != b"..") => {
+                kept.pop();
+            }
+            other => kept.push(other),
+        }
+    }
+    kept
 }

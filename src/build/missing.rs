@@ -1,0 +1,215 @@
+//! A source that is not there, or is there and leads nowhere: what to say of it.
+
+use super::Error;
+use super::machine::Machine;
+use super::obstacle::{noun, target_of};
+use super::selection::SelectError;
+use crate::context::{Patterns, Snapshot, glob};
+use crate::diagnostic::closest;
+use crate::tree::{self, Kind, Tree, TreePath};
+
+/// Where a source was looked for.
+pub(super) struct Searched<'s> {
+    pub tree: &'s Tree,
+    /// In words: `the build context`, `stage ...`.
+    pub name: &'s str,
+    pub place: SearchPlace,
+    pub excludes: Option<&'s Patterns>,
+}
+
+/// What kind of tree that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SearchPlace {
+    Context,
+    Elsewhere,
+}
+
+/// A link or a file on the way to a source that ends it.
+struct DeadEnd {
+    /// The part of the path that leads nowhere.
+    at: TreePath,
+    why: String,
+    hint: Option<String>,
+    /// What a link leads to that is not there.
+    missing: Option<TreePath>,
+}
+
+impl Machine<'_> {
+    /// The error for a source that could not be selected, with what explains it.
+    pub(super) fn explain_source(&self, error: SelectError, word: &str, searched: &Searched<'_>) -> Error {
+        let path = match error {
+            SelectError::NotFound { path } => path,
+            SelectError::LeftOut { path } => return left_out_error(word, &path, searched),
+            SelectError::BehindLink { path, real } => return behind_link_error(word, &path, &real, searched),
+            other => return Error::Select(other),
+        };
+        if let Some(end) = dead_end(searched.tree, &path, searched.name) {
+            let excluded = end.missing.as_ref().and_then(|missing| self.excluded_hint(missing, searched));
+            let message = if end.at == path {
+                format!("`{word}` is {}", end.why)
+            } else {
+                format!("`{word}` leads nowhere: `{}` is {}", shown(&end.at, word), end.why)
+            };
+            return Error::Argument { message, hint: excluded.or(end.hint) };
+        }
+        let outside = || {
+            (searched.place == SearchPlace::Context && word.split('/').any(|component| component == ".."))
+                .then(|| "paths are relative to the context, and `..` does not lead out of it".to_owned())
+        };
+        let hint = outside()
+            .or_else(|| self.excluded_hint(&path, searched))
+            .or_else(|| similar_hint(searched.tree, &path, word));
+        Error::NotFound { path: word.to_owned(), origin: searched.name.to_owned(), hint }
+    }
+
+    /// Why a file that is in the folder is not in the context.
+    fn excluded_hint(&self, path: &TreePath, searched: &Searched<'_>) -> Option<String> {
+        if searched.place != SearchPlace::Context {
+            return None;
+        }
+        excluded_hint(&self.context().ok()?.snapshot, path)
+    }
+}
+
+/// The error for a pattern that matches nothing where the folder that it names would have to be there for it.
+pub(super) fn nothing_matches(word: &str, searched: &Searched<'_>) -> Error {
+    let folder = glob::plain_part(word);
+    Error::Argument {
+        message: format!("nothing in {} matches `{word}`", searched.name),
+        hint: Some(format!("`{}` is there, but nothing in it has such a name", shown(&folder, word))),
+    }
+}
+
+/// `--parents` with something that is there, of which nothing would be copied.
+fn left_out_error(word: &str, path: &TreePath, searched: &Searched<'_>) -> Error {
+    let decisive = searched.excludes.and_then(|patterns| patterns.decide(path.relative()).ok().flatten());
+    let hint = match decisive {
+        Some(pattern) => format!("`--exclude={}` leaves it out", pattern.text),
+        None => format!("`--parents` takes what is named below {}: `COPY . /` copies all of it", searched.name),
+    };
+    Error::Argument { message: format!("nothing of `{word}` would be copied"), hint: Some(hint) }
+}
+
+/// `--parents` with a path that goes on behind a link.
+fn behind_link_error(word: &str, path: &TreePath, real: &TreePath, searched: &Searched<'_>) -> Error {
+    let is_link = |part: &TreePath| match searched.tree.get(part).map(|node| &node.kind) {
+        Some(kind @ Kind::Symlink(_)) => Some(format!("`{}` is {}", shown(part, word), noun(kind))),
+        _ => None,
+    };
+    let link = path.ancestors().iter().find_map(is_link);
+    Error::Argument {
+        message: format!(
+            "`{word}` is not in {}: {}, and `--parents` follows no links",
+            searched.name,
+            link.unwrap_or_else(|| "it lies behind a symbolic link".into())
+        ),
+        hint: Some(format!("name where it is: `{}`", shown(real, word))),
+    }
+}
+
+/// Finds what a path fails at, where that is not simply a missing name.
+fn dead_end(tree: &Tree, path: &TreePath, origin: &str) -> Option<DeadEnd> {
+    let mut way = path.ancestors();
+    way.push(path.clone());
+    let mut folder = TreePath::root();
+    for part in way.iter().skip(1) {
+        let here = folder.join(part.file_name()?);
+        let node = tree.get(&here)?;
+        let is_last = part == path;
+        match &node.kind {
+            Kind::Directory => folder = here,
+            Kind::Symlink(target) => match tree.resolve_by_letters(&here) {
+                Ok(real) if tree.get(&real).is_some_and(|node| is_last || node.is_directory()) => folder = real,
+                outcome => return Some(dead_link(tree, part, &here, target, outcome, origin)),
+            },
+            kind if !is_last => {
+                let why = format!("{}, and not a directory", noun(kind));
+                return Some(DeadEnd { at: part.clone(), why, hint: None, missing: None });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Why a link leads nowhere.
+fn dead_link(
+    tree: &Tree,
+    part: &TreePath,
+    link: &TreePath,
+    target: &[u8],
+    outcome: Result<TreePath, tree::Error>,
+    origin: &str,
+) -> DeadEnd {
+    let shown_target = target.escape_ascii();
+    let dead = |why: String, hint: Option<&str>, missing| DeadEnd {
+        at: part.clone(),
+        why,
+        hint: hint.map(|hint| hint.replace("ORIGIN", origin)),
+        missing,
+    };
+    match outcome {
+        Err(tree::Error::Loop { .. }) => {
+            dead(format!("a symbolic link to `{shown_target}`, which leads back to itself"), None, None)
+        }
+        Ok(real) if tree.get(&real).is_some() => {
+            dead(format!("a symbolic link to `{shown_target}`, which is not a directory"), None, None)
+        }
+        Ok(_) | Err(_) if climbs_out(link, target) => dead(
+            format!("a symbolic link to `{shown_target}`, which leads out of {origin}"),
+            Some("links are followed inside of ORIGIN only: put the file itself there"),
+            None,
+        ),
+        outcome => {
+            let absolute = "an absolute link begins at the root of ORIGIN, not at that of this machine";
+            let hint = target.starts_with(b"/").then_some(absolute);
+            let missing = outcome.ok().or_else(|| Some(target_of(link, target)));
+            dead(format!("a symbolic link to `{shown_target}`, which is not in {origin}"), hint, missing)
+        }
+    }
+}
+
+/// Whether the `..` of a relative target are more than the link's own directories.
+fn climbs_out(link: &TreePath, target: &[u8]) -> bool {
+    let mut depth = link.components().count().saturating_sub(1);
+    if target.starts_with(b"/") {
+        return false;
+    }
+    for component in target.split(|byte| *byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." if depth == 0 => return true,
+            b".." => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
+/// A name in the same folder that a slip of the keyboard, or of the shift key, would explain.
+fn similar_hint(tree: &Tree, path: &TreePath, word: &str) -> Option<String> {
+    let folder = tree.resolve_by_letters(&path.parent()?).ok()?;
+    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
+    let names: Vec<String> =
+        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let other_case = names.iter().find(|other| other.to_lowercase() == name.to_lowercase()).map(String::as_str);
+    let similar = other_case.or_else(|| closest(&name, names.iter().map(String::as_str)))?;
+    let similar = path.parent()?.join(similar.as_bytes());
+    Some(format!("did you mean `{}`?", shown(&similar, word)))
+}
+
+fn excluded_hint(snapshot: &Snapshot, path: &TreePath) -> Option<String> {
+    let excluded = snapshot.excluded().iter().find(|excluded| path.starts_with(&TreePath::new(&excluded.path)))?;
+    Some(format!(
+        "`.dockerignore` line {} leaves `{}` out: `{}`",
+        excluded.line,
+        excluded.path.escape_ascii(),
+        excluded.pattern
+    ))
+}
+
+/// A path as the word has it: with a slash in front only where the word has one.
+fn shown(path: &TreePath, word: &str) -> String {
+    let text = path.to_string();
+    if word.starts_with('/') { text } else { text.trim_start_matches('/').to_owned() }
+}

@@ -1,0 +1,242 @@
+//! What one source of COPY or ADD stands for: the files, chosen once.
+//!
+//! ```text
+//! word ── wildcards, links ──▶ file or directory ── --parents, --exclude ──▶ Selection ──▶ listing (the key)
+//!                                                                               └────────▶ placement (the layer)
+//! ```
+//!
+//! The key's listing and the layer are both made by walking the same value, so a key can't describe other files than its layer has.
+//! The rules are those of BuildKit's file operation (tonistiigi/fsutil, `copy`).
+
+use std::collections::BTreeSet;
+
+use crate::context::{PatternError, Patterns, glob};
+use crate::tree::{Kind, Node, Tree, TreePath};
+
+/// The files of one source; of a source with wildcards, the files of one match.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// The last name of the source as it was written: a file keeps it in a directory.
+    pub name: Vec<u8>,
+    pub what: Selected,
+}
+
+/// What a source is, links followed.
+#[derive(Clone, Debug)]
+pub enum Selected {
+    /// Anything but a directory.
+    File(Node),
+    /// A directory, of which the contents are copied.
+    Directory(Directory),
+}
+
+/// The part of a directory that is copied.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// The directory as the root, with what was chosen below it.
+    files: Tree,
+    /// The directories that were not chosen themselves and come with what is below them.
+    above: BTreeSet<TreePath>,
+    choice: Choice,
+    time: Option<(i64, u32)>,
+}
+
+/// Whether patterns had a say in what is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Everything,
+    /// `--exclude`.
+    Excluded,
+    /// `--parents`.
+    Included,
+}
+
+/// Why a path is part of a selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Chosen,
+    /// It lies above something that was chosen.
+    Above,
+}
+
+/// How a source is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'r> {
+    pub names: Names,
+    /// Paths below a directory that are left out.
+    pub excludes: Option<&'r Patterns>,
+}
+
+/// What of a source's own path arrives at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The contents of a directory, a file by its name.
+    Last,
+    /// `--parents`: the directories above, too, or those behind `/./`.
+    Parents,
+}
+
+/// Why a source selects nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    /// The path does not lead to a file: it, a part of it, or what a link of it leads to is missing.
+    #[error("`{path}` is not there")]
+    NotFound { path: TreePath },
+    /// It is there, but none of it would be copied.
+    #[error("nothing of `{path}` is taken")]
+    LeftOut { path: TreePath },
+    /// It is reached through a link only, which `--parents` does not follow.
+    #[error("`{path}` lies behind a symbolic link")]
+    BehindLink { path: TreePath, real: TreePath },
+    #[error("bad pattern `{pattern}`")]
+    Wildcard { pattern: String },
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+}
+
+/// The selections that a word stands for.
+///
+/// A word without wildcards has to lead to something that is copied. A pattern may match nothing, but the part before its
+/// first wildcard has to be there.
+pub fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>, SelectError> {
+    let (base, includes) = match rule.names {
+        Names::Last => (word, None),
+        Names::Parents => {
+            let (base, pattern) = word.split_once("/./").unwrap_or(("/", word));
+            let pattern = TreePath::new(pattern.as_bytes());
+            (if base.is_empty() { "/" } else { base }, Some(pattern))
+        }
+    };
+    let patterns = match &includes {
+        Some(pattern) => Some(Patterns::new([String::from_utf8_lossy(pattern.relative())])?),
+        None => None,
+    };
+    let mut selections = Vec::new();
+    for path in expand(tree, base)? {
+        selections.push(Selection::new(tree, &path, patterns.as_ref(), rule.excludes)?);
+    }
+    if let Some(wanted) = includes
+        && !glob::has_wildcard(word)
+        && !selections.iter().any(|selection| selection.has(&wanted))
+    {
+        let whole = TreePath::new(base).join(wanted.relative());
+        return Err(match (tree.get(&whole), find(tree, &whole)) {
+            (Some(_), _) => SelectError::LeftOut { path: whole },
+            (None, Ok((real, _))) => SelectError::BehindLink { path: whole, real },
+            (None, Err(error)) => error,
+        });
+    }
+    Ok(selections)
+}
+
+/// The paths that a word with wildcards stands for, in the order in which they are copied.
+fn expand(tree: &Tree, word: &str) -> Result<Vec<TreePath>, SelectError> {
+    if !glob::has_wildcard(word) {
+        return Ok(vec![TreePath::new(word)]);
+    }
+    let plain = glob::plain_part(word);
+    find(tree, &plain)?;
+    glob::expand(tree, word).map_err(|_| SelectError::Wildcard { pattern: word.into() })
+}
+
+/// The path at which a file really is, and the file.
+fn find<'t>(tree: &'t Tree, path: &TreePath) -> Result<(TreePath, &'t Node), SelectError> {
+    let missing = || SelectError::NotFound { path: path.clone() };
+    let real = tree.resolve_by_letters(path).map_err(|_| missing())?;
+    let node = tree.get(&real).ok_or_else(missing)?;
+    Ok((real, node))
+}
+
+impl Selection {
+    fn new(
+        tree: &Tree,
+        path: &TreePath,
+        includes: Option<&Patterns>,
+        excludes: Option<&Patterns>,
+    ) -> Result<Selection, SelectError> {
+        let (real, node) = find(tree, path)?;
+        let what = match node.kind {
+            Kind::Directory => Selected::Directory(Directory::new(tree, &real, includes, excludes)?),
+            _ => Selected::File(node.clone()),
+        };
+        Ok(Selection { name: path.file_name().unwrap_or_default().to_vec(), what })
+    }
+
+    /// A file that lies nowhere yet.
+    pub fn of_file(name: &str, node: Node) -> Selection {
+        Selection { name: name.as_bytes().to_vec(), what: Selected::File(node) }
+    }
+
+    /// Whether a path below a directory, or something below it, is part of the selection.
+    fn has(&self, relative: &TreePath) -> bool {
+        match &self.what {
+            Selected::File(_) => false,
+            Selected::Directory(directory) => !relative.is_root() && directory.files.get(relative).is_some(),
+        }
+    }
+}
+
+impl Directory {
+    /// Chooses what is taken of the directory at `real`.
+    fn new(
+        tree: &Tree,
+        real: &TreePath,
+        includes: Option<&Patterns>,
+        excludes: Option<&Patterns>,
+    ) -> Result<Directory, PatternError> {
+        let all = tree.subtree(real).unwrap_or_default();
+        let metadata = tree.get(real).filter(|_| !real.is_root()).map(|node| &node.metadata);
+        let time = metadata.map(|metadata| (metadata.mtime, metadata.mtime_nanos));
+        let choice = match (includes, excludes) {
+            (Some(_), _) => Choice::Included,
+            (None, Some(_)) => Choice::Excluded,
+            (None, None) => {
+                return Ok(Directory { files: all, above: BTreeSet::new(), choice: Choice::Everything, time });
+            }
+        };
+        let root = TreePath::root();
+        let mut chosen = Tree::empty();
+        chosen.insert(&root, all.get(&root).cloned().unwrap_or_else(|| Node::directory(0o755)));
+        let mut above = BTreeSet::new();
+        for (path, node) in all.walk(&root).skip(1) {
+            let relative = path.relative();
+            let is_included = includes.map(|patterns| patterns.excludes(relative)).transpose()?.unwrap_or(true);
+            if !is_included || excludes.map(|patterns| patterns.excludes(relative)).transpose()?.unwrap_or(false) {
+                continue;
+            }
+            for parent in path.ancestors() {
+                if chosen.get(&parent).is_none()
+                    && let Some(node) = all.get(&parent)
+                {
+                    chosen.insert(&parent, node.clone());
+                    above.insert(parent);
+                }
+            }
+            chosen.insert(&path, node.clone());
+        }
+        Ok(Directory { files: chosen, above, choice, time })
+    }
+
+    /// The directory itself.
+    pub fn node(&self) -> &Node {
+        self.files.get(&TreePath::root()).expect("every tree has a root")
+    }
+
+    /// Whether patterns chose what is in it.
+    pub fn choice(&self) -> Choice {
+        self.choice
+    }
+
+    /// Its modification time; the root of a context or of an image has none.
+    pub fn time(&self) -> Option<(i64, u32)> {
+        self.time
+    }
+
+    /// What is below it and copied, with the paths relative to it: directories before what is in them.
+    pub fn entries(&self) -> impl Iterator<Item = (TreePath, &Node, Part)> {
+        self.files.walk(&TreePath::root()).skip(1).map(|(path, node)| {
+            let part = if self.above.contains(&path) { Part::Above } else { Part::Chosen };
+            (path, node, part)
+        })
+    }
+}
