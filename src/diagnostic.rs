@@ -15,9 +15,9 @@
 //! ```
 //!
 //! The drawing is plain text. Colour is left to whoever prints it. What is drawn is safe to send to a
-//! terminal: control characters of the source are shown as symbols, and a long line is cut to a window
-//! around the span.
+//! terminal ([`crate::shown`]), and a long line is cut to a window around the span.
 
+use crate::shown;
 use crate::source::{SourceFile, Span};
 
 /// How bad it is.
@@ -121,7 +121,8 @@ impl Diagnostic {
         // Long lines are cut to a window that begins a little before the span.
         let line_length = text.chars().count();
         let window = if line_length <= EXCERPT_WIDTH { 0 } else { first.saturating_sub(EXCERPT_WIDTH / 4) };
-        let shown: String = text.chars().skip(window).take(EXCERPT_WIDTH).map(printable_char).collect();
+        let shown: String = text.chars().skip(window).take(EXCERPT_WIDTH).collect();
+        let shown = shown::cell(&shown);
         let cut_left = if window > 0 { "…" } else { "" };
         let cut_right = if line_length > window + EXCERPT_WIDTH { "…" } else { "" };
 
@@ -161,26 +162,11 @@ pub fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
 fn printable(text: &str) -> String {
     const LENGTH: usize = 400;
     let mut characters = text.chars();
-    let mut out: String = characters.by_ref().take(LENGTH).map(printable_char).collect();
+    let mut out: String = shown::cell(&characters.by_ref().take(LENGTH).collect::<String>()).into_owned();
     if characters.next().is_some() {
         out.push('…');
     }
     out
-}
-
-/// A visible stand-in for characters that would move the cursor, colour the terminal or reorder the line.
-fn printable_char(character: char) -> char {
-    match character {
-        '\t' => ' ',
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '\u{2421}',
-        '\u{80}'..='\u{9f}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => '\u{fffd}',
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -54,15 +54,28 @@ const LIBRARIES: &[Only] = &[
     },
 ];
 
+/// How a program writes to its standard streams, and the only files that may: everything for people goes through the screen.
+const STREAMS: &[&str] = &["println!(", "eprintln!(", "print!(", "eprint!(", "io::stdout()", "io::stderr()"];
+const WRITERS: &[&str] = &[
+    "src/view/screen.rs",
+    // Only asks whether they are terminals.
+    "src/view/palette.rs",
+    // Hands standard output to the session, which puts its screen on it.
+    "src/cli/step.rs",
+    // The server's log is what the program in the container prints.
+    "src/userland/serve.rs",
+];
+
 /// What a module may use of the others. `main.rs` and `lib.rs` stand above all of them.
 const MODULES: &[(&str, &[&str])] = &[
     ("errno", &[]),
     ("document", &[]),
+    ("shown", &[]),
     ("source", &["diagnostic"]),
-    ("diagnostic", &["source"]),
-    ("dockerfile", &["diagnostic", "source"]),
+    ("diagnostic", &["shown", "source"]),
+    ("dockerfile", &["diagnostic", "shown", "source"]),
     ("oci", &[]),
-    ("tree", &["oci"]),
+    ("tree", &["oci", "shown"]),
     // `verify` reads layers to prove that the store is whole.
     ("store", &["document", "layer", "oci", "tree"]),
     ("layer", &["document", "oci", "store", "tree"]),
@@ -70,7 +83,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("plan", &["diagnostic", "dockerfile", "oci"]),
     ("cache", &["document", "layer", "oci", "store"]),
     ("container", &[]),
-    ("userland", &["context", "document", "layer", "oci", "store", "tree"]),
+    ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
     (
         "build",
         &[
@@ -91,7 +104,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("launch", &["build", "container", "layer", "oci"]),
-    ("view", &["build", "cache"]),
+    ("view", &["build", "cache", "shown"]),
     (
         "repl",
         &[
@@ -101,11 +114,13 @@ const MODULES: &[(&str, &[&str])] = &[
             "context",
             "diagnostic",
             "dockerfile",
+            "errno",
             "document",
             "launch",
             "layer",
             "oci",
             "plan",
+            "shown",
             "source",
             "store",
             "tree",
@@ -129,6 +144,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "oci",
             "plan",
             "repl",
+            "shown",
             "source",
             "store",
             "tree",
@@ -302,6 +318,19 @@ fn libraries_stay_where_they_belong() {
             let Some(first) = rules.peek().copied() else { continue };
             if !rules.any(|rule| rule.places.iter().any(|place| file.name.starts_with(place))) {
                 findings.add(&file, number, format!("`{}` does not belong here: {}", first.library, first.because));
+            }
+        }
+    }
+    findings.check();
+}
+
+#[test]
+fn only_the_screen_writes() {
+    let mut findings = Findings::default();
+    for file in sources().into_iter().filter(|file| !WRITERS.contains(&file.name.as_str())) {
+        for (number, line) in file.code() {
+            if !line.contains("is_terminal()") && STREAMS.iter().any(|way| line.contains(way)) {
+                findings.add(&file, number, "standard output and standard error are written by `view::screen`");
             }
         }
     }

@@ -13,6 +13,7 @@ use super::resolve::{Action, Resolved};
 use super::{Decision, Error, Event, PathChange, State, StepLabel, from};
 use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, StepResult};
 use crate::dockerfile::{Instruction, Located};
+use crate::errno;
 use crate::layer::Layer;
 use crate::oci::History;
 use crate::plan::CopySource;
@@ -28,7 +29,7 @@ impl<'a> Machine<'a> {
         let done = self.advance_inner(index, sink);
         if let Err(error) = &done {
             self.note_failure(index, key, error);
-            let message = error.to_string();
+            let message = errno::named(&error.to_string());
             sink(&Event::StepFailed { message });
             self.pending = None;
         }

@@ -3,11 +3,14 @@
 //! Views consume events and recompute nothing. In JSON each event is one object with a `type`; the line that holds it adds
 //! `schema`. A new kind of event must break every view that has to know it: no view matches with a wildcard.
 
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{CacheKey, Difference};
+use crate::diagnostic::Diagnostic;
 use crate::layer::Layer;
 use crate::oci::Digest;
+use crate::source::SourceFile;
 
 /// A step's place: which stage, and which number over the whole build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -98,12 +101,36 @@ pub struct ConfigChange {
     pub after: Option<String>,
 }
 
+/// A place in the Dockerfile, as messages give it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub file: String,
+    /// From 1, as is `column`, which counts characters.
+    pub line: usize,
+    pub column: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
 /// Which of a process's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stream {
     Stdout,
     Stderr,
+}
+
+impl From<crate::container::Stream> for Stream {
+    fn from(stream: crate::container::Stream) -> Stream {
+        match stream {
+            crate::container::Stream::Stdout => Stream::Stdout,
+            crate::container::Stream::Stderr => Stream::Stderr,
+        }
+    }
 }
 
 /// What the machine tells.
@@ -148,7 +175,8 @@ pub enum Event {
     },
     Output {
         stream: Stream,
-        #[serde(serialize_with = "lossy")]
+        /// As the program wrote them: a piece may begin and end inside of a character.
+        #[serde(flatten, serialize_with = "text_or_base64")]
         bytes: Vec<u8>,
     },
     ContainerEnded {
@@ -169,6 +197,11 @@ pub enum Event {
     },
     Warning {
         message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+        /// `None`: it is about no line of the Dockerfile.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
     },
     BuildFinished {
         image: Digest,
@@ -185,8 +218,53 @@ pub enum Event {
 impl Event {
     /// The version of the events' form.
     pub const SCHEMA: u32 = 1;
+
+    /// A warning about no line in particular.
+    pub fn warning(message: String) -> Event {
+        Event::Warning { message, hint: None, place: None }
+    }
+
+    /// A warning about a text.
+    pub fn warning_in(file: &SourceFile, diagnostic: &Diagnostic) -> Event {
+        let place = diagnostic.span.map(|span| {
+            let (line, column) = file.line_column(span.start);
+            Place { file: file.name.clone(), line, column }
+        });
+        Event::Warning { message: diagnostic.message.clone(), hint: diagnostic.hint.clone(), place }
+    }
 }
 
-fn lossy<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+/// Bytes as text, and in base64 beside it where the text is not all of it.
+fn text_or_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("bytes", &text)?;
+    if text.as_bytes() != bytes {
+        map.serialize_entry("base64", &base64(bytes))?;
+    }
+    map.end()
+}
+
+/// The encoding of RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        // Three bytes are four digits; each byte less is one digit less, and `=` in its place.
+        for digit in 0..4 {
+            let index = (bits >> (18 - 6 * digit)) as usize & 0x3f;
+            text.push(if digit <= group.len() { char::from(DIGITS[index]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn base64_of_the_standard() {
+        let encoded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| super::base64(text.as_bytes()));
+        assert_eq!(encoded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+    }
 }

@@ -245,7 +245,7 @@ impl Machine<'_> {
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
     ) -> Result<Executed<'static>, Error> {
-        let mut warn = |message| sink(&Event::Warning { message });
+        let mut warn = |message| sink(&Event::warning(message));
         let below = self.tree_below(before)?;
         let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {

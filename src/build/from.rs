@@ -10,6 +10,7 @@ use super::machine::Machine;
 use super::resolve::{Action, Resolved};
 use super::{Error, State};
 use crate::cache::StateId;
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
 use crate::oci::{ChainId, Descriptor, Digest, ImageConfig, Reference};
@@ -84,7 +85,7 @@ impl Machine<'_> {
         for trigger in &start.triggers {
             let problems = super::supported::check_instruction(trigger);
             if let Some(problem) = problems.into_iter().next() {
-                return Err(Error::Trigger(problem.message));
+                return Err(Error::Trigger { text: trigger.text.clone(), problem: Box::new(problem) });
             }
         }
         Ok(Resolved {
@@ -202,7 +203,8 @@ pub(super) fn first_state(
 fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {
     let source = SourceFile::new(format!("ONBUILD trigger {}", number + 1), text);
     dockerfile::parse_instruction(&source).map_err(|problems| {
-        Error::Trigger(problems.iter().map(|problem| problem.render(Some(&source))).collect::<String>())
+        let problem = problems.into_iter().next().unwrap_or_else(|| Diagnostic::error("it is not an instruction"));
+        Error::Trigger { text: text.to_owned(), problem: Box::new(problem) }
     })
 }
 

@@ -49,7 +49,7 @@ mod unstartable;
 mod workdir;
 
 pub use clock::Clock;
-pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, StepLabel, Stream};
+pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
 pub use from::{DEFAULT_PATH, built_in};
 pub use machine::{Finished, Machine, Phase, Source, Taken, World};
 pub use predict::Prediction;
@@ -137,8 +137,8 @@ pub enum Error {
     Interrupted,
     #[error("can't {operation} `{}`: {source}", path.display())]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("an ONBUILD trigger of the base image can't be used: {0}")]
-    Trigger(String),
+    #[error("the ONBUILD trigger `{text}` of the base image can't be used: {}", problem.message)]
+    Trigger { text: String, problem: Box<Diagnostic> },
     #[error("there is no step {number}: the steps are numbered from 1 to {total}")]
     NoStep { number: usize, total: usize },
     #[error(transparent)]
@@ -184,6 +184,7 @@ impl Error {
         match self {
             Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
             Error::NoImage { hint, .. } => Some(hint.clone()),
+            Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::NoOwners { .. } => Some(
                 "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into(),
             ),

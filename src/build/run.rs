@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::configure::command_words;
-use super::event::{ChangeKind, Event, PathChange, Stream};
+use super::event::{ChangeKind, Event, PathChange};
 use super::folder::Folder;
 use super::machine::{Executed, Machine};
 use super::placed::path_change;
@@ -150,11 +150,7 @@ impl<'a> Machine<'a> {
         let plan = container::plan(&spec, self.world.identity, &host);
         sink(&Event::ContainerStarted { id: id.clone(), command: action.args.clone() });
         let mut forward = |stream: container::Stream, bytes: &[u8]| {
-            let stream = match stream {
-                container::Stream::Stdout => Stream::Stdout,
-                container::Stream::Stderr => Stream::Stderr,
-            };
-            sink(&Event::Output { stream, bytes: bytes.to_vec() });
+            sink(&Event::Output { stream: stream.into(), bytes: bytes.to_vec() });
         };
         let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
         let status = exit.status();

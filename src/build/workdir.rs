@@ -62,7 +62,7 @@ impl Machine<'_> {
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
     ) -> Result<Executed<'static>, Error> {
-        let mut warn = |message| sink(&Event::Warning { message });
+        let mut warn = |message| sink(&Event::warning(message));
         let below = self.tree_below(before)?;
         // Before anything else: an owner that can't be had is an error even where nothing is to be made.
         let owner = match action.user.as_str() {

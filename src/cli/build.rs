@@ -12,10 +12,12 @@ use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::oci::{Platform, Reference};
 use crate::plan::Request;
+use crate::shown;
 use crate::source::SourceFile;
-use crate::view::Progress;
 use crate::view::debugger::Debugger;
 use crate::view::palette::{ColorChoice, Palette};
+use crate::view::screen::Screen;
+use crate::view::{Progress, json};
 
 /// What `build`, `plan` and `step` have in common.
 #[derive(Clone, Debug, Default, Args)]
@@ -99,8 +101,9 @@ impl BuildOptions {
         let (name, path, bytes) = match &self.file {
             Some(path) if path.as_os_str() == "-" => {
                 let mut bytes = Vec::new();
-                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes)
-                    .map_err(|error| Diagnostic::error(format!("can't read standard input: {error}")))?;
+                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map_err(|error| {
+                    Diagnostic::error(format!("can't read standard input: {}", errno::describe(&error)))
+                })?;
                 ("(standard input)".to_owned(), None, bytes)
             }
             file => {
@@ -178,11 +181,12 @@ impl Build {
             None if io::stdout().is_terminal() => Progress::Tty,
             None => Progress::Classic,
         };
-        let mut view = progress.view(Palette::for_stdout(color));
+        let palette = Palette::for_stdout(color);
+        let mut view = progress.view(palette);
+        let mut screen = Screen::stdout(palette);
         let mut broken: Option<io::Error> = None;
         let mut sink = |event: &Event| {
-            let mut stdout = io::stdout().lock();
-            let written = view.event(event, &mut stdout).and_then(|()| stdout.flush());
+            let written = view.event(event, &mut screen).and_then(|()| screen.flush());
             if let Err(error) = written {
                 broken.get_or_insert(error);
                 INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -198,13 +202,14 @@ impl Build {
                 return Err(broken.into());
             }
             if matches!(error, Error::Interrupted) {
-                eprintln!("interrupted");
+                // Nobody is left to be told when standard error is closed.
+                let _ = writeln!(Screen::stderr(Palette::PLAIN), "interrupted");
                 return Err(Failure::Status(130));
             }
             return Err(located(&error, &file, machine.span(machine.position())));
         }
         for name in machine.unused_build_args() {
-            sink(&Event::Warning { message: format!("the build argument `{name}` was not used by any ARG") });
+            sink(&Event::warning(format!("the build argument `{name}` was not used by any ARG")));
         }
         let finished = machine.finish(&tags, &mut sink)?;
         if let Some(path) = &self.iidfile {
@@ -271,8 +276,9 @@ impl Plan {
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
         let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
-        let view = Debugger::new(Palette::for_stdout(color), world.clock);
-        let mut out = io::stdout().lock();
+        let palette = Palette::for_stdout(color);
+        let view = Debugger::new(palette, world.clock);
+        let mut out = Screen::stdout(palette);
         for prediction in &predictions {
             if self.json {
                 let line = serde_json::json!({
@@ -281,11 +287,11 @@ impl Plan {
                     "step": prediction.label,
                     "decision": prediction.decision,
                 });
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", json::compact(&line)?)?;
                 continue;
             }
             let label = &prediction.label;
-            writeln!(out, "{:>2}/{} {}", label.number, label.total, label.instruction)?;
+            writeln!(out, "{:>2}/{} {}", label.number, label.total, shown::line(&label.instruction))?;
             if !matches!(prediction.decision, Decision::NotCached) {
                 for row in view.decision(&prediction.decision, world.clock.seconds(), true) {
                     writeln!(out, "{row}")?;

@@ -26,7 +26,7 @@ impl Explain {
         match self.subject {
             Subject::Base => {
                 let text = userland::explain().map_err(crate::build::Error::from)?;
-                write!(std::io::stdout(), "{text}")?;
+                write!(super::stdout(), "{text}")?;
             }
         }
         Ok(())

@@ -13,7 +13,10 @@ use crate::cache::Records;
 use crate::diagnostic::Diagnostic;
 use crate::layer::archive;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
-use crate::view::{table, units};
+use crate::shown;
+use crate::view::palette::Palette;
+use crate::view::screen::Screen;
+use crate::view::{json, table, units};
 
 /// List images.
 #[derive(Debug, Args)]
@@ -51,7 +54,7 @@ impl Images {
         // Newest first, as Docker lists them.
         images.sort_by(|one, other| other.created.cmp(&one.created));
         let id = |digest: Digest| if self.no_trunc { digest.to_string() } else { digest.short() };
-        let mut out = std::io::stdout().lock();
+        let mut out = super::stdout();
         if self.quiet {
             let mut seen = Vec::new();
             for image in images {
@@ -134,7 +137,7 @@ impl History {
             let id = manifest.config.digest;
             first[0] = if self.no_trunc { id.to_string() } else { id.short() };
         }
-        write!(std::io::stdout(), "{}", table::render(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows))?;
+        write!(super::stdout(), "{}", table::render(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows))?;
         Ok(())
     }
 }
@@ -173,8 +176,7 @@ impl Inspect {
                 "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
             }));
         }
-        let text = serde_json::to_string_pretty(&documents).expect("JSON values can be written");
-        writeln!(std::io::stdout(), "{text}")?;
+        writeln!(super::stdout(), "{}", json::pretty(&documents)?)?;
         Ok(())
     }
 }
@@ -255,10 +257,10 @@ impl Rmi {
             }
             None => names.clone(),
         };
-        let mut out = std::io::stdout().lock();
+        let mut out = super::stdout();
         for reference in &removed {
             world.store.untag(reference)?;
-            writeln!(out, "Untagged: {}", reference.familiar())?;
+            writeln!(out, "Untagged: {}", shown::line(&reference.familiar()))?;
         }
         if removed.len() == names.len() {
             let records = Records::open(world.home).all().map_err(crate::build::Error::from)?;
@@ -275,7 +277,12 @@ impl Rmi {
                 }
                 // The name is gone; what it alone needed goes with the next image that is removed.
                 Err(crate::store::Error::Busy) => {
-                    eprintln!("note: another layerlab has the store open: {} stays until later", found.id.short());
+                    let mut stderr = Screen::stderr(Palette::PLAIN);
+                    writeln!(
+                        stderr,
+                        "note: another layerlab has the store open: {} stays until later",
+                        found.id.short()
+                    )?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -317,7 +324,7 @@ impl Import {
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;
-        writeln!(std::io::stdout(), "{}", manifest.config.digest)?;
+        writeln!(super::stdout(), "{}", manifest.config.digest)?;
         Ok(())
     }
 }

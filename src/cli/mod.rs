@@ -21,9 +21,12 @@ use clap::{Parser, Subcommand};
 use crate::build::{Clock, Error, World};
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
+use crate::errno;
+use crate::shown;
 use crate::source::SourceFile;
 use crate::store::{Home, Store};
 use crate::view::palette::{ColorChoice, Palette};
+use crate::view::screen::Screen;
 
 /// A step debugger for Dockerfiles with a real backend.
 #[derive(Debug, Parser)]
@@ -76,6 +79,8 @@ enum Command {
 enum Failure {
     /// Messages, with the text that they point into.
     Messages(Vec<Diagnostic>, Option<SourceFile>),
+    /// A container that did not begin, and the exit code that says how far it came.
+    Container(Vec<Diagnostic>, u8),
     /// Everything was said already; only the exit code is left.
     Status(u8),
 }
@@ -104,7 +109,7 @@ impl From<std::io::Error> for Failure {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Failure::Status(0);
         }
-        Diagnostic::error(format!("can't write the output: {error}")).into()
+        Diagnostic::error(format!("can't write the output: {}", errno::describe(&error))).into()
     }
 }
 
@@ -115,10 +120,16 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let code = if error.use_stderr() { 125 } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
+        Err(error) if error.use_stderr() => {
+            // It quotes the arguments, which may come from anywhere.
+            let rendered = error.render().to_string();
+            let errors = Palette::for_stderr(ColorChoice::Auto);
+            let _ = write!(Screen::stderr(errors), "{}", errors.diagnostic(&shown::text(&rendered)));
+            return ExitCode::from(125);
+        }
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
         }
     };
     let errors = Palette::for_stderr(arguments.color);
@@ -126,12 +137,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Status(status)) => ExitCode::from(status),
+        Err(Failure::Container(diagnostics, status)) => {
+            report(&diagnostics, None, errors);
+            ExitCode::from(status)
+        }
         Err(Failure::Messages(diagnostics, source)) => {
-            let mut stderr = std::io::stderr().lock();
-            for diagnostic in &diagnostics {
-                // Nobody is left to be told when standard error is closed.
-                let _ = writeln!(stderr, "{}", errors.diagnostic(&diagnostic.render(source.as_ref())).trim_end());
-            }
+            report(&diagnostics, source.as_ref(), errors);
             // As Docker: 125 says that the container was not even begun.
             let code = if matches!(arguments.command, Command::Run(_)) { 125 } else { 1 };
             ExitCode::from(code)
@@ -187,6 +198,20 @@ impl Setting {
     fn world(&self) -> World<'_> {
         World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity }
     }
+}
+
+/// Draws messages on standard error.
+fn report(diagnostics: &[Diagnostic], source: Option<&SourceFile>, palette: Palette) {
+    let mut stderr = Screen::stderr(palette);
+    for diagnostic in diagnostics {
+        // Nobody is left to be told when standard error is closed.
+        let _ = writeln!(stderr, "{}", palette.diagnostic(&diagnostic.render(source)).trim_end());
+    }
+}
+
+/// Standard output for a command that has no colours.
+fn stdout() -> Screen<'static> {
+    Screen::stdout(Palette::PLAIN)
 }
 
 /// From now on Ctrl-C sets [`INTERRUPTED`] instead of ending the program.

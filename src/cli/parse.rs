@@ -1,6 +1,5 @@
 //! `layerlab parse`: what the parser made of a Dockerfile.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +9,8 @@ use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, print};
 use crate::errno;
 use crate::source::SourceFile;
+use crate::view::json;
+use crate::view::screen::Screen;
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -55,10 +56,9 @@ impl Parse {
         let text = match if self.json { Format::Json } else { self.format } {
             Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,
             Format::Tree => print::tree(&dockerfile::parse(&source).map_err(failure)?),
-            Format::Json => print::json(&dockerfile::parse(&source).map_err(failure)?),
+            Format::Json => json::harmless(&print::json(&dockerfile::parse(&source).map_err(failure)?)),
             Format::Dockerfile => print::dockerfile(&dockerfile::parse(&source).map_err(failure)?),
         };
-        writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n'))?;
-        Ok(())
+        Ok(Screen::document(&format!("{}\n", text.trim_end_matches('\n')))?)
     }
 }

@@ -10,6 +10,7 @@ use super::Failure;
 use crate::build::World;
 use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::launch::{self, Request};
 use crate::userland;
 
@@ -94,7 +95,7 @@ impl Run {
         };
         let prepared = launch::prepare(world, &config, &layers, &request)?;
         if self.explain {
-            write!(std::io::stdout(), "{}", prepared.plan)?;
+            write!(super::stdout(), "{}", prepared.plan)?;
             return Ok(());
         }
         if !self.interactive && !self.tty {
@@ -106,12 +107,7 @@ impl Run {
             Ok(exit) => Err(Failure::Status(u8::try_from(exit.status()).unwrap_or(255))),
             Err(crate::build::Error::Container(error)) => {
                 let status = u8::try_from(error.status()).unwrap_or(125);
-                let mut diagnostic = Diagnostic::error(error.to_string());
-                if let Some(hint) = error.hint() {
-                    diagnostic = diagnostic.hint(hint);
-                }
-                eprintln!("{}", diagnostic.render(None).trim_end());
-                Err(Failure::Status(status))
+                Err(Failure::Container(crate::build::Error::from(error).diagnostics(None), status))
             }
             Err(error) => Err(error.into()),
         }
@@ -145,6 +141,7 @@ pub struct ServeFiles {
 
 impl ServeFiles {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        userland::serve(&self.root, self.port).map_err(|error| Diagnostic::error(error.to_string()).into())
+        userland::serve(&self.root, self.port)
+            .map_err(|error| Diagnostic::error(errno::named(&error.to_string())).into())
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use crate::build::World;
+use crate::shown;
 use crate::store::verify;
 use crate::view::units;
 
@@ -26,13 +27,13 @@ enum What {
 
 impl StoreCommand {
     pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
+        let mut out = super::stdout();
         match self.command {
             What::Path => writeln!(out, "{}", world.home.root().display())?,
             What::Verify => {
                 let report = verify(world.store);
                 for finding in &report.findings {
-                    writeln!(out, "{finding}")?;
+                    writeln!(out, "{}", shown::line(&finding.to_string()))?;
                 }
                 let images = units::count(report.images as u64, "image");
                 let blobs = units::count(report.blobs as u64, "blob");

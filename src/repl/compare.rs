@@ -17,6 +17,7 @@ use crate::cache::{EntryKind, Ingredient, Ingredients, Records};
 use crate::dockerfile::{Instruction, Source};
 use crate::layer::{self, Layer};
 use crate::oci::Digest;
+use crate::shown;
 use crate::tree::{self, Tree, TreePath};
 use crate::view::palette::Role;
 use crate::view::units;
@@ -147,8 +148,10 @@ impl Session<'_, '_> {
             };
             return self.row("", &format!("binary files differ: {old_name} {}, {new_name} {}", size(old), size(new)));
         }
-        let name =
-            |name: &str, bytes: Option<&[u8]>| if bytes.is_some() { name.to_owned() } else { "/dev/null".to_owned() };
+        let name = |name: &str, bytes: Option<&[u8]>| match bytes {
+            Some(_) => shown::line(name).into_owned(),
+            None => "/dev/null".to_owned(),
+        };
         let texts = [old, new].map(|bytes| String::from_utf8_lossy(bytes.unwrap_or_default()));
         let diff = TextDiff::from_lines(&*texts[0], &*texts[1]);
         let text = diff.unified_diff().header(&name(old_name, old), &name(new_name, new)).to_string();
@@ -160,7 +163,8 @@ impl Session<'_, '_> {
                 _ => None,
             };
             let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
-            let content = role.map_or(content.to_owned(), |role| self.palette.paint(role, content));
+            let content = shown::line(content.trim_end_matches('\r'));
+            let content = role.map_or(content.clone().into_owned(), |role| self.palette.paint(role, &content));
             write!(self.out, "{content}{end}")?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::build::State;
 use crate::container::{Exit, Io};
 use crate::launch::{self, Request};
 use crate::oci::ImageConfig;
+use crate::view::program::Program;
 
 impl Session<'_, '_> {
     /// `run COMMAND`: as a RUN would, but nothing of it is kept.
@@ -71,10 +72,11 @@ impl Session<'_, '_> {
         let prepared = launch::prepare(self.world, image, &state.layers, request)?;
         let out = &mut self.out;
         let mut broken: Option<io::Error> = None;
-        let mut open_line = false;
-        let mut forward = |_: crate::container::Stream, bytes: &[u8]| {
-            open_line = bytes.last().is_some_and(|last| *last != b'\n');
-            if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        let mut program = Program::default();
+        let colours = out.screen().colours();
+        let mut forward = |stream: crate::container::Stream, bytes: &[u8]| {
+            let text = program.text(stream.into(), bytes, colours);
+            if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 broken.get_or_insert(error);
             }
         };
@@ -82,9 +84,7 @@ impl Session<'_, '_> {
         if let Some(error) = broken {
             return Err(Error::Output(error));
         }
-        if open_line {
-            writeln!(self.out)?;
-        }
+        self.out.write_all(program.end().as_bytes())?;
         if self.interrupted.load(Ordering::Relaxed) {
             if self.interactive {
                 self.interrupted.store(false, Ordering::Relaxed);

@@ -6,6 +6,7 @@ use super::Error;
 use super::session::Session;
 use crate::build::State;
 use crate::layer;
+use crate::shown;
 use crate::tree::{Follow, Kind, Node, Tree, TreePath};
 use crate::view::units;
 
@@ -55,7 +56,8 @@ impl Session<'_, '_> {
         if is_binary(&bytes) {
             return self.row("", &format!("{path} is a binary file of {}", units::spaced_size(bytes.len() as u64)));
         }
-        self.out.write_all(&bytes)?;
+        // Every character of it for the eye only: colours are shown, not obeyed.
+        self.out.write_all(shown::text(&String::from_utf8_lossy(&bytes).replace("\r\n", "\n")).as_bytes())?;
         if !bytes.is_empty() && !bytes.ends_with(b"\n") {
             writeln!(self.out)?;
         }
@@ -103,7 +105,7 @@ fn describe(name: &str, node: &Node) -> String {
     let owner = format!("{}:{}", change.uid, change.gid);
     let target = change.target.map(|target| format!(" -> {target}")).unwrap_or_default();
     let slash = if node.is_directory() { "/" } else { "" };
-    format!("{} {owner:<7} {size:>9}  {name}{slash}{target}", change.mode)
+    shown::line(&format!("{} {owner:<7} {size:>9}  {name}{slash}{target}", change.mode)).into_owned()
 }
 
 fn branch(tree: &Tree, path: &TreePath, indent: &str, left: &mut usize, text: &mut String) {

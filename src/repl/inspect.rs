@@ -9,8 +9,9 @@ use crate::build::Decision;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::KEYWORDS;
 use crate::oci::Reference;
+use crate::shown;
 use crate::view::palette::Role;
-use crate::view::{table, units};
+use crate::view::{json, table, units};
 
 impl Session<'_, '_> {
     /// The Dockerfile with its line numbers, and a mark at the first line of each step.
@@ -47,7 +48,7 @@ impl Session<'_, '_> {
             let stop = if is_stop { "●" } else { " " };
             let role = if state == '▶' { Role::Strong } else { Role::Good };
             let state = self.palette.paint(role, &state.to_string());
-            text.push_str(format!("{:>4} {stop}{state} {line}", index + 1).trim_end());
+            text.push_str(format!("{:>4} {stop}{state} {}", index + 1, shown::line(line)).trim_end());
             text.push('\n');
         }
         Ok(self.out.write_all(text.as_bytes())?)
@@ -68,7 +69,7 @@ impl Session<'_, '_> {
                 Decision::NotCached => {}
             }
             let label = &prediction.label;
-            writeln!(self.out, "{:>2}/{} {}", label.number, label.total, label.instruction)?;
+            writeln!(self.out, "{:>2}/{} {}", label.number, label.total, shown::line(&label.instruction))?;
             if prediction.decision != Decision::NotCached {
                 for row in self.view.decision(&prediction.decision, now, true) {
                     writeln!(self.out, "{row}")?;
@@ -101,8 +102,7 @@ impl Session<'_, '_> {
 
     pub(super) fn config(&mut self) -> Result<(), Error> {
         let state = self.current()?;
-        let json = serde_json::to_string_pretty(&state.image).expect("a configuration is plain data");
-        Ok(writeln!(self.out, "{json}")?)
+        Ok(writeln!(self.out, "{}", json::pretty(&state.image)?)?)
     }
 
     pub(super) fn env(&mut self) -> Result<(), Error> {
@@ -117,7 +117,8 @@ impl Session<'_, '_> {
         };
         for (name, value) in &state.environment {
             let note = if in_image(name) { "" } else { "   (ARG: not in the image)" };
-            writeln!(self.out, "{name}={value}{}", self.palette.paint(Role::Faint, note))?;
+            let variable = format!("{name}={value}");
+            writeln!(self.out, "{}{}", shown::line(&variable), self.palette.paint(Role::Faint, note))?;
         }
         Ok(())
     }
@@ -165,7 +166,7 @@ impl Session<'_, '_> {
         if !special.is_empty() {
             writeln!(self.out, "\nIn this step:")?;
             for line in special {
-                writeln!(self.out, "  - {line}")?;
+                writeln!(self.out, "  - {}", shown::line(&line))?;
             }
         }
         Ok(())

@@ -47,6 +47,7 @@ use std::path::PathBuf;
 
 use crate::build;
 use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::source::SourceFile;
 
 /// Why a command did not do what it was to do. The session goes on.
@@ -63,10 +64,13 @@ pub enum Error {
     Said,
     #[error(transparent)]
     Build(#[from] build::Error),
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    /// Nobody says what to do next: the session ends.
+    #[error("can't read the next command: {}", errno::describe(.0))]
+    Input(std::io::Error),
     /// Nobody reads what is written: the session ends.
-    #[error("can't write the output: {0}")]
+    #[error("can't write the output: {}", errno::describe(.0))]
     Output(#[from] std::io::Error),
 }
 
@@ -85,7 +89,7 @@ impl Error {
             }
             Error::Build(error) => error.diagnostics(None).iter().map(|diagnostic| diagnostic.render(None)).collect(),
             Error::Said => String::new(),
-            Error::Io { .. } | Error::Output(_) => Diagnostic::error(self.to_string()).render(None),
+            Error::Io { .. } | Error::Input(_) | Error::Output(_) => Diagnostic::error(self.to_string()).render(None),
         }
     }
 }

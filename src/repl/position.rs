@@ -5,6 +5,7 @@ use std::io::Write as _;
 use super::Error;
 use super::session::Session;
 use crate::build::Phase;
+use crate::shown;
 use crate::view::palette::Role;
 use crate::view::units;
 
@@ -14,13 +15,13 @@ const INSTRUCTION_WIDTH: usize = 100;
 impl Session<'_, '_> {
     pub(super) fn header(&mut self) -> Result<(), Error> {
         let Some(machine) = &self.machine else {
-            writeln!(self.out, "An empty Dockerfile. Context: `{}`.", self.folder.display())?;
+            writeln!(self.out, "An empty Dockerfile. Context: `{}`.", shown::line(&self.folder.display().to_string()))?;
             writeln!(self.out, "Type an instruction, such as `FROM alpine`, or `help`.")?;
             return Ok(());
         };
         let steps = units::count(machine.step_count() as u64, "step");
         let stages = units::count(machine.plan().order.len() as u64, "stage");
-        let name = self.file.name.clone();
+        let name = shown::line(&self.file.name).into_owned();
         match machine.context() {
             Ok(context) => {
                 let summary = context.snapshot.summary();
@@ -53,7 +54,9 @@ impl Session<'_, '_> {
                     one_line(&label.instruction)
                 );
                 if machine.plan().order.len() > 1 {
-                    line.push_str(&self.palette.paint(Role::Faint, &format!("   (stage {})", label.stage)));
+                    line.push_str(
+                        &self.palette.paint(Role::Faint, &format!("   (stage {})", shown::line(&label.stage))),
+                    );
                 }
                 if label.trigger {
                     line.push_str(&self.palette.paint(Role::Faint, "   (ONBUILD of the base image)"));
@@ -85,7 +88,7 @@ impl Session<'_, '_> {
 
 /// An instruction on one line of bounded length.
 fn one_line(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = shown::line(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
     if text.chars().count() <= INSTRUCTION_WIDTH {
         return text;
     }

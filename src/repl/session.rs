@@ -14,6 +14,7 @@ use super::lines::{Lines, Next, Surroundings};
 use super::output::Output;
 use super::{Error, table};
 use crate::build::{Finished, Machine, Options, Phase, Prediction, Source, State, World};
+use crate::shown;
 use crate::source::SourceFile;
 use crate::tree::TreePath;
 use crate::view::debugger::Debugger;
@@ -106,7 +107,7 @@ impl<'a, 'o> Session<'a, 'o> {
             interrupted,
             palette,
             view: Debugger::new(palette, world.clock),
-            out: Output::new(out),
+            out: Output::new(out, palette),
             breakpoints: Vec::new(),
             next_breakpoint: 1,
             unrecorded: false,
@@ -135,7 +136,7 @@ impl<'a, 'o> Session<'a, 'o> {
             self.position_line()?;
             self.out.flush()?;
             lines.surround(&mut || self.surroundings());
-            let text = match lines.next(PROMPT)? {
+            let text = match lines.next(PROMPT).map_err(Error::Input)? {
                 Next::Line(text) => text,
                 Next::Interrupted if self.interactive => continue,
                 Next::Interrupted => {
@@ -307,7 +308,7 @@ impl<'a, 'o> Session<'a, 'o> {
     }
 
     fn echo(&mut self, text: &str) -> io::Result<()> {
-        let line = format!("{PROMPT}{text}\n");
+        let line = format!("{PROMPT}{}\n", shown::text(text));
         if self.interactive {
             self.out.note(&line);
             return Ok(());

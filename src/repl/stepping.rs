@@ -9,6 +9,7 @@ use super::command::{Break, Place};
 use super::session::Session;
 use crate::build::{self, Decision, Event, Finished, Phase};
 use crate::cache::Outcome;
+use crate::shown;
 use crate::view::View as _;
 use crate::view::units;
 
@@ -160,7 +161,7 @@ impl Session<'_, '_> {
         let Some(machine) = machine.as_mut() else { return Ok(Took::Stopped) };
         let mut broken: Option<io::Error> = None;
         let mut sink = |event: &Event| {
-            if let Err(error) = view.event(event, out).and_then(|()| out.flush()) {
+            if let Err(error) = view.event(event, out.screen()).and_then(|()| out.flush()) {
                 broken.get_or_insert(error);
             }
         };
@@ -273,7 +274,7 @@ impl Session<'_, '_> {
             }
             Break::List => {
                 for breakpoint in self.breakpoints.clone() {
-                    writeln!(self.out, "{:>4}  {breakpoint}", breakpoint.id)?;
+                    writeln!(self.out, "{:>4}  {}", breakpoint.id, shown::line(&breakpoint.to_string()))?;
                 }
                 Ok(())
             }
@@ -281,7 +282,7 @@ impl Session<'_, '_> {
                 self.check_place(&place)?;
                 let breakpoint = Breakpoint { id: self.next_breakpoint, place };
                 self.next_breakpoint += 1;
-                writeln!(self.out, "{:>4}  {breakpoint}", breakpoint.id)?;
+                writeln!(self.out, "{:>4}  {}", breakpoint.id, shown::line(&breakpoint.to_string()))?;
                 self.breakpoints.push(breakpoint);
                 Ok(())
             }

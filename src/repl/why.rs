@@ -10,6 +10,7 @@ use super::session::Session;
 use crate::build::{Decision, MissReason, Prediction, StepLabel, decide};
 use crate::cache::{Builds, Difference, Ingredient, Ingredients, Listing};
 use crate::dockerfile::Instruction;
+use crate::shown;
 use crate::view::debugger::shorten;
 use crate::view::units;
 
@@ -55,7 +56,7 @@ impl Session<'_, '_> {
     }
 
     fn line(&mut self, text: &str) -> Result<(), Error> {
-        Ok(writeln!(self.out, "      {text}")?)
+        Ok(writeln!(self.out, "      {}", shown::line(text))?)
     }
 
     fn tell(
@@ -66,8 +67,9 @@ impl Session<'_, '_> {
         after: &[Prediction],
         future: bool,
     ) -> Result<(), Error> {
+        // Painted, and harmless by itself.
         let verdict = self.view.verdict(decision, self.world.clock.seconds(), future);
-        self.line(&verdict)?;
+        writeln!(self.out, "      {verdict}")?;
         match decision {
             Decision::Hit { .. } => self.key(index, ingredients),
             Decision::Miss { reason, .. } => {

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::shown;
+
 /// An absolute path inside an image: bytes, without `.`, `..`, empty components and a slash at the end.
 ///
 /// The root is `/`. The order is that of a walk: a directory, then what is in it, then its next sibling.
@@ -118,7 +120,7 @@ impl fmt::Display for TreePath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if character.is_control() {
+                if character.is_control() || shown::is_harmful(character) {
                     write!(formatter, "{}", character.escape_default())?;
                 } else {
                     write!(formatter, "{character}")?;

@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::shown;
+
 /// How many requests are answered at the same time.
 const THREADS: usize = 4;
 
@@ -61,7 +63,7 @@ pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
     let server =
         Server::http(("0.0.0.0", port)).map_err(|error| ServeError::Listen { port, reason: error.to_string() })?;
     let server = Arc::new(server);
-    eprintln!("serving {} at {}", folder.display(), server.server_addr());
+    eprintln!("serving {} at {}", shown::line(&folder.display().to_string()), server.server_addr());
     let ended = Arc::new(AtomicBool::new(false));
     {
         let (server, ended) = (Arc::clone(&server), Arc::clone(&ended));
@@ -246,7 +248,9 @@ fn escape(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => escaped.push_str(&format!("\\x{:02X}", u32::from(character))),
-            control if control.is_control() => escaped.push_str(&format!("\\x{:02X}", u32::from(control))),
+            control if control.is_control() || shown::is_harmful(control) => {
+                escaped.push_str(&format!("\\x{:02X}", u32::from(control)))
+            }
             other => escaped.push(other),
         }
     }

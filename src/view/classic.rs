@@ -5,18 +5,31 @@
 
 use std::io::{self, Write};
 
-use super::{View, units};
+use super::program::Program;
+use super::screen::Screen;
+use super::{View, units, warning};
 use crate::build::{Decision, Event};
+use crate::shown::line;
 
 /// Writes the classic transcript.
 #[derive(Clone, Debug, Default)]
 pub struct Classic {
     /// The container of the RUN under way.
     container: Option<String>,
+    program: Program,
+}
+
+impl Classic {
+    fn remove_container(&mut self, out: &mut Screen<'_>) -> io::Result<()> {
+        match self.container.take() {
+            Some(container) => writeln!(out, "Removing intermediate container {container}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl View for Classic {
-    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match event {
             Event::BuildStarted { .. } | Event::Expanded { .. } => Ok(()),
             Event::ContextLoaded { bytes, .. } => {
@@ -26,10 +39,10 @@ impl View for Classic {
                 if step.trigger {
                     writeln!(out, "# Executing a build trigger")?;
                 }
-                writeln!(out, "Step {}/{} : {}", step.number, step.total, step.instruction)
+                writeln!(out, "Step {}/{} : {}", step.number, step.total, line(&step.instruction))
             }
             Event::Resolved { stands_in_for: Some(name), image, .. } => {
-                writeln!(out, "{name} can't be reached: {image} stands in")
+                writeln!(out, "{} can't be reached: {} stands in", line(name), line(image))
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
@@ -37,27 +50,29 @@ impl View for Classic {
                 Ok(())
             }
             Event::ContainerStarted { id, .. } => {
-                self.container = Some(id.chars().take(12).collect());
-                writeln!(out, " ---> Running in {}", &id[..12.min(id.len())])
+                let id: String = line(id).chars().take(12).collect();
+                writeln!(out, " ---> Running in {id}")?;
+                self.container = Some(id);
+                Ok(())
             }
-            Event::Output { bytes, .. } => out.write_all(bytes),
-            Event::ContainerEnded { .. } => Ok(()),
+            Event::Output { stream, bytes } => {
+                out.write_all(self.program.text(*stream, bytes, out.colours()).as_bytes())
+            }
+            Event::ContainerEnded { .. } => out.write_all(self.program.end().as_bytes()),
             Event::Changed { .. } => Ok(()),
             Event::Committed { state, .. } => {
-                if let Some(container) = self.container.take() {
-                    writeln!(out, "Removing intermediate container {container}")?;
-                }
+                self.remove_container(out)?;
                 writeln!(out, " ---> {}", state.short())
             }
             Event::StepFailed { .. } => {
-                if let Some(container) = self.container.take() {
-                    writeln!(out, "Removing intermediate container {container}")?;
-                }
-                Ok(())
+                out.write_all(self.program.end().as_bytes())?;
+                self.remove_container(out)
             }
-            Event::Warning { message } => writeln!(out, "[Warning] {message}"),
+            Event::Warning { message, hint, place } => {
+                writeln!(out, "[Warning] {}", warning(message, hint.as_deref(), place.as_ref()))
+            }
             Event::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
-            Event::Tagged { reference } => writeln!(out, "Successfully tagged {reference}"),
+            Event::Tagged { reference } => writeln!(out, "Successfully tagged {}", line(reference)),
         }
     }
 }

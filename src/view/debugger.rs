@@ -9,9 +9,12 @@
 use std::io::{self, Write};
 
 use super::palette::{Palette, Role};
-use super::{View, units};
+use super::program::Program;
+use super::screen::Screen;
+use super::{View, units, warning};
 use crate::build::{ChangeKind, Clock, ConfigChange, Decision, Event, MissReason, PathChange};
 use crate::cache::Difference;
+use crate::shown::line;
 
 /// Where the text of a block begins.
 const MARGIN: usize = 6;
@@ -30,8 +33,7 @@ pub struct Debugger<'a> {
     has_variables: bool,
     /// What FROM found, until its state can be shown beside it.
     image: String,
-    /// Whether the container's output ended in the middle of a line.
-    open_line: bool,
+    program: Program,
 }
 
 impl<'a> Debugger<'a> {
@@ -42,19 +44,24 @@ impl<'a> Debugger<'a> {
             keyword: String::new(),
             has_variables: false,
             image: String::new(),
-            open_line: false,
+            program: Program::default(),
         }
     }
 
-    /// One line of a block. An empty name continues the line above.
+    /// One line of a block. An empty name continues the line above. The text may be anything.
     pub fn row(&self, name: &str, text: &str) -> String {
+        self.painted_row(name, &line(text))
+    }
+
+    /// One line of a block, of a text that was painted: what others chose in it is harmless already.
+    fn painted_row(&self, name: &str, text: &str) -> String {
         let name = format!("{name:<NAME$}");
         format!("{:MARGIN$}{}{text}", "", self.palette.paint(Role::Label, &name)).trim_end().to_owned()
     }
 
     /// A line with the state at its right.
     pub fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
-        let row = format!("{:MARGIN$}{name:<NAME$}{text}", "");
+        let row = format!("{:MARGIN$}{name:<NAME$}{}", "", line(text));
         let gap = 70usize.saturating_sub(row.chars().count()).max(2);
         let row = self.row(name, text);
         format!("{row}{:gap$}→ state {}", "", self.palette.paint(Role::Strong, state))
@@ -62,20 +69,20 @@ impl<'a> Debugger<'a> {
 
     /// The rows that explain a decision.
     pub fn decision(&self, decision: &Decision, now: i64, future: bool) -> Vec<String> {
-        let mut rows = vec![self.row("cache", &self.verdict(decision, now, future))];
+        let mut rows = vec![self.painted_row("cache", &self.verdict(decision, now, future))];
         if let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision {
             rows.extend(self.differences(differences));
         }
         rows
     }
 
-    /// A decision in one line.
+    /// A decision in one line, painted and harmless.
     pub fn verdict(&self, decision: &Decision, now: i64, future: bool) -> String {
         let (hit, miss) = if future { ("would hit", "would miss") } else { ("hit", "miss") };
         let miss = self.palette.paint(Role::Notice, miss);
         match decision {
             Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
-            Decision::Unknown { because } => format!("not known yet: {because}"),
+            Decision::Unknown { because } => format!("not known yet: {}", line(because)),
             Decision::Hit { build, created, .. } => {
                 format!(
                     "{}: same as build {build}, {}",
@@ -100,7 +107,7 @@ impl<'a> Debugger<'a> {
                     let own = differences.iter().filter(|difference| !difference.parent);
                     let names: Vec<String> = own.map(short_name).collect();
                     let and_it = if future { ", and it is the cause" } else { "" };
-                    format!("{miss}{and_it}: {} changed", names.join(", "))
+                    format!("{miss}{and_it}: {} changed", line(&names.join(", ")))
                 }
             },
         }
@@ -160,7 +167,7 @@ impl<'a> Debugger<'a> {
         let mut rows = Vec::new();
         for change in changes.iter().take(most) {
             let name = if rows.is_empty() { "diff" } else { "" };
-            rows.push(self.row(name, &self.change(change, width)));
+            rows.push(self.painted_row(name, &self.change(change, width)));
         }
         if changes.len() > most {
             rows.push(self.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
@@ -177,8 +184,8 @@ impl<'a> Debugger<'a> {
         };
         let letter = self.palette.paint(role, letter);
         let path = match &change.target {
-            Some(target) => format!("{} -> {target}", change.path),
-            None => change.path.clone(),
+            Some(target) => line(&format!("{} -> {target}", change.path)).into_owned(),
+            None => line(&change.path).into_owned(),
         };
         if change.kind == ChangeKind::Deleted {
             return format!("{letter} {path}");
@@ -236,7 +243,7 @@ pub fn shorten(value: &str) -> String {
 }
 
 impl View for Debugger<'_> {
-    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match event {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
             Event::StepStarted { step } => {
@@ -265,16 +272,11 @@ impl View for Debugger<'_> {
                 rows.iter().try_for_each(|row| writeln!(out, "{row}"))
             }
             Event::ContainerStarted { .. } => Ok(()),
-            Event::Output { bytes, .. } => {
-                if let Some(last) = bytes.last() {
-                    self.open_line = *last != b'\n';
-                }
-                out.write_all(bytes)
+            Event::Output { stream, bytes } => {
+                out.write_all(self.program.text(*stream, bytes, out.colours()).as_bytes())
             }
             Event::ContainerEnded { status, .. } => {
-                if std::mem::take(&mut self.open_line) {
-                    writeln!(out)?;
-                }
+                out.write_all(self.program.end().as_bytes())?;
                 match status {
                     0 => Ok(()),
                     status => writeln!(out, "{}", self.row("exit", &status.to_string())),
@@ -306,8 +308,10 @@ impl View for Debugger<'_> {
                 };
                 writeln!(out, "{row}")
             }
-            Event::StepFailed { .. } => Ok(()),
-            Event::Warning { message } => writeln!(out, "{}", self.row("warning", message)),
+            Event::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
+            Event::Warning { message, hint, place } => {
+                writeln!(out, "{}", self.row("warning", &warning(message, hint.as_deref(), place.as_ref())))
+            }
             Event::Tagged { reference } => writeln!(out, "{}", self.row("tagged", reference)),
         }
     }

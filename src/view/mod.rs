@@ -2,26 +2,32 @@
 //!
 //! A view gets one event after another and writes text; it recomputes nothing. `classic` is the transcript that tutorials
 //! show; `plain` is BuildKit's numbered one; `tty` keeps one live line; `quiet` gives the image id alone; `json` is for
-//! programs; `debugger` is what the debugger's prompt shows of a step. `palette` is the only place that knows colours.
+//! programs; `debugger` is what the debugger's prompt shows of a step. `palette` is the only place that knows colours, `screen`
+//! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
+//! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed.
 
 pub mod classic;
 pub mod debugger;
 pub mod json;
 pub mod palette;
 pub mod plain;
+pub mod program;
 pub mod quiet;
+pub mod screen;
 pub mod table;
 pub mod tty;
 pub mod units;
 
-use std::io::{self, Write};
+use std::io;
 
-use crate::build::Event;
+use self::screen::Screen;
+use crate::build::{Event, Place};
+use crate::shown;
 
 /// Something that shows events.
 pub trait View {
     /// Shows one event on `out`.
-    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()>;
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()>;
 }
 
 /// How a build's progress is shown.
@@ -46,8 +52,15 @@ impl Progress {
             Progress::Classic => Box::new(classic::Classic::default()),
             Progress::Plain => Box::new(plain::Plain::default()),
             Progress::Tty => Box::new(tty::Tty::new(palette)),
-            Progress::Json => Box::new(json::Json),
+            Progress::Json => Box::new(json::Json::default()),
             Progress::Quiet => Box::new(quiet::Quiet),
         }
     }
+}
+
+/// A warning on one line: `Dockerfile:3:1: blank line inside of an instruction (remove it, …)`.
+fn warning(message: &str, hint: Option<&str>, place: Option<&Place>) -> String {
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    shown::line(&format!("{place}{message}{hint}")).into_owned()
 }

@@ -61,8 +61,8 @@ impl Palette {
             ColorChoice::Auto if std::env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0") => true,
             ColorChoice::Auto => is_terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb"),
         };
-        // The crate would decide by itself otherwise, and for standard output only.
-        colored::control::set_override(enabled);
+        // The crate would decide for both streams at once; here it paints whatever it is asked to, and a palette decides.
+        colored::control::set_override(true);
         Palette { enabled }
     }
 

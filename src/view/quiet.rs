@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::View;
+use super::screen::Screen;
 use crate::build::Event;
 
 /// Writes the finished image's id.
@@ -10,7 +11,7 @@ use crate::build::Event;
 pub struct Quiet;
 
 impl View for Quiet {
-    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match event {
             Event::BuildFinished { image, .. } => writeln!(out, "{image}"),
             Event::BuildStarted { .. }

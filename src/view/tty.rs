@@ -1,75 +1,139 @@
 //! For a terminal: finished steps stay as lines, the step under way is one live line with the command's last output.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use super::palette::{Palette, Role};
-use super::{View, units};
-use crate::build::{Decision, Event, StepLabel};
+use super::program::{Colours, Program};
+use super::screen::Screen;
+use super::{View, table, units, warning};
+use crate::build::{Decision, Event, StepLabel, Stream};
+use crate::shown::{self, line};
 
-/// Erases the current line and goes to its beginning.
-const CLEAR_LINE: &str = "\r\x1b[2K";
-/// How much of a live line is shown: it must not wrap, or it could not be erased.
+/// How wide a live line is: it must not wrap, or it could not be erased.
 const WIDTH: usize = 78;
+/// How many lines of the output are shown when the command fails, and how many bytes of each are kept.
+const MOST_LINES: usize = 20;
+const MOST_OF_A_LINE: usize = 4 << 10;
 
 /// Writes and rewrites lines.
 #[derive(Clone, Debug)]
 pub struct Tty {
     palette: Palette,
-    step: Option<StepLabel>,
+    title: String,
     cached: bool,
-    /// The last lines of the command's output, for a failure.
-    tail: Vec<String>,
+    program: Program,
+    tail: Tail,
+}
+
+/// The last lines of a command's output.
+#[derive(Clone, Debug, Default)]
+struct Tail {
+    lines: VecDeque<String>,
+    /// What each stream has of a line that is not ended.
+    stdout: String,
+    stderr: String,
+}
+
+impl Tail {
+    fn push(&mut self, stream: Stream, text: &str) {
+        for part in text.split_inclusive('\n') {
+            let open = match stream {
+                Stream::Stdout => &mut self.stdout,
+                Stream::Stderr => &mut self.stderr,
+            };
+            // The beginning of a line says more than its end.
+            let room = MOST_OF_A_LINE.saturating_sub(open.len()).min(part.len());
+            let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
+            open.push_str(&part[..end]);
+            if part.ends_with('\n') {
+                let whole = std::mem::take(open);
+                self.lines.push_back(whole.trim_end_matches('\n').to_owned());
+            }
+            while self.lines.len() > MOST_LINES {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    /// The line that is being written, else the last one.
+    fn last(&self, stream: Stream) -> &str {
+        let open = match stream {
+            Stream::Stdout => &self.stdout,
+            Stream::Stderr => &self.stderr,
+        };
+        if open.is_empty() { self.lines.back().map_or("", String::as_str) } else { open }
+    }
+
+    /// Ends the lines that are open.
+    fn end(&mut self) {
+        for open in [&mut self.stdout, &mut self.stderr] {
+            if !open.is_empty() {
+                self.lines.push_back(std::mem::take(open));
+            }
+        }
+    }
 }
 
 impl Tty {
     pub fn new(palette: Palette) -> Tty {
-        Tty { palette, step: None, cached: false, tail: Vec::new() }
+        Tty { palette, title: String::new(), cached: false, program: Program::default(), tail: Tail::default() }
     }
 
-    fn live(&self, text: &str, out: &mut dyn Write) -> io::Result<()> {
-        let shown: String = text.chars().filter(|character| !character.is_control()).take(WIDTH).collect();
-        write!(out, "{CLEAR_LINE}{shown}")?;
+    fn live(&self, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+        out.clear_line()?;
+        write!(out, "{}", table::fitting(&shown::cell(text), WIDTH))?;
         out.flush()
     }
 
-    fn title(&self) -> String {
-        let Some(step) = &self.step else { return String::new() };
-        format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction)
+    /// A line that stays, in place of the live one.
+    fn lasting(&self, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+        out.clear_line()?;
+        writeln!(out, " => {text}")
     }
 }
 
+fn title(step: &StepLabel) -> String {
+    line(&format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction)).into_owned()
+}
+
 impl View for Tty {
-    fn event(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match event {
             Event::BuildStarted { .. }
             | Event::Expanded { .. }
             | Event::ContainerStarted { .. }
-            | Event::ContainerEnded { .. }
             | Event::Changed { .. } => Ok(()),
             Event::ContextLoaded { files, bytes, .. } => {
                 let text = format!("context: {}, {}", units::count(*files, "file"), units::size(*bytes));
-                writeln!(out, "{CLEAR_LINE} => {text}")
+                self.lasting(&text, out)
             }
             Event::StepStarted { step } => {
-                self.step = Some(step.clone());
+                self.title = title(step);
                 self.cached = false;
-                self.tail.clear();
-                self.live(&format!(" -> {}", self.title()), out)
+                self.tail = Tail::default();
+                self.live(&format!(" -> {}", self.title), out)
             }
             Event::Resolved { image, stands_in_for: Some(name), .. } => {
-                writeln!(out, "{CLEAR_LINE} => {name} can't be reached: {image} stands in")
+                self.lasting(&format!("{} can't be reached: {} stands in", line(name), line(image)), out)
             }
             Event::Resolved { stands_in_for: None, .. } => Ok(()),
             Event::Decided { decision } => {
                 self.cached = matches!(decision, Decision::Hit { .. });
                 Ok(())
             }
-            Event::Output { bytes, .. } => {
-                self.tail.extend(String::from_utf8_lossy(bytes).lines().map(str::to_owned));
-                let excess = self.tail.len().saturating_sub(20);
-                self.tail.drain(..excess);
-                let last = self.tail.last().cloned().unwrap_or_default();
-                self.live(&format!(" -> {}  {last}", self.title()), out)
+            Event::Output { stream, bytes } => {
+                self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));
+                // Only as much of the title as can be shown: this happens with every piece.
+                let title: String = self.title.chars().take(WIDTH).collect();
+                self.live(&format!(" -> {title}  {}", self.tail.last(*stream)), out)
+            }
+            Event::ContainerEnded { .. } => {
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    self.tail.push(stream, &self.program.rest(stream));
+                }
+                self.tail.end();
+                Ok(())
             }
             Event::Committed { milliseconds, .. } => {
                 let mark = if self.cached {
@@ -77,22 +141,42 @@ impl View for Tty {
                 } else {
                     format!("{:>5.1}s ", *milliseconds as f64 / 1000.0)
                 };
-                writeln!(out, "{CLEAR_LINE} => {mark}{}", self.title())
+                self.lasting(&format!("{mark}{}", self.title), out)
             }
             Event::StepFailed { message } => {
-                writeln!(out, "{CLEAR_LINE} => {} {}", self.palette.paint(Role::Bad, "FAILED"), self.title())?;
-                for line in &self.tail {
-                    writeln!(out, "    {line}")?;
+                self.tail.end();
+                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "FAILED"), self.title), out)?;
+                for text in &self.tail.lines {
+                    writeln!(out, "    {}", line(text))?;
                 }
-                writeln!(out, "    {message}")
+                writeln!(out, "    {}", line(message))
             }
-            Event::Warning { message } => {
-                writeln!(out, "{CLEAR_LINE} => {} {message}", self.palette.paint(Role::Notice, "warning:"))
+            Event::Warning { message, hint, place } => {
+                let text = warning(message, hint.as_deref(), place.as_ref());
+                self.lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
             Event::BuildFinished { image, cached, ran, .. } => {
                 writeln!(out, " => image {image} ({ran} ran, {cached} cached)")
             }
-            Event::Tagged { reference } => writeln!(out, " => named {reference}"),
+            Event::Tagged { reference } => writeln!(out, " => named {}", line(reference)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tail;
+    use crate::build::Stream;
+
+    #[test]
+    fn a_tail_is_bounded() {
+        let mut tail = Tail::default();
+        for _ in 0..1000 {
+            tail.push(Stream::Stdout, &"é".repeat(999));
+        }
+        tail.push(Stream::Stderr, &"line\n".repeat(100));
+        tail.end();
+        let lengths: Vec<usize> = tail.lines.iter().map(String::len).collect();
+        assert_eq!((lengths[0], lengths[20], lengths.len()), (4, super::MOST_OF_A_LINE, 21));
     }
 }

@@ -16,6 +16,7 @@ use super::super::ast::{
     Word,
 };
 use super::super::duration;
+use crate::shown;
 
 /// Draws the tree, each line ended by a newline.
 pub fn tree(dockerfile: &Dockerfile) -> String {
@@ -52,8 +53,6 @@ impl Node {
 
     /// Hangs `name: value` below.
     fn leaf(&mut self, name: &str, value: &str) {
-        // One line each, and nothing that a terminal would act on.
-        let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         self.children.push(Node::new(format!("{name}: {value}")));
     }
 
@@ -75,7 +74,7 @@ impl Node {
 
     /// Draws the node: `first` comes before its own line, `rest` before the lines below it.
     fn draw(&self, out: &mut String, first: &str, rest: &str) {
-        out.push_str(&format!("{first}{}\n", self.text));
+        out.push_str(&format!("{first}{}\n", shown::line(&self.text)));
         for (index, child) in self.children.iter().enumerate() {
             let (branch, below) =
                 if index + 1 == self.children.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
@@ -245,9 +244,6 @@ fn heredoc(node: &mut Node, heredoc: &Heredoc) {
     let expand = if heredoc.expand { "" } else { ", variables kept" };
     let mut document = Node::new(format!("document {}{expand}", heredoc.name));
     let text = heredoc.document();
-    document.children.extend(text.lines().map(|line| {
-        let line: String = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-        Node::new(format!("| {line}"))
-    }));
+    document.children.extend(text.lines().map(|line| Node::new(format!("| {line}"))));
     node.children.push(document);
 }

@@ -1,0 +1,150 @@
+//! The screen: the writer that everything for people goes through, whether it is a terminal, a pipe or a file, which may be
+//! shown on a terminal later.
+//!
+//! Of what a terminal acts on it lets through tabs, the ends of lines, and, where there are colours, colours (SGR,
+//! `ESC [ … m`). All else becomes a symbol ([`crate::shown`]), so no view and no command can forget it. What the screen can't know is
+//! which newline or colour was meant: a text of others that has one line passes [`shown::line`] before it is put between
+//! our own.
+//!
+//! Left out is what is not a message: the terminal of `run -t`, which belongs to the program in the container, and a
+//! document that another program reads ([`Screen::document`]).
+
+use std::io::{self, IsTerminal as _, Write};
+
+use super::palette::Palette;
+use super::program::Colours;
+use crate::shown;
+
+/// Erases the current line and goes to its beginning.
+const CLEAR_LINE: &[u8] = b"\r\x1b[2K";
+/// The longest colour sequence that is taken for one.
+const LONGEST_COLOUR: usize = 32;
+
+/// Writes text that is safe to show.
+pub struct Screen<'o> {
+    out: Box<dyn Write + 'o>,
+    palette: Palette,
+}
+
+impl<'o> Screen<'o> {
+    /// A screen on any writer.
+    pub fn new(out: impl Write + 'o, palette: Palette) -> Screen<'o> {
+        Screen { out: Box::new(out), palette }
+    }
+
+    /// Standard output.
+    pub fn stdout(palette: Palette) -> Screen<'o> {
+        Screen::new(io::stdout(), palette)
+    }
+
+    /// Standard error.
+    pub fn stderr(palette: Palette) -> Screen<'o> {
+        Screen::new(io::stderr(), palette)
+    }
+
+    /// Writes a whole document to standard output: byte for byte into a pipe or a file, harmless on a terminal.
+    pub fn document(text: &str) -> io::Result<()> {
+        if io::stdout().is_terminal() {
+            return Screen::stdout(Palette::PLAIN).write_all(text.as_bytes());
+        }
+        io::stdout().write_all(text.as_bytes())
+    }
+
+    /// What becomes of the colours of a program whose output is shown here.
+    pub fn colours(&self) -> Colours {
+        if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }
+    }
+
+    /// Erases the line that the cursor is in, to write it again.
+    pub fn clear_line(&mut self) -> io::Result<()> {
+        self.out.write_all(CLEAR_LINE)
+    }
+
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(shown::is_harmful) {
+            let (harmless, found) = rest.split_at(at);
+            self.out.write_all(harmless.as_bytes())?;
+            let colour = if self.palette.is_enabled() { colour_length(found) } else { None };
+            match (colour, found.chars().next()) {
+                (Some(length), _) => {
+                    self.out.write_all(&found.as_bytes()[..length])?;
+                    rest = &found[length..];
+                }
+                (None, Some(character)) => {
+                    write!(self.out, "{}", shown::symbol(character))?;
+                    rest = &found[character.len_utf8()..];
+                }
+                (None, None) => break,
+            }
+        }
+        self.out.write_all(rest.as_bytes())
+    }
+}
+
+impl Write for Screen<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for chunk in bytes.utf8_chunks() {
+            self.put(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                self.put("\u{fffd}")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The length of the sequence `ESC [ 1 ; 31 m` that a text begins with, if it begins with one.
+pub(super) fn colour_length(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|letter: char| !matches!(letter, '0'..='9' | ';' | ':'))?;
+    let length = "\x1b[".len() + end + 1;
+    (parameters[end..].starts_with('m') && length <= LONGEST_COLOUR).then_some(length)
+}
+
+/// Whether a text is the beginning of such a sequence, which the next piece may complete.
+pub(super) fn begins_colour(text: &str) -> bool {
+    let is_parameter = |letter: char| matches!(letter, '0'..='9' | ';' | ':');
+    match text.strip_prefix('\x1b') {
+        Some(rest) => {
+            rest.is_empty()
+                || rest.strip_prefix('[').is_some_and(|rest| rest.chars().all(is_parameter))
+                    && text.len() < LONGEST_COLOUR
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::super::palette::{ColorChoice, Palette};
+    use super::Screen;
+
+    fn shown(palette: Palette, bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        Screen::new(&mut out, palette).write_all(bytes).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_colours_and_ends_of_lines_come_through() {
+        let hostile = b"\x1b[1;31mred\x1b[0m\x1b[2J\x1b]0;t\x07\r\n\xc2\x9b31m\x9b\tend";
+        assert_eq!(
+            shown(Palette::for_stdout(ColorChoice::Always), hostile),
+            "\x1b[1;31mred\x1b[0m␛[2J␛]0;t␇␍\n\u{fffd}31m\u{fffd}\tend"
+        );
+        assert_eq!(shown(Palette::PLAIN, b"\x1b[1;31mred\x1b[0m"), "␛[1;31mred␛[0m");
+    }
+
+    #[test]
+    fn a_sequence_of_any_length_ends() {
+        let long = format!("\x1b[{}m", "1;".repeat(100_000));
+        assert!(shown(Palette::for_stdout(ColorChoice::Always), long.as_bytes()).starts_with("␛[1;1"));
+    }
+}
