@@ -7,14 +7,17 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, send, sendmsg,
     socketpair,
 };
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
 
-use super::error::Error;
+use super::error::{Error, Failure};
+use super::stubs::Stub;
 
 /// A connected pair of sockets that no executed program inherits.
 pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Error> {
@@ -71,6 +74,46 @@ pub(super) fn wait_for(child: Pid) -> Result<WaitStatus, Error> {
             status => return status.map_err(Error::call("waitpid")),
         }
     }
+}
+
+/// The status of a child that has ended, as waitpid(2) writes it. In a forked process: the failure is one of the set-up.
+pub(super) fn wait_status(child: Pid) -> Result<i32, Failure> {
+    let mut status = 0;
+    loop {
+        // SAFETY: waitpid(2) writes one int, which lives until it returns.
+        let answer = unsafe { libc::waitpid(child.as_raw(), &raw mut status, 0) };
+        match Errno::result(answer) {
+            Ok(_) => return Ok(status),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::call("waitpid", errno)),
+        }
+    }
+}
+
+/// Whether the other end is closed, or the process of a pidfd has ended.
+pub(super) fn hung_up(end: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(count) if count > 0)
+}
+
+/// What the processes inside tell the keeper.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Told {
+    /// The first process: what it made in the root to be mounted on.
+    Made(Vec<Stub>),
+    /// The guard: the wait status of the first process.
+    Ended(i32),
+}
+
+/// Sends one message; nobody is left to be told when the keeper is gone.
+pub(super) fn tell(keeper: &OwnedFd, told: &Told) {
+    send_all_open(keeper, &serde_json::to_vec(told).unwrap_or_default());
+}
+
+/// Every whole message until the other end is closed.
+pub(super) fn hear_all(socket: &OwnedFd) -> Vec<Told> {
+    let bytes = receive_all(socket).unwrap_or_default();
+    serde_json::Deserializer::from_slice(&bytes).into_iter().map_while(Result::ok).collect()
 }
 
 /// A descriptor that becomes readable when the process ends.

@@ -31,6 +31,7 @@ use super::operation::{Flags, Namespace, Operation, Recursion};
 use super::seccomp;
 use super::spec::Access;
 use super::stubs::Stubs;
+use super::trampoline;
 
 /// What one operation leaves for a later one.
 pub(super) struct Setup<'a> {
@@ -45,6 +46,10 @@ pub(super) struct Setup<'a> {
     pub stubs: Stubs,
     /// The user that was looked up.
     pub account: Option<Account>,
+    /// The program that executes the command.
+    trampoline: Option<OwnedFd>,
+    /// Where it is told that the command can't be executed.
+    pub failure: Option<&'a OwnedFd>,
     /// Where the terminal's other end goes.
     pub terminal: Option<&'a OwnedFd>,
     /// The size that the terminal begins with.
@@ -62,14 +67,16 @@ impl<'a> Setup<'a> {
             old_root: None,
             stubs: Stubs::default(),
             account: None,
+            trampoline: None,
+            failure: None,
             terminal,
             window: None,
             streams: &[],
         }
     }
 
-    /// Carries one operation out. [`Operation::ForkInit`] is the caller's: it ends here in one
-    /// process and goes on in another.
+    /// Carries one operation out. Those that fork are the caller's: they end here in one process and
+    /// go on in another.
     pub fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         self.perform(operation).map_err(|mut failure| {
             failure.operation = operation.to_string();
@@ -88,7 +95,8 @@ impl<'a> Setup<'a> {
                 None => Ok(()),
             },
             Operation::Unshare { namespaces } => unshare_all(namespaces),
-            Operation::ForkInit => Ok(()),
+            Operation::EndWithParent => leave::end_with_parent(),
+            Operation::ForkGuard | Operation::ForkInit => Ok(()),
             Operation::UnshareMounts => mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT)),
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
             Operation::CopyLayers { lower, upper, root, marker } => {
@@ -128,12 +136,20 @@ impl<'a> Setup<'a> {
             }
             Operation::BoundCapabilities { keep } => capabilities::bound(*keep),
             Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
+            Operation::SealTrampoline => {
+                self.trampoline = Some(trampoline::sealed()?);
+                Ok(())
+            }
             Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.streams),
             Operation::ChangeDirectory { path } => nix::unistd::chdir(Path::new(path))
                 .map_err(|errno| Failure::refused("chdir to", Path::new(path), errno)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
-            Operation::Execute { args, env } => leave::execute(args, env, &self.known_account().home),
+            Operation::Execute { args, env } => {
+                let trampoline = self.trampoline.as_ref().expect("a plan makes the trampoline before it is used");
+                let failure = self.failure.expect("only the first process executes the command");
+                leave::execute(args, env, &self.known_account().home, trampoline, failure)
+            }
         }
     }
 

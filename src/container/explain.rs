@@ -24,7 +24,8 @@ impl fmt::Display for Operation {
                 write!(formatter, "unshare user; uid {}; gid {} ({how})", words(uid_ranges), words(gid_ranges))
             }
             Operation::Unshare { namespaces } => write!(formatter, "unshare {}", words(namespaces)),
-            Operation::ForkInit => write!(formatter, "fork"),
+            Operation::EndWithParent => write!(formatter, "ask for SIGKILL when the parent ends"),
+            Operation::ForkGuard | Operation::ForkInit => write!(formatter, "fork"),
             Operation::UnshareMounts => {
                 write!(formatter, "unshare mount; make every mount a slave")
             }
@@ -95,6 +96,7 @@ impl fmt::Display for Operation {
             Operation::InstallFilter { .. } => {
                 write!(formatter, "install the system call filter of Docker's default profile")
             }
+            Operation::SealTrampoline => write!(formatter, "write a small program to a sealed file in memory"),
             Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
             Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
             Operation::LimitCapabilities { keep } => {
@@ -106,7 +108,7 @@ impl fmt::Display for Operation {
             }
             Operation::CleanUp => write!(formatter, "reset signals; umask 022; close every descriptor above 2 at exec"),
             Operation::Execute { args, env } => {
-                write!(formatter, "execve {args:?} with {} environment variables", env.len())
+                write!(formatter, "from that program, execve {args:?} with {} environment variables", env.len())
             }
         }
     }
@@ -133,10 +135,19 @@ impl Operation {
                 "first, because its root may make all the other namespaces; without a grant in \
                      /etc/subuid only our own id exists inside, as 0"
             }
+            Operation::Unshare { namespaces } if namespaces == &[Namespace::Pid] => {
+                "an outer namespace around the container's own: its process 1 is ours, and when that ends, \
+                     for whatever reason, the kernel ends everything in it"
+            }
             Operation::Unshare { .. } => {
                 "the container gets its own view of each; they belong to the user namespace that \
                      we are in"
             }
+            Operation::EndWithParent => {
+                "whoever of us is killed, in whatever order, the container is ended by the kernel; \
+                     a command could undo this for itself, but not for us"
+            }
+            Operation::ForkGuard => "that child is process 1 of the outer namespace",
             Operation::ForkInit => {
                 "a process id namespace begins with the next child: that child is process 1, and \
                      all others die with it"
@@ -221,6 +232,10 @@ impl Operation {
             Operation::InstallFilter { .. } => {
                 "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still \
                      have that"
+            }
+            Operation::SealTrampoline => {
+                "`/proc/self/exe` must not lead an image to our own program, neither to run it with \
+                     the image's libraries nor to overwrite it"
             }
             Operation::SwitchUser => "groups first: the user may not change them any more",
             Operation::ChangeDirectory { .. } => "after the switch, so that the directory must be the user's to enter",

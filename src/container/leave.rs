@@ -7,10 +7,11 @@ use std::ffi::CString;
 use std::io::Read;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, Gid, Uid, access, setgroups, setresgid, setresuid, setsid};
@@ -21,6 +22,8 @@ use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure};
 use super::execute::errno;
 use super::identity::Identity;
 use super::pty;
+use super::report;
+use super::trampoline;
 
 /// Where programs are looked for when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -113,8 +116,7 @@ pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure
     capabilities::limit(if account.uid == 0 { keep } else { Capabilities::none() })
 }
 
-/// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2, and
-/// death with its keeper.
+/// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2.
 pub(super) fn clean_up() -> Result<(), Failure> {
     for signal in 1..=64 {
         // The kernel's structure, whose fields are all zero for "the default action, no flags".
@@ -127,13 +129,11 @@ pub(super) fn clean_up() -> Result<(), Failure> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .map_err(|errno| Failure::call("sigprocmask", errno))?;
     umask(Mode::from_bits_truncate(0o022));
-    // Again: changing the user cleared it. See prctl(2).
-    die_with_parent()?;
     close_on_exec_from(3)
 }
 
-/// Asks the kernel to kill this process when its parent ends.
-pub(super) fn die_with_parent() -> Result<(), Failure> {
+/// Asks the kernel to kill this process when its parent ends, or more exactly the thread that forked it.
+pub(super) fn end_with_parent() -> Result<(), Failure> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .map_err(|errno| Failure::call("prctl(PR_SET_PDEATHSIG)", errno))
 }
@@ -148,8 +148,14 @@ fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
     })
 }
 
-/// Finds the program and becomes it. Comes back only with a failure.
-pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(), Failure> {
+/// Finds the program and becomes it, by way of the trampoline. Comes back only with a failure.
+pub(super) fn execute(
+    args: &[String],
+    env: &[String],
+    home: &str,
+    trampoline: &OwnedFd,
+    failure: &OwnedFd,
+) -> Result<(), Failure> {
     let mut env = env.to_vec();
     if !env.iter().any(|variable| variable.starts_with("HOME=")) {
         env.push(format!("HOME={home}"));
@@ -159,6 +165,11 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
     };
     let path = env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
     let program = look_up(name, path)?;
+    if is_ourselves(&program) {
+        let message = format!("exec `{}`: that is not a program of the image", program.display());
+        return Err(Failure::of(Cause::NotExecutable, message)
+            .hint("it leads to the program that is being executed, and until the command is, that is ours"));
+    }
     let text = |text: &str| {
         CString::new(text)
             .map_err(|_| Failure::of(Cause::NotExecutable, format!("a NUL byte in `{}`", text.escape_default())))
@@ -167,17 +178,30 @@ pub(super) fn execute(args: &[String], env: &[String], home: &str) -> Result<(),
         .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?;
     let c_args: Vec<CString> = args.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
     let c_env: Vec<CString> = env.iter().map(|variable| text(variable)).collect::<Result<_, _>>()?;
-    let Err(errno) = nix::unistd::execve(&c_program, &c_args, &c_env);
-    let mut failure = Failure::refused("exec", &program, errno);
+    report::executing(failure, &program);
+    Err(not_executed(&program, trampoline::execute(trampoline, failure, &c_program, &c_args, &c_env)))
+}
+
+/// What it means that the kernel does not execute a program.
+pub(super) fn not_executed(program: &Path, errno: Errno) -> Failure {
+    let mut failure = Failure::refused("exec", program, errno);
     failure.cause = Cause::NotExecutable;
-    Err(match errno {
+    match errno {
         Errno::ENOENT => {
             failure.cause = Cause::NotFound;
             failure.hint(missing_interpreter(&program))
         }
         Errno::ENOEXEC => failure.hint("it is no program for this machine, nor a script that begins with `#!`"),
         _ => failure,
-    })
+    }
+}
+
+/// Whether a path leads to our own program through one of proc's magic links. A file of ours that was mounted is another matter.
+/// Only for the message: the trampoline keeps us out of reach in any case.
+fn is_ourselves(program: &Path) -> bool {
+    let file = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    openat2(AT_FDCWD, program, how).err() == Some(Errno::ELOOP) && file(program) == file(Path::new("/proc/self/exe"))
 }
 
 /// The file that `name` means: itself where it has a slash, else the first executable of that name

@@ -15,8 +15,8 @@
 //! when it starts. Left out: images and their configuration (the caller's), networks other than
 //! the machine's and none, resource limits, and containers that outlive us.
 //!
-//! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, `init` and `run`, which
-//! carry the list out in three processes.
+//! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, and `run`, `keeper`, `guard`
+//! and `init`, which carry the list out in four processes.
 
 mod account;
 mod capabilities;
@@ -26,10 +26,12 @@ mod error;
 mod execute;
 mod explain;
 mod grants;
+mod guard;
 mod host;
 mod identity;
 mod init;
 mod inside;
+mod keeper;
 mod layout;
 mod leave;
 mod mount;
@@ -38,11 +40,13 @@ mod operation;
 mod plan;
 mod pty;
 mod relay;
+mod report;
 mod run;
 mod seccomp;
 mod signals;
 mod spec;
 mod stubs;
+mod trampoline;
 
 pub use account::Account;
 pub use capabilities::Capabilities;

@@ -20,6 +20,8 @@ pub enum Phase {
     /// In the first child, which becomes the keeper of the namespaces and waits for the
     /// container's end.
     Entering,
+    /// In its child, the guard: process 1 of an outer process id namespace, which waits as well.
+    Guarding,
     /// In the container's first process, which still sees the machine's files.
     Inside,
     /// In the same process, for which `/` is now the container's root.
@@ -31,7 +33,8 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase in order.
-    pub const ALL: [Phase; 5] = [Phase::Outside, Phase::Entering, Phase::Inside, Phase::Rooted, Phase::Leaving];
+    pub const ALL: [Phase; 6] =
+        [Phase::Outside, Phase::Entering, Phase::Guarding, Phase::Inside, Phase::Rooted, Phase::Leaving];
 }
 
 impl fmt::Display for Phase {
@@ -39,6 +42,7 @@ impl fmt::Display for Phase {
         formatter.write_str(match self {
             Phase::Outside => "outside",
             Phase::Entering => "in the new namespaces",
+            Phase::Guarding => "as the guard",
             Phase::Inside => "as the container's first process",
             Phase::Rooted => "in the new root",
             Phase::Leaving => "just before the command",
@@ -62,6 +66,10 @@ pub enum Operation {
     EnterUserNamespace { uid_ranges: Vec<Range>, gid_ranges: Vec<Range>, helpers: bool },
     /// Enter further namespaces.
     Unshare { namespaces: Vec<Namespace> },
+    /// Have the kernel end this process with the one that forked it.
+    EndWithParent,
+    /// Fork the guard.
+    ForkGuard,
     /// Fork the container's first process.
     ForkInit,
 
@@ -112,6 +120,8 @@ pub enum Operation {
     /// Install the system call filter of Docker's default profile, for a container with these
     /// capabilities.
     InstallFilter { capabilities: Capabilities },
+    /// Make the program that will execute the command.
+    SealTrampoline,
     /// Become the user, with its groups.
     SwitchUser,
     /// Enter the working directory.

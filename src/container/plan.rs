@@ -72,6 +72,7 @@ pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
     let mut planner = Planner { spec, identity, host, operations: Vec::new(), notes: Vec::new() };
     planner.outside();
     planner.entering();
+    planner.guarding();
     let root = planner.inside();
     planner.mounts();
     planner.protection();
@@ -151,6 +152,14 @@ impl Planner<'_> {
                 },
             ),
         }
+        // After the user namespace: a change of rights would undo it.
+        self.push(Phase::Entering, Operation::EndWithParent);
+        self.push(Phase::Entering, Operation::Unshare { namespaces: vec![Namespace::Pid] });
+        self.push(Phase::Entering, Operation::ForkGuard);
+    }
+
+    fn guarding(&mut self) {
+        self.push(Phase::Guarding, Operation::EndWithParent);
         let mut namespaces = vec![Namespace::Pid, Namespace::Uts, Namespace::Ipc];
         match self.spec.network {
             Network::Host => {}
@@ -159,8 +168,8 @@ impl Planner<'_> {
         // After the group was joined: the group we are in now becomes the root of what is seen
         // inside.
         namespaces.push(Namespace::Cgroup);
-        self.push(Phase::Entering, Operation::Unshare { namespaces });
-        self.push(Phase::Entering, Operation::ForkInit);
+        self.push(Phase::Guarding, Operation::Unshare { namespaces });
+        self.push(Phase::Guarding, Operation::ForkInit);
     }
 
     fn inside(&mut self) -> RootKind {
@@ -276,6 +285,7 @@ impl Planner<'_> {
             Seccomp::Unconfined => {}
         }
         list.extend([
+            Operation::SealTrampoline,
             Operation::SwitchUser,
             Operation::ChangeDirectory { path: cwd },
             Operation::LimitCapabilities { keep: security.capabilities },

@@ -9,13 +9,14 @@ use nix::sys::wait::WaitStatus;
 use nix::unistd::{ForkResult, Pid, fork, getpid, pipe2};
 
 use super::channel::{self, control_pair, wait_for};
-use super::error::{Error, Failure};
+use super::error::Error;
 use super::execute::Setup;
-use super::init::{self, Ends};
+use super::keeper::{self, Ends};
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
 use super::pty;
 use super::relay::{Ended, Relay};
+use super::report;
 use super::signals::Forwarded;
 
 /// Where the container's standard streams lead.
@@ -73,7 +74,7 @@ impl Exit {
 ///
 /// Blocks. When it returns, no process and no mount of the container is left, and the mount points
 /// that only the set-up needed are gone from the upper directory. When our own process dies, the
-/// container dies too. May be called from several threads, for different plans.
+/// kernel ends the container. May be called from several threads, for different plans.
 ///
 /// Errors: an operation was refused, or the command could not be executed; [`Error::status`] is
 /// the exit status that Docker gives for it.
@@ -131,9 +132,9 @@ fn launch(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
         Io::Inherit => Some(Forwarded::start()?),
         Io::Capture { .. } => None,
     };
-    // SAFETY: fork(2): the child keeps to the rules of `init` and never returns.
+    // SAFETY: fork(2): the child keeps to the rules of `keeper` and never returns.
     let keeper = match unsafe { fork() }.map_err(Error::call("fork"))? {
-        ForkResult::Child => init::keep(plan, ends),
+        ForkResult::Child => keeper::keep(plan, ends),
         ForkResult::Parent { child } => Keeper { process: Some(child) },
     };
     drop(ends);
@@ -149,9 +150,7 @@ fn launch(plan: &Plan, io: Io<'_>) -> Result<Exit, Error> {
 }
 
 fn conclude(ended: Ended, keeper_status: WaitStatus) -> Result<Exit, Error> {
-    if !ended.report.is_empty() {
-        let failure: Failure = serde_json::from_slice(&ended.report)
-            .map_err(|error| Error::Within(format!("gave an unreadable report: {error}")))?;
+    if let Some(failure) = report::read(&ended.report)? {
         return Err(Error::Setup(failure));
     }
     match ended.status {
