@@ -181,9 +181,14 @@ impl Attack {
         self.run("build -t attack .")
     }
 
+    /// Waits until no process of a container is left.
+    pub fn nothing_is_left(&self) {
+        no_process_left(&self.idea, self.place.folder());
+    }
+
     fn conclude(self) {
         let before = self.before.as_ref().unwrap_or_else(|| panic!("{}: nothing was run", self.idea));
-        no_process_left(&self.idea, self.place.folder());
+        self.nothing_is_left();
         before.assert_same(&Machine::look(&self), &format!("{} (as {:?})", self.idea, self.role));
     }
 }

@@ -13,3 +13,4 @@ mod names;
 #[path = "../program/harness.rs"]
 #[allow(dead_code)]
 mod place;
+mod processes;

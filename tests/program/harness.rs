@@ -74,7 +74,7 @@ impl Place {
     }
 
     /// The built program; another name of it, or a copy, for a user who may not be able to reach the folder it was built in.
-    fn program(&self) -> PathBuf {
+    pub fn program(&self) -> PathBuf {
         match self.role {
             Role::Self_ => PathBuf::from(BUILT),
             Role::Mapped | Role::Single => self.folder.path().join("layerlab"),
