@@ -178,18 +178,21 @@ pub(super) fn execute(
         .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?;
     let c_args: Vec<CString> = args.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
     let c_env: Vec<CString> = env.iter().map(|variable| text(variable)).collect::<Result<_, _>>()?;
-    report::executing(failure, &program);
-    Err(not_executed(&program, trampoline::execute(trampoline, failure, &c_program, &c_args, &c_env)))
+    let missing = missing_interpreter(&program);
+    report::executing(failure, &program, missing);
+    let errno = trampoline::execute(trampoline, failure, &c_program, &c_args, &c_env);
+    Err(not_executed(&program, errno, missing))
 }
 
-/// What it means that the kernel does not execute a program.
-pub(super) fn not_executed(program: &Path, errno: Errno) -> Failure {
+/// What it means that the kernel does not execute a program; `missing` is the hint for one that is there and is not found. Looks at
+/// no file: the name is one of the container.
+pub(super) fn not_executed(program: &Path, errno: Errno, missing: &str) -> Failure {
     let mut failure = Failure::refused("exec", program, errno);
     failure.cause = Cause::NotExecutable;
     match errno {
         Errno::ENOENT => {
             failure.cause = Cause::NotFound;
-            failure.hint(missing_interpreter(&program))
+            failure.hint(missing)
         }
         Errno::ENOEXEC => failure.hint("it is no program for this machine, nor a script that begins with `#!`"),
         _ => failure,
@@ -256,10 +259,12 @@ fn is_shell(path: &Path) -> bool {
     ["sh", "ash", "bash", "dash", "ksh", "zsh"].contains(&name)
 }
 
-/// Why a program that is there can't be found by execve(2).
+/// Why execve(2) would not find a program that is there.
 fn missing_interpreter(program: &Path) -> &'static str {
     let mut beginning = [0; 256];
-    let read = std::fs::File::open(program).and_then(|mut file| file.read(&mut beginning));
+    // Anything may be called so: without O_NONBLOCK a FIFO would stop us.
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(program);
+    let read = opened.and_then(|mut file| file.read(&mut beginning));
     let first_line = beginning[..read.unwrap_or(0)].split(|byte| *byte == b'\n').next().unwrap_or_default();
     if first_line.starts_with(b"#!") && first_line.ends_with(b"\r") {
         return CARRIAGE_RETURN_HINT;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! {"Failed":{…}}                   an operation of the plan was refused
-//! {"Executing":"/bin/sh"}          the plan is done, the command comes next …
-//! {"Executing":"/bin/sh"} errno    … and could not be executed
+//! {"Executing":{…}}                the plan is done, the command comes next …
+//! {"Executing":{…}} errno          … and could not be executed
 //! ```
 //!
 //! The errno comes from the [`trampoline`](super::trampoline), which can't write JSON: four bytes as they lie in memory.
@@ -22,7 +22,11 @@ use super::trampoline;
 #[derive(Serialize, Deserialize)]
 enum Report {
     Failed(Failure),
-    Executing(PathBuf),
+    Executing {
+        program: PathBuf,
+        /// The hint for a program that is there and is not found.
+        missing: String,
+    },
 }
 
 /// Tells that the set-up has failed.
@@ -31,8 +35,8 @@ pub(super) fn failed(pipe: &OwnedFd, failure: Failure) {
 }
 
 /// Tells which program the command is, for the message in case that it can't be executed.
-pub(super) fn executing(pipe: &OwnedFd, program: &Path) {
-    send(pipe, &Report::Executing(program.to_owned()));
+pub(super) fn executing(pipe: &OwnedFd, program: &Path, missing: &str) {
+    send(pipe, &Report::Executing { program: program.to_owned(), missing: missing.to_owned() });
 }
 
 fn send(pipe: &OwnedFd, report: &Report) {
@@ -49,10 +53,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Failure>, Error> {
     match reports.next() {
         None => Ok(None),
         Some(Ok(Report::Failed(failure))) => Ok(Some(failure)),
-        Some(Ok(Report::Executing(program))) => {
+        Some(Ok(Report::Executing { program, missing })) => {
             let rest = &bytes[reports.byte_offset()..];
             match trampoline::failed_with(rest) {
-                Some(errno) => Ok(Some(leave::not_executed(&program, errno))),
+                Some(errno) => Ok(Some(leave::not_executed(&program, errno, &missing))),
                 // The trampoline itself could not be executed, or nothing went wrong.
                 None => read(rest),
             }

@@ -61,7 +61,7 @@ fn the_command_is_a_magic_link_to_the_program() {
             assert_eq!(outcome.status.code(), Some(126), "{command}: {}", outcome.text);
             outcome.says("that is not a program of the image");
             // By a relative path, and as the program of RUN.
-            attack.run(&format!("run -w /proc/self --entrypoint ./exe attack --version"));
+            attack.run("run -w /proc/self --entrypoint ./exe attack --version");
             attack.write("again/Dockerfile", &format!("FROM attack\nRUN [\"{command}\", \"--version\"]\n"));
             attack.run("build again").refused("that is not a program of the image");
         }

@@ -40,7 +40,7 @@ fn a_command_that_cannot_be_executed_has_dockers_status() {
             format!("{} {error}", error.status())
         };
         assert_eq!(status(&["missing"]), "127 exec: `missing`: executable file not found in $PATH");
-        assert_eq!(status(&["/missing"]), "127 exec `/missing`: ENOENT: No such file or directory");
+        assert_eq!(status(&["/missing"]), "127 the image has no program `/missing`");
         assert_eq!(status(&["/script"]), "127 exec `/script`: ENOENT: No such file or directory");
         assert_eq!(status(&["/noexec"]), "126 exec `/noexec`: EACCES: Permission denied");
         assert_eq!(status(&["/plain"]), "126 exec `/plain`: ENOEXEC: Exec format error");
