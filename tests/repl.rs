@@ -375,3 +375,46 @@ fn a_session_is_replayed_to_the_byte() {
     let session = || check("continue\nback 2\nwhy\nplan\ncontinue\nlayers\nhistory\n", TWO_STAGES);
     assert_eq!(session(), session());
 }
+
+#[test]
+fn the_file_that_changed_is_named_as_the_context_has_it() {
+    let class = Class::new(
+        "//- Dockerfile\nFROM scratch\nCOPY a/f b/f /x/\nCOPY conf.txt /conf.txt\nCOPY b/ /b/\nCOPY */g /g/\n//- a/f\n1\n//- b/f\n1\n//- conf.txt\n1\n//- b/conf.txt\n1\n//- a/g\n1\n//- b/g\n1\n",
+    );
+    class.session(&["."], "continue\n");
+    class.write("b/f", "1\n2\n");
+    class.write("b/conf.txt", "2\n");
+    class.write("b/g", "1\n2\n3\n");
+    insta::assert_snapshot!(class.session(&["."], "step\nwhy\nwhy 3\nwhy 4\nwhy 5\ndiff b/f\ndiff a/f\n"));
+}
+
+#[test]
+fn lines_are_counted_against_the_build_that_is_asked_for() {
+    let class = Class::new("//- Dockerfile\nFROM scratch\nCOPY text /\n//- text\n1\n2\n3\n");
+    class.session(&["."], "continue\n");
+    class.write("text", "1\n");
+    class.session(&["."], "continue\n");
+    class.write("text", "1\n2\n");
+    insta::assert_snapshot!(
+        class.session(
+            &["."],
+            "step\nwhy\nwhy --against 1\nwhy --against 2\nstep\nwhy 2 --against 1\nwhy 2 --against 2\n"
+        )
+    );
+}
+
+#[test]
+fn a_renamed_stage_is_known_again() {
+    let file = |name: &str, command: &str| {
+        format!(
+            "FROM layerlab/base AS {name}\nRUN {command}\nFROM scratch AS other\nCOPY text /\nFROM scratch\nCOPY --from={name} /u /u\nCOPY text /text\n"
+        )
+    };
+    let class = Class::new("//- text\n1\n");
+    class.write("Dockerfile", &file("a", "echo 1 > /u"));
+    class.session(&["."], "continue\n");
+    class.write("Dockerfile", &file("b", "echo 1 > /u"));
+    insta::assert_snapshot!("renamed", class.session(&["."], "plan\n"));
+    class.write("Dockerfile", &file("c", "echo 2 > /u"));
+    insta::assert_snapshot!(class.session(&["."], "step\nwhy\nstep 2\nwhy\nwhy 2\n"));
+}

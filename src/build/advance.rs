@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::decide::{self, Lookup};
+use super::decide::{self, Asked, Lookup};
 use super::machine::{Executed, Machine, Pending, Phase, Step, StepKind, Taken, steps_of};
 use super::resolve::{Action, Resolved};
 use super::{Decision, Error, Event, PathChange, State, StepLabel, from};
-use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, StepResult};
+use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, Roots, StepResult};
 use crate::dockerfile::{Instruction, Located};
 use crate::errno;
 use crate::layer::Layer;
@@ -25,10 +25,12 @@ impl<'a> Machine<'a> {
     /// The step stays where it was: it can be tried again.
     pub fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
         let index = self.taken.len();
-        let key = self.pending.as_ref().and_then(|pending| pending.resolved.ingredients.as_ref()).map(Ingredients::key);
+        let resolved = self.pending.as_ref().map(|pending| &pending.resolved);
+        let key = resolved.and_then(|resolved| resolved.ingredients.as_ref()).map(Ingredients::key);
+        let roots = resolved.map(Resolved::roots).unwrap_or_default();
         let done = self.advance_inner(index, sink);
         if let Err(error) = &done {
-            self.note_failure(index, key, error);
+            self.note_failure(index, key, roots, error);
             let message = errno::named(&error.to_string());
             sink(&Event::StepFailed { message });
             self.pending = None;
@@ -162,12 +164,14 @@ impl<'a> Machine<'a> {
             inserted.push(Step { stage, kind: StepKind::Instruction(Box::new(trigger.clone())), trigger: true });
         }
         self.steps.splice(index + 1..index + 1, inserted);
+        self.counterparts.borrow_mut().clear();
         Ok(())
     }
 
     fn decide(&self, index: usize, resolved: &Resolved) -> Result<Lookup, Error> {
         let Some(ingredients) = &resolved.ingredients else { return Ok(Lookup::Miss(Decision::NotCached)) };
-        decide::look_up(self, index, ingredients, &resolved.listings)
+        let roots = resolved.roots();
+        decide::look_up(self, index, Asked { ingredients, roots: &roots, listings: &resolved.listings })
     }
 
     fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed<'a>, Error> {
@@ -224,6 +228,7 @@ impl<'a> Machine<'a> {
             stage: self.steps[index].stage,
             state: Arc::new(state),
             decision,
+            roots: resolved.listings.into_iter().map(|listing| listing.roots).collect(),
             ingredients: resolved.ingredients,
             layer,
             changes,
@@ -233,15 +238,17 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn note_failure(&mut self, index: usize, key: Option<CacheKey>, error: &Error) {
+    fn note_failure(&mut self, index: usize, key: Option<CacheKey>, roots: Vec<Roots>, error: &Error) {
         if matches!(error, Error::Interrupted | Error::NoStep { .. }) {
             return;
         }
         self.failed = self.label(index).map(|label| BuildStep {
             stage: label.stage,
+            stage_index: self.steps[index].stage,
             number: label.number,
             instruction: label.instruction,
             key,
+            roots,
             outcome: Outcome::Failed,
             state: None,
             milliseconds: 0,
@@ -292,6 +299,11 @@ impl Resolved {
             });
         }
         state
+    }
+
+    /// Where the files lay that the ingredients list.
+    pub(super) fn roots(&self) -> Vec<Roots> {
+        self.listings.iter().map(|listing| listing.roots.clone()).collect()
     }
 
     /// Whether the step has to do with files, so that the file system after it is another.

@@ -4,10 +4,10 @@
 //! corresponding step had there. Cause and consequence are told apart: where only the parent's key differs, the step
 //! follows, and the step that is the cause is named.
 
+use super::Error;
 use super::event::{Decision, MissReason};
 use super::machine::Machine;
-use super::{Error, StepLabel};
-use crate::cache::{Build, BuildStep, Ingredients, Listing, Record, compare};
+use crate::cache::{Build, BuildStep, Counterparts, Ingredients, Inputs, Listing, Record, Roots, Sought, compare};
 
 /// The outcome of a look-up.
 #[derive(Debug)]
@@ -16,15 +16,18 @@ pub enum Lookup {
     Miss(Decision),
 }
 
-/// Looks a step's ingredients up. `listings` are those of this step, which may not be stored yet.
-pub fn look_up(
-    machine: &Machine<'_>,
-    index: usize,
-    ingredients: &Ingredients,
-    listings: &[Listing],
-) -> Result<Lookup, Error> {
-    let key = ingredients.key();
-    let stage = machine.label(index).map(|label| label.stage).unwrap_or_default();
+/// What a step depends on, and what is known of its files. `listings` are those of this step, which may not be stored yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub ingredients: &'a Ingredients,
+    pub roots: &'a [Roots],
+    pub listings: &'a [Listing],
+}
+
+/// Looks a step's ingredients up.
+pub fn look_up(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<Lookup, Error> {
+    let key = asked.ingredients.key();
+    let stage = machine.stage_label(index).unwrap_or_default();
     if !machine.options.cache.asks_for(&stage) {
         return Ok(Lookup::Miss(Decision::Miss { key, reason: MissReason::NoCache }));
     }
@@ -43,69 +46,58 @@ pub fn look_up(
             }
             MissReason::LayerGone
         }
-        None => {
-            let label = machine.label(index).expect("the step exists");
-            reason(machine, index, &label, ingredients, listings)?
-        }
+        None => reason(machine, index, asked)?,
     };
     Ok(Lookup::Miss(Decision::Miss { key, reason }))
 }
 
 /// Why there is no record: by comparison with the latest comparable build.
-fn reason(
-    machine: &Machine<'_>,
-    index: usize,
-    label: &StepLabel,
-    ingredients: &Ingredients,
-    listings: &[Listing],
-) -> Result<MissReason, Error> {
+fn reason(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<MissReason, Error> {
     let mut builds = machine.earlier_builds()?.iter();
-    let Some(build) = builds.find(|build| counterpart(machine, build, label).is_some()) else {
+    let Some(build) = builds.find(|build| machine.counterpart(build, index).is_some()) else {
         return Ok(MissReason::FirstTime);
     };
-    against(machine, index, label, ingredients, listings, build)
-}
-
-/// The step of a past build that a step of this one is compared with.
-pub fn counterpart<'b>(machine: &Machine<'_>, build: &'b Build, label: &StepLabel) -> Option<&'b BuildStep> {
-    let is_other = |text: &str| {
-        let mut others = (0..machine.step_count()).filter(|index| index + 1 != label.number);
-        others.any(|index| {
-            machine.instruction_text(index) == Some(text)
-                && machine.stage_label(index).is_some_and(|stage| stage == label.stage)
-        })
-    };
-    build.counterpart(&label.stage, label.number, &label.instruction, is_other)
+    against(machine, index, asked, build)
 }
 
 /// Compares a step with its counterpart in one past build.
-pub fn against(
-    machine: &Machine<'_>,
-    index: usize,
-    label: &StepLabel,
-    ingredients: &Ingredients,
-    listings: &[Listing],
-    build: &Build,
-) -> Result<MissReason, Error> {
-    let key = ingredients.key();
-    let Some(earlier_key) = counterpart(machine, build, label).and_then(|step| step.key) else {
+pub fn against(machine: &Machine<'_>, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
+    let counterpart = machine.counterpart(build, index);
+    let Some((step, earlier_key)) = counterpart.and_then(|step| Some((step, step.key?))) else {
         return Ok(MissReason::FirstTime);
     };
-    if earlier_key == key {
+    if earlier_key == asked.ingredients.key() {
         return Ok(MissReason::NeverFinished { build: build.number });
     }
     let Some(earlier) = machine.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
-    let differences = compare(&earlier.ingredients, ingredients, &mut |digest| match listings
-        .iter()
-        .find(|listing| listing.digest() == digest)
-    {
-        Some(listing) => Listing::parse(&listing.text).ok(),
-        None => machine.records.listing(digest).ok().flatten(),
-    });
+    let before = Inputs { ingredients: &earlier.ingredients, roots: &step.roots };
+    let after = Inputs { ingredients: asked.ingredients, roots: asked.roots };
+    let differences =
+        compare(before, after, &mut |digest| match asked.listings.iter().find(|listing| listing.digest() == digest) {
+            Some(listing) => Listing::parse(&listing.text).ok(),
+            None => machine.records.listing(digest).ok().flatten(),
+        });
     // ANCHOR: cause
     if differences.iter().all(|difference| difference.parent) {
         return Ok(MissReason::Follows { build: build.number, step: machine.cause_before(index) });
     }
     Ok(MissReason::Cause { build: build.number, differences })
     // ANCHOR_END: cause
+}
+
+impl Machine<'_> {
+    /// The step of a past build that a step of this one is compared with.
+    pub fn counterpart<'b>(&self, build: &'b Build, index: usize) -> Option<&'b BuildStep> {
+        let mut known = self.counterparts.borrow_mut();
+        let counterparts = known.entry(build.number).or_insert_with(|| {
+            let sought = |index| Sought {
+                stage: self.stage_label(index).unwrap_or_default(),
+                stage_index: self.steps[index].stage,
+                instruction: self.instruction_text(index).unwrap_or_default(),
+            };
+            let steps: Vec<Sought<'_>> = (0..self.step_count()).map(sought).collect();
+            Counterparts::find(&build.steps, &steps)
+        });
+        build.steps.get(counterparts.of(index)?)
+    }
 }

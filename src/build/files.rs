@@ -17,7 +17,7 @@ use super::selection::{self, Names, Rule, SelectError, Selected, Selection};
 use super::supported::{copy_of_remote, is_remote};
 use super::workdir::cleaned;
 use super::{Error, State};
-use crate::cache::{Ingredient, Ingredients};
+use crate::cache::{self, Ingredient, Ingredients};
 use crate::context::{Patterns, glob};
 use crate::dockerfile::{self, Add, Copy, Word};
 use crate::layer::archive;
@@ -58,7 +58,6 @@ struct Request<'r> {
     link: bool,
     parents: bool,
     unpack: bool,
-    from: Option<&'r Word>,
 }
 
 impl Machine<'_> {
@@ -79,11 +78,10 @@ impl Machine<'_> {
             link: copy.link,
             parents: copy.parents,
             unpack: false,
-            from: copy.from.as_ref(),
         };
         let source = match self.plan.copy_source(stage, copy)? {
             None => None,
-            Some(CopySource::Scratch) => Some((Tree::empty(), "`scratch`".to_owned())),
+            Some(CopySource::Scratch) => Some((Tree::empty(), cache::Origin::Scratch)),
             Some(CopySource::Stage(index)) => {
                 let state = stage_state(index).ok_or_else(|| Error::Argument {
                     message: format!(
@@ -92,11 +90,11 @@ impl Machine<'_> {
                     ),
                     hint: None,
                 })?;
-                Some((self.tree(&state)?, format!("stage `{}`", self.plan.stages[index].label())))
+                Some((self.tree(&state)?, cache::Origin::Stage(self.plan.stages[index].label())))
             }
             Some(CopySource::Image(reference)) => {
                 let state = self.image_state(&reference)?;
-                Some((self.tree(&state)?, format!("image `{}`", reference.familiar())))
+                Some((self.tree(&state)?, cache::Origin::Image(reference.familiar())))
             }
         };
         self.resolve_request(&request, source, before)
@@ -113,7 +111,6 @@ impl Machine<'_> {
             link: add.link,
             parents: false,
             unpack: add.unpack.unwrap_or(true),
-            from: None,
         };
         self.resolve_request(&request, None, before)
     }
@@ -121,7 +118,7 @@ impl Machine<'_> {
     fn resolve_request(
         &self,
         request: &Request<'_>,
-        source: Option<(Tree, String)>,
+        source: Option<(Tree, cache::Origin)>,
         before: Arc<State>,
     ) -> Result<Resolved, Error> {
         let scope = self.scope();
@@ -141,17 +138,20 @@ impl Machine<'_> {
         let written = scope.word(request.destination, &before)?;
         let destination = destination(before.working_dir(), &written);
 
+        // A mode that is set needs the files below, which a layer of its own does not have. And where nothing is below, every
+        // layer is one of its own.
+        let link = request.link && chmod.is_none() && !before.is_empty();
+
         let mut action = CopyAction {
             origins: Vec::new(),
             destination: destination.clone(),
             chown,
             chmod,
-            // A mode that is set needs the files below, which a layer of its own does not have.
-            link: request.link && chmod_text.is_none(),
+            link,
             unpack: request.unpack,
         };
         let mut ingredients = Ingredients::default();
-        if !request.link || chmod_text.is_some() {
+        if !link {
             ingredients.push(Ingredient::Parent { state: before.file_system });
         }
         ingredients.push(Ingredient::setting("instruction", request.keyword));
@@ -162,11 +162,19 @@ impl Machine<'_> {
         }
         for (name, value) in [("chown", &action.chown), ("chmod", &chmod_text)] {
             if let Some(value) = value {
-                ingredients.push(Ingredient::setting(format!("--{name}"), value.clone()));
                 history.push_str(&format!(" --{name}={value}"));
             }
         }
-        for (name, set) in [("link", request.link), ("parents", request.parents), ("unpack", request.unpack)] {
+        let mode = action.chmod.as_ref().zip(chmod_text.as_ref()).map(|(mode, text)| match mode {
+            Chmod::Octal(mode) => format!("{mode:04o}"),
+            Chmod::Symbolic(_) => text.clone(),
+        });
+        for (name, value) in [("--chown", action.chown.clone()), ("--chmod", mode)] {
+            if let Some(value) = value {
+                ingredients.push(Ingredient::setting(name, value));
+            }
+        }
+        for (name, set) in [("link", link), ("parents", request.parents), ("unpack", request.unpack)] {
             if set {
                 ingredients.push(Ingredient::setting(format!("--{name}"), "true"));
             }
@@ -204,24 +212,26 @@ impl Machine<'_> {
                     }
                     history.push_str(&format!(" {word}"));
                     let (tree, origin, place) = match &source {
-                        Some((tree, name)) => (tree.clone(), name.clone(), SearchPlace::Elsewhere),
+                        Some((tree, origin)) => (tree.clone(), origin.clone(), SearchPlace::Elsewhere),
                         None => {
                             let tree = self.context()?.snapshot.tree().clone();
-                            (tree, "the build context".into(), SearchPlace::Context)
+                            (tree, cache::Origin::Context, SearchPlace::Context)
                         }
                     };
-                    let searched = Searched { tree: &tree, name: &origin, place, excludes: excludes.as_ref() };
+                    let searched =
+                        Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref() };
                     let selections = self.select(&word, names, &searched)?;
-                    let (listing, hard_links) = self.listing(&selections)?;
+                    let (listing, hard_links) = self.listing(&selections, cache::Roots::new(origin, &word))?;
+                    let name = counted_name(&word, names);
+                    if !hard_links.is_empty() {
+                        ingredients.push(Ingredient::setting(format!("hard links in {name}"), hard_links.join(", ")));
+                    }
                     ingredients.push(Ingredient::Files {
-                        source: if request.from.is_some() { format!("{word} in {origin}") } else { word.clone() },
+                        name,
                         listing: listing.digest(),
                         files: listing.files,
                         bytes: listing.bytes,
                     });
-                    if !hard_links.is_empty() {
-                        ingredients.push(Ingredient::setting(format!("hard links in {word}"), hard_links.join(", ")));
-                    }
                     listings.push(listing);
                     action.origins.push(Origin::Files(selections));
                 }
@@ -322,6 +332,21 @@ fn has_variable(request: &Request<'_>) -> bool {
     });
     let words = [Some(request.destination), request.chown, request.chmod].into_iter().flatten();
     words.chain(sources).chain(request.excludes).any(|word| word.raw.contains('$'))
+}
+
+/// What of a source word is in the key: its last component, as in BuildKit, so that moving the folder that it is in is no
+/// change. With `--parents` all that comes along.
+fn counted_name(word: &str, names: Names) -> String {
+    let counted = match (names, word.split_once("/./")) {
+        (Names::Parents, Some((_, below))) => below,
+        _ => word,
+    };
+    let path = TreePath::new(counted.as_bytes());
+    let name = match names {
+        Names::Parents => Some(path.relative()),
+        Names::Last => path.file_name(),
+    };
+    name.filter(|name| !name.is_empty()).map_or_else(|| ".".into(), |name| String::from_utf8_lossy(name).into_owned())
 }
 
 /// The destination as an absolute path, its trailing slash kept: it says that a directory is meant.

@@ -25,9 +25,11 @@ impl Machine<'_> {
     pub fn remember(&self, image: Option<Digest>) -> Result<(), Error> {
         let steps = self.taken.iter().map(|taken| BuildStep {
             stage: taken.label.stage.clone(),
+            stage_index: taken.stage,
             number: taken.label.number,
             instruction: taken.label.instruction.clone(),
             key: taken.ingredients.as_ref().map(Ingredients::key),
+            roots: taken.roots.clone(),
             outcome: if matches!(taken.decision, Decision::Hit { .. }) { Outcome::Cached } else { Outcome::Ran },
             state: Some(taken.state.id()),
             milliseconds: taken.milliseconds,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::event::{ConfigChange, Event};
 use super::machine::Machine;
 use super::resolve::{Action, Resolved};
+use super::state::SCRATCH;
 use super::{Error, State};
 use crate::cache::StateId;
 use crate::diagnostic::Diagnostic;
@@ -110,14 +111,14 @@ impl Machine<'_> {
             stands_in_for: None,
             triggers: Vec::new(),
         };
-        (first_state(image, Vec::new(), "scratch".into(), platform, None), start)
+        (first_state(image, Vec::new(), SCRATCH.into(), platform, None), start)
     }
 
     fn start_from_image(&self, reference: &Reference) -> Result<(State, Start), Error> {
         let found = self.find_image(reference)?;
         let (manifest, image) = self.world.store.load_image(&found.manifest)?;
         let layers = self.world.store.layers(&manifest, &image);
-        let identity = ChainId::of(&image.rootfs.diff_ids).map_or("scratch".into(), |chain| chain.to_string());
+        let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
         let platform = image.platform().to_string();
         let mut state = first_state(image, layers.clone(), identity, platform, found.stands_in_for.as_deref());
         if let Some(name) = &found.stands_in_for {

@@ -11,7 +11,7 @@ use super::Error;
 use super::event::Event;
 use super::machine::Machine;
 use super::selection::{Choice, Selected, Selection};
-use crate::cache::{Entry, EntryKind, Listing};
+use crate::cache::{Entry, EntryKind, Listing, Roots};
 use crate::context::{Context, Snapshot, StatCache};
 use crate::layer::{self};
 use crate::oci::Digest;
@@ -62,20 +62,28 @@ impl Machine<'_> {
 
     /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
     /// `second = first`.
-    pub(super) fn listing(&self, selections: &[Selection]) -> Result<(Listing, Vec<String>), Error> {
+    pub(super) fn listing(&self, selections: &[Selection], mut roots: Roots) -> Result<(Listing, Vec<String>), Error> {
         let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
         let mut names = Vec::new();
         for selection in selections {
+            let first = found.len();
             let directory = match &selection.what {
                 Selected::File(node) => {
                     found.push((selection.name.clone(), node));
+                    roots.push(folder_of(&selection.path), 1);
                     continue;
                 }
                 Selected::Directory(directory) => directory,
             };
+            // Where patterns choose, names are relative to where the copy starts.
+            let is_whole = directory.choice() != Choice::Included;
+            let (name, folder) = match selection.path.file_name() {
+                Some(name) if is_whole => (TreePath::new(name), folder_of(&selection.path)),
+                _ => (TreePath::root(), text_of(&selection.path)),
+            };
             // The directory itself: a file and a directory with only such a file in it are not the same to copy.
-            if directory.choice() != Choice::Included {
-                found.push((b".".to_vec(), directory.node()));
+            if is_whole {
+                found.push((if name.is_root() { b".".to_vec() } else { name.relative().to_vec() }, directory.node()));
             }
             let mut first_names = HashMap::new();
             for (path, node, _) in directory.entries() {
@@ -85,12 +93,13 @@ impl Machine<'_> {
                         names.push(format!("{} = {}", path.relative().escape_ascii(), first.relative().escape_ascii()));
                     }
                 }
-                found.push((path.relative().to_vec(), node));
+                found.push((name.join(path.relative()).relative().to_vec(), node));
             }
+            roots.push(folder, (found.len() - first) as u64);
         }
         let digests = self.digests(found.iter().filter_map(|(_, node)| node.content()))?;
         let mut digests = digests.into_iter();
-        let mut listing = Listing::default();
+        let mut listing = Listing::new(roots);
         for (path, node) in found {
             let kind = match &node.kind {
                 Kind::File(content) => EntryKind::File {
@@ -163,4 +172,13 @@ impl Machine<'_> {
         let context = self.context.get()?;
         context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
     }
+}
+
+/// The folder that a path lies in, as [`Roots`] have it.
+fn folder_of(path: &TreePath) -> String {
+    path.parent().map_or_else(String::new, |folder| text_of(&folder))
+}
+
+fn text_of(path: &TreePath) -> String {
+    path.relative().escape_ascii().to_string()
 }

@@ -4,6 +4,7 @@
 //! triggers, which are known when FROM has opened its image.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,7 @@ use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::trees::Trees;
 use super::{Clock, Error, Options, State, run, supported};
-use crate::cache::{Build, BuildStep, Builds, Ingredients, Record, Records, Reservation};
+use crate::cache::{Build, BuildStep, Builds, Counterparts, Ingredients, Record, Records, Reservation, Roots};
 use crate::container::Identity;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
@@ -67,6 +68,8 @@ pub struct Taken {
     pub state: Arc<State>,
     pub decision: Decision,
     pub ingredients: Option<Ingredients>,
+    /// Where the files lay that the ingredients list.
+    pub roots: Vec<Roots>,
     /// The layer that this step added.
     pub layer: Option<Layer>,
     pub changes: Vec<PathChange>,
@@ -137,6 +140,8 @@ pub struct Machine<'a> {
     pub(super) number: OnceCell<Reservation>,
     /// Past builds to compare with, newest first.
     pub(super) earlier: OnceCell<Vec<Build>>,
+    /// Which of their steps correspond to those of this build, by their numbers.
+    pub(super) counterparts: RefCell<HashMap<u64, Counterparts>>,
     pub(super) started: String,
     pub(super) watch: Stopwatch,
     pub(super) announced: Cell<bool>,
@@ -174,6 +179,7 @@ impl<'a> Machine<'a> {
             failed: None,
             number: OnceCell::new(),
             earlier: OnceCell::new(),
+            counterparts: RefCell::default(),
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),

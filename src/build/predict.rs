@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::advance::Files;
-use super::decide::{self, Lookup};
+use super::decide::{self, Asked, Lookup};
 use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
 use super::resolve::Resolved;
@@ -116,7 +116,11 @@ impl Machine<'_> {
         cause: &mut Option<usize>,
     ) -> Result<(Decision, Option<Ingredients>, Option<Foreseen>), Error> {
         let ingredients = resolved.ingredients.clone().unwrap_or_default();
-        let (mut decision, record) = match decide::look_up(self, index, &ingredients, &resolved.listings)? {
+        let (mut decision, record) = match decide::look_up(
+            self,
+            index,
+            Asked { ingredients: &ingredients, roots: &resolved.roots(), listings: &resolved.listings },
+        )? {
             Lookup::Hit(record, decision) => (decision, Some(record)),
             Lookup::Miss(decision) => (decision, None),
         };

@@ -10,6 +10,7 @@ impl Machine<'_> {
     pub fn begin_anew(&mut self) -> Result<(), Error> {
         self.number = OnceCell::new();
         self.earlier = OnceCell::new();
+        self.counterparts.borrow_mut().clear();
         self.started = self.world.clock.rfc3339();
         self.watch = self.world.clock.stopwatch();
         Ok(())

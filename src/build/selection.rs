@@ -16,6 +16,8 @@ use crate::tree::{Kind, Node, Tree, TreePath};
 /// The files of one source; of a source with wildcards, the files of one match.
 #[derive(Clone, Debug)]
 pub struct Selection {
+    /// Where it was found, links not followed.
+    pub path: TreePath,
     /// The last name of the source as it was written: a file keeps it in a directory.
     pub name: Vec<u8>,
     pub what: Selected,
@@ -159,12 +161,12 @@ impl Selection {
             Kind::Directory => Selected::Directory(Directory::new(tree, &real, includes, excludes)?),
             _ => Selected::File(node.clone()),
         };
-        Ok(Selection { name: path.file_name().unwrap_or_default().to_vec(), what })
+        Ok(Selection { path: path.clone(), name: path.file_name().unwrap_or_default().to_vec(), what })
     }
 
     /// A file that lies nowhere yet.
     pub fn of_file(name: &str, node: Node) -> Selection {
-        Selection { name: name.as_bytes().to_vec(), what: Selected::File(node) }
+        Selection { path: TreePath::new(name), name: name.as_bytes().to_vec(), what: Selected::File(node) }
     }
 
     /// Whether a path below a directory, or something below it, is part of the selection.

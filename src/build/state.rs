@@ -8,6 +8,9 @@ use crate::cache::StateId;
 use crate::layer::Layer;
 use crate::oci::{ChainId, Digest, ImageConfig};
 
+/// What the layers of an image without any are called.
+pub const SCRATCH: &str = "scratch";
+
 // ANCHOR: state
 /// The state after a step. Cheap to clone behind an `Arc`; never changed.
 #[derive(Clone, Debug)]
@@ -41,6 +44,12 @@ impl State {
     /// The chain ID of its layers; `None` for an empty file system.
     pub fn chain_id(&self) -> Option<ChainId> {
         ChainId::of(&self.image.rootfs.diff_ids)
+    }
+
+    /// Whether its file system is that of `scratch`, with nothing done to it.
+    pub fn is_empty(&self) -> bool {
+        let platform = self.image.platform().to_string();
+        self.file_system == StateId::image(SCRATCH, &platform, None)
     }
 
     /// The value of a variable: ENV and ARG, ENV winning where both are set.

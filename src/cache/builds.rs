@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use super::{CacheKey, Error};
+use super::{CacheKey, Error, Roots};
 use crate::oci::Digest;
 use crate::store::{Home, atomic_write};
 
@@ -26,10 +26,15 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BuildStep {
     pub stage: String,
+    /// The stage's place in the Dockerfile, from 0.
+    pub stage_index: usize,
     /// Counted from 1 over the whole build.
     pub number: usize,
     pub instruction: String,
     pub key: Option<CacheKey>,
+    /// Where the files lay that its ingredients list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roots: Vec<Roots>,
     pub outcome: Outcome,
     /// The image id that the state would have.
     pub state: Option<Digest>,
@@ -51,30 +56,7 @@ pub struct Build {
 }
 
 impl Build {
-    pub const SCHEMA: u32 = 1;
-
-    /// The step that corresponds to one of another build: of the same stage with the same text if there is one (the
-    /// nearest), else the one at the same place with the same keyword, else the nearest with the same keyword. A step whose
-    /// text `is_other` knows as that of another step corresponds to that one: this build may not have come further.
-    pub fn counterpart(
-        &self,
-        stage: &str,
-        number: usize,
-        instruction: &str,
-        is_other: impl Fn(&str) -> bool,
-    ) -> Option<&BuildStep> {
-        let keyword = |text: &str| text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-        let same_stage = || self.steps.iter().filter(|step| step.stage == stage && step.key.is_some());
-        let similar = || {
-            same_stage()
-                .filter(|step| keyword(&step.instruction) == keyword(instruction) && !is_other(&step.instruction))
-        };
-        same_stage()
-            .filter(|step| step.instruction == instruction)
-            .min_by_key(|step| step.number.abs_diff(number))
-            .or_else(|| similar().find(|step| step.number == number))
-            .or_else(|| similar().min_by_key(|step| step.number.abs_diff(number)))
-    }
+    pub const SCHEMA: u32 = 2;
 }
 
 /// How many past builds are looked through for one to compare with.

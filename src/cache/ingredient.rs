@@ -42,8 +42,8 @@ pub enum Ingredient {
     Environment { name: String, value: String },
     /// Anything else with a name and a text: working directory, user, network, `--chown` …
     Setting { name: String, value: String },
-    /// The files a COPY or ADD takes: `source` as written, and the digest of their listing.
-    Files { source: String, listing: Digest, files: u64, bytes: u64 },
+    /// The files a COPY or ADD takes: the last component of the source, and the digest of their listing.
+    Files { name: String, listing: Digest, files: u64, bytes: u64 },
 }
 // ANCHOR_END: ingredient
 
@@ -52,7 +52,7 @@ impl Ingredient {
         Ingredient::Setting { name: name.into(), value: value.into() }
     }
 
-    /// What this ingredient is called: the same in two lists when they can be compared.
+    /// What this ingredient is called: the same in two lists where they can be compared. It need not be unique in one.
     pub fn name(&self) -> String {
         match self {
             Ingredient::Parent { .. } => "parent state".into(),
@@ -60,7 +60,7 @@ impl Ingredient {
             Ingredient::Argument { index, .. } => format!("argument {index}"),
             Ingredient::Environment { name, .. } => format!("environment variable {name}"),
             Ingredient::Setting { name, .. } => name.clone(),
-            Ingredient::Files { source, .. } => format!("files of {source}"),
+            Ingredient::Files { name, .. } => format!("files of {name}"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Listings: the files that a COPY takes, with every attribute that counts in its key.
 //!
-//! BuildKit hashes for each file: path relative to the copied root, type, mode, owner, size, link target, device
+//! BuildKit hashes for each file: its path from the name that is copied on, type, mode, owner, size, link target, device
 //! numbers, contents and extended attributes; the modification time is left out. A listing is the same as text, so
 //! that two of them can be compared file by file, and attribute by attribute. One line an entry, fields parted by one space:
 //!
@@ -16,6 +16,7 @@
 
 use std::fmt::Write as _;
 
+use super::Roots;
 use crate::oci::Digest;
 
 /// What kind of file an entry is, with what identifies its contents.
@@ -32,7 +33,8 @@ pub enum EntryKind {
 /// One file of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Relative to the copied root; the root itself is `.`.
+    /// The name of the source that was found, and what follows below it. The root of a tree has no name: it is `.`, and what
+    /// is in it has its path in the tree.
     pub path: Vec<u8>,
     pub mode: u32,
     pub uid: u32,
@@ -41,16 +43,21 @@ pub struct Entry {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// The text of a listing as it grows, with its totals.
-#[derive(Clone, Debug, Default)]
+/// The text of a listing as it grows, with its totals, and with the folders that it is relative to.
+#[derive(Clone, Debug)]
 pub struct Listing {
+    pub roots: Roots,
     pub text: String,
     pub files: u64,
     pub bytes: u64,
 }
 
 impl Listing {
-    /// Adds one entry. Entries come sorted by path.
+    pub fn new(roots: Roots) -> Listing {
+        Listing { roots, text: String::new(), files: 0, bytes: 0 }
+    }
+
+    /// Adds one entry; its folder is noted apart. The entries of one source come sorted by path.
     pub fn push(&mut self, entry: &Entry) {
         let (letter, size) = match &entry.kind {
             EntryKind::File { size, .. } => ('f', Some(*size)),

@@ -15,16 +15,21 @@
 //! an instruction. Next: `ingredient.rs`, `state.rs`, then `explain.rs`.
 
 pub mod builds;
+pub mod counterpart;
 pub mod explain;
 pub mod ingredient;
 pub mod listing;
+pub mod origin;
+mod pairs;
 pub mod records;
 pub mod state;
 
 pub use builds::{Build, BuildStep, Builds, Outcome, Reservation};
-pub use explain::{AttributeChange, Difference, compare};
+pub use counterpart::{Counterparts, Sought};
+pub use explain::{AttributeChange, Difference, Inputs, compare};
 pub use ingredient::{CacheKey, Ingredient, Ingredients};
 pub use listing::{Entry, EntryKind, Listing};
+pub use origin::{Origin, Roots};
 pub use records::{Record, Records, StepResult};
 pub use state::StateId;
 

@@ -4,17 +4,16 @@
 //! keeps no history.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
 
 use super::Error;
 use super::files::{absolute, is_binary, read};
 use super::session::Session;
+use crate::build::PathChange;
 use crate::build::run::describe;
-use crate::build::{PathChange, StepLabel, decide};
-use crate::cache::{EntryKind, Ingredient, Ingredients, Records};
-use crate::dockerfile::{Instruction, Source};
+use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
+use crate::dockerfile::Instruction;
 use crate::layer::{self, Layer};
 use crate::oci::Digest;
 use crate::shown;
@@ -30,6 +29,15 @@ pub(super) struct Versions {
     pub before: Option<Vec<u8>>,
     /// `None`: the file is gone.
     pub after: Option<Vec<u8>>,
+}
+
+/// The files that a step of this session or of an earlier build had.
+struct Had {
+    ingredients: Ingredients,
+    roots: Vec<Roots>,
+    layer: Option<Layer>,
+    /// Who had them.
+    origin: String,
 }
 
 impl Session<'_, '_> {
@@ -170,26 +178,6 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// The context's own name of a file that a listing of step `index` calls `path`, which is relative to the copied root.
-    pub(super) fn context_path(&self, index: usize, path: &str) -> Option<String> {
-        let is_file = |name: &str| self.folder.join(name).is_file();
-        if is_file(path) {
-            return Some(path.to_owned());
-        }
-        let sources = match self.machine().ok()?.instruction(index)? {
-            Instruction::Copy(copy) if copy.from.is_none() => &copy.sources,
-            Instruction::Add(add) => &add.sources,
-            _ => return None,
-        };
-        sources.iter().find_map(|source| {
-            let Source::Path(word) = source else { return None };
-            let root = word.raw.trim_start_matches("./").trim_matches('/');
-            let below = format!("{root}/{path}");
-            let is_itself = Path::new(root).file_name().is_some_and(|name| name == path);
-            if is_file(&below) { Some(below) } else { (is_itself && is_file(root)).then(|| root.to_owned()) }
-        })
-    }
-
     /// A context file as a COPY or ADD had it last, and as it is now. `None`: no step had it.
     pub(super) fn context_versions(&self, path: &str) -> Result<Option<Versions>, Error> {
         let Some(machine) = &self.machine else { return Ok(None) };
@@ -199,52 +187,94 @@ impl Session<'_, '_> {
             if !matches!(machine.instruction(index), Some(Instruction::Copy(_) | Instruction::Add(_))) {
                 continue;
             }
-            let Some(label) = machine.label(index) else { continue };
             let source = match machine.taken().get(index) {
-                Some(taken) => {
-                    taken.ingredients.clone().map(|one| (one, taken.layer.clone(), "this session".to_owned()))
-                }
-                None => self.last_build_of(&label)?,
+                Some(taken) => taken.ingredients.clone().map(|ingredients| Had {
+                    ingredients,
+                    roots: taken.roots.clone(),
+                    layer: taken.layer.clone(),
+                    origin: "this session".to_owned(),
+                }),
+                None => self.last_build_of(index)?,
             };
-            let Some((ingredients, layer, origin)) = source else { continue };
-            let Some(digest) = self.digest_in(&ingredients, path)? else { continue };
-            let before = match layer {
+            let Some(had) = source else { continue };
+            let Some(digest) = self.digest_in(&had, path)? else { continue };
+            let before = match had.layer {
                 Some(layer) => self.content_in(&layer, digest)?,
                 None => None,
             };
             let after = std::fs::read(self.folder.join(path)).ok();
-            return Ok(Some(Versions { origin, before, after }));
+            return Ok(Some(Versions { origin: had.origin, before, after }));
         }
         Ok(None)
     }
 
-    /// The ingredients and the layer of a step in the last build that has it.
-    fn last_build_of(&self, label: &StepLabel) -> Result<Option<(Ingredients, Option<Layer>, String)>, Error> {
+    /// What a step had in the last build that has it.
+    fn last_build_of(&self, index: usize) -> Result<Option<Had>, Error> {
         let machine = self.machine()?;
-        let key = |build: &crate::cache::Build| decide::counterpart(machine, build, label).and_then(|step| step.key);
-        let found = machine.earlier_builds()?.iter().find_map(|build| Some((build.number, key(build)?)));
-        let Some((number, key)) = found else { return Ok(None) };
-        let record = Records::open(self.world.home).get(key)?;
-        Ok(record.map(|record| (record.ingredients, record.result.layer, format!("build {number}"))))
+        let mut builds = machine.earlier_builds()?.iter();
+        let Some((build, step)) = builds.find_map(|build| Some((build, machine.counterpart(build, index)?))) else {
+            return Ok(None);
+        };
+        let Some(record) = self.record_of(step)? else { return Ok(None) };
+        Ok(Some(Had {
+            ingredients: record.ingredients,
+            roots: step.roots.clone(),
+            layer: record.result.layer,
+            origin: format!("build {}", build.number),
+        }))
+    }
+
+    fn record_of(&self, step: &BuildStep) -> Result<Option<Record>, Error> {
+        let Some(key) = step.key else { return Ok(None) };
+        Ok(Records::open(self.world.home).get(key)?)
+    }
+
+    /// The bytes with a digest in the layer that the counterpart of step `index` made in an earlier build.
+    pub(super) fn content_in_build(
+        &self,
+        index: usize,
+        build: &Build,
+        digest: Digest,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(step) = self.machine()?.counterpart(build, index) else { return Ok(None) };
+        match self.record_of(step)?.and_then(|record| record.result.layer) {
+            Some(layer) => self.content_in(&layer, digest),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes with a digest as step `index` has them: in the context, else in the layer that it made.
+    pub(super) fn content_in_step(&self, index: usize, path: &str, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        if let Ok(bytes) = std::fs::read(self.folder.join(path))
+            && Digest::of(&bytes) == digest
+        {
+            return Ok(Some(bytes));
+        }
+        match self.machine()?.taken().get(index).and_then(|taken| taken.layer.clone()) {
+            Some(layer) => self.content_in(&layer, digest),
+            None => Ok(None),
+        }
     }
 
     /// The digest that a file of the context has in the listings of a step.
-    fn digest_in(&self, ingredients: &Ingredients, path: &str) -> Result<Option<Digest>, Error> {
+    fn digest_in(&self, had: &Had, path: &str) -> Result<Option<Digest>, Error> {
         let records = Records::open(self.world.home);
-        let mut best: Option<(usize, Digest)> = None;
-        for ingredient in ingredients.iter() {
-            let Ingredient::Files { listing, .. } = ingredient else { continue };
-            for entry in records.listing(*listing)?.unwrap_or_default() {
-                let EntryKind::File { digest, .. } = entry.kind else { continue };
-                // Listed paths are relative to what was copied: the longest one that fits is meant.
-                let fits = path.as_bytes() == entry.path
-                    || path.as_bytes().strip_suffix(entry.path.as_slice()).is_some_and(|front| front.ends_with(b"/"));
-                if fits && best.is_none_or(|(length, _)| entry.path.len() > length) {
-                    best = Some((entry.path.len(), digest));
+        let listings = had.ingredients.iter().filter_map(|ingredient| match ingredient {
+            Ingredient::Files { listing, .. } => Some(*listing),
+            _ => None,
+        });
+        for (listing, roots) in listings.zip(&had.roots).filter(|(_, roots)| roots.origin == Origin::Context) {
+            let entries = records.listing(listing)?.unwrap_or_default();
+            let paths = roots.paths(entries.iter().map(|entry| entry.path.as_slice()));
+            for (entry, shown) in entries.iter().zip(paths) {
+                if let EntryKind::File { digest, .. } = entry.kind
+                    && shown == path
+                {
+                    return Ok(Some(digest));
                 }
             }
         }
-        Ok(best.map(|(_, digest)| digest))
+        Ok(None)
     }
 
     /// The bytes of the file with a digest in one layer.

@@ -7,15 +7,43 @@ use std::io::Write as _;
 use super::Error;
 use super::compare::count_lines;
 use super::session::Session;
-use crate::build::{Decision, MissReason, Prediction, StepLabel, decide};
-use crate::cache::{Builds, Difference, Ingredient, Ingredients, Listing};
+use crate::build::decide::{self, Asked};
+use crate::build::{Decision, MissReason, Prediction, Taken};
+use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredient, Ingredients, Listing, Origin, Roots};
 use crate::dockerfile::Instruction;
+use crate::oci::Digest;
 use crate::shown;
 use crate::view::debugger::shorten;
 use crate::view::units;
 
 /// The most lines of one list.
 const MOST_LINES: usize = 12;
+
+/// The step that is asked about.
+struct Subject {
+    index: usize,
+    ingredients: Ingredients,
+    roots: Vec<Roots>,
+    /// Those that may not be stored yet.
+    listings: Vec<Listing>,
+}
+
+impl Subject {
+    fn taken(index: usize, taken: &Taken) -> Subject {
+        let ingredients = taken.ingredients.clone().unwrap_or_default();
+        Subject { index, ingredients, roots: taken.roots.clone(), listings: Vec::new() }
+    }
+
+    fn foreseen(index: usize, prediction: &Prediction) -> Subject {
+        let ingredients = prediction.ingredients.clone().unwrap_or_default();
+        let roots = prediction.listings.iter().map(|listing| listing.roots.clone()).collect();
+        Subject { index, ingredients, roots, listings: prediction.listings.clone() }
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked { ingredients: &self.ingredients, roots: &self.roots, listings: &self.listings }
+    }
+}
 
 impl Session<'_, '_> {
     pub(super) fn why(&mut self, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
@@ -31,10 +59,10 @@ impl Session<'_, '_> {
             None => position,
         };
         if let Some(taken) = machine.taken().get(index).cloned() {
-            let ingredients = taken.ingredients.unwrap_or_default();
+            let subject = Subject::taken(index, &taken);
             return match against {
-                Some(build) => self.against(index, &taken.label, &ingredients, &[], build),
-                None => self.tell(index, &taken.decision, &ingredients, &[], false),
+                Some(build) => self.against(&subject, build),
+                None => self.tell(&subject, &taken.decision, &[], false),
             };
         }
         // A later step that can't be foreseen is no reason not to tell of this one.
@@ -48,10 +76,10 @@ impl Session<'_, '_> {
             return self.row("", "not known yet: a step before it has to run first");
         };
         let prediction = &predictions[place];
-        let ingredients = prediction.ingredients.clone().unwrap_or_default();
+        let subject = Subject::foreseen(index, prediction);
         match against {
-            Some(build) => self.against(index, &prediction.label, &ingredients, &prediction.listings, build),
-            None => self.tell(index, &prediction.decision, &ingredients, &predictions[place + 1..], true),
+            Some(build) => self.against(&subject, build),
+            None => self.tell(&subject, &prediction.decision, &predictions[place + 1..], true),
         }
     }
 
@@ -61,9 +89,8 @@ impl Session<'_, '_> {
 
     fn tell(
         &mut self,
-        index: usize,
+        subject: &Subject,
         decision: &Decision,
-        ingredients: &Ingredients,
         after: &[Prediction],
         future: bool,
     ) -> Result<(), Error> {
@@ -71,15 +98,18 @@ impl Session<'_, '_> {
         let verdict = self.view.verdict(decision, self.world.clock.seconds(), future);
         writeln!(self.out, "      {verdict}")?;
         match decision {
-            Decision::Hit { .. } => self.key(index, ingredients),
+            Decision::Hit { .. } => self.key(subject),
             Decision::Miss { reason, .. } => {
                 match reason {
-                    MissReason::Cause { differences, .. } => self.differences(index, differences)?,
+                    MissReason::Cause { build, differences } => {
+                        let build = Builds::open(self.world.home).get(*build)?;
+                        self.differences(subject, build.as_ref(), differences)?;
+                    }
                     MissReason::FirstTime
                     | MissReason::Follows { .. }
                     | MissReason::NoCache
                     | MissReason::LayerGone
-                    | MissReason::NeverFinished { .. } => self.key(index, ingredients)?,
+                    | MissReason::NeverFinished { .. } => self.key(subject)?,
                 }
                 self.steps_after(after)
             }
@@ -88,14 +118,7 @@ impl Session<'_, '_> {
     }
 
     /// The comparison with one past build, whatever the cache says.
-    fn against(
-        &mut self,
-        index: usize,
-        label: &StepLabel,
-        ingredients: &Ingredients,
-        listings: &[Listing],
-        number: u64,
-    ) -> Result<(), Error> {
+    fn against(&mut self, subject: &Subject, number: u64) -> Result<(), Error> {
         let builds = Builds::open(self.world.home);
         let Some(build) = builds.get(number)? else {
             let known: Vec<String> = builds.numbers()?.iter().map(u64::to_string).collect();
@@ -106,18 +129,18 @@ impl Session<'_, '_> {
             };
             return Err(Error::usage(format!("there is no build {number}"), hint));
         };
-        let counterpart = decide::counterpart(self.machine()?, &build, label);
+        let counterpart = self.machine()?.counterpart(&build, subject.index);
         let Some(key) = counterpart.and_then(|step| step.key) else {
             return self.line(&format!("build {number} has no step like this one"));
         };
-        if key == ingredients.key() {
+        if key == subject.ingredients.key() {
             return self.line(&format!("the same inputs as in build {number}"));
         }
-        match decide::against(self.machine()?, index, label, ingredients, listings, &build)? {
+        match decide::against(self.machine()?, subject.index, subject.asked(), &build)? {
             MissReason::Cause { differences, .. } => {
                 let names: Vec<&str> = differences.iter().map(|difference| difference.ingredient.as_str()).collect();
                 self.line(&format!("other inputs than in build {number}: {}", names.join(", ")))?;
-                self.differences(index, &differences)
+                self.differences(subject, Some(&build), &differences)
             }
             MissReason::Follows { .. } => {
                 self.line(&format!("the same inputs as in build {number}, but for the state that it starts from"))
@@ -129,17 +152,23 @@ impl Session<'_, '_> {
     }
 
     /// `key       9c11…  from  parent state · COPY … · 1 file`.
-    fn key(&mut self, index: usize, ingredients: &Ingredients) -> Result<(), Error> {
+    fn key(&mut self, subject: &Subject) -> Result<(), Error> {
+        let ingredients = &subject.ingredients;
         if ingredients.0.is_empty() {
             return Ok(());
         }
-        let label = self.machine()?.label(index);
-        let text = label.map(|label| label.instruction).unwrap_or_default();
+        let text = self.machine()?.instruction_text(subject.index).unwrap_or_default().to_owned();
         let text = format!("{}…  from  {}", ingredients.key().short(), summary(ingredients, &text).join(" · "));
         self.row("key", &text)
     }
 
-    fn differences(&mut self, index: usize, differences: &[Difference]) -> Result<(), Error> {
+    /// The rows of what differs from a step of an earlier build.
+    fn differences(
+        &mut self,
+        subject: &Subject,
+        build: Option<&Build>,
+        differences: &[Difference],
+    ) -> Result<(), Error> {
         let mut lines = Vec::new();
         for difference in differences.iter().filter(|difference| !difference.parent) {
             if difference.files.is_empty() {
@@ -163,7 +192,10 @@ impl Session<'_, '_> {
                 } else {
                     format!("{} {}", change.path, change.attribute)
                 };
-                let counts = if change.attribute == "content" { self.count_of(index, &change.path) } else { None };
+                let counts = match (&difference.origin, build) {
+                    (Some(Origin::Context), Some(build)) => self.count_of(subject.index, build, change)?,
+                    _ => None,
+                };
                 lines.push(format!("{name}  {values}{}", counts.unwrap_or_default()));
             }
         }
@@ -177,13 +209,19 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// `   (+1 −1 lines; …)` for a file whose old content can still be found.
-    fn count_of(&self, index: usize, path: &str) -> Option<String> {
-        let path = self.context_path(index, path)?;
-        let versions = self.context_versions(&path).ok()??;
-        let (before, after) = (versions.before?, versions.after?);
-        let (added, removed) = count_lines(&before, &after)?;
-        Some(format!("   (+{added} −{removed} lines; `diff {path}` shows them)"))
+    /// `   (+1 −1 lines; …)` for a file of the context whose content is at hand both as that build had it and as it is in the
+    /// step.
+    fn count_of(&self, index: usize, build: &Build, change: &AttributeChange) -> Result<Option<String>, Error> {
+        let digest = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Digest>().ok());
+        let (Some(old), Some(new)) = (digest(&change.before), digest(&change.after)) else { return Ok(None) };
+        let before = self.content_in_build(index, build, old)?;
+        let after = self.content_in_step(index, &change.path, new)?;
+        let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
+        let Some((added, removed)) = count_lines(&before, &after) else { return Ok(None) };
+        let versions = self.context_versions(&change.path)?;
+        let is_shown = versions.is_some_and(|one| one.before.as_ref() == Some(&before) && one.after == Some(after));
+        let command = if is_shown { format!("; `diff {}` shows them", change.path) } else { String::new() };
+        Ok(Some(format!("   (+{added} −{removed} lines{command})")))
     }
 
     fn steps_after(&mut self, after: &[Prediction]) -> Result<(), Error> {
