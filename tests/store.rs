@@ -49,8 +49,8 @@ fn documents_are_canonical() {
     let text = [
         std::fs::read_to_string(test.store.home().root().join("oci-layout")).unwrap(),
         std::fs::read_to_string(test.store.home().index_path()).unwrap(),
-        String::from_utf8(test.store.read(&descriptor).unwrap()).unwrap(),
-        String::from_utf8(test.store.read(&manifest.config).unwrap()).unwrap(),
+        String::from_utf8(test.store.read(&descriptor, &store::documents::MANIFEST).unwrap()).unwrap(),
+        String::from_utf8(test.store.read(&manifest.config, &store::documents::CONFIG).unwrap()).unwrap(),
     ];
     insta::assert_snapshot!(text.join("\n"));
     assert_eq!(config.rootfs.diff_ids.len(), 2);
@@ -155,7 +155,7 @@ fn garbage_is_what_no_name_and_no_root_leads_to() {
     let other = Store::open(store.home()).unwrap();
     assert!(matches!(store.collect_garbage(&[]), Err(store::Error::Busy)));
     drop(other);
-    let collected = store.collect_garbage(&[two.digest, kept.descriptor.digest]).unwrap();
+    let collected = store.collect_garbage(&[two.clone(), kept.descriptor.clone()]).unwrap();
     // Manifest, configuration and own layer of three; the loose layer.
     assert_eq!(collected.blobs.len(), 4);
     assert!(collected.blobs.contains(&three.digest) && collected.blobs.contains(&loose.descriptor.digest));
@@ -163,7 +163,8 @@ fn garbage_is_what_no_name_and_no_root_leads_to() {
     store.load_image(&two).unwrap();
     check_whole(store);
     assert_eq!(store.collect_garbage(&[]).unwrap().blobs.len(), 4);
-    assert_eq!(store.collect_garbage(&[]).unwrap(), store::Collected::default());
+    let again = store.collect_garbage(&[]).unwrap();
+    assert!(again.blobs.is_empty() && again.bytes == 0 && again.damaged.is_empty());
     check_whole(store);
 }
 

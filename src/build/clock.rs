@@ -7,6 +7,9 @@ use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The end of the year 9999, after which RFC 3339 has no times.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// Tells the time, and makes up ids.
 #[derive(Debug)]
 pub struct Clock {
@@ -27,7 +30,7 @@ impl Clock {
         match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(text) if !text.is_empty() => {
                 let epoch: i64 = text.parse().map_err(|_| NotAnEpoch(text.clone()))?;
-                if !(0..=253_402_300_799).contains(&epoch) {
+                if !(0..=LAST_SECOND).contains(&epoch) {
                     return Err(NotAnEpoch(text));
                 }
                 Ok(Clock::stopped(epoch))
@@ -66,7 +69,7 @@ impl Clock {
     pub fn rfc3339(&self) -> String {
         match self.epoch {
             Some(epoch) => format_seconds(epoch),
-            None => jiff::Timestamp::now().to_string(),
+            None => format_time(SystemTime::now()),
         }
     }
 
@@ -96,7 +99,47 @@ impl Stopwatch {
     }
 }
 
-/// Seconds since 1970 → RFC 3339 in UTC.
+/// Seconds since 1970 → RFC 3339 in UTC. The form has four digits for the year: a time that has no such form is shown as the
+/// nearest one that has.
 pub fn format_seconds(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| "1970-01-01T00:00:00Z".into(), |time| time.to_string())
+    clamped(i128::from(seconds) * 1_000_000_000).to_string()
+}
+
+/// As [`format_seconds`], with the fraction of the second. A machine's clock can be set to any time.
+fn format_time(time: SystemTime) -> String {
+    let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
+        Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |before| -before),
+    };
+    clamped(nanoseconds).to_string()
+}
+
+fn clamped(nanoseconds: i128) -> jiff::Timestamp {
+    const FIRST: i128 = -62_167_219_200 * 1_000_000_000;
+    const LAST: i128 = LAST_SECOND as i128 * 1_000_000_000;
+    jiff::Timestamp::from_nanosecond(nanoseconds.clamp(FIRST, LAST)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_has_a_form() {
+        let seconds = [0, -1, 1_700_000_000, LAST_SECOND, LAST_SECOND + 1, i64::MAX, i64::MIN].map(format_seconds);
+        let expected = [
+            "1970-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2023-11-14T22:13:20Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+        ];
+        assert_eq!(seconds, expected);
+        let far = Duration::from_secs(1 << 40);
+        assert_eq!(format_time(UNIX_EPOCH + far), "9999-12-31T23:59:59Z");
+        assert_eq!(format_time(UNIX_EPOCH - far), "0000-01-01T00:00:00Z");
+        assert_eq!(format_time(UNIX_EPOCH - Duration::from_millis(500)), "1969-12-31T23:59:59.5Z");
+    }
 }

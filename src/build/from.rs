@@ -118,6 +118,7 @@ impl Machine<'_> {
         let found = self.find_image(reference)?;
         let (manifest, image) = self.world.store.load_image(&found.manifest)?;
         let layers = self.world.store.layers(&manifest, &image);
+        self.world.store.prove_layers(&layers)?;
         let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
         let platform = image.platform().to_string();
         let mut state = first_state(image, layers.clone(), identity, platform, found.stands_in_for.as_deref());

@@ -206,14 +206,12 @@ impl Error {
             Error::CommandFailed { status: 137, .. } => {
                 Some("137 is 128 + 9: the process was killed, often for want of memory".into())
             }
-            Error::Store(crate::store::Error::NotAStore { .. }) => {
-                Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".into())
-            }
+            Error::Store(error) | Error::Layer(crate::layer::Error::Store(error)) if error.hint().is_some() => error.hint(),
             _ => match errno::cause(self)?.kind() {
                 ErrorKind::StorageFull => {
                     Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
                 }
-                ErrorKind::PermissionDenied => {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                     Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
                 }
                 _ => None,

@@ -131,12 +131,8 @@ impl Builds {
 
     /// One past build, or `None` where its file is missing or of another schema.
     pub fn get(&self, number: u64) -> Result<Option<Build>, Error> {
-        let path = self.path(number);
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Io { operation: "read", path, source }),
-        }
+        let Some(bytes) = super::read(&self.path(number), &super::BUILD)? else { return Ok(None) };
+        Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA))
     }
 
     /// The builds of the same context and Dockerfile among the latest ones, newest first.

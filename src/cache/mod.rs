@@ -33,7 +33,16 @@ pub use origin::{Origin, Roots};
 pub use records::{Record, Records, StepResult};
 pub use state::StateId;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::document::{self, Limit, Links};
+
+/// A record: an instruction and its ingredients.
+pub const RECORD: Limit = Limit::new("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
+/// A listing has a line for each file of a COPY: room for some eight million.
+pub const LISTING: Limit = Limit::new("file listing", "LAYERLAB_MAX_LISTING", 1 << 30);
+/// A past build: some hundred bytes for each step, and its instruction.
+pub const BUILD: Limit = Limit::new("record of a build", "LAYERLAB_MAX_BUILD", 256 << 20);
 
 /// Why the cache could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -46,4 +55,15 @@ pub enum Error {
     Listing { path: PathBuf, line: usize },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+}
+
+/// Reads a file of the cache. What is not there, not a file or too large to be one of ours counts as none: everything in the
+/// cache can be made again.
+fn read(path: &Path, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
+    match document::read(path, limit, Links::Refuse) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(document::Error::NotRegular { .. } | document::Error::TooLarge { .. }) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(crate::store::Error::from(error).into()),
+    }
 }

@@ -61,12 +61,7 @@ impl Records {
 
     /// The record of a key, if there is one. A file that is no record of this schema counts as none.
     pub fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
-        let path = self.path(key);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::Io { operation: "read", path, source }),
-        };
+        let Some(bytes) = super::read(&self.path(key), &super::RECORD)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Record>(&bytes)
             .ok()
             .filter(|record| record.schema == Record::SCHEMA && record.key == key))
@@ -115,13 +110,11 @@ impl Records {
     /// The entries of a listing, or `None` where it is gone or not what its name says.
     pub fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
         let path = self.listing_path(digest);
-        match std::fs::read(&path) {
-            Ok(bytes) if Digest::of(&bytes) != digest => Ok(None),
-            Ok(bytes) => {
+        match super::read(&path, &super::LISTING)? {
+            Some(bytes) if Digest::of(&bytes) == digest => {
                 Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line })
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Io { operation: "read", path, source }),
+            Some(_) | None => Ok(None),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Images in the store: `images`, `history`, `inspect`, `tag`, `rmi`, `import`.
+//! Images in the store: `images`, `history`, `inspect`, `tag`, `import`. Removing them is in `rmi.rs`.
 
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
 
@@ -9,13 +11,11 @@ use super::Failure;
 use super::build::parse_name;
 use super::run::find_image;
 use crate::build::World;
-use crate::cache::Records;
 use crate::diagnostic::Diagnostic;
 use crate::layer::archive;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
 use crate::shown;
-use crate::view::palette::Palette;
-use crate::view::screen::Screen;
+use crate::store::{Error as StoreError, Image, Summary};
 use crate::view::{json, table, units};
 
 /// List images.
@@ -51,41 +51,19 @@ impl Images {
                 })
             });
         }
-        // Newest first, as Docker lists them.
-        images.sort_by(|one, other| other.created.cmp(&one.created));
-        let id = |digest: Digest| if self.no_trunc { digest.to_string() } else { digest.short() };
+        let mut rows = self.described(world, images);
+        // Newest first, as Docker lists them; what is damaged has no time and comes last.
+        rows.sort_by(|one, other| other.created().cmp(&one.created()));
         let mut out = super::stdout();
         if self.quiet {
-            let mut seen = Vec::new();
-            for image in images {
-                if !seen.contains(&image.id) {
-                    writeln!(out, "{}", id(image.id))?;
-                    seen.push(image.id);
-                }
+            let mut seen = HashSet::new();
+            for id in rows.iter().map(Row::id).filter(|id| seen.insert(*id)) {
+                writeln!(out, "{}", self.shown(id))?;
             }
             return Ok(());
         }
         let now = world.clock.seconds();
-        let rows: Vec<Vec<String>> = images
-            .iter()
-            .map(|image| {
-                let none = || "<none>".to_owned();
-                let reference = image.reference.as_ref();
-                let mut row = vec![
-                    reference.map_or_else(none, Reference::familiar_name),
-                    reference.and_then(|reference| reference.tag().map(str::to_owned)).unwrap_or_else(none),
-                ];
-                if self.digests {
-                    row.push(image.manifest.digest.to_string());
-                }
-                row.extend([
-                    id(image.id),
-                    image.created.as_deref().map_or_else(|| "N/A".into(), |time| units::ago(now, time)),
-                    units::size(image.size),
-                ]);
-                row
-            })
-            .collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row, now)).collect();
         let mut header = vec!["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
         if self.digests {
             header.insert(2, "DIGEST");
@@ -93,6 +71,63 @@ impl Images {
         write!(out, "{}", table::render(&header, &rows))?;
         Ok(())
     }
+
+    /// Looks at each image, once however many names it has. Images for other machines are left out.
+    fn described(&self, world: World<'_>, images: Vec<Image>) -> Vec<Row> {
+        let mut known: HashMap<Digest, Option<Rc<Result<Summary, StoreError>>>> = HashMap::new();
+        let mut describe = |image: Image| {
+            let summary =
+                known.entry(image.manifest.digest).or_insert_with(|| match world.store.summary(&image.manifest) {
+                    Err(StoreError::Platform { .. }) => None,
+                    summary => Some(Rc::new(summary)),
+                });
+            Some(Row { image, summary: summary.clone()? })
+        };
+        images.into_iter().filter_map(&mut describe).collect()
+    }
+
+    fn shown(&self, id: Digest) -> String {
+        if self.no_trunc { id.to_string() } else { id.short() }
+    }
+
+    fn cells(&self, row: &Row, now: i64) -> Vec<String> {
+        let none = || "<none>".to_owned();
+        let reference = row.image.reference.as_ref();
+        let mut cells = vec![
+            reference.map_or_else(none, Reference::familiar_name),
+            reference.and_then(|reference| reference.tag().map(str::to_owned)).unwrap_or_else(none),
+        ];
+        if self.digests {
+            cells.push(row.image.manifest.digest.to_string());
+        }
+        cells.push(self.shown(row.id()));
+        match &*row.summary {
+            Ok(summary) => cells.extend([ago(now, summary.created.as_deref()), units::size(summary.size)]),
+            Err(error) => cells.extend(["<damaged>".to_owned(), shown::line(&error.to_string()).into_owned()]),
+        }
+        cells
+    }
+}
+
+/// One line of the list.
+struct Row {
+    image: Image,
+    summary: Rc<Result<Summary, StoreError>>,
+}
+
+impl Row {
+    /// The image id. Where it can't be read, the manifest's digest, by which the image is found too.
+    fn id(&self) -> Digest {
+        self.summary.as_ref().as_ref().map_or(self.image.manifest.digest, |summary| summary.id)
+    }
+
+    fn created(&self) -> Option<&str> {
+        self.summary.as_ref().as_ref().ok()?.created.as_deref()
+    }
+}
+
+fn ago(now: i64, created: Option<&str>) -> String {
+    created.map_or_else(|| "N/A".into(), |time| units::ago(now, time))
 }
 
 /// Show the history of an image.
@@ -122,7 +157,7 @@ impl History {
                 } else {
                     text.chars().take(44).chain(['…']).collect()
                 };
-                let created = entry.created.as_deref().map_or_else(|| "N/A".into(), |time| units::ago(now, time));
+                let created = ago(now, entry.created.as_deref());
                 vec![
                     "<missing>".to_owned(),
                     created,
@@ -153,14 +188,13 @@ pub struct Inspect {
 impl Inspect {
     pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
         let mut documents = Vec::new();
+        let images = world.store.images()?;
         for name in &self.images {
             let descriptor = find_image(world, name)?;
             let (manifest, config) = world.store.load_image(&descriptor)?;
-            let names: Vec<String> = world
-                .store
-                .images()?
+            let names: Vec<String> = images
                 .iter()
-                .filter(|image| image.id == manifest.config.digest)
+                .filter(|image| image.manifest.digest == descriptor.digest)
                 .filter_map(|image| image.reference.as_ref().map(Reference::familiar))
                 .collect();
             documents.push(serde_json::json!({
@@ -171,7 +205,7 @@ impl Inspect {
                 "Author": config.author.clone().unwrap_or_default(),
                 "Architecture": config.architecture,
                 "Os": config.os,
-                "Size": manifest.layers.iter().map(|layer| layer.size).sum::<u64>(),
+                "Size": manifest.size(),
                 "Config": config.config,
                 "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
             }));
@@ -195,98 +229,6 @@ impl Tag {
         let name = parse_name(&self.target)?;
         let manifest = find_image(world, &self.source)?;
         world.store.tag(&name, &manifest)?;
-        Ok(())
-    }
-}
-
-/// Remove names of images, and what no name needs any more.
-#[derive(Debug, Args)]
-pub struct Rmi {
-    /// Remove an image with several names by its id
-    #[arg(short, long)]
-    force: bool,
-    /// The images
-    #[arg(required = true)]
-    images: Vec<String>,
-}
-
-impl Rmi {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
-        let mut problems = Vec::new();
-        for name in &self.images {
-            if let Err(problem) = self.remove(world, name) {
-                problems.push(problem);
-            }
-        }
-        match problems.into_iter().reduce(|one, other| match (one, other) {
-            (Failure::Messages(mut one, source), Failure::Messages(other, _)) => {
-                one.extend(other);
-                Failure::Messages(one, source)
-            }
-            (one, _) => one,
-        }) {
-            Some(problem) => Err(problem),
-            None => Ok(()),
-        }
-    }
-
-    fn remove(&self, world: World<'_>, name: &str) -> Result<(), Failure> {
-        let found = world.store.find(name)?;
-        let names: Vec<Reference> = world
-            .store
-            .images()?
-            .into_iter()
-            .filter(|image| image.id == found.id)
-            .filter_map(|image| image.reference)
-            .collect();
-        let by_name = Reference::parse_normalized(name)
-            .ok()
-            .map(|reference| reference.with_default_tag())
-            .filter(|reference| names.contains(reference));
-        let removed = match by_name {
-            Some(reference) => vec![reference],
-            None if names.len() > 1 && !self.force => {
-                let list: Vec<String> = names.iter().map(|name| format!("`{}`", name.familiar())).collect();
-                return Err(Diagnostic::error(format!(
-                    "image {} has several names: {}",
-                    found.id.short(),
-                    list.join(", ")
-                ))
-                .hint("remove one of the names, or all of them with `--force`")
-                .into());
-            }
-            None => names.clone(),
-        };
-        let mut out = super::stdout();
-        for reference in &removed {
-            world.store.untag(reference)?;
-            writeln!(out, "Untagged: {}", shown::line(&reference.familiar()))?;
-        }
-        if removed.len() == names.len() {
-            let records = Records::open(world.home).all().map_err(crate::build::Error::from)?;
-            let kept: Vec<Digest> = records
-                .iter()
-                .filter_map(|record| record.result.layer.as_ref().map(|layer| layer.descriptor.digest))
-                .collect();
-            match world.store.collect_garbage(&kept) {
-                Ok(_) => {
-                    for folder in world.store.unpacked_garbage()? {
-                        world.identity.remove_dir_all(&folder).map_err(crate::build::Error::from)?;
-                    }
-                    writeln!(out, "Deleted: {}", found.id)?;
-                }
-                // The name is gone; what it alone needed goes with the next image that is removed.
-                Err(crate::store::Error::Busy) => {
-                    let mut stderr = Screen::stderr(Palette::PLAIN);
-                    writeln!(
-                        stderr,
-                        "note: another layerlab has the store open: {} stays until later",
-                        found.id.short()
-                    )?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
         Ok(())
     }
 }

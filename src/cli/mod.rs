@@ -6,6 +6,7 @@ mod build;
 mod explain;
 mod images;
 mod parse;
+mod rmi;
 mod run;
 mod step;
 mod store;
@@ -63,7 +64,7 @@ enum Command {
     /// Give an image another name
     Tag(images::Tag),
     /// Remove names of images, and what no name needs any more
-    Rmi(images::Rmi),
+    Rmi(rmi::Rmi),
     /// Make an image of a root file system in a tar archive
     Import(images::Import),
     /// Look after the store

@@ -12,6 +12,8 @@ use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::launch::{self, Request};
+use crate::oci::{ImageConfig, Platform};
+use crate::store::Error as StoreError;
 use crate::userland;
 
 /// Run a command in a new container.
@@ -79,7 +81,9 @@ impl Run {
         }
         let image = find_image(world, &self.image)?;
         let (manifest, config) = world.store.load_image(&image)?;
+        require_platform(&self.image, &config)?;
         let layers = world.store.layers(&manifest, &config);
+        world.store.prove_layers(&layers)?;
         let request = Request {
             command: self.command.clone(),
             entrypoint: self.entrypoint.clone(),
@@ -114,17 +118,32 @@ impl Run {
     }
 }
 
+/// Refuses an image whose programs this machine's processor does not execute.
+fn require_platform(name: &str, config: &ImageConfig) -> Result<(), Failure> {
+    let (image, host) = (config.platform(), Platform::host());
+    // Old images do not say what they are for.
+    let is_known = !image.os.is_empty() && !image.architecture.is_empty();
+    if !is_known || image.runs_on(&host) {
+        return Ok(());
+    }
+    let image = image.to_string().escape_debug().to_string();
+    Err(Diagnostic::error(format!("`{name}` is an image for {image}, and this machine is {host}"))
+        .hint("get the image for this machine's platform, or build it here")
+        .into())
+}
+
 /// An image of the store, or a built-in one.
 pub fn find_image(world: World<'_>, name: &str) -> Result<crate::oci::Descriptor, Failure> {
     match world.store.find(name) {
         Ok(image) => Ok(image.manifest),
-        Err(error) => {
+        Err(error @ StoreError::NoImage { .. }) => {
             let built_in = crate::oci::Reference::parse_normalized(name).ok();
             match built_in.and_then(|reference| crate::build::built_in(&reference)) {
                 Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::build::Error::from)?),
                 None => Err(error.into()),
             }
         }
+        Err(error) => Err(error.into()),
     }
 }
 

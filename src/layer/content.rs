@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use super::Error;
+use crate::document::{self, Links};
 use crate::oci::{DiffId, Digest};
 use crate::store::Store;
 use crate::tree::{Content, Place};
@@ -99,14 +100,13 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     if store.has(digest) {
         return Ok(store.open_blob(digest)?);
     }
-    for expanded in [store.home().expanded(&DiffId(*digest)), store.home().expanded_sparse(digest)] {
-        match File::open(&expanded) {
-            Ok(file) => return Ok(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => {
-                return Err(Error::Io { operation: "open", path: expanded, source });
-            }
-        }
+    if let Some(file) = store.open_expanded(&DiffId(*digest))? {
+        return Ok(file);
+    }
+    match document::open(&store.home().expanded_sparse(digest), Links::Refuse) {
+        Ok((file, _)) => return Ok(file),
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(crate::store::Error::from(error).into()),
     }
     // None of them is there: the message names the blob.
     Ok(store.open_blob(digest)?)

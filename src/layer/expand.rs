@@ -16,14 +16,10 @@ pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> 
     if descriptor.digest == diff_id.0 {
         return Ok(store.open_blob(&descriptor.digest)?);
     }
-    let expanded = store.home().expanded(&diff_id);
-    match File::open(&expanded) {
-        Ok(file) => return Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => {
-            return Err(store::Error::Io { operation: "open", path: expanded, source }.into());
-        }
+    if let Some(file) = store.open_expanded(&diff_id)? {
+        return Ok(file);
     }
+    let expanded = store.home().expanded(&diff_id);
     let blob = descriptor.digest.to_string();
     let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?).map_err(|error| broken(&blob, error))?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
@@ -44,7 +40,11 @@ pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> 
         return Err(Error::DiffId { blob, expected: diff_id, actual });
     }
     temporary.persist(&expanded)?;
-    Ok(File::open(&expanded).map_err(store::Error::io("open", &expanded))?)
+    store.remember_expanded(&diff_id);
+    match store.open_expanded(&diff_id)? {
+        Some(file) => Ok(file),
+        None => Err(store::Error::Missing { digest: diff_id.0 }.into()),
+    }
 }
 
 /// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.

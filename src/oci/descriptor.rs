@@ -61,7 +61,8 @@ pub struct Descriptor {
     pub media_type: String,
     /// The digest of the blob as it is stored.
     pub digest: Digest,
-    /// The size of the blob as it is stored, in bytes.
+    /// The size of the blob as it is stored, in bytes; as in the specification at most 2⁶³ − 1.
+    #[serde(deserialize_with = "size")]
     pub size: u64,
     /// Free key-value pairs; in the store's index they hold an image's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
@@ -76,4 +77,13 @@ impl Descriptor {
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
         Descriptor { media_type: media_type.to_string(), digest, size, annotations: BTreeMap::new(), platform: None }
     }
+}
+
+/// Reads a size; one that no file can have is refused here, so that sums of sizes have room.
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let size = u64::deserialize(deserializer)?;
+    if i64::try_from(size).is_err() {
+        return Err(serde::de::Error::custom(format!("the size {size} is above 2^63 - 1")));
+    }
+    Ok(size)
 }

@@ -51,6 +51,11 @@ impl Manifest {
             annotations: BTreeMap::new(),
         }
     }
+
+    /// The bytes of all layers together, as they are stored. What a manifest claims may be more than any number holds.
+    pub fn size(&self) -> u64 {
+        self.layers.iter().fold(0, |sum, layer| layer.size.saturating_add(sum))
+    }
 }
 
 /// A list of manifests: the platforms of one image, or everything in an image layout.

@@ -11,6 +11,7 @@
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+pub mod kind;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
@@ -19,6 +20,7 @@ pub mod validate;
 pub use config::{ContainerConfig, Empty, HealthConfig, History, ImageConfig, RootFs};
 pub use descriptor::{Descriptor, media_type};
 pub use digest::{ChainId, DiffId, Digest, DigestError, Hasher};
+pub use kind::{Document, DocumentKind};
 pub use manifest::{Index, Layout, Manifest};
 pub use platform::Platform;
 pub use reference::{AnyReference, Reference, ReferenceError};

@@ -38,6 +38,13 @@ impl Platform {
         }
     }
 
+    /// Whether a machine's processor and kernel execute programs of this platform by themselves: those of the same
+    /// processor, and of the smaller one that it contains.
+    pub fn runs_on(&self, machine: &Platform) -> bool {
+        let pair = (machine.architecture.as_str(), self.architecture.as_str());
+        self.os == machine.os && (pair.0 == pair.1 || matches!(pair, ("amd64", "386") | ("arm64", "arm")))
+    }
+
     /// Reads `os/architecture` or `os/architecture/variant`; common other names of a processor are understood.
     /// Returns `None` for another shape.
     pub fn parse(text: &str) -> Option<Platform> {

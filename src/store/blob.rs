@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::{Error, Store, write};
+use super::{Error, Store, proof, write};
 use crate::oci::{Digest, Hasher};
 
 const PIECE: usize = 1 << 20;
@@ -28,6 +28,8 @@ pub struct BlobWriter {
     /// Where it is made.
     folder: PathBuf,
     blobs: PathBuf,
+    /// The folder of the proofs.
+    proven: PathBuf,
     piece: Vec<u8>,
     written: u64,
     hashing: Hashing,
@@ -44,6 +46,7 @@ impl BlobWriter {
             temporary: None,
             folder: store.home().temporary(),
             blobs: store.home().blobs(),
+            proven: store.home().proven_dir(),
             piece: Vec::new(),
             written: 0,
             hashing: Hashing::Here(Hasher::new()),
@@ -83,8 +86,11 @@ impl BlobWriter {
         Ok(copied)
     }
 
-    /// Makes the blob: everything is on disk under the name of its digest. If the same blob is already there, it stays.
-    /// Returns the digest and the size.
+    /// Makes the blob: everything is on disk under the name of its digest. If the same blob is already there and proven, it
+    /// stays; anything else of the name is replaced. Returns the digest and the size.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for the disk's errors.
     pub fn commit(mut self) -> Result<(Digest, u64), Error> {
         let size = self.position();
         let flushed = self.flush_piece();
@@ -101,9 +107,12 @@ impl BlobWriter {
             }
         };
         let digest = hasher.finish();
-        let path = self.blobs.join(digest.hex());
-        if !path.exists() {
+        let (path, proof) = (self.blobs.join(digest.hex()), self.proven.join(digest.hex()));
+        if !proof::is_proven(&path, &proof) {
             temporary.persist(&path)?;
+            if let Ok(metadata) = path.symlink_metadata() {
+                proof::remember(&proof, &metadata);
+            }
         }
         Ok((digest, size))
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, atomic_write, write};
+use super::{Error, atomic_write, documents, write};
 use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
 /// A folder with a store in it. The value is only the path; [`super::Store`] does the work.
@@ -24,18 +24,21 @@ impl Home {
 
     /// Opens a home, and makes what is missing of its folders and files. Idempotent.
     ///
-    /// Any image layout can become a home. A folder that has other files in it, or a layout of another version, is
-    /// refused and not touched.
+    /// Any image layout can become a home, also one that can't be written to: what only reads works there. A folder that
+    /// has other files in it, or a layout of another version, is refused and not touched.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::Io`] for what can't be made.
     pub fn open(path: impl AsRef<Path>) -> Result<Home, Error> {
         let path = path.as_ref();
         let layout = path.join("oci-layout");
-        match std::fs::read(&layout) {
+        match documents::read_file(&layout, &documents::LAYOUT) {
             Ok(text) => {
                 if let Some(reason) = validate::layout(&text).into_iter().next() {
                     return Err(Error::Invalid { name: layout.display().to_string(), kind: "image layout", reason });
                 }
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::Document(error)) if error.is_not_found() => {
                 write::create_folder(path)?;
                 let made = if is_unused(path)? {
                     atomic_write(&layout, &to_json(&Layout::default()))
@@ -47,33 +50,41 @@ impl Home {
                     made?;
                 }
             }
-            Err(source) => {
-                return Err(Error::Io { operation: "read", path: layout, source });
-            }
+            Err(error) => return Err(error),
         }
         // Absolute, because containers change the working directory.
         let root = std::path::absolute(path).map_err(Error::io("find", path))?;
         let home = Home { root };
+        match home.complete() {
+            // Whatever writes will say so; whatever reads finds nothing where nothing is.
+            Err(error) if error.is_read_only() => Ok(home),
+            made => made.map(|()| home),
+        }
+    }
+
+    /// Makes what is missing.
+    fn complete(&self) -> Result<(), Error> {
         for folder in [
-            home.blobs(),
-            home.temporary(),
-            home.expanded_dir(),
-            home.unpacked_dir(),
-            home.cache_dir(),
-            home.builds_dir(),
-            home.containers_dir(),
-            home.volumes_dir(),
+            self.blobs(),
+            self.temporary(),
+            self.expanded_dir(),
+            self.unpacked_dir(),
+            self.proven_dir(),
+            self.cache_dir(),
+            self.builds_dir(),
+            self.containers_dir(),
+            self.volumes_dir(),
         ] {
             write::create_folder(&folder)?;
         }
-        if !home.index_path().exists() {
+        if !self.index_path().exists() {
             // Two processes may come here at a time; neither may replace an index that the other has already changed.
-            let _lock = super::lock(&home.index_lock_path(), super::LockMode::Exclusive)?;
-            if !home.index_path().exists() {
-                atomic_write(&home.index_path(), &to_json(&Index::new(Vec::new())))?;
+            let _lock = super::lock(&self.index_lock_path(), super::LockMode::Exclusive)?;
+            if !self.index_path().exists() {
+                atomic_write(&self.index_path(), &to_json(&Index::new(Vec::new())))?;
             }
         }
-        Ok(home)
+        Ok(())
     }
 
     /// The folder itself, absolute.
@@ -89,6 +100,11 @@ impl Home {
     /// The list of images.
     pub fn index_path(&self) -> PathBuf {
         self.root.join("index.json")
+    }
+
+    /// The room in which the next list of images is written when there is no other.
+    pub(super) fn index_spare_path(&self) -> PathBuf {
+        self.root.join("index.spare")
     }
 
     /// The folder of expanded archives.
@@ -119,6 +135,16 @@ impl Home {
     /// An unpacked layer whose files depend on the layers below it, named by the whole chain.
     pub fn unpacked_chain(&self, chain_id: &ChainId) -> PathBuf {
         self.unpacked_dir().join(format!("chain-{}", chain_id.0.hex()))
+    }
+
+    /// The folder of proofs that layers are what their digests say.
+    pub fn proven_dir(&self) -> PathBuf {
+        self.root.join("proven")
+    }
+
+    /// The proof of one layer.
+    pub(super) fn proof(&self, digest: &Digest) -> PathBuf {
+        self.proven_dir().join(digest.hex())
     }
 
     /// Cache records.
@@ -163,6 +189,7 @@ impl Home {
             self.temporary(),
             self.expanded_dir(),
             self.unpacked_dir(),
+            self.proven_dir(),
             self.cache_dir(),
             self.builds_dir(),
         ] {

@@ -6,6 +6,7 @@
 //! oci-layout  index.json  blobs/sha256/<hex>   the image layout; every other tool can read it
 //! expanded/<diff id>.tar                       uncompressed copies of compressed layers, made on demand
 //! unpacked/<…>/                                unpacked layers, made on demand
+//! proven/<hex>                                 which layers were found to be what their digests say
 //! cache/  builds/  containers/  volumes/       kept by other modules
 //! tmp/  *.lock                                 files being written, and locks
 //! ```
@@ -23,22 +24,27 @@
 //! [`verify`](mod@verify) looks into both).
 
 mod blob;
+pub mod documents;
+mod find;
 mod garbage;
 mod home;
 mod images;
+mod index;
+mod proof;
 pub mod verify;
 pub mod write;
 
 use std::path::{Path, PathBuf};
 
 pub use blob::BlobWriter;
+pub use find::{Catalogue, Image};
 pub use garbage::Collected;
 pub use home::Home;
-pub use images::Image;
+pub use images::Summary;
 pub use verify::{Finding, Report, Severity, verify};
 pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_lock};
 
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Descriptor, Digest, DocumentKind};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +83,27 @@ pub enum Error {
         kind: &'static str,
         /// What is wrong.
         reason: String,
+    },
+    /// A file is not a regular one, or larger than a document of its kind may be.
+    #[error(transparent)]
+    Document(#[from] crate::document::Error),
+    /// A descriptor is followed as one kind of document and names another.
+    #[error("{digest} is listed as `{media_type}`, which is not an {wanted}")]
+    Kind {
+        /// The blob.
+        digest: Digest,
+        /// The kind that is needed.
+        wanted: &'static str,
+        /// What the descriptor says.
+        media_type: String,
+    },
+    /// The content of a blob is not what its name says.
+    #[error("blob {digest} is damaged: its content has the digest {actual}")]
+    Content {
+        /// The blob.
+        digest: Digest,
+        /// The digest of what is there.
+        actual: Digest,
     },
     /// A descriptor gives another size than the blob has.
     #[error("blob {digest} has {actual} bytes, but its descriptor says {expected}")]
@@ -118,6 +145,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the reason is that files can't be written there, by anybody or by this user.
+    pub fn is_read_only(&self) -> bool {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(self, Error::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem))
+    }
+
+    /// Whether the reason is that the disk, or the user's share of it, is full.
+    pub fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Error::Io { source, .. } if matches!(source.kind(), QuotaExceeded | StorageFull))
+    }
+
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::NotAStore { .. } => Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".to_owned()),
+            Error::Document(error) => error.hint(),
+            Error::Missing { .. } | Error::Size { .. } | Error::Content { .. } | Error::Kind { .. } => {
+                Some("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// Wraps an I/O error with what was tried on which file: `map_err(Error::io("open", path))`.
     pub fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
@@ -128,19 +179,31 @@ impl Error {
 #[derive(Debug)]
 pub struct Store {
     home: Home,
-    lease: Lock,
+    /// `None` where the home can't be written to and has no lock file: then nobody removes anything from it.
+    lease: Option<Lock>,
+    proven: proof::Proven,
 }
 
 impl Store {
     /// Opens the store in a home and takes its lease. Removes what killed processes have left when no other process has
     /// the store open.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the lock can't be had. That the home is read-only is no error.
     pub fn open(home: &Home) -> Result<Store, Error> {
         let lock_path = home.lock_path();
-        if let Some(alone) = try_lock(&lock_path, LockMode::Exclusive)? {
-            home.sweep();
-            drop(alone);
-        }
-        Ok(Store { home: home.clone(), lease: lock(&lock_path, LockMode::Shared)? })
+        let lease = match try_lock(&lock_path, LockMode::Exclusive) {
+            Ok(alone) => {
+                if alone.is_some() {
+                    home.sweep();
+                }
+                drop(alone);
+                Some(lock(&lock_path, LockMode::Shared)?)
+            }
+            Err(error) if error.is_read_only() => write::lock_for_reading(&lock_path)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Store { home: home.clone(), lease, proven: proof::Proven::default() })
     }
 
     /// The folder that the store is in.
@@ -153,62 +216,44 @@ impl Store {
         self.home.blobs().join(digest.hex())
     }
 
-    /// Whether a blob is there. What is there is whole.
+    /// Whether a blob is there: a regular file. Its content is proven when it is read.
     pub fn has(&self, digest: &Digest) -> bool {
-        self.blob_path(digest).is_file()
+        self.blob_path(digest).symlink_metadata().is_ok_and(|metadata| metadata.is_file())
     }
 
-    /// Opens a blob for reading. Its content is not checked against the digest, see [`verify()`].
-    pub fn open_blob(&self, digest: &Digest) -> Result<std::fs::File, Error> {
-        let path = self.blob_path(digest);
-        std::fs::File::open(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing { digest: *digest },
-            _ => Error::Io { operation: "open", path, source },
-        })
-    }
-
-    /// Reads a whole blob, and checks its size and its digest.
-    pub fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        let digest = descriptor.digest;
-        let path = self.blob_path(&digest);
-        let bytes = std::fs::read(&path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing { digest },
-            _ => Error::Io { operation: "read", path, source },
-        })?;
-        if bytes.len() as u64 != descriptor.size {
-            return Err(Error::Size { digest, expected: descriptor.size, actual: bytes.len() as u64 });
-        }
-        if Digest::of(&bytes) != digest {
-            return Err(Error::Invalid {
-                name: digest.to_string(),
-                kind: "blob",
-                reason: "its content has another digest".to_string(),
-            });
-        }
-        Ok(bytes)
-    }
-
-    /// Reads a JSON document, and checks its size and its digest.
-    pub fn read_json<T: serde::de::DeserializeOwned>(&self, descriptor: &Descriptor) -> Result<T, Error> {
-        serde_json::from_slice(&self.read(descriptor)?).map_err(|error| Error::Invalid {
-            name: descriptor.digest.to_string(),
-            kind: "JSON document",
-            reason: error.to_string(),
-        })
-    }
-
-    /// Stores bytes that are in memory. Idempotent.
-    pub fn put_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+    /// Stores a document that is in memory. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for a document that is larger than what would be read again, [`Error::Io`] for the disk's errors.
+    pub fn put_document(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let digest = Digest::of(bytes);
-        if !self.has(&digest) {
+        if let Some(kind) = DocumentKind::of(media_type) {
+            documents::limit(kind).check(&self.blob_path(&digest), bytes.len() as u64)?;
+        }
+        self.put_bytes(media_type, bytes)
+    }
+
+    /// Stores bytes that are in memory, in place of a damaged blob of the same name. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for the disk's errors.
+    pub fn put_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+        let descriptor = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
+        let is_there = self
+            .open_sized(&descriptor)
+            .is_ok_and(|file| proof::hash(file).is_ok_and(|(actual, _)| actual == descriptor.digest));
+        if !is_there {
             let mut temporary = write::Temporary::create(&self.home.temporary())?;
             temporary.write(bytes)?;
-            temporary.persist(&self.blob_path(&digest))?;
+            temporary.persist(&self.blob_path(&descriptor.digest))?;
         }
-        Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
+        Ok(descriptor)
     }
 
     /// Begins a blob whose digest is known only at its end.
+    ///
+    /// # Errors
+    /// None for now: the file is made with the first bytes.
     pub fn blob_writer(&self) -> Result<BlobWriter, Error> {
         BlobWriter::create(self)
     }

@@ -16,13 +16,19 @@
 //! other modules keep and can make again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
+use super::documents::{self, INDEX, LAYOUT};
+use super::images::{MOST_NESTED, too_deep};
+use super::index::{name_of, name_text};
+use super::proof::hash;
 use super::{Error, Store, write};
+use crate::document::{self, Links};
 use crate::layer::{self, Layer};
 use crate::oci::manifest::REF_NAME;
-use crate::oci::{Descriptor, Digest, Hasher, ImageConfig, Index, Manifest, media_type, validate};
+use crate::oci::{
+    Descriptor, Digest, Document, DocumentKind, ImageConfig, Index, Manifest, kind, media_type, validate,
+};
 use crate::tree::Tree;
 
 /// How much a finding matters.
@@ -77,8 +83,14 @@ impl std::fmt::Display for Finding {
 
 /// Checks everything in a store. Never fails: what can't be read is a finding.
 pub fn verify(store: &Store) -> Report {
-    let mut verifying =
-        Verifying { store, report: Report::default(), present: BTreeMap::new(), reached: BTreeSet::new() };
+    let mut verifying = Verifying {
+        store,
+        report: Report::default(),
+        present: BTreeMap::new(),
+        reached: BTreeSet::new(),
+        damaged: BTreeSet::new(),
+        followed: BTreeSet::new(),
+    };
     verifying.layout();
     verifying.blobs();
     verifying.index();
@@ -97,6 +109,10 @@ struct Verifying<'a> {
     present: BTreeMap<Digest, u64>,
     /// The blobs that something leads to.
     reached: BTreeSet<Digest>,
+    /// The blobs that are not what their names say.
+    damaged: BTreeSet<Digest>,
+    /// The documents that were looked at, as what their descriptors say they are.
+    followed: BTreeSet<(Digest, Option<DocumentKind>)>,
 }
 
 impl Verifying<'_> {
@@ -111,13 +127,13 @@ impl Verifying<'_> {
     }
 
     fn layout(&mut self) {
-        match std::fs::read(self.store.home().root().join("oci-layout")) {
+        match documents::read_file(&self.store.home().root().join("oci-layout"), &LAYOUT) {
             Ok(text) => {
                 for finding in validate::layout(&text) {
                     self.error("oci-layout", finding);
                 }
             }
-            Err(error) => self.error("oci-layout", format!("it can't be read: {error}")),
+            Err(error) => self.error("oci-layout", error),
         }
     }
 
@@ -134,15 +150,25 @@ impl Verifying<'_> {
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Ok(digest) = Digest::from_hex(&name) else {
-                self.error(format!("blobs/sha256/{name}"), "its name is not a digest");
+                self.error(format!("blobs/sha256/{}", name.escape_debug()), "its name is not a digest");
                 continue;
             };
-            match File::open(&path).and_then(hash) {
+            let (file, metadata) = match document::open(&path, Links::Refuse) {
+                Ok(opened) => opened,
+                Err(error) => {
+                    self.error(digest, error);
+                    continue;
+                }
+            };
+            match hash(file) {
                 Ok((actual, size)) => {
                     self.present.insert(digest, size);
                     self.report.blobs += 1;
                     self.report.bytes += size;
-                    if actual != digest {
+                    if actual == digest {
+                        self.store.remember(&digest, &metadata);
+                    } else {
+                        self.damaged.insert(digest);
                         self.error(digest, format!("its content has the digest {actual}"));
                     }
                 }
@@ -152,77 +178,97 @@ impl Verifying<'_> {
     }
 
     fn index(&mut self) {
-        let text = match std::fs::read(self.store.home().index_path()) {
+        let text = match documents::read_file(&self.store.home().index_path(), &INDEX) {
             Ok(text) => text,
-            Err(error) => return self.error("index.json", format!("it can't be read: {error}")),
+            Err(error) => return self.error("index.json", error),
         };
         for finding in validate::index(&text) {
             self.error("index.json", finding);
         }
-        let index: Index = match serde_json::from_slice(&text) {
+        let index: Index = match kind::parse(&text) {
             Ok(index) => index,
             Err(error) => {
-                return self.error("index.json", format!("it can't be understood: {error}"));
+                return self.error("index.json", format!("it can't be understood: {}", error.escape_debug()));
             }
         };
+        self.names(&index);
+        for entry in index.manifests {
+            self.follow(entry);
+        }
+    }
+
+    fn names(&mut self, index: &Index) {
         let mut names = BTreeSet::new();
         for entry in &index.manifests {
             if let Some(name) = entry.annotations.get(REF_NAME)
                 && !names.insert(name)
             {
-                self.error("index.json", format!("the name `{name}` is there twice"));
+                self.error("index.json", format!("the name `{}` is there twice", name.escape_debug()));
             }
-        }
-        for entry in &index.manifests {
-            self.follow(entry, "index.json");
+            if let Some(name) = name_text(entry)
+                && name_of(entry).is_none()
+            {
+                self.note("index.json", format!("`{}` can't be used as the name of an image", name.escape_debug()));
+            }
         }
     }
 
-    /// Checks what a descriptor leads to; every blob is followed once, but every descriptor's size is compared.
-    fn follow(&mut self, descriptor: &Descriptor, from: &str) {
-        let digest = descriptor.digest;
-        match self.present.get(&digest) {
-            None => return self.error(digest, format!("it is missing, but {from} refers to it")),
-            Some(size) if *size != descriptor.size => {
-                let size = *size;
-                self.error(digest, format!("it has {size} bytes, but {from} says {}", descriptor.size));
-                return;
+    /// Checks what an entry of the index leads to. Every blob is followed once, but every descriptor's size is compared.
+    fn follow(&mut self, entry: Descriptor) {
+        let mut waiting = vec![(entry, "index.json".to_owned(), 0)];
+        while let Some((descriptor, from, depth)) = waiting.pop() {
+            let digest = descriptor.digest;
+            let kind = DocumentKind::of(&descriptor.media_type);
+            if !self.is_present(&descriptor, &from) || !self.followed.insert((digest, kind)) {
+                continue;
             }
-            Some(_) => {}
-        }
-        if !self.reached.insert(digest) {
-            return;
-        }
-        let kind = descriptor.media_type.as_str();
-        if media_type::is_index(kind) {
-            if let Some(index) = self.document::<Index>(descriptor, validate::index) {
-                for entry in &index.manifests {
-                    // The images of other platforms need not be there.
-                    if self.present.contains_key(&entry.digest) {
-                        self.follow(entry, &digest.to_string());
-                    } else {
-                        self.note(digest, format!("it lists {}, which is not in the store", entry.digest));
+            self.reached.insert(digest);
+            match kind {
+                // Whoever looks for an image gives up there, too.
+                Some(DocumentKind::Index) if depth == MOST_NESTED => self.error(digest, too_deep(&descriptor)),
+                Some(DocumentKind::Index) => {
+                    let index = self.document::<Index>(&descriptor, validate::index);
+                    for entry in index.into_iter().flat_map(|index| index.manifests) {
+                        // The images of other platforms need not be there.
+                        if self.present.contains_key(&entry.digest) {
+                            waiting.push((entry, digest.to_string(), depth + 1));
+                        } else {
+                            self.note(digest, format!("it lists {}, which is not in the store", entry.digest));
+                        }
                     }
                 }
+                Some(DocumentKind::Manifest) => {
+                    if let Some(manifest) = self.document::<Manifest>(&descriptor, validate::manifest) {
+                        self.image(&manifest, digest);
+                    }
+                }
+                Some(DocumentKind::Config) | None => {
+                    let kind = descriptor.media_type.escape_debug();
+                    self.note(digest, format!("{from} lists it as `{kind}`, which is not followed"));
+                }
             }
-        } else if media_type::is_manifest(kind) {
-            if let Some(manifest) = self.document::<Manifest>(descriptor, validate::manifest) {
-                self.image(&manifest, digest);
-            }
-        } else {
-            self.note(digest, format!("{from} lists it as `{kind}`, which is not followed"));
         }
     }
 
-    fn document<T: serde::de::DeserializeOwned>(
-        &mut self,
-        descriptor: &Descriptor,
-        validate: fn(&[u8]) -> Vec<String>,
-    ) -> Option<T> {
-        let text = match self.store.read(descriptor) {
+    /// Whether a blob is there and has the size that a descriptor says.
+    fn is_present(&mut self, descriptor: &Descriptor, from: &str) -> bool {
+        match self.present.get(&descriptor.digest) {
+            None => self.error(descriptor.digest, format!("it is missing, but {from} refers to it")),
+            Some(size) if *size != descriptor.size => {
+                let size = *size;
+                let message = format!("it has {size} bytes, but {from} says {}", descriptor.size);
+                self.error(descriptor.digest, message);
+            }
+            Some(_) => return true,
+        }
+        false
+    }
+
+    fn document<T: Document>(&mut self, descriptor: &Descriptor, validate: fn(&[u8]) -> Vec<String>) -> Option<T> {
+        let text = match self.store.read(descriptor, documents::limit(T::KIND)) {
             Ok(text) => text,
             // That its digest is wrong was found before.
-            Err(Error::Invalid { .. }) => return None,
+            Err(Error::Content { .. }) => return None,
             Err(error) => {
                 self.error(descriptor.digest, error);
                 return None;
@@ -238,10 +284,10 @@ impl Verifying<'_> {
         {
             self.error(descriptor.digest, format!("it says it is `{own}`, its descriptor `{}`", descriptor.media_type));
         }
-        match serde_json::from_slice(&text) {
+        match kind::parse(&text) {
             Ok(document) => Some(document),
             Err(error) => {
-                self.error(descriptor.digest, format!("it can't be understood: {error}"));
+                self.error(descriptor.digest, format!("it can't be understood: {}", error.escape_debug()));
                 None
             }
         }
@@ -251,15 +297,8 @@ impl Verifying<'_> {
         let from = digest.to_string();
         let errors = self.report.findings.len();
         for part in std::iter::once(&manifest.config).chain(&manifest.layers) {
-            match self.present.get(&part.digest) {
-                None => self.error(part.digest, format!("it is missing, but {from} refers to it")),
-                Some(size) if *size != part.size => {
-                    let size = *size;
-                    self.error(part.digest, format!("it has {size} bytes, but {from} says {}", part.size));
-                }
-                Some(_) => {
-                    self.reached.insert(part.digest);
-                }
+            if self.is_present(part, &from) {
+                self.reached.insert(part.digest);
             }
         }
         if !media_type::is_config(&manifest.config.media_type) {
@@ -292,6 +331,9 @@ impl Verifying<'_> {
     /// Checks the diff id of a layer, and reads its archive over the tree below, as far as that is known.
     fn layer(&mut self, layer: &Layer, tree: Option<Tree>) -> Option<Tree> {
         let digest = layer.descriptor.digest;
+        if self.damaged.contains(&digest) {
+            return None;
+        }
         if digest != layer.diff_id.0 {
             let actual = self.store.open_blob(&digest).map_err(io::Error::other).and_then(|blob| {
                 let decoder = layer::archive::decoder(blob)?;
@@ -330,7 +372,14 @@ impl Verifying<'_> {
             }
             let name = format!("expanded/{}", entry.file_name().to_string_lossy());
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            match File::open(&path).and_then(hash) {
+            let file = match document::open(&path, Links::Refuse) {
+                Ok((file, _)) => file,
+                Err(error) => {
+                    self.error(name, error);
+                    continue;
+                }
+            };
+            match hash(file) {
                 Ok((actual, _)) if actual.hex() == stem => {}
                 Ok((actual, _)) => self.error(name, format!("its content has the digest {actual}")),
                 Err(error) => self.error(name, format!("it can't be read: {error}")),
@@ -343,23 +392,6 @@ impl Verifying<'_> {
             self.present.keys().filter(|digest| !self.reached.contains(digest)).copied().collect();
         for digest in unreferenced {
             self.note(digest, "nothing in the index leads to it");
-        }
-    }
-}
-
-fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; 256 << 10];
-    let mut size = 0;
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }

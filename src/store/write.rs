@@ -10,6 +10,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -96,6 +97,44 @@ impl Drop for Temporary {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The least room that [`reserve`] takes, and the step in which it grows.
+const ROOM: u64 = 16 << 10;
+
+/// Sees to it that a file without meaning has the blocks for `size` bytes, for [`write_reserved`] on a full disk.
+///
+/// # Errors
+/// [`Error::Io`] where the disk is full already.
+pub(super) fn reserve(spare: &Path, size: u64) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(spare).map_err(Error::io("open", spare))?;
+    let metadata = file.metadata().map_err(Error::io("stat", spare))?;
+    if metadata.len() >= size && metadata.len() > 0 {
+        return Ok(());
+    }
+    // Twice as much as is needed, so that a growing file is not followed step by step.
+    let room = i64::try_from(size.saturating_mul(2).max(ROOM)).unwrap_or(i64::MAX);
+    // SAFETY: posix_fallocate(3) on a file of our own. It changes no memory.
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, room) } {
+        0 => Ok(()),
+        number => Err(Error::io("make room in", spare)(io::Error::from_raw_os_error(number))),
+    }
+}
+
+/// As [`atomic_write`], into the blocks that [`reserve`] has taken before.
+///
+/// # Errors
+/// [`Error::Io`] where the spare file is not there, or too small.
+pub(super) fn write_reserved(spare: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(spare);
+    let mut temporary =
+        Temporary { path: spare.to_path_buf(), file: opened.map_err(Error::io("open", spare))?, persisted: false };
+    temporary.write(bytes)?;
+    temporary.file.set_len(bytes.len() as u64).map_err(Error::io("shorten", spare))?;
+    temporary.persist(path)
 }
 
 /// Makes an empty folder with a temporary name inside of another.
@@ -196,6 +235,20 @@ pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
 }
 
+/// A shared lock in a folder that can't be written to: nothing is made there, so there may be no file to lock.
+///
+/// # Errors
+/// [`Error::Io`] where there is a file that can't be opened or locked.
+pub(super) fn lock_for_reading(path: &Path) -> Result<Option<Lock>, Error> {
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Io { operation: "open", path: path.to_path_buf(), source }),
+    };
+    acquire(&file, path, LockMode::Shared, Wait::Yes)?;
+    Ok(Some(Lock { file, path: path.to_path_buf() }))
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Wait {
     Yes,
@@ -203,7 +256,10 @@ enum Wait {
 }
 
 fn open_lock(path: &Path) -> Result<File, Error> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(Error::io("open", path))
+    // A link in the place of the lock would make the file somewhere else.
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.open(path).map_err(Error::io("open", path))
 }
 
 fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::elf::linkage;
-use super::libraries::Libraries;
+use super::libraries::{self, Libraries};
 use super::rootfs::Rootfs;
 use super::{Error, programs};
+use crate::document::{self, Links};
 
 /// What the base image is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +132,7 @@ fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
 
 /// Whether the program starts without any other file.
 pub fn is_static(path: &Path) -> bool {
-    let Ok(data) = std::fs::read(path) else {
+    let Ok(data) = document::read(path, &libraries::PROGRAM, Links::Follow) else {
         return false;
     };
     matches!(linkage(&data), Some(Ok(linkage)) if linkage.interpreter.is_none())

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use super::elf::{Linkage, linkage};
 use crate::context::Glob;
+use crate::document::{self, Limit, Links};
 
 /// Where libraries are looked for on this machine.
 #[derive(Debug)]
@@ -148,6 +149,12 @@ impl Libraries {
     }
 }
 
+/// A program or library of the machine, which is read whole for its headers.
+pub(super) const PROGRAM: Limit = Limit::new("program", "LAYERLAB_MAX_PROGRAM", 1 << 30);
+
+/// A file that tells the loader where libraries are.
+const CONFIGURATION: Limit = Limit::new("loader configuration", "LAYERLAB_MAX_LOADER_CONFIGURATION", 8 << 20);
+
 #[derive(Debug, Clone)]
 enum File {
     Elf(Linkage),
@@ -156,7 +163,7 @@ enum File {
 }
 
 fn read(path: &Path) -> Result<File, Error> {
-    let data = std::fs::read(path).map_err(|source| Error::Io { operation: "read", path: path.to_owned(), source })?;
+    let data = document::read(path, &PROGRAM, Links::Follow)?;
     if let Some(rest) = data.strip_prefix(b"#!") {
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
@@ -185,9 +192,10 @@ fn read_configuration(file: &Path, folders: &mut Vec<PathBuf>, depth: usize) {
     if depth > 8 {
         return;
     }
-    let Ok(text) = std::fs::read_to_string(file) else {
+    let Ok(text) = document::read(file, &CONFIGURATION, Links::Follow) else {
         return;
     };
+    let text = String::from_utf8_lossy(&text);
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
         match line.strip_prefix("include").filter(|rest| rest.starts_with(char::is_whitespace)) {

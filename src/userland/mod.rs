@@ -98,6 +98,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file is not a regular one, or too large.
+    #[error(transparent)]
+    Document(#[from] crate::document::Error),
     /// The layer can't be written or read.
     #[error(transparent)]
     Layer(#[from] crate::layer::Error),

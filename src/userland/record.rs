@@ -12,11 +12,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::programs;
+use crate::document::{self, Limit, Links};
 use crate::oci::Descriptor;
 use crate::store::Store;
 
 /// Counts up when the same files would make another image.
 const FORM: u32 = 1;
+
+/// A record has a line for each file of an image, of which there are some sixty.
+const RECORD: Limit = Limit::new("record of a built-in image", "LAYERLAB_MAX_RECORD", 8 << 20);
 
 /// What an image was made of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,7 +57,7 @@ impl Record {
 
     /// Reads the record of an image; `None` if there is none that can be used.
     pub fn load(store: &Store, name: &str) -> Option<Record> {
-        let text = std::fs::read(path(store, name)).ok()?;
+        let text = document::read(&path(store, name), &RECORD, Links::Refuse).ok()?;
         serde_json::from_slice(&text).ok()
     }
 

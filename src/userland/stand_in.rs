@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{BASE, Error, WEB};
+use crate::document::{self, Limit, Links};
 use crate::oci::Reference;
 
 /// The table of stand-ins.
@@ -33,6 +34,9 @@ impl Default for StandIns {
     }
 }
 
+/// `stand-ins.toml`, which has a line for each image.
+const TABLE: Limit = Limit::new("table of stand-ins", "LAYERLAB_MAX_STAND_INS", 4 << 20);
+
 impl StandIns {
     /// Reads the table with the changes in `stand-ins.toml` of this home; there need not be one.
     ///
@@ -40,10 +44,10 @@ impl StandIns {
     /// [`Error::StandIns`] for a line that is not understood, [`Error::Io`] for a file that can't be read.
     pub fn load(home: &Path) -> Result<StandIns, Error> {
         let file = home.join("stand-ins.toml");
-        match std::fs::read_to_string(&file) {
-            Ok(text) => StandIns::default().changed_by(&text, &file),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(StandIns::default()),
-            Err(source) => Err(Error::Io { operation: "read", path: file, source }),
+        match document::read(&file, &TABLE, Links::Follow) {
+            Ok(text) => StandIns::default().changed_by(&String::from_utf8_lossy(&text), &file),
+            Err(error) if error.is_not_found() => Ok(StandIns::default()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -57,7 +57,7 @@ pub fn duration(seconds: i64) -> String {
 /// How long before `now` (seconds since 1970) a time in RFC 3339 was: `2 minutes ago`. What can't be read is `N/A`.
 pub fn ago(now: i64, time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
-        Ok(time) => format!("{} ago", duration(now - time.as_second())),
+        Ok(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
         Err(_) => "N/A".into(),
     }
 }

@@ -1,0 +1,140 @@
+//! `layerlab rmi`: remove names of images, and what no name needs any more.
+//!
+//! What is asked for is worked out first, for all arguments. Then the list of images is changed once, and what it does not
+//! lead to any more is collected once. So removing many images costs as much as removing one, and a process that is killed
+//! has removed all of the names or none.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+
+use clap::Args;
+
+use super::Failure;
+use crate::build::World;
+use crate::cache::Records;
+use crate::diagnostic::Diagnostic;
+use crate::oci::{Descriptor, Digest, Reference};
+use crate::shown;
+use crate::store::{Catalogue, Error, Image};
+use crate::view::palette::Palette;
+use crate::view::screen::Screen;
+
+/// Remove names of images, and what no name needs any more.
+#[derive(Debug, Args)]
+pub struct Rmi {
+    /// Remove an image with several names by its id
+    #[arg(short, long)]
+    force: bool,
+    /// The images
+    #[arg(required = true)]
+    images: Vec<String>,
+}
+
+/// What one argument asks for.
+struct Removal {
+    entries: Vec<Image>,
+    /// What is deleted when no name is left: the image id, or where it can't be read, the manifest's digest.
+    deleted: Option<Digest>,
+}
+
+impl Rmi {
+    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+        let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
+        let mut removals = Vec::new();
+        let mut problems = Vec::new();
+        for text in &self.images {
+            match planning.plan(text) {
+                Ok(removal) => removals.push(removal),
+                Err(Failure::Messages(messages, _)) => problems.extend(messages),
+                Err(failure) => return Err(failure),
+            }
+        }
+        if !removals.is_empty() {
+            carry_out(world, &removals)?;
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::Messages(problems, None)) }
+    }
+}
+
+struct Planning<'a> {
+    rmi: &'a Rmi,
+    world: World<'a>,
+    catalogue: Catalogue<'a>,
+    /// The places in the catalogue that earlier arguments remove.
+    gone: HashSet<usize>,
+}
+
+impl Planning<'_> {
+    /// Finds out what an argument means: a name takes that name away, an id or a digest takes away the image.
+    fn plan(&mut self, text: &str) -> Result<Removal, Failure> {
+        let found = self.catalogue.find(text)?;
+        let images = &self.catalogue.images;
+        let manifest = &images[found].manifest;
+        let same = self.catalogue.with_digest(&manifest.digest);
+        let left: Vec<usize> = same.iter().copied().filter(|position| !self.gone.contains(position)).collect();
+        let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
+        let is_by_name = name.is_some() && images[found].reference == name;
+        if left.is_empty() || is_by_name && !left.contains(&found) {
+            return Err(Error::NoImage { name: text.to_owned() }.into());
+        }
+        let id = || self.world.store.id_of(manifest).unwrap_or(manifest.digest);
+        let is_last = left.len() == 1;
+        if !is_last && !is_by_name && !self.rmi.force {
+            let names = left.iter().filter_map(|position| images[*position].reference.as_ref());
+            let list: Vec<String> = names.map(|name| format!("`{}`", name.familiar())).collect();
+            let message = format!("image {} has several names: {}", id().short(), list.join(", "));
+            return Err(Diagnostic::error(message)
+                .hint("remove one of the names, or all of them with `--force`")
+                .into());
+        }
+        let removed = if is_by_name { vec![found] } else { left };
+        let deleted = (is_last || !is_by_name).then(id);
+        let entries = removed.iter().map(|position| images[*position].clone()).collect();
+        self.gone.extend(removed);
+        Ok(Removal { entries, deleted })
+    }
+}
+
+fn carry_out(world: World<'_>, removals: &[Removal]) -> Result<(), Failure> {
+    let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
+    world.store.remove(&entries)?;
+    let is_any_deleted = removals.iter().any(|removal| removal.deleted.is_some());
+    // The names are gone; what they alone needed may have to go with the next image that is removed.
+    let kept = if is_any_deleted { collect(world)? } else { None };
+    let mut out = super::stdout();
+    for removal in removals {
+        for name in removal.entries.iter().filter_map(|image| image.reference.as_ref()) {
+            writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
+        }
+        match (removal.deleted, &kept) {
+            (Some(id), None) => writeln!(out, "Deleted: {id}")?,
+            (Some(id), Some(reason)) => {
+                let mut stderr = Screen::stderr(Palette::PLAIN);
+                writeln!(stderr, "note: {}: {} stays until later", shown::line(reason), id.short())?;
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work. Returns why
+/// nothing was removed.
+fn collect(world: World<'_>) -> Result<Option<String>, Failure> {
+    let records = Records::open(world.home).all().map_err(crate::build::Error::from)?;
+    let kept: Vec<Descriptor> =
+        records.into_iter().filter_map(|record| Some(record.result.layer?.descriptor)).collect();
+    match world.store.collect_garbage(&kept) {
+        Ok(collected) => {
+            if let Some(error) = collected.damaged.first() {
+                return Ok(Some(format!("nobody knows what an image needs that is damaged ({error})")));
+            }
+            for folder in world.store.unpacked_garbage()? {
+                world.identity.remove_dir_all(&folder).map_err(crate::build::Error::from)?;
+            }
+            Ok(None)
+        }
+        Err(Error::Busy) => Ok(Some("another layerlab has the store open".to_owned())),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,92 @@
+//! Reading the documents of the store: the layout file, the index, and those that are blobs.
+//!
+//! A blob is only read as what its descriptor says it is, after its size was compared with the descriptor's and with the
+//! limit of its kind; and what was read has the digest by which it was asked for. So a document that is damaged, swapped
+//! or far too large is an error of this one document, found before it is understood.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::{Error, Store};
+use crate::document::{self, Limit, Links};
+use crate::oci::{Descriptor, Digest, Document, DocumentKind, kind};
+
+/// The file `oci-layout`, which has some thirty bytes.
+pub const LAYOUT: Limit = Limit::new("image layout", "LAYERLAB_MAX_LAYOUT", 64 << 10);
+/// `index.json`: room for half a million names.
+pub const INDEX: Limit = Limit::new("list of images", "LAYERLAB_MAX_INDEX", 256 << 20);
+/// A manifest, or an index that is a blob: what registries accept.
+pub const MANIFEST: Limit = Limit::new("image manifest", "LAYERLAB_MAX_MANIFEST", 4 << 20);
+/// An image configuration, which has a line of history for each instruction.
+pub const CONFIG: Limit = Limit::new("image configuration", "LAYERLAB_MAX_CONFIG", 8 << 20);
+
+/// How large a blob may be that is a document of this kind.
+pub(super) fn limit(kind: DocumentKind) -> &'static Limit {
+    match kind {
+        DocumentKind::Index | DocumentKind::Manifest => &MANIFEST,
+        DocumentKind::Config => &CONFIG,
+    }
+}
+
+/// Reads a file of the layout itself, which has no digest.
+pub(super) fn read_file(path: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
+    Ok(document::read(path, limit, Links::Refuse)?)
+}
+
+impl Store {
+    /// Reads a document, as the kind that both its type and its descriptor name.
+    ///
+    /// # Errors
+    /// [`Error::Kind`] where the descriptor names another kind, [`Error::Invalid`] for what can't be understood, and what
+    /// [`Store::read`] says.
+    pub fn read_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
+        if DocumentKind::of(&descriptor.media_type) != Some(T::KIND) {
+            return Err(Error::Kind {
+                digest: descriptor.digest,
+                wanted: T::KIND.name(),
+                media_type: descriptor.media_type.escape_debug().to_string(),
+            });
+        }
+        kind::parse(&self.read(descriptor, limit(T::KIND))?).map_err(|reason| Error::Invalid {
+            name: descriptor.digest.to_string(),
+            kind: T::KIND.name(),
+            reason: reason.escape_debug().to_string(),
+        })
+    }
+
+    /// Reads a whole blob, and checks its size and its digest.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Size`] and [`Error::Content`] for a blob that is not the one that the descriptor means,
+    /// [`Error::Document`] for one that is too large or not a file.
+    pub fn read(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
+        let path = self.blob_path(&descriptor.digest);
+        limit.check(&path, descriptor.size)?;
+        let file = self.open_sized(descriptor)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or(0));
+        file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+        let actual = Digest::of(&bytes);
+        if actual != descriptor.digest {
+            return Err(Error::Content { digest: descriptor.digest, actual });
+        }
+        Ok(bytes)
+    }
+
+    /// Opens a blob that has the size that its descriptor says.
+    pub(super) fn open_sized(&self, descriptor: &Descriptor) -> Result<std::fs::File, Error> {
+        let (digest, expected) = (descriptor.digest, descriptor.size);
+        let (file, metadata) = self.open_unproven(&digest)?;
+        if metadata.len() != expected {
+            return Err(Error::Size { digest, expected, actual: metadata.len() });
+        }
+        Ok(file)
+    }
+
+    /// Opens a blob whose content nobody has looked at.
+    pub(super) fn open_unproven(&self, digest: &Digest) -> Result<(std::fs::File, std::fs::Metadata), Error> {
+        document::open(&self.blob_path(digest), Links::Refuse).map_err(|error| match error {
+            error if error.is_not_found() => Error::Missing { digest: *digest },
+            error => error.into(),
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Finding images: by name, digest, id, or the beginning of one.
+//!
+//! Names and digests of manifests are in the index, so looking for one of these opens no blob. An image id is the digest of
+//! the configuration and stands in the manifest; where that can't be read, the image has no id and is found by the rest:
+//! a damaged image can still be named, and removed.
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
+use super::index::{is_named, name_of, without_name};
+use super::{Error, Store};
+use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference};
+
+/// One entry of the index: a name, and what it stands for. Nothing of the image itself was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The name; `None` for an image that only has a digest.
+    pub reference: Option<Reference>,
+    /// The manifest, or an index of manifests.
+    pub manifest: Descriptor,
+}
+
+/// The list of images at one moment, for many questions.
+#[derive(Debug)]
+pub struct Catalogue<'s> {
+    store: &'s Store,
+    /// In the order in which the names were given.
+    pub images: Vec<Image>,
+    names: HashMap<Reference, usize>,
+    digests: HashMap<Digest, Vec<usize>>,
+    /// Image ids and digests of manifests by their digits, sorted, each with the manifest; made when it is first needed.
+    digits: OnceCell<Vec<(String, Digest)>>,
+}
+
+impl Store {
+    /// All names, in the order in which they were given.
+    ///
+    /// # Errors
+    /// What [`Store::index`] says.
+    pub fn images(&self) -> Result<Vec<Image>, Error> {
+        Ok(self.catalogue()?.images)
+    }
+
+    /// Reads the list of images.
+    ///
+    /// # Errors
+    /// What [`Store::index`] says.
+    pub fn catalogue(&self) -> Result<Catalogue<'_>, Error> {
+        let entries = self.index()?.manifests;
+        let mut catalogue = Catalogue {
+            store: self,
+            images: Vec::with_capacity(entries.len()),
+            names: HashMap::new(),
+            digests: HashMap::new(),
+            digits: OnceCell::new(),
+        };
+        for entry in entries {
+            catalogue.add(entry);
+        }
+        Ok(catalogue)
+    }
+
+    /// What a name stands for, if the store has it. A reference without a tag means `latest`; one with a digest is found
+    /// by the digest alone.
+    ///
+    /// # Errors
+    /// What [`Store::index`] says.
+    pub fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>, Error> {
+        let mut entries = self.index()?.manifests.into_iter();
+        let wanted = name.with_default_tag();
+        let found = match name.digest() {
+            Some(digest) => entries.find(|entry| entry.digest == digest),
+            None => entries.find(|entry| is_named(entry, &wanted)),
+        };
+        Ok(found.map(without_name))
+    }
+
+    /// Finds an image by a whole digest or image id, by its name, or by the beginning of its id or digest, in this order.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`], [`Error::Ambiguous`], and what [`Store::index`] says.
+    pub fn find(&self, text: &str) -> Result<Image, Error> {
+        let mut catalogue = self.catalogue()?;
+        let position = catalogue.find(text)?;
+        Ok(catalogue.images.swap_remove(position))
+    }
+
+    /// The image id of what a descriptor leads to on this machine; `None` where there is none, or it can't be read.
+    pub fn id_of(&self, descriptor: &Descriptor) -> Option<Digest> {
+        let manifest = self.manifest_for(descriptor, &Platform::host()).ok()?;
+        Some(self.read_document::<Manifest>(&manifest).ok()?.config.digest)
+    }
+}
+
+impl Catalogue<'_> {
+    /// Adds an entry of the index, unless it says again what an earlier one says.
+    fn add(&mut self, entry: Descriptor) {
+        let image = Image { reference: name_of(&entry), manifest: without_name(entry) };
+        let position = self.images.len();
+        let same_digest = self.digests.entry(image.manifest.digest).or_default();
+        let is_again = match &image.reference {
+            // Of two images with one name the first has it.
+            Some(name) => match self.names.get(name) {
+                Some(first) => self.images[*first].manifest.digest == image.manifest.digest,
+                None => {
+                    self.names.insert(name.clone(), position);
+                    false
+                }
+            },
+            None => same_digest.iter().any(|other| self.images[*other].reference.is_none()),
+        };
+        if !is_again {
+            same_digest.push(position);
+            self.images.push(image);
+        }
+    }
+
+    /// The places in the list of what has a manifest's digest.
+    pub fn with_digest(&self, digest: &Digest) -> &[usize] {
+        self.digests.get(digest).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place in the list of what [`Store::find`] finds.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`], [`Error::Ambiguous`].
+    pub fn find(&self, text: &str) -> Result<usize, Error> {
+        let none = || Error::NoImage { name: text.to_string() };
+        let hex = text.strip_prefix("sha256:").unwrap_or(text);
+        let first = |digest: &Digest| self.with_digest(digest).first().copied();
+        if let Some(position) = Digest::from_hex(hex).ok().and_then(|digest| first(&digest)) {
+            return Ok(position);
+        }
+        if let Ok(reference) = Reference::parse_normalized(text) {
+            let found = match reference.digest() {
+                Some(digest) => first(&digest),
+                None => self.names.get(&reference.with_default_tag()).copied(),
+            };
+            if let Some(position) = found {
+                return Ok(position);
+            }
+        }
+        if hex.is_empty() || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(none());
+        }
+        let digits = self.digits.get_or_init(|| self.all_digits());
+        let from = digits.partition_point(|(digits, _)| digits.as_str() < hex);
+        let begins = digits[from..].iter().take_while(|(digits, _)| digits.starts_with(hex));
+        let candidates: HashSet<Digest> = begins.map(|(_, digest)| *digest).collect();
+        match (candidates.iter().next(), candidates.len()) {
+            (Some(digest), 1) => first(digest).ok_or_else(none),
+            (None, _) => Err(none()),
+            // One image by its whole id, under two manifests.
+            (Some(digest), _) if hex.len() == 64 => first(digest).ok_or_else(none),
+            (Some(_), count) => Err(Error::Ambiguous { prefix: text.to_string(), count }),
+        }
+    }
+
+    /// Each manifest is read once, however many names it has.
+    fn all_digits(&self) -> Vec<(String, Digest)> {
+        let mut all = Vec::new();
+        for (digest, positions) in &self.digests {
+            all.push((digest.hex(), *digest));
+            let image = positions.first().map(|first| &self.images[*first]);
+            if let Some(id) = image.and_then(|image| self.store.id_of(&image.manifest)) {
+                all.push((id.hex(), *digest));
+            }
+        }
+        all.sort_unstable();
+        all
+    }
+}

@@ -1,0 +1,132 @@
+//! The list of images, `index.json`: reading it, and changing it in one place.
+//!
+//! A name is the annotation `org.opencontainers.image.ref.name` of a descriptor in `index.json`. Its value is the name as
+//! people type it (`first_image:latest`), because that is what they will type after `oci:STORE:` for another tool, which
+//! compares the text. An image with the tag `latest` has a second descriptor with the name alone (`first_image`). Both
+//! carry `io.containerd.image.name` with the full name, by which this program finds them. Descriptors that others have
+//! put into the index are kept.
+//!
+//! **A full disk.** Removing an image makes room, but writing the shorter index needs some first. So a spare file of the
+//! index's size lies beside it, with its blocks already given to it: on a full disk the new index is written into these and
+//! the file renamed. It is never the index that is written into, so nobody can see half of it, killed or not.
+
+use std::collections::HashSet;
+
+use super::{Error, Image, LockMode, Store, atomic_write, documents, lock, write};
+use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
+use crate::oci::{Descriptor, Digest, Index, Reference, kind, to_json};
+
+impl Store {
+    /// The list of everything in the store that has a name.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for a file that can't be read, [`Error::Invalid`] for one that can't be understood.
+    pub fn index(&self) -> Result<Index, Error> {
+        let path = self.home().index_path();
+        let text = documents::read_file(&path, &documents::INDEX)?;
+        kind::parse(&text).map_err(|reason| Error::Invalid {
+            name: path.display().to_string(),
+            kind: "image index",
+            reason: reason.escape_debug().to_string(),
+        })
+    }
+
+    /// Gives an image a name; an image that had the name loses it. Atomic and idempotent. A digest in the reference is
+    /// ignored, a missing tag is `latest`.
+    ///
+    /// # Errors
+    /// What [`Store::index`] says, and [`Error::Io`] where the new one can't be written.
+    pub fn tag(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
+        let name = name.without_digest().with_default_tag();
+        self.change_index(|manifests| {
+            let before = manifests.clone();
+            manifests.retain(|entry| !is_named(entry, &name) && !is_plain(entry, descriptor));
+            let mut texts = vec![name.familiar()];
+            if name.tag() == Some("latest") {
+                texts.push(name.familiar_name());
+            }
+            for text in texts {
+                let mut entry = without_name(descriptor.clone());
+                entry.annotations.insert(REF_NAME.to_string(), text);
+                entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
+                manifests.push(entry);
+            }
+            *manifests != before
+        })
+        .map(|_| ())
+    }
+
+    /// Takes a name away; says whether there was one. The blobs stay until garbage is collected.
+    ///
+    /// # Errors
+    /// As [`Store::tag`].
+    pub fn untag(&self, name: &Reference) -> Result<bool, Error> {
+        let name = name.without_digest().with_default_tag();
+        self.change_index(|manifests| retain(manifests, |entry| !is_named(entry, &name)))
+    }
+
+    /// Takes entries out of the index, all at once. An entry that means another image by now stays.
+    ///
+    /// # Errors
+    /// As [`Store::tag`].
+    pub fn remove(&self, images: &[&Image]) -> Result<(), Error> {
+        let removed: HashSet<(Option<&Reference>, Digest)> =
+            images.iter().map(|image| (image.reference.as_ref(), image.manifest.digest)).collect();
+        let is_removed = |entry: &Descriptor| removed.contains(&(name_of(entry).as_ref(), entry.digest));
+        self.change_index(|manifests| retain(manifests, |entry| !is_removed(entry))).map(|_| ())
+    }
+
+    /// Reads the index, changes it and writes it, unless nothing changed; returns what `change` says about that.
+    fn change_index(&self, change: impl FnOnce(&mut Vec<Descriptor>) -> bool) -> Result<bool, Error> {
+        let _lock = lock(&self.home().index_lock_path(), LockMode::Exclusive)?;
+        let mut index = self.index()?;
+        if !change(&mut index.manifests) {
+            return Ok(false);
+        }
+        let (path, spare) = (self.home().index_path(), self.home().index_spare_path());
+        let bytes = to_json(&index);
+        documents::INDEX.check(&path, bytes.len() as u64)?;
+        match atomic_write(&path, &bytes) {
+            Err(error) if error.is_full() => write::write_reserved(&spare, &path, &bytes).map_err(|_| error)?,
+            written => written?,
+        }
+        // Without it only a full disk is a problem, and then there may be no room for it either.
+        let _ = write::reserve(&spare, bytes.len() as u64);
+        Ok(true)
+    }
+}
+
+/// As [`Vec::retain`]; says whether anything went.
+fn retain(manifests: &mut Vec<Descriptor>, keep: impl Fn(&Descriptor) -> bool) -> bool {
+    let before = manifests.len();
+    manifests.retain(keep);
+    manifests.len() != before
+}
+
+/// The text of an entry's name: this program's annotation, or what another tool has written.
+pub(super) fn name_text(entry: &Descriptor) -> Option<&str> {
+    entry.annotations.get(IMAGE_NAME).or_else(|| entry.annotations.get(REF_NAME)).map(String::as_str)
+}
+
+/// The full name of an entry of the index. A text that can't be a name is none: nobody could ask for it.
+pub(super) fn name_of(entry: &Descriptor) -> Option<Reference> {
+    let reference = Reference::parse_normalized(name_text(entry)?).ok()?;
+    Some(reference.with_default_tag())
+}
+
+/// Whether an entry has this full name.
+pub(super) fn is_named(entry: &Descriptor, name: &Reference) -> bool {
+    name_of(entry).as_ref() == Some(name)
+}
+
+/// Whether an entry is the same image without any name, which naming it makes superfluous.
+fn is_plain(entry: &Descriptor, descriptor: &Descriptor) -> bool {
+    entry.digest == descriptor.digest && entry.annotations.is_empty()
+}
+
+/// A descriptor as documents have it, without what the index adds.
+pub(super) fn without_name(mut descriptor: Descriptor) -> Descriptor {
+    descriptor.annotations.remove(REF_NAME);
+    descriptor.annotations.remove(IMAGE_NAME);
+    descriptor
+}
