@@ -99,7 +99,7 @@ pub enum Error {
         kind: &'static str,
     },
     /// It is larger than documents of its kind may be.
-    #[error("`{}` is too large: {document}s may have {most} bytes at most", path.display())]
+    #[error("`{}` has more than {most} bytes, the limit for this kind of file ({document})", path.display())]
     TooLarge {
         /// The name.
         path: PathBuf,
@@ -129,7 +129,9 @@ impl Error {
     /// What can be done about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::TooLarge { variable, .. } => Some(format!("set {variable} to a larger number of bytes to allow it")),
+            Error::TooLarge { variable, .. } => {
+                Some(format!("set {variable} to a larger number of bytes to raise the limit"))
+            }
             Error::Variable { .. } => Some("write a number such as 8388608, 8192K, 8M or 1G".to_owned()),
             Error::Io { .. } | Error::NotRegular { .. } => None,
         }
@@ -230,7 +232,10 @@ mod tests {
         assert_eq!(read("good", Links::Refuse), "1234");
         assert_eq!(read("link", Links::Follow), "1234");
         assert_eq!(read("link", Links::Refuse), "`/link` is a symbolic link, not a regular file");
-        assert_eq!(read("large", Links::Follow), "`/large` is too large: notes may have 4 bytes at most");
+        assert_eq!(
+            read("large", Links::Follow),
+            "`/large` has more than 4 bytes, the limit for this kind of file (note)"
+        );
         assert_eq!(read("", Links::Follow), "`/` is a directory, not a regular file");
         assert_eq!(read("socket", Links::Follow), "`/socket` is a socket, not a regular file");
         assert!(open(&at("missing"), Links::Follow).expect_err("nothing").is_not_found());

@@ -127,7 +127,7 @@ fn collect(world: World<'_>) -> Result<Option<String>, Failure> {
     match world.store.collect_garbage(&kept) {
         Ok(collected) => {
             if let Some(error) = collected.damaged.first() {
-                return Ok(Some(format!("nobody knows what an image needs that is damaged ({error})")));
+                return Ok(Some(format!("nothing is deleted while an image is damaged ({error})")));
             }
             for folder in world.store.unpacked_garbage()? {
                 world.identity.remove_dir_all(&folder).map_err(crate::build::Error::from)?;

@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Size`] and [`Error::Content`] for a blob that is not the one that the descriptor means,
-    /// [`Error::Document`] for one that is too large or not a file.
+    /// [`Error::NotAFile`] for what is no file, [`Error::Document`] for one that is too large.
     pub fn read(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
         let path = self.blob_path(&descriptor.digest);
         limit.check(&path, descriptor.size)?;
@@ -86,6 +86,7 @@ impl Store {
     pub(super) fn open_unproven(&self, digest: &Digest) -> Result<(std::fs::File, std::fs::Metadata), Error> {
         document::open(&self.blob_path(digest), Links::Refuse).map_err(|error| match error {
             error if error.is_not_found() => Error::Missing { digest: *digest },
+            document::Error::NotRegular { kind, .. } => Error::NotAFile { digest: *digest, kind },
             error => error.into(),
         })
     }

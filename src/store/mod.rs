@@ -87,6 +87,14 @@ pub enum Error {
     /// A file is not a regular one, or larger than a document of its kind may be.
     #[error(transparent)]
     Document(#[from] crate::document::Error),
+    /// In the place of a blob is something else than a file.
+    #[error("blob {digest} is a {kind}, not a regular file")]
+    NotAFile {
+        /// The blob.
+        digest: Digest,
+        /// What is there instead.
+        kind: &'static str,
+    },
     /// A descriptor is followed as one kind of document and names another.
     #[error("{digest} is listed as `{media_type}`, which is not an {wanted}")]
     Kind {
@@ -162,7 +170,11 @@ impl Error {
         match self {
             Error::NotAStore { .. } => Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".to_owned()),
             Error::Document(error) => error.hint(),
-            Error::Missing { .. } | Error::Size { .. } | Error::Content { .. } | Error::Kind { .. } => {
+            Error::NotAFile { .. }
+            | Error::Missing { .. }
+            | Error::Size { .. }
+            | Error::Content { .. }
+            | Error::Kind { .. } => {
                 Some("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image".to_owned())
             }
             _ => None,

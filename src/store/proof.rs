@@ -70,7 +70,7 @@ impl Store {
     /// Opens a blob for reading whose content has its digest.
     ///
     /// # Errors
-    /// [`Error::Missing`] and [`Error::Content`] for what is not the blob, [`Error::Document`] for what is not a file.
+    /// [`Error::Missing`], [`Error::NotAFile`] and [`Error::Content`] for what is not the blob.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, Error> {
         let (file, _) = self.open_unproven(digest)?;
         self.prove(&file, digest, &self.blob_path(digest))?;
