@@ -34,7 +34,7 @@ pub fn look_up(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<
     let reason = match machine.records.get(key)? {
         Some(record) => {
             let layer_is_there =
-                record.result.layer.as_ref().is_none_or(|layer| machine.world.store.has(&layer.descriptor.digest));
+                record.result.layer.as_ref().is_none_or(|layer| machine.world.store.is_whole(&layer.descriptor));
             if layer_is_there {
                 let decision = Decision::Hit {
                     key,

@@ -126,7 +126,6 @@ fn require_platform(name: &str, config: &ImageConfig) -> Result<(), Failure> {
     if !is_known || image.runs_on(&host) {
         return Ok(());
     }
-    let image = image.to_string().escape_debug().to_string();
     Err(Diagnostic::error(format!("`{name}` is an image for {image}, and this machine is {host}"))
         .hint("get the image for this machine's platform, or build it here")
         .into())

@@ -44,13 +44,13 @@ impl Store {
             return Err(Error::Kind {
                 digest: descriptor.digest,
                 wanted: T::KIND.name(),
-                media_type: descriptor.media_type.escape_debug().to_string(),
+                media_type: descriptor.media_type.clone(),
             });
         }
         kind::parse(&self.read(descriptor, limit(T::KIND))?).map_err(|reason| Error::Invalid {
             name: descriptor.digest.to_string(),
             kind: T::KIND.name(),
-            reason: reason.escape_debug().to_string(),
+            reason,
         })
     }
 

@@ -122,7 +122,7 @@ impl Store {
                 return Err(Error::Platform {
                     digest: current.digest,
                     platform: platform.to_string(),
-                    available: available.join(", ").escape_debug().to_string(),
+                    available: available.join(", "),
                 });
             };
             current = index.manifests.swap_remove(next);

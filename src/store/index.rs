@@ -27,7 +27,7 @@ impl Store {
         kind::parse(&text).map_err(|reason| Error::Invalid {
             name: path.display().to_string(),
             kind: "image index",
-            reason: reason.escape_debug().to_string(),
+            reason,
         })
     }
 

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{Error, Store, atomic_replace};
 use crate::document::{self, Limit, Links};
 use crate::layer::Layer;
-use crate::oci::{DiffId, Digest, Hasher};
+use crate::oci::{Descriptor, DiffId, Digest, Hasher};
 
 /// A proof is one line of numbers.
 const PROOF: Limit = Limit::new("proof of a layer", "LAYERLAB_MAX_PROOF", 4 << 10);
@@ -59,12 +59,17 @@ impl Store {
     /// # Errors
     /// [`Error::Missing`], [`Error::Size`] or [`Error::Content`] for the first that is not what it should be.
     pub fn prove_layers(&self, layers: &[Layer]) -> Result<(), Error> {
-        for layer in layers {
-            let file = self.open_sized(&layer.descriptor)?;
-            let digest = layer.descriptor.digest;
-            self.prove(&file, &digest, &self.blob_path(&digest))?;
-        }
-        Ok(())
+        layers.iter().try_for_each(|layer| self.prove_descriptor(&layer.descriptor))
+    }
+
+    /// Whether a layer is there, with the size and the content that its descriptor says.
+    pub fn is_whole(&self, descriptor: &Descriptor) -> bool {
+        self.prove_descriptor(descriptor).is_ok()
+    }
+
+    fn prove_descriptor(&self, descriptor: &Descriptor) -> Result<(), Error> {
+        let file = self.open_sized(descriptor)?;
+        self.prove(&file, &descriptor.digest, &self.blob_path(&descriptor.digest))
     }
 
     /// Opens a blob for reading whose content has its digest.

@@ -150,7 +150,7 @@ impl Verifying<'_> {
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Ok(digest) = Digest::from_hex(&name) else {
-                self.error(format!("blobs/sha256/{}", name.escape_debug()), "its name is not a digest");
+                self.error(format!("blobs/sha256/{name}"), "its name is not a digest");
                 continue;
             };
             let (file, metadata) = match document::open(&path, Links::Refuse) {
@@ -188,7 +188,7 @@ impl Verifying<'_> {
         let index: Index = match kind::parse(&text) {
             Ok(index) => index,
             Err(error) => {
-                return self.error("index.json", format!("it can't be understood: {}", error.escape_debug()));
+                return self.error("index.json", format!("it can't be understood: {error}"));
             }
         };
         self.names(&index);
@@ -203,12 +203,12 @@ impl Verifying<'_> {
             if let Some(name) = entry.annotations.get(REF_NAME)
                 && !names.insert(name)
             {
-                self.error("index.json", format!("the name `{}` is there twice", name.escape_debug()));
+                self.error("index.json", format!("the name `{name}` is there twice"));
             }
             if let Some(name) = name_text(entry)
                 && name_of(entry).is_none()
             {
-                self.note("index.json", format!("`{}` can't be used as the name of an image", name.escape_debug()));
+                self.note("index.json", format!("`{name}` can't be used as the name of an image"));
             }
         }
     }
@@ -243,7 +243,7 @@ impl Verifying<'_> {
                     }
                 }
                 Some(DocumentKind::Config) | None => {
-                    let kind = descriptor.media_type.escape_debug();
+                    let kind = &descriptor.media_type;
                     self.note(digest, format!("{from} lists it as `{kind}`, which is not followed"));
                 }
             }
@@ -287,7 +287,7 @@ impl Verifying<'_> {
         match kind::parse(&text) {
             Ok(document) => Some(document),
             Err(error) => {
-                self.error(descriptor.digest, format!("it can't be understood: {}", error.escape_debug()));
+                self.error(descriptor.digest, format!("it can't be understood: {error}"));
                 None
             }
         }
