@@ -7,8 +7,11 @@ use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The end of the year 9999, after which RFC 3339 has no times.
+/// The beginning of the year 0 and the end of the year 9999, between which RFC 3339 has its times.
+const FIRST_SECOND: i64 = -62_167_219_200;
 const LAST_SECOND: i64 = 253_402_300_799;
+
+const NANOSECONDS: i128 = 1_000_000_000;
 
 /// Tells the time, and makes up ids.
 #[derive(Debug)]
@@ -102,22 +105,24 @@ impl Stopwatch {
 /// Seconds since 1970 → RFC 3339 in UTC. The form has four digits for the year: a time that has no such form is shown as the
 /// nearest one that has.
 pub fn format_seconds(seconds: i64) -> String {
-    clamped(i128::from(seconds) * 1_000_000_000).to_string()
+    format_nanoseconds(i128::from(seconds) * NANOSECONDS)
 }
 
 /// As [`format_seconds`], with the fraction of the second. A machine's clock can be set to any time.
 fn format_time(time: SystemTime) -> String {
-    let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+    format_nanoseconds(match time.duration_since(UNIX_EPOCH) {
         Ok(since) => i128::try_from(since.as_nanos()).unwrap_or(i128::MAX),
         Err(before) => i128::try_from(before.duration().as_nanos()).map_or(i128::MIN, |before| -before),
-    };
-    clamped(nanoseconds).to_string()
+    })
 }
 
-fn clamped(nanoseconds: i128) -> jiff::Timestamp {
-    const FIRST: i128 = -62_167_219_200 * 1_000_000_000;
-    const LAST: i128 = LAST_SECOND as i128 * 1_000_000_000;
-    jiff::Timestamp::from_nanosecond(nanoseconds.clamp(FIRST, LAST)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+fn format_nanoseconds(nanoseconds: i128) -> String {
+    let first = i128::from(FIRST_SECOND) * NANOSECONDS;
+    let last = i128::from(LAST_SECOND) * NANOSECONDS;
+    let since = jiff::SignedDuration::from_nanos_i128(nanoseconds.clamp(first, last));
+    // Date and time without a zone: an instant of this library ends a day before the year 9999 does.
+    let epoch = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    format!("{}Z", epoch.saturating_add(since))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ pub fn config(text: &[u8]) -> Vec<String> {
             string_field(value, field, field, findings);
         }
         if let Some(created) = value.get("created").and_then(Value::as_str)
-            && created.parse::<jiff::Timestamp>().is_err()
+            && !is_time(created)
         {
             findings.push(format!("`created` is not an RFC 3339 time: `{created}`"));
         }
@@ -246,6 +246,13 @@ fn each(values: &[Value], field: &str, findings: &mut Vec<String>, check: impl F
     for (position, value) in values.iter().enumerate() {
         check(value, &format!("{field}[{position}]"), findings);
     }
+}
+
+/// A date, a time and an offset from UTC (RFC 3339), up to the last second of the year 9999.
+fn is_time(text: &str) -> bool {
+    jiff::fmt::temporal::Pieces::parse(text).is_ok_and(|pieces| {
+        pieces.time().is_some() && pieces.offset().is_some() && pieces.time_zone_annotation().is_none()
+    })
 }
 
 /// `type/subtype`, each at most 127 characters and beginning with a letter or digit (RFC 6838, section 4.2).
