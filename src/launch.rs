@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use crate::build::folder::Folder;
 use crate::build::{Error, World, unpacked};
 use crate::container::{
-    self, Access, Exit, Host, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
+    self, Access, Exit, Host, Hostname, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
 };
 use crate::layer::Layer;
-use crate::oci::ImageConfig;
+use crate::oci::{ImageConfig, is_signal};
 
 /// What is asked of a container.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +52,18 @@ pub fn prepare<'a>(
     request: &Request,
 ) -> Result<Prepared<'a>, Error> {
     let args = command_line(image, request)?;
+    check_stop_signal(image)?;
+    let mounts = volumes(&world, &request.volumes)?;
     let id = world.clock.new_id();
+    let hostname = match request.hostname.as_deref() {
+        None | Some("") => Hostname::parse(&id.chars().take(12).collect::<String>())?,
+        Some(name) => Hostname::parse(name)?,
+    };
     let folder = Folder::create(world, &id)?;
     let mut spec = Spec::new(unpacked::chain(&world, layers)?, folder.upper(), folder.work(), args);
-    spec.hostname = request.hostname.clone().unwrap_or_else(|| id.chars().take(12).collect());
-    spec.env = environment(image, request, &spec.hostname);
+    spec.env = environment(image, request, hostname.as_str());
+    spec.hostname = hostname;
+    spec.mounts = mounts;
     spec.cwd = match &request.working_dir {
         Some(path) => path.clone(),
         None => image.config.working_dir.clone(),
@@ -77,9 +84,6 @@ pub fn prepare<'a>(
                 });
             }
         }
-    }
-    for text in &request.volumes {
-        spec.mounts.push(volume(&world, text)?);
     }
     let host = Host::detect(world.identity, &folder.work())?;
     let plan = container::plan(&spec, world.identity, &host);
@@ -142,6 +146,47 @@ fn environment(image: &ImageConfig, request: &Request, hostname: &str) -> Vec<St
     list
 }
 
+/// An image may have been made by anybody, so what BuildKit checks when it writes a configuration is checked here once more.
+fn check_stop_signal(image: &ImageConfig) -> Result<(), Error> {
+    match &image.config.stop_signal {
+        Some(signal) if !signal.is_empty() && !is_signal(signal) => Err(Error::Argument {
+            message: format!("the image's stop signal `{}` is not a signal", signal.escape_debug()),
+            hint: Some("a name such as SIGTERM or a number from 1 to 64 is".into()),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Every `-v`, each for another place.
+fn volumes(world: &World<'_>, texts: &[String]) -> Result<Vec<Mount>, Error> {
+    let mut mounts: Vec<Mount> = Vec::new();
+    for text in texts {
+        let mount = volume(world, text)?;
+        if mounts.iter().any(|other| other.target == mount.target) {
+            return Err(Error::Argument {
+                message: format!("duplicate mount point: {}", mount.target),
+                hint: Some("each volume needs a place of its own in the container".into()),
+            });
+        }
+        mounts.push(mount);
+    }
+    Ok(mounts)
+}
+
+/// A path without `.`, `..`, double and trailing slashes: where it leads as long as nothing is a link. Above the root is the
+/// root.
+fn clean(path: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
+}
+
 /// `/host:/container[:ro|rw]` or `name:/container`; a name is a folder in the home's `volumes`.
 fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
     let bad = |message: String| Error::Argument {
@@ -156,6 +201,10 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
     };
     if !target.starts_with('/') {
         return Err(bad(format!("the target `{target}` is not an absolute path")));
+    }
+    let target = clean(target);
+    if target == "/" {
+        return Err(bad("the target can't be `/`".into()));
     }
     let mut access = Access::ReadWrite;
     for option in mode.split(',').filter(|option| !option.is_empty()) {
@@ -192,5 +241,5 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
         })?;
         path
     };
-    Ok(Mount { kind: MountKind::Bind(path), target: target.into(), access })
+    Ok(Mount { kind: MountKind::Bind(path), target, access })
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::state::State;
 use super::{Error, ports};
 use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
-use crate::oci::{HealthConfig, ImageConfig};
+use crate::oci::{HealthConfig, ImageConfig, is_signal};
 use crate::source::SourceFile;
 
 /// ARGs that speak to the builder and are no part of the environment.
@@ -123,10 +123,10 @@ pub fn configure(
         }
         Instruction::Stopsignal(stop) => {
             let signal = scope.word(&stop.signal, state)?;
-            if !ports::is_signal(&signal) {
+            if !is_signal(&signal) {
                 return Err(Error::Argument {
                     message: format!("invalid signal `{signal}`"),
-                    hint: Some("a signal is a name like `SIGTERM` or `QUIT`, or its number".into()),
+                    hint: Some("a signal is a name like `SIGTERM` or `QUIT`, or a number from 1 to 64".into()),
                 });
             }
             next.image.config.stop_signal = Some(signal.clone());

@@ -54,7 +54,7 @@ impl<'a> Folder<'a> {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
         };
         write().map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
-        Ok(Mount { kind: MountKind::Bind(path), target: script.path().to_owned(), access: Access::ReadOnly })
+        Ok(Mount { kind: MountKind::Script(path), target: script.path().to_owned(), access: Access::ReadOnly })
     }
 }
 

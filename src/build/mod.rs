@@ -75,7 +75,7 @@ pub struct Options {
     /// `--network` for RUN without a flag of its own.
     pub network: Option<String>,
     /// The host name that RUN sees.
-    pub hostname: Option<String>,
+    pub hostname: Option<crate::container::Hostname>,
 }
 
 /// Whether the cache is asked.

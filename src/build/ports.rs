@@ -1,11 +1,9 @@
-//! EXPOSE's ports and STOPSIGNAL's signals.
+//! EXPOSE's ports.
 //!
 //! A port specification is `[[ip:]host:]port[-port][/proto]`, where only the container's side counts here.
 
 use std::net::IpAddr;
 use std::str::FromStr as _;
-
-use nix::sys::signal::Signal;
 
 /// `8000-8001/udp` → `8000/udp`, `8001/udp`.
 ///
@@ -52,27 +50,9 @@ fn range(text: &str) -> Result<(u16, u16), String> {
     Ok((first, last))
 }
 
-/// `SIGTERM`, `term`, `15`, `SIGRTMIN+3` …: a name that Linux knows, or any number but 0.
-pub fn is_signal(text: &str) -> bool {
-    if let Ok(number) = text.parse::<i64>() {
-        return number != 0;
-    }
-    let name = text.to_uppercase();
-    let name = name.strip_prefix("SIG").unwrap_or(&name);
-    // The realtime signals are named from the nearer end.
-    let realtime = |offset: &str, sign: char, most: u8| {
-        let offset = offset.strip_prefix(sign).filter(|digits| !digits.starts_with(['0', '+']));
-        offset.and_then(|number| number.parse::<u8>().ok()).is_some_and(|number| number <= most)
-    };
-    matches!(name, "CLD" | "POLL" | "IOT" | "RTMIN" | "RTMAX")
-        || Signal::from_str(&format!("SIG{name}")).is_ok()
-        || name.strip_prefix("RTMIN").is_some_and(|offset| realtime(offset, '+', 15))
-        || name.strip_prefix("RTMAX").is_some_and(|offset| realtime(offset, '-', 14))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{exposed, is_signal};
+    use super::exposed;
 
     #[test]
     fn port_specifications() {
@@ -87,16 +67,6 @@ mod tests {
             ["", "x", "80/ftp", "70000", "9-8", "-1", "80/tcp/udp", "host:80:80", "/tcp", "[::1:80:80", "1-2:3-5"]
         {
             assert!(exposed(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn signals() {
-        for good in ["SIGTERM", "quit", "9", "SIGRTMIN+3", "RTMAX-1", "sigcld", "RTMIN+15", "100", "-9"] {
-            assert!(is_signal(good), "{good}");
-        }
-        for bad in ["", "SIGFOO", "0", "RTMIN3", "RTMIN+16", "RTMAX-15", "SIGSIGTERM", "RTMIN+0"] {
-            assert!(!is_signal(bad), "{bad}");
         }
     }
 }

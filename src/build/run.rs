@@ -15,7 +15,7 @@ use super::script::Script;
 use super::unstartable;
 use super::{DEFAULT_PATH, Error, State, unpacked};
 use crate::cache::{Ingredient, Ingredients};
-use crate::container::{self, Host, Io, Network, Spec};
+use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::plan::PROXY_ARGS;
@@ -32,7 +32,7 @@ pub(super) struct RunAction {
     pub working_dir: String,
     pub user: String,
     pub network: Network,
-    pub hostname: String,
+    pub hostname: Hostname,
     /// A heredoc with `#!`, to be run as a file.
     pub script: Option<Script>,
     /// The command as a person reads it.
@@ -70,7 +70,10 @@ impl<'a> Machine<'a> {
                 _ => Network::Host,
             },
         };
-        let hostname = self.options.hostname.clone().unwrap_or_else(|| HOSTNAME.into());
+        let hostname = match &self.options.hostname {
+            Some(hostname) => hostname.clone(),
+            None => Hostname::parse(HOSTNAME)?,
+        };
 
         // ANCHOR: ingredients
         let mut ingredients = Ingredients::default();
@@ -87,7 +90,7 @@ impl<'a> Machine<'a> {
         ingredients.push(Ingredient::setting("working directory", before.working_dir()));
         ingredients.push(Ingredient::setting("user", before.image.config.user.clone()));
         ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
-        ingredients.push(Ingredient::setting("hostname", hostname.clone()));
+        ingredients.push(Ingredient::setting("hostname", hostname.to_string()));
         ingredients.push(Ingredient::setting("platform", before.image.platform().to_string()));
         // ANCHOR_END: ingredients
 
@@ -143,6 +146,7 @@ impl<'a> Machine<'a> {
         spec.user.clone_from(&action.user);
         spec.hostname.clone_from(&action.hostname);
         spec.network = action.network;
+        spec.etc = Etc::Build;
         if let Some(script) = &action.script {
             spec.mounts.push(folder.script(script)?);
         }

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Failure, INTERRUPTED};
 use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, World};
+use crate::container::Hostname;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::oci::{Platform, Reference};
@@ -75,7 +76,14 @@ impl BuildOptions {
             }
             labels.insert(name.to_owned(), value.to_owned());
         }
-        let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().or_else(|| self.hostname.clone());
+        let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
+        let hostname = hostname.map(|name| Hostname::parse(name)).transpose().map_err(|error| {
+            let diagnostic = Diagnostic::error(error.to_string());
+            match error.hint() {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            }
+        })?;
         let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
             (true, _) => CacheUse::Ignore,
             (false, []) => CacheUse::Ask,

@@ -108,6 +108,10 @@ impl Capabilities {
         number(name).is_some_and(|bit| self.0 & (1 << bit) != 0)
     }
 
+    fn includes(self, bit: u8) -> bool {
+        self.0.checked_shr(bit.into()).is_some_and(|rest| rest & 1 == 1)
+    }
+
     /// The bits as the kernel prints them.
     pub fn bits(self) -> u64 {
         self.0
@@ -135,21 +139,22 @@ fn number(name: &str) -> Option<usize> {
     NAMES.iter().position(|known| *known == short)
 }
 
-/// Takes every capability outside `keep` from the bounding set of this process, for good.
+/// Takes every capability outside `keep`, up to the last one that the kernel knows, from the bounding set of this process, for
+/// good.
 ///
-/// Needs CAP_SETPCAP, and so comes before [`limit`].
-pub(super) fn bound(keep: Capabilities) -> Result<(), Failure> {
-    for bit in 0..64 {
-        if keep.0 & (1 << bit) != 0 {
-            continue;
-        }
-        // SAFETY: prctl(2), PR_CAPBSET_DROP takes a number and touches no memory.
-        let answer = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, bit as libc::c_ulong, 0, 0, 0) };
-        match Errno::result(answer) {
-            Ok(_) => {}
-            // The kernel knows no capability of this number, nor any higher one.
-            Err(Errno::EINVAL) => break,
-            Err(errno) => return Err(Failure::call("prctl(PR_CAPBSET_DROP)", errno)),
+/// Needs CAP_SETPCAP, and so comes before [`limit`]. Looks afterwards whether the set is what it should be.
+pub(super) fn bound(keep: Capabilities, last: u8) -> Result<(), Failure> {
+    for bit in (0..=last).filter(|bit| !keep.includes(*bit)) {
+        let number = libc::c_ulong::from(bit);
+        // SAFETY: prctl(2): PR_CAPBSET_DROP takes a number and touches no memory.
+        let dropped = unsafe { libc::prctl(libc::PR_CAPBSET_DROP, number, 0, 0, 0) };
+        Errno::result(dropped).map_err(|errno| Failure::call(&format!("prctl(PR_CAPBSET_DROP, {bit})"), errno))?;
+        // SAFETY: as above; PR_CAPBSET_READ gives 0 or 1.
+        let left = unsafe { libc::prctl(libc::PR_CAPBSET_READ, number, 0, 0, 0) };
+        match Errno::result(left) {
+            Ok(0) => {}
+            Ok(_) => return Err(Failure::call(&format!("prctl(PR_CAPBSET_DROP, {bit}) without effect"), Errno::EPERM)),
+            Err(errno) => return Err(Failure::call(&format!("prctl(PR_CAPBSET_READ, {bit})"), errno)),
         }
     }
     Ok(())
@@ -182,8 +187,9 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
         let kept = half.permitted & (keep.0 >> shift) as u32;
         *half = Data { effective: kept, permitted: kept, inheritable: 0 };
     }
-    // SAFETY: prctl(2), numbers only. A kernel without ambient capabilities has none to clear.
-    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    // SAFETY: prctl(2), numbers only.
+    let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    Errno::result(cleared).map_err(|errno| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", errno))?;
     // SAFETY: capset(2) reads both structures.
     let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     Errno::result(answer).map(drop).map_err(|errno| Failure::call("capset", errno))

@@ -36,6 +36,9 @@ pub enum Error {
     /// A set-up operation was refused in one of the forked processes.
     #[error("{0}")]
     Setup(Failure),
+    /// What was given as a host name is not one.
+    #[error("`{}` is not a host name", .0.escape_debug())]
+    Hostname(String),
     /// The identity map could not be written.
     #[error("`{program}` can't map the user and group ids: {message}")]
     Map {
@@ -65,6 +68,9 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Setup(failure) => failure.hint.as_deref(),
+            Error::Hostname(_) => {
+                Some("up to 64 letters, digits, hyphens, underscores and dots, beginning with a letter or a digit")
+            }
             Error::Map { .. } => Some("the ranges of `/etc/subuid` and `/etc/subgid` must belong to this user"),
             _ => None,
         }

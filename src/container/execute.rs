@@ -1,21 +1,19 @@
 //! Each operation carried out: the system calls behind a plan's lines.
 //!
 //! One function an operation, all called by [`Setup::execute`], which attaches the operation to
-//! what went wrong. Which process calls it is the phase's business, see [`super::init`]. After the
-//! pivot every path is resolved inside the container's root by the kernel itself, so no symbolic
-//! link of an image can lead out.
+//! what went wrong. Which process calls it is the phase's business, see [`super::init`]. What is mounted is kept by its
+//! descriptor from where it is made to where it is attached, see [`super::mounts`]; a path of the image becomes a descriptor
+//! once, see [`super::inside`].
 
 use std::fs::DirBuilder;
-use std::io::ErrorKind;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::Mode;
 use nix::unistd::{fchdir, pivot_root};
 
 use super::account::Account;
@@ -23,14 +21,17 @@ use super::capabilities;
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT};
 use super::identity::Identity;
-use super::inside;
+use super::inside::Root;
+use super::layout;
 use super::leave;
+use super::limits;
 use super::mount;
+use super::mounts::Mounts;
 use super::network;
-use super::operation::{Flags, Namespace, Operation, Recursion};
+use super::operation::{Flags, Namespace, Operation, Place, Recursion};
+use super::pty;
 use super::seccomp;
-use super::spec::Access;
-use super::stubs::Stubs;
+use super::stubs::{self, Kind, Stubs};
 use super::trampoline;
 
 /// What one operation leaves for a later one.
@@ -38,10 +39,10 @@ pub(super) struct Setup<'a> {
     pub identity: &'a Identity,
     /// The socket to the process that started us; `None` in that process itself.
     pub control: Option<&'a OwnedFd>,
-    /// The machine's files that will be bound, opened before the pivot.
-    sources: Vec<(PathBuf, OwnedFd)>,
-    /// The machine's root, until it is detached.
-    old_root: Option<OwnedFd>,
+    /// The container's mounts, from the first that is made until all are in place.
+    mounts: Mounts,
+    /// The container's root, once it is the only one.
+    root: Option<Root>,
     /// What was made in the root to be mounted on.
     pub stubs: Stubs,
     /// The user that was looked up.
@@ -63,8 +64,8 @@ impl<'a> Setup<'a> {
         Setup {
             identity,
             control,
-            sources: Vec::new(),
-            old_root: None,
+            mounts: Mounts::default(),
+            root: None,
             stubs: Stubs::default(),
             account: None,
             trampoline: None,
@@ -89,6 +90,7 @@ impl<'a> Setup<'a> {
             Operation::CreateDirectory { path } => create_directories(path),
             Operation::WriteFile { path, content } => write_file(path, content),
             Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
+            Operation::SetOomScore { score } => write_own(OOM_SCORE, &score.to_string()),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
             Operation::EnterUserNamespace { .. } => match self.control {
                 Some(control) => self.identity.enter(control),
@@ -101,48 +103,52 @@ impl<'a> Setup<'a> {
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
             Operation::CopyLayers { lower, upper, root, marker } => {
                 copy::layers(lower, upper, marker)?;
-                mount::bind(upper, root, Recursion::One)
+                mount::attach_at(&mount::clone(upper, Flags::NO_DEVICES, Recursion::One)?, root)
             }
             Operation::SetHostname { name } => {
                 nix::unistd::sethostname(name).map_err(|errno| Failure::refused("sethostname", Path::new(name), errno))
             }
             Operation::LoopbackUp => network::loopback_up(),
-            Operation::OpenSources { paths } => self.open_sources(paths),
-            Operation::PivotRoot { root } => self.pivot(root),
-            Operation::MountFileSystem { kind, target, flags, options } => {
-                self.mount_file_system(kind, Path::new(target), *flags, options)
+            Operation::MakeFileSystem { kind, target, flags, options } => {
+                self.mounts.make_file_system(kind, target, *flags, options)
             }
-            Operation::Bind { source, target, access, recursion } => {
-                self.bind(source, Path::new(target), *access, *recursion)
-            }
-            Operation::ForbidDevices { target, recursion } => {
-                restrict(Path::new(target), mount::NO_DEVICES, *recursion)
-            }
-            Operation::Symlink { path, target } => std::os::unix::fs::symlink(target, path)
-                .map_err(|error| Failure::refused("symlink", Path::new(path), errno(&error))),
-            Operation::DetachOldRoot => self.detach_old_root(),
-            Operation::ProtectPath { path } => protect(Path::new(path)),
-            Operation::MaskPath { path } => mask(Path::new(path)),
-            Operation::ProtectMount { target } => mount::restrict(Path::new(target), mount::READ_ONLY, Recursion::One),
-            Operation::NewSession { terminal } => leave::new_session(*terminal, self.terminal, self.window),
-            Operation::NewKeyring => leave::new_keyring(),
-            Operation::ResolveUser { user } => {
-                self.account = Some(leave::resolve_user(user)?);
+            Operation::MakeDevices { devices, place } => self.mounts.make_devices(devices, place),
+            Operation::CloneDevice { device, flags } => self.mounts.clone_device(*device, *flags),
+            Operation::CloneMount { source, target, flags, recursion } => {
+                self.mounts.keep(target, mount::clone(source, *flags, *recursion)?);
                 Ok(())
             }
-            Operation::CreateWorkingDirectory { path } => create_directories(Path::new(path)),
+            Operation::Symlink { path, target } => self.mounts.link(path, target),
+            Operation::PivotRoot { root } => pivot(root),
+            Operation::DetachOldRoot => self.detach_old_root(),
+            Operation::Attach { target, place } => self.attach(target, *place),
+            Operation::ProtectPath { path } => self.mounts.protect(path),
+            Operation::MaskPath { path } => self.mounts.mask(path),
+            Operation::ProtectMount { target } => self.protect_mount(target),
+            Operation::CloseMounts => {
+                self.mounts = Mounts::default();
+                Ok(())
+            }
+            Operation::NewSession { terminal } => self.new_session(*terminal),
+            Operation::NewKeyring => leave::new_keyring(),
+            Operation::ResolveUser { user } => {
+                self.account = Some(leave::resolve_user(self.known_root(), user)?);
+                Ok(())
+            }
+            Operation::CreateWorkingDirectory { path } => stubs::make_directories(self.known_root(), Path::new(path))
+                .map_err(|errno| Failure::refused("mkdir", Path::new(path), errno)),
+            Operation::LimitResources { limits } => limits::lower(limits),
             Operation::ForbidNewPrivileges => {
                 nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno))
             }
-            Operation::BoundCapabilities { keep } => capabilities::bound(*keep),
+            Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
             Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
             Operation::SealTrampoline => {
                 self.trampoline = Some(trampoline::sealed()?);
                 Ok(())
             }
             Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.streams),
-            Operation::ChangeDirectory { path } => nix::unistd::chdir(Path::new(path))
-                .map_err(|errno| Failure::refused("chdir to", Path::new(path), errno)),
+            Operation::ChangeDirectory { path } => self.change_directory(Path::new(path)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
             Operation::Execute { args, env } => {
@@ -157,78 +163,78 @@ impl<'a> Setup<'a> {
         self.account.as_ref().expect("a plan resolves the user before it is used")
     }
 
-    fn open_sources(&mut self, paths: &[PathBuf]) -> Result<(), Failure> {
-        for path in paths {
-            let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-            let source = open(path, flags, Mode::empty()).map_err(|errno| Failure::refused("open", path, errno))?;
-            self.sources.push((path.clone(), source));
-        }
-        Ok(())
-    }
-
-    /// Puts the new root over the old one at `/`. The old one stays reachable by the descriptor,
-    /// and mounted, until it is detached.
-    fn pivot(&mut self, root: &Path) -> Result<(), Failure> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let old_root =
-            open("/", flags, Mode::empty()).map_err(|errno| Failure::refused("open", Path::new("/"), errno))?;
-        nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
-        // `.` twice: the old root is stacked on the new one, so the image needs no directory for
-        // it. See pivot_root(2), notes.
-        pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))?;
-        nix::unistd::chdir("/").map_err(|errno| Failure::refused("chdir to", Path::new("/"), errno))?;
-        self.old_root = Some(old_root);
-        Ok(())
+    fn known_root(&self) -> &Root {
+        self.root.as_ref().expect("a plan detaches the old root before it names a path of the new one")
     }
 
     fn detach_old_root(&mut self) -> Result<(), Failure> {
-        self.sources.clear();
-        let Some(old_root) = self.old_root.take() else {
-            return Ok(());
-        };
         let refused = |errno| Failure::refused("umount", Path::new("the old root"), errno);
-        fchdir(old_root.as_fd()).map_err(refused)?;
         umount2(".", MntFlags::MNT_DETACH).map_err(refused)?;
-        nix::unistd::chdir("/").map_err(refused)
+        nix::unistd::chdir("/").map_err(refused)?;
+        self.root = Some(Root::open().map_err(|errno| Failure::refused("open", Path::new("/"), errno))?);
+        Ok(())
     }
 
-    fn mount_file_system(&mut self, kind: &str, target: &Path, flags: Flags, options: &str) -> Result<(), Failure> {
-        let place = self.stubs.directory(target)?;
-        // Through no name of an image's choosing; proc comes first, and before it there are no magic links.
-        let by_descriptor = inside::name(&place);
-        let named = if kind == "proc" { target } else { &by_descriptor };
-        let mounted = mount::file_system(kind, named, flags, options)
-            .map_err(|failure| Failure { message: format!("mount {kind} on `{}`", target.display()), ..failure });
-        mounted.map_err(|failure| match kind {
-            "proc" => failure.hint(
-                "a user namespace may mount proc only where the machine's own \
-                 is fully visible: another container hides parts of it",
-            ),
-            _ => failure,
-        })
-    }
-
-    fn bind(&mut self, source: &Path, target: &Path, access: Access, recursion: Recursion) -> Result<(), Failure> {
-        let (_, held) =
-            self.sources.iter().find(|(path, _)| path == source).expect("a plan opens every source before the pivot");
-        let named = inside::name(held);
-        let directory =
-            std::fs::metadata(&named).map_err(|error| Failure::refused("stat", source, errno(&error)))?.is_dir();
-        let place = if directory { self.stubs.directory(target)? } else { self.stubs.file(target)? };
-        mount::bind(&named, &inside::name(&place), recursion)
-            .map_err(|failure| Failure { message: format!("bind on `{}`", target.display()), ..failure })?;
-        match access {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => restrict(target, mount::READ_ONLY, recursion),
+    fn attach(&mut self, target: &str, place: Place) -> Result<(), Failure> {
+        let path = Path::new(target);
+        let refused = |call: &'static str| move |errno| Failure::refused(call, path, errno);
+        let root = self.root.as_ref().expect("a plan detaches the old root before it attaches anything to the new one");
+        let kind = Kind::for_mount(self.mounts.waiting(target)?).map_err(refused("stat the mount for"))?;
+        let found = match place {
+            Place::Directory => self.stubs.directory_of_root(root, path)?,
+            Place::Image => self.stubs.place(root, path, kind)?,
+            Place::In(mount) => {
+                let below = path.strip_prefix(mount).unwrap_or(path);
+                stubs::in_own_mount(self.mounts.at(mount)?, below, kind).map_err(refused("make mount point"))?
+            }
+        };
+        let attached = self.mounts.attach(target, &found).map_err(refused("move_mount to"))?;
+        if place != Place::Image && layout::CLOSED.contains(&target) {
+            self.stubs.close(attached).map_err(refused("stat"))?;
         }
+        Ok(())
+    }
+
+    fn protect_mount(&self, target: &str) -> Result<(), Failure> {
+        let directory = match target {
+            "/" => self.known_root().directory().try_clone_to_owned(),
+            _ => self.mounts.at(target)?.try_clone(),
+        };
+        let directory = directory.map_err(|error| Failure::refused("dup", Path::new(target), errno(&error)))?;
+        mount::restrict(&directory, Flags::READ_ONLY, Recursion::One)
+    }
+
+    fn new_session(&self, terminal: bool) -> Result<(), Failure> {
+        leave::new_session()?;
+        match (terminal, self.terminal) {
+            (true, Some(socket)) => pty::attach(&self.mounts, socket, self.window),
+            (true, None) | (false, _) => Ok(()),
+        }
+    }
+
+    /// Looks the directory up with the user's rights, and goes where that led: not through a magic link, and not by a name
+    /// that may lead elsewhere meanwhile.
+    fn change_directory(&self, path: &Path) -> Result<(), Failure> {
+        let refused = |errno| Failure::refused("chdir to", path, errno);
+        let directory = self.known_root().find(path, OFlag::O_PATH | OFlag::O_DIRECTORY).map_err(refused)?;
+        fchdir(directory).map_err(refused)
     }
 }
 
-/// Restricts what is mounted at a path inside.
-fn restrict(target: &Path, restriction: mount::Restriction, recursion: Recursion) -> Result<(), Failure> {
-    let place = inside::open(target).map_err(|errno| Failure::refused("open", target, errno))?;
-    mount::restrict(&inside::name(&place), restriction, recursion)
-        .map_err(|failure| Failure { message: format!("{} `{}`", restriction.name, target.display()), ..failure })
+/// Puts the new root over the old one at `/`, which stays there until it is detached. What is needed of the machine was taken
+/// before, and nothing of the image is named until then.
+fn pivot(root: &Path) -> Result<(), Failure> {
+    nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
+    // `.` twice: the old root is stacked on the new one, so the image needs no directory for
+    // it. See pivot_root(2), notes.
+    pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))
+}
+
+const OOM_SCORE: &str = "/proc/self/oom_score_adj";
+
+/// Writes one of our own files in the machine's /proc.
+fn write_own(path: &str, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::refused("write", Path::new(path), errno(&error)))
 }
 
 /// The errno of an I/O error; 0 where it has none.
@@ -268,26 +274,4 @@ fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
             }
     });
     unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
-}
-
-/// Binds a path on itself to make that mount read-only. A path that this kernel lacks needs no
-/// protection.
-fn protect(path: &Path) -> Result<(), Failure> {
-    if !path.exists() {
-        return Ok(());
-    }
-    mount::bind(path, path, Recursion::Tree)?;
-    mount::restrict(path, mount::READ_ONLY, Recursion::Tree)
-}
-
-/// Covers a file with the container's /dev/null and a directory with an empty, read-only one.
-fn mask(path: &Path) -> Result<(), Failure> {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => {
-            mount::file_system("tmpfs", path, Flags::INERT.with(MsFlags::MS_RDONLY.bits()), "size=0k")
-        }
-        Ok(_) => mount::bind(Path::new("/dev/null"), path, Recursion::One),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(()),
-        Err(error) => Err(Failure::refused("stat", path, errno(&error))),
-    }
 }

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use super::operation::{Namespace, Operation, OverlayInterface, Phase, Recursion};
+use super::operation::{Namespace, Operation, OverlayInterface, Phase, Place, Recursion};
 use super::plan::Plan;
-use super::spec::Access;
 
 impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,6 +15,7 @@ impl fmt::Display for Operation {
             Operation::CreateCgroup { paths } => {
                 write!(formatter, "make control group {}", list(paths))
             }
+            Operation::SetOomScore { score } => write!(formatter, "set oom_score_adj to {score}"),
             Operation::JoinCgroup { paths } => {
                 write!(formatter, "join control group {}", list(paths))
             }
@@ -51,34 +51,42 @@ impl fmt::Display for Operation {
             }
             Operation::SetHostname { name } => write!(formatter, "sethostname {name}"),
             Operation::LoopbackUp => write!(formatter, "bring lo up"),
-            Operation::OpenSources { paths } => write!(formatter, "open {}", list(paths)),
-            Operation::PivotRoot { root } => write!(formatter, "pivot_root {}", root.display()),
-            Operation::MountFileSystem { kind, target, flags, options } => {
-                write!(formatter, "mount {kind} on {target} ({flags}")?;
+            Operation::MakeFileSystem { kind, target, flags, options } => {
+                write!(formatter, "make {kind} for {target} ({flags}")?;
                 if !options.is_empty() {
                     write!(formatter, ",{options}")?;
                 }
                 write!(formatter, ")")
             }
-            Operation::Bind { source, target, access, recursion } => {
-                let recursion = match recursion {
-                    Recursion::Tree => "rbind",
-                    Recursion::One => "bind",
-                };
-                let access = match access {
-                    Access::ReadOnly => ",ro",
-                    Access::ReadWrite => "",
-                };
-                write!(formatter, "mount {} on {target} ({recursion}{access})", source.display())
+            Operation::MakeDevices { devices, place } => {
+                write!(formatter, "make tmpfs on {} with the device nodes", place.display())?;
+                devices.iter().try_for_each(|device| write!(formatter, " {}", device.name))
             }
-            Operation::ForbidDevices { target, .. } => write!(formatter, "set nodev on {target}"),
+            Operation::CloneDevice { device, flags } => {
+                write!(formatter, "clone /dev/{} ({flags}), device {}:{}", device.name, device.major, device.minor)
+            }
+            Operation::CloneMount { source, target, flags, recursion } => {
+                let tree = match recursion {
+                    Recursion::Tree => "with all below it, ",
+                    Recursion::One => "",
+                };
+                write!(formatter, "clone {} for {target} ({tree}{flags})", source.display())
+            }
             Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
+            Operation::PivotRoot { root } => write!(formatter, "pivot_root {}", root.display()),
             Operation::DetachOldRoot => write!(formatter, "umount the old root"),
+            Operation::Attach { target, place: Place::Image } => {
+                write!(formatter, "attach {target}, through the image's links")
+            }
+            Operation::Attach { target, place: Place::Directory | Place::In(_) } => {
+                write!(formatter, "attach {target}")
+            }
             Operation::ProtectPath { path } => write!(formatter, "make {path} read-only"),
             Operation::MaskPath { path } => write!(formatter, "hide {path}"),
             Operation::ProtectMount { target } => {
                 write!(formatter, "make {target} read-only")
             }
+            Operation::CloseMounts => write!(formatter, "close the mounts"),
             Operation::NewSession { terminal: false } => write!(formatter, "setsid"),
             Operation::NewSession { terminal: true } => {
                 write!(formatter, "setsid; open a terminal of /dev/pts as /dev/console and standard streams")
@@ -90,7 +98,16 @@ impl fmt::Display for Operation {
             Operation::ResolveUser { user } => write!(formatter, "look up user {user}"),
             Operation::CreateWorkingDirectory { path } => write!(formatter, "mkdir -p {path}"),
             Operation::ForbidNewPrivileges => write!(formatter, "set no_new_privs"),
-            Operation::BoundCapabilities { keep } => {
+            Operation::LimitResources { limits } => {
+                write!(formatter, "limit")?;
+                for (index, limit) in limits.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    let name = limit.name.trim_start_matches("Max ");
+                    write!(formatter, "{comma} {name} to {}:{}", Bound(limit.soft), Bound(limit.hard))?;
+                }
+                Ok(())
+            }
+            Operation::BoundCapabilities { keep, .. } => {
                 write!(formatter, "bound capabilities to {keep}")
             }
             Operation::InstallFilter { .. } => {
@@ -118,11 +135,12 @@ impl Operation {
     /// One sentence: what the operation is for, and where it matters why it stands here.
     pub fn why(&self) -> &'static str {
         match self {
-            Operation::CreateDirectory { .. } => {
-                "the root needs a place to be mounted on, and overlayfs a directory to work in"
-            }
+            Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
             Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
+            Operation::SetOomScore { .. } => {
+                "Docker's 0: what spares the caller from the out-of-memory killer does not spare the container"
+            }
             Operation::JoinCgroup { .. } => {
                 "before the user namespace, because inside it we may no longer write there; \
                      children are born into the group"
@@ -152,10 +170,7 @@ impl Operation {
                 "a process id namespace begins with the next child: that child is process 1, and \
                      all others die with it"
             }
-            Operation::UnshareMounts => {
-                "what is mounted from here on is seen by the container only, but what the machine \
-                     unmounts disappears here too"
-            }
+            Operation::UnshareMounts => "what is mounted from here on is seen by the container only",
             Operation::MountOverlay { .. } => {
                 "the layers appear as one tree and every change lands in the upper directory, \
                      which becomes the new layer"
@@ -166,52 +181,63 @@ impl Operation {
             }
             Operation::SetHostname { .. } => "the name belongs to the namespace, not to the machine",
             Operation::LoopbackUp => "a new network namespace has a loopback interface that is switched off",
-            Operation::OpenSources { .. } => {
-                "their names mean nothing after the next step, but open descriptors still reach \
-                     them"
+            Operation::MakeFileSystem { kind: "proc", .. } => {
+                "it shows the processes of the container's own process id namespace; made while \
+                     the machine's is seen, or the kernel would refuse it in a user namespace"
             }
-            Operation::PivotRoot { .. } => {
-                "from here on every path and every symbolic link of the image ends inside it"
-            }
-            Operation::MountFileSystem { kind: "proc", .. } => {
-                "it shows the processes of the container's own process id namespace"
-            }
-            Operation::MountFileSystem { kind: "sysfs", .. } => {
+            Operation::MakeFileSystem { kind: "sysfs", .. } => {
                 "it shows the container's own network interfaces, and is read-only"
             }
-            Operation::MountFileSystem { kind: "devpts", .. } => {
-                "a new instance: the container's terminals are its own"
-            }
-            Operation::MountFileSystem { kind: "mqueue", .. } => {
+            Operation::MakeFileSystem { kind: "devpts", .. } => "a new instance: the container's terminals are its own",
+            Operation::MakeFileSystem { kind: "mqueue", .. } => {
                 "it shows the message queues of the container's own IPC namespace"
             }
-            Operation::MountFileSystem { kind: "cgroup" | "cgroup2", .. } => {
+            Operation::MakeFileSystem { kind: "cgroup" | "cgroup2", .. } => {
                 "programs read their limits here; read-only"
             }
-            Operation::MountFileSystem { .. } => "an empty directory in memory, gone with the container",
-            Operation::Bind { target, .. } if target == "/sys" => {
+            Operation::MakeFileSystem { target, .. } if target == "/dev" => {
+                "in memory, gone with the container; nodev, as only the nodes attached below work"
+            }
+            Operation::MakeFileSystem { .. } => "an empty directory in memory, gone with the container",
+            Operation::MakeDevices { .. } => {
+                "nodes of the container's own, so that it can't change the machine's; each becomes a \
+                     mount by itself, and the file system goes away with the old root"
+            }
+            Operation::CloneDevice { .. } => {
+                "an ordinary user can't make nodes, so the machine's is shown; read-only, it still takes \
+                     data, but its mode, owner and times can't be changed; the number tells that it is the right one"
+            }
+            Operation::CloneMount { target, .. } if target == "/sys" => {
                 "a new sysfs belongs to a new network namespace only: with the machine's network \
                      its own is shown, read-only"
             }
-            Operation::Bind { target, .. } if target.starts_with("/dev/") => {
-                "programs expect it; shown from the machine's /dev, because nodes made here are \
-                     without effect"
+            Operation::CloneMount { target, .. } if target.starts_with("/etc/") => {
+                "taken while the machine's files are seen; it will lie over the image's and leave no \
+                     trace in the layer"
             }
-            Operation::Bind { target, .. } if target.starts_with("/etc/") => {
-                "the container's own file lies over the image's and leaves no trace in the layer"
-            }
-            Operation::Bind { .. } => "asked for",
-            Operation::ForbidDevices { .. } => {
-                "root may make device nodes for a layer, but never reach the machine's devices by \
-                     them"
+            Operation::CloneMount { .. } => {
+                "asked for; restricted before any path leads to it, and cut off from what the machine \
+                     mounts there later"
             }
             Operation::Symlink { .. } => "programs expect this name",
+            Operation::PivotRoot { .. } => {
+                "from here on every path and every symbolic link of the image ends inside it"
+            }
             Operation::DetachOldRoot => {
-                "last of the mounts: a new proc may be mounted only while another one is seen, \
-                     and the sources were reached through it"
+                "at once, before a name of the image is looked up: while the old root is there, `/..` leads to it"
+            }
+            Operation::Attach { place: Place::Directory, .. } => {
+                "a real directory in the root, not a link: programs rely on what is below this name"
+            }
+            Operation::Attach { place: Place::In(_), .. } => {
+                "below the mount that we attached before: no name of the image is involved"
+            }
+            Operation::Attach { place: Place::Image, .. } => {
+                "looked up once, made where it is missing, not in /proc and /dev; last, so that nothing above depends on it"
             }
             Operation::ProtectPath { .. } => "settings of the whole machine can't be changed from inside",
             Operation::MaskPath { .. } => "it tells about the machine or reaches its hardware",
+            Operation::CloseMounts => "no program finds a descriptor of ours that leads to one",
             Operation::ProtectMount { target } if target == "/" => "asked for; the mounts below stay as they are",
             Operation::ProtectMount { .. } => "after the mounts in it were made",
             Operation::NewSession { terminal: false } => {
@@ -225,6 +251,10 @@ impl Operation {
             Operation::ResolveUser { .. } => "names mean what the image's own /etc/passwd and /etc/group say",
             Operation::CreateWorkingDirectory { .. } => "as root, while that is still possible",
             Operation::ForbidNewPrivileges => "asked for: set-user-id files stay without effect",
+            Operation::LimitResources { .. } => {
+                "Docker's, where the caller's own are not lower: a build should not depend on the shell that \
+                     it was started from"
+            }
             Operation::BoundCapabilities { .. } => {
                 "no program executed later can get more than these; needs SETPCAP, so it comes \
                      before that may be lost"
@@ -289,6 +319,18 @@ impl fmt::Display for Count {
         match self.0 {
             1 => write!(formatter, "1 capability"),
             number => write!(formatter, "{number} capabilities"),
+        }
+    }
+}
+
+/// A limit; the highest number means none.
+struct Bound(u64);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            libc::RLIM_INFINITY => write!(formatter, "unlimited"),
+            number => write!(formatter, "{number}"),
         }
     }
 }

@@ -35,6 +35,12 @@ pub struct Host {
     pub resolver: String,
     /// Where the processors tell of their heat, which Docker hides: one directory a processor.
     pub thermal: Vec<String>,
+    /// What the machine has mounted below its /sys.
+    pub below_sys: Vec<String>,
+    /// Our own place before the out-of-memory killer, see proc_pid_oom_score_adj(5).
+    pub oom_score: i32,
+    /// The number of the last capability that the kernel knows.
+    pub last_capability: u8,
 }
 
 /// Whether and how overlayfs can be mounted.
@@ -81,7 +87,8 @@ impl Host {
             "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
             _ => overlay_support(identity, scratch, forced == "mount")?,
         };
-        let cgroups = mounted_cgroups(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let cgroups = mounted_cgroups(&mounts);
         Ok(Host {
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
@@ -90,6 +97,9 @@ impl Host {
             cgroups,
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             thermal: THERMAL.get_or_init(thermal_directories).clone(),
+            below_sys: mounted_below_sys(&mounts),
+            oom_score: number_in("/proc/self/oom_score_adj")?,
+            last_capability: number_in("/proc/sys/kernel/cap_last_cap")?,
         })
     }
 }
@@ -188,6 +198,28 @@ fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
         writable(group) && writable(&group.join("cgroup.procs"))
     };
     groups.into_iter().filter(ours).collect()
+}
+
+/// The number that a file of /proc consists of.
+fn number_in<N: std::str::FromStr>(path: &'static str) -> Result<N, Error> {
+    let path = Path::new(path);
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let odd = || std::io::Error::new(std::io::ErrorKind::InvalidData, "not a number");
+    text.trim().parse().map_err(|_| Error::io("read", path)(odd()))
+}
+
+/// The mount points below /sys in the text of a mountinfo file, each once.
+fn mounted_below_sys(mountinfo: &str) -> Vec<String> {
+    let mut found: Vec<String> = mountinfo
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        // A space in a name is written as `\\040`: nobody mounts such a thing there.
+        .filter(|target| target.starts_with("/sys/") && !target.contains('\\'))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn thermal_directories() -> Vec<String> {

@@ -1,28 +1,193 @@
 //! Paths inside the container's root, resolved in a way that a hostile image can't abuse.
 //!
-//! After the pivot ordinary symbolic links end inside the root. But once proc is mounted there is
-//! another sort: the "magic" links of `/proc/self/fd` lead to what our own process has open, the
-//! machine's root among it. An image whose `/etc` is a link to `/proc/self/fd/7/etc` would have us
-//! make files on the machine. openat2(2) follows none of these.
+//! An image brings its own symbolic links, and a volume brings more. Two things would lead a link out of the root: a place
+//! above it, and the "magic" links of `/proc/self/fd`, which lead to what our own process has open. The first is gone when
+//! these functions are used, since the old root was detached. The second is never followed.
+//!
+//! A path is resolved once, component by component, each opened below the last one. What comes of it is a descriptor, and the
+//! name is not used again: whoever exchanges a folder of the path afterwards changes nothing. Going up means going back to the
+//! descriptor that one came from, so a folder that is moved meanwhile does not matter either.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::Mode;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 
-/// Opens what `target` leads to inside the root, only to name it: it can be mounted on, not read.
-pub(super) fn open(target: &Path) -> Result<OwnedFd, Errno> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let root = nix::fcntl::open("/", flags, Mode::empty())?;
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    openat2(&root, target, how)
+/// How many symbolic links one path may lead through, as in the kernel.
+const MOST_LINKS: u32 = 40;
+
+/// How often a look-up is repeated that the kernel gave up because something was renamed meanwhile.
+const MOST_TRIES: u32 = 128;
+
+/// The container's root, once there is no other one.
+pub(super) struct Root {
+    directory: OwnedFd,
+    device: libc::dev_t,
 }
 
-/// A path for calls that take no descriptor. It needs the container's /proc.
-pub(super) fn name(descriptor: &OwnedFd) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))
+impl Root {
+    /// Opens `/`.
+    pub fn open() -> Result<Root, Errno> {
+        let directory = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let device = fstat(&directory)?.st_dev;
+        Ok(Root { directory, device })
+    }
+
+    /// The root directory itself.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Whether something lies in the root file system, not in what is mounted in it.
+    pub fn holds(&self, found: &FileStat) -> bool {
+        found.st_dev == self.device
+    }
+
+    /// Opens what `path` leads to, with the rights that this process has now.
+    pub fn find(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+        patiently(|| openat2(&self.directory, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)))
+    }
+}
+
+/// Opens `path` below `directory` to name it only. No symbolic link is followed.
+pub(super) fn below(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(resolve);
+    patiently(|| openat2(directory, path, how))
+}
+
+/// Repeats a look-up with `..` in it while the kernel says that it can't tell where that leads, see openat2(2), EAGAIN.
+fn patiently(mut look_up: impl FnMut() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
+    for _ in 1..MOST_TRIES {
+        match look_up() {
+            Err(Errno::EAGAIN) => {}
+            answer => return answer,
+        }
+    }
+    look_up()
+}
+
+/// Opens one name in a directory, itself where it is a link.
+pub(super) fn entry(directory: &impl AsFd, name: &OsStr) -> Result<OwnedFd, Errno> {
+    openat(directory, name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// What sort of file a descriptor is of.
+pub(super) fn kind_of(descriptor: &impl AsFd) -> Result<SFlag, Errno> {
+    Ok(SFlag::from_bits_truncate(fstat(descriptor)?.st_mode & libc::S_IFMT))
+}
+
+/// Whether a descriptor lies on a proc file system: ours or another.
+pub(super) fn is_on_proc(descriptor: &impl AsFd) -> Result<bool, Errno> {
+    Ok(fstatfs(descriptor)?.filesystem_type() == PROC_SUPER_MAGIC)
+}
+
+/// A path on its way through the root.
+pub(super) struct Walk<'a> {
+    root: &'a Root,
+    /// The way from the root to where we are, without links.
+    trail: Vec<(OsString, OwnedFd)>,
+    /// What is left of the path.
+    ahead: VecDeque<OsString>,
+    links: u32,
+}
+
+/// Where a walk stopped.
+pub(super) enum Stop {
+    /// At its end.
+    Arrived,
+    /// Before this name, which does not exist.
+    Missing(OsString),
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(root: &'a Root, path: &Path) -> Walk<'a> {
+        let mut walk = Walk { root, trail: Vec::new(), ahead: VecDeque::new(), links: 0 };
+        walk.turn(path);
+        walk
+    }
+
+    /// Where it is now.
+    pub fn here(&self) -> BorrowedFd<'_> {
+        self.trail.last().map_or(self.root.directory(), |(_, descriptor)| descriptor.as_fd())
+    }
+
+    /// The same as a path relative to the root, without links.
+    pub fn path(&self) -> PathBuf {
+        self.trail.iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whether it is at the root itself.
+    pub fn is_at_root(&self) -> bool {
+        self.trail.is_empty()
+    }
+
+    /// Whether the missing name is the last of the path.
+    pub fn is_last(&self) -> bool {
+        self.ahead.len() == 1
+    }
+
+    /// Goes on until the end or a name that does not exist. Made meanwhile, it is found when called again.
+    pub fn advance(&mut self) -> Result<Stop, Errno> {
+        while let Some(name) = self.ahead.front() {
+            if name == ".." {
+                self.step_up()?;
+                continue;
+            }
+            let found = match entry(&self.here(), name) {
+                Err(Errno::ENOENT) => return Ok(Stop::Missing(name.clone())),
+                found => found?,
+            };
+            let name = self.ahead.pop_front().unwrap_or_default();
+            if kind_of(&found)? != SFlag::S_IFLNK {
+                self.trail.push((name, found));
+            } else if is_on_proc(&found)? {
+                // Only the kernel can tell a magic link from one such as `/proc/self`.
+                let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+                let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve);
+                let found = openat2(self.here(), name.as_os_str(), how)?;
+                self.trail.push((name, found));
+            } else {
+                self.follow(&found)?;
+            }
+        }
+        Ok(Stop::Arrived)
+    }
+
+    fn step_up(&mut self) -> Result<(), Errno> {
+        if kind_of(&self.here())? != SFlag::S_IFDIR {
+            return Err(Errno::ENOTDIR);
+        }
+        self.trail.pop();
+        self.ahead.pop_front();
+        Ok(())
+    }
+
+    fn follow(&mut self, link: &OwnedFd) -> Result<(), Errno> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Errno::ELOOP);
+        }
+        let text = readlinkat(link, "")?;
+        self.turn(Path::new(&text));
+        Ok(())
+    }
+
+    /// Puts a path before what is left.
+    fn turn(&mut self, path: &Path) {
+        if path.as_os_str().as_bytes().first() == Some(&b'/') {
+            self.trail.clear();
+        }
+        let names = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+        for name in names.rev().filter(|name| !name.is_empty() && *name != b".") {
+            self.ahead.push_front(OsStr::from_bytes(name).to_owned());
+        }
+    }
 }

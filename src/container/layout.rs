@@ -1,19 +1,19 @@
 //! What is mounted where: Docker's defaults as tables and one list.
 //!
 //! Sources: OCI runtime specification, "Default Filesystems" and "Default Devices"
-//! (config-linux.md), and Docker's `oci/defaults.go`. Device nodes are not made but shown from the
-//! machine's /dev, and no other mount lets them have an effect: so a container of real root can't
-//! reach the machine's disks, without help from a device control group.
+//! (config-linux.md), and Docker's `oci/defaults.go`. Root's device nodes are made in a file system of their own, an ordinary
+//! user's are the machine's, read-only; and no other mount lets nodes have an effect. So a container of real root can't
+//! reach the machine's disks, without help from a device control group, and nobody can change the machine's nodes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::host::{Cgroups, Host};
 use super::identity::Identity;
-use super::operation::{Flags, Operation, Recursion};
-use super::spec::{Access, MountKind, Network, Spec};
+use super::operation::{Device, Flags, Operation, Place, Recursion};
+use super::spec::{Etc, MountKind, Network, Spec};
 
 /// Where Docker hides something.
-pub(super) const MASKED: [&str; 12] = [
+const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -31,8 +31,22 @@ pub(super) const MASKED: [&str; 12] = [
 /// What Docker makes read-only.
 pub(super) const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/// Where a volume or a file of an image may not come to lie: what programs and the set-up itself rely on. /dev/shm is not
+/// among them, as in Docker.
+pub(super) const CLOSED: [&str; 4] = ["/proc", "/dev", "/dev/pts", "/dev/mqueue"];
+
 /// The devices of every container.
-const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+pub(super) const DEVICES: [Device; 6] = [
+    NULL,
+    Device { name: "zero", major: 1, minor: 5 },
+    Device { name: "full", major: 1, minor: 7 },
+    Device { name: "random", major: 1, minor: 8 },
+    Device { name: "urandom", major: 1, minor: 9 },
+    Device { name: "tty", major: 5, minor: 0 },
+];
+
+/// The one that also covers what is hidden.
+pub(super) const NULL: Device = Device { name: "null", major: 1, minor: 3 };
 
 /// The symbolic links in /dev.
 const DEVICE_LINKS: [(&str, &str); 6] = [
@@ -44,78 +58,155 @@ const DEVICE_LINKS: [(&str, &str); 6] = [
     ("/dev/ptmx", "pts/ptmx"),
 ];
 
-/// Everything that is mounted after the pivot, in order.
-pub(super) fn mounts(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Operation> {
-    let mut list = vec![
-        // First: the others are bound through it.
-        file_system("proc", "/proc", Flags::INERT, ""),
-        Operation::ForbidDevices { target: "/".to_owned(), recursion: Recursion::One },
-    ];
-    list.extend(devices(identity));
-    list.extend(system(spec, identity, host));
-    for name in ["hosts", "hostname", "resolv.conf"] {
-        let target = format!("/etc/{name}");
-        list.push(bind(&spec.work.join(name), &target, Access::ReadWrite, Recursion::One));
-    }
+/// What is mounted: how each mount is made, and where it is attached.
+#[derive(Default)]
+pub(super) struct Mounts {
+    /// Executed while the machine's files are still seen. No name of the image is involved.
+    pub made: Vec<Operation>,
+    /// Executed in the new root: first what programs rely on, and then what an image can have an influence on.
+    pub system: Vec<Operation>,
+    /// See `system`. In between, paths are hidden and made read-only.
+    pub others: Vec<Operation>,
+}
+
+/// Everything that is mounted in the container's root, in order.
+pub(super) fn mounts(spec: &Spec, identity: &Identity, host: &Host) -> Mounts {
+    let mut mounts = Mounts::default();
+    // First: a new proc may be made only while the machine's is seen.
+    mounts.system(file_system("proc", "/proc", Flags::INERT, ""), "/proc", Place::Directory);
+    mounts.devices(spec, identity);
+    mounts.sysfs(spec, identity, host);
+    let mut others = etc(spec);
     for mount in &spec.mounts {
-        match &mount.kind {
+        let operation = match &mount.kind {
             MountKind::Bind(source) => {
-                list.push(bind(source, &mount.target, mount.access, Recursion::Tree));
-                let target = mount.target.clone();
-                list.push(Operation::ForbidDevices { target, recursion: Recursion::Tree });
+                clone(source, &mount.target, Flags::NO_DEVICES.for_access(mount.access), Recursion::Tree)
             }
             MountKind::Tmpfs { options } => {
-                let flags = match mount.access {
-                    Access::ReadWrite => Flags::INERT,
-                    Access::ReadOnly => Flags::INERT.with(libc::MS_RDONLY),
-                };
-                list.push(file_system("tmpfs", &mount.target, flags, options));
+                file_system("tmpfs", &mount.target, Flags::INERT.for_access(mount.access), options)
+            }
+            // Below /dev, and so made by `devices`.
+            MountKind::Script(_) => continue,
+        };
+        others.push((mount.target.clone(), operation));
+    }
+    // As in Docker, whichever order they were named in: what is mounted in another mount comes after it.
+    others.sort_by_key(|(target, _)| Path::new(target).components().count());
+    for (target, operation) in others {
+        mounts.made.push(operation);
+        mounts.others.push(Operation::Attach { target, place: Place::Image });
+    }
+    mounts
+}
+
+/// The container's own files of /etc.
+fn etc(spec: &Spec) -> Vec<(String, Operation)> {
+    let flags = match spec.etc {
+        Etc::Launch => Flags::INERT,
+        Etc::Build => Flags::INERT.and(Flags::READ_ONLY),
+    };
+    let file = |name: &&str| {
+        let target = format!("/etc/{name}");
+        let operation = clone(&spec.work.join(name), &target, flags, Recursion::One);
+        (target, operation)
+    };
+    etc_names(spec.etc).iter().map(file).collect()
+}
+
+/// The names of these files.
+pub(super) fn etc_names(etc: Etc) -> &'static [&'static str] {
+    match etc {
+        Etc::Launch => &["hosts", "hostname", "resolv.conf"],
+        Etc::Build => &["hosts", "resolv.conf"],
+    }
+}
+
+impl Mounts {
+    fn system(&mut self, operation: Operation, target: &str, place: Place) {
+        self.made.push(operation);
+        self.attach(target, place);
+    }
+
+    fn attach(&mut self, target: &str, place: Place) {
+        self.system.push(Operation::Attach { target: target.to_owned(), place });
+    }
+
+    /// /dev and what belongs in it.
+    fn devices(&mut self, spec: &Spec, identity: &Identity) {
+        // nodev, although the nodes have to work: they are mounts of their own, and what the container makes beside them is
+        // without effect.
+        let flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_STRICTATIME);
+        self.system(file_system("tmpfs", "/dev", flags, "mode=755,size=65536k"), "/dev", Place::Directory);
+        if identity.in_user_namespace() {
+            let flags = Flags::DEVICES.and(Flags::READ_ONLY);
+            self.made.extend(DEVICES.map(|device| Operation::CloneDevice { device, flags }));
+        } else {
+            self.made.push(Operation::MakeDevices { devices: &DEVICES, place: device_place(spec) });
+        }
+        DEVICES.iter().for_each(|device| self.attach(&device.path(), IN_DEV));
+        self.made.extend(
+            DEVICE_LINKS.map(|(path, target)| Operation::Symlink { path: path.to_owned(), target: target.to_owned() }),
+        );
+        // Group 5 is that of terminals in every distribution; where it is not mapped it can't be named.
+        let group = if maps_group(identity, 5) { ",gid=5" } else { "" };
+        let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
+        self.system(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals), "/dev/pts", IN_DEV);
+        self.system(file_system("tmpfs", "/dev/shm", Flags::INERT, "mode=1777,size=65536k"), "/dev/shm", IN_DEV);
+        self.system(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""), "/dev/mqueue", IN_DEV);
+        for mount in &spec.mounts {
+            if let MountKind::Script(source) = &mount.kind {
+                let flags = Flags(libc::MOUNT_ATTR_NOSUID).and(Flags::NO_DEVICES).and(Flags::READ_ONLY);
+                self.system(clone(source, &mount.target, flags, Recursion::One), &mount.target, IN_DEV);
             }
         }
     }
-    list
+
+    /// /sys and the control groups in it.
+    fn sysfs(&mut self, spec: &Spec, identity: &Identity, host: &Host) {
+        let flags = Flags::INERT.and(Flags::READ_ONLY);
+        let shares = identity.in_user_namespace() && spec.network == Network::Host;
+        let sysfs = if shares {
+            clone(Path::new("/sys"), "/sys", flags, Recursion::Tree)
+        } else {
+            file_system("sysfs", "/sys", flags, "")
+        };
+        self.system(sysfs, "/sys", Place::Directory);
+        let place = "/sys/fs/cgroup";
+        match &host.cgroups {
+            Cgroups::None => {}
+            Cgroups::V2 => self.system(file_system("cgroup2", place, flags, ""), place, IN_SYS),
+            // Only real root may mount a hierarchy of version 1. What the machine's /sys shows of them is read-only.
+            Cgroups::V1(_) if identity.in_user_namespace() => {}
+            Cgroups::V1(hierarchies) => {
+                self.system(file_system("tmpfs", place, Flags::INERT, "mode=755"), place, IN_SYS);
+                for hierarchy in hierarchies {
+                    let target = format!("{place}/{}", hierarchy.name);
+                    let made = file_system("cgroup", &target, flags, &hierarchy.options);
+                    self.system(made, &target, Place::In("/sys/fs/cgroup"));
+                }
+                self.system.push(Operation::ProtectMount { target: place.to_owned() });
+            }
+        }
+    }
 }
 
-/// /dev and what belongs in it.
-fn devices(identity: &Identity) -> Vec<Operation> {
-    let flags = Flags(libc::MS_NOSUID | libc::MS_NODEV | libc::MS_STRICTATIME);
-    let mut list = vec![file_system("tmpfs", "/dev", flags, "mode=755,size=65536k")];
-    list.extend(DEVICES.map(|path| bind(Path::new(path), path, Access::ReadWrite, Recursion::One)));
-    list.extend(
-        DEVICE_LINKS.map(|(path, target)| Operation::Symlink { path: path.to_owned(), target: target.to_owned() }),
-    );
-    // Group 5 is that of terminals in every distribution; where it is not mapped it can't be named.
-    let group = if maps_group(identity, 5) { ",gid=5" } else { "" };
-    let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
-    list.push(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals));
-    list.push(file_system("tmpfs", "/dev/shm", Flags::INERT, "mode=1777,size=65536k"));
-    list.push(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""));
-    list
+const IN_DEV: Place = Place::In("/dev");
+const IN_SYS: Place = Place::In("/sys");
+
+/// Where the file system of root's device nodes is attached while they are made: mounts can be made only of what is attached.
+pub(super) fn device_place(spec: &Spec) -> PathBuf {
+    spec.work.join("devices")
 }
 
-/// /sys and the control groups in it.
-fn system(spec: &Spec, identity: &Identity, host: &Host) -> Vec<Operation> {
+/// What is hidden: Docker's list, and what the machine's own /sys has mounted in it, where that is shown.
+pub(super) fn masked(spec: &Spec, identity: &Identity, host: &Host) -> Vec<String> {
+    let mut paths: Vec<String> = MASKED.map(str::to_owned).into();
+    paths.extend(host.thermal.iter().cloned());
     if identity.in_user_namespace() && spec.network == Network::Host {
-        return vec![bind(Path::new("/sys"), "/sys", Access::ReadOnly, Recursion::Tree)];
+        let in_cgroups = |path: &String| Path::new(path).starts_with("/sys/fs/cgroup");
+        paths.extend(host.below_sys.iter().filter(|path| !in_cgroups(path)).cloned());
     }
-    let read_only = Flags::INERT.with(libc::MS_RDONLY);
-    let mut list = vec![file_system("sysfs", "/sys", read_only, "")];
-    let place = "/sys/fs/cgroup";
-    match &host.cgroups {
-        Cgroups::None => {}
-        Cgroups::V2 => list.push(file_system("cgroup2", place, read_only, "")),
-        // Only real root may mount a hierarchy of version 1.
-        Cgroups::V1(_) if identity.in_user_namespace() => {}
-        Cgroups::V1(hierarchies) => {
-            list.push(file_system("tmpfs", place, Flags::INERT, "mode=755"));
-            for hierarchy in hierarchies {
-                let target = format!("{place}/{}", hierarchy.name);
-                list.push(file_system("cgroup", &target, read_only, &hierarchy.options));
-            }
-            list.push(Operation::ProtectMount { target: place.to_owned() });
-        }
-    }
-    list
+    paths
 }
 
 fn maps_group(identity: &Identity, group: u32) -> bool {
@@ -130,9 +221,9 @@ fn maps_group(identity: &Identity, group: u32) -> bool {
 
 fn file_system(kind: &'static str, target: &str, flags: Flags, options: &str) -> Operation {
     let (target, options) = (target.to_owned(), options.to_owned());
-    Operation::MountFileSystem { kind, target, flags, options }
+    Operation::MakeFileSystem { kind, target, flags, options }
 }
 
-fn bind(source: &Path, target: &str, access: Access, recursion: Recursion) -> Operation {
-    Operation::Bind { source: source.to_owned(), target: target.to_owned(), access, recursion }
+fn clone(source: &Path, target: &str, flags: Flags, recursion: Recursion) -> Operation {
+    Operation::CloneMount { source: source.to_owned(), target: target.to_owned(), flags, recursion }
 }

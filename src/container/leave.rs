@@ -21,24 +21,16 @@ use super::capabilities::{self, Capabilities};
 use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure};
 use super::execute::errno;
 use super::identity::Identity;
-use super::pty;
+use super::inside::Root;
 use super::report;
 use super::trampoline;
 
 /// Where programs are looked for when the environment has no PATH.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Becomes the leader of a new session; with a terminal, makes it and hands its other end out.
-pub(super) fn new_session(
-    terminal: bool,
-    socket: Option<&OwnedFd>,
-    window: Option<libc::winsize>,
-) -> Result<(), Failure> {
-    setsid().map_err(|errno| Failure::call("setsid", errno))?;
-    match (terminal, socket) {
-        (true, Some(socket)) => pty::attach(socket, window),
-        (true, None) | (false, _) => Ok(()),
-    }
+/// Becomes the leader of a new session.
+pub(super) fn new_session() -> Result<(), Failure> {
+    setsid().map(drop).map_err(|errno| Failure::call("setsid", errno))
 }
 
 const SHORT_RANGES_HINT: &str = "the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id";
@@ -53,29 +45,30 @@ pub(super) fn new_keyring() -> Result<(), Failure> {
     // SAFETY: keyctl(2): no name, so the kernel reads nothing from us.
     let answer = unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, no_name) };
     match Errno::result(answer) {
-        // Kernels without keys, filters that refuse keyctl, and a full quota: then there is no
-        // keyring of ours to hide either.
-        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM | Errno::EDQUOT) => Ok(()),
+        // Kernels without keys, and filters that refuse keyctl: they refuse it to the container, too.
+        Ok(_) | Err(Errno::ENOSYS | Errno::EPERM) => Ok(()),
+        Err(errno @ Errno::EDQUOT) => Err(Failure::call("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", errno)
+            .hint("each container has a keyring: `sysctl kernel.keys.maxkeys` says how many a user may have")),
         Err(errno) => Err(Failure::call("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", errno)),
     }
 }
 
 /// Looks a user up in the files of the root file system that this process is in.
-pub(super) fn resolve_user(user: &str) -> Result<Account, Failure> {
-    let passwd = small_text(Path::new("/etc/passwd"))?;
-    let group = small_text(Path::new("/etc/group"))?;
+pub(super) fn resolve_user(root: &Root, user: &str) -> Result<Account, Failure> {
+    let passwd = small_text(root, Path::new("/etc/passwd"))?;
+    let group = small_text(root, Path::new("/etc/group"))?;
     Account::resolve(user, &passwd, &group)
 }
 
 /// Reads a text file of the image, which may be anything: only a regular file counts, and only its
 /// first 16 MiB.
-fn small_text(path: &Path) -> Result<String, Failure> {
+fn small_text(root: &Root, path: &Path) -> Result<String, Failure> {
     const LIMIT: u64 = 16 << 20;
     // Without O_NONBLOCK a FIFO under this name would stop us for ever.
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-    let Ok(file) = opened else {
+    let Ok(file) = root.find(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) else {
         return Ok(String::new());
     };
+    let file = std::fs::File::from(file);
     if !file.metadata().is_ok_and(|found| found.is_file()) {
         return Ok(String::new());
     }

@@ -13,7 +13,7 @@
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
 //! when it starts. Left out: images and their configuration (the caller's), networks other than
-//! the machine's and none, resource limits, and containers that outlive us.
+//! the machine's and none, limits of memory and time, and containers that outlive us.
 //!
 //! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, and `run`, `keeper`, `guard`
 //! and `init`, which carry the list out in four processes.
@@ -34,7 +34,9 @@ mod inside;
 mod keeper;
 mod layout;
 mod leave;
+mod limits;
 mod mount;
+mod mounts;
 mod network;
 mod operation;
 mod plan;
@@ -53,9 +55,10 @@ pub use capabilities::Capabilities;
 pub use error::{CARRIAGE_RETURN_HINT, Cause, Error, Failure};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport};
 pub use identity::{Identity, Range};
-pub use operation::{Flags, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};
+pub use operation::{Device, Flags, Limit, Namespace, Operation, Overlay, OverlayInterface, Phase, Place, Recursion};
 pub use plan::{Plan, RootKind, plan};
 pub use run::{Exit, Io, Stream, close_input, run};
 pub use spec::{
-    Access, Durability, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec, Terminal,
+    Access, Durability, Etc, Hostname, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec,
+    Terminal,
 };

@@ -1,16 +1,23 @@
 //! The mount system calls, each as one function that says what it tried when it fails.
 //!
-//! See mount(2), mount_setattr(2), fsopen(2) and the kernel's overlayfs.rst. These functions know
-//! nothing of containers: the caller is already in a mount namespace of its own.
+//! A mount is made first and attached then. In between it is a descriptor that no path leads to: there it is restricted, so
+//! that nobody ever reaches it unrestricted, and it is attached to another descriptor, so that no name is looked up a second
+//! time. This is what the calls of Linux 5.2 (fsopen, fsmount, open_tree, move_mount) and 5.12 (mount_setattr) are for; with
+//! mount(2) alone none of it is possible, so older kernels are refused.
+//!
+//! See fsopen(2), fsmount(2), open_tree(2), mount_setattr(2), move_mount(2) and the kernel's overlayfs.rst. These functions
+//! know nothing of containers: the caller is already in a mount namespace of its own.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
 
 use super::error::Failure;
 use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
@@ -23,88 +30,108 @@ pub(super) fn unshare_mounts() -> Result<(), Failure> {
         .map_err(|errno| Failure::refused("make slave", Path::new("/"), errno))
 }
 
-/// Mounts a file system without a device on an existing directory.
-pub(super) fn file_system(kind: &str, target: &Path, flags: Flags, options: &str) -> Result<(), Failure> {
-    let bits = MsFlags::from_bits_truncate(flags.0);
-    mount(Some(kind), target, Some(kind), bits, Some(options))
-        .map_err(|errno| Failure::refused(&format!("mount {kind} on"), target, errno))
-}
-
-/// Binds `source` on `target`, which exists.
-pub(super) fn bind(source: &Path, target: &Path, recursion: Recursion) -> Result<(), Failure> {
-    let flags = match recursion {
-        Recursion::Tree => MsFlags::MS_BIND | MsFlags::MS_REC,
-        Recursion::One => MsFlags::MS_BIND,
-    };
-    mount(Some(source), target, None::<&str>, flags, None::<&str>)
-        .map_err(|errno| Failure::refused("bind on", target, errno))
-}
-
-/// What a mount can be kept from, in the numbers of linux/mount.h for mount_setattr(2) and of
-/// mount(2).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Restriction {
-    attribute: u64,
-    flag: MsFlags,
-    /// The verb for messages.
-    pub name: &'static str,
-}
-
-/// Nothing below is changed.
-pub(super) const READ_ONLY: Restriction =
-    Restriction { attribute: 1, flag: MsFlags::MS_RDONLY, name: "make read-only" };
-
-/// Device nodes below have no effect.
-pub(super) const NO_DEVICES: Restriction =
-    Restriction { attribute: 4, flag: MsFlags::MS_NODEV, name: "forbid devices on" };
-
-/// Restricts a mount, and with [`Recursion::Tree`] those below it too where the kernel can (Linux
-/// 5.12).
-pub(super) fn restrict(target: &Path, restriction: Restriction, recursion: Recursion) -> Result<(), Failure> {
-    if recursion == Recursion::Tree && restrict_tree(target, restriction.attribute).is_ok() {
-        return Ok(());
+/// Makes a file system without a device. It is attached nowhere yet.
+///
+/// `options` are those of mount(8), with commas in between. The flags come with the making, as the kernel compares them with
+/// what this process sees already: a new proc may show no more than the old one.
+pub(super) fn file_system(kind: &str, flags: Flags, options: &str) -> Result<OwnedFd, Failure> {
+    let name = text(kind.as_bytes())?;
+    // SAFETY: fsopen(2): the name is terminated.
+    let context = unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), libc::FSOPEN_CLOEXEC) };
+    let context = descriptor(context).map_err(|errno| too_old(Failure::call(&format!("fsopen {kind}"), errno)))?;
+    set_string(&context, kind, c"source", kind.as_bytes())?;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        set_option(&context, kind, option)?;
     }
-    // A remount replaces all flags, and a user namespace may not take away those it found: name
-    // them again.
-    let found =
-        nix::sys::statvfs::statvfs(target).map_err(|errno| Failure::refused("statvfs", target, errno))?.flags().bits();
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | mount_flags(found) | restriction.flag;
-    mount(None::<&str>, target, None::<&str>, flags, None::<&str>)
-        .map_err(|errno| Failure::refused(restriction.name, target, errno))
+    mounted(&context, kind, flags)
 }
 
-/// The flags of a mount as statvfs(3) tells them, for mount(2). The two agree but for relatime.
-fn mount_flags(found: libc::c_ulong) -> MsFlags {
-    const ST_RELATIME: libc::c_ulong = 4096;
-    let same =
-        libc::ST_RDONLY | libc::ST_NOSUID | libc::ST_NODEV | libc::ST_NOEXEC | libc::ST_NOATIME | libc::ST_NODIRATIME;
-    let relatime = if found & ST_RELATIME != 0 { libc::MS_RELATIME } else { 0 };
-    MsFlags::from_bits_truncate((found & same) | relatime)
+/// Creates what a context describes, and makes a mount of it.
+fn mounted(context: &OwnedFd, kind: &str, flags: Flags) -> Result<OwnedFd, Failure> {
+    configure(context, CREATE, None, None).map_err(|errno| {
+        let said = complaint(context);
+        Failure::call(&format!("create {kind}{said}"), errno)
+    })?;
+    // SAFETY: fsmount(2): numbers only.
+    let mount = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, flags.0) };
+    descriptor(mount).map_err(|errno| Failure::call(&format!("fsmount {kind}"), errno))
 }
 
-fn restrict_tree(target: &Path, attribute: u64) -> Result<(), Errno> {
-    /// `struct mount_attr` of linux/mount.h.
-    #[repr(C)]
-    struct Attributes {
-        set: u64,
-        clear: u64,
-        propagation: u64,
-        user_namespace: u64,
-    }
-    let attributes = Attributes { set: attribute, clear: 0, propagation: 0, user_namespace: 0 };
-    let target = c_path(target)?;
-    // SAFETY: mount_setattr(2): the path is terminated, the structure has the size that is given.
+/// Makes a further mount of what a path of the machine leads to. It is attached nowhere yet.
+pub(super) fn clone(source: &Path, flags: Flags, recursion: Recursion) -> Result<OwnedFd, Failure> {
+    let refused = |errno| too_old(Failure::refused("open_tree", source, errno));
+    let path = c_path(source).map_err(refused)?;
+    let mount = open_tree(libc::AT_FDCWD, &path, 0, recursion).map_err(refused)?;
+    restrict(&mount, flags, recursion)?;
+    Ok(mount)
+}
+
+/// As [`clone()`], of what a descriptor leads to.
+pub(super) fn clone_opened(source: &OwnedFd, flags: Flags, recursion: Recursion) -> Result<OwnedFd, Failure> {
+    let mount = open_tree(source.as_raw_fd(), c"", libc::AT_EMPTY_PATH, recursion)
+        .map_err(|errno| too_old(Failure::call("open_tree", errno)))?;
+    restrict(&mount, flags, recursion)?;
+    Ok(mount)
+}
+
+fn open_tree(at: RawFd, path: &CStr, flags: libc::c_int, recursion: Recursion) -> Result<OwnedFd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | (flags | depth(recursion)) as libc::c_uint;
+    // SAFETY: open_tree(2): the path is terminated.
+    descriptor(unsafe { libc::syscall(libc::SYS_open_tree, at, path.as_ptr(), flags) })
+}
+
+/// Restricts a mount, and with [`Recursion::Tree`] those below it too, and cuts it off from the machine: what the machine
+/// mounts in the source later does not appear here, where nothing would restrict it.
+///
+/// On the descriptor of a mount that is attached nowhere yet there is no moment in which it is reachable and not restricted.
+pub(super) fn restrict(mount: &OwnedFd, flags: Flags, recursion: Recursion) -> Result<(), Failure> {
+    let attributes = libc::mount_attr { attr_set: flags.0, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    // SAFETY: mount_setattr(2): the path is terminated, and the structure has the size that is given.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            target.as_ptr(),
-            libc::AT_RECURSIVE,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH | depth(recursion),
             &raw const attributes,
-            size_of::<Attributes>(),
+            size_of::<libc::mount_attr>(),
         )
     };
+    Errno::result(answer).map(drop).map_err(|errno| too_old(Failure::call("mount_setattr", errno)))
+}
+
+fn depth(recursion: Recursion) -> libc::c_int {
+    match recursion {
+        Recursion::Tree => libc::AT_RECURSIVE,
+        Recursion::One => 0,
+    }
+}
+
+/// Attaches a mount to what a descriptor leads to.
+pub(super) fn attach(mount: &OwnedFd, place: &OwnedFd) -> Result<(), Errno> {
+    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
+    // SAFETY: move_mount(2): both paths are empty and terminated.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), c"".as_ptr(), place.as_raw_fd(), c"".as_ptr(), flags)
+    };
     Errno::result(answer).map(drop)
+}
+
+/// Attaches a mount to a directory of the machine.
+pub(super) fn attach_at(mount: &OwnedFd, path: &Path) -> Result<(), Failure> {
+    let refused = |errno| Failure::refused("move_mount to", path, errno);
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let place = open(path, flags, Mode::empty()).map_err(refused)?;
+    attach(mount, &place).map_err(refused)
+}
+
+/// Names the kernel that would do where a call does not exist.
+fn too_old(failure: Failure) -> Failure {
+    if failure.errno == Errno::ENOSYS as i32 {
+        failure.hint("Linux 5.12 or later is needed, and a filter that knows its mount calls")
+    } else {
+        failure
+    }
 }
 
 /// Mounts an overlay by the interface it names. Every directory exists.
@@ -116,67 +143,44 @@ pub(super) fn overlay(overlay: &Overlay) -> Result<(), Failure> {
 }
 
 fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
-    const FSOPEN_CLOEXEC: libc::c_uint = 1;
-    const FSMOUNT_CLOEXEC: libc::c_uint = 1;
-    const MOVE_MOUNT_F_EMPTY_PATH: libc::c_uint = 4;
-    let refused = |call: &'static str| move |errno| Failure::call(call, errno);
     // SAFETY: fsopen(2): the name is terminated.
-    let context = unsafe { libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), FSOPEN_CLOEXEC) };
-    let context = descriptor(context).map_err(refused("fsopen overlay"))?;
+    let context = unsafe { libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), libc::FSOPEN_CLOEXEC) };
+    let context = descriptor(context).map_err(|errno| Failure::call("fsopen overlay", errno))?;
+    let set = |key, path: &Path| set_string(&context, OVERLAY, key, path.as_os_str().as_bytes());
     for layer in &overlay.lower {
-        set_string(&context, c"lowerdir+", layer.as_os_str().as_bytes())?;
+        set(c"lowerdir+", layer)?;
     }
-    set_string(&context, c"upperdir", overlay.upper.as_os_str().as_bytes())?;
-    set_string(&context, c"workdir", overlay.work.as_os_str().as_bytes())?;
+    set(c"upperdir", &overlay.upper)?;
+    set(c"workdir", &overlay.work)?;
     for option in &overlay.options {
-        match option.split_once('=') {
-            Some((key, value)) => {
-                let key = CString::new(key).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
-                set_string(&context, &key, value.as_bytes())?;
-            }
-            None => {
-                let key = CString::new(*option).map_err(|_| Failure::call("fsconfig", Errno::EINVAL))?;
-                configure(&context, SET_FLAG, Some(&key), None)
-                    .map_err(|errno| Failure::call(&format!("fsconfig overlay `{option}`"), errno))?;
-            }
-        }
+        set_option(&context, OVERLAY, option)?;
     }
-    configure(&context, CREATE, None, None).map_err(|errno| {
-        let said = complaint(&context);
-        Failure::call(&format!("create overlay{said}"), errno)
-    })?;
-    // SAFETY: fsmount(2): numbers only.
-    let mounted = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, 0) };
-    let mounted = descriptor(mounted).map_err(refused("fsmount overlay"))?;
-    let root = c_path(&overlay.root).map_err(refused("move_mount overlay"))?;
-    // SAFETY: move_mount(2): both paths are terminated.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            mounted.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_FDCWD,
-            root.as_ptr(),
-            MOVE_MOUNT_F_EMPTY_PATH,
-        )
-    };
-    Errno::result(answer).map(drop).map_err(|errno| Failure::refused("mount overlay on", &overlay.root, errno))
+    attach_at(&mounted(&context, OVERLAY, Flags::NO_DEVICES)?, &overlay.root)
 }
+
+const OVERLAY: &str = "overlay";
 
 // The commands of fsconfig(2), linux/mount.h.
 const SET_FLAG: libc::c_uint = 0;
 const SET_STRING: libc::c_uint = 1;
 const CREATE: libc::c_uint = 6;
 
-fn set_string(context: &OwnedFd, key: &CStr, value: &[u8]) -> Result<(), Failure> {
-    let failure = |errno| {
-        let name = format!("fsconfig overlay {}", key.to_string_lossy());
-        Failure::refused(&name, Path::new(std::ffi::OsStr::from_bytes(value)), errno)
-    };
-    let text = CString::new(value).map_err(|_| failure(Errno::EINVAL))?;
-    configure(context, SET_STRING, Some(key), Some(&text)).map_err(|errno| {
+/// Sets `key=value`, or `key` alone.
+fn set_option(context: &OwnedFd, kind: &str, option: &str) -> Result<(), Failure> {
+    match option.split_once('=') {
+        Some((key, value)) => set_string(context, kind, &text(key.as_bytes())?, value.as_bytes()),
+        None => configure(context, SET_FLAG, Some(&text(option.as_bytes())?), None).map_err(|errno| {
+            let said = complaint(context);
+            Failure::call(&format!("fsconfig {kind} `{option}`{said}"), errno)
+        }),
+    }
+}
+
+fn set_string(context: &OwnedFd, kind: &str, key: &CStr, value: &[u8]) -> Result<(), Failure> {
+    configure(context, SET_STRING, Some(key), Some(&text(value)?)).map_err(|errno| {
         let said = complaint(context);
-        let mut failure = failure(errno);
+        let name = format!("fsconfig {kind} {}", key.to_string_lossy());
+        let mut failure = Failure::refused(&name, Path::new(std::ffi::OsStr::from_bytes(value)), errno);
         failure.message.push_str(&said);
         failure
     })
@@ -217,7 +221,7 @@ fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
         options.extend(option.as_bytes());
     }
     let text = std::ffi::OsStr::from_bytes(&options);
-    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::empty(), Some(text)).map_err(|errno| {
+    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::MS_NODEV, Some(text)).map_err(|errno| {
         let failure = Failure::refused("mount overlay on", &overlay.root, errno);
         if options.len() >= 4096 {
             failure.hint(
@@ -246,6 +250,10 @@ fn descriptor(answer: libc::c_long) -> Result<OwnedFd, Errno> {
     let number = Errno::result(answer)?;
     // SAFETY: the kernel just gave us this descriptor, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(number as i32) })
+}
+
+fn text(bytes: &[u8]) -> Result<CString, Failure> {
+    CString::new(bytes).map_err(|_| Failure::call("a NUL byte in a mount option", Errno::EINVAL))
 }
 
 fn c_path(path: &Path) -> Result<CString, Errno> {

@@ -8,11 +8,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::os::fd::AsRawFd;
 
 use super::error::Failure;
-use super::spec::Network;
+use super::spec::{Hostname, Network};
 
 /// The text of `/etc/hosts`, see hosts(5): loopback under our own name too, then `extra` (name,
 /// address).
-pub(super) fn hosts(hostname: &str, extra: &[(String, String)]) -> String {
+pub(super) fn hosts(hostname: &Hostname, extra: &[(Hostname, IpAddr)]) -> String {
     let mut text = format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     for (name, address) in extra {
         text.push_str(&format!("{address}\t{name}\n"));

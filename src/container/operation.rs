@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use nix::sys::resource::Resource;
+
 use super::capabilities::Capabilities;
 use super::identity::Range;
 use super::spec::Access;
@@ -60,6 +62,8 @@ pub enum Operation {
     /// Make a control group under each of these hierarchies.
     CreateCgroup { paths: Vec<PathBuf> },
 
+    /// Set how soon the kernel ends us, and so the container, when memory runs out.
+    SetOomScore { score: i32 },
     /// Put ourselves, and so the container, into the control group.
     JoinCgroup { paths: Vec<PathBuf> },
     /// Enter a new user namespace with these ids and become its user 0.
@@ -83,27 +87,31 @@ pub enum Operation {
     SetHostname { name: String },
     /// Switch the loopback interface on.
     LoopbackUp,
-    /// Keep hold of these files and directories of the machine.
-    OpenSources { paths: Vec<PathBuf> },
+    /// Make a file system that has no device, attached nowhere yet.
+    MakeFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
+    /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.
+    MakeDevices { devices: &'static [Device], place: PathBuf },
+    /// Make a further mount of one of the machine's device nodes, attached nowhere yet.
+    CloneDevice { device: Device, flags: Flags },
+    /// Make a further mount of a directory or file of the machine, attached nowhere yet.
+    CloneMount { source: PathBuf, target: String, flags: Flags, recursion: Recursion },
+    /// Make a symbolic link in the container's /dev.
+    Symlink { path: String, target: String },
     /// Make this directory the root.
     PivotRoot { root: PathBuf },
-
-    /// Mount a file system that has no device.
-    MountFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
-    /// Mount a directory or file of the machine.
-    Bind { source: PathBuf, target: String, access: Access, recursion: Recursion },
-    /// Take the effect from device nodes on a mount, and on those below it.
-    ForbidDevices { target: String, recursion: Recursion },
-    /// Make a symbolic link.
-    Symlink { path: String, target: String },
     /// Let go of the machine's tree.
     DetachOldRoot,
+
+    /// Attach one of the mounts that were made.
+    Attach { target: String, place: Place },
     /// Make a path read-only.
     ProtectPath { path: String },
     /// Hide a path.
     MaskPath { path: String },
     /// Make one mount read-only.
     ProtectMount { target: String },
+    /// Let go of the mounts' descriptors.
+    CloseMounts,
 
     /// Take a new session, and the terminal as its own where there is one.
     NewSession { terminal: bool },
@@ -115,8 +123,10 @@ pub enum Operation {
     CreateWorkingDirectory { path: String },
     /// Promise that no executed file raises privileges.
     ForbidNewPrivileges,
-    /// Drop capabilities for good.
-    BoundCapabilities { keep: Capabilities },
+    /// Lower the resource limits that are above Docker's.
+    LimitResources { limits: &'static [Limit] },
+    /// Drop capabilities for good: all that the kernel knows, up to the number `last`, but these.
+    BoundCapabilities { keep: Capabilities, last: u8 },
     /// Install the system call filter of Docker's default profile, for a container with these
     /// capabilities.
     InstallFilter { capabilities: Capabilities },
@@ -185,29 +195,84 @@ pub enum Recursion {
     One,
 }
 
-/// Mount flags as mount(2) has them, with the names that mount(8) prints.
+/// Where a mount is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flags(pub(super) libc::c_ulong);
+pub enum Place {
+    /// A directory right in the root, which must not be a symbolic link.
+    Directory,
+    /// A path of the image, followed through its links but not out of the root, nor into [`Place::Directory`] mounts other
+    /// than /sys.
+    Image,
+    /// In the mount that the set-up attached there: no name of the image is involved.
+    In(&'static str),
+}
+
+/// A device node that every container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Its name in /dev.
+    pub name: &'static str,
+    /// The numbers that the kernel knows it by.
+    pub major: u32,
+    /// See `major`.
+    pub minor: u32,
+}
+
+impl Device {
+    /// Its path in the container.
+    pub fn path(&self) -> String {
+        format!("/dev/{}", self.name)
+    }
+}
+
+/// A resource limit, see getrlimit(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Which one.
+    pub resource: Resource,
+    /// As in /proc/self/limits.
+    pub name: &'static str,
+    /// What applies.
+    pub soft: u64,
+    /// What a process may raise it to.
+    pub hard: u64,
+}
+
+/// Mount flags, `MOUNT_ATTR_*` of mount_setattr(2), with the names that mount(8) prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flags(pub(super) u64);
 
 impl Flags {
+    /// nodev: device nodes have no effect.
+    pub(super) const NO_DEVICES: Flags = Flags(libc::MOUNT_ATTR_NODEV);
     /// nosuid, noexec, nodev: no program and no device may come from here.
-    pub(super) const INERT: Flags = Flags(libc::MS_NOSUID | libc::MS_NOEXEC | libc::MS_NODEV);
+    pub(super) const INERT: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC | libc::MOUNT_ATTR_NODEV);
     /// nosuid, noexec: devices only.
-    pub(super) const DEVICES: Flags = Flags(libc::MS_NOSUID | libc::MS_NOEXEC);
+    pub(super) const DEVICES: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC);
+    /// ro: nothing can be changed; a device node still takes data.
+    pub(super) const READ_ONLY: Flags = Flags(libc::MOUNT_ATTR_RDONLY);
 
-    pub(super) fn with(self, bits: libc::c_ulong) -> Flags {
-        Flags(self.0 | bits)
+    pub(super) const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// With [`Flags::READ_ONLY`] where nothing may be written.
+    pub(super) fn for_access(self, access: Access) -> Flags {
+        match access {
+            Access::ReadWrite => self,
+            Access::ReadOnly => self.and(Flags::READ_ONLY),
+        }
     }
 }
 
 impl fmt::Display for Flags {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [
-            (libc::MS_RDONLY, "ro"),
-            (libc::MS_NOSUID, "nosuid"),
-            (libc::MS_NODEV, "nodev"),
-            (libc::MS_NOEXEC, "noexec"),
-            (libc::MS_STRICTATIME, "strictatime"),
+            (libc::MOUNT_ATTR_RDONLY, "ro"),
+            (libc::MOUNT_ATTR_NOSUID, "nosuid"),
+            (libc::MOUNT_ATTR_NODEV, "nodev"),
+            (libc::MOUNT_ATTR_NOEXEC, "noexec"),
+            (libc::MOUNT_ATTR_STRICTATIME, "strictatime"),
         ];
         let set: Vec<&str> = names.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| *name).collect();
         formatter.write_str(&set.join(","))

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use super::host::{Host, OverlaySupport};
 use super::identity::{Identity, Range};
 use super::layout;
+use super::limits;
 use super::operation::{Namespace, Operation, Overlay, OverlayInterface, Phase};
 use super::spec::{Access, Durability, Network, NewPrivileges, Paths, Seccomp, Spec, Terminal};
 
@@ -52,9 +53,8 @@ impl Plan {
     pub fn mount_points(&self) -> Vec<&str> {
         let mut points: Vec<&str> = Vec::new();
         for (_, operation) in &self.operations {
-            let target = match operation {
-                Operation::MountFileSystem { target, .. } | Operation::Bind { target, .. } => target,
-                _ => continue,
+            let Operation::Attach { target, .. } = operation else {
+                continue;
             };
             let below =
                 |point: &&str| target.strip_prefix(*point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -69,13 +69,13 @@ impl Plan {
 // ANCHOR: plan
 /// Makes the list of operations for `spec` as `identity` on `host`.
 pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
-    let mut planner = Planner { spec, identity, host, operations: Vec::new(), notes: Vec::new() };
+    let mounts = layout::mounts(spec, identity, host);
+    let mut planner = Planner { spec, identity, host, mounts, operations: Vec::new(), notes: Vec::new() };
     planner.outside();
     planner.entering();
     planner.guarding();
     let root = planner.inside();
-    planner.mounts();
-    planner.protection();
+    planner.rooted();
     planner.leaving();
     Plan {
         operations: planner.operations,
@@ -91,6 +91,7 @@ struct Planner<'a> {
     spec: &'a Spec,
     identity: &'a Identity,
     host: &'a Host,
+    mounts: layout::Mounts,
     operations: Vec<(Phase, Operation)>,
     notes: Vec<String>,
 }
@@ -103,13 +104,17 @@ impl Planner<'_> {
     fn outside(&mut self) {
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.root() });
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.spec.work.join("overlay") });
+        if !self.identity.in_user_namespace() {
+            self.push(Phase::Outside, Operation::CreateDirectory { path: layout::device_place(self.spec) });
+        }
         let hosts = super::network::hosts(&self.spec.hostname, &self.spec.extra_hosts);
-        let files = [
-            ("hosts", hosts),
-            ("hostname", format!("{}\n", self.spec.hostname)),
-            ("resolv.conf", super::network::resolver(self.spec.network, &self.host.resolver)),
-        ];
-        for (name, content) in files {
+        let resolver = super::network::resolver(self.spec.network, &self.host.resolver);
+        for name in layout::etc_names(self.spec.etc) {
+            let content = match *name {
+                "hosts" => hosts.clone(),
+                "hostname" => format!("{}\n", self.spec.hostname),
+                _ => resolver.clone(),
+            };
             let path = self.spec.work.join(name);
             self.push(Phase::Outside, Operation::WriteFile { path, content });
         }
@@ -129,6 +134,7 @@ impl Planner<'_> {
     }
 
     fn entering(&mut self) {
+        self.push(Phase::Entering, Operation::SetOomScore { score: self.host.oom_score.max(0) });
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
@@ -175,11 +181,16 @@ impl Planner<'_> {
     fn inside(&mut self) -> RootKind {
         self.push(Phase::Inside, Operation::UnshareMounts);
         let kind = self.root_file_system();
-        self.push(Phase::Inside, Operation::SetHostname { name: self.spec.hostname.clone() });
+        self.push(Phase::Inside, Operation::SetHostname { name: self.spec.hostname.to_string() });
         match self.spec.network {
             Network::Host => {}
             Network::None => self.push(Phase::Inside, Operation::LoopbackUp),
         }
+        for operation in self.mounts.made.clone() {
+            self.push(Phase::Inside, operation);
+        }
+        self.push(Phase::Inside, Operation::PivotRoot { root: self.root() });
+        self.push(Phase::Inside, Operation::DetachOldRoot);
         kind
     }
 
@@ -227,54 +238,48 @@ impl Planner<'_> {
         RootKind::Overlay
     }
 
-    fn mounts(&mut self) {
-        let list = layout::mounts(self.spec, self.identity, self.host);
-        let sources: Vec<PathBuf> = list
-            .iter()
-            .filter_map(|operation| match operation {
-                Operation::Bind { source, .. } => Some(source.clone()),
-                _ => None,
-            })
-            .collect();
-        self.push(Phase::Inside, Operation::OpenSources { paths: sources });
-        self.push(Phase::Inside, Operation::PivotRoot { root: self.root() });
-        for operation in list {
+    /// The order is what protects the machine: first the mounts that no name of an image leads to; then what is hidden in them,
+    /// while nothing else covers them; and only then what an image's links can have an influence on.
+    fn rooted(&mut self) {
+        for operation in self.mounts.system.clone() {
             self.push(Phase::Rooted, operation);
         }
-        let terminal = self.spec.terminal == Terminal::Yes;
-        self.push(Phase::Rooted, Operation::NewSession { terminal });
-        self.push(Phase::Rooted, Operation::DetachOldRoot);
-    }
-
-    fn protection(&mut self) {
-        // Before the root may become read-only.
-        let path = if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned();
-        self.push(Phase::Rooted, Operation::CreateWorkingDirectory { path });
         match self.spec.security.paths {
             Paths::Open => {}
             Paths::Protected => {
                 for path in layout::READ_ONLY {
                     self.push(Phase::Rooted, Operation::ProtectPath { path: path.to_owned() });
                 }
-                let thermal = self.host.thermal.iter().map(String::as_str);
-                for path in layout::MASKED.into_iter().chain(thermal) {
-                    self.push(Phase::Rooted, Operation::MaskPath { path: path.to_owned() });
+                for path in layout::masked(self.spec, self.identity, self.host) {
+                    self.push(Phase::Rooted, Operation::MaskPath { path });
                 }
             }
         }
+        let terminal = self.spec.terminal == Terminal::Yes;
+        self.push(Phase::Rooted, Operation::NewSession { terminal });
+        for operation in self.mounts.others.clone() {
+            self.push(Phase::Rooted, operation);
+        }
+        // Before the root may become read-only.
+        self.push(Phase::Rooted, Operation::CreateWorkingDirectory { path: self.working_directory() });
         match self.spec.root {
             Access::ReadWrite => {}
             Access::ReadOnly => self.push(Phase::Rooted, Operation::ProtectMount { target: "/".to_owned() }),
         }
+        self.push(Phase::Rooted, Operation::CloseMounts);
+    }
+
+    fn working_directory(&self) -> String {
+        if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned()
     }
 
     fn leaving(&mut self) {
         let security = &self.spec.security;
-        let cwd = if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned();
         let mut list = vec![
             Operation::NewKeyring,
             Operation::ResolveUser { user: self.spec.user.clone() },
-            Operation::BoundCapabilities { keep: security.capabilities },
+            Operation::LimitResources { limits: &limits::DOCKER },
+            Operation::BoundCapabilities { keep: security.capabilities, last: self.host.last_capability },
         ];
         match security.new_privileges {
             NewPrivileges::Allowed => {}
@@ -287,7 +292,7 @@ impl Planner<'_> {
         list.extend([
             Operation::SealTrampoline,
             Operation::SwitchUser,
-            Operation::ChangeDirectory { path: cwd },
+            Operation::ChangeDirectory { path: self.working_directory() },
             Operation::LimitCapabilities { keep: security.capabilities },
             Operation::CleanUp,
             Operation::Execute { args: self.spec.args.clone(), env: self.spec.env.clone() },

@@ -6,11 +6,11 @@
 //! terminal is put into raw mode meanwhile: every key goes through, and Ctrl-C is made into a
 //! signal by the container's terminal, not by ours.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, openat};
 use nix::poll::PollFlags;
 use nix::sys::stat::Mode;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
@@ -19,39 +19,30 @@ use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, isatty, read, write};
 use super::channel::send_descriptor;
 use super::error::{Error, Failure};
 use super::mount;
-use super::operation::Recursion;
+use super::mounts::Mounts;
+use super::operation::{Flags, Recursion};
+use super::stubs::{self, Kind};
 
 /// In the container: makes a terminal, becomes its session, takes it as standard streams and
 /// /dev/console, sends the master out.
-pub(super) fn attach(socket: &OwnedFd, window: Option<libc::winsize>) -> Result<(), Failure> {
-    let multiplexer = Path::new("/dev/ptmx");
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |errno| Failure::refused("open", &path, errno)
-    };
-    let master = open(multiplexer, flags, Mode::empty()).map_err(refused(multiplexer))?;
-    let (mut locked, mut number) = (0, 0);
-    // SAFETY: TIOCSPTLCK reads and TIOCGPTN writes one int, see ioctl_tty(2).
-    let answers = unsafe {
-        [
-            libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw mut locked),
-            libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number),
-        ]
-    };
-    for answer in answers {
-        Errno::result(answer).map_err(|errno| Failure::call("ioctl on the new terminal", errno))?;
-    }
+///
+/// Both ends and the console come of the container's own mounts. None is opened by a path, where an image or a volume could
+/// have put something else.
+pub(super) fn attach(mounts: &Mounts, socket: &OwnedFd, window: Option<libc::winsize>) -> Result<(), Failure> {
+    let multiplexer = Path::new("/dev/pts/ptmx");
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let master = openat(mounts.at("/dev/pts")?, "ptmx", flags, Mode::empty())
+        .map_err(|errno| Failure::refused("open", multiplexer, errno))?;
+    let mut locked = 0;
+    // SAFETY: TIOCSPTLCK reads one int, see ioctl_tty(2).
+    let answer = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw mut locked) };
+    Errno::result(answer).map_err(|errno| Failure::call("ioctl(TIOCSPTLCK)", errno))?;
     if let Some(window) = window {
         // Before the program can ask. SAFETY: TIOCSWINSZ reads one winsize.
         unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const window) };
     }
-    let name = PathBuf::from(format!("/dev/pts/{number}"));
-    let slave = open(&name, flags, Mode::empty()).map_err(refused(&name))?;
-    let console = Path::new("/dev/console");
-    std::fs::File::create(console)
-        .map_err(|error| Failure::refused("create", console, super::execute::errno(&error)))?;
-    mount::bind(&name, console, Recursion::One)?;
+    let slave = peer(&master)?;
+    show_as_console(mounts, &slave)?;
     // SAFETY: TIOCSCTTY takes a number: 0 means that nobody else's terminal is taken away.
     let answer = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSCTTY, 0) };
     Errno::result(answer).map_err(|errno| Failure::call("ioctl(TIOCSCTTY)", errno))?;
@@ -60,6 +51,24 @@ pub(super) fn attach(socket: &OwnedFd, window: Option<libc::winsize>) -> Result<
     dup2_stdout(&slave).map_err(refused)?;
     dup2_stderr(&slave).map_err(refused)?;
     send_descriptor(socket, &master).map_err(|errno| Failure::call("sendmsg", errno))
+}
+
+/// The other end of a terminal, without its name in /dev/pts.
+fn peer(master: &OwnedFd) -> Result<OwnedFd, Failure> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes flags and gives a descriptor, see ioctl_tty(2).
+    let number = Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })
+        .map_err(|errno| Failure::call("ioctl(TIOCGPTPEER)", errno))?;
+    // SAFETY: the kernel just gave us this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Mounts the terminal on the container's /dev/console.
+fn show_as_console(mounts: &Mounts, slave: &OwnedFd) -> Result<(), Failure> {
+    let refused = |errno| Failure::refused("make", Path::new("/dev/console"), errno);
+    let console = mount::clone_opened(slave, Flags::DEVICES, Recursion::One)?;
+    let place = stubs::in_own_mount(mounts.at("/dev")?, Path::new("console"), Kind::File).map_err(refused)?;
+    mount::attach(&console, &place).map_err(refused)
 }
 
 /// Our side: the master, and our own terminal in raw mode for as long as this lives.

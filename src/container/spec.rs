@@ -4,9 +4,11 @@
 //! is about one process in one root file system; images and their configuration are known to the
 //! caller only.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::capabilities::Capabilities;
+use super::error::Error;
 
 /// A container, wished for.
 #[derive(Debug, Clone)]
@@ -34,7 +36,9 @@ pub struct Spec {
     /// `/etc/passwd` and `/etc/group`.
     pub user: String,
     /// The host name, and what `/etc/hostname` says.
-    pub hostname: String,
+    pub hostname: Hostname,
+    /// Which of the files of /etc are the container's own.
+    pub etc: Etc,
     /// The name of the container's control group, in our own; `None` for no group of its own.
     pub cgroup: Option<String>,
     /// Which network the container sees.
@@ -48,7 +52,7 @@ pub struct Spec {
     /// What the container's processes are kept from.
     pub security: Security,
     /// Further lines of `/etc/hosts`: name and address.
-    pub extra_hosts: Vec<(String, String)>,
+    pub extra_hosts: Vec<(Hostname, IpAddr)>,
 }
 
 impl Spec {
@@ -64,7 +68,8 @@ impl Spec {
             env: Vec::new(),
             cwd: String::new(),
             user: String::new(),
-            hostname: "layerlab".to_owned(),
+            hostname: Hostname("layerlab".to_owned()),
+            etc: Etc::Launch,
             cgroup: None,
             network: Network::Host,
             mounts: Vec::new(),
@@ -74,6 +79,48 @@ impl Spec {
             extra_hosts: Vec::new(),
         }
     }
+}
+
+/// The name of a machine, as it may stand in `/etc/hosts`: it begins with a letter or a digit; hyphens, underscores and dots
+/// may follow; it has 64 bytes at most, which is what sethostname(2) takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hostname(String);
+
+impl Hostname {
+    /// The most bytes that the kernel takes, HOST_NAME_MAX.
+    const LONGEST: usize = 64;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`Error::Hostname`] for what is not one.
+    pub fn parse(text: &str) -> Result<Hostname, Error> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric();
+        let valid = text.len() <= Hostname::LONGEST
+            && text.bytes().next().is_some_and(is_plain)
+            && text.bytes().all(|byte| is_plain(byte) || b"-_.".contains(&byte));
+        if valid { Ok(Hostname(text.to_owned())) } else { Err(Error::Hostname(text.to_owned())) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Hostname {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Which files of /etc are the container's own, mounted over the image's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Etc {
+    /// As `docker run`: hosts, hostname and resolv.conf, and the container may write to them.
+    Launch,
+    /// As RUN in BuildKit: hosts and resolv.conf, read-only.
+    Build,
 }
 
 /// Whether an upper directory has to survive.
@@ -120,7 +167,7 @@ pub struct Mount {
     /// What is mounted.
     pub kind: MountKind,
     /// Where: an absolute path inside, followed through the image's symbolic links but never out
-    /// of it. It is made where it is missing.
+    /// of it, nor into the container's /proc and /dev. It is made where it is missing.
     pub target: String,
     /// Whether the container may write there.
     pub access: Access,
@@ -131,6 +178,8 @@ pub struct Mount {
 pub enum MountKind {
     /// A directory or file of the machine, with everything that is mounted below it.
     Bind(PathBuf),
+    /// A file of the machine that this program wrote, for a place of its own choosing below the container's /dev.
+    Script(PathBuf),
     /// An empty directory in memory. `options` are tmpfs(5)'s, such as `size=64m,mode=1777`.
     Tmpfs {
         /// Passed to the kernel as they are.
@@ -198,4 +247,19 @@ pub enum NewPrivileges {
     Allowed,
     /// Never again: prctl(PR_SET_NO_NEW_PRIVS).
     Forbidden,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hostname;
+
+    #[test]
+    fn what_is_a_host_name() {
+        for good in ["a", "kitchen", "web-1.example_2", &"x".repeat(64)] {
+            assert_eq!(Hostname::parse(good).map(|name| name.to_string()).ok().as_deref(), Some(good));
+        }
+        for bad in ["", "a b", "a\nb", "a\tb", "-a", ".a", "ä", "a#", "a/b", "a\0", "a\u{7f}", &"x".repeat(65)] {
+            assert!(Hostname::parse(bad).is_err(), "{bad:?}");
+        }
+    }
 }

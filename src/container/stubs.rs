@@ -1,4 +1,4 @@
-//! Mount points that an image lacks, made for the set-up and taken away again.
+//! Mount points: found, made where an image lacks them, and taken away again.
 //!
 //! Something can be mounted only on something that exists. So `/proc`, `/etc/hosts` and the like
 //! are made where they are missing, and so they land in the upper directory, where they would
@@ -6,25 +6,45 @@
 //! the container's end it is removed, if it is still empty, and the times are set back, if nothing
 //! else changed them.
 //!
+//! What is mounted on is a descriptor, never a name: see [`inside`]. A volume or one of the container's own files may not
+//! come to lie where the set-up itself has mounted something: an image whose `/data` is a link to `/proc` would have it
+//! hidden or replaced.
+//!
 //! Removing happens outside of the container's mount namespace, on a tree that the container may
 //! have filled with hostile symbolic links: the directory is opened with openat2(2) in a way that
 //! follows none.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat, futimens, mkdirat, stat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde::{Deserialize, Serialize};
 
-use super::error::Failure;
-use super::inside;
+use super::error::{Cause, Failure};
+use super::inside::{self, Root, Stop, Walk};
 
 /// A modification time: seconds and nanoseconds.
 type Time = (i64, i64);
+
+/// What a mount point has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Directory,
+    /// Anything else: an empty file is made where it is missing.
+    File,
+}
+
+impl Kind {
+    /// What a mount needs to be attached to: its root decides.
+    pub fn for_mount(mount: &OwnedFd) -> Result<Kind, Errno> {
+        Ok(if inside::kind_of(mount)? == SFlag::S_IFDIR { Kind::Directory } else { Kind::File })
+    }
+}
 
 /// One thing that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,61 +62,123 @@ pub(super) struct Stub {
 #[derive(Debug, Default)]
 pub(super) struct Stubs {
     pub made: Vec<Stub>,
+    /// The devices of the mounts that nothing else may be mounted in.
+    closed: Vec<libc::dev_t>,
 }
 
 impl Stubs {
-    /// Makes sure that a directory exists at `target`, and opens it to be mounted on.
-    pub fn directory(&mut self, target: &Path) -> Result<OwnedFd, Failure> {
-        self.ensure(target, |parent, name| mkdirat(parent, name, Mode::from_bits_truncate(0o755)))
+    /// Keeps everything that an image names out of this mount.
+    pub fn close(&mut self, mount: &OwnedFd) -> Result<(), Errno> {
+        self.closed.push(fstat(mount)?.st_dev);
+        Ok(())
     }
 
-    /// Makes sure that something other than a directory exists at `target`, and opens it likewise.
-    pub fn file(&mut self, target: &Path) -> Result<OwnedFd, Failure> {
-        self.ensure(target, |parent, name| {
-            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-            openat(parent, name, flags, Mode::from_bits_truncate(0o644)).map(drop)
-        })
-    }
-
-    fn ensure(
-        &mut self,
-        target: &Path,
-        create: impl FnOnce(&OwnedFd, &Path) -> nix::Result<()>,
-    ) -> Result<OwnedFd, Failure> {
-        let refused = |errno| Failure::refused("make mount point", target, errno);
-        match (inside::open(target), target.parent(), target.file_name()) {
-            (Err(Errno::ENOENT), Some(above), Some(name)) => {
-                let parent = self.directory(above)?;
-                self.make(&parent, above, Path::new(name), create).map_err(refused)?;
-                inside::open(target).map_err(refused)
+    /// A directory right in the root, such as `/proc`. A link is refused: programs look below this name, and it must not lead
+    /// to a place of the image's choosing.
+    pub fn directory_of_root(&mut self, root: &Root, target: &Path) -> Result<OwnedFd, Failure> {
+        let refused = |errno| Failure::refused("open mount point", target, errno);
+        let name = target.file_name().unwrap_or_default();
+        let found = match inside::entry(&root.directory(), name) {
+            Err(Errno::ENOENT) => {
+                self.make(root, &root.directory(), Path::new(""), name, Kind::Directory)
+                    .map_err(|errno| Failure::refused("make mount point", target, errno))?;
+                inside::entry(&root.directory(), name).map_err(refused)?
             }
-            (opened, ..) => opened.map_err(refused),
+            found => found.map_err(refused)?,
+        };
+        if inside::kind_of(&found).map_err(refused)? == SFlag::S_IFDIR {
+            return Ok(found);
         }
+        let message = format!("`{}` of the image is not a directory", target.display());
+        Err(Failure::of(Cause::Refused, message).hint("a symbolic link is not followed here, wherever it leads"))
     }
 
-    /// Makes `name` in the directory `parent`, and notes it if that is part of the root.
-    fn make(
-        &mut self,
-        parent: &OwnedFd,
-        path: &Path,
-        name: &Path,
-        create: impl FnOnce(&OwnedFd, &Path) -> nix::Result<()>,
-    ) -> nix::Result<()> {
+    /// What `target` leads to in the image, made where it is missing: also at the end of a link that leads to nothing.
+    pub fn place(&mut self, root: &Root, target: &Path, kind: Kind) -> Result<OwnedFd, Failure> {
+        let refused = |errno| Failure::refused("make mount point", target, errno);
+        let mut walk = Walk::new(root, target);
+        while let Stop::Missing(name) = walk.advance().map_err(refused)? {
+            self.check(&walk, target)?;
+            let kind = if walk.is_last() { kind } else { Kind::Directory };
+            self.make(root, &walk.here(), &walk.path(), &name, kind).map_err(refused)?;
+        }
+        if walk.is_at_root() {
+            return Err(Failure::of(Cause::Refused, format!("`{}` leads to the root itself", target.display()))
+                .hint("nothing can be mounted over the root of a container"));
+        }
+        self.check(&walk, target)?;
+        walk.here().try_clone_to_owned().map_err(|error| refused(super::execute::errno(&error)))
+    }
+
+    /// Whether something may be made or mounted where the walk is.
+    fn check(&self, walk: &Walk<'_>, target: &Path) -> Result<(), Failure> {
+        let here = walk.here();
+        let refused = |errno| Failure::refused("stat", target, errno);
+        let is_closed = self.closed.contains(&fstat(here).map_err(refused)?.st_dev);
+        if !is_closed && !inside::is_on_proc(&here).map_err(refused)? {
+            return Ok(());
+        }
+        let message = format!("`{}` leads to `/{}`", target.display(), walk.path().display());
+        Err(Failure::of(Cause::Refused, message)
+            .hint("nothing can be mounted in the container's `/proc` and `/dev`, except for `/dev/shm`"))
+    }
+
+    /// Makes `name` in the directory `parent`, which is `path` below the root, and notes it if that is part of the root.
+    fn make(&mut self, root: &Root, parent: &impl AsFd, path: &Path, name: &OsStr, kind: Kind) -> nix::Result<()> {
         let before = fstat(parent)?;
-        create(parent, name)?;
-        let after = fstat(parent)?;
+        create(parent, name, kind)?;
         // In something already mounted it does not reach the upper directory.
-        if before.st_dev == stat("/")?.st_dev {
-            // Without symbolic links; before proc is mounted, `/` is the only directory that occurs.
-            let real = std::fs::read_link(inside::name(parent)).unwrap_or_else(|_| path.to_owned());
+        if root.holds(&before) {
+            let after = fstat(parent)?;
             self.made.push(Stub {
-                directory: real.strip_prefix("/").unwrap_or(&real).to_owned(),
-                name: name.to_owned(),
+                directory: path.to_owned(),
+                name: name.into(),
                 before: (before.st_mtime, before.st_mtime_nsec),
                 after: (after.st_mtime, after.st_mtime_nsec),
             });
         }
         Ok(())
+    }
+}
+
+/// Makes sure that a directory is at `path` in the image: part of the image from now on, not a mount point.
+pub(super) fn make_directories(root: &Root, path: &Path) -> Result<(), Errno> {
+    let mut walk = Walk::new(root, path);
+    while let Stop::Missing(name) = walk.advance()? {
+        create(&walk.here(), &name, Kind::Directory)?;
+    }
+    match inside::kind_of(&walk.here())? {
+        SFlag::S_IFDIR => Ok(()),
+        _ => Err(Errno::EEXIST),
+    }
+}
+
+/// A place in one of the set-up's own mounts, made where it is missing. The path has names only.
+pub(super) fn in_own_mount(mount: &OwnedFd, path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
+    let mut here = mount.try_clone().map_err(|error| super::execute::errno(&error))?;
+    let names: Vec<&OsStr> = path.iter().collect();
+    if path.components().any(|component| !matches!(component, Component::Normal(_))) {
+        return Err(Errno::EINVAL);
+    }
+    for (index, name) in names.iter().enumerate() {
+        here = match inside::entry(&here, name) {
+            Err(Errno::ENOENT) => {
+                create(&here, name, if index + 1 == names.len() { kind } else { Kind::Directory })?;
+                inside::entry(&here, name)?
+            }
+            found => found?,
+        };
+    }
+    Ok(here)
+}
+
+fn create(parent: &impl AsFd, name: &OsStr, kind: Kind) -> nix::Result<()> {
+    match kind {
+        Kind::Directory => mkdirat(parent, name, Mode::from_bits_truncate(0o755)),
+        Kind::File => {
+            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+            openat(parent, name, flags, Mode::from_bits_truncate(0o644)).map(drop)
+        }
     }
 }
 

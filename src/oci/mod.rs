@@ -15,6 +15,7 @@ pub mod kind;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
+pub mod signal;
 pub mod validate;
 
 pub use config::{ContainerConfig, Empty, HealthConfig, History, ImageConfig, RootFs};
@@ -24,6 +25,7 @@ pub use kind::{Document, DocumentKind};
 pub use manifest::{Index, Layout, Manifest};
 pub use platform::Platform;
 pub use reference::{AnyReference, Reference, ReferenceError};
+pub use signal::is_signal;
 
 /// Returns the canonical JSON of a document: compact, fields in the order of the type, no newline at the end.
 ///

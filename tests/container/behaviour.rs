@@ -1,6 +1,6 @@
 //! What a program finds in a container: files, devices, network, environment, standard streams.
 
-use layerlab::container::{Access, Durability, Exit, Mount, MountKind, Network, OverlaySupport, RootKind};
+use layerlab::container::{Access, Durability, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind};
 
 use crate::harness::{Container, everyone};
 
@@ -21,8 +21,8 @@ fn the_host_name_and_the_files_of_etc_are_the_containers_own() {
         let container = Container::new("hostname; cat /etc/hostname /etc/hosts; grep -c . /etc/resolv.conf")
             .layer(&[("etc/hosts", "the image's own\n")])
             .with(|spec| {
-                spec.hostname = "kitchen".into();
-                spec.extra_hosts = vec![("db".into(), "192.0.2.7".into())];
+                spec.hostname = Hostname::parse("kitchen").unwrap();
+                spec.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
             });
         let output = container.output();
         assert!(output.starts_with("kitchen\nkitchen\n127.0.0.1\tlocalhost kitchen\n"), "{output}");
@@ -128,7 +128,7 @@ fn a_missing_source_of_a_mount_is_named() {
             spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
         });
         let error = container.run().result.unwrap_err().to_string();
-        assert!(error.starts_with("open `/no/such/place`: ENOENT"), "{error}");
+        assert!(error.starts_with("open_tree `/no/such/place`: ENOENT"), "{error}");
     });
 }
 

@@ -1,8 +1,8 @@
 //! The printed plan for each identity, whole.
 
 use layerlab::container::{
-    Access, Cgroups, Hierarchy, Host, Identity, Mount, MountKind, Network, OverlaySupport, Range, Security, Spec,
-    Terminal, plan,
+    Access, Cgroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport, Range, Security,
+    Spec, Terminal, plan,
 };
 
 fn host() -> Host {
@@ -15,6 +15,9 @@ fn host() -> Host {
         own_cgroups: Vec::new(),
         resolver: "nameserver 192.0.2.1\n".into(),
         thermal: Vec::new(),
+        below_sys: vec!["/sys/fs/cgroup".into(), "/sys/fs/cgroup/memory".into(), "/sys/kernel/debug".into()],
+        oom_score: -500,
+        last_capability: 40,
     }
 }
 
@@ -66,7 +69,7 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     spec.network = Network::None;
     spec.terminal = Terminal::Yes;
     spec.root = Access::ReadOnly;
-    spec.extra_hosts = vec![("db".into(), "192.0.2.7".into())];
+    spec.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
     spec.security = Security::insecure();
     let bind = MountKind::Bind("/home/me/data".into());
     spec.mounts = vec![
@@ -81,6 +84,6 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     insta::assert_snapshot!(plan);
     assert_eq!(
         plan.mount_points(),
-        ["/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/data", "/run"]
+        ["/proc", "/dev", "/sys", "/data", "/run", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
     );
 }

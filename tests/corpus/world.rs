@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use layerlab::build::{CacheUse, Clock, Error, Event, Machine, Options, Source, World};
-use layerlab::container::Identity;
+use layerlab::container::{Hostname, Identity};
 use layerlab::dockerfile::Instruction;
 use layerlab::layer::LayerWriter;
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
@@ -228,10 +228,12 @@ pub fn options(case: &Value) -> Options {
         if let Some(label) = name.strip_prefix("label:") {
             options.labels.insert(label.to_owned(), value);
         } else if name == "hostname" {
-            options.hostname = Some(value);
+            options.hostname = Hostname::parse(&value).ok();
         }
     }
-    options.hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").cloned().or(options.hostname);
+    if let Some(name) = build_args.get("BUILDKIT_SANDBOX_HOSTNAME") {
+        options.hostname = Hostname::parse(name).ok();
+    }
     options.request.build_args = build_args;
     options.cache = match case["no_cache"].as_str() {
         None => CacheUse::Ask,

@@ -1,0 +1,173 @@
+//! The container's mounts on their way from where they are made to where they are attached.
+//!
+//! Each is held by its descriptor, and what is done in it is done below that descriptor: device nodes, links in /dev, hidden
+//! paths of /proc. No path of the image is involved, so an image can't have something else hidden, or lead a device elsewhere.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, makedev, mknodat};
+use nix::unistd::symlinkat;
+
+use super::error::Failure;
+use super::inside;
+use super::layout::NULL;
+use super::mount;
+use super::operation::{Device, Flags, Recursion};
+
+/// Every mount of the container that was made.
+#[derive(Default)]
+pub(super) struct Mounts {
+    made: Vec<Made>,
+}
+
+struct Made {
+    target: String,
+    mount: OwnedFd,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    /// No path leads to it yet.
+    Detached,
+    /// It is in its place.
+    Attached,
+}
+
+impl Mounts {
+    /// Takes a mount for the path that it will be attached to.
+    pub fn keep(&mut self, target: &str, mount: OwnedFd) {
+        self.made.push(Made { target: target.to_owned(), mount, stage: Stage::Detached });
+    }
+
+    /// The mount that was made for a path and is not attached yet.
+    pub fn waiting(&self, target: &str) -> Result<&OwnedFd, Failure> {
+        let found = self.made.iter().find(|made| made.target == target && made.stage == Stage::Detached);
+        found.map(|made| &made.mount).ok_or_else(|| Failure::refused("attach", Path::new(target), Errno::ENOENT))
+    }
+
+    /// The first mount that was made for a path: the set-up's own.
+    pub fn at(&self, target: &str) -> Result<&OwnedFd, Failure> {
+        let found = self.made.iter().find(|made| made.target == target);
+        found.map(|made| &made.mount).ok_or_else(|| Failure::refused("find mount", Path::new(target), Errno::ENOENT))
+    }
+
+    /// Attaches what waits for `target` to what a descriptor leads to.
+    pub fn attach(&mut self, target: &str, place: &OwnedFd) -> Result<&OwnedFd, Errno> {
+        let found = self.made.iter_mut().find(|made| made.target == target && made.stage == Stage::Detached);
+        let made = found.ok_or(Errno::ENOENT)?;
+        mount::attach(&made.mount, place)?;
+        made.stage = Stage::Attached;
+        Ok(&made.mount)
+    }
+
+    pub fn make_file_system(&mut self, kind: &str, target: &str, flags: Flags, options: &str) -> Result<(), Failure> {
+        let mount = mount::file_system(kind, flags, options).map_err(|failure| match kind {
+            "proc" => failure.hint(
+                "a user namespace may mount proc only where the machine's own \
+                 is fully visible: another container hides parts of it",
+            ),
+            _ => failure,
+        })?;
+        self.keep(target, mount);
+        Ok(())
+    }
+
+    /// Makes nodes in a file system of their own, and a mount of each. `place` is where that file system is attached
+    /// meanwhile: it goes away with the old root, and only the single nodes are left of it.
+    pub fn make_devices(&mut self, devices: &[Device], place: &Path) -> Result<(), Failure> {
+        let nodes = mount::file_system("tmpfs", Flags::DEVICES, "mode=755,size=64k")?;
+        mount::attach_at(&nodes, place)?;
+        for device in devices {
+            let refused = |call: &str, errno| Failure::refused(call, Path::new(&device.path()), errno);
+            let mode = Mode::from_bits_truncate(0o666);
+            mknodat(&nodes, device.name, SFlag::S_IFCHR, mode, number(*device))
+                .map_err(|errno| refused("mknod", errno))?;
+            // mknod(2) heeds the file creation mask.
+            fchmodat(&nodes, device.name, mode, FchmodatFlags::FollowSymlink)
+                .map_err(|errno| refused("chmod", errno))?;
+            let node = inside::below(&nodes, Path::new(device.name)).map_err(|errno| refused("open", errno))?;
+            self.keep(&device.path(), mount::clone_opened(&node, Flags::DEVICES, Recursion::One)?);
+        }
+        Ok(())
+    }
+
+    pub fn clone_device(&mut self, device: Device, flags: Flags) -> Result<(), Failure> {
+        let path = device.path();
+        let mount = mount::clone(Path::new(&path), flags, Recursion::One)?;
+        check(&mount, device)?;
+        self.keep(&path, mount);
+        Ok(())
+    }
+
+    /// Makes a symbolic link right in the container's /dev.
+    pub fn link(&self, path: &str, target: &str) -> Result<(), Failure> {
+        let name = path.strip_prefix("/dev/").unwrap_or(path);
+        symlinkat(target, self.at("/dev")?, name).map_err(|errno| Failure::refused("symlink", Path::new(path), errno))
+    }
+
+    /// Puts a read-only mount of a path over it. A path that this kernel lacks needs no protection.
+    pub fn protect(&self, path: &str) -> Result<(), Failure> {
+        let Some(found) = self.find(path)? else {
+            return Ok(());
+        };
+        let refused = |failure: Failure| named(failure, path);
+        let mount = mount::clone_opened(&found, Flags::READ_ONLY, Recursion::Tree).map_err(refused)?;
+        mount::attach(&mount, &found).map_err(|errno| Failure::refused("move_mount to", Path::new(path), errno))
+    }
+
+    /// Covers a file with the null device and a directory with an empty, read-only one. A path that this kernel lacks needs
+    /// no cover.
+    pub fn mask(&self, path: &str) -> Result<(), Failure> {
+        let Some(found) = self.find(path)? else {
+            return Ok(());
+        };
+        let refused = |errno| Failure::refused("move_mount to", Path::new(path), errno);
+        let cover = match inside::kind_of(&found).map_err(refused)? {
+            SFlag::S_IFDIR => mount::file_system("tmpfs", Flags::INERT.and(Flags::READ_ONLY), "size=0k")?,
+            _ => {
+                let null = self.at(&NULL.path())?;
+                check(null, NULL)?;
+                let flags = Flags::DEVICES.and(Flags::READ_ONLY);
+                mount::clone_opened(null, flags, Recursion::One).map_err(|failure| named(failure, path))?
+            }
+        };
+        mount::attach(&cover, &found).map_err(refused)
+    }
+
+    /// Opens a path of the container's own /proc or /sys; `None` where the kernel has no such thing.
+    fn find(&self, path: &str) -> Result<Option<OwnedFd>, Failure> {
+        let split = ["/proc", "/sys"].into_iter().find_map(|mount| Some((mount, path.strip_prefix(mount)?)));
+        let (mount, rest) = split.ok_or_else(|| {
+            Failure::refused("hide something outside of `/proc` and `/sys`:", Path::new(path), Errno::EINVAL)
+        })?;
+        match inside::below(self.at(mount)?, Path::new(rest.trim_start_matches('/'))) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(Failure::refused("open", Path::new(path), errno)),
+        }
+    }
+}
+
+/// Whether this is the device that it should be: by the number that the kernel knows it by, not by its name.
+fn check(node: &impl AsFd, device: Device) -> Result<(), Failure> {
+    let path = device.path();
+    let found = fstat(node).map_err(|errno| Failure::refused("stat", Path::new(&path), errno))?;
+    let is_device = SFlag::from_bits_truncate(found.st_mode & libc::S_IFMT) == SFlag::S_IFCHR;
+    if is_device && found.st_rdev == number(device) {
+        return Ok(());
+    }
+    let (major, minor) = (device.major, device.minor);
+    Err(Failure::refused("find the right device at", Path::new(&path), Errno::ENODEV)
+        .hint(&format!("it should be the character device {major}:{minor} of this machine")))
+}
+
+fn number(device: Device) -> libc::dev_t {
+    makedev(device.major.into(), device.minor.into())
+}
+
+fn named(failure: Failure, path: &str) -> Failure {
+    Failure { message: format!("{} for `{path}`", failure.message), ..failure }
+}
