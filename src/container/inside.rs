@@ -119,6 +119,15 @@ impl<'a> Walk<'a> {
         self.trail.last().map_or(self.root.directory(), |(_, descriptor)| descriptor.as_fd())
     }
 
+    /// The directory where it is: the one that holds it, if it came to something else.
+    pub fn directory(&self) -> Result<BorrowedFd<'_>, Errno> {
+        if kind_of(&self.here())? == SFlag::S_IFDIR {
+            return Ok(self.here());
+        }
+        let above = self.trail.len().checked_sub(2).map(|index| self.trail[index].1.as_fd());
+        Ok(above.unwrap_or(self.root.directory()))
+    }
+
     /// The same as a path relative to the root, without links.
     pub fn path(&self) -> PathBuf {
         self.trail.iter().map(|(name, _)| name).collect()

@@ -107,15 +107,16 @@ impl Stubs {
                 .hint("nothing can be mounted over the root of a container"));
         }
         self.check(&walk, target)?;
+        check_kind(&walk, target, kind)?;
         walk.here().try_clone_to_owned().map_err(|error| refused(super::execute::errno(&error)))
     }
 
     /// Whether something may be made or mounted where the walk is.
     fn check(&self, walk: &Walk<'_>, target: &Path) -> Result<(), Failure> {
-        let here = walk.here();
         let refused = |errno| Failure::refused("stat", target, errno);
-        let is_closed = self.closed.contains(&fstat(here).map_err(refused)?.st_dev);
-        if !is_closed && !inside::is_on_proc(&here).map_err(refused)? {
+        // A device node is a mount by itself: the directory tells where it is.
+        let is_closed = |place| Ok(self.closed.contains(&fstat(place)?.st_dev) || inside::is_on_proc(&place)?);
+        if !is_closed(walk.directory().map_err(refused)?).map_err(refused)? {
             return Ok(());
         }
         let message = format!("`{}` leads to `/{}`", target.display(), walk.path().display());
@@ -139,6 +140,18 @@ impl Stubs {
         }
         Ok(())
     }
+}
+
+/// A directory can be mounted on a directory only, and a file on a file.
+fn check_kind(walk: &Walk<'_>, target: &Path, kind: Kind) -> Result<(), Failure> {
+    let found = inside::kind_of(&walk.here()).map_err(|errno| Failure::refused("stat", target, errno))?;
+    let (there, wanted) = match (found == SFlag::S_IFDIR, kind) {
+        (true, Kind::File) => ("a directory", "a file"),
+        (false, Kind::Directory) => ("a file", "a directory"),
+        (true, Kind::Directory) | (false, Kind::File) => return Ok(()),
+    };
+    let message = format!("`{}` is {there} in the image, and {wanted} has to be mounted there", target.display());
+    Err(Failure::of(Cause::Refused, message))
 }
 
 /// Makes sure that a directory is at `path` in the image: part of the image from now on, not a mount point.
