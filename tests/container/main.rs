@@ -4,6 +4,7 @@
 //! as one with a single id. See `harness` for how a test becomes another user.
 
 mod behaviour;
+mod confinement;
 mod files;
 mod harness;
 mod identity;
