@@ -1,8 +1,14 @@
 //! What a program finds in a container: files, devices, network, environment, standard streams.
 
-use layerlab::container::{Access, Durability, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind};
+use layerlab::container::{
+    Access, Durability, Etc, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind,
+};
 
-use crate::harness::{Container, everyone};
+use nix::mount::{MsFlags, mount, umount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::harness::{Container, everyone, only};
 
 #[test]
 fn the_devices_are_dockers() {
@@ -28,6 +34,59 @@ fn the_host_name_and_the_files_of_etc_are_the_containers_own() {
         assert!(output.starts_with("kitchen\nkitchen\n127.0.0.1\tlocalhost kitchen\n"), "{output}");
         assert!(output.contains("192.0.2.7\tdb\n"), "{output}");
         assert!(!output.contains("image's own"), "{output}");
+    });
+}
+
+#[test]
+fn a_build_has_its_own_hosts_and_resolver_read_only_and_the_images_host_name() {
+    everyone("behaviour::a_build_has_its_own_hosts_and_resolver_read_only_and_the_images_host_name", || {
+        let script = "hostname; ls /etc; head -n 1 /etc/hosts; echo x >> /etc/hosts; echo x >> /etc/resolv.conf";
+        let outcome = Container::new(script).with(|spec| spec.etc = Etc::Build).run();
+        assert_eq!(outcome.stdout, "layerlab\ngroup\nhosts\npasswd\nresolv.conf\n127.0.0.1\tlocalhost layerlab\n");
+        assert_eq!(outcome.stderr.matches("Read-only file system").count(), 2, "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn limits_and_the_score_are_never_above_the_callers() {
+    // Each in a process of its own, as it changes that process.
+    for role in ["root", "mapped", "single"] {
+        only("behaviour::limits_and_the_score_are_never_above_the_callers", role, limited_caller);
+    }
+}
+
+fn limited_caller() {
+    setrlimit(Resource::RLIMIT_NOFILE, 500, 600).unwrap();
+    setrlimit(Resource::RLIMIT_FSIZE, 1 << 30, 1 << 31).unwrap();
+    std::fs::write("/proc/self/oom_score_adj", "321").unwrap();
+    let script = "grep -E 'open files|file size' /proc/self/limits | tr -s ' '; cat /proc/self/oom_score_adj";
+    let shown = Container::new(script).output();
+    for line in ["Max file size 1073741824 2147483648", "Max core file size 0", "Max open files 500 600"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(shown.ends_with("\n321\n"), "{shown}");
+}
+
+#[test]
+fn volumes_are_cut_off_from_what_the_machine_mounts_later() {
+    only("behaviour::volumes_are_cut_off_from_what_the_machine_mounts_later", "root", || {
+        let mut container = Container::new("until test -e /data/ready; do sleep 0.05; done; ls /data/sub; ls /data");
+        let data = container.path("data");
+        std::fs::create_dir_all(data.join("sub")).unwrap();
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_SHARED | MsFlags::MS_REC, none).unwrap();
+        let kind = MountKind::Bind(data.clone());
+        container.spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadOnly }];
+        let waiting = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            mount(Some("tmpfs"), &data.join("sub"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
+            std::fs::write(data.join("sub/seen"), "").unwrap();
+            std::fs::write(data.join("ready"), "").unwrap();
+            umount(&data.join("sub")).unwrap();
+        });
+        assert_eq!(container.output(), "ready\nsub\n");
+        waiting.join().unwrap();
     });
 }
 

@@ -131,7 +131,8 @@ fn no_row_is_weaker_than_dockers() {
         return missing(&format!("{name}: only root can become the others"));
     }
     let columns = [facts(), facts_as(name, "mapped"), facts_as(name, "single")];
-    let mut table = "| | Docker | root | user, mapped ids | user, one id |\n|---|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| | Docker | root | user, mapped ids | user, one id | why |\n|---|---|---|---|---|---|\n".to_owned();
     let mut weaker = Vec::new();
     for row in TABLE {
         let mut notes = Vec::new();
@@ -145,10 +146,7 @@ fn no_row_is_weaker_than_dockers() {
             }
             write!(table, " | {value}").unwrap();
         }
-        if let Some(why) = notes.first() {
-            write!(table, " ({why})").unwrap();
-        }
-        table.push_str(" |\n");
+        writeln!(table, " | {} |", notes.first().unwrap_or(&"")).unwrap();
     }
     assert!(weaker.is_empty(), "weaker than Docker, or stronger without a reason: {weaker:#?}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/container/confinement.md");
