@@ -102,7 +102,7 @@ fn id(text: &str) -> Option<u32> {
 }
 
 fn missing(kind: &str, name: &str, file: &str) -> Failure {
-    Failure::of(Cause::NoSuchUser, format!("the image has no {kind} `{name}` in its `{file}`"))
+    Failure::of(Cause::NoSuchUser, format!("the image has no {kind} `{}` in its `{file}`", name.escape_debug()))
 }
 
 #[cfg(test)]

@@ -138,3 +138,21 @@ fn a_shell_of_the_image_is_not_a_list() {
         attack.run("build -t third .").refused("");
     });
 }
+
+#[test]
+fn a_user_is_out_of_range() {
+    for user in ["4294967295", "-1", "99999999999", "0x0", "root:4294967295", "root:-1", "1:2:3", "/etc/passwd", "a\nb"] {
+        run_with("a user that no passwd has", "User", &json!(user), |outcome| {
+            outcome.refused("the image has no ");
+        });
+    }
+}
+
+#[test]
+fn a_stop_signal_is_no_signal() {
+    for signal in ["SIGNOPE", "99999999999", "-9", "0", "65", "KILL; reboot"] {
+        run_with("a stop signal that does not exist", "StopSignal", &json!(signal), |outcome| {
+            outcome.refused("is not a signal");
+        });
+    }
+}
