@@ -1,7 +1,13 @@
 //! A container's folder in the home: where its changes and its set-up's files lie while it lives.
 //!
-//! `containers/<id>/` with `upper`, `work` and a `lock` that is held as long as the container lives. Whoever makes the next
-//! folder removes those whose lock nobody holds: what a killed process left behind.
+//! ```text
+//! containers/<name>.lock    locked as long as somebody has the name
+//! containers/<name>/        upper, work, script
+//! ```
+//!
+//! Whoever holds the lock of a name, and nobody else, makes and removes the folder of that name. So a folder whose lock can be had
+//! was left behind by a killed process, and whoever comes by removes it; and the owner of a folder can remove it in several steps,
+//! without another taking the name in between.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,14 +16,14 @@ use super::Error;
 use super::machine::World;
 use super::script::Script;
 use crate::container::{Access, Mount, MountKind};
-use crate::store::{Lock, LockMode, lock, try_lock};
+use crate::store::{Lock, try_claim};
 
 /// A container's folder in the home, removed when it is dropped.
 pub struct Folder<'a> {
     path: PathBuf,
     world: World<'a>,
-    /// Released when the folder is gone.
-    _lock: Lock,
+    /// `None` only while it is dropped.
+    name: Option<Lock>,
 }
 
 impl<'a> Folder<'a> {
@@ -25,17 +31,21 @@ impl<'a> Folder<'a> {
     /// put behind the id.
     pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
         let containers = world.home.containers_dir();
-        // Held while a folder is there without its own lock, so that nobody takes it for an abandoned one.
-        let _making = lock(&containers.join(".lock"), LockMode::Exclusive)?;
-        sweep(world, &containers)?;
-        let mut names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
-        let path = names.find_map(|name| Some(containers.join(name)).filter(|path| !path.exists()));
-        let path = path.expect("there are more names than folders");
-        for path in [path.join("upper"), path.join("work")] {
-            std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
+        sweep(world, &containers);
+        let names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
+        for path in names.map(|name| containers.join(name)) {
+            let Some(name) = try_claim(&lock_of(&path))? else { continue };
+            // What a killed process left under this name, and what somebody else may have to remove.
+            if world.identity.remove_dir_all(&path).is_err() {
+                continue;
+            }
+            let folder = Folder { path, world, name: Some(name) };
+            for path in [folder.upper(), folder.work()] {
+                std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
+            }
+            return Ok(folder);
         }
-        let lock = lock(&path.join("lock"), LockMode::Exclusive)?;
-        Ok(Folder { path, world, _lock: lock })
+        unreachable!("there are more names than folders")
     }
 
     pub fn upper(&self) -> PathBuf {
@@ -67,19 +77,37 @@ impl Folder<'_> {
 
 impl Drop for Folder<'_> {
     fn drop(&mut self) {
-        // What can't be removed now is swept when the next folder is made.
-        let _ = self.world.identity.remove_dir_all(&self.path);
+        if let Some(name) = self.name.take() {
+            remove(self.world, &self.path, name);
+        }
     }
 }
 
-/// Removes the folders of containers that are dead.
-fn sweep(world: World<'_>, containers: &Path) -> Result<(), Error> {
-    let list = |source| Error::Io { operation: "list", path: containers.to_path_buf(), source };
-    for entry in std::fs::read_dir(containers).map_err(list)? {
-        let path = entry.map_err(list)?.path();
-        if path.is_dir() && try_lock(&path.join("lock"), LockMode::Exclusive)?.is_some() {
-            world.identity.remove_dir_all(&path)?;
+/// Removes a folder and gives its name back. What can't be removed now is swept when the next folder is made.
+fn remove(world: World<'_>, path: &Path, name: Lock) {
+    if world.identity.remove_dir_all(path).is_ok() {
+        let _ = name.remove();
+    }
+}
+
+/// Removes the folders of containers that are dead, as far as that is possible: with another identity they may not be ours to
+/// remove, and that is no reason not to go on.
+fn sweep(world: World<'_>, containers: &Path) {
+    for entry in std::fs::read_dir(containers).into_iter().flatten().flatten() {
+        let path = match entry.path() {
+            path if path.extension().is_some_and(|end| end == LOCK) => path.with_extension(""),
+            path if path.is_dir() => path,
+            _ => continue,
+        };
+        if let Ok(Some(name)) = try_claim(&lock_of(&path)) {
+            remove(world, &path, name);
         }
     }
-    Ok(())
+}
+
+/// The ending of a lock's file name; ids have no dot.
+const LOCK: &str = "lock";
+
+fn lock_of(folder: &Path) -> PathBuf {
+    folder.with_extension(LOCK)
 }

@@ -18,6 +18,7 @@
 //! devices of RUN, remote sources of ADD.
 
 mod advance;
+mod carried;
 pub mod chmod;
 pub mod clock;
 pub mod configure;
@@ -48,6 +49,7 @@ pub mod unpacked;
 mod unstartable;
 mod workdir;
 
+pub use carried::Carried;
 pub use clock::Clock;
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
 pub use from::{DEFAULT_PATH, built_in};
@@ -155,6 +157,9 @@ pub enum Error {
     Container(#[from] crate::container::Error),
     #[error(transparent)]
     Userland(#[from] crate::userland::Error),
+    /// Any of these, from a process inside of the user namespace.
+    #[error(transparent)]
+    Carried(#[from] Carried),
 }
 
 impl From<Diagnostic> for Error {
@@ -188,9 +193,12 @@ impl Error {
             Error::NoOwners { .. } => Some(
                 "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into(),
             ),
-            Error::Container(error) => error.hint().map(str::to_owned),
+            Error::Container(error) => {
+                error.hint().map(str::to_owned).or_else(|| error.answer().and_then(|answer| out_of_room(answer.kind())))
+            }
             Error::BadId(_) => Some(owner::BadId::HINT.into()),
             Error::Context(error) => error.hint(),
+            Error::Carried(error) => error.hint(),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
             Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
@@ -206,16 +214,29 @@ impl Error {
             Error::CommandFailed { status: 137, .. } => {
                 Some("137 is 128 + 9: the process was killed, often for want of memory".into())
             }
+            Error::CommandFailed { status: 153, .. } => {
+                Some("153 is 128 + 25: a file became larger than `ulimit -f` allows".into())
+            }
             Error::Store(error) | Error::Layer(crate::layer::Error::Store(error)) if error.hint().is_some() => error.hint(),
             _ => match errno::cause(self)?.kind() {
-                ErrorKind::StorageFull => {
-                    Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
-                }
                 ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                     Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
                 }
-                _ => None,
+                kind => out_of_room(kind),
             },
         }
+    }
+}
+
+/// What helps where something could not be written to its end.
+fn out_of_room(kind: ErrorKind) -> Option<String> {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
+        }
+        ErrorKind::FileTooLarge => {
+            Some("`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` takes the limit away".into())
+        }
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::configure::command_words;
 use super::event::{ChangeKind, Event, PathChange};
 use super::folder::Folder;
-use super::machine::{Executed, Machine};
+use super::machine::{Executed, Machine, World};
 use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::script::Script;
@@ -194,28 +194,32 @@ impl<'a> Machine<'a> {
             clamp_mtime: world.clock.epoch(),
             exclude: &remains.mount_points,
         };
-        type Captured = Result<(Option<Layer>, Vec<PathChange>), String>;
-        let captured: Captured = world.identity.within(|| {
-            let work = || -> Result<(Option<Layer>, Vec<PathChange>), crate::layer::Error> {
-                let mut writer = LayerWriter::new(world.store)?;
-                let upper = remains.folder.upper();
-                let changes = if remains.copied {
-                    crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
-                } else {
-                    crate::layer::capture(&upper, &remains.below, &mut writer, options)?
-                };
-                if changes.is_empty() {
-                    return Ok((None, Vec::new()));
-                }
-                Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
-            };
-            let captured = work().map_err(|error| error.to_string());
+        world.within(|| {
+            let captured = write_layer(world, &remains, options);
             // Here already, as entering the namespace once more takes longer than removing.
             remains.folder.remove_from_inside();
             captured
-        })?;
-        captured.map_err(|message| Error::Argument { message, hint: None })
+        })
     }
+}
+
+/// The layer of what lies in the upper directory; `None` where that is nothing.
+fn write_layer(
+    world: World<'_>,
+    remains: &Remains<'_>,
+    options: Capture<'_>,
+) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    let mut writer = LayerWriter::new(world.store)?;
+    let upper = remains.folder.upper();
+    let changes = if remains.copied {
+        crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
+    } else {
+        crate::layer::capture(&upper, &remains.below, &mut writer, options)?
+    };
+    if changes.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
 }
 
 /// A change as a view shows it.

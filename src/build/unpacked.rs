@@ -26,8 +26,5 @@ pub fn chain(world: &World<'_>, layers: &[Layer]) -> Result<Vec<PathBuf>, Error>
     if let Some(lower) = layer::already_unpacked(world.store, layers, options) {
         return Ok(lower);
     }
-    let unpacked: Result<Vec<PathBuf>, String> = world.identity.within(|| {
-        layer::unpack_all(world.store, layers, options).map(|done| done.lower).map_err(|error| error.to_string())
-    })?;
-    unpacked.map_err(|message| Error::Argument { message, hint: None })
+    world.within(|| Ok(layer::unpack_all(world.store, layers, options)?.lower))
 }

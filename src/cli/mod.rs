@@ -119,6 +119,7 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    refuse_to_die_of_large_files();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
@@ -213,6 +214,14 @@ fn report(diagnostics: &[Diagnostic], source: Option<&SourceFile>, palette: Pale
 /// Standard output for a command that has no colours.
 fn stdout() -> Screen<'static> {
     Screen::stdout(Palette::PLAIN)
+}
+
+/// From now on a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG, which has a message; the signal would end us
+/// without one. Containers begin with the default again.
+fn refuse_to_die_of_large_files() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: signal(2) with an action that runs no code.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// From now on Ctrl-C sets [`INTERRUPTED`] instead of ending the program.

@@ -76,6 +76,17 @@ impl Error {
         }
     }
 
+    /// The system's answer, where it was asked.
+    pub fn answer(&self) -> Option<std::io::Error> {
+        let number = match self {
+            Error::Io { source, .. } => source.raw_os_error()?,
+            Error::Call { errno, .. } => *errno as i32,
+            Error::Setup(failure) => failure.errno,
+            Error::Map { .. } | Error::Hostname(_) | Error::Within(_) => return None,
+        };
+        (number != 0).then(|| std::io::Error::from_raw_os_error(number))
+    }
+
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.to_owned(), source }
     }

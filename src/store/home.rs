@@ -27,6 +27,9 @@ impl Home {
     /// Any image layout can become a home, also one that can't be written to: what only reads works there. A folder that
     /// has other files in it, or a layout of another version, is refused and not touched.
     ///
+    /// The folder becomes its owner's alone. Images hold secrets, and they hold set-user-id programs, which anybody who could
+    /// reach them in `unpacked/` could execute as root (CVE-2021-41091).
+    ///
     /// # Errors
     /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::Io`] for what can't be made.
     pub fn open(path: impl AsRef<Path>) -> Result<Home, Error> {
@@ -64,16 +67,17 @@ impl Home {
 
     /// Makes what is missing.
     fn complete(&self) -> Result<(), Error> {
+        // Of the folders below, those with files that others could execute are closed as well: somebody may open the root again.
+        for folder in [self.root.clone(), self.unpacked_dir(), self.containers_dir(), self.volumes_dir()] {
+            write::create_private_folder(&folder)?;
+        }
         for folder in [
             self.blobs(),
             self.temporary(),
             self.expanded_dir(),
-            self.unpacked_dir(),
             self.proven_dir(),
             self.cache_dir(),
             self.builds_dir(),
-            self.containers_dir(),
-            self.volumes_dir(),
         ] {
             write::create_folder(&folder)?;
         }

@@ -42,7 +42,7 @@ pub use garbage::Collected;
 pub use home::Home;
 pub use images::Summary;
 pub use verify::{Finding, Report, Severity, verify};
-pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_lock};
+pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_claim, try_lock};
 
 use crate::oci::{Descriptor, Digest, DocumentKind};
 

@@ -10,7 +10,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -157,6 +157,29 @@ pub fn create_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create", path))
 }
 
+/// Makes a folder that only its owner may enter, or takes the access of others away where it is there already.
+///
+/// Where that is refused (another's folder, a file system that is read-only), the folder stays as it is.
+pub fn create_private_folder(path: &Path) -> Result<(), Error> {
+    const OTHERS: u32 = 0o077;
+    let parents = parent(path);
+    create_folder(parents)?;
+    match fs::DirBuilder::new().mode(0o777 & !OTHERS).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", path)(error)),
+        _ => {}
+    }
+    let mode = fs::metadata(path).map_err(Error::io("stat", path))?.mode();
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !OTHERS)) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            Err(Error::io("change the mode of", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file; that it is not there is no error.
 pub fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
@@ -215,6 +238,21 @@ impl Lock {
         Ok(false)
     }
 
+    /// Removes the file of an exclusive lock, and then gives the lock up. Only for locks that [`try_claim`] gave: whoever waits for
+    /// another sort would get a lock on a file without a name.
+    pub fn remove(self) -> Result<(), Error> {
+        remove_file(&self.path)
+    }
+
+    /// Whether the name still means the file that is locked.
+    fn is_current(&self) -> bool {
+        let id = |found: fs::Metadata| (found.dev(), found.ino());
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(locked), Ok(named)) => id(locked) == id(named),
+            _ => false,
+        }
+    }
+
     /// Makes an exclusive lock shared.
     pub(super) fn downgrade(&self) -> Result<(), Error> {
         acquire(&self.file, &self.path, LockMode::Shared, Wait::Yes).map(|_| ())
@@ -247,6 +285,19 @@ pub(super) fn lock_for_reading(path: &Path) -> Result<Option<Lock>, Error> {
     };
     acquire(&file, path, LockMode::Shared, Wait::Yes)?;
     Ok(Some(Lock { file, path: path.to_path_buf() }))
+}
+
+/// As [`try_lock`] for an exclusive lock whose file is removed at its end, see [`Lock::remove`].
+///
+/// Between opening a file and locking it, its former owner may have removed it, and a third process may have made and locked
+/// another of its name. So a lock counts only where the name still means the locked file.
+pub fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
+    loop {
+        match try_lock(path, LockMode::Exclusive)? {
+            Some(lock) if !lock.is_current() => {}
+            claimed => return Ok(claimed),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -141,7 +141,8 @@ fn a_shell_of_the_image_is_not_a_list() {
 
 #[test]
 fn a_user_is_out_of_range() {
-    for user in ["4294967295", "-1", "99999999999", "0x0", "root:4294967295", "root:-1", "1:2:3", "/etc/passwd", "a\nb"] {
+    for user in ["4294967295", "-1", "99999999999", "0x0", "root:4294967295", "root:-1", "1:2:3", "/etc/passwd", "a\nb"]
+    {
         run_with("a user that no passwd has", "User", &json!(user), |outcome| {
             outcome.refused("the image has no ");
         });

@@ -5,6 +5,7 @@ mod crash;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod harness;
+mod homes;
 mod images;
 mod mistakes;
 mod modes;

@@ -174,3 +174,60 @@ fn full_disk() -> String {
     nix::mount::umount(&target).unwrap();
     format!("{text}{verified}")
 }
+
+#[test]
+fn a_full_disk_has_the_same_hint_wherever_it_is_noticed() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("a full disk: the tests don't run as root");
+    }
+    for role in [Role::Self_, Role::Mapped, Role::Single] {
+        // The base image takes up to five megabytes, packed and unpacked; the file fits once, but not into a layer as well.
+        let place = Place::of(
+            role,
+            "//- Dockerfile\nFROM layerlab/base\nRUN yes | head -c 6000000 > /big\n//- second/Dockerfile\nFROM layerlab/base\nRUN yes | head -c 20000000 > /big\n//- tiny/\n",
+        );
+        let target = place.path("tiny");
+        nix::mount::mount(
+            Some("tmpfs"),
+            &target,
+            Some("tmpfs"),
+            nix::mount::MsFlags::empty(),
+            Some("size=12m,mode=777"),
+        )
+        .unwrap();
+        let captured = place.run("--home tiny/home build --progress quiet .");
+        let written = place.run("--home tiny/home build second");
+        let again = place.run("--home tiny/home run layerlab/base echo fine");
+        let verified = place.run("--home tiny/home store verify");
+        nix::mount::umount(&target).unwrap();
+        assert!(captured.contains("No space left on device (ENOSPC)\n --> Dockerfile:2:1"), "{role:?}: {captured}");
+        assert!(captured.contains("hint: make room on that disk"), "{role:?}: {captured}");
+        assert!(written.contains("returned a non-zero code: 1"), "{role:?}: {written}");
+        assert_eq!(again, "fine\n", "{role:?}");
+        assert!(verified.ends_with("whole\n"), "{role:?}: {verified}");
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_message_and_no_death() {
+    use std::os::unix::process::CommandExt as _;
+    let place = Place::new(
+        "//- Dockerfile\nFROM scratch\nCOPY big /\n//- run/Dockerfile\nFROM layerlab/base\nRUN yes | head -c 3000000 > /big\n",
+    );
+    std::fs::write(place.path("big"), vec![7; 4 << 20]).unwrap();
+    place.run("run layerlab/base true");
+    let limited = |arguments: &str| {
+        let mut command = place.command(arguments);
+        // SAFETY: setrlimit(2) only, between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                let most = 2 << 20;
+                Ok(nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_FSIZE, most, most)?)
+            });
+        }
+        let output = command.output().unwrap();
+        format!("{}{:?}", String::from_utf8_lossy(&output.stderr), output.status.code())
+    };
+    insta::assert_snapshot!(limited("build --progress quiet .") + "\n" + &limited("build --progress quiet run"));
+    place.assert_whole();
+}

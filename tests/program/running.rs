@@ -1,6 +1,8 @@
 //! `run`: the container in the foreground.
 
-use crate::harness::{Place, filter, missing};
+use std::process::Stdio;
+
+use crate::harness::{Place, Role, filter, missing};
 
 #[test]
 fn what_the_command_line_sets_is_what_the_process_sees() {
@@ -85,4 +87,46 @@ fn the_plan_of_a_container_is_explained() {
     let numbered =
         text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count();
     assert!(numbered > 30, "{text}");
+}
+
+#[test]
+fn many_containers_at_once_do_not_disturb_each_other() {
+    for role in [Role::Self_, Role::Single] {
+        let place = Place::of(role, "");
+        // Time stands still in tests, so all of them want the same name; and the first ones make the home and unpack the image.
+        let started: Vec<_> = (0..60)
+            .map(|number| {
+                let mut command = place.command(&format!("run layerlab/base echo {number}"));
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                command.spawn().unwrap()
+            })
+            .collect();
+        for (number, child) in started.into_iter().enumerate() {
+            let output = child.wait_with_output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{number}\n"), "{role:?}: {errors}");
+        }
+        let left: Vec<_> = std::fs::read_dir(place.home().join("containers")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        place.assert_whole();
+        if !nix::unistd::geteuid().is_root() {
+            return missing("many containers of a user: only root can become one");
+        }
+    }
+}
+
+#[test]
+fn what_a_dead_container_left_is_removed_and_stops_nobody() {
+    let place = Place::new("");
+    place.run("run layerlab/base true");
+    let containers = place.home().join("containers");
+    // A folder without a lock, a lock without a folder, both, and something that was never a container.
+    std::fs::create_dir_all(containers.join("dead/upper/deep")).unwrap();
+    std::fs::write(containers.join("gone.lock"), "").unwrap();
+    std::fs::create_dir(containers.join("both")).unwrap();
+    std::fs::write(containers.join("both.lock"), "").unwrap();
+    std::fs::write(containers.join("notes"), "").unwrap();
+    assert_eq!(place.run("run layerlab/base echo fine"), "fine\n");
+    let left: Vec<_> = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes"]);
 }
