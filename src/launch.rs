@@ -60,7 +60,7 @@ pub fn prepare<'a>(
         Some(name) => Hostname::parse(name)?,
     };
     let folder = Folder::create(world, &id)?;
-    let mut spec = Spec::new(unpacked::chain(&world, layers)?, folder.upper(), folder.work(), args);
+    let mut spec = Spec::new(unpacked::chain_of_image(&world, layers)?, folder.upper(), folder.work(), args);
     spec.env = environment(image, request, hostname.as_str());
     spec.hostname = hostname;
     spec.mounts = mounts;

@@ -8,13 +8,17 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use layerlab::layer::{self, Capture, LayerWriter, OpaqueName, Ownership, Times, Unpack, archive};
+use layerlab::layer::{self, Below, Capture, LayerWriter, Limits, OpaqueName, Ownership, Times, Unpack, archive};
 use layerlab::oci::{Digest, media_type};
 use layerlab::tree::{Change, Content, Kind, LinkId, Node, Place, Tree, TreePath};
 use store_support::{TestStore, archive as tar_of, listing};
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text)
+}
+
+fn limits() -> Limits {
+    Limits::default()
 }
 
 fn is_root() -> bool {
@@ -31,7 +35,7 @@ fn options() -> Unpack {
 }
 
 fn capture_options() -> Capture<'static> {
-    Capture { ownership: options().ownership, clamp_mtime: None, exclude: &[] }
+    Capture { ownership: options().ownership, marks: options().opaque, clamp_mtime: None, exclude: &[] }
 }
 
 // Merging
@@ -340,7 +344,7 @@ fn every_cut_and_every_flipped_byte_is_an_answer_and_not_a_panic() {
     let file = test.folder.path().join("broken.tar");
     let read = |bytes: &[u8]| {
         std::fs::write(&file, bytes).unwrap();
-        let mut archive = archive::read(&file).unwrap();
+        let mut archive = archive::read(&file, &limits()).unwrap();
         while let Ok(Some(_)) = archive.next_entry() {
             let _ = archive.content().read_to_end(&mut Vec::new());
         }
@@ -428,7 +432,7 @@ fn archives_of_gnu_tar_are_read_in_every_format() {
         let text = listing(&test.store, &tree);
         assert_eq!(*first.get_or_insert_with(|| text.clone()), text, "{format:?}");
         // The same as a stream.
-        let mut archive = archive::read(&file).unwrap();
+        let mut archive = archive::read(&file, &limits()).unwrap();
         while let Some((path, node)) = archive.next_entry().unwrap() {
             if let Some(content) = node.content() {
                 let mut bytes = Vec::new();
@@ -460,9 +464,9 @@ fn archives_are_known_by_their_first_bytes() {
     }
     for name in names {
         let file = folder.join(&name);
-        assert_eq!(archive::is_archive(&file).unwrap(), name.starts_with("plain"), "{name}");
+        assert_eq!(archive::is_archive(&file, &limits()).unwrap(), name.starts_with("plain"), "{name}");
         if name.starts_with("plain") {
-            let mut archive = archive::read(&file).unwrap();
+            let mut archive = archive::read(&file, &limits()).unwrap();
             let mut text = String::new();
             while let Some((path, node)) = archive.next_entry().unwrap() {
                 let mut bytes = String::new();
@@ -535,7 +539,7 @@ fn layers_are_unpacked_for_overlayfs() {
     }
     let test = TestStore::new();
     let layers = [test.layer(&tar_of(LOWER)), test.layer(&tar_of(UPPER))];
-    let unpacked = layer::unpack_all(&test.store, &layers, options()).unwrap();
+    let unpacked = layer::unpack_all(&test.store, &layers, options(), Below::default()).unwrap();
     let mut text = String::new();
     for folder in &unpacked.lower {
         let name = folder.file_name().unwrap().to_string_lossy();
@@ -546,7 +550,7 @@ fn layers_are_unpacked_for_overlayfs() {
     let time = unpacked.lower[1].join("etc").metadata().unwrap().mtime();
     assert_eq!(time, 1_700_000_000);
     // Again: nothing is done.
-    assert_eq!(layer::unpack_all(&test.store, &layers, options()).unwrap().lower, unpacked.lower);
+    assert_eq!(layer::unpack_all(&test.store, &layers, options(), Below::default()).unwrap().lower, unpacked.lower);
 }
 
 #[test]
@@ -568,7 +572,7 @@ fn a_rich_tree_survives_unpacking_and_capturing() {
     writer.append_tree(&tree, &TreePath::root()).unwrap();
     let layer = writer.finish().unwrap();
     let merged = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
-    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&layer), options()).unwrap();
+    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&layer), options(), Below::default()).unwrap();
     assert_eq!(unpacked.notes, Vec::<String>::new());
     // Captured over nothing, everything is in the layer and all of it is new.
     let mut writer = LayerWriter::new(&test.store).unwrap().times(Times::Nanoseconds);
@@ -599,7 +603,7 @@ fn describe(changes: &[Change]) -> String {
 }
 
 fn entries_of(test: &TestStore, layer: &layer::Layer) -> String {
-    let mut archive = archive::read(&test.store.blob_path(&layer.descriptor.digest)).unwrap();
+    let mut archive = archive::read(&test.store.blob_path(&layer.descriptor.digest), &limits()).unwrap();
     let mut text = String::new();
     while let Some((path, _)) = archive.next_entry().unwrap() {
         writeln!(text, "{path}").unwrap();
@@ -612,7 +616,10 @@ fn check_capture(script: &str, is_overlay: bool) -> String {
     let test = TestStore::new();
     let lower = test.layer(&tar_of(LOWER));
     let parent = layer::tree_of(&test.store, std::slice::from_ref(&lower)).unwrap();
-    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&lower), options()).unwrap().lower.remove(0);
+    let unpacked = layer::unpack_all(&test.store, std::slice::from_ref(&lower), options(), Below::default())
+        .unwrap()
+        .lower
+        .remove(0);
     let [root, upper, work] = ["root", "upper", "work"].map(|name| test.folder.path().join(name));
     let show = |folder: &Path| folder.display().to_string();
     for folder in [&root, &upper, &work] {
@@ -706,9 +713,13 @@ fn deep_directories_do_not_exhaust_the_stack() {
     let layer = writer.finish().unwrap();
     let again = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
     assert_eq!(layerlab::tree::diff(&Tree::empty(), &again).len(), 500);
+    let deeper = "/d".repeat(501);
     let mut writer = LayerWriter::new(&test.store).unwrap();
-    writer.append_node(&path(&"/d".repeat(2000)), &Node::file(0o644, *b"deeper")).unwrap();
-    let error = layer::tree_of(&test.store, &[writer.finish().unwrap()]).unwrap_err();
+    let error = writer.append_node(&path(&deeper), &Node::file(0o644, *b"deeper")).unwrap_err();
+    assert!(error.to_string().ends_with("it is more than 500 directories deep"), "{error}");
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_data(&mut tar::Header::new_gnu(), &deeper[1..], &b""[..]).unwrap();
+    let error = layer::tree_of(&test.store, &[test.layer(&builder.into_inner().unwrap())]).unwrap_err();
     assert!(error.to_string().ends_with("it is more than 500 directories deep"), "{error}");
     // Deeper than the kernel's longest path, through links that lead on.
     let mut lines = String::new();
@@ -741,7 +752,7 @@ fn inside_of_a_user_namespace() {
     let test = TestStore::new();
     let lower = [test.layer(&tar_of(LOWER)), test.layer(&tar_of(UPPER))];
     let parent = layer::tree_of(&test.store, &lower).unwrap();
-    let unpacked = layer::unpack_all(&test.store, &lower, options).unwrap();
+    let unpacked = layer::unpack_all(&test.store, &lower, options, Below::default()).unwrap();
     let mut text = format!("{}\n\n", unpacked.notes.join("\n"));
     writeln!(text, "# the upper layer\n{}", on_disk(&unpacked.lower[0])).unwrap();
     let [root, upper, work] = ["root", "upper", "work"].map(|name| test.folder.path().join(name));
@@ -764,7 +775,7 @@ fn inside_of_a_user_namespace() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     writeln!(text, "# what a process sees\n{}", String::from_utf8_lossy(&output.stdout)).unwrap();
     let mut writer = LayerWriter::new(&test.store).unwrap();
-    let options = Capture { ownership: Ownership::Single, clamp_mtime: None, exclude: &[] };
+    let options = Capture { ownership: Ownership::Single, marks: OpaqueName::User, clamp_mtime: None, exclude: &[] };
     let changes = layer::capture(&upper, &parent, &mut writer, options).unwrap();
     let layer = writer.finish().unwrap();
     let after = layer::tree_of(&test.store, &[&lower[..], &[layer]].concat()).unwrap();
@@ -846,7 +857,7 @@ fn many_trees_survive_writing_indexing_unpacking_and_capturing() {
             assert_eq!(listing(&test.store, &tree), listing(&test.store, &merged), "seed {seed}, round {round}");
         }
         // The kernel's view of the unpacked layers, captured as a whole, is the tree.
-        let lower = layer::unpack_all(&test.store, &layers, options()).unwrap().lower;
+        let lower = layer::unpack_all(&test.store, &layers, options(), Below::default()).unwrap().lower;
         let root = test.folder.path().join("root");
         std::fs::create_dir(&root).unwrap();
         let lowers: Vec<String> = lower.iter().map(|folder| folder.display().to_string()).collect();

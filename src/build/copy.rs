@@ -12,6 +12,7 @@ use super::obstacle::Obstacle;
 use super::owner::Owner;
 use super::selection::{Directory, Part, Selected, Selection};
 use crate::layer::archive::{Archive, Member};
+use crate::layer::{self, EntryPath};
 use crate::tree::{self, Content, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
 
 /// How entries are changed on their way.
@@ -50,6 +51,9 @@ pub enum CopyError {
     FileOverDirectory { path: String },
     #[error("`{path}`: {source}")]
     Path { path: String, source: tree::Error },
+    /// No layer can have a file at this path.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
 }
 
 impl CopyError {
@@ -57,6 +61,7 @@ impl CopyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             CopyError::Obstacle { obstacle } => obstacle.hint(),
+            CopyError::Layer(error) => error.hint(),
             CopyError::NotFound { .. } | CopyError::FileOverDirectory { .. } | CopyError::Path { .. } => None,
         }
     }
@@ -83,7 +88,7 @@ impl Placement {
             Selected::Directory(directory) => {
                 let to = self.make_directories(&wanted, adjust)?;
                 self.copy_children(directory, &to, adjust)?;
-                self.take_time(&to, directory);
+                self.take_time(&to, directory)?;
                 Ok(())
             }
             Selected::File(node) => self.copy_file(&source.name, node, &wanted, adjust),
@@ -122,7 +127,7 @@ impl Placement {
                         Part::Chosen => adjust.node(node),
                         Part::Above => adjust.directory_above(node, existing),
                     };
-                    self.put(&target, node);
+                    self.put(&target, node)?;
                 }
                 (Kind::Directory, _) => return Err(self.obstacle(&target, &target)),
                 _ => self.place(&target, node, adjust, &mut links)?,
@@ -132,13 +137,14 @@ impl Placement {
     }
 
     /// A directory that this instruction made, or copied before, has the time of the directory that is copied to it.
-    fn take_time(&mut self, to: &TreePath, directory: &Directory) {
+    fn take_time(&mut self, to: &TreePath, directory: &Directory) -> Result<(), CopyError> {
         if let Some((seconds, nanos)) = directory.time()
             && let Some(mut node) = self.entries.get(to).cloned()
         {
             (node.metadata.mtime, node.metadata.mtime_nanos) = (seconds, nanos);
-            self.put(to, node);
+            self.put(to, node)?;
         }
+        Ok(())
     }
 
     /// One thing that is not a directory, at exactly this path.
@@ -165,19 +171,22 @@ impl Placement {
                 LinkId(COPIED, *links_so_far)
             });
         }
-        self.put(to, node);
-        Ok(())
+        self.put(to, node)
     }
 
-    /// Adds a node as it is, replacing what is there. For archives, heredocs and directories that WORKDIR makes.
-    pub fn put(&mut self, to: &TreePath, node: Node) {
+    /// Adds a node as it is, replacing what is there. Whatever is placed comes through here, so a path that no layer can have
+    /// is refused before anything is done for it.
+    pub fn put(&mut self, to: &TreePath, node: Node) -> Result<(), CopyError> {
+        EntryPath::file(to)?;
         self.tree.insert(to, node.clone());
         self.entries.insert(to.clone(), node);
+        Ok(())
     }
 
     /// Makes a directory and its missing parents, and gives the path at which it really is.
     pub fn make_directories(&mut self, wanted: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
         let path = self.resolve(wanted)?;
+        EntryPath::file(&path)?;
         let mut missing = Vec::new();
         let mut at = Some(path.clone());
         while let Some(path) = at {
@@ -195,7 +204,7 @@ impl Placement {
             // Only the permissions: a set-id or sticky bit is for what is copied.
             let mode = adjust.chmod.as_ref().and_then(Chmod::octal).unwrap_or(0o755) & 0o777;
             let metadata = Metadata { uid: owner.uid, gid: owner.gid, mtime: adjust.now, ..Metadata::root_owned(mode) };
-            self.put(&path, Node { metadata, kind: Kind::Directory });
+            self.put(&path, Node { metadata, kind: Kind::Directory })?;
         }
         Ok(path)
     }
@@ -284,22 +293,16 @@ impl Placement {
                 *place = Place::Spool(Spool { file: Arc::clone(&spool), offset: end });
                 // Unique among the archives of one instruction: the address of the spool, which lives as long as they.
                 *link = Some(LinkId(Arc::as_ptr(&spool) as u64, end));
-                end += std::io::copy(&mut archive.content(), &mut &*spool).map_err(|source| super::Error::Io {
-                    operation: "unpack",
-                    path: relative.to_string().into(),
-                    source,
-                })?;
-                // An empty file takes no room, and is a file of its own all the same.
-                end += 1;
-                std::io::Write::write_all(&mut &*spool, &[0]).map_err(|source| super::Error::Io {
-                    operation: "unpack",
-                    path: relative.to_string().into(),
-                    source,
-                })?;
+                // One byte more than it has: an empty file takes no room, and is a file of its own all the same.
+                end += archive.spool(&spool, end)? + 1;
             }
             self.put_entry(root, &relative, node, adjust)?;
         }
-        Ok(())
+        spool.set_len(end).map_err(|source| super::Error::Io {
+            operation: "extend",
+            path: std::env::temp_dir(),
+            source,
+        })
     }
 
     /// The file that a hard link in an archive means. It becomes an entry of the layer, for the two to be one file there,
@@ -315,7 +318,7 @@ impl Placement {
                 content.link = Some(LinkId(COPIED, self.links));
             }
         }
-        self.put(&path, node.clone());
+        self.put(&path, node.clone())?;
         Ok(node)
     }
 
@@ -334,10 +337,18 @@ impl Placement {
         let parent = self.make_directories(&parent, &Adjustments { now: adjust.now, ..Adjustments::default() })?;
         let target = parent.join(name);
         if !node.is_directory() && self.tree.get(&target).is_some_and(Node::is_directory) {
-            self.entries.retain(|path, _| !path.starts_with(&target));
+            self.forget_below(&target);
         }
-        self.put(&target, node);
-        Ok(())
+        self.put(&target, node)
+    }
+
+    /// Takes back the entries of what was at and below a path. They stand together, in the order of a walk.
+    fn forget_below(&mut self, path: &TreePath) {
+        let below = self.entries.range(path.clone()..).map(|(entry, _)| entry);
+        let below: Vec<TreePath> = below.take_while(|entry| entry.starts_with(path)).cloned().collect();
+        for entry in below {
+            self.entries.remove(&entry);
+        }
     }
 
     /// Resolves a path as if `root` were the root directory.

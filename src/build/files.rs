@@ -313,13 +313,14 @@ impl Machine<'_> {
         else {
             return Ok(false);
         };
-        if !archive::is_archive(file)? {
+        let limits = self.world.store.limits();
+        if !archive::is_archive(file, limits)? {
             return Ok(false);
         }
         // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
         let made = Adjustments { chmod: None, ..adjust.clone() };
         let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), &made)?;
-        placement.unpack(&root, &mut archive::read(file)?, adjust)?;
+        placement.unpack(&root, &mut archive::read(file, limits)?, adjust)?;
         Ok(true)
     }
 }

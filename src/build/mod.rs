@@ -201,6 +201,7 @@ impl Error {
             Error::Carried(error) => error.hint(),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
+            Error::Layer(error) if error.hint().is_some() => error.hint(),
             Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
                 Some("you have one id only, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
             }

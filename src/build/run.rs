@@ -139,8 +139,8 @@ impl<'a> Machine<'a> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
         let folder = Folder::create(self.world, &id)?;
-        let mut spec =
-            Spec::new(unpacked::chain(&self.world, &state.layers)?, folder.upper(), folder.work(), action.args.clone());
+        let lower = unpacked::chain(&self.world, &state.layers, |below| self.trees.of_layers(self.world.store, below))?;
+        let mut spec = Spec::new(lower, folder.upper(), folder.work(), action.args.clone());
         spec.env.clone_from(&action.environment);
         spec.cwd.clone_from(&action.working_dir);
         spec.user.clone_from(&action.user);
@@ -191,6 +191,7 @@ impl<'a> Machine<'a> {
         let world = self.world;
         let options = Capture {
             ownership: unpacked::ownership(world.identity),
+            marks: unpacked::marks(world.identity),
             clamp_mtime: world.clock.epoch(),
             exclude: &remains.mount_points,
         };

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::Error;
 use super::state::State;
-use crate::layer;
+use crate::layer::{self, Layer};
 use crate::oci::ChainId;
 use crate::store::Store;
 use crate::tree::Tree;
@@ -21,8 +21,15 @@ impl Trees {
     // ANCHOR: tree-of-a-state
     /// The tree of a state.
     pub fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
-        let chains: Vec<ChainId> =
-            (1..=state.layers.len()).filter_map(|count| ChainId::of(&state.image.rootfs.diff_ids[..count])).collect();
+        self.of_layers(store, &state.layers)
+    }
+
+    /// The tree above layers, the lowest first.
+    pub fn of_layers(&self, store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
+        let mut chains: Vec<ChainId> = Vec::with_capacity(layers.len());
+        for layer in layers {
+            chains.push(ChainId::extend(chains.last().copied(), layer.diff_id));
+        }
         let known = self.0.borrow();
         let start = chains.iter().rposition(|chain| known.contains_key(chain));
         let (mut tree, first) = match start {
@@ -30,7 +37,7 @@ impl Trees {
             None => (Tree::empty(), 0),
         };
         drop(known);
-        for (layer, chain) in state.layers[first..].iter().zip(&chains[first..]) {
+        for (layer, chain) in layers[first..].iter().zip(&chains[first..]) {
             layer::apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
             self.0.borrow_mut().insert(*chain, tree.clone());
         }

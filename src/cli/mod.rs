@@ -23,6 +23,7 @@ use crate::build::{Clock, Error, World};
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
+use crate::layer::Limits;
 use crate::shown;
 use crate::source::SourceFile;
 use crate::store::{Home, Store};
@@ -191,7 +192,9 @@ impl Setting {
             Some(path) => Home::open(path)?,
             None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
         };
-        let store = Store::open(&home)?;
+        let limits = Limits::from_variables(|name| std::env::var(name).ok())
+            .map_err(|error| Diagnostic::error(error.to_string()))?;
+        let store = Store::open(&home)?.with_limits(limits);
         let clock = Clock::from_environment()
             .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
         Ok(Setting { store, clock, identity: Identity::detect(), home })

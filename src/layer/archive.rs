@@ -1,81 +1,63 @@
-//! Archives of the build context, as `ADD` unpacks them: tar, plain or compressed.
-//!
-//! The kind is found out from the first bytes and not from the file's name. Formats: gzip (several members), bzip2, xz,
-//! zstd (several frames). An archive is read as a stream; nothing is expanded to disk or wholly into memory.
+//! Archives of the build context, as `ADD` unpacks them, and of root file systems, as `import` takes them: tar, plain or
+//! compressed. They are read as a stream; see [`super::decompress`] for the compressions.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::read::{Entries, RawKind};
 use super::source::StreamSource;
-use super::{Error, Layer, LayerWriter, sparse};
+use super::{EntryPath, Error, Layer, LayerWriter, Limits, apply, decompress, sparse};
 use crate::store::Store;
-use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, TreePath};
-
-/// How a file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not in a known way.
-    None,
-    /// RFC 1952.
-    Gzip,
-    /// bzip2.
-    Bzip2,
-    /// xz, with LZMA2 inside.
-    Xz,
-    /// RFC 8878.
-    Zstd,
-}
-
-/// Finds out the compression from the first bytes (6 are enough).
-pub fn sniff(beginning: &[u8]) -> Compression {
-    if beginning.starts_with(&[0x1f, 0x8b, 0x08]) {
-        Compression::Gzip
-    } else if beginning.starts_with(b"BZh") {
-        Compression::Bzip2
-    } else if beginning.starts_with(b"\xfd7zXZ\0") {
-        Compression::Xz
-    } else if beginning.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Compression::Zstd
-    } else {
-        Compression::None
-    }
-}
+use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath};
 
 /// Whether a file is an archive that [`read`] can take apart: after decompression its first block is a header.
 /// A compressed file with something else inside is not.
-pub fn is_archive(path: &Path) -> Result<bool, Error> {
+pub fn is_archive(path: &Path, limits: &Limits) -> Result<bool, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let Ok(decoder) = decoder(file) else {
+    let Ok(decoder) = decompress(file, limits) else {
         return Ok(false);
     };
-    let mut entries = Entries::new(StreamSource(decoder), &path.display().to_string());
-    Ok(matches!(entries.next_entry(), Ok(Some(_))))
+    let mut entries = Entries::new(StreamSource(decoder), &path.display().to_string(), limits);
+    match entries.next_entry() {
+        // It is one, of which no more than this may be read.
+        Err(error @ Error::Limit { .. }) => Err(error),
+        first => Ok(matches!(first, Ok(Some(_)))),
+    }
 }
 
 /// Begins to read an archive of the machine.
-pub fn read(path: &Path) -> Result<Archive, Error> {
+pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let name = path.display().to_string();
-    let decoder = decoder(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
-    Ok(Archive { entries: Entries::new(StreamSource(decoder), &name), seen: HashMap::new(), files: 0, map: None })
+    let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, &error))?;
+    Ok(Archive {
+        entries: Entries::new(StreamSource(decoder), &name, limits),
+        seen: HashMap::new(),
+        files: 0,
+        map: None,
+    })
 }
 
 /// Takes an archive as a layer, entry by entry, in the archive's order and with its owners. The root directory is no part
 /// of it.
+///
+/// The layer can be read and unpacked: an archive whose entries contradict each other is refused here, and not when the
+/// image is used.
 pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
-    let mut archive = read(path)?;
+    let mut archive = read(path, store.limits())?;
     let mut writer = LayerWriter::new(store)?;
     while let Some((path, node)) = archive.next_entry()? {
         if !path.is_root() {
+            EntryPath::file(&path)?;
             writer.append(&path, &node, &mut archive.content())?;
         }
     }
-    writer.finish()
+    let layer = writer.finish()?;
+    apply(store, &layer.descriptor, layer.diff_id, &mut Tree::empty())?;
+    Ok(layer)
 }
 
 /// What an archive says of one path.
@@ -154,134 +136,18 @@ impl Archive {
         sparse::Expanded::new(self.entries.content(), self.map.take())
     }
 
+    /// Puts the bytes of the current entry into a file, from an offset on, and returns how many there are. What the archive
+    /// does not store stays a hole, also at the end: the file may be shorter than that.
+    pub fn spool(&mut self, file: &File, offset: u64) -> Result<u64, Error> {
+        let stored = self.entries.stored();
+        let map = self.map.take().unwrap_or_else(|| sparse::Map { size: stored, parts: vec![(0, stored)] });
+        sparse::lay_out(&map, &mut self.entries.content(), file, offset)
+            .map_err(|error| self.entries.unreadable(&error))?;
+        Ok(map.size)
+    }
+
     fn file(&mut self, size: u64) -> Content {
         self.files += 1;
         Content { size, place: Place::Bytes(Arc::from([])), link: Some(LinkId(u64::MAX, self.files)) }
-    }
-}
-
-/// The uncompressed bytes of a file, whatever its compression.
-pub fn decoder(file: File) -> io::Result<Box<dyn Read + Send>> {
-    let mut reader = BufReader::with_capacity(128 << 10, file);
-    Ok(match sniff(reader.fill_buf()?) {
-        Compression::None => Box::new(reader),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(reader)),
-        Compression::Zstd => Box::new(ZstdFrames { frame: None, source: Some(reader) }),
-        Compression::Xz => Box::new(PushedReader::start(move |output| {
-            let mut reader = reader;
-            lzma_rs::xz_decompress(&mut reader, output).map_err(|error| match error {
-                lzma_rs::error::Error::IoError(error) => error,
-                other => io::Error::new(io::ErrorKind::InvalidData, format!("{other:?}")),
-            })
-        })?),
-    })
-}
-
-/// Reads one zstd frame after the other; the decoder itself ends after the first.
-struct ZstdFrames {
-    frame: Option<ruzstd::decoding::StreamingDecoder<ZstdSource, ruzstd::decoding::FrameDecoder>>,
-    source: Option<BufReader<File>>,
-}
-
-/// The four bytes by which a frame was recognised, and the rest of the file.
-type ZstdSource = io::Chain<io::Cursor<[u8; 4]>, BufReader<File>>;
-
-impl ZstdFrames {
-    /// Begins the next frame, passing over those that hold no data; false at the end of the file.
-    fn next_frame(&mut self) -> io::Result<bool> {
-        if let Some(frame) = self.frame.take() {
-            self.source = Some(frame.into_inner().into_inner().1);
-        }
-        let Some(mut source) = self.source.take() else {
-            return Ok(false);
-        };
-        while !source.fill_buf()?.is_empty() {
-            let mut magic = [0; 4];
-            source.read_exact(&mut magic)?;
-            if u32::from_le_bytes(magic) & 0xffff_fff0 == 0x184d_2a50 {
-                let mut length = [0; 4];
-                source.read_exact(&mut length)?;
-                io::copy(&mut (&mut source).take(u64::from(u32::from_le_bytes(length))), &mut io::sink())?;
-                continue;
-            }
-            let frame = ruzstd::decoding::StreamingDecoder::new(io::Cursor::new(magic).chain(source))
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-            self.frame = Some(frame);
-            return Ok(true);
-        }
-        Ok(false)
-    }
-}
-
-impl Read for ZstdFrames {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if let Some(frame) = &mut self.frame {
-                let count = frame.read(buffer)?;
-                if count > 0 {
-                    return Ok(count);
-                }
-            }
-            if !self.next_frame()? {
-                return Ok(0);
-            }
-        }
-    }
-}
-
-/// Turns a decompressor that writes into a reader: it runs on its own thread and waits when nobody reads.
-struct PushedReader {
-    pieces: Receiver<io::Result<Vec<u8>>>,
-    piece: Vec<u8>,
-    position: usize,
-}
-
-struct Pushing(SyncSender<io::Result<Vec<u8>>>);
-
-impl PushedReader {
-    fn start(
-        decompress: impl FnOnce(&mut io::BufWriter<Pushing>) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<Self> {
-        let (sender, pieces) = sync_channel(4);
-        std::thread::Builder::new().name("decompress".to_string()).spawn(move || {
-            let errors = sender.clone();
-            let mut output = io::BufWriter::with_capacity(128 << 10, Pushing(sender));
-            let result = decompress(&mut output).and_then(|()| io::Write::flush(&mut output));
-            // The reader may be gone already: then there is nobody to tell.
-            if let Err(error) = result {
-                let _ = errors.send(Err(error));
-            }
-        })?;
-        Ok(PushedReader { pieces, piece: Vec::new(), position: 0 })
-    }
-}
-
-impl io::Write for Pushing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(Ok(bytes.to_vec())).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for PushedReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.position == self.piece.len() {
-            match self.pieces.recv() {
-                Ok(piece) => (self.piece, self.position) = (piece?, 0),
-                // The thread has ended, and so have the bytes.
-                Err(_) => return Ok(0),
-            }
-        }
-        let count = (&self.piece[self.position..]).read(buffer)?;
-        self.position += count;
-        Ok(count)
     }
 }

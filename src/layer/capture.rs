@@ -9,7 +9,8 @@
 //!   hard link can be made wherever the layer is unpacked.
 //! - An opaque directory becomes deletions of the names that it hides, not an opaque mark.
 //! - Sockets are left out, and the root directory itself: the upper directory stands for it and was made by this program.
-//!   Of the extended attributes, `security.capability` and `user.*` are kept.
+//!   Of the extended attributes, `security.capability` and `user.*` are kept, but for those in which an overlay keeps its
+//!   state: a process may set `user.overlay.opaque` where that is no mark, but in another place it would be one.
 //!
 //! [`capture_full`] does the same where there was no overlay but a copy of the whole file system: what is missing from the
 //! copy was deleted.
@@ -19,14 +20,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata as HostMetadata;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::materialise::is_overlay_attribute;
 use super::source::read_full;
-use super::{Error, LayerWriter, Ownership, Times, open};
+use super::{Error, LayerWriter, OpaqueName, Ownership, Times, open};
 use crate::store::Store;
 use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
@@ -35,6 +36,8 @@ use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place,
 pub struct Capture<'a> {
     /// What owners on disk mean.
     pub ownership: Ownership,
+    /// Where the overlay has its marks.
+    pub marks: OpaqueName,
     /// Later times become this one, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
     pub clamp_mtime: Option<i64>,
     /// Paths that are not looked at, with everything below them: where something was mounted.
@@ -161,7 +164,7 @@ impl<'a, 's> Capturing<'a, 's> {
             let entry = entry.map_err(Error::io("list", host))?;
             let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let name = entry.file_name().into_vec();
-            let is_gone = metadata.file_type().is_socket() || is_whiteout(&entry.path(), &metadata)?;
+            let is_gone = metadata.file_type().is_socket() || self.is_whiteout(&entry.path(), &metadata)?;
             found.insert(name, if is_gone { Found::Gone } else { Found::File(entry.path(), metadata) });
         }
         found.retain(|name, _| !self.options.exclude.contains(&path.join(name)));
@@ -224,7 +227,7 @@ impl<'a, 's> Capturing<'a, 's> {
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
-        let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !is_opaque(host)?;
+        let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !self.is_opaque(host)?;
         Ok(Some(if is_merged { Below::Merged } else { Below::Hidden }))
     }
 
@@ -262,13 +265,13 @@ impl<'a, 's> Capturing<'a, 's> {
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
             Ownership::Single => match self.parent.get(path) {
-                Some(before) if self.start == Below::Hidden || is_copy(host, &kind, &before.kind)? => {
+                Some(before) if self.start == Below::Hidden || self.is_copy(host, &kind, &before.kind)? => {
                     (before.metadata.uid, before.metadata.gid)
                 }
                 _ => (0, 0),
             },
         };
-        let xattrs = attributes(host, metadata)?;
+        let xattrs = self.attributes(host, metadata)?;
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
         let metadata = Metadata {
             mode: metadata.mode() & 0o7777,
@@ -321,6 +324,74 @@ impl<'a, 's> Capturing<'a, 's> {
         }
         node
     }
+
+    /// The value of one of overlayfs' own attributes; none where there was no overlay.
+    fn mark(&self, host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        if self.start == Below::Hidden {
+            return Ok(None);
+        }
+        match xattr::get(host, format!("{}{name}", self.options.marks.prefix())) {
+            Ok(value) => Ok(value),
+            // A file system without attributes has no overlay's either.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
+            Err(source) => Err(Error::io("read the attributes of", host)(source)),
+        }
+    }
+
+    fn is_opaque(&self, host: &Path) -> Result<bool, Error> {
+        Ok(self.mark(host, "opaque")?.is_some_and(|value| value == b"y"))
+    }
+
+    /// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
+    /// can do so only on files and directories; anything else counts as a copy of its own kind.
+    fn is_copy(&self, host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
+        match now {
+            Kind::Directory | Kind::File(_) => Ok(self.mark(host, "origin")?.is_some()),
+            Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
+        }
+    }
+
+    /// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.
+    fn is_whiteout(&self, host: &Path, metadata: &HostMetadata) -> Result<bool, Error> {
+        if metadata.file_type().is_char_device() {
+            return Ok(metadata.rdev() == 0);
+        }
+        if metadata.file_type().is_file() && metadata.len() == 0 {
+            return Ok(self.mark(host, "whiteout")?.is_some());
+        }
+        Ok(false)
+    }
+
+    /// The extended attributes that belong to an image.
+    fn attributes(&self, host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
+        // On a symbolic link only a security module's attributes can be, which are the machine's and not the image's.
+        if metadata.is_symlink() {
+            return Ok(Xattrs::default());
+        }
+        let names = match xattr::list(host) {
+            Ok(names) => names,
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                return Ok(Xattrs::default());
+            }
+            Err(source) => return Err(Error::io("list the attributes of", host)(source)),
+        };
+        let mut kept = Vec::new();
+        for name in names.map(OsStringExt::into_vec) {
+            let mark = name.strip_prefix(self.options.marks.prefix().as_bytes());
+            if self.start == Below::Merged && matches!(mark, Some(b"redirect" | b"metacopy")) {
+                let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
+                return Err(Error::io("capture", host)(std::io::Error::other(reason)));
+            }
+            if !is_kept_attribute(&name) {
+                continue;
+            }
+            let value = xattr::get(host, std::ffi::OsStr::from_bytes(&name));
+            if let Some(value) = value.map_err(Error::io("read the attributes of", host))? {
+                kept.push((name, value));
+            }
+        }
+        Ok(kept.into_iter().collect())
+    }
 }
 
 /// Lists the names of every file below a directory that has more than one.
@@ -340,75 +411,6 @@ fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
         }
     }
     Ok(names)
-}
-
-/// The names under which overlayfs keeps one of its attributes, as root and in a user namespace.
-fn overlay_attribute(host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
-    for prefix in ["trusted.overlay.", "user.overlay."] {
-        match xattr::get(host, format!("{prefix}{name}")) {
-            Ok(None) => {}
-            Ok(Some(value)) => return Ok(Some(value)),
-            // A file system without attributes has no overlay's either.
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
-            Err(source) => return Err(Error::io("read the attributes of", host)(source)),
-        }
-    }
-    Ok(None)
-}
-
-fn is_opaque(host: &Path) -> Result<bool, Error> {
-    Ok(overlay_attribute(host, "opaque")?.is_some_and(|value| value == b"y"))
-}
-
-/// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
-/// can do so only on files and directories; anything else counts as a copy of its own kind.
-fn is_copy(host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
-    match now {
-        Kind::Directory | Kind::File(_) => Ok(overlay_attribute(host, "origin")?.is_some()),
-        Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
-    }
-}
-
-/// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.
-fn is_whiteout(host: &Path, metadata: &HostMetadata) -> Result<bool, Error> {
-    if metadata.file_type().is_char_device() {
-        return Ok(metadata.rdev() == 0);
-    }
-    if metadata.file_type().is_file() && metadata.len() == 0 {
-        return Ok(overlay_attribute(host, "whiteout")?.is_some());
-    }
-    Ok(false)
-}
-
-/// The extended attributes that belong to an image.
-fn attributes(host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
-    // On a symbolic link only a security module's attributes can be, which are the machine's and not the image's.
-    if metadata.is_symlink() {
-        return Ok(Xattrs::default());
-    }
-    let names = match xattr::list(host) {
-        Ok(names) => names,
-        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
-            return Ok(Xattrs::default());
-        }
-        Err(source) => return Err(Error::io("list the attributes of", host)(source)),
-    };
-    let mut kept = Vec::new();
-    for name in names {
-        let name = name.into_vec();
-        if is_overlay_attribute(&name) && (name.ends_with(b".redirect") || name.ends_with(b".metacopy")) {
-            let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
-            return Err(Error::io("capture", host)(std::io::Error::other(reason)));
-        }
-        if !is_kept_attribute(&name) {
-            continue;
-        }
-        let value = xattr::get(host, std::ffi::OsString::from_vec(name.clone()));
-        if let Some(value) = value.map_err(Error::io("read the attributes of", host))? {
-            kept.push((name, value));
-        }
-    }
-    Ok(kept.into_iter().collect())
 }
 
 fn is_kept_attribute(name: &[u8]) -> bool {

@@ -4,10 +4,10 @@
 //! kept in `expanded/`; they can be removed at any time and are made again when they are needed.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
-use super::{Error, archive, sparse};
+use super::{Error, decompress, sparse};
 use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::{self, Store, write};
 
@@ -21,7 +21,8 @@ pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> 
     }
     let expanded = store.home().expanded(&diff_id);
     let blob = descriptor.digest.to_string();
-    let mut decoder = archive::decoder(store.open_blob(&descriptor.digest)?).map_err(|error| broken(&blob, error))?;
+    let unreadable = |error: io::Error| Error::unreadable(&blob, &error);
+    let mut decoder = decompress(store.open_blob(&descriptor.digest)?, store.limits()).map_err(unreadable)?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
@@ -30,7 +31,7 @@ pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> 
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(broken(&blob, error)),
+            Err(error) => return Err(unreadable(error)),
         };
         hasher.update(&buffer[..count]);
         temporary.write(&buffer[..count])?;
@@ -62,33 +63,24 @@ pub(super) fn expand_sparse(
         return Ok(name);
     }
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let failed = |temporary: &write::Temporary, source| -> Error {
-        store::Error::Io { operation: "write", path: temporary.path().to_path_buf(), source }.into()
-    };
-    if let Err(source) = temporary.file().set_len(map.size) {
-        return Err(failed(&temporary, source));
-    }
-    let mut position = offset;
-    let mut buffer = vec![0; 128 << 10];
-    for (start, length) in &map.parts {
-        if let Err(source) = temporary.file().seek(SeekFrom::Start(*start)) {
-            return Err(failed(&temporary, source));
-        }
-        let mut rest = *length;
-        while rest > 0 {
-            let most = usize::try_from(rest.min(buffer.len() as u64)).expect("at most the buffer's size");
-            archive.read_exact_at(&mut buffer[..most], position).map_err(|error| broken(&digest.to_string(), error))?;
-            if let Err(source) = temporary.file().write_all(&buffer[..most]) {
-                return Err(failed(&temporary, source));
-            }
-            position += most as u64;
-            rest -= most as u64;
-        }
-    }
+    let mut stored = At { archive, position: offset };
+    let file = temporary.file();
+    let written = file.set_len(map.size).and_then(|()| sparse::lay_out(map, &mut stored, file, 0));
+    written.map_err(store::Error::io("write", &path))?;
     temporary.persist(&path)?;
     Ok(name)
 }
 
-pub(super) fn broken(name: &str, reason: impl std::fmt::Display) -> Error {
-    Error::Archive { name: name.to_string(), reason: reason.to_string() }
+/// An archive from a place on, without moving its cursor, which others use.
+struct At<'a> {
+    archive: &'a File,
+    position: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.archive.read_at(buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
 }

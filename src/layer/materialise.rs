@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag, UtimensatFlags};
 use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid};
+use nix::unistd::{Gid, Uid, Whence, lseek};
 
 use super::source::read_full;
 use super::unpack::Unpack;
@@ -129,17 +129,14 @@ impl<'s> Unpacking<'s> {
         self.finish_open(path, &file, &node.metadata)
     }
 
-    /// Copies the bytes: small files through a buffer, large ones inside of the kernel where it can (`io::copy` uses
-    /// copy_file_range(2) between files).
+    /// Copies the bytes: small files through a buffer, large ones inside of the kernel where it can.
     fn copy(&mut self, path: &TreePath, content: &Content, file: &mut File) -> Result<(), Error> {
         let failed = |source| Error::Content { path: path.clone(), source };
         let mut done = 0;
         if content.size > self.buffer.len() as u64
             && let Some((archive, offset)) = self.opener.archive_of(content)?
         {
-            let mut archive = &*archive;
-            archive.seek(SeekFrom::Start(offset)).map_err(failed)?;
-            done = io::copy(&mut archive.take(content.size), file).map_err(failed)?;
+            done = copy_with_holes(&archive, offset, content.size, file).map_err(failed)?;
         } else {
             let mut reader = self.opener.open(content)?;
             while done < content.size {
@@ -293,6 +290,42 @@ impl<'s> Unpacking<'s> {
     fn failed(&self, operation: &'static str, path: &TreePath, errno: Errno) -> Error {
         Error::Io { operation, path: self.host_path(path), source: errno.into() }
     }
+}
+
+/// Copies a part of an archive into an empty file, and returns how many bytes there were. Where the archive has a hole, the
+/// file gets one; the rest is copied by copy_file_range(2), which `io::copy` uses between files.
+fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File) -> io::Result<u64> {
+    let end = offset.saturating_add(size).min(archive.metadata()?.len());
+    let mut position = offset;
+    while position < end {
+        let data = match seek(archive, position, Whence::SeekData) {
+            Ok(data) => data.min(end),
+            // A hole to the end.
+            Err(Errno::ENXIO) => break,
+            // A file system that knows no holes.
+            Err(_) => position,
+        };
+        if data == end {
+            break;
+        }
+        let hole = seek(archive, data, Whence::SeekHole).unwrap_or(end).min(end);
+        let mut source = archive;
+        source.seek(SeekFrom::Start(data))?;
+        file.seek(SeekFrom::Start(data - offset))?;
+        position = data + io::copy(&mut source.take(hole - data), file)?;
+        if position < hole {
+            return Ok(position - offset);
+        }
+    }
+    let length = end.saturating_sub(offset);
+    file.set_len(length)?;
+    Ok(length)
+}
+
+/// lseek(2), with a position that is known to be inside of a file.
+fn seek(file: &File, position: u64, whence: Whence) -> Result<u64, Errno> {
+    let position = i64::try_from(position).map_err(|_| Errno::EOVERFLOW)?;
+    lseek(file, position, whence).map(i64::unsigned_abs)
 }
 
 /// Whether a kind of file has a mode of its own; a symbolic link has not.

@@ -9,7 +9,8 @@
 //! - Whiteouts hide lower layers only, wherever they stand in the archive: they are applied before all entries.
 //! - A hard link may name a file of a lower layer, even one that this layer deletes. It takes metadata and bytes of its
 //!   target.
-//! - Names that begin with `.wh..wh.` belong to an old storage driver and are passed over.
+//! - Names that begin with `.wh..wh.` belong to an old storage driver and are passed over, and so is what lies below a name that
+//!   begins with `.wh.`: no file can have such a name.
 //!
 //! [`delta`] gives both results: the tree above the layer, and what the layer itself brings, which unpacking needs.
 
@@ -17,12 +18,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 
 use super::expand::{expand_sparse, uncompressed};
-use super::read::{Entries, LONGEST_PATH, RawEntry, RawKind};
+use super::names::{Meaning, meaning, misfit};
+use super::read::{Entries, RawEntry, RawKind};
 use super::source::FileSource;
-use super::{Error, Layer, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
+use super::{Error, Layer};
 use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::Store;
-use crate::tree::{self, Content, DEEPEST, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
+use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
 
 /// What one layer does to the tree below it.
 #[derive(Debug, Clone)]
@@ -38,6 +40,14 @@ pub struct Delta {
     /// Whether `own` is the same over any other lower tree. It is not when the archive leaves out directories that lead
     /// to its files, names files through symbolic links, or has hard links to files of lower layers.
     pub stands_alone: bool,
+}
+
+impl Delta {
+    /// A tree as if one layer had brought all of it.
+    pub(super) fn whole(tree: Tree) -> Delta {
+        let (whiteouts, opaques) = (BTreeSet::new(), BTreeSet::new());
+        Delta { after: tree.clone(), own: tree, whiteouts, opaques, stands_alone: false }
+    }
 }
 
 /// Changes a tree into the one above a layer. Only headers are read; contents are where they lie in the archive. A
@@ -63,7 +73,7 @@ pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tr
     let name = diff_id.to_string();
     let source =
         FileSource::new(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
-    let mut entries = Entries::new(source, &name);
+    let mut entries = Entries::new(source, &name, store.limits());
     let mut raw = Vec::new();
     while let Some(entry) = entries.next_entry()? {
         raw.push(entry);
@@ -120,12 +130,15 @@ impl<'a> Merge<'a> {
     fn apply_whiteouts(&mut self, entries: &[RawEntry]) -> Result<(), Error> {
         for entry in entries {
             let path = TreePath::new(&entry.name);
-            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-                continue;
+            let hidden = match meaning(&path) {
+                Meaning::File | Meaning::Nothing => continue,
+                Meaning::Nameless => {
+                    return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
+                }
+                Meaning::Gone(name) => Some(name),
+                Meaning::Opaque => None,
             };
-            let Some(hidden) = name.strip_prefix(WHITEOUT_PREFIX) else {
-                continue;
-            };
+            let parent = path.parent().unwrap_or_else(TreePath::root);
             let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
                 Ok(directory) => directory,
                 // Nothing is below something that is not a directory.
@@ -133,15 +146,20 @@ impl<'a> Merge<'a> {
                 Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
             };
             self.stands_alone &= directory == parent;
-            if name == OPAQUE_WHITEOUT {
-                self.after.clear(&directory);
-                self.opaques.insert(directory);
-            } else if matches!(hidden, b"" | b"." | b"..") {
-                return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
-            } else if !name.starts_with(b".wh..wh.") {
-                let path = directory.join(hidden);
-                self.after.remove(&path);
-                self.whiteouts.insert(path);
+            match hidden {
+                Some(name) => {
+                    let gone = directory.join(name);
+                    // Nothing can be there.
+                    if misfit(&gone).is_some() {
+                        continue;
+                    }
+                    self.after.remove(&gone);
+                    self.whiteouts.insert(gone);
+                }
+                None => {
+                    self.after.clear(&directory);
+                    self.opaques.insert(directory);
+                }
             }
         }
         Ok(())
@@ -158,16 +176,13 @@ impl<'a> Merge<'a> {
             }
             return Ok(());
         };
-        if name.starts_with(WHITEOUT_PREFIX) {
+        if meaning(&path) != Meaning::File {
             return Ok(());
         }
         let parent = path.parent().expect("a path with a name has a parent");
         let place = self.resolve_parent(&parent)?.join(name);
-        if place.as_bytes().len() > LONGEST_PATH {
-            return Err(Error::Entry { path, reason: format!("it leads to a path of more than {LONGEST_PATH} bytes") });
-        }
-        if place.components().count() > DEEPEST {
-            return Err(Error::Entry { path, reason: format!("it is more than {DEEPEST} directories deep") });
+        if let Some(reason) = misfit(&place) {
+            return Err(Error::Entry { path, reason });
         }
         let node = self.node(&path, entry)?;
         self.put(&place, node);
@@ -242,8 +257,7 @@ impl<'a> Merge<'a> {
                 Kind::File(Content { size: entry.stored, place, link: None })
             }
             RawKind::Sparse(map) => {
-                let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)
-                    .map_err(|error| entry_error(path, error))?;
+                let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)?;
                 Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 }, link: None })
             }
             RawKind::Symlink(target) => Kind::Symlink(target),
@@ -332,6 +346,9 @@ impl<'a> Merge<'a> {
 
     /// Makes sure that `own` has the directory that holds a mark, as the lower tree has it.
     fn lead_to(&mut self, directory: &TreePath) {
+        if self.own.get(directory).is_some() {
+            return;
+        }
         let mut missing = directory.ancestors();
         missing.push(directory.clone());
         for path in missing {
@@ -345,8 +362,4 @@ impl<'a> Merge<'a> {
             }
         }
     }
-}
-
-fn entry_error(path: &TreePath, error: Error) -> Error {
-    Error::Entry { path: path.clone(), reason: error.to_string() }
 }

@@ -6,9 +6,12 @@
 //! | file | direction |
 //! |---|---|
 //! | [`write`](mod@write) | nodes of a tree → archive in the store |
-//! | [`read`] | archive → its entries, headers only |
+//! | [`read`], `header` | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
+//! | [`names`] | which names are files, which are deletions, and which cannot be in a layer |
+//! | [`limits`] | how much an archive may ask for |
+//! | [`decompress`](mod@decompress) | gzip, bzip2, xz, zstd → bytes |
 //! | `expand` | compressed layers and sparse files → bytes in place |
 //! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
 //! | [`capture`](mod@capture) | a directory of overlayfs after a process ran → archive |
@@ -22,9 +25,13 @@
 pub mod archive;
 pub mod capture;
 pub mod content;
+pub mod decompress;
 mod expand;
+mod header;
+pub mod limits;
 mod materialise;
 pub mod merge;
+pub mod names;
 mod pax;
 pub mod read;
 mod source;
@@ -36,18 +43,18 @@ use std::path::{Path, PathBuf};
 
 pub use capture::{Capture, capture, capture_full};
 pub use content::{ContentReader, Opener, digest_of, open};
+pub use decompress::decompress;
+pub use limits::{Exceeded, Limits};
 pub use merge::{Delta, apply, delta, tree_of};
-pub use unpack::{OpaqueName, Unpack, Unpacked, already_unpacked, unpack, unpack_all};
+pub use names::{EntryPath, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
+pub use unpack::{
+    Below, MOST_LOWER, OpaqueName, Unpack, Unpacked, already_unpacked, first_missing, unpack, unpack_all,
+};
 pub use write::{LayerWriter, Times};
 
 use crate::oci::{Descriptor, DiffId};
 use crate::store;
 use crate::tree::{self, TreePath};
-
-/// The prefix of a file name that deletes a name of a lower layer.
-pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
-/// The file name that hides everything that lower layers have in its directory.
-pub const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
 
 /// A layer in the store: what the manifest says about it, and what the configuration says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -118,6 +125,20 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The archive asks for more than it may.
+    #[error("`{name}`: {exceeded}")]
+    Limit {
+        /// The blob's digest, the file, or the path in the image at which it was noticed.
+        name: String,
+        /// The bound.
+        exceeded: Exceeded,
+    },
+    /// The name of a file would be a deletion.
+    #[error("`{path}` can't be in a layer: names that begin with `.wh.` stand for deleted files there")]
+    Reserved {
+        /// The path in the image.
+        path: TreePath,
+    },
     /// A node can't be written to an archive.
     #[error("`{path}` can't be stored in a tar archive: {reason}")]
     Unwritable {
@@ -145,5 +166,23 @@ impl Error {
     /// Wraps an I/O error with what was tried on which file.
     pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// An archive that can't be read to its end, or not be let be.
+    pub(super) fn unreadable(name: &str, error: &std::io::Error) -> Error {
+        match Exceeded::within(error) {
+            Some(exceeded) => Error::Limit { name: name.to_string(), exceeded },
+            None => Error::Archive { name: name.to_string(), reason: error.to_string() },
+        }
+    }
+
+    /// What the user can do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Limit { exceeded, .. } => Some(exceeded.hint()),
+            Error::Content { source, .. } => Exceeded::within(source).map(|exceeded| exceeded.hint()),
+            Error::Reserved { .. } => Some("give the file another name, or leave it out".to_string()),
+            _ => None,
+        }
     }
 }

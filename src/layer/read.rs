@@ -4,22 +4,20 @@
 //! walk over them is here, because a layer needs what the crate's own iterator can't give: extended attributes with
 //! binary values, every sparse format, and offsets that hold while contents are skipped.
 //!
-//! Nothing that an archive says is believed beyond its own bounds: sizes are checked against what is there, extension
-//! headers are limited in size, names must be free of zeros.
+//! Nothing that an archive says is believed beyond its own bounds: sizes are checked against what is there, and what takes
+//! memory or room is counted against the [`Limits`]. What a header means is in `header.rs`.
 
 use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
+use super::header::{Extensions, Form, describe};
+use super::limits::{Budget, Exceeded, Limits};
 use super::source::{Source, read_full};
-use super::{Error, pax, sparse};
-use crate::tree::{Metadata, TreePath, Xattrs};
+use super::{Error, header, pax, sparse};
+use crate::tree::{Metadata, TreePath};
 
 pub(super) const BLOCK: u64 = 512;
-/// The largest extension header that is accepted; real ones have some kilobytes.
-const LARGEST_EXTENSION: u64 = 1 << 20;
-/// The longest path that the kernel accepts.
-pub(super) const LONGEST_PATH: usize = 4096;
 
 /// One entry of an archive, as it is written there.
 #[derive(Debug, Clone)]
@@ -61,6 +59,7 @@ pub enum RawKind {
 pub struct Entries<S> {
     source: S,
     name: String,
+    budget: Budget,
     /// How much of the archive was read or skipped.
     position: u64,
     /// Stored bytes of the current entry that were not read yet, without padding.
@@ -72,8 +71,9 @@ pub struct Entries<S> {
 
 impl<S: Source> Entries<S> {
     /// Begins at the start of an archive; `name` is for messages.
-    pub fn new(source: S, name: &str) -> Entries<S> {
-        Entries { source, name: name.to_string(), position: 0, rest: 0, padding: 0, done: false }
+    pub fn new(source: S, name: &str, limits: &Limits) -> Entries<S> {
+        let budget = Budget::new(limits);
+        Entries { source, name: name.to_string(), budget, position: 0, rest: 0, padding: 0, done: false }
     }
 
     /// The next entry; `None` at the end of the archive. What was not read of the entry before is skipped.
@@ -81,23 +81,27 @@ impl<S: Source> Entries<S> {
         let mut extensions = Extensions::default();
         loop {
             let Some(header) = self.next_header()? else {
-                if extensions.is_empty() {
+                if extensions.size == 0 {
                     return Ok(None);
                 }
                 return Err(self.broken("it ends after an extension header"));
             };
-            let size = header.entry_size().map_err(|error| self.broken(error))?;
+            let size = header::size(&header).map_err(|reason| self.broken(reason))?;
             match header.entry_type() {
                 EntryType::XHeader => {
-                    let body = self.read_extension(size)?;
+                    let body = self.read_extension(&mut extensions, size)?;
                     let records = pax::parse(&body).ok_or_else(|| self.broken("malformed extended header"))?;
                     extensions.records.extend(records);
                 }
-                EntryType::GNULongName => extensions.name = Some(without_zeros(self.read_extension(size)?)),
-                EntryType::GNULongLink => extensions.target = Some(without_zeros(self.read_extension(size)?)),
+                EntryType::GNULongName => {
+                    extensions.name = Some(without_zeros(self.read_extension(&mut extensions, size)?));
+                }
+                EntryType::GNULongLink => {
+                    extensions.target = Some(without_zeros(self.read_extension(&mut extensions, size)?));
+                }
                 // Defaults for all entries; other tools ignore them in layers as well.
                 EntryType::XGlobalHeader => self.enter(size)?,
-                _ => return self.entry(&header, extensions, size).map(Some),
+                _ => return self.entry(&header, extensions).map(Some),
             }
         }
     }
@@ -107,99 +111,48 @@ impl<S: Source> Entries<S> {
         StoredContent { entries: self }
     }
 
+    /// How many stored bytes of the current entry were not read yet.
+    pub(super) fn stored(&self) -> u64 {
+        self.rest
+    }
+
     /// The archive, wherever it was read to.
     pub fn into_source(self) -> S {
         self.source
     }
 
-    fn entry(&mut self, header: &Header, extensions: Extensions, mut size: u64) -> Result<RawEntry, Error> {
-        let mut metadata = Metadata::root_owned(header.mode().map_err(|error| self.broken(error))? & 0o7777);
-        let id = |value: io::Result<u64>| value.ok().and_then(|value| u32::try_from(value).ok());
-        metadata.uid = id(header.uid()).unwrap_or(0);
-        metadata.gid = id(header.gid()).unwrap_or(0);
-        // The crate gives the bits of a negative time, too.
-        metadata.mtime = header.mtime().unwrap_or(0).cast_signed();
-        let mut name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
-        let mut target = extensions.target.or_else(|| header.link_name_bytes().map(|target| target.into_owned()));
-        let mut xattrs = Vec::new();
-        let mut map = sparse::PaxMap::default();
-        for (key, value) in extensions.records {
-            let number = || std::str::from_utf8(&value).ok().and_then(|text| text.parse::<u64>().ok());
-            let invalid = || self.broken(format!("invalid value of `{}`", String::from_utf8_lossy(&key)));
-            match key.as_slice() {
-                // An empty value takes a setting back.
-                b"path" if !value.is_empty() => name = value,
-                b"linkpath" if !value.is_empty() => target = Some(value),
-                b"size" => size = number().ok_or_else(invalid)?,
-                b"uid" => metadata.uid = number().and_then(|id| u32::try_from(id).ok()).ok_or_else(invalid)?,
-                b"gid" => metadata.gid = number().and_then(|id| u32::try_from(id).ok()).ok_or_else(invalid)?,
-                b"mtime" => {
-                    (metadata.mtime, metadata.mtime_nanos) = pax::parse_time(&value).ok_or_else(invalid)?;
-                }
-                key => {
-                    if let Some(attribute) = key.strip_prefix(b"SCHILY.xattr.") {
-                        xattrs.push((attribute.to_vec(), value));
-                    } else if key.starts_with(b"GNU.sparse.") && !map.record(key, &value) {
-                        return Err(invalid());
-                    }
-                }
+    fn entry(&mut self, header: &Header, extensions: Extensions) -> Result<RawEntry, Error> {
+        let described = describe(header, extensions).map_err(|wrong| match wrong.name {
+            Some(name) => Error::Entry { path: TreePath::new(name), reason: wrong.reason },
+            None => self.broken(wrong.reason),
+        })?;
+        let (name, size) = (described.name, described.size);
+        let kind = match described.kind {
+            Form::Bare(kind) => {
+                self.enter(0)?;
+                kind
             }
-        }
-        metadata.xattrs = xattrs.into_iter().collect::<Xattrs>();
-        if let Some(real_name) = map.take_name() {
-            name = real_name;
-        }
-        if name.contains(&0) || target.as_ref().is_some_and(|target| target.contains(&0)) {
-            return Err(self.broken("a name with a zero byte in it"));
-        }
-        if name.len() > LONGEST_PATH || target.as_ref().is_some_and(|target| target.len() > LONGEST_PATH) {
-            return Err(self.broken(format!("a name of more than {LONGEST_PATH} bytes")));
-        }
-        let path = TreePath::new(&name);
-        let wrong = |reason: &str| Error::Entry { path: path.clone(), reason: reason.to_string() };
-        let device = || {
-            let number = |value: io::Result<Option<u32>>| value.ok().flatten().unwrap_or(0);
-            (number(header.device_major()), number(header.device_minor()))
-        };
-        let kind = match header.entry_type() {
-            // Before ustar, a directory was a file whose name ends with a slash.
-            EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => RawKind::Directory,
-            EntryType::Regular | EntryType::Continuous => RawKind::File,
-            EntryType::GNUSparse => RawKind::Sparse(sparse::Map::default()),
-            EntryType::Directory => RawKind::Directory,
-            EntryType::Link => RawKind::HardLink(target.ok_or_else(|| wrong("a hard link without a target"))?),
-            EntryType::Symlink => RawKind::Symlink(target.ok_or_else(|| wrong("a symbolic link without a target"))?),
-            EntryType::Char => RawKind::CharDevice(device().0, device().1),
-            EntryType::Block => RawKind::BlockDevice(device().0, device().1),
-            EntryType::Fifo => RawKind::Fifo,
-            other => {
-                return Err(wrong(&format!("unknown type `{}`", other.as_byte().escape_ascii())));
-            }
-        };
-        let kind = match kind {
-            RawKind::Sparse(_) => RawKind::Sparse(self.gnu_sparse(header, size)?),
-            RawKind::File => {
+            Form::GnuSparse => RawKind::Sparse(self.gnu_sparse(header, size)?),
+            Form::WithBytes(kind) => {
                 self.enter(size)?;
-                match map.finish(size, &mut self.content()) {
-                    Ok(None) => RawKind::File,
-                    Ok(Some(map)) => RawKind::Sparse(map),
+                match described.sparse.finish(size, &mut self.content()) {
+                    Ok(Some(map)) if kind == RawKind::File => RawKind::Sparse(map),
+                    Ok(_) => kind,
                     Err(error) => {
+                        let path = TreePath::new(&name);
                         return Err(Error::Entry { path, reason: error.to_string() });
                     }
                 }
             }
-            // A link with a size has the bytes once more, as POSIX allows; other kinds have none.
-            RawKind::HardLink(_) => {
-                self.enter(size)?;
-                kind
-            }
-            _ => {
-                self.enter(0)?;
-                kind
-            }
         };
-        // Checked for sizes of the other kinds as well: a header that lies would shift all that follow.
-        Ok(RawEntry { name, kind, metadata, offset: self.position, stored: self.rest })
+        let counted = match &kind {
+            RawKind::File => self.budget.size(self.rest),
+            RawKind::Sparse(map) => self.budget.size(map.size).and_then(|()| self.budget.entries(map.parts.len())),
+            _ => Ok(()),
+        };
+        let entries = 1 + described.metadata.xattrs.iter().count();
+        counted.and_then(|()| self.budget.entries(entries)).map_err(|exceeded| self.exceeded(exceeded))?;
+        Ok(RawEntry { name, kind, metadata: described.metadata, offset: self.position, stored: self.rest })
     }
 
     /// Reads the map of GNU's old sparse format, which lies between the header and the bytes.
@@ -209,7 +162,7 @@ impl<S: Source> Entries<S> {
         let mut more = gnu.is_extended();
         while more {
             let mut extension = tar::GnuExtSparseHeader::new();
-            self.source.read_exact(extension.as_mut_bytes()).map_err(|error| self.broken(error))?;
+            self.source.read_exact(extension.as_mut_bytes()).map_err(|error| self.unreadable(&error))?;
             self.position += BLOCK;
             map.extend_gnu(&extension).map_err(|error| self.broken(error))?;
             more = extension.is_extended();
@@ -221,29 +174,51 @@ impl<S: Source> Entries<S> {
 
     /// Reads the next header; `None` at an empty block, or where the archive ends without one.
     fn next_header(&mut self) -> Result<Option<Header>, Error> {
-        if self.done {
-            return Ok(None);
-        }
-        let pending = self.rest + self.padding;
-        self.source.skip(pending).map_err(|error| self.broken(error))?;
-        self.position += pending;
-        (self.rest, self.padding) = (0, 0);
-        let mut header = Header::new_old();
-        let count = read_full(&mut self.source, header.as_mut_bytes()).map_err(|error| self.broken(error))?;
-        if count == 0 || (count == BLOCK as usize && header.as_bytes().iter().all(|byte| *byte == 0)) {
+        if self.done || !self.skip_rest()? {
             self.done = true;
             return Ok(None);
         }
-        if count < BLOCK as usize {
-            return Err(self.broken("it ends in the middle of a header"));
+        let Some(header) = self.next_block()? else {
+            return Ok(None);
+        };
+        if is_empty(&header) {
+            self.done = true;
+            // Two of them end an archive. Who reads on after one would see other entries than who does not.
+            return match self.next_block()? {
+                Some(second) if !is_empty(&second) => Err(self.broken("an empty block, and more after it")),
+                _ => Ok(None),
+            };
         }
-        self.position += BLOCK;
         let mut copy = header.clone();
         copy.set_cksum();
         if !header.cksum().is_ok_and(|written| copy.cksum().is_ok_and(|computed| computed == written)) {
             return Err(self.broken("a header has a wrong checksum"));
         }
         Ok(Some(header))
+    }
+
+    /// Skips what is left of the entry, and says whether the archive goes on: it may end within the last padding.
+    fn skip_rest(&mut self) -> Result<bool, Error> {
+        let skipped = self.source.skip(self.rest).map_err(|error| self.unreadable(&error))?;
+        if skipped < self.rest {
+            return Err(self.broken("it ends in the middle of a file"));
+        }
+        let padding = self.source.skip(self.padding).map_err(|error| self.unreadable(&error))?;
+        let is_whole = padding == self.padding;
+        self.position += skipped + padding;
+        (self.rest, self.padding) = (0, 0);
+        Ok(is_whole)
+    }
+
+    fn next_block(&mut self) -> Result<Option<Header>, Error> {
+        let mut header = Header::new_old();
+        let count = read_full(&mut self.source, header.as_mut_bytes()).map_err(|error| self.unreadable(&error))?;
+        self.position += count as u64;
+        match count as u64 {
+            0 => Ok(None),
+            BLOCK => Ok(Some(header)),
+            _ => Err(self.broken("it ends in the middle of a header")),
+        }
     }
 
     /// Begins the stored bytes of an entry.
@@ -256,33 +231,31 @@ impl<S: Source> Entries<S> {
         Ok(())
     }
 
-    fn read_extension(&mut self, size: u64) -> Result<Vec<u8>, Error> {
-        if size > LARGEST_EXTENSION {
-            return Err(self.broken("an extension header is too large"));
-        }
+    fn read_extension(&mut self, extensions: &mut Extensions, size: u64) -> Result<Vec<u8>, Error> {
+        self.budget.header(extensions.size, size).map_err(|exceeded| self.exceeded(exceeded))?;
+        // An empty one counts too: it must not stand at the end.
+        extensions.size += size.max(1);
         self.enter(size)?;
         let mut body = Vec::new();
-        self.content().read_to_end(&mut body).map_err(|error| self.broken(error))?;
+        self.content().read_to_end(&mut body).map_err(|error| self.unreadable(&error))?;
         Ok(body)
     }
 
     fn broken(&self, reason: impl std::fmt::Display) -> Error {
         Error::Archive { name: self.name.clone(), reason: reason.to_string() }
     }
-}
 
-/// What extension headers say about the entry that follows.
-#[derive(Default)]
-struct Extensions {
-    name: Option<Vec<u8>>,
-    target: Option<Vec<u8>>,
-    records: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Extensions {
-    fn is_empty(&self) -> bool {
-        self.name.is_none() && self.target.is_none() && self.records.is_empty()
+    pub(super) fn unreadable(&self, error: &io::Error) -> Error {
+        Error::unreadable(&self.name, error)
     }
+
+    fn exceeded(&self, exceeded: Exceeded) -> Error {
+        Error::Limit { name: self.name.clone(), exceeded }
+    }
+}
+
+fn is_empty(block: &Header) -> bool {
+    block.as_bytes().iter().all(|byte| *byte == 0)
 }
 
 /// The stored bytes of the current entry; that the archive ends before them is an error.

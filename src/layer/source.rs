@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 
 /// Bytes that can be read in order, and skipped.
 pub trait Source: Read {
-    /// Skips bytes; that there are fewer is an error of the kind `UnexpectedEof`.
-    fn skip(&mut self, count: u64) -> io::Result<()>;
+    /// Skips bytes, and returns how many there were: fewer only at the end.
+    fn skip(&mut self, count: u64) -> io::Result<u64>;
 }
 
 /// An archive in a file: contents are skipped without reading them.
@@ -58,14 +58,10 @@ impl Read for FileSource {
 }
 
 impl Source for FileSource {
-    fn skip(&mut self, count: u64) -> io::Result<()> {
-        match self.position.checked_add(count) {
-            Some(position) if position <= self.length => {
-                self.position = position;
-                Ok(())
-            }
-            _ => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends in the middle of a file")),
-        }
+    fn skip(&mut self, count: u64) -> io::Result<u64> {
+        let skipped = count.min(self.length.saturating_sub(self.position));
+        self.position += skipped;
+        Ok(skipped)
     }
 }
 
@@ -79,11 +75,8 @@ impl<R: Read> Read for StreamSource<R> {
 }
 
 impl<R: Read> Source for StreamSource<R> {
-    fn skip(&mut self, count: u64) -> io::Result<()> {
-        if io::copy(&mut (&mut self.0).take(count), &mut io::sink())? < count {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ends in the middle of a file"));
-        }
-        Ok(())
+    fn skip(&mut self, count: u64) -> io::Result<u64> {
+        io::copy(&mut (&mut self.0).take(count), &mut io::sink())
     }
 }
 

@@ -3,7 +3,9 @@
 //! Formats: GNU's old one (type `S`, the map in the header) and its three PAX formats 0.0, 0.1 and 1.0, as the GNU tar
 //! manual describes them under "Storing Sparse Files".
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 
 /// Where the stored bytes of a sparse file belong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -166,6 +168,25 @@ fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
 
 fn invalid(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("invalid sparse file: {reason}"))
+}
+
+/// Puts the stored bytes of a file where they belong in another, from an offset on. What lies between them is not touched,
+/// so in a new file it is a hole.
+pub(super) fn lay_out(map: &Map, stored: &mut impl Read, file: &File, offset: u64) -> io::Result<()> {
+    let mut buffer = vec![0; 128 << 10];
+    for (start, length) in &map.parts {
+        let mut done = 0;
+        while done < *length {
+            let most = buffer.len().min(usize::try_from(length - done).unwrap_or(usize::MAX));
+            let count = super::source::read_full(stored, &mut buffer[..most])?;
+            if count == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends in the middle of a file"));
+            }
+            file.write_all_at(&buffer[..count], offset + start + done)?;
+            done += count as u64;
+        }
+    }
+    Ok(())
 }
 
 /// The whole bytes of a file: as they are stored, or with the zeros between the stored parts.

@@ -2,6 +2,8 @@
 //!
 //! Specification: kernel, Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
 //!
+//! Overlayfs has bounds of its own: it takes no directory twice, and only so many. [`unpack_all`] gives it what it takes.
+//!
 //! What to make is worked out first, as a value ([`super::Delta`]); so no name of the archive is ever resolved by the
 //! kernel through something that the archive has brought. Each directory is opened below the root with openat2(2) and
 //! `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, and files are made in it by their last name alone.
@@ -17,30 +19,39 @@
 //! It runs as root, or as root of a user namespace. What the kernel refuses there (device nodes, some attributes) is
 //! passed over and told in a note.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::materialise::Unpacking;
-use super::{Delta, Error, Layer, Ownership, delta};
+use super::{Delta, Error, Layer, Ownership, apply, delta};
 use crate::oci::ChainId;
 use crate::store::{LockMode, Store, lock, write};
 use crate::tree::Tree;
 
-/// Which extended attribute makes a directory opaque: overlayfs reads `user.…` when it is mounted with `userxattr`,
-/// as it must be in a user namespace.
+/// Under which names overlayfs keeps its marks: it reads `user.…` when it is mounted with `userxattr`, as it must be in a
+/// user namespace. Attributes of the other kind are then like any others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpaqueName {
-    /// `trusted.overlay.opaque`, for root.
+    /// `trusted.overlay.…`, for root.
     Trusted,
-    /// `user.overlay.opaque`, for user namespaces.
+    /// `user.overlay.…`, for user namespaces.
     User,
 }
 
 impl OpaqueName {
-    /// The attribute's name.
+    /// The name of the attribute that makes a directory opaque.
     pub fn attribute(self) -> &'static str {
         match self {
             OpaqueName::Trusted => "trusted.overlay.opaque",
             OpaqueName::User => "user.overlay.opaque",
+        }
+    }
+
+    /// What the names of all its attributes begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            OpaqueName::Trusted => "trusted.overlay.",
+            OpaqueName::User => "user.overlay.",
         }
     }
 }
@@ -63,45 +74,135 @@ pub struct Unpacked {
     pub notes: Vec<String>,
 }
 
-/// Unpacks the layers of an image that are not unpacked yet, lowest first, into the store.
+/// The most directories that are given to overlayfs at a time. The kernel takes 500, but before Linux 6.5 only as many as one
+/// page has room for.
+pub const MOST_LOWER: usize = 200;
+/// In steps of so many layers a longer chain is bundled at its bottom, so that the next steps find the bundle again.
+const BUNDLE_STEP: usize = 100;
+
+/// The tree above the lowest layers of a chain, where somebody knows it already.
+#[derive(Debug, Clone, Default)]
+pub struct Below {
+    /// How many layers.
+    pub count: usize,
+    /// The tree above them.
+    pub tree: Tree,
+}
+
+/// Unpacks the layers of an image that are not unpacked yet, lowest first, into the store. `below` saves reading the
+/// layers that it knows the tree of; [`first_missing`] tells how many it may be of use for.
 ///
 /// The directories' names say what is in them, so processes share them: `<diff id>`, or `chain-<chain id>` for a layer
 /// whose files depend on those below it; with `.single` or `.user` at the end for the two ways that differ from root's.
-pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack) -> Result<Unpacked, Error> {
-    if let Some(lower) = already_unpacked(store, layers, options) {
-        return Ok(Unpacked { lower, notes: Vec::new() });
-    }
+///
+/// Of more than [`MOST_LOWER`] layers the lowest become one directory, `chain-<chain id>.whole`: the tree above them.
+pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack, below: Below) -> Result<Unpacked, Error> {
+    let places = places(store, layers, options);
+    let bundled = bundled(layers.len());
+    let Below { mut count, mut tree } = below;
     let mut result = Unpacked::default();
-    let mut tree = Tree::empty();
-    let mut chain = None;
-    for layer in layers {
-        chain = Some(ChainId::extend(chain, layer.diff_id));
-        let delta = delta(store, &layer.descriptor, layer.diff_id, &tree)?;
-        let name = match chain {
-            Some(chain) if !delta.stands_alone => store.home().unpacked_chain(&chain),
-            _ => store.home().unpacked(&layer.diff_id),
-        };
-        let destination = with_suffix(name, options);
-        result.notes.extend(unpack_delta(store, &delta, &destination, options)?);
-        result.lower.insert(0, destination);
-        tree = delta.after;
+    for (index, place) in places.iter().enumerate() {
+        if let Some(found) = place.found() {
+            result.lower.push(found);
+            continue;
+        }
+        // The place of a bundle stands for all the layers in it.
+        let last = if bundled > 0 { bundled - 1 + index } else { index };
+        while count < last {
+            apply(store, &layers[count].descriptor, layers[count].diff_id, &mut tree)?;
+            count += 1;
+        }
+        let layer = &layers[last];
+        let mut delta = delta(store, &layer.descriptor, layer.diff_id, &tree)?;
+        if matches!(place, Place::Bundle(_)) {
+            delta = Delta::whole(delta.after);
+        }
+        let destination = place.destination(&delta);
+        result.notes.extend(unpack_delta(store, &delta, destination, options)?);
+        result.lower.push(destination.clone());
+        (count, tree) = (last + 1, delta.after);
     }
+    result.lower.reverse();
+    result.lower = without_repetitions(result.lower);
     Ok(result)
 }
 
 /// The directories of layers that are all unpacked already, the top one first, found without opening a single archive.
 /// This alone needs no namespace: it only looks at names.
 pub fn already_unpacked(store: &Store, layers: &[Layer], options: Unpack) -> Option<Vec<PathBuf>> {
-    let mut chain = None;
-    let mut lower = Vec::with_capacity(layers.len());
-    for layer in layers {
-        let own = ChainId::extend(chain, layer.diff_id);
-        chain = Some(own);
-        let names = [store.home().unpacked(&layer.diff_id), store.home().unpacked_chain(&own)];
-        lower.push(names.into_iter().map(|name| with_suffix(name, options)).find(|path| path.is_dir())?);
+    let places = places(store, layers, options);
+    let lower = places.iter().rev().map(Place::found).collect::<Option<Vec<PathBuf>>>()?;
+    Some(without_repetitions(lower))
+}
+
+/// How many of the lowest layers are unpacked already: the next one needs the tree above them.
+pub fn first_missing(store: &Store, layers: &[Layer], options: Unpack) -> usize {
+    let found = places(store, layers, options).iter().take_while(|place| place.found().is_some()).count();
+    match bundled(layers.len()) {
+        0 => found,
+        _ if found == 0 => 0,
+        bundled => bundled - 1 + found,
     }
-    lower.reverse();
-    Some(lower)
+}
+
+/// How many of the lowest layers of a chain become one directory.
+fn bundled(layers: usize) -> usize {
+    if layers <= MOST_LOWER { 0 } else { (layers - BUNDLE_STEP) / BUNDLE_STEP * BUNDLE_STEP }
+}
+
+/// Leaves out a directory that comes again further up: overlayfs takes none twice.
+///
+/// That changes nothing. Of all the layers that have a file, the uppermost counts, and that is never a lower occurrence. What
+/// a lower occurrence hides (by a deletion, an opaque mark, or a file where others have a directory), it hides from the layers
+/// below itself; the upper one hides the same, and from those layers too.
+fn without_repetitions(top_first: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    top_first.into_iter().filter(|path| seen.insert(path.clone())).collect()
+}
+
+/// Where a layer is or will be unpacked.
+enum Place {
+    /// Whether it depends on the layers below is known when it was read: by itself, and by its chain.
+    Layer { own: PathBuf, chain: PathBuf },
+    /// The lowest layers together.
+    Bundle(PathBuf),
+}
+
+impl Place {
+    fn found(&self) -> Option<PathBuf> {
+        match self {
+            Place::Layer { own, chain } => [own, chain].into_iter().find(|path| path.is_dir()).cloned(),
+            Place::Bundle(path) => path.is_dir().then(|| path.clone()),
+        }
+    }
+
+    fn destination(&self, delta: &Delta) -> &PathBuf {
+        match self {
+            Place::Layer { own, .. } if delta.stands_alone => own,
+            Place::Layer { chain, .. } => chain,
+            Place::Bundle(path) => path,
+        }
+    }
+}
+
+/// The places of a chain of layers, the lowest first.
+fn places(store: &Store, layers: &[Layer], options: Unpack) -> Vec<Place> {
+    let bundled = bundled(layers.len());
+    let mut places = Vec::with_capacity(layers.len());
+    let mut chain = None;
+    for (index, layer) in layers.iter().enumerate() {
+        let id = ChainId::extend(chain, layer.diff_id);
+        chain = Some(id);
+        if index + 1 > bundled {
+            places.push(Place::Layer {
+                own: with_suffix(store.home().unpacked(&layer.diff_id), options),
+                chain: with_suffix(store.home().unpacked_chain(&id), options),
+            });
+        } else if index + 1 == bundled {
+            places.push(Place::Bundle(with_suffix(store.home().unpacked_chain(&id).with_extension("whole"), options)));
+        }
+    }
+    places
 }
 
 /// Unpacks one layer; `lower` is the tree of the layers below it. Does nothing when the destination is already there.

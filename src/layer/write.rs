@@ -5,6 +5,10 @@
 //! an extended attribute as `SCHILY.xattr.<name>`). Names have no leading slash, directories end with one; user and
 //! group names are empty; the archive ends with two empty blocks. Times are whole seconds unless asked otherwise.
 //!
+//! What is written can be read: every name is an [`EntryPath`], extension headers are no larger than other programs read
+//! them, and the whole keeps to the store's limits. Attributes in which overlayfs keeps its own state are no part of an
+//! image, whoever has set them.
+//!
 //! A file's bytes go from its reader into the blob's buffer without a copy in between. A reader that has fewer or more
 //! bytes than the node says is an error, so the archive that is written is never corrupt.
 
@@ -13,7 +17,9 @@ use std::io::{Read, Write};
 
 use tar::{EntryType, Header};
 
-use super::{Error, Layer, OPAQUE_WHITEOUT, Opener, WHITEOUT_PREFIX, pax};
+use super::limits::{Bound, Budget, Exceeded, LARGEST_PORTABLE_HEADER};
+use super::materialise::is_overlay_attribute;
+use super::{EntryPath, Error, Layer, Opener, pax};
 use crate::oci::{Descriptor, DiffId, media_type};
 use crate::store::{self, BlobWriter, Store};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
@@ -43,6 +49,7 @@ pub struct LayerWriter<'s> {
     links: HashMap<LinkId, TreePath>,
     times: Times,
     entries: u64,
+    budget: Budget,
 }
 
 impl<'s> LayerWriter<'s> {
@@ -54,6 +61,7 @@ impl<'s> LayerWriter<'s> {
             links: HashMap::new(),
             times: Times::Seconds,
             entries: 0,
+            budget: Budget::new(store.limits()),
         })
     }
 
@@ -114,16 +122,12 @@ impl<'s> LayerWriter<'s> {
 
     /// Writes that a name of the lower layers is gone.
     pub fn whiteout(&mut self, path: &TreePath) -> Result<(), Error> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Error::Unwritable { path: path.clone(), reason: "the root can't be deleted".to_string() });
-        };
-        let marker = parent.join([WHITEOUT_PREFIX, name].concat());
-        self.append_marker(&marker)
+        self.append_marker(&EntryPath::whiteout(path)?)
     }
 
     /// Writes that everything which the lower layers have in a directory is gone.
     pub fn opaque(&mut self, path: &TreePath) -> Result<(), Error> {
-        self.append_marker(&path.join(OPAQUE_WHITEOUT))
+        self.append_marker(&EntryPath::opaque(path)?)
     }
 
     /// Ends the archive and stores it; it is then on disk. Idempotent for equal layers.
@@ -133,7 +137,7 @@ impl<'s> LayerWriter<'s> {
         Ok(Layer { descriptor: Descriptor::new(media_type::LAYER, digest, size), diff_id: DiffId(digest) })
     }
 
-    fn append_marker(&mut self, path: &TreePath) -> Result<(), Error> {
+    fn append_marker(&mut self, path: &EntryPath) -> Result<(), Error> {
         self.header(path, &Metadata::root_owned(0), EntryType::Regular, 0, None, (0, 0))
     }
 
@@ -146,7 +150,8 @@ impl<'s> LayerWriter<'s> {
             self.links.insert(link, path.clone());
             return Ok(false);
         };
-        self.header(path, metadata, EntryType::Link, 0, Some(first.relative()), (0, 0))?;
+        let name = EntryPath::file(path)?;
+        self.header(&name, metadata, EntryType::Link, 0, Some(first.relative()), (0, 0))?;
         Ok(true)
     }
 
@@ -157,7 +162,8 @@ impl<'s> LayerWriter<'s> {
         file: &Content,
         content: &mut dyn Read,
     ) -> Result<(), Error> {
-        self.header(path, metadata, EntryType::Regular, file.size, None, (0, 0))?;
+        self.budget.size(file.size).map_err(|exceeded| limit(path, exceeded))?;
+        self.header(&EntryPath::file(path)?, metadata, EntryType::Regular, file.size, None, (0, 0))?;
         let failed = |source| Error::Content { path: path.clone(), source };
         let copied = self.blob.copy_from(content, file.size).map_err(failed)?;
         if copied < file.size {
@@ -178,19 +184,20 @@ impl<'s> LayerWriter<'s> {
             Kind::Fifo => (EntryType::Fifo, None, (0, 0)),
             Kind::File(_) => unreachable!("regular files are written by append_file"),
         };
-        self.header(path, &node.metadata, kind, 0, target, device)
+        self.header(&EntryPath::file(path)?, &node.metadata, kind, 0, target, device)
     }
 
     /// Writes the header of one entry, with a PAX header before it if there is anything that ustar can't say.
     fn header(
         &mut self,
-        path: &TreePath,
+        entry: &EntryPath,
         metadata: &Metadata,
         kind: EntryType,
         size: u64,
         target: Option<&[u8]>,
         device: (u32, u32),
     ) -> Result<(), Error> {
+        let path = entry.path();
         let mut name = path.relative().to_vec();
         if path.is_root() {
             name.push(b'.');
@@ -199,7 +206,8 @@ impl<'s> LayerWriter<'s> {
             name.push(b'/');
         }
         let mut header = Header::new_ustar();
-        let mut records = Vec::new();
+        let mut records = attributes(path, metadata)?;
+        self.budget.entries(1 + records.len()).map_err(|exceeded| limit(path, exceeded))?;
         if !set_name(&mut header, &name) {
             records.push((b"path".to_vec(), name.clone()));
         }
@@ -225,14 +233,6 @@ impl<'s> LayerWriter<'s> {
         // The two fields are 7 octal digits, more than a Linux device number can have.
         ustar.set_device_major(device.0);
         ustar.set_device_minor(device.1);
-        for (attribute, value) in metadata.xattrs.iter() {
-            if attribute.contains(&b'=') {
-                let attribute = String::from_utf8_lossy(attribute);
-                let reason = format!("its extended attribute `{attribute}` has a `=` in its name");
-                return Err(Error::Unwritable { path: path.clone(), reason });
-            }
-            records.push(([b"SCHILY.xattr.", attribute].concat(), value.to_vec()));
-        }
         if !records.is_empty() {
             self.pax_header(path, records)?;
         }
@@ -258,6 +258,13 @@ impl<'s> LayerWriter<'s> {
         for (key, value) in &records {
             pax::write_record(&mut body, key, value);
         }
+        let size = body.len() as u64;
+        if size > LARGEST_PORTABLE_HEADER {
+            let exceeded = Exceeded { bound: Bound::Header, limit: LARGEST_PORTABLE_HEADER };
+            let reason = format!("{exceeded}, and other programs read no larger ones");
+            return Err(Error::Unwritable { path: path.clone(), reason });
+        }
+        self.budget.header(0, size).map_err(|exceeded| limit(path, exceeded))?;
         let folder = path.parent().unwrap_or_else(TreePath::root);
         let name = folder.join("PaxHeaders.0").join(path.file_name().unwrap_or(b"."));
         let mut name: Vec<u8> = name.relative().iter().copied().filter(u8::is_ascii).collect();
@@ -289,6 +296,20 @@ impl<'s> LayerWriter<'s> {
             store::Error::Io { operation: "write", path: self.blob.path().to_path_buf(), source }.into()
         })
     }
+}
+
+/// The records for the extended attributes that belong to an image.
+fn attributes(path: &TreePath, metadata: &Metadata) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    let mut records = Vec::new();
+    for (attribute, value) in metadata.xattrs.iter().filter(|(name, _)| !is_overlay_attribute(name)) {
+        if attribute.contains(&b'=') {
+            let attribute = String::from_utf8_lossy(attribute);
+            let reason = format!("its extended attribute `{attribute}` has a `=` in its name");
+            return Err(Error::Unwritable { path: path.clone(), reason });
+        }
+        records.push(([b"SCHILY.xattr.", attribute].concat(), value.to_vec()));
+    }
+    Ok(records)
 }
 
 /// Puts a name into the header's fields, and says whether all of it fits: 100 ASCII bytes, or 155 more before a slash.
@@ -327,6 +348,10 @@ fn read_some(reader: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize>
             result => return result,
         }
     }
+}
+
+fn limit(path: &TreePath, exceeded: Exceeded) -> Error {
+    Error::Limit { name: path.to_string(), exceeded }
 }
 
 fn changed(path: &TreePath, expected: u64, actual: String) -> Error {

@@ -129,7 +129,7 @@ impl BlobWriter {
                 other => io::Error::other(other),
             })?),
         };
-        temporary.file().write_all(&self.piece)?;
+        temporary.append(&self.piece)?;
         self.written += self.piece.len() as u64;
         if self.written.is_multiple_of(STRETCH) {
             temporary.begin_synchronising();

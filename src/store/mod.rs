@@ -44,6 +44,7 @@ pub use images::Summary;
 pub use verify::{Finding, Report, Severity, verify};
 pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_claim, try_lock};
 
+use crate::layer::Limits;
 use crate::oci::{Descriptor, Digest, DocumentKind};
 
 /// Why the store can't do what it was asked.
@@ -194,6 +195,7 @@ pub struct Store {
     /// `None` where the home can't be written to and has no lock file: then nobody removes anything from it.
     lease: Option<Lock>,
     proven: proof::Proven,
+    limits: Limits,
 }
 
 impl Store {
@@ -215,7 +217,18 @@ impl Store {
             Err(error) if error.is_read_only() => write::lock_for_reading(&lock_path)?,
             Err(error) => return Err(error),
         };
-        Ok(Store { home: home.clone(), lease, proven: proof::Proven::default() })
+        Ok(Store { home: home.clone(), lease, proven: proof::Proven::default(), limits: Limits::default() })
+    }
+
+    /// Sets how much the archives of layers may ask for.
+    pub fn with_limits(mut self, limits: Limits) -> Store {
+        self.limits = limits;
+        self
+    }
+
+    /// How much the archives of layers may ask for.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The folder that the store is in.

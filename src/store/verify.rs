@@ -336,7 +336,7 @@ impl Verifying<'_> {
         }
         if digest != layer.diff_id.0 {
             let actual = self.store.open_blob(&digest).map_err(io::Error::other).and_then(|blob| {
-                let decoder = layer::archive::decoder(blob)?;
+                let decoder = layer::decompress(blob, self.store.limits())?;
                 hash(decoder)
             });
             match actual {

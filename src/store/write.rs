@@ -8,7 +8,7 @@
 //! all the rest of a step that changes no file. See [`atomic_replace`] for what its readers have to do in return.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -41,14 +41,19 @@ pub struct Temporary {
     path: PathBuf,
     file: File,
     persisted: bool,
+    /// Whether the last bytes are a hole, which the file's length does not count yet.
+    ends_in_hole: bool,
 }
+
+/// So many zeros become a hole.
+const SMALLEST_HOLE: usize = 64 << 10;
 
 impl Temporary {
     /// Makes an empty file `.<process>-<number>.tmp` in a folder.
     pub fn create(folder: &Path) -> Result<Temporary, Error> {
         let (path, file) =
             with_temporary_name(folder, |path| OpenOptions::new().read(true).write(true).create_new(true).open(path))?;
-        Ok(Temporary { path, file, persisted: false })
+        Ok(Temporary { path, file, persisted: false, ends_in_hole: false })
     }
 
     /// The open file.
@@ -63,7 +68,18 @@ impl Temporary {
 
     /// Adds bytes to the file.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+        self.append(bytes).map_err(Error::io("write", &self.path))
+    }
+
+    /// Adds bytes to the file. A large piece of nothing but zeros takes no room on the disk: a sparse file in a layer is
+    /// written in full, since few programs read it otherwise, and costs as little as it did where it came from.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.ends_in_hole = bytes.len() >= SMALLEST_HOLE && is_zero(bytes);
+        if self.ends_in_hole {
+            let length = i64::try_from(bytes.len()).map_err(io::Error::other)?;
+            return self.file.seek_relative(length);
+        }
+        self.file.write_all(bytes)
     }
 
     /// Asks the kernel to begin writing to disk what the file has so far, so that [`Temporary::persist`] has less to wait
@@ -76,13 +92,23 @@ impl Temporary {
 
     // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
-    pub fn persist(self, path: &Path) -> Result<(), Error> {
+    pub fn persist(mut self, path: &Path) -> Result<(), Error> {
+        self.close_hole().map_err(Error::io("extend", &self.path))?;
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
         self.rename(path)?;
         synchronise_folder(parent(path))
     }
 
+    fn close_hole(&mut self) -> io::Result<()> {
+        if !self.ends_in_hole {
+            return Ok(());
+        }
+        let end = self.file.stream_position()?;
+        self.file.set_len(end)
+    }
+
     fn rename(mut self, path: &Path) -> Result<(), Error> {
+        self.close_hole().map_err(Error::io("extend", &self.path))?;
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
         Ok(())
@@ -130,11 +156,20 @@ pub(super) fn reserve(spare: &Path, size: u64) -> Result<(), Error> {
 pub(super) fn write_reserved(spare: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(spare);
-    let mut temporary =
-        Temporary { path: spare.to_path_buf(), file: opened.map_err(Error::io("open", spare))?, persisted: false };
+    let mut temporary = Temporary {
+        path: spare.to_path_buf(),
+        file: opened.map_err(Error::io("open", spare))?,
+        persisted: false,
+        ends_in_hole: false,
+    };
     temporary.write(bytes)?;
     temporary.file.set_len(bytes.len() as u64).map_err(Error::io("shorten", spare))?;
     temporary.persist(path)
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    // A piece equals itself moved by one where all of its bytes are the same; comparing is as fast as the memory.
+    bytes.first() == Some(&0) && bytes[1..] == bytes[..bytes.len() - 1]
 }
 
 /// Makes an empty folder with a temporary name inside of another.

@@ -43,13 +43,13 @@ impl TreePath {
     }
 
     /// The names from the root down; none for the root.
-    pub fn components(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.relative().split(|byte| *byte == b'/').filter(|component| !component.is_empty())
     }
 
     /// The last name; `None` for the root.
     pub fn file_name(&self) -> Option<&[u8]> {
-        self.components().last()
+        self.components().next_back()
     }
 
     /// The directory that holds the file; `None` for the root.

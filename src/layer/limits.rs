@@ -1,0 +1,334 @@
+//! How much an archive may ask for: bounds on what somebody else's bytes can make this program write, keep or wait for.
+//!
+//! A few kilobytes can describe exabytes: compression repeats, a sparse file names its holes, a header announces sizes.
+//! Every decoder takes [`Limits`] and every reader of entries keeps a [`Budget`], so no archive is read without them. What
+//! this program writes keeps to the same bounds: it can always be read again.
+//!
+//! | bound | variable that raises it |
+//! |---|---|
+//! | bytes of the archive, and of the files in it with their holes | `LAYERLAB_MAX_ARCHIVE_SIZE` |
+//! | how many times its compressed size it may expand to | `LAYERLAB_MAX_ARCHIVE_RATIO` |
+//! | entries, parts of sparse files and extended attributes | `LAYERLAB_MAX_ARCHIVE_ENTRIES` |
+//! | extension headers of one entry: long names, attributes | `LAYERLAB_MAX_ARCHIVE_HEADER` |
+//! | extension headers of all entries | `LAYERLAB_MAX_ARCHIVE_METADATA` |
+//! | memory of a decompressor | `LAYERLAB_MAX_ARCHIVE_MEMORY` |
+//!
+//! How long and how deep a path may be has no variable: the first is the kernel's bound, the second that of a thread's
+//! stack (see [`super::names`]).
+
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+/// The largest extension header that other programs read: Go's `archive/tar` refuses what is larger, and with it Docker,
+/// containerd and Podman. So it is also the largest that is ever written.
+pub(super) const LARGEST_PORTABLE_HEADER: u64 = MIB;
+
+/// The ratio counts from here on: so much is expanded of any archive, however small it is.
+const FREE_OF_RATIO: u64 = GIB;
+
+/// Bounds on one archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the archive, uncompressed, and bytes of its files, holes included.
+    pub size: u64,
+    /// How many times its compressed size an archive of more than 1 GiB may have.
+    pub ratio: u64,
+    /// Entries, with the parts of sparse files and the extended attributes.
+    pub entries: u64,
+    /// Bytes of the extension headers of one entry.
+    pub header: u64,
+    /// Bytes of the extension headers of all entries.
+    pub metadata: u64,
+    /// Bytes that a decompressor may keep.
+    pub memory: u64,
+}
+
+impl Default for Limits {
+    /// Several times what the largest images in use have.
+    fn default() -> Limits {
+        Limits {
+            size: 64 * GIB,
+            ratio: 250,
+            entries: 1_000_000,
+            header: LARGEST_PORTABLE_HEADER,
+            metadata: 256 * MIB,
+            // `xz -9` takes 64 MiB, `zstd --ultra -22` 128 MiB.
+            memory: 256 * MIB,
+        }
+    }
+}
+
+/// One of the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// [`Limits::size`]
+    Size,
+    /// [`Limits::ratio`]
+    Ratio,
+    /// [`Limits::entries`]
+    Entries,
+    /// [`Limits::header`]
+    Header,
+    /// [`Limits::metadata`]
+    Metadata,
+    /// [`Limits::memory`]
+    Memory,
+}
+
+impl Bound {
+    /// All of them.
+    pub const ALL: [Bound; 6] =
+        [Bound::Size, Bound::Ratio, Bound::Entries, Bound::Header, Bound::Metadata, Bound::Memory];
+
+    /// The environment variable that sets it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Bound::Size => "LAYERLAB_MAX_ARCHIVE_SIZE",
+            Bound::Ratio => "LAYERLAB_MAX_ARCHIVE_RATIO",
+            Bound::Entries => "LAYERLAB_MAX_ARCHIVE_ENTRIES",
+            Bound::Header => "LAYERLAB_MAX_ARCHIVE_HEADER",
+            Bound::Metadata => "LAYERLAB_MAX_ARCHIVE_METADATA",
+            Bound::Memory => "LAYERLAB_MAX_ARCHIVE_MEMORY",
+        }
+    }
+
+    fn of(self, limits: &mut Limits) -> &mut u64 {
+        match self {
+            Bound::Size => &mut limits.size,
+            Bound::Ratio => &mut limits.ratio,
+            Bound::Entries => &mut limits.entries,
+            Bound::Header => &mut limits.header,
+            Bound::Metadata => &mut limits.metadata,
+            Bound::Memory => &mut limits.memory,
+        }
+    }
+}
+
+/// A variable whose value is not a number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{variable}` is `{value}`, which is not a number such as `2000000`, `512M` or `100G`")]
+pub struct BadLimit {
+    /// Its name.
+    pub variable: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+impl Limits {
+    /// The default, as far as `variable` (for instance `std::env::var`) gives no other value.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, BadLimit> {
+        let mut limits = Limits::default();
+        for bound in Bound::ALL {
+            if let Some(value) = variable(bound.variable()) {
+                let amount = parse_amount(&value).ok_or(BadLimit { variable: bound.variable(), value })?;
+                *bound.of(&mut limits) = amount;
+            }
+        }
+        Ok(limits)
+    }
+}
+
+/// An archive asks for more than a bound allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which bound.
+    pub bound: Bound,
+    /// Where it is.
+    pub limit: u64,
+}
+
+impl Exceeded {
+    /// How to go on, if the archive is to be trusted.
+    pub fn hint(&self) -> String {
+        format!("if you trust it, raise the bound: set {} to a larger number", self.bound.variable())
+    }
+
+    /// The bound that an error of a reader is about, if it is one of these.
+    pub(super) fn within(error: &io::Error) -> Option<Exceeded> {
+        error.get_ref()?.downcast_ref::<Exceeded>().copied()
+    }
+}
+
+impl std::error::Error for Exceeded {}
+
+impl From<Exceeded> for io::Error {
+    fn from(exceeded: Exceeded) -> io::Error {
+        io::Error::other(exceeded)
+    }
+}
+
+impl fmt::Display for Exceeded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = self.limit;
+        let bytes = Amount(limit);
+        match self.bound {
+            Bound::Size => write!(formatter, "the archive holds more than {bytes}"),
+            Bound::Ratio => write!(formatter, "the archive expands to more than {limit} times its size"),
+            Bound::Entries => write!(formatter, "the archive has more than {limit} entries"),
+            Bound::Header => write!(formatter, "the extension headers of an entry have more than {bytes}"),
+            Bound::Metadata => write!(formatter, "the extension headers of the archive have more than {bytes}"),
+            Bound::Memory => write!(formatter, "decompressing the archive takes more than {bytes} of memory"),
+        }
+    }
+}
+
+/// What one archive has used of its limits so far.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limits: Limits,
+    entries: u64,
+    size: u64,
+    metadata: u64,
+}
+
+impl Budget {
+    pub(super) fn new(limits: &Limits) -> Budget {
+        Budget { limits: *limits, entries: 0, size: 0, metadata: 0 }
+    }
+
+    /// Counts entries, or what takes as much memory as one.
+    pub(super) fn entries(&mut self, count: usize) -> Result<(), Exceeded> {
+        spend(&mut self.entries, count as u64, Bound::Entries, self.limits.entries)
+    }
+
+    /// Counts the bytes of a file.
+    pub(super) fn size(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        spend(&mut self.size, bytes, Bound::Size, self.limits.size)
+    }
+
+    /// Counts an extension header of an entry that has `before` bytes of them already.
+    pub(super) fn header(&mut self, before: u64, bytes: u64) -> Result<(), Exceeded> {
+        spend(&mut { before }, bytes, Bound::Header, self.limits.header)?;
+        spend(&mut self.metadata, bytes, Bound::Metadata, self.limits.metadata)
+    }
+}
+
+fn spend(used: &mut u64, amount: u64, bound: Bound, limit: u64) -> Result<(), Exceeded> {
+    *used = used.saturating_add(amount);
+    if *used > limit { Err(Exceeded { bound, limit }) } else { Ok(()) }
+}
+
+/// Counts what is read from a compressed file.
+pub(super) struct Counted<R> {
+    pub(super) inner: R,
+    pub(super) count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// What a decompressor gives, as far as size and ratio allow.
+pub(super) struct Bounded<R> {
+    decoder: R,
+    limits: Limits,
+    /// How much of the compressed file was read.
+    stored: Arc<AtomicU64>,
+    expanded: u64,
+}
+
+impl<R> Bounded<R> {
+    pub(super) fn new(decoder: R, stored: Arc<AtomicU64>, limits: &Limits) -> Bounded<R> {
+        Bounded { decoder, limits: *limits, stored, expanded: 0 }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        spend(&mut self.expanded, count as u64, Bound::Size, self.limits.size)?;
+        let ratio = self.limits.ratio;
+        if self.expanded > FREE_OF_RATIO && self.expanded / ratio.max(1) > self.stored.load(Ordering::Relaxed) {
+            return Err(Exceeded { bound: Bound::Ratio, limit: ratio }.into());
+        }
+        Ok(count)
+    }
+}
+
+/// A number of bytes for people: `64 GiB` where it is that exactly.
+struct Amount(u64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, name) in [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")] {
+            if self.0 >= unit && self.0.is_multiple_of(unit) {
+                return write!(formatter, "{} {name}", self.0 / unit);
+            }
+        }
+        write!(formatter, "{} bytes", self.0)
+    }
+}
+
+/// Reads `100`, `512K`, `512MiB`, `2G` or `1T`.
+fn parse_amount(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let unit = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
+        "" => 1,
+        "k" => KIB,
+        "m" => MIB,
+        "g" => GIB,
+        "t" => KIB * GIB,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_with_and_without_units() {
+        let cases = [
+            ("7", Some(7)),
+            ("2k", Some(2 * KIB)),
+            ("512MiB", Some(512 * MIB)),
+            ("3 GB", Some(3 * GIB)),
+            ("1T", Some(KIB * GIB)),
+            ("", None),
+            ("-1", None),
+            ("much", None),
+            ("1x", None),
+            ("99999999999999999999", None),
+            ("99999999999T", None),
+        ];
+        for (text, amount) in cases {
+            assert_eq!(parse_amount(text), amount, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn variables_change_the_bounds_they_name() {
+        let limits = Limits::from_variables(|name| (name == "LAYERLAB_MAX_ARCHIVE_SIZE").then(|| "1G".to_owned()));
+        assert_eq!(limits, Ok(Limits { size: GIB, ..Limits::default() }));
+        let error = Limits::from_variables(|_| Some("lots".to_owned())).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`LAYERLAB_MAX_ARCHIVE_SIZE` is `lots`, which is not a number such as `2000000`, `512M` or `100G`"
+        );
+    }
+
+    #[test]
+    fn the_ratio_counts_from_a_gibibyte_on() {
+        let stored = Arc::new(AtomicU64::new(KIB));
+        let limits = Limits::default();
+        let mut reader = Bounded::new(io::repeat(0), Arc::clone(&stored), &limits);
+        let read = io::copy(&mut reader, &mut io::sink()).unwrap_err();
+        assert_eq!(Exceeded::within(&read), Some(Exceeded { bound: Bound::Ratio, limit: 250 }));
+        assert!(reader.expanded > FREE_OF_RATIO && reader.expanded < FREE_OF_RATIO + MIB);
+        stored.store(GIB, Ordering::Relaxed);
+        assert!(reader.read(&mut [0; 10]).is_ok());
+    }
+}
