@@ -1,5 +1,12 @@
 //! Layers: written, merged with whiteouts, hostile, compressed, sparse, unpacked, captured.
 
+mod archives;
+#[path = "layer/bounds.rs"]
+mod bounds;
+#[path = "layer/chain.rs"]
+mod chain;
+#[path = "layer/names.rs"]
+mod names;
 mod store_support;
 
 use std::fmt::Write as _;

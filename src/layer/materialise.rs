@@ -95,10 +95,6 @@ impl<'s> Unpacking<'s> {
                 self.finish_by_name(path, &parent, name, &node.metadata, ModeBits::None)
             }
             Kind::Fifo => self.make_node(path, &parent, name, node, SFlag::S_IFIFO, (0, 0)),
-            Kind::CharDevice { major: 0, minor: 0 } => {
-                self.notes.push(format!("`{path}` is left out: a device 0:0 would be a deletion here"));
-                Ok(())
-            }
             Kind::CharDevice { major, minor } => {
                 self.make_node(path, &parent, name, node, SFlag::S_IFCHR, (*major, *minor))
             }

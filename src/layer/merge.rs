@@ -130,7 +130,7 @@ impl<'a> Merge<'a> {
     fn apply_whiteouts(&mut self, entries: &[RawEntry]) -> Result<(), Error> {
         for entry in entries {
             let path = TreePath::new(&entry.name);
-            let hidden = match meaning(&path) {
+            let hidden = match meaning(&path, &entry.kind) {
                 Meaning::File | Meaning::Nothing => continue,
                 Meaning::Nameless => {
                     return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
@@ -176,7 +176,7 @@ impl<'a> Merge<'a> {
             }
             return Ok(());
         };
-        if meaning(&path) != Meaning::File {
+        if meaning(&path, &entry.kind) != Meaning::File {
             return Ok(());
         }
         let parent = path.parent().expect("a path with a name has a parent");

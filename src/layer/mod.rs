@@ -46,6 +46,7 @@ pub use content::{ContentReader, Opener, digest_of, open};
 pub use decompress::decompress;
 pub use limits::{Exceeded, Limits};
 pub use merge::{Delta, apply, delta, tree_of};
+use names::is_mark_by_name;
 pub use names::{EntryPath, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
 pub use unpack::{
     Below, MOST_LOWER, OpaqueName, Unpack, Unpacked, already_unpacked, first_missing, unpack, unpack_all,
@@ -133,8 +134,11 @@ pub enum Error {
         /// The bound.
         exceeded: Exceeded,
     },
-    /// The name of a file would be a deletion.
-    #[error("`{path}` can't be in a layer: names that begin with `.wh.` stand for deleted files there")]
+    /// A file would be a deletion, by its name or as what it is.
+    #[error(
+        "`{path}` can't be in a layer: {} for deleted files there",
+        if is_mark_by_name(path) { "names that begin with `.wh.` stand" } else { "character devices 0:0 stand" }
+    )]
     Reserved {
         /// The path in the image.
         path: TreePath,

@@ -8,6 +8,7 @@
 //! deeper than this program walks.
 
 use super::Error;
+use super::read::RawKind;
 use crate::tree::{DEEPEST, TreePath};
 
 /// The prefix of a file name that deletes a name of a lower layer.
@@ -32,7 +33,7 @@ impl EntryPath {
     /// # Errors
     /// A part of the path begins with `.wh.`, or the path is too long or too deep.
     pub fn file(path: &TreePath) -> Result<EntryPath, Error> {
-        if path.components().any(|name| name.starts_with(WHITEOUT_PREFIX)) {
+        if is_mark_by_name(path) {
             return Err(Error::Reserved { path: path.clone() });
         }
         EntryPath::fitting(path, path.clone())
@@ -68,6 +69,11 @@ impl EntryPath {
     }
 }
 
+/// Whether a part of a path is a name that no file can have.
+pub(super) fn is_mark_by_name(path: &TreePath) -> bool {
+    path.components().any(|name| name.starts_with(WHITEOUT_PREFIX))
+}
+
 /// Why a path can't be that of a file, if it can't: it is too long or too deep.
 pub(super) fn misfit(path: &TreePath) -> Option<String> {
     if path.as_bytes().len() > LONGEST_PATH {
@@ -82,7 +88,7 @@ pub(super) fn misfit(path: &TreePath) -> Option<String> {
     None
 }
 
-/// What the name of an entry says in a layer that is read.
+/// What an entry says in a layer that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
     /// A file.
@@ -97,8 +103,11 @@ pub(super) enum Meaning<'a> {
     Nameless,
 }
 
-/// Reads the name of an entry.
-pub(super) fn meaning(path: &TreePath) -> Meaning<'_> {
+/// What an entry of this name and kind says.
+///
+/// A character device 0:0 is a deletion, too: it would be one as soon as the layer is unpacked for an overlay, here and
+/// elsewhere.
+pub(super) fn meaning<'a>(path: &'a TreePath, kind: &RawKind) -> Meaning<'a> {
     let mut names = path.components();
     let Some(name) = names.next_back() else {
         return Meaning::File;
@@ -107,6 +116,7 @@ pub(super) fn meaning(path: &TreePath) -> Meaning<'_> {
         return Meaning::Nothing;
     }
     match name.strip_prefix(WHITEOUT_PREFIX) {
+        None if *kind == RawKind::CharDevice(0, 0) => Meaning::Gone(name),
         None => Meaning::File,
         Some(_) if name == OPAQUE_WHITEOUT => Meaning::Opaque,
         Some(_) if name.starts_with(OLD_DRIVER) => Meaning::Nothing,

@@ -141,7 +141,10 @@ fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
     let mut digits = String::new();
     let mut used = 0;
     loop {
-        content.read_exact(&mut block)?;
+        content.read_exact(&mut block).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => invalid("its map has no end"),
+            _ => error,
+        })?;
         used += super::read::BLOCK;
         for byte in block {
             match byte {

@@ -179,6 +179,7 @@ impl<'s> LayerWriter<'s> {
         let (kind, target, device) = match &node.kind {
             Kind::Directory => (EntryType::Directory, None, (0, 0)),
             Kind::Symlink(target) => (EntryType::Symlink, Some(target.as_slice()), (0, 0)),
+            Kind::CharDevice { major: 0, minor: 0 } => return Err(Error::Reserved { path: path.clone() }),
             Kind::CharDevice { major, minor } => (EntryType::Char, None, (*major, *minor)),
             Kind::BlockDevice { major, minor } => (EntryType::Block, None, (*major, *minor)),
             Kind::Fifo => (EntryType::Fifo, None, (0, 0)),
