@@ -1,6 +1,5 @@
 //! Layers: written, merged with whiteouts, hostile, compressed, sparse, unpacked, captured.
 
-mod archives;
 #[path = "layer/bounds.rs"]
 mod bounds;
 #[path = "layer/chain.rs"]
@@ -8,6 +7,7 @@ mod chain;
 #[path = "layer/names.rs"]
 mod names;
 mod store_support;
+mod tarballs;
 
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};

@@ -17,7 +17,7 @@ use crate::tree::{Metadata, Xattrs};
 pub(super) struct Extensions {
     pub(super) name: Option<Vec<u8>>,
     pub(super) target: Option<Vec<u8>>,
-    pub(super) records: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) records: Vec<pax::Record>,
     /// How many bytes the extension headers have.
     pub(super) size: u64,
 }
@@ -103,7 +103,7 @@ fn number(field: &[u8], value: io::Result<u64>) -> Result<u64, String> {
 
 impl Described {
     /// Takes over what the records of extended headers say; an empty value leaves what the header has.
-    fn take_records(&mut self, records: Vec<(Vec<u8>, Vec<u8>)>, target: &mut Option<Vec<u8>>) -> Result<(), String> {
+    fn take_records(&mut self, records: Vec<pax::Record>, target: &mut Option<Vec<u8>>) -> Result<(), String> {
         let mut xattrs = Vec::new();
         let metadata = &mut self.metadata;
         for (key, value) in records {

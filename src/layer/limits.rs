@@ -31,13 +31,15 @@ pub(super) const LARGEST_PORTABLE_HEADER: u64 = MIB;
 
 /// The ratio counts from here on: so much is expanded of any archive, however small it is.
 const FREE_OF_RATIO: u64 = GIB;
+/// The same for sparse files, whose holes take no room but are read as zeros again and again.
+const HOLES_FREE_OF_RATIO: u64 = 8 * GIB;
 
 /// Bounds on one archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the archive, uncompressed, and bytes of its files, holes included.
     pub size: u64,
-    /// How many times its compressed size an archive of more than 1 GiB may have.
+    /// How many times its stored size an archive of more than 1 GiB, or with sparse files of more than 8 GiB, may have.
     pub ratio: u64,
     /// Entries, with the parts of sparse files and the extended attributes.
     pub entries: u64,
@@ -200,6 +202,16 @@ impl Budget {
     /// Counts the bytes of a file.
     pub(super) fn size(&mut self, bytes: u64) -> Result<(), Exceeded> {
         spend(&mut self.size, bytes, Bound::Size, self.limits.size)
+    }
+
+    /// Counts the bytes of a sparse file, after so much of the archive.
+    pub(super) fn sparse(&mut self, bytes: u64, position: u64) -> Result<(), Exceeded> {
+        self.size(bytes)?;
+        let ratio = self.limits.ratio;
+        if self.size > HOLES_FREE_OF_RATIO && self.size / ratio.max(1) > position {
+            return Err(Exceeded { bound: Bound::Ratio, limit: ratio });
+        }
+        Ok(())
     }
 
     /// Counts an extension header of an entry that has `before` bytes of them already.

@@ -119,7 +119,7 @@ pub enum Error {
         reason: String,
     },
     /// One entry of an archive can't be used.
-    #[error("entry `{path}`: {reason}")]
+    #[error("entry `{}`: {reason}", shortened(path))]
     Entry {
         /// The entry's name.
         path: TreePath,
@@ -136,7 +136,8 @@ pub enum Error {
     },
     /// A file would be a deletion, by its name or as what it is.
     #[error(
-        "`{path}` can't be in a layer: {} for deleted files there",
+        "`{}` can't be in a layer: {} for deleted files there",
+        shortened(path),
         if is_mark_by_name(path) { "names that begin with `.wh.` stand" } else { "character devices 0:0 stand" }
     )]
     Reserved {
@@ -144,7 +145,7 @@ pub enum Error {
         path: TreePath,
     },
     /// A node can't be written to an archive.
-    #[error("`{path}` can't be stored in a tar archive: {reason}")]
+    #[error("`{}` can't be stored in a tar archive: {reason}", shortened(path))]
     Unwritable {
         /// The path in the image.
         path: TreePath,
@@ -189,4 +190,16 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// A path for a message: where it is too long to be read, its beginning and its end.
+fn shortened(path: &TreePath) -> String {
+    const LONGEST: usize = 200;
+    let text = path.to_string();
+    let length = text.chars().count();
+    if length <= LONGEST {
+        return text;
+    }
+    let part = |skip, take| text.chars().skip(skip).take(take).collect::<String>();
+    format!("{}…{}", part(0, LONGEST / 2), part(length - LONGEST / 4, LONGEST / 4))
 }

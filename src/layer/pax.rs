@@ -3,6 +3,9 @@
 //! Specification: POSIX pax(1), "pax Extended Header". Values are bytes and may contain newlines and zeros, as the value of
 //! `SCHILY.xattr.security.capability` does; so records are cut by their length and not by lines.
 
+/// Key and value.
+pub(super) type Record = (Vec<u8>, Vec<u8>);
+
 /// Appends one record.
 pub(super) fn write_record(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
@@ -19,7 +22,7 @@ pub(super) fn write_record(body: &mut Vec<u8>, key: &[u8], value: &[u8]) {
 }
 
 /// Cuts the body of an extended header into keys and values, in their order; `None` when it is malformed.
-pub(super) fn parse(mut body: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(super) fn parse(mut body: &[u8]) -> Option<Vec<Record>> {
     let mut records = Vec::new();
     // Some writers fill the last block with zeros and count them.
     while body.first().is_some_and(|byte| *byte != 0) {

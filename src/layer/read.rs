@@ -147,7 +147,10 @@ impl<S: Source> Entries<S> {
         };
         let counted = match &kind {
             RawKind::File => self.budget.size(self.rest),
-            RawKind::Sparse(map) => self.budget.size(map.size).and_then(|()| self.budget.entries(map.parts.len())),
+            RawKind::Sparse(map) => {
+                let position = self.position + self.rest;
+                self.budget.sparse(map.size, position).and_then(|()| self.budget.entries(map.parts.len()))
+            }
             _ => Ok(()),
         };
         let entries = 1 + described.metadata.xattrs.iter().count();

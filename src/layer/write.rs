@@ -243,7 +243,7 @@ impl<'s> LayerWriter<'s> {
         Ok(())
     }
 
-    fn set_time(&self, header: &mut Header, metadata: &Metadata, records: &mut Vec<(Vec<u8>, Vec<u8>)>) {
+    fn set_time(&self, header: &mut Header, metadata: &Metadata, records: &mut Vec<pax::Record>) {
         let nanos = if self.times == Times::Nanoseconds { metadata.mtime_nanos } else { 0 };
         let whole = u64::try_from(metadata.mtime).ok().filter(|seconds| *seconds <= LARGEST_LONG);
         header.set_mtime(whole.unwrap_or(0));
@@ -253,7 +253,7 @@ impl<'s> LayerWriter<'s> {
     }
 
     /// Writes an extended header; its records are about the header that follows.
-    fn pax_header(&mut self, path: &TreePath, mut records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), Error> {
+    fn pax_header(&mut self, path: &TreePath, mut records: Vec<pax::Record>) -> Result<(), Error> {
         records.sort();
         let mut body = Vec::new();
         for (key, value) in &records {
@@ -300,7 +300,7 @@ impl<'s> LayerWriter<'s> {
 }
 
 /// The records for the extended attributes that belong to an image.
-fn attributes(path: &TreePath, metadata: &Metadata) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+fn attributes(path: &TreePath, metadata: &Metadata) -> Result<Vec<pax::Record>, Error> {
     let mut records = Vec::new();
     for (attribute, value) in metadata.xattrs.iter().filter(|(name, _)| !is_overlay_attribute(name)) {
         if attribute.contains(&b'=') {

@@ -3,6 +3,7 @@
 //! Each names the advisory or the idea it comes from. It is tried as root, as a user with one id and, where the kind of user
 //! matters, as a user with mapped ids; nothing outside of the home may change, and the program neither hangs, panics nor grows.
 
+mod archives;
 mod confinement;
 #[allow(dead_code)]
 mod forge;
@@ -15,3 +16,5 @@ mod names;
 #[allow(dead_code)]
 mod place;
 mod processes;
+#[path = "../tarballs/mod.rs"]
+mod tarballs;

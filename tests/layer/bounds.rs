@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
-use super::archives::{Entry, Tar, compress, gzip};
+use super::tarballs::{Entry, Tar, compress, gzip};
 use super::*;
 
 /// Reads an archive to its end: the names and sizes in it, or the error.
@@ -260,7 +260,7 @@ fn the_size_of_an_entry_is_what_others_take_it_for() {
     let mut check = |name: &str, tar: &mut Tar| {
         writeln!(text, "# {name}\n{}", read_all(&test, &tar.end(), &limits())).unwrap();
     };
-    let inner = Tar::new().file("inner", b"").clone().0;
+    let inner = Tar::new().file("inner", b"").bytes();
     let with_size = |kind, name: &'static str| Entry { size: 512, target: "a", ..Entry::new(kind, name) };
     check("a file whose name ends with a slash", Tar::new().file("td/", b"bytes").file("after", b"x"));
     check("an old directory", Tar::new().sized(0, "td/", b"").file("td/x", b"x"));

@@ -1,6 +1,6 @@
 //! Which names can be in a layer that is written, and what is made of those that are read.
 
-use super::archives::{Entry, Tar};
+use super::tarballs::{Entry, Tar};
 use super::*;
 
 /// Paths that no layer can have, and why.
@@ -24,7 +24,7 @@ fn a_name_that_would_delete_is_not_written() {
     for name in long {
         let mut writer = LayerWriter::new(&test.store).unwrap();
         let error = writer.append_node(&path(&name), &Node::file(0o644, *b"")).unwrap_err().to_string();
-        writeln!(text, "{}", error.replace(path(&name).to_string().as_str(), "LONG")).unwrap();
+        writeln!(text, "{error}").unwrap();
     }
     insta::assert_snapshot!(text);
     for good in [".wh", ".white", "x.wh.y", "...", &"n".repeat(255)] {
@@ -107,8 +107,7 @@ fn what_can_be_imported_can_be_read() {
             |layer| listing(&test.store, &layer::tree_of(&test.store, &[layer]).unwrap()),
         );
         let result = result.replace(&file.display().to_string(), "ARCHIVE");
-        writeln!(text, "# {name}\n{}", result.replace(&long, "LONG").replace(deep.trim_end_matches('/'), "DEEP"))
-            .unwrap();
+        writeln!(text, "# {name}\n{result}").unwrap();
     }
     insta::assert_snapshot!(text);
 }

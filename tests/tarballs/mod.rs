@@ -118,6 +118,11 @@ impl Tar {
         self.pax(&[("GNU.sparse.size", size.as_bytes()), ("GNU.sparse.map", map.as_bytes())]).file(name, stored)
     }
 
+    /// The archive so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
     /// The archive with its two empty blocks.
     pub fn end(&self) -> Vec<u8> {
         let mut bytes = self.0.clone();
