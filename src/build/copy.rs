@@ -45,7 +45,7 @@ const COPIED: u64 = u64::MAX - 1;
 pub enum CopyError {
     #[error("`{path}` is not there")]
     NotFound { path: String },
-    #[error("the destination {obstacle}{}", if obstacle.is_in_place() { ", and a directory is to be copied to it" } else { "" })]
+    #[error("the destination {obstacle}{}", if obstacle.is_in_place() { ", and a directory is needed there" } else { "" })]
     Obstacle { obstacle: Box<Obstacle> },
     #[error("the destination `{path}` is a directory, and a file is to be copied over it")]
     FileOverDirectory { path: String },
@@ -57,6 +57,14 @@ pub enum CopyError {
 }
 
 impl CopyError {
+    /// The error for a directory above the destination, told of the destination.
+    fn on_the_way_to(mut self, destination: &TreePath) -> CopyError {
+        if let CopyError::Obstacle { obstacle } = &mut self {
+            obstacle.wanted = destination.clone();
+        }
+        self
+    }
+
     /// What can be done about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -83,7 +91,7 @@ impl Placement {
         let into_directory = destination.ends_with('/') || destination.ends_with("/.");
         let wanted = TreePath::new(destination.as_bytes());
         let parent = if into_directory { wanted.clone() } else { wanted.parent().unwrap_or_else(TreePath::root) };
-        self.make_directories(&parent, adjust)?;
+        self.make_directories(&parent, adjust).map_err(|error| error.on_the_way_to(&wanted))?;
         match &source.what {
             Selected::Directory(directory) => {
                 let to = self.make_directories(&wanted, adjust)?;

@@ -45,10 +45,10 @@ impl Machine<'_> {
         };
         if let Some(end) = dead_end(searched.tree, &path, searched.name) {
             let excluded = end.missing.as_ref().and_then(|missing| self.excluded_hint(missing, searched));
-            let message = if end.at == path {
-                format!("`{word}` is {}", end.why)
-            } else {
-                format!("`{word}` leads nowhere: `{}` is {}", shown(&end.at, word), end.why)
+            let (at, whole) = (shown(&end.at, word), shown(&path, word));
+            let message = match end.at == path {
+                true => format!("`{at}` is {}", end.why),
+                false => format!("`{whole}` leads nowhere: `{at}` is {}", end.why),
             };
             return Error::Argument { message, hint: excluded.or(end.hint) };
         }
@@ -85,7 +85,11 @@ fn left_out_error(word: &str, path: &TreePath, searched: &Searched<'_>) -> Error
     let decisive = searched.excludes.and_then(|patterns| patterns.decide(path.relative()).ok().flatten());
     let hint = match decisive {
         Some(pattern) => format!("`--exclude={}` leaves it out", pattern.text),
-        None => format!("`--parents` takes what is named below {}: `COPY . /` copies all of it", searched.name),
+        None => {
+            "`--parents` keeps the directories of what is named, and this names nothing in them: leave `--parents` out \
+                 to copy everything"
+                .into()
+        }
     };
     Error::Argument { message: format!("nothing of `{word}` would be copied"), hint: Some(hint) }
 }
@@ -186,16 +190,26 @@ fn climbs_out(link: &TreePath, target: &[u8]) -> bool {
     false
 }
 
-/// A name in the same folder that a slip of the keyboard, or of the shift key, would explain.
+/// The path of a file that is there, if a slip of the keyboard, or of the shift key, in one name explains the difference.
 fn similar_hint(tree: &Tree, path: &TreePath, word: &str) -> Option<String> {
-    let folder = tree.resolve_by_letters(&path.parent()?).ok()?;
-    let name = String::from_utf8_lossy(path.file_name()?).into_owned();
-    let names: Vec<String> =
-        tree.children(&folder).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
-    let other_case = names.iter().find(|other| other.to_lowercase() == name.to_lowercase()).map(String::as_str);
-    let similar = other_case.or_else(|| closest(&name, names.iter().map(String::as_str)))?;
-    let similar = path.parent()?.join(similar.as_bytes());
-    Some(format!("did you mean `{}`?", shown(&similar, word)))
+    let mut folder = TreePath::root();
+    let mut names = path.components();
+    let name = names.by_ref().find(|name| {
+        let is_there = tree.resolve_by_letters(&folder.join(name)).is_ok_and(|real| tree.get(&real).is_some());
+        if is_there {
+            folder = folder.join(name);
+        }
+        !is_there
+    })?;
+    let name = String::from_utf8_lossy(name);
+    let real = tree.resolve_by_letters(&folder).ok()?;
+    let others: Vec<String> =
+        tree.children(&real).map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+    let other_case = others.iter().find(|other| other.to_lowercase() == name.to_lowercase()).map(String::as_str);
+    let similar = other_case.or_else(|| closest(&name, others.iter().map(String::as_str)))?;
+    let similar = names.fold(folder.join(similar), |path, name| path.join(name));
+    let is_there = tree.resolve_by_letters(&similar).is_ok_and(|real| tree.get(&real).is_some());
+    is_there.then(|| format!("did you mean `{}`?", shown(&similar, word)))
 }
 
 fn excluded_hint(snapshot: &Snapshot, path: &TreePath) -> Option<String> {

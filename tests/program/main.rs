@@ -11,4 +11,5 @@ mod mistakes;
 mod modes;
 mod placing;
 mod running;
+mod sources;
 mod transcripts;
