@@ -12,8 +12,11 @@
 //! assert_eq!(error.to_string(), "`/dev/zero` is a character device, not a regular file");
 //! ```
 
+use std::ffi::CString;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -75,6 +78,8 @@ pub enum Links {
     Follow,
     /// Refuse it: what lies here was put here by name, and may not lead elsewhere.
     Refuse,
+    /// Refuse one in any part of the path: a folder of it may have become one since it was looked at.
+    RefuseOnTheWay,
 }
 
 /// Why a document can't be read.
@@ -172,21 +177,48 @@ fn read_stream(stream: impl Read, path: &Path, limit: &Limit, expected: u64) -> 
 /// [`Error::NotRegular`] for a pipe, a device, a socket or a directory, [`Error::Io`] for what the kernel refuses.
 pub fn open(path: &Path, links: Links) -> Result<(File, Metadata), Error> {
     let failed = |operation| move |source| Error::Io { operation, path: path.to_owned(), source };
-    let (look, no_follow) = match links {
-        Links::Follow => (std::fs::metadata(path), 0),
-        Links::Refuse => (std::fs::symlink_metadata(path), libc::O_NOFOLLOW),
+    let look = match links {
+        Links::Follow => std::fs::metadata(path),
+        Links::Refuse | Links::RefuseOnTheWay => std::fs::symlink_metadata(path),
     };
     // Before opening, because opening alone has effects on some devices.
     require_regular(path, look.map_err(failed("open"))?.file_type())?;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow)
-        .open(path)
-        .map_err(failed("open"))?;
+    let by_name = |flags| OpenOptions::new().read(true).custom_flags(FLAGS | flags).open(path);
+    let file = match links {
+        Links::Follow => by_name(0),
+        Links::Refuse => by_name(libc::O_NOFOLLOW),
+        Links::RefuseOnTheWay => open_without_links(path, FLAGS).map(File::from),
+    };
+    let file = file.map_err(failed("open"))?;
     // Once more, because the name may mean another file by now.
     let metadata = file.metadata().map_err(failed("stat"))?;
     require_regular(path, metadata.file_type())?;
     Ok((file, metadata))
+}
+
+/// Neither wait for the other end of a pipe, nor become the session of a terminal.
+const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// Opens a path for reading in which no component may be a symbolic link, with these flags; see openat2(2).
+///
+/// # Errors
+/// ELOOP where one is.
+pub fn open_without_links(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the kernel's structure is three numbers, for all of which zero is a value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = u64::from((flags | libc::O_RDONLY | libc::O_CLOEXEC).cast_unsigned());
+    how.resolve = libc::RESOLVE_NO_SYMLINKS;
+    // SAFETY: openat2(2) reads the name, which ends with a NUL, and as many bytes of the structure as it is told; it returns a
+    // descriptor that nobody else owns.
+    unsafe {
+        let size = std::mem::size_of::<libc::open_how>();
+        let descriptor = libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, name.as_ptr(), &raw const how, size);
+        match libc::c_int::try_from(descriptor) {
+            Ok(descriptor) if descriptor >= 0 => Ok(OwnedFd::from_raw_fd(descriptor)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
 }
 
 fn require_regular(path: &Path, kind: FileType) -> Result<(), Error> {
@@ -236,6 +268,11 @@ mod tests {
             read("large", Links::Follow),
             "`/large` has more than 4 bytes, the limit for this kind of file (note)"
         );
+        std::os::unix::fs::symlink(".", at("way")).expect("a link");
+        let folder = folder.path().canonicalize().expect("a path");
+        assert!(super::open(&folder.join("good"), Links::RefuseOnTheWay).is_ok());
+        let behind_link = super::open(&folder.join("way/good"), Links::RefuseOnTheWay).expect_err("a link");
+        assert!(matches!(behind_link, Error::Io { source, .. } if source.raw_os_error() == Some(libc::ELOOP)));
         assert_eq!(read("", Links::Follow), "`/` is a directory, not a regular file");
         assert_eq!(read("socket", Links::Follow), "`/socket` is a socket, not a regular file");
         assert!(open(&at("missing"), Links::Follow).expect_err("nothing").is_not_found());

@@ -79,8 +79,8 @@ fn excluded(snapshot: &Snapshot) -> Vec<String> {
 
 fn host_files(tree: &Tree) -> Vec<PathBuf> {
     let host = |node: &layerlab::tree::Node| match &node.content()?.place {
-        Place::Host(path) => Some(path.to_path_buf()),
-        Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
+        Place::Seen(seen) => Some(seen.path.to_path_buf()),
+        Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
     };
     tree.walk(&TreePath::root()).filter_map(|(_, node)| host(node)).collect()
 }

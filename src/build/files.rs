@@ -309,10 +309,11 @@ impl Machine<'_> {
         placement: &mut Placement,
         adjust: &Adjustments,
     ) -> Result<bool, Error> {
-        let Selected::File(Node { kind: Kind::File(Content { place: Place::Host(file), .. }), .. }) = &selection.what
+        let Selected::File(Node { kind: Kind::File(Content { place: Place::Seen(seen), .. }), .. }) = &selection.what
         else {
             return Ok(false);
         };
+        let file = &seen.path;
         let limits = self.world.store.limits();
         if !archive::is_archive(file, limits)? {
             return Ok(false);

@@ -131,8 +131,8 @@ impl Machine<'_> {
         let host: Vec<&Path> = contents
             .iter()
             .filter_map(|content| match &content.place {
-                Place::Host(path) => Some(&**path),
-                Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
+                Place::Seen(seen) => Some(&*seen.path),
+                Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
             })
             .collect();
         let mut host_digests = match host.is_empty() {
@@ -146,7 +146,7 @@ impl Machine<'_> {
         let mut digests = Vec::with_capacity(contents.len());
         for content in contents {
             digests.push(match &content.place {
-                Place::Host(_) => host_digests.next().expect("there is a digest for every path"),
+                Place::Seen(_) => host_digests.next().expect("there is a digest for every path"),
                 Place::Bytes(bytes) => Digest::of(bytes),
                 Place::Blob { blob, offset } => {
                     let known = self.digests.borrow().get(&(*blob, *offset)).copied();
@@ -159,7 +159,7 @@ impl Machine<'_> {
                         }
                     }
                 }
-                Place::Spool(_) => layer::digest_of(self.world.store, content)?,
+                Place::Host(_) | Place::Spool(_) => layer::digest_of(self.world.store, content)?,
             });
         }
         Ok(digests)
@@ -168,9 +168,9 @@ impl Machine<'_> {
     /// The content of a small file of the context, if it was read a moment ago for its digest. So what goes into the layer is
     /// what the key was made of, and the file need not be opened twice.
     pub(super) fn content_at_hand(&self, node: &Node) -> Option<Box<[u8]>> {
-        let Place::Host(path) = &node.content()?.place else { return None };
+        let Place::Seen(seen) = &node.content()?.place else { return None };
         let context = self.context.get()?;
-        context.snapshot.take_content(&mut context.cache.borrow_mut(), path)
+        context.snapshot.take_content(&mut context.cache.borrow_mut(), &seen.path)
     }
 }
 

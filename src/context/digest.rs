@@ -14,12 +14,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::document;
 use crate::oci::Digest;
 use sha2::Digest as _;
 
 use super::error::Error;
 use super::stat_cache::{Numbered, StatCache};
-use super::system::{FileStat, open_directory, open_file, stat_of, working_directory};
+use super::system::{FileStat, open_file, stat_of, working_directory};
 
 /// How much of a file is held in memory.
 const BUFFER: usize = 128 * 1024;
@@ -169,8 +170,17 @@ struct Reader {
 impl Reader {
     /// Hashes one file, and keeps its content if that is wanted; then the file has to fit into the buffer.
     fn read(&mut self, path: &Path, expected: &FileStat, keep: bool) -> Result<Digested, Error> {
-        let mut file = self.open(path).map_err(|source| Error::io("open", path, source))?;
         let changed = || Error::Changed { path: path.to_owned() };
+        let mut file = self.open(path).map_err(|source| match source.raw_os_error() {
+            // There was a file, so what is there now is another.
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => changed(),
+            _ => Error::io("open", path, source),
+        })?;
+        // Before a byte is read: something else under this name may be endless, or none of our business.
+        let before = stat_of(file.as_fd()).map_err(|source| Error::io("fstat", path, source))?;
+        if !same_content(expected, &before) {
+            return Err(changed());
+        }
         let mut hasher = sha2::Sha256::new();
         let mut length: u64 = 0;
         // The size is known, so no read is needed to find the end. A file that grew gives itself away by its `stat`.
@@ -199,9 +209,9 @@ impl Reader {
             let opened = match self.folder.take() {
                 Some(last) if last.0.as_os_str() == folder.as_os_str() => Some(last),
                 _ => {
-                    let folder_bytes = folder.as_os_str().as_bytes();
-                    let descriptor = open_directory(working_directory(), folder_bytes).ok();
-                    descriptor.map(|descriptor| (folder.to_owned(), descriptor))
+                    // Any folder on the way may have become a link since the walk.
+                    let descriptor = document::open_without_links(folder, libc::O_DIRECTORY)?;
+                    Some((folder.to_owned(), descriptor))
                 }
             };
             if let Some(opened) = opened {
@@ -209,13 +219,12 @@ impl Reader {
                 return open_file(descriptor.as_fd(), name.as_bytes()).map(File::from);
             }
         }
-        // A folder that can't be listed, or no folder at all.
+        // No folder at all.
         open_file(working_directory(), path.as_os_str().as_bytes()).map(File::from)
     }
 }
 
 /// Whether two looks at a path saw the same file with the same content.
 fn same_content(before: &FileStat, after: &FileStat) -> bool {
-    (before.device, before.inode, before.file_type(), before.size, before.modified, before.changed)
-        == (after.device, after.inode, after.file_type(), after.size, after.modified, after.changed)
+    before.file_type() == after.file_type() && before.identity() == after.identity()
 }

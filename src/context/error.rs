@@ -38,6 +38,17 @@ pub enum Error {
         /// Which line, and why.
         source: PatternError,
     },
+    /// The ignore file is not a regular file, or too large.
+    #[error(transparent)]
+    IgnoreFile(#[from] crate::document::Error),
+    /// The ignore file is a link to somewhere else on the machine.
+    #[error("`{}` is a symbolic link to `{}`, outside of the build context", path.display(), target.display())]
+    IgnoreFileOutside {
+        /// The ignore file.
+        path: PathBuf,
+        /// What it leads to.
+        target: PathBuf,
+    },
     /// The stat cache can't be saved.
     #[error("save the cache of file digests: {source}")]
     Cache {
@@ -72,6 +83,8 @@ impl Error {
                 path.display()
             )),
             Error::Io { .. } | Error::Cache { .. } => None,
+            Error::IgnoreFile(error) => error.hint(),
+            Error::IgnoreFileOutside { .. } => Some("put a copy of the file into the build context".to_owned()),
             Error::Pattern { .. } => Some(
                 "the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned(),
             ),

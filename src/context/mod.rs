@@ -84,7 +84,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Error::Missing`] and [`Error::NotADirectory`] for the folder, [`Error::Pattern`] for a line of the ignore file,
-    /// [`Error::Io`] for what can't be read.
+    /// [`Error::IgnoreFile`] and [`Error::IgnoreFileOutside`] for one that must not be read, [`Error::Io`] for what can't be.
     pub fn open(directory: &Path, dockerfile: Option<&Path>) -> Result<Context, Error> {
         let metadata = std::fs::metadata(directory).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::Missing { path: directory.to_owned() },
@@ -100,13 +100,7 @@ impl Context {
             PathBuf::from(name)
         });
         for file in beside_dockerfile.into_iter().chain([root.join(".dockerignore")]) {
-            let text = match std::fs::read(&file) {
-                Ok(text) => text,
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                    continue;
-                }
-                Err(source) => return Err(Error::io("read", file, source)),
-            };
+            let Some(text) = ignore::read(&file, &root)? else { continue };
             let lines = ignore::parse(&String::from_utf8_lossy(&text));
             let patterns = match Patterns::numbered(lines) {
                 Ok(patterns) => patterns,
@@ -199,7 +193,7 @@ impl Snapshot {
         snapshot
     }
 
-    /// The files; their contents are at [`Place::Host`](crate::tree::Place::Host).
+    /// The files; their contents are at [`Place::Seen`](crate::tree::Place::Seen).
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -215,7 +209,7 @@ impl Snapshot {
     }
 
     /// Returns the SHA-256 of the content of each of the context's files, in order; the paths are those in the tree's
-    /// [`Place::Host`](crate::tree::Place::Host). Unchanged files are not touched at all, not even asked about again.
+    /// [`Place::Seen`](crate::tree::Place::Seen). Unchanged files are not touched at all, not even asked about again.
     ///
     /// # Errors
     /// As [`StatCache::digests`]. A path that is not of this snapshot is read like any other file.

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::document::{self, Limit, Links};
 use crate::oci::Digest;
 
 use super::digest::Contents;
@@ -68,6 +69,8 @@ const MAGIC: &[u8; 16] = b"layerlab stat 1\n";
 const HEADER: usize = 28;
 const RECORD: usize = 88;
 const HAS_DIGEST: u32 = 1 << 31;
+/// What the file may have at most; one of [`ROOM`] entries has some 30 MB.
+const LIMIT: Limit = Limit::new("stat cache", "LAYERLAB_MAX_STAT_CACHE", 1 << 30);
 /// Above this number, entries that a build did not come across are dropped when it saves.
 const ROOM: usize = 300_000;
 /// How far apart two changes have to be to get different times: a tick of the kernel's clock is at most 10 ms, and FAT
@@ -81,7 +84,8 @@ impl StatCache {
     /// Nothing that is added counts for longer than this value lives until a round is begun with
     /// [`StatCache::restart`].
     pub fn load(file: &Path) -> StatCache {
-        let entries = std::fs::read(file).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        let bytes = document::read(file, &LIMIT, Links::Refuse).ok();
+        let entries = bytes.and_then(|bytes| decode(&bytes)).unwrap_or_default();
         StatCache {
             file: file.to_owned(),
             started: UNIX_EPOCH,

@@ -8,6 +8,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use crate::tree::FileIdentity;
+
 /// What `fstatat(2)` says of a file, as far as anyone here wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileStat {
@@ -33,6 +35,17 @@ impl FileStat {
     /// The file type: one of the `S_IF…` values.
     pub fn file_type(&self) -> u32 {
         self.mode & libc::S_IFMT
+    }
+
+    /// What tells the file from every other.
+    pub fn identity(&self) -> FileIdentity {
+        FileIdentity {
+            device: self.device,
+            inode: self.inode,
+            size: self.size,
+            modified: self.modified,
+            changed: self.changed,
+        }
     }
 
     fn from_raw(raw: &libc::stat) -> FileStat {

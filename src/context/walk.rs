@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath};
+use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, SeenFile, Tree, TreePath};
 
 use super::attributes;
 use super::error::Error;
@@ -278,7 +278,8 @@ impl Walker<'_> {
                 let host: Arc<Path> = self.host_path(path).into();
                 listing.files.push((Arc::clone(&host), stat));
                 let link = (stat.links > 1).then_some(LinkId(stat.device, stat.inode));
-                Kind::File(Content { size: stat.size, place: Place::Host(host), link })
+                let seen = SeenFile { path: host, identity: stat.identity() };
+                Kind::File(Content { size: stat.size, place: Place::Seen(Arc::new(seen)), link })
             }
             libc::S_IFLNK => {
                 let target = system::read_link(directory.as_fd(), name);

@@ -1,15 +1,15 @@
 //! From the place of a file's bytes to a reader.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use super::Error;
 use crate::document::{self, Links};
 use crate::oci::{DiffId, Digest};
 use crate::store::Store;
-use crate::tree::{Content, Place};
+use crate::tree::{Content, FileIdentity, Place, SeenFile};
 
 /// Opens the bytes of one file. Reads at most the file's size; a host file that has grown gives the rest too, so that
 /// the caller can notice it.
@@ -66,6 +66,7 @@ impl<'s> Opener<'s> {
                     .map_err(Error::io("open", path))?;
                 Source::Host(file)
             }
+            Place::Seen(seen) => Source::Seen(SeenReader::open(seen)?),
             Place::Spool(spool) => {
                 Source::Archive { file: Arc::clone(&spool.file), offset: spool.offset, rest: content.size }
             }
@@ -79,7 +80,7 @@ impl<'s> Opener<'s> {
         match &content.place {
             Place::Blob { blob, offset } => Ok(Some((self.archive(blob)?, *offset))),
             Place::Spool(spool) => Ok(Some((Arc::clone(&spool.file), spool.offset))),
-            Place::Host(_) | Place::Bytes(_) => Ok(None),
+            Place::Host(_) | Place::Seen(_) | Place::Bytes(_) => Ok(None),
         }
     }
 
@@ -112,6 +113,59 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     Ok(store.open_blob(digest)?)
 }
 
+/// The bytes of a file that somebody else can change. It has to be the file that was seen, from its beginning to its end.
+pub struct SeenReader {
+    file: File,
+    seen: Arc<SeenFile>,
+}
+
+impl SeenReader {
+    /// Opens the file, through no symbolic link.
+    ///
+    /// # Errors
+    /// [`Error::Replaced`] if it is another file by now, or has another content.
+    pub fn open(seen: &Arc<SeenFile>) -> Result<SeenReader, Error> {
+        let replaced = || Error::Replaced { path: seen.path.to_path_buf() };
+        let (file, metadata) = document::open(&seen.path, Links::RefuseOnTheWay).map_err(|error| match error {
+            document::Error::Io { operation, path, source } if !is_of_another_file(&source) => {
+                Error::Io { operation, path, source }
+            }
+            _ => replaced(),
+        })?;
+        if identity(&metadata) != seen.identity {
+            return Err(replaced());
+        }
+        Ok(SeenReader { file, seen: Arc::clone(seen) })
+    }
+}
+
+impl Read for SeenReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        // At the end, as what was read so far may have been something else.
+        if count == 0 && !buffer.is_empty() && identity(&self.file.metadata()?) != self.seen.identity {
+            return Err(io::Error::other("it changed while it was read"));
+        }
+        Ok(count)
+    }
+}
+
+/// Whether an error says that what is under the name now is not what was there: nothing, or a link.
+fn is_of_another_file(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
+}
+
+fn identity(metadata: &Metadata) -> FileIdentity {
+    let nanoseconds = |raw: i64| u32::try_from(raw).unwrap_or(u32::MAX);
+    FileIdentity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.size(),
+        modified: (metadata.mtime(), nanoseconds(metadata.mtime_nsec())),
+        changed: (metadata.ctime(), nanoseconds(metadata.ctime_nsec())),
+    }
+}
+
 /// The bytes of one file.
 pub struct ContentReader {
     source: Source,
@@ -120,6 +174,7 @@ pub struct ContentReader {
 enum Source {
     Archive { file: Arc<File>, offset: u64, rest: u64 },
     Host(File),
+    Seen(SeenReader),
     Bytes { bytes: Arc<[u8]>, position: usize },
 }
 
@@ -137,6 +192,7 @@ impl Read for ContentReader {
                 Ok(count)
             }
             Source::Host(file) => file.read(buffer),
+            Source::Seen(reader) => reader.read(buffer),
             Source::Bytes { bytes, position } => {
                 let count = (&bytes[*position..]).read(buffer)?;
                 *position += count;

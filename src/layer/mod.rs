@@ -100,6 +100,12 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// Another file is under the name now, or the same with another content.
+    #[error("`{}` changed while it was copied", path.display())]
+    Replaced {
+        /// The path on the machine.
+        path: PathBuf,
+    },
     /// A file has fewer or more bytes than when it was listed.
     #[error("`{path}` changed while it was read: it had {expected} bytes, now {actual}")]
     Changed {

@@ -17,7 +17,7 @@ mod resolve;
 
 pub use diff::{Change, diff};
 pub use map::{Tree, Walk};
-pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool, Xattrs};
+pub use node::{Content, FileIdentity, Kind, LinkId, Metadata, Node, Place, SeenFile, Spool, Xattrs};
 pub use path::TreePath;
 pub use resolve::Follow;
 
