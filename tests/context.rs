@@ -143,6 +143,27 @@ fn what_is_left_out_names_its_pattern() {
 }
 
 #[test]
+fn what_is_excluded_twice_stays_out() {
+    let files = "//- /d/e/f\n//- /d/e/g\n//- /d/1\n//- /x/e/f\n";
+    let kept = |list: &str| {
+        let fixture = Fixture::new(&format!("//- /.dockerignore\n{list}\n.dockerignore\n{files}"));
+        let snapshot = fixture.scan();
+        let patterns = Context::open(&fixture.path(""), None).unwrap();
+        for path in ["d/e/f", "d/e/g", "d/1", "x/e/f"] {
+            let is_there = snapshot.tree().get(&TreePath::new(path)).is_some();
+            assert_eq!(is_there, !patterns.patterns().excludes(path).unwrap(), "{list:?}: {path}");
+        }
+        paths(snapshot.tree()).join(" ")
+    };
+    assert_eq!(kept("d\n!d/e/f\nd/e"), "/x /x/e /x/e/f");
+    assert_eq!(kept("d\n!d/e/f\nd/*"), "/x /x/e /x/e/f");
+    assert_eq!(kept("d\n!d/e/f\n**/e"), "/x");
+    assert_eq!(kept("*\n!d/e\nd/e\n!d/e/g"), "/d /d/e /d/e/g");
+    assert_eq!(kept("d/e\n!d\nd/1\n!d/e/f"), "/d /d/e /d/e/f /d/e/g /x /x/e /x/e/f");
+    assert_eq!(kept("!d/e\nd\n!d/1"), "/d /d/1 /x /x/e /x/e/f");
+}
+
+#[test]
 fn an_excluded_directory_without_exceptions_is_not_opened() {
     let fixture = Fixture::new("//- /.dockerignore\nsecret\n//- /secret/deep/file\nx\n//- /file\nx\n");
     fs::set_permissions(fixture.path("secret"), fs::Permissions::from_mode(0o000)).unwrap();

@@ -5,6 +5,7 @@
 
 mod archives;
 mod confinement;
+mod contexts;
 #[allow(dead_code)]
 mod forge;
 // Each file uses the part that it needs.
