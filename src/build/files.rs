@@ -3,6 +3,7 @@
 //! They are operations on trees. Nothing is unpacked and nobody needs to be root: the bytes go from where they lie (the
 //! context, another stage's layer, the Dockerfile itself) into the layer's archive in one pass.
 
+use std::io::Seek as _;
 use std::sync::Arc;
 
 use super::chmod::Chmod;
@@ -20,7 +21,7 @@ use super::{Error, State};
 use crate::cache::{self, Ingredient, Ingredients};
 use crate::context::{Patterns, glob};
 use crate::dockerfile::{self, Add, Copy, Word};
-use crate::layer::archive;
+use crate::layer::{SeenReader, archive};
 use crate::plan::CopySource;
 use crate::tree::{Content, Kind, Node, Place, Tree, TreePath};
 
@@ -313,15 +314,19 @@ impl Machine<'_> {
         else {
             return Ok(false);
         };
-        let file = &seen.path;
+        // Opened once: what is looked at, what is unpacked and what the key was made of are one file.
+        let opened = SeenReader::open(seen)?;
         let limits = self.world.store.limits();
-        if !archive::is_archive(file, limits)? {
+        if !archive::is_archive(&seen.path, opened.file()?, limits)? {
             return Ok(false);
         }
         // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
         let made = Adjustments { chmod: None, ..adjust.clone() };
         let root = placement.make_directories(&TreePath::new(action.destination.as_bytes()), &made)?;
-        placement.unpack(&root, &mut archive::read(file, limits)?, adjust)?;
+        let mut file = opened.file()?;
+        file.rewind().map_err(|source| Error::Io { operation: "rewind", path: seen.path.to_path_buf(), source })?;
+        placement.unpack(&root, &mut archive::of_file(&seen.path, file, limits)?, adjust)?;
+        opened.check()?;
         Ok(true)
     }
 }

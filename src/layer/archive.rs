@@ -13,10 +13,9 @@ use super::{EntryPath, Error, Layer, LayerWriter, Limits, apply, decompress, spa
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath};
 
-/// Whether a file is an archive that [`read`] can take apart: after decompression its first block is a header.
-/// A compressed file with something else inside is not.
-pub fn is_archive(path: &Path, limits: &Limits) -> Result<bool, Error> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+/// Whether an open file is an archive that [`of_file`] can take apart: after decompression its first block is a header.
+/// A compressed file with something else inside is not. `path` is for messages.
+pub fn is_archive(path: &Path, file: File, limits: &Limits) -> Result<bool, Error> {
     let Ok(decoder) = decompress(file, limits) else {
         return Ok(false);
     };
@@ -30,7 +29,11 @@ pub fn is_archive(path: &Path, limits: &Limits) -> Result<bool, Error> {
 
 /// Begins to read an archive of the machine.
 pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+    of_file(path, File::open(path).map_err(Error::io("open", path))?, limits)
+}
+
+/// Begins to read an archive that is open. `path` is for messages.
+pub fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Error> {
     let name = path.display().to_string();
     let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, &error))?;
     Ok(Archive {

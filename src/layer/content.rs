@@ -137,6 +137,24 @@ impl SeenReader {
         }
         Ok(SeenReader { file, seen: Arc::clone(seen) })
     }
+
+    /// The open file, for whoever reads it otherwise; [`SeenReader::check`] tells afterwards whether it was the same to the end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there are too many open files.
+    pub fn file(&self) -> Result<File, Error> {
+        self.file.try_clone().map_err(Error::io("dup", &self.seen.path))
+    }
+
+    /// # Errors
+    /// [`Error::Replaced`] if the file changed since it was opened.
+    pub fn check(&self) -> Result<(), Error> {
+        let metadata = self.file.metadata().map_err(Error::io("fstat", &self.seen.path))?;
+        match identity(&metadata) == self.seen.identity {
+            true => Ok(()),
+            false => Err(Error::Replaced { path: self.seen.path.to_path_buf() }),
+        }
+    }
 }
 
 impl Read for SeenReader {

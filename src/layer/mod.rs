@@ -42,7 +42,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 
 pub use capture::{Capture, capture, capture_full};
-pub use content::{ContentReader, Opener, digest_of, open};
+pub use content::{ContentReader, Opener, SeenReader, digest_of, open};
 pub use decompress::decompress;
 pub use limits::{Exceeded, Limits};
 pub use merge::{Delta, apply, delta, tree_of};
