@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::build::{Clock, Error, World};
@@ -124,10 +125,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            // It quotes the arguments, which may come from anywhere.
-            let rendered = error.render().to_string();
-            let errors = Palette::for_stderr(ColorChoice::Auto);
-            let _ = write!(Screen::stderr(errors), "{}", errors.diagnostic(&shown::text(&rendered)));
+            let palette = Palette::for_stderr(ColorChoice::Auto);
+            let rendered = harmless(error).render();
+            let mut stderr = Screen::stderr(palette);
+            // Nobody is left to be told when standard error is closed.
+            let _ =
+                if palette.is_enabled() { write!(stderr, "{}", rendered.ansi()) } else { write!(stderr, "{rendered}") };
             return ExitCode::from(125);
         }
         Err(help) => {
@@ -203,6 +206,25 @@ impl Setting {
     fn world(&self) -> World<'_> {
         World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity }
     }
+}
+
+/// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.
+fn harmless(mut error: clap::Error) -> clap::Error {
+    let quoted: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .filter_map(|(kind, value)| {
+            let line = |text: &String| shown::line(text).into_owned();
+            match value {
+                ContextValue::String(text) => Some((kind, ContextValue::String(line(text)))),
+                ContextValue::Strings(texts) => Some((kind, ContextValue::Strings(texts.iter().map(line).collect()))),
+                _ => None,
+            }
+        })
+        .collect();
+    for (kind, value) in quoted {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Draws messages on standard error.

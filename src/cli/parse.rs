@@ -1,5 +1,6 @@
 //! `layerlab parse`: what the parser made of a Dockerfile.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -53,12 +54,18 @@ impl Parse {
         })?;
         let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
-        let text = match if self.json { Format::Json } else { self.format } {
+        let format = if self.json { Format::Json } else { self.format };
+        let text = match format {
             Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,
             Format::Tree => print::tree(&dockerfile::parse(&source).map_err(failure)?),
             Format::Json => json::harmless(&print::json(&dockerfile::parse(&source).map_err(failure)?)),
             Format::Dockerfile => print::dockerfile(&dockerfile::parse(&source).map_err(failure)?),
         };
-        Ok(Screen::document(&format!("{}\n", text.trim_end_matches('\n')))?)
+        let text = format!("{}\n", text.trim_end_matches('\n'));
+        match format {
+            Format::Dockerfile => Screen::document(&text)?,
+            Format::Sexp | Format::Tree | Format::Json => write!(super::stdout(), "{text}")?,
+        }
+        Ok(())
     }
 }

@@ -300,12 +300,13 @@ impl fmt::Display for Plan {
             writeln!(formatter, "{phase}:")?;
             for operation in operations {
                 number += 1;
-                writeln!(formatter, "{number:3}. {operation}")?;
+                // A path or a variable of the image may hold a newline: it must not look like an operation.
+                writeln!(formatter, "{number:3}. {}", operation.to_string().replace('\n', "\\n"))?;
                 writeln!(formatter, "       {}", operation.why())?;
             }
         }
         for note in &self.notes {
-            writeln!(formatter, "note: {note}")?;
+            writeln!(formatter, "note: {}", note.replace('\n', "\\n"))?;
         }
         Ok(())
     }

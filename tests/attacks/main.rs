@@ -19,3 +19,4 @@ mod place;
 mod processes;
 #[path = "../tarballs/mod.rs"]
 mod tarballs;
+mod terminal;
