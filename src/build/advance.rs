@@ -140,6 +140,7 @@ impl<'a> Machine<'a> {
             steps: self.steps.len(),
             stages: self.plan.order.len(),
         });
+        self.tell_warnings(sink);
         Ok(())
     }
 

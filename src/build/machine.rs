@@ -14,9 +14,11 @@ use super::event::{ConfigChange, Decision, Event, PathChange, StepLabel};
 use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::trees::Trees;
+use super::warnings::Told;
 use super::{Clock, Error, Options, State, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Ingredients, Record, Records, Reservation, Roots};
 use crate::container::Identity;
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
 use crate::oci::{Descriptor, Digest};
@@ -145,6 +147,8 @@ pub struct Machine<'a> {
     pub(super) started: String,
     pub(super) watch: Stopwatch,
     pub(super) announced: Cell<bool>,
+    pub(super) warnings: Vec<Diagnostic>,
+    pub(super) told: RefCell<Told>,
 }
 
 impl<'a> Machine<'a> {
@@ -183,6 +187,8 @@ impl<'a> Machine<'a> {
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
+            warnings: file.warnings,
+            told: RefCell::default(),
             world,
         })
     }

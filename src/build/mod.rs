@@ -47,6 +47,7 @@ mod supported;
 mod trees;
 pub mod unpacked;
 mod unstartable;
+mod warnings;
 mod workdir;
 
 pub use carried::Carried;

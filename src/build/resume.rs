@@ -38,6 +38,7 @@ impl Machine<'_> {
     pub fn adopt(&mut self, earlier: &mut Machine<'_>, count: usize) -> Result<usize, Error> {
         // The build goes on under its number; it does not start.
         self.announced.set(true);
+        self.told.replace(earlier.told.borrow().clone());
         if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
             self.number = OnceCell::from(reservation);
         }

@@ -283,6 +283,7 @@ impl Plan {
         let file = source.file.clone();
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
+        super::report(machine.warnings(), Some(&file), Palette::for_stderr(color));
         let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
         let palette = Palette::for_stdout(color);
         let view = Debugger::new(palette, world.clock);

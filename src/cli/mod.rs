@@ -158,7 +158,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.command {
-        Command::Parse(command) => return command.run(),
+        Command::Parse(command) => return command.run(Palette::for_stderr(arguments.color)),
         Command::ServeFiles(command) => return command.run(),
         _ => {}
     }

@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, print};
+use crate::dockerfile::{self, Dockerfile, print};
 use crate::errno;
 use crate::source::SourceFile;
 use crate::view::json;
+use crate::view::palette::Palette;
 use crate::view::screen::Screen;
 
 /// The form of the output.
@@ -42,7 +43,7 @@ pub struct Parse {
 }
 
 impl Parse {
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    pub(super) fn run(&self, errors: Palette) -> Result<(), Failure> {
         let bytes = if self.file.as_os_str() == "-" {
             let mut bytes = Vec::new();
             std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
@@ -54,12 +55,18 @@ impl Parse {
         })?;
         let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
         let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
+        let parsed = || -> Result<Dockerfile, Failure> {
+            let parsed = dockerfile::parse(&source).map_err(failure)?;
+            // The tree goes to standard output, for people and programs alike; what is suspicious does not belong in it.
+            super::report(&parsed.warnings, Some(&source), errors);
+            Ok(parsed)
+        };
         let format = if self.json { Format::Json } else { self.format };
         let text = match format {
             Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,
-            Format::Tree => print::tree(&dockerfile::parse(&source).map_err(failure)?),
-            Format::Json => json::harmless(&print::json(&dockerfile::parse(&source).map_err(failure)?)),
-            Format::Dockerfile => print::dockerfile(&dockerfile::parse(&source).map_err(failure)?),
+            Format::Tree => print::tree(&parsed()?),
+            Format::Json => json::harmless(&print::json(&parsed()?)),
+            Format::Dockerfile => print::dockerfile(&parsed()?),
         };
         let text = format!("{}\n", text.trim_end_matches('\n'));
         match format {

@@ -122,6 +122,7 @@ impl Session<'_, '_> {
         self.file = file;
         self.finished = None;
         (self.recorded, self.unrecorded) = (false, false);
+        self.tell_warnings()?;
         self.tell_invalidated(what, wanted, position)
     }
 

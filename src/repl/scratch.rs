@@ -48,6 +48,7 @@ impl Session<'_, '_> {
         let old_file = std::mem::replace(&mut self.file, file);
         let old_options = std::mem::replace(&mut self.options, options);
         self.finished = None;
+        self.tell_warnings()?;
         if !grew {
             return self.row("noted", "it is no step of its own");
         }

@@ -17,6 +17,7 @@ use crate::build::{Finished, Machine, Options, Phase, Prediction, Source, State,
 use crate::shown;
 use crate::source::SourceFile;
 use crate::tree::TreePath;
+use crate::view::View as _;
 use crate::view::debugger::Debugger;
 use crate::view::palette::Palette;
 
@@ -131,6 +132,7 @@ impl<'a, 'o> Session<'a, 'o> {
     pub fn run(mut self, lines: &mut dyn Lines) -> Result<Ending, Error> {
         self.interactive = lines.is_interactive();
         self.header()?;
+        self.tell_warnings()?;
         writeln!(self.out)?;
         loop {
             self.position_line()?;
@@ -283,6 +285,18 @@ impl<'a, 'o> Session<'a, 'o> {
             self.unrecorded = false;
         }
         Ok(())
+    }
+
+    /// Shows what is suspicious about the Dockerfile and was not shown yet.
+    pub(super) fn tell_warnings(&mut self) -> Result<(), Error> {
+        let Session { machine: Some(machine), view, out, .. } = self else { return Ok(()) };
+        let mut shown = Ok(());
+        machine.tell_warnings(&mut |event| {
+            if shown.is_ok() {
+                shown = view.event(event, out.screen());
+            }
+        });
+        Ok(shown?)
     }
 
     /// Writes one row of a block.

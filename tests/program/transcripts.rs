@@ -117,3 +117,28 @@ fn triggers_of_a_base_image_run_in_the_child() {
     insta::assert_snapshot!(filter(&text));
     place.assert_whole();
 }
+
+#[test]
+fn warnings_have_a_place_in_every_view() {
+    const DOCKERFILE: &str = "\
+FROM layerlab/base
+RUN echo a \\
+
+    && echo b
+ONBUILD COPI a b
+HEALTHCHECK --interval=1s NONE
+ARG --bogus=1 X=2
+LABEL a=b
+";
+    let mut text = String::new();
+    for form in ["classic", "plain", "tty", "json", "quiet"] {
+        let place = Place::new(&format!("//- Dockerfile\n{DOCKERFILE}"));
+        let shown = place.run(&format!("build --progress {form} ."));
+        let warnings = shown.lines().filter(|line| line.to_lowercase().contains("warning"));
+        text.push_str(&format!("-- {form}\n{}\n", warnings.collect::<Vec<_>>().join("\n")));
+    }
+    let place = Place::new(&format!("//- Dockerfile\n{DOCKERFILE}//- script\nstep\nLABEL c \\\n\n =d\nLABEL e=f\n"));
+    text.push_str(&place.session(&["plan .", "parse Dockerfile", "step --script script ."]));
+    insta::assert_snapshot!(filter(&text).replace('\x1b', "␛").replace('\r', "␍"));
+    place.assert_whole();
+}

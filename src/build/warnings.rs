@@ -1,0 +1,36 @@
+//! What is suspicious about a Dockerfile, told as events: each warning once, also where one machine follows another because the
+//! text grew or was edited.
+
+use std::collections::BTreeMap;
+
+use super::event::Event;
+use super::machine::Machine;
+use crate::diagnostic::Diagnostic;
+
+/// How often a message was told of a line. Places move when a text grows, so a line is known by its text.
+pub(super) type Told = BTreeMap<(String, String), usize>;
+
+impl Machine<'_> {
+    /// What is suspicious about the Dockerfile, in its order.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Tells what was not told yet. A build that starts does it by itself.
+    pub fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
+        let file = &self.source.file;
+        let told = self.told.take();
+        let mut now = Told::new();
+        for warning in &self.warnings {
+            let line = warning.span.map_or("", |span| file.line_text(file.line_column(span.start).0));
+            let key = (warning.message.clone(), line.to_owned());
+            let before = told.get(&key).copied().unwrap_or(0);
+            let count = now.entry(key).or_insert(0);
+            *count += 1;
+            if *count > before {
+                sink(&Event::warning_in(file, warning));
+            }
+        }
+        self.told.replace(now);
+    }
+}
