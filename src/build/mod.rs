@@ -30,6 +30,7 @@ mod finish;
 pub mod folder;
 mod from;
 pub mod inputs;
+pub mod lacking;
 pub mod machine;
 mod missing;
 pub mod obstacle;
@@ -135,6 +136,8 @@ pub enum Error {
         single_id: bool,
         /// A script of the command whose `#!` line ends with a carriage return.
         carriage_return: Option<String>,
+        /// What is to be said of a program that a stand-in does not have.
+        lacking: Option<String>,
     },
     #[error("interrupted")]
     Interrupted,
@@ -209,6 +212,7 @@ impl Error {
             Error::CommandFailed { carriage_return: Some(script), .. } => {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
             }
+            Error::CommandFailed { lacking: Some(advice), .. } => Some(advice.clone()),
             Error::CommandFailed { status: 127, .. } => {
                 Some("127 means that the shell did not find the program".into())
             }

@@ -13,7 +13,7 @@ use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::script::Script;
 use super::unstartable;
-use super::{DEFAULT_PATH, Error, State, unpacked};
+use super::{DEFAULT_PATH, Error, State, lacking, unpacked};
 use crate::cache::{Ingredient, Ingredients};
 use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
@@ -164,10 +164,12 @@ impl<'a> Machine<'a> {
         }
         if status != 0 {
             let single_id = !self.world.identity.keeps_owners();
+            let text = action.script.as_ref().map_or(&action.text, |script| &script.text);
             return Err(Error::CommandFailed {
                 command: action.text.clone(),
                 status,
                 single_id,
+                lacking: lacking::advice(state, &self.tree(state)?, text, status),
                 carriage_return: if status == 127 { self.unstartable_script(state, action) } else { None },
             });
         }

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use super::Error;
 use super::session::Session;
-use crate::build::State;
-use crate::container::{Exit, Io};
+use crate::build::{State, lacking};
+use crate::container::Io;
 use crate::launch::{self, Request};
 use crate::oci::ImageConfig;
 use crate::view::program::Program;
@@ -21,7 +21,12 @@ impl Session<'_, '_> {
             command: state.shell().into_iter().chain([command.to_owned()]).collect(),
             ..Request::default()
         };
-        self.captured(&as_run_sees_it(&state), &state, &request)
+        let status = self.captured(&as_run_sees_it(&state), &state, &request)?;
+        let advice = match status {
+            0 => None,
+            status => lacking::advice(&state, &self.machine()?.tree(&state)?, command, status),
+        };
+        self.tell_status(status, advice)
     }
 
     /// `shell [N]`.
@@ -58,17 +63,18 @@ impl Session<'_, '_> {
         let state = self.current()?;
         let request = Request { command: arguments, terminal: self.interactive, ..Request::default() };
         if !self.interactive {
-            return self.captured(&state.image, &state, &request);
+            let status = self.captured(&state.image, &state, &request)?;
+            return self.tell_status(status, None);
         }
         let prepared = launch::prepare(self.world, &state.image, &state.layers, &request)?;
         self.out.flush()?;
         let exit = prepared.run(Io::Inherit)?;
         self.interrupted.store(false, Ordering::Relaxed);
-        self.tell_exit(exit)
+        self.tell_status(exit.status(), None)
     }
 
-    /// Runs a container whose output becomes part of the session.
-    fn captured(&mut self, image: &ImageConfig, state: &Arc<State>, request: &Request) -> Result<(), Error> {
+    /// Runs a container whose output becomes part of the session. Gives its status; that of one that was stopped is 0.
+    fn captured(&mut self, image: &ImageConfig, state: &Arc<State>, request: &Request) -> Result<i32, Error> {
         let prepared = launch::prepare(self.world, image, &state.layers, request)?;
         let out = &mut self.out;
         let mut broken: Option<io::Error> = None;
@@ -89,19 +95,22 @@ impl Session<'_, '_> {
             if self.interactive {
                 self.interrupted.store(false, Ordering::Relaxed);
             }
-            return self.row("stopped", "by Ctrl-C");
+            self.row("stopped", "by Ctrl-C")?;
+            return Ok(0);
         }
-        self.tell_exit(exit)
+        Ok(exit.status())
     }
 
-    fn tell_exit(&mut self, exit: Exit) -> Result<(), Error> {
-        match exit.status() {
-            0 => Ok(()),
-            status => {
-                self.row("exit", &status.to_string())?;
-                Err(Error::Said)
-            }
+    /// Tells of a status that is not 0, and what may help.
+    fn tell_status(&mut self, status: i32, advice: Option<String>) -> Result<(), Error> {
+        if status == 0 {
+            return Ok(());
         }
+        self.row("exit", &status.to_string())?;
+        if let Some(advice) = advice {
+            self.row("hint", &advice)?;
+        }
+        Err(Error::Said)
     }
 }
 

@@ -142,3 +142,22 @@ LABEL a=b
     insta::assert_snapshot!(filter(&text).replace('\x1b', "␛").replace('\r', "␍"));
     place.assert_whole();
 }
+
+#[test]
+fn a_stand_in_says_that_it_has_no_package_manager() {
+    let place = Place::new(
+        "//- one/Dockerfile\nFROM alpine:3.20\nRUN set -eux; apk add --no-cache git && echo done\n\
+         //- two/Dockerfile\nFROM debian\nRUN <<EOF\nset -e\nDEBIAN_FRONTEND=noninteractive apt-get update\nEOF\n\
+         //- three/Dockerfile\nFROM alpine\nRUN echo apk add; exit 3\n\
+         //- four/Dockerfile\nFROM alpine\nRUN cat /etc/passwd | no-such-program\n\
+         //- script\nstep\nrun apk add git\n",
+    );
+    insta::assert_snapshot!(filter(&place.session(&[
+        "build --stand-ins --progress classic one",
+        "build --stand-ins --progress classic two",
+        "build --stand-ins --progress classic three",
+        "build --stand-ins --progress classic four",
+        "step --script script one",
+    ])));
+    place.assert_whole();
+}
