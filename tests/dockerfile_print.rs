@@ -165,3 +165,12 @@ fn a_word_that_cannot_be_expanded_is_pointed_at() {
     assert!(matches!(error.kind, WordErrorKind::Required { .. }));
     insta::assert_snapshot!(workdir.path.diagnostic(&error).render(Some(&source)));
 }
+
+#[test]
+fn a_tab_stays_and_what_a_terminal_acts_on_is_a_symbol() {
+    let text = "FROM a\nRUN a\tb \u{1b}[2J\u{202e}\nCOPY <<\"EOF\" /\n\tx\rz\nEOF\n";
+    let tree = print::tree(&dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap());
+    for line in ["shell: a\tb ␛[2J\u{fffd}", "| \tx␍z"] {
+        assert!(tree.contains(line), "{tree:?}");
+    }
+}

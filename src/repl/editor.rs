@@ -18,6 +18,7 @@ use super::command;
 use super::lines::{Lines, Next, Surroundings};
 use super::table::{self, Argument};
 use crate::dockerfile::KEYWORDS;
+use crate::shown;
 use crate::view::palette::{Palette, Role};
 
 /// How many lines the history keeps.
@@ -40,7 +41,6 @@ impl Terminal {
             .map_err(to_io)?
             .history_ignore_space(true)
             .completion_type(CompletionType::List)
-            .auto_add_history(true)
             .build();
         let mut editor: Editor<Assistant, DefaultHistory> = Editor::with_config(config).map_err(to_io)?;
         editor.set_helper(Some(Assistant {
@@ -58,6 +58,10 @@ impl Lines for Terminal {
     fn next(&mut self, prompt: &str) -> io::Result<Next> {
         match self.editor.readline(prompt) {
             Ok(line) => {
+                // What a terminal would act on is not kept: the history is shown again as it is.
+                if !line.contains(shown::is_harmful) {
+                    let _ = self.editor.add_history_entry(&line);
+                }
                 // Saved at once: a session that is killed has a history too. It is a convenience: failing is not told.
                 let _ = self.editor.append_history(&self.history);
                 Ok(Next::Line(line))
@@ -101,7 +105,9 @@ impl Completer for Assistant {
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (start, words) = complete(&self.surroundings, &line[..position]);
-        let pairs = words.into_iter().map(|word| Pair { display: word.trim_end().to_owned(), replacement: word });
+        // A name that a terminal would act on is not offered: it would be sent to it with the line.
+        let words = words.into_iter().filter(|word| shown::line(word) == *word);
+        let pairs = words.map(|word| Pair { display: word.trim_end().to_owned(), replacement: word });
         Ok((start, pairs.collect()))
     }
 }
@@ -110,7 +116,7 @@ impl Hinter for Assistant {
     type Hint = String;
 
     fn hint(&self, line: &str, position: usize, context: &Context<'_>) -> Option<String> {
-        self.hinter.hint(line, position, context).filter(|hint| !hint.contains('\n'))
+        self.hinter.hint(line, position, context).filter(|hint| shown::line(hint) == *hint)
     }
 }
 
