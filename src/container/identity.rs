@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::{control_pair, receive_all, receive_byte, send_all, send_all_open, wait_for};
 use super::error::{Error, Failure, USER_NAMESPACE_HINT};
 use super::grants;
+use super::leave;
 
 /// A run of ids: `length` ids from `inside` on are those from `outside` on, seen from our own
 /// namespace.
@@ -170,7 +171,8 @@ impl Identity {
 
     /// The child's half: enter the namespace, then run `work` with panics caught.
     fn answer<R: Serialize>(&self, control: &OwnedFd, work: impl FnOnce() -> R) -> Vec<u8> {
-        let answer = match self.enter(control) {
+        // Without us nobody wants the answer. After entering, which would undo it.
+        let answer = match self.enter(control).and_then(|()| leave::end_with_parent()) {
             Err(failure) => Answer::Refused(failure),
             Ok(()) => match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
                 Ok(result) => Answer::Result(result),

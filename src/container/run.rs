@@ -74,7 +74,8 @@ impl Exit {
 ///
 /// Blocks. When it returns, no process and no mount of the container is left, and the mount points
 /// that only the set-up needed are gone from the upper directory. When our own process dies, the
-/// kernel ends the container. May be called from several threads, for different plans.
+/// kernel ends the container. May be called from several threads, for different plans: each container hangs on the thread that
+/// called, which is here until the end.
 ///
 /// Errors: an operation was refused, or the command could not be executed; [`Error::status`] is
 /// the exit status that Docker gives for it.

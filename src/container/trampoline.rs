@@ -32,6 +32,7 @@ const PIPE: RawFd = 3;
 /// Where it is loaded: any place will do, as it is alone in its memory.
 const ADDRESS: u64 = 0x40_0000;
 
+// ANCHOR: trampoline
 #[cfg(target_arch = "x86_64")]
 std::arch::global_asm!(
     ".pushsection .rodata",
@@ -65,6 +66,7 @@ std::arch::global_asm!(
     "layerlab_trampoline_end:",
     ".popsection",
 );
+// ANCHOR_END: trampoline
 
 #[cfg(target_arch = "aarch64")]
 std::arch::global_asm!(
