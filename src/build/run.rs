@@ -1,7 +1,7 @@
 //! RUN: a command in a container on the state, and the layer of what it changed.
 //!
 //! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
-//! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is left out.
+//! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::plan::PROXY_ARGS;
-use crate::tree::{Change, Tree, TreePath};
+use crate::tree::{Change, Tree};
 
 /// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -42,7 +42,6 @@ pub(super) struct RunAction {
 /// What a finished process leaves: the directory with its changes.
 pub(super) struct Remains<'a> {
     folder: Folder<'a>,
-    mount_points: Vec<TreePath>,
     copied: bool,
     below: Tree,
 }
@@ -173,12 +172,7 @@ impl<'a> Machine<'a> {
                 carriage_return: if status == 127 { self.unstartable_script(state, action) } else { None },
             });
         }
-        Ok(Executed::Ran(Remains {
-            mount_points: plan.mount_points().iter().map(|path| TreePath::new(path.as_bytes())).collect(),
-            copied: plan.root == container::RootKind::Copy,
-            below: self.tree(state)?,
-            folder,
-        }))
+        Ok(Executed::Ran(Remains { copied: plan.root == container::RootKind::Copy, below: self.tree(state)?, folder }))
     }
 
     /// The script that a command could not start for its line ends, if that may be why it failed.
@@ -195,7 +189,8 @@ impl<'a> Machine<'a> {
             ownership: unpacked::ownership(world.identity),
             marks: unpacked::marks(world.identity),
             clamp_mtime: world.clock.epoch(),
-            exclude: &remains.mount_points,
+            // The set-up has taken its mount points away again.
+            exclude: &[],
         };
         world.within(|| {
             let captured = write_layer(world, &remains, options);

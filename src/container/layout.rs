@@ -99,26 +99,44 @@ pub(super) fn mounts(spec: &Spec, identity: &Identity, host: &Host) -> Mounts {
     mounts
 }
 
-/// The container's own files of /etc.
+/// One of the container's own files of /etc.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum EtcFile {
+    Hosts,
+    Hostname,
+    Resolver,
+}
+
+impl EtcFile {
+    /// Those that a container has.
+    pub fn of(etc: Etc) -> &'static [EtcFile] {
+        match etc {
+            Etc::Launch => &[EtcFile::Hosts, EtcFile::Hostname, EtcFile::Resolver],
+            Etc::Build => &[EtcFile::Hosts, EtcFile::Resolver],
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            EtcFile::Hosts => "hosts",
+            EtcFile::Hostname => "hostname",
+            EtcFile::Resolver => "resolv.conf",
+        }
+    }
+}
+
+/// What is mounted in /etc, by target.
 fn etc(spec: &Spec) -> Vec<(String, Operation)> {
     let flags = match spec.etc {
         Etc::Launch => Flags::INERT,
         Etc::Build => Flags::INERT.and(Flags::READ_ONLY),
     };
-    let file = |name: &&str| {
-        let target = format!("/etc/{name}");
-        let operation = clone(&spec.work.join(name), &target, flags, Recursion::One);
+    let mount = |file: &EtcFile| {
+        let target = format!("/etc/{}", file.name());
+        let operation = clone(&spec.work.join(file.name()), &target, flags, Recursion::One);
         (target, operation)
     };
-    etc_names(spec.etc).iter().map(file).collect()
-}
-
-/// The names of these files.
-pub(super) fn etc_names(etc: Etc) -> &'static [&'static str] {
-    match etc {
-        Etc::Launch => &["hosts", "hostname", "resolv.conf"],
-        Etc::Build => &["hosts", "resolv.conf"],
-    }
+    EtcFile::of(spec.etc).iter().map(mount).collect()
 }
 
 impl Mounts {

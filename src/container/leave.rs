@@ -111,13 +111,15 @@ pub(super) fn limit(account: &Account, keep: Capabilities) -> Result<(), Failure
 
 /// Gives the command a clean start: signals as by default, umask 022, no descriptor above 2.
 pub(super) fn clean_up() -> Result<(), Failure> {
-    for signal in 1..=64 {
+    // Nobody may change the action of these two.
+    for signal in (1..=64).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal)) {
         // The kernel's structure, whose fields are all zero for "the default action, no flags".
         // The C library's function would refuse the two signals that it keeps for itself.
         let default = [0u64; 4];
-        // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes. SIGKILL and SIGSTOP fail,
-        // harmlessly.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8) };
+        // SAFETY: rt_sigaction(2) reads the structure, at most 32 bytes.
+        let answer =
+            unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8) };
+        Errno::result(answer).map_err(|errno| Failure::call(&format!("rt_sigaction({signal})"), errno))?;
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .map_err(|errno| Failure::call("sigprocmask", errno))?;

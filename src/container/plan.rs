@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use super::host::{Host, OverlaySupport};
 use super::identity::{Identity, Range};
-use super::layout;
+use super::layout::{self, EtcFile};
 use super::limits;
+use super::network;
 use super::operation::{Namespace, Operation, Overlay, OverlayInterface, Phase};
 use super::spec::{Access, Durability, Network, NewPrivileges, Paths, Seccomp, Spec, Terminal};
 
@@ -44,25 +45,6 @@ impl Plan {
     /// The operations of one phase.
     pub fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
         self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
-    }
-
-    /// Every path inside the container that the set-up mounts on or makes, outside of what is
-    /// mounted, in the order of the plan. What of them the image lacked is removed from the upper
-    /// directory again after the run, where it is still empty; a capture that looks at the upper
-    /// directory earlier has to leave them out itself.
-    pub fn mount_points(&self) -> Vec<&str> {
-        let mut points: Vec<&str> = Vec::new();
-        for (_, operation) in &self.operations {
-            let Operation::Attach { target, .. } = operation else {
-                continue;
-            };
-            let below =
-                |point: &&str| target.strip_prefix(*point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-            if !points.iter().any(below) {
-                points.push(target);
-            }
-        }
-        points
     }
 }
 
@@ -107,16 +89,13 @@ impl Planner<'_> {
         if !self.identity.in_user_namespace() {
             self.push(Phase::Outside, Operation::CreateDirectory { path: layout::device_place(self.spec) });
         }
-        let hosts = super::network::hosts(&self.spec.hostname, &self.spec.extra_hosts);
-        let resolver = super::network::resolver(self.spec.network, &self.host.resolver);
-        for name in layout::etc_names(self.spec.etc) {
-            let content = match *name {
-                "hosts" => hosts.clone(),
-                "hostname" => format!("{}\n", self.spec.hostname),
-                _ => resolver.clone(),
+        for file in EtcFile::of(self.spec.etc) {
+            let content = match file {
+                EtcFile::Hosts => network::hosts(&self.spec.hostname, &self.spec.extra_hosts),
+                EtcFile::Hostname => format!("{}\n", self.spec.hostname),
+                EtcFile::Resolver => network::resolver(self.spec.network, &self.host.resolver),
             };
-            let path = self.spec.work.join(name);
-            self.push(Phase::Outside, Operation::WriteFile { path, content });
+            self.push(Phase::Outside, Operation::WriteFile { path: self.spec.work.join(file.name()), content });
         }
         if self.spec.cgroup.is_some() && self.host.own_cgroups.is_empty() {
             self.notes.push("no control group: none is delegated to this user".to_owned());

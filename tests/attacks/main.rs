@@ -4,6 +4,7 @@
 //! matters, as a user with mapped ids; nothing outside of the home may change, and the program neither hangs, panics nor grows.
 
 mod archives;
+mod bare;
 mod confinement;
 mod contexts;
 #[allow(dead_code)]
@@ -19,4 +20,5 @@ mod place;
 mod processes;
 #[path = "../tarballs/mod.rs"]
 mod tarballs;
+mod targets;
 mod terminal;

@@ -1,7 +1,7 @@
 //! What a program finds in a container: files, devices, network, environment, standard streams.
 
 use layerlab::container::{
-    Access, Durability, Etc, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind,
+    Access, Cgroups, Durability, Etc, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind,
 };
 
 use nix::mount::{MsFlags, mount, umount};
@@ -87,6 +87,21 @@ fn volumes_are_cut_off_from_what_the_machine_mounts_later() {
         });
         assert_eq!(container.output(), "ready\nsub\n");
         waiting.join().unwrap();
+    });
+}
+
+#[test]
+fn the_one_hierarchy_of_control_groups_is_the_containers_own_view() {
+    everyone("behaviour::the_one_hierarchy_of_control_groups_is_the_containers_own_view", || {
+        for network in [Network::Host, Network::None] {
+            let script = "grep ' /sys/fs/cgroup ' /proc/self/mountinfo | grep ' - cgroup2 ' | cut -d ' ' -f 4,6; \
+                          mkdir /sys/fs/cgroup/x; ls /sys/fs/cgroup | grep -c '^cgroup.procs$'";
+            let mut container = Container::new(script).with(|spec| spec.network = network);
+            container.host.cgroups = Cgroups::V2;
+            let outcome = container.run();
+            assert_eq!(outcome.stdout, "/ ro,nosuid,nodev,noexec,relatime\n1\n", "{outcome:?}");
+            assert!(outcome.stderr.contains("Read-only file system"), "{outcome:?}");
+        }
     });
 }
 

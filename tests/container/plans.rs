@@ -80,10 +80,5 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
             access: Access::ReadWrite,
         },
     ];
-    let plan = plan(&spec, &mapped(), &host);
-    insta::assert_snapshot!(plan);
-    assert_eq!(
-        plan.mount_points(),
-        ["/proc", "/dev", "/sys", "/data", "/run", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
-    );
+    insta::assert_snapshot!(plan(&spec, &mapped(), &host));
 }
