@@ -92,8 +92,7 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
     }
     let mut kept = vec![ends.control.as_raw_fd(), ends.failure.as_raw_fd(), ends.parent.as_raw_fd()];
     kept.extend(ends.terminal.as_ref().map(AsRawFd::as_raw_fd));
-    close_all_but(kept);
-    Ok(())
+    close_all_but(kept)
 }
 
 /// Carries out the keeper's phase, forks the guard, and waits for its end.
@@ -154,15 +153,17 @@ fn conclude(plan: &Plan, ends: &Ends, guard: Pid, told: &OwnedFd) -> Result<(), 
 }
 
 /// Closes every descriptor above 2 that is not `kept`.
-fn close_all_but(mut kept: Vec<RawFd>) {
+fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Failure> {
     kept.sort_unstable();
     let mut first = 3;
     for descriptor in kept.into_iter().chain([RawFd::MAX]) {
         if first < descriptor {
             // SAFETY: close_range(2). The descriptors belong to the process we were forked from;
             // their owners' code never runs here.
-            unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
+            let answer = unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
+            Errno::result(answer).map_err(|errno| Failure::call("close_range", errno))?;
         }
         first = descriptor.saturating_add(1);
     }
+    Ok(())
 }

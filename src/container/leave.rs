@@ -65,10 +65,14 @@ pub(super) fn resolve_user(root: &Root, user: &str) -> Result<Account, Failure> 
 fn small_text(root: &Root, path: &Path) -> Result<String, Failure> {
     const LIMIT: u64 = 16 << 20;
     // Without O_NONBLOCK a FIFO under this name would stop us for ever.
-    let Ok(file) = root.find(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) else {
-        return Ok(String::new());
+    let file = match root.find(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
+        Ok(file) => std::fs::File::from(file),
+        // There is no such file, or what is there is nothing to read users from.
+        Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENXIO | Errno::ENODEV | Errno::EACCES) => {
+            return Ok(String::new());
+        }
+        Err(errno) => return Err(Failure::refused("open", path, errno)),
     };
-    let file = std::fs::File::from(file);
     if !file.metadata().is_ok_and(|found| found.is_file()) {
         return Ok(String::new());
     }
