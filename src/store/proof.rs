@@ -24,7 +24,7 @@ use crate::oci::{Descriptor, DiffId, Digest, Hasher};
 const PROOF: Limit = Limit::new("proof of a layer", "LAYERLAB_MAX_PROOF", 4 << 10);
 
 /// A layer, which has to be read to its end before it is used.
-const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
+pub const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
 
 /// What this process has seen proven.
 #[derive(Debug, Default)]

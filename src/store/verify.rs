@@ -21,7 +21,7 @@ use std::io;
 use super::documents::{self, INDEX, LAYOUT};
 use super::images::{MOST_NESTED, too_deep};
 use super::index::{name_of, name_text};
-use super::proof::hash;
+use super::proof::{LAYER, hash};
 use super::{Error, Store, write};
 use crate::document::{self, Links};
 use crate::layer::{self, Layer};
@@ -160,6 +160,12 @@ impl Verifying<'_> {
                     continue;
                 }
             };
+            if let Err(error) = LAYER.check(&path, metadata.len()) {
+                self.present.insert(digest, metadata.len());
+                self.damaged.insert(digest);
+                self.error(digest, error);
+                continue;
+            }
             match hash(file) {
                 Ok((actual, size)) => {
                     self.present.insert(digest, size);

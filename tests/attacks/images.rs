@@ -157,3 +157,26 @@ fn a_stop_signal_is_no_signal() {
         });
     }
 }
+
+#[test]
+fn a_layer_list_disagrees_with_the_configuration() {
+    attack("more diff ids than layers", USERS, |attack| {
+        attack.write("Dockerfile", "FROM layerlab/base\n");
+        forge(attack, |documents| {
+            let diff_ids = documents.config["rootfs"]["diff_ids"].as_array_mut().unwrap();
+            let first = diff_ids[0].clone();
+            diff_ids.push(first);
+        });
+        attack.run("run attack true").refused("layers");
+        attack.run("images").succeeded();
+    });
+}
+
+#[test]
+fn a_platform_is_another() {
+    attack("an image that says it is for another machine", USERS, |attack| {
+        attack.write("Dockerfile", "FROM layerlab/base\n");
+        forge(attack, |documents| documents.config["architecture"] = json!("s390x"));
+        attack.run("run attack true").refused("s390x");
+    });
+}

@@ -18,6 +18,7 @@ mod names;
 #[allow(dead_code)]
 mod place;
 mod processes;
+mod store;
 #[path = "../tarballs/mod.rs"]
 mod tarballs;
 mod targets;
