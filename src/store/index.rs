@@ -38,20 +38,25 @@ impl Store {
     /// What [`Store::index`] says, and [`Error::Io`] where the new one can't be written.
     pub fn tag(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
         let name = name.without_digest().with_default_tag();
+        let mut texts = vec![name.familiar()];
+        if name.tag() == Some("latest") {
+            texts.push(name.familiar_name());
+        }
+        let named = |text: String| {
+            let mut entry = without_name(descriptor.clone());
+            entry.annotations.insert(REF_NAME.to_string(), text);
+            entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
+            entry
+        };
+        let new: Vec<Descriptor> = texts.into_iter().map(named).collect();
+        let is_old = |entry: &Descriptor| is_named(entry, &name) || is_plain(entry, descriptor);
         self.change_index(|manifests| {
-            let before = manifests.clone();
-            manifests.retain(|entry| !is_named(entry, &name) && !is_plain(entry, descriptor));
-            let mut texts = vec![name.familiar()];
-            if name.tag() == Some("latest") {
-                texts.push(name.familiar_name());
+            if manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
+                return false;
             }
-            for text in texts {
-                let mut entry = without_name(descriptor.clone());
-                entry.annotations.insert(REF_NAME.to_string(), text);
-                entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
-                manifests.push(entry);
-            }
-            *manifests != before
+            manifests.retain(|entry| !is_old(entry));
+            manifests.extend(new.iter().cloned());
+            true
         })
         .map(|_| ())
     }
@@ -114,9 +119,10 @@ pub(super) fn name_of(entry: &Descriptor) -> Option<Reference> {
     Some(reference.with_default_tag())
 }
 
-/// Whether an entry has this full name.
+/// Whether an entry has this full name. Most entries are other images, whose names need not be understood to see that.
 pub(super) fn is_named(entry: &Descriptor, name: &Reference) -> bool {
-    name_of(entry).as_ref() == Some(name)
+    let last = name.path().rsplit('/').next().unwrap_or_default();
+    name_text(entry).is_some_and(|text| text.contains(last)) && name_of(entry).as_ref() == Some(name)
 }
 
 /// Whether an entry is the same image without any name, which naming it makes superfluous.
