@@ -34,6 +34,8 @@ pub enum Severity {
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
+    /// The name of what is wrong, for programs: warnings have one, and it is BuildKit's where BuildKit has the same check.
+    pub kind: Option<&'static str>,
     /// What is wrong: lower case, no full stop, literals in backticks.
     pub message: String,
     /// Where, if it is one place.
@@ -50,12 +52,31 @@ const EXCERPT_WIDTH: usize = 120;
 impl Diagnostic {
     /// Makes an error without a place.
     pub fn error(message: impl Into<String>) -> Self {
-        Diagnostic { severity: Severity::Error, message: message.into(), span: None, label: None, hint: None }
+        Diagnostic {
+            severity: Severity::Error,
+            kind: None,
+            message: message.into(),
+            span: None,
+            label: None,
+            hint: None,
+        }
     }
 
     /// Makes a warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(message) }
+    }
+
+    /// The same message, with a name for its kind.
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The same message as a warning.
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// The same message, pointing at `span`.
@@ -108,6 +129,25 @@ impl Diagnostic {
         out
     }
 
+    /// The message as data: severity, kind, message, label and hint, and the place as bytes, line and column.
+    pub fn to_json(&self, source: Option<&SourceFile>) -> serde_json::Value {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let place = source.zip(self.span).map(|(source, span)| source.line_column(span.start));
+        serde_json::json!({
+            "severity": severity,
+            "kind": self.kind,
+            "message": self.message,
+            "span": self.span,
+            "line": place.map(|(line, _)| line),
+            "column": place.map(|(_, column)| column),
+            "label": self.label,
+            "hint": self.hint,
+        })
+    }
+
     /// Draws the place line, the source line and the carets.
     fn excerpt(&self, source: &SourceFile, span: Span) -> String {
         let (line, column) = source.line_column(span.start);
@@ -142,18 +182,19 @@ impl Diagnostic {
     }
 }
 
-/// The candidate that `written` was probably meant to be: at most two edits away, letters compared without case.
+/// The candidate that `written` was probably meant to be, letters compared without case. One edit may lie between them, and two
+/// in a word of six letters or more: between short words two edits are no likeness.
 pub fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const EDITS: usize = 2;
     // Words much longer than any keyword are not typos, and comparing them would be slow.
     if written.len() > 64 {
         return None;
     }
     let written = written.to_lowercase();
+    let edits = if written.chars().count() < 6 { 1 } else { 2 };
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&written, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance > 0 && *distance <= EDITS && *distance < candidate.len())
+        .filter(|(distance, candidate)| *distance > 0 && *distance <= edits && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -11,16 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::words::Variables;
-use crate::dockerfile::{self, Copy, Dockerfile, Instruction};
+use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Limit, Limits, warning};
 use crate::oci::{Platform, Reference};
 
 /// What is asked of a build.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The stage to build: by name, in any case, or by number. `None`: the last.
+    /// The stage to build by its name, in any case. `None`: the last.
     pub target: Option<String>,
     pub build_args: BTreeMap<String, String>,
+    /// What the image is to run on.
     pub platform: Platform,
+    pub limits: Limits,
     /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
     pub every_stage: bool,
 }
@@ -28,7 +30,13 @@ pub struct Request {
 impl Default for Request {
     /// The last stage, for this machine.
     fn default() -> Request {
-        Request { target: None, build_args: BTreeMap::new(), platform: Platform::host(), every_stage: false }
+        Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: Platform::host(),
+            limits: Limits::default(),
+            every_stage: false,
+        }
     }
 }
 
@@ -46,7 +54,10 @@ pub struct Stage {
     pub index: usize,
     pub name: Option<String>,
     pub base: Base,
-    pub platform: Option<Platform>,
+    /// What its steps run on, as far as the Dockerfile says: an image may turn out to be for another.
+    pub platform: Platform,
+    /// Whether FROM itself names the platform.
+    pub asks_for_platform: bool,
     /// The stages that it copies from, besides its base.
     pub copies_from: BTreeSet<usize>,
     pub source: dockerfile::Stage,
@@ -69,7 +80,16 @@ pub struct Plan {
     /// Global ARGs and automatic variables: what an ARG without a value inherits inside a stage.
     pub global_args: BTreeMap<String, String>,
     pub escape: char,
+    /// What is suspicious about the Dockerfile: what its parser found, and what planning found.
+    pub warnings: Vec<Diagnostic>,
+    /// Names in lower case → the last stage of that name.
+    names: StageNames,
 }
+
+type StageNames = BTreeMap<String, usize>;
+
+/// More messages than this help nobody.
+const MOST_PROBLEMS: usize = 50;
 
 /// What `COPY --from=NAME` means.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,41 +123,42 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
     let escape = file.directives.escape;
     let global_args = global_args(file, request, escape).map_err(|diagnostic| vec![diagnostic])?;
     let mut problems = Vec::new();
+    let mut warnings = file.warnings.clone();
     let mut stages: Vec<Stage> = Vec::new();
-    for (index, source) in file.stages.iter().enumerate() {
-        match resolve_from(index, source, &stages, &global_args, escape) {
-            Ok(stage) => stages.push(stage),
-            Err(diagnostic) => {
-                problems.push(diagnostic);
-                // Keep the numbering, so that later stages can still be checked.
-                stages.push(Stage {
-                    index,
-                    name: source.from.value.alias.clone(),
-                    base: Base::Scratch,
-                    platform: None,
-                    copies_from: BTreeSet::new(),
-                    source: source.clone(),
-                });
-            }
+    let mut names = StageNames::new();
+    let scope = FromScope { request, global_args: &global_args, escape };
+    for source in &file.stages {
+        let stage = scope.resolve(source, &stages, &names).unwrap_or_else(|diagnostic| {
+            problems.push(diagnostic);
+            // Keep the numbering, so that later stages can still be checked.
+            stage_of(stages.len(), source, Base::Scratch, request.platform.clone())
+        });
+        warnings.extend(needless_platform(&stage));
+        if let Some(name) = &stage.name {
+            names.insert(name.to_lowercase(), stage.index);
         }
+        stages.push(stage);
     }
-    let names = stage_names(&stages);
     for index in 0..stages.len() {
         match copies_from(&stages[index], &names, stages.len()) {
             Ok(sources) => stages[index].copies_from = sources,
             Err(mut diagnostics) => problems.append(&mut diagnostics),
         }
+        if problems.len() > MOST_PROBLEMS {
+            break;
+        }
     }
     if !problems.is_empty() {
+        problems.truncate(MOST_PROBLEMS);
         return Err(problems);
     }
-    let target = find_target(&stages, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
+    let target = find_target(&stages, &names, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
     let order = if request.every_stage { (0..stages.len()).collect() } else { order(&stages, target) };
     let problems = out_of_order(&stages, &order, &names);
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Plan { stages, target, order, global_args, escape })
+    Ok(Plan { stages, target, order, global_args, escape, warnings, names })
 }
 
 impl Plan {
@@ -146,7 +167,7 @@ impl Plan {
     /// # Errors
     /// A diagnostic at the flag's value.
     pub fn copy_source(&self, stage: usize, copy: &Copy) -> Result<Option<CopySource>, Diagnostic> {
-        let source = copy_source(stage, copy, &stage_names(&self.stages), self.stages.len())?;
+        let source = copy_source(stage, copy, &self.names, self.stages.len())?;
         match &source {
             Some(CopySource::Stage(index)) if *index > stage => Err(defined_later(copy)),
             _ => Ok(source),
@@ -164,15 +185,10 @@ impl Plan {
     }
 }
 
-/// Names (lower case) → the last stage of that name, as BuildKit looks them up.
-fn stage_names(stages: &[Stage]) -> BTreeMap<String, usize> {
-    stages.iter().filter_map(|stage| Some((stage.name.as_ref()?.to_lowercase(), stage.index))).collect()
-}
-
-/// The variables that BuildKit sets by itself, before the first FROM.
+/// The variables that BuildKit sets by itself, before the first FROM. The build happens on this machine.
 pub fn automatic_args(platform: &Platform, target: &str) -> BTreeMap<String, String> {
     let mut args = BTreeMap::new();
-    for prefix in ["BUILD", "TARGET"] {
+    for (prefix, platform) in [("BUILD", &Platform::host()), ("TARGET", platform)] {
         args.insert(format!("{prefix}PLATFORM"), platform.to_string());
         args.insert(format!("{prefix}OS"), platform.os.clone());
         args.insert(format!("{prefix}ARCH"), platform.architecture.clone());
@@ -191,83 +207,117 @@ fn global_args(file: &Dockerfile, request: &Request, escape: char) -> Result<BTr
             value.clone_from(given);
         }
     }
+    let mut bytes = 0usize;
     for arg in &file.global_args {
         for (name, default) in &arg.value.names {
-            if let Some(given) = request.build_args.get(name) {
-                values.insert(name.clone(), given.clone());
-            } else if let Some(default) = default {
-                let value = expand(default, escape, &values).map_err(|diagnostic| diagnostic.at_if_none(arg.span))?;
-                values.insert(name.clone(), value);
+            let value = match (request.build_args.get(name), default) {
+                (Some(given), _) => given.clone(),
+                (None, Some(default)) => expand(default, escape, &values, &request.limits)
+                    .map_err(|diagnostic| diagnostic.at_if_none(arg.span))?,
+                (None, None) => continue,
+            };
+            bytes = bytes.saturating_add(name.len() + value.len());
+            if bytes > request.limits.of(Limit::Configuration) {
+                let what = "the ARGs before the first FROM";
+                return Err(Limit::Configuration.exceeded(&request.limits, what).at(arg.span));
             }
+            values.insert(name.clone(), value);
         }
     }
     Ok(values)
 }
 
 /// Expands a word; the diagnostic lies on the word where its place is known.
-pub fn expand(word: &dockerfile::Word, escape: char, variables: &dyn Variables) -> Result<String, Diagnostic> {
-    let expansion = dockerfile::words::expand(&word.raw, escape, variables).map_err(|error| word.diagnostic(&error))?;
+pub fn expand(
+    word: &dockerfile::Word,
+    escape: char,
+    variables: &dyn Variables,
+    limits: &Limits,
+) -> Result<String, Diagnostic> {
+    let (_, expansion) = dockerfile::words::expand_within(&word.raw, escape, variables, limits.of(Limit::Expansion))
+        .map_err(|error| word.diagnostic(&error))?;
     Ok(expansion.text)
 }
 
-fn resolve_from(
-    index: usize,
-    source: &dockerfile::Stage,
-    earlier: &[Stage],
-    global_args: &BTreeMap<String, String>,
+/// What every FROM sees.
+struct FromScope<'a> {
+    request: &'a Request,
+    global_args: &'a BTreeMap<String, String>,
     escape: char,
-) -> Result<Stage, Diagnostic> {
-    let from = &source.from.value;
-    let span = from.image.span.unwrap_or(source.from.span);
-    let name = expand(&from.image, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(span))?;
-    if name.is_empty() {
-        return Err(Diagnostic::error(format!("base name `{}` should not be blank", from.image.raw))
-            .at(span)
-            .label("expands to nothing")
-            .hint("declare the ARG with a default before FROM, or give it with --build-arg"));
-    }
-    let platform = match &from.platform {
-        None => None,
-        Some(word) => {
-            let text =
-                expand(word, escape, global_args).map_err(|diagnostic| diagnostic.at_if_none(source.from.span))?;
-            if text.is_empty() {
-                return Err(Diagnostic::error(format!("empty platform value from expression `{}`", word.raw))
-                    .at(word.span.unwrap_or(source.from.span)));
-            }
-            Some(Platform::parse(&text).ok_or_else(|| {
-                Diagnostic::error(format!("`{text}` is not a platform"))
-                    .at(word.span.unwrap_or(source.from.span))
-                    .hint("a platform is written `linux/amd64` or `linux/arm/v7`")
-            })?)
-        }
-    };
-    // A stage's name is kept in lower case, and FROM (unlike `--from`) has to write it so.
-    let named = |name: &str| {
-        earlier.iter().rev().find(|stage| stage.name.as_ref().is_some_and(|other| other.to_lowercase() == name))
-    };
-    let base = if let Some(stage) = named(&name) {
-        Base::Stage(stage.index)
-    } else if name == "scratch" {
-        Base::Scratch
-    } else {
-        let reference = Reference::parse_normalized(&name).map_err(|error| {
-            let diagnostic = Diagnostic::error(format!("`{name}` is not an image name: {error}")).at(span);
-            diagnostic.hint(match named(&name.to_lowercase()) {
-                Some(stage) => format!("FROM names a stage in lower case: `{}`", stage.label().to_lowercase()),
-                None => "an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`".into(),
-            })
-        })?;
-        Base::Image(reference.with_default_tag())
-    };
-    Ok(Stage { index, name: from.alias.clone(), base, platform, copies_from: BTreeSet::new(), source: source.clone() })
 }
 
-fn copies_from(
-    stage: &Stage,
-    names: &BTreeMap<String, usize>,
-    count: usize,
-) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
+impl FromScope<'_> {
+    fn resolve(&self, source: &dockerfile::Stage, earlier: &[Stage], names: &StageNames) -> Result<Stage, Diagnostic> {
+        let from = &source.from.value;
+        let span = from.image.span.unwrap_or(source.from.span);
+        let name = expand(&from.image, self.escape, self.global_args, &self.request.limits)
+            .map_err(|diagnostic| diagnostic.at_if_none(span))?;
+        if name.is_empty() {
+            return Err(Diagnostic::error(format!("base name `{}` should not be blank", from.image.raw))
+                .at(span)
+                .label("expands to nothing")
+                .hint("declare the ARG with a default before FROM, or give it with --build-arg"));
+        }
+        let wanted = from.platform.as_ref().map(|word| self.platform(source, word)).transpose()?;
+        // A stage's name is kept in lower case, and FROM (unlike `--from`) has to write it so.
+        let (base, platform) = if let Some(stage) = names.get(&name) {
+            (Base::Stage(*stage), earlier[*stage].platform.clone())
+        } else if name == "scratch" {
+            (Base::Scratch, self.request.platform.clone())
+        } else {
+            let reference = Reference::parse_normalized(&name).map_err(|error| {
+                let diagnostic = Diagnostic::error(format!("`{name}` is not an image name: {error}")).at(span);
+                diagnostic.hint(match names.contains_key(&name.to_lowercase()) {
+                    true => format!("FROM names a stage in lower case: `{}`", name.to_lowercase()),
+                    false => "an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`".into(),
+                })
+            })?;
+            let platform = wanted.unwrap_or_else(|| self.request.platform.clone());
+            (Base::Image(reference.with_default_tag()), platform)
+        };
+        Ok(stage_of(earlier.len(), source, base, platform))
+    }
+
+    /// The value of `--platform`.
+    fn platform(&self, source: &dockerfile::Stage, word: &dockerfile::Word) -> Result<Platform, Diagnostic> {
+        let span = word.span.unwrap_or(source.from.span);
+        let text = expand(word, self.escape, self.global_args, &self.request.limits)
+            .map_err(|diagnostic| diagnostic.at_if_none(span))?;
+        if text.is_empty() {
+            return Err(Diagnostic::error(format!("empty platform value from expression `{}`", word.raw)).at(span));
+        }
+        text.parse::<Platform>().map_err(|error| Diagnostic::error(error.to_string()).at(span).hint(error.hint()))
+    }
+}
+
+fn stage_of(index: usize, source: &dockerfile::Stage, base: Base, platform: Platform) -> Stage {
+    Stage {
+        index,
+        name: source.from.value.alias.clone(),
+        base,
+        platform,
+        asks_for_platform: source.from.value.platform.is_some(),
+        copies_from: BTreeSet::new(),
+        source: source.clone(),
+    }
+}
+
+/// `--platform` chooses among the images of one name. A stage and `scratch` are not images: BuildKit ignores it there too.
+fn needless_platform(stage: &Stage) -> Option<Diagnostic> {
+    let what = match &stage.base {
+        Base::Image(_) => return None,
+        Base::Scratch => "`scratch`",
+        Base::Stage(_) => "a stage",
+    };
+    let word = stage.source.from.value.platform.as_ref()?;
+    Some(
+        Diagnostic::warning(format!("`--platform` has no effect on {what}"))
+            .kind(warning::FLAG_WITHOUT_EFFECT)
+            .at(word.span.unwrap_or(stage.source.from.span)),
+    )
+}
+
+fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
     let mut sources = BTreeSet::new();
     let mut problems = Vec::new();
     for instruction in &stage.source.instructions {
@@ -284,7 +334,7 @@ fn copies_from(
 }
 
 /// Uses of a stage before it is defined, in stages that are built. Elsewhere they do no harm and are no mistake.
-fn out_of_order(stages: &[Stage], order: &[usize], names: &BTreeMap<String, usize>) -> Vec<Diagnostic> {
+fn out_of_order(stages: &[Stage], order: &[usize], names: &StageNames) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for &index in order {
         for instruction in &stages[index].source.instructions {
@@ -311,12 +361,7 @@ fn defined_later(copy: &Copy) -> Diagnostic {
 }
 
 /// What `--from` names. A stage that is defined later is found too.
-fn copy_source(
-    stage: usize,
-    copy: &Copy,
-    names: &BTreeMap<String, usize>,
-    count: usize,
-) -> Result<Option<CopySource>, Diagnostic> {
+fn copy_source(stage: usize, copy: &Copy, names: &StageNames, count: usize) -> Result<Option<CopySource>, Diagnostic> {
     let Some(word) = &copy.from else { return Ok(None) };
     let at = |diagnostic: Diagnostic| match word.span {
         Some(span) => diagnostic.at(span),
@@ -356,27 +401,24 @@ fn copy_source(
     }
 }
 
-fn find_target(stages: &[Stage], wanted: Option<&str>) -> Result<usize, Diagnostic> {
+fn find_target(stages: &[Stage], names: &StageNames, wanted: Option<&str>) -> Result<usize, Diagnostic> {
     let Some(wanted) = wanted else {
         return stages
             .len()
             .checked_sub(1)
             .ok_or_else(|| Diagnostic::error("the Dockerfile has no stage").hint("it starts with `FROM image`"));
     };
-    let names = stage_names(stages);
     if let Some(&index) = names.get(&wanted.to_lowercase()) {
         return Ok(index);
     }
-    if let Ok(number) = wanted.parse::<usize>()
-        && number < stages.len()
-    {
-        return Ok(number);
-    }
     let diagnostic = Diagnostic::error(format!("target stage `{wanted}` could not be found"));
-    let known: Vec<String> = stages.iter().map(|stage| format!("`{}`", stage.label())).collect();
     Err(match closest(wanted, names.keys().map(String::as_str)) {
         Some(name) => diagnostic.hint(format!("did you mean `{name}`?")),
-        None => diagnostic.hint(format!("the stages are {}", known.join(", "))),
+        None if names.is_empty() => diagnostic.hint("no stage has a name: `FROM image AS name` gives it one"),
+        None => {
+            let known: Vec<String> = names.keys().map(|name| format!("`{name}`")).collect();
+            diagnostic.hint(format!("a stage is chosen by its name: {}", known.join(", ")))
+        }
     })
 }
 

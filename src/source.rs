@@ -88,6 +88,19 @@ impl SourceFile {
         (line, line_before.chars().count() + 1)
     }
 
+    /// The place of a line, counted from 1, without its line ending.
+    pub fn line_span(&self, line: usize) -> Option<Span> {
+        let mut start = 0;
+        for (index, text) in self.text.split_inclusive('\n').enumerate() {
+            if index + 1 == line {
+                let begin = start + if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+                return Some(Span::new(begin, start + text.trim_end_matches(['\r', '\n']).len()));
+            }
+            start += text.len();
+        }
+        None
+    }
+
     /// The text of a line, counted from 1, without its line ending and without a byte order mark.
     /// A line that does not exist is empty.
     pub fn line_text(&self, line: usize) -> &str {

@@ -1,6 +1,6 @@
 //! What a person sees who writes a wrong Dockerfile: every message whole, in one snapshot.
 
-use layerlab::dockerfile;
+use layerlab::dockerfile::{self, Limits};
 use layerlab::source::SourceFile;
 
 /// What is wrong, and the text with the mistake.
@@ -59,6 +59,21 @@ const CASES: &[(&str, &str)] = &[
     ("byte order mark", "\u{feff}FORM alpine\n"),
     ("NUL byte", "FROM alpine\nRUN printf 'a\0b'\n"),
     ("control characters", "FROM alpine\nRUN\u{1b}[31m make\n"),
+    ("keyword that is continued where it should not be", "FROM alpine\nRUN apk update\napk add curl\n"),
+    ("command without RUN", "FROM alpine\nWORKDIR /src\nmkdir build\n"),
+    ("command in capitals", "FROM alpine\nSET -e\nEXPORT A=1\nECHO hi\nrm x\nRM x\nLS\n"),
+    ("operator at the beginning of a line", "FROM alpine\nRUN make\n  && make install\n| tee log\n-o file\n"),
+    ("escaped escape character", "FROM alpine\nRUN make \\\\\n  && make install\n"),
+    ("JSON directly after the keyword", "FROM alpine\nCMD[\"a\"]\nENTRYPOINT[\"x\"]\nFROM:alpine\n"),
+    ("no-break space after the keyword", "FROM alpine\nRUN\u{a0}make\nCOPY a\u{a0}b\n"),
+    ("SHELL with a comment behind it", "FROM alpine\nSHELL [\"/bin/bash\"] # better\n"),
+    ("SHELL with typographic quotes", "FROM alpine\nSHELL [“/bin/bash”, “-c”]\n"),
+    ("merge conflict", "FROM alpine\n<<<<<<< HEAD\nRUN a\n=======\nRUN b\n>>>>>>> main\n"),
+    ("template", "FROM alpine\n{{ if .Debug }}\nRUN a\n{% endif %}\n"),
+    ("comment of another language", "// my image\nFROM alpine\n/* more */\n"),
+    ("byte order mark in the middle", "FROM alpine\n\u{feff}RUN make\n"),
+    ("keywords with a mistake", "FROM alpine\nRN make\nCOPYY a b\nENTRY_POINT x\nWORKDIRECTORY /x\nINCLUDE x\nXYZ\n"),
+    ("mistake in the first keyword", "FRM alpine\nRUN make\n"),
     (
         "several mistakes at once",
         "FORM alpine\nRUN --netwrok=none make\nCOPY app\nENV A=1 B\nHEALTHCHECK NONE\nEXPOZE 80\n",
@@ -95,10 +110,47 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn what_is_only_suspicious_is_a_warning() {
-    let text = "FROM alpine\nRUN make \\\n\n  all\nONBUILD COPY app\nONBUILD NOTHING\n\
-                RUN --mount=type=chache,target=/c make\nSTOPSIGNAL --now KILL\n";
+    let text = "# syntax=someone/frontend:2\n# check=skip=all;error=true\nFROM alpine\nRUN make \\\n\n  all\nONBUILD COPY app\n\
+                ONBUILD NOTHING\nRUN --mount=type=chache,target=/c make\nSTOPSIGNAL --now KILL\n\
+                HEALTHCHECK --interval=1s NONE\nARG --bogus=1 X=2\nCOPY [\"<<EOF\", \"/x\"]\n\
+                CMD [\"a\", 'b']\nRUN [ \"ls\" \"-l\" ]\nVOLUME ['/x']\nCOPY [\"a\", \"b\",]\nENTRYPOINT [\"a\"\n\
+                HEALTHCHECK CMD [“a”]\nONBUILD CMD [a, b]\nRUN <<E\r\nmake\r\nE\r\n\
+                RUN [ -f /x ] && make\nRUN [ \"$A\" = b ]\nCOPY [a-z]* /x/\n";
     let source = SourceFile::new("Dockerfile", text);
     let parsed = dockerfile::parse(&source).expect("no errors");
     let drawn: Vec<String> = parsed.warnings.iter().map(|warning| warning.render(Some(&source))).collect();
     insta::assert_snapshot!(drawn.join("\n"));
+}
+
+#[test]
+fn what_is_too_much_is_an_error_that_names_the_limit() {
+    let limits = |name: &str| match name {
+        "LAYERLAB_MAX_INSTRUCTIONS" => Some("4".to_owned()),
+        "LAYERLAB_MAX_STAGES" => Some("2".to_owned()),
+        "LAYERLAB_MAX_HEREDOC" => Some("1K".to_owned()),
+        _ => None,
+    };
+    let limits = Limits::from_environment(limits).expect("numbers");
+    let long = "x".repeat(65_536);
+    let mut out = String::new();
+    for text in [
+        format!("FROM alpine\nRUN {}\n", &long[4..]),
+        format!("FROM alpine\nRUN a \\\n{long}\n"),
+        format!("FROM alpine\nRUN <<E\n{long}\nE\n"),
+        format!("# {long}\nFROM alpine\n"),
+        "FROM alpine\nRUN a\nRUN b\nRUN c\nRUN d\nRUN e\nRUN f\n".to_owned(),
+        "FROM a\nFROM b\nFROM c\nFROM d\n".to_owned(),
+        format!("FROM alpine\nCOPY <<A <<B /\na\nA\n{}B\n", "line\n".repeat(300)),
+    ] {
+        let source = SourceFile::new("Dockerfile", text);
+        let errors = dockerfile::parse_within(&source, &limits).expect_err("too much");
+        let drawn: Vec<String> = errors.iter().map(|error| error.render(Some(&source))).collect();
+        out.push_str(&drawn.join("\n"));
+        out.push('\n');
+    }
+    insta::assert_snapshot!(out);
+    // The longest line that BuildKit takes, with and without a line ending.
+    for text in [format!("FROM alpine\nRUN {}\n", &long[5..]), format!("FROM alpine\nRUN {}", &long[5..])] {
+        dockerfile::parse(&SourceFile::new("Dockerfile", text)).expect("not too long");
+    }
 }

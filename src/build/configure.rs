@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::state::State;
 use super::{Error, ports};
-use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Word};
+use crate::dockerfile::{self, Arg, Command, Healthcheck, Instruction, Limit, Limits, Word};
 use crate::oci::{HealthConfig, ImageConfig, is_signal};
 use crate::source::SourceFile;
 
@@ -21,18 +21,20 @@ pub struct Scope<'a> {
     pub escape: char,
     pub global_args: &'a BTreeMap<String, String>,
     pub build_args: &'a BTreeMap<String, String>,
+    pub limits: &'a Limits,
 }
 
 impl Scope<'_> {
     /// One word, expanded, quotes removed.
     pub fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
-        Ok(crate::plan::expand(word, self.escape, state)?)
+        Ok(crate::plan::expand(word, self.escape, state, self.limits)?)
     }
 
     /// One word that may become several.
     pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
-        let (words, _) =
-            dockerfile::words::expand_words(&word.raw, self.escape, state).map_err(|error| word.diagnostic(&error))?;
+        let most = self.limits.of(Limit::Expansion);
+        let (words, _) = dockerfile::words::expand_within(&word.raw, self.escape, state, most)
+            .map_err(|error| word.diagnostic(&error))?;
         Ok(words)
     }
 }
@@ -155,7 +157,8 @@ pub fn configure(
 /// Diagnostics for a text that is no instruction, and for an instruction that touches files.
 pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
     let nothing = BTreeMap::new();
-    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing };
+    let limits = Limits::default();
+    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing, limits: &limits };
     let mut state = super::from::first_state(image, Vec::new(), String::new(), String::new(), None);
     for text in instructions {
         let source = SourceFile::new("--change", text);

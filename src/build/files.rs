@@ -94,7 +94,7 @@ impl Machine<'_> {
                 Some((self.tree(&state)?, cache::Origin::Stage(self.plan.stages[index].label())))
             }
             Some(CopySource::Image(reference)) => {
-                let state = self.image_state(&reference)?;
+                let state = self.image_state(&reference, stage)?;
                 Some((self.tree(&state)?, cache::Origin::Image(reference.familiar())))
             }
         };
@@ -186,6 +186,7 @@ impl Machine<'_> {
 
         let names = if request.parents { Names::Parents } else { Names::Last };
         let mut listings = Vec::new();
+        let most = self.options.request.limits.of(dockerfile::Limit::Heredoc);
         // Documents come last, wherever they are written.
         let is_document = |source: &&dockerfile::Source| matches!(source, dockerfile::Source::Heredoc(_));
         let paths = request.sources.iter().filter(|source| !is_document(source));
@@ -193,7 +194,7 @@ impl Machine<'_> {
             match one {
                 dockerfile::Source::Heredoc(document) => {
                     let text = if document.expand {
-                        dockerfile::words::expand_document(&document.document(), before.as_ref())
+                        dockerfile::words::expand_document(&document.document(), before.as_ref(), most)
                             .map_err(|error| crate::diagnostic::Diagnostic::error(error.to_string()))?
                             .text
                     } else {

@@ -9,12 +9,12 @@ use super::event::{ConfigChange, Event};
 use super::machine::Machine;
 use super::resolve::{Action, Resolved};
 use super::state::SCRATCH;
-use super::{Error, State};
+use super::{Error, State, Unsupported};
 use crate::cache::StateId;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
-use crate::oci::{ChainId, Descriptor, Digest, ImageConfig, Reference};
+use crate::oci::{ChainId, Descriptor, Digest, ImageConfig, Platform, Reference};
 use crate::plan::Base;
 use crate::source::SourceFile;
 use crate::userland;
@@ -65,7 +65,7 @@ impl Machine<'_> {
         let planned = &self.plan.stages[stage];
         let (mut state, mut start) = match &planned.base {
             Base::Scratch => self.start_from_scratch(),
-            Base::Image(reference) => self.start_from_image(reference)?,
+            Base::Image(reference) => self.start_from_image(reference, &planned.platform, planned.asks_for_platform)?,
             Base::Stage(index) => {
                 let base = stage_state(*index).expect("stages are built in order");
                 let label = self.plan.stages[*index].label();
@@ -83,10 +83,12 @@ impl Machine<'_> {
         for (number, text) in std::mem::take(&mut state.image.config.on_build).iter().enumerate() {
             start.triggers.push(parse_trigger(number, text)?);
         }
-        for trigger in &start.triggers {
-            let problems = super::supported::check_instruction(trigger);
-            if let Some(problem) = problems.into_iter().next() {
-                return Err(Error::Trigger { text: trigger.text.clone(), problem: Box::new(problem) });
+        if self.options.unsupported == Unsupported::Refused {
+            for trigger in &start.triggers {
+                let problems = super::supported::check_instruction(trigger);
+                if let Some(problem) = problems.into_iter().next() {
+                    return Err(Error::Trigger { text: trigger.text.clone(), problem: Box::new(problem) });
+                }
             }
         }
         Ok(Resolved {
@@ -114,9 +116,23 @@ impl Machine<'_> {
         (first_state(image, Vec::new(), SCRATCH.into(), platform, None), start)
     }
 
-    fn start_from_image(&self, reference: &Reference) -> Result<(State, Start), Error> {
+    /// Opens an image. One for another platform than `wanted` is taken only where nobody has asked for it by name.
+    fn start_from_image(
+        &self,
+        reference: &Reference,
+        wanted: &Platform,
+        is_explicit: bool,
+    ) -> Result<(State, Start), Error> {
         let found = self.find_image(reference)?;
-        let (manifest, image) = self.world.store.load_image(&found.manifest)?;
+        let store = self.world.store;
+        let (manifest, image) = store.load_image(&store.manifest_for(&found.manifest, wanted)?)?;
+        let has = image.platform();
+        if is_explicit && !has.architecture.is_empty() && !has.runs_on(wanted) {
+            return Err(Error::Argument {
+                message: format!("`{}` in the store is an image for {has}, not for {wanted}", found.name),
+                hint: Some(format!("bring one for {wanted} in with `layerlab import`, or leave `--platform` out")),
+            });
+        }
         let layers = self.world.store.layers(&manifest, &image);
         self.world.store.prove_layers(&layers)?;
         let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
@@ -135,9 +151,9 @@ impl Machine<'_> {
         Ok((state, start))
     }
 
-    /// The tree of an image that is no stage: what `COPY --from=IMAGE` reads.
-    pub(super) fn image_state(&self, reference: &Reference) -> Result<State, Error> {
-        Ok(self.start_from_image(reference)?.0)
+    /// The tree of an image that is no stage: what `COPY --from=IMAGE` in a stage reads.
+    pub(super) fn image_state(&self, reference: &Reference, stage: usize) -> Result<State, Error> {
+        Ok(self.start_from_image(reference, &self.plan.stages[stage].platform, false)?.0)
     }
 
     fn find_image(&self, reference: &Reference) -> Result<Found, Error> {

@@ -15,7 +15,7 @@ use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::trees::Trees;
 use super::warnings::Told;
-use super::{Clock, Error, Options, State, run, supported};
+use super::{Clock, Error, Options, State, Unsupported, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Ingredients, Record, Records, Reservation, Roots};
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
@@ -162,9 +162,12 @@ impl<'a> Machine<'a> {
         options: Options,
         interrupted: &'a AtomicBool,
     ) -> Result<Machine<'a>, Error> {
-        let file = dockerfile::parse(&source.file).map_err(Error::Diagnostics)?;
+        let file = dockerfile::parse_within(&source.file, &options.request.limits).map_err(Error::Diagnostics)?;
         let plan = plan::plan(&file, &options.request).map_err(Error::Diagnostics)?;
-        supported::check(&plan).map_err(Error::Diagnostics)?;
+        if options.unsupported == Unsupported::Refused {
+            supported::check(&plan).map_err(Error::Diagnostics)?;
+        }
+        let warnings = plan.warnings.clone();
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         let builds = Builds::open(world.home);
         Ok(Machine {
@@ -187,7 +190,7 @@ impl<'a> Machine<'a> {
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
-            warnings: file.warnings,
+            warnings,
             told: RefCell::default(),
             world,
         })

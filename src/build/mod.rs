@@ -80,6 +80,17 @@ pub struct Options {
     pub network: Option<String>,
     /// The host name that RUN sees.
     pub hostname: Option<crate::container::Hostname>,
+    pub unsupported: Unsupported,
+}
+
+/// When a Dockerfile is refused for what is not supported yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Before anything runs, everything at once.
+    #[default]
+    Refused,
+    /// At the step itself: whoever goes step by step may look at what comes before it.
+    StoppedAt,
 }
 
 /// Whether the cache is asked.

@@ -13,9 +13,10 @@ use super::decide::{self, Asked, Lookup};
 use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
 use super::resolve::Resolved;
-use super::{Error, State};
+use super::{Error, State, supported};
 use crate::cache::{Ingredients, Listing};
-use crate::dockerfile::Instruction;
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{Instruction, Located};
 use crate::plan::{Base, CopySource};
 
 /// What is foreseen for one step.
@@ -46,6 +47,17 @@ enum Known {
     Open(String),
 }
 
+/// What is known on the way.
+struct Foresight {
+    /// The last state of each stage that is begun.
+    stages: HashMap<usize, Foreseen>,
+    /// The number of the step that is the cause of the misses so far.
+    cause: Option<usize>,
+}
+
+/// More messages than this help nobody.
+const MOST_PROBLEMS: usize = 50;
+
 impl Machine<'_> {
     /// Predicts every step from `first` on. Steps before it are taken as they were.
     ///
@@ -60,52 +72,86 @@ impl Machine<'_> {
     /// # Errors
     /// As [`Machine::predict`].
     pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
-        let mut stages: HashMap<usize, Foreseen> = HashMap::new();
+        let mut foresight = self.foresight(first);
+        let mut predictions = Vec::new();
+        for index in first..end.min(self.steps.len()) {
+            predictions.extend(self.predict_step(index, &mut foresight)?);
+        }
+        Ok(predictions)
+    }
+
+    /// Predicts the whole build.
+    ///
+    /// # Errors
+    /// All mistakes that can be found without running anything, each on its step: after a step that is wrong it goes on as if that
+    /// step were not there.
+    pub fn predict_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+        let mut foresight = self.foresight(0);
+        let mut predictions = Vec::new();
+        let mut problems = Vec::new();
+        for index in 0..self.steps.len() {
+            match self.predict_step(index, &mut foresight) {
+                Ok(prediction) => predictions.extend(prediction),
+                Err(error) => problems.extend(error.diagnostics(self.span(index))),
+            }
+            if problems.len() >= MOST_PROBLEMS {
+                break;
+            }
+        }
+        if problems.is_empty() { Ok(predictions) } else { Err(problems) }
+    }
+
+    /// What is known where step `first` begins.
+    fn foresight(&self, first: usize) -> Foresight {
+        let mut stages = HashMap::new();
         for taken in self.taken().iter().take(first) {
             stages.insert(taken.stage, Foreseen { state: taken.state.clone(), files: Known::Exist });
         }
-        let mut predictions = Vec::new();
-        let mut cause = self.cause_before(first);
-        for index in first..end.min(self.steps.len()) {
-            let label = self.label(index).expect("the index is in range");
-            let stage = self.steps[index].stage;
-            let mut listings = Vec::new();
-            let (decision, ingredients, next) = match &self.steps[index].kind {
-                StepKind::From => {
-                    let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
-                    let base = match self.plan.stages[stage].base {
-                        Base::Stage(base) => stages.get(&base),
-                        Base::Scratch | Base::Image(_) => None,
-                    };
-                    let files = base.map_or(Known::Exist, |base| base.files.clone());
-                    (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), files }))
-                }
-                StepKind::Instruction(instruction) => {
-                    let Some(before) = stages.get(&stage).cloned() else { continue };
-                    match self.unknown(stage, &instruction.value, &before, &stages) {
-                        Some(because) => (Decision::Unknown { because }, None, None),
-                        None => {
-                            let resolved =
-                                self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, &stages)?;
-                            listings.clone_from(&resolved.listings);
-                            self.foresee(index, resolved, &before, &mut cause)?
-                        }
-                    }
-                }
-            };
-            match next {
-                Some(next) => {
-                    stages.insert(stage, next);
-                }
-                None => {
-                    if let Some(one) = stages.get_mut(&stage) {
-                        one.files = Known::Open("a step before it is not known yet".into());
+        Foresight { stages, cause: self.cause_before(first) }
+    }
+
+    /// Predicts one step; `None` where its stage could not be begun.
+    fn predict_step(&self, index: usize, foresight: &mut Foresight) -> Result<Option<Prediction>, Error> {
+        let label = self.label(index).expect("the index is in range");
+        let stage = self.steps[index].stage;
+        let stages = &foresight.stages;
+        let mut listings = Vec::new();
+        let (decision, ingredients, next) = match &self.steps[index].kind {
+            StepKind::From => {
+                let files = match self.plan.stages[stage].base {
+                    Base::Stage(base) => match stages.get(&base) {
+                        Some(base) => base.files.clone(),
+                        None => return Ok(None),
+                    },
+                    Base::Scratch | Base::Image(_) => Known::Exist,
+                };
+                let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
+                (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), files }))
+            }
+            StepKind::Instruction(instruction) => {
+                let Some(before) = stages.get(&stage).cloned() else { return Ok(None) };
+                match self.unknown(stage, instruction, &before, stages) {
+                    Some(because) => (Decision::Unknown { because }, None, None),
+                    None => {
+                        let resolved =
+                            self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, stages)?;
+                        listings.clone_from(&resolved.listings);
+                        self.foresee(index, resolved, &before, &mut foresight.cause)?
                     }
                 }
             }
-            predictions.push(Prediction { label, decision, ingredients, listings });
+        };
+        match next {
+            Some(next) => {
+                foresight.stages.insert(stage, next);
+            }
+            None => {
+                if let Some(one) = foresight.stages.get_mut(&stage) {
+                    one.files = Known::Open("a step before it is not known yet".into());
+                }
+            }
         }
-        Ok(predictions)
+        Ok(Some(Prediction { label, decision, ingredients, listings }))
     }
 
     fn foresee(
@@ -171,14 +217,19 @@ impl Machine<'_> {
     }
 
     // ANCHOR: unknown
-    /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step.
+    /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step, or
+    /// can't run at all.
     fn unknown(
         &self,
         stage: usize,
-        instruction: &Instruction,
+        instruction: &Located<Instruction>,
         before: &Foreseen,
         stages: &HashMap<usize, Foreseen>,
     ) -> Option<String> {
+        if let Some(problem) = supported::check_instruction(instruction).into_iter().next() {
+            return Some(problem.message);
+        }
+        let instruction = &instruction.value;
         let touches_files = matches!(
             instruction,
             Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_)

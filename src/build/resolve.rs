@@ -11,7 +11,7 @@ use super::from::Start;
 use super::machine::{Machine, StepKind};
 use super::run::RunAction;
 use super::workdir::WorkdirAction;
-use super::{Error, State};
+use super::{Error, State, supported};
 use crate::cache::{Ingredient, Ingredients, Listing};
 use crate::dockerfile::Instruction;
 
@@ -50,6 +50,7 @@ impl Machine<'_> {
             escape: self.plan.escape,
             global_args: &self.plan.global_args,
             build_args: &self.options.request.build_args,
+            limits: &self.options.request.limits,
         }
     }
 
@@ -58,6 +59,10 @@ impl Machine<'_> {
         match &self.steps[index].kind {
             StepKind::From => self.resolve_from(self.steps[index].stage, |stage| self.stage_state(stage)),
             StepKind::Instruction(instruction) => {
+                let problems = supported::check_instruction(instruction);
+                if !problems.is_empty() {
+                    return Err(Error::Diagnostics(problems));
+                }
                 let before = self.state_before(index).expect("a stage begins with FROM");
                 self.resolve_instruction(self.steps[index].stage, &instruction.value, &instruction.text, before)
             }

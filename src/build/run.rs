@@ -16,8 +16,9 @@ use super::unstartable;
 use super::{DEFAULT_PATH, Error, State, lacking, unpacked};
 use crate::cache::{Ingredient, Ingredients};
 use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
-use crate::dockerfile::{self, Command, Run};
+use crate::dockerfile::{self, Command, Run, heredoc};
 use crate::layer::{Capture, Layer, LayerWriter};
+use crate::oci::Platform;
 use crate::plan::PROXY_ARGS;
 use crate::tree::{Change, Tree};
 
@@ -48,16 +49,18 @@ pub(super) struct Remains<'a> {
 
 impl<'a> Machine<'a> {
     pub(super) fn resolve_run(&self, run: &Run, before: Arc<State>) -> Result<Resolved, Error> {
+        can_run(&before.image.platform())?;
         let mut script = None;
         let args = match &run.command {
-            Command::Heredocs { line, documents } if is_lone_heredoc(line) && documents.len() == 1 => {
+            // A RUN that is nothing but one document. The SHELL runs it: as its command line, or, of a script, the file.
+            Command::Heredocs { line, documents } if matches!(heredoc::parse(line), Ok(Some(_))) => {
                 let text = documents[0].document();
-                if text.starts_with("#!") {
-                    let path = script.insert(Script::new(&documents[0].name, text)?).path().to_owned();
-                    vec![path]
+                let command = if text.starts_with("#!") {
+                    script.insert(Script::new(&documents[0].name, text)?).path().to_owned()
                 } else {
-                    before.shell().into_iter().chain([text]).collect()
-                }
+                    text
+                };
+                before.shell().into_iter().chain([command]).collect()
             }
             command => command_words(command, &before),
         };
@@ -220,6 +223,15 @@ fn write_layer(
     Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
 }
 
+/// Whether this machine runs the programs of a platform; an image that names none is believed to be right.
+fn can_run(platform: &Platform) -> Result<(), Error> {
+    let machine = Platform::host();
+    if platform.architecture.is_empty() || platform.runs_on(&machine) {
+        return Ok(());
+    }
+    Err(super::supported::foreign(platform).into())
+}
+
 /// A change as a view shows it.
 pub fn describe(change: &Change) -> PathChange {
     match change {
@@ -244,10 +256,4 @@ fn argument_prefix(state: &State) -> String {
     }
     let list: Vec<String> = arguments.iter().map(|(name, value)| format!("{name}={value} ")).collect();
     format!("|{} {}", list.len(), list.concat())
-}
-
-/// Whether a RUN line is nothing but `<<NAME`.
-fn is_lone_heredoc(line: &str) -> bool {
-    let line = line.trim().trim_start_matches(|first: char| first.is_ascii_digit());
-    line.strip_prefix("<<").is_some_and(|rest| !rest.trim().contains(char::is_whitespace))
 }

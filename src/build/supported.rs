@@ -2,14 +2,35 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Add, Instruction, Located, Run, Security, Source};
-use crate::plan::Plan;
+use crate::oci::Platform;
+use crate::plan::{Plan, Stage};
 
 /// # Errors
-/// One diagnostic for each unsupported use in a stage that would be built.
+/// One diagnostic for each unsupported use in a stage that would be built, and one for each stage that can't run.
 pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
-    let stages = plan.order.iter().map(|&stage| &plan.stages[stage].source);
-    let problems: Vec<Diagnostic> = stages.flat_map(|stage| &stage.instructions).flat_map(check_instruction).collect();
+    let stages = || plan.order.iter().map(|&stage| &plan.stages[stage]);
+    let mut problems: Vec<Diagnostic> =
+        stages().flat_map(|stage| &stage.source.instructions).flat_map(check_instruction).collect();
+    problems.extend(stages().filter_map(foreign_run));
+    problems.sort_by_key(|problem| problem.span.map_or(0, |span| span.start));
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The first RUN of a stage for another platform than this machine's.
+fn foreign_run(stage: &Stage) -> Option<Diagnostic> {
+    if stage.platform.runs_on(&Platform::host()) {
+        return None;
+    }
+    let mut instructions = stage.source.instructions.iter();
+    let run = instructions.find(|instruction| matches!(instruction.value, Instruction::Run(_)))?;
+    Some(foreign(&stage.platform).at(run.span))
+}
+
+/// RUN on a platform that is not this machine's.
+pub(super) fn foreign(platform: &Platform) -> Diagnostic {
+    let machine = Platform::host();
+    Diagnostic::error(format!("RUN can't run programs for {platform}: this machine is {machine}"))
+        .hint(format!("only RUN needs a machine of its platform: build for {machine}, or do without RUN in this stage"))
 }
 
 /// What of one instruction is not supported yet.

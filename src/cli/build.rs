@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, INTERRUPTED};
-use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, World};
+use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported, World};
 use crate::container::Hostname;
+use crate::context::text;
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile::Limits;
 use crate::errno;
-use crate::oci::{Platform, Reference};
+use crate::oci::{Platform, PlatformError, Reference};
 use crate::plan::Request;
 use crate::shown;
 use crate::source::SourceFile;
@@ -47,6 +49,9 @@ pub struct BuildOptions {
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE", value_parser = ["default", "host", "none"])]
     pub network: Option<String>,
+    /// What the image is to run on (default: this machine's platform), as `linux/arm64`
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
     /// The host name that RUN sees
     #[arg(long, value_name = "NAME", hide = true)]
     pub hostname: Option<String>,
@@ -93,7 +98,8 @@ impl BuildOptions {
             request: Request {
                 target: self.target.clone(),
                 build_args,
-                platform: Platform::host(),
+                platform: self.platform()?,
+                limits: Limits::from_environment(|name| std::env::var(name).ok())?,
                 every_stage: false,
             },
             cache,
@@ -101,22 +107,31 @@ impl BuildOptions {
             labels,
             network: self.network.clone(),
             hostname,
+            unsupported: Unsupported::Refused,
         })
+    }
+
+    fn platform(&self) -> Result<Platform, Diagnostic> {
+        let Some(text) = &self.platform else { return Ok(Platform::host()) };
+        if text.contains(',') {
+            return Err(Diagnostic::error("`--platform` takes one platform: images for several are not supported yet")
+                .hint("build once for each, with a name of its own"));
+        }
+        text.parse()
+            .map_err(|error: PlatformError| Diagnostic::error(format!("`--platform`: {error}")).hint(error.hint()))
     }
 
     /// Finds and reads the Dockerfile of a context folder.
     pub fn source(&self, folder: &Path) -> Result<Source, Failure> {
         let (name, path, bytes) = match &self.file {
             Some(path) if path.as_os_str() == "-" => {
-                let mut bytes = Vec::new();
-                io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map_err(|error| {
-                    Diagnostic::error(format!("can't read standard input: {}", errno::describe(&error)))
-                })?;
-                ("(standard input)".to_owned(), None, bytes)
+                let name = "(standard input)";
+                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name).map_err(Error::from)?)
             }
             file => {
                 let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
-                (display_name(&path, folder), Some(path.clone()), read_dockerfile(&path)?)
+                let bytes = text::read(&path, Some(folder), &text::DOCKERFILE).map_err(Error::from)?;
+                (display_name(&path, folder), Some(path), bytes)
             }
         };
         let file = SourceFile::from_bytes(&name, &bytes).map_err(Failure::from)?;
@@ -127,25 +142,13 @@ impl BuildOptions {
 fn default_dockerfile(folder: &Path) -> PathBuf {
     let usual = folder.join("Dockerfile");
     let lower = folder.join("dockerfile");
-    if !usual.exists() && lower.exists() { lower } else { usual }
+    // A link that leads nowhere is there, too: it is reported rather than passed over.
+    if usual.symlink_metadata().is_err() && lower.exists() { lower } else { usual }
 }
 
 /// The Dockerfile's name as messages give it: without the folder when it lies there.
 fn display_name(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
-}
-
-fn read_dockerfile(path: &Path) -> Result<Vec<u8>, Diagnostic> {
-    std::fs::read(path).map_err(|error| {
-        let diagnostic = Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)));
-        match error.kind() {
-            io::ErrorKind::NotFound => {
-                diagnostic.hint("name the Dockerfile with `-f FILE`, or the folder that holds it")
-            }
-            io::ErrorKind::IsADirectory => diagnostic.hint("this is a folder: name the file in it"),
-            _ => diagnostic,
-        }
-    })
 }
 
 /// Build an image from a Dockerfile.
@@ -257,7 +260,7 @@ pub fn parse_names(names: &[String]) -> Result<Vec<Reference>, Diagnostic> {
 pub fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
     let reference = Reference::parse_normalized(name)
         .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
-    if reference.digest().is_some() {
+    if reference.has_digest() {
         return Err(Diagnostic::error(format!("`{name}` has a digest: an image can't be given one by name")));
     }
     Ok(reference.with_default_tag())
@@ -284,7 +287,7 @@ impl Plan {
         let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
             .map_err(|error| located(&error, &file, None))?;
         super::report(machine.warnings(), Some(&file), Palette::for_stderr(color));
-        let predictions = machine.predict(0).map_err(|error| located(&error, &file, None))?;
+        let predictions = machine.predict_all().map_err(|problems| Failure::Messages(problems, Some(file.clone())))?;
         let palette = Palette::for_stdout(color);
         let view = Debugger::new(palette, world.clock);
         let mut out = Screen::stdout(palette);

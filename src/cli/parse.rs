@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use crate::context::text;
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Dockerfile, print};
+use crate::dockerfile::{self, Dockerfile, Limits, print};
 use crate::errno;
 use crate::source::SourceFile;
 use crate::view::json;
@@ -44,35 +45,52 @@ pub struct Parse {
 
 impl Parse {
     pub(super) fn run(&self, errors: Palette) -> Result<(), Failure> {
-        let bytes = if self.file.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
-        } else {
-            std::fs::read(&self.file)
+        let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
+        let format = if self.json { Format::Json } else { self.format };
+        let source = match self.source() {
+            Ok(source) => source,
+            // Whoever reads JSON gets every mistake as JSON, also that the file is no text.
+            Err(error) if format == Format::Json => return print_report(&Err(vec![error]), None),
+            Err(error) => return Err(error.into()),
+        };
+        if format == Format::Sexp {
+            let text = print::sexp(&source);
+            return print_line(&text.map_err(|error| Failure::Messages(vec![error], Some(source.clone())))?);
+        }
+        let parsed = dockerfile::parse_within(&source, &limits);
+        if format == Format::Json {
+            return print_report(&parsed, Some(&source));
+        }
+        let dockerfile = parsed.map_err(|errors| Failure::Messages(errors, Some(source.clone())))?;
+        // The tree goes to standard output, for people and programs alike; what is suspicious does not belong in it.
+        super::report(&dockerfile.warnings, Some(&source), errors);
+        match format {
+            Format::Dockerfile => {
+                Ok(Screen::document(&format!("{}\n", print::dockerfile(&dockerfile).trim_end_matches('\n')))?)
+            }
+            Format::Tree | Format::Json | Format::Sexp => print_line(&print::tree(&dockerfile)),
+        }
+    }
+
+    fn source(&self) -> Result<SourceFile, Diagnostic> {
+        let bytes = match self.file.as_os_str() == "-" {
+            true => text::read_stream(std::io::stdin().lock(), "(standard input)"),
+            false => text::read(&self.file, None, &text::DOCKERFILE),
         };
         let bytes = bytes.map_err(|error| {
-            Diagnostic::error(format!("can't read `{}`: {}", self.file.display(), errno::describe(&error)))
+            let diagnostic = Diagnostic::error(errno::named(&error.to_string()));
+            error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
         })?;
-        let source = SourceFile::from_bytes(self.file.display().to_string(), &bytes)?;
-        let failure = |diagnostics| Failure::Messages(diagnostics, Some(source.clone()));
-        let parsed = || -> Result<Dockerfile, Failure> {
-            let parsed = dockerfile::parse(&source).map_err(failure)?;
-            // The tree goes to standard output, for people and programs alike; what is suspicious does not belong in it.
-            super::report(&parsed.warnings, Some(&source), errors);
-            Ok(parsed)
-        };
-        let format = if self.json { Format::Json } else { self.format };
-        let text = match format {
-            Format::Sexp => print::sexp(&source).map_err(|diagnostic| failure(vec![diagnostic]))?,
-            Format::Tree => print::tree(&parsed()?),
-            Format::Json => json::harmless(&print::json(&parsed()?)),
-            Format::Dockerfile => print::dockerfile(&parsed()?),
-        };
-        let text = format!("{}\n", text.trim_end_matches('\n'));
-        match format {
-            Format::Dockerfile => Screen::document(&text)?,
-            Format::Sexp | Format::Tree | Format::Json => write!(super::stdout(), "{text}")?,
-        }
-        Ok(())
+        SourceFile::from_bytes(self.file.display().to_string(), &bytes)
     }
+}
+
+fn print_line(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(super::stdout(), "{}", text.trim_end_matches('\n'))?)
+}
+
+/// The whole outcome as JSON; a text with errors is a failure all the same.
+fn print_report(parsed: &Result<Dockerfile, Vec<Diagnostic>>, source: Option<&SourceFile>) -> Result<(), Failure> {
+    print_line(&json::harmless(&print::report(parsed, source)))?;
+    if parsed.is_ok() { Ok(()) } else { Err(Failure::Status(1)) }
 }

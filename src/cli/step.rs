@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::build::{BuildOptions, check_context};
 use super::{Failure, INTERRUPTED};
-use crate::build::World;
+use crate::build::{Unsupported, World};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
@@ -54,6 +54,7 @@ impl Step {
         };
         let mut options = self.options.options()?;
         options.stand_ins = true;
+        options.unsupported = Unsupported::StoppedAt;
         let palette = Palette::for_stdout(color);
         let setting = Setting { world, options, folder, dockerfile, palette, interrupted: &INTERRUPTED };
         let mut stdout = io::stdout();

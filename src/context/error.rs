@@ -30,6 +30,15 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The Dockerfile can't be read as a text.
+    #[error(transparent)]
+    Dockerfile(crate::document::Error),
+    /// The Dockerfile is a link out of the context.
+    #[error("`{}` is a link that leads out of the build context", path.display())]
+    LeadsOut {
+        /// The link.
+        path: PathBuf,
+    },
     /// A pattern file holds a pattern that can't be used.
     #[error("{}: {source}", file.display())]
     Pattern {
@@ -85,6 +94,16 @@ impl Error {
             Error::Io { .. } | Error::Cache { .. } => None,
             Error::IgnoreFile(error) => error.hint(),
             Error::IgnoreFileOutside { .. } => Some("put a copy of the file into the build context".to_owned()),
+            Error::Dockerfile(error) if error.is_not_found() => {
+                Some("name the Dockerfile with `-f FILE`, or the folder that holds it".to_owned())
+            }
+            Error::Dockerfile(crate::document::Error::NotRegular { kind: "directory", .. }) => {
+                Some("name the file in it".to_owned())
+            }
+            Error::Dockerfile(error) => error.hint(),
+            Error::LeadsOut { .. } => {
+                Some("put the file itself into the context, or name it outside with `-f FILE`".to_owned())
+            }
             Error::Pattern { .. } => Some(
                 "the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned(),
             ),

@@ -21,6 +21,7 @@ pub mod patterns;
 mod regexp;
 pub mod stat_cache;
 mod system;
+pub mod text;
 mod walk;
 
 pub use clean::clean;

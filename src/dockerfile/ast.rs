@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use super::device::Device;
 use super::directive::Directives;
+use super::limits::Limit;
 use super::mount::Mount;
-use super::words::WordError;
+use super::words::{WordError, WordErrorKind};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -122,6 +123,9 @@ impl Word {
     /// The message about an expansion of this word that failed, pointing at the part that is wrong.
     pub fn diagnostic(&self, error: &WordError) -> Diagnostic {
         let mut diagnostic = Diagnostic::error(error.to_string());
+        if let WordErrorKind::TooLong(_) = error.kind {
+            diagnostic.hint = Some(Limit::Expansion.hint());
+        }
         diagnostic.span = self.span.map(|span| {
             // A word that lost quotes, or is continued, has another length than its source.
             let is_literal = span.end - span.start == self.raw.len() && error.word == self.raw;

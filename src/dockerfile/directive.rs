@@ -15,8 +15,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::grammar::{self, Rule};
+use super::warning;
 use crate::diagnostic::Diagnostic;
-use crate::source::{BYTE_ORDER_MARK, Span};
+use crate::source::{BYTE_ORDER_MARK, SourceFile, Span};
 
 /// The directives that exist.
 const NAMES: [&str; 3] = ["syntax", "escape", "check"];
@@ -147,6 +148,39 @@ pub fn scan(text: &str, comment: &str) -> Vec<Directive> {
         }
     }
     directives
+}
+
+/// Warnings of directives that are understood and change nothing: build checks do not exist yet, and there is one frontend.
+pub(super) fn without_effect(source: &SourceFile) -> Vec<Diagnostic> {
+    let warn = |directive: Directive| {
+        let message = match directive.name.as_str() {
+            "check" => "build checks are not supported yet: this directive has no effect".to_owned(),
+            "syntax" if !is_own_syntax(&directive.value) => {
+                format!("the frontend `{}` is not used: Layerlab reads the file by its own rules", directive.value)
+            }
+            _ => return None,
+        };
+        let mut warning = Diagnostic::warning(message).kind(warning::DIRECTIVE_WITHOUT_EFFECT);
+        warning.span = source.line_span(directive.line);
+        Some(match directive.name.as_str() {
+            "syntax" => warning.hint("they are those of `docker/dockerfile:1`"),
+            _ => warning,
+        })
+    };
+    scan(&source.text, "#").into_iter().filter_map(warn).collect()
+}
+
+/// Whether a frontend has the language that is implemented here: the stable one, in any of its versions.
+fn is_own_syntax(frontend: &str) -> bool {
+    let name = frontend.split(['@', ' ']).next().unwrap_or_default();
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    match name.strip_prefix("docker/dockerfile") {
+        Some("" | ":latest") => true,
+        Some(tag) => tag.strip_prefix(":1").is_some_and(|rest| {
+            (rest.is_empty() || rest.starts_with('.')) && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        }),
+        None => false,
+    }
 }
 
 /// The frontend that a file asks for, and the line where it does, whatever the language of the file.

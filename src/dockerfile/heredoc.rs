@@ -14,7 +14,8 @@ pub(super) fn find(line: &str) -> Result<Vec<(String, Heredoc)>, WordError> {
     if !line.contains("<<") {
         return Ok(Vec::new());
     }
-    let lexing = Lexing { raw_quotes: true, raw_escapes: true, keep_unset: true };
+    // No variable has a value here, so nothing can grow.
+    let lexing = Lexing { raw_quotes: true, raw_escapes: true, keep_unset: true, most: usize::MAX };
     let Ok((words, _)) = words::lex(line, '\\', &no_variables, lexing) else {
         return Ok(Vec::new());
     };
@@ -55,7 +56,7 @@ pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
 }
 
 fn lex_name(name: &str, raw_quotes: bool) -> Result<Vec<String>, WordError> {
-    let lexing = Lexing { raw_quotes, raw_escapes: false, keep_unset: true };
+    let lexing = Lexing { raw_quotes, raw_escapes: false, keep_unset: true, most: usize::MAX };
     words::lex(name, '\\', &no_variables, lexing).map(|(words, _)| words)
 }
 

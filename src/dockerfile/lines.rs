@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use super::directive::{DirectiveReader, Directives};
 use super::grammar::{self, Rule};
+use super::limits::{Limit, Limits};
+use super::warning;
 use crate::diagnostic::Diagnostic;
 use crate::source::{BYTE_ORDER_MARK, Span};
 
@@ -60,12 +62,23 @@ pub(super) struct LineReader<'s> {
     line: usize,
     directives: DirectiveReader,
     comments: Vec<String>,
+    limits: &'s Limits,
     /// What was found on the way that is wrong or suspicious.
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Why a heredoc has no body.
+pub(super) enum NoBody {
+    /// No line ends it.
+    NoEnd,
+    /// It is longer than a heredoc may be.
+    TooLong,
+    /// A line in it is longer than a line may be, which was said.
+    Stopped,
+}
+
 impl<'s> LineReader<'s> {
-    pub fn new(text: &'s str) -> Self {
+    pub fn new(text: &'s str, limits: &'s Limits) -> Self {
         let position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         LineReader {
             text,
@@ -73,8 +86,14 @@ impl<'s> LineReader<'s> {
             line: 0,
             directives: DirectiveReader::new(),
             comments: Vec::new(),
+            limits,
             diagnostics: Vec::new(),
         }
+    }
+
+    /// Reads no further: what follows counts as the end of the file.
+    pub fn stop(&mut self) {
+        self.position = self.text.len();
     }
 
     /// The escape character in force.
@@ -153,6 +172,7 @@ impl<'s> LineReader<'s> {
         if let Some(span) = blank_line {
             self.diagnostics.push(
                 Diagnostic::warning("blank line inside of an instruction")
+                    .kind(warning::EMPTY_CONTINUATION)
                     .at(span)
                     .hint("remove it, or remove the continuation of the line before it"),
             );
@@ -160,27 +180,38 @@ impl<'s> LineReader<'s> {
     }
 
     /// Reads the body of a heredoc: the lines up to one that is `name`, with their line endings. With `chomp`,
-    /// tabs may come before the name. `None` when there is no such line.
-    pub fn heredoc_body(&mut self, name: &str, chomp: bool) -> Option<String> {
+    /// tabs may come before the name.
+    pub fn heredoc_body(&mut self, name: &str, chomp: bool) -> Result<String, NoBody> {
         let start = self.position;
         let mut end = start;
+        let complaints = self.diagnostics.len();
         while let Some((_, line)) = self.next_line() {
             let candidate = line.trim_end_matches(['\r', '\n']);
             let candidate = if chomp { candidate.trim_start_matches('\t') } else { candidate };
             if candidate == name {
-                return Some(self.text[start..end].to_owned());
+                return Ok(self.text[start..end].to_owned());
             }
             end = self.position;
+            if end - start > self.limits.of(Limit::Heredoc) {
+                self.stop();
+                return Err(NoBody::TooLong);
+            }
         }
-        None
+        Err(if self.diagnostics.len() > complaints { NoBody::Stopped } else { NoBody::NoEnd })
     }
 
-    /// The next line with its line ending, and where it begins.
+    /// The next line with its line ending, and where it begins. A line that is too long is an error and ends the reading.
     fn next_line(&mut self) -> Option<(usize, &'s str)> {
         let start = self.position;
         let line = self.text[start..].split_inclusive('\n').next()?;
         self.position += line.len();
         self.line += 1;
+        if line.strip_suffix('\n').unwrap_or(line).len() > self.limits.of(Limit::Line) {
+            let error = Limit::Line.exceeded(self.limits, format_args!("line {}", self.line));
+            self.diagnostics.push(error.at(Span::new(start, start)));
+            self.stop();
+            return None;
+        }
         Some((start, line))
     }
 }

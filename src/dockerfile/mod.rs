@@ -21,12 +21,15 @@ pub mod glob;
 mod grammar;
 pub mod heredoc;
 pub mod instruction;
+pub mod limits;
 mod lines;
 mod list;
 pub mod mount;
+mod nearly_json;
 mod parse;
 pub mod print;
 pub mod statement;
+pub mod warning;
 pub mod words;
 
 pub use ast::{
@@ -35,4 +38,5 @@ pub use ast::{
     Word, Workdir,
 };
 pub use instruction::KEYWORDS;
-pub use parse::{is_complete, parse, parse_instruction};
+pub use limits::{Limit, Limits};
+pub use parse::{is_complete, parse, parse_instruction, parse_within};

@@ -14,7 +14,8 @@ use super::ast::{Heredoc, Separator};
 use super::directive::Directives;
 use super::grammar::{self, Rule};
 use super::heredoc;
-use super::lines::{LineReader, LogicalLine};
+use super::limits::{Limit, Limits};
+use super::lines::{LineReader, LogicalLine, NoBody};
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceFile, Span};
 
@@ -99,18 +100,32 @@ pub struct Statements {
 /// ONBUILDs directly inside of each other are refused later; here they must only not exhaust the stack.
 const MAXIMUM_DEPTH: usize = 16;
 
-/// Takes a whole file apart. Reads on after an error, so that one run shows them all.
+/// The kind of the message that a heredoc has no end.
+pub(super) const HEREDOC_WITHOUT_END: &str = "HeredocWithoutEnd";
+
+/// Takes a whole file apart, within the usual limits. Reads on after an error, so that one run shows them all.
 pub fn parse(source: &SourceFile) -> Statements {
-    let mut reader = LineReader::new(&source.text);
+    parse_within(source, &Limits::default())
+}
+
+/// Takes a whole file apart. Where a limit is reached, that is an error and the rest is not read.
+pub fn parse_within(source: &SourceFile, limits: &Limits) -> Statements {
+    let mut reader = LineReader::new(&source.text, limits);
     let mut statements = Vec::new();
+    let mut counts = Counts::default();
     while let Some(line) = reader.next_logical_line() {
         let parser = StatementParser { line: &line, escape: reader.escape() };
-        let parsed = parser.parse(0..line.text.len(), 0).and_then(|mut statement| {
-            read_heredocs(&mut statement, &line, &mut reader)?;
-            Ok(statement)
-        });
-        match parsed {
-            Ok(statement) => statements.push(statement),
+        match parser.parse(0..line.text.len(), 0) {
+            Ok(mut statement) => {
+                if let Some(error) = counts.add(&statement, &source.name, limits) {
+                    reader.diagnostics.push(error);
+                    break;
+                }
+                match read_heredocs(&mut statement, &line, &mut reader, limits) {
+                    Ok(()) => statements.push(statement),
+                    Err(diagnostic) => reader.diagnostics.extend(diagnostic),
+                }
+            }
             Err(diagnostic) => reader.diagnostics.push(diagnostic),
         }
     }
@@ -118,8 +133,35 @@ pub fn parse(source: &SourceFile) -> Statements {
     Statements { directives: reader.into_directives(), statements, diagnostics }
 }
 
+/// How many there are so far.
+#[derive(Default)]
+struct Counts {
+    stages: usize,
+    instructions: usize,
+}
+
+impl Counts {
+    /// Counts a statement; the message when it is one too many.
+    fn add(&mut self, statement: &Statement, file: &str, limits: &Limits) -> Option<Diagnostic> {
+        let (count, limit) = match statement.keyword.text.eq_ignore_ascii_case("from") {
+            true => (&mut self.stages, Limit::Stages),
+            false => (&mut self.instructions, Limit::Instructions),
+        };
+        *count += 1;
+        (*count > limits.of(limit))
+            .then(|| limit.exceeded(limits, format_args!("`{file}`")).at(statement.keyword.span).label("one too many"))
+    }
+}
+
 /// Reads the bodies of the heredocs that a statement opens.
-fn read_heredocs(statement: &mut Statement, line: &LogicalLine, reader: &mut LineReader) -> Result<(), Diagnostic> {
+///
+/// The error is `None` where the reader has said it already.
+fn read_heredocs(
+    statement: &mut Statement,
+    line: &LogicalLine,
+    reader: &mut LineReader,
+    limits: &Limits,
+) -> Result<(), Option<Diagnostic>> {
     if !can_open_heredoc(statement) {
         return Ok(());
     }
@@ -130,14 +172,22 @@ fn read_heredocs(statement: &mut Statement, line: &LogicalLine, reader: &mut Lin
     };
     let found = heredoc::find(&line.text).map_err(|error| {
         let place = place_of(&error.word);
-        Diagnostic::error(error.to_string()).at(place).hint("close the quote around the heredoc's name")
+        Some(Diagnostic::error(error.to_string()).at(place).hint("close the quote around the heredoc's name"))
     })?;
     for (word, mut heredoc) in found {
-        heredoc.content = reader.heredoc_body(&heredoc.name, heredoc.chomp).ok_or_else(|| {
-            Diagnostic::error(format!("the heredoc `{}` has no end", heredoc.name))
-                .at(place_of(&word))
-                .label("opened here")
-                .hint(format!("end it with a line that is `{}` and nothing else", heredoc.name))
+        heredoc.content = reader.heredoc_body(&heredoc.name, heredoc.chomp).map_err(|why| match why {
+            NoBody::NoEnd => Some(
+                Diagnostic::error(format!("the heredoc `{}` has no end", heredoc.name))
+                    .kind(HEREDOC_WITHOUT_END)
+                    .at(place_of(&word))
+                    .label("opened here")
+                    .hint(format!("end it with a line that is `{}` and nothing else", heredoc.name)),
+            ),
+            NoBody::TooLong => {
+                let what = format!("the heredoc `{}`", heredoc.name);
+                Some(Limit::Heredoc.exceeded(limits, what).at(place_of(&word)).label("opened here"))
+            }
+            NoBody::Stopped => None,
         })?;
         statement.heredocs.push(heredoc);
         statement.lines.1 = reader.line();

@@ -23,7 +23,7 @@ pub use descriptor::{Descriptor, media_type};
 pub use digest::{ChainId, DiffId, Digest, DigestError, Hasher};
 pub use kind::{Document, DocumentKind};
 pub use manifest::{Index, Layout, Manifest};
-pub use platform::Platform;
+pub use platform::{Platform, PlatformError};
 pub use reference::{AnyReference, Reference, ReferenceError};
 pub use signal::is_signal;
 

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Two readings of the same text: [`Reference::parse`] takes it as it stands (`alpine` has no domain), and
-//! [`Reference::parse_normalized`] as people mean it (`alpine` is `docker.io/library/alpine`). Digests of other
-//! algorithms than SHA-256 are refused.
+//! [`Reference::parse_normalized`] as people mean it (`alpine` is `docker.io/library/alpine`). A digest of SHA-384 or
+//! SHA-512 is a valid part of a name too, though no image of a store is found by it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -50,9 +50,58 @@ pub enum ReferenceError {
     /// The name is not in its full form.
     #[error("repository name must be canonical")]
     NotCanonical,
+    /// The digest after `@` has too few or too many digits.
+    #[error("invalid checksum digest length: {algorithm} has {expected} digits, not {found}")]
+    DigestLength {
+        /// The algorithm before the colon.
+        algorithm: &'static str,
+        /// The digits that it has.
+        expected: usize,
+        /// The digits that were written.
+        found: usize,
+    },
     /// The digest after `@` can't be used.
     #[error(transparent)]
     Digest(#[from] DigestError),
+}
+
+/// A digest as a part of a name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum NameDigest {
+    Sha256(Digest),
+    /// Of another algorithm, as written. No image is known by it.
+    Other(String),
+}
+
+impl FromStr for NameDigest {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<NameDigest, ReferenceError> {
+        let algorithms = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
+        let (name, digits) = text.split_once(':').unwrap_or((text, ""));
+        let Some((algorithm, expected)) = algorithms.into_iter().find(|(known, _)| *known == name) else {
+            return Ok(NameDigest::Sha256(text.parse()?));
+        };
+        if digits.len() != expected {
+            return Err(ReferenceError::DigestLength { algorithm, expected, found: digits.len() });
+        }
+        if !digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit)) {
+            return Err(DigestError::Encoded(digits.to_string()).into());
+        }
+        Ok(match algorithm {
+            "sha256" => NameDigest::Sha256(text.parse()?),
+            _ => NameDigest::Other(text.to_string()),
+        })
+    }
+}
+
+impl fmt::Display for NameDigest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameDigest::Sha256(digest) => digest.fmt(formatter),
+            NameDigest::Other(text) => formatter.write_str(text),
+        }
+    }
 }
 
 /// A name of an image; the parts are known to follow the grammar.
@@ -63,7 +112,7 @@ pub struct Reference {
     domain: String,
     path: String,
     tag: Option<String>,
-    digest: Option<Digest>,
+    digest: Option<NameDigest>,
 }
 
 /// What a person may type for an image: a name, or a digest alone.
@@ -82,6 +131,9 @@ impl Reference {
             return Err(ReferenceError::Empty);
         }
         let Some((name, tag, digest)) = split(text) else {
+            if let Some(error) = short_digest(text) {
+                return Err(error);
+            }
             return Err(match split(&text.to_lowercase()) {
                 Some(_) => ReferenceError::Uppercase,
                 None => ReferenceError::Format,
@@ -89,7 +141,7 @@ impl Reference {
         };
         let mut reference = Reference::with_name(name)?;
         reference.tag = tag.map(str::to_string);
-        reference.digest = digest.map(Digest::from_str).transpose()?;
+        reference.digest = digest.map(NameDigest::from_str).transpose()?;
         Ok(reference)
     }
 
@@ -151,9 +203,17 @@ impl Reference {
         self.tag.as_deref()
     }
 
-    /// The digest, when one is written.
+    /// The digest, when one is written that an image can be found by.
     pub fn digest(&self) -> Option<Digest> {
-        self.digest
+        match self.digest {
+            Some(NameDigest::Sha256(digest)) => Some(digest),
+            Some(NameDigest::Other(_)) | None => None,
+        }
+    }
+
+    /// Whether a digest of any algorithm is written.
+    pub fn has_digest(&self) -> bool {
+        self.digest.is_some()
     }
 
     /// Domain and path: `docker.io/library/alpine`.
@@ -242,6 +302,18 @@ impl AnyReference {
         }
         Reference::parse_normalized(text).map(AnyReference::Named)
     }
+}
+
+/// The message for a name that is right but for a digest with too few digits to be one by the grammar.
+fn short_digest(text: &str) -> Option<ReferenceError> {
+    let (name, digest) = text.split_once('@')?;
+    let (_, digits) = digest.split_once(':')?;
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    split(name)?;
+    let error = digest.parse::<NameDigest>().err()?;
+    matches!(error, ReferenceError::DigestLength { .. }).then_some(error)
 }
 
 /// Cuts a text into name, tag and digest; `None` when one of them breaks the grammar.

@@ -180,7 +180,7 @@ impl Session<'_, '_> {
                 "an image is named like `first_image` or `team/app:1.0`",
             )
         })?;
-        if reference.digest().is_some() {
+        if reference.has_digest() {
             return Err(Error::usage(format!("`{name}` has a digest"), "an image can't be given one by name"));
         }
         let reference = reference.with_default_tag();

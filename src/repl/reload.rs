@@ -9,7 +9,8 @@ use std::process::Command;
 
 use super::Error;
 use super::session::Session;
-use crate::build::{Decision, Event, Machine, MissReason};
+use crate::build::{self, Decision, Event, Machine, MissReason};
+use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
 
@@ -69,8 +70,7 @@ impl Session<'_, '_> {
     pub(super) fn reload(&mut self) -> Result<(), Error> {
         let mut file = self.file.clone();
         if let Some(path) = &self.path {
-            let bytes =
-                std::fs::read(path).map_err(|source| Error::Io { operation: "read", path: path.clone(), source })?;
+            let bytes = text::read(path, Some(&self.folder), &text::DOCKERFILE).map_err(build::Error::from)?;
             let on_disk = SourceFile::from_bytes(&self.file.name, &bytes).map_err(Error::Command)?;
             // What was typed in stays as long as the file did not change under it.
             if on_disk.text != self.loaded {
@@ -176,7 +176,9 @@ impl Session<'_, '_> {
         };
         std::fs::create_dir_all(&folder).map_err(io("create"))?;
         std::fs::write(&path, &self.file.text).map_err(io("write"))?;
-        let edited = run_editor(&path).and_then(|()| std::fs::read(&path).map_err(io("read")));
+        let edited = run_editor(&path).and_then(|()| {
+            text::read(&path, None, &text::DOCKERFILE).map_err(|error| build::Error::from(error).into())
+        });
         // A file that can't be removed is swept with the home's temporary files.
         let _ = std::fs::remove_file(&path);
         Ok(SourceFile::from_bytes(&self.file.name, &edited?).map_err(Error::Command)?.text)

@@ -8,8 +8,9 @@ use super::super::duration;
 use super::super::flags::{Flags, Kind};
 use super::super::mount::Mount;
 use super::super::statement::{Arguments, Statement};
-use super::{Result, given, needs_an_argument, texts, warn_of_flags};
-use crate::diagnostic::{Diagnostic, Severity};
+use super::super::{nearly_json, warning};
+use super::{Result, given, needs_an_argument, plain_arguments, texts, warn_of_flags};
+use crate::diagnostic::Diagnostic;
 
 /// Understands `RUN [flags] command`.
 pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Run> {
@@ -21,7 +22,7 @@ pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Resu
         match Mount::parse(word.clone()) {
             Ok(mount) => {
                 let foreseen = mount.foresee().map(|error| error.diagnostic(&word));
-                warnings.extend(foreseen.map(|error| Diagnostic { severity: Severity::Warning, ..error }));
+                warnings.extend(foreseen.map(|error| error.as_warning().kind(warning::WRONG_MOUNT)));
                 mounts.push(mount);
             }
             Err(error) => errors.push(error.diagnostic(&word)),
@@ -69,11 +70,14 @@ pub(super) fn shell(statement: &Statement) -> Result<Shell> {
     match &statement.arguments {
         arguments if arguments.is_empty() => Err(vec![needs_an_argument(statement)]),
         Arguments::Exec(strings) => Ok(Shell { command: texts(strings) }),
-        _ => Err(vec![
-            Diagnostic::error("SHELL needs a JSON array")
-                .at(statement.span)
-                .hint("write `SHELL [\"/bin/sh\", \"-c\"]`, with double quotes"),
-        ]),
+        arguments => {
+            let error = Diagnostic::error("SHELL needs a JSON array").at(statement.span);
+            let meant = plain_arguments(arguments).filter(|(text, _)| nearly_json::is_meant(text));
+            Err(vec![match meant {
+                Some((text, _)) => error.hint(nearly_json::advice(&text)),
+                None => error.hint("write `SHELL [\"/bin/sh\", \"-c\"]`, with double quotes"),
+            }])
+        }
     }
 }
 

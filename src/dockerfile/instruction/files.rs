@@ -4,6 +4,7 @@ use super::super::ast::{Add, Copy, Source, Word};
 use super::super::flags::{Flags, Kind};
 use super::super::heredoc;
 use super::super::statement::{Statement, Token};
+use super::super::warning;
 use super::{Result, at_keyword, given, items, word};
 use crate::diagnostic::Diagnostic;
 
@@ -106,6 +107,7 @@ fn sources_and_destination(statement: &Statement, warnings: &mut Vec<Diagnostic>
 /// In JSON, and on a line whose quotes do not match, `<<NAME` stands for an empty file.
 fn no_document(source: &Token) -> Diagnostic {
     Diagnostic::warning(format!("`{}` opens no document: the file will be empty", source.text))
+        .kind(warning::NO_DOCUMENT)
         .at(source.span)
         .hint("write it without JSON, and close every quote of the line")
 }

@@ -9,13 +9,16 @@ mod commands;
 mod files;
 mod settings;
 mod stage;
+mod unknown;
 
 use super::ast::{
     Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Located, Maintainer, Stopsignal, User, Word, Workdir,
 };
 use super::flags::Flags;
 use super::statement::{Arguments, Statement, Token};
+use super::{nearly_json, warning};
 use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 
 /// The keywords of all instructions.
 pub const KEYWORDS: [&str; 18] = [
@@ -50,10 +53,30 @@ pub(super) enum Understood {
 
 type Result<T> = std::result::Result<T, Vec<Diagnostic>>;
 
-/// Understands a statement. Adds what is suspicious about it to `warnings`.
-pub(super) fn understand(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Understood> {
+/// Understands a statement. `previous` is the one above it. Adds what is suspicious to `warnings`.
+pub(super) fn understand(
+    statement: &Statement,
+    previous: Option<&Statement>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Understood> {
+    warn_of_nearly_json(statement, warnings);
+    warn_of_carriage_returns(statement, warnings);
+    let mut understood = match understand_keyword(statement, warnings) {
+        Ok(Some(understood)) => return Ok(understood),
+        Ok(None) => vec![unknown::diagnose(&statement.keyword, previous)],
+        Err(errors) => errors,
+    };
+    // A space that is none explains most of what can be wrong with a line.
+    if let Some(character) = statement.text.chars().find(|character| unknown::is_unseen(*character)) {
+        understood.iter_mut().for_each(|error| error.hint = Some(unknown::unseen(character)));
+    }
+    Err(understood)
+}
+
+/// `None` for a keyword that does not exist.
+fn understand_keyword(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Option<Understood>> {
     let instruction = match statement.keyword.text.to_uppercase().as_str() {
-        "FROM" => return stage::from(statement).map(Understood::From),
+        "FROM" => return stage::from(statement).map(Understood::From).map(Some),
         "ADD" => Instruction::Add(files::add(statement, warnings)?),
         "ARG" => {
             warn_of_flags(statement, warnings);
@@ -90,15 +113,55 @@ pub(super) fn understand(statement: &Statement, warnings: &mut Vec<Diagnostic>) 
         "USER" => Instruction::User(User { user: exactly_one(statement)? }),
         "VOLUME" => Instruction::Volume(settings::volume(statement)?),
         "WORKDIR" => Instruction::Workdir(Workdir { path: exactly_one(statement)? }),
-        _ => return Err(vec![unknown(&statement.keyword)]),
+        _ => return Ok(None),
     };
-    Ok(Understood::Instruction(instruction))
+    Ok(Some(Understood::Instruction(instruction)))
 }
 
-fn unknown(keyword: &Token) -> Diagnostic {
-    Diagnostic::error(format!("unknown instruction `{}`", keyword.text))
-        .at(keyword.span)
-        .suggest(&keyword.text, KEYWORDS)
+/// The text of arguments that stand for themselves, and its place.
+fn plain_arguments(arguments: &Arguments) -> Option<(String, Span)> {
+    match arguments {
+        Arguments::Items(items) => {
+            let (first, last) = (items.first()?, items.last()?);
+            Some((texts(items).join(" "), first.span.join(last.span)))
+        }
+        Arguments::Check(_, command) => plain_arguments(command),
+        Arguments::Exec(_) | Arguments::Pairs(..) | Arguments::Trigger(_) => None,
+    }
+}
+
+/// Text that was meant as JSON, and goes to the shell or becomes words.
+fn warn_of_nearly_json(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
+    let keyword = statement.keyword.text.to_uppercase();
+    let becomes = match keyword.as_str() {
+        "CMD" | "ENTRYPOINT" | "HEALTHCHECK" | "RUN" => "the shell gets it as written",
+        "ADD" | "COPY" | "VOLUME" => "it is read as plain words",
+        _ => return,
+    };
+    if let Some((text, span)) = plain_arguments(&statement.arguments)
+        && nearly_json::is_meant(&text)
+    {
+        let warning = Diagnostic::warning(format!("this looks like a JSON array, but is not valid JSON: {becomes}"));
+        warnings.push(warning.kind(warning::NEARLY_JSON).at(span).hint(nearly_json::advice(&text)));
+    }
+}
+
+/// Documents whose lines end as on Windows. An instruction itself loses its carriage returns; a document keeps them.
+fn warn_of_carriage_returns(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
+    if matches!(statement.arguments, Arguments::Trigger(_)) {
+        return;
+    }
+    for document in statement.heredocs.iter().filter(|document| document.content.contains("\r\n")) {
+        let warning = Diagnostic::warning(format!(
+            "the lines of the heredoc `{}` end with a carriage return, as on Windows",
+            document.name
+        ));
+        warnings.push(
+            warning.kind(warning::CARRIAGE_RETURNS).at(statement.keyword.span).hint(
+                "save the file with line feeds only; a shell takes the carriage return for a part of the last word",
+            ),
+        );
+    }
 }
 
 /// Checks that there are no flags and exactly one argument.
@@ -136,7 +199,7 @@ fn warn_of_flags(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
     let keyword = statement.keyword.text.to_uppercase();
     for flag in &statement.flags {
         let message = format!("{keyword} has no flags: `{}` means nothing", flag.text);
-        warnings.push(Diagnostic::warning(message).at(flag.span));
+        warnings.push(Diagnostic::warning(message).kind(warning::FLAG_WITHOUT_EFFECT).at(flag.span));
     }
 }
 

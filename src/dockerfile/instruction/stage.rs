@@ -3,8 +3,9 @@
 use super::super::ast::{Arg, From, Onbuild};
 use super::super::flags::{Flags, Kind};
 use super::super::statement::{Arguments, Statement, Token};
+use super::super::warning;
 use super::{Result, Understood, at_keyword, blank_name, given, items, locate, needs_an_argument, understand, word};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 
 /// Understands `FROM [--platform=…] image [AS name]`.
 pub(super) fn from(statement: &Statement) -> Result<From> {
@@ -88,13 +89,12 @@ pub(super) fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
         text.push_str(&document.content);
         text.push_str(&document.name);
     }
-    let instruction = match understand(trigger, warnings) {
+    let instruction = match understand(trigger, None, warnings) {
         Ok(Understood::Instruction(value)) => Some(Box::new(locate(value, trigger))),
         Ok(Understood::From(_)) => None,
         // The image may record it all the same; a build FROM it will fail.
         Err(errors) => {
-            let as_warnings = errors.into_iter().map(|error| Diagnostic { severity: Severity::Warning, ..error });
-            warnings.extend(as_warnings);
+            warnings.extend(errors.into_iter().map(|error| error.as_warning().kind(warning::WRONG_TRIGGER)));
             None
         }
     };

@@ -16,7 +16,7 @@ pub(super) fn evaluate(
     variables: &dyn Variables,
     lexing: Lexing,
 ) -> Result<(Vec<String>, Expansion), Failure> {
-    let mut evaluator = Evaluator { variables, lexing, expansion: Expansion::default() };
+    let mut evaluator = Evaluator { variables, lexing, expansion: Expansion::default(), added: 0 };
     let mut output = Output::default();
     if let Some(word) = word {
         evaluator.run(word, lexing.raw_escapes, &mut output)?;
@@ -31,6 +31,8 @@ struct Evaluator<'a> {
     variables: &'a dyn Variables,
     lexing: Lexing,
     expansion: Expansion,
+    /// The bytes that substitutions have given so far, those inside of others included.
+    added: usize,
 }
 
 impl Evaluator<'_> {
@@ -100,8 +102,18 @@ impl Evaluator<'_> {
         Ok(if self.lexing.raw_quotes { format!("\"{text}\"") } else { text })
     }
 
-    /// Evaluates one `$…`.
+    /// Evaluates one `$…`. Whatever makes a text grow comes through here, and is counted.
     fn substitute(&mut self, expansion: Pair<Rule>) -> Result<String, Failure> {
+        let whole = range(&expansion);
+        let text = self.value_of(expansion)?;
+        self.added = self.added.saturating_add(text.len());
+        if self.added > self.lexing.most {
+            return Err((whole, WordErrorKind::TooLong(self.lexing.most)));
+        }
+        Ok(text)
+    }
+
+    fn value_of(&mut self, expansion: Pair<Rule>) -> Result<String, Failure> {
         let whole = range(&expansion);
         let written = expansion.as_str();
         match expansion.as_rule() {
@@ -170,7 +182,7 @@ impl Evaluator<'_> {
             Some(pattern) => (pattern, true),
             None => (word.as_str(), false),
         };
-        let glob = compile(pattern, &whole)?;
+        let glob = compile(pattern, &value, &whole)?;
         let rest = if operator == "#" { glob.trim_prefix(&value, longest) } else { glob.trim_suffix(&value, longest) };
         Ok(rest.to_owned())
     }
@@ -182,8 +194,10 @@ impl Evaluator<'_> {
         if value.is_none() && self.lexing.keep_unset {
             return Ok(format!("${{{name}{operator}{pattern}/{replacement}}}"));
         }
-        let glob = compile(&pattern, &whole)?;
-        Ok(glob.replace(&value.unwrap_or_default(), &replacement, operator == "//"))
+        let value = value.unwrap_or_default();
+        let glob = compile(&pattern, &value, &whole)?;
+        let most = self.lexing.most;
+        glob.replace(&value, &replacement, operator == "//", most).ok_or((whole, WordErrorKind::TooLong(most)))
     }
 
     /// The operator and the expanded words of a modifier, in the order written.
@@ -220,8 +234,11 @@ impl Evaluator<'_> {
     }
 }
 
-fn compile(pattern: &str, whole: &Range<usize>) -> Result<Glob, Failure> {
-    Glob::new(pattern).map_err(|error| (whole.clone(), WordErrorKind::Pattern { pattern: pattern.to_owned(), error }))
+/// The pattern, ready to be matched against `text`.
+fn compile(pattern: &str, text: &str, whole: &Range<usize>) -> Result<Glob, Failure> {
+    Glob::new(pattern)
+        .and_then(|glob| glob.for_text(text))
+        .map_err(|error| (whole.clone(), WordErrorKind::Pattern { pattern: super::shortened(pattern), error }))
 }
 
 fn range(pair: &Pair<Rule>) -> Range<usize> {

@@ -26,6 +26,7 @@ use std::ops::Range;
 use pest::Parser;
 
 use super::glob::GlobError;
+use super::limits::Limit;
 
 /// The parser that pest makes from the grammar.
 #[derive(pest_derive::Parser)]
@@ -103,6 +104,8 @@ pub enum WordErrorKind {
     UnsupportedModifier(String),
     #[error("`${{…}}` is nested more than 32 deep")]
     TooDeep,
+    #[error("its variables hold more than {0} bytes")]
+    TooLong(usize),
     /// `${name:?message}` of a variable that has no value.
     #[error("{name}: {message}")]
     Required { name: String, message: String },
@@ -113,8 +116,20 @@ pub enum WordErrorKind {
 /// Expands a word to one string. Spaces in the word and in values are kept.
 ///
 /// `escape` is the Dockerfile's escape character: a backslash or a backtick.
+///
+/// What the variables add is bounded by the default of [`Limit::Expansion`]; [`expand_within`] takes another bound.
 pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Expansion, WordError> {
     expand_words(word, escape, variables).map(|(_, expansion)| expansion)
+}
+
+/// As [`expand`] and [`expand_words`], where the variables may add up to `most` bytes.
+pub fn expand_within(
+    word: &str,
+    escape: char,
+    variables: &dyn Variables,
+    most: usize,
+) -> Result<(Vec<String>, Expansion), WordError> {
+    lex(word, escape, variables, Lexing { most, ..Lexing::default() })
 }
 
 /// Expands a word, then splits it at the spaces that were not quoted or escaped.
@@ -130,13 +145,13 @@ pub fn expand_words(
 
 /// Expands the body of a heredoc: variables and escapes as in a word, but quotes are characters like others.
 ///
-/// The escape character is always the backslash, whatever the Dockerfile chose.
-pub fn expand_document(text: &str, variables: &dyn Variables) -> Result<Expansion, WordError> {
-    run(Rule::document, text, variables, Lexing::default()).map(|(_, expansion)| expansion)
+/// The escape character is always the backslash, whatever the Dockerfile chose. The variables may add up to `most` bytes.
+pub fn expand_document(text: &str, variables: &dyn Variables, most: usize) -> Result<Expansion, WordError> {
+    run(Rule::document, text, variables, Lexing { most, ..Lexing::default() }).map(|(_, expansion)| expansion)
 }
 
-/// What the evaluation leaves as it was written. The Dockerfile parser needs this to find heredocs.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the evaluation leaves as it was written, which the Dockerfile parser needs to find heredocs, and its bound.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexing {
     /// Keep quotes.
     pub raw_quotes: bool,
@@ -144,6 +159,14 @@ pub(crate) struct Lexing {
     pub raw_escapes: bool,
     /// Keep `$name` when the variable is not set.
     pub keep_unset: bool,
+    /// The most bytes that variables may add.
+    pub most: usize,
+}
+
+impl Default for Lexing {
+    fn default() -> Self {
+        Lexing { raw_quotes: false, raw_escapes: false, keep_unset: false, most: Limit::Expansion.default() }
+    }
 }
 
 /// Parses and evaluates a word.
@@ -223,6 +246,22 @@ mod tests {
     }
 
     #[test]
+    fn what_variables_add_is_bounded() {
+        let variables = |_: &str| Some("x".repeat(400));
+        let expand = |word: &str| match expand_within(word, '\\', &variables, 1000) {
+            Ok((_, expansion)) => expansion.text.len().to_string(),
+            Err(error) => error.kind.to_string(),
+        };
+        let bounded = "its variables hold more than 1000 bytes";
+        assert_eq!(expand("$a$a"), "800");
+        for word in ["$a$a$a", "\"$a$a$a\"", "${a:-$b}${b:+$a$a$a}", "${a//x/$b}", "${a/x/$b}${b}", "${a//?/xxxx}"] {
+            assert_eq!(expand(word), bounded, "{word}");
+        }
+        let literal = "y".repeat(5000);
+        assert_eq!(expand(&literal), "5000");
+    }
+
+    #[test]
     fn the_backtick_escapes_when_it_is_chosen() {
         let none = |_: &str| None;
         assert_eq!(expand("C:\\a`$b", '`', &none).expect("valid").text, "C:\\a$b");
@@ -231,7 +270,7 @@ mod tests {
     #[test]
     fn quotes_mean_nothing_in_a_document() {
         let variables = |name: &str| (name == "a").then(|| "x".to_owned());
-        let expand = |text| expand_document(text, &variables).expect("valid").text;
+        let expand = |text| expand_document(text, &variables, 1000).expect("valid").text;
         assert_eq!(expand("it's \"$a\" '$a'\n\\$a \\\\ `\n"), "it's \"x\" 'x'\n$a \\ `\n");
         assert_eq!(expand("${b:-it's}"), "it's");
     }

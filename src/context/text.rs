@@ -1,0 +1,65 @@
+//! Reading the Dockerfile: from the context, from elsewhere, from a stream.
+//!
+//! The context may come from anybody. What lies in it under its name may be a pipe, a device, or a link to a file
+//! that is nobody's business, a line of which would stand in a message: none of these is read. What the user names outside of
+//! the context is theirs to name, and so is a stream that they opened (`-f -`, `-f /dev/stdin`, `-f <(command)`).
+
+use std::fs::File;
+use std::path::{Component, Path, PathBuf};
+
+use super::Error;
+use crate::document::{self, Limit, Links};
+
+/// BuildKit's messages hold 16 MiB at most, and so no larger Dockerfile.
+pub const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 16 << 20);
+
+/// Reads a Dockerfile from a stream, such as standard input, to its end.
+///
+/// # Errors
+/// [`Error::Dockerfile`]: it is too long, or can't be read.
+pub fn read_stream(stream: impl std::io::Read, name: &str) -> Result<Vec<u8>, Error> {
+    document::read_to_end(stream, Path::new(name), &DOCKERFILE).map_err(Error::Dockerfile)
+}
+
+/// Reads a text by its path. In `context` it may be a link only to a file of the context.
+///
+/// # Errors
+/// [`Error::Dockerfile`]: it is missing, not a regular file, or too large. [`Error::LeadsOut`] for a link.
+pub fn read(path: &Path, context: Option<&Path>, limit: &Limit) -> Result<Vec<u8>, Error> {
+    if is_open_stream(path) {
+        let failed = |source| document::Error::Io { operation: "open", path: path.to_owned(), source };
+        let stream = File::open(path).map_err(failed).map_err(Error::Dockerfile)?;
+        return document::read_to_end(stream, path, limit).map_err(Error::Dockerfile);
+    }
+    let target = context.map_or(Ok(None), |context| target_in(path, context))?;
+    let bytes = match target {
+        // What leads there was followed already.
+        Some(target) => document::read(&target, limit, Links::Refuse),
+        None => document::read(path, limit, Links::Follow),
+    };
+    bytes.map_err(Error::Dockerfile)
+}
+
+/// Whether a path names a stream that the caller has opened: standard input, or what a shell makes of `<(command)`.
+fn is_open_stream(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
+}
+
+/// The file that a path in the context leads to; `None` for a path outside of it, and for one that leads nowhere.
+fn target_in(path: &Path, context: &Path) -> Result<Option<PathBuf>, Error> {
+    let (Ok(absolute), Ok(folder)) = (std::path::absolute(path), std::path::absolute(context)) else { return Ok(None) };
+    let Ok(root) = context.canonicalize() else { return Ok(None) };
+    // The path as it is written decides: a link in the context that leads out is still a path in the context.
+    let is_inside = match absolute.strip_prefix(&folder) {
+        Ok(rest) if !rest.components().any(|part| part == Component::ParentDir) => true,
+        _ => absolute
+            .parent()
+            .and_then(|parent| parent.canonicalize().ok())
+            .is_some_and(|parent| parent.starts_with(&root)),
+    };
+    let Ok(target) = absolute.canonicalize() else { return Ok(None) };
+    if is_inside && !target.starts_with(&root) {
+        return Err(Error::LeadsOut { path: path.to_owned() });
+    }
+    Ok(is_inside.then_some(target))
+}
