@@ -11,7 +11,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -208,8 +208,40 @@ fn complaint(context: &OwnedFd) -> String {
     }
 }
 
+/// mount(2) takes one page of options, with the zero at its end.
+const PAGE: usize = 4096;
+
 fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
-    let lower: Vec<Vec<u8>> = overlay.lower.iter().map(|path| escape(path, b"\\:,")).collect();
+    let mut options = options_of(overlay, &overlay.lower);
+    // Many layers have short names as descriptors, which are held until the mount is made.
+    let mut held = Vec::new();
+    if options.len() >= PAGE {
+        let mut short = Vec::new();
+        for path in &overlay.lower {
+            let directory = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(|errno| Failure::refused("open", path, errno))?;
+            short.push(PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())));
+            held.push(directory);
+        }
+        options = options_of(overlay, &short);
+    }
+    let text = std::ffi::OsStr::from_bytes(&options);
+    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::MS_NODEV, Some(text)).map_err(|errno| {
+        let failure = Failure::refused("mount overlay on", &overlay.root, errno);
+        if options.len() >= PAGE {
+            failure.hint(
+                "the layers' paths don't fit into the one page that mount(2) takes: \
+                 Linux 6.5 has no such limit",
+            )
+        } else {
+            failure
+        }
+    })
+}
+
+/// An overlay as options of mount(2), its lower directories under these names.
+fn options_of(overlay: &Overlay, lower: &[PathBuf]) -> Vec<u8> {
+    let lower: Vec<Vec<u8>> = lower.iter().map(|path| escape(path, b"\\:,")).collect();
     let mut options = b"lowerdir=".to_vec();
     options.extend(lower.join(&b':'));
     for (key, path) in [("upperdir", &overlay.upper), ("workdir", &overlay.work)] {
@@ -220,18 +252,7 @@ fn overlay_by_options(overlay: &Overlay) -> Result<(), Failure> {
         options.push(b',');
         options.extend(option.as_bytes());
     }
-    let text = std::ffi::OsStr::from_bytes(&options);
-    mount(Some("overlay"), &overlay.root, Some("overlay"), MsFlags::MS_NODEV, Some(text)).map_err(|errno| {
-        let failure = Failure::refused("mount overlay on", &overlay.root, errno);
-        if options.len() >= 4096 {
-            failure.hint(
-                "the layers' paths don't fit into the one page that mount(2) takes: \
-                 Linux 6.5 has no such limit",
-            )
-        } else {
-            failure
-        }
-    })
+    options
 }
 
 /// A path with a backslash before each of `special`, as overlayfs splits its options.

@@ -23,6 +23,7 @@ pub(super) const LONGEST_PATH: usize = 4095;
 /// The longest name of one file (`NAME_MAX`).
 const LONGEST_NAME: usize = 255;
 
+// ANCHOR: entry-path
 /// The name of an entry in a layer that is written: of a file that can be there, or of a mark.
 #[derive(Debug)]
 pub struct EntryPath(TreePath);
@@ -38,6 +39,7 @@ impl EntryPath {
         }
         EntryPath::fitting(path, path.clone())
     }
+    // ANCHOR_END: entry-path
 
     /// The mark that a name of lower layers is gone.
     pub(super) fn whiteout(path: &TreePath) -> Result<EntryPath, Error> {

@@ -140,3 +140,53 @@ fn a_long_chain_is_bundled_at_its_bottom() {
     let lower = layer::unpack_all(&test.store, &layers, options(), below).unwrap().lower;
     assert!(lower[0].join("last").is_file());
 }
+
+/// Times what must grow with the size of its input and no faster:
+/// `cargo test --test layer growth -- --ignored --nocapture`.
+#[test]
+#[ignore = "it measures"]
+fn growth() {
+    let time = |what: &str, run: &mut dyn FnMut()| {
+        let begun = std::time::Instant::now();
+        run();
+        println!("{what}: {:.0} ms", begun.elapsed().as_secs_f64() * 1000.0);
+    };
+    for length in [10, 100, 1000] {
+        let test = TestStore::new();
+        let layers: Vec<layer::Layer> = (0..length)
+            .map(|number| test.layer(&tar_of(&format!("f f-{number} 644 0:0 = x\nf .wh.f-{number}x 0"))))
+            .collect();
+        time(&format!("merge {length} layers"), &mut || drop(layer::tree_of(&test.store, &layers).unwrap()));
+        time(&format!("unpack {length} layers"), &mut || {
+            drop(layer::unpack_all(&test.store, &layers, options(), Below::default()).unwrap());
+        });
+        time(&format!("find {length} unpacked layers"), &mut || {
+            drop(layer::already_unpacked(&test.store, &layers, options()).unwrap());
+        });
+    }
+    for entries in [1000, 10_000, 100_000] {
+        for (what, name) in [("flat", String::new()), ("in 400 folders", "d/".repeat(400))] {
+            let test = TestStore::new();
+            let mut writer = LayerWriter::new(&test.store).unwrap();
+            let mut layer = None;
+            time(&format!("write {entries} entries, {what}"), &mut || {
+                for number in 0..entries {
+                    writer.append_node(&path(&format!("/{name}{number}")), &Node::file(0o644, *b"")).unwrap();
+                }
+            });
+            time("  store them", &mut || {
+                layer = Some(std::mem::replace(&mut writer, LayerWriter::new(&test.store).unwrap()).finish().unwrap())
+            });
+            let layer = layer.take().unwrap();
+            time("  merge them", &mut || drop(layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap()));
+            let mut writer = LayerWriter::new(&test.store).unwrap();
+            for number in 0..entries {
+                writer.whiteout(&path(&format!("/{name}{number}"))).unwrap();
+            }
+            let gone = writer.finish().unwrap();
+            time("  merge as many deletions", &mut || {
+                drop(layer::tree_of(&test.store, &[layer.clone(), gone.clone()]).unwrap());
+            });
+        }
+    }
+}
