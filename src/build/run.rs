@@ -193,7 +193,6 @@ impl<'a> Machine<'a> {
             marks: unpacked::marks(world.identity),
             clamp_mtime: world.clock.epoch(),
             // The set-up has taken its mount points away again.
-            exclude: &[],
         };
         world.within(|| {
             let captured = write_layer(world, &remains, options);
@@ -208,7 +207,7 @@ impl<'a> Machine<'a> {
 fn write_layer(
     world: World<'_>,
     remains: &Remains<'_>,
-    options: Capture<'_>,
+    options: Capture,
 ) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
     let mut writer = LayerWriter::new(world.store)?;
     let upper = remains.folder.upper();

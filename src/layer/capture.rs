@@ -33,15 +33,13 @@ use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place,
 
 /// How to capture.
 #[derive(Debug, Clone, Copy)]
-pub struct Capture<'a> {
+pub struct Capture {
     /// What owners on disk mean.
     pub ownership: Ownership,
     /// Where the overlay has its marks.
     pub marks: OpaqueName,
     /// Later times become this one, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
     pub clamp_mtime: Option<i64>,
-    /// Paths that are not looked at, with everything below them: where something was mounted.
-    pub exclude: &'a [TreePath],
 }
 
 /// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
@@ -85,7 +83,7 @@ struct Capturing<'a, 's> {
     store: &'s Store,
     parent: &'a Tree,
     writer: &'a mut LayerWriter<'s>,
-    options: Capture<'a>,
+    options: Capture,
     changes: Vec<Change>,
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
@@ -101,7 +99,7 @@ impl<'a, 's> Capturing<'a, 's> {
         root: &Path,
         parent: &'a Tree,
         writer: &'a mut LayerWriter<'s>,
-        options: Capture<'a>,
+        options: Capture,
         start: Below,
     ) -> Capturing<'a, 's> {
         Capturing {
@@ -167,7 +165,6 @@ impl<'a, 's> Capturing<'a, 's> {
             let is_gone = metadata.file_type().is_socket() || self.is_whiteout(&entry.path(), &metadata)?;
             found.insert(name, if is_gone { Found::Gone } else { Found::File(entry.path(), metadata) });
         }
-        found.retain(|name, _| !self.options.exclude.contains(&path.join(name)));
         Ok(found)
     }
 
