@@ -45,7 +45,11 @@ const LIBRARIES: &[Only] = &[
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
     Only { library: "nix", places: &["src/cli/mod.rs"], because: "the handler of Ctrl-C" },
     Only { library: "nix", places: &["src/oci/signal.rs"], because: "the names of signals for STOPSIGNAL" },
-    Only { library: "imbl", places: &["src/tree/"], because: "how a tree shares its parts is the tree's own affair" },
+    Only {
+        library: "imbl",
+        places: &["src/build/", "src/tree/"],
+        because: "how trees and states share their parts is their own affair",
+    },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
         library: "tiny_http",

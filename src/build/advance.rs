@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::decide::{self, Asked, Lookup};
-use super::machine::{Executed, Machine, Pending, Phase, Step, StepKind, Taken, steps_of};
+use super::machine::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
 use super::resolve::{Action, Resolved};
+use super::state::Addition;
+use super::taken::Taken;
 use super::{Decision, Error, Event, PathChange, State, StepLabel, from};
 use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, Roots, StepResult};
 use crate::dockerfile::{Instruction, Located};
 use crate::errno;
 use crate::layer::Layer;
-use crate::oci::History;
 use crate::plan::CopySource;
 
 impl<'a> Machine<'a> {
@@ -207,13 +208,8 @@ impl<'a> Machine<'a> {
             for listing in &resolved.listings {
                 self.records.put_listing(listing)?;
             }
-            self.records.put(&Record {
-                schema: Record::SCHEMA,
-                key: ingredients.key(),
-                instruction: label.instruction.clone(),
-                ingredients: ingredients.clone(),
-                result: StepResult { layer: layer.clone(), created, build: self.build_number()?, milliseconds },
-            })?;
+            let result = StepResult { layer: layer.clone(), created, build: self.build_number()?, milliseconds };
+            self.records.put(&Record::new(label.instruction.clone(), ingredients.clone(), result))?;
         }
         let config = from::config_changes(resolved.before.as_deref(), &state);
         // Lent to the event and taken back: a layer may have many thousands of changes.
@@ -222,7 +218,9 @@ impl<'a> Machine<'a> {
             sink(&changed);
         }
         let Event::Changed { changes, config } = changed else { unreachable!("it was made three lines above") };
-        sink(&Event::Committed { layer: layer.clone(), state: state.id(), milliseconds });
+        // The last state is the image: it is known by the id that the image has.
+        let known_by = if index + 1 == self.steps.len() { state.id() } else { state.identity() };
+        sink(&Event::Committed { layer: layer.clone(), state: known_by, milliseconds });
         self.failed = None;
         self.taken.push(Taken {
             label: StepLabel { expanded: resolved.expanded, ..label },
@@ -251,7 +249,6 @@ impl<'a> Machine<'a> {
             key,
             roots,
             outcome: Outcome::Failed,
-            state: None,
             milliseconds: 0,
         });
     }
@@ -273,31 +270,18 @@ impl Resolved {
             Files::Made(layer) => layer,
             Files::Foreseen => None,
         };
-        if let Some(layer) = layer {
-            state.image.rootfs.diff_ids.push(layer.diff_id);
-            state.layers.push(layer.clone());
+        let key = self.ingredients.as_ref().map(Ingredients::key);
+        // FROM adds nothing to the state that it takes over.
+        if key.is_some() {
+            state.add(Addition { key, layer, created_by: self.history.as_deref(), created });
         }
         if self.touches_files()
-            && let Some(key) = self.ingredients.as_ref().map(Ingredients::key)
+            && let Some(key) = key
         {
             state.file_system = match files {
                 Files::Made(layer) => state.file_system.after(key, layer.map(|layer| layer.diff_id)),
                 Files::Foreseen => state.file_system.foreseen(key),
             };
-        }
-        if let Some(created_by) = &self.history {
-            // Times are RFC 3339 in UTC: they sort as text.
-            if state.created.as_str() < created {
-                state.created = created.to_owned();
-            }
-            state.image.created = Some(state.created.clone());
-            state.image.history.push(History {
-                created: Some(created.to_owned()),
-                created_by: Some(created_by.clone()),
-                author: None,
-                comment: None,
-                empty_layer: layer.is_none(),
-            });
         }
         state
     }

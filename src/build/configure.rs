@@ -5,6 +5,7 @@
 //! keeps the value it had before it. What the history says is what BuildKit writes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::state::State;
 use super::{Error, ports};
@@ -39,23 +40,36 @@ impl Scope<'_> {
     }
 }
 
-/// Applies an instruction that touches no file. Gives the state after it and the instruction as history tells it;
-/// `None` for an instruction that does touch files.
-pub fn configure(
-    instruction: &Instruction,
-    state: &State,
-    scope: &Scope<'_>,
-) -> Result<Option<(State, String)>, Error> {
+/// What an instruction that touches no file does.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    pub state: State,
+    /// The instruction after expansion, as the history tells it.
+    pub text: String,
+    pub history: Recorded,
+}
+
+/// Whether an instruction has a line in the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Yes,
+    /// ONBUILD: what it says is done, and told, where the image is built upon.
+    No,
+}
+
+/// Applies an instruction that touches no file; `None` for one that does touch files.
+pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<Configured>, Error> {
     let mut next = state.clone();
-    let history = match instruction {
+    let mut history = Recorded::Yes;
+    let settings = &mut next.settings;
+    let text = match instruction {
         Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_) => return Ok(None),
         Instruction::Env(env) => {
             let mut text = String::from("ENV");
             for (name, value) in &env.pairs {
                 let (name, value) = (scope.word(name, state)?, scope.word(value, state)?);
                 text.push_str(&format!(" {name}={value}"));
-                next.set_environment(&name, &value);
-                set_variable(&mut next.image.config.env, &name, &value);
+                settings.variables.set(&name, &value);
             }
             text
         }
@@ -65,27 +79,27 @@ pub fn configure(
             for (name, value) in &label.pairs {
                 let (name, value) = (scope.word(name, state)?, scope.word(value, state)?);
                 text.push_str(&format!(" {name}={value}"));
-                next.image.config.labels.insert(name, value);
+                settings.labels.insert(name.into(), value.into());
             }
             text
         }
         Instruction::Maintainer(maintainer) => {
-            next.image.author = Some(maintainer.name.clone());
+            next.author = Some(maintainer.name.as_str().into());
             format!("MAINTAINER {}", maintainer.name)
         }
         Instruction::Cmd(cmd) => {
             let words = command_words(&cmd.command, state);
             next.has_cmd = true;
             let text = format!("CMD {}", quoted_list(&words));
-            next.image.config.cmd = (!words.is_empty()).then_some(words);
+            settings.single_mut().cmd = (!words.is_empty()).then_some(words);
             text
         }
         Instruction::Entrypoint(entrypoint) => {
             let words = command_words(&entrypoint.command, state);
             let text = format!("ENTRYPOINT {}", quoted_list(&words));
-            next.image.config.entrypoint = (!words.is_empty()).then_some(words);
+            settings.single_mut().entrypoint = (!words.is_empty()).then_some(words);
             if !state.has_cmd {
-                next.image.config.cmd = None;
+                settings.single_mut().cmd = None;
             }
             text
         }
@@ -101,9 +115,9 @@ pub fn configure(
                     hint: Some("a port is written like `80`, `80/tcp`, `53/udp` or `8000-8010`".into()),
                 })?);
             }
-            for port in &ports {
-                next.image.config.exposed_ports.insert(port.clone(), Default::default());
-            }
+            ports.sort();
+            ports.dedup();
+            settings.exposed_ports.extend(ports.iter().map(|port| Arc::from(port.as_str())));
             format!("EXPOSE [{}]", ports.join(" "))
         }
         Instruction::Volume(volume) => {
@@ -113,14 +127,14 @@ pub fn configure(
                 if path.is_empty() {
                     return Err(Error::Argument { message: "a VOLUME can't be an empty string".into(), hint: None });
                 }
-                next.image.config.volumes.insert(path.clone(), Default::default());
+                settings.volumes.insert(path.as_str().into());
                 paths.push(path);
             }
             format!("VOLUME [{}]", paths.join(" "))
         }
         Instruction::User(user) => {
             let user = scope.word(&user.user, state)?;
-            next.image.config.user.clone_from(&user);
+            settings.single_mut().user.clone_from(&user);
             format!("USER {user}")
         }
         Instruction::Stopsignal(stop) => {
@@ -131,24 +145,25 @@ pub fn configure(
                     hint: Some("a signal is a name like `SIGTERM` or `QUIT`, or a number from 1 to 64".into()),
                 });
             }
-            next.image.config.stop_signal = Some(signal.clone());
+            settings.single_mut().stop_signal = Some(signal.clone());
             format!("STOPSIGNAL {signal}")
         }
         Instruction::Shell(shell) => {
-            next.image.config.shell = Some(shell.command.clone());
+            settings.single_mut().shell = Some(shell.command.clone());
             format!("SHELL [{}]", shell.command.join(" "))
         }
         Instruction::Healthcheck(check) => {
             let (config, text) = healthcheck(check, state);
-            next.image.config.healthcheck = Some(config);
+            settings.single_mut().healthcheck = Some(config);
             text
         }
         Instruction::Onbuild(onbuild) => {
-            next.image.config.on_build.push(onbuild.text.clone());
+            settings.on_build.push_back(onbuild.text.as_str().into());
+            history = Recorded::No;
             format!("ONBUILD {}", onbuild.text)
         }
     };
-    Ok(Some((next, history)))
+    Ok(Some(Configured { state: next, text, history }))
 }
 
 /// Applies instructions to the configuration of an image that no Dockerfile made: `import --change`.
@@ -159,11 +174,11 @@ pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig
     let nothing = BTreeMap::new();
     let limits = Limits::default();
     let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing, limits: &limits };
-    let mut state = super::from::first_state(image, Vec::new(), String::new(), String::new(), None);
+    let mut state = super::from::first_state(image.clone(), Vec::new(), String::new(), String::new(), None);
     for text in instructions {
         let source = SourceFile::new("--change", text);
         let instruction = dockerfile::parse_instruction(&source).map_err(Error::Diagnostics)?;
-        let Some((next, _)) = configure(&instruction.value, &state, &scope)? else {
+        let Some(next) = configure(&instruction.value, &state, &scope)? else {
             return Err(Error::Argument {
                 message: format!(
                     "`{}` changes files, and only the configuration can be changed here",
@@ -172,9 +187,10 @@ pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig
                 hint: None,
             });
         };
-        state = next;
+        state = next.state;
     }
-    Ok(state.image)
+    let changed = state.image();
+    Ok(ImageConfig { config: changed.config, author: changed.author, ..image })
 }
 
 /// ARG: the value of `--build-arg`, else the default, else the global ARG of that name; without any it adds nothing to the environment.
@@ -193,10 +209,10 @@ fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Err
         if let Some(value) = &value {
             text.push_str(&format!("={value}"));
             if !NOT_IN_ENVIRONMENT.contains(&name.as_str()) {
-                next.set_environment(name, value);
+                next.settings.variables.put_in_run(name, value);
             }
         }
-        next.arguments.push((name.clone(), value));
+        next.settings.variables.declare(name, value.as_deref());
     }
     Ok(text)
 }
@@ -221,7 +237,9 @@ pub fn command_words(command: &Command, state: &State) -> Vec<String> {
 fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
     match check {
         Healthcheck::None => {
-            (HealthConfig { test: vec!["NONE".into()], ..HealthConfig::default() }, "HEALTHCHECK NONE".into())
+            let config = HealthConfig { test: vec!["NONE".into()], ..HealthConfig::default() };
+            let text = healthcheck_text(&config);
+            (config, text)
         }
         Healthcheck::Check { command, interval, timeout, start_period, start_interval, retries } => {
             let test = match command {
@@ -235,7 +253,6 @@ fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
             let nanoseconds = |duration: &Option<std::time::Duration>| {
                 duration.map_or(0, |duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
             };
-            let text = format!("HEALTHCHECK {}", quoted_list(&test));
             let config = HealthConfig {
                 test,
                 interval: nanoseconds(interval),
@@ -244,17 +261,45 @@ fn healthcheck(check: &Healthcheck, state: &State) -> (HealthConfig, String) {
                 start_interval: nanoseconds(start_interval),
                 retries: i64::from(retries.unwrap_or(0)),
             };
+            let text = healthcheck_text(&config);
             (config, text)
         }
     }
 }
 
-/// Sets `NAME=value` in a list, in place where the name is there.
-fn set_variable(list: &mut Vec<String>, name: &str, value: &str) {
-    let entry = format!("{name}={value}");
-    match list.iter_mut().find(|other| other.split('=').next() == Some(name)) {
-        Some(other) => *other = entry,
-        None => list.push(entry),
+/// A check as Go's `%+v` prints the structure.
+fn healthcheck_text(config: &HealthConfig) -> String {
+    format!(
+        "HEALTHCHECK {{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
+        config.test.join(" "),
+        go_duration(config.interval),
+        go_duration(config.timeout),
+        go_duration(config.start_period),
+        go_duration(config.start_interval),
+        config.retries
+    )
+}
+
+/// Nanoseconds as Go prints a duration: `0s`, `1.5s`, `1h0m30s`, `250ms`.
+fn go_duration(nanoseconds: i64) -> String {
+    let (unit, divisor) = match nanoseconds {
+        0 => return "0s".into(),
+        1..1_000 => ("ns", 1),
+        1_000..1_000_000 => ("µs", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
+        _ => ("s", 1_000_000_000),
+    };
+    let decimal = |value: i64| {
+        let fraction = format!("{:09}", (value % divisor) * (1_000_000_000 / divisor));
+        let fraction = fraction.trim_end_matches('0');
+        let whole = value / divisor;
+        if fraction.is_empty() { format!("{whole}{unit}") } else { format!("{whole}.{fraction}{unit}") }
+    };
+    const MINUTE: i64 = 60_000_000_000;
+    match nanoseconds / MINUTE {
+        0 => decimal(nanoseconds),
+        minutes if minutes < 60 => format!("{minutes}m{}", decimal(nanoseconds % MINUTE)),
+        minutes => format!("{}h{}m{}", minutes / 60, minutes % 60, decimal(nanoseconds % MINUTE)),
     }
 }
 

@@ -13,7 +13,7 @@ impl Machine<'_> {
     pub fn unused_build_args(&self) -> Vec<String> {
         let declared = |name: &str| {
             self.plan.global_args.contains_key(name)
-                || self.taken.iter().any(|taken| taken.state.arguments.iter().any(|(other, _)| other == name))
+                || self.taken.iter().any(|taken| taken.state.settings.variables.is_declared(name))
         };
         let known = |name: &str| {
             PROXY_ARGS.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" || declared(name)
@@ -31,7 +31,6 @@ impl Machine<'_> {
             key: taken.ingredients.as_ref().map(Ingredients::key),
             roots: taken.roots.clone(),
             outcome: if matches!(taken.decision, Decision::Hit { .. }) { Outcome::Cached } else { Outcome::Ran },
-            state: Some(taken.state.id()),
             milliseconds: taken.milliseconds,
         });
         let (context, dockerfile) = self.identity();
@@ -67,9 +66,9 @@ impl Machine<'_> {
     /// Writes the image of the last state, gives it its names, and remembers the build.
     pub fn finish(&self, tags: &[Reference], sink: &mut dyn FnMut(&Event)) -> Result<Finished, Error> {
         let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
-        let mut image = last.state.image.clone();
+        let mut image = last.state.image();
         image.config.labels.extend(self.options.labels.clone());
-        let manifest = self.world.store.put_image(&image, &last.state.layers)?;
+        let manifest = self.world.store.put_image(&image, &last.state.layers())?;
         let image = Digest::of(&serde_json::to_vec(&image).expect("a configuration is plain data"));
         let cached = self.taken.iter().filter(|taken| matches!(taken.decision, Decision::Hit { .. })).count();
         let ran = self.taken.iter().filter(|taken| matches!(taken.decision, Decision::Miss { .. })).count();

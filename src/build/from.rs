@@ -30,7 +30,9 @@ pub const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
 pub(super) struct Start {
     pub image: String,
     pub digest: Option<Digest>,
-    pub layers: Vec<Layer>,
+    pub layers: usize,
+    /// Of all layers, as they are stored.
+    pub bytes: u64,
     pub stands_in_for: Option<String>,
     /// ONBUILD triggers of the base, to be run before the stage's own instructions.
     pub triggers: Vec<Located<Instruction>>,
@@ -41,8 +43,8 @@ impl Start {
         Event::Resolved {
             image: self.image.clone(),
             digest: self.digest,
-            layers: self.layers.len(),
-            bytes: self.layers.iter().map(|layer| layer.descriptor.size).sum(),
+            layers: self.layers,
+            bytes: self.bytes,
             stands_in_for: self.stands_in_for.clone(),
         }
     }
@@ -72,7 +74,8 @@ impl Machine<'_> {
                 let start = Start {
                     image: label,
                     digest: None,
-                    layers: base.layers.clone(),
+                    layers: base.stack().len(),
+                    bytes: base.bytes(),
                     stands_in_for: None,
                     triggers: Vec::new(),
                 };
@@ -80,7 +83,7 @@ impl Machine<'_> {
             }
         };
         state.has_cmd = false;
-        for (number, text) in std::mem::take(&mut state.image.config.on_build).iter().enumerate() {
+        for (number, text) in std::mem::take(&mut state.settings.on_build).iter().enumerate() {
             start.triggers.push(parse_trigger(number, text)?);
         }
         if self.options.unsupported == Unsupported::Refused {
@@ -109,7 +112,8 @@ impl Machine<'_> {
         let start = Start {
             image: "scratch".into(),
             digest: None,
-            layers: Vec::new(),
+            layers: 0,
+            bytes: 0,
             stands_in_for: None,
             triggers: Vec::new(),
         };
@@ -137,14 +141,15 @@ impl Machine<'_> {
         self.world.store.prove_layers(&layers)?;
         let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
         let platform = image.platform().to_string();
-        let mut state = first_state(image, layers.clone(), identity, platform, found.stands_in_for.as_deref());
+        let mut state = first_state(image, layers, identity, platform, found.stands_in_for.as_deref());
         if let Some(name) = &found.stands_in_for {
-            state.image.config.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", found.name));
+            state.settings.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", found.name).into());
         }
         let start = Start {
             image: found.name,
             digest: Some(found.manifest.digest),
-            layers,
+            layers: state.stack().len(),
+            bytes: state.bytes(),
             stands_in_for: found.stands_in_for,
             triggers: Vec::new(),
         };
@@ -203,19 +208,11 @@ pub(super) fn first_state(
         image.config.env.push(format!("PATH={DEFAULT_PATH}"));
     }
     let file_system = StateId::image(&identity, &platform, stands_in_for);
-    let environment = image
-        .config
-        .env
-        .iter()
-        .map(|variable| variable.split_once('=').unwrap_or((variable, "")))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
     let base = match stands_in_for {
         Some(name) => format!("{identity} for {name}"),
         None => identity,
     };
-    let created = image.created.clone().unwrap_or_default();
-    State { layers, environment, arguments: Vec::new(), file_system, base, has_cmd: false, created, image }
+    State::of_image(image, layers, &base, file_system)
 }
 
 fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {
@@ -228,65 +225,12 @@ fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Erro
 
 /// What differs between the configurations of two states, field by field. `None`: nothing was before.
 pub(super) fn config_changes(before: Option<&State>, after: &State) -> Vec<ConfigChange> {
-    let fields = |state: &State| -> serde_json::Map<String, serde_json::Value> {
-        let mut object = match serde_json::to_value(&state.image.config) {
-            Ok(serde_json::Value::Object(object)) => object,
-            _ => serde_json::Map::new(),
-        };
-        if let Some(author) = &state.image.author {
-            object.insert("Author".into(), author.clone().into());
-        }
-        object
-    };
     let Some(before) = before else { return Vec::new() };
-    let (old, new) = (fields(before), fields(after));
-    let mut changes = Vec::new();
-    for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
-        compare_field(name, old.get(name), new.get(name), &mut changes);
+    let mut changes = before.settings.changes(&after.settings);
+    if before.author != after.author {
+        let text = |author: &Option<Arc<str>>| author.as_deref().map(str::to_owned);
+        let (before, after) = (text(&before.author), text(&after.author));
+        changes.insert(0, ConfigChange { field: "Author".into(), before, after });
     }
     changes
-}
-
-fn compare_field(
-    name: &str,
-    before: Option<&serde_json::Value>,
-    after: Option<&serde_json::Value>,
-    changes: &mut Vec<ConfigChange>,
-) {
-    use serde_json::Value;
-    if before == after {
-        return;
-    }
-    let empty = serde_json::Map::new();
-    // Maps are compared key by key, and so is Env, which is a map written as a list.
-    let as_map = |value: Option<&Value>| -> Option<serde_json::Map<String, Value>> {
-        match value {
-            Some(Value::Object(map)) => Some(map.clone()),
-            Some(Value::Array(list)) if name == "Env" => Some(
-                list.iter()
-                    .filter_map(|entry| entry.as_str()?.split_once('='))
-                    .map(|(name, value)| (name.to_owned(), Value::from(value)))
-                    .collect(),
-            ),
-            _ => None,
-        }
-    };
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if as_map(before).is_some() || as_map(after).is_some() {
-        let (old, new) = (as_map(before).unwrap_or(empty.clone()), as_map(after).unwrap_or(empty));
-        for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
-            if old.get(key) != new.get(key) {
-                changes.push(ConfigChange {
-                    field: format!("{name}.{key}"),
-                    before: old.get(key).map(text),
-                    after: new.get(key).map(text),
-                });
-            }
-        }
-    } else {
-        changes.push(ConfigChange { field: name.to_owned(), before: before.map(text), after: after.map(text) });
-    }
 }

@@ -20,7 +20,7 @@ const BEFORE_COMMANDS: &[&str] =
 
 /// What to say about a command that failed with a status in a stand-in, for want of a program. `None`: that was not it.
 pub fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
-    let stand_in = state.image.config.labels.get(STAND_IN_LABEL)?;
+    let stand_in = state.settings.labels.get(STAND_IN_LABEL)?;
     let path = state.variable("PATH").unwrap_or(super::DEFAULT_PATH);
     let is_there = |program: &str| {
         path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())

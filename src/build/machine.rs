@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::clock::Stopwatch;
-use super::event::{ConfigChange, Decision, Event, PathChange, StepLabel};
+use super::event::{Decision, Event, PathChange, StepLabel};
 use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
+use super::taken::{Taken, TakenSteps};
 use super::trees::Trees;
 use super::warnings::Told;
 use super::{Clock, Error, Options, State, Unsupported, run, supported};
-use crate::cache::{Build, BuildStep, Builds, Counterparts, Ingredients, Record, Records, Reservation, Roots};
+use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
@@ -60,25 +61,6 @@ pub(super) enum StepKind {
     From,
     Instruction(Box<Located<Instruction>>),
 }
-
-// ANCHOR: taken
-/// One step that was taken, with the state after it.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    pub label: StepLabel,
-    pub stage: usize,
-    pub state: Arc<State>,
-    pub decision: Decision,
-    pub ingredients: Option<Ingredients>,
-    /// Where the files lay that the ingredients list.
-    pub roots: Vec<Roots>,
-    /// The layer that this step added.
-    pub layer: Option<Layer>,
-    pub changes: Vec<PathChange>,
-    pub config: Vec<ConfigChange>,
-    pub milliseconds: u64,
-}
-// ANCHOR_END: taken
 
 /// The phase that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +117,7 @@ pub struct Machine<'a> {
     pub(super) context: OnceCell<LoadedContext>,
     pub(super) digests: RefCell<Digests>,
     pub(super) interrupted: &'a AtomicBool,
-    pub(super) taken: Vec<Taken>,
+    pub(super) taken: TakenSteps,
     pub(super) pending: Option<Pending<'a>>,
     pub(super) failed: Option<BuildStep>,
     /// This build's number, once something of it is to be remembered.
@@ -181,7 +163,7 @@ impl<'a> Machine<'a> {
             context: OnceCell::new(),
             digests: RefCell::default(),
             interrupted,
-            taken: Vec::new(),
+            taken: TakenSteps::default(),
             pending: None,
             failed: None,
             number: OnceCell::new(),
@@ -309,12 +291,12 @@ impl<'a> Machine<'a> {
         if matches!(step.kind, StepKind::From) {
             return None;
         }
-        self.taken.iter().take(index).rev().find(|taken| taken.stage == step.stage).map(|taken| taken.state.clone())
+        self.taken.last_of(step.stage, index).map(|taken| taken.state.clone())
     }
 
     /// The last state of a stage, once it is built.
     pub fn stage_state(&self, stage: usize) -> Option<Arc<State>> {
-        self.taken.iter().rev().find(|taken| taken.stage == stage).map(|taken| taken.state.clone())
+        self.taken.last_of(stage, usize::MAX).map(|taken| taken.state.clone())
     }
 
     /// The state after the last step that was taken.
@@ -353,14 +335,7 @@ impl<'a> Machine<'a> {
 
     /// The nearest step before `index` that is a cause of misses in this build.
     pub(super) fn cause_before(&self, index: usize) -> Option<usize> {
-        self.taken.iter().take(index).rev().find_map(|taken| match &taken.decision {
-            Decision::Miss { reason, .. }
-                if !matches!(reason, super::MissReason::Follows { .. }) && taken.layer.is_some() =>
-            {
-                Some(taken.label.number)
-            }
-            _ => None,
-        })
+        self.taken.cause_before(index)
     }
 }
 

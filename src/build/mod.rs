@@ -43,11 +43,14 @@ mod resume;
 pub mod run;
 mod script;
 pub mod selection;
+pub mod settings;
 mod state;
 mod supported;
+mod taken;
 mod trees;
 pub mod unpacked;
 mod unstartable;
+pub mod variables;
 mod warnings;
 mod workdir;
 
@@ -55,9 +58,10 @@ pub use carried::Carried;
 pub use clock::Clock;
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
 pub use from::{DEFAULT_PATH, built_in};
-pub use machine::{Finished, Machine, Phase, Source, Taken, World};
+pub use machine::{Finished, Machine, Phase, Source, World};
 pub use predict::Prediction;
 pub use state::State;
+pub use taken::Taken;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

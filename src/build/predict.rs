@@ -13,6 +13,7 @@ use super::decide::{self, Asked, Lookup};
 use super::event::{Decision, MissReason, StepLabel};
 use super::machine::{Machine, StepKind};
 use super::resolve::Resolved;
+use super::taken::TakenSteps;
 use super::{Error, State, supported};
 use crate::cache::{Ingredients, Listing};
 use crate::diagnostic::Diagnostic;
@@ -47,10 +48,27 @@ enum Known {
     Open(String),
 }
 
+/// The last state of each stage that is begun: foreseen, else of the steps that are taken.
+struct Stages<'m> {
+    taken: &'m TakenSteps,
+    /// The step that the prediction begins with.
+    first: usize,
+    foreseen: HashMap<usize, Foreseen>,
+}
+
+impl Stages<'_> {
+    fn get(&self, stage: usize) -> Option<Foreseen> {
+        let taken = || {
+            let taken = self.taken.last_of(stage, self.first)?;
+            Some(Foreseen { state: taken.state.clone(), files: Known::Exist })
+        };
+        self.foreseen.get(&stage).cloned().or_else(taken)
+    }
+}
+
 /// What is known on the way.
-struct Foresight {
-    /// The last state of each stage that is begun.
-    stages: HashMap<usize, Foreseen>,
+struct Foresight<'m> {
+    stages: Stages<'m>,
     /// The number of the step that is the cause of the misses so far.
     cause: Option<usize>,
 }
@@ -102,16 +120,13 @@ impl Machine<'_> {
     }
 
     /// What is known where step `first` begins.
-    fn foresight(&self, first: usize) -> Foresight {
-        let mut stages = HashMap::new();
-        for taken in self.taken().iter().take(first) {
-            stages.insert(taken.stage, Foreseen { state: taken.state.clone(), files: Known::Exist });
-        }
+    fn foresight(&self, first: usize) -> Foresight<'_> {
+        let stages = Stages { taken: &self.taken, first, foreseen: HashMap::new() };
         Foresight { stages, cause: self.cause_before(first) }
     }
 
     /// Predicts one step; `None` where its stage could not be begun.
-    fn predict_step(&self, index: usize, foresight: &mut Foresight) -> Result<Option<Prediction>, Error> {
+    fn predict_step(&self, index: usize, foresight: &mut Foresight<'_>) -> Result<Option<Prediction>, Error> {
         let label = self.label(index).expect("the index is in range");
         let stage = self.steps[index].stage;
         let stages = &foresight.stages;
@@ -119,35 +134,37 @@ impl Machine<'_> {
         let (decision, ingredients, next) = match &self.steps[index].kind {
             StepKind::From => {
                 let files = match self.plan.stages[stage].base {
-                    Base::Stage(base) => match stages.get(&base) {
-                        Some(base) => base.files.clone(),
+                    Base::Stage(base) => match stages.get(base) {
+                        Some(base) => base.files,
                         None => return Ok(None),
                     },
                     Base::Scratch | Base::Image(_) => Known::Exist,
                 };
-                let resolved = self.resolve_from(stage, |stage| stages.get(&stage).map(|one| one.state.clone()))?;
+                let resolved = self.resolve_from(stage, |stage| stages.get(stage).map(|one| one.state))?;
                 (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), files }))
             }
             StepKind::Instruction(instruction) => {
-                let Some(before) = stages.get(&stage).cloned() else { return Ok(None) };
+                let Some(before) = stages.get(stage) else { return Ok(None) };
                 match self.unknown(stage, instruction, &before, stages) {
                     Some(because) => (Decision::Unknown { because }, None, None),
                     None => {
                         let resolved =
                             self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, stages)?;
-                        listings.clone_from(&resolved.listings);
-                        self.foresee(index, resolved, &before, &mut foresight.cause)?
+                        let foreseen = self.foresee(index, &resolved, &before, &mut foresight.cause)?;
+                        listings = resolved.listings;
+                        foreseen
                     }
                 }
             }
         };
         match next {
             Some(next) => {
-                foresight.stages.insert(stage, next);
+                foresight.stages.foreseen.insert(stage, next);
             }
             None => {
-                if let Some(one) = foresight.stages.get_mut(&stage) {
-                    one.files = Known::Open("a step before it is not known yet".into());
+                if let Some(before) = foresight.stages.get(stage) {
+                    let files = Known::Open("a step before it is not known yet".into());
+                    foresight.stages.foreseen.insert(stage, Foreseen { files, ..before });
                 }
             }
         }
@@ -157,7 +174,7 @@ impl Machine<'_> {
     fn foresee(
         &self,
         index: usize,
-        resolved: Resolved,
+        resolved: &Resolved,
         before: &Foreseen,
         cause: &mut Option<usize>,
     ) -> Result<(Decision, Option<Ingredients>, Option<Foreseen>), Error> {
@@ -205,11 +222,11 @@ impl Machine<'_> {
         instruction: &Instruction,
         text: &str,
         before: &Foreseen,
-        stages: &HashMap<usize, Foreseen>,
+        stages: &Stages<'_>,
     ) -> Result<Resolved, Error> {
         if let Instruction::Copy(copy) = instruction
             && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
-            && let Some(foreseen) = stages.get(&source)
+            && let Some(foreseen) = stages.get(source)
         {
             return self.resolve_copy(stage, copy, before.state.clone(), |_| Some(foreseen.state.clone()));
         }
@@ -224,7 +241,7 @@ impl Machine<'_> {
         stage: usize,
         instruction: &Located<Instruction>,
         before: &Foreseen,
-        stages: &HashMap<usize, Foreseen>,
+        stages: &Stages<'_>,
     ) -> Option<String> {
         if let Some(problem) = supported::check_instruction(instruction).into_iter().next() {
             return Some(problem.message);
@@ -243,7 +260,7 @@ impl Machine<'_> {
         }
         let Instruction::Copy(copy) = instruction else { return None };
         let Ok(Some(CopySource::Stage(source))) = self.plan.copy_source(stage, copy) else { return None };
-        match stages.get(&source) {
+        match stages.get(source) {
             Some(Foreseen { files: Known::Exist, .. }) => None,
             _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
         }

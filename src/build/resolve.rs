@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::configure::{self, Scope};
+use super::configure::{self, Configured, Recorded, Scope};
 use super::files::CopyAction;
 use super::from::Start;
 use super::machine::{Machine, StepKind};
@@ -38,7 +38,7 @@ pub(super) struct Resolved {
     pub ingredients: Option<Ingredients>,
     /// The listings that the ingredients point at.
     pub listings: Vec<Listing>,
-    /// What the history says of it; `None` for FROM.
+    /// What the history says of it; `None` for FROM and ONBUILD.
     pub history: Option<String>,
     /// The instruction after expansion, where that differs from the text.
     pub expanded: Option<String>,
@@ -83,9 +83,9 @@ impl Machine<'_> {
             Instruction::Workdir(workdir) => self.resolve_workdir(workdir, before),
             Instruction::Run(run) => self.resolve_run(run, before),
             _ => {
-                let (after, history) = configure::configure(instruction, &before, &self.scope())?
+                let done = configure::configure(instruction, &before, &self.scope())?
                     .expect("every other instruction only configures");
-                Ok(configured(before, after, history, text))
+                Ok(configured(before, done, text))
             }
         }
     }
@@ -93,17 +93,18 @@ impl Machine<'_> {
 
 /// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
 /// one miss.
-pub(super) fn configured(before: Arc<State>, after: State, history: String, text: &str) -> Resolved {
+pub(super) fn configured(before: Arc<State>, done: Configured, written: &str) -> Resolved {
+    let Configured { state: after, text, history } = done;
     let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::setting("base image", before.base.clone()));
-    ingredients.push(Ingredient::Instruction { text: history.clone() });
+    ingredients.push(Ingredient::setting("base image", &*before.base));
+    ingredients.push(Ingredient::Instruction { text: text.clone() });
     Resolved {
         before: Some(before),
         after,
         action: Action::Configure,
         ingredients: Some(ingredients),
         listings: Vec::new(),
-        expanded: (history != text).then(|| history.clone()),
-        history: Some(history),
+        expanded: (text != written).then(|| text.clone()),
+        history: (history == Recorded::Yes).then_some(text),
     }
 }

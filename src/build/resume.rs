@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use super::machine::{Machine, Phase, StepKind, Taken};
-use super::{Decision, Error, StepLabel};
+use super::machine::{Machine, Phase, StepKind};
+use super::{Decision, Error, StepLabel, Taken};
 
 impl Machine<'_> {
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
@@ -45,13 +45,15 @@ impl Machine<'_> {
         while self.taken.len() < count {
             let index = self.taken.len();
             let (Some(old), Some(label)) = (earlier.taken.get(index), self.label(index)) else { break };
-            let same = |one: &StepLabel| (one.instruction.clone(), one.stage.clone(), one.trigger);
+            fn same(one: &StepLabel) -> (&str, &str, bool) {
+                (&one.instruction, &one.stage, one.trigger)
+            }
             if same(&old.label) != same(&label) {
                 break;
             }
             if self.is_stage_start(index) {
                 self.step(&mut |_| {})?;
-                if self.taken[index].state.id() != old.state.id() {
+                if self.taken[index].state.identity() != old.state.identity() {
                     break;
                 }
             } else {

@@ -49,7 +49,7 @@ pub(super) struct Remains<'a> {
 
 impl<'a> Machine<'a> {
     pub(super) fn resolve_run(&self, run: &Run, before: Arc<State>) -> Result<Resolved, Error> {
-        can_run(&before.image.platform())?;
+        can_run(&before.platform)?;
         let mut script = None;
         let args = match &run.command {
             // A RUN that is nothing but one document. The SHELL runs it: as its command line, or, of a script, the file.
@@ -86,18 +86,18 @@ impl<'a> Machine<'a> {
         if let Some(script) = &script {
             ingredients.push(Ingredient::setting("script", script.text.clone()));
         }
-        for (name, value) in &before.environment {
-            ingredients.push(Ingredient::Environment { name: name.clone(), value: value.clone() });
+        let variables = before.settings.variables.run_environment();
+        for (name, value) in &variables {
+            ingredients.push(Ingredient::Environment { name: (*name).to_owned(), value: (*value).to_owned() });
         }
         ingredients.push(Ingredient::setting("working directory", before.working_dir()));
-        ingredients.push(Ingredient::setting("user", before.image.config.user.clone()));
+        ingredients.push(Ingredient::setting("user", before.user()));
         ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
         ingredients.push(Ingredient::setting("hostname", hostname.to_string()));
-        ingredients.push(Ingredient::setting("platform", before.image.platform().to_string()));
+        ingredients.push(Ingredient::setting("platform", before.platform.to_string()));
         // ANCHOR_END: ingredients
 
-        let mut environment: Vec<String> =
-            before.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut environment: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         // A proxy is given in one case and set in both. What the Dockerfile itself sets wins.
         for name in PROXY_ARGS {
             let given = self.options.request.build_args.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -114,7 +114,7 @@ impl<'a> Machine<'a> {
         let action = RunAction {
             environment,
             working_dir: before.working_dir().to_owned(),
-            user: before.image.config.user.clone(),
+            user: before.user().to_owned(),
             network,
             hostname,
             script,
@@ -141,7 +141,8 @@ impl<'a> Machine<'a> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
         let folder = Folder::create(self.world, &id)?;
-        let lower = unpacked::chain(&self.world, &state.layers, |below| self.trees.of_layers(self.world.store, below))?;
+        let lower =
+            unpacked::chain(&self.world, &state.layers(), |below| self.trees.of_layers(self.world.store, below))?;
         let mut spec = Spec::new(lower, folder.upper(), folder.work(), action.args.clone());
         spec.env.clone_from(&action.environment);
         spec.cwd.clone_from(&action.working_dir);
@@ -242,14 +243,7 @@ pub fn describe(change: &Change) -> PathChange {
 
 /// `|2 A=1 B=2 `: the ARGs that RUN saw, as the history tells them.
 fn argument_prefix(state: &State) -> String {
-    let mut arguments: Vec<(&str, &str)> = Vec::new();
-    for (name, value) in &state.arguments {
-        let value = state.variable(name).or(value.as_deref()).unwrap_or("");
-        match arguments.iter_mut().find(|(other, _)| *other == name.as_str()) {
-            Some(argument) => argument.1 = value,
-            None => arguments.push((name, value)),
-        }
-    }
+    let arguments = state.settings.variables.arguments();
     if arguments.is_empty() {
         return String::new();
     }

@@ -1,84 +1,199 @@
 //! States: the immutable values between steps.
 //!
-//! A state is an image configuration, a chain of layers, and what only the build knows of it: the environment with its
-//! ARGs, and the identity of its file system. Its file tree is the fold of its layers and is made when somebody asks
-//! (see `trees.rs`): a build of nothing but cache hits opens no layer.
+//! A state is a configuration, a stack of layers, a history, and what only the build knows of it. Each state shares with
+//! the one before it all that its step did not change, so that a step costs what it adds, however many came before. Its
+//! file tree is the fold of its layers and is made when somebody asks (see `trees.rs`): a build of nothing but cache hits
+//! opens no layer.
 
-use crate::cache::StateId;
+use std::sync::Arc;
+
+use imbl::Vector;
+
+use super::settings::Settings;
+use crate::cache::{CacheKey, StateId};
 use crate::layer::Layer;
-use crate::oci::{ChainId, Digest, ImageConfig};
+use crate::oci::{ChainId, DiffId, Digest, History, ImageConfig, Platform};
 
 /// What the layers of an image without any are called.
 pub const SCRATCH: &str = "scratch";
 
 // ANCHOR: state
-/// The state after a step. Cheap to clone behind an `Arc`; never changed.
+/// The state after a step. Cheap to clone; never changed.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The configuration, with rootfs and history as they would be committed.
-    pub image: ImageConfig,
-    /// The layers, base first; one for each of the configuration's `diff_ids`.
-    pub layers: Vec<Layer>,
-    /// ENV and ARG in the order in which RUN gets them.
-    pub environment: Vec<(String, String)>,
-    /// The ARGs declared so far in this stage and the stages it is from, with their values.
-    pub arguments: Vec<(String, Option<String>)>,
+    pub settings: Settings,
+    pub author: Option<Arc<str>>,
+    pub platform: Arc<Platform>,
+    /// The layers, base first.
+    stack: Vector<Arc<Stacked>>,
+    /// The bytes of all layers, as they are stored.
+    bytes: u64,
+    history: Vector<Arc<History>>,
     /// What its file system is: a step that depends on what is below it names this as its parent.
     pub file_system: StateId,
+    /// What the whole state is: the base image, and everything that was added to it.
+    identity: Digest,
     /// The base image's identity: what a step without files depends on besides its own text.
-    pub base: String,
+    pub base: Arc<str>,
     /// Whether this stage had a CMD: an ENTRYPOINT resets an inherited one only.
     pub has_cmd: bool,
-    /// When the newest part of it was made, in RFC 3339.
-    pub created: String,
+    /// When the newest part of it was made, in RFC 3339; empty for `scratch`.
+    pub created: Arc<str>,
 }
 // ANCHOR_END: state
 
+/// A layer, and what lies up to it.
+#[derive(Clone, Debug)]
+pub struct Stacked {
+    pub layer: Layer,
+    pub chain: ChainId,
+}
+
+/// What a step did to a state, for the history.
+#[derive(Clone, Copy, Debug)]
+pub struct Addition<'a> {
+    pub key: Option<CacheKey>,
+    pub layer: Option<&'a Layer>,
+    /// What the history says of it, where it says something.
+    pub created_by: Option<&'a str>,
+    /// In RFC 3339.
+    pub created: &'a str,
+}
+
 impl State {
-    /// The digest of the configuration: the image id that this state has or would have.
+    /// The state that an image is.
+    pub fn of_image(image: ImageConfig, layers: Vec<Layer>, base: &str, file_system: StateId) -> State {
+        let identity = id_of(&image);
+        let platform = Arc::new(image.platform());
+        let created = image.created.unwrap_or_default();
+        let mut state = State {
+            settings: Settings::of(image.config),
+            author: image.author.map(Arc::from),
+            platform,
+            stack: Vector::new(),
+            bytes: 0,
+            history: image.history.into_iter().map(Arc::new).collect(),
+            file_system,
+            identity,
+            base: base.into(),
+            has_cmd: false,
+            created: created.into(),
+        };
+        for layer in layers {
+            state.push_layer(layer);
+        }
+        state
+    }
+
+    fn push_layer(&mut self, layer: Layer) {
+        self.bytes += layer.descriptor.size;
+        let chain = ChainId::extend(self.chain_id(), layer.diff_id);
+        self.stack.push_back(Arc::new(Stacked { layer, chain }));
+    }
+
+    /// Adds what a step gave: its layer, and its line of history. What its file system is then is for the caller to say.
+    pub fn add(&mut self, addition: Addition<'_>) {
+        let Addition { key, layer, created_by, created } = addition;
+        let diff_id: Option<DiffId> = layer.map(|layer| layer.diff_id);
+        let added = serde_json::to_vec(&(self.identity, key, diff_id, created_by, created));
+        self.identity = Digest::of(&added.expect("an addition is plain data"));
+        if let Some(layer) = layer {
+            self.push_layer(layer.clone());
+        }
+        let Some(created_by) = created_by else { return };
+        // Times are RFC 3339 in UTC: they sort as text.
+        if &*self.created < created {
+            self.created = created.into();
+        }
+        self.history.push_back(Arc::new(History {
+            created: Some(created.to_owned()),
+            created_by: Some(created_by.to_owned()),
+            author: None,
+            comment: None,
+            empty_layer: layer.is_none(),
+        }));
+    }
+
+    /// The configuration document as it would be committed, with rootfs and history. It costs as much as there is in it.
+    pub fn image(&self) -> ImageConfig {
+        let mut image = ImageConfig::empty(&self.platform);
+        image.created = (!self.created.is_empty()).then(|| self.created.to_string());
+        image.author = self.author.as_deref().map(str::to_owned);
+        image.config = self.settings.document();
+        image.rootfs.diff_ids = self.stack.iter().map(|stacked| stacked.layer.diff_id).collect();
+        image.history = self.history.iter().map(|entry| (**entry).clone()).collect();
+        image
+    }
+
+    /// The digest of the configuration: the id that the image of this state has or would have.
     pub fn id(&self) -> Digest {
-        let json = serde_json::to_vec(&self.image).expect("a configuration is plain data");
-        Digest::of(&json)
+        id_of(&self.image())
+    }
+
+    /// What tells this state from every other; known without making the document.
+    pub fn identity(&self) -> Digest {
+        self.identity
+    }
+
+    /// The layers, base first.
+    pub fn layers(&self) -> Vec<Layer> {
+        self.stack.iter().map(|stacked| stacked.layer.clone()).collect()
+    }
+
+    /// The layers, each with what lies up to it.
+    pub fn stack(&self) -> &Vector<Arc<Stacked>> {
+        &self.stack
+    }
+
+    /// The bytes of all layers, as they are stored.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// One entry for each instruction, oldest first.
+    pub fn history(&self) -> impl Iterator<Item = &History> {
+        self.history.iter().map(|entry| &**entry)
     }
 
     /// The chain ID of its layers; `None` for an empty file system.
     pub fn chain_id(&self) -> Option<ChainId> {
-        ChainId::of(&self.image.rootfs.diff_ids)
+        self.stack.last().map(|stacked| stacked.chain)
     }
 
     /// Whether its file system is that of `scratch`, with nothing done to it.
     pub fn is_empty(&self) -> bool {
-        let platform = self.image.platform().to_string();
-        self.file_system == StateId::image(SCRATCH, &platform, None)
+        self.file_system == StateId::image(SCRATCH, &self.platform.to_string(), None)
     }
 
-    /// The value of a variable: ENV and ARG, ENV winning where both are set.
+    /// The value of a variable: ENV and ARG, the later one winning.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Sets a variable of the build's environment. A variable that is set again moves to the end, as in BuildKit's
-    /// state: RUN's key sees the order.
-    pub fn set_environment(&mut self, name: &str, value: &str) {
-        self.environment.retain(|(other, _)| other != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.settings.variables.get(name)
     }
 
     /// The shell that the shell form is run by.
     pub fn shell(&self) -> Vec<String> {
-        match &self.image.config.shell {
+        match &self.settings.single().shell {
             Some(shell) if !shell.is_empty() => shell.clone(),
             _ => vec!["/bin/sh".into(), "-c".into()],
         }
     }
 
+    /// The user that commands run as; empty is root.
+    pub fn user(&self) -> &str {
+        &self.settings.single().user
+    }
+
     /// The working directory, absolute.
     pub fn working_dir(&self) -> &str {
-        match self.image.config.working_dir.as_str() {
+        match self.settings.single().working_dir.as_str() {
             "" => "/",
             path => path,
         }
     }
+}
+
+fn id_of(image: &ImageConfig) -> Digest {
+    Digest::of(&serde_json::to_vec(image).expect("a configuration is plain data"))
 }
 
 impl crate::dockerfile::words::Variables for State {

@@ -21,7 +21,7 @@ impl Trees {
     // ANCHOR: tree-of-a-state
     /// The tree of a state.
     pub fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
-        self.of_layers(store, &state.layers)
+        self.fold(store, state.stack().iter().map(|stacked| (&stacked.layer, stacked.chain)))
     }
 
     /// The tree above layers, the lowest first.
@@ -30,16 +30,30 @@ impl Trees {
         for layer in layers {
             chains.push(ChainId::extend(chains.last().copied(), layer.diff_id));
         }
+        self.fold(store, layers.iter().zip(chains.iter().copied()))
+    }
+
+    /// The tree above a stack, the lowest layer first; each layer with what lies up to it.
+    fn fold<'l>(
+        &self,
+        store: &Store,
+        stack: impl DoubleEndedIterator<Item = (&'l Layer, ChainId)>,
+    ) -> Result<Tree, Error> {
         let known = self.0.borrow();
-        let start = chains.iter().rposition(|chain| known.contains_key(chain));
-        let (mut tree, first) = match start {
-            Some(index) => (known[&chains[index]].clone(), index + 1),
-            None => (Tree::empty(), 0),
-        };
+        let mut missing = Vec::new();
+        let mut tree = Tree::empty();
+        // From the top down to the first that is known.
+        for (layer, chain) in stack.rev() {
+            if let Some(below) = known.get(&chain) {
+                tree = below.clone();
+                break;
+            }
+            missing.push((layer, chain));
+        }
         drop(known);
-        for (layer, chain) in layers[first..].iter().zip(&chains[first..]) {
+        for (layer, chain) in missing.into_iter().rev() {
             layer::apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
-            self.0.borrow_mut().insert(*chain, tree.clone());
+            self.0.borrow_mut().insert(chain, tree.clone());
         }
         Ok(tree)
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::configure::{Configured, Recorded};
 use super::copy::{Adjustments, CopyError, Placement};
 use super::event::Event;
 use super::machine::{Executed, Machine};
@@ -34,11 +35,12 @@ impl Machine<'_> {
         let path = cleaned(&shown);
         let mut after = (*before).clone();
         let history = format!("WORKDIR {shown}");
-        after.image.config.working_dir = shown;
+        after.settings.single_mut().working_dir = shown;
         if path == "/" {
-            return Ok(configured(before, after, history, &format!("WORKDIR {written}")));
+            let done = Configured { state: after, text: history, history: Recorded::Yes };
+            return Ok(configured(before, done, &format!("WORKDIR {written}")));
         }
-        let user = before.image.config.user.clone();
+        let user = before.user().to_owned();
         let mut ingredients = Ingredients::default();
         ingredients.push(Ingredient::Parent { state: before.file_system });
         ingredients.push(Ingredient::setting("directory", path.clone()));

@@ -36,8 +36,6 @@ pub struct BuildStep {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roots: Vec<Roots>,
     pub outcome: Outcome,
-    /// The image id that the state would have.
-    pub state: Option<Digest>,
     pub milliseconds: u64,
 }
 

@@ -34,10 +34,30 @@ pub struct Record {
     pub instruction: String,
     pub ingredients: Ingredients,
     pub result: StepResult,
+    /// The digest of key and result: a result that was damaged, or belongs to another key, would be a wrong layer.
+    pub seal: Digest,
 }
 
 impl Record {
     pub const SCHEMA: u32 = 2;
+
+    pub fn new(instruction: String, ingredients: Ingredients, result: StepResult) -> Record {
+        let key = ingredients.key();
+        let seal = Record::seal(key, &result);
+        Record { schema: Record::SCHEMA, key, instruction, ingredients, result, seal }
+    }
+
+    fn seal(key: CacheKey, result: &StepResult) -> Digest {
+        Digest::of(&serde_json::to_vec(&(key, result)).expect("results are plain data"))
+    }
+
+    /// Whether this is the record of a key, and whole.
+    fn is_of(&self, key: CacheKey) -> bool {
+        self.schema == Record::SCHEMA
+            && self.key == key
+            && self.ingredients.key() == key
+            && self.seal == Record::seal(key, &self.result)
+    }
 }
 
 /// The records of one home.
@@ -62,9 +82,7 @@ impl Records {
     /// The record of a key, if there is one. A file that is no record of this schema counts as none.
     pub fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
         let Some(bytes) = super::read(&self.path(key), &super::RECORD)? else { return Ok(None) };
-        Ok(serde_json::from_slice::<Record>(&bytes)
-            .ok()
-            .filter(|record| record.schema == Record::SCHEMA && record.key == key))
+        Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.is_of(key)))
     }
 
     /// Writes a record, replacing an older one of the same key.

@@ -46,7 +46,7 @@ impl Session<'_, '_> {
         let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
         let request =
             Request { entrypoint: Some(String::new()), command: vec![shell], terminal: true, ..Request::default() };
-        let prepared = launch::prepare(self.world, &as_run_sees_it(&state), &state.layers, &request)?;
+        let prepared = launch::prepare(self.world, &as_run_sees_it(&state), &state.layers(), &request)?;
         self.out.flush()?;
         // A shell ends with the status of its last command, which says nothing of the session.
         prepared.run(Io::Inherit)?;
@@ -63,10 +63,10 @@ impl Session<'_, '_> {
         let state = self.current()?;
         let request = Request { command: arguments, terminal: self.interactive, ..Request::default() };
         if !self.interactive {
-            let status = self.captured(&state.image, &state, &request)?;
+            let status = self.captured(&state.image(), &state, &request)?;
             return self.tell_status(status, None);
         }
-        let prepared = launch::prepare(self.world, &state.image, &state.layers, &request)?;
+        let prepared = launch::prepare(self.world, &state.image(), &state.layers(), &request)?;
         self.out.flush()?;
         let exit = prepared.run(Io::Inherit)?;
         self.interrupted.store(false, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Session<'_, '_> {
 
     /// Runs a container whose output becomes part of the session. Gives its status; that of one that was stopped is 0.
     fn captured(&mut self, image: &ImageConfig, state: &Arc<State>, request: &Request) -> Result<i32, Error> {
-        let prepared = launch::prepare(self.world, image, &state.layers, request)?;
+        let prepared = launch::prepare(self.world, image, &state.layers(), request)?;
         let out = &mut self.out;
         let mut broken: Option<io::Error> = None;
         let mut program = Program::default();
@@ -116,7 +116,8 @@ impl Session<'_, '_> {
 
 /// The configuration with the environment of a RUN: with the ARGs.
 fn as_run_sees_it(state: &State) -> ImageConfig {
-    let mut image = state.image.clone();
-    image.config.env = state.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut image = state.image();
+    let variables = state.settings.variables.run_environment();
+    image.config.env = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
     image
 }

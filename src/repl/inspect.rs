@@ -83,12 +83,12 @@ impl Session<'_, '_> {
 
     pub(super) fn layers(&mut self) -> Result<(), Error> {
         let state = self.current()?;
-        if state.layers.is_empty() {
+        if state.stack().is_empty() {
             return self.row("", "no layers: the file system is empty");
         }
-        let mut created_by = state.image.history.iter().filter(|entry| !entry.empty_layer);
+        let mut created_by = state.history().filter(|entry| !entry.empty_layer);
         let mut rows = Vec::new();
-        for (index, layer) in state.layers.iter().enumerate() {
+        for (index, layer) in state.layers().iter().enumerate() {
             let text = created_by.next().and_then(|entry| entry.created_by.clone()).unwrap_or_default();
             rows.push(vec![
                 (index + 1).to_string(),
@@ -102,21 +102,14 @@ impl Session<'_, '_> {
 
     pub(super) fn config(&mut self) -> Result<(), Error> {
         let state = self.current()?;
-        Ok(writeln!(self.out, "{}", json::pretty(&state.image)?)?)
+        Ok(writeln!(self.out, "{}", json::pretty(&state.image())?)?)
     }
 
     pub(super) fn env(&mut self) -> Result<(), Error> {
         let state = self.current()?;
-        let in_image = |name: &str| {
-            state
-                .image
-                .config
-                .env
-                .iter()
-                .any(|variable| variable.split_once('=').is_some_and(|(other, _)| other == name))
-        };
-        for (name, value) in &state.environment {
-            let note = if in_image(name) { "" } else { "   (ARG: not in the image)" };
+        let variables = &state.settings.variables;
+        for (name, value) in variables.run_environment() {
+            let note = if variables.is_in_image(name) { "" } else { "   (ARG: not in the image)" };
             let variable = format!("{name}={value}");
             writeln!(self.out, "{}{}", shown::line(&variable), self.palette.paint(Role::Faint, note))?;
         }
@@ -126,9 +119,9 @@ impl Session<'_, '_> {
     pub(super) fn history(&mut self) -> Result<(), Error> {
         let state = self.current()?;
         let now = self.world.clock.seconds();
-        let mut sizes = state.layers.iter().map(|layer| layer.descriptor.size);
+        let mut sizes = state.stack().iter().map(|stacked| stacked.layer.descriptor.size);
         let mut rows: Vec<Vec<String>> = Vec::new();
-        for entry in &state.image.history {
+        for entry in state.history() {
             let size = if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) };
             let created = entry.created.as_deref().map_or_else(|| "N/A".into(), |time| units::ago(now, time));
             rows.push(vec![created, shortened(entry.created_by.as_deref().unwrap_or_default()), units::size(size)]);
@@ -188,7 +181,7 @@ impl Session<'_, '_> {
         let manifest = if self.machine()?.is_done() {
             self.finish()?.manifest
         } else {
-            self.world.store.put_image(&state.image, &state.layers)?
+            self.world.store.put_image(&state.image(), &state.layers())?
         };
         self.world.store.tag(&reference, &manifest)?;
         let number = self.machine()?.position();

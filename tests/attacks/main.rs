@@ -5,6 +5,7 @@
 
 mod archives;
 mod bare;
+mod cache;
 mod confinement;
 mod contexts;
 #[allow(dead_code)]

@@ -1,0 +1,136 @@
+//! Settings: a state's configuration while it grows.
+//!
+//! [`ContainerConfig`] is the document; copying it for every state would make each step cost as much as all steps before it.
+//! Here the collections are persistent and the single values are one shared piece, so that a state costs what its instruction
+//! adds. The document is made when the image is written, or when somebody asks for it.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet, Vector};
+use serde_json::Value;
+
+use super::event::ConfigChange;
+use super::variables::Variables;
+use crate::oci::ContainerConfig;
+
+/// The configuration of a state.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What an instruction replaces as a whole. The collections of it are empty: they are here.
+    single: Arc<ContainerConfig>,
+    pub variables: Variables,
+    pub labels: OrdMap<Arc<str>, Arc<str>>,
+    pub exposed_ports: OrdSet<Arc<str>>,
+    pub volumes: OrdSet<Arc<str>>,
+    pub on_build: Vector<Arc<str>>,
+}
+
+impl Settings {
+    /// Takes a document apart.
+    pub fn of(mut config: ContainerConfig) -> Settings {
+        let labels = std::mem::take(&mut config.labels);
+        Settings {
+            variables: Variables::of_image(&std::mem::take(&mut config.env)),
+            labels: labels.into_iter().map(|(name, value)| (Arc::from(name), Arc::from(value))).collect(),
+            exposed_ports: std::mem::take(&mut config.exposed_ports).into_keys().map(Arc::from).collect(),
+            volumes: std::mem::take(&mut config.volumes).into_keys().map(Arc::from).collect(),
+            on_build: std::mem::take(&mut config.on_build).into_iter().map(Arc::from).collect(),
+            single: Arc::new(config),
+        }
+    }
+
+    /// The document.
+    pub fn document(&self) -> ContainerConfig {
+        let set = |set: &OrdSet<Arc<str>>| set.iter().map(|name| (name.to_string(), Default::default())).collect();
+        ContainerConfig {
+            env: self.variables.image_entries(),
+            labels: self.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            exposed_ports: set(&self.exposed_ports),
+            volumes: set(&self.volumes),
+            on_build: self.on_build.iter().map(|trigger| trigger.to_string()).collect(),
+            ..(*self.single).clone()
+        }
+    }
+
+    /// The values that are replaced as a whole: user, command, working directory …
+    pub fn single(&self) -> &ContainerConfig {
+        &self.single
+    }
+
+    /// The same, to be changed.
+    pub fn single_mut(&mut self) -> &mut ContainerConfig {
+        Arc::make_mut(&mut self.single)
+    }
+
+    /// What differs in a later state, field by field. It costs what has changed, not what there is.
+    pub fn changes(&self, after: &Settings) -> Vec<ConfigChange> {
+        let mut changes = Vec::new();
+        if !Arc::ptr_eq(&self.single, &after.single) {
+            single_changes(&self.single, &after.single, &mut changes);
+        }
+        let text = |value: &str| value.to_owned();
+        for (name, before, after) in self.variables.changes(&after.variables) {
+            changes.push(change(format!("Env.{name}"), before.map(text), after.map(text)));
+        }
+        for difference in self.labels.diff(&after.labels) {
+            use imbl::ordmap::DiffItem;
+            let (name, before, after) = match difference {
+                DiffItem::Add(name, new) => (name, None, Some(new)),
+                DiffItem::Update { old: (name, old), new: (_, new) } => (name, Some(old), Some(new)),
+                DiffItem::Remove(name, old) => (name, Some(old), None),
+            };
+            changes.push(change(format!("Labels.{name}"), before.map(|one| text(one)), after.map(|one| text(one))));
+        }
+        set_changes("ExposedPorts", &self.exposed_ports, &after.exposed_ports, &mut changes);
+        set_changes("Volumes", &self.volumes, &after.volumes, &mut changes);
+        if after.on_build.len() > self.on_build.len() {
+            let added: Vec<&str> = after.on_build.iter().skip(self.on_build.len()).map(|one| &**one).collect();
+            changes.push(change("OnBuild".into(), None, Some(Value::from(added).to_string())));
+        }
+        // What was there first, then what is new; each by its name.
+        changes.sort_by(|one, other| (one.before.is_none(), &one.field).cmp(&(other.before.is_none(), &other.field)));
+        changes
+    }
+}
+
+fn change(field: String, before: Option<String>, after: Option<String>) -> ConfigChange {
+    ConfigChange { field, before, after }
+}
+
+fn set_changes(field: &str, before: &OrdSet<Arc<str>>, after: &OrdSet<Arc<str>>, changes: &mut Vec<ConfigChange>) {
+    use imbl::ordset::DiffItem;
+    for difference in before.diff(after) {
+        match difference {
+            DiffItem::Add(name) => changes.push(change(format!("{field}.{name}"), None, Some("{}".into()))),
+            DiffItem::Remove(name) => changes.push(change(format!("{field}.{name}"), Some("{}".into()), None)),
+        }
+    }
+}
+
+fn single_changes(before: &ContainerConfig, after: &ContainerConfig, changes: &mut Vec<ConfigChange>) {
+    let (old, new) = (fields(before), fields(after));
+    for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
+        if old.get(name) != new.get(name) {
+            changes.push(change(name.clone(), old.get(name).map(shown), new.get(name).map(shown)));
+        }
+    }
+}
+
+/// The fields of a document by their names; those of `Healthcheck` each by itself.
+fn fields(config: &ContainerConfig) -> serde_json::Map<String, Value> {
+    let mut fields = match serde_json::to_value(config) {
+        Ok(Value::Object(object)) => object,
+        _ => serde_json::Map::new(),
+    };
+    if let Some(Value::Object(parts)) = fields.remove("Healthcheck") {
+        fields.extend(parts.into_iter().map(|(name, value)| (format!("Healthcheck.{name}"), value)));
+    }
+    fields
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

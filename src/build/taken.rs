@@ -1,0 +1,87 @@
+//! The steps that were taken, with the state after each; and by stage, which was the last.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::event::{ConfigChange, Decision, MissReason, PathChange, StepLabel};
+use super::state::State;
+use crate::cache::{Ingredients, Roots};
+use crate::layer::Layer;
+
+// ANCHOR: taken
+/// One step that was taken, with the state after it.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub label: StepLabel,
+    pub stage: usize,
+    pub state: Arc<State>,
+    pub decision: Decision,
+    pub ingredients: Option<Ingredients>,
+    /// Where the files lay that the ingredients list.
+    pub roots: Vec<Roots>,
+    /// The layer that this step added.
+    pub layer: Option<Layer>,
+    pub changes: Vec<PathChange>,
+    pub config: Vec<ConfigChange>,
+    pub milliseconds: u64,
+}
+// ANCHOR_END: taken
+
+impl Taken {
+    /// Whether it is why later steps miss: its inputs are new, and it left other files.
+    fn is_cause(&self) -> bool {
+        let Decision::Miss { reason, .. } = &self.decision else { return false };
+        !matches!(reason, MissReason::Follows { .. }) && self.layer.is_some()
+    }
+}
+
+/// The list of them. It reads as a slice.
+#[derive(Debug, Default)]
+pub struct TakenSteps {
+    steps: Vec<Taken>,
+    /// For each step the number of the nearest cause up to it.
+    causes: Vec<Option<usize>>,
+    /// For each stage its steps, by index.
+    by_stage: HashMap<usize, Vec<usize>>,
+}
+
+impl Deref for TakenSteps {
+    type Target = [Taken];
+
+    fn deref(&self) -> &[Taken] {
+        &self.steps
+    }
+}
+
+impl TakenSteps {
+    pub fn push(&mut self, taken: Taken) {
+        let cause = if taken.is_cause() { Some(taken.label.number) } else { self.cause_before(self.steps.len()) };
+        self.causes.push(cause);
+        self.by_stage.entry(taken.stage).or_default().push(self.steps.len());
+        self.steps.push(taken);
+    }
+
+    /// Lets go of all but the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        for taken in self.steps.drain(count.min(self.steps.len())..) {
+            if let Some(steps) = self.by_stage.get_mut(&taken.stage) {
+                steps.pop();
+            }
+        }
+        self.causes.truncate(count);
+    }
+
+    /// The last step of a stage among the first `end` steps.
+    pub fn last_of(&self, stage: usize, end: usize) -> Option<&Taken> {
+        let steps = self.by_stage.get(&stage)?;
+        let before = steps.partition_point(|index| *index < end);
+        self.steps.get(steps[before.checked_sub(1)?])
+    }
+
+    /// The number of the nearest step before `index` that is a cause of misses.
+    pub fn cause_before(&self, index: usize) -> Option<usize> {
+        let last = index.min(self.causes.len()).checked_sub(1)?;
+        self.causes[last]
+    }
+}
