@@ -237,7 +237,7 @@ fn quote(field: &str, value: &str) -> String {
 /// A digest's first digits; everything else as it is.
 pub fn shorten(value: &str) -> String {
     match value.strip_prefix("sha256:") {
-        Some(hex) if hex.len() == 64 => format!("sha256:{}…", &hex[..12]),
+        Some(hex) if hex.len() == 64 && hex.is_ascii() => format!("sha256:{}…", &hex[..12]),
         _ => value.to_owned(),
     }
 }
