@@ -188,15 +188,11 @@ pub struct Inspect {
 impl Inspect {
     pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
         let mut documents = Vec::new();
-        let images = world.store.images()?;
         for name in &self.images {
             let descriptor = find_image(world, name)?;
             let (manifest, config) = world.store.load_image(&descriptor)?;
-            let names: Vec<String> = images
-                .iter()
-                .filter(|image| image.manifest.digest == descriptor.digest)
-                .filter_map(|image| image.reference.as_ref().map(Reference::familiar))
-                .collect();
+            let names: Vec<String> =
+                world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
             documents.push(serde_json::json!({
                 "Id": manifest.config.digest,
                 "RepoTags": names,

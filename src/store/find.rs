@@ -46,18 +46,19 @@ impl Store {
     /// # Errors
     /// What [`Store::index`] says.
     pub fn catalogue(&self) -> Result<Catalogue<'_>, Error> {
+        Ok(Catalogue::new(self, self.index()?.manifests))
+    }
+
+    /// The names of what has a manifest's digest.
+    ///
+    /// # Errors
+    /// What [`Store::index`] says.
+    pub fn names_of(&self, digest: &Digest) -> Result<Vec<Reference>, Error> {
         let entries = self.index()?.manifests;
-        let mut catalogue = Catalogue {
-            store: self,
-            images: Vec::with_capacity(entries.len()),
-            names: HashMap::new(),
-            digests: HashMap::new(),
-            digits: OnceCell::new(),
-        };
-        for entry in entries {
-            catalogue.add(entry);
-        }
-        Ok(catalogue)
+        let mut names: Vec<Reference> =
+            entries.iter().filter(|entry| entry.digest == *digest).filter_map(name_of).collect();
+        names.dedup();
+        Ok(names)
     }
 
     /// What a name stands for, if the store has it. A reference without a tag means `latest`; one with a digest is found
@@ -80,7 +81,19 @@ impl Store {
     /// # Errors
     /// [`Error::NoImage`], [`Error::Ambiguous`], and what [`Store::index`] says.
     pub fn find(&self, text: &str) -> Result<Image, Error> {
-        let mut catalogue = self.catalogue()?;
+        let mut entries = self.index()?.manifests;
+        // For one question, most names need not be understood.
+        let digest = Digest::from_hex(text.strip_prefix("sha256:").unwrap_or(text)).ok();
+        let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
+        let position = match (digest, name) {
+            (Some(digest), _) => entries.iter().position(|entry| entry.digest == digest),
+            (None, Some(name)) => entries.iter().position(|entry| is_named(entry, &name)),
+            (None, None) => None,
+        };
+        if let Some(position) = position {
+            return Ok(Image::of(entries.swap_remove(position)));
+        }
+        let mut catalogue = Catalogue::new(self, entries);
         let position = catalogue.find(text)?;
         Ok(catalogue.images.swap_remove(position))
     }
@@ -92,10 +105,26 @@ impl Store {
     }
 }
 
-impl Catalogue<'_> {
+impl Image {
+    fn of(entry: Descriptor) -> Image {
+        Image { reference: name_of(&entry), manifest: without_name(entry) }
+    }
+}
+
+impl<'s> Catalogue<'s> {
+    fn new(store: &'s Store, entries: Vec<Descriptor>) -> Catalogue<'s> {
+        let images = Vec::with_capacity(entries.len());
+        let (names, digests) = (HashMap::new(), HashMap::new());
+        let mut catalogue = Catalogue { store, images, names, digests, digits: OnceCell::new() };
+        for entry in entries {
+            catalogue.add(entry);
+        }
+        catalogue
+    }
+
     /// Adds an entry of the index, unless it says again what an earlier one says.
     fn add(&mut self, entry: Descriptor) {
-        let image = Image { reference: name_of(&entry), manifest: without_name(entry) };
+        let image = Image::of(entry);
         let position = self.images.len();
         let same_digest = self.digests.entry(image.manifest.digest).or_default();
         let is_again = match &image.reference {
