@@ -15,9 +15,7 @@ impl Machine<'_> {
             self.plan.global_args.contains_key(name)
                 || self.taken.iter().any(|taken| taken.state.settings.variables.is_declared(name))
         };
-        let known = |name: &str| {
-            PROXY_ARGS.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" || declared(name)
-        };
+        let known = |name: &str| PROXY_ARGS.contains(&name) || name == "BUILDKIT_SANDBOX_HOSTNAME" || declared(name);
         self.options.request.build_args.keys().filter(|name| !known(name)).cloned().collect()
     }
 

@@ -13,7 +13,8 @@ use super::run::RunAction;
 use super::workdir::WorkdirAction;
 use super::{Error, State, supported};
 use crate::cache::{Ingredient, Ingredients, Listing};
-use crate::dockerfile::Instruction;
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{Instruction, Limit, Limits};
 
 /// What a step boils down to.
 #[derive(Clone, Debug)]
@@ -83,12 +84,22 @@ impl Machine<'_> {
             Instruction::Workdir(workdir) => self.resolve_workdir(workdir, before),
             Instruction::Run(run) => self.resolve_run(run, before),
             _ => {
-                let done = configure::configure(instruction, &before, &self.scope())?
+                let mut done = configure::configure(instruction, &before, &self.scope())?
                     .expect("every other instruction only configures");
+                done.state.collected = bounded(&before, &done.text, &self.options.request.limits)?;
                 Ok(configured(before, done, text))
             }
         }
     }
+}
+
+/// The bytes that a stage has collected with one more instruction, if that is not more than it may.
+fn bounded(before: &State, text: &str, limits: &Limits) -> Result<usize, Diagnostic> {
+    let collected = before.collected.saturating_add(text.len());
+    if collected > limits.of(Limit::Configuration) {
+        return Err(Limit::Configuration.exceeded(limits, "the variables, labels and other settings of this stage"));
+    }
+    Ok(collected)
 }
 
 /// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later

@@ -39,6 +39,8 @@ pub struct State {
     pub has_cmd: bool,
     /// When the newest part of it was made, in RFC 3339; empty for `scratch`.
     pub created: Arc<str>,
+    /// The bytes of the instructions, expanded, that made its settings: what a Dockerfile may collect is bounded.
+    pub collected: usize,
 }
 // ANCHOR_END: state
 
@@ -78,6 +80,7 @@ impl State {
             base: base.into(),
             has_cmd: false,
             created: created.into(),
+            collected: 0,
         };
         for layer in layers {
             state.push_layer(layer);

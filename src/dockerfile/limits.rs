@@ -23,9 +23,9 @@ pub enum Limit {
     Stages,
     /// Bytes of one heredoc, and bytes that variables may add to it.
     Heredoc,
-    /// Bytes that variables may add to one argument. The kernel takes no string over 128 KiB in an environment.
+    /// Bytes that variables may add to one argument. The kernel takes no longer string in an environment.
     Expansion,
-    /// Bytes of variables, labels and history that one stage may collect.
+    /// Bytes of variables, labels and other settings that one stage may collect, each instruction counted after expansion.
     Configuration,
 }
 
@@ -53,8 +53,8 @@ impl Limit {
             Limit::Instructions => 100_000,
             Limit::Stages => 10_000,
             Limit::Heredoc => 8 << 20,
-            Limit::Expansion => 1 << 20,
-            Limit::Configuration => 32 << 20,
+            Limit::Expansion => 128 << 10,
+            Limit::Configuration => 16 << 20,
         }
     }
 

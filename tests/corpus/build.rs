@@ -78,7 +78,10 @@ fn run(case: &Path, base: &Value) -> Outcome {
     let from_scratch = is_from_scratch(&machine.plan().stages, machine.plan().target);
     let mut problems = bench.damage();
     check_files(&bench, &tree, &expected, from_scratch, &mut problems);
-    check_config(&serde_json::to_value(&state.image().config).unwrap(), &expected["config"], &mut problems);
+    // What `--label` says comes to the finished image, and not to a state.
+    let mut config = state.image().config;
+    config.labels.extend(machine.options().labels.clone());
+    check_config(&serde_json::to_value(&config).unwrap(), &expected["config"], &mut problems);
     match problems.is_empty() {
         true => Outcome::Passed,
         false if contested => Outcome::Skipped(format!("contested: {}", problems.join("; "))),
