@@ -296,8 +296,8 @@ impl Machine<'_> {
         let rule = Rule { names, excludes: searched.excludes };
         let selections =
             selection::select(searched.tree, word, rule).map_err(|error| self.explain_source(error, word, searched))?;
-        // Of the context BuildKit takes only what is named. So where nothing matches, the folder is not there either.
-        if selections.is_empty() && searched.place == SearchPlace::Context && !glob::plain_part(word).is_root() {
+        let may_be_missing = searched.place == SearchPlace::Context && !glob::plain_part(word).is_root();
+        if selections.is_empty() && may_be_missing && !selection::is_asked_for(searched.tree, word)? {
             return Err(missing::nothing_matches(word, searched));
         }
         Ok(selections)

@@ -131,6 +131,26 @@ pub fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>,
     Ok(selections)
 }
 
+/// Whether the folder before a pattern's first wildcard would be there for BuildKit, where the pattern matches nothing.
+///
+/// Of a context it has only what was asked for, with the folders above, and it asks by the rules of `.dockerignore`: there `**` crosses
+/// folders, and what lies below a match is taken, too. In an image everything is there.
+///
+/// # Errors
+/// [`SelectError::Pattern`] for a pattern that those rules refuse.
+pub fn is_asked_for(tree: &Tree, word: &str) -> Result<bool, SelectError> {
+    let plain = glob::plain_part(word);
+    let patterns = Patterns::new([String::from_utf8_lossy(TreePath::new(word).relative())])?;
+    let (real, _) = find(tree, &plain)?;
+    for (path, _) in tree.walk(&real).skip(1) {
+        let below = TreePath::new(&path.as_bytes()[real.as_bytes().len()..]);
+        if patterns.excludes(plain.join(below.relative()).relative())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The paths that a word with wildcards stands for, in the order in which they are copied.
 fn expand(tree: &Tree, word: &str) -> Result<Vec<TreePath>, SelectError> {
     if !glob::has_wildcard(word) {
