@@ -119,7 +119,7 @@ const CASES: &[Case] = &[
     },
     Case { name: "files", prepare: |place, size| place.files(size), before: &[], measured: BUILD },
     Case { name: "files, again", prepare: |place, size| place.files(size), before: &[BUILD], measured: BUILD },
-    Case { name: "lines of a heredoc", prepare: |place, size| place.heredoc(size * 100), before: &[], measured: BUILD },
+    Case { name: "lines of a heredoc", prepare: |place, size| place.heredoc(size * 50), before: &[], measured: BUILD },
     Case { name: "names, images", prepare: |place, size| place.names(size), before: &[], measured: "images" },
     Case {
         name: "names, build -t",
