@@ -1,10 +1,15 @@
 //! The book's parts: every chapter is there, every include leads to something, and no marker in the code is left over.
 //!
+//! The tables of limits are those of the code.
+//!
 //! It reads of mdBook's language what the book uses: links in `SUMMARY.md`, and `{{#include PATH}}`, `{{#include PATH:ANCHOR}}`,
 //! `{{#include PATH:FIRST:LAST}}`, also within an included file. mdBook itself only warns when an include leads nowhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use layerlab::dockerfile;
+use layerlab::layer::limits::{Bound, Limits};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -134,4 +139,95 @@ fn chapters_hold_no_code_of_their_own() {
             }
         }
     }
+}
+
+/// A size or a number as the tables have it: `16 MiB`, `65,535 bytes`, `1,000,000`.
+fn amount(number: u64, unit: &str) -> String {
+    if unit == "bytes" {
+        let found = [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| number % (1 << shift) == 0);
+        if let Some((shift, name)) = found {
+            return format!("{} {name}", number >> shift);
+        }
+    }
+    let digits = number.to_string();
+    let grouped = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap());
+    format!("{} {unit}", grouped.collect::<Vec<_>>().join(",")).trim_end().to_owned()
+}
+
+/// What follows each of `Limit::new(` in the program: the document, the variable, and the bytes as `16 << 20`.
+fn limits_of_documents() -> Vec<(String, u64)> {
+    let mut limits = Vec::new();
+    for file in files_below(&project().join("src"), ".rs") {
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let lines = code.lines().filter(|line| !line.starts_with("//"));
+        for call in lines.filter_map(|line| line.split_once("= Limit::new(")?.1.strip_suffix(");")) {
+            let [_, variable, bytes] = call.split(", ").collect::<Vec<_>>()[..] else { panic!("{call}") };
+            let (number, shift) = bytes.split_once(" << ").unwrap_or_else(|| panic!("{call}"));
+            limits.push((
+                variable.trim_matches('"').to_owned(),
+                number.parse::<u64>().unwrap() << shift.parse::<u32>().unwrap(),
+            ));
+        }
+    }
+    limits
+}
+
+/// Each variable that changes a bound, with its default as the tables show it.
+fn defaults() -> BTreeMap<String, String> {
+    let mut defaults: BTreeMap<String, String> = BTreeMap::new();
+    for (variable, bytes) in limits_of_documents() {
+        let shown = amount(bytes, "bytes");
+        defaults.entry(variable).and_modify(|others| *others = format!("{others} and {shown}")).or_insert(shown);
+    }
+    for limit in dockerfile::Limit::ALL {
+        let unit = match limit {
+            dockerfile::Limit::Instructions | dockerfile::Limit::Stages => "",
+            dockerfile::Limit::Line
+            | dockerfile::Limit::Heredoc
+            | dockerfile::Limit::Expansion
+            | dockerfile::Limit::Configuration => "bytes",
+        };
+        defaults.insert(limit.variable().to_owned(), amount(limit.default() as u64, unit));
+    }
+    let limits = Limits::default();
+    for bound in Bound::ALL {
+        let (number, unit) = match bound {
+            Bound::Size => (limits.size, "bytes"),
+            Bound::Ratio => (limits.ratio, ""),
+            Bound::Entries => (limits.entries, ""),
+            Bound::Header => (limits.header, "bytes"),
+            Bound::Metadata => (limits.metadata, "bytes"),
+            Bound::Memory => (limits.memory, "bytes"),
+        };
+        defaults.insert(bound.variable().to_owned(), amount(number, unit));
+    }
+    defaults
+}
+
+/// Every `LAYERLAB_MAX_…` that the program's code names.
+fn named_variables() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files_below(&project().join("src"), ".rs") {
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for piece in code.split("\"LAYERLAB_MAX_").skip(1) {
+            names.insert(format!("LAYERLAB_MAX_{}", piece.split('"').next().unwrap()));
+        }
+    }
+    names
+}
+
+#[test]
+fn the_tables_of_limits_are_those_of_the_code() {
+    let text = read(&project().join("book/src/reference/limits.md"));
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")).map(|row| {
+        let (variable, rest) = row.split_once("` | ").unwrap();
+        (variable.to_owned(), rest.rsplit_once(" | ").unwrap().1.to_owned())
+    });
+    let rows: Vec<(String, String)> = rows.collect();
+    let listed: BTreeMap<String, String> = rows.iter().cloned().collect();
+    assert_eq!(rows.len(), listed.len(), "a variable is listed twice");
+    assert_eq!(listed, defaults());
+    assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), named_variables());
 }

@@ -50,6 +50,7 @@ const LIBRARIES: &[Only] = &[
         places: &["src/build/", "src/tree/"],
         because: "how trees and states share their parts is their own affair",
     },
+    Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
         library: "tiny_http",

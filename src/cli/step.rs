@@ -58,7 +58,10 @@ impl Step {
         let palette = Palette::for_stdout(color);
         let setting = Setting { world, options, folder, dockerfile, palette, interrupted: &INTERRUPTED };
         let mut stdout = io::stdout();
-        let session = Session::new(setting, &mut stdout)?;
+        let mut session = Session::new(setting, &mut stdout)?;
+        if let Some(columns) = Screen::columns() {
+            session.fit(columns);
+        }
 
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {

@@ -221,7 +221,7 @@ impl<'a, 'o> Session<'a, 'o> {
             Command::Save { file } => self.save(&file),
             Command::Write { file } => self.write_dockerfile(&file),
             Command::Help { command } => {
-                write!(self.out, "{}", table::help(command))?;
+                write!(self.out, "{}", fill(&table::help(command), self.view.columns()))?;
                 Ok(())
             }
         }?;

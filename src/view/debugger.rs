@@ -19,6 +19,8 @@ use crate::shown::line;
 /// Where the text of a block begins.
 const MARGIN: usize = 6;
 const NAME: usize = 10;
+/// How wide `→ state` is with twelve digits.
+const STATE: usize = 20;
 /// How many changed paths are shown; `diff` shows all.
 const MOST_CHANGES: usize = 20;
 
@@ -34,6 +36,7 @@ pub struct Debugger<'a> {
     /// What FROM found, until its state can be shown beside it.
     image: String,
     program: Program,
+    columns: usize,
 }
 
 impl<'a> Debugger<'a> {
@@ -45,7 +48,18 @@ impl<'a> Debugger<'a> {
             has_variables: false,
             image: String::new(),
             program: Program::default(),
+            columns: usize::MAX,
         }
+    }
+
+    /// Lays out for a terminal of so many columns.
+    pub fn fit(&mut self, columns: usize) {
+        self.columns = columns;
+    }
+
+    /// For how many columns it lays out.
+    pub fn columns(&self) -> usize {
+        self.columns
     }
 
     /// One line of a block. An empty name continues the line above. The text may be anything.
@@ -59,12 +73,17 @@ impl<'a> Debugger<'a> {
         format!("{:MARGIN$}{}{text}", "", self.palette.paint(Role::Label, &name)).trim_end().to_owned()
     }
 
-    /// A line with the state at its right.
+    /// A line with the state at its right, or below it where the terminal has no room.
     pub fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
-        let row = format!("{:MARGIN$}{name:<NAME$}{}", "", line(text));
-        let gap = 70usize.saturating_sub(row.chars().count()).max(2);
-        let row = self.row(name, text);
-        format!("{row}{:gap$}→ state {}", "", self.palette.paint(Role::Strong, state))
+        let end = format!("{:MARGIN$}{name:<NAME$}{}", "", line(text)).chars().count();
+        let column = self.columns.saturating_sub(STATE).min(70);
+        let start = column.max(end + 2);
+        let gap = if start + STATE <= self.columns {
+            " ".repeat(start - end)
+        } else {
+            format!("\n{:column$}", "")
+        };
+        format!("{}{gap}→ state {}", self.row(name, text), self.palette.paint(Role::Strong, state))
     }
 
     /// The rows that explain a decision.

@@ -50,6 +50,11 @@ impl<'o> Screen<'o> {
         io::stdout().write_all(text.as_bytes())
     }
 
+    /// How many columns standard output has, where it is a terminal that says so.
+    pub fn columns() -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into())
+    }
+
     /// What becomes of the colours of a program whose output is shown here.
     pub fn colours(&self) -> Colours {
         if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }

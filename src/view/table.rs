@@ -31,6 +31,53 @@ pub fn render(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A text for so many columns: what is too wide is broken between words. Lines of prose that follow one another are filled anew. A line
+/// that is indented, or has a gap of two spaces in it, stays by itself, and its rest hangs below what follows the gap.
+pub fn fill(text: &str, columns: usize) -> String {
+    if text.lines().all(|line| line.width() <= columns) {
+        return text.to_owned();
+    }
+    let mut filled = String::new();
+    let mut prose: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let label = line.rfind("  ").map_or(0, |at| at + 2);
+        if label == 0 && !line.is_empty() {
+            prose.extend(line.split(' '));
+            continue;
+        }
+        break_words("", &std::mem::take(&mut prose), columns, &mut filled);
+        if line.is_empty() {
+            filled.push('\n');
+        } else {
+            break_words(&line[..label], &line[label..].split(' ').collect::<Vec<_>>(), columns, &mut filled);
+        }
+    }
+    break_words("", &prose, columns, &mut filled);
+    filled
+}
+
+/// Adds words behind a label, on as many lines as they take.
+fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String) {
+    let Some((first, rest)) = words.split_first() else { return };
+    let margin = label.width();
+    filled.push_str(label);
+    filled.push_str(first);
+    let mut width = margin + first.width();
+    for word in rest {
+        if width + 1 + word.width() > columns {
+            filled.push('\n');
+            filled.extend(std::iter::repeat_n(' ', margin));
+            width = margin;
+        } else {
+            filled.push(' ');
+            width += 1;
+        }
+        filled.push_str(word);
+        width += word.width();
+    }
+    filled.push('\n');
+}
+
 /// The beginning of a text that takes at most so many places.
 pub fn fitting(text: &str, most: usize) -> &str {
     let mut width = 0;
@@ -43,7 +90,14 @@ pub fn fitting(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{fitting, render};
+    use super::{fill, fitting, render};
+
+    #[test]
+    fn only_what_is_too_wide_is_filled_anew() {
+        let text = "one two three\nfour\n\n a, b  five six seven\n  eight\n";
+        assert_eq!(fill(text, 20), text);
+        assert_eq!(fill(text, 12), "one two\nthree four\n\n a, b  five\n       six\n       seven\n  eight\n");
+    }
 
     #[test]
     fn columns_stand_below_each_other() {
