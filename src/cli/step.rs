@@ -13,6 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
+use crate::view::screen::Screen;
 
 /// Step through a Dockerfile, or begin an empty one.
 ///

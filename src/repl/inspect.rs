@@ -155,7 +155,7 @@ impl Session<'_, '_> {
             };
             return Err(Error::Command(diagnostic));
         };
-        write!(self.out, "{}", fill(&text, self.view.columns()))?;
+        write!(self.out, "{}", table::fill(&text, self.view.columns()))?;
         if !special.is_empty() {
             writeln!(self.out, "\nIn this step:")?;
             for line in special {

@@ -20,6 +20,7 @@ use crate::tree::TreePath;
 use crate::view::View as _;
 use crate::view::debugger::Debugger;
 use crate::view::palette::Palette;
+use crate::view::table::fill;
 
 /// The prompt.
 const PROMPT: &str = "(layerlab) ";
@@ -123,6 +124,11 @@ impl<'a, 'o> Session<'a, 'o> {
             session.machine = Some(session.machine_of(&session.file, &session.options)?);
         }
         Ok(session)
+    }
+
+    /// Lays out for a terminal of so many columns.
+    pub fn fit(&mut self, columns: usize) {
+        self.view.fit(columns);
     }
 
     /// Takes lines to their end.

@@ -78,11 +78,7 @@ impl<'a> Debugger<'a> {
         let end = format!("{:MARGIN$}{name:<NAME$}{}", "", line(text)).chars().count();
         let column = self.columns.saturating_sub(STATE).min(70);
         let start = column.max(end + 2);
-        let gap = if start + STATE <= self.columns {
-            " ".repeat(start - end)
-        } else {
-            format!("\n{:column$}", "")
-        };
+        let gap = if start + STATE <= self.columns { " ".repeat(start - end) } else { format!("\n{:column$}", "") };
         format!("{}{gap}→ state {}", self.row(name, text), self.palette.paint(Role::Strong, state))
     }
 
