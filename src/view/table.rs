@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn only_what_is_too_wide_is_filled_anew() {
         let text = "one two three\nfour\n\n a, b  five six seven\n  eight\n";
-        assert_eq!(fill(text, 20), text);
+        assert_eq!(fill(text, 21), text);
         assert_eq!(fill(text, 12), "one two\nthree four\n\n a, b  five\n       six\n       seven\n  eight\n");
     }
 
