@@ -19,11 +19,11 @@ pub fn exposed(specification: &str) -> Result<Vec<String>, String> {
     let protocol = match protocol.to_lowercase().as_str() {
         "" => "tcp".to_owned(),
         known @ ("tcp" | "udp" | "sctp") => known.to_owned(),
-        other => return Err(format!("`{other}` is no protocol")),
+        other => return Err(format!("`{other}` is not a protocol")),
     };
     let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
     if !bare.is_empty() && IpAddr::from_str(bare).is_err() {
-        return Err(format!("`{address}` is no IP address"));
+        return Err(format!("`{address}` is not an IP address"));
     }
     let (first, last) = range(ports)?;
     if !host.is_empty() {
@@ -36,7 +36,7 @@ pub fn exposed(specification: &str) -> Result<Vec<String>, String> {
 }
 
 fn range(text: &str) -> Result<(u16, u16), String> {
-    let number = |text: &str| text.parse::<u16>().map_err(|_| format!("`{text}` is no port number"));
+    let number = |text: &str| text.parse::<u16>().map_err(|_| format!("`{text}` is not a port number"));
     if text.is_empty() {
         return Err("no port specified".into());
     }

@@ -193,7 +193,7 @@ pub(super) fn not_executed(program: &Path, errno: Errno, missing: &str) -> Failu
             failure.cause = Cause::NotFound;
             failure.hint(missing)
         }
-        Errno::ENOEXEC => failure.hint("it is no program for this machine, nor a script that begins with `#!`"),
+        Errno::ENOEXEC => failure.hint("it is neither a program for this machine nor a script that begins with `#!`"),
         _ => failure,
     }
 }

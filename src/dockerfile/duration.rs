@@ -14,10 +14,10 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3_600 * 1_000_000_000),
 ];
 
-/// Why a text is no duration, or none that can be used here.
+/// Why a text is not a duration, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    #[error("`{0}` is no duration")]
+    #[error("`{0}` is not a duration")]
     Invalid(String),
     #[error("`{0}` has no unit")]
     NoUnit(String),

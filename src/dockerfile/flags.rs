@@ -72,7 +72,7 @@ impl<'s> Flags<'s> {
         match (kind, value) {
             (Kind::Switch, Some("")) | (Kind::Text | Kind::Texts, None) => Err(missing()),
             (Kind::Switch, Some(value)) if !is_truth_value(value) => {
-                Err(Diagnostic::error(format!("`{value}` is no value of the flag `{flag}`"))
+                Err(Diagnostic::error(format!("`{value}` is not a valid value for the flag `{flag}`"))
                     .at(token.span)
                     .hint("it is `true` or `false`"))
             }

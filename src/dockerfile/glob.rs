@@ -27,7 +27,7 @@ enum Element {
 /// Why a pattern is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
-    #[error("`\\{0}` is no escape")]
+    #[error("`\\{0}` is not an escape")]
     Escape(char),
     #[error("it ends with a backslash")]
     TrailingBackslash,

@@ -131,7 +131,7 @@ pub enum MountError {
     Key { key: String, field: String },
     #[error("`{0}` needs a value")]
     NoValue(String),
-    #[error("`{value}` is no value of `{key}`")]
+    #[error("`{value}` is not a valid value for `{key}`")]
     Value { key: String, value: String },
     #[error("`{key}` makes no sense for a {kind} mount")]
     NotFor { key: String, kind: &'static str },

@@ -50,7 +50,7 @@ impl Session<'_, '_> {
         self.finished = None;
         self.tell_warnings()?;
         if !grew {
-            return self.row("noted", "it is no step of its own");
+            return self.row("noted", "it is not a step of its own");
         }
         let took = self.take_typed();
         if !matches!(took, Ok(Took::Step)) {

@@ -69,8 +69,8 @@ const LESSONS: &[Lesson] = &[
         syntax: "ARG name[=default]",
         text: "Declares a variable that exists while the image is built and is not in the image; `--build-arg\n\
                name=value` sets it. It counts from its line to the end of its stage. An ARG before the first FROM\n\
-               is for FROM lines only; a stage that wants it declares it again. It is no place for secrets: RUN\n\
-               leaves its value in the history.",
+               is for FROM lines only; a stage that wants it declares it again. It is not a place for secrets:\n\
+               RUN leaves its value in the history.",
         example: "ARG VERSION=1.0",
     },
     Lesson {
@@ -228,7 +228,7 @@ pub(super) fn special(label: &StepLabel, instruction: Option<&Instruction>) -> V
 fn from(text: &str, notes: &mut Vec<String>) {
     let image = text.split_whitespace().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     if image == "scratch" {
-        notes.push("`scratch` is no image: the file system begins empty".into());
+        notes.push("`scratch` is not an image: the file system begins empty".into());
     } else if image.contains('$') {
         notes.push("`$…` is replaced by the value of an ARG before the first FROM".into());
     } else if !image.contains('@') && !image.rsplit('/').next().unwrap_or_default().contains(':') {

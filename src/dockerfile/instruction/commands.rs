@@ -57,7 +57,7 @@ fn choice<T: Copy>(
         return Some(*choice);
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-    let mut error = Diagnostic::error(format!("`{}` is no value of the flag `--{name}`", word.raw))
+    let mut error = Diagnostic::error(format!("`{}` is not a valid value for the flag `--{name}`", word.raw))
         .hint(format!("it is one of `{}`", names.join("`, `")));
     error.span = word.span;
     errors.push(error);
@@ -142,7 +142,7 @@ fn retries(word: &Word) -> std::result::Result<u32, Diagnostic> {
     let number = digits.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok());
     number.ok_or_else(|| Diagnostic {
         span: word.span,
-        ..Diagnostic::error(format!("`--retries`: `{}` is no number of retries", word.raw))
+        ..Diagnostic::error(format!("`--retries`: `{}` is not a number of retries", word.raw))
     })
 }
 

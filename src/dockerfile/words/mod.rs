@@ -242,7 +242,7 @@ mod tests {
         check("${a:x}", "error: unsupported modifier `:x`");
         check("${a:#x}", "error: unsupported modifier `:#`");
         check("${a/b}", "error: missing the second `/`");
-        check("${file#\\x}", "error: invalid pattern `\\x`: `\\x` is no escape");
+        check("${file#\\x}", "error: invalid pattern `\\x`: `\\x` is not an escape");
     }
 
     #[test]
