@@ -46,6 +46,9 @@ pub struct Diagnostic {
     pub hint: Option<String>,
 }
 
+/// The most messages about one text: more help nobody.
+pub const MOST_MESSAGES: usize = 50;
+
 /// The most characters of one source line that are drawn.
 const EXCERPT_WIDTH: usize = 120;
 

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnostic::{Diagnostic, closest};
+use crate::diagnostic::{Diagnostic, MOST_MESSAGES, closest};
 use crate::dockerfile::words::Variables;
 use crate::dockerfile::{self, Copy, Dockerfile, Instruction, Limit, Limits, warning};
 use crate::oci::{Platform, Reference};
@@ -88,9 +88,6 @@ pub struct Plan {
 
 type StageNames = BTreeMap<String, usize>;
 
-/// More messages than this help nobody.
-const MOST_PROBLEMS: usize = 50;
-
 /// What `COPY --from=NAME` means.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CopySource {
@@ -144,12 +141,12 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
             Ok(sources) => stages[index].copies_from = sources,
             Err(mut diagnostics) => problems.append(&mut diagnostics),
         }
-        if problems.len() > MOST_PROBLEMS {
+        if problems.len() > MOST_MESSAGES {
             break;
         }
     }
     if !problems.is_empty() {
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MOST_MESSAGES);
         return Err(problems);
     }
     let target = find_target(&stages, &names, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;

@@ -19,7 +19,6 @@ use super::warnings::Told;
 use super::{Clock, Error, Options, State, Unsupported, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
 use crate::container::Identity;
-use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
 use crate::oci::{Descriptor, Digest};
@@ -129,7 +128,6 @@ pub struct Machine<'a> {
     pub(super) started: String,
     pub(super) watch: Stopwatch,
     pub(super) announced: Cell<bool>,
-    pub(super) warnings: Vec<Diagnostic>,
     pub(super) told: RefCell<Told>,
 }
 
@@ -149,7 +147,6 @@ impl<'a> Machine<'a> {
         if options.unsupported == Unsupported::Refused {
             supported::check(&plan).map_err(Error::Diagnostics)?;
         }
-        let warnings = plan.warnings.clone();
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         let builds = Builds::open(world.home);
         Ok(Machine {
@@ -172,7 +169,6 @@ impl<'a> Machine<'a> {
             started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
-            warnings,
             told: RefCell::default(),
             world,
         })

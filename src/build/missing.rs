@@ -146,12 +146,7 @@ fn dead_link(
     origin: &str,
 ) -> DeadEnd {
     let shown_target = target.escape_ascii();
-    let dead = |why: String, hint: Option<&str>, missing| DeadEnd {
-        at: part.clone(),
-        why,
-        hint: hint.map(|hint| hint.replace("ORIGIN", origin)),
-        missing,
-    };
+    let dead = |why: String, hint: Option<String>, missing| DeadEnd { at: part.clone(), why, hint, missing };
     match outcome {
         Err(tree::Error::Loop { .. }) => {
             dead(format!("a symbolic link to `{shown_target}`, which leads back to itself"), None, None)
@@ -161,12 +156,12 @@ fn dead_link(
         }
         Ok(_) | Err(_) if climbs_out(link, target) => dead(
             format!("a symbolic link to `{shown_target}`, which leads out of {origin}"),
-            Some("links are followed inside of ORIGIN only: put the file itself there"),
+            Some(format!("links are followed inside of {origin} only: put the file itself there")),
             None,
         ),
         outcome => {
-            let absolute = "an absolute link begins at the root of ORIGIN, not at that of this machine";
-            let hint = target.starts_with(b"/").then_some(absolute);
+            let absolute = || format!("an absolute link begins at the root of {origin}, not at that of this machine");
+            let hint = target.starts_with(b"/").then(absolute);
             let missing = outcome.ok().or_else(|| Some(target_of(link, target)));
             dead(format!("a symbolic link to `{shown_target}`, which is not in {origin}"), hint, missing)
         }

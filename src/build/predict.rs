@@ -16,7 +16,7 @@ use super::resolve::Resolved;
 use super::taken::TakenSteps;
 use super::{Error, State, supported};
 use crate::cache::{Ingredients, Listing};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
 use crate::plan::{Base, CopySource};
 
@@ -73,9 +73,6 @@ struct Foresight<'m> {
     cause: Option<usize>,
 }
 
-/// More messages than this help nobody.
-const MOST_PROBLEMS: usize = 50;
-
 impl Machine<'_> {
     /// Predicts every step from `first` on. Steps before it are taken as they were.
     ///
@@ -112,7 +109,7 @@ impl Machine<'_> {
                 Ok(prediction) => predictions.extend(prediction),
                 Err(error) => problems.extend(error.diagnostics(self.span(index))),
             }
-            if problems.len() >= MOST_PROBLEMS {
+            if problems.len() >= MOST_MESSAGES {
                 break;
             }
         }

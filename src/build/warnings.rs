@@ -13,7 +13,7 @@ pub(super) type Told = BTreeMap<(String, String), usize>;
 impl Machine<'_> {
     /// What is suspicious about the Dockerfile, in its order.
     pub fn warnings(&self) -> &[Diagnostic] {
-        &self.warnings
+        &self.plan.warnings
     }
 
     /// Tells what was not told yet. A build that starts does it by itself.
@@ -21,7 +21,7 @@ impl Machine<'_> {
         let file = &self.source.file;
         let told = self.told.take();
         let mut now = Told::new();
-        for warning in &self.warnings {
+        for warning in self.warnings() {
             let line = warning.span.map_or("", |span| file.line_text(file.line_column(span.start).0));
             let key = (warning.message.clone(), line.to_owned());
             let before = told.get(&key).copied().unwrap_or(0);

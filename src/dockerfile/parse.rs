@@ -5,11 +5,8 @@ use super::instruction::{KEYWORDS, Understood, locate, understand};
 use super::limits::Limits;
 use super::statement::{self, HEREDOC_WITHOUT_END};
 use super::{directive, warning};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
 use crate::source::{SourceFile, Span};
-
-/// A text with more errors, or more warnings, than this is probably no Dockerfile.
-const MOST_MESSAGES: usize = 50;
 
 /// Parses a Dockerfile within the usual limits. See [`parse_within`].
 pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {

@@ -145,7 +145,13 @@ impl Verifying<'_> {
                 return self.error("blobs/sha256", format!("it can't be listed: {error}"));
             }
         };
-        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut paths = Vec::new();
+        for entry in entries {
+            match entry {
+                Ok(entry) => paths.push(entry.path()),
+                Err(error) => self.error("blobs/sha256", format!("it can't be listed: {error}")),
+            }
+        }
         paths.sort();
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
