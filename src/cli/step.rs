@@ -110,6 +110,9 @@ impl From<repl::Error> for Failure {
             repl::Error::Dockerfile(diagnostics, source) => Failure::Messages(diagnostics, Some(source)),
             repl::Error::Said => Failure::Status(1),
             repl::Error::Build(error) => error.into(),
+            repl::Error::Document(error) => {
+                Diagnostic { hint: error.hint(), ..Diagnostic::error(error.to_string()) }.into()
+            }
             repl::Error::Io { .. } | repl::Error::Input(_) => Diagnostic::error(error.to_string()).into(),
             repl::Error::Output(error) => error.into(),
         }

@@ -3,17 +3,20 @@
 //! The old content of a context file is found in the layer that the last build made of it, by its digest: the context itself
 //! keeps no history.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
+use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
 
 use super::Error;
-use super::files::{absolute, is_binary, read};
+use super::files::{SHOWN, absolute, is_binary, read};
 use super::session::Session;
 use crate::build::PathChange;
 use crate::build::run::describe;
 use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
+use crate::context::text;
 use crate::dockerfile::Instruction;
+use crate::document;
 use crate::layer::{self, Layer};
 use crate::oci::Digest;
 use crate::shown;
@@ -202,7 +205,7 @@ impl Session<'_, '_> {
                 Some(layer) => self.content_in(&layer, digest)?,
                 None => None,
             };
-            let after = std::fs::read(self.folder.join(path)).ok();
+            let after = self.context_file(path);
             return Ok(Some(Versions { origin: had.origin, before, after }));
         }
         Ok(None)
@@ -245,15 +248,19 @@ impl Session<'_, '_> {
 
     /// The bytes with a digest as step `index` has them: in the context, else in the layer that it made.
     pub(super) fn content_in_step(&self, index: usize, path: &str, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        if let Ok(bytes) = std::fs::read(self.folder.join(path))
-            && Digest::of(&bytes) == digest
-        {
+        if let Some(bytes) = self.context_file(path).filter(|bytes| Digest::of(bytes) == digest) {
             return Ok(Some(bytes));
         }
         match self.machine()?.taken().get(index).and_then(|taken| taken.layer.clone()) {
             Some(layer) => self.content_in(&layer, digest),
             None => Ok(None),
         }
+    }
+
+    /// A file of the context as it is now. By now there may be something else under its name (a pipe, a link out of the
+    /// context), which a COPY would not read either.
+    fn context_file(&self, path: &str) -> Option<Vec<u8>> {
+        text::read(&self.folder.join(path), Some(&self.folder), &SHOWN).ok()
     }
 
     /// The digest that a file of the context has in the listings of a step.
@@ -277,7 +284,7 @@ impl Session<'_, '_> {
         Ok(None)
     }
 
-    /// The bytes of the file with a digest in one layer.
+    /// The bytes of the file with a digest in one layer; `None` also for a file that is too large to be shown.
     fn content_in(&self, layer: &Layer, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         let store = self.world.store;
         if !store.has(&layer.descriptor.digest) {
@@ -288,11 +295,12 @@ impl Session<'_, '_> {
         for (path, node) in tree.walk(&TreePath::root()) {
             let Some(content) = node.content() else { continue };
             if layer::digest_of(store, content)? == digest {
-                let mut bytes = Vec::new();
-                layer::open(store, content)?
-                    .read_to_end(&mut bytes)
-                    .map_err(|source| layer::Error::Content { path, source })?;
-                return Ok(Some(bytes));
+                let name = path.to_string();
+                return match document::read_to_end(layer::open(store, content)?, Path::new(&name), &SHOWN) {
+                    Ok(bytes) => Ok(Some(bytes)),
+                    Err(document::Error::TooLarge { .. }) => Ok(None),
+                    Err(error) => Err(error.into()),
+                };
             }
         }
         Ok(None)

@@ -1,14 +1,19 @@
 //! Looking at the state's file system: ls, tree, cat. Nothing is unpacked for it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
+use std::path::Path;
 
 use super::Error;
 use super::session::Session;
 use crate::build::State;
+use crate::document::{self, Limit};
 use crate::layer;
 use crate::shown;
 use crate::tree::{Follow, Kind, Node, Tree, TreePath};
 use crate::view::units;
+
+/// A file that is shown or compared: all of it is in memory then, and an image may have files that are not.
+pub(super) const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
 
 /// The most files that `tree` prints.
 const MOST_FILES: usize = 500;
@@ -76,11 +81,8 @@ pub(super) fn read(store: &crate::store::Store, tree: &Tree, path: &TreePath) ->
     let node = tree.get(&real).ok_or(crate::tree::Error::NotFound { path: path.clone() })?;
     match &node.kind {
         Kind::File(content) => {
-            let mut bytes = Vec::new();
-            layer::open(store, content)?
-                .read_to_end(&mut bytes)
-                .map_err(|source| layer::Error::Content { path: real, source })?;
-            Ok(bytes)
+            let name = real.to_string();
+            Ok(document::read_to_end(layer::open(store, content)?, Path::new(&name), &SHOWN)?)
         }
         Kind::Directory => Err(Error::usage(format!("`{path}` is a directory"), format!("`ls {path}` lists it"))),
         Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => {

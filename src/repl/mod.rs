@@ -47,6 +47,7 @@ use std::path::PathBuf;
 
 use crate::build;
 use crate::diagnostic::Diagnostic;
+use crate::document;
 use crate::errno;
 use crate::source::SourceFile;
 
@@ -64,6 +65,9 @@ pub enum Error {
     Said,
     #[error(transparent)]
     Build(#[from] build::Error),
+    /// A file that was to be shown is not one, or is too large.
+    #[error(transparent)]
+    Document(#[from] document::Error),
     #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     /// Nobody says what to do next: the session ends.
@@ -88,6 +92,9 @@ impl Error {
                 diagnostics.iter().map(|diagnostic| diagnostic.render(Some(source))).collect()
             }
             Error::Build(error) => error.diagnostics(None).iter().map(|diagnostic| diagnostic.render(None)).collect(),
+            Error::Document(error) => {
+                Diagnostic { hint: error.hint(), ..Diagnostic::error(self.to_string()) }.render(None)
+            }
             Error::Said => String::new(),
             Error::Io { .. } | Error::Input(_) | Error::Output(_) => Diagnostic::error(self.to_string()).render(None),
         }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Error;
+use super::files::SHOWN;
 use super::session::Session;
 use crate::build::{self, Decision, Event, Machine, MissReason};
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
+use crate::document::{self, Links};
 use crate::source::SourceFile;
 
 /// What `edit` works on.
@@ -54,10 +56,10 @@ impl Session<'_, '_> {
                 if path.is_dir() {
                     return Err(Error::usage(format!("`{}` is a folder", path.display()), "name a file"));
                 }
-                let before = std::fs::read(&path).ok();
+                let before = content(&path)?;
                 run_editor(&path)?;
                 let name = file.unwrap_or_default();
-                if std::fs::read(&path).ok() == before {
+                if content(&path)? == before {
                     return self.row("edit", &format!("{name} is the same as before"));
                 }
                 self.record()?;
@@ -199,6 +201,15 @@ fn same_file(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
+    }
+}
+
+/// What a file has in it; `None` for one that does not exist yet.
+fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match document::read(path, &SHOWN, Links::Follow) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

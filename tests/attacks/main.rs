@@ -15,6 +15,7 @@ mod forge;
 #[allow(dead_code)]
 mod harness;
 mod images;
+mod looking;
 mod names;
 #[path = "../program/harness.rs"]
 #[allow(dead_code)]
