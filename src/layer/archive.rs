@@ -1,5 +1,5 @@
 //! Archives of the build context, as `ADD` unpacks them, and of root file systems, as `import` takes them: tar, plain or
-//! compressed. They are read as a stream; see [`super::decompress`] for the compressions.
+//! compressed. They are read as a stream; see [`decompress`](mod@super::decompress) for the compressions.
 
 use std::collections::HashMap;
 use std::fs::File;

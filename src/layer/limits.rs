@@ -1,7 +1,7 @@
 //! How much an archive may ask for: bounds on what somebody else's bytes can make this program write, keep or wait for.
 //!
 //! A few kilobytes can describe exabytes: compression repeats, a sparse file names its holes, a header announces sizes.
-//! Every decoder takes [`Limits`] and every reader of entries keeps a [`Budget`], so no archive is read without them. What
+//! Every decoder takes [`Limits`] and every reader of entries keeps a `Budget`, so no archive is read without them. What
 //! this program writes keeps to the same bounds: it can always be read again.
 //!
 //! | bound | variable that raises it |
