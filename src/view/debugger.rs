@@ -331,3 +331,26 @@ impl View for Debugger<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Debugger;
+    use crate::build::Clock;
+    use crate::view::palette::Palette;
+
+    #[test]
+    fn a_state_stands_where_the_terminal_has_room() {
+        let clock = Clock::stopped(0);
+        let mut view = Debugger::new(Palette::PLAIN, &clock);
+        let (text, state) = ("none: HEALTHCHECK changes the configuration only", "0123456789ab");
+        let column = |view: &Debugger<'_>| {
+            let row = view.row_with_state("layer", text, state);
+            row.lines().map(|line| line.chars().position(|letter| letter == '→')).collect::<Vec<_>>()
+        };
+        assert_eq!(column(&view), [Some(70)]);
+        view.fit(86);
+        assert_eq!(column(&view), [Some(66)]);
+        view.fit(80);
+        assert_eq!(column(&view), [None, Some(60)]);
+    }
+}
