@@ -109,7 +109,7 @@ fn a_context_becomes_a_tree_of_root_with_the_modes_of_the_machine() {
     /src/main.sh 4755 0:0 file 8 B
     /twin 0644 0:0 file 6 B
     ");
-    let link = |path: &str| snapshot.tree().get(&TreePath::new(path)).unwrap().content().unwrap().link;
+    let link = |path: &str| snapshot.tree().get(&TreePath::new(path)).unwrap().link;
     assert!(link("readme").is_some());
     assert_eq!(link("readme"), link("twin"));
     assert_eq!(link("src/main.sh"), None);

@@ -139,7 +139,10 @@ fn hard_links_are_one_file_with_several_names() {
         ("in one layer", "f x 600 3:4 = x\nh y -> x\nh z -> y"),
         ("to a lower layer", "h b -> a"),
         ("to a name that the layer deletes", "f .wh.a 0\nh b -> a"),
-        ("to a link", "h b -> sym"),
+        ("to a link of a lower layer", "h b -> sym"),
+        ("to a link", "l new -> dir\nh b -> new\nh c -> b"),
+        ("to a name below a link to a folder", "l way -> dir\nl way/in -> out\nh b -> way/in"),
+        ("to a pipe and a device", "p pipe 600 1:1\nh again -> pipe\nc null 666 0:0 1,3\nh void -> null"),
         ("to a folder", "h b -> dir"),
         ("to nothing", "h b -> nothing"),
         ("forward", "h b -> c\nf c 644 0:0 = c"),
@@ -149,6 +152,66 @@ fn hard_links_are_one_file_with_several_names() {
         writeln!(text, "# {name}\n{}", test.listing_of(&[lower, upper])).unwrap();
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_kind_of_file_keeps_its_names_through_unpacking_and_capturing() {
+    let test = TestStore::new();
+    let mut lines = String::from(
+        "d dir 755 0:0\nf file 644 0:0 = x\nh dir/file -> file\nl link -> nowhere\nh dir/link -> link\nh third -> link
+        p pipe 600 0:0\nh dir/pipe -> pipe",
+    );
+    if is_root() {
+        lines += "\nc null 666 0:0 1,3\nh dir/null -> null\nb disk 660 0:0 8,1\nh dir/disk -> disk";
+    }
+    let layer = test.layer(&tar_of(&lines));
+    let tree = layer::tree_of(&test.store, std::slice::from_ref(&layer)).unwrap();
+    let unpacked = layer::unpack_all(&test.store, &[layer], options(), Below::default()).unwrap();
+    assert_eq!(unpacked.notes, [""; 0]);
+    let inode = |name: &str| unpacked.lower[0].join(name).symlink_metadata().unwrap().ino();
+    for (path, node) in tree.walk(&TreePath::new("dir")).skip(1) {
+        assert!(node.link.is_some(), "{path}");
+        let name = String::from_utf8_lossy(path.file_name().unwrap()).into_owned();
+        assert_eq!(inode(&name), inode(&format!("dir/{name}")), "{name}");
+    }
+    assert_eq!(inode("third"), inode("link"));
+
+    // What a process would have made so, in a directory of its own and in a whole copy.
+    let mut writer = LayerWriter::new(&test.store).unwrap();
+    layer::capture(&unpacked.lower[0], &Tree::empty(), &mut writer, capture_options()).unwrap();
+    let captured = writer.finish().unwrap();
+    let again = layer::tree_of(&test.store, std::slice::from_ref(&captured)).unwrap();
+    assert_eq!(listing(&test.store, &again), listing(&test.store, &tree));
+    let mut writer = LayerWriter::new(&test.store).unwrap();
+    writer.append_tree(&again, &TreePath::root()).unwrap();
+    let written = writer.finish().unwrap();
+    let again = layer::tree_of(&test.store, &[written]).unwrap();
+    assert_eq!(listing(&test.store, &again), listing(&test.store, &tree));
+
+    // Nothing has changed since; and one more name is a change of all names.
+    let changed = |parent: &Tree| {
+        let mut writer = LayerWriter::new(&test.store).unwrap();
+        layer::capture_full(&unpacked.lower[0], parent, &mut writer, capture_options()).unwrap();
+        writer.entries()
+    };
+    assert_eq!(changed(&tree), 0);
+    let mut apart = tree.clone();
+    apart.update(&path("/third"), |node| node.link = None);
+    assert_eq!(changed(&apart), 4, "three names, and the directory of one");
+}
+
+#[test]
+fn a_stream_knows_the_names_of_one_file_whatever_its_kind() {
+    let test = TestStore::new();
+    let file = test.folder.path().join("names.tar");
+    let lines = "l link -> nowhere\nh again -> link\np pipe 600 0:0\nh pipe-again -> pipe\nl other -> nowhere";
+    std::fs::write(&file, tar_of(lines)).unwrap();
+    let tree = layer::tree_of(&test.store, &[archive::import(&test.store, &file).unwrap()]).unwrap();
+    let link = |name: &str| tree.get(&path(name)).unwrap().link;
+    assert_eq!(link("/link"), link("/again"));
+    assert_eq!(link("/pipe"), link("/pipe-again"));
+    assert!(link("/link").is_some() && link("/pipe").is_some() && link("/link") != link("/pipe"));
+    assert_eq!(link("/other"), None);
 }
 
 // Writing
@@ -180,9 +243,10 @@ fn rich_tree() -> Tree {
     capable.metadata.xattrs.insert(b"security.capability".to_vec(), b"\x01\0\0\x02\n\0=\n".to_vec());
     capable.metadata.xattrs.insert(b"user.note".to_vec(), b"\n\n".to_vec());
     add("/capable", capable);
-    let shared = Content { size: 6, place: Place::Bytes(Arc::from(*b"shared")), link: Some(LinkId(1, 2)) };
+    let shared = Content { size: 6, place: Place::Bytes(Arc::from(*b"shared")) };
+    let link = Some(LinkId(1, 2));
     for name in ["/link-one", "/link-two", "/dir/link-three"] {
-        add(name, Node { kind: Kind::File(shared.clone()), ..Node::file(0o644, *b"") });
+        add(name, Node { kind: Kind::File(shared.clone()), link, ..Node::file(0o644, *b"") });
     }
     tree
 }
@@ -260,7 +324,7 @@ fn a_file_that_changed_is_refused() {
     let file = test.folder.path().join("file");
     let node = |size| {
         let place = Place::Host(Arc::from(file.as_path()));
-        Node { kind: Kind::File(Content { size, place, link: None }), ..Node::file(0o644, *b"") }
+        Node { kind: Kind::File(Content { size, place }), ..Node::file(0o644, *b"") }
     };
     std::fs::write(&file, b"12345").unwrap();
     let mut text = String::new();
@@ -500,7 +564,7 @@ fn on_disk(folder: &Path) -> String {
             let metadata = entry.path().symlink_metadata().unwrap();
             let name = format!("{name}/{}", entry.file_name().to_string_lossy());
             write!(text, "{:06o} {}:{} {name}", metadata.mode(), metadata.uid(), metadata.gid()).unwrap();
-            if metadata.nlink() > 1 && metadata.is_file() {
+            if metadata.nlink() > 1 && !metadata.is_dir() {
                 write!(text, " ({} names)", metadata.nlink()).unwrap();
             }
             if metadata.mode() & libc::S_IFMT == libc::S_IFCHR || metadata.mode() & libc::S_IFMT == libc::S_IFBLK {
@@ -539,8 +603,10 @@ const UPPER: &str = "
     f etc/.wh.shadow 0
     f tmp/.wh..wh..opq 0
     h hard -> etc/passwd
+    h hard-link -> link
     c null 666 0:0 1,3
-    c zero 666 0:0 0,0";
+    c zero 666 0:0 0,0
+    h null-again -> null";
 
 #[test]
 fn layers_are_unpacked_for_overlayfs() {
@@ -898,7 +964,7 @@ fn speed() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, format!("{number}\n").repeat(100 + number % 300)).unwrap();
         let size = file.metadata().unwrap().len();
-        let content = Content { size, place: Place::Host(Arc::from(file)), link: None };
+        let content = Content { size, place: Place::Host(Arc::from(file)) };
         tree.insert(&path(&name), Node { kind: Kind::File(content), ..Node::file(0o644, *b"") });
     }
     let processor = || {
@@ -966,7 +1032,7 @@ fn speed() {
         .output();
     assert!(output.unwrap().status.success());
     let node = |mtime| {
-        let content = Content { size: 512 << 20, place: Place::Host(Arc::from(big.as_path())), link: None };
+        let content = Content { size: 512 << 20, place: Place::Host(Arc::from(big.as_path())) };
         let mut node = Node { kind: Kind::File(content), ..Node::file(0o644, *b"") };
         node.metadata.mtime = mtime;
         node

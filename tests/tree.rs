@@ -4,7 +4,7 @@ mod store_support;
 
 use std::fmt::Write as _;
 
-use layerlab::tree::{Change, Follow, Node, Tree, TreePath, diff};
+use layerlab::tree::{Change, Follow, LinkId, Node, Tree, TreePath, diff};
 
 fn path(text: &str) -> TreePath {
     TreePath::new(text)
@@ -163,6 +163,18 @@ fn differences_are_sorted_and_deleted_folders_are_one() {
     }
     insta::assert_snapshot!(text);
     assert_eq!(diff(&before, &before.clone()), []);
+}
+
+#[test]
+fn a_further_name_of_a_file_changes_nothing_about_the_first() {
+    let before = tree("/file\n/link -> a");
+    let mut after = before.clone();
+    for (number, name) in [(1, "/file"), (2, "/link")] {
+        after.update(&path(name), |node| node.link = Some(LinkId(0, number)));
+        after.insert(&path(&format!("{name}-again")), after.get(&path(name)).unwrap().clone());
+    }
+    let added: Vec<String> = diff(&before, &after).iter().map(|change| change.path().to_string()).collect();
+    assert_eq!(added, ["/file-again", "/link-again"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::owner::Owner;
 use super::selection::{Directory, Part, Selected, Selection};
 use crate::layer::archive::{Archive, Member};
 use crate::layer::{self, EntryPath};
-use crate::tree::{self, Content, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
+use crate::tree::{self, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
 
 /// How entries are changed on their way.
 #[derive(Clone, Debug, Default)]
@@ -157,8 +157,8 @@ impl Placement {
 
     /// One thing that is not a directory, at exactly this path.
     ///
-    /// Names of one file stay names of one file within one copied directory, and no further: `links` has the new id for
-    /// each old one.
+    /// Names of one regular file stay names of one file within one copied directory, and no further: `links` has the new id
+    /// for each old one. Anything else is made anew for each of its names, as BuildKit does.
     fn place(
         &mut self,
         to: &TreePath,
@@ -170,15 +170,10 @@ impl Placement {
             return Err(CopyError::FileOverDirectory { path: to.to_string() });
         }
         let mut node = adjust.node(node);
-        if let Kind::File(content) = &mut node.kind
-            && let Some(link) = &mut content.link
-        {
-            let links_so_far = &mut self.links;
-            *link = *links.entry(*link).or_insert_with(|| {
-                *links_so_far += 1;
-                LinkId(COPIED, *links_so_far)
-            });
-        }
+        node.link = match (&node.kind, node.link) {
+            (Kind::File(_), Some(link)) => Some(*links.entry(link).or_insert_with(|| new_link(&mut self.links))),
+            _ => None,
+        };
         self.put(to, node)
     }
 
@@ -212,7 +207,7 @@ impl Placement {
             // Only the permissions: a set-id or sticky bit is for what is copied.
             let mode = adjust.chmod.as_ref().and_then(Chmod::octal).unwrap_or(0o755) & 0o777;
             let metadata = Metadata { uid: owner.uid, gid: owner.gid, mtime: adjust.now, ..Metadata::root_owned(mode) };
-            self.put(&path, Node { metadata, kind: Kind::Directory })?;
+            self.put(&path, Node::new(metadata, Kind::Directory))?;
         }
         Ok(path)
     }
@@ -227,6 +222,12 @@ impl Placement {
     fn obstacle(&self, wanted: &TreePath, at: &TreePath) -> CopyError {
         CopyError::Obstacle { obstacle: Box::new(Obstacle::new(&self.tree, wanted, at)) }
     }
+}
+
+/// The next id that nothing in this placement has; `links` counts them.
+fn new_link(links: &mut u64) -> LinkId {
+    *links += 1;
+    LinkId(COPIED, *links)
 }
 
 impl Adjustments {
@@ -283,12 +284,16 @@ impl Placement {
                     (metadata.uid, metadata.gid) = (owner.uid, owner.gid);
                 }
             };
-            let mut node = match member {
+            let node = match member {
                 Member::Node(mut node) => {
                     own(&mut node.metadata);
                     if matches!(node.kind, Kind::Symlink(_)) {
                         // Whatever the archive says: Linux knows no other mode for a link.
                         node.metadata.mode = 0o777;
+                    }
+                    if let Kind::File(content) = &mut node.kind {
+                        content.place = Place::Spool(Spool { file: Arc::clone(&spool), offset: end });
+                        end += archive.spool(&spool, end)?;
                     }
                     node
                 }
@@ -297,13 +302,6 @@ impl Placement {
                     self.linked(root, &target, metadata)?
                 }
             };
-            if let Kind::File(Content { place: place @ Place::Bytes(_), link, .. }) = &mut node.kind {
-                *place = Place::Spool(Spool { file: Arc::clone(&spool), offset: end });
-                // Unique among the archives of one instruction: the address of the spool, which lives as long as they.
-                *link = Some(LinkId(Arc::as_ptr(&spool) as u64, end));
-                // One byte more than it has: an empty file takes no room, and is a file of its own all the same.
-                end += archive.spool(&spool, end)? + 1;
-            }
             self.put_entry(root, &relative, node, adjust)?;
         }
         spool.set_len(end).map_err(|source| super::Error::Io {
@@ -314,18 +312,17 @@ impl Placement {
     }
 
     /// The file that a hard link in an archive means. It becomes an entry of the layer, for the two to be one file there,
-    /// and takes the owner, mode and time that come with the link.
+    /// and takes the owner, mode and time that come with the link; a symbolic link takes the owner only.
     fn linked(&mut self, root: &TreePath, target: &TreePath, metadata: Metadata) -> Result<Node, CopyError> {
         let path = self.resolve_below(root, target, Follow::Never)?;
         let node = self.tree.get(&path).filter(|node| !node.is_directory()).cloned();
         let mut node = node.ok_or_else(|| CopyError::NotFound { path: target.to_string() })?;
-        if let Kind::File(content) = &mut node.kind {
-            node.metadata = Metadata { xattrs: node.metadata.xattrs, ..metadata };
-            if content.link.is_none() {
-                self.links += 1;
-                content.link = Some(LinkId(COPIED, self.links));
-            }
-        }
+        let before = node.metadata;
+        node.metadata = match node.kind {
+            Kind::Symlink(_) => Metadata { uid: metadata.uid, gid: metadata.gid, ..before },
+            _ => Metadata { xattrs: before.xattrs, ..metadata },
+        };
+        node.link = Some(node.link.unwrap_or_else(|| new_link(&mut self.links)));
         self.put(&path, node.clone())?;
         Ok(node)
     }

@@ -87,7 +87,8 @@ impl Machine<'_> {
             }
             let mut first_names = HashMap::new();
             for (path, node, _) in directory.entries() {
-                if let Some(link) = node.content().and_then(|content| content.link) {
+                // The names of a link or a device are copied as files of their own.
+                if let (Kind::File(_), Some(link)) = (&node.kind, node.link) {
                     let first: &TreePath = first_names.entry(link).or_insert_with(|| path.clone());
                     if *first != path {
                         names.push(format!("{} = {}", path.relative().escape_ascii(), first.relative().escape_ascii()));

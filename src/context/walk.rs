@@ -277,9 +277,8 @@ impl Walker<'_> {
             libc::S_IFREG => {
                 let host: Arc<Path> = self.host_path(path).into();
                 listing.files.push((Arc::clone(&host), stat));
-                let link = (stat.links > 1).then_some(LinkId(stat.device, stat.inode));
                 let seen = SeenFile { path: host, identity: stat.identity() };
-                Kind::File(Content { size: stat.size, place: Place::Seen(Arc::new(seen)), link })
+                Kind::File(Content { size: stat.size, place: Place::Seen(Arc::new(seen)) })
             }
             libc::S_IFLNK => {
                 let target = system::read_link(directory.as_fd(), name);
@@ -289,7 +288,7 @@ impl Walker<'_> {
             libc::S_IFBLK => Kind::BlockDevice { major, minor },
             libc::S_IFIFO => Kind::Fifo,
             // A socket is the address of a running program, which an image can't hold: an empty file is left of it.
-            libc::S_IFSOCK => Kind::File(Content { size: 0, place: Place::Bytes(Arc::from([])), link: None }),
+            libc::S_IFSOCK => Kind::File(Content { size: 0, place: Place::Bytes(Arc::from([])) }),
             _ => return Ok(None),
         };
         let attributes = match (&kind, self.cache.get(&stat)) {
@@ -310,7 +309,8 @@ impl Walker<'_> {
             mtime_nanos: stat.modified.1,
             xattrs: attributes::to_tree(&attributes),
         };
-        Ok(Some((stat, Node { metadata, kind })))
+        let link = (stat.file_type() == libc::S_IFREG && stat.links > 1).then_some(LinkId(stat.device, stat.inode));
+        Ok(Some((stat, Node { metadata, kind, link })))
     }
 
     fn host_path(&self, path: &[u8]) -> PathBuf {

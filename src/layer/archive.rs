@@ -66,7 +66,7 @@ pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
 /// What an archive says of one path.
 #[derive(Debug)]
 pub enum Member {
-    /// A file of any kind. A regular file has a link id of its own; the place of its bytes means nothing, they come from
+    /// A file of any kind, as yet with this name alone. The place of its bytes means nothing, they come from
     /// [`Archive::content`].
     Node(Node),
     /// Another name of the file at this path, which need not be in the archive, with what the file is to have from now on.
@@ -78,6 +78,7 @@ pub struct Archive {
     entries: Entries<StreamSource<Box<dyn Read + Send>>>,
     /// What hard links may name.
     seen: HashMap<TreePath, Node>,
+    /// How many files there were, each with an id by its number.
     files: u64,
     /// The map of the current entry, when it is a sparse file.
     map: Option<sparse::Map>,
@@ -86,14 +87,18 @@ pub struct Archive {
 impl Archive {
     /// The next entry; `None` at the end.
     ///
-    /// The path is cleaned by its letters. Every regular file has a link id, which a hard link to it has too; the place
+    /// The path is cleaned by its letters. Everything but a directory has a link id, which a hard link to it has too; the place
     /// of its bytes means nothing, they come from [`Archive::content`].
     pub fn next_entry(&mut self) -> Result<Option<(TreePath, Node)>, Error> {
         let Some((path, member)) = self.next_member()? else {
             return Ok(None);
         };
         let node = match member {
-            Member::Node(node) => node,
+            Member::Node(node) if node.is_directory() => node,
+            Member::Node(node) => {
+                self.files += 1;
+                Node { link: Some(LinkId(u64::MAX, self.files)), ..node }
+            }
             Member::HardLink(target, _) => match self.seen.get(&target) {
                 Some(node) => node.clone(),
                 None => {
@@ -117,9 +122,9 @@ impl Archive {
         self.map = None;
         let kind = match raw.kind {
             RawKind::Directory => Kind::Directory,
-            RawKind::File => Kind::File(self.file(raw.stored)),
+            RawKind::File => Kind::File(unplaced(raw.stored)),
             RawKind::Sparse(map) => {
-                let content = self.file(map.size);
+                let content = unplaced(map.size);
                 self.map = Some(map);
                 Kind::File(content)
             }
@@ -131,7 +136,7 @@ impl Archive {
                 return Ok(Some((path, Member::HardLink(TreePath::new(target), raw.metadata))));
             }
         };
-        Ok(Some((path, Member::Node(Node { metadata: raw.metadata, kind }))))
+        Ok(Some((path, Member::Node(Node::new(raw.metadata, kind)))))
     }
 
     /// The bytes of the current entry, as many as its node says; nothing for a hard link.
@@ -148,9 +153,9 @@ impl Archive {
             .map_err(|error| self.entries.unreadable(&error))?;
         Ok(map.size)
     }
+}
 
-    fn file(&mut self, size: u64) -> Content {
-        self.files += 1;
-        Content { size, place: Place::Bytes(Arc::from([])), link: Some(LinkId(u64::MAX, self.files)) }
-    }
+/// A file whose bytes are still in the stream.
+fn unplaced(size: u64) -> Content {
+    Content { size, place: Place::Bytes(Arc::from([])) }
 }

@@ -174,7 +174,7 @@ impl<'a, 's> Capturing<'a, 's> {
             Some(names) => names,
             None => self.names.insert(collect_names(&self.root)?),
         };
-        let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.content()?.link);
+        let mut before = names.get(&link).into_iter().flatten().map(|path| self.parent.get(path)?.link);
         let first = before.next().flatten();
         Ok(first.is_none() || before.any(|other| other != first))
     }
@@ -203,7 +203,7 @@ impl<'a, 's> Capturing<'a, 's> {
             Some(before) => self.is_equal(before, &node, path)?,
             None => false,
         };
-        let has_new_name = match (is_equal, node.content().and_then(|content| content.link)) {
+        let has_new_name = match (is_equal, node.link) {
             (true, Some(link)) => self.has_new_name(link)?,
             _ => false,
         };
@@ -246,9 +246,7 @@ impl<'a, 's> Capturing<'a, 's> {
             let target = std::fs::read_link(host).map_err(Error::io("read the link", host))?;
             Kind::Symlink(target.into_os_string().into_vec())
         } else if file_type.is_file() {
-            // The numbers of a real file are small; the names of archives' files use the first number differently.
-            let link = (metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()));
-            Kind::File(Content { size: metadata.len(), place: Place::Host(Arc::from(host)), link })
+            Kind::File(Content { size: metadata.len(), place: Place::Host(Arc::from(host)) })
         } else if file_type.is_fifo() {
             Kind::Fifo
         } else {
@@ -269,6 +267,7 @@ impl<'a, 's> Capturing<'a, 's> {
             },
         };
         let xattrs = self.attributes(host, metadata)?;
+        let link = link_of(metadata);
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
         let metadata = Metadata {
             mode: metadata.mode() & 0o7777,
@@ -278,7 +277,7 @@ impl<'a, 's> Capturing<'a, 's> {
             mtime_nanos: if self.writer.precision() == Times::Seconds { 0 } else { nanos },
             xattrs,
         };
-        Ok(Node { metadata, kind })
+        Ok(Node { metadata, kind, link })
     }
 
     /// Whether a file is what the tree has, to the last byte.
@@ -402,12 +401,18 @@ fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
             let path = path.join(entry.file_name().into_vec());
             if metadata.is_dir() {
                 waiting.push((entry.path(), path));
-            } else if metadata.is_file() && metadata.nlink() > 1 {
-                names.entry(LinkId(metadata.dev(), metadata.ino())).or_default().push(path);
+            } else if let Some(link) = link_of(&metadata) {
+                names.entry(link).or_default().push(path);
             }
         }
     }
     Ok(names)
+}
+
+/// What the names of one file have in common; none for a file with one name, and for a directory, whose links are those of
+/// its subdirectories. The numbers of a real file are small; the names of archives' files use the first number differently.
+fn link_of(metadata: &HostMetadata) -> Option<LinkId> {
+    (!metadata.is_dir() && metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()))
 }
 
 fn is_kept_attribute(name: &[u8]) -> bool {

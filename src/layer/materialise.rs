@@ -85,23 +85,38 @@ impl<'s> Unpacking<'s> {
             return Ok(());
         };
         let name = OsStr::from_bytes(name);
+        let Some(link) = node.link else {
+            return self.make_first(path, &parent, name, node).map(|_| ());
+        };
+        if let Some(first) = self.links.get(&link).cloned() {
+            return self.make_link(path, &first);
+        }
+        if self.make_first(path, &parent, name, node)? == Outcome::Made {
+            self.links.insert(link, path.clone());
+        }
+        Ok(())
+    }
+
+    /// Makes a file under the first of its names.
+    fn make_first(&mut self, path: &TreePath, parent: &TreePath, name: &OsStr, node: &Node) -> Result<Outcome, Error> {
         match &node.kind {
-            Kind::Directory => Ok(()),
-            Kind::File(content) => self.make_regular(path, &parent, name, node, content),
+            Kind::Directory => {}
+            Kind::File(content) => self.make_regular(path, parent, name, node, content)?,
             Kind::Symlink(target) => {
                 let target = OsStr::from_bytes(target);
-                let made = nix::unistd::symlinkat(target, self.directory(&parent)?, name);
+                let made = nix::unistd::symlinkat(target, self.directory(parent)?, name);
                 made.map_err(|errno| self.failed("create the symbolic link", path, errno))?;
-                self.finish_by_name(path, &parent, name, &node.metadata, ModeBits::None)
+                self.finish_by_name(path, parent, name, &node.metadata, ModeBits::None)?;
             }
-            Kind::Fifo => self.make_node(path, &parent, name, node, SFlag::S_IFIFO, (0, 0)),
+            Kind::Fifo => return self.make_node(path, parent, name, node, SFlag::S_IFIFO, (0, 0)),
             Kind::CharDevice { major, minor } => {
-                self.make_node(path, &parent, name, node, SFlag::S_IFCHR, (*major, *minor))
+                return self.make_node(path, parent, name, node, SFlag::S_IFCHR, (*major, *minor));
             }
             Kind::BlockDevice { major, minor } => {
-                self.make_node(path, &parent, name, node, SFlag::S_IFBLK, (*major, *minor))
+                return self.make_node(path, parent, name, node, SFlag::S_IFBLK, (*major, *minor));
             }
         }
+        Ok(Outcome::Made)
     }
 
     fn make_regular(
@@ -112,12 +127,6 @@ impl<'s> Unpacking<'s> {
         node: &Node,
         content: &Content,
     ) -> Result<(), Error> {
-        if let Some(link) = content.link {
-            if let Some(first) = self.links.get(&link).cloned() {
-                return self.make_link(path, &first);
-            }
-            self.links.insert(link, path.clone());
-        }
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let made = openat(self.directory(parent)?, name, flags, Mode::S_IRUSR | Mode::S_IWUSR);
         let mut file = File::from(made.map_err(|errno| self.failed("create", path, errno))?);
@@ -151,6 +160,7 @@ impl<'s> Unpacking<'s> {
         Ok(())
     }
 
+    /// Gives a file one more name; a symbolic link is not followed.
     fn make_link(&mut self, path: &TreePath, first: &TreePath) -> Result<(), Error> {
         let first_parent = first.parent().unwrap_or_else(TreePath::root);
         let source = self.open_directory(&first_parent)?;
@@ -170,13 +180,16 @@ impl<'s> Unpacking<'s> {
         node: &Node,
         kind: SFlag,
         device: (u32, u32),
-    ) -> Result<(), Error> {
+    ) -> Result<Outcome, Error> {
         let number = stat::makedev(u64::from(device.0), u64::from(device.1));
         match stat::mknodat(self.directory(parent)?, name, kind, Mode::S_IRUSR | Mode::S_IWUSR, number) {
-            Ok(()) => self.finish_by_name(path, parent, name, &node.metadata, ModeBits::Set),
+            Ok(()) => {
+                self.finish_by_name(path, parent, name, &node.metadata, ModeBits::Set)?;
+                Ok(Outcome::Made)
+            }
             Err(Errno::EPERM) => {
                 self.notes.push(format!("`{path}` is left out: device nodes can't be made without being root"));
-                Ok(())
+                Ok(Outcome::LeftOut)
             }
             Err(errno) => Err(self.failed("create the device", path, errno)),
         }
@@ -322,6 +335,13 @@ fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File) -> i
 fn seek(file: &File, position: u64, whence: Whence) -> Result<u64, Errno> {
     let position = i64::try_from(position).map_err(|_| Errno::EOVERFLOW)?;
     lseek(file, position, whence).map(i64::unsigned_abs)
+}
+
+/// Whether a file is there now, so that it can get further names.
+#[derive(Clone, Copy, PartialEq)]
+enum Outcome {
+    Made,
+    LeftOut,
 }
 
 /// Whether a kind of file has a mode of its own; a symbolic link has not.

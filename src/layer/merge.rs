@@ -170,7 +170,7 @@ impl<'a> Merge<'a> {
         let Some(name) = path.file_name() else {
             // The root itself: only its metadata counts.
             if entry.kind == RawKind::Directory {
-                let node = Node { metadata: entry.metadata, kind: Kind::Directory };
+                let node = Node::new(entry.metadata, Kind::Directory);
                 self.after.insert(&path, node.clone());
                 self.own.insert(&path, node);
             }
@@ -254,11 +254,11 @@ impl<'a> Merge<'a> {
             RawKind::Directory => Kind::Directory,
             RawKind::File => {
                 let place = Place::Blob { blob: self.digest, offset: entry.offset };
-                Kind::File(Content { size: entry.stored, place, link: None })
+                Kind::File(Content { size: entry.stored, place })
             }
             RawKind::Sparse(map) => {
                 let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)?;
-                Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 }, link: None })
+                Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 } })
             }
             RawKind::Symlink(target) => Kind::Symlink(target),
             RawKind::CharDevice(major, minor) => Kind::CharDevice { major, minor },
@@ -266,10 +266,11 @@ impl<'a> Merge<'a> {
             RawKind::Fifo => Kind::Fifo,
             RawKind::HardLink(target) => return self.link_target(path, &target, entry.offset),
         };
-        Ok(Node { metadata: entry.metadata, kind })
+        Ok(Node::new(entry.metadata, kind))
     }
 
-    /// The file that a hard link names, which from now on has one more name.
+    /// The file that a hard link names, which from now on has one more name. A symbolic link there is not followed: it is
+    /// the file, as for link(2).
     fn link_target(&mut self, path: &TreePath, target: &[u8], offset: u64) -> Result<Node, Error> {
         let wrong = |reason: String| Error::Entry { path: path.clone(), reason };
         let target = TreePath::new(target);
@@ -293,20 +294,13 @@ impl<'a> Merge<'a> {
         }
         let is_own = is_present && self.own.get(&place).is_some();
         self.stands_alone &= is_own;
-        let Kind::File(content) = &mut node.kind else {
-            return Ok(node);
-        };
-        if content.link.is_none() {
+        if node.link.is_none() {
             let mut source = [0; 8];
             source.copy_from_slice(&self.digest.as_bytes()[..8]);
             // Two entries never have their bytes at one offset, and a link's own offset is free for its target.
             let link = Some(LinkId(u64::from_be_bytes(source), offset));
-            content.link = link;
-            let set_link = |node: &mut Node| {
-                if let Kind::File(content) = &mut node.kind {
-                    content.link = link;
-                }
-            };
+            node.link = link;
+            let set_link = |node: &mut Node| node.link = link;
             if is_present {
                 self.after.update(&place, set_link);
             }

@@ -86,28 +86,26 @@ impl<'s> LayerWriter<'s> {
         self.entries
     }
 
-    /// Writes one file. `content` is read only for a regular file, and not for a second name of a file that this layer
-    /// already has: that becomes a hard link.
+    /// Writes one file. A second name of a file that this layer already has, whatever its kind, becomes a hard link.
+    /// `content` is read only for the first name of a regular file.
     pub fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
+        if self.append_link(path, node)? {
+            return Ok(());
+        }
         match &node.kind {
-            Kind::File(file) => {
-                if self.append_link(path, &node.metadata, file)? {
-                    return Ok(());
-                }
-                self.append_file(path, &node.metadata, file, content)
-            }
+            Kind::File(file) => self.append_file(path, &node.metadata, file, content),
             _ => self.append_special(path, node),
         }
     }
 
     /// Writes one file whose bytes are where its node says.
     pub fn append_node(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
+        if self.append_link(path, node)? {
+            return Ok(());
+        }
         let Kind::File(file) = &node.kind else {
             return self.append_special(path, node);
         };
-        if self.append_link(path, &node.metadata, file)? {
-            return Ok(());
-        }
         let mut content = self.opener.open(file).map_err(|error| at(path, error))?;
         self.append_file(path, &node.metadata, file, &mut content)
     }
@@ -142,8 +140,8 @@ impl<'s> LayerWriter<'s> {
     }
 
     /// Writes a second name of a file, and says whether it was one.
-    fn append_link(&mut self, path: &TreePath, metadata: &Metadata, file: &Content) -> Result<bool, Error> {
-        let Some(link) = file.link else {
+    fn append_link(&mut self, path: &TreePath, node: &Node) -> Result<bool, Error> {
+        let Some(link) = node.link else {
             return Ok(false);
         };
         let Some(first) = self.links.get(&link).cloned() else {
@@ -151,7 +149,7 @@ impl<'s> LayerWriter<'s> {
             return Ok(false);
         };
         let name = EntryPath::file(path)?;
-        self.header(&name, metadata, EntryType::Link, 0, Some(first.relative()), (0, 0))?;
+        self.header(&name, &node.metadata, EntryType::Link, 0, Some(first.relative()), (0, 0))?;
         Ok(true)
     }
 

@@ -14,6 +14,8 @@ pub struct Node {
     pub metadata: Metadata,
     /// What it is.
     pub kind: Kind,
+    /// Hard links of one file have the same id; `None` for a file with one name, and for every directory.
+    pub link: Option<LinkId>,
 }
 
 /// What every kind of file has.
@@ -67,8 +69,6 @@ pub struct Content {
     pub size: u64,
     /// Where they lie.
     pub place: Place,
-    /// Hard links of one file have the same id; `None` for a file with one name.
-    pub link: Option<LinkId>,
 }
 
 // ANCHOR: place
@@ -182,21 +182,26 @@ impl Metadata {
 }
 
 impl Node {
+    /// A file with one name.
+    pub fn new(metadata: Metadata, kind: Kind) -> Node {
+        Node { metadata, kind, link: None }
+    }
+
     /// A directory of root's with the given mode, at time 0.
     pub fn directory(mode: u32) -> Node {
-        Node { metadata: Metadata::root_owned(mode), kind: Kind::Directory }
+        Node::new(Metadata::root_owned(mode), Kind::Directory)
     }
 
     /// A regular file of root's whose bytes are in memory, at time 0.
     pub fn file(mode: u32, bytes: impl Into<Arc<[u8]>>) -> Node {
         let bytes = bytes.into();
-        let content = Content { size: bytes.len() as u64, place: Place::Bytes(bytes), link: None };
-        Node { metadata: Metadata::root_owned(mode), kind: Kind::File(content) }
+        let content = Content { size: bytes.len() as u64, place: Place::Bytes(bytes) };
+        Node::new(Metadata::root_owned(mode), Kind::File(content))
     }
 
     /// A symbolic link of root's, at time 0.
     pub fn symlink(target: impl Into<Vec<u8>>) -> Node {
-        Node { metadata: Metadata::root_owned(0o777), kind: Kind::Symlink(target.into()) }
+        Node::new(Metadata::root_owned(0o777), Kind::Symlink(target.into()))
     }
 
     /// Whether it is a directory.
@@ -215,10 +220,6 @@ impl Node {
     /// Whether two nodes are the same file as far as it can be told without reading: hard-link ids are not compared,
     /// and bytes that lie in different places count as different.
     pub fn same(&self, other: &Node) -> bool {
-        self.metadata == other.metadata
-            && match (&self.kind, &other.kind) {
-                (Kind::File(one), Kind::File(two)) => one.size == two.size && one.place == two.place,
-                (one, two) => one == two,
-            }
+        self.metadata == other.metadata && self.kind == other.kind
     }
 }

@@ -210,8 +210,8 @@ fn file_node(path: &Path) -> Result<(u64, Node), Error> {
     let real = path.canonicalize().map_err(io("realpath"))?;
     let metadata = std::fs::metadata(&real).map_err(io("stat"))?;
     let mode = if metadata.permissions().mode() & 0o111 != 0 { 0o755 } else { 0o644 };
-    let content = Content { size: metadata.size(), place: Place::Host(real.as_path().into()), link: None };
-    Ok((metadata.size(), Node { metadata: Metadata::root_owned(mode), kind: Kind::File(content) }))
+    let content = Content { size: metadata.size(), place: Place::Host(real.as_path().into()) };
+    Ok((metadata.size(), Node::new(Metadata::root_owned(mode), Kind::File(content))))
 }
 
 fn components(path: &Path) -> VecDeque<OsString> {

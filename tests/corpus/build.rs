@@ -187,9 +187,8 @@ fn check_node(bench: &Bench, tree: &Tree, node: &Node, file: &Value) -> Result<(
         return Err(format!("leads to {}, not {target}", actual.escape_ascii()));
     }
     if let Some(other) = file["hardlink_of"].as_str() {
-        let link = |node: &Node| node.content().and_then(|content| content.link);
-        let other = tree.get(&TreePath::new(other)).and_then(link);
-        if other.is_none() || other != link(node) {
+        let other = tree.get(&TreePath::new(other)).and_then(|other| other.link);
+        if other.is_none() || other != node.link {
             return Err("is not the hard link it should be".into());
         }
     }

@@ -54,7 +54,7 @@ fn lines(store: &Store, tree: &Tree) -> BTreeMap<String, Line> {
                 ("file", Digest::of(&bytes).short())
             }
         };
-        let same_as = node.content().and_then(|content| content.link).and_then(|link| {
+        let same_as = node.link.and_then(|link| {
             let first = first.entry(link).or_insert_with(|| path.clone());
             (*first != path).then(|| first.clone())
         });

@@ -256,6 +256,22 @@ fn names_of_one_file_are_kept_within_one_copied_directory() {
 }
 
 #[test]
+fn names_of_one_link_are_kept_by_add_and_run_and_made_anew_by_copy() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base AS first\nADD names.tar /added/\n\
+         RUN test \"$(stat -c %h /added/link)\" = 3 && ln -s nowhere /made && ln /made /again\n\
+         RUN test \"$(stat -c %h /made)\" = 2 && test \"$(readlink /again)\" = nowhere\n\
+         FROM layerlab/base\nCOPY --from=first /added /copied/\n\
+         RUN test \"$(stat -c %h /copied/link)\" = 1 && test \"$(readlink /copied/second)\" = nowhere\n",
+    );
+    let names = [("link", "-> nowhere"), ("second", "= link"), ("third", "= second")];
+    std::fs::write(place.path("names.tar"), archive(&names)).unwrap();
+    let output = place.output("build --progress quiet .");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    place.assert_whole();
+}
+
+#[test]
 fn stages_that_are_not_built_may_be_out_of_order() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base AS unused\nCOPY --from=later /file /\nFROM layerlab/base AS Later\nCOPY file /\n\

@@ -130,15 +130,15 @@ fn describe(text: &mut String, store: &Store, path: &TreePath, node: &Node, link
             } else {
                 write!(text, " {:?}", String::from_utf8_lossy(&bytes)).unwrap();
             }
-            if let Some(link) = content.link {
-                let number = links.iter().position(|known| *known == link).unwrap_or_else(|| {
-                    links.push(link);
-                    links.len() - 1
-                });
-                write!(text, " link-{number}").unwrap();
-            }
         }
         Kind::Directory | Kind::Fifo => {}
+    }
+    if let Some(link) = node.link {
+        let number = links.iter().position(|known| *known == link).unwrap_or_else(|| {
+            links.push(link);
+            links.len() - 1
+        });
+        write!(text, " link-{number}").unwrap();
     }
     for (name, value) in metadata.xattrs.iter() {
         write!(text, " {}={}", String::from_utf8_lossy(name), value.escape_ascii()).unwrap();
