@@ -87,7 +87,7 @@ impl Host {
             "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
             _ => overlay_support(identity, scratch, forced == "mount")?,
         };
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let mounts = mountinfo()?;
         let cgroups = mounted_cgroups(&mounts);
         Ok(Host {
             uid: Uid::effective().as_raw(),
@@ -198,6 +198,14 @@ fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
         writable(group) && writable(&group.join("cgroup.procs"))
     };
     groups.into_iter().filter(ours).collect()
+}
+
+/// What is mounted on this machine. It decides what a container may not see, so without it there is no container; and a mount
+/// point may be called anything.
+fn mountinfo() -> Result<String, Error> {
+    let path = Path::new("/proc/self/mountinfo");
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The number that a file of /proc consists of.
