@@ -169,7 +169,7 @@ pub fn configure(instruction: &Instruction, state: &State, scope: &Scope<'_>) ->
 /// Applies instructions to the configuration of an image that no Dockerfile made: `import --change`.
 ///
 /// # Errors
-/// Diagnostics for a text that is no instruction, and for an instruction that touches files.
+/// Diagnostics for a text that is not an instruction, and for an instruction that touches files.
 pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
     let nothing = BTreeMap::new();
     let limits = Limits::default();

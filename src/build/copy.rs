@@ -2,7 +2,7 @@
 //!
 //! Pure: a selection of files + target tree → the entries of a layer. It follows what BuildKit's file operation does on disk: the
 //! destination's symbolic links are resolved in the target tree; of a directory its contents are copied; missing parents are made
-//! with mode 0755 (or the octal `--chmod`) and the owner of `--chown`. An existing parent is no entry of the layer.
+//! with mode 0755 (or the octal `--chmod`) and the owner of `--chown`. An existing parent is not an entry of the layer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

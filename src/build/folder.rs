@@ -5,7 +5,7 @@
 //! containers/<name>/        upper, work, script
 //! ```
 //!
-//! Whoever holds the lock of a name, and nobody else, makes and removes the folder of that name. So a folder whose lock can be had
+//! Whoever holds the lock of a name, and nobody else, makes and removes the folder of that name. So a folder whose lock can be taken
 //! was left behind by a killed process, and whoever comes by removes it; and the owner of a folder can remove it in several steps,
 //! without another taking the name in between.
 
@@ -91,7 +91,7 @@ fn remove(world: World<'_>, path: &Path, name: Lock) {
 }
 
 /// Removes the folders of containers that are dead, as far as that is possible: with another identity they may not be ours to
-/// remove, and that is no reason not to go on.
+/// remove, and that is not a reason to stop.
 fn sweep(world: World<'_>, containers: &Path) {
     for entry in std::fs::read_dir(containers).into_iter().flatten().flatten() {
         let path = match entry.path() {

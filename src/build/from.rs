@@ -156,7 +156,7 @@ impl Machine<'_> {
         Ok((state, start))
     }
 
-    /// The tree of an image that is no stage: what `COPY --from=IMAGE` in a stage reads.
+    /// The tree of an image that is not a stage: what `COPY --from=IMAGE` in a stage reads.
     pub(super) fn image_state(&self, reference: &Reference, stage: usize) -> Result<State, Error> {
         Ok(self.start_from_image(reference, &self.plan.stages[stage].platform, false)?.0)
     }

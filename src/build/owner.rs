@@ -117,7 +117,7 @@ impl Part<'_> {
     }
 }
 
-/// The number in a field of a line of one of the files; one that is missing or is no number counts as 0.
+/// The number in a field of a line of one of the files; one that is missing or is not a number counts as 0.
 fn field(fields: &[String], index: usize, file: &'static str) -> Result<u32, BadId> {
     match fields.get(index).map(|text| Part::parse(text)) {
         Some(Ok(Part::Number(number))) => Ok(number),

@@ -47,7 +47,7 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// The name that the Dockerfile gives it; `stage-2` is no name, but a place.
+    /// The name that the Dockerfile gives it; `stage-2` is not a name but a place.
     fn name(&self) -> Option<String> {
         (self.label != format!("stage-{}", self.index)).then(|| self.label.to_lowercase())
     }

@@ -1,6 +1,6 @@
 //! Where copied files lay: in which tree, and in which folder of it.
 //!
-//! It is no ingredient. A file that is moved to another folder, or comes from another stage, gives the same layer under the same
+//! It is not an ingredient. A file that is moved to another folder, or comes from another stage, gives the same layer under the same
 //! name. But a person who asks what has changed wants to read the path that they know, so it is remembered beside the listing.
 
 use serde::{Deserialize, Serialize};

@@ -49,7 +49,7 @@ impl Parse {
         let format = if self.json { Format::Json } else { self.format };
         let source = match self.source() {
             Ok(source) => source,
-            // Whoever reads JSON gets every mistake as JSON, also that the file is no text.
+            // Whoever reads JSON gets every mistake as JSON, also that the file is not a text.
             Err(error) if format == Format::Json => return print_report(&Err(vec![error]), None),
             Err(error) => return Err(error.into()),
         };

@@ -1,6 +1,6 @@
-//! Text that was meant as a JSON array, and is none.
+//! Text that was meant as a JSON array, and is not one.
 //!
-//! `CMD ['a']` is a valid instruction: what is no JSON is a command line for the shell, or a list of words. It is hardly
+//! `CMD ['a']` is a valid instruction: what is not JSON is a command line for the shell, or a list of words. It is hardly
 //! ever what was meant. A `[` may also begin a test of the shell (`RUN [ -f /x ] && …`) or a wildcard (`COPY [a-z]* /`), so
 //! what follows it decides.
 

@@ -49,7 +49,7 @@ pub fn parse_within(source: &SourceFile, limits: &Limits) -> Result<Dockerfile, 
                 }
             }
             Err(errors) => {
-                // A word that is no instruction may have been meant as FROM.
+                // A word that is not an instruction may have been meant as FROM.
                 let keyword = &statement.keyword.text;
                 let is_other = KEYWORDS.iter().any(|other| *other != "FROM" && keyword.eq_ignore_ascii_case(other));
                 stage_is_open |= !is_other;

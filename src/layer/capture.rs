@@ -10,7 +10,7 @@
 //! - An opaque directory becomes deletions of the names that it hides, not an opaque mark.
 //! - Sockets are left out, and the root directory itself: the upper directory stands for it and was made by this program.
 //!   Of the extended attributes, `security.capability` and `user.*` are kept, but for those in which an overlay keeps its
-//!   state: a process may set `user.overlay.opaque` where that is no mark, but in another place it would be one.
+//!   state: a process may set `user.overlay.opaque` where that is not a mark, but in another place it would be one.
 //!
 //! [`capture_full`] does the same where there was no overlay but a copy of the whole file system: what is missing from the
 //! copy was deleted.

@@ -6,7 +6,7 @@
 //! group names are empty; the archive ends with two empty blocks. Times are whole seconds unless asked otherwise.
 //!
 //! What is written can be read: every name is an [`EntryPath`], extension headers are no larger than other programs read
-//! them, and the whole keeps to the store's limits. Attributes in which overlayfs keeps its own state are no part of an
+//! them, and the whole keeps to the store's limits. Attributes in which overlayfs keeps its own state are not part of an
 //! image, whoever has set them.
 //!
 //! A file's bytes go from its reader into the blob's buffer without a copy in between. A reader that has fewer or more

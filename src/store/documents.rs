@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Size`] and [`Error::Content`] for a blob that is not the one that the descriptor means,
-    /// [`Error::NotAFile`] for what is no file, [`Error::Document`] for one that is too large.
+    /// [`Error::NotAFile`] for what is not a file, [`Error::Document`] for one that is too large.
     pub fn read(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
         let path = self.blob_path(&descriptor.digest);
         limit.check(&path, descriptor.size)?;

@@ -203,7 +203,7 @@ impl Store {
     /// the store open.
     ///
     /// # Errors
-    /// [`Error::Io`] where the lock can't be had. That the home is read-only is no error.
+    /// [`Error::Io`] where the lock can't be taken. That the home is read-only is not an error.
     pub fn open(home: &Home) -> Result<Store, Error> {
         let lock_path = home.lock_path();
         let lease = match try_lock(&lock_path, LockMode::Exclusive) {

@@ -1,4 +1,4 @@
-//! The first word of a line that is no instruction: what it was probably meant to be.
+//! The first word of a line that is not an instruction: what it was probably meant to be.
 //!
 //! Most such lines belong to the line before, which lacks its `\`, or are a command that lacks its RUN. So a word is
 //! likened to a keyword last, and only when it is near.
