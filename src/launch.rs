@@ -234,6 +234,9 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
             return Err(bad(format!("`{source}` is neither an absolute path nor a volume's name")));
         }
         let path = world.home.volumes_dir().join(source);
+        if path.is_symlink() {
+            return Err(bad(format!("`{}` is a symbolic link: name the folder it leads to", path.display())));
+        }
         std::fs::create_dir_all(&path).map_err(|source| Error::Io {
             operation: "create",
             path: path.clone(),

@@ -90,6 +90,16 @@ pub struct Builds {
     folder: PathBuf,
 }
 
+/// No machine builds more often: a file of a larger number was not made here.
+const LARGEST_NUMBER: u64 = u32::MAX as u64;
+
+/// The number that a file's name stands for, if it is one that [`Builds::path`] gives.
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let number = digits.parse().ok()?;
+    (number <= LARGEST_NUMBER && digits == number.to_string()).then_some(number)
+}
+
 impl Builds {
     pub fn open(home: &Home) -> Builds {
         Builds { folder: home.builds_dir() }
@@ -106,10 +116,8 @@ impl Builds {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(Error::Io { operation: "list", path: self.folder.clone(), source }),
         };
-        let mut numbers: Vec<u64> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
-            .collect();
+        let mut numbers: Vec<u64> =
+            entries.flatten().filter_map(|entry| number_of(entry.file_name().to_str()?)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }

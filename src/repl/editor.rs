@@ -18,6 +18,7 @@ use super::command;
 use super::lines::{Lines, Next, Surroundings};
 use super::table::{self, Argument};
 use crate::dockerfile::KEYWORDS;
+use crate::document::{self, Limit, Links};
 use crate::shown;
 use crate::view::palette::{Palette, Role};
 
@@ -27,7 +28,19 @@ const HISTORY: usize = 2000;
 /// Lines from a terminal.
 pub struct Terminal {
     editor: Editor<Assistant, DefaultHistory>,
-    history: PathBuf,
+    /// `None` where something else has its name.
+    history: Option<PathBuf>,
+}
+
+/// The history of prompts: room for long lines.
+const FILE: Limit = Limit::new("history of prompts", "LAYERLAB_MAX_HISTORY", 16 << 20);
+
+/// Whether a file is one that the history can be read from and added to, or not there yet.
+fn is_history(path: &Path) -> bool {
+    match document::open(path, Links::Refuse) {
+        Ok((_, metadata)) => FILE.check(path, metadata.len()).is_ok(),
+        Err(error) => error.is_not_found(),
+    }
 }
 
 impl Terminal {
@@ -48,9 +61,12 @@ impl Terminal {
             hinter: HistoryHinter::new(),
             palette,
         }));
-        // There is none the first time; one that can't be read is no reason not to debug.
-        let _ = editor.load_history(history);
-        Ok(Terminal { editor, history: history.to_owned() })
+        let history = is_history(history).then(|| history.to_owned());
+        if let Some(history) = &history {
+            // One that can't be read is no reason not to debug.
+            let _ = editor.load_history(history);
+        }
+        Ok(Terminal { editor, history })
     }
 }
 
@@ -63,7 +79,9 @@ impl Lines for Terminal {
                     let _ = self.editor.add_history_entry(&line);
                 }
                 // Saved at once: a session that is killed has a history too. It is a convenience: failing is not told.
-                let _ = self.editor.append_history(&self.history);
+                if let Some(history) = &self.history {
+                    let _ = self.editor.append_history(history);
+                }
                 Ok(Next::Line(line))
             }
             Err(ReadlineError::Interrupted) => Ok(Next::Interrupted),

@@ -15,6 +15,7 @@ use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Links};
 use crate::source::SourceFile;
+use crate::store::write::temporary_folder;
 
 /// What `edit` works on.
 enum Edited {
@@ -170,19 +171,19 @@ impl Session<'_, '_> {
 
     /// Lets the user edit the text in memory.
     fn edit_text(&self) -> Result<String, Error> {
-        let folder = self.world.home.temporary();
-        let path = folder.join(format!("Dockerfile.{}", std::process::id()));
+        // In a folder of its own, so that the editor sees what sort of file it is.
+        let folder = temporary_folder(&self.world.home.temporary())?;
+        let path = folder.join("Dockerfile");
         let io = |operation: &'static str| {
             let path = path.clone();
             move |source: std::io::Error| Error::Io { operation, path, source }
         };
-        std::fs::create_dir_all(&folder).map_err(io("create"))?;
         std::fs::write(&path, &self.file.text).map_err(io("write"))?;
         let edited = run_editor(&path).and_then(|()| {
             text::read(&path, None, &text::DOCKERFILE).map_err(|error| build::Error::from(error).into())
         });
-        // A file that can't be removed is swept with the home's temporary files.
-        let _ = std::fs::remove_file(&path);
+        // What can't be removed is swept with the home's temporary files.
+        let _ = std::fs::remove_dir_all(&folder);
         Ok(SourceFile::from_bytes(&self.file.name, &edited?).map_err(Error::Command)?.text)
     }
 }

@@ -31,7 +31,8 @@ impl Home {
     /// reach them in `unpacked/` could execute as root (CVE-2021-41091).
     ///
     /// # Errors
-    /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::Io`] for what can't be made.
+    /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::LinkedFolder`] for one whose folders
+    /// are links, [`Error::Io`] for what can't be made.
     pub fn open(path: impl AsRef<Path>) -> Result<Home, Error> {
         let path = path.as_ref();
         let layout = path.join("oci-layout");
@@ -58,11 +59,35 @@ impl Home {
         // Absolute, because containers change the working directory.
         let root = std::path::absolute(path).map_err(Error::io("find", path))?;
         let home = Home { root };
+        home.require_own_folders()?;
         match home.complete() {
             // Whatever writes will say so; whatever reads finds nothing where nothing is.
             Err(error) if error.is_read_only() => Ok(home),
             made => made.map(|()| home),
         }
+    }
+
+    /// Refuses a home of which a folder is a link. What is left over in the folders is removed, and their modes are changed: behind a
+    /// link that would happen to files that are not the home's.
+    fn require_own_folders(&self) -> Result<(), Error> {
+        let blobs = self.root.join("blobs");
+        for folder in [
+            blobs,
+            self.blobs(),
+            self.unpacked_dir(),
+            self.containers_dir(),
+            self.volumes_dir(),
+            self.temporary(),
+            self.expanded_dir(),
+            self.proven_dir(),
+            self.cache_dir(),
+            self.builds_dir(),
+        ] {
+            if folder.is_symlink() {
+                return Err(Error::LinkedFolder { path: folder });
+            }
+        }
+        Ok(())
     }
 
     /// Makes what is missing.

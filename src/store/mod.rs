@@ -66,6 +66,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder of the home is a symbolic link.
+    #[error("`{}` is a symbolic link, not a folder of the store itself", path.display())]
+    LinkedFolder {
+        /// The link.
+        path: PathBuf,
+    },
     /// Neither of the variables that say where the store is has a value.
     #[error("no home for the store: none of `LAYERLAB_HOME`, `XDG_DATA_HOME`, `HOME` is set")]
     NoHome,
@@ -170,6 +176,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NotAStore { .. } => Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".to_owned()),
+            Error::LinkedFolder { .. } => Some(
+                "files of the store are removed without asking: move the whole store, or mount the folder there"
+                    .to_owned(),
+            ),
             Error::Document(error) => error.hint(),
             Error::NotAFile { .. }
             | Error::Missing { .. }

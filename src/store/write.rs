@@ -235,10 +235,11 @@ pub fn remove_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether a file name is one that [`Temporary`] gives.
+/// Whether a file name is one that [`Temporary`] gives, `.<process>-<number>.tmp`: what somebody else has called so, no sweep removes.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b".") && name.ends_with(b".tmp")
+    let name = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp")?.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 /// Makes the names in a folder durable.

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::document::{self, Links};
 use crate::shown;
 
 /// How many requests are answered at the same time.
@@ -170,11 +171,10 @@ fn find(url: &str, folder: &Path) -> Answer {
     } else {
         real
     };
-    match File::open(&real).and_then(|file| Ok((file.metadata()?, file))) {
-        Ok((metadata, file)) if metadata.is_file() => {
-            Answer::File { file, size: metadata.len(), content_type: content_type(&real) }
-        }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+    // Neither a link that came since then nor a pipe, which would keep the thread waiting.
+    match document::open(&real, Links::RefuseOnTheWay) {
+        Ok((file, metadata)) => Answer::File { file, size: metadata.len(), content_type: content_type(&real) },
+        Err(document::Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
             Answer::Page { status: 403, title: "Forbidden" }
         }
         _ => NOT_FOUND,

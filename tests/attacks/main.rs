@@ -14,6 +14,7 @@ mod forge;
 // Each file uses the part that it needs.
 #[allow(dead_code)]
 mod harness;
+mod homes;
 mod images;
 mod looking;
 mod names;

@@ -1,0 +1,86 @@
+//! Homes that somebody else prepared: what is swept, closed and locked in them may not be files of the machine.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use crate::harness::{Attack, USERS, attack};
+
+/// Every folder of a home that something is made, closed or removed in.
+const FOLDERS: &[&str] =
+    &["blobs", "blobs/sha256", "builds", "cache", "containers", "expanded", "proven", "tmp", "unpacked", "volumes"];
+
+const DOCKERFILE: &str = "FROM layerlab/base\nCOPY note /note\nRUN echo hello > /file\n";
+
+fn built(attack: &mut Attack) {
+    attack.write("Dockerfile", DOCKERFILE).write("note", "text\n");
+    attack.build().succeeded();
+}
+
+/// A folder of the sentinel with what each sweep looks for: names of temporary files, a folder that could be a dead container's.
+fn precious(attack: &Attack) -> PathBuf {
+    let folder = attack.sentinel().join("folder");
+    for name in [".1-1.tmp", ".notes.tmp"] {
+        fs::write(folder.join(name), "precious\n").unwrap();
+    }
+    for name in [".1-2.tmp", "0123456789ab"] {
+        fs::create_dir(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join("file"), "precious\n").unwrap();
+    }
+    if attack.role != crate::place::Role::Self_ {
+        attack.place.give(&folder);
+    }
+    folder
+}
+
+#[test]
+fn a_folder_of_the_home_is_a_link() {
+    for name in FOLDERS {
+        attack(&format!("`{name}` of the home leads to the user's own files"), USERS, |attack| {
+            let (folder, link) = (precious(attack), attack.place.home().join(name));
+            built(attack);
+            fs::remove_dir_all(&link).unwrap();
+            symlink(&folder, &link).unwrap();
+            for command in ["build --no-cache .", "images", "run layerlab/base true", "rmi attack", "store verify"] {
+                attack.run(command).refused("is a symbolic link, not a folder of the store itself");
+            }
+        });
+    }
+}
+
+#[test]
+fn files_of_somebody_else_are_called_temporary() {
+    attack("a sweep takes whatever ends with `.tmp`", USERS, |attack| {
+        built(attack);
+        let (ours, others) = (attack.place.home().join(".1-1.tmp"), attack.place.home().join(".notes.tmp"));
+        for path in [&ours, &others] {
+            fs::write(path, "text\n").unwrap();
+        }
+        attack.run("images").succeeded();
+        assert!(!ours.exists() && others.exists());
+    });
+}
+
+#[test]
+fn a_volume_of_the_home_is_a_link() {
+    attack("a named volume leads to the user's own files", USERS, |attack| {
+        let sentinel = attack.sentinel();
+        attack.run("images").succeeded();
+        symlink(&sentinel, attack.place.home().join("volumes/evil")).unwrap();
+        attack.run("run -v evil:/data layerlab/base touch /data/new").refused("is a symbolic link");
+    });
+}
+
+#[test]
+fn a_past_build_has_the_largest_number() {
+    attack("numbers of builds that nobody counts to", USERS, |attack| {
+        built(attack);
+        for name in ["18446744073709551615", "18446744073709551614", "4294967295", "+7", "007", "-1"] {
+            fs::write(attack.place.home().join(format!("builds/{name}.json")), "{}").unwrap();
+        }
+        for _ in 0..2 {
+            attack.build().succeeded();
+        }
+        attack.run("plan .").succeeded();
+    });
+}
