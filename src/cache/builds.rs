@@ -96,7 +96,7 @@ const LARGEST_NUMBER: u64 = u32::MAX as u64;
 /// The number that a file's name stands for, if it is one that [`Builds::path`] gives.
 fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".json")?;
-    let number = digits.parse().ok()?;
+    let number: u64 = digits.parse().ok()?;
     (number <= LARGEST_NUMBER && digits == number.to_string()).then_some(number)
 }
 

@@ -8,6 +8,7 @@ mod bare;
 mod cache;
 mod confinement;
 mod contexts;
+mod debugging;
 mod dockerfiles;
 #[allow(dead_code)]
 mod forge;
