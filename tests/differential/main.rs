@@ -32,9 +32,11 @@ use random::Random;
 /// Where the cases of a run without LAYERLAB_SEED begin.
 const SEED: u64 = 20_240_229;
 
-/// How many cases a run without LAYERLAB_DIFFERENTIAL tries: with the peer, which takes a second for each, and alone.
-const WITH_PEER: u64 = 8;
-const ALONE: u64 = 24;
+/// How many cases a run without LAYERLAB_DIFFERENTIAL tries: with the peer, which takes a second for each; alone, which takes
+/// some ten builds; and as another user.
+const WITH_PEER: u64 = 30;
+const ALONE: u64 = 200;
+const AS_A_USER: u64 = 40;
 
 fn number(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).ok().map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is `{text}`")))
@@ -83,7 +85,7 @@ fn a_user_with_one_id_builds_the_same() {
     if !nix::unistd::geteuid().is_root() {
         return place::missing("the same builds as another user: only root can become one");
     }
-    try_cases(ALONE.min(12), Audience::AnyUser, |case, _| {
+    try_cases(AS_A_USER, Audience::AnyUser, |case, _| {
         let [ours, theirs] = [place::Role::Self_, place::Role::Single].map(|role| {
             let place = place::Place::of(role, "");
             case.lay_out(&place.path(""));
