@@ -144,7 +144,8 @@ fn chapters_hold_no_code_of_their_own() {
 /// A size or a number as the tables have it: `16 MiB`, `65,535 bytes`, `1,000,000`.
 fn amount(number: u64, unit: &str) -> String {
     if unit == "bytes" {
-        let found = [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| number % (1 << shift) == 0);
+        let found =
+            [(30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(shift, _)| number.is_multiple_of(1 << shift));
         if let Some((shift, name)) = found {
             return format!("{} {name}", number >> shift);
         }
