@@ -3,8 +3,13 @@
 //! A line is a whole command or instruction: physical lines are joined as long as an instruction is not complete.
 
 use std::io::{self, BufRead};
+use std::path::Path;
 
 use super::command;
+use crate::document::Limit;
+
+/// How long one command or instruction of a script may be. What a script comes from need not have an end.
+pub const INSTRUCTION: Limit = Limit::new("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
 
 /// What came.
 #[derive(Debug)]
@@ -47,8 +52,9 @@ impl<R: BufRead> Script<R> {
         Script { reader }
     }
 
-    /// One line with its end. Unlike `read_until` it does not go on after a signal: Ctrl-C has to end the waiting.
-    fn physical_line(&mut self) -> io::Result<Vec<u8>> {
+    /// One line with its end, behind `before` bytes of the same instruction. Unlike `read_until` it does not go on after a
+    /// signal: Ctrl-C has to end the waiting.
+    fn physical_line(&mut self, before: usize) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         loop {
             let buffer = self.reader.fill_buf()?;
@@ -56,6 +62,7 @@ impl<R: BufRead> Script<R> {
             let count = end.unwrap_or(buffer.len());
             line.extend_from_slice(&buffer[..count]);
             self.reader.consume(count);
+            INSTRUCTION.check(Path::new("the script"), (before + line.len()) as u64).map_err(io::Error::other)?;
             if end.is_some() || count == 0 {
                 return Ok(line);
             }
@@ -67,7 +74,7 @@ impl<R: BufRead> Lines for Script<R> {
     fn next(&mut self, _prompt: &str) -> io::Result<Next> {
         let mut text = String::new();
         loop {
-            let bytes = match self.physical_line() {
+            let bytes = match self.physical_line(text.len()) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Next::Interrupted),
                 Err(error) => return Err(error),

@@ -16,6 +16,14 @@ fn session(attack: &mut Attack, lines: &str) -> crate::harness::Outcome {
 }
 
 #[test]
+fn a_script_has_no_end() {
+    attack("a script of one line that does not end", USERS, |attack| {
+        attack.write("Dockerfile", "FROM scratch\n");
+        attack.run("step . --script /dev/zero").refused("the limit for this kind of file (instruction of a script)");
+    });
+}
+
+#[test]
 fn a_file_of_the_state_is_a_giant() {
     attack("a sparse file that is printed and compared", USERS, |attack| {
         attack.write("Dockerfile", "FROM layerlab/base\nRUN truncate -s 600M /giant && truncate -s 500M /other\n");
