@@ -12,6 +12,7 @@
 //! ten the figure grows when the size does. 1 is proportional, 2 is the square. What a step costs must not depend on how many
 //! were before it, so everything above 1.1 is marked.
 
+// The other benchmark uses all of it.
 #[path = "../main/measure.rs"]
 #[allow(dead_code)]
 mod measure;

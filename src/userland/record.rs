@@ -20,7 +20,7 @@ use crate::store::Store;
 const FORM: u32 = 1;
 
 /// A record has a line for each file of an image, of which there are some sixty.
-const RECORD: Limit = Limit::new("record of a built-in image", "LAYERLAB_MAX_RECORD", 8 << 20);
+const RECORD: Limit = Limit::new("record of a built-in image", "LAYERLAB_MAX_BUILT_IN_RECORD", 8 << 20);
 
 /// What an image was made of.
 #[derive(Debug, Serialize, Deserialize)]
