@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use crate::build::folder::Folder;
-use crate::build::{Error, World, unpacked};
 use crate::container::{
     self, Access, Exit, Host, Hostname, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
 };
 use crate::layer::Layer;
+use crate::machine::folder::Folder;
+use crate::machine::{Error, World, unpacked};
 use crate::oci::{ImageConfig, is_signal};
 
 /// What is asked of a container.
@@ -122,7 +122,7 @@ fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, E
 fn environment(image: &ImageConfig, request: &Request, hostname: &str) -> Vec<String> {
     let mut list = image.config.env.clone();
     if !list.iter().any(|variable| variable.starts_with("PATH=")) {
-        list.insert(0, format!("PATH={}", crate::build::DEFAULT_PATH));
+        list.insert(0, format!("PATH={}", crate::machine::DEFAULT_PATH));
     }
     let mut set = |name: &str, value: &str| {
         list.retain(|variable| variable.split('=').next() != Some(name));

@@ -14,12 +14,11 @@
 //! 9. [`cache`]: keys as records of ingredients, and their explanation
 //! 10. [`container`]: a container as a printable list of operations
 //! 11. [`userland`]: the built-in base images
-//! 12. [`build`]: the machine that takes one step after another
+//! 12. [`machine`]: the machine that takes one step after another
 //! 13. [`view`]: what people and programs see of the machine's events
 //! 14. [`repl`]: the debugger's prompt
 //! 15. [`cli`]: the command line
 
-pub mod build;
 pub mod cache;
 pub mod cli;
 pub mod container;
@@ -30,6 +29,7 @@ pub mod document;
 pub mod errno;
 pub mod launch;
 pub mod layer;
+pub mod machine;
 pub mod oci;
 pub mod plan;
 pub mod repl;

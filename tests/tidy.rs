@@ -47,7 +47,7 @@ const LIBRARIES: &[Only] = &[
     Only { library: "nix", places: &["src/oci/signal.rs"], because: "the names of signals for STOPSIGNAL" },
     Only {
         library: "imbl",
-        places: &["src/build/", "src/tree/"],
+        places: &["src/machine/", "src/tree/"],
         because: "how trees and states share their parts is their own affair",
     },
     Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
@@ -90,7 +90,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("container", &[]),
     ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
     (
-        "build",
+        "machine",
         &[
             "cache",
             "container",
@@ -108,12 +108,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "userland",
         ],
     ),
-    ("launch", &["build", "container", "layer", "oci"]),
-    ("view", &["build", "cache", "shown"]),
+    ("launch", &["machine", "container", "layer", "oci"]),
+    ("view", &["machine", "cache", "shown"]),
     (
         "repl",
         &[
-            "build",
+            "machine",
             "cache",
             "container",
             "context",
@@ -136,7 +136,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "build",
+            "machine",
             "cache",
             "container",
             "context",

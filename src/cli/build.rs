@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, INTERRUPTED};
-use crate::build::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported, World};
 use crate::container::Hostname;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
 use crate::errno;
+use crate::machine::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported, World};
 use crate::oci::{Platform, PlatformError, Reference};
 use crate::plan::Request;
 use crate::shown;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::build::World;
+use crate::machine::World;
 use crate::userland;
 
 /// Explain a part of Layerlab.
@@ -25,7 +25,7 @@ impl Explain {
     pub(super) fn run(&self, _: World<'_>) -> Result<(), Failure> {
         match self.subject {
             Subject::Base => {
-                let text = userland::explain().map_err(crate::build::Error::from)?;
+                let text = userland::explain().map_err(crate::machine::Error::from)?;
                 write!(super::stdout(), "{text}")?;
             }
         }

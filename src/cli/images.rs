@@ -10,9 +10,9 @@ use clap::Args;
 use super::Failure;
 use super::build::parse_name;
 use super::run::find_image;
-use crate::build::World;
 use crate::diagnostic::Diagnostic;
 use crate::layer::archive;
+use crate::machine::World;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
 use crate::shown;
 use crate::store::{Error as StoreError, Image, Summary};
@@ -245,9 +245,9 @@ impl Import {
     pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
         let name = parse_name(&self.name)?;
         let mut config = ImageConfig::empty(&Platform::host());
-        config.config.env.push(format!("PATH={}", crate::build::DEFAULT_PATH));
+        config.config.env.push(format!("PATH={}", crate::machine::DEFAULT_PATH));
         let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
-        let layer = archive::import(world.store, path).map_err(crate::build::Error::from)?;
+        let layer = archive::import(world.store, path).map_err(crate::machine::Error::from)?;
         let created = world.clock.rfc3339();
         config.created = Some(created.clone());
         config.rootfs.diff_ids.push(layer.diff_id);
@@ -258,7 +258,7 @@ impl Import {
             comment: None,
             empty_layer: false,
         });
-        let config = crate::build::configure::change(config, &self.change).map_err(Failure::from)?;
+        let config = crate::machine::configure::change(config, &self.change).map_err(Failure::from)?;
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;

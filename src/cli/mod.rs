@@ -20,11 +20,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::build::{Clock, Error, World};
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::layer::Limits;
+use crate::machine::{Clock, Error, World};
 use crate::shown;
 use crate::source::SourceFile;
 use crate::store::{Home, Store};

@@ -10,9 +10,9 @@ use std::io::Write as _;
 use clap::Args;
 
 use super::Failure;
-use crate::build::World;
 use crate::cache::Records;
 use crate::diagnostic::Diagnostic;
+use crate::machine::World;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
@@ -121,7 +121,7 @@ fn carry_out(world: World<'_>, removals: &[Removal]) -> Result<(), Failure> {
 /// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work. Returns why
 /// nothing was removed.
 fn collect(world: World<'_>) -> Result<Option<String>, Failure> {
-    let records = Records::open(world.home).all().map_err(crate::build::Error::from)?;
+    let records = Records::open(world.home).all().map_err(crate::machine::Error::from)?;
     let kept: Vec<Descriptor> =
         records.into_iter().filter_map(|record| Some(record.result.layer?.descriptor)).collect();
     match world.store.collect_garbage(&kept) {
@@ -130,7 +130,7 @@ fn collect(world: World<'_>) -> Result<Option<String>, Failure> {
                 return Ok(Some(format!("nothing is deleted while an image is damaged ({error})")));
             }
             for folder in world.store.unpacked_garbage()? {
-                world.identity.remove_dir_all(&folder).map_err(crate::build::Error::from)?;
+                world.identity.remove_dir_all(&folder).map_err(crate::machine::Error::from)?;
             }
             Ok(None)
         }

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use crate::build::World;
 use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::launch::{self, Request};
+use crate::machine::World;
 use crate::oci::{ImageConfig, Platform};
 use crate::store::Error as StoreError;
 use crate::userland;
@@ -104,14 +104,14 @@ impl Run {
         }
         if !self.interactive && !self.tty {
             // As with Docker: a loop around `run` keeps its own input.
-            container::close_input().map_err(crate::build::Error::from)?;
+            container::close_input().map_err(crate::machine::Error::from)?;
         }
         match prepared.run(Io::Inherit) {
             Ok(exit) if exit.status() == 0 => Ok(()),
             Ok(exit) => Err(Failure::Status(u8::try_from(exit.status()).unwrap_or(255))),
-            Err(crate::build::Error::Container(error)) => {
+            Err(crate::machine::Error::Container(error)) => {
                 let status = u8::try_from(error.status()).unwrap_or(125);
-                Err(Failure::Container(crate::build::Error::from(error).diagnostics(None), status))
+                Err(Failure::Container(crate::machine::Error::from(error).diagnostics(None), status))
             }
             Err(error) => Err(error.into()),
         }
@@ -137,8 +137,8 @@ pub fn find_image(world: World<'_>, name: &str) -> Result<crate::oci::Descriptor
         Ok(image) => Ok(image.manifest),
         Err(error @ StoreError::NoImage { .. }) => {
             let built_in = crate::oci::Reference::parse_normalized(name).ok();
-            match built_in.and_then(|reference| crate::build::built_in(&reference)) {
-                Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::build::Error::from)?),
+            match built_in.and_then(|reference| crate::machine::built_in(&reference)) {
+                Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::machine::Error::from)?),
                 None => Err(error.into()),
             }
         }

@@ -8,9 +8,9 @@ use clap::Args;
 
 use super::build::{BuildOptions, check_context};
 use super::{Failure, INTERRUPTED};
-use crate::build::{Unsupported, World};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
+use crate::machine::{Unsupported, World};
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::Screen;

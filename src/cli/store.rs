@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::build::World;
+use crate::machine::World;
 use crate::shown;
 use crate::store::verify;
 use crate::view::units;

@@ -11,13 +11,13 @@ use similar::{ChangeTag, TextDiff};
 use super::Error;
 use super::files::{SHOWN, absolute, is_binary, read};
 use super::session::Session;
-use crate::build::PathChange;
-use crate::build::run::describe;
 use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
 use crate::context::text;
 use crate::dockerfile::Instruction;
 use crate::document;
 use crate::layer::{self, Layer};
+use crate::machine::PathChange;
+use crate::machine::run::describe;
 use crate::oci::Digest;
 use crate::shown;
 use crate::tree::{self, Tree, TreePath};
@@ -119,7 +119,7 @@ impl Session<'_, '_> {
         let content = |number: usize| -> Result<Option<Vec<u8>>, Error> {
             match read(self.world.store, &self.tree_after(number)?, &path) {
                 Ok(bytes) => Ok(Some(bytes)),
-                Err(Error::Build(crate::build::Error::Tree(tree::Error::NotFound { .. }))) => Ok(None),
+                Err(Error::Build(crate::machine::Error::Tree(tree::Error::NotFound { .. }))) => Ok(None),
                 Err(error) => Err(error),
             }
         };

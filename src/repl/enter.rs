@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use super::Error;
 use super::session::Session;
-use crate::build::{State, lacking};
 use crate::container::Io;
 use crate::launch::{self, Request};
+use crate::machine::{State, lacking};
 use crate::oci::ImageConfig;
 use crate::view::program::Program;
 

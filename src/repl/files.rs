@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::Error;
 use super::session::Session;
-use crate::build::State;
 use crate::document::{self, Limit};
 use crate::layer;
+use crate::machine::State;
 use crate::shown;
 use crate::tree::{Follow, Kind, Node, Tree, TreePath};
 use crate::view::units;
@@ -99,7 +99,7 @@ pub(super) fn is_binary(bytes: &[u8]) -> bool {
 /// `-rwxr-xr-x 0:0      61 B  name -> target`.
 fn describe(name: &str, node: &Node) -> String {
     let change =
-        crate::build::run::describe(&crate::tree::Change::Added { path: TreePath::root(), node: node.clone() });
+        crate::machine::run::describe(&crate::tree::Change::Added { path: TreePath::root(), node: node.clone() });
     let size = match &node.kind {
         Kind::File(content) => units::spaced_size(content.size),
         _ => String::new(),

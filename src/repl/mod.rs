@@ -45,10 +45,10 @@ pub use teach::explain;
 
 use std::path::PathBuf;
 
-use crate::build;
 use crate::diagnostic::Diagnostic;
 use crate::document;
 use crate::errno;
+use crate::machine;
 use crate::source::SourceFile;
 
 /// Why a command did not do what it was to do. The session goes on.
@@ -64,7 +64,7 @@ pub enum Error {
     #[error("see above")]
     Said,
     #[error(transparent)]
-    Build(#[from] build::Error),
+    Build(#[from] machine::Error),
     /// A file that was to be shown is not one, or is too large.
     #[error(transparent)]
     Document(#[from] document::Error),

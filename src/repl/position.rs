@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::Error;
 use super::session::Session;
-use crate::build::Phase;
+use crate::machine::Phase;
 use crate::shown;
 use crate::view::palette::Role;
 use crate::view::units;

@@ -10,10 +10,10 @@ use std::process::Command;
 use super::Error;
 use super::files::SHOWN;
 use super::session::Session;
-use crate::build::{self, Decision, Event, Machine, MissReason};
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Links};
+use crate::machine::{self, Decision, Event, Machine, MissReason};
 use crate::source::SourceFile;
 use crate::store::write::temporary_folder;
 
@@ -73,7 +73,7 @@ impl Session<'_, '_> {
     pub(super) fn reload(&mut self) -> Result<(), Error> {
         let mut file = self.file.clone();
         if let Some(path) = &self.path {
-            let bytes = text::read(path, Some(&self.folder), &text::DOCKERFILE).map_err(build::Error::from)?;
+            let bytes = text::read(path, Some(&self.folder), &text::DOCKERFILE).map_err(machine::Error::from)?;
             let on_disk = SourceFile::from_bytes(&self.file.name, &bytes).map_err(Error::Command)?;
             // What was typed in stays as long as the file did not change under it.
             if on_disk.text != self.loaded {
@@ -180,7 +180,7 @@ impl Session<'_, '_> {
         };
         std::fs::write(&path, &self.file.text).map_err(io("write"))?;
         let edited = run_editor(&path).and_then(|()| {
-            text::read(&path, None, &text::DOCKERFILE).map_err(|error| build::Error::from(error).into())
+            text::read(&path, None, &text::DOCKERFILE).map_err(|error| machine::Error::from(error).into())
         });
         // What can't be removed is swept with the home's temporary files.
         let _ = std::fs::remove_dir_all(&folder);

@@ -13,7 +13,7 @@ use super::command::{self, Command, Line};
 use super::lines::{Lines, Next, Surroundings};
 use super::output::Output;
 use super::{Error, table};
-use crate::build::{Finished, Machine, Options, Phase, Prediction, Source, State, World};
+use crate::machine::{Finished, Machine, Options, Phase, Prediction, Source, State, World};
 use crate::shown;
 use crate::source::SourceFile;
 use crate::tree::TreePath;

@@ -7,8 +7,8 @@ use super::Error;
 use super::breakpoint::{Breakpoint, Here};
 use super::command::{Break, Place};
 use super::session::Session;
-use crate::build::{self, Decision, Event, Finished, Phase};
 use crate::cache::Outcome;
+use crate::machine::{self, Decision, Event, Finished, Phase};
 use crate::shown;
 use crate::view::View as _;
 use crate::view::units;
@@ -99,7 +99,7 @@ impl Session<'_, '_> {
         let machine = self.machine()?;
         let total = machine.step_count();
         if number == 0 || number > total {
-            return Err(build::Error::NoStep { number, total }.into());
+            return Err(machine::Error::NoStep { number, total }.into());
         }
         if number <= machine.position() {
             return self.go_back_to(number - 1);
@@ -189,7 +189,7 @@ impl Session<'_, '_> {
                 self.row("stop", "a breakpoint: this step would be executed now")?;
                 Ok(Took::Stopped)
             }
-            Err(build::Error::Interrupted) => {
+            Err(machine::Error::Interrupted) => {
                 let was_set = self.interrupted.load(Ordering::Relaxed);
                 if self.interactive && was_set {
                     self.interrupted.store(false, Ordering::Relaxed);
@@ -258,7 +258,7 @@ impl Session<'_, '_> {
     }
 
     /// Whether a step failed in the latest build that has it.
-    fn failed_before(&self, label: &build::StepLabel) -> Result<bool, Error> {
+    fn failed_before(&self, label: &machine::StepLabel) -> Result<bool, Error> {
         let outcome = |build: &crate::cache::Build| {
             let step =
                 build.steps.iter().find(|step| step.stage == label.stage && step.instruction == label.instruction);
@@ -306,7 +306,7 @@ impl Session<'_, '_> {
         let Some(machine) = &self.machine else { return Ok(()) };
         match place {
             Place::Step(number) if *number == 0 || *number > machine.step_count() => {
-                Err(build::Error::NoStep { number: *number, total: machine.step_count() }.into())
+                Err(machine::Error::NoStep { number: *number, total: machine.step_count() }.into())
             }
             Place::Stage(name) => {
                 let names: Vec<String> =

@@ -2,8 +2,8 @@
 //!
 //! The texts are data; that there is one for each keyword is a test.
 
-use crate::build::StepLabel;
 use crate::dockerfile::{Command, Healthcheck, Instruction, Run, Source};
+use crate::machine::StepLabel;
 
 /// A text on one instruction.
 struct Lesson {

@@ -7,10 +7,10 @@ use std::io::Write as _;
 use super::Error;
 use super::compare::count_lines;
 use super::session::Session;
-use crate::build::decide::{self, Asked};
-use crate::build::{Decision, MissReason, Prediction, Taken};
 use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredient, Ingredients, Listing, Origin, Roots};
 use crate::dockerfile::Instruction;
+use crate::machine::decide::{self, Asked};
+use crate::machine::{Decision, MissReason, Prediction, Taken};
 use crate::oci::Digest;
 use crate::shown;
 use crate::view::debugger::shorten;
@@ -52,7 +52,7 @@ impl Session<'_, '_> {
         let position = machine.position();
         let index = match step {
             Some(number) if number == 0 || number > total => {
-                return Err(crate::build::Error::NoStep { number, total }.into());
+                return Err(crate::machine::Error::NoStep { number, total }.into());
             }
             Some(number) => number - 1,
             None if machine.is_done() => return Err(Error::usage("every step is taken", "`why N` asks about step N")),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
-use crate::build::{Decision, Event};
+use crate::machine::{Decision, Event};
 use crate::shown::line;
 
 /// Writes the classic transcript.

@@ -12,8 +12,8 @@ use super::palette::{Palette, Role};
 use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
-use crate::build::{ChangeKind, Clock, ConfigChange, Decision, Event, MissReason, PathChange};
 use crate::cache::Difference;
+use crate::machine::{ChangeKind, Clock, ConfigChange, Decision, Event, MissReason, PathChange};
 use crate::shown::line;
 
 /// Where the text of a block begins.
@@ -335,7 +335,7 @@ impl View for Debugger<'_> {
 #[cfg(test)]
 mod tests {
     use super::Debugger;
-    use crate::build::Clock;
+    use crate::machine::Clock;
     use crate::view::palette::Palette;
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::View;
 use super::program::Characters;
 use super::screen::Screen;
-use crate::build::{Event, Stream};
+use crate::machine::{Event, Stream};
 use crate::shown;
 
 /// Writes JSON lines.
@@ -81,7 +81,7 @@ impl View for Json {
 #[cfg(test)]
 mod tests {
     use super::{Json, Screen, View as _, harmless};
-    use crate::build::{Event, Stream};
+    use crate::machine::{Event, Stream};
     use crate::view::palette::Palette;
 
     #[test]

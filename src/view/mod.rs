@@ -21,7 +21,7 @@ pub mod units;
 use std::io;
 
 use self::screen::Screen;
-use crate::build::{Event, Place};
+use crate::machine::{Event, Place};
 use crate::shown;
 
 /// Something that shows events.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
-use crate::build::{Decision, Event, Stream};
+use crate::machine::{Decision, Event, Stream};
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -136,7 +136,7 @@ impl View for Plain {
 #[cfg(test)]
 mod tests {
     use super::{Plain, Screen, View as _};
-    use crate::build::{Event, Stream};
+    use crate::machine::{Event, Stream};
     use crate::view::palette::Palette;
 
     fn shown(pieces: &[(Stream, &[u8])]) -> String {

@@ -6,7 +6,7 @@
 //! said before. The screen makes harmless what is left.
 
 use super::screen::{begins_colour, colour_length};
-use crate::build::Stream;
+use crate::machine::Stream;
 
 const NO_COLOUR: &str = "\x1b[0m";
 
@@ -155,7 +155,7 @@ impl Characters {
 #[cfg(test)]
 mod tests {
     use super::{Characters, Colours, Program};
-    use crate::build::Stream;
+    use crate::machine::Stream;
 
     fn all(pieces: &[&[u8]], colours: Colours) -> String {
         let mut program = Program::default();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::View;
 use super::screen::Screen;
-use crate::build::Event;
+use crate::machine::Event;
 
 /// Writes the finished image's id.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use super::palette::{Palette, Role};
 use super::program::{Colours, Program};
 use super::screen::Screen;
 use super::{View, table, units, warning};
-use crate::build::{Decision, Event, StepLabel, Stream};
+use crate::machine::{Decision, Event, StepLabel, Stream};
 use crate::shown::{self, line};
 
 /// How wide a live line is: it must not wrap, or it could not be erased.
@@ -166,7 +166,7 @@ impl View for Tty {
 #[cfg(test)]
 mod tests {
     use super::Tail;
-    use crate::build::Stream;
+    use crate::machine::Stream;
 
     #[test]
     fn a_tail_is_bounded() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use layerlab::build::Source;
 use layerlab::layer;
+use layerlab::machine::Source;
 use layerlab::tree::{Change, Kind, Node, Tree, TreePath, diff};
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 //! A run where BuildKit had a hit is slower and not wrong; a hit where it ran is wrong, unless the result is the same.
 //! Wrong hits fail the case at once.
 
-use layerlab::build::{Decision, Event, Source};
+use layerlab::machine::{Decision, Event, Source};
 use serde_json::Value;
 
 use crate::report::{Outcome, Report, cases, folder};

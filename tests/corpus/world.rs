@@ -5,10 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use layerlab::build::{CacheUse, Clock, Error, Event, Machine, Options, Source, World};
 use layerlab::container::{Hostname, Identity};
 use layerlab::dockerfile::Instruction;
 use layerlab::layer::LayerWriter;
+use layerlab::machine::{CacheUse, Clock, Error, Event, Machine, Options, Source, World};
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
 use layerlab::plan::{Base, CopySource};
 use layerlab::source::SourceFile;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use layerlab::build::{CacheUse, Clock, Decision, Machine, Options, Source, World};
 use layerlab::container::Identity;
 use layerlab::layer::LayerWriter;
+use layerlab::machine::{CacheUse, Clock, Decision, Machine, Options, Source, World};
 use layerlab::oci::{Digest, ImageConfig, Platform, Reference};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Severity, Store, verify};
@@ -116,7 +116,7 @@ impl Bench {
         let cache = if cache == Cache::Ask { CacheUse::Ask } else { CacheUse::Ignore };
         let options = Options { cache, ..Options::default() };
         let world = World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity };
-        let told = |error: &layerlab::build::Error| {
+        let told = |error: &layerlab::machine::Error| {
             error.diagnostics(None).iter().map(|one| one.render(None)).collect::<String>()
         };
         let mut machine = Machine::new(world, source, options, &CALM).map_err(|error| told(&error))?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::decide::{self, Asked, Lookup};
-use super::machine::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
+use super::driver::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
 use super::resolve::{Action, Resolved};
 use super::state::Addition;
 use super::taken::Taken;

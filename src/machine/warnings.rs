@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::driver::Machine;
 use super::event::Event;
-use super::machine::Machine;
 use crate::diagnostic::Diagnostic;
 
 /// How often a message was told of a line. Places move when a text grows, so a line is known by its text.

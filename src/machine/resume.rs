@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use super::machine::{Machine, Phase, StepKind};
+use super::driver::{Machine, Phase, StepKind};
 use super::{Decision, Error, StepLabel, Taken};
 
 impl Machine<'_> {

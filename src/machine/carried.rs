@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::machine::World;
+use super::driver::World;
 use crate::errno;
 
 /// An error as it was on the other side.

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::configure::{self, Configured, Recorded, Scope};
+use super::driver::{Machine, StepKind};
 use super::files::CopyAction;
 use super::from::Start;
-use super::machine::{Machine, StepKind};
 use super::run::RunAction;
 use super::workdir::WorkdirAction;
 use super::{Error, State, supported};

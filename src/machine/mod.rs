@@ -10,7 +10,7 @@
 //! commit    write the layer and the cache record: the next state
 //! ```
 //!
-//! Everything that happens is told as an [`Event`]. Read `machine.rs` first; then one file for each family of instructions:
+//! Everything that happens is told as an [`Event`]. Read `driver.rs` first; then one file for each family of instructions:
 //! `from.rs`, `configure.rs` (no files), `files.rs` (COPY and ADD; which files they take is `selection.rs`, their key
 //! `inputs.rs`, the placing itself `copy.rs`), `workdir.rs`, `run.rs`.
 //!
@@ -24,6 +24,7 @@ pub mod clock;
 pub mod configure;
 pub mod copy;
 pub mod decide;
+pub mod driver;
 mod event;
 pub mod files;
 mod finish;
@@ -31,7 +32,6 @@ pub mod folder;
 mod from;
 pub mod inputs;
 pub mod lacking;
-pub mod machine;
 mod missing;
 pub mod obstacle;
 pub mod owner;
@@ -56,9 +56,9 @@ mod workdir;
 
 pub use carried::Carried;
 pub use clock::Clock;
+pub use driver::{Finished, Machine, Phase, Source, World};
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
 pub use from::{DEFAULT_PATH, built_in};
-pub use machine::{Finished, Machine, Phase, Source, World};
 pub use predict::Prediction;
 pub use state::State;
 pub use taken::Taken;

@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::machine::World;
+use super::driver::World;
 use super::script::Script;
 use crate::container::{Access, Mount, MountKind};
 use crate::store::{Lock, try_claim};

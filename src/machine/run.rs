@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::configure::command_words;
+use super::driver::{Executed, Machine, World};
 use super::event::{ChangeKind, Event, PathChange};
 use super::folder::Folder;
-use super::machine::{Executed, Machine, World};
 use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::script::Script;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::machine::{Finished, Machine};
+use super::driver::{Finished, Machine};
 use super::{Decision, Error, Event};
 use crate::cache::{Build, BuildStep, Ingredients, Outcome};
 use crate::oci::{Digest, Reference};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::configure::{Configured, Recorded};
 use super::copy::{Adjustments, CopyError, Placement};
+use super::driver::{Executed, Machine};
 use super::event::Event;
-use super::machine::{Executed, Machine};
 use super::owner::Owner;
 use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};

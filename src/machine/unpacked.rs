@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::Error;
-use super::machine::World;
+use super::driver::World;
 use crate::container::Identity;
 use crate::layer::{self, Below, Layer, OpaqueName, Ownership, Unpack};
 use crate::tree::Tree;

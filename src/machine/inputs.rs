@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::Error;
+use super::driver::Machine;
 use super::event::Event;
-use super::machine::Machine;
 use super::selection::{Choice, Selected, Selection};
 use crate::cache::{Entry, EntryKind, Listing, Roots};
 use crate::context::{Context, Snapshot, StatCache};

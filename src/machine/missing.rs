@@ -1,7 +1,7 @@
 //! A source that is not there, or is there and leads nowhere: what to say of it.
 
 use super::Error;
-use super::machine::Machine;
+use super::driver::Machine;
 use super::obstacle::{noun, target_of};
 use super::selection::SelectError;
 use crate::context::{Patterns, Snapshot, glob};

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::advance::Files;
 use super::decide::{self, Asked, Lookup};
+use super::driver::{Machine, StepKind};
 use super::event::{Decision, MissReason, StepLabel};
-use super::machine::{Machine, StepKind};
 use super::resolve::Resolved;
 use super::taken::TakenSteps;
 use super::{Error, State, supported};

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use super::driver::Machine;
 use super::event::{ConfigChange, Event};
-use super::machine::Machine;
 use super::resolve::{Action, Resolved};
 use super::state::SCRATCH;
 use super::{Error, State, Unsupported};

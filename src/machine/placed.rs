@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::copy::Placement;
+use super::driver::Machine;
 use super::event::{ChangeKind, PathChange};
-use super::machine::Machine;
 use crate::layer::{Layer, LayerWriter};
 use crate::tree::{Kind, Metadata, Node, Tree, TreePath};
 

@@ -5,8 +5,8 @@
 //! follows, and the step that is the cause is named.
 
 use super::Error;
+use super::driver::Machine;
 use super::event::{Decision, MissReason};
-use super::machine::Machine;
 use crate::cache::{Build, BuildStep, Counterparts, Ingredients, Inputs, Listing, Record, Roots, Sought, compare};
 
 /// The outcome of a look-up.
