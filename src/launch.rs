@@ -4,14 +4,16 @@
 //! laid over ENV. Left out for now: detached containers, published ports, anonymous volumes; a container is removed when it ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::container::{
     self, Access, Exit, Host, Hostname, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
 };
 use crate::layer::Layer;
 use crate::machine::folder::Folder;
-use crate::machine::{Error, World, unpacked};
+use crate::machine::{Error, unpacked};
 use crate::oci::{ImageConfig, is_signal};
+use crate::world::World;
 
 /// What is asked of a container.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +37,10 @@ pub struct Request {
 }
 
 /// A container ready to run, with the folder that it needs.
-pub struct Prepared<'a> {
+pub struct Prepared {
     pub id: String,
     pub plan: Plan,
-    folder: Folder<'a>,
+    folder: Folder,
 }
 
 /// Makes the plan, and unpacks what it needs.
@@ -46,11 +48,11 @@ pub struct Prepared<'a> {
 /// # Errors
 /// [`Error::Argument`] for an image without a command and for a volume that can't be understood.
 pub fn prepare<'a>(
-    world: World<'a>,
+    world: &Arc<World>,
     image: &ImageConfig,
     layers: &[Layer],
     request: &Request,
-) -> Result<Prepared<'a>, Error> {
+) -> Result<Prepared, Error> {
     let args = command_line(image, request)?;
     check_stop_signal(image)?;
     let mounts = volumes(&world, &request.volumes)?;
@@ -85,12 +87,12 @@ pub fn prepare<'a>(
             }
         }
     }
-    let host = Host::detect(world.identity, &folder.work())?;
-    let plan = container::plan(&spec, world.identity, &host);
+    let host = Host::detect(&world.identity, &folder.work())?;
+    let plan = container::plan(&spec, &world.identity, &host);
     Ok(Prepared { id, plan, folder })
 }
 
-impl Prepared<'_> {
+impl Prepared {
     /// Runs the container to its end and removes it.
     pub fn run(self, io: Io<'_>) -> Result<Exit, Error> {
         let exit = container::run(&self.plan, io);
@@ -158,7 +160,7 @@ fn check_stop_signal(image: &ImageConfig) -> Result<(), Error> {
 }
 
 /// Every `-v`, each for another place.
-fn volumes(world: &World<'_>, texts: &[String]) -> Result<Vec<Mount>, Error> {
+fn volumes(world: &World, texts: &[String]) -> Result<Vec<Mount>, Error> {
     let mut mounts: Vec<Mount> = Vec::new();
     for text in texts {
         let mount = volume(world, text)?;
@@ -188,7 +190,7 @@ fn clean(path: &str) -> String {
 }
 
 /// `/host:/container[:ro|rw]` or `name:/container`; a name is a folder in the home's `volumes`.
-fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
+fn volume(world: &World, text: &str) -> Result<Mount, Error> {
     let bad = |message: String| Error::Argument {
         message: format!("invalid volume specification `{text}`: {message}"),
         hint: Some("a volume is written `/host/path:/container/path[:ro]` or `name:/container/path`".into()),
@@ -233,7 +235,7 @@ fn volume(world: &World<'_>, text: &str) -> Result<Mount, Error> {
         if !is_name(source) {
             return Err(bad(format!("`{source}` is neither an absolute path nor a volume's name")));
         }
-        let path = world.home.volumes_dir().join(source);
+        let path = world.home().volumes_dir().join(source);
         if path.is_symlink() {
             return Err(bad(format!("`{}` is a symbolic link: name the folder it leads to", path.display())));
         }

@@ -14,10 +14,11 @@
 //! 9. [`cache`]: keys as records of ingredients, and their explanation
 //! 10. [`container`]: a container as a printable list of operations
 //! 11. [`userland`]: the built-in base images
-//! 12. [`machine`]: the machine that takes one step after another
-//! 13. [`view`]: what people and programs see of the machine's events
-//! 14. [`repl`]: the debugger's prompt
-//! 15. [`cli`]: the command line
+//! 12. [`world`]: the store, the clock, the identity
+//! 13. [`machine`]: the machine that takes one step after another
+//! 14. [`view`]: what people and programs see of the machine's events
+//! 15. [`repl`]: the debugger's prompt
+//! 16. [`cli`]: the command line
 
 pub mod cache;
 pub mod cli;
@@ -39,3 +40,4 @@ pub mod store;
 pub mod tree;
 pub mod userland;
 pub mod view;
+pub mod world;

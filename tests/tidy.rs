@@ -44,6 +44,11 @@ const LIBRARIES: &[Only] = &[
     },
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
     Only { library: "nix", places: &["src/cli/mod.rs"], because: "the handler of Ctrl-C" },
+    Only {
+        library: "nix",
+        places: &["src/world/interrupt.rs"],
+        because: "the descriptor that a wish to stop is seen by",
+    },
     Only { library: "nix", places: &["src/oci/signal.rs"], because: "the names of signals for STOPSIGNAL" },
     Only {
         library: "imbl",
@@ -88,6 +93,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("plan", &["diagnostic", "dockerfile", "oci"]),
     ("cache", &["document", "layer", "oci", "store"]),
     ("container", &[]),
+    ("world", &["container", "store"]),
     ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
     (
         "machine",
@@ -106,10 +112,11 @@ const MODULES: &[(&str, &[&str])] = &[
             "store",
             "tree",
             "userland",
+            "world",
         ],
     ),
-    ("launch", &["machine", "container", "layer", "oci"]),
-    ("view", &["machine", "cache", "shown"]),
+    ("launch", &["machine", "container", "layer", "oci", "world"]),
+    ("view", &["machine", "cache", "shown", "world"]),
     (
         "repl",
         &[
@@ -131,6 +138,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "tree",
             "userland",
             "view",
+            "world",
         ],
     ),
     (
@@ -155,6 +163,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "tree",
             "userland",
             "view",
+            "world",
         ],
     ),
 ];

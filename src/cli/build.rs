@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Failure, INTERRUPTED};
+use super::Failure;
 use crate::container::Hostname;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
 use crate::errno;
-use crate::machine::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported, World};
+use crate::machine::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError, Reference};
 use crate::plan::Request;
 use crate::shown;
@@ -21,6 +22,7 @@ use crate::view::debugger::Debugger;
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::Screen;
 use crate::view::{Progress, json};
+use crate::world::World;
 
 /// What `build`, `plan` and `step` have in common.
 #[derive(Clone, Debug, Default, Args)]
@@ -177,15 +179,16 @@ pub struct Build {
 }
 
 impl Build {
-    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
-        super::catch_interrupts();
+    pub(super) fn run(&self, world: &Arc<World>, color: ColorChoice) -> Result<(), Failure> {
+        let interrupt = super::new_interrupt()?;
+        super::catch_interrupts(&interrupt);
         let tags = parse_names(&self.tag)?;
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let options = self.options.options()?;
         let mut machine =
-            Machine::new(world, source, options, &INTERRUPTED).map_err(|error| located(&error, &file, None))?;
+            Machine::new(world, source, options, interrupt.clone()).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
             Some(progress) => progress,
@@ -200,7 +203,7 @@ impl Build {
             let written = view.event(event, &mut screen).and_then(|()| screen.flush());
             if let Err(error) = written {
                 broken.get_or_insert(error);
-                INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
+                interrupt.request();
             }
         };
         if progress == Progress::Classic {
@@ -234,7 +237,7 @@ impl Build {
     }
 }
 
-fn build_all(machine: &mut Machine<'_>, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+fn build_all(machine: &mut Machine, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
     while !machine.is_done() {
         machine.step(sink)?;
     }
@@ -280,16 +283,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &Arc<World>, color: ColorChoice) -> Result<(), Failure> {
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        let machine = Machine::new(world, source, self.options.options()?, &INTERRUPTED)
+        let machine = Machine::new(world, source, self.options.options()?, super::new_interrupt()?)
             .map_err(|error| located(&error, &file, None))?;
         super::report(machine.warnings(), Some(&file), Palette::for_stderr(color));
         let predictions = machine.predict_all().map_err(|problems| Failure::Messages(problems, Some(file.clone())))?;
         let palette = Palette::for_stdout(color);
-        let view = Debugger::new(palette, world.clock);
+        let view = Debugger::new(palette, &world.clock);
         let mut out = Screen::stdout(palette);
         for prediction in &predictions {
             if self.json {

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::machine::World;
 use crate::userland;
+use crate::world::World;
 
 /// Explain a part of Layerlab.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ enum Subject {
 }
 
 impl Explain {
-    pub(super) fn run(&self, _: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, _: &World) -> Result<(), Failure> {
         match self.subject {
             Subject::Base => {
                 let text = userland::explain().map_err(crate::machine::Error::from)?;

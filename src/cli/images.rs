@@ -12,11 +12,11 @@ use super::build::parse_name;
 use super::run::find_image;
 use crate::diagnostic::Diagnostic;
 use crate::layer::archive;
-use crate::machine::World;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
 use crate::shown;
 use crate::store::{Error as StoreError, Image, Summary};
 use crate::view::{json, table, units};
+use crate::world::World;
 
 /// List images.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub struct Images {
 }
 
 impl Images {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let mut images = world.store.images()?;
         if let Some(name) = &self.name {
             let wanted = Reference::parse_normalized(name)
@@ -73,7 +73,7 @@ impl Images {
     }
 
     /// Looks at each image, once however many names it has. Images for other machines are left out.
-    fn described(&self, world: World<'_>, images: Vec<Image>) -> Vec<Row> {
+    fn described(&self, world: &World, images: Vec<Image>) -> Vec<Row> {
         let mut known: HashMap<Digest, Option<Rc<Result<Summary, StoreError>>>> = HashMap::new();
         let mut describe = |image: Image| {
             let summary =
@@ -141,7 +141,7 @@ pub struct History {
 }
 
 impl History {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let manifest = find_image(world, &self.image)?;
         let (manifest, config) = world.store.load_image(&manifest)?;
         let now = world.clock.seconds();
@@ -186,7 +186,7 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let mut documents = Vec::new();
         for name in &self.images {
             let descriptor = find_image(world, name)?;
@@ -221,7 +221,7 @@ pub struct Tag {
 }
 
 impl Tag {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let name = parse_name(&self.target)?;
         let manifest = find_image(world, &self.source)?;
         world.store.tag(&name, &manifest)?;
@@ -242,12 +242,12 @@ pub struct Import {
 }
 
 impl Import {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let name = parse_name(&self.name)?;
         let mut config = ImageConfig::empty(&Platform::host());
         config.config.env.push(format!("PATH={}", crate::machine::DEFAULT_PATH));
         let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
-        let layer = archive::import(world.store, path).map_err(crate::machine::Error::from)?;
+        let layer = archive::import(&world.store, path).map_err(crate::machine::Error::from)?;
         let created = world.clock.rfc3339();
         config.created = Some(created.clone());
         config.rootfs.diff_ids.push(layer.diff_id);

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
@@ -24,12 +24,14 @@ use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::layer::Limits;
-use crate::machine::{Clock, Error, World};
+use crate::machine::Error;
 use crate::shown;
 use crate::source::SourceFile;
 use crate::store::{Home, Store};
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::Screen;
+
+use crate::world::{Clock, Interrupt, World};
 
 /// A step debugger for Dockerfiles with a real backend.
 #[derive(Debug, Parser)]
@@ -116,8 +118,8 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// Set by Ctrl-C while the program itself handles it.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Made by Ctrl-C while the program itself handles it.
+static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
 
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -162,8 +164,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::ServeFiles(command) => return command.run(),
         _ => {}
     }
-    let setting = Setting::open(arguments)?;
-    let world = setting.world();
+    let world = &open_world(arguments)?;
     match &arguments.command {
         Command::Parse(_) | Command::ServeFiles(_) => Ok(()),
         Command::Step(command) => command.run(world, arguments.color),
@@ -182,30 +183,17 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// The opened home with everything around it.
-struct Setting {
-    home: Home,
-    store: Store,
-    clock: Clock,
-    identity: Identity,
-}
-
-impl Setting {
-    fn open(arguments: &Arguments) -> Result<Setting, Failure> {
-        let home = match &arguments.home {
-            Some(path) => Home::open(path)?,
-            None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
-        };
-        let limits = Limits::from_variables(|name| std::env::var(name).ok())
-            .map_err(|error| Diagnostic::error(error.to_string()))?;
-        let store = Store::open(&home)?.with_limits(limits);
-        let clock = Clock::from_environment()
-            .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
-        Ok(Setting { store, clock, identity: Identity::detect(), home })
-    }
-
-    fn world(&self) -> World<'_> {
-        World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity }
-    }
+fn open_world(arguments: &Arguments) -> Result<Arc<World>, Failure> {
+    let home = match &arguments.home {
+        Some(path) => Home::open(path)?,
+        None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
+    };
+    let limits = Limits::from_variables(|name| std::env::var(name).ok())
+        .map_err(|error| Diagnostic::error(error.to_string()))?;
+    let store = Store::open(&home)?.with_limits(limits);
+    let clock = Clock::from_environment()
+        .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
+    Ok(Arc::new(World { store, clock, identity: Identity::detect() }))
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.
@@ -249,16 +237,24 @@ fn refuse_to_die_of_large_files() {
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
-/// From now on Ctrl-C sets [`INTERRUPTED`] instead of ending the program.
-fn catch_interrupts() {
+/// From now on Ctrl-C makes this wish to stop instead of ending the program.
+fn catch_interrupts(interrupt: &Interrupt) {
     extern "C" fn note(_: libc::c_int) {
-        INTERRUPTED.store(true, Ordering::Relaxed);
+        if let Some(interrupt) = INTERRUPT.get() {
+            interrupt.request();
+        }
     }
+    INTERRUPT.get_or_init(|| interrupt.clone());
     let action = nix::sys::signal::SigAction::new(
         nix::sys::signal::SigHandler::Handler(note),
         nix::sys::signal::SaFlags::empty(),
         nix::sys::signal::SigSet::empty(),
     );
-    // SAFETY: the handler only stores to an atomic, which is safe in a signal handler: signal-safety(7).
+    // SAFETY: the handler reads a cell that is filled, and what `request` does is safe in a signal handler.
     let _ = unsafe { nix::sys::signal::sigaction(nix::sys::signal::Signal::SIGINT, &action) };
+}
+
+/// A wish that nobody makes yet.
+fn new_interrupt() -> Result<Interrupt, Failure> {
+    Interrupt::new().map_err(|error| Diagnostic::error(format!("eventfd: {}", errno::describe(&error))).into())
 }

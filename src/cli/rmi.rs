@@ -12,12 +12,12 @@ use clap::Args;
 use super::Failure;
 use crate::cache::Records;
 use crate::diagnostic::Diagnostic;
-use crate::machine::World;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
 use crate::view::palette::Palette;
 use crate::view::screen::Screen;
+use crate::world::World;
 
 /// Remove names of images, and what no name needs any more.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ struct Removal {
 }
 
 impl Rmi {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
         let mut removals = Vec::new();
         let mut problems = Vec::new();
@@ -58,7 +58,7 @@ impl Rmi {
 
 struct Planning<'a> {
     rmi: &'a Rmi,
-    world: World<'a>,
+    world: &'a World,
     catalogue: Catalogue<'a>,
     /// The places in the catalogue that earlier arguments remove.
     gone: HashSet<usize>,
@@ -95,7 +95,7 @@ impl Planning<'_> {
     }
 }
 
-fn carry_out(world: World<'_>, removals: &[Removal]) -> Result<(), Failure> {
+fn carry_out(world: &World, removals: &[Removal]) -> Result<(), Failure> {
     let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
     world.store.remove(&entries)?;
     let is_any_deleted = removals.iter().any(|removal| removal.deleted.is_some());
@@ -120,8 +120,8 @@ fn carry_out(world: World<'_>, removals: &[Removal]) -> Result<(), Failure> {
 
 /// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work. Returns why
 /// nothing was removed.
-fn collect(world: World<'_>) -> Result<Option<String>, Failure> {
-    let records = Records::open(world.home).all().map_err(crate::machine::Error::from)?;
+fn collect(world: &World) -> Result<Option<String>, Failure> {
+    let records = Records::open(world.home()).all().map_err(crate::machine::Error::from)?;
     let kept: Vec<Descriptor> =
         records.into_iter().filter_map(|record| Some(record.result.layer?.descriptor)).collect();
     match world.store.collect_garbage(&kept) {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,10 +12,10 @@ use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::launch::{self, Request};
-use crate::machine::World;
 use crate::oci::{ImageConfig, Platform};
 use crate::store::Error as StoreError;
 use crate::userland;
+use crate::world::World;
 
 /// Run a command in a new container.
 #[derive(Debug, Args)]
@@ -73,7 +74,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &Arc<World>) -> Result<(), Failure> {
         if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
             return Err(Diagnostic::error("the input device is not a terminal")
                 .hint("leave `-t` out when standard input is a pipe or a file")
@@ -132,13 +133,13 @@ fn require_platform(name: &str, config: &ImageConfig) -> Result<(), Failure> {
 }
 
 /// An image of the store, or a built-in one.
-pub fn find_image(world: World<'_>, name: &str) -> Result<crate::oci::Descriptor, Failure> {
+pub fn find_image(world: &World, name: &str) -> Result<crate::oci::Descriptor, Failure> {
     match world.store.find(name) {
         Ok(image) => Ok(image.manifest),
         Err(error @ StoreError::NoImage { .. }) => {
             let built_in = crate::oci::Reference::parse_normalized(name).ok();
             match built_in.and_then(|reference| crate::machine::built_in(&reference)) {
-                Some(name) => Ok(userland::ensure(world.store, name).map_err(crate::machine::Error::from)?),
+                Some(name) => Ok(userland::ensure(&world.store, name).map_err(crate::machine::Error::from)?),
                 None => Err(error.into()),
             }
         }

@@ -3,17 +3,19 @@
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::Failure;
 use super::build::{BuildOptions, check_context};
-use super::{Failure, INTERRUPTED};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::machine::{Unsupported, World};
+use crate::machine::Unsupported;
 use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::Screen;
+use crate::world::World;
 
 /// Step through a Dockerfile, or begin an empty one.
 ///
@@ -32,7 +34,7 @@ pub struct Step {
 }
 
 impl Step {
-    pub(super) fn run(&self, world: World<'_>, color: ColorChoice) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &Arc<World>, color: ColorChoice) -> Result<(), Failure> {
         let folder = match &self.context {
             Some(folder) => numbered(folder).unwrap_or_else(|| folder.clone()),
             None => PathBuf::from("."),
@@ -57,7 +59,9 @@ impl Step {
         options.stand_ins = true;
         options.unsupported = Unsupported::StoppedAt;
         let palette = Palette::for_stdout(color);
-        let setting = Setting { world, options, folder, dockerfile, palette, interrupted: &INTERRUPTED };
+        let interrupt = super::new_interrupt()?;
+        let setting =
+            Setting { world: world.clone(), options, folder, dockerfile, palette, interrupt: interrupt.clone() };
         let mut stdout = io::stdout();
         let mut session = Session::new(setting, &mut stdout)?;
         if let Some(columns) = Screen::columns() {
@@ -72,11 +76,11 @@ impl Step {
                 Box::new(Script::new(BufReader::new(file)))
             }
             None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                Box::new(Terminal::open(&world.home.cache_dir().join("prompt-history"), palette)?)
+                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), palette)?)
             }
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };
-        super::catch_interrupts();
+        super::catch_interrupts(&interrupt);
         match session.run(lines.as_mut())? {
             Ending::Good => Ok(()),
             Ending::Failed => Err(Failure::Status(1)),

@@ -5,10 +5,10 @@ use std::io::Write as _;
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::machine::World;
 use crate::shown;
 use crate::store::verify;
 use crate::view::units;
+use crate::world::World;
 
 /// Look after the store.
 #[derive(Debug, Args)]
@@ -26,12 +26,12 @@ enum What {
 }
 
 impl StoreCommand {
-    pub(super) fn run(&self, world: World<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let mut out = super::stdout();
         match self.command {
-            What::Path => writeln!(out, "{}", world.home.root().display())?,
+            What::Path => writeln!(out, "{}", world.home().root().display())?,
             What::Verify => {
-                let report = verify(world.store);
+                let report = verify(&world.store);
                 for finding in &report.findings {
                     writeln!(out, "{}", shown::line(&finding.to_string()))?;
                 }

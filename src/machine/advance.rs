@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::decide::{self, Asked, Lookup};
 use super::driver::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
@@ -19,7 +18,7 @@ use crate::errno;
 use crate::layer::Layer;
 use crate::plan::CopySource;
 
-impl<'a> Machine<'a> {
+impl Machine {
     /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
     ///
     /// # Errors
@@ -52,7 +51,7 @@ impl<'a> Machine<'a> {
         if index >= self.steps.len() {
             return Err(Error::NoStep { number: index + 1, total: self.steps.len() });
         }
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.interrupt.is_requested() {
             return Err(Error::Interrupted);
         }
         // Taken out while it is worked on; a phase that fails leaves the step where it was, to be begun again.
@@ -176,7 +175,7 @@ impl<'a> Machine<'a> {
         decide::look_up(self, index, Asked { ingredients, roots: &roots, listings: &resolved.listings })
     }
 
-    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed<'a>, Error> {
+    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed, Error> {
         match &resolved.action {
             Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
             Action::Copy(copy) => self.place_files(copy, &resolved.before, sink),
@@ -185,7 +184,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn write_layer(&self, executed: Executed<'a>) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    fn write_layer(&self, executed: Executed) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
         match executed {
             Executed::Nothing => Ok((None, Vec::new())),
             Executed::Placed(placement, before) => self.write_placement(&placement, &before),
@@ -193,7 +192,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn commit(&mut self, index: usize, pending: Pending<'a>, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn commit(&mut self, index: usize, pending: Pending, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let Pending { resolved, watch, decision, hit, layer, changes, .. } = pending;
         let milliseconds = watch.milliseconds();
         let label = self.label(index).expect("the step exists");

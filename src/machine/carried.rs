@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::driver::World;
 use crate::errno;
+use crate::world::World;
 
 /// An error as it was on the other side.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl std::fmt::Display for Carried {
 
 impl std::error::Error for Carried {}
 
-impl World<'_> {
+impl World {
     /// Runs `work` with the rights over the files of containers; what it does in memory may be lost. The one way for an error out of there.
     pub fn within<R: Serialize + DeserializeOwned>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
         let worked: Result<R, Carried> = self.identity.within(|| work().map_err(|error| Carried::new(&error)))?;

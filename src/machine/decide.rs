@@ -25,7 +25,7 @@ pub struct Asked<'a> {
 }
 
 /// Looks a step's ingredients up.
-pub fn look_up(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<Lookup, Error> {
+pub fn look_up(machine: &Machine, index: usize, asked: Asked<'_>) -> Result<Lookup, Error> {
     let key = asked.ingredients.key();
     let stage = machine.stage_label(index).unwrap_or_default();
     if !machine.options.cache.asks_for(&stage) {
@@ -52,7 +52,7 @@ pub fn look_up(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<
 }
 
 /// Why there is no record: by comparison with the latest comparable build.
-fn reason(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<MissReason, Error> {
+fn reason(machine: &Machine, index: usize, asked: Asked<'_>) -> Result<MissReason, Error> {
     let mut builds = machine.earlier_builds()?.iter();
     let Some(build) = builds.find(|build| machine.counterpart(build, index).is_some()) else {
         return Ok(MissReason::FirstTime);
@@ -61,7 +61,7 @@ fn reason(machine: &Machine<'_>, index: usize, asked: Asked<'_>) -> Result<MissR
 }
 
 /// Compares a step with its counterpart in one past build.
-pub fn against(machine: &Machine<'_>, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
+pub fn against(machine: &Machine, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
     let counterpart = machine.counterpart(build, index);
     let Some((step, earlier_key)) = counterpart.and_then(|step| Some((step, step.key?))) else {
         return Ok(MissReason::FirstTime);
@@ -85,7 +85,7 @@ pub fn against(machine: &Machine<'_>, index: usize, asked: Asked<'_>, build: &Bu
     // ANCHOR_END: cause
 }
 
-impl Machine<'_> {
+impl Machine {
     /// The step of a past build that a step of this one is compared with.
     pub fn counterpart<'b>(&self, build: &'b Build, index: usize) -> Option<&'b BuildStep> {
         let mut known = self.counterparts.borrow_mut();

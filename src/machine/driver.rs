@@ -7,34 +7,22 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use super::clock::Stopwatch;
 use super::event::{Decision, Event, PathChange, StepLabel};
 use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::taken::{Taken, TakenSteps};
 use super::trees::Trees;
 use super::warnings::Told;
-use super::{Clock, Error, Options, State, Unsupported, run, supported};
+use super::{Error, Options, State, Unsupported, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
-use crate::container::Identity;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;
 use crate::oci::{Descriptor, Digest};
 use crate::plan::{self, Plan};
 use crate::source::{SourceFile, Span};
-use crate::store::{Home, Store};
 use crate::tree::Tree;
-
-/// What the machine works in: the store, the clock, and who it is to the kernel.
-#[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
-    pub home: &'a Home,
-    pub store: &'a Store,
-    pub clock: &'a Clock,
-    pub identity: &'a Identity,
-}
+use crate::world::{Interrupt, Stopwatch, World};
 
 /// What is built: a Dockerfile, and the folder it may copy from.
 #[derive(Clone, Debug)]
@@ -72,25 +60,25 @@ pub enum Phase {
 }
 
 /// A step under way.
-pub(super) struct Pending<'a> {
+pub(super) struct Pending {
     pub resolved: Resolved,
     pub watch: Stopwatch,
     pub phase: Phase,
     pub decision: Decision,
     pub hit: Option<Box<Record>>,
-    pub executed: Executed<'a>,
+    pub executed: Executed,
     pub layer: Option<Layer>,
     pub changes: Vec<PathChange>,
 }
 
 /// What the execute phase leaves for the diff phase.
-pub(super) enum Executed<'a> {
+pub(super) enum Executed {
     /// Nothing was to be done, or the cache had it.
     Nothing,
     /// Files were placed in the tree, and are not written yet.
     Placed(super::copy::Placement, Tree),
     /// A process left its changes in a directory.
-    Ran(run::Remains<'a>),
+    Ran(run::Remains),
 }
 
 /// A build that is done.
@@ -104,8 +92,8 @@ pub struct Finished {
 }
 
 /// A build under way.
-pub struct Machine<'a> {
-    pub(super) world: World<'a>,
+pub struct Machine {
+    pub(super) world: Arc<World>,
     pub(super) options: Options,
     pub(super) source: Source,
     pub(super) plan: Plan,
@@ -115,9 +103,9 @@ pub struct Machine<'a> {
     pub(super) trees: Trees,
     pub(super) context: OnceCell<LoadedContext>,
     pub(super) digests: RefCell<Digests>,
-    pub(super) interrupted: &'a AtomicBool,
+    pub(super) interrupt: Interrupt,
     pub(super) taken: TakenSteps,
-    pub(super) pending: Option<Pending<'a>>,
+    pub(super) pending: Option<Pending>,
     pub(super) failed: Option<BuildStep>,
     /// This build's number, once something of it is to be remembered.
     pub(super) number: OnceCell<Reservation>,
@@ -131,35 +119,30 @@ pub struct Machine<'a> {
     pub(super) told: RefCell<Told>,
 }
 
-impl<'a> Machine<'a> {
+impl Machine {
     /// Parses and plans; runs nothing.
     ///
     /// # Errors
     /// [`Error::Diagnostics`] for a Dockerfile that can't be built.
-    pub fn new(
-        world: World<'a>,
-        source: Source,
-        options: Options,
-        interrupted: &'a AtomicBool,
-    ) -> Result<Machine<'a>, Error> {
+    pub fn new(world: &Arc<World>, source: Source, options: Options, interrupt: Interrupt) -> Result<Machine, Error> {
         let file = dockerfile::parse_within(&source.file, &options.request.limits).map_err(Error::Diagnostics)?;
         let plan = plan::plan(&file, &options.request).map_err(Error::Diagnostics)?;
         if options.unsupported == Unsupported::Refused {
             supported::check(&plan).map_err(Error::Diagnostics)?;
         }
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
-        let builds = Builds::open(world.home);
+        let builds = Builds::open(world.home());
         Ok(Machine {
             options,
             source,
             plan,
             steps,
-            records: Records::open(world.home),
+            records: Records::open(world.home()),
             builds,
             trees: Trees::default(),
             context: OnceCell::new(),
             digests: RefCell::default(),
-            interrupted,
+            interrupt,
             taken: TakenSteps::default(),
             pending: None,
             failed: None,
@@ -170,7 +153,7 @@ impl<'a> Machine<'a> {
             watch: world.clock.stopwatch(),
             announced: Cell::new(false),
             told: RefCell::default(),
-            world,
+            world: world.clone(),
         })
     }
 
@@ -186,8 +169,8 @@ impl<'a> Machine<'a> {
         &self.options
     }
 
-    pub fn world(&self) -> World<'a> {
-        self.world
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     /// The number of this build among the past builds. The first call takes one.
@@ -302,7 +285,7 @@ impl<'a> Machine<'a> {
 
     /// The file tree of a state.
     pub fn tree(&self, state: &State) -> Result<Tree, Error> {
-        self.trees.of(self.world.store, state)
+        self.trees.of(&self.world.store, state)
     }
 
     // ANCHOR: go-back
@@ -341,3 +324,9 @@ pub(super) fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
     let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(Box::new).map(StepKind::Instruction));
     kinds.map(|kind| Step { stage, kind, trigger: false }).collect()
 }
+
+/// A machine may work in a thread of its own.
+const _: fn() = || {
+    fn is_sent<T: Send>() {}
+    is_sent::<Machine>();
+};

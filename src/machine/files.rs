@@ -61,7 +61,7 @@ struct Request<'r> {
     unpack: bool,
 }
 
-impl Machine<'_> {
+impl Machine {
     pub(super) fn resolve_copy(
         &self,
         stage: usize,
@@ -256,12 +256,12 @@ impl Machine<'_> {
         action: &CopyAction,
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
-    ) -> Result<Executed<'static>, Error> {
+    ) -> Result<Executed, Error> {
         let mut warn = |message| sink(&Event::warning(message));
         let below = self.tree_below(before)?;
         let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {
-            Some(text) => Some(Owner::resolve(text, self.world.store, &below, &mut warn)?),
+            Some(text) => Some(Owner::resolve(text, &self.world.store, &below, &mut warn)?),
             None => None,
         };
         let mut placement = Placement::new(&below);

@@ -8,7 +8,7 @@ use crate::cache::{Build, BuildStep, Ingredients, Outcome};
 use crate::oci::{Digest, Reference};
 use crate::plan::PROXY_ARGS;
 
-impl Machine<'_> {
+impl Machine {
     /// The `--build-arg`s that no ARG asked for and that have no meaning of their own.
     pub fn unused_build_args(&self) -> Vec<String> {
         let declared = |name: &str| {

@@ -11,26 +11,27 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Error;
-use super::driver::World;
 use super::script::Script;
 use crate::container::{Access, Mount, MountKind};
 use crate::store::{Lock, try_claim};
+use crate::world::World;
 
 /// A container's folder in the home, removed when it is dropped.
-pub struct Folder<'a> {
+pub struct Folder {
     path: PathBuf,
-    world: World<'a>,
+    world: Arc<World>,
     /// `None` only while it is dropped.
     name: Option<Lock>,
 }
 
-impl<'a> Folder<'a> {
+impl<'a> Folder {
     /// Makes a folder that nobody else has. Where time stands still, two builds at once give the same ids: then a number is
     /// put behind the id.
-    pub fn create(world: World<'a>, id: &str) -> Result<Folder<'a>, Error> {
-        let containers = world.home.containers_dir();
+    pub fn create(world: &Arc<World>, id: &str) -> Result<Folder, Error> {
+        let containers = world.home().containers_dir();
         sweep(world, &containers);
         let names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
         for path in names.map(|name| containers.join(name)) {
@@ -39,7 +40,7 @@ impl<'a> Folder<'a> {
             if world.identity.remove_dir_all(&path).is_err() {
                 continue;
             }
-            let folder = Folder { path, world, name: Some(name) };
+            let folder = Folder { path, world: world.clone(), name: Some(name) };
             for path in [folder.upper(), folder.work()] {
                 std::fs::create_dir_all(&path).map_err(|source| Error::Io { operation: "create", path, source })?;
             }
@@ -68,23 +69,23 @@ impl<'a> Folder<'a> {
     }
 }
 
-impl Folder<'_> {
+impl Folder {
     /// Removes what is in the folder, from inside of the namespace that owns it. What is left, dropping removes.
     pub fn remove_from_inside(&self) {
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
-impl Drop for Folder<'_> {
+impl Drop for Folder {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            remove(self.world, &self.path, name);
+            remove(&self.world, &self.path, name);
         }
     }
 }
 
 /// Removes a folder and gives its name back. What can't be removed now is swept when the next folder is made.
-fn remove(world: World<'_>, path: &Path, name: Lock) {
+fn remove(world: &World, path: &Path, name: Lock) {
     if world.identity.remove_dir_all(path).is_ok() {
         let _ = name.remove();
     }
@@ -92,7 +93,7 @@ fn remove(world: World<'_>, path: &Path, name: Lock) {
 
 /// Removes the folders of containers that are dead, as far as that is possible: with another identity they may not be ours to
 /// remove, and that is not a reason to stop.
-fn sweep(world: World<'_>, containers: &Path) {
+fn sweep(world: &World, containers: &Path) {
     for entry in std::fs::read_dir(containers).into_iter().flatten().flatten() {
         let path = match entry.path() {
             path if path.extension().is_some_and(|end| end == LOCK) => path.with_extension(""),

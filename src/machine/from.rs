@@ -57,7 +57,7 @@ struct Found {
     stands_in_for: Option<String>,
 }
 
-impl Machine<'_> {
+impl Machine {
     /// Resolves the FROM of a stage; `stage_state` gives the last state of an earlier one.
     pub(super) fn resolve_from(
         &self,
@@ -128,7 +128,7 @@ impl Machine<'_> {
         is_explicit: bool,
     ) -> Result<(State, Start), Error> {
         let found = self.find_image(reference)?;
-        let store = self.world.store;
+        let store = &self.world.store;
         let (manifest, image) = store.load_image(&store.manifest_for(&found.manifest, wanted)?)?;
         let has = image.platform();
         if is_explicit && !has.architecture.is_empty() && !has.runs_on(wanted) {
@@ -162,7 +162,7 @@ impl Machine<'_> {
     }
 
     fn find_image(&self, reference: &Reference) -> Result<Found, Error> {
-        let store = self.world.store;
+        let store = &self.world.store;
         if let Some(manifest) = store.resolve(reference)? {
             return Ok(Found { name: reference.to_string(), manifest, stands_in_for: None });
         }
@@ -170,7 +170,7 @@ impl Machine<'_> {
             let manifest = userland::ensure(store, name)?;
             return Ok(Found { name: name.into(), manifest, stands_in_for: None });
         }
-        let stand_ins = userland::StandIns::load(self.world.home.root())?;
+        let stand_ins = userland::StandIns::load(self.world.home().root())?;
         match stand_ins.get(reference) {
             Some(name) if self.options.stand_ins => {
                 let manifest = userland::ensure(store, name)?;

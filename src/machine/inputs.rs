@@ -42,7 +42,7 @@ impl LoadedContext {
 /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
 pub type Digests = HashMap<(Digest, u64), Digest>;
 
-impl Machine<'_> {
+impl Machine {
     /// The build context; read when it is first asked for.
     pub fn context(&self) -> Result<&LoadedContext, Error> {
         if let Some(context) = self.context.get() {
@@ -54,7 +54,7 @@ impl Machine<'_> {
                 hint: Some("name a folder: `layerlab step FOLDER`".into()),
             });
         };
-        let mut cache = StatCache::load(&self.world.home.cache_dir().join("stat"));
+        let mut cache = StatCache::load(&self.world.home().cache_dir().join("stat"));
         // The real time, whatever the build's clock says: it is compared with the file system's.
         let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
@@ -154,13 +154,13 @@ impl Machine<'_> {
                     match known {
                         Some(digest) => digest,
                         None => {
-                            let digest = layer::digest_of(self.world.store, content)?;
+                            let digest = layer::digest_of(&self.world.store, content)?;
                             self.digests.borrow_mut().insert((*blob, *offset), digest);
                             digest
                         }
                     }
                 }
-                Place::Host(_) | Place::Spool(_) => layer::digest_of(self.world.store, content)?,
+                Place::Host(_) | Place::Spool(_) => layer::digest_of(&self.world.store, content)?,
             });
         }
         Ok(digests)

@@ -34,7 +34,7 @@ struct DeadEnd {
     missing: Option<TreePath>,
 }
 
-impl Machine<'_> {
+impl Machine {
     /// The error for a source that could not be selected, with what explains it.
     pub(super) fn explain_source(&self, error: SelectError, word: &str, searched: &Searched<'_>) -> Error {
         let path = match error {

@@ -20,7 +20,6 @@
 mod advance;
 mod carried;
 pub mod chmod;
-pub mod clock;
 pub mod configure;
 pub mod copy;
 pub mod decide;
@@ -55,8 +54,7 @@ mod warnings;
 mod workdir;
 
 pub use carried::Carried;
-pub use clock::Clock;
-pub use driver::{Finished, Machine, Phase, Source, World};
+pub use driver::{Finished, Machine, Phase, Source};
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
 pub use from::{DEFAULT_PATH, built_in};
 pub use predict::Prediction;

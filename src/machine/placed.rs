@@ -7,7 +7,7 @@ use super::event::{ChangeKind, PathChange};
 use crate::layer::{Layer, LayerWriter};
 use crate::tree::{Kind, Metadata, Node, Tree, TreePath};
 
-impl Machine<'_> {
+impl Machine {
     /// Writes the placed entries as a layer: none where nothing was placed.
     pub(super) fn write_placement(
         &self,
@@ -17,7 +17,7 @@ impl Machine<'_> {
         if placement.entries.is_empty() {
             return Ok((None, Vec::new()));
         }
-        let mut writer = LayerWriter::new(self.world.store)?;
+        let mut writer = LayerWriter::new(&self.world.store)?;
         let mut changes = Vec::with_capacity(placement.entries.len());
         for (path, node) in &placement.entries {
             let kind = if before.get(path).is_some() { ChangeKind::Modified } else { ChangeKind::Added };

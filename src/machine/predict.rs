@@ -73,7 +73,7 @@ struct Foresight<'m> {
     cause: Option<usize>,
 }
 
-impl Machine<'_> {
+impl Machine {
     /// Predicts every step from `first` on. Steps before it are taken as they were.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub(super) struct Resolved {
     pub expanded: Option<String>,
 }
 
-impl Machine<'_> {
+impl Machine {
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope {
             escape: self.plan.escape,

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::driver::{Machine, Phase, StepKind};
 use super::{Decision, Error, StepLabel, Taken};
 
-impl Machine<'_> {
+impl Machine {
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
     pub fn begin_anew(&mut self) -> Result<(), Error> {
         self.number = OnceCell::new();
@@ -35,7 +35,7 @@ impl Machine<'_> {
     ///
     /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
     /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
-    pub fn adopt(&mut self, earlier: &mut Machine<'_>, count: usize) -> Result<usize, Error> {
+    pub fn adopt(&mut self, earlier: &mut Machine, count: usize) -> Result<usize, Error> {
         // The build goes on under its number; it does not start.
         self.announced.set(true);
         self.told.replace(earlier.told.borrow().clone());

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::configure::command_words;
-use super::driver::{Executed, Machine, World};
+use super::driver::{Executed, Machine};
 use super::event::{ChangeKind, Event, PathChange};
 use super::folder::Folder;
 use super::placed::path_change;
@@ -21,6 +21,7 @@ use crate::layer::{Capture, Layer, LayerWriter};
 use crate::oci::Platform;
 use crate::plan::PROXY_ARGS;
 use crate::tree::{Change, Tree};
+use crate::world::World;
 
 /// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -41,13 +42,13 @@ pub(super) struct RunAction {
 }
 
 /// What a finished process leaves: the directory with its changes.
-pub(super) struct Remains<'a> {
-    folder: Folder<'a>,
+pub(super) struct Remains {
+    folder: Folder,
     copied: bool,
     below: Tree,
 }
 
-impl<'a> Machine<'a> {
+impl<'a> Machine {
     pub(super) fn resolve_run(&self, run: &Run, before: Arc<State>) -> Result<Resolved, Error> {
         can_run(&before.platform)?;
         let mut script = None;
@@ -137,12 +138,12 @@ impl<'a> Machine<'a> {
         action: &RunAction,
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
-    ) -> Result<Executed<'a>, Error> {
+    ) -> Result<Executed, Error> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
-        let folder = Folder::create(self.world, &id)?;
+        let folder = Folder::create(&self.world, &id)?;
         let lower =
-            unpacked::chain(&self.world, &state.layers(), |below| self.trees.of_layers(self.world.store, below))?;
+            unpacked::chain(&self.world, &state.layers(), |below| self.trees.of_layers(&self.world.store, below))?;
         let mut spec = Spec::new(lower, folder.upper(), folder.work(), action.args.clone());
         spec.env.clone_from(&action.environment);
         spec.cwd.clone_from(&action.working_dir);
@@ -153,16 +154,16 @@ impl<'a> Machine<'a> {
         if let Some(script) = &action.script {
             spec.mounts.push(folder.script(script)?);
         }
-        let host = Host::detect(self.world.identity, &folder.work())?;
-        let plan = container::plan(&spec, self.world.identity, &host);
+        let host = Host::detect(&self.world.identity, &folder.work())?;
+        let plan = container::plan(&spec, &self.world.identity, &host);
         sink(&Event::ContainerStarted { id: id.clone(), command: action.args.clone() });
         let mut forward = |stream: container::Stream, bytes: &[u8]| {
             sink(&Event::Output { stream: stream.into(), bytes: bytes.to_vec() });
         };
-        let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
+        let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupt.flag()) })?;
         let status = exit.status();
         sink(&Event::ContainerEnded { id, status });
-        if self.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.interrupt.is_requested() {
             return Err(Error::Interrupted);
         }
         if status != 0 {
@@ -183,15 +184,15 @@ impl<'a> Machine<'a> {
     fn unstartable_script(&self, state: &State, action: &RunAction) -> Option<String> {
         let tree = self.tree(state).ok()?;
         let search_path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
-        unstartable::with_carriage_return(self.world.store, &tree, &action.text, &action.working_dir, search_path)
+        unstartable::with_carriage_return(&self.world.store, &tree, &action.text, &action.working_dir, search_path)
     }
 
     /// Makes the layer of what a process left. `None` where it changed nothing.
-    pub(super) fn capture(&self, remains: Remains<'a>) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        let world = self.world;
+    pub(super) fn capture(&self, remains: Remains) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+        let world = &self.world;
         let options = Capture {
-            ownership: unpacked::ownership(world.identity),
-            marks: unpacked::marks(world.identity),
+            ownership: unpacked::ownership(&world.identity),
+            marks: unpacked::marks(&world.identity),
             clamp_mtime: world.clock.epoch(),
             // The set-up has taken its mount points away again.
         };
@@ -205,12 +206,8 @@ impl<'a> Machine<'a> {
 }
 
 /// The layer of what lies in the upper directory; `None` where that is nothing.
-fn write_layer(
-    world: World<'_>,
-    remains: &Remains<'_>,
-    options: Capture,
-) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-    let mut writer = LayerWriter::new(world.store)?;
+fn write_layer(world: &World, remains: &Remains, options: Capture) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    let mut writer = LayerWriter::new(&world.store)?;
     let upper = remains.folder.upper();
     let changes = if remains.copied {
         crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 
 use super::Error;
-use super::driver::World;
 use crate::container::Identity;
 use crate::layer::{self, Below, Layer, OpaqueName, Ownership, Unpack};
 use crate::tree::Tree;
+use crate::world::World;
 
 /// What the owners of files on disk mean under an identity.
 pub fn ownership(identity: &Identity) -> Ownership {
@@ -28,21 +28,21 @@ pub fn marks(identity: &Identity) -> OpaqueName {
 ///
 /// `tree_of` gives the tree above some of the lowest layers, when one is missing above those: a build has most of them at hand.
 pub fn chain(
-    world: &World<'_>,
+    world: &World,
     layers: &[Layer],
     tree_of: impl FnOnce(&[Layer]) -> Result<Tree, Error>,
 ) -> Result<Vec<PathBuf>, Error> {
-    let options = Unpack { ownership: ownership(world.identity), opaque: marks(world.identity) };
+    let options = Unpack { ownership: ownership(&world.identity), opaque: marks(&world.identity) };
     // The usual case from the second RUN on, and cheaper than entering a namespace to find out.
-    if let Some(lower) = layer::already_unpacked(world.store, layers, options) {
+    if let Some(lower) = layer::already_unpacked(&world.store, layers, options) {
         return Ok(lower);
     }
-    let count = layer::first_missing(world.store, layers, options);
+    let count = layer::first_missing(&world.store, layers, options);
     let below = Below { count, tree: tree_of(&layers[..count])? };
-    world.within(|| Ok(layer::unpack_all(world.store, layers, options, below)?.lower))
+    world.within(|| Ok(layer::unpack_all(&world.store, layers, options, below)?.lower))
 }
 
 /// As [`chain`], where no tree is at hand.
-pub fn chain_of_image(world: &World<'_>, layers: &[Layer]) -> Result<Vec<PathBuf>, Error> {
-    chain(world, layers, |below| Ok(layer::tree_of(world.store, below)?))
+pub fn chain_of_image(world: &World, layers: &[Layer]) -> Result<Vec<PathBuf>, Error> {
+    chain(world, layers, |below| Ok(layer::tree_of(&world.store, below)?))
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 /// How often a message was told of a line. Places move when a text grows, so a line is known by its text.
 pub(super) type Told = BTreeMap<(String, String), usize>;
 
-impl Machine<'_> {
+impl Machine {
     /// What is suspicious about the Dockerfile, in its order.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.plan.warnings

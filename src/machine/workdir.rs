@@ -23,7 +23,7 @@ pub(super) struct WorkdirAction {
     pub user: String,
 }
 
-impl Machine<'_> {
+impl Machine {
     pub(super) fn resolve_workdir(&self, workdir: &Workdir, before: Arc<State>) -> Result<Resolved, Error> {
         let written = self.scope().word(&workdir.path, &before)?;
         // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
@@ -63,13 +63,13 @@ impl Machine<'_> {
         action: &WorkdirAction,
         before: &Option<Arc<State>>,
         sink: &mut dyn FnMut(&Event),
-    ) -> Result<Executed<'static>, Error> {
+    ) -> Result<Executed, Error> {
         let mut warn = |message| sink(&Event::warning(message));
         let below = self.tree_below(before)?;
         // Before anything else: an owner that can't be had is an error even where nothing is to be made.
         let owner = match action.user.as_str() {
             "" => None,
-            user => Some(Owner::resolve(user, self.world.store, &below, &mut warn)?),
+            user => Some(Owner::resolve(user, &self.world.store, &below, &mut warn)?),
         };
         let path = TreePath::new(action.path.as_bytes());
         let is_there =

@@ -43,7 +43,7 @@ struct Had {
     origin: String,
 }
 
-impl Session<'_, '_> {
+impl Session<'_> {
     pub(super) fn diff(&mut self, states: Option<(usize, usize)>, path: Option<&str>) -> Result<(), Error> {
         match (states, path) {
             (None, None) => self.diff_last_step(),
@@ -117,7 +117,7 @@ impl Session<'_, '_> {
             None => TreePath::new(path),
         };
         let content = |number: usize| -> Result<Option<Vec<u8>>, Error> {
-            match read(self.world.store, &self.tree_after(number)?, &path) {
+            match read(&self.world.store, &self.tree_after(number)?, &path) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(Error::Build(crate::machine::Error::Tree(tree::Error::NotFound { .. }))) => Ok(None),
                 Err(error) => Err(error),
@@ -229,7 +229,7 @@ impl Session<'_, '_> {
 
     fn record_of(&self, step: &BuildStep) -> Result<Option<Record>, Error> {
         let Some(key) = step.key else { return Ok(None) };
-        Ok(Records::open(self.world.home).get(key)?)
+        Ok(Records::open(self.world.home()).get(key)?)
     }
 
     /// The bytes with a digest in the layer that the counterpart of step `index` made in an earlier build.
@@ -265,7 +265,7 @@ impl Session<'_, '_> {
 
     /// The digest that a file of the context has in the listings of a step.
     fn digest_in(&self, had: &Had, path: &str) -> Result<Option<Digest>, Error> {
-        let records = Records::open(self.world.home);
+        let records = Records::open(self.world.home());
         let listings = had.ingredients.iter().filter_map(|ingredient| match ingredient {
             Ingredient::Files { listing, .. } => Some(*listing),
             _ => None,
@@ -286,7 +286,7 @@ impl Session<'_, '_> {
 
     /// The bytes of the file with a digest in one layer; `None` also for a file that is too large to be shown.
     fn content_in(&self, layer: &Layer, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        let store = self.world.store;
+        let store = &self.world.store;
         if !store.has(&layer.descriptor.digest) {
             return Ok(None);
         }

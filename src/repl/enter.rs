@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Error;
 use super::session::Session;
@@ -12,7 +11,7 @@ use crate::machine::{State, lacking};
 use crate::oci::ImageConfig;
 use crate::view::program::Program;
 
-impl Session<'_, '_> {
+impl Session<'_> {
     /// `run COMMAND`: as a RUN would, but nothing of it is kept.
     pub(super) fn run_command(&mut self, command: &str) -> Result<(), Error> {
         let state = self.current()?;
@@ -46,11 +45,11 @@ impl Session<'_, '_> {
         let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
         let request =
             Request { entrypoint: Some(String::new()), command: vec![shell], terminal: true, ..Request::default() };
-        let prepared = launch::prepare(self.world, &as_run_sees_it(&state), &state.layers(), &request)?;
+        let prepared = launch::prepare(&self.world, &as_run_sees_it(&state), &state.layers(), &request)?;
         self.out.flush()?;
         // A shell ends with the status of its last command, which says nothing of the session.
         prepared.run(Io::Inherit)?;
-        self.interrupted.store(false, Ordering::Relaxed);
+        self.interrupt.take();
         Ok(())
     }
 
@@ -66,16 +65,16 @@ impl Session<'_, '_> {
             let status = self.captured(&state.image(), &state, &request)?;
             return self.tell_status(status, None);
         }
-        let prepared = launch::prepare(self.world, &state.image(), &state.layers(), &request)?;
+        let prepared = launch::prepare(&self.world, &state.image(), &state.layers(), &request)?;
         self.out.flush()?;
         let exit = prepared.run(Io::Inherit)?;
-        self.interrupted.store(false, Ordering::Relaxed);
+        self.interrupt.take();
         self.tell_status(exit.status(), None)
     }
 
     /// Runs a container whose output becomes part of the session. Gives its status; that of one that was stopped is 0.
     fn captured(&mut self, image: &ImageConfig, state: &Arc<State>, request: &Request) -> Result<i32, Error> {
-        let prepared = launch::prepare(self.world, image, &state.layers(), request)?;
+        let prepared = launch::prepare(&self.world, image, &state.layers(), request)?;
         let out = &mut self.out;
         let mut broken: Option<io::Error> = None;
         let mut program = Program::default();
@@ -86,14 +85,14 @@ impl Session<'_, '_> {
                 broken.get_or_insert(error);
             }
         };
-        let exit = prepared.run(Io::Capture { on_output: &mut forward, cancel: Some(self.interrupted) })?;
+        let exit = prepared.run(Io::Capture { on_output: &mut forward, cancel: Some(self.interrupt.flag()) })?;
         if let Some(error) = broken {
             return Err(Error::Output(error));
         }
         self.out.write_all(program.end().as_bytes())?;
-        if self.interrupted.load(Ordering::Relaxed) {
+        if self.interrupt.is_requested() {
             if self.interactive {
-                self.interrupted.store(false, Ordering::Relaxed);
+                self.interrupt.take();
             }
             self.row("stopped", "by Ctrl-C")?;
             return Ok(0);

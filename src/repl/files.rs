@@ -18,7 +18,7 @@ pub(super) const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN",
 /// The most files that `tree` prints.
 const MOST_FILES: usize = 500;
 
-impl Session<'_, '_> {
+impl Session<'_> {
     /// The state's tree, and a path in it: a relative one begins at the working directory.
     fn place(&self, path: Option<&str>) -> Result<(Tree, TreePath), Error> {
         let state = self.current()?;
@@ -57,7 +57,7 @@ impl Session<'_, '_> {
 
     pub(super) fn cat(&mut self, path: &str) -> Result<(), Error> {
         let (tree, path) = self.place(Some(path))?;
-        let bytes = read(self.world.store, &tree, &path)?;
+        let bytes = read(&self.world.store, &tree, &path)?;
         if is_binary(&bytes) {
             return self.row("", &format!("{path} is a binary file of {}", units::spaced_size(bytes.len() as u64)));
         }

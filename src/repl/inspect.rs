@@ -13,7 +13,7 @@ use crate::shown;
 use crate::view::palette::Role;
 use crate::view::{json, table, units};
 
-impl Session<'_, '_> {
+impl Session<'_> {
     /// The Dockerfile with its line numbers, and a mark at the first line of each step.
     pub(super) fn list(&mut self) -> Result<(), Error> {
         if self.file.text.is_empty() {

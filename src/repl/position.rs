@@ -12,7 +12,7 @@ use crate::view::units;
 /// The most characters of an instruction that the line with the ▶ shows.
 const INSTRUCTION_WIDTH: usize = 100;
 
-impl Session<'_, '_> {
+impl Session<'_> {
     pub(super) fn header(&mut self) -> Result<(), Error> {
         let Some(machine) = &self.machine else {
             writeln!(self.out, "An empty Dockerfile. Context: `{}`.", shown::line(&self.folder.display().to_string()))?;

@@ -27,7 +27,7 @@ enum Edited {
     Context(PathBuf),
 }
 
-impl Session<'_, '_> {
+impl Session<'_> {
     /// `edit [FILE]`.
     pub(super) fn edit(&mut self, file: Option<&str>) -> Result<(), Error> {
         let has_typed = self.file.text != self.loaded;
@@ -172,7 +172,7 @@ impl Session<'_, '_> {
     /// Lets the user edit the text in memory.
     fn edit_text(&self) -> Result<String, Error> {
         // In a folder of its own, so that the editor sees what sort of file it is.
-        let folder = temporary_folder(&self.world.home.temporary())?;
+        let folder = temporary_folder(&self.world.home().temporary())?;
         let path = folder.join("Dockerfile");
         let io = |operation: &'static str| {
             let path = path.clone();
@@ -188,7 +188,7 @@ impl Session<'_, '_> {
     }
 }
 
-fn first_stale(machine: &Machine<'_>) -> Option<usize> {
+fn first_stale(machine: &Machine) -> Option<usize> {
     (0..machine.position()).find(|&index| {
         let Some(before) = &machine.taken()[index].ingredients else { return false };
         match machine.predict_until(index, index + 1) {

@@ -10,7 +10,7 @@ use crate::dockerfile::{self, Instruction};
 use crate::plan::Request;
 use crate::source::SourceFile;
 
-impl Session<'_, '_> {
+impl Session<'_> {
     /// Takes an instruction in the current state.
     pub(super) fn interpret(&mut self, text: &str) -> Result<(), Error> {
         if let Some(machine) = &self.machine

@@ -6,14 +6,13 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::breakpoint::Breakpoint;
 use super::command::{self, Command, Line};
 use super::lines::{Lines, Next, Surroundings};
 use super::output::Output;
 use super::{Error, table};
-use crate::machine::{Finished, Machine, Options, Phase, Prediction, Source, State, World};
+use crate::machine::{Finished, Machine, Options, Phase, Prediction, Source, State};
 use crate::shown;
 use crate::source::SourceFile;
 use crate::tree::TreePath;
@@ -21,6 +20,7 @@ use crate::view::View as _;
 use crate::view::debugger::Debugger;
 use crate::view::palette::Palette;
 use crate::view::table::fill;
+use crate::world::{Interrupt, World};
 
 /// The prompt.
 const PROMPT: &str = "(layerlab) ";
@@ -28,8 +28,8 @@ const PROMPT: &str = "(layerlab) ";
 const MOST_PATHS: usize = 50_000;
 
 /// What a session is begun with.
-pub struct Setting<'a> {
-    pub world: World<'a>,
+pub struct Setting {
+    pub world: Arc<World>,
     pub options: Options,
     /// The build context, and where relative names of files are looked up.
     pub folder: PathBuf,
@@ -37,7 +37,7 @@ pub struct Setting<'a> {
     pub dockerfile: Option<(SourceFile, Option<PathBuf>)>,
     pub palette: Palette,
     /// Set by Ctrl-C.
-    pub interrupted: &'a AtomicBool,
+    pub interrupt: Interrupt,
 }
 
 /// How a session ended.
@@ -51,8 +51,8 @@ pub enum Ending {
 }
 
 /// A session under way.
-pub struct Session<'a, 'o> {
-    pub(super) world: World<'a>,
+pub struct Session<'o> {
+    pub(super) world: Arc<World>,
     pub(super) options: Options,
     pub(super) folder: PathBuf,
     /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
@@ -62,10 +62,10 @@ pub struct Session<'a, 'o> {
     /// The Dockerfile as it was read last.
     pub(super) loaded: String,
     /// `None` as long as there is no FROM.
-    pub(super) machine: Option<Machine<'a>>,
-    pub(super) interrupted: &'a AtomicBool,
+    pub(super) machine: Option<Machine>,
+    pub(super) interrupt: Interrupt,
     pub(super) palette: Palette,
-    pub(super) view: Debugger<'a>,
+    pub(super) view: Debugger,
     pub(super) out: Output<'o>,
     pub(super) breakpoints: Vec<Breakpoint>,
     pub(super) next_breakpoint: usize,
@@ -88,17 +88,18 @@ enum Flow {
     Quit,
 }
 
-impl<'a, 'o> Session<'a, 'o> {
+impl<'o> Session<'o> {
     /// Parses the Dockerfile; runs nothing.
     ///
     /// # Errors
     /// [`Error::Dockerfile`] for one that can't be built.
-    pub fn new(setting: Setting<'a>, out: &'o mut dyn io::Write) -> Result<Session<'a, 'o>, Error> {
-        let Setting { world, mut options, folder, dockerfile, palette, interrupted } = setting;
+    pub fn new(setting: Setting, out: &'o mut dyn io::Write) -> Result<Session<'o>, Error> {
+        let Setting { world, mut options, folder, dockerfile, palette, interrupt } = setting;
         options.request.every_stage |= dockerfile.is_none();
         let is_empty = dockerfile.is_none();
         let (file, path) = dockerfile.unwrap_or_else(|| (SourceFile::new("(prompt)", ""), None));
         let mut session = Session {
+            view: Debugger::new(palette, &world.clock),
             world,
             options,
             folder,
@@ -106,9 +107,8 @@ impl<'a, 'o> Session<'a, 'o> {
             loaded: file.text.clone(),
             file,
             machine: None,
-            interrupted,
+            interrupt,
             palette,
-            view: Debugger::new(palette, world.clock),
             out: Output::new(out, palette),
             breakpoints: Vec::new(),
             next_breakpoint: 1,
@@ -166,7 +166,7 @@ impl<'a, 'o> Session<'a, 'o> {
                 Err(Error::Output(error)) => return Err(Error::Output(error)),
                 Err(error) => self.show_error(&error)?,
             }
-            if self.interrupted.swap(false, Ordering::Relaxed) && !self.interactive {
+            if self.interrupt.take() && !self.interactive {
                 self.ending = Ending::Interrupted;
                 break;
             }
@@ -235,14 +235,14 @@ impl<'a, 'o> Session<'a, 'o> {
     }
 
     /// A machine for a text, with nothing taken.
-    pub(super) fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine<'a>, Error> {
+    pub(super) fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine, Error> {
         let source = Source { file: file.clone(), context: Some(self.folder.clone()), dockerfile: self.path.clone() };
-        Machine::new(self.world, source, options.clone(), self.interrupted)
+        Machine::new(&self.world, source, options.clone(), self.interrupt.clone())
             .map_err(|error| Error::Dockerfile(error.diagnostics(None), file.clone()))
     }
 
     /// The machine; an error where nothing is begun.
-    pub(super) fn machine(&self) -> Result<&Machine<'a>, Error> {
+    pub(super) fn machine(&self) -> Result<&Machine, Error> {
         self.machine.as_ref().ok_or_else(|| {
             Error::usage(
                 "there is no step: the Dockerfile is empty",
@@ -251,7 +251,7 @@ impl<'a, 'o> Session<'a, 'o> {
         })
     }
 
-    pub(super) fn machine_mut(&mut self) -> Result<&mut Machine<'a>, Error> {
+    pub(super) fn machine_mut(&mut self) -> Result<&mut Machine, Error> {
         self.machine()?;
         Ok(self.machine.as_mut().expect("it was there a line above"))
     }

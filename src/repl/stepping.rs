@@ -1,7 +1,6 @@
 //! Moving: step, next, continue, back, goto, restart, and the breakpoints that stop on the way.
 
 use std::io::{self, Write as _};
-use std::sync::atomic::Ordering;
 
 use super::Error;
 use super::breakpoint::{Breakpoint, Here};
@@ -28,7 +27,7 @@ enum AtMiss {
     Stop,
 }
 
-impl Session<'_, '_> {
+impl Session<'_> {
     pub(super) fn step(&mut self, count: usize) -> Result<(), Error> {
         self.not_at_end()?;
         for _ in 0..count {
@@ -190,9 +189,9 @@ impl Session<'_, '_> {
                 Ok(Took::Stopped)
             }
             Err(machine::Error::Interrupted) => {
-                let was_set = self.interrupted.load(Ordering::Relaxed);
+                let was_set = self.interrupt.is_requested();
                 if self.interactive && was_set {
-                    self.interrupted.store(false, Ordering::Relaxed);
+                    self.interrupt.take();
                 }
                 self.row("stopped", "by Ctrl-C: the state is the one before this step")?;
                 Ok(Took::Stopped)

@@ -45,7 +45,7 @@ impl Subject {
     }
 }
 
-impl Session<'_, '_> {
+impl Session<'_> {
     pub(super) fn why(&mut self, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
         let machine = self.machine()?;
         let total = machine.step_count();
@@ -102,7 +102,7 @@ impl Session<'_, '_> {
             Decision::Miss { reason, .. } => {
                 match reason {
                     MissReason::Cause { build, differences } => {
-                        let build = Builds::open(self.world.home).get(*build)?;
+                        let build = Builds::open(self.world.home()).get(*build)?;
                         self.differences(subject, build.as_ref(), differences)?;
                     }
                     MissReason::FirstTime
@@ -119,7 +119,7 @@ impl Session<'_, '_> {
 
     /// The comparison with one past build, whatever the cache says.
     fn against(&mut self, subject: &Subject, number: u64) -> Result<(), Error> {
-        let builds = Builds::open(self.world.home);
+        let builds = Builds::open(self.world.home());
         let Some(build) = builds.get(number)? else {
             let known: Vec<String> = builds.numbers()?.iter().map(u64::to_string).collect();
             let hint = if known.is_empty() {

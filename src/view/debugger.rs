@@ -13,8 +13,9 @@ use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
 use crate::cache::Difference;
-use crate::machine::{ChangeKind, Clock, ConfigChange, Decision, Event, MissReason, PathChange};
+use crate::machine::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange};
 use crate::shown::line;
+use crate::world::Clock;
 
 /// Where the text of a block begins.
 const MARGIN: usize = 6;
@@ -26,9 +27,9 @@ const MOST_CHANGES: usize = 20;
 
 /// Writes the debugger's blocks.
 #[derive(Clone, Debug)]
-pub struct Debugger<'a> {
+pub struct Debugger {
     palette: Palette,
-    clock: &'a Clock,
+    clock: Clock,
     /// The instruction of the step under way, in capitals.
     keyword: String,
     /// Whether the instruction has variables: only then is it worth a line what became of them.
@@ -39,11 +40,11 @@ pub struct Debugger<'a> {
     columns: usize,
 }
 
-impl<'a> Debugger<'a> {
-    pub fn new(palette: Palette, clock: &'a Clock) -> Debugger<'a> {
+impl Debugger {
+    pub fn new(palette: Palette, clock: &Clock) -> Debugger {
         Debugger {
             palette,
-            clock,
+            clock: clock.clone(),
             keyword: String::new(),
             has_variables: false,
             image: String::new(),
@@ -257,7 +258,7 @@ pub fn shorten(value: &str) -> String {
     }
 }
 
-impl View for Debugger<'_> {
+impl View for Debugger {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match event {
             Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
@@ -335,15 +336,15 @@ impl View for Debugger<'_> {
 #[cfg(test)]
 mod tests {
     use super::Debugger;
-    use crate::machine::Clock;
     use crate::view::palette::Palette;
+    use crate::world::Clock;
 
     #[test]
     fn a_state_stands_where_the_terminal_has_room() {
         let clock = Clock::stopped(0);
         let mut view = Debugger::new(Palette::PLAIN, &clock);
         let (text, state) = ("none: HEALTHCHECK changes the configuration only", "0123456789ab");
-        let column = |view: &Debugger<'_>| {
+        let column = |view: &Debugger| {
             let row = view.row_with_state("layer", text, state);
             row.lines().map(|line| line.chars().position(|letter| letter == '→')).collect::<Vec<_>>()
         };

@@ -148,7 +148,8 @@ fn same_but_time(bench: &Bench, before: &Node, after: &Node) -> bool {
     let kinds = match (&before.kind, &after.kind) {
         (Kind::File(one), Kind::File(other)) => {
             one.size == other.size
-                && layer::digest_of(&bench.store, one).unwrap() == layer::digest_of(&bench.store, other).unwrap()
+                && layer::digest_of(&bench.world.store, one).unwrap()
+                    == layer::digest_of(&bench.world.store, other).unwrap()
         }
         (one, other) => one == other,
     };
@@ -205,7 +206,7 @@ fn check_node(bench: &Bench, tree: &Tree, node: &Node, file: &Value) -> Result<(
 
 fn check_content(bench: &Bench, content: &layerlab::tree::Content, file: &Value) -> Result<(), String> {
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut layer::open(&bench.store, content).unwrap(), &mut bytes).unwrap();
+    std::io::Read::read_to_end(&mut layer::open(&bench.world.store, content).unwrap(), &mut bytes).unwrap();
     if file["content"].is_string() || file["content_b64"].is_string() {
         let wanted = crate::world::content(file);
         if bytes != wanted {

@@ -3,29 +3,24 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
 use layerlab::container::{Hostname, Identity};
 use layerlab::dockerfile::Instruction;
 use layerlab::layer::LayerWriter;
-use layerlab::machine::{CacheUse, Clock, Error, Event, Machine, Options, Source, World};
+use layerlab::machine::{CacheUse, Error, Event, Machine, Options, Source};
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
 use layerlab::plan::{Base, CopySource};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Severity, Store, verify};
 use layerlab::tree::{Node, Tree, TreePath};
+use layerlab::world::{Clock, Interrupt, World};
 use serde_json::Value;
-
-/// Never set: nothing interrupts a test.
-pub static CALM: AtomicBool = AtomicBool::new(false);
 
 /// A store of its own with the corpus's base image in it.
 pub struct Bench {
     pub folder: tempfile::TempDir,
-    pub home: Home,
-    pub store: Store,
-    pub clock: Clock,
-    pub identity: Identity,
+    pub world: Arc<World>,
     pub base: Tree,
     base_image: Descriptor,
 }
@@ -51,17 +46,10 @@ impl Bench {
         let base_image = store.put_image(&config, &[layer]).unwrap();
         Some(Bench {
             folder,
-            home,
-            store,
-            clock: Clock::stopped(1_700_000_000),
-            identity: Identity::detect(),
+            world: Arc::new(World { store, clock: Clock::stopped(1_700_000_000), identity: Identity::detect() }),
             base: tree,
             base_image,
         })
-    }
-
-    pub fn world(&self) -> World<'_> {
-        World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity }
     }
 
     /// Gives the base image every name that the Dockerfile has for an image.
@@ -82,14 +70,14 @@ impl Bench {
             }
         }
         for name in names.iter().filter(|name| name.domain() == "docker.io") {
-            self.store.tag(name, &self.base_image).unwrap();
+            self.world.store.tag(name, &self.base_image).unwrap();
         }
     }
 
     /// Builds to the end. Gives the machine, with every state, or the error.
-    pub fn build(&self, source: Source, options: Options, events: &mut Vec<Event>) -> Result<Machine<'_>, Error> {
+    pub fn build(&self, source: Source, options: Options, events: &mut Vec<Event>) -> Result<Machine, Error> {
         self.name_base(&source.file, &options);
-        let mut machine = Machine::new(self.world(), source, options, &CALM)?;
+        let mut machine = Machine::new(&self.world, source, options, Interrupt::new().unwrap())?;
         let mut result = Ok(());
         while !machine.is_done() && result.is_ok() {
             result = machine.step(&mut |event| events.push(event.clone())).map(|_| ());
@@ -108,7 +96,7 @@ impl Bench {
 
     /// What is wrong with the store.
     pub fn damage(&self) -> Vec<String> {
-        let report = verify(&self.store);
+        let report = verify(&self.world.store);
         report
             .findings
             .iter()

@@ -1,15 +1,17 @@
 //! Builds made here, in this process.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layerlab::container::Identity;
 use layerlab::layer::LayerWriter;
-use layerlab::machine::{CacheUse, Clock, Decision, Machine, Options, Source, World};
+use layerlab::machine::{CacheUse, Decision, Machine, Options, Source};
 use layerlab::oci::{Digest, ImageConfig, Platform, Reference};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Severity, Store, verify};
 use layerlab::tree::{Node, Tree, TreePath};
+use layerlab::world::{Clock, Interrupt, World};
 
 use crate::case::Case;
 use crate::tree::{self, Outcome};
@@ -19,16 +21,10 @@ pub const BASE: &str = "localhost/base";
 
 const BUSYBOX: &str = "/bin/busybox";
 
-/// Never set: nothing interrupts a test.
-static CALM: AtomicBool = AtomicBool::new(false);
-
 /// A store of its own with the base image in it.
 pub struct Bench {
     folder: tempfile::TempDir,
-    pub home: Home,
-    store: Store,
-    clock: Clock,
-    identity: Identity,
+    pub world: Arc<World>,
 }
 
 /// Whether a build may look into the cache.
@@ -76,13 +72,14 @@ impl Bench {
         config.rootfs.diff_ids.push(layer.diff_id);
         let image = store.put_image(&config, &[layer]).unwrap();
         store.tag(&Reference::parse_normalized(BASE).unwrap(), &image).unwrap();
-        Bench { folder, home, store, clock: Clock::stopped(1_700_000_000), identity: Identity::detect() }
+        let world = World { store, clock: Clock::stopped(1_700_000_000), identity: Identity::detect() };
+        Bench { folder, world: Arc::new(world) }
     }
 
     /// Builds, and gives the image as it is to be compared with a peer's.
     pub fn build(&self, case: &Case, cache: Cache) -> Outcome {
         let mut outcome = Err(String::new());
-        let built = self.run(case, cache, |manifest| outcome = Ok(tree::image(&self.store, manifest)));
+        let built = self.run(case, cache, |manifest| outcome = Ok(tree::image(&self.world.store, manifest)));
         built.image.and(outcome)
     }
 
@@ -115,11 +112,11 @@ impl Bench {
         let source = Source { file, context: Some(context.to_owned()), dockerfile: Some(context.join("Dockerfile")) };
         let cache = if cache == Cache::Ask { CacheUse::Ask } else { CacheUse::Ignore };
         let options = Options { cache, ..Options::default() };
-        let world = World { home: &self.home, store: &self.store, clock: &self.clock, identity: &self.identity };
         let told = |error: &layerlab::machine::Error| {
             error.diagnostics(None).iter().map(|one| one.render(None)).collect::<String>()
         };
-        let mut machine = Machine::new(world, source, options, &CALM).map_err(|error| told(&error))?;
+        let mut machine =
+            Machine::new(&self.world, source, options, Interrupt::new().unwrap()).map_err(|error| told(&error))?;
         while !machine.is_done() {
             let taken = machine.step(&mut |_| {}).map_err(|error| told(&error))?;
             // FROM is no step that can miss.
@@ -132,7 +129,7 @@ impl Bench {
 
     /// What is wrong with the store.
     pub fn damage(&self) -> Vec<String> {
-        let findings = verify(&self.store).findings;
+        let findings = verify(&self.world.store).findings;
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
         errors.map(|finding| format!("{}: {}", finding.blob, finding.message)).collect()
     }

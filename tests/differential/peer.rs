@@ -26,7 +26,7 @@ impl Peer {
             return None;
         }
         let peer = Peer { folder: tempfile::tempdir().unwrap() };
-        let source = format!("oci:{}:{BASE}", base.home.root().display());
+        let source = format!("oci:{}:{BASE}", base.world.home().root().display());
         let pulled = peer.buildah(&["pull", "-q", &source], Path::new("/"));
         assert!(pulled.status.success(), "{}", String::from_utf8_lossy(&pulled.stderr));
         let id = String::from_utf8_lossy(&pulled.stdout).trim().to_owned();

@@ -4,7 +4,8 @@
 //! output to the byte. See <https://reproducible-builds.org/specs/source-date-epoch/>.
 
 use sha2::{Digest as _, Sha256};
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The beginning of the year 0 and the end of the year 9999, between which RFC 3339 has its times.
@@ -13,13 +14,13 @@ const LAST_SECOND: i64 = 253_402_300_799;
 
 const NANOSECONDS: i128 = 1_000_000_000;
 
-/// Tells the time, and makes up ids.
-#[derive(Debug)]
+/// Tells the time, and makes up ids. Clones never make up the same.
+#[derive(Clone, Debug)]
 pub struct Clock {
     /// Seconds since 1970, when time stands still.
     epoch: Option<i64>,
     seed: [u8; 32],
-    counter: Cell<u64>,
+    counter: Arc<AtomicU64>,
 }
 
 /// SOURCE_DATE_EPOCH holds something else than a number of seconds.
@@ -47,12 +48,12 @@ impl Clock {
         let mut hash = Sha256::new();
         hash.update(now.as_nanos().to_le_bytes());
         hash.update(std::process::id().to_le_bytes());
-        Clock { epoch: None, seed: hash.finalize().into(), counter: Cell::new(0) }
+        Clock { epoch: None, seed: hash.finalize().into(), counter: Arc::default() }
     }
 
     /// A clock that always shows `epoch`, in seconds since 1970.
     pub fn stopped(epoch: i64) -> Clock {
-        Clock { epoch: Some(epoch), seed: Sha256::digest(epoch.to_le_bytes()).into(), counter: Cell::new(0) }
+        Clock { epoch: Some(epoch), seed: Sha256::digest(epoch.to_le_bytes()).into(), counter: Arc::default() }
     }
 
     /// The moment at which time stands still; times in layers are clamped to it.
@@ -78,8 +79,7 @@ impl Clock {
 
     /// A new id of 64 hexadecimal digits.
     pub fn new_id(&self) -> String {
-        let count = self.counter.get();
-        self.counter.set(count + 1);
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut hash = Sha256::new();
         hash.update(self.seed);
         hash.update(count.to_le_bytes());
