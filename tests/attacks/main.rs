@@ -24,7 +24,7 @@ mod names;
 mod place;
 mod processes;
 mod store;
-#[path = "../tarballs/mod.rs"]
+#[path = "../library/tarballs.rs"]
 mod tarballs;
 mod targets;
 mod terminal;

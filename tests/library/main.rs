@@ -1,0 +1,19 @@
+//! The library, room by room, without the program around it: each file is one area, and has one helper that checks.
+
+mod context;
+mod hostile;
+mod layer;
+mod printing;
+mod repl;
+mod store;
+mod store_support;
+mod syntax_errors;
+mod tarballs;
+mod tree;
+mod userland;
+
+/// What the test runner calls a test of a module.
+fn test_name(module: &str, function: &str) -> String {
+    let (_, module) = module.split_once("::").expect("every area is a module");
+    format!("{module}::{function}")
+}

@@ -1,0 +1,4 @@
+//! The project about itself: how it is laid out, and that its book tells of the code that is there.
+
+mod book;
+mod tidy;
