@@ -14,11 +14,12 @@
 //! 9. [`cache`]: keys as records of ingredients, and their explanation
 //! 10. [`container`]: a container as a printable list of operations
 //! 11. [`userland`]: the built-in base images
-//! 12. [`world`]: the store, the clock, the identity
-//! 13. [`machine`]: the machine that takes one step after another
-//! 14. [`view`]: what people and programs see of the machine's events
-//! 15. [`repl`]: the debugger's prompt
-//! 16. [`cli`]: the command line
+//! 12. [`images`]: a name → an image
+//! 13. [`world`]: the store, the clock, the identity
+//! 14. [`machine`]: the machine that takes one step after another
+//! 15. [`view`]: what people and programs see of the machine's events
+//! 16. [`repl`]: the debugger's prompt
+//! 17. [`cli`]: the command line
 
 pub mod cache;
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod diagnostic;
 pub mod dockerfile;
 pub mod document;
 pub mod errno;
+pub mod images;
 pub mod launch;
 pub mod layer;
 pub mod machine;

@@ -25,7 +25,7 @@ impl Explain {
     pub(super) fn run(&self, _: &World) -> Result<(), Failure> {
         match self.subject {
             Subject::Base => {
-                let text = userland::explain().map_err(crate::machine::Error::from)?;
+                let text = userland::explain().map_err(crate::images::Error::from)?;
                 write!(super::stdout(), "{text}")?;
             }
         }

@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::Failure;
 use super::build::parse_name;
-use super::run::find_image;
 use crate::diagnostic::Diagnostic;
+use crate::images::{self, Policy};
 use crate::layer::archive;
 use crate::oci::{Digest, History as HistoryEntry, ImageConfig, Platform, Reference};
 use crate::shown;
@@ -142,8 +142,8 @@ pub struct History {
 
 impl History {
     pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
-        let manifest = find_image(world, &self.image)?;
-        let (manifest, config) = world.store.load_image(&manifest)?;
+        let found = images::by_text(&world.store, &self.image, Policy::Present)?;
+        let (manifest, config) = world.store.load_image(&found.manifest)?;
         let now = world.clock.seconds();
         let mut sizes = manifest.layers.iter().map(|layer| layer.size);
         let mut rows: Vec<Vec<String>> = config
@@ -189,7 +189,7 @@ impl Inspect {
     pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let mut documents = Vec::new();
         for name in &self.images {
-            let descriptor = find_image(world, name)?;
+            let descriptor = images::by_text(&world.store, name, Policy::Present)?.manifest;
             let (manifest, config) = world.store.load_image(&descriptor)?;
             let names: Vec<String> =
                 world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
@@ -223,8 +223,8 @@ pub struct Tag {
 impl Tag {
     pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
         let name = parse_name(&self.target)?;
-        let manifest = find_image(world, &self.source)?;
-        world.store.tag(&name, &manifest)?;
+        let found = images::by_text(&world.store, &self.source, Policy::Present)?;
+        world.store.tag(&name, &found.manifest)?;
         Ok(())
     }
 }

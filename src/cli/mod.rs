@@ -102,6 +102,12 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
+impl From<crate::images::Error> for Failure {
+    fn from(error: crate::images::Error) -> Failure {
+        Error::from(error).into()
+    }
+}
+
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Failure {
         Failure::Messages(vec![diagnostic], None)

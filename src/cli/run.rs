@@ -11,9 +11,9 @@ use super::Failure;
 use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
+use crate::images::{self, Policy};
 use crate::launch::{self, Request};
-use crate::oci::{ImageConfig, Platform};
-use crate::store::Error as StoreError;
+use crate::oci::Platform;
 use crate::userland;
 use crate::world::World;
 
@@ -80,11 +80,9 @@ impl Run {
                 .hint("leave `-t` out when standard input is a pipe or a file")
                 .into());
         }
-        let image = find_image(world, &self.image)?;
-        let (manifest, config) = world.store.load_image(&image)?;
-        require_platform(&self.image, &config)?;
-        let layers = world.store.layers(&manifest, &config);
-        world.store.prove_layers(&layers)?;
+        let found = images::by_text(&world.store, &self.image, Policy::Present)?;
+        let image = found.open(&world.store, &Platform::host())?;
+        image.require_runnable(&self.image)?;
         let request = Request {
             command: self.command.clone(),
             entrypoint: self.entrypoint.clone(),
@@ -98,7 +96,7 @@ impl Run {
             terminal: self.tty,
             security: self.security_opt.clone(),
         };
-        let prepared = launch::prepare(world, &config, &layers, &request)?;
+        let prepared = launch::prepare(world, &image.config, &image.layers, &request)?;
         if self.explain {
             write!(super::stdout(), "{}", prepared.plan)?;
             return Ok(());
@@ -116,34 +114,6 @@ impl Run {
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// Refuses an image whose programs this machine's processor does not execute.
-fn require_platform(name: &str, config: &ImageConfig) -> Result<(), Failure> {
-    let (image, host) = (config.platform(), Platform::host());
-    // Old images do not say what they are for.
-    let is_known = !image.os.is_empty() && !image.architecture.is_empty();
-    if !is_known || image.runs_on(&host) {
-        return Ok(());
-    }
-    Err(Diagnostic::error(format!("`{name}` is an image for {image}, and this machine is {host}"))
-        .hint("get the image for this machine's platform, or build it here")
-        .into())
-}
-
-/// An image of the store, or a built-in one.
-pub fn find_image(world: &World, name: &str) -> Result<crate::oci::Descriptor, Failure> {
-    match world.store.find(name) {
-        Ok(image) => Ok(image.manifest),
-        Err(error @ StoreError::NoImage { .. }) => {
-            let built_in = crate::oci::Reference::parse_normalized(name).ok();
-            match built_in.and_then(|reference| crate::machine::built_in(&reference)) {
-                Some(name) => Ok(userland::ensure(&world.store, name).map_err(crate::machine::Error::from)?),
-                None => Err(error.into()),
-            }
-        }
-        Err(error) => Err(error.into()),
     }
 }
 

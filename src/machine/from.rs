@@ -1,7 +1,7 @@
 //! FROM: the state that a stage begins with.
 //!
-//! An image of the store, one of the built-in images, `scratch`, or the last state of an earlier stage. Where an image can't be
-//! had and stand-ins are allowed, a built-in image takes its place, and everybody is told.
+//! An image, which [`crate::images`] finds, `scratch`, or the last state of an earlier stage. Where a built-in image stands in for
+//! another, everybody is told.
 
 use std::sync::Arc;
 
@@ -13,17 +13,14 @@ use super::{Error, State, Unsupported};
 use crate::cache::StateId;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
+use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
 use crate::layer::Layer;
-use crate::oci::{ChainId, Descriptor, Digest, ImageConfig, Platform, Reference};
+use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
 use crate::plan::Base;
 use crate::source::SourceFile;
-use crate::userland;
 
 /// What PATH is where an image sets none.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The label of an image that was built on a stand-in.
-pub const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
 
 /// What FROM found.
 #[derive(Clone, Debug)]
@@ -48,13 +45,6 @@ impl Start {
             stands_in_for: self.stands_in_for.clone(),
         }
     }
-}
-
-/// An image that was found, or that stands in.
-struct Found {
-    name: String,
-    manifest: Descriptor,
-    stands_in_for: Option<String>,
 }
 
 impl Machine {
@@ -127,30 +117,26 @@ impl Machine {
         wanted: &Platform,
         is_explicit: bool,
     ) -> Result<(State, Start), Error> {
-        let found = self.find_image(reference)?;
         let store = &self.world.store;
-        let (manifest, image) = store.load_image(&store.manifest_for(&found.manifest, wanted)?)?;
-        let has = image.platform();
-        if is_explicit && !has.architecture.is_empty() && !has.runs_on(wanted) {
-            return Err(Error::Argument {
-                message: format!("`{}` in the store is an image for {has}, not for {wanted}", found.name),
-                hint: Some(format!("bring one for {wanted} in with `layerlab import`, or leave `--platform` out")),
-            });
+        let policy = if self.options.stand_ins { Policy::StandIns } else { Policy::Present };
+        let found = images::by_reference(store, reference, policy)?;
+        let opened = found.open(store, wanted)?;
+        if is_explicit {
+            opened.require_platform(&found.name, wanted)?;
         }
-        let layers = self.world.store.layers(&manifest, &image);
-        self.world.store.prove_layers(&layers)?;
+        let Opened { config: image, layers, .. } = opened;
         let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
         let platform = image.platform().to_string();
-        let mut state = first_state(image, layers, identity, platform, found.stands_in_for.as_deref());
-        if let Some(name) = &found.stands_in_for {
+        let mut state = first_state(image, layers, identity, platform, found.stands_in_for());
+        if let Some(name) = found.stands_in_for() {
             state.settings.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", found.name).into());
         }
         let start = Start {
-            image: found.name,
             digest: Some(found.manifest.digest),
             layers: state.stack().len(),
             bytes: state.bytes(),
-            stands_in_for: found.stands_in_for,
+            stands_in_for: found.stands_in_for().map(str::to_owned),
+            image: found.name,
             triggers: Vec::new(),
         };
         Ok((state, start))
@@ -160,40 +146,6 @@ impl Machine {
     pub(super) fn image_state(&self, reference: &Reference, stage: usize) -> Result<State, Error> {
         Ok(self.start_from_image(reference, &self.plan.stages[stage].platform, false)?.0)
     }
-
-    fn find_image(&self, reference: &Reference) -> Result<Found, Error> {
-        let store = &self.world.store;
-        if let Some(manifest) = store.resolve(reference)? {
-            return Ok(Found { name: reference.to_string(), manifest, stands_in_for: None });
-        }
-        if let Some(name) = built_in(reference) {
-            let manifest = userland::ensure(store, name)?;
-            return Ok(Found { name: name.into(), manifest, stands_in_for: None });
-        }
-        let stand_ins = userland::StandIns::load(self.world.home().root())?;
-        match stand_ins.get(reference) {
-            Some(name) if self.options.stand_ins => {
-                let manifest = userland::ensure(store, name)?;
-                Ok(Found { name: name.into(), manifest, stands_in_for: Some(reference.to_string()) })
-            }
-            Some(name) => Err(Error::NoImage {
-                image: reference.to_string(),
-                hint: format!(
-                    "`--stand-ins` lets {name} take its place; `layerlab import FILE.tar NAME` brings an image in"
-                ),
-            }),
-            None => Err(Error::NoImage {
-                image: reference.to_string(),
-                hint: "`layerlab import FILE.tar NAME` brings an image in; `layerlab images` lists those there are"
-                    .into(),
-            }),
-        }
-    }
-}
-
-/// The name of the built-in image that a reference means, if it means one.
-pub fn built_in(reference: &Reference) -> Option<&'static str> {
-    [userland::BASE, userland::WEB].into_iter().find(|name| reference.familiar_name() == *name)
 }
 
 /// The state of a stage that is not from another one.

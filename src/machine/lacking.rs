@@ -4,7 +4,7 @@
 //! Of package managers only the words are looked at that a shell would start: `RUN set -e; FOO=1 apt-get install curl`, but not `RUN echo apt-get`.
 
 use super::State;
-use super::from::STAND_IN_LABEL;
+use crate::images::STAND_IN_LABEL;
 use crate::tree::{Follow, Tree, TreePath};
 
 /// The package managers of distributions.

@@ -56,7 +56,7 @@ mod workdir;
 pub use carried::Carried;
 pub use driver::{Finished, Machine, Phase, Source};
 pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
-pub use from::{DEFAULT_PATH, built_in};
+pub use from::DEFAULT_PATH;
 pub use predict::Prediction;
 pub use state::State;
 pub use taken::Taken;
@@ -125,8 +125,6 @@ pub enum Error {
     Diagnostics(Vec<Diagnostic>),
     #[error("{message}")]
     Argument { message: String, hint: Option<String> },
-    #[error("`{image}` is not in the store")]
-    NoImage { image: String, hint: String },
     #[error("`{owner}` is a name, and there is no file system to look it up in")]
     NoOwners { owner: String },
     #[error(transparent)]
@@ -163,6 +161,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] crate::store::Error),
     #[error(transparent)]
+    Image(#[from] crate::images::Error),
+    #[error(transparent)]
     Layer(#[from] crate::layer::Error),
     #[error(transparent)]
     Tree(#[from] crate::tree::Error),
@@ -172,8 +172,6 @@ pub enum Error {
     Cache(#[from] crate::cache::Error),
     #[error(transparent)]
     Container(#[from] crate::container::Error),
-    #[error(transparent)]
-    Userland(#[from] crate::userland::Error),
     /// Any of these, from a process inside of the user namespace.
     #[error(transparent)]
     Carried(#[from] Carried),
@@ -205,7 +203,6 @@ impl Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
-            Error::NoImage { hint, .. } => Some(hint.clone()),
             Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::NoOwners { .. } => Some(
                 "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below".into(),
@@ -215,6 +212,7 @@ impl Error {
             }
             Error::BadId(_) => Some(owner::BadId::HINT.into()),
             Error::Context(error) => error.hint(),
+            Error::Image(error) if error.hint().is_some() => error.hint(),
             Error::Carried(error) => error.hint(),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),

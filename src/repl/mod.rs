@@ -110,4 +110,4 @@ macro_rules! from_build {
         })*
     };
 }
-from_build!(store, layer, tree, cache, context, container, userland);
+from_build!(store, layer, tree, cache, context, container, images);

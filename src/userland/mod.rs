@@ -6,7 +6,7 @@
 //! layer.
 //!
 //! Read [`base`] for what is in it, [`libraries`] and [`elf`] for how a program's needs are found, [`rootfs`] for where the
-//! files go; [`stand_in`](mod@stand_in) says when these images take another's place; [`serve`](mod@serve) is the web server.
+//! files go; [`serve`](mod@serve) is the web server. When these images take another's place is said in [`crate::images`].
 
 pub mod base;
 pub mod elf;
@@ -17,14 +17,12 @@ pub mod programs;
 mod record;
 pub mod rootfs;
 pub mod serve;
-pub mod stand_in;
 
 use std::path::PathBuf;
 
 pub use base::Source;
 pub use image::{SERVE_COMMAND, WEB_ROOT, ensure, ensure_as};
 pub use serve::serve;
-pub use stand_in::StandIns;
 
 /// The name of the image with a shell and the usual programs.
 pub const BASE: &str = "layerlab/base";
@@ -87,16 +85,6 @@ pub enum Error {
     Unknown {
         /// What was asked for.
         name: String,
-    },
-    /// `stand-ins.toml` has a line that is not understood.
-    #[error("{}:{line}: {reason}", file.display())]
-    StandIns {
-        /// The file.
-        file: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
     },
     /// A file is not a regular one, or too large.
     #[error(transparent)]

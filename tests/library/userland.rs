@@ -7,12 +7,13 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use layerlab::images::StandIns;
 use layerlab::layer;
 use layerlab::oci::Reference;
 use layerlab::store::{Home, Store, verify};
 use layerlab::tree::{Follow, Kind, Tree, TreePath};
 use layerlab::userland::libraries::{Found, Libraries};
-use layerlab::userland::{BASE, Source, StandIns, WEB, base, ensure, ensure_as, programs};
+use layerlab::userland::{BASE, Source, WEB, base, ensure, ensure_as, programs};
 
 struct Fixture {
     folder: tempfile::TempDir,

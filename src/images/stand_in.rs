@@ -16,9 +16,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{BASE, Error, WEB};
+use super::Error;
 use crate::document::{self, Limit, Links};
 use crate::oci::Reference;
+use crate::userland::{BASE, WEB};
 
 /// The table of stand-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl StandIns {
     /// Reads the table with the changes in `stand-ins.toml` of this home; there need not be one.
     ///
     /// # Errors
-    /// [`Error::StandIns`] for a line that is not understood, [`Error::Io`] for a file that can't be read.
+    /// [`Error::StandIns`] for a line that is not understood, [`Error::Document`] for a file that can't be read.
     pub fn load(home: &Path) -> Result<StandIns, Error> {
         let file = home.join("stand-ins.toml");
         match document::read(&file, &TABLE, Links::Follow) {

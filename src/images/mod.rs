@@ -1,0 +1,106 @@
+//! Images by name: what a name, an id or a digest means, under one policy for the whole program.
+//!
+//! ```text
+//! alpine:3.20 ─┬─ the store has it ──────────────▶ Origin::Store
+//! sha256:…     ├─ layerlab/base, layerlab/web ───▶ Origin::BuiltIn    made when it is first asked for
+//! 4f06b2d1     └─ the policy allows a stand-in ──▶ Origin::StandIn    a built-in image in its place, which is always said
+//! ```
+//!
+//! FROM, COPY --from and each command that takes an image ask here, so they can't disagree. The answer is plain data: what was
+//! found, where, and what it stands in for. A registry will be one more origin, and when to ask it one more policy.
+//!
+//! Left out: stages of a Dockerfile and `scratch`, which only a build knows.
+//!
+//! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found.
+
+pub mod open;
+pub mod resolve;
+pub mod stand_in;
+
+use std::path::PathBuf;
+
+pub use open::Opened;
+pub use resolve::{Found, Origin, Policy, by_reference, by_text};
+pub use stand_in::StandIns;
+
+use crate::oci::Platform;
+use crate::{document, store, userland};
+
+/// The label of an image that was built on a stand-in: `layerlab/base for docker.io/library/alpine:latest`.
+pub const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
+
+/// Why a name leads to no image that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The image is not in the store, and nothing may take its place.
+    #[error("`{image}` is not in the store")]
+    NotFound {
+        /// Its full name.
+        image: String,
+        /// The built-in image that could stand in for it.
+        stand_in: Option<String>,
+    },
+    /// The image is for another platform than the one that was asked for.
+    #[error("`{image}` in the store is an image for {has}, not for {wanted}")]
+    OtherPlatform {
+        /// Its name.
+        image: String,
+        /// What it is for.
+        has: Platform,
+        /// What was asked for.
+        wanted: Platform,
+    },
+    /// This machine does not execute the programs of the image.
+    #[error("`{image}` is an image for {has}, and this machine is {host}")]
+    OtherMachine {
+        /// Its name.
+        image: String,
+        /// What it is for.
+        has: Platform,
+        /// What this machine is.
+        host: Platform,
+    },
+    /// `stand-ins.toml` has a line that is not understood.
+    #[error("{}:{line}: {reason}", file.display())]
+    StandIns {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// `stand-ins.toml` is not a regular file, or too large.
+    #[error(transparent)]
+    Document(#[from] document::Error),
+    /// The store can't be asked, or the image in it is damaged.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A built-in image can't be made.
+    #[error(transparent)]
+    Userland(#[from] userland::Error),
+}
+
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::NotFound { stand_in: Some(name), .. } => Some(format!(
+                "`--stand-ins` lets {name} take its place; `layerlab import FILE.tar NAME` brings an image in"
+            )),
+            Error::NotFound { stand_in: None, .. } => Some(
+                "`layerlab import FILE.tar NAME` brings an image in; `layerlab images` lists those there are"
+                    .to_owned(),
+            ),
+            Error::OtherPlatform { wanted, .. } => {
+                Some(format!("bring one for {wanted} in with `layerlab import`, or leave `--platform` out"))
+            }
+            Error::OtherMachine { .. } => {
+                Some("get the image for this machine's platform, or build it here".to_owned())
+            }
+            Error::Document(error) => error.hint(),
+            Error::Store(error) => error.hint(),
+            Error::StandIns { .. } | Error::Userland(_) => None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Reading an image that was found: its documents, and its layers once they are proven.
+
+use super::{Error, Found};
+use crate::layer::Layer;
+use crate::oci::{ImageConfig, Manifest, Platform};
+use crate::store::Store;
+
+/// An image for one platform. Its layers are in the store, and are what their digests say.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The list of what it consists of.
+    pub manifest: Manifest,
+    /// What it says of itself.
+    pub config: ImageConfig,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+impl Found {
+    /// Opens the image, of an index the one for a platform.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for an image that is damaged, or not there for the platform.
+    pub fn open(&self, store: &Store, platform: &Platform) -> Result<Opened, Error> {
+        let (manifest, config) = store.load_image(&store.manifest_for(&self.manifest, platform)?)?;
+        let layers = store.layers(&manifest, &config);
+        store.prove_layers(&layers)?;
+        Ok(Opened { manifest, config, layers })
+    }
+}
+
+impl Opened {
+    /// Refuses an image that is for another platform than a wanted one. `name` is for the message.
+    ///
+    /// # Errors
+    /// [`Error::OtherPlatform`].
+    pub fn require_platform(&self, name: &str, wanted: &Platform) -> Result<(), Error> {
+        let has = self.config.platform();
+        // Old images do not say what they are for.
+        if has.architecture.is_empty() || has.runs_on(wanted) {
+            return Ok(());
+        }
+        Err(Error::OtherPlatform { image: name.to_owned(), has, wanted: wanted.clone() })
+    }
+
+    /// Refuses an image whose programs this machine's processor does not execute. `name` is for the message.
+    ///
+    /// # Errors
+    /// [`Error::OtherMachine`].
+    pub fn require_runnable(&self, name: &str) -> Result<(), Error> {
+        let (has, host) = (self.config.platform(), Platform::host());
+        if has.os.is_empty() || has.architecture.is_empty() || has.runs_on(&host) {
+            return Ok(());
+        }
+        Err(Error::OtherMachine { image: name.to_owned(), has, host })
+    }
+}
