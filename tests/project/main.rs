@@ -1,4 +1,6 @@
 //! The project about itself: how it is laid out, and that its book tells of the code that is there.
 
 mod book;
+mod code;
+mod rooms;
 mod tidy;

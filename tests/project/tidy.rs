@@ -4,10 +4,8 @@
 //! and says why in it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
-/// The most lines of a source file.
-const MOST_LINES: usize = 700;
+use crate::code::{SourceText, project, sources, texts};
 
 /// A library, and the only places that may name it.
 struct Only {
@@ -187,73 +185,16 @@ const FOREIGN: &[&[&str]] = &[
 
 /// Findings of one rule.
 #[derive(Default)]
-struct Findings(String);
+pub struct Findings(String);
 
 impl Findings {
-    fn add(&mut self, file: &SourceText, line: usize, what: impl std::fmt::Display) {
+    pub fn add(&mut self, file: &SourceText, line: usize, what: impl std::fmt::Display) {
         let _ = writeln!(self.0, "{}:{line}: {what}", file.name);
     }
 
-    fn check(self) {
+    pub fn check(self) {
         assert!(self.0.is_empty(), "\n{}", self.0);
     }
-}
-
-/// A text of the project, named by its path from the project's folder.
-struct SourceText {
-    name: String,
-    text: String,
-}
-
-impl SourceText {
-    /// Numbered lines, from 1.
-    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
-    }
-
-    /// Numbered lines of code: no comments, and nothing from `#[cfg(test)]` on, which ends a file.
-    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.lines()
-            .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
-    }
-}
-
-fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let is_made = ["target", ".git", "book/book", "Cargo.lock"].iter().any(|made| path == project().join(made));
-        if is_made || name.ends_with(".snap.new") || name.ends_with(".pending-snap") {
-            continue;
-        }
-        if path.is_dir() {
-            collect(&path, files);
-        } else {
-            files.push(path);
-        }
-    }
-}
-
-/// Every text below a folder of the project.
-fn texts(folder: &str) -> Vec<SourceText> {
-    let mut files = Vec::new();
-    collect(&project().join(folder), &mut files);
-    let read = |path: PathBuf| {
-        let text = String::from_utf8(std::fs::read(&path).ok()?).ok()?;
-        Some(SourceText { name: path.strip_prefix(project()).ok()?.display().to_string(), text })
-    };
-    files.into_iter().filter_map(read).collect()
-}
-
-/// The Rust files of the program.
-fn sources() -> Vec<SourceText> {
-    texts("src").into_iter().filter(|file| file.name.ends_with(".rs")).collect()
 }
 
 /// Whether a line names a crate: as the start of a path, or in `use`.
@@ -272,18 +213,6 @@ fn every_file_says_what_it_is() {
     for file in sources().into_iter().chain(tests) {
         if !file.text.starts_with("//! ") {
             findings.add(&file, 1, "a file opens with `//!`: what it is, and what it leaves out");
-        }
-    }
-    findings.check();
-}
-
-#[test]
-fn files_are_short() {
-    let mut findings = Findings::default();
-    for file in sources() {
-        let count = file.lines().count();
-        if count > MOST_LINES {
-            findings.add(&file, count, format!("more than {MOST_LINES} lines: part it"));
         }
     }
     findings.check();

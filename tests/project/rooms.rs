@@ -1,0 +1,324 @@
+//! The rooms of the program: which may know which, that the drawing of them is true, that no files know each other in a loop, and
+//! that no file or function is long.
+//!
+//! Whoever has to break a rule changes a table here and says why in it. An exception that nothing needs any more is a finding too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::code::{Imports, SourceText, functions, project, sources};
+use crate::tidy::Findings;
+
+/// The most lines of a source file, and of a function.
+const MOST_LINES: usize = 400;
+const MOST_LINES_OF_A_FUNCTION: usize = 70;
+
+/// A file, or a function of one (`file: function`), that may be longer.
+const LONG: &[(&str, &str)] = &[
+    ("src/container/execute.rs: perform", "one arm for each operation"),
+    ("src/container/explain.rs: fmt", "one arm for each operation"),
+    ("src/container/explain.rs: why", "one arm for each operation"),
+    ("src/dockerfile/print/tree.rs: parts_of", "one arm for each instruction"),
+    ("src/dockerfile/statement.rs", "to be parted"),
+    ("src/layer/capture.rs", "to be parted"),
+    ("src/machine/configure.rs: configure", "to be parted"),
+    ("src/machine/files.rs: resolve_request", "to be parted"),
+    ("src/machine/run.rs: resolve_run", "to be parted"),
+    ("src/oci/reference.rs", "to be parted"),
+    ("src/plan.rs", "to be parted"),
+    ("src/repl/command.rs: arguments", "one arm for each command"),
+    ("src/store/verify.rs", "to be parted"),
+    ("src/view/debugger.rs: event", "one arm for each event"),
+];
+
+/// Types of which the methods stand in several files of a folder.
+const PARTED: &[(&str, &str, &str)] = &[
+    ("src/container/", "Operation", "what is done, and why it is done, are two ideas"),
+    ("src/context/", "StatCache", "to be gathered"),
+    ("src/images/", "Found", "to be gathered"),
+    ("src/machine/", "Machine", "to be gathered"),
+    ("src/machine/", "Resolved", "to be gathered"),
+    ("src/machine/", "World", "to be gathered"),
+    ("src/repl/", "Session", "to be gathered"),
+    ("src/store/", "Store", "one file for each kind of file in the layout"),
+    ("src/tree/", "Tree", "following links is an idea of its own"),
+];
+
+/// Files that know each other in a loop.
+struct Circle {
+    files: &'static [&'static str],
+    because: &'static str,
+}
+
+const CIRCLES: &[Circle] = &[
+    Circle { files: &["src/cache/ingredient.rs", "src/cache/state.rs"], because: "to be untangled" },
+    Circle {
+        files: &[
+            "src/cli/build.rs",
+            "src/cli/explain.rs",
+            "src/cli/images.rs",
+            "src/cli/mod.rs",
+            "src/cli/parse.rs",
+            "src/cli/rmi.rs",
+            "src/cli/run.rs",
+            "src/cli/step.rs",
+            "src/cli/store.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &[
+            "src/container/channel.rs",
+            "src/container/copy.rs",
+            "src/container/execute.rs",
+            "src/container/grants.rs",
+            "src/container/host.rs",
+            "src/container/identity.rs",
+            "src/container/layout.rs",
+            "src/container/leave.rs",
+            "src/container/limits.rs",
+            "src/container/mount.rs",
+            "src/container/mounts.rs",
+            "src/container/operation.rs",
+            "src/container/pty.rs",
+            "src/container/report.rs",
+            "src/container/stubs.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &["src/container/guard.rs", "src/container/init.rs", "src/container/keeper.rs"],
+        because: "to be untangled",
+    },
+    Circle { files: &["src/container/relay.rs", "src/container/run.rs"], because: "to be untangled" },
+    Circle { files: &["src/context/digest.rs", "src/context/stat_cache.rs"], because: "to be untangled" },
+    Circle { files: &["src/diagnostic.rs", "src/source.rs"], because: "to be untangled" },
+    Circle {
+        files: &["src/dockerfile/ast.rs", "src/dockerfile/device.rs", "src/dockerfile/mount.rs"],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &[
+            "src/dockerfile/instruction/commands.rs",
+            "src/dockerfile/instruction/files.rs",
+            "src/dockerfile/instruction/mod.rs",
+            "src/dockerfile/instruction/settings.rs",
+            "src/dockerfile/instruction/stage.rs",
+            "src/dockerfile/instruction/unknown.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle { files: &["src/dockerfile/words/evaluate.rs", "src/dockerfile/words/mod.rs"], because: "to be untangled" },
+    Circle {
+        files: &["src/layer/header.rs", "src/layer/names.rs", "src/layer/read.rs", "src/layer/sparse.rs"],
+        because: "to be untangled",
+    },
+    Circle { files: &["src/layer/materialise.rs", "src/layer/unpack.rs"], because: "to be untangled" },
+    Circle {
+        files: &[
+            "src/layer/mod.rs",
+            "src/store/documents.rs",
+            "src/store/mod.rs",
+            "src/store/proof.rs",
+            "src/store/write.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &[
+            "src/machine/configure.rs",
+            "src/machine/driver.rs",
+            "src/machine/files.rs",
+            "src/machine/from.rs",
+            "src/machine/inputs.rs",
+            "src/machine/lacking.rs",
+            "src/machine/missing.rs",
+            "src/machine/placed.rs",
+            "src/machine/resolve.rs",
+            "src/machine/run.rs",
+            "src/machine/warnings.rs",
+            "src/machine/workdir.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &["src/machine/copy.rs", "src/machine/mod.rs", "src/machine/owner.rs"],
+        because: "to be untangled",
+    },
+    Circle { files: &["src/store/find.rs", "src/store/index.rs"], because: "to be untangled" },
+    Circle {
+        files: &[
+            "src/userland/base.rs",
+            "src/userland/explain.rs",
+            "src/userland/libraries.rs",
+            "src/userland/mod.rs",
+            "src/userland/rootfs.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle {
+        files: &[
+            "src/view/classic.rs",
+            "src/view/json.rs",
+            "src/view/mod.rs",
+            "src/view/plain.rs",
+            "src/view/quiet.rs",
+            "src/view/tty.rs",
+        ],
+        because: "to be untangled",
+    },
+    Circle { files: &["src/view/program.rs", "src/view/screen.rs"], because: "to be untangled" },
+];
+
+/// Rooms that know each other, though the drawing has one below the other.
+const UPWARDS: &[(&str, &str, &str)] =
+    &[("source", "diagnostic", "to be untangled"), ("store", "layer", "to be untangled")];
+
+/// The room of a file: the first name below `src`. `main.rs` and `lib.rs` have none.
+fn room(file: &str) -> Option<&str> {
+    let name = file.strip_prefix("src/")?.split(['/', '.']).next()?;
+    (!["main", "lib"].contains(&name)).then_some(name)
+}
+
+/// Each room with its floor, counted from the top, as ARCHITECTURE.md draws them: the rooms of a floor stand side by side, parted by `·`.
+fn drawing() -> Vec<(String, usize)> {
+    let architecture = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let (_, rest) = architecture.split_once("\n## Rooms\n").expect("ARCHITECTURE.md draws the rooms");
+    let (_, rest) = rest.split_once("```text\n").unwrap();
+    let (drawing, _) = rest.split_once("```").unwrap();
+    let mut floors = Vec::new();
+    for (floor, line) in drawing.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+        let rooms = line.trim_start().split("   ").next().unwrap_or_default();
+        floors.extend(rooms.split('·').map(|room| (room.trim().to_owned(), floor)));
+    }
+    floors
+}
+
+#[test]
+fn the_drawing_of_the_rooms_is_true() {
+    let mut findings = Findings::default();
+    let sources = sources();
+    let drawn = drawing();
+    let floors: BTreeMap<&str, usize> = drawn.iter().map(|(room, floor)| (room.as_str(), *floor)).collect();
+    assert_eq!(floors.len(), drawn.len(), "a room is drawn twice");
+    let rooms: BTreeSet<&str> = sources.iter().filter_map(|file| room(&file.name)).collect();
+    assert_eq!(
+        floors.keys().copied().collect::<BTreeSet<_>>(),
+        rooms,
+        "the rooms that are drawn, and those that are there"
+    );
+    let mut upwards: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let imports = Imports::read(&sources);
+    for file in &sources {
+        for (target, line) in &imports.files[&file.name] {
+            let (Some(from), Some(to)) = (room(&file.name), room(target)) else { continue };
+            if from == to || floors[to] > floors[from] {
+                continue;
+            }
+            match UPWARDS.iter().find(|(one, other, _)| (*one, *other) == (from, to)) {
+                Some((one, other, _)) => drop(upwards.insert((one, other))),
+                None => findings.add(file, *line, format!("`{from}` names `{to}`, which the drawing has not below it")),
+            }
+        }
+    }
+    findings.check();
+    for (from, to, _) in UPWARDS {
+        assert!(
+            upwards.contains(&(from, to)),
+            "`{from}` does not know `{to}` any more: take the pair out of the table"
+        );
+    }
+}
+
+#[test]
+fn no_files_know_each_other_in_a_loop() {
+    let imports = Imports::read(&sources());
+    let found = imports.circles();
+    let named: Vec<BTreeSet<&str>> = CIRCLES.iter().map(|circle| circle.files.iter().copied().collect()).collect();
+    for circle in &found {
+        let arrows: Vec<String> = circle
+            .iter()
+            .flat_map(|file| {
+                let targets = imports.files[*file].iter().filter(|(target, _)| circle.contains(target.as_str()));
+                targets.map(move |(target, line)| format!("  {file}:{line} names {target}\n"))
+            })
+            .collect();
+        assert!(
+            named.iter().any(|named| circle.is_subset(named)),
+            "files know each other in a loop:\n{}",
+            arrows.concat()
+        );
+    }
+    for (circle, entry) in named.iter().zip(CIRCLES) {
+        assert!(
+            found.iter().any(|found| found.is_subset(circle)),
+            "this is no loop any more ({}): {:?}",
+            entry.because,
+            entry.files
+        );
+    }
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut findings = Findings::default();
+    let mut needed: BTreeSet<&str> = BTreeSet::new();
+    let mut look = |file: &SourceText, line: usize, name: String, lines: usize, most: usize| {
+        if lines <= most {
+            return;
+        }
+        match LONG.iter().find(|(long, _)| *long == name) {
+            Some((long, _)) => drop(needed.insert(long)),
+            None => findings.add(file, line, format!("{lines} lines, more than {most}: part it")),
+        }
+    };
+    for file in &sources() {
+        look(file, 1, file.name.clone(), file.lines().count(), MOST_LINES);
+        for function in functions(file) {
+            let name = format!("{}: {}", file.name, function.name);
+            look(file, function.line, name, function.lines, MOST_LINES_OF_A_FUNCTION);
+        }
+    }
+    findings.check();
+    for (name, because) in LONG {
+        assert!(needed.contains(name), "{name} is short ({because}): take it out of the table");
+    }
+}
+
+/// Methods stand where their type is: who reads a type has read what it does.
+#[test]
+fn methods_stand_with_their_type() {
+    let mut findings = Findings::default();
+    let mut needed: BTreeSet<&str> = BTreeSet::new();
+    for file in &sources() {
+        let bare = file.bare();
+        let defines = |name: &str| {
+            ["struct", "enum", "union"].iter().any(|kind| {
+                bare.match_indices(&format!("{kind} {name}")).any(|(at, found)| {
+                    !bare[at + found.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
+                })
+            })
+        };
+        for (index, line) in bare.lines().enumerate() {
+            let Some(rest) = line.strip_prefix("impl").filter(|rest| rest.starts_with([' ', '<'])) else { continue };
+            if line.contains(" for ") {
+                continue;
+            }
+            let rest = if rest.starts_with('<') { rest.split_once("> ").map_or(rest, |(_, rest)| rest) } else { rest };
+            let name: String =
+                rest.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            if defines(&name) {
+                continue;
+            }
+            match PARTED.iter().find(|(folder, of, _)| file.name.starts_with(folder) && *of == name) {
+                Some((_, of, _)) => drop(needed.insert(of)),
+                None => {
+                    findings.add(file, index + 1, format!("`impl {name}` stands in another file than `{name}`"));
+                }
+            }
+        }
+    }
+    findings.check();
+    for (_, of, because) in PARTED {
+        assert!(needed.contains(of), "`{of}` is in one file ({because}): take it out of the table");
+    }
+}
