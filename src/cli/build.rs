@@ -13,7 +13,7 @@ use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
 use crate::errno;
-use crate::machine::{CacheUse, Decision, Error, Event, Machine, Options, Source, Unsupported};
+use crate::machine::{CacheUse, Control, Decision, Error, Event, Machine, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError, Reference};
 use crate::plan::Request;
 use crate::shown;
@@ -187,8 +187,8 @@ impl Build {
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let options = self.options.options()?;
-        let mut machine =
-            Machine::new(world, source, options, interrupt.clone()).map_err(|error| located(&error, &file, None))?;
+        let mut machine = Machine::new(world, source, options, Control::new(interrupt.clone()))
+            .map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
             Some(progress) => progress,
@@ -221,9 +221,6 @@ impl Build {
                 return Err(Failure::Status(130));
             }
             return Err(located(&error, &file, machine.span(machine.position())));
-        }
-        for name in machine.unused_build_args() {
-            sink(&Event::warning(format!("the build argument `{name}` was not used by any ARG")));
         }
         let finished = machine.finish(&tags, &mut sink)?;
         if let Some(path) = &self.iidfile {
@@ -287,7 +284,7 @@ impl Plan {
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        let machine = Machine::new(world, source, self.options.options()?, super::new_interrupt()?)
+        let machine = Machine::new(world, source, self.options.options()?, Control::new(super::new_interrupt()?))
             .map_err(|error| located(&error, &file, None))?;
         super::report(machine.warnings(), Some(&file), Palette::for_stderr(color));
         let predictions = machine.predict_all().map_err(|problems| Failure::Messages(problems, Some(file.clone())))?;
@@ -299,7 +296,8 @@ impl Plan {
                 let line = serde_json::json!({
                     "schema": Event::SCHEMA,
                     "type": "predicted",
-                    "step": prediction.label,
+                    "step": prediction.label.number,
+                    "label": prediction.label,
                     "decision": prediction.decision,
                 });
                 writeln!(out, "{}", json::compact(&line)?)?;

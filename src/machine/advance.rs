@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::decide::{self, Asked, Lookup};
 use super::driver::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
+use super::event::{ConfigChange, Decision, EventKind, PathChange, Place, Reporter, StepLabel};
 use super::resolve::{Action, Resolved};
 use super::state::Addition;
 use super::taken::Taken;
-use super::{Decision, Error, Event, PathChange, State, StepLabel, from};
+use super::{Error, Event, State, from};
 use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, Roots, StepResult};
 use crate::dockerfile::{Instruction, Located};
 use crate::errno;
@@ -28,11 +29,17 @@ impl Machine {
         let resolved = self.pending.as_ref().map(|pending| &pending.resolved);
         let key = resolved.and_then(|resolved| resolved.ingredients.as_ref()).map(Ingredients::key);
         let roots = resolved.map(Resolved::roots).unwrap_or_default();
-        let done = self.advance_inner(index, sink);
+        let label =
+            self.pending.as_ref().map(|pending| pending.label.clone()).or_else(|| self.label(index).map(Arc::new));
+        let mut reporter = Reporter::of_build(self.watch, sink);
+        let done = self.advance_inner(index, &mut reporter);
         if let Err(error) = &done {
             self.note_failure(index, key, roots, error);
-            let message = errno::named(&error.to_string());
-            sink(&Event::StepFailed { message });
+            let failed = EventKind::StepFailed { message: errno::named(&error.to_string()) };
+            match label {
+                Some(label) => reporter.of_step(&label, self.place(index)).tell(failed),
+                None => reporter.tell(failed),
+            }
             self.pending = None;
         }
         done.map(|committed| if committed { self.taken.last() } else { None })
@@ -47,19 +54,20 @@ impl Machine {
         Ok(&self.taken[wanted - 1])
     }
 
-    fn advance_inner(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<bool, Error> {
+    fn advance_inner(&mut self, index: usize, reporter: &mut Reporter<'_>) -> Result<bool, Error> {
         if index >= self.steps.len() {
             return Err(Error::NoStep { number: index + 1, total: self.steps.len() });
         }
-        if self.interrupt.is_requested() {
+        if self.control.interrupt().is_requested() {
             return Err(Error::Interrupted);
         }
         // Taken out while it is worked on; a phase that fails leaves the step where it was, to be begun again.
         let Some(mut pending) = self.pending.take() else {
-            self.announce(sink)?;
-            self.begin(index, sink)?;
+            self.announce(reporter)?;
+            self.begin(index, reporter)?;
             return Ok(false);
         };
+        let mut reporter = reporter.of_step(&pending.label, self.place(index));
         // ANCHOR: phases
         match pending.phase {
             Phase::Resolve => {}
@@ -68,12 +76,12 @@ impl Machine {
                     Lookup::Hit(record, decision) => (decision, Some(record)),
                     Lookup::Miss(decision) => (decision, None),
                 };
-                sink(&Event::Decided { decision: decision.clone() });
+                reporter.tell(EventKind::Decided { decision: decision.clone() });
                 (pending.decision, pending.hit) = (decision, hit);
             }
             Phase::Execute => {
                 if pending.hit.is_none() {
-                    pending.executed = self.execute(&pending.resolved, sink)?;
+                    pending.executed = self.execute(&pending.resolved, &mut reporter)?;
                 }
             }
             Phase::Diff => {
@@ -85,7 +93,7 @@ impl Machine {
                 (pending.layer, pending.changes) = (layer, changes);
             }
             Phase::Commit => {
-                self.commit(index, pending, sink)?;
+                self.commit(index, pending, &mut reporter)?;
                 return Ok(true);
             }
         }
@@ -100,23 +108,25 @@ impl Machine {
         Ok(false)
     }
 
-    fn begin(&mut self, index: usize, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn begin(&mut self, index: usize, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         let watch = self.world.clock.stopwatch();
-        let label = self.label(index).expect("the step exists");
+        let label = Arc::new(self.label(index).expect("the step exists"));
+        let mut reporter = reporter.of_step(&label, self.place(index));
         let context_was_loaded = self.context.get().is_some();
-        sink(&Event::StepStarted { step: label });
+        reporter.tell(EventKind::StepStarted);
         let resolved = self.resolve(index)?;
         if let Some(instruction) = resolved.expanded.clone() {
-            sink(&Event::Expanded { instruction });
+            reporter.tell(EventKind::Expanded { instruction });
         }
         if let (false, Some(context)) = (context_was_loaded, self.context.get()) {
-            sink(&context.event());
+            reporter.tell(context.event());
         }
         if let Action::Start(start) = &resolved.action {
-            sink(&start.event());
+            reporter.tell(start.event());
             self.insert_triggers(index, &start.triggers)?;
         }
         self.pending = Some(Pending {
+            label,
             resolved,
             watch,
             phase: Phase::Decide,
@@ -129,18 +139,18 @@ impl Machine {
         Ok(())
     }
 
-    fn announce(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn announce(&self, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         if self.announced.replace(true) {
             return Ok(());
         }
-        sink(&Event::BuildStarted {
+        reporter.tell(EventKind::BuildStarted {
             build: self.build_number()?,
             dockerfile: self.source.file.name.clone(),
             context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             steps: self.steps.len(),
             stages: self.plan.order.len(),
         });
-        self.tell_warnings(sink);
+        self.tell_new_warnings(reporter);
         Ok(())
     }
 
@@ -175,12 +185,12 @@ impl Machine {
         decide::look_up(self, index, Asked { ingredients, roots: &roots, listings: &resolved.listings })
     }
 
-    fn execute(&self, resolved: &Resolved, sink: &mut dyn FnMut(&Event)) -> Result<Executed, Error> {
+    fn execute(&self, resolved: &Resolved, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
         match &resolved.action {
             Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
-            Action::Copy(copy) => self.place_files(copy, &resolved.before, sink),
-            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before, sink),
-            Action::Run(command) => self.run_command(command, &resolved.before, sink),
+            Action::Copy(copy) => self.place_files(copy, &resolved.before, reporter),
+            Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before, reporter),
+            Action::Run(command) => self.run_command(command, &resolved.before, reporter),
         }
     }
 
@@ -192,7 +202,7 @@ impl Machine {
         }
     }
 
-    fn commit(&mut self, index: usize, pending: Pending, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn commit(&mut self, index: usize, pending: Pending, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         let Pending { resolved, watch, decision, hit, layer, changes, .. } = pending;
         let milliseconds = watch.milliseconds();
         let label = self.label(index).expect("the step exists");
@@ -210,16 +220,15 @@ impl Machine {
             let result = StepResult { layer: layer.clone(), created, build: self.build_number()?, milliseconds };
             self.records.put(&Record::new(label.instruction.clone(), ingredients.clone(), result))?;
         }
-        let config = from::config_changes(resolved.before.as_deref(), &state);
-        // Lent to the event and taken back: a layer may have many thousands of changes.
-        let changed = Event::Changed { changes, config };
+        let config: Arc<[ConfigChange]> = from::config_changes(resolved.before.as_deref(), &state).into();
+        let changes: Arc<[PathChange]> = changes.into();
         if !matches!(resolved.action, Action::Start(_)) {
-            sink(&changed);
+            reporter.tell(EventKind::Changed { changes: changes.clone(), config: config.clone() });
         }
-        let Event::Changed { changes, config } = changed else { unreachable!("it was made three lines above") };
         // The last state is the image: it is known by the id that the image has.
         let known_by = if index + 1 == self.steps.len() { state.id() } else { state.identity() };
-        sink(&Event::Committed { layer: layer.clone(), state: known_by, milliseconds });
+        let outcome = if hit.is_some() { Outcome::Cached } else { Outcome::Ran };
+        reporter.tell(EventKind::Committed { layer: layer.clone(), state: known_by, outcome, milliseconds });
         self.failed = None;
         self.taken.push(Taken {
             label: StepLabel { expanded: resolved.expanded, ..label },
@@ -234,6 +243,11 @@ impl Machine {
             milliseconds,
         });
         Ok(())
+    }
+
+    /// Where step `index` begins in the Dockerfile.
+    fn place(&self, index: usize) -> Option<Place> {
+        self.span(index).map(|span| Place::of(&self.source.file, span))
     }
 
     fn note_failure(&mut self, index: usize, key: Option<CacheKey>, roots: Vec<Roots>, error: &Error) {

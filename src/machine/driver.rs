@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::event::{Decision, Event, PathChange, StepLabel};
+use super::control::Control;
+use super::event::{Decision, Event, PathChange, Reporter, StepLabel};
 use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::taken::{Taken, TakenSteps};
@@ -22,7 +23,7 @@ use crate::oci::{Descriptor, Digest};
 use crate::plan::{self, Plan};
 use crate::source::{SourceFile, Span};
 use crate::tree::Tree;
-use crate::world::{Interrupt, Stopwatch, World};
+use crate::world::{Stopwatch, World};
 
 /// What is built: a Dockerfile, and the folder it may copy from.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ pub enum Phase {
 
 /// A step under way.
 pub(super) struct Pending {
+    pub label: Arc<StepLabel>,
     pub resolved: Resolved,
     pub watch: Stopwatch,
     pub phase: Phase,
@@ -103,7 +105,7 @@ pub struct Machine {
     pub(super) trees: Trees,
     pub(super) context: OnceCell<LoadedContext>,
     pub(super) digests: RefCell<Digests>,
-    pub(super) interrupt: Interrupt,
+    pub(super) control: Control,
     pub(super) taken: TakenSteps,
     pub(super) pending: Option<Pending>,
     pub(super) failed: Option<BuildStep>,
@@ -124,7 +126,7 @@ impl Machine {
     ///
     /// # Errors
     /// [`Error::Diagnostics`] for a Dockerfile that can't be built.
-    pub fn new(world: &Arc<World>, source: Source, options: Options, interrupt: Interrupt) -> Result<Machine, Error> {
+    pub fn new(world: &Arc<World>, source: Source, options: Options, control: Control) -> Result<Machine, Error> {
         let file = dockerfile::parse_within(&source.file, &options.request.limits).map_err(Error::Diagnostics)?;
         let plan = plan::plan(&file, &options.request).map_err(Error::Diagnostics)?;
         if options.unsupported == Unsupported::Refused {
@@ -142,7 +144,7 @@ impl Machine {
             trees: Trees::default(),
             context: OnceCell::new(),
             digests: RefCell::default(),
-            interrupt,
+            control,
             taken: TakenSteps::default(),
             pending: None,
             failed: None,
@@ -308,7 +310,8 @@ impl Machine {
 
     /// Reads the context now, before a step needs it, and tells of it.
     pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
-        sink(&self.context()?.event());
+        let loaded = self.context()?.event();
+        Reporter::of_build(self.watch, sink).tell(loaded);
         Ok(())
     }
 

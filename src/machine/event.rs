@@ -1,19 +1,23 @@
 //! Events: everything the machine tells, as plain data.
 //!
-//! Views consume events and recompute nothing. In JSON each event is one object with a `type`; the line that holds it adds
-//! `schema`. A new kind of event must break every view that has to know it: no view matches with a wildcard.
+//! An event says when something happened, to which step, and what. Views consume events and recompute nothing; none has to
+//! remember which step is under way. Clones are cheap: what is large is shared. A new kind of event must break every view
+//! that has to know it: no view matches with a wildcard.
+
+use std::sync::Arc;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{CacheKey, Difference};
+use crate::cache::{CacheKey, Difference, Outcome};
 use crate::diagnostic::Diagnostic;
 use crate::layer::Layer;
 use crate::oci::Digest;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
+use crate::world::Stopwatch;
 
 /// A step's place: which stage, and which number over the whole build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StepLabel {
     /// From 1.
     pub number: usize,
@@ -27,6 +31,13 @@ pub struct StepLabel {
     pub lines: (usize, usize),
     /// Whether an ONBUILD of the base image put it here.
     pub trigger: bool,
+}
+
+impl StepLabel {
+    /// The instruction's keyword, in capitals.
+    pub fn keyword(&self) -> String {
+        self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
+    }
 }
 
 /// What was decided about the cache.
@@ -110,6 +121,14 @@ pub struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// Where a span of a text begins.
+    pub fn of(file: &SourceFile, span: Span) -> Place {
+        let (line, column) = file.line_column(span.start);
+        Place { file: file.name.clone(), line, column }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
@@ -133,10 +152,25 @@ impl From<crate::container::Stream> for Stream {
     }
 }
 
-/// What the machine tells.
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Milliseconds since the build began; always zero where time stands still.
+    pub time: u64,
+    /// The step that it belongs to; `None`: the build as a whole.
+    pub step: Option<Arc<StepLabel>>,
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// The version of the form that events have in JSON.
+    pub const SCHEMA: u32 = 2;
+}
+
+/// What happened. In JSON it is an object with a `type`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
+pub enum EventKind {
     BuildStarted {
         build: u64,
         dockerfile: String,
@@ -150,9 +184,7 @@ pub enum Event {
         bytes: u64,
         excluded: u64,
     },
-    StepStarted {
-        step: StepLabel,
-    },
+    StepStarted,
     /// The instruction after expansion, where that differs from its text.
     Expanded {
         instruction: String,
@@ -177,35 +209,32 @@ pub enum Event {
         stream: Stream,
         /// As the program wrote them: a piece may begin and end inside of a character.
         #[serde(flatten, serialize_with = "text_or_base64")]
-        bytes: Vec<u8>,
+        bytes: Arc<[u8]>,
     },
     ContainerEnded {
         id: String,
         status: i32,
     },
     Changed {
-        changes: Vec<PathChange>,
-        config: Vec<ConfigChange>,
+        #[serde(serialize_with = "list")]
+        changes: Arc<[PathChange]>,
+        #[serde(serialize_with = "list")]
+        config: Arc<[ConfigChange]>,
     },
     Committed {
         layer: Option<Layer>,
         state: Digest,
+        outcome: Outcome,
         milliseconds: u64,
     },
     StepFailed {
         message: String,
     },
-    Warning {
-        message: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hint: Option<String>,
-        /// `None`: it is about no line of the Dockerfile.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        place: Option<Place>,
-    },
+    Warning(Warning),
     BuildFinished {
         image: Digest,
         manifest: Digest,
+        steps: usize,
         cached: usize,
         ran: usize,
         milliseconds: u64,
@@ -215,23 +244,60 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// The version of the events' form.
-    pub const SCHEMA: u32 = 1;
+/// Something suspicious that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// `None`: it is about no line of the Dockerfile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
 
-    /// A warning about no line in particular.
-    pub fn warning(message: String) -> Event {
-        Event::Warning { message, hint: None, place: None }
-    }
-
+impl Warning {
     /// A warning about a text.
-    pub fn warning_in(file: &SourceFile, diagnostic: &Diagnostic) -> Event {
-        let place = diagnostic.span.map(|span| {
-            let (line, column) = file.line_column(span.start);
-            Place { file: file.name.clone(), line, column }
-        });
-        Event::Warning { message: diagnostic.message.clone(), hint: diagnostic.hint.clone(), place }
+    pub(super) fn of(file: &SourceFile, diagnostic: &Diagnostic) -> Warning {
+        Warning {
+            message: diagnostic.message.clone(),
+            hint: diagnostic.hint.clone(),
+            place: diagnostic.span.map(|span| Place::of(file, span)),
+        }
     }
+}
+
+/// Where events are told: it gives each its time and its step.
+pub(super) struct Reporter<'s> {
+    watch: Stopwatch,
+    step: Option<(Arc<StepLabel>, Option<Place>)>,
+    sink: &'s mut dyn FnMut(&Event),
+}
+
+impl<'s> Reporter<'s> {
+    /// For the build as a whole, which began when `watch` was started.
+    pub fn of_build(watch: Stopwatch, sink: &'s mut dyn FnMut(&Event)) -> Reporter<'s> {
+        Reporter { watch, step: None, sink }
+    }
+
+    /// The same for one step, and where it stands.
+    pub fn of_step(&mut self, label: &Arc<StepLabel>, place: Option<Place>) -> Reporter<'_> {
+        Reporter { watch: self.watch, step: Some((label.clone(), place)), sink: self.sink }
+    }
+
+    pub fn tell(&mut self, kind: EventKind) {
+        let step = self.step.as_ref().map(|(label, _)| label.clone());
+        (self.sink)(&Event { time: self.watch.milliseconds(), step, kind });
+    }
+
+    /// A warning about the step, which stands at its instruction.
+    pub fn warn(&mut self, message: String) {
+        let place = self.step.as_ref().and_then(|(_, place)| place.clone());
+        self.tell(EventKind::Warning(Warning { message, hint: None, place }));
+    }
+}
+
+fn list<T: Serialize, S: serde::Serializer>(list: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
+    list.as_ref().serialize(serializer)
 }
 
 /// Bytes as text, and in base64 beside it where the text is not all of it.

@@ -10,7 +10,7 @@ use super::chmod::Chmod;
 use super::configure;
 use super::copy::{Adjustments, Placement};
 use super::driver::{Executed, Machine};
-use super::event::Event;
+use super::event::Reporter;
 use super::missing::{self, SearchPlace, Searched};
 use super::owner::Owner;
 use super::resolve::{Action, Resolved};
@@ -255,9 +255,9 @@ impl Machine {
         &self,
         action: &CopyAction,
         before: &Option<Arc<State>>,
-        sink: &mut dyn FnMut(&Event),
+        reporter: &mut Reporter<'_>,
     ) -> Result<Executed, Error> {
-        let mut warn = |message| sink(&Event::warning(message));
+        let mut warn = |message| reporter.warn(message);
         let below = self.tree_below(before)?;
         let below = if action.link { Tree::empty() } else { below };
         let owner = match &action.chown {

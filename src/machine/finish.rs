@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use super::driver::{Finished, Machine};
-use super::{Decision, Error, Event};
+use super::event::{Decision, EventKind, Reporter, Warning};
+use super::{Error, Event};
 use crate::cache::{Build, BuildStep, Ingredients, Outcome};
 use crate::oci::{Digest, Reference};
 use crate::plan::PROXY_ARGS;
 
 impl Machine {
     /// The `--build-arg`s that no ARG asked for and that have no meaning of their own.
-    pub fn unused_build_args(&self) -> Vec<String> {
+    fn unused_build_args(&self) -> Vec<String> {
         let declared = |name: &str| {
             self.plan.global_args.contains_key(name)
                 || self.taken.iter().any(|taken| taken.state.settings.variables.is_declared(name))
@@ -61,8 +62,13 @@ impl Machine {
         (text(&self.source.context), text(&self.source.dockerfile))
     }
 
-    /// Writes the image of the last state, gives it its names, and remembers the build.
+    /// Writes the image of the last state, gives it its names, and remembers the build. Warns of what was not used.
     pub fn finish(&self, tags: &[Reference], sink: &mut dyn FnMut(&Event)) -> Result<Finished, Error> {
+        let mut reporter = Reporter::of_build(self.watch, sink);
+        for name in self.unused_build_args() {
+            let message = format!("the build argument `{name}` was not used by any ARG");
+            reporter.tell(EventKind::Warning(Warning { message, hint: None, place: None }));
+        }
         let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
         let mut image = last.state.image();
         image.config.labels.extend(self.options.labels.clone());
@@ -72,10 +78,11 @@ impl Machine {
         let ran = self.taken.iter().filter(|taken| matches!(taken.decision, Decision::Miss { .. })).count();
         self.remember(Some(image))?;
         let milliseconds = self.watch.milliseconds();
-        sink(&Event::BuildFinished { image, manifest: manifest.digest, cached, ran, milliseconds });
+        let (manifest_digest, steps) = (manifest.digest, self.steps.len());
+        reporter.tell(EventKind::BuildFinished { image, manifest: manifest_digest, steps, cached, ran, milliseconds });
         for tag in tags {
             self.world.store.tag(tag, &manifest)?;
-            sink(&Event::Tagged { reference: tag.familiar() });
+            reporter.tell(EventKind::Tagged { reference: tag.familiar() });
         }
         Ok(Finished { build: self.build_number()?, image, manifest, cached, ran })
     }

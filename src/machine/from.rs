@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::driver::Machine;
-use super::event::{ConfigChange, Event};
+use super::event::{ConfigChange, EventKind};
 use super::resolve::{Action, Resolved};
 use super::state::SCRATCH;
 use super::{Error, State, Unsupported};
@@ -36,8 +36,8 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub fn event(&self) -> Event {
-        Event::Resolved {
+    pub fn event(&self) -> EventKind {
+        EventKind::Resolved {
             image: self.image.clone(),
             digest: self.digest,
             layers: self.layers,

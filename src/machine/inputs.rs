@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::Error;
 use super::driver::Machine;
-use super::event::Event;
+use super::event::EventKind;
 use super::selection::{Choice, Selected, Selection};
 use crate::cache::{Entry, EntryKind, Listing, Roots};
 use crate::context::{Context, Snapshot, StatCache};
@@ -25,9 +25,9 @@ pub struct LoadedContext {
 }
 
 impl LoadedContext {
-    pub(super) fn event(&self) -> Event {
+    pub(super) fn event(&self) -> EventKind {
         let summary = self.snapshot.summary();
-        Event::ContextLoaded {
+        EventKind::ContextLoaded {
             files: summary.files as u64,
             bytes: summary.bytes,
             excluded: self.snapshot.excluded().len() as u64,

@@ -21,6 +21,7 @@ mod advance;
 mod carried;
 pub mod chmod;
 pub mod configure;
+mod control;
 pub mod copy;
 pub mod decide;
 pub mod driver;
@@ -54,8 +55,11 @@ mod warnings;
 mod workdir;
 
 pub use carried::Carried;
+pub use control::Control;
 pub use driver::{Finished, Machine, Phase, Source};
-pub use event::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange, Place, StepLabel, Stream};
+pub use event::{
+    ChangeKind, ConfigChange, Decision, Event, EventKind, MissReason, PathChange, Place, StepLabel, Stream, Warning,
+};
 pub use from::DEFAULT_PATH;
 pub use predict::Prediction;
 pub use state::State;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::configure::command_words;
 use super::driver::{Executed, Machine};
-use super::event::{ChangeKind, Event, PathChange};
+use super::event::{ChangeKind, EventKind, PathChange, Reporter};
 use super::folder::Folder;
 use super::placed::path_change;
 use super::resolve::{Action, Resolved};
@@ -137,7 +137,7 @@ impl<'a> Machine {
         &self,
         action: &RunAction,
         before: &Option<Arc<State>>,
-        sink: &mut dyn FnMut(&Event),
+        reporter: &mut Reporter<'_>,
     ) -> Result<Executed, Error> {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
@@ -156,14 +156,17 @@ impl<'a> Machine {
         }
         let host = Host::detect(&self.world.identity, &folder.work())?;
         let plan = container::plan(&spec, &self.world.identity, &host);
-        sink(&Event::ContainerStarted { id: id.clone(), command: action.args.clone() });
+        reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: action.args.clone() });
         let mut forward = |stream: container::Stream, bytes: &[u8]| {
-            sink(&Event::Output { stream: stream.into(), bytes: bytes.to_vec() });
+            reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
         };
-        let exit = container::run(&plan, Io::Capture { on_output: &mut forward, cancel: Some(self.interrupt.flag()) })?;
+        let exit = container::run(
+            &plan,
+            Io::Capture { on_output: &mut forward, cancel: Some(self.control.interrupt().flag()) },
+        )?;
         let status = exit.status();
-        sink(&Event::ContainerEnded { id, status });
-        if self.interrupt.is_requested() {
+        reporter.tell(EventKind::ContainerEnded { id, status });
+        if self.control.interrupt().is_requested() {
             return Err(Error::Interrupted);
         }
         if status != 0 {

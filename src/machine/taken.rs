@@ -22,8 +22,8 @@ pub struct Taken {
     pub roots: Vec<Roots>,
     /// The layer that this step added.
     pub layer: Option<Layer>,
-    pub changes: Vec<PathChange>,
-    pub config: Vec<ConfigChange>,
+    pub changes: Arc<[PathChange]>,
+    pub config: Arc<[ConfigChange]>,
     pub milliseconds: u64,
 }
 // ANCHOR_END: taken

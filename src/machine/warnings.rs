@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::driver::Machine;
-use super::event::Event;
+use super::event::{Event, EventKind, Reporter, Warning};
 use crate::diagnostic::Diagnostic;
 
 /// How often a message was told of a line. Places move when a text grows, so a line is known by its text.
@@ -18,6 +18,10 @@ impl Machine {
 
     /// Tells what was not told yet. A build that starts does it by itself.
     pub fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
+        self.tell_new_warnings(&mut Reporter::of_build(self.watch, sink));
+    }
+
+    pub(super) fn tell_new_warnings(&self, reporter: &mut Reporter<'_>) {
         let file = &self.source.file;
         let told = self.told.take();
         let mut now = Told::new();
@@ -28,7 +32,7 @@ impl Machine {
             let count = now.entry(key).or_insert(0);
             *count += 1;
             if *count > before {
-                sink(&Event::warning_in(file, warning));
+                reporter.tell(EventKind::Warning(Warning::of(file, warning)));
             }
         }
         self.told.replace(now);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::configure::{Configured, Recorded};
 use super::copy::{Adjustments, CopyError, Placement};
 use super::driver::{Executed, Machine};
-use super::event::Event;
+use super::event::Reporter;
 use super::owner::Owner;
 use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};
@@ -62,9 +62,9 @@ impl Machine {
         &self,
         action: &WorkdirAction,
         before: &Option<Arc<State>>,
-        sink: &mut dyn FnMut(&Event),
+        reporter: &mut Reporter<'_>,
     ) -> Result<Executed, Error> {
-        let mut warn = |message| sink(&Event::warning(message));
+        let mut warn = |message| reporter.warn(message);
         let below = self.tree_below(before)?;
         // Before anything else: an owner that can't be had is an error even where nothing is to be made.
         let owner = match action.user.as_str() {

@@ -12,7 +12,7 @@ use super::command::{self, Command, Line};
 use super::lines::{Lines, Next, Surroundings};
 use super::output::Output;
 use super::{Error, table};
-use crate::machine::{Finished, Machine, Options, Phase, Prediction, Source, State};
+use crate::machine::{Control, Finished, Machine, Options, Phase, Prediction, Source, State};
 use crate::shown;
 use crate::source::SourceFile;
 use crate::tree::TreePath;
@@ -237,7 +237,7 @@ impl<'o> Session<'o> {
     /// A machine for a text, with nothing taken.
     pub(super) fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine, Error> {
         let source = Source { file: file.clone(), context: Some(self.folder.clone()), dockerfile: self.path.clone() };
-        Machine::new(&self.world, source, options.clone(), self.interrupt.clone())
+        Machine::new(&self.world, source, options.clone(), Control::new(self.interrupt.clone()))
             .map_err(|error| Error::Dockerfile(error.diagnostics(None), file.clone()))
     }
 

@@ -7,7 +7,7 @@ use super::breakpoint::{Breakpoint, Here};
 use super::command::{Break, Place};
 use super::session::Session;
 use crate::cache::Outcome;
-use crate::machine::{self, Decision, Event, Finished, Phase};
+use crate::machine::{self, Decision, Event, EventKind, Finished, Phase};
 use crate::shown;
 use crate::view::View as _;
 use crate::view::units;
@@ -216,11 +216,15 @@ impl Session<'_> {
             self.machine_mut()?.begin_anew()?;
         }
         let machine = self.machine()?;
-        let unused = machine.unused_build_args();
-        let finished = machine.finish(&[], &mut |_| {})?;
+        let mut warnings = Vec::new();
+        let finished = machine.finish(&[], &mut |event| {
+            if let EventKind::Warning(warning) = &event.kind {
+                warnings.push(warning.message.clone());
+            }
+        })?;
         (self.recorded, self.unrecorded) = (true, false);
-        for name in unused {
-            self.row("warning", &format!("the build argument `{name}` was not used by any ARG"))?;
+        for message in warnings {
+            self.row("warning", &message)?;
         }
         let text = format!(
             "{}, build {}: {} cached, {} ran",

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
-use crate::machine::{Decision, Event};
+use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
 
 /// Writes the classic transcript.
@@ -30,49 +30,50 @@ impl Classic {
 
 impl View for Classic {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        match event {
-            Event::BuildStarted { .. } | Event::Expanded { .. } => Ok(()),
-            Event::ContextLoaded { bytes, .. } => {
+        match &event.kind {
+            EventKind::BuildStarted { .. } | EventKind::Expanded { .. } => Ok(()),
+            EventKind::ContextLoaded { bytes, .. } => {
                 writeln!(out, "Sending build context to Layerlab  {}", units::size(*bytes))
             }
-            Event::StepStarted { step } => {
+            EventKind::StepStarted => {
+                let Some(step) = &event.step else { return Ok(()) };
                 if step.trigger {
                     writeln!(out, "# Executing a build trigger")?;
                 }
                 writeln!(out, "Step {}/{} : {}", step.number, step.total, line(&step.instruction))
             }
-            Event::Resolved { stands_in_for: Some(name), image, .. } => {
+            EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
                 writeln!(out, "{} can't be reached: {} stands in", line(name), line(image))
             }
-            Event::Resolved { stands_in_for: None, .. } => Ok(()),
-            Event::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
-            Event::Decided { decision: Decision::NotCached | Decision::Miss { .. } | Decision::Unknown { .. } } => {
+            EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
+            EventKind::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
+            EventKind::Decided { decision: Decision::NotCached | Decision::Miss { .. } | Decision::Unknown { .. } } => {
                 Ok(())
             }
-            Event::ContainerStarted { id, .. } => {
+            EventKind::ContainerStarted { id, .. } => {
                 let id: String = line(id).chars().take(12).collect();
                 writeln!(out, " ---> Running in {id}")?;
                 self.container = Some(id);
                 Ok(())
             }
-            Event::Output { stream, bytes } => {
+            EventKind::Output { stream, bytes } => {
                 out.write_all(self.program.text(*stream, bytes, out.colours()).as_bytes())
             }
-            Event::ContainerEnded { .. } => out.write_all(self.program.end().as_bytes()),
-            Event::Changed { .. } => Ok(()),
-            Event::Committed { state, .. } => {
+            EventKind::ContainerEnded { .. } => out.write_all(self.program.end().as_bytes()),
+            EventKind::Changed { .. } => Ok(()),
+            EventKind::Committed { state, .. } => {
                 self.remove_container(out)?;
                 writeln!(out, " ---> {}", state.short())
             }
-            Event::StepFailed { .. } => {
+            EventKind::StepFailed { .. } => {
                 out.write_all(self.program.end().as_bytes())?;
                 self.remove_container(out)
             }
-            Event::Warning { message, hint, place } => {
-                writeln!(out, "[Warning] {}", warning(message, hint.as_deref(), place.as_ref()))
+            EventKind::Warning(told) => {
+                writeln!(out, "[Warning] {}", warning(told))
             }
-            Event::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
-            Event::Tagged { reference } => writeln!(out, "Successfully tagged {}", line(reference)),
+            EventKind::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
+            EventKind::Tagged { reference } => writeln!(out, "Successfully tagged {}", line(reference)),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
 use crate::cache::Difference;
-use crate::machine::{ChangeKind, ConfigChange, Decision, Event, MissReason, PathChange};
+use crate::machine::{ChangeKind, ConfigChange, Decision, Event, EventKind, MissReason, PathChange};
 use crate::shown::line;
 use crate::world::Clock;
 
@@ -30,10 +30,6 @@ const MOST_CHANGES: usize = 20;
 pub struct Debugger {
     palette: Palette,
     clock: Clock,
-    /// The instruction of the step under way, in capitals.
-    keyword: String,
-    /// Whether the instruction has variables: only then is it worth a line what became of them.
-    has_variables: bool,
     /// What FROM found, until its state can be shown beside it.
     image: String,
     program: Program,
@@ -45,8 +41,6 @@ impl Debugger {
         Debugger {
             palette,
             clock: clock.clone(),
-            keyword: String::new(),
-            has_variables: false,
             image: String::new(),
             program: Program::default(),
             columns: usize::MAX,
@@ -258,18 +252,22 @@ pub fn shorten(value: &str) -> String {
     }
 }
 
+/// Whether the instruction of an event's step has variables.
+fn has_variables(event: &Event) -> bool {
+    event.step.as_ref().is_some_and(|step| step.instruction.contains('$'))
+}
+
 impl View for Debugger {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        match event {
-            Event::BuildStarted { .. } | Event::ContextLoaded { .. } | Event::BuildFinished { .. } => Ok(()),
-            Event::StepStarted { step } => {
-                self.keyword = step.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
-                self.has_variables = step.instruction.contains('$');
+        match &event.kind {
+            EventKind::BuildStarted { .. } | EventKind::ContextLoaded { .. } | EventKind::BuildFinished { .. } => {
                 Ok(())
             }
-            Event::Expanded { .. } if !self.has_variables => Ok(()),
-            Event::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
-            Event::Resolved { image, digest, layers, bytes, stands_in_for } => {
+            EventKind::StepStarted => Ok(()),
+            // Where there is no variable it is not worth a line.
+            EventKind::Expanded { .. } if !has_variables(event) => Ok(()),
+            EventKind::Expanded { instruction } => writeln!(out, "{}", self.row("expanded", instruction)),
+            EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     writeln!(out, "{}", self.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
                 }
@@ -278,8 +276,8 @@ impl View for Debugger {
                 self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
                 Ok(())
             }
-            Event::Decided { decision: Decision::NotCached } => Ok(()),
-            Event::Decided { decision } => {
+            EventKind::Decided { decision: Decision::NotCached } => Ok(()),
+            EventKind::Decided { decision } => {
                 let mut rows = self.decision(decision, self.clock.seconds(), false);
                 // Where one file is the whole cause, its name says it; `why` has the rest.
                 if is_one_file(decision) {
@@ -287,23 +285,24 @@ impl View for Debugger {
                 }
                 rows.iter().try_for_each(|row| writeln!(out, "{row}"))
             }
-            Event::ContainerStarted { .. } => Ok(()),
-            Event::Output { stream, bytes } => {
+            EventKind::ContainerStarted { .. } => Ok(()),
+            EventKind::Output { stream, bytes } => {
                 out.write_all(self.program.text(*stream, bytes, out.colours()).as_bytes())
             }
-            Event::ContainerEnded { status, .. } => {
+            EventKind::ContainerEnded { status, .. } => {
                 out.write_all(self.program.end().as_bytes())?;
                 match status {
                     0 => Ok(()),
                     status => writeln!(out, "{}", self.row("exit", &status.to_string())),
                 }
             }
-            Event::Changed { changes, config } => {
+            EventKind::Changed { changes, config } => {
                 let rows = self.config(config).into_iter().chain(self.changes(changes, MOST_CHANGES));
                 rows.into_iter().try_for_each(|row| writeln!(out, "{row}"))
             }
-            Event::Committed { layer, state, .. } => {
+            EventKind::Committed { layer, state, .. } => {
                 let state = state.short();
+                let keyword = event.step.as_ref().map(|step| step.keyword()).unwrap_or_default();
                 let row = match layer {
                     Some(layer) => {
                         let text = format!(
@@ -313,22 +312,22 @@ impl View for Debugger {
                         );
                         self.row_with_state("layer", &text, &state)
                     }
-                    None if self.keyword == "FROM" => self.row_with_state("image", &self.image, &state),
-                    None if matches!(self.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") => {
+                    None if keyword == "FROM" => self.row_with_state("image", &self.image, &state),
+                    None if matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") => {
                         self.row_with_state("layer", "none: no file changed", &state)
                     }
                     None => {
-                        let text = format!("none: {} changes the configuration only", self.keyword);
+                        let text = format!("none: {keyword} changes the configuration only");
                         self.row_with_state("layer", &text, &state)
                     }
                 };
                 writeln!(out, "{row}")
             }
-            Event::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
-            Event::Warning { message, hint, place } => {
-                writeln!(out, "{}", self.row("warning", &warning(message, hint.as_deref(), place.as_ref())))
+            EventKind::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
+            EventKind::Warning(told) => {
+                writeln!(out, "{}", self.row("warning", &warning(told)))
             }
-            Event::Tagged { reference } => writeln!(out, "{}", self.row("tagged", reference)),
+            EventKind::Tagged { reference } => writeln!(out, "{}", self.row("tagged", reference)),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Events as JSON lines: one object an event, with `schema` first, then `type` and the event's own fields.
+//! Events as JSON lines: one object an event, with `schema` first, then `time` in milliseconds, the number of the `step` that it
+//! belongs to, `type`, and the kind's own fields. The whole `label` of a step comes once, when it starts.
 //!
 //! Whatever a terminal would act on is written as `\u…`, which is the same text to a program and harmless to a person. What a
 //! program printed is text in `bytes`, put together over pieces; where it is no UTF-8, `base64` beside it has the exact bytes.
@@ -8,7 +9,7 @@ use std::io::{self, Write};
 use super::View;
 use super::program::Characters;
 use super::screen::Screen;
-use crate::machine::{Event, Stream};
+use crate::machine::{Event, EventKind, StepLabel, Stream};
 use crate::shown;
 
 /// Writes JSON lines.
@@ -21,8 +22,13 @@ pub struct Json {
 #[derive(serde::Serialize)]
 struct Line<'e> {
     schema: u32,
+    time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
     #[serde(flatten)]
-    event: &'e Event,
+    kind: &'e EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'e StepLabel>,
 }
 
 /// A value on one line, harmless.
@@ -48,31 +54,41 @@ pub fn harmless(json: &str) -> String {
     text
 }
 
-fn output(stream: Stream, bytes: Vec<u8>, out: &mut Screen<'_>) -> io::Result<()> {
+/// Output in pieces of whole characters, told at the time and for the step of an event.
+fn output(event: &Event, stream: Stream, bytes: Vec<u8>, out: &mut Screen<'_>) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }
-    line(&Event::Output { stream, bytes }, out)
+    let kind = EventKind::Output { stream, bytes: bytes.into() };
+    line(&Event { time: event.time, step: event.step.clone(), kind }, out)
 }
 
 fn line(event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-    writeln!(out, "{}", compact(&Line { schema: Event::SCHEMA, event })?)
+    let Event { time, step, kind } = event;
+    let line = Line {
+        schema: Event::SCHEMA,
+        time: *time,
+        step: step.as_ref().map(|label| label.number),
+        kind,
+        label: step.as_deref().filter(|_| *kind == EventKind::StepStarted),
+    };
+    writeln!(out, "{}", compact(&line)?)
 }
 
 impl View for Json {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        if let Event::Output { stream, bytes } = event {
+        if let EventKind::Output { stream, bytes } = &event.kind {
             let characters = match stream {
                 Stream::Stdout => &mut self.stdout,
                 Stream::Stderr => &mut self.stderr,
             };
             let whole = characters.whole(bytes);
-            return output(*stream, whole, out);
+            return output(event, *stream, whole, out);
         }
         // A program that ended, or that is given up, makes no more of its last character.
-        if matches!(event, Event::ContainerEnded { .. } | Event::StepFailed { .. }) {
-            output(Stream::Stdout, self.stdout.rest(), out)?;
-            output(Stream::Stderr, self.stderr.rest(), out)?;
+        if matches!(event.kind, EventKind::ContainerEnded { .. } | EventKind::StepFailed { .. }) {
+            output(event, Stream::Stdout, self.stdout.rest(), out)?;
+            output(event, Stream::Stderr, self.stderr.rest(), out)?;
         }
         line(event, out)
     }
@@ -81,7 +97,7 @@ impl View for Json {
 #[cfg(test)]
 mod tests {
     use super::{Json, Screen, View as _, harmless};
-    use crate::machine::{Event, Stream};
+    use crate::machine::{Event, EventKind, Stream};
     use crate::view::palette::Palette;
 
     #[test]
@@ -96,18 +112,20 @@ mod tests {
     fn output_is_whole_and_exact() {
         let mut out = Vec::new();
         let mut view = Json::default();
-        for bytes in [&b"caf\xc3"[..], b"\xa9", b"\xff\x00z", b"\xf0\x9f"] {
-            let event = Event::Output { stream: Stream::Stdout, bytes: bytes.to_vec() };
+        let mut tell = |kind| {
+            let event = Event { time: 7, step: None, kind };
             view.event(&event, &mut Screen::new(&mut out, Palette::PLAIN)).unwrap();
+        };
+        for bytes in [&b"caf\xc3"[..], b"\xa9", b"\xff\x00z", b"\xf0\x9f"] {
+            tell(EventKind::Output { stream: Stream::Stdout, bytes: bytes.into() });
         }
-        let ended = Event::ContainerEnded { id: "1".into(), status: 0 };
-        view.event(&ended, &mut Screen::new(&mut out, Palette::PLAIN)).unwrap();
+        tell(EventKind::ContainerEnded { id: "1".into(), status: 0 });
         let text = String::from_utf8(out).unwrap();
-        let expected = r#"{"schema":1,"type":"output","stream":"stdout","bytes":"caf"}
-{"schema":1,"type":"output","stream":"stdout","bytes":"é"}
-{"schema":1,"type":"output","stream":"stdout","bytes":"�\u0000z","base64":"/wB6"}
-{"schema":1,"type":"output","stream":"stdout","bytes":"�","base64":"8J8="}
-{"schema":1,"type":"container_ended","id":"1","status":0}
+        let expected = r#"{"schema":2,"time":7,"type":"output","stream":"stdout","bytes":"caf"}
+{"schema":2,"time":7,"type":"output","stream":"stdout","bytes":"é"}
+{"schema":2,"time":7,"type":"output","stream":"stdout","bytes":"�\u0000z","base64":"/wB6"}
+{"schema":2,"time":7,"type":"output","stream":"stdout","bytes":"�","base64":"8J8="}
+{"schema":2,"time":7,"type":"container_ended","id":"1","status":0}
 "#;
         assert_eq!(text, expected);
     }

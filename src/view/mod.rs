@@ -21,7 +21,7 @@ pub mod units;
 use std::io;
 
 use self::screen::Screen;
-use crate::machine::{Event, Place};
+use crate::machine::{Event, Warning};
 use crate::shown;
 
 /// Something that shows events.
@@ -59,8 +59,9 @@ impl Progress {
 }
 
 /// A warning on one line: `Dockerfile:3:1: blank line inside of an instruction (remove it, …)`.
-fn warning(message: &str, hint: Option<&str>, place: Option<&Place>) -> String {
-    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
-    let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+fn warning(warning: &Warning) -> String {
+    let Warning { message, hint, place } = warning;
+    let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
     shown::line(&format!("{place}{message}{hint}")).into_owned()
 }

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::{View, units, warning};
-use crate::machine::{Decision, Event, Stream};
+use crate::cache::Outcome;
+use crate::machine::{Event, EventKind, Stream};
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -15,19 +16,19 @@ const MOST_OF_A_LINE: usize = 64 << 10;
 /// Writes the plain transcript.
 #[derive(Clone, Debug, Default)]
 pub struct Plain {
-    number: usize,
-    cached: bool,
     program: Program,
     /// What each stream has of a line that is not written yet.
     stdout: String,
     stderr: String,
     /// The stream whose line is written in part.
     open: Option<Stream>,
+    /// The number that the export has: it comes after the steps.
+    export: usize,
 }
 
 impl Plain {
     /// Takes text of one stream and writes the lines that it ends. Each character is looked at once.
-    fn output(&mut self, stream: Stream, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+    fn output(&mut self, number: usize, stream: Stream, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
         for part in text.split_inclusive('\n') {
             let waiting = match stream {
                 Stream::Stdout => &mut self.stdout,
@@ -36,35 +37,35 @@ impl Plain {
             waiting.push_str(part);
             if waiting.ends_with('\n') || waiting.len() >= MOST_OF_A_LINE {
                 let text = std::mem::take(waiting);
-                self.write(stream, &text, out)?;
+                self.write(number, stream, &text, out)?;
             }
         }
         Ok(())
     }
 
     /// Writes a line or a part of one.
-    fn write(&mut self, stream: Stream, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+    fn write(&mut self, number: usize, stream: Stream, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
         if self.open.is_some_and(|open| open != stream) {
             writeln!(out)?;
             self.open = None;
         }
         if self.open.is_none() {
-            write!(out, "#{} ", self.number)?;
+            write!(out, "#{number} ")?;
         }
         self.open = (!text.ends_with('\n')).then_some(stream);
         out.write_all(text.as_bytes())
     }
 
-    fn end_output(&mut self, out: &mut Screen<'_>) -> io::Result<()> {
+    fn end_output(&mut self, number: usize, out: &mut Screen<'_>) -> io::Result<()> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let rest = self.program.rest(stream);
-            self.output(stream, &rest, out)?;
+            self.output(number, stream, &rest, out)?;
             let waiting = match stream {
                 Stream::Stdout => std::mem::take(&mut self.stdout),
                 Stream::Stderr => std::mem::take(&mut self.stderr),
             };
             if !waiting.is_empty() {
-                self.write(stream, &waiting, out)?;
+                self.write(number, stream, &waiting, out)?;
             }
         }
         if self.open.take().is_some() {
@@ -76,77 +77,78 @@ impl Plain {
 
 impl View for Plain {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        match event {
-            Event::BuildStarted { dockerfile, steps, .. } => {
+        let number = event.step.as_ref().map_or(0, |step| step.number);
+        match &event.kind {
+            EventKind::BuildStarted { dockerfile, steps, .. } => {
                 writeln!(out, "#0 building {}, {}", line(dockerfile), units::count(*steps as u64, "step"))
             }
-            Event::ContextLoaded { files, bytes, excluded } => {
+            EventKind::ContextLoaded { files, bytes, excluded } => {
                 let files = units::count(*files, "file");
                 writeln!(out, "#0 context: {files}, {}, {excluded} excluded", units::size(*bytes))
             }
-            Event::StepStarted { step } => {
-                (self.number, self.cached) = (step.number, false);
+            EventKind::StepStarted => {
+                let Some(step) = &event.step else { return Ok(()) };
                 let title = format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction);
-                writeln!(out, "\n#{} {}", step.number, line(&title))
+                writeln!(out, "\n#{number} {}", line(&title))
             }
-            Event::Expanded { instruction } => writeln!(out, "#{} is {}", self.number, line(instruction)),
-            Event::Resolved { image, digest, layers, stands_in_for, .. } => {
+            EventKind::Expanded { instruction } => writeln!(out, "#{number} is {}", line(instruction)),
+            EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 let image = line(image);
                 if let Some(name) = stands_in_for {
-                    writeln!(out, "#{} {} can't be reached: {image} stands in", self.number, line(name))?;
+                    writeln!(out, "#{number} {} can't be reached: {image} stands in", line(name))?;
                 }
                 let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                writeln!(out, "#{} resolved {image}{digest}, {}", self.number, units::count(*layers as u64, "layer"))
+                writeln!(out, "#{number} resolved {image}{digest}, {}", units::count(*layers as u64, "layer"))
             }
-            Event::Decided { decision } => {
-                self.cached = matches!(decision, Decision::Hit { .. });
-                Ok(())
-            }
-            Event::ContainerStarted { .. } | Event::Changed { .. } => Ok(()),
-            Event::Output { stream, bytes } => {
+            EventKind::Decided { .. } | EventKind::ContainerStarted { .. } | EventKind::Changed { .. } => Ok(()),
+            EventKind::Output { stream, bytes } => {
                 let text = self.program.text(*stream, bytes, out.colours());
-                self.output(*stream, &text, out)
+                self.output(number, *stream, &text, out)
             }
-            Event::ContainerEnded { .. } => self.end_output(out),
-            Event::Committed { layer, milliseconds, .. } => {
-                if self.cached {
-                    return writeln!(out, "#{} CACHED", self.number);
-                }
+            EventKind::ContainerEnded { .. } => self.end_output(number, out),
+            EventKind::Committed { outcome: Outcome::Cached, .. } => writeln!(out, "#{number} CACHED"),
+            EventKind::Committed { outcome: Outcome::Ran | Outcome::Failed, layer, milliseconds, .. } => {
                 if let Some(layer) = layer {
-                    writeln!(out, "#{} layer {} {}", self.number, layer.diff_id, units::size(layer.descriptor.size))?;
+                    writeln!(out, "#{number} layer {} {}", layer.diff_id, units::size(layer.descriptor.size))?;
                 }
-                writeln!(out, "#{} DONE {:.1}s", self.number, *milliseconds as f64 / 1000.0)
+                writeln!(out, "#{number} DONE {:.1}s", *milliseconds as f64 / 1000.0)
             }
-            Event::StepFailed { message } => {
-                self.end_output(out)?;
-                writeln!(out, "#{} ERROR: {}", self.number, line(message))
+            EventKind::StepFailed { message } => {
+                self.end_output(number, out)?;
+                writeln!(out, "#{number} ERROR: {}", line(message))
             }
-            Event::Warning { message, hint, place } => {
-                let text = warning(message, hint.as_deref(), place.as_ref());
-                writeln!(out, "#{} WARNING: {text}", self.number)
+            EventKind::Warning(told) => {
+                writeln!(out, "#{number} WARNING: {}", warning(told))
             }
-            Event::BuildFinished { image, manifest, .. } => {
-                writeln!(out, "\n#{} exporting\n#{0} manifest {manifest}\n#{0} image {image}", self.number + 1)
+            EventKind::BuildFinished { image, manifest, steps, .. } => {
+                self.export = steps + 1;
+                writeln!(out, "\n#{} exporting\n#{0} manifest {manifest}\n#{0} image {image}", self.export)
             }
-            Event::Tagged { reference } => writeln!(out, "#{} naming to {}", self.number + 1, line(reference)),
+            EventKind::Tagged { reference } => writeln!(out, "#{} naming to {}", self.export, line(reference)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Plain, Screen, View as _};
-    use crate::machine::{Event, Stream};
+    use crate::machine::{Event, EventKind, StepLabel, Stream};
     use crate::view::palette::Palette;
 
     fn shown(pieces: &[(Stream, &[u8])]) -> String {
         let mut out = Vec::new();
-        let mut view = Plain { number: 2, ..Plain::default() };
+        let mut view = Plain::default();
         let mut screen = Screen::new(&mut out, Palette::PLAIN);
+        let label = Arc::new(StepLabel { number: 2, ..StepLabel::default() });
+        let mut tell = |kind| {
+            view.event(&Event { time: 0, step: Some(label.clone()), kind }, &mut screen).unwrap();
+        };
         for (stream, bytes) in pieces {
-            view.event(&Event::Output { stream: *stream, bytes: bytes.to_vec() }, &mut screen).unwrap();
+            tell(EventKind::Output { stream: *stream, bytes: (*bytes).into() });
         }
-        view.event(&Event::ContainerEnded { id: "1".into(), status: 0 }, &mut screen).unwrap();
+        tell(EventKind::ContainerEnded { id: "1".into(), status: 0 });
         drop(screen);
         String::from_utf8(out).unwrap()
     }

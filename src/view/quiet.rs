@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::View;
 use super::screen::Screen;
-use crate::machine::Event;
+use crate::machine::{Event, EventKind};
 
 /// Writes the finished image's id.
 #[derive(Clone, Copy, Debug)]
@@ -12,22 +12,22 @@ pub struct Quiet;
 
 impl View for Quiet {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        match event {
-            Event::BuildFinished { image, .. } => writeln!(out, "{image}"),
-            Event::BuildStarted { .. }
-            | Event::ContextLoaded { .. }
-            | Event::StepStarted { .. }
-            | Event::Expanded { .. }
-            | Event::Resolved { .. }
-            | Event::Decided { .. }
-            | Event::ContainerStarted { .. }
-            | Event::Output { .. }
-            | Event::ContainerEnded { .. }
-            | Event::Changed { .. }
-            | Event::Committed { .. }
-            | Event::StepFailed { .. }
-            | Event::Warning { .. }
-            | Event::Tagged { .. } => Ok(()),
+        match &event.kind {
+            EventKind::BuildFinished { image, .. } => writeln!(out, "{image}"),
+            EventKind::BuildStarted { .. }
+            | EventKind::ContextLoaded { .. }
+            | EventKind::StepStarted
+            | EventKind::Expanded { .. }
+            | EventKind::Resolved { .. }
+            | EventKind::Decided { .. }
+            | EventKind::ContainerStarted { .. }
+            | EventKind::Output { .. }
+            | EventKind::ContainerEnded { .. }
+            | EventKind::Changed { .. }
+            | EventKind::Committed { .. }
+            | EventKind::StepFailed { .. }
+            | EventKind::Warning { .. }
+            | EventKind::Tagged { .. } => Ok(()),
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::palette::{Palette, Role};
 use super::program::{Colours, Program};
 use super::screen::Screen;
 use super::{View, table, units, warning};
-use crate::machine::{Decision, Event, StepLabel, Stream};
+use crate::cache::Outcome;
+use crate::machine::{Event, EventKind, StepLabel, Stream};
 use crate::shown::{self, line};
 
 /// How wide a live line is: it must not wrap, or it could not be erased.
@@ -20,8 +22,6 @@ const MOST_OF_A_LINE: usize = 4 << 10;
 #[derive(Clone, Debug)]
 pub struct Tty {
     palette: Palette,
-    title: String,
-    cached: bool,
     program: Program,
     tail: Tail,
 }
@@ -77,7 +77,7 @@ impl Tail {
 
 impl Tty {
     pub fn new(palette: Palette) -> Tty {
-        Tty { palette, title: String::new(), cached: false, program: Program::default(), tail: Tail::default() }
+        Tty { palette, program: Program::default(), tail: Tail::default() }
     }
 
     fn live(&self, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
@@ -93,72 +93,70 @@ impl Tty {
     }
 }
 
-fn title(step: &StepLabel) -> String {
-    line(&format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction)).into_owned()
+/// What the step of an event is called.
+fn title(event: &Event) -> String {
+    let title = |step: &Arc<StepLabel>| {
+        line(&format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction)).into_owned()
+    };
+    event.step.as_ref().map(title).unwrap_or_default()
 }
 
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
-        match event {
-            Event::BuildStarted { .. }
-            | Event::Expanded { .. }
-            | Event::ContainerStarted { .. }
-            | Event::Changed { .. } => Ok(()),
-            Event::ContextLoaded { files, bytes, .. } => {
+        match &event.kind {
+            EventKind::BuildStarted { .. }
+            | EventKind::Expanded { .. }
+            | EventKind::Decided { .. }
+            | EventKind::ContainerStarted { .. }
+            | EventKind::Changed { .. } => Ok(()),
+            EventKind::ContextLoaded { files, bytes, .. } => {
                 let text = format!("context: {}, {}", units::count(*files, "file"), units::size(*bytes));
                 self.lasting(&text, out)
             }
-            Event::StepStarted { step } => {
-                self.title = title(step);
-                self.cached = false;
+            EventKind::StepStarted => {
                 self.tail = Tail::default();
-                self.live(&format!(" -> {}", self.title), out)
+                self.live(&format!(" -> {}", title(event)), out)
             }
-            Event::Resolved { image, stands_in_for: Some(name), .. } => {
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
                 self.lasting(&format!("{} can't be reached: {} stands in", line(name), line(image)), out)
             }
-            Event::Resolved { stands_in_for: None, .. } => Ok(()),
-            Event::Decided { decision } => {
-                self.cached = matches!(decision, Decision::Hit { .. });
-                Ok(())
-            }
-            Event::Output { stream, bytes } => {
+            EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
+            EventKind::Output { stream, bytes } => {
                 self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));
-                // Only as much of the title as can be shown: this happens with every piece.
-                let title: String = self.title.chars().take(WIDTH).collect();
+                // Only as much of the title as can be shown, so that what comes last is seen.
+                let title: String = title(event).chars().take(WIDTH).collect();
                 self.live(&format!(" -> {title}  {}", self.tail.last(*stream)), out)
             }
-            Event::ContainerEnded { .. } => {
+            EventKind::ContainerEnded { .. } => {
                 for stream in [Stream::Stdout, Stream::Stderr] {
                     self.tail.push(stream, &self.program.rest(stream));
                 }
                 self.tail.end();
                 Ok(())
             }
-            Event::Committed { milliseconds, .. } => {
-                let mark = if self.cached {
-                    self.palette.paint(Role::Good, "CACHED ")
-                } else {
-                    format!("{:>5.1}s ", *milliseconds as f64 / 1000.0)
+            EventKind::Committed { outcome, milliseconds, .. } => {
+                let mark = match outcome {
+                    Outcome::Cached => self.palette.paint(Role::Good, "CACHED "),
+                    Outcome::Ran | Outcome::Failed => format!("{:>5.1}s ", *milliseconds as f64 / 1000.0),
                 };
-                self.lasting(&format!("{mark}{}", self.title), out)
+                self.lasting(&format!("{mark}{}", title(event)), out)
             }
-            Event::StepFailed { message } => {
+            EventKind::StepFailed { message } => {
                 self.tail.end();
-                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "FAILED"), self.title), out)?;
+                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "FAILED"), title(event)), out)?;
                 for text in &self.tail.lines {
                     writeln!(out, "    {}", line(text))?;
                 }
                 writeln!(out, "    {}", line(message))
             }
-            Event::Warning { message, hint, place } => {
-                let text = warning(message, hint.as_deref(), place.as_ref());
+            EventKind::Warning(told) => {
+                let text = warning(told);
                 self.lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
-            Event::BuildFinished { image, cached, ran, .. } => {
+            EventKind::BuildFinished { image, cached, ran, .. } => {
                 writeln!(out, " => image {image} ({ran} ran, {cached} cached)")
             }
-            Event::Tagged { reference } => writeln!(out, " => named {}", line(reference)),
+            EventKind::Tagged { reference } => writeln!(out, " => named {}", line(reference)),
         }
     }
 }

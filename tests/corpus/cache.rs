@@ -3,7 +3,7 @@
 //! A run where BuildKit had a hit is slower and not wrong; a hit where it ran is wrong, unless the result is the same.
 //! Wrong hits fail the case at once.
 
-use layerlab::machine::{Decision, Event, Source};
+use layerlab::machine::{Decision, Event, EventKind, Source};
 use serde_json::Value;
 
 use crate::report::{Outcome, Report, cases, folder};
@@ -70,10 +70,10 @@ fn run(case: &Value, base: &Value) -> Outcome {
 fn outcomes(events: &[Event]) -> Vec<(String, &'static str)> {
     let mut steps: Vec<(String, &'static str)> = Vec::new();
     for event in events {
-        match event {
-            Event::StepStarted { step } => steps.push((step.instruction.clone(), "run")),
-            Event::Decided { decision: Decision::Hit { .. } } => steps.last_mut().unwrap().1 = "cached",
-            Event::StepFailed { .. } => steps.last_mut().unwrap().1 = "failed",
+        match &event.kind {
+            EventKind::StepStarted => steps.push((event.step.as_ref().unwrap().instruction.clone(), "run")),
+            EventKind::Decided { decision: Decision::Hit { .. } } => steps.last_mut().unwrap().1 = "cached",
+            EventKind::StepFailed { .. } => steps.last_mut().unwrap().1 = "failed",
             _ => {}
         }
     }

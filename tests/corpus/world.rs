@@ -8,7 +8,7 @@ use std::sync::Arc;
 use layerlab::container::{Hostname, Identity};
 use layerlab::dockerfile::Instruction;
 use layerlab::layer::LayerWriter;
-use layerlab::machine::{CacheUse, Error, Event, Machine, Options, Source};
+use layerlab::machine::{CacheUse, Control, Error, Event, Machine, Options, Source};
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
 use layerlab::plan::{Base, CopySource};
 use layerlab::source::SourceFile;
@@ -77,7 +77,7 @@ impl Bench {
     /// Builds to the end. Gives the machine, with every state, or the error.
     pub fn build(&self, source: Source, options: Options, events: &mut Vec<Event>) -> Result<Machine, Error> {
         self.name_base(&source.file, &options);
-        let mut machine = Machine::new(&self.world, source, options, Interrupt::new().unwrap())?;
+        let mut machine = Machine::new(&self.world, source, options, Control::new(Interrupt::new().unwrap()))?;
         let mut result = Ok(());
         while !machine.is_done() && result.is_ok() {
             result = machine.step(&mut |event| events.push(event.clone())).map(|_| ());

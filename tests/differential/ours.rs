@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use layerlab::container::Identity;
 use layerlab::layer::LayerWriter;
-use layerlab::machine::{CacheUse, Decision, Machine, Options, Source};
+use layerlab::machine::{CacheUse, Control, Decision, Machine, Options, Source};
 use layerlab::oci::{Digest, ImageConfig, Platform, Reference};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Severity, Store, verify};
@@ -115,8 +115,8 @@ impl Bench {
         let told = |error: &layerlab::machine::Error| {
             error.diagnostics(None).iter().map(|one| one.render(None)).collect::<String>()
         };
-        let mut machine =
-            Machine::new(&self.world, source, options, Interrupt::new().unwrap()).map_err(|error| told(&error))?;
+        let mut machine = Machine::new(&self.world, source, options, Control::new(Interrupt::new().unwrap()))
+            .map_err(|error| told(&error))?;
         while !machine.is_done() {
             let taken = machine.step(&mut |_| {}).map_err(|error| told(&error))?;
             // FROM is no step that can miss.

@@ -11,8 +11,8 @@ fn changes(place: &Place) -> String {
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         match event["type"].as_str().unwrap() {
-            "step_started" if event["step"]["instruction"].as_str().unwrap().starts_with("FROM") => {}
-            "step_started" => text.push_str(&format!("{}\n", event["step"]["instruction"].as_str().unwrap())),
+            "step_started" if event["label"]["instruction"].as_str().unwrap().starts_with("FROM") => {}
+            "step_started" => text.push_str(&format!("{}\n", event["label"]["instruction"].as_str().unwrap())),
             "step_failed" => text.push_str(&format!("  error: {}\n", event["message"].as_str().unwrap())),
             _ => {}
         }
