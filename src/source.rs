@@ -5,9 +5,7 @@
 //! two numbers and costs nothing to carry through the syntax tree.
 //!
 //! Only UTF-8 is read; other encodings are refused by [`SourceFile::from_bytes`]. Read [`crate::diagnostic`]
-//! next: it draws a span.
-
-use crate::diagnostic::Diagnostic;
+//! next: it draws spans.
 
 /// The three bytes that some editors put before UTF-8 text. They are kept in [`SourceFile::text`], so
 /// that spans are those of the file on disk, and are no part of the first line.
@@ -43,6 +41,32 @@ pub struct SourceFile {
     pub text: String,
 }
 
+/// A file that is not UTF-8: where that shows first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not valid UTF-8: byte 0x{byte:02x} at offset {offset}, in line {line}")]
+pub struct NotUtf8 {
+    /// The name of the file.
+    pub name: String,
+    /// The place of the first byte that can't be read.
+    pub offset: usize,
+    /// That byte.
+    pub byte: u8,
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// Whether the file begins as UTF-16 does.
+    pub looks_like_utf16: bool,
+}
+
+impl NotUtf8 {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self.looks_like_utf16 {
+            true => "the file is UTF-16: save it as UTF-8",
+            false => "save the file as UTF-8",
+        }
+    }
+}
+
 impl SourceFile {
     /// Makes a source file from text that is known to be UTF-8.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -51,25 +75,20 @@ impl SourceFile {
 
     /// Makes a source file from the bytes of a file.
     ///
-    /// Fails when the bytes are not UTF-8; the message names the first offending byte and its line.
-    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Diagnostic> {
+    /// # Errors
+    /// [`NotUtf8`] for bytes that are not UTF-8.
+    pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Result<Self, NotUtf8> {
         let name = name.into();
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(SourceFile::new(name, text)),
-            Err(error) => {
-                let offset = error.valid_up_to();
-                let line = bytes[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
-                let message = format!(
-                    "`{name}` is not valid UTF-8: byte 0x{:02x} at offset {offset}, in line {line}",
-                    bytes[offset]
-                );
-                let hint = match bytes {
-                    [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file is UTF-16: save it as UTF-8",
-                    _ => "save the file as UTF-8",
-                };
-                Err(Diagnostic::error(message).hint(hint))
+        std::str::from_utf8(bytes).map(|text| SourceFile::new(name.as_str(), text)).map_err(|error| {
+            let offset = error.valid_up_to();
+            NotUtf8 {
+                name,
+                offset,
+                byte: bytes[offset],
+                line: bytes[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1,
+                looks_like_utf16: matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]),
             }
-        }
+        })
     }
 
     /// The line and column of a byte offset, both counted from 1. Columns count characters, not bytes.
@@ -136,8 +155,8 @@ mod tests {
     #[test]
     fn other_encodings_are_refused() {
         let error = SourceFile::from_bytes("Dockerfile", b"FROM x\nRUN \xff").expect_err("not UTF-8");
-        assert_eq!(error.message, "`Dockerfile` is not valid UTF-8: byte 0xff at offset 11, in line 2");
+        assert_eq!(error.to_string(), "`Dockerfile` is not valid UTF-8: byte 0xff at offset 11, in line 2");
         let error = SourceFile::from_bytes("Dockerfile", b"\xff\xfeF\0").expect_err("not UTF-8");
-        assert_eq!(error.hint.as_deref(), Some("the file is UTF-16: save it as UTF-8"));
+        assert_eq!(error.hint(), "the file is UTF-16: save it as UTF-8");
     }
 }

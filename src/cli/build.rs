@@ -136,7 +136,7 @@ impl BuildOptions {
                 (display_name(&path, folder), Some(path), bytes)
             }
         };
-        let file = SourceFile::from_bytes(&name, &bytes).map_err(Failure::from)?;
+        let file = SourceFile::from_bytes(&name, &bytes).map_err(Diagnostic::from)?;
         Ok(Source { file, context: Some(folder.to_owned()), dockerfile: path })
     }
 }

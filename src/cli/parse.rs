@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Dockerfile, Limits, print};
+use crate::dockerfile::{self, Limits, print};
 use crate::errno;
 use crate::source::SourceFile;
 use crate::view::json;
@@ -50,7 +50,10 @@ impl Parse {
         let source = match self.source() {
             Ok(source) => source,
             // Whoever reads JSON gets every mistake as JSON, also that the file is not a text.
-            Err(error) if format == Format::Json => return print_report(&Err(vec![error]), None),
+            Err(error) if format == Format::Json => {
+                print_line(&json::harmless(&print::refusal(&error)))?;
+                return Err(Failure::Status(1));
+            }
             Err(error) => return Err(error.into()),
         };
         if format == Format::Sexp {
@@ -59,9 +62,12 @@ impl Parse {
         }
         let parsed = dockerfile::parse_within(&source, &limits);
         if format == Format::Json {
-            return print_report(&parsed, Some(&source));
+            // A text with errors is a failure all the same.
+            let failed = parsed.has_errors();
+            print_line(&json::harmless(&print::report(parsed, &source)))?;
+            return if failed { Err(Failure::Status(1)) } else { Ok(()) };
         }
-        let dockerfile = parsed.map_err(|errors| Failure::Messages(errors, Some(source.clone())))?;
+        let dockerfile = parsed.into_dockerfile().map_err(|errors| Failure::Messages(errors, Some(source.clone())))?;
         // The tree goes to standard output, for people and programs alike; what is suspicious does not belong in it.
         super::report(&dockerfile.warnings, Some(&source), errors);
         match format {
@@ -81,16 +87,10 @@ impl Parse {
             let diagnostic = Diagnostic::error(errno::named(&error.to_string()));
             error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
         })?;
-        SourceFile::from_bytes(self.file.display().to_string(), &bytes)
+        Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes)?)
     }
 }
 
 fn print_line(text: &str) -> Result<(), Failure> {
     Ok(writeln!(super::stdout(), "{}", text.trim_end_matches('\n'))?)
-}
-
-/// The whole outcome as JSON; a text with errors is a failure all the same.
-fn print_report(parsed: &Result<Dockerfile, Vec<Diagnostic>>, source: Option<&SourceFile>) -> Result<(), Failure> {
-    print_line(&json::harmless(&print::report(parsed, source)))?;
-    if parsed.is_ok() { Ok(()) } else { Err(Failure::Status(1)) }
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::ast::Word;
 use super::list;
 use super::mount::{MountError, truth};
+use super::word::Word;
 
 /// `RUN --device=…`: a device that the container may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

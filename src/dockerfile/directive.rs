@@ -15,7 +15,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::grammar::{self, Rule};
-use super::warning;
+use super::rules;
 use crate::diagnostic::Diagnostic;
 use crate::source::{BYTE_ORDER_MARK, SourceFile, Span};
 
@@ -81,6 +81,17 @@ impl Check {
     }
 }
 
+impl Check {
+    /// The names in it that no rule has.
+    fn unknown_names(&self) -> impl Iterator<Item = &str> {
+        let names = [&self.skip, &self.experimental].into_iter().flat_map(|rules| match rules {
+            Rules::All => &[],
+            Rules::Named(names) => names.as_slice(),
+        });
+        names.map(String::as_str).filter(|name| !name.is_empty() && rules::named(name).is_none())
+    }
+}
+
 /// The value of a directive that says the same.
 impl fmt::Display for Check {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -96,6 +107,11 @@ impl fmt::Display for Check {
 }
 
 impl Rules {
+    /// Whether a name is in it by itself, and not by `all`.
+    pub fn names(&self, name: &str) -> bool {
+        matches!(self, Rules::Named(names) if names.iter().any(|other| other == name))
+    }
+
     fn parse(value: &str) -> Self {
         match value {
             "all" => Rules::All,
@@ -150,24 +166,32 @@ pub fn scan(text: &str, comment: &str) -> Vec<Directive> {
     directives
 }
 
-/// Warnings of directives that are understood and change nothing: build checks do not exist yet, and there is one frontend.
+/// Warnings of directives that ask for what there is not: another frontend, a check that nobody knows.
 pub(super) fn without_effect(source: &SourceFile) -> Vec<Diagnostic> {
-    let warn = |directive: Directive| {
-        let message = match directive.name.as_str() {
-            "check" => "build checks are not supported yet: this directive has no effect".to_owned(),
-            "syntax" if !is_own_syntax(&directive.value) => {
-                format!("the frontend `{}` is not used: Layerlab reads the file by its own rules", directive.value)
+    let mut warnings = Vec::new();
+    for directive in scan(&source.text, "#") {
+        let place = source.line_span(directive.line);
+        match directive.name.as_str() {
+            "syntax" if !is_own_syntax(&directive.value) => warnings.push(
+                Diagnostic::new(
+                    &rules::DIRECTIVE_WITHOUT_EFFECT,
+                    format!("the frontend `{}` is not used: Layerlab reads the file by its own rules", directive.value),
+                )
+                .at(place)
+                .hint("they are those of `docker/dockerfile:1`"),
+            ),
+            "check" => {
+                let check = Check::parse(&directive.value).unwrap_or_default();
+                warnings.extend(check.unknown_names().map(|name| {
+                    Diagnostic::new(&rules::DIRECTIVE_WITHOUT_EFFECT, format!("no check is called `{name}`"))
+                        .at(place)
+                        .suggest(name, rules::ALL.iter().map(|rule| rule.name))
+                }));
             }
-            _ => return None,
-        };
-        let mut warning = Diagnostic::warning(message).kind(warning::DIRECTIVE_WITHOUT_EFFECT);
-        warning.span = source.line_span(directive.line);
-        Some(match directive.name.as_str() {
-            "syntax" => warning.hint("they are those of `docker/dockerfile:1`"),
-            _ => warning,
-        })
-    };
-    scan(&source.text, "#").into_iter().filter_map(warn).collect()
+            _ => {}
+        }
+    }
+    warnings
 }
 
 /// Whether a frontend has the language that is implemented here: the stable one, in any of its versions.
@@ -234,7 +258,9 @@ impl DirectiveReader {
         let span = Span::new(start + offset, start + offset + value.len());
         if self.seen.contains(&name) {
             let whole = Span::new(start, span.end);
-            return Err(Diagnostic::error(format!("the directive `{name}` is given twice")).at(whole));
+            return Err(
+                Diagnostic::new(&rules::INVALID_DIRECTIVE, format!("the directive `{name}` is given twice")).at(whole)
+            );
         }
         self.seen.push(name.clone());
         match name.as_str() {
@@ -243,16 +269,22 @@ impl DirectiveReader {
                 "\\" => self.directives.escape = '\\',
                 "`" => self.directives.escape = '`',
                 other => {
-                    return Err(Diagnostic::error(format!("`{other}` cannot be the escape character"))
-                        .at(span)
-                        .hint("it is a backslash or a backtick"));
+                    return Err(Diagnostic::new(
+                        &rules::INVALID_DIRECTIVE,
+                        format!("`{other}` cannot be the escape character"),
+                    )
+                    .at(span)
+                    .hint("it is a backslash or a backtick"));
                 }
             },
             _ => {
                 let check = Check::parse(&value).map_err(|option| {
-                    Diagnostic::error(format!("invalid option `{option}` of the directive `check`"))
-                        .at(span)
-                        .hint("the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`")
+                    Diagnostic::new(
+                        &rules::INVALID_DIRECTIVE,
+                        format!("invalid option `{option}` of the directive `check`"),
+                    )
+                    .at(span)
+                    .hint("the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`")
                 })?;
                 self.directives.check = Some(check);
             }

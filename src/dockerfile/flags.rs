@@ -3,8 +3,9 @@
 //! Each instruction names the flags it knows; every other one, a flag given twice, and a value that is missing
 //! or no truth value are errors. All wrong flags of an instruction are reported at once.
 
-use super::ast::Word;
+use super::rules;
 use super::statement::{Statement, Token};
+use super::word::Word;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -53,7 +54,7 @@ impl<'s> Flags<'s> {
         let flag_span = Span::new(token.span.start, token.span.start + flag_length);
         let Some((_, kind)) = known.iter().find(|(known, _)| *known == name) else {
             let keyword = statement.keyword.text.to_uppercase();
-            let error = Diagnostic::error(format!("{keyword} has no flag `{flag}`")).at(flag_span);
+            let error = Diagnostic::new(&rules::UNKNOWN_FLAG, format!("{keyword} has no flag `{flag}`")).at(flag_span);
             let dashed: Vec<String> = known.iter().map(|(name, _)| format!("--{name}")).collect();
             return Err(match crate::diagnostic::closest(flag, dashed.iter().map(String::as_str)) {
                 Some(close) => error.hint(format!("did you mean `{close}`?")),
@@ -62,20 +63,23 @@ impl<'s> Flags<'s> {
             });
         };
         if *kind != Kind::Texts && self.values.iter().any(|(given, _)| *given == name) {
-            return Err(Diagnostic::error(format!("the flag `{flag}` is given twice")).at(token.span));
+            return Err(
+                Diagnostic::new(&rules::REPEATED_FLAG, format!("the flag `{flag}` is given twice")).at(token.span)
+            );
         }
         let missing = || {
-            Diagnostic::error(format!("the flag `{flag}` has no value"))
+            Diagnostic::new(&rules::FLAG_WITHOUT_VALUE, format!("the flag `{flag}` has no value"))
                 .at(token.span)
                 .hint(format!("write `{flag}=value`, without a space"))
         };
         match (kind, value) {
             (Kind::Switch, Some("")) | (Kind::Text | Kind::Texts, None) => Err(missing()),
-            (Kind::Switch, Some(value)) if !is_truth_value(value) => {
-                Err(Diagnostic::error(format!("`{value}` is not a valid value for the flag `{flag}`"))
-                    .at(token.span)
-                    .hint("it is `true` or `false`"))
-            }
+            (Kind::Switch, Some(value)) if !is_truth_value(value) => Err(Diagnostic::new(
+                &rules::INVALID_FLAG_VALUE,
+                format!("`{value}` is not a valid value for the flag `{flag}`"),
+            )
+            .at(token.span)
+            .hint("it is `true` or `false`")),
             (_, value) => Ok((name, value.map(|value| Word { raw: value.to_owned(), span: Some(token.span) }))),
         }
     }

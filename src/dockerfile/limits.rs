@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use super::rules;
 use crate::diagnostic::Diagnostic;
 
 /// One of the bounds.
@@ -68,7 +69,7 @@ impl Limit {
             Limit::Expansion => format!("{what} hold more than {bound} bytes"),
             Limit::Configuration => format!("{what} need more than {bound} bytes"),
         };
-        Diagnostic::error(message).hint(self.hint())
+        Diagnostic::new(&rules::LIMIT_EXCEEDED, message).hint(self.hint())
     }
 
     /// How to raise it.

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::directive::{DirectiveReader, Directives};
 use super::grammar::{self, Rule};
 use super::limits::{Limit, Limits};
-use super::warning;
+use super::rules;
 use crate::diagnostic::Diagnostic;
 use crate::source::{BYTE_ORDER_MARK, Span};
 
@@ -171,8 +171,7 @@ impl<'s> LineReader<'s> {
         }
         if let Some(span) = blank_line {
             self.diagnostics.push(
-                Diagnostic::warning("blank line inside of an instruction")
-                    .kind(warning::EMPTY_CONTINUATION)
+                Diagnostic::new(&rules::NO_EMPTY_CONTINUATION, "blank line inside of an instruction")
                     .at(span)
                     .hint("remove it, or remove the continuation of the line before it"),
             );

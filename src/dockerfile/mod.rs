@@ -5,14 +5,16 @@
 //!
 //! 1. `lines.rs` joins continued lines and takes out comments and directives ([`directive`]);
 //! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
-//! 3. [`instruction`] finds out what it means and builds the [`ast`], or says what is wrong.
+//! 3. `instruction/` finds out what it means and builds the [`ast`], or says what is wrong.
 //!
-//! [`parse`] does all of it. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
+//! [`parse`] does all of it, and gives a tree and messages ([`rules`]) whatever the text is: a mistake costs the tree one
+//! instruction, not the rest. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
 //! their values are known. Nothing here reads a file, a clock or the environment.
 //!
 //! Only this module knows pest.
 
 pub mod ast;
+pub mod checks;
 pub mod device;
 pub mod directive;
 pub mod duration;
@@ -20,7 +22,8 @@ mod flags;
 pub mod glob;
 mod grammar;
 pub mod heredoc;
-pub mod instruction;
+mod instruction;
+mod keywords;
 pub mod limits;
 mod lines;
 mod list;
@@ -28,15 +31,17 @@ pub mod mount;
 mod nearly_json;
 mod parse;
 pub mod print;
+pub mod rules;
 pub mod statement;
-pub mod warning;
+mod word;
 pub mod words;
 
 pub use ast::{
     Add, Arg, Cmd, Command, Copy, Dockerfile, Entrypoint, Env, Expose, From, Healthcheck, Heredoc, Instruction, Label,
-    Located, Maintainer, Network, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal, User, Volume,
-    Word, Workdir,
+    Located, Maintainer, Network, Node, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal,
+    SyntaxTree, Unreadable, User, Volume, Workdir,
 };
-pub use instruction::KEYWORDS;
+pub use keywords::KEYWORDS;
 pub use limits::{Limit, Limits};
-pub use parse::{is_complete, parse, parse_instruction, parse_within};
+pub use parse::{Parsed, is_complete, parse, parse_instruction, parse_within};
+pub use word::Word;

@@ -12,9 +12,10 @@
 
 use serde::Serialize;
 
-use super::ast::Word;
 use super::directive::parse_bool;
 use super::list::{self, UnmatchedQuote};
+use super::rules;
+use super::word::Word;
 use crate::diagnostic::{Diagnostic, closest};
 
 /// A mount whose values may still hold variables.
@@ -169,10 +170,8 @@ impl MountError {
 
     /// The message about the flag at a word's place.
     pub(super) fn diagnostic(&self, word: &Word) -> Diagnostic {
-        let mut diagnostic = Diagnostic::error(self.to_string());
-        diagnostic.span = word.span;
-        diagnostic.hint = self.hint();
-        diagnostic
+        let diagnostic = Diagnostic::new(&rules::INVALID_MOUNT, self.to_string()).at(word.span);
+        self.hint().into_iter().fold(diagnostic, Diagnostic::hint)
     }
 }
 

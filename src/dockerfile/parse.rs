@@ -1,95 +1,86 @@
-//! From a source file to its checked syntax tree.
+//! From a source file to its syntax tree, and what is to be said of it.
 
-use super::ast::{Dockerfile, Instruction, Located, Stage};
-use super::instruction::{KEYWORDS, Understood, locate, understand};
+use super::ast::{Dockerfile, Instruction, Located, Node, SyntaxTree};
+use super::checks::Checks;
+use super::instruction::{Understood, understand};
+use super::keywords::KEYWORDS;
 use super::limits::Limits;
-use super::statement::{self, HEREDOC_WITHOUT_END};
-use super::{directive, warning};
+use super::statement::{self, Piece, Statement};
+use super::{directive, rules};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
 use crate::source::{SourceFile, Span};
 
+/// What became of a text.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// The tree. An instruction with a mistake is a node that says only where it stands.
+    pub tree: SyntaxTree,
+    /// Errors and warnings in the order of the text. Of very many, the first fifty of each are here and the rest is counted.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// Whether there is an error, so that nothing can be built of the text.
+    pub fn has_errors(&self) -> bool {
+        has_errors(&self.diagnostics)
+    }
+
+    /// The instructions in their stages, with the warnings.
+    ///
+    /// # Errors
+    /// All errors, if there are any.
+    pub fn into_dockerfile(self) -> Result<Dockerfile, Vec<Diagnostic>> {
+        let Parsed { tree, diagnostics } = self;
+        let diagnostics = without_errors(diagnostics)?;
+        Ok(Dockerfile::of(tree, diagnostics))
+    }
+
+    /// The one instruction of a text that [`parse_instruction`] has read.
+    ///
+    /// # Errors
+    /// All errors, if there are any, or that there is no instruction.
+    pub fn into_instruction(self) -> Result<Located<Instruction>, Vec<Diagnostic>> {
+        let Parsed { tree, diagnostics } = self;
+        without_errors(diagnostics)?;
+        let found = tree.nodes.into_iter().find_map(|node| match node {
+            Node::Instruction(instruction) => Some(instruction),
+            Node::From(_) | Node::Unreadable(_) => None,
+        });
+        found.ok_or_else(|| vec![Diagnostic::new(&rules::SINGLE_INSTRUCTION, "no instruction")])
+    }
+}
+
+/// What a text is meant to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meant {
+    /// A Dockerfile.
+    File,
+    /// One bare instruction that is not FROM.
+    Instruction,
+}
+
 /// Parses a Dockerfile within the usual limits. See [`parse_within`].
-pub fn parse(source: &SourceFile) -> Result<Dockerfile, Vec<Diagnostic>> {
+pub fn parse(source: &SourceFile) -> Parsed {
     parse_within(source, &Limits::default())
 }
 
 /// Parses a Dockerfile and checks every instruction.
-///
-/// Fails with all errors that can be told apart, in the order of the source, never with none. Of very many, the
-/// first fifty are given and the rest is counted; so with warnings.
-pub fn parse_within(source: &SourceFile, limits: &Limits) -> Result<Dockerfile, Vec<Diagnostic>> {
-    let mut parsed = take_apart(source, limits)?;
-    let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-    let mut dockerfile =
-        Dockerfile { directives: parsed.directives, global_args: Vec::new(), stages: Vec::new(), warnings: Vec::new() };
-    diagnostics.extend(directive::without_effect(source));
-    // After a FROM that is wrong its instructions are checked as if it were right.
-    let mut stage_is_open = has_errors(&diagnostics);
-    let mut previous = None;
-    for statement in &parsed.statements {
-        match understand(statement, previous.replace(statement), &mut diagnostics) {
-            Ok(Understood::From(from)) => {
-                stage_is_open = true;
-                dockerfile.stages.push(Stage { from: locate(from, statement), instructions: Vec::new() });
-            }
-            Ok(Understood::Instruction(instruction)) => {
-                match (instruction, dockerfile.stages.last_mut()) {
-                    (instruction, Some(stage)) => stage.instructions.push(locate(instruction, statement)),
-                    (Instruction::Arg(arg), None) => dockerfile.global_args.push(locate(arg, statement)),
-                    (instruction, None) if !stage_is_open => {
-                        diagnostics.push(
-                            Diagnostic::error(format!("{} before the first FROM", instruction.name()))
-                                .at(statement.keyword.span)
-                                .hint("a Dockerfile begins with `FROM image`; only ARG may come before it"),
-                        );
-                        // Once is enough.
-                        stage_is_open = true;
-                    }
-                    _ => {}
-                }
-            }
-            Err(errors) => {
-                // A word that is not an instruction may have been meant as FROM.
-                let keyword = &statement.keyword.text;
-                let is_other = KEYWORDS.iter().any(|other| *other != "FROM" && keyword.eq_ignore_ascii_case(other));
-                stage_is_open |= !is_other;
-                diagnostics.extend(errors);
-            }
-        }
-    }
-    let warnings = finish(diagnostics)?;
-    Ok(Dockerfile { warnings, ..dockerfile })
+pub fn parse_within(source: &SourceFile, limits: &Limits) -> Parsed {
+    read(source, limits, Meant::File)
 }
 
-/// Parses one bare instruction that is no FROM: what a person types, or what an ONBUILD recorded.
-pub fn parse_instruction(source: &SourceFile) -> Result<Located<Instruction>, Vec<Diagnostic>> {
-    let mut parsed = take_apart(source, &Limits::default())?;
-    let mut diagnostics = std::mem::take(&mut parsed.diagnostics);
-    let mut found = None;
-    for statement in &parsed.statements {
-        if found.is_some() {
-            diagnostics.push(Diagnostic::error("more than one instruction").at(statement.keyword.span));
-            break;
-        }
-        match understand(statement, None, &mut diagnostics) {
-            Ok(Understood::Instruction(instruction)) => found = Some(locate(instruction, statement)),
-            Ok(Understood::From(_)) => {
-                diagnostics.push(Diagnostic::error("FROM cannot stand alone").at(statement.keyword.span));
-            }
-            Err(errors) => diagnostics.extend(errors),
-        }
-    }
-    finish(diagnostics)?;
-    found.ok_or_else(|| vec![Diagnostic::error("no instruction")])
+/// Parses one bare instruction that is not FROM: what a person types, or what an ONBUILD recorded.
+pub fn parse_instruction(source: &SourceFile) -> Parsed {
+    read(source, &Limits::default(), Meant::Instruction)
 }
 
 /// Whether an instruction that is being typed has its last line: it is not continued, and its heredocs have their ends.
 pub fn is_complete(text: &str) -> bool {
     let parsed = statement::parse(&SourceFile::new("", text));
-    if parsed.diagnostics.iter().any(|diagnostic| diagnostic.kind == Some(HEREDOC_WITHOUT_END)) {
+    if parsed.diagnostics.iter().any(|diagnostic| diagnostic.is(&rules::HEREDOC_WITHOUT_END)) {
         return false;
     }
-    if parsed.statements.iter().any(|statement| !statement.heredocs.is_empty()) {
+    if parsed.statements().any(|statement| !statement.heredocs.is_empty()) {
         return true;
     }
     // Comments and blank lines do not end a continued instruction, and do not continue one.
@@ -97,43 +88,148 @@ pub fn is_complete(text: &str) -> bool {
     !last.is_some_and(|line| line.ends_with('\\'))
 }
 
-/// Takes the file apart, and refuses one that has nothing in it or cannot be text.
-fn take_apart(source: &SourceFile, limits: &Limits) -> Result<statement::Statements, Vec<Diagnostic>> {
-    if let Some(offset) = source.text.find('\0') {
-        let error = Diagnostic::error("the file holds a NUL byte").at(Span::new(offset, offset + 1));
-        let is_wide = source.text.len() >= 4
-            && source.text.as_bytes().chunks_exact(2).take(8).all(|pair| (pair[0] == 0) != (pair[1] == 0));
-        return Err(vec![error.hint(match is_wide {
-            true => "the file looks like UTF-16: save it as UTF-8",
-            false => "a Dockerfile is a text file",
-        })]);
+fn read(source: &SourceFile, limits: &Limits, meant: Meant) -> Parsed {
+    if let Some(error) = not_text(source) {
+        return Parsed { diagnostics: vec![error], ..Parsed::default() };
     }
-    let parsed = statement::parse_within(source, limits);
-    if parsed.statements.is_empty() && !has_errors(&parsed.diagnostics) {
-        let error = Diagnostic::error(format!("`{}` has no instructions", source.name));
-        return Err(vec![error.hint("a Dockerfile begins with `FROM image`")]);
+    let statements = statement::parse_within(source, limits);
+    let mut diagnostics = statements.diagnostics;
+    if statements.pieces.is_empty() && !has_errors(&diagnostics) {
+        let message = format!("`{}` has no instructions", source.name);
+        let error = Diagnostic::new(&rules::EMPTY_DOCKERFILE, message).hint("a Dockerfile begins with `FROM image`");
+        return Parsed { diagnostics: vec![error], ..Parsed::default() };
     }
-    Ok(parsed)
+    let mut place = Place::of(meant, has_errors(&diagnostics));
+    if meant == Meant::File {
+        diagnostics.extend(directive::without_effect(source));
+    }
+    let mut nodes = Vec::new();
+    let mut previous = None;
+    for piece in statements.pieces {
+        let statement = match piece {
+            Piece::Unreadable(unreadable) => {
+                nodes.push(Node::Unreadable(unreadable));
+                continue;
+            }
+            Piece::Statement(statement) => statement,
+        };
+        if place.is_taken() {
+            diagnostics.push(
+                Diagnostic::new(&rules::SINGLE_INSTRUCTION, "more than one instruction").at(statement.keyword.span),
+            );
+            nodes.push(Node::Unreadable(statement.unreadable()));
+            break;
+        }
+        let understood = understand(&statement, previous.as_ref(), &mut diagnostics);
+        diagnostics.extend(place.check(&understood, &statement));
+        nodes.push(match understood {
+            Ok(Understood::From(from)) => Node::From(statement.locate(from)),
+            Ok(Understood::Instruction(instruction)) => Node::Instruction(statement.locate(instruction)),
+            Err(errors) => {
+                diagnostics.extend(errors);
+                Node::Unreadable(statement.unreadable())
+            }
+        });
+        previous = Some(statement);
+    }
+    let checks =
+        Checks::of(statements.directives.check.as_ref(), nodes.iter().map(|node| (node.span(), node.comments())));
+    let diagnostics = bounded(checks.apply(diagnostics));
+    Parsed { tree: SyntaxTree { directives: statements.directives, nodes, checks }, diagnostics }
 }
 
-/// All errors in the order of the source if there are any, else the warnings.
-fn finish(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    diagnostics.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
-    let failed = has_errors(&diagnostics);
-    if failed {
-        diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+/// What may stand where.
+enum Place {
+    /// In a file: an instruction needs a stage, but for ARG. After a FROM that is wrong its instructions are checked as if
+    /// it were right.
+    File { stage_is_open: bool },
+    /// In a text of one instruction.
+    Instruction { is_taken: bool },
+}
+
+impl Place {
+    fn of(meant: Meant, has_errors: bool) -> Place {
+        match meant {
+            Meant::File => Place::File { stage_is_open: has_errors },
+            Meant::Instruction => Place::Instruction { is_taken: false },
+        }
     }
-    let more = diagnostics.len().saturating_sub(MOST_MESSAGES);
-    diagnostics.truncate(MOST_MESSAGES);
-    if more > 0 {
-        diagnostics.push(match failed {
-            true => Diagnostic::error(format!("{more} more errors are not shown")),
-            false => Diagnostic::warning(format!("{more} more warnings are not shown")).kind(warning::MORE),
+
+    /// Whether nothing more may come.
+    fn is_taken(&self) -> bool {
+        matches!(self, Place::Instruction { is_taken: true })
+    }
+
+    /// Says if an instruction may not stand here, and notes that it does.
+    fn check(&mut self, understood: &Result<Understood, Vec<Diagnostic>>, statement: &Statement) -> Option<Diagnostic> {
+        match (self, understood) {
+            (Place::File { stage_is_open }, Ok(Understood::From(_))) => *stage_is_open = true,
+            (Place::File { stage_is_open }, Ok(Understood::Instruction(instruction))) => {
+                if !*stage_is_open && !matches!(instruction, Instruction::Arg(_)) {
+                    // Once is enough.
+                    *stage_is_open = true;
+                    let message = format!("{} before the first FROM", instruction.name());
+                    let error = Diagnostic::new(&rules::INSTRUCTION_BEFORE_FROM, message).at(statement.keyword.span);
+                    return Some(error.hint("a Dockerfile begins with `FROM image`; only ARG may come before it"));
+                }
+            }
+            (Place::File { stage_is_open }, Err(_)) => {
+                // A word that is not an instruction may have been meant as FROM.
+                let keyword = &statement.keyword.text;
+                let is_other = KEYWORDS.iter().any(|other| *other != "FROM" && keyword.eq_ignore_ascii_case(other));
+                *stage_is_open |= !is_other;
+            }
+            (Place::Instruction { is_taken }, Ok(Understood::Instruction(_))) => *is_taken = true,
+            (Place::Instruction { .. }, Ok(Understood::From(_))) => {
+                let error = Diagnostic::new(&rules::SINGLE_INSTRUCTION, "FROM cannot stand alone");
+                return Some(error.at(statement.keyword.span));
+            }
+            (Place::Instruction { .. }, Err(_)) => {}
+        }
+        None
+    }
+}
+
+/// Why a text is refused before it is read.
+fn not_text(source: &SourceFile) -> Option<Diagnostic> {
+    let offset = source.text.find('\0')?;
+    let is_wide = source.text.len() >= 4
+        && source.text.as_bytes().chunks_exact(2).take(8).all(|pair| (pair[0] == 0) != (pair[1] == 0));
+    let error = Diagnostic::new(&rules::NOT_TEXT, "the file holds a NUL byte").at(Span::new(offset, offset + 1));
+    Some(error.hint(match is_wide {
+        true => "the file looks like UTF-16: save it as UTF-8",
+        false => "a Dockerfile is a text file",
+    }))
+}
+
+/// The first errors and the first warnings in the order of the source, and how many more there are.
+fn bounded(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(Diagnostic::start);
+    for (severity, rule, what) in
+        [(Severity::Error, &rules::MORE_ERRORS, "errors"), (Severity::Warning, &rules::MORE_WARNINGS, "warnings")]
+    {
+        let mut count = 0;
+        diagnostics.retain(|diagnostic| {
+            count += usize::from(diagnostic.severity == severity);
+            diagnostic.severity != severity || count <= MOST_MESSAGES
         });
+        if count > MOST_MESSAGES {
+            let more = count - MOST_MESSAGES;
+            diagnostics.push(Diagnostic::new(rule, format!("{more} more {what} are not shown")));
+        }
     }
-    if failed { Err(diagnostics) } else { Ok(diagnostics) }
+    diagnostics
+}
+
+/// The warnings where there are no errors.
+fn without_errors(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    if has_errors(&diagnostics) {
+        diagnostics.retain(Diagnostic::is_error);
+        return Err(diagnostics);
+    }
+    Ok(diagnostics)
 }
 
 fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    diagnostics.iter().any(Diagnostic::is_error)
 }

@@ -177,7 +177,7 @@ pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig
     let mut state = super::from::first_state(image.clone(), Vec::new(), String::new(), String::new(), None);
     for text in instructions {
         let source = SourceFile::new("--change", text);
-        let instruction = dockerfile::parse_instruction(&source).map_err(Error::Diagnostics)?;
+        let instruction = dockerfile::parse_instruction(&source).into_instruction().map_err(Error::Diagnostics)?;
         let Some(next) = configure(&instruction.value, &state, &scope)? else {
             return Err(Error::Argument {
                 message: format!(

@@ -261,7 +261,7 @@ impl Warning {
         Warning {
             message: diagnostic.message.clone(),
             hint: diagnostic.hint.clone(),
-            place: diagnostic.span.map(|span| Place::of(file, span)),
+            place: diagnostic.span().map(|span| Place::of(file, span)),
         }
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn first_state(
 
 fn parse_trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {
     let source = SourceFile::new(format!("ONBUILD trigger {}", number + 1), text);
-    dockerfile::parse_instruction(&source).map_err(|problems| {
+    dockerfile::parse_instruction(&source).into_instruction().map_err(|problems| {
         let problem = problems.into_iter().next().unwrap_or_else(|| Diagnostic::error("it is not an instruction"));
         Error::Trigger { text: text.to_owned(), problem: Box::new(problem) }
     })

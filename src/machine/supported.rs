@@ -1,7 +1,7 @@
 //! What the machine does not do yet is refused before anything runs, by name and place.
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Add, Instruction, Located, Run, Security, Source};
+use crate::dockerfile::{Add, Instruction, Located, Run, Security, Source, rules};
 use crate::oci::Platform;
 use crate::plan::{Plan, Stage};
 
@@ -12,7 +12,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), Vec<Diagnostic>> {
     let mut problems: Vec<Diagnostic> =
         stages().flat_map(|stage| &stage.source.instructions).flat_map(check_instruction).collect();
     problems.extend(stages().filter_map(foreign_run));
-    problems.sort_by_key(|problem| problem.span.map_or(0, |span| span.start));
+    problems.sort_by_key(Diagnostic::start);
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -29,8 +29,11 @@ fn foreign_run(stage: &Stage) -> Option<Diagnostic> {
 /// RUN on a platform that is not this machine's.
 pub(super) fn foreign(platform: &Platform) -> Diagnostic {
     let machine = Platform::host();
-    Diagnostic::error(format!("RUN can't run programs for {platform}: this machine is {machine}"))
-        .hint(format!("only RUN needs a machine of its platform: build for {machine}, or do without RUN in this stage"))
+    Diagnostic::new(
+        &rules::FOREIGN_PLATFORM,
+        format!("RUN can't run programs for {platform}: this machine is {machine}"),
+    )
+    .hint(format!("only RUN needs a machine of its platform: build for {machine}, or do without RUN in this stage"))
 }
 
 /// What of one instruction is not supported yet.
@@ -43,7 +46,7 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
     if let Instruction::Add(add) = &instruction.value
         && let Some(problem) = misplaced_checksum(add)
     {
-        return vec![problem.at(instruction.span)];
+        return vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(instruction.span)];
     }
     if let Instruction::Copy(copy) = &instruction.value {
         let remote = copy.sources.iter().filter_map(|source| match source {
@@ -55,7 +58,9 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
         return remote.collect();
     }
     let name = instruction.value.name();
-    let refuse = |what: &str| Diagnostic::error(format!("`{name} {what}` is not supported yet")).at(instruction.span);
+    let refuse = |what: &str| {
+        Diagnostic::new(&rules::NOT_SUPPORTED, format!("`{name} {what}` is not supported yet")).at(instruction.span)
+    };
     found.into_iter().map(refuse).collect()
 }
 
@@ -85,18 +90,18 @@ fn add_features(add: &Add) -> Vec<&'static str> {
 }
 
 /// `--checksum` belongs to exactly one source that lies elsewhere. A source with a variable may be one.
-fn misplaced_checksum(add: &Add) -> Option<Diagnostic> {
+fn misplaced_checksum(add: &Add) -> Option<&'static str> {
     add.checksum.as_ref()?;
     match add.sources.as_slice() {
         [Source::Path(word)] if is_remote(&word.raw) || word.raw.contains('$') => None,
-        [_] => Some(Diagnostic::error("`--checksum` is for a URL or a git repository, not for a local file")),
-        _ => Some(Diagnostic::error("`--checksum` is for one source, and there are several")),
+        [_] => Some("`--checksum` is for a URL or a git repository, not for a local file"),
+        _ => Some("`--checksum` is for one source, and there are several"),
     }
 }
 
 /// The error for a COPY from elsewhere.
 pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
-    Diagnostic::error(format!("COPY takes no URL: `{source}`")).hint("ADD does")
+    Diagnostic::new(&rules::COPY_OF_URL, format!("COPY takes no URL: `{source}`")).hint("ADD does")
 }
 
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.

@@ -26,7 +26,7 @@ impl Machine {
         let told = self.told.take();
         let mut now = Told::new();
         for warning in self.warnings() {
-            let line = warning.span.map_or("", |span| file.line_text(file.line_column(span.start).0));
+            let line = warning.span().map_or("", |span| file.line_text(file.line_column(span.start).0));
             let key = (warning.message.clone(), line.to_owned());
             let before = told.get(&key).copied().unwrap_or(0);
             let count = now.entry(key).or_insert(0);

@@ -74,7 +74,8 @@ impl Session<'_> {
         let mut file = self.file.clone();
         if let Some(path) = &self.path {
             let bytes = text::read(path, Some(&self.folder), &text::DOCKERFILE).map_err(machine::Error::from)?;
-            let on_disk = SourceFile::from_bytes(&self.file.name, &bytes).map_err(Error::Command)?;
+            let on_disk =
+                SourceFile::from_bytes(&self.file.name, &bytes).map_err(|error| Error::Command(error.into()))?;
             // What was typed in stays as long as the file did not change under it.
             if on_disk.text != self.loaded {
                 if self.file.text != self.loaded {
@@ -184,7 +185,7 @@ impl Session<'_> {
         });
         // What can't be removed is swept with the home's temporary files.
         let _ = std::fs::remove_dir_all(&folder);
-        Ok(SourceFile::from_bytes(&self.file.name, &edited?).map_err(Error::Command)?.text)
+        Ok(SourceFile::from_bytes(&self.file.name, &edited?).map_err(|error| Error::Command(error.into()))?.text)
     }
 }
 

@@ -88,12 +88,13 @@ impl Session<'_> {
     fn is_before_first_from(&self, file: &SourceFile) -> Result<bool, Error> {
         let only_arg = |text: &str| {
             dockerfile::parse_instruction(&SourceFile::new("", text))
+                .into_instruction()
                 .is_ok_and(|instruction| matches!(instruction.value, Instruction::Arg(_)))
         };
         if !file.text.lines().all(|line| line.trim().is_empty() || only_arg(line)) {
             return Ok(false);
         }
-        match dockerfile::parse(file) {
+        match dockerfile::parse(file).into_dockerfile() {
             Ok(parsed) => Ok(parsed.stages.is_empty()),
             Err(diagnostics) => Err(Error::Dockerfile(diagnostics, file.clone())),
         }

@@ -29,12 +29,12 @@ fn instructions() {
 fn accepted(case: &Value) -> Outcome {
     let source = SourceFile::new("Dockerfile", case["dockerfile"].as_str().unwrap());
     if case["scope"] == "instruction" {
-        return match dockerfile::parse_instruction(&source) {
+        return match dockerfile::parse_instruction(&source).into_instruction() {
             Ok(instruction) => compare_fields(&case["instruction"], &located(&instruction)),
             Err(errors) => unexpected(&errors, &source),
         };
     }
-    match dockerfile::parse(&source) {
+    match dockerfile::parse(&source).into_dockerfile() {
         Ok(dockerfile) => compare_file(case, &dockerfile),
         Err(errors) => unexpected(&errors, &source),
     }
@@ -47,16 +47,16 @@ fn unexpected(errors: &[Diagnostic], source: &SourceFile) -> Outcome {
 fn refused(case: &Value) -> Outcome {
     let source = SourceFile::new("Dockerfile", case["dockerfile"].as_str().unwrap());
     let result = if case["scope"] == "instruction" {
-        dockerfile::parse_instruction(&source).map(drop)
+        dockerfile::parse_instruction(&source).into_instruction().map(drop)
     } else {
-        dockerfile::parse(&source).map(drop)
+        dockerfile::parse(&source).into_dockerfile().map(drop)
     };
     let Err(errors) = result else {
         return Outcome::Failed("expected an error".to_owned());
     };
     // The first of the line ranges is the innermost. Upstream counts the line of a directive from 0.
     let lines: Vec<u64> = serde_json::from_value(case["error_lines"][0].clone()).unwrap();
-    let line = errors[0].span.map_or(0, |span| source.line_column(span.start).0) as u64;
+    let line = errors[0].span().map_or(0, |span| source.line_column(span.start).0) as u64;
     let of_directive = lines == [line - 1] && source.line_text(line as usize).starts_with('#');
     if lines.contains(&line) || of_directive {
         return Outcome::Passed;

@@ -50,13 +50,10 @@ fn testfile(folder: &Path) -> Outcome {
 fn check(text: &str, case: &Value) -> Outcome {
     let source = SourceFile::new("Dockerfile", text);
     let parsed = statement::parse(&source);
-    let errors: Vec<_> = parsed
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == layerlab::diagnostic::Severity::Error)
-        .collect();
+    let errors: Vec<_> = parsed.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
+    let statements: Vec<Statement> = parsed.statements().cloned().collect();
     if case.get("error").is_some() {
-        let refused = !errors.is_empty() || parsed.statements.is_empty();
+        let refused = !errors.is_empty() || statements.is_empty();
         return if refused { Outcome::Passed } else { Outcome::Failed("expected an error".to_owned()) };
     }
     if let Some(error) = errors.first() {
@@ -71,15 +68,15 @@ fn check(text: &str, case: &Value) -> Outcome {
     let Some(ast) = case.get("ast") else {
         return Outcome::Passed;
     };
-    let nodes: Vec<Value> = parsed.statements.iter().map(|statement| node(statement, true)).collect();
-    let lines = (parsed.statements.first().unwrap().lines.0, parsed.statements.last().unwrap().lines.1);
+    let nodes: Vec<Value> = statements.iter().map(|statement| node(statement, true)).collect();
+    let lines = (statements.first().unwrap().lines.0, statements.last().unwrap().lines.1);
     let mut actual = json!({"escape": parsed.directives.escape, "lines": [lines.0, lines.1], "nodes": nodes});
     if let Some(warnings) = ast.get("warnings") {
         // Upstream has another text, and gives the last line of the instruction as the place.
         let expected: Vec<usize> =
             warnings.as_array().unwrap().iter().map(|warning| warning["line"].as_u64().unwrap() as usize).collect();
         let found: Vec<usize> =
-            parsed.diagnostics.iter().map(|warning| last_line(&parsed.statements, &source, warning)).collect();
+            parsed.diagnostics.iter().map(|warning| last_line(&statements, &source, warning)).collect();
         if expected != found {
             return compare(&expected, &found);
         }
@@ -98,7 +95,7 @@ fn check(text: &str, case: &Value) -> Outcome {
 
 /// The last line of the statement in which a warning lies.
 fn last_line(statements: &[Statement], source: &SourceFile, warning: &Diagnostic) -> usize {
-    let line = source.line_column(warning.span.unwrap().start).0;
+    let line = source.line_column(warning.span().unwrap().start).0;
     statements.iter().find(|statement| statement.lines.0 <= line && line <= statement.lines.1).unwrap().lines.1
 }
 
@@ -190,7 +187,7 @@ fn helper(case: &Value) -> Outcome {
             let ends: String = names.iter().map(|found| found["Name"].as_str().unwrap().to_owned() + "\n").collect();
             let source = SourceFile::new("Dockerfile", format!("{input}\n{ends}"));
             let parsed = statement::parse(&source);
-            let found: Vec<Value> = parsed.statements[0].heredocs.iter().map(opened).collect();
+            let found: Vec<Value> = parsed.statements().next().unwrap().heredocs.iter().map(opened).collect();
             compare(expected, &json!(found))
         }
         "heredoc_chomp" => {
@@ -235,9 +232,9 @@ fn opened(heredoc: &Heredoc) -> Value {
 /// The arguments of the only statement of a text.
 fn only(text: &str) -> Result<Arguments, String> {
     let source = SourceFile::new("Dockerfile", text);
-    let mut parsed = statement::parse(&source);
+    let parsed = statement::parse(&source);
     match parsed.diagnostics.first() {
         Some(diagnostic) => Err(diagnostic.message.clone()),
-        None => Ok(parsed.statements.remove(0).arguments),
+        None => Ok(parsed.statements().next().unwrap().arguments.clone()),
     }
 }

@@ -24,7 +24,7 @@ fn printing() {
     }
     for (name, text) in files {
         // Some files are no whole Dockerfiles; the other tests say which.
-        let parse = |text: String| dockerfile::parse(&SourceFile::new("Dockerfile", text));
+        let parse = |text: String| dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile();
         if let Ok(first) = parse(text.clone()).or_else(|_| parse(format!("FROM scratch\n{text}"))) {
             report.case(&name, || round_trip(&first));
         }
@@ -34,7 +34,7 @@ fn printing() {
 
 fn round_trip(first: &dockerfile::Dockerfile) -> Outcome {
     let printed = print::dockerfile(first);
-    match dockerfile::parse(&SourceFile::new("Dockerfile", printed.as_str())) {
+    match dockerfile::parse(&SourceFile::new("Dockerfile", printed.as_str())).into_dockerfile() {
         Ok(second) => match compare(&without_places(first), &without_places(&second)) {
             Outcome::Failed(why) => Outcome::Failed(format!("{why}\n{printed}")),
             passed => passed,

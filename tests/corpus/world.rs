@@ -54,7 +54,7 @@ impl Bench {
 
     /// Gives the base image every name that the Dockerfile has for an image.
     fn name_base(&self, source: &SourceFile, options: &Options) {
-        let Ok(file) = layerlab::dockerfile::parse(source) else { return };
+        let Ok(file) = layerlab::dockerfile::parse(source).into_dockerfile() else { return };
         let Ok(plan) = layerlab::plan::plan(&file, &options.request) else { return };
         let mut names = Vec::new();
         for stage in &plan.stages {
@@ -233,5 +233,5 @@ pub fn options(case: &Value) -> Options {
 
 /// A Dockerfile outside of any context.
 pub fn dockerfile(text: &[u8]) -> Result<SourceFile, String> {
-    SourceFile::from_bytes("Dockerfile", text).map_err(|diagnostic| diagnostic.message)
+    SourceFile::from_bytes("Dockerfile", text).map_err(|error| error.to_string())
 }

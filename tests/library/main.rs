@@ -8,6 +8,7 @@ mod repl;
 mod store;
 mod store_support;
 mod syntax_errors;
+mod syntax_tree;
 mod tarballs;
 mod tree;
 mod userland;

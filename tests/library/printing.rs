@@ -60,14 +60,14 @@ fn source() -> SourceFile {
 
 #[test]
 fn the_tree_for_people() {
-    insta::assert_snapshot!(print::tree(&dockerfile::parse(&source()).unwrap()));
+    insta::assert_snapshot!(print::tree(&dockerfile::parse(&source()).into_dockerfile().unwrap()));
 }
 
 #[test]
 fn a_dockerfile_again() {
-    let parsed = dockerfile::parse(&source()).unwrap();
+    let parsed = dockerfile::parse(&source()).into_dockerfile().unwrap();
     let printed = print::dockerfile(&parsed);
-    let again = dockerfile::parse(&SourceFile::new("Dockerfile", printed.as_str())).unwrap();
+    let again = dockerfile::parse(&SourceFile::new("Dockerfile", printed.as_str())).into_dockerfile().unwrap();
     assert_eq!(print::dockerfile(&again), printed);
     insta::assert_snapshot!(printed);
 }
@@ -80,14 +80,14 @@ fn s_expressions() {
 #[test]
 fn json() {
     let source = SourceFile::new("Dockerfile", "FROM a AS b\n# why\nRUN \\\n  c\n");
-    insta::assert_snapshot!(print::json(&dockerfile::parse(&source).unwrap()));
+    insta::assert_snapshot!(print::json(&dockerfile::parse(&source).into_dockerfile().unwrap()));
 }
 
 #[test]
 fn a_backtick_escapes_what_it_has_to() {
     let text =
         "# escape=`\nFROM a\nCOPY --chown=\"a b\" [\"C:\\\\dir`\", \"C:\\\\\"]\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
-    let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
+    let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile().unwrap();
     let expected = "# escape=`\n\nFROM a\nCOPY --chown=\"a b\" C:\\dir` C:\\\nWORKDIR C:\\\nRUN -- --x\nUSER x\n";
     assert_eq!(print::dockerfile(&parsed), expected);
 }
@@ -95,7 +95,7 @@ fn a_backtick_escapes_what_it_has_to() {
 #[test]
 fn a_comment_at_the_top_does_not_become_a_directive() {
     let text = "\n# escape=`\nFROM a\n";
-    let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap();
+    let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile().unwrap();
     assert_eq!(parsed.directives.escape, '\\');
     assert_eq!(print::dockerfile(&parsed), text);
 }
@@ -108,7 +108,7 @@ fn spans_are_exact() {
         let parsed = statement::parse(&source);
         assert!(parsed.diagnostics.is_empty());
         let mut checked = 0;
-        for statement in &parsed.statements {
+        for statement in parsed.statements() {
             for token in tokens(statement) {
                 let written = &source.text[token.span.start..token.span.end];
                 if !written.contains(['"', '\\']) {
@@ -146,7 +146,7 @@ fn tokens(statement: &Statement) -> Vec<&Token> {
 fn spans_reach_across_continuations() {
     let source = SourceFile::new("Dockerfile", "FR\\\nOM al\\\n# no\n\npine\nCOPY a\\\n  b c\n");
     let parsed = statement::parse(&source);
-    let [from, copy] = parsed.statements.as_slice() else { panic!("{parsed:?}") };
+    let [from, copy] = parsed.statements().collect::<Vec<_>>()[..] else { panic!("{parsed:?}") };
     assert_eq!((from.keyword.text.as_str(), from.keyword.span), ("FROM", Span::new(0, 6)));
     let Arguments::Items(items) = &from.arguments else { panic!("{from:?}") };
     assert_eq!((items[0].text.as_str(), items[0].span), ("alpine", Span::new(7, 21)));
@@ -159,7 +159,7 @@ fn spans_reach_across_continuations() {
 #[test]
 fn a_word_that_cannot_be_expanded_is_pointed_at() {
     let source = SourceFile::new("Dockerfile", "FROM a\nWORKDIR /srv/${name:?no name}/x\n");
-    let parsed = dockerfile::parse(&source).unwrap();
+    let parsed = dockerfile::parse(&source).into_dockerfile().unwrap();
     let Instruction::Workdir(workdir) = &parsed.stages[0].instructions[0].value else { panic!("{parsed:?}") };
     let error = expand(&workdir.path.raw, '\\', &|_: &str| None).unwrap_err();
     assert!(matches!(error.kind, WordErrorKind::Required { .. }));
@@ -169,7 +169,7 @@ fn a_word_that_cannot_be_expanded_is_pointed_at() {
 #[test]
 fn a_tab_stays_and_what_a_terminal_acts_on_is_a_symbol() {
     let text = "FROM a\nRUN a\tb \u{1b}[2J\u{202e}\nCOPY <<\"EOF\" /\n\tx\rz\nEOF\n";
-    let tree = print::tree(&dockerfile::parse(&SourceFile::new("Dockerfile", text)).unwrap());
+    let tree = print::tree(&dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile().unwrap());
     for line in ["shell: a\tb ␛[2J\u{fffd}", "| \tx␍z"] {
         assert!(tree.contains(line), "{tree:?}");
     }

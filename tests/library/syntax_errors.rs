@@ -1,5 +1,6 @@
 //! What a person sees who writes a wrong Dockerfile: every message whole, in one snapshot.
 
+use layerlab::diagnostic::Diagnostic;
 use layerlab::dockerfile::{self, Limits};
 use layerlab::source::SourceFile;
 
@@ -86,7 +87,7 @@ fn every_mistake_has_a_message_that_points_at_it() {
     for (name, text) in CASES {
         let source = SourceFile::new("Dockerfile", *text);
         out.push_str(&format!("──── {name}\n"));
-        match dockerfile::parse(&source) {
+        match dockerfile::parse(&source).into_dockerfile() {
             Ok(_) => panic!("{name}: no error"),
             Err(errors) => {
                 let drawn: Vec<String> = errors.iter().map(|error| error.render(Some(&source))).collect();
@@ -103,21 +104,21 @@ fn bytes_that_are_no_text_are_refused() {
     let mut out = String::new();
     for bytes in [&b"FROM alpine\nRUN \xff\n"[..], b"\xff\xfeF\0R\0", b"\x7fELF\x02\x80"] {
         let error = SourceFile::from_bytes("Dockerfile", bytes).expect_err("no UTF-8");
-        out.push_str(&error.render(None));
+        out.push_str(&Diagnostic::from(error).render(None));
     }
     insta::assert_snapshot!(out);
 }
 
 #[test]
 fn what_is_only_suspicious_is_a_warning() {
-    let text = "# syntax=someone/frontend:2\n# check=skip=all;error=true\nFROM alpine\nRUN make \\\n\n  all\nONBUILD COPY app\n\
+    let text = "# syntax=someone/frontend:2\n# check=skip=NoEmptyContinuations,NoSuchCheck\nFROM alpine\nRUN make \\\n\n  all\nONBUILD COPY app\n\
                 ONBUILD NOTHING\nRUN --mount=type=chache,target=/c make\nSTOPSIGNAL --now KILL\n\
                 HEALTHCHECK --interval=1s NONE\nARG --bogus=1 X=2\nCOPY [\"<<EOF\", \"/x\"]\n\
                 CMD [\"a\", 'b']\nRUN [ \"ls\" \"-l\" ]\nVOLUME ['/x']\nCOPY [\"a\", \"b\",]\nENTRYPOINT [\"a\"\n\
                 HEALTHCHECK CMD [“a”]\nONBUILD CMD [a, b]\nRUN <<E\r\nmake\r\nE\r\n\
                 RUN [ -f /x ] && make\nRUN [ \"$A\" = b ]\nCOPY [a-z]* /x/\n";
     let source = SourceFile::new("Dockerfile", text);
-    let parsed = dockerfile::parse(&source).expect("no errors");
+    let parsed = dockerfile::parse(&source).into_dockerfile().expect("no errors");
     let drawn: Vec<String> = parsed.warnings.iter().map(|warning| warning.render(Some(&source))).collect();
     insta::assert_snapshot!(drawn.join("\n"));
 }
@@ -143,7 +144,7 @@ fn what_is_too_much_is_an_error_that_names_the_limit() {
         format!("FROM alpine\nCOPY <<A <<B /\na\nA\n{}B\n", "line\n".repeat(300)),
     ] {
         let source = SourceFile::new("Dockerfile", text);
-        let errors = dockerfile::parse_within(&source, &limits).expect_err("too much");
+        let errors = dockerfile::parse_within(&source, &limits).into_dockerfile().expect_err("too much");
         let drawn: Vec<String> = errors.iter().map(|error| error.render(Some(&source))).collect();
         out.push_str(&drawn.join("\n"));
         out.push('\n');
@@ -151,6 +152,6 @@ fn what_is_too_much_is_an_error_that_names_the_limit() {
     insta::assert_snapshot!(out);
     // The longest line that BuildKit takes, with and without a line ending.
     for text in [format!("FROM alpine\nRUN {}\n", &long[5..]), format!("FROM alpine\nRUN {}", &long[5..])] {
-        dockerfile::parse(&SourceFile::new("Dockerfile", text)).expect("not too long");
+        dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile().expect("not too long");
     }
 }

@@ -79,7 +79,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("errno", &[]),
     ("document", &[]),
     ("shown", &[]),
-    ("source", &["diagnostic"]),
+    ("source", &[]),
     ("diagnostic", &["shown", "source"]),
     ("dockerfile", &["diagnostic", "shown", "source"]),
     ("oci", &[]),

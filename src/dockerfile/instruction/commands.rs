@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::super::ast::{Command, Healthcheck, Heredoc, Network, Run, Security, Shell, Word};
+use super::super::ast::{Command, Healthcheck, Heredoc, Network, Run, Security, Shell};
 use super::super::device::Device;
 use super::super::duration;
 use super::super::flags::{Flags, Kind};
 use super::super::mount::Mount;
+use super::super::nearly_json;
+use super::super::rules;
 use super::super::statement::{Arguments, Statement};
-use super::super::{nearly_json, warning};
-use super::{Result, given, needs_an_argument, plain_arguments, texts, warn_of_flags};
-use crate::diagnostic::Diagnostic;
+use super::super::word::Word;
+use super::arguments::{Result, given, needs_an_argument, plain_arguments, texts};
+use super::suspicious::warn_of_flags;
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// Understands `RUN [flags] command`.
 pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Run> {
@@ -22,7 +25,7 @@ pub(super) fn run(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Resu
         match Mount::parse(word.clone()) {
             Ok(mount) => {
                 let foreseen = mount.foresee().map(|error| error.diagnostic(&word));
-                warnings.extend(foreseen.map(|error| error.as_warning().kind(warning::WRONG_MOUNT)));
+                warnings.extend(foreseen.map(|error| error.severity(Severity::Warning)));
                 mounts.push(mount);
             }
             Err(error) => errors.push(error.diagnostic(&word)),
@@ -57,10 +60,9 @@ fn choice<T: Copy>(
         return Some(*choice);
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-    let mut error = Diagnostic::error(format!("`{}` is not a valid value for the flag `--{name}`", word.raw))
-        .hint(format!("it is one of `{}`", names.join("`, `")));
-    error.span = word.span;
-    errors.push(error);
+    let message = format!("`{}` is not a valid value for the flag `--{name}`", word.raw);
+    let error = Diagnostic::new(&rules::INVALID_FLAG_VALUE, message).at(word.span);
+    errors.push(error.hint(format!("it is one of `{}`", names.join("`, `"))));
     None
 }
 
@@ -71,7 +73,7 @@ pub(super) fn shell(statement: &Statement) -> Result<Shell> {
         arguments if arguments.is_empty() => Err(vec![needs_an_argument(statement)]),
         Arguments::Exec(strings) => Ok(Shell { command: texts(strings) }),
         arguments => {
-            let error = Diagnostic::error("SHELL needs a JSON array").at(statement.span);
+            let error = Diagnostic::new(&rules::INVALID_JSON, "SHELL needs a JSON array").at(statement.span);
             let meant = plain_arguments(arguments).filter(|(text, _)| nearly_json::is_meant(text));
             Err(vec![match meant {
                 Some((text, _)) => error.hint(nearly_json::advice(&text)),
@@ -88,7 +90,9 @@ pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>)
     };
     if kind.text.eq_ignore_ascii_case("none") {
         if !arguments.is_empty() {
-            return Err(vec![Diagnostic::error("HEALTHCHECK NONE takes no arguments").at(statement.span)]);
+            return Err(vec![
+                Diagnostic::new(&rules::WRONG_ARGUMENTS, "HEALTHCHECK NONE takes no arguments").at(statement.span),
+            ]);
         }
         warn_of_flags(statement, warnings);
         return Ok(Healthcheck::None);
@@ -102,11 +106,12 @@ pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>)
     ];
     let flags = Flags::read(statement, &known)?;
     if !kind.text.eq_ignore_ascii_case("cmd") {
-        let error = Diagnostic::error(format!("HEALTHCHECK knows no `{}`", kind.text)).at(kind.span);
+        let error =
+            Diagnostic::new(&rules::WRONG_ARGUMENTS, format!("HEALTHCHECK knows no `{}`", kind.text)).at(kind.span);
         return Err(vec![error.hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`")]);
     }
     if arguments.is_empty() {
-        return Err(vec![Diagnostic::error("HEALTHCHECK CMD needs a command").at(kind.span)]);
+        return Err(vec![Diagnostic::new(&rules::WRONG_ARGUMENTS, "HEALTHCHECK CMD needs a command").at(kind.span)]);
     }
     let mut errors = Vec::new();
     let mut duration = |name| {
@@ -124,7 +129,7 @@ pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>)
 
 /// A duration of at least a millisecond; zero is as good as none.
 fn interval(name: &str, word: &Word) -> std::result::Result<Option<Duration>, Diagnostic> {
-    let error = |message: String| Diagnostic { span: word.span, ..Diagnostic::error(message) };
+    let error = |message: String| Diagnostic::new(&rules::INVALID_FLAG_VALUE, message).at(word.span);
     let duration = duration::parse(&word.raw).map_err(|problem| {
         error(format!("`--{name}`: {problem}")).hint("a duration is a number and a unit, as `30s` or `1m30s`")
     })?;
@@ -140,9 +145,9 @@ fn interval(name: &str, word: &Word) -> std::result::Result<Option<Duration>, Di
 fn retries(word: &Word) -> std::result::Result<u32, Diagnostic> {
     let digits = word.raw.strip_prefix('+').unwrap_or(&word.raw);
     let number = digits.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok());
-    number.ok_or_else(|| Diagnostic {
-        span: word.span,
-        ..Diagnostic::error(format!("`--retries`: `{}` is not a number of retries", word.raw))
+    number.ok_or_else(|| {
+        let message = format!("`--retries`: `{}` is not a number of retries", word.raw);
+        Diagnostic::new(&rules::INVALID_FLAG_VALUE, message).at(word.span)
     })
 }
 

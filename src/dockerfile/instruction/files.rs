@@ -1,11 +1,12 @@
 //! ADD and COPY.
 
-use super::super::ast::{Add, Copy, Source, Word};
+use super::super::ast::{Add, Copy, Source};
 use super::super::flags::{Flags, Kind};
 use super::super::heredoc;
+use super::super::rules;
 use super::super::statement::{Statement, Token};
-use super::super::warning;
-use super::{Result, at_keyword, given, items, word};
+use super::super::word::Word;
+use super::arguments::{Result, at_keyword, given, items, word};
 use crate::diagnostic::Diagnostic;
 
 /// Understands `ADD [flags] source… destination`.
@@ -66,7 +67,7 @@ fn need_destination(statement: &Statement) -> Result<()> {
     let message = format!("{keyword} needs at least one source and a destination");
     let error = match items(statement) {
         [] => at_keyword(statement, message),
-        [only] => Diagnostic::error(message).at(only.span).label("source or destination?"),
+        [only] => Diagnostic::new(&rules::WRONG_ARGUMENTS, message).at(only.span).label("source or destination?"),
         _ => return Ok(()),
     };
     Err(vec![error.hint(format!("write `{keyword} source destination`"))])
@@ -80,7 +81,7 @@ fn sources_and_destination(statement: &Statement, warnings: &mut Vec<Diagnostic>
     if matches!(heredoc::parse(&destination.text), Ok(Some(_))) {
         let keyword = statement.keyword.text.to_uppercase();
         return Err(vec![
-            Diagnostic::error(format!("{keyword} cannot write to a heredoc"))
+            Diagnostic::new(&rules::INVALID_HEREDOC, format!("{keyword} cannot write to a heredoc"))
                 .at(destination.span)
                 .label("the destination")
                 .hint("put the heredoc before the destination"),
@@ -106,8 +107,8 @@ fn sources_and_destination(statement: &Statement, warnings: &mut Vec<Diagnostic>
 
 /// In JSON, and on a line whose quotes do not match, `<<NAME` stands for an empty file.
 fn no_document(source: &Token) -> Diagnostic {
-    Diagnostic::warning(format!("`{}` opens no document: the file will be empty", source.text))
-        .kind(warning::NO_DOCUMENT)
+    let message = format!("`{}` opens no document: the file will be empty", source.text);
+    Diagnostic::new(&rules::HEREDOC_WITHOUT_DOCUMENT, message)
         .at(source.span)
         .hint("write it without JSON, and close every quote of the line")
 }

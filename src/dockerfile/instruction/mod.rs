@@ -2,45 +2,27 @@
 //!
 //! What BuildKit's `instructions` package does. Each instruction has a function that takes the statement and
 //! gives the part of the syntax tree, or everything that is wrong with it. They stand in files of their own:
-//! `stage` (FROM, ARG, ONBUILD), `files` (ADD, COPY), `commands` (RUN, SHELL, HEALTHCHECK, and the command itself),
-//! `settings` (ENV, LABEL, VOLUME). This file dispatches and holds what they share.
+//! `stage` (FROM, ARG), `files` (ADD, COPY), `commands` (RUN, SHELL, HEALTHCHECK, and the command itself),
+//! `settings` (ENV, LABEL, VOLUME). This file dispatches, and has ONBUILD, which holds another instruction;
+//! `arguments` is what they share.
 
+mod arguments;
 mod commands;
 mod files;
 mod settings;
 mod stage;
+mod suspicious;
 mod unknown;
 
 use super::ast::{
-    Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Located, Maintainer, Stopsignal, User, Word, Workdir,
+    Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Maintainer, Onbuild, Stopsignal, User, Workdir,
 };
 use super::flags::Flags;
-use super::statement::{Arguments, Statement, Token};
-use super::{nearly_json, warning};
+use super::rules;
+use super::statement::{Arguments, Statement};
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
-
-/// The keywords of all instructions.
-pub const KEYWORDS: [&str; 18] = [
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
+use arguments::{Result, at_least_one, exactly_one, needs_an_argument, the_one_argument};
+use suspicious::{warn_of_carriage_returns, warn_of_flags, warn_of_nearly_json};
 
 /// What a statement turned out to be.
 #[derive(Debug)]
@@ -50,8 +32,6 @@ pub(super) enum Understood {
     /// Any other instruction.
     Instruction(Instruction),
 }
-
-type Result<T> = std::result::Result<T, Vec<Diagnostic>>;
 
 /// Understands a statement. `previous` is the one above it. Adds what is suspicious to `warnings`.
 pub(super) fn understand(
@@ -102,7 +82,7 @@ fn understand_keyword(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
             Instruction::Label(Label { pairs, separator })
         }
         "MAINTAINER" => Instruction::Maintainer(Maintainer { name: exactly_one(statement)?.raw }),
-        "ONBUILD" => Instruction::Onbuild(stage::onbuild(statement, warnings)?),
+        "ONBUILD" => Instruction::Onbuild(onbuild(statement, warnings)?),
         "RUN" => Instruction::Run(commands::run(statement, warnings)?),
         "SHELL" => Instruction::Shell(commands::shell(statement)?),
         "STOPSIGNAL" => {
@@ -118,126 +98,40 @@ fn understand_keyword(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
     Ok(Some(Understood::Instruction(instruction)))
 }
 
-/// The text of arguments that stand for themselves, and its place.
-fn plain_arguments(arguments: &Arguments) -> Option<(String, Span)> {
-    match arguments {
-        Arguments::Items(items) => {
-            let (first, last) = (items.first()?, items.last()?);
-            Some((texts(items).join(" "), first.span.join(last.span)))
-        }
-        Arguments::Check(_, command) => plain_arguments(command),
-        Arguments::Exec(_) | Arguments::Pairs(..) | Arguments::Trigger(_) => None,
-    }
-}
-
-/// Text that was meant as JSON, and goes to the shell or becomes words.
-fn warn_of_nearly_json(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
-    let keyword = statement.keyword.text.to_uppercase();
-    let becomes = match keyword.as_str() {
-        "CMD" | "ENTRYPOINT" | "HEALTHCHECK" | "RUN" => "the shell gets it as written",
-        "ADD" | "COPY" | "VOLUME" => "it is read as plain words",
-        _ => return,
-    };
-    if let Some((text, span)) = plain_arguments(&statement.arguments)
-        && nearly_json::is_meant(&text)
-    {
-        let warning = Diagnostic::warning(format!("this looks like a JSON array, but is not valid JSON: {becomes}"));
-        warnings.push(warning.kind(warning::NEARLY_JSON).at(span).hint(nearly_json::advice(&text)));
-    }
-}
-
-/// Documents whose lines end as on Windows. An instruction itself loses its carriage returns; a document keeps them.
-fn warn_of_carriage_returns(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
-    if matches!(statement.arguments, Arguments::Trigger(_)) {
-        return;
-    }
-    for document in statement.heredocs.iter().filter(|document| document.content.contains("\r\n")) {
-        let warning = Diagnostic::warning(format!(
-            "the lines of the heredoc `{}` end with a carriage return, as on Windows",
-            document.name
-        ));
-        warnings.push(
-            warning.kind(warning::CARRIAGE_RETURNS).at(statement.keyword.span).hint(
-                "save the file with line feeds only; a shell takes the carriage return for a part of the last word",
-            ),
-        );
-    }
-}
-
-/// Checks that there are no flags and exactly one argument.
-fn exactly_one(statement: &Statement) -> Result<Word> {
-    let argument = the_one_argument(statement)?;
-    Flags::read(statement, &[])?;
-    Ok(argument)
-}
-
-fn the_one_argument(statement: &Statement) -> Result<Word> {
-    let keyword = statement.keyword.text.to_uppercase();
-    match items(statement) {
-        [argument] => Ok(word(argument)),
-        _ => Err(vec![at_keyword(statement, format!("{keyword} needs exactly one argument"))]),
-    }
-}
-
-/// Checks that there are no flags and at least one argument.
-fn at_least_one(statement: &Statement) -> Result<Vec<Word>> {
-    let items = items(statement);
-    if items.is_empty() {
+/// Understands `ONBUILD instruction`. An instruction that is wrong is only a warning, and an error of the build that
+/// is FROM the image.
+fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Onbuild> {
+    let Arguments::Trigger(trigger) = &statement.arguments else {
         return Err(vec![needs_an_argument(statement)]);
-    }
+    };
     Flags::read(statement, &[])?;
-    Ok(items.iter().map(word).collect())
-}
-
-/// The value of a flag. An empty value is as good as none.
-fn given(flags: &Flags, name: &str) -> Option<Word> {
-    flags.text(name).filter(|word| !word.raw.is_empty())
-}
-
-/// Flags of an instruction that ignores them.
-fn warn_of_flags(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
-    let keyword = statement.keyword.text.to_uppercase();
-    for flag in &statement.flags {
-        let message = format!("{keyword} has no flags: `{}` means nothing", flag.text);
-        warnings.push(Diagnostic::warning(message).kind(warning::FLAG_WITHOUT_EFFECT).at(flag.span));
+    match trigger.keyword.text.to_uppercase().as_str() {
+        "ONBUILD" => {
+            let error =
+                Diagnostic::new(&rules::INVALID_TRIGGER, "ONBUILD cannot follow ONBUILD").at(trigger.keyword.span);
+            return Err(vec![error.hint("remove one of them")]);
+        }
+        keyword @ ("FROM" | "MAINTAINER") => {
+            let message = format!("{keyword} cannot follow ONBUILD");
+            return Err(vec![Diagnostic::new(&rules::INVALID_TRIGGER, message).at(trigger.keyword.span)]);
+        }
+        _ => {}
     }
-}
-
-fn needs_an_argument(statement: &Statement) -> Diagnostic {
-    at_keyword(statement, format!("{} needs at least one argument", statement.keyword.text.to_uppercase()))
-}
-
-fn blank_name(keyword: &str, item: &Token) -> Diagnostic {
-    Diagnostic::error(format!("{keyword} needs a name before the `=`")).at(item.span)
-}
-
-fn at_keyword(statement: &Statement, message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(message).at(statement.keyword.span)
-}
-
-/// The separate arguments, JSON or not.
-fn items(statement: &Statement) -> &[Token] {
-    match &statement.arguments {
-        Arguments::Items(items) | Arguments::Exec(items) => items,
-        Arguments::Pairs(..) | Arguments::Check(..) | Arguments::Trigger(_) => &[],
+    let keyword_length = statement.keyword.text.len();
+    let mut text = statement.text.trim_start()[keyword_length..].trim_start().to_owned();
+    for document in &statement.heredocs {
+        text.push('\n');
+        text.push_str(&document.content);
+        text.push_str(&document.name);
     }
-}
-
-fn texts(tokens: &[Token]) -> Vec<String> {
-    tokens.iter().map(|token| token.text.clone()).collect()
-}
-
-fn word(token: &Token) -> Word {
-    Word { raw: token.text.clone(), span: Some(token.span) }
-}
-
-/// Puts a part of the tree at the place of its statement.
-pub(super) fn locate<T>(value: T, statement: &Statement) -> Located<T> {
-    Located {
-        value,
-        span: statement.span,
-        lines: statement.lines,
-        text: statement.text.trim().to_owned(),
-        comments: statement.comments.clone(),
-    }
+    let instruction = match understand(trigger, None, warnings) {
+        Ok(Understood::Instruction(value)) => Some(Box::new(trigger.locate(value))),
+        Ok(Understood::From(_)) => None,
+        // The image may record it all the same; a build FROM it will fail.
+        Err(errors) => {
+            warnings.extend(errors.into_iter().map(|error| error.rule(&rules::INVALID_ONBUILD_TRIGGER)));
+            None
+        }
+    };
+    Ok(Onbuild { text, instruction })
 }

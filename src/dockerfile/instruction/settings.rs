@@ -1,9 +1,11 @@
 //! ENV, LABEL and VOLUME.
 
-use super::super::ast::{Separator, Volume, Word};
+use super::super::ast::{Separator, Volume};
 use super::super::flags::Flags;
+use super::super::rules;
 use super::super::statement::{Arguments, Statement, Token};
-use super::{Result, at_least_one, blank_name, needs_an_argument, word};
+use super::super::word::Word;
+use super::arguments::{Result, at_least_one, blank_name, needs_an_argument, word};
 use crate::diagnostic::Diagnostic;
 
 /// The names and values of ENV and LABEL.
@@ -29,9 +31,9 @@ pub(super) fn volume(statement: &Statement) -> Result<Volume> {
     for path in &mut paths {
         path.raw = path.raw.trim().to_owned();
         if path.raw.is_empty() {
-            let mut error = Diagnostic::error("VOLUME cannot have an empty path");
-            error.span = path.span;
-            return Err(vec![error]);
+            return Err(vec![
+                Diagnostic::new(&rules::WRONG_ARGUMENTS, "VOLUME cannot have an empty path").at(path.span),
+            ]);
         }
     }
     Ok(Volume { paths })

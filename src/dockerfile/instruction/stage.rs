@@ -1,10 +1,10 @@
-//! FROM, ARG and ONBUILD.
+//! FROM and ARG.
 
-use super::super::ast::{Arg, From, Onbuild};
+use super::super::ast::{Arg, From};
 use super::super::flags::{Flags, Kind};
-use super::super::statement::{Arguments, Statement, Token};
-use super::super::warning;
-use super::{Result, Understood, at_keyword, blank_name, given, items, locate, needs_an_argument, understand, word};
+use super::super::rules;
+use super::super::statement::{Statement, Token};
+use super::arguments::{Result, at_keyword, blank_name, given, items, word};
 use crate::diagnostic::Diagnostic;
 
 /// Understands `FROM [--platform=…] image [AS name]`.
@@ -18,7 +18,7 @@ pub(super) fn from(statement: &Statement) -> Result<From> {
         }
         [_, second, ..] => {
             return Err(vec![
-                Diagnostic::error("FROM takes an image, or an image and `AS` and a name")
+                Diagnostic::new(&rules::WRONG_ARGUMENTS, "FROM takes an image, or an image and `AS` and a name")
                     .at(second.span)
                     .hint("write `FROM image` or `FROM image AS name`"),
             ]);
@@ -26,7 +26,8 @@ pub(super) fn from(statement: &Statement) -> Result<From> {
     };
     let alias = name.map(stage_name).transpose()?;
     let flags = Flags::read(statement, &[("platform", Kind::Text)])?;
-    Ok(From { image: word(image), alias, platform: given(&flags, "platform") })
+    let alias_span = name.map(|name| name.span);
+    Ok(From { image: word(image), alias, alias_span, platform: given(&flags, "platform") })
 }
 
 /// A stage's name in lower case: a letter, then letters, digits, `-`, `_` and `.`.
@@ -38,7 +39,7 @@ fn stage_name(token: &Token) -> Result<String> {
         return Ok(name);
     }
     Err(vec![
-        Diagnostic::error(format!("`{}` cannot name a stage", token.text))
+        Diagnostic::new(&rules::INVALID_STAGE_NAME, format!("`{}` cannot name a stage", token.text))
             .at(token.span)
             .hint("a name begins with a letter and goes on with letters, digits, `-`, `_` and `.`"),
     ])
@@ -63,40 +64,4 @@ pub(super) fn arg(statement: &Statement) -> Result<Arg> {
         }
     }
     Ok(Arg { names })
-}
-
-/// Understands `ONBUILD instruction`. An instruction that is wrong is only a warning, and an error of the build that
-/// is FROM the image.
-pub(super) fn onbuild(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Onbuild> {
-    let Arguments::Trigger(trigger) = &statement.arguments else {
-        return Err(vec![needs_an_argument(statement)]);
-    };
-    Flags::read(statement, &[])?;
-    match trigger.keyword.text.to_uppercase().as_str() {
-        "ONBUILD" => {
-            let error = Diagnostic::error("ONBUILD cannot follow ONBUILD").at(trigger.keyword.span);
-            return Err(vec![error.hint("remove one of them")]);
-        }
-        keyword @ ("FROM" | "MAINTAINER") => {
-            return Err(vec![Diagnostic::error(format!("{keyword} cannot follow ONBUILD")).at(trigger.keyword.span)]);
-        }
-        _ => {}
-    }
-    let keyword_length = statement.keyword.text.len();
-    let mut text = statement.text.trim_start()[keyword_length..].trim_start().to_owned();
-    for document in &statement.heredocs {
-        text.push('\n');
-        text.push_str(&document.content);
-        text.push_str(&document.name);
-    }
-    let instruction = match understand(trigger, None, warnings) {
-        Ok(Understood::Instruction(value)) => Some(Box::new(locate(value, trigger))),
-        Ok(Understood::From(_)) => None,
-        // The image may record it all the same; a build FROM it will fail.
-        Err(errors) => {
-            warnings.extend(errors.into_iter().map(|error| error.as_warning().kind(warning::WRONG_TRIGGER)));
-            None
-        }
-    };
-    Ok(Onbuild { text, instruction })
 }

@@ -3,13 +3,15 @@
 //! Most such lines belong to the line before, which lacks its `\`, or are a command that lacks its RUN. So a word is
 //! likened to a keyword last, and only when it is near.
 
+use super::super::keywords::KEYWORDS;
+use super::super::rules;
 use super::super::statement::{Statement, Token};
-use super::KEYWORDS;
 use crate::diagnostic::Diagnostic;
 
 /// The message, with advice where there is some. `previous` is the instruction above.
 pub(super) fn diagnose(keyword: &Token, previous: Option<&Statement>) -> Diagnostic {
-    let error = Diagnostic::error(format!("unknown instruction `{}`", keyword.text)).at(keyword.span);
+    let error = Diagnostic::new(&rules::UNKNOWN_INSTRUCTION, format!("unknown instruction `{}`", keyword.text))
+        .at(keyword.span);
     match advice(&keyword.text, previous) {
         Some(advice) => error.hint(advice),
         None => error.suggest(&keyword.text, KEYWORDS),

@@ -2,7 +2,7 @@
 
 use super::super::ast::Separator;
 use super::super::statement::{self, Arguments, Statement, Token};
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
 
 /// The statements of a file as s-expressions, one a line: `(run ["--network=none"] "make")`.
@@ -11,10 +11,10 @@ use crate::source::SourceFile;
 /// can be taken apart; fails with the first error of that.
 pub fn sexp(source: &SourceFile) -> Result<String, Diagnostic> {
     let parsed = statement::parse(source);
-    if let Some(error) = parsed.diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
-        return Err(error);
+    if let Some(error) = parsed.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
+        return Err(error.clone());
     }
-    let lines: Vec<String> = parsed.statements.iter().map(|statement| format!("({})", expression(statement))).collect();
+    let lines: Vec<String> = parsed.statements().map(|statement| format!("({})", expression(statement))).collect();
     Ok(lines.join("\n"))
 }
 

@@ -5,11 +5,12 @@
 
 use super::super::ast::{
     Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network, Run, Security,
-    Separator, Source, Word,
+    Separator, Source,
 };
 use super::super::directive::Directives;
 use super::super::duration;
 use super::super::heredoc;
+use super::super::word::Word;
 
 /// Prints a whole Dockerfile.
 pub fn dockerfile(dockerfile: &Dockerfile) -> String {

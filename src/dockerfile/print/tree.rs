@@ -13,9 +13,9 @@
 
 use super::super::ast::{
     Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Security, Separator, Source, Stage,
-    Word,
 };
 use super::super::duration;
+use super::super::word::Word;
 use crate::shown;
 
 /// Draws the tree, each line ended by a newline.

@@ -1,62 +1,18 @@
-//! The syntax tree of a Dockerfile: what the instructions say, before any variable is replaced.
+//! The instructions: one struct each, whose documentation opens with its syntax.
 //!
-//! Every instruction has a struct, whose documentation opens with its syntax. Arguments are [`Word`]s, which
-//! still hold their quotes, escapes and variables; [`super::words::expand`] turns them into text when the
-//! values of the variables are known. The commands of RUN, CMD and ENTRYPOINT are plain text: nobody but the
-//! shell of the container expands them.
-//!
-//! The tree is checked: [`super::parse`] builds it only from instructions whose arguments and flags are right.
-//! Not checked is whatever needs an expanded value (a mount's type, a file mode, the name of a stage).
+//! Arguments are [`Word`]s, which still hold their quotes, escapes and variables; [`crate::dockerfile::words::expand`] turns them into
+//! text when the values of the variables are known. The commands of RUN, CMD and ENTRYPOINT are plain text: nobody but the shell of the
+//! container expands them.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::device::Device;
-use super::directive::Directives;
-use super::limits::Limit;
-use super::mount::Mount;
-use super::words::{WordError, WordErrorKind};
-use crate::diagnostic::Diagnostic;
+use super::super::device::Device;
+use super::super::mount::Mount;
+use super::super::word::Word;
+use super::located::Located;
 use crate::source::Span;
-
-/// A whole Dockerfile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Dockerfile {
-    /// What the comments at the top say about how to read the file.
-    pub directives: Directives,
-    /// The ARGs before the first FROM. Only FROM lines see them, and stages that declare them again.
-    pub global_args: Vec<Located<Arg>>,
-    /// The stages in the order written. There may be none: a file of ARGs only has nothing to build.
-    pub stages: Vec<Stage>,
-    /// What is suspicious about the text, but no error.
-    #[serde(skip)]
-    pub warnings: Vec<Diagnostic>,
-}
-
-/// A FROM and the instructions up to the next one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stage {
-    /// The FROM that begins the stage.
-    pub from: Located<From>,
-    /// The instructions after it.
-    pub instructions: Vec<Located<Instruction>>,
-}
-
-/// A part of the tree and where it stands in the source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Located<T> {
-    /// The part itself.
-    pub value: T,
-    /// The bytes of the source from the keyword to the end, heredoc bodies included.
-    pub span: Span,
-    /// First and last line, counted from 1, heredoc bodies included.
-    pub lines: (usize, usize),
-    /// The source text as one line: continued lines are joined, comments between them and heredoc bodies left out.
-    pub text: String,
-    /// The comments directly above, without `#`. A blank comment cuts them off.
-    pub comments: Vec<String>,
-}
 
 /// Any instruction but FROM, which a [`Stage`] holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -105,36 +61,6 @@ impl Instruction {
     }
 }
 
-/// One argument as it was written: not yet text, because quotes, escapes and variables are still in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Word {
-    /// The argument. In the value of a flag one level of quotes and escapes is already removed.
-    pub raw: String,
-    /// Where it stands, if it stands in a source at all.
-    pub span: Option<Span>,
-}
-
-impl Word {
-    /// Makes a word that stands in no source.
-    pub fn new(raw: impl Into<String>) -> Self {
-        Word { raw: raw.into(), span: None }
-    }
-
-    /// The message about an expansion of this word that failed, pointing at the part that is wrong.
-    pub fn diagnostic(&self, error: &WordError) -> Diagnostic {
-        let mut diagnostic = Diagnostic::error(error.to_string());
-        if let WordErrorKind::TooLong(_) = error.kind {
-            diagnostic.hint = Some(Limit::Expansion.hint());
-        }
-        diagnostic.span = self.span.map(|span| {
-            // A word that lost quotes, or is continued, has another length than its source.
-            let is_literal = span.end - span.start == self.raw.len() && error.word == self.raw;
-            if is_literal { Span::new(span.start + error.range.start, span.start + error.range.end) } else { span }
-        });
-        diagnostic
-    }
-}
-
 /// `FROM [--platform=<platform>] <image> [AS <name>]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct From {
@@ -142,6 +68,9 @@ pub struct From {
     pub image: Word,
     /// The name of the stage, in lower case.
     pub alias: Option<String>,
+    /// Where the name stands.
+    #[serde(skip)]
+    pub alias_span: Option<Span>,
     /// The platform of the image.
     pub platform: Option<Word>,
 }

@@ -1,0 +1,83 @@
+//! Every kind of message about a Dockerfile, as a table.
+//!
+//! An error's name tells programs and tests what is wrong. A warning's name is also what `# check=skip=NAME` takes
+//! ([`super::checks`]). Where Docker has a build check for the same mistake the rule is Docker's and has its name, though the message is
+//! our own. The book's page on checks is compared with this table.
+
+use crate::diagnostic::{Origin, Rule, Severity};
+
+/// Defines each rule as a `static`, and [`ALL`] of them.
+macro_rules! rules {
+    ($($constant:ident = $severity:ident $origin:ident $name:literal $summary:literal;)+) => {
+        $(
+            #[doc = $summary]
+            pub static $constant: Rule = Rule {
+                name: $name,
+                severity: Severity::$severity,
+                origin: Origin::$origin,
+                summary: $summary,
+            };
+        )+
+        /// The whole table.
+        pub static ALL: &[&Rule] = &[$(&$constant),+];
+    };
+}
+
+rules! {
+    // The text as a whole.
+    EMPTY_DOCKERFILE = Error Layerlab "EmptyDockerfile" "a Dockerfile needs at least one instruction";
+    NOT_TEXT = Error Layerlab "NotText" "a Dockerfile is a text file";
+    LIMIT_EXCEEDED = Error Layerlab "LimitExceeded" "the text, or what its variables make of it, is larger than a limit";
+    MORE_ERRORS = Error Layerlab "MoreErrors" "there are more errors than are shown";
+    INVALID_DIRECTIVE = Error Layerlab "InvalidDirective" "a directive at the top of the file is wrong or given twice";
+    INSTRUCTION_BEFORE_FROM = Error Layerlab "InstructionBeforeFrom" "only ARG may come before the first FROM";
+    SINGLE_INSTRUCTION = Error Layerlab "SingleInstruction" "where one instruction is expected, there is another number of them, or a FROM";
+
+    // One instruction.
+    UNKNOWN_INSTRUCTION = Error Layerlab "UnknownInstruction" "a line begins with a word that is not an instruction";
+    WRONG_ARGUMENTS = Error Layerlab "WrongArguments" "an instruction lacks an argument or has one too many";
+    BLANK_NAME = Error Layerlab "BlankName" "a name is missing before `=`";
+    INVALID_STAGE_NAME = Error Layerlab "InvalidStageName" "a word cannot name a stage";
+    INVALID_JSON = Error Layerlab "InvalidJSON" "a JSON array is needed, or does not hold only strings";
+    INVALID_HEREDOC = Error Layerlab "InvalidHeredoc" "a heredoc has a name with one quote, or stands where a path belongs";
+    HEREDOC_WITHOUT_END = Error Layerlab "HeredocWithoutEnd" "no line ends a heredoc";
+    UNKNOWN_FLAG = Error Layerlab "UnknownFlag" "the instruction has no such flag";
+    REPEATED_FLAG = Error Layerlab "RepeatedFlag" "a flag is given twice";
+    FLAG_WITHOUT_VALUE = Error Layerlab "FlagWithoutValue" "a flag needs a value after `=`";
+    INVALID_FLAG_VALUE = Error Layerlab "InvalidFlagValue" "the value of a flag is not one that it can have";
+    INVALID_MOUNT = Error Layerlab "InvalidMount" "a mount or device makes no sense; a warning where only the build can tell";
+    INVALID_TRIGGER = Error Layerlab "InvalidTrigger" "an instruction cannot follow ONBUILD";
+    INVALID_WORD = Error Layerlab "InvalidWord" "quotes or variables in a word cannot be understood";
+
+    // Stages and what they need.
+    BLANK_BASE_NAME = Error Layerlab "BlankBaseName" "the image of FROM expands to nothing";
+    INVALID_IMAGE_NAME = Error Layerlab "InvalidImageName" "a text cannot name an image";
+    INVALID_PLATFORM = Error Layerlab "InvalidPlatform" "a text cannot name a platform";
+    VARIABLE_IN_FROM = Error Layerlab "VariableInFrom" "`--from` holds a variable";
+    UNKNOWN_STAGE = Error Layerlab "UnknownStage" "there is no stage of this name or number";
+    STAGE_DEFINED_LATER = Error Layerlab "StageDefinedLater" "a stage is used before it is defined";
+    CIRCULAR_DEPENDENCY = Error Layerlab "CircularDependency" "a stage needs itself";
+
+    // What can't be built here.
+    NOT_SUPPORTED = Error Layerlab "NotSupported" "the language has this, and Layerlab does not build it yet";
+    FOREIGN_PLATFORM = Error Layerlab "ForeignPlatform" "RUN needs a machine of another platform";
+    MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` is for one source that is not local";
+    COPY_OF_URL = Error Layerlab "CopyOfUrl" "COPY takes no URL";
+
+    // What is only suspicious.
+    NEARLY_JSON = Warning Layerlab "NearlyJSON" "text was meant as a JSON array, and is not one";
+    HEREDOC_CARRIAGE_RETURNS = Warning Layerlab "HeredocCarriageReturns" "the lines of a heredoc end as on Windows";
+    HEREDOC_WITHOUT_DOCUMENT = Warning Layerlab "HeredocWithoutDocument" "`<<NAME` opens no document, and stands for an empty file";
+    INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "an ONBUILD records an instruction that no build will understand";
+    FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag does nothing where it stands";
+    DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive asks for what there is not";
+    MORE_WARNINGS = Warning Layerlab "MoreWarnings" "there are more warnings than are shown";
+
+    // Docker's build checks.
+    NO_EMPTY_CONTINUATION = Warning Docker "NoEmptyContinuation" "there is a blank line inside of an instruction";
+}
+
+/// The rule of this name.
+pub fn named(name: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.name == name)
+}

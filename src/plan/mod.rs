@@ -1,0 +1,173 @@
+//! The plan of a build: stages, what each needs, and the order in which the target's needs are met.
+//!
+//! Planning is pure: Dockerfile + request → [`Plan`]. Names in FROM and `--from` are resolved here (an earlier stage, a
+//! stage's number, else an image); a name that can't be right is a diagnostic before anything runs. Only the stages
+//! that the target needs are in [`Plan::order`].
+//!
+//! What is not known before an image is opened is left to the machine: ONBUILD triggers of a base image, and
+//! whether an image exists at all. Follows moby/buildkit's `dockerfile2llb` in what is allowed. Read `base.rs` next.
+
+mod args;
+mod base;
+mod copying;
+mod order;
+
+pub use args::{PROXY_ARGS, automatic_args, expand};
+pub use copying::CopySource;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
+use crate::dockerfile::{self, Copy, Dockerfile, Limits};
+use crate::oci::{Platform, Reference};
+use base::FromScope;
+
+/// What is asked of a build.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The stage to build by its name, in any case. `None`: the last.
+    pub target: Option<String>,
+    pub build_args: BTreeMap<String, String>,
+    /// What the image is to run on.
+    pub platform: Platform,
+    pub limits: Limits,
+    /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
+    pub every_stage: bool,
+}
+
+impl Default for Request {
+    /// The last stage, for this machine.
+    fn default() -> Request {
+        Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: Platform::host(),
+            limits: Limits::default(),
+            every_stage: false,
+        }
+    }
+}
+
+/// Where a stage's first state comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Base {
+    Scratch,
+    Stage(usize),
+    Image(Reference),
+}
+
+/// One stage of the Dockerfile, its FROM resolved.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub index: usize,
+    pub name: Option<String>,
+    pub base: Base,
+    /// What its steps run on, as far as the Dockerfile says: an image may turn out to be for another.
+    pub platform: Platform,
+    /// Whether FROM itself names the platform.
+    pub asks_for_platform: bool,
+    /// The stages that it copies from, besides its base.
+    pub copies_from: BTreeSet<usize>,
+    pub source: dockerfile::Stage,
+}
+
+impl Stage {
+    /// The name, or `stage-N` as BuildKit calls a stage without one.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
+    }
+}
+
+/// Stages and their order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub stages: Vec<Stage>,
+    pub target: usize,
+    /// The stages that the target needs, itself last, each after what it needs.
+    pub order: Vec<usize>,
+    /// Global ARGs and automatic variables: what an ARG without a value inherits inside a stage.
+    pub global_args: BTreeMap<String, String>,
+    pub escape: char,
+    /// What is suspicious about the Dockerfile: what its parser found, and what planning found.
+    pub warnings: Vec<Diagnostic>,
+    /// Names in lower case → the last stage of that name.
+    names: StageNames,
+}
+
+type StageNames = BTreeMap<String, usize>;
+
+/// Plans a build of `file`.
+///
+/// # Errors
+/// All of the diagnostics that can be found without I/O: blank or invalid base names, unknown targets, stages that are used
+/// before they are defined, cycles.
+pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic>> {
+    let escape = file.directives.escape;
+    let global_args = args::global_args(file, request, escape).map_err(|diagnostic| vec![diagnostic])?;
+    let mut problems = Vec::new();
+    let mut suspicious = Vec::new();
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut names = StageNames::new();
+    let scope = FromScope { request, global_args: &global_args, escape };
+    for source in &file.stages {
+        let stage = scope.resolve(source, &stages, &names).unwrap_or_else(|diagnostic| {
+            problems.push(diagnostic);
+            // Keep the numbering, so that later stages can still be checked.
+            base::stage_of(stages.len(), source, Base::Scratch, request.platform.clone())
+        });
+        suspicious.extend(base::needless_platform(&stage));
+        if let Some(name) = &stage.name {
+            names.insert(name.to_lowercase(), stage.index);
+        }
+        stages.push(stage);
+    }
+    for index in 0..stages.len() {
+        match copying::copies_from(&stages[index], &names, stages.len()) {
+            Ok(sources) => stages[index].copies_from = sources,
+            Err(mut diagnostics) => problems.append(&mut diagnostics),
+        }
+        if problems.len() > MOST_MESSAGES {
+            break;
+        }
+    }
+    let (errors, found) = file.checks.apply(suspicious).into_iter().partition(Diagnostic::is_error);
+    problems.extend::<Vec<Diagnostic>>(errors);
+    if !problems.is_empty() {
+        problems.truncate(MOST_MESSAGES);
+        return Err(problems);
+    }
+    let mut warnings = file.warnings.clone();
+    warnings.extend::<Vec<Diagnostic>>(found);
+    let target =
+        order::find_target(&stages, &names, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
+    let order = if request.every_stage { (0..stages.len()).collect() } else { order::order(&stages, target) };
+    let problems = copying::out_of_order(&stages, &order, &names);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Plan { stages, target, order, global_args, escape, warnings, names })
+}
+
+impl Plan {
+    /// What the `--from` of a COPY in stage `stage` means; `None` where it copies from the build context.
+    ///
+    /// # Errors
+    /// A diagnostic at the flag's value.
+    pub fn copy_source(&self, stage: usize, copy: &Copy) -> Result<Option<CopySource>, Diagnostic> {
+        let source = copying::copy_source(stage, copy, &self.names, self.stages.len())?;
+        match &source {
+            Some(CopySource::Stage(index)) if *index > stage => Err(copying::defined_later(copy)),
+            _ => Ok(source),
+        }
+    }
+
+    /// A stage and all that it needs, each after its own needs.
+    pub fn needs(&self, stage: usize) -> Vec<usize> {
+        order::order(&self.stages, stage)
+    }
+
+    /// The number of steps, FROM included, over all needed stages.
+    pub fn step_count(&self) -> usize {
+        self.order.iter().map(|&stage| 1 + self.stages[stage].source.instructions.len()).sum()
+    }
+}
