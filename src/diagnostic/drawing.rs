@@ -1,4 +1,4 @@
-//! The drawing of a message: what is wrong, an excerpt with carets, advice.
+//! The drawing of the places of a message: an excerpt with carets.
 //!
 //! ```text
 //! warning: two stages are called `build` [DuplicateStageName]
@@ -15,7 +15,7 @@
 //! The drawing is plain text. Colour is left to whoever prints it. What is drawn is safe to send to a terminal
 //! ([`crate::shown`]), and a long line is cut to a window around the place that matters.
 
-use super::{Diagnostic, Label};
+use super::label::Label;
 use crate::shown;
 use crate::source::SourceFile;
 
@@ -35,25 +35,9 @@ struct Mark<'d> {
     text: &'d str,
 }
 
-impl Diagnostic {
-    /// Draws the message; with `source`, also the excerpt that its labels point at.
-    ///
-    /// The text ends with a newline and no line of it ends with a space.
-    pub fn render(&self, source: Option<&SourceFile>) -> String {
-        let name = self.skippable_name().map(|name| format!(" [{name}]")).unwrap_or_default();
-        let mut out = format!("{}: {}{name}\n", self.severity.word(), printable(&self.message));
-        if let (Some(source), [primary, ..]) = (source, self.labels.as_slice()) {
-            out.push_str(&excerpt(source, primary, &self.labels));
-        }
-        if let Some(hint) = &self.hint {
-            out.push_str(&format!("hint: {}\n", printable(hint)));
-        }
-        out
-    }
-}
-
 /// Draws the line with the place, and each source line that a label lies in, with what marks it below.
-fn excerpt(source: &SourceFile, primary: &Label, labels: &[Label]) -> String {
+pub(super) fn excerpt(source: &SourceFile, labels: &[Label]) -> String {
+    let Some(primary) = labels.first() else { return String::new() };
     let mut marks: Vec<Mark> =
         labels.iter().enumerate().map(|(index, label)| mark(source, label, index == 0)).collect();
     // The sort is stable: of two marks in one line the more important one comes first.
@@ -112,7 +96,7 @@ fn marked_line(text: &str, marks: &[Mark], gutter: &str) -> String {
 }
 
 /// The text with its control characters made visible. Whoever quotes a megabyte gets the beginning of it.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     const LENGTH: usize = 400;
     let mut characters = text.chars();
     let mut out: String = shown::cell(&characters.by_ref().take(LENGTH).collect::<String>()).into_owned();
@@ -120,61 +104,4 @@ fn printable(text: &str) -> String {
         out.push('…');
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::Span;
-
-    #[test]
-    fn a_message_is_drawn_with_excerpt_carets_and_hint() {
-        let source = SourceFile::new("Dockerfile", "FORM alpine\n");
-        let drawn = Diagnostic::error("unknown instruction `FORM`")
-            .at(Span::new(0, 4))
-            .suggest("FORM", ["RUN", "FROM"])
-            .render(Some(&source));
-        let expected = "error: unknown instruction `FORM`\n --> Dockerfile:1:1\n  |\n1 | FORM alpine\n  | ^^^^\n  |\n\
-                        hint: did you mean `FROM`?\n";
-        assert_eq!(drawn, expected);
-    }
-
-    #[test]
-    fn several_places_are_drawn_in_the_order_of_the_text() {
-        let lines: String = (1..=10).map(|line| format!("FROM a AS b{line}\n")).collect();
-        let source = SourceFile::new("Dockerfile", lines);
-        let place = |line: usize| {
-            let span = source.line_span(line).expect("the line exists");
-            Span::new(span.start + 10, span.end)
-        };
-        let drawn = Diagnostic::error("twice")
-            .at(place(10))
-            .beside(place(8), "before")
-            .beside(place(9), "")
-            .beside(Span::new(place(10).start - 3, place(10).start - 1), "here")
-            .render(Some(&source));
-        let expected = "error: twice\n  --> Dockerfile:10:11\n   |\n 8 | FROM a AS b8\n   |           -- before\n \
-                        9 | FROM a AS b9\n   |           --\n10 | FROM a AS b10\n   |           ^^^\n   |        -- here\n   |\n";
-        assert_eq!(drawn, expected);
-        let apart = Diagnostic::error("twice").at(place(1)).beside(place(3), "again").render(Some(&source));
-        assert!(apart.contains("  |           ^^\n…\n3 | FROM a AS b3\n"), "{apart}");
-    }
-
-    #[test]
-    fn a_long_line_is_cut_around_the_span() {
-        let source = SourceFile::new("Dockerfile", format!("RUN {}X{}", "a".repeat(5000), "b".repeat(5000)));
-        let drawn = Diagnostic::error("here").at(Span::new(5004, 5005)).label("this").render(Some(&source));
-        let lines: Vec<&str> = drawn.lines().collect();
-        assert!(lines[3].starts_with("1 | …a") && lines[3].ends_with("b…"), "{drawn}");
-        let caret = lines[4].find('^').expect("a caret");
-        assert_eq!(lines[3].chars().nth(caret), Some('X'));
-        assert!(lines[4].ends_with("^ this"));
-    }
-
-    #[test]
-    fn control_characters_are_shown_not_sent() {
-        let source = SourceFile::new("Dockerfile", "RUN \u{1b}[31m\0");
-        let drawn = Diagnostic::error("bad \u{7}").at(Span::new(4, 5)).render(Some(&source));
-        assert!(drawn.chars().all(|character| character == '\n' || !character.is_control()), "{drawn:?}");
-    }
 }

@@ -17,43 +17,18 @@
 //! `drawing.rs` has the drawing, `likeness.rs` finds what a misspelt word was meant to be.
 
 mod drawing;
+mod label;
 mod likeness;
 mod rule;
 
+pub use label::Label;
 pub use likeness::closest;
-pub use rule::{Origin, Rule};
+pub use rule::{Origin, Rule, Severity};
 
 use serde_json::{Value, json};
 
 use crate::source::{NotUtf8, SourceFile, Span};
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// The text means nothing; work on it stops.
-    Error,
-    /// The text is understood, but probably not what was meant.
-    Warning,
-}
-
-impl Severity {
-    /// The word with which a message begins.
-    pub fn word(self) -> &'static str {
-        match self {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        }
-    }
-}
-
-/// A place, and what about it matters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// Where.
-    pub span: Span,
-    /// A few words drawn after the carets; often none.
-    pub text: String,
-}
+use drawing::{excerpt, printable};
 
 /// A change of the text that certainly mends it and changes nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -190,6 +165,21 @@ impl Diagnostic {
         self.rule.filter(|_| !self.is_error()).map(|rule| rule.name)
     }
 
+    /// Draws the message; with `source`, also the excerpt that its labels point at.
+    ///
+    /// The text ends with a newline and no line of it ends with a space.
+    pub fn render(&self, source: Option<&SourceFile>) -> String {
+        let name = self.skippable_name().map(|name| format!(" [{name}]")).unwrap_or_default();
+        let mut out = format!("{}: {}{name}\n", self.severity.word(), printable(&self.message));
+        if let Some(source) = source {
+            out.push_str(&excerpt(source, &self.labels));
+        }
+        if let Some(hint) = &self.hint {
+            out.push_str(&format!("hint: {}\n", printable(hint)));
+        }
+        out
+    }
+
     /// The message as data, with places as bytes, line and column.
     pub fn to_json(&self, source: Option<&SourceFile>) -> Value {
         let place = |label: &Label| source.map(|source| source.line_column(label.span.start));
@@ -221,5 +211,61 @@ impl Diagnostic {
 impl From<NotUtf8> for Diagnostic {
     fn from(error: NotUtf8) -> Diagnostic {
         Diagnostic::error(error.to_string()).hint(error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_drawn_with_excerpt_carets_and_hint() {
+        let source = SourceFile::new("Dockerfile", "FORM alpine\n");
+        let drawn = Diagnostic::error("unknown instruction `FORM`")
+            .at(Span::new(0, 4))
+            .suggest("FORM", ["RUN", "FROM"])
+            .render(Some(&source));
+        let expected = "error: unknown instruction `FORM`\n --> Dockerfile:1:1\n  |\n1 | FORM alpine\n  | ^^^^\n  |\n\
+                        hint: did you mean `FROM`?\n";
+        assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn several_places_are_drawn_in_the_order_of_the_text() {
+        let lines: String = (1..=10).map(|line| format!("FROM a AS b{line}\n")).collect();
+        let source = SourceFile::new("Dockerfile", lines);
+        let place = |line: usize| {
+            let span = source.line_span(line).expect("the line exists");
+            Span::new(span.start + 10, span.end)
+        };
+        let drawn = Diagnostic::error("twice")
+            .at(place(10))
+            .beside(place(8), "before")
+            .beside(place(9), "")
+            .beside(Span::new(place(10).start - 3, place(10).start - 1), "here")
+            .render(Some(&source));
+        let expected = "error: twice\n  --> Dockerfile:10:11\n   |\n 8 | FROM a AS b8\n   |           -- before\n \
+                        9 | FROM a AS b9\n   |           --\n10 | FROM a AS b10\n   |           ^^^\n   |        -- here\n   |\n";
+        assert_eq!(drawn, expected);
+        let apart = Diagnostic::error("twice").at(place(1)).beside(place(3), "again").render(Some(&source));
+        assert!(apart.contains("  |           ^^\n…\n3 | FROM a AS b3\n"), "{apart}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_span() {
+        let source = SourceFile::new("Dockerfile", format!("RUN {}X{}", "a".repeat(5000), "b".repeat(5000)));
+        let drawn = Diagnostic::error("here").at(Span::new(5004, 5005)).label("this").render(Some(&source));
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert!(lines[3].starts_with("1 | …a") && lines[3].ends_with("b…"), "{drawn}");
+        let caret = lines[4].find('^').expect("a caret");
+        assert_eq!(lines[3].chars().nth(caret), Some('X'));
+        assert!(lines[4].ends_with("^ this"));
+    }
+
+    #[test]
+    fn control_characters_are_shown_not_sent() {
+        let source = SourceFile::new("Dockerfile", "RUN \u{1b}[31m\0");
+        let drawn = Diagnostic::error("bad \u{7}").at(Span::new(4, 5)).render(Some(&source));
+        assert!(drawn.chars().all(|character| character == '\n' || !character.is_control()), "{drawn:?}");
     }
 }

@@ -4,7 +4,24 @@
 //! bad it is, and one line that says what it is about. The rules of a language stand in a table where the language is
 //! ([`crate::dockerfile::rules`]); a message of the program itself, which nobody can skip, has none.
 
-use super::Severity;
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The text means nothing; work on it stops.
+    Error,
+    /// The text is understood, but probably not what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word with which a message begins.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
 
 /// One kind of message.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Request;
+use super::stage::Request;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::words::Variables;
 use crate::dockerfile::{self, Dockerfile, Limit, Limits};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::expand;
-use super::{Base, Request, Stage, StageNames};
+use super::stage::{Base, Request, Stage, StageNames};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, rules};
 use crate::oci::{Platform, Reference};

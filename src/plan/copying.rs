@@ -2,19 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Stage, StageNames};
+use super::stage::{CopySource, Stage, StageNames};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::{Copy, Instruction, rules, words};
 use crate::oci::Reference;
-
-/// What `COPY --from=NAME` means.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CopySource {
-    Stage(usize),
-    Image(Reference),
-    /// `scratch`: nothing but an empty root.
-    Scratch,
-}
 
 /// The stages that a stage copies from.
 pub(super) fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {

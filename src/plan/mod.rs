@@ -11,72 +11,17 @@ mod args;
 mod base;
 mod copying;
 mod order;
+mod stage;
 
 pub use args::{PROXY_ARGS, automatic_args, expand};
-pub use copying::CopySource;
+pub use stage::{Base, CopySource, Request, Stage};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
-use crate::dockerfile::{self, Copy, Dockerfile, Limits};
-use crate::oci::{Platform, Reference};
+use crate::dockerfile::{Copy, Dockerfile};
 use base::FromScope;
-
-/// What is asked of a build.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The stage to build by its name, in any case. `None`: the last.
-    pub target: Option<String>,
-    pub build_args: BTreeMap<String, String>,
-    /// What the image is to run on.
-    pub platform: Platform,
-    pub limits: Limits,
-    /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
-    pub every_stage: bool,
-}
-
-impl Default for Request {
-    /// The last stage, for this machine.
-    fn default() -> Request {
-        Request {
-            target: None,
-            build_args: BTreeMap::new(),
-            platform: Platform::host(),
-            limits: Limits::default(),
-            every_stage: false,
-        }
-    }
-}
-
-/// Where a stage's first state comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Base {
-    Scratch,
-    Stage(usize),
-    Image(Reference),
-}
-
-/// One stage of the Dockerfile, its FROM resolved.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    pub index: usize,
-    pub name: Option<String>,
-    pub base: Base,
-    /// What its steps run on, as far as the Dockerfile says: an image may turn out to be for another.
-    pub platform: Platform,
-    /// Whether FROM itself names the platform.
-    pub asks_for_platform: bool,
-    /// The stages that it copies from, besides its base.
-    pub copies_from: BTreeSet<usize>,
-    pub source: dockerfile::Stage,
-}
-
-impl Stage {
-    /// The name, or `stage-N` as BuildKit calls a stage without one.
-    pub fn label(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
-    }
-}
+use stage::StageNames;
 
 /// Stages and their order.
 #[derive(Clone, Debug)]
@@ -93,8 +38,6 @@ pub struct Plan {
     /// Names in lower case → the last stage of that name.
     names: StageNames,
 }
-
-type StageNames = BTreeMap<String, usize>;
 
 /// Plans a build of `file`.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Base, Stage, StageNames};
+use super::stage::{Base, Stage, StageNames};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::rules;
 

@@ -5,7 +5,9 @@ use std::ops::Range;
 use pest::iterators::Pair;
 
 use super::super::glob::Glob;
-use super::{Expansion, Lexing, Rule, Variables, WordErrorKind};
+use super::error::{WordErrorKind, shortened};
+use super::lexing::{Lexing, Rule};
+use super::variables::{Expansion, Variables};
 
 /// What is wrong, and with which bytes of the word.
 type Failure = (Range<usize>, WordErrorKind);
@@ -238,7 +240,7 @@ impl Evaluator<'_> {
 fn compile(pattern: &str, text: &str, whole: &Range<usize>) -> Result<Glob, Failure> {
     Glob::new(pattern)
         .and_then(|glob| glob.for_text(text))
-        .map_err(|error| (whole.clone(), WordErrorKind::Pattern { pattern: super::shortened(pattern), error }))
+        .map_err(|error| (whole.clone(), WordErrorKind::Pattern { pattern: shortened(pattern), error }))
 }
 
 fn range(pair: &Pair<Rule>) -> Range<usize> {

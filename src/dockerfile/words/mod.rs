@@ -18,106 +18,26 @@
 //! Command substitution, arithmetic and bracket globs do not exist. Read `evaluate`
 //! for the evaluation and [`super::glob`] for the patterns.
 
+mod error;
 mod evaluate;
+mod lexing;
+mod variables;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub use error::{WordError, WordErrorKind};
+pub(crate) use lexing::Lexing;
+pub use variables::{Expansion, Variables};
+
 use std::ops::Range;
 
 use pest::Parser;
 
-use super::glob::GlobError;
-use super::limits::Limit;
-
-/// The parser that pest makes from the grammar.
-#[derive(pest_derive::Parser)]
-#[grammar = "../grammar/words.pest"]
-struct WordParser;
-
-/// Where the values of variables come from.
-pub trait Variables {
-    /// The value of a variable, or `None` when it is not set. An empty value is set.
-    fn get(&self, name: &str) -> Option<String>;
-}
-
-impl Variables for BTreeMap<String, String> {
-    fn get(&self, name: &str) -> Option<String> {
-        BTreeMap::get(self, name).cloned()
-    }
-}
-
-/// The last pair with the name counts, as in an environment that is read from the front.
-impl Variables for [(String, String)] {
-    fn get(&self, name: &str) -> Option<String> {
-        self.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
-    }
-}
-
-impl Variables for Vec<(String, String)> {
-    fn get(&self, name: &str) -> Option<String> {
-        Variables::get(self.as_slice(), name)
-    }
-}
-
-impl<F: Fn(&str) -> Option<String>> Variables for F {
-    fn get(&self, name: &str) -> Option<String> {
-        self(name)
-    }
-}
-
-/// The result of an expansion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Expansion {
-    /// The text with quotes and escapes removed and variables replaced.
-    pub text: String,
-    /// The variables that were asked for and are set, whether or not their value ended up in the text.
-    pub used: BTreeSet<String>,
-    /// The variables that were asked for and are not set.
-    pub unset: BTreeSet<String>,
-}
-
-/// Why a word cannot be expanded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot expand `{}`: {kind}", shortened(.word))]
-pub struct WordError {
-    /// The whole word.
-    pub word: String,
-    /// The bytes of the word that are wrong.
-    pub range: Range<usize>,
-    /// What is wrong with them.
-    pub kind: WordErrorKind,
-}
-
-/// What is wrong with a word.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WordErrorKind {
-    #[error("the single quote is not closed")]
-    SingleQuote,
-    #[error("the double quote is not closed")]
-    DoubleQuote,
-    #[error("missing `}}`")]
-    MissingBrace,
-    #[error("missing the second `/`")]
-    MissingSlash,
-    #[error("bad substitution")]
-    BadSubstitution,
-    #[error("unsupported modifier `{0}`")]
-    UnsupportedModifier(String),
-    #[error("`${{…}}` is nested more than 32 deep")]
-    TooDeep,
-    #[error("its variables hold more than {0} bytes")]
-    TooLong(usize),
-    /// `${name:?message}` of a variable that has no value.
-    #[error("{name}: {message}")]
-    Required { name: String, message: String },
-    #[error("invalid pattern `{pattern}`: {error}")]
-    Pattern { pattern: String, error: GlobError },
-}
+use lexing::{Rule, WordParser};
 
 /// Expands a word to one string. Spaces in the word and in values are kept.
 ///
 /// `escape` is the Dockerfile's escape character: a backslash or a backtick.
 ///
-/// What the variables add is bounded by the default of [`Limit::Expansion`]; [`expand_within`] takes another bound.
+/// What the variables add is bounded by the default of [`super::Limit::Expansion`]; [`expand_within`] takes another bound.
 pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Expansion, WordError> {
     expand_words(word, escape, variables).map(|(_, expansion)| expansion)
 }
@@ -150,25 +70,6 @@ pub fn expand_document(text: &str, variables: &dyn Variables, most: usize) -> Re
     run(Rule::document, text, variables, Lexing { most, ..Lexing::default() }).map(|(_, expansion)| expansion)
 }
 
-/// What the evaluation leaves as it was written, which the Dockerfile parser needs to find heredocs, and its bound.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lexing {
-    /// Keep quotes.
-    pub raw_quotes: bool,
-    /// Keep escape characters.
-    pub raw_escapes: bool,
-    /// Keep `$name` when the variable is not set.
-    pub keep_unset: bool,
-    /// The most bytes that variables may add.
-    pub most: usize,
-}
-
-impl Default for Lexing {
-    fn default() -> Self {
-        Lexing { raw_quotes: false, raw_escapes: false, keep_unset: false, most: Limit::Expansion.default() }
-    }
-}
-
 /// Parses and evaluates a word.
 pub(crate) fn lex(
     word: &str,
@@ -194,12 +95,6 @@ fn run(
     let mut pairs = WordParser::parse(rule, word).map_err(|_| failure(0..word.len(), WordErrorKind::TooDeep))?;
     let parts = pairs.next().and_then(|whole| whole.into_inner().next());
     evaluate::evaluate(parts, variables, lexing).map_err(|(range, kind)| failure(range, kind))
-}
-
-/// The first characters of a word, for a message.
-fn shortened(word: &str) -> String {
-    const LENGTH: usize = 80;
-    if word.chars().count() <= LENGTH { word.to_owned() } else { word.chars().take(LENGTH).chain(['…']).collect() }
 }
 
 #[cfg(test)]

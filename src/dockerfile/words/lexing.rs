@@ -1,0 +1,27 @@
+//! The parser of words, and how its tree is evaluated.
+
+use super::super::limits::Limit;
+
+/// The parser that pest makes from the grammar.
+#[derive(pest_derive::Parser)]
+#[grammar = "../grammar/words.pest"]
+pub(super) struct WordParser;
+
+/// What the evaluation leaves as it was written, which the Dockerfile parser needs to find heredocs, and its bound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lexing {
+    /// Keep quotes.
+    pub raw_quotes: bool,
+    /// Keep escape characters.
+    pub raw_escapes: bool,
+    /// Keep `$name` when the variable is not set.
+    pub keep_unset: bool,
+    /// The most bytes that variables may add.
+    pub most: usize,
+}
+
+impl Default for Lexing {
+    fn default() -> Self {
+        Lexing { raw_quotes: false, raw_escapes: false, keep_unset: false, most: Limit::Expansion.default() }
+    }
+}

@@ -1,0 +1,74 @@
+//! What planning is about: the request, and the stages with their bases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::dockerfile::{self, Limits};
+use crate::oci::{Platform, Reference};
+
+/// What is asked of a build.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The stage to build by its name, in any case. `None`: the last.
+    pub target: Option<String>,
+    pub build_args: BTreeMap<String, String>,
+    /// What the image is to run on.
+    pub platform: Platform,
+    pub limits: Limits,
+    /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
+    pub every_stage: bool,
+}
+
+impl Default for Request {
+    /// The last stage, for this machine.
+    fn default() -> Request {
+        Request {
+            target: None,
+            build_args: BTreeMap::new(),
+            platform: Platform::host(),
+            limits: Limits::default(),
+            every_stage: false,
+        }
+    }
+}
+
+/// Where a stage's first state comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Base {
+    Scratch,
+    Stage(usize),
+    Image(Reference),
+}
+
+/// One stage of the Dockerfile, its FROM resolved.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub index: usize,
+    pub name: Option<String>,
+    pub base: Base,
+    /// What its steps run on, as far as the Dockerfile says: an image may turn out to be for another.
+    pub platform: Platform,
+    /// Whether FROM itself names the platform.
+    pub asks_for_platform: bool,
+    /// The stages that it copies from, besides its base.
+    pub copies_from: BTreeSet<usize>,
+    pub source: dockerfile::Stage,
+}
+
+impl Stage {
+    /// The name, or `stage-N` as BuildKit calls a stage without one.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
+    }
+}
+
+/// What `COPY --from=NAME` means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CopySource {
+    Stage(usize),
+    Image(Reference),
+    /// `scratch`: nothing but an empty root.
+    Scratch,
+}
+
+/// Names in lower case → the last stage of that name.
+pub(super) type StageNames = BTreeMap<String, usize>;
