@@ -17,14 +17,16 @@
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`machine`]: the machine that takes one step after another
-//! 15. [`view`]: what people and programs see of the machine's events
-//! 16. [`repl`]: the debugger's prompt
-//! 17. [`cli`]: the command line
+//! 15. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
+//! 16. [`view`]: what people and programs see of the machine's events and of the debugger's data
+//! 17. [`repl`]: the debugger's prompt
+//! 18. [`cli`]: the command line
 
 pub mod cache;
 pub mod cli;
 pub mod container;
 pub mod context;
+pub mod debugger;
 pub mod diagnostic;
 pub mod dockerfile;
 pub mod document;

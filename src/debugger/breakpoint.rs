@@ -1,0 +1,181 @@
+//! Breakpoints: where `go_on` and `next` stop.
+//!
+//! A place is kept as it was named and looked up anew each time, so a breakpoint stays right when the Dockerfile changes under it.
+
+use serde::Serialize;
+
+use super::{Debugger, Error};
+use crate::cache::{Build, Outcome};
+use crate::machine::{self, Machine, StepLabel};
+
+/// Where a breakpoint stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Before the step with this number.
+    Step(usize),
+    /// Before the step that this line of the Dockerfile belongs to, or the next one below it.
+    Line(usize),
+    /// Before the first step of a stage; its name in any case.
+    Stage(String),
+    /// Before a step whose instruction has this text in it, in any case.
+    Text(String),
+    /// At a step that is not in the cache, before it is executed.
+    Miss,
+    /// Before a step that failed in the latest build that has it.
+    Failure,
+}
+
+/// One breakpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Breakpoint {
+    /// From 1; never used again.
+    pub id: usize,
+    pub place: Place,
+    /// One that is not enabled stops nowhere.
+    pub is_enabled: bool,
+}
+
+/// Those that are set, and the next one's id.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Breakpoints {
+    set: Vec<Breakpoint>,
+    last_id: usize,
+}
+
+impl Breakpoints {
+    fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
+        self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
+    }
+
+    fn find(&mut self, id: usize) -> Result<&mut Breakpoint, Error> {
+        self.set.iter_mut().find(|breakpoint| breakpoint.id == id).ok_or(Error::NoBreakpoint(id))
+    }
+
+    /// The one that stops at a miss.
+    pub fn at_miss(&self) -> Option<usize> {
+        self.enabled().find(|breakpoint| breakpoint.place == Place::Miss).map(|breakpoint| breakpoint.id)
+    }
+}
+
+impl Debugger {
+    /// The breakpoints, oldest first.
+    pub fn breakpoints(&self) -> &[Breakpoint] {
+        &self.breakpoints.set
+    }
+
+    /// Sets a breakpoint.
+    ///
+    /// # Errors
+    /// A place that can't be reached. Without a Dockerfile every place may still come.
+    pub fn break_at(&mut self, place: Place) -> Result<&Breakpoint, Error> {
+        self.check_place(&place)?;
+        self.breakpoints.last_id += 1;
+        let index = self.breakpoints.set.len();
+        self.breakpoints.set.push(Breakpoint { id: self.breakpoints.last_id, place, is_enabled: true });
+        Ok(&self.breakpoints.set[index])
+    }
+
+    /// Lets a breakpoint stop again.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn enable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.breakpoints.find(id)?.is_enabled = true;
+        Ok(())
+    }
+
+    /// Keeps a breakpoint, which stops nowhere from now on.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn disable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.breakpoints.find(id)?.is_enabled = false;
+        Ok(())
+    }
+
+    /// Takes a breakpoint away.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn delete_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.breakpoints.find(id)?;
+        self.breakpoints.set.retain(|breakpoint| breakpoint.id != id);
+        Ok(())
+    }
+
+    /// Takes all breakpoints away.
+    pub fn delete_breakpoints(&mut self) {
+        self.breakpoints.set.clear();
+    }
+
+    /// The steps that a place stops before, as the Dockerfile is now. None for a place that only a build can tell.
+    pub fn steps_at(&self, place: &Place) -> Vec<StepLabel> {
+        let Some(machine) = &self.machine else { return Vec::new() };
+        let labels = (0..machine.step_count()).filter_map(|index| machine.label(index));
+        match place {
+            Place::Step(number) => labels.filter(|label| label.number == *number).collect(),
+            Place::Line(line) => step_on(machine, *line).into_iter().collect(),
+            Place::Stage(name) => labels
+                .filter(|label| machine.is_stage_start(label.number - 1) && name.eq_ignore_ascii_case(&label.stage))
+                .collect(),
+            Place::Text(text) => {
+                let text = text.to_lowercase();
+                labels.filter(|label| label.instruction.to_lowercase().contains(&text)).collect()
+            }
+            Place::Miss | Place::Failure => Vec::new(),
+        }
+    }
+
+    /// The breakpoint that stops before the next step. One at misses stops later, when the cache was asked.
+    pub(super) fn stops_here(&self) -> Result<Option<usize>, Error> {
+        let machine = self.machine()?;
+        let Some(next) = machine.label(machine.position()) else { return Ok(None) };
+        for breakpoint in self.breakpoints.enabled() {
+            let stops = match &breakpoint.place {
+                Place::Failure => failed_before(machine, &next)?,
+                place => self.steps_at(place).iter().any(|label| label.number == next.number),
+            };
+            if stops {
+                return Ok(Some(breakpoint.id));
+            }
+        }
+        Ok(None)
+    }
+
+    fn check_place(&self, place: &Place) -> Result<(), Error> {
+        let Some(machine) = &self.machine else { return Ok(()) };
+        match place {
+            Place::Step(number) if *number == 0 || *number > machine.step_count() => {
+                Err(machine::Error::NoStep { number: *number, total: machine.step_count() }.into())
+            }
+            Place::Line(line) if step_on(machine, *line).is_none() => Err(Error::NoStepBelow { line: *line }),
+            Place::Stage(name) => {
+                let plan = machine.plan();
+                let stages: Vec<String> = plan.order.iter().map(|&stage| plan.stages[stage].label()).collect();
+                if stages.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                    return Ok(());
+                }
+                Err(Error::NoStage { name: name.clone(), stages })
+            }
+            Place::Step(_) | Place::Line(_) | Place::Text(_) | Place::Miss | Place::Failure => Ok(()),
+        }
+    }
+}
+
+/// The step that has a line, or the first one below it. A trigger stands where its FROM does, and the line is that of FROM.
+fn step_on(machine: &Machine, line: usize) -> Option<StepLabel> {
+    (0..machine.step_count())
+        .filter_map(|index| machine.label(index))
+        .filter(|label| !label.trigger && label.lines.1 >= line)
+        .min_by_key(|label| label.lines.0)
+}
+
+/// Whether a step failed in the latest build that has it.
+fn failed_before(machine: &Machine, label: &StepLabel) -> Result<bool, Error> {
+    let outcome = |build: &Build| {
+        let step = build.steps.iter().find(|step| step.stage == label.stage && step.instruction == label.instruction);
+        step.map(|step| step.outcome)
+    };
+    Ok(machine.earlier_builds()?.iter().find_map(outcome) == Some(Outcome::Failed))
+}

@@ -1,0 +1,113 @@
+//! Entering a state: a command, a shell, or the program of the finished image. Whatever they change is thrown away.
+
+use std::sync::Arc;
+
+use super::{Debugger, Error};
+use crate::container::Io;
+use crate::launch::{self, Request};
+use crate::machine::{State, Stream, lacking};
+use crate::oci::ImageConfig;
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enter {
+    /// A command by the state's shell, as a RUN would.
+    Command(String),
+    /// A shell in the state after a step, or in the current one.
+    Shell(Option<usize>),
+    /// What the finished image runs, with these arguments in place of CMD.
+    Image(Vec<String>),
+}
+
+/// Where the streams of the container go.
+pub enum Streams<'s> {
+    /// It has no input; its output goes to a function. The wish to stop ends it.
+    Captured(&'s mut dyn FnMut(Stream, &[u8])),
+    /// The terminal that this program has is the container's as long as it runs.
+    Terminal,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// With a status, and what may help where that is not 0.
+    Ended { status: i32, advice: Option<String> },
+    /// Somebody wished it to stop.
+    Interrupted,
+}
+
+/// What a container is made of.
+struct Guest {
+    state: Arc<State>,
+    image: ImageConfig,
+    request: Request,
+}
+
+impl Debugger {
+    /// Runs a container in a state, to its end.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], [`Error::NothingInside`], and what making a container can say.
+    pub fn enter(&mut self, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
+        let Guest { state, image, mut request } = self.guest(what)?;
+        request.terminal = matches!(streams, Streams::Terminal);
+        let prepared = launch::prepare(&self.world, &image, &state.layers(), &request)?;
+        let exit = match streams {
+            Streams::Captured(on_output) => {
+                let mut forward = |stream: crate::container::Stream, bytes: &[u8]| on_output(stream.into(), bytes);
+                let cancel = Some(self.interrupt.flag());
+                prepared.run(Io::Capture { on_output: &mut forward, cancel })?
+            }
+            Streams::Terminal => {
+                let exit = prepared.run(Io::Inherit)?;
+                // Ctrl-C was meant for what ran.
+                self.interrupt.take();
+                exit
+            }
+        };
+        if self.interrupt.take() {
+            return Ok(Exit::Interrupted);
+        }
+        let status = exit.status();
+        let advice = match what {
+            Enter::Command(command) if status != 0 => {
+                lacking::advice(&state, &self.machine()?.tree(&state)?, command, status)
+            }
+            Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => None,
+        };
+        Ok(Exit::Ended { status, advice })
+    }
+
+    fn guest(&self, what: &Enter) -> Result<Guest, Error> {
+        match what {
+            Enter::Command(command) => {
+                let state = self.current()?;
+                let command = state.shell().into_iter().chain([command.clone()]).collect();
+                Ok(as_run_sees_it(state, command))
+            }
+            Enter::Shell(number) => {
+                let state = match number {
+                    None => self.current()?,
+                    Some(number) => self.state_after(*number)?.ok_or(Error::NothingInside)?,
+                };
+                let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
+                Ok(as_run_sees_it(state, vec![shell]))
+            }
+            Enter::Image(arguments) => {
+                let state = self.current()?;
+                let request = Request { command: arguments.clone(), ..Request::default() };
+                Ok(Guest { image: state.image(), state, request })
+            }
+        }
+    }
+}
+
+/// A command with the environment of a RUN, which has the ARGs, and without ENTRYPOINT.
+fn as_run_sees_it(state: Arc<State>, command: Vec<String>) -> Guest {
+    let mut image = state.image();
+    let variables = state.settings.variables.run_environment();
+    image.config.env = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request = Request { entrypoint: Some(String::new()), command, ..Request::default() };
+    Guest { state, image, request }
+}

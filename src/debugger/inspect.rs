@@ -1,0 +1,262 @@
+//! Looking at the Dockerfile and at a state's configuration: steps, stages, layers, variables, history; and giving a state a name.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Debugger, Error, Sink};
+use crate::layer::Layer;
+use crate::machine::{Decision, Machine, State, StepLabel};
+use crate::oci::{ImageConfig, Reference};
+
+/// Where a step is, seen from where the debugger is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Taken,
+    /// It comes next, or is under way.
+    Next,
+    ToCome,
+}
+
+/// What the cache has of a step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    /// What was decided, or would be.
+    Decided(Decision),
+    /// It can't be foreseen: a step before it has to run first, or it is wrong.
+    Unforeseen,
+    /// Nobody asked.
+    NotAsked,
+}
+
+/// One step, as a list of them shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepRow {
+    pub step: StepLabel,
+    pub standing: Standing,
+    pub outlook: Outlook,
+    /// The ids of the breakpoints before it.
+    pub breakpoints: Vec<usize>,
+    pub milliseconds: Option<u64>,
+}
+
+/// One stage, in the order in which they are built.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageRow {
+    pub name: String,
+    /// What its FROM names, as written.
+    pub from: String,
+    /// How many of its steps are taken, of how many.
+    pub taken: usize,
+    pub total: usize,
+    /// Its step that comes next or is under way; `None` where all are taken.
+    pub next: Option<StepLabel>,
+}
+
+/// One layer of a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LayerRow {
+    pub layer: Layer,
+    pub created_by: Option<String>,
+}
+
+/// One entry of a state's history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Past {
+    /// RFC 3339.
+    pub created: Option<String>,
+    pub created_by: Option<String>,
+    /// The bytes of its layer; 0 where it has none.
+    pub size: u64,
+}
+
+/// One variable that a RUN would see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Variable {
+    pub name: String,
+    pub value: String,
+    /// An ENV is, an ARG is not.
+    pub is_in_image: bool,
+}
+
+/// A state that got a name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tagged {
+    pub reference: Reference,
+    /// The step that it is the state after; `None` for the image of the whole build.
+    pub after_step: Option<usize>,
+}
+
+impl Debugger {
+    /// The steps, with what is known of them. The cache is not asked.
+    pub fn steps(&self) -> Vec<StepRow> {
+        let Some(machine) = &self.machine else { return Vec::new() };
+        let position = machine.position();
+        let labels = (0..machine.step_count()).filter_map(|index| Some((index, machine.label(index)?)));
+        let mut rows: Vec<StepRow> = labels
+            .map(|(index, step)| StepRow {
+                step,
+                standing: match () {
+                    () if index < position => Standing::Taken,
+                    () if index == position => Standing::Next,
+                    () => Standing::ToCome,
+                },
+                outlook: match machine.taken().get(index) {
+                    Some(taken) => Outlook::Decided(taken.decision.clone()),
+                    None => Outlook::NotAsked,
+                },
+                breakpoints: Vec::new(),
+                milliseconds: machine.taken().get(index).map(|taken| taken.milliseconds),
+            })
+            .collect();
+        for breakpoint in self.breakpoints().iter().filter(|breakpoint| breakpoint.is_enabled) {
+            for step in self.steps_at(&breakpoint.place) {
+                rows[step.number - 1].breakpoints.push(breakpoint.id);
+            }
+        }
+        rows
+    }
+
+    /// The steps, with what the cache has of those to come. Nothing is run.
+    pub fn steps_foreseen(&mut self) -> Vec<StepRow> {
+        self.look_again();
+        let mut rows = self.steps();
+        let Some(machine) = &self.machine else { return rows };
+        let position = machine.position();
+        // Behind a step that is wrong nothing is foreseen.
+        let predictions = machine.predict(position).unwrap_or_else(|_| foreseeable(machine));
+        for row in &mut rows[position..] {
+            row.outlook = Outlook::Unforeseen;
+        }
+        for prediction in predictions {
+            rows[prediction.label.number - 1].outlook = Outlook::Decided(prediction.decision);
+        }
+        rows
+    }
+
+    /// The stages that are built, with how far each is. The first that is begun and not at its end is the one under way; where
+    /// triggers of its base image need another stage, that one comes first.
+    pub fn stages(&self) -> Vec<StageRow> {
+        let Some(machine) = &self.machine else { return Vec::new() };
+        let plan = machine.plan();
+        let steps = self.steps();
+        let row = |&index: &usize| {
+            let stage = &plan.stages[index];
+            let own = || steps.iter().filter(|row| row.step.stage == stage.label());
+            StageRow {
+                name: stage.label(),
+                from: stage.source.from.text.clone(),
+                taken: own().filter(|row| row.standing == Standing::Taken).count(),
+                total: own().count(),
+                next: own().find(|row| row.standing != Standing::Taken).map(|row| row.step.clone()),
+            }
+        };
+        plan.order.iter().map(row).collect()
+    }
+
+    /// How many files and bytes COPY can see; `None` without a Dockerfile.
+    ///
+    /// # Errors
+    /// The context can't be read.
+    pub fn context(&self) -> Result<Option<crate::context::Summary>, Error> {
+        match &self.machine {
+            Some(machine) => Ok(Some(machine.context()?.snapshot.summary())),
+            None => Ok(None),
+        }
+    }
+
+    /// The layers of the current state, base first.
+    ///
+    /// # Errors
+    /// [`Error::NoState`].
+    pub fn layers(&self) -> Result<Vec<LayerRow>, Error> {
+        let state = self.current()?;
+        let mut created_by = state.history().filter(|entry| !entry.empty_layer);
+        let row = |layer| LayerRow { layer, created_by: created_by.next().and_then(|entry| entry.created_by.clone()) };
+        Ok(state.layers().into_iter().map(row).collect())
+    }
+
+    /// The configuration of the current state.
+    ///
+    /// # Errors
+    /// [`Error::NoState`].
+    pub fn config(&self) -> Result<ImageConfig, Error> {
+        Ok(self.current()?.image())
+    }
+
+    /// The variables that a RUN would see now.
+    ///
+    /// # Errors
+    /// [`Error::NoState`].
+    pub fn env(&self) -> Result<Vec<Variable>, Error> {
+        let state = self.current()?;
+        let variables = &state.settings.variables;
+        let variable = |(name, value): (&str, &str)| Variable {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            is_in_image: variables.is_in_image(name),
+        };
+        Ok(variables.run_environment().into_iter().map(variable).collect())
+    }
+
+    /// The history of the current state, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NoState`].
+    pub fn history(&self) -> Result<Vec<Past>, Error> {
+        let state = self.current()?;
+        let mut sizes = state.stack().iter().map(|stacked| stacked.layer.descriptor.size);
+        let past = |entry: &crate::oci::History| Past {
+            created: entry.created.clone(),
+            created_by: entry.created_by.clone(),
+            size: if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) },
+        };
+        Ok(state.history().map(past).collect())
+    }
+
+    /// The state after step `number`, or the current one.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], [`Error::NotTaken`].
+    pub fn state(&self, number: Option<usize>) -> Result<Arc<State>, Error> {
+        match number {
+            Some(number) => self.state_after(number)?.ok_or(Error::NoState),
+            None => self.current(),
+        }
+    }
+
+    /// Gives the state a name. The last state is the build's image; any other becomes one as it is.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::NameWithDigest`], [`Error::NoState`], and what writing an image can say.
+    pub fn tag(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Tagged, Error> {
+        let reference =
+            Reference::parse_normalized(name).map_err(|source| Error::BadName { name: name.to_owned(), source })?;
+        if reference.has_digest() {
+            return Err(Error::NameWithDigest(name.to_owned()));
+        }
+        let reference = reference.with_default_tag();
+        let state = self.current()?;
+        let (manifest, after_step) = if self.is_done() {
+            (self.finish(sink)?.manifest, None)
+        } else {
+            let manifest = self.world.store.put_image(&state.image(), &state.layers())?;
+            (manifest, Some(self.machine()?.position()))
+        };
+        self.world.store.tag(&reference, &manifest)?;
+        Ok(Tagged { reference, after_step })
+    }
+}
+
+/// The predictions up to the first step that is wrong.
+fn foreseeable(machine: &Machine) -> Vec<crate::machine::Prediction> {
+    let position = machine.position();
+    let (mut right, mut wrong) = (position, machine.step_count() + 1);
+    while wrong - right > 1 {
+        let middle = right.midpoint(wrong);
+        if machine.predict_until(position, middle).is_ok() { right = middle } else { wrong = middle }
+    }
+    machine.predict_until(position, right).unwrap_or_default()
+}

@@ -1,0 +1,224 @@
+//! Moving: step, next, go on, back, go to, restart. Each tells where it stopped, and for what reason.
+//!
+//! Going back is indexing: states are kept, and what was committed stays in the cache.
+
+use super::memory::Memory;
+use super::{Debugger, Error, Failure, Sink};
+use crate::machine::{self, Decision, Phase, StepLabel};
+
+/// Where the debugger is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Position {
+    /// How many steps are taken: the number of the current state.
+    pub taken: usize,
+    /// How many steps there are. FROM adds the ONBUILD steps of its image.
+    pub total: usize,
+    /// The step that comes next or is under way; `None` at the end.
+    pub next: Option<StepLabel>,
+    /// Whether the cache was asked for that step already, in vain: it will be executed.
+    pub is_missed: bool,
+}
+
+/// Why a motion stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// It is where it was to go.
+    Step,
+    /// The breakpoint of this id.
+    Breakpoint(usize),
+    /// The step can't be taken. The state is the one before it.
+    Failed(Failure),
+    /// Somebody wished it. The state is the one before the step that was under way.
+    Interrupted,
+    /// No steps are left.
+    Done,
+}
+
+/// A motion came to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stopped {
+    pub reason: Reason,
+    pub position: Position,
+}
+
+/// How far a motion goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// So many steps, whatever breakpoints say.
+    Steps(usize),
+    /// To the end of the stage.
+    Stage,
+    End,
+}
+
+/// What to do when the cache was asked in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtMiss {
+    GoOn,
+    /// Stop for the breakpoint of this id.
+    Stop(usize),
+}
+
+impl Debugger {
+    /// Where it is. At the beginning where there is no FROM yet.
+    pub fn position(&self) -> Position {
+        match &self.machine {
+            None => Position { taken: 0, total: 0, next: None, is_missed: false },
+            Some(machine) => Position {
+                taken: machine.position(),
+                total: machine.step_count(),
+                next: machine.label(machine.position()),
+                is_missed: machine.phase() == Phase::Execute
+                    && matches!(machine.decided(), Some(Decision::Miss { .. })),
+            },
+        }
+    }
+
+    /// Whether no steps are left.
+    pub fn is_done(&self) -> bool {
+        self.machine.as_ref().is_some_and(|machine| machine.is_done())
+    }
+
+    /// Takes so many steps. Breakpoints do not stop it.
+    ///
+    /// # Errors
+    /// [`Error::NothingLeft`]. A step that fails is no error: it is the reason of the stop.
+    pub fn step(&mut self, count: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        self.go(Goal::Steps(count), sink)
+    }
+
+    /// Takes the steps up to the end of the stage.
+    ///
+    /// # Errors
+    /// As [`Debugger::step`].
+    pub fn next(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        self.go(Goal::Stage, sink)
+    }
+
+    /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
+    ///
+    /// # Errors
+    /// What writing the image can say.
+    pub fn go_on(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        let stopped = if self.machine()?.is_done() {
+            Stopped { reason: Reason::Done, position: self.position() }
+        } else {
+            self.go(Goal::End, sink)?
+        };
+        if stopped.reason == Reason::Done {
+            self.finish(sink)?;
+        }
+        Ok(stopped)
+    }
+
+    /// Goes back so many steps, at most to the beginning.
+    ///
+    /// # Errors
+    /// [`Error::AtBeginning`].
+    pub fn back(&mut self, count: usize) -> Result<Stopped, Error> {
+        let position = self.machine()?.position();
+        if position == 0 {
+            return Err(Error::AtBeginning);
+        }
+        self.go_back_to(position.saturating_sub(count))
+    }
+
+    /// Goes to where a step comes next, forwards or back.
+    ///
+    /// # Errors
+    /// [`machine::Error::NoStep`].
+    pub fn goto(&mut self, number: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        let machine = self.machine()?;
+        let (total, position) = (machine.step_count(), machine.position());
+        match number.checked_sub(1) {
+            Some(index) if number <= total && index < position => self.go_back_to(index),
+            Some(index) if number <= total => self.go(Goal::Steps(index - position), sink),
+            Some(_) | None => Err(machine::Error::NoStep { number, total }.into()),
+        }
+    }
+
+    /// Goes back to the beginning.
+    ///
+    /// # Errors
+    /// [`Error::Empty`].
+    pub fn restart(&mut self) -> Result<Stopped, Error> {
+        self.go_back_to(0)
+    }
+
+    fn go_back_to(&mut self, count: usize) -> Result<Stopped, Error> {
+        self.record()?;
+        self.finished = None;
+        self.machine_mut()?.go_back_to(count);
+        Ok(Stopped { reason: Reason::Step, position: self.position() })
+    }
+
+    pub(super) fn go(&mut self, goal: Goal, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        self.look_again();
+        if self.machine()?.is_done() && goal != Goal::Steps(0) {
+            return Err(Error::NothingLeft);
+        }
+        let at_miss = match goal {
+            Goal::Steps(_) => AtMiss::GoOn,
+            Goal::Stage | Goal::End => self.breakpoints.at_miss().map_or(AtMiss::GoOn, AtMiss::Stop),
+        };
+        let begin = self.machine()?.position();
+        let reason = loop {
+            if let Some(reason) = self.arrived(goal, begin)? {
+                break reason;
+            }
+            if let Some(reason) = self.take(at_miss, sink)? {
+                break reason;
+            }
+        };
+        Ok(Stopped { reason, position: self.position() })
+    }
+
+    /// Whether a motion that began at a position has come to its end. No breakpoint stops where it began.
+    fn arrived(&self, goal: Goal, begin: usize) -> Result<Option<Reason>, Error> {
+        let machine = self.machine()?;
+        let position = machine.position();
+        if machine.is_done() {
+            return Ok(Some(Reason::Done));
+        }
+        match goal {
+            Goal::Steps(count) => Ok((position - begin >= count).then_some(Reason::Step)),
+            Goal::Stage | Goal::End if position == begin => Ok(None),
+            Goal::Stage if machine.is_stage_start(position) => Ok(Some(Reason::Step)),
+            Goal::Stage | Goal::End => Ok(self.stops_here()?.map(Reason::Breakpoint)),
+        }
+    }
+
+    /// Takes the step under way to its end. Gives why it did not come there.
+    pub(super) fn take(&mut self, at_miss: AtMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
+        self.finished = None;
+        self.begin_record()?;
+        let Some(machine) = &mut self.machine else { return Err(Error::Empty) };
+        let index = machine.position();
+        loop {
+            match machine.advance(sink) {
+                Ok(Some(_)) => {
+                    self.memory = Memory::Unwritten;
+                    return Ok(None);
+                }
+                Ok(None) => {}
+                Err(machine::Error::Interrupted) => {
+                    // The wish is fulfilled.
+                    self.interrupt.take();
+                    return Ok(Some(Reason::Interrupted));
+                }
+                Err(error) => {
+                    let diagnostics = error.diagnostics(machine.span(index));
+                    self.memory = Memory::Unwritten;
+                    return Ok(Some(Reason::Failed(Failure { diagnostics, source: self.file.clone() })));
+                }
+            }
+            let is_miss = matches!(machine.decided(), Some(Decision::Miss { .. }));
+            if let AtMiss::Stop(id) = at_miss
+                && machine.phase() == Phase::Execute
+                && is_miss
+            {
+                return Ok(Some(Reason::Breakpoint(id)));
+            }
+        }
+    }
+}
