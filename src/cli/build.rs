@@ -13,12 +13,11 @@ use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
 use crate::errno;
-use crate::machine::{CacheUse, Control, Decision, Error, Event, Machine, Options, Source, Unsupported};
+use crate::machine::{CacheUse, Control, Error, Event, Machine, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError, Reference};
 use crate::plan::Request;
-use crate::shown;
 use crate::source::SourceFile;
-use crate::view::debugger::Debugger;
+use crate::view::debugger::{self, Layout};
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::Screen;
 use crate::view::{Progress, json};
@@ -289,33 +288,20 @@ impl Plan {
         super::report(machine.warnings(), Some(&file), Palette::for_stderr(color));
         let predictions = machine.predict_all().map_err(|problems| Failure::Messages(problems, Some(file.clone())))?;
         let palette = Palette::for_stdout(color);
-        let view = Debugger::new(palette, &world.clock);
         let mut out = Screen::stdout(palette);
-        for prediction in &predictions {
-            if self.json {
-                let line = serde_json::json!({
-                    "schema": Event::SCHEMA,
-                    "type": "predicted",
-                    "step": prediction.label.number,
-                    "label": prediction.label,
-                    "decision": prediction.decision,
-                });
-                writeln!(out, "{}", json::compact(&line)?)?;
-                continue;
-            }
-            let label = &prediction.label;
-            writeln!(out, "{:>2}/{} {}", label.number, label.total, shown::line(&label.instruction))?;
-            if !matches!(prediction.decision, Decision::NotCached) {
-                for row in view.decision(&prediction.decision, world.clock.seconds(), true) {
-                    writeln!(out, "{row}")?;
-                }
-            }
-        }
         if !self.json {
-            let misses = predictions.iter().filter(|one| matches!(one.decision, Decision::Miss { .. })).count();
-            let unknown = predictions.iter().filter(|one| matches!(one.decision, Decision::Unknown { .. })).count();
-            let hits = predictions.iter().filter(|one| matches!(one.decision, Decision::Hit { .. })).count();
-            writeln!(out, "{hits} would hit, {misses} would run, {unknown} not known yet")?;
+            let layout = Layout::new(palette, &world.clock);
+            return Ok(out.write_all(debugger::plan(&layout, &predictions).as_bytes())?);
+        }
+        for prediction in &predictions {
+            let line = serde_json::json!({
+                "schema": Event::SCHEMA,
+                "type": "predicted",
+                "step": prediction.label.number,
+                "label": prediction.label,
+                "decision": prediction.decision,
+            });
+            writeln!(out, "{}", json::compact(&line)?)?;
         }
         Ok(())
     }

@@ -9,12 +9,12 @@ use clap::Args;
 
 use super::Failure;
 use super::build::{BuildOptions, check_context};
+use crate::debugger::{self, Debugger, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::machine::Unsupported;
-use crate::repl::{self, Ending, Lines, Script, Session, Setting, Terminal};
+use crate::machine::{Control, Unsupported};
+use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
 use crate::view::palette::{ColorChoice, Palette};
-use crate::view::screen::Screen;
 use crate::world::World;
 
 /// Step through a Dockerfile, or begin an empty one.
@@ -60,13 +60,12 @@ impl Step {
         options.unsupported = Unsupported::StoppedAt;
         let palette = Palette::for_stdout(color);
         let interrupt = super::new_interrupt()?;
-        let setting =
-            Setting { world: world.clone(), options, folder, dockerfile, palette, interrupt: interrupt.clone() };
+        let control = Control::new(interrupt.clone());
+        let setting = Setting { world: world.clone(), options, folder, dockerfile, control };
+        let debugger = Debugger::new(setting)?;
         let mut stdout = io::stdout();
-        let mut session = Session::new(setting, &mut stdout)?;
-        if let Some(columns) = Screen::columns() {
-            session.fit(columns);
-        }
+        let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
+        let session = Session::new(debugger, palette, shown, &mut stdout);
 
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {
@@ -81,7 +80,7 @@ impl Step {
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };
         super::catch_interrupts(&interrupt);
-        match session.run(lines.as_mut())? {
+        match repl::run(session, lines.as_mut())? {
             Ending::Good => Ok(()),
             Ending::Failed => Err(Failure::Status(1)),
             Ending::Interrupted => Err(Failure::Status(130)),
@@ -110,15 +109,24 @@ fn numbered(folder: &Path) -> Option<PathBuf> {
 impl From<repl::Error> for Failure {
     fn from(error: repl::Error) -> Failure {
         match error {
-            repl::Error::Command(diagnostic) => diagnostic.into(),
-            repl::Error::Dockerfile(diagnostics, source) => Failure::Messages(diagnostics, Some(source)),
+            repl::Error::Command(diagnostic) => (*diagnostic).into(),
+            repl::Error::Refused { error, .. } => (*error).into(),
             repl::Error::Said => Failure::Status(1),
-            repl::Error::Build(error) => error.into(),
-            repl::Error::Document(error) => {
-                Diagnostic { hint: error.hint(), ..Diagnostic::error(error.to_string()) }.into()
-            }
             repl::Error::Io { .. } | repl::Error::Input(_) => Diagnostic::error(error.to_string()).into(),
             repl::Error::Output(error) => error.into(),
+        }
+    }
+}
+
+impl From<debugger::Error> for Failure {
+    fn from(error: debugger::Error) -> Failure {
+        match error {
+            debugger::Error::Dockerfile(failure) => Failure::Messages(failure.diagnostics, Some(failure.source)),
+            debugger::Error::Machine(error) => error.into(),
+            debugger::Error::Document(error) => {
+                Diagnostic { hint: error.hint(), ..Diagnostic::error(error.to_string()) }.into()
+            }
+            error => Diagnostic::error(error.to_string()).into(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{Debugger, Error};
+use super::error::Error;
 use crate::cache::{Build, Outcome};
 use crate::machine::{self, Machine, StepLabel};
 
@@ -44,97 +44,52 @@ pub(super) struct Breakpoints {
 }
 
 impl Breakpoints {
-    fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
-        self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
+    /// All of them, oldest first.
+    pub fn list(&self) -> &[Breakpoint] {
+        &self.set
     }
 
-    fn find(&mut self, id: usize) -> Result<&mut Breakpoint, Error> {
+    /// Sets one, where the place can be reached. Without a machine every place may still come.
+    pub fn add(&mut self, place: Place, machine: Option<&Machine>) -> Result<&Breakpoint, Error> {
+        if let Some(machine) = machine {
+            check(&place, machine)?;
+        }
+        self.last_id += 1;
+        let index = self.set.len();
+        self.set.push(Breakpoint { id: self.last_id, place, is_enabled: true });
+        Ok(&self.set[index])
+    }
+
+    pub fn find(&mut self, id: usize) -> Result<&mut Breakpoint, Error> {
         self.set.iter_mut().find(|breakpoint| breakpoint.id == id).ok_or(Error::NoBreakpoint(id))
+    }
+
+    pub fn delete(&mut self, id: usize) -> Result<(), Error> {
+        self.find(id)?;
+        self.set.retain(|breakpoint| breakpoint.id != id);
+        Ok(())
+    }
+
+    pub fn delete_all(&mut self) {
+        self.set.clear();
+    }
+
+    pub fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
+        self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
     }
 
     /// The one that stops at a miss.
     pub fn at_miss(&self) -> Option<usize> {
         self.enabled().find(|breakpoint| breakpoint.place == Place::Miss).map(|breakpoint| breakpoint.id)
     }
-}
 
-impl Debugger {
-    /// The breakpoints, oldest first.
-    pub fn breakpoints(&self) -> &[Breakpoint] {
-        &self.breakpoints.set
-    }
-
-    /// Sets a breakpoint.
-    ///
-    /// # Errors
-    /// A place that can't be reached. Without a Dockerfile every place may still come.
-    pub fn break_at(&mut self, place: Place) -> Result<&Breakpoint, Error> {
-        self.check_place(&place)?;
-        self.breakpoints.last_id += 1;
-        let index = self.breakpoints.set.len();
-        self.breakpoints.set.push(Breakpoint { id: self.breakpoints.last_id, place, is_enabled: true });
-        Ok(&self.breakpoints.set[index])
-    }
-
-    /// Lets a breakpoint stop again.
-    ///
-    /// # Errors
-    /// [`Error::NoBreakpoint`].
-    pub fn enable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
-        self.breakpoints.find(id)?.is_enabled = true;
-        Ok(())
-    }
-
-    /// Keeps a breakpoint, which stops nowhere from now on.
-    ///
-    /// # Errors
-    /// [`Error::NoBreakpoint`].
-    pub fn disable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
-        self.breakpoints.find(id)?.is_enabled = false;
-        Ok(())
-    }
-
-    /// Takes a breakpoint away.
-    ///
-    /// # Errors
-    /// [`Error::NoBreakpoint`].
-    pub fn delete_breakpoint(&mut self, id: usize) -> Result<(), Error> {
-        self.breakpoints.find(id)?;
-        self.breakpoints.set.retain(|breakpoint| breakpoint.id != id);
-        Ok(())
-    }
-
-    /// Takes all breakpoints away.
-    pub fn delete_breakpoints(&mut self) {
-        self.breakpoints.set.clear();
-    }
-
-    /// The steps that a place stops before, as the Dockerfile is now. None for a place that only a build can tell.
-    pub fn steps_at(&self, place: &Place) -> Vec<StepLabel> {
-        let Some(machine) = &self.machine else { return Vec::new() };
-        let labels = (0..machine.step_count()).filter_map(|index| machine.label(index));
-        match place {
-            Place::Step(number) => labels.filter(|label| label.number == *number).collect(),
-            Place::Line(line) => step_on(machine, *line).into_iter().collect(),
-            Place::Stage(name) => labels
-                .filter(|label| machine.is_stage_start(label.number - 1) && name.eq_ignore_ascii_case(&label.stage))
-                .collect(),
-            Place::Text(text) => {
-                let text = text.to_lowercase();
-                labels.filter(|label| label.instruction.to_lowercase().contains(&text)).collect()
-            }
-            Place::Miss | Place::Failure => Vec::new(),
-        }
-    }
-
-    /// The breakpoint that stops before the next step. One at misses stops later, when the cache was asked.
-    pub(super) fn stops_here(&self) -> Result<Option<usize>, Error> {
-        let machine = self.machine()?;
+    /// The one that stops before the next step. One at misses stops later, when the cache was asked.
+    pub fn before_next(&self, machine: &Machine) -> Result<Option<usize>, Error> {
         let Some(next) = machine.label(machine.position()) else { return Ok(None) };
-        for breakpoint in self.breakpoints.enabled() {
+        for breakpoint in self.enabled() {
             let stops = match &breakpoint.place {
                 Place::Failure => failed_before(machine, &next)?,
-                place => self.steps_at(place).iter().any(|label| label.number == next.number),
+                place => steps_at(place, machine).iter().any(|label| label.number == next.number),
             };
             if stops {
                 return Ok(Some(breakpoint.id));
@@ -142,24 +97,41 @@ impl Debugger {
         }
         Ok(None)
     }
+}
 
-    fn check_place(&self, place: &Place) -> Result<(), Error> {
-        let Some(machine) = &self.machine else { return Ok(()) };
-        match place {
-            Place::Step(number) if *number == 0 || *number > machine.step_count() => {
-                Err(machine::Error::NoStep { number: *number, total: machine.step_count() }.into())
-            }
-            Place::Line(line) if step_on(machine, *line).is_none() => Err(Error::NoStepBelow { line: *line }),
-            Place::Stage(name) => {
-                let plan = machine.plan();
-                let stages: Vec<String> = plan.order.iter().map(|&stage| plan.stages[stage].label()).collect();
-                if stages.iter().any(|other| other.eq_ignore_ascii_case(name)) {
-                    return Ok(());
-                }
-                Err(Error::NoStage { name: name.clone(), stages })
-            }
-            Place::Step(_) | Place::Line(_) | Place::Text(_) | Place::Miss | Place::Failure => Ok(()),
+/// The steps that a place stops before, as the Dockerfile is now. None for a place that only a build can tell.
+pub(super) fn steps_at(place: &Place, machine: &Machine) -> Vec<StepLabel> {
+    let labels = (0..machine.step_count()).filter_map(|index| machine.label(index));
+    match place {
+        Place::Step(number) => labels.filter(|label| label.number == *number).collect(),
+        Place::Line(line) => step_on(machine, *line).into_iter().collect(),
+        Place::Stage(name) => labels
+            .filter(|label| machine.is_stage_start(label.number - 1) && name.eq_ignore_ascii_case(&label.stage))
+            .collect(),
+        Place::Text(text) => {
+            let text = text.to_lowercase();
+            labels.filter(|label| label.instruction.to_lowercase().contains(&text)).collect()
         }
+        Place::Miss | Place::Failure => Vec::new(),
+    }
+}
+
+/// Refuses a place that can't be reached.
+fn check(place: &Place, machine: &Machine) -> Result<(), Error> {
+    match place {
+        Place::Step(number) if *number == 0 || *number > machine.step_count() => {
+            Err(machine::Error::NoStep { number: *number, total: machine.step_count() }.into())
+        }
+        Place::Line(line) if step_on(machine, *line).is_none() => Err(Error::NoStepBelow { line: *line }),
+        Place::Stage(name) => {
+            let plan = machine.plan();
+            let stages: Vec<String> = plan.order.iter().map(|&stage| plan.stages[stage].label()).collect();
+            if stages.iter().any(|other| other.eq_ignore_ascii_case(name)) {
+                return Ok(());
+            }
+            Err(Error::NoStage { name: name.clone(), stages })
+        }
+        Place::Step(_) | Place::Line(_) | Place::Text(_) | Place::Miss | Place::Failure => Ok(()),
     }
 }
 

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::memory::Memory;
-use super::{Debugger, Error, Failure, Sink};
+use super::error::{Error, Failure};
+use super::work::{Memory, Sink, Work};
 use crate::context::text;
 use crate::machine::{self, Decision, Event, Machine, Prediction};
 use crate::source::SourceFile;
@@ -27,6 +27,8 @@ pub struct Refreshed {
     pub changed: Changed,
     /// How many steps it went back.
     pub back: usize,
+    /// Whether instructions that were typed in are lost, since the Dockerfile changed on disk.
+    pub lost_typed: bool,
     /// What is foreseen from here on.
     pub outlook: Result<Vec<Prediction>, Error>,
 }
@@ -42,106 +44,90 @@ pub enum Editable {
     Context(PathBuf),
 }
 
-impl Debugger {
-    /// Where the Dockerfile is kept, or the file that a name means.
-    pub fn editable(&self, name: Option<&str>) -> Editable {
-        let dockerfile = match &self.path {
-            Some(path) if !self.has_typed() => Editable::OnDisk(path.clone()),
-            Some(_) | None => Editable::InMemory,
-        };
-        let Some(name) = name else { return dockerfile };
-        let wanted = self.folder.join(name);
-        match &self.path {
-            Some(path) if same_file(path, &wanted) => dockerfile,
-            Some(_) | None => Editable::Context(wanted),
-        }
+/// Where the Dockerfile is kept, or the file that a name means.
+pub(super) fn editable(work: &Work, name: Option<&str>) -> Editable {
+    let dockerfile = match &work.path {
+        Some(path) if !work.has_typed() => Editable::OnDisk(path.clone()),
+        Some(_) | None => Editable::InMemory,
+    };
+    let Some(name) = name else { return dockerfile };
+    let wanted = work.folder.join(name);
+    match &work.path {
+        Some(path) if same_file(path, &wanted) => dockerfile,
+        Some(_) | None => Editable::Context(wanted),
     }
+}
 
-    /// Replaces the Dockerfile in memory.
-    ///
-    /// # Errors
-    /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
-    pub fn edit(&mut self, text: impl Into<String>, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        self.refresh(SourceFile::new(self.file.name.clone(), text), Changed::Dockerfile, sink)
-    }
+/// Replaces the Dockerfile in memory.
+pub(super) fn edit(work: &mut Work, text: String, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+    refresh(work, SourceFile::new(work.file.name.clone(), text), Changed::Dockerfile, sink)
+}
 
-    /// A file of the context has been changed by somebody.
-    ///
-    /// # Errors
-    /// What taking a step can say.
-    pub fn context_changed(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        self.refresh(self.file.clone(), Changed::File(name.to_owned()), sink)
-    }
+/// A file of the context has been changed by somebody.
+pub(super) fn context_changed(work: &mut Work, name: &str, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+    refresh(work, work.file.clone(), Changed::File(name.to_owned()), sink)
+}
 
-    /// Reads the Dockerfile and the context as they are on disk now. What was typed in stays as long as the file did not change under
-    /// it.
-    ///
-    /// # Errors
-    /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
-    pub fn reload(&mut self, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        let mut file = self.file.clone();
-        if let Some(path) = &self.path {
-            let bytes = text::read(path, Some(&self.folder), &text::DOCKERFILE).map_err(machine::Error::from)?;
-            let on_disk = SourceFile::from_bytes(&self.file.name, &bytes)
-                .map_err(|diagnostic| machine::Error::Diagnostics(vec![diagnostic]))?;
-            if on_disk.text != self.loaded {
-                if self.has_typed() {
-                    let message = "the Dockerfile changed on disk: the instructions typed in are dropped";
-                    sink(&Event::warning(message.into()));
-                }
-                file = on_disk;
-            }
+/// Reads the Dockerfile and the context as they are on disk now. What was typed in stays as long as the file did not change under
+/// it.
+pub(super) fn reload(work: &mut Work, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+    let mut file = work.file.clone();
+    let mut lost_typed = false;
+    if let Some(path) = &work.path {
+        let bytes = text::read(path, Some(&work.folder), &text::DOCKERFILE).map_err(machine::Error::from)?;
+        let on_disk = SourceFile::from_bytes(&work.file.name, &bytes)
+            .map_err(|error| machine::Error::Diagnostics(vec![error.into()]))?;
+        if on_disk.text != work.loaded {
+            lost_typed = work.has_typed();
+            file = on_disk;
         }
-        if file.text == self.file.text {
-            return self.refresh(file, Changed::Context, sink);
-        }
-        let loaded = file.text.clone();
-        let refreshed = self.refresh(file, Changed::Dockerfile, sink)?;
-        self.loaded = loaded;
-        Ok(refreshed)
     }
+    if file.text == work.file.text {
+        return refresh(work, file, Changed::Context, sink);
+    }
+    let loaded = file.text.clone();
+    let refreshed = refresh(work, file, Changed::Dockerfile, sink)?;
+    work.loaded = loaded;
+    Ok(Refreshed { lost_typed, ..refreshed })
+}
 
-    /// Goes on with a new text and a new context, as far as the steps taken are still right. A text that is wrong changes nothing.
-    fn refresh(&mut self, file: SourceFile, changed: Changed, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        self.record()?;
-        if file.text.trim().is_empty() && self.path.is_none() {
-            (self.machine, self.file) = (None, file);
-            return Ok(Refreshed { changed, back: 0, outlook: Ok(Vec::new()) });
-        }
-        let mut machine = self.machine_of(&file, &self.options)?;
-        let wanted = self.machine.as_ref().map_or(0, Machine::position);
-        if let Some(old) = &mut self.machine {
-            machine.adopt(old, wanted)?;
-        }
-        // A step that can't even be looked at any more (its file is gone) is not right.
-        if let Some(stale) = first_stale(&machine) {
-            machine.go_back_to(stale);
-        }
-        take_what_is_cached(&mut machine, wanted)?;
-        let position = machine.position();
-        self.machine = Some(machine);
-        self.file = file;
-        self.finished = None;
-        self.memory = Memory::Fresh;
-        self.tell_warnings(sink);
-        Ok(Refreshed { changed, back: wanted.saturating_sub(position), outlook: self.plan() })
+/// Goes on with a new text and a new context, as far as the steps taken are still right. A text that is wrong changes nothing.
+fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+    work.record()?;
+    if file.text.trim().is_empty() && work.path.is_none() {
+        (work.machine, work.file) = (None, file);
+        return Ok(Refreshed { changed, back: 0, lost_typed: false, outlook: Ok(Vec::new()) });
     }
+    let mut machine = work.machine_of(&file, &work.options)?;
+    let wanted = work.machine.as_ref().map_or(0, Machine::position);
+    if let Some(old) = &mut work.machine {
+        machine.adopt(old, wanted)?;
+    }
+    // A step that can't even be looked at any more (its file is gone) is not right.
+    if let Some(stale) = first_stale(&machine) {
+        machine.go_back_to(stale);
+    }
+    take_what_is_cached(&mut machine, wanted)?;
+    let position = machine.position();
+    work.machine = Some(machine);
+    work.file = file;
+    work.finished = None;
+    work.memory = Memory::Fresh;
+    work.tell_warnings(sink);
+    Ok(Refreshed { changed, back: wanted.saturating_sub(position), lost_typed: false, outlook: plan(work) })
+}
 
-    /// What is foreseen from the next step on; nothing is run.
-    ///
-    /// # Errors
-    /// [`Error::Dockerfile`], on the step that can't be foreseen.
-    pub fn plan(&mut self) -> Result<Vec<Prediction>, Error> {
-        self.look_again();
-        let machine = self.machine()?;
-        let position = machine.position();
-        machine.predict(position).map_err(|error| {
-            let is_bad = |index: &usize| machine.predict_until(position, index + 1).is_err();
-            let index = (position..machine.step_count()).find(is_bad).unwrap_or(position);
-            let diagnostics = error.diagnostics(machine.span(index));
-            Error::Dockerfile(Failure { diagnostics, source: self.file.clone() })
-        })
-    }
+/// What is foreseen from the next step on; nothing is run.
+pub(super) fn plan(work: &mut Work) -> Result<Vec<Prediction>, Error> {
+    work.look_again();
+    let machine = work.machine()?;
+    let position = machine.position();
+    machine.predict(position).map_err(|error| {
+        let is_bad = |index: &usize| machine.predict_until(position, index + 1).is_err();
+        let index = (position..machine.step_count()).find(is_bad).unwrap_or(position);
+        let diagnostics = error.diagnostics(machine.span(index));
+        Error::Dockerfile(Failure { diagnostics, source: work.file.clone() })
+    })
 }
 
 /// Takes steps up to a position as long as they are in the cache.

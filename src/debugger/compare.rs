@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Debugger, Error};
+use super::error::Error;
+use super::look::files_after;
+use super::versions::context_versions;
+use super::work::Work;
 use crate::machine::run::describe;
 use crate::machine::{ConfigChange, PathChange};
 use crate::tree::{self, Tree, TreePath};
@@ -57,89 +60,84 @@ pub struct Version {
     pub bytes: Option<Vec<u8>>,
 }
 
-impl Debugger {
-    /// Compares.
-    ///
-    /// # Errors
-    /// A state that is not taken yet; [`Error::InNeither`]; a file that can't be looked at.
-    pub fn compare(&self, what: &Compare) -> Result<Compared, Error> {
-        match what {
-            Compare::LastStep => self.compare_last_step(),
-            Compare::States(before, after) => {
-                let paths = path_changes(&self.tree_after(*before)?, &self.tree_after(*after)?);
-                Ok(Compared::States { before: *before, after: *after, paths })
+/// Compares.
+pub(super) fn compare(work: &Work, what: &Compare) -> Result<Compared, Error> {
+    match what {
+        Compare::LastStep => compare_last_step(work),
+        Compare::States(before, after) => {
+            let paths = path_changes(&tree_after(work, *before)?, &tree_after(work, *after)?);
+            Ok(Compared::States { before: *before, after: *after, paths })
+        }
+        Compare::File { path, states: Some((before, after)) } => compare_image_file(work, *before, *after, path),
+        Compare::File { path, states: None } => {
+            if let Some(compared) = compare_context_file(work, path)? {
+                return Ok(compared);
             }
-            Compare::File { path, states: Some((before, after)) } => self.compare_image_file(*before, *after, path),
-            Compare::File { path, states: None } => {
-                if let Some(compared) = self.compare_context_file(path)? {
-                    return Ok(compared);
-                }
-                let position = self.machine()?.position();
-                self.compare_image_file(position.saturating_sub(1), position, path)
-            }
+            let position = work.machine()?.position();
+            compare_image_file(work, position.saturating_sub(1), position, path)
         }
     }
+}
 
-    fn compare_last_step(&self) -> Result<Compared, Error> {
-        self.current()?;
-        let machine = self.machine()?;
-        let index = machine.position() - 1;
-        let taken = &machine.taken()[index];
-        let config = taken.config.clone();
-        let after = machine.tree(&taken.state)?;
-        let paths = match machine.state_before(index) {
-            Some(before) => Some(path_changes(&machine.tree(&before)?, &after)),
-            None => None,
-        };
-        Ok(Compared::Step { config, paths })
-    }
+fn compare_last_step(work: &Work) -> Result<Compared, Error> {
+    work.current()?;
+    let machine = work.machine()?;
+    let index = machine.position() - 1;
+    let taken = &machine.taken()[index];
+    let config = taken.config.to_vec();
+    let after = machine.tree(&taken.state)?;
+    let paths = match machine.state_before(index) {
+        Some(before) => Some(path_changes(&machine.tree(&before)?, &after)),
+        None => None,
+    };
+    Ok(Compared::Step { config, paths })
+}
 
-    fn tree_after(&self, number: usize) -> Result<Tree, Error> {
-        match self.state_after(number)? {
-            Some(state) => Ok(self.machine()?.tree(&state)?),
-            None => Ok(Tree::empty()),
-        }
+fn tree_after(work: &Work, number: usize) -> Result<Tree, Error> {
+    match work.state_after(number)? {
+        Some(state) => Ok(work.machine()?.tree(&state)?),
+        None => Ok(Tree::empty()),
     }
+}
 
-    /// A file of the image in two states.
-    fn compare_image_file(&self, before: usize, after: usize, path: &str) -> Result<Compared, Error> {
-        let path = match self.state_after(before.max(after))? {
-            Some(state) if !path.starts_with('/') => TreePath::new(state.working_dir()).join(path),
-            Some(_) | None => TreePath::new(path),
+/// A file of the image in two states.
+fn compare_image_file(work: &Work, before: usize, after: usize, path: &str) -> Result<Compared, Error> {
+    let path = match work.state_after(before.max(after))? {
+        Some(state) if !path.starts_with('/') => TreePath::new(state.working_dir()).join(path),
+        Some(_) | None => TreePath::new(path),
+    };
+    let version = |number: usize| -> Result<Version, Error> {
+        let files = files_after(work, number)?;
+        let bytes = match files.read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(Error::Machine(crate::machine::Error::Tree(tree::Error::NotFound { .. }))) => None,
+            Err(error) => return Err(error),
         };
-        let version = |number: usize| -> Result<Version, Error> {
-            let files = self.files_after(number)?;
-            let bytes = match files.read(&path) {
-                Ok(bytes) => Some(bytes),
-                Err(Error::Machine(crate::machine::Error::Tree(tree::Error::NotFound { .. }))) => None,
-                Err(error) => return Err(error),
-            };
-            Ok(Version { name: format!("state {number}:{path}"), bytes })
-        };
-        let (old, new) = (version(before)?, version(after)?);
-        if old.bytes.is_none() && new.bytes.is_none() {
-            return Err(Error::InNeither { path: path.to_string(), before, after });
-        }
-        Ok(Compared::File { before: old, after: new })
+        Ok(Version { name: format!("state {number}:{path}"), bytes })
+    };
+    let (old, new) = (version(before)?, version(after)?);
+    if old.bytes.is_none() && new.bytes.is_none() {
+        return Err(Error::InNeither { path: path.to_string(), before, after });
     }
+    Ok(Compared::File { before: old, after: new })
+}
 
-    /// A file of the context, where a path may be one.
-    fn compare_context_file(&self, path: &str) -> Result<Option<Compared>, Error> {
-        if path.starts_with('/') {
-            return Ok(None);
-        }
-        let path = path.strip_prefix("./").unwrap_or(path);
-        let Some(versions) = self.context_versions(path)? else {
-            let is_there = self.folder.join(path).is_file();
-            return Ok(is_there.then(|| Compared::NeverCopied { path: path.to_owned() }));
-        };
-        if versions.before.is_none() {
-            return Ok(Some(Compared::Forgotten { path: path.to_owned(), origin: versions.origin }));
-        }
-        let before = Version { name: format!("{path} ({})", versions.origin), bytes: versions.before };
-        let after = Version { name: format!("{path} (now)"), bytes: versions.after };
-        Ok(Some(Compared::File { before, after }))
+/// A file of the context, where a path may be one.
+fn compare_context_file(work: &Work, path: &str) -> Result<Option<Compared>, Error> {
+    if path.starts_with('/') {
+        return Ok(None);
     }
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let Some(versions) = context_versions(work, path)? else {
+        let is_there = work.folder.join(path).is_file();
+        return Ok(is_there.then(|| Compared::NeverCopied { path: path.to_owned() }));
+    };
+    if versions.before.is_none() {
+        return Ok(Some(Compared::Forgotten { path: path.to_owned(), origin: versions.origin }));
+    }
+    let before = Version { name: format!("{path} ({})", versions.origin), bytes: versions.before };
+    let after = Version { name: format!("{path} (now)"), bytes: versions.after };
+    Ok(Some(Compared::File { before, after }))
 }
 
 /// What differs between two trees, without directories in which only something else changed.

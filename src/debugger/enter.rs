@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Debugger, Error};
+use super::error::Error;
+use super::work::Work;
 use crate::container::Io;
 use crate::launch::{self, Request};
 use crate::machine::{State, Stream, lacking};
@@ -44,61 +45,56 @@ struct Guest {
     request: Request,
 }
 
-impl Debugger {
-    /// Runs a container in a state, to its end.
-    ///
-    /// # Errors
-    /// [`Error::NoState`], [`Error::NothingInside`], and what making a container can say.
-    pub fn enter(&mut self, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
-        let Guest { state, image, mut request } = self.guest(what)?;
-        request.terminal = matches!(streams, Streams::Terminal);
-        let prepared = launch::prepare(&self.world, &image, &state.layers(), &request)?;
-        let exit = match streams {
-            Streams::Captured(on_output) => {
-                let mut forward = |stream: crate::container::Stream, bytes: &[u8]| on_output(stream.into(), bytes);
-                let cancel = Some(self.interrupt.flag());
-                prepared.run(Io::Capture { on_output: &mut forward, cancel })?
-            }
-            Streams::Terminal => {
-                let exit = prepared.run(Io::Inherit)?;
-                // Ctrl-C was meant for what ran.
-                self.interrupt.take();
-                exit
-            }
-        };
-        if self.interrupt.take() {
-            return Ok(Exit::Interrupted);
+/// Runs a container in a state, to its end.
+pub(super) fn enter(work: &mut Work, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
+    let Guest { state, image, mut request } = guest(work, what)?;
+    request.terminal = matches!(streams, Streams::Terminal);
+    let prepared = launch::prepare(&work.world, &image, &state.layers(), &request)?;
+    let exit = match streams {
+        Streams::Captured(on_output) => {
+            let mut forward = |stream: crate::container::Stream, bytes: &[u8]| on_output(stream.into(), bytes);
+            let cancel = Some(work.control.interrupt().flag());
+            prepared.run(Io::Capture { on_output: &mut forward, cancel })?
         }
-        let status = exit.status();
-        let advice = match what {
-            Enter::Command(command) if status != 0 => {
-                lacking::advice(&state, &self.machine()?.tree(&state)?, command, status)
-            }
-            Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => None,
-        };
-        Ok(Exit::Ended { status, advice })
+        Streams::Terminal => {
+            let exit = prepared.run(Io::Inherit)?;
+            // Ctrl-C was meant for what ran.
+            work.control.interrupt().take();
+            exit
+        }
+    };
+    if work.control.interrupt().take() {
+        return Ok(Exit::Interrupted);
     }
+    let status = exit.status();
+    let advice = match what {
+        Enter::Command(command) if status != 0 => {
+            lacking::advice(&state, &work.machine()?.tree(&state)?, command, status)
+        }
+        Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => None,
+    };
+    Ok(Exit::Ended { status, advice })
+}
 
-    fn guest(&self, what: &Enter) -> Result<Guest, Error> {
-        match what {
-            Enter::Command(command) => {
-                let state = self.current()?;
-                let command = state.shell().into_iter().chain([command.clone()]).collect();
-                Ok(as_run_sees_it(state, command))
-            }
-            Enter::Shell(number) => {
-                let state = match number {
-                    None => self.current()?,
-                    Some(number) => self.state_after(*number)?.ok_or(Error::NothingInside)?,
-                };
-                let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
-                Ok(as_run_sees_it(state, vec![shell]))
-            }
-            Enter::Image(arguments) => {
-                let state = self.current()?;
-                let request = Request { command: arguments.clone(), ..Request::default() };
-                Ok(Guest { image: state.image(), state, request })
-            }
+fn guest(work: &Work, what: &Enter) -> Result<Guest, Error> {
+    match what {
+        Enter::Command(command) => {
+            let state = work.current()?;
+            let command = state.shell().into_iter().chain([command.clone()]).collect();
+            Ok(as_run_sees_it(state, command))
+        }
+        Enter::Shell(number) => {
+            let state = match number {
+                None => work.current()?,
+                Some(number) => work.state_after(*number)?.ok_or(Error::NothingInside)?,
+            };
+            let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
+            Ok(as_run_sees_it(state, vec![shell]))
+        }
+        Enter::Image(arguments) => {
+            let state = work.current()?;
+            let request = Request { command: arguments.clone(), ..Request::default() };
+            Ok(Guest { image: state.image(), state, request })
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Error {
     Dockerfile(Failure),
     #[error("there is no step: the Dockerfile is empty")]
     Empty,
+    #[error("the Dockerfile is empty")]
+    NoText,
     #[error("there is no state yet")]
     NoState,
     /// `taken` steps are taken, so there are as many states.

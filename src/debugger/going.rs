@@ -6,24 +6,27 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
-use super::{Debugger, Error, Sink, Stopped};
-use crate::machine::Event;
-use crate::world::Interrupt;
+use super::Debugger;
+use super::error::Error;
+use super::moving::Stopped;
+use super::work::Sink;
+use crate::machine::{Control, Event};
 
 /// A debugger on its way.
 pub struct Going {
     /// What happens, in order; closed when the motion has come to its end.
     pub events: Receiver<Event>,
-    interrupt: Interrupt,
+    control: Control,
     thread: JoinHandle<(Debugger, Result<Stopped, Error>)>,
 }
 
-impl Debugger {
+impl Going {
     /// Lets a motion go on in a thread of its own.
     ///
     /// ```no_run
-    /// # fn f(debugger: layerlab::debugger::Debugger) {
-    /// let going = debugger.start(|debugger, sink| debugger.step(1, sink));
+    /// # use layerlab::debugger::{Debugger, Going};
+    /// # fn f(debugger: Debugger) {
+    /// let going = Going::start(debugger, |debugger, sink| debugger.step(1, sink));
     /// for event in &going.events {
     ///     println!("{event:?}");
     /// }
@@ -31,24 +34,22 @@ impl Debugger {
     /// # }
     /// ```
     pub fn start(
-        mut self,
+        mut debugger: Debugger,
         motion: impl FnOnce(&mut Debugger, &mut Sink<'_>) -> Result<Stopped, Error> + Send + 'static,
     ) -> Going {
         let (sender, events) = channel();
-        let interrupt = self.interrupt.clone();
+        let control = debugger.control().clone();
         let thread = std::thread::spawn(move || {
             // Nobody may want to hear of it any more.
-            let stopped = motion(&mut self, &mut |event| drop(sender.send(event.clone())));
-            (self, stopped)
+            let stopped = motion(&mut debugger, &mut |event| drop(sender.send(event.clone())));
+            (debugger, stopped)
         });
-        Going { events, interrupt, thread }
+        Going { events, control, thread }
     }
-}
 
-impl Going {
-    /// Stops what is under way: the step is as if it had not begun.
-    pub fn interrupt(&self) {
-        self.interrupt.request();
+    /// What acts on the motion from here. A wish to stop ends the step under way as if it had not begun.
+    pub fn control(&self) -> &Control {
+        &self.control
     }
 
     /// Whether the motion has come to its end.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Debugger, Error, Sink};
+use super::breakpoint::steps_at;
+use super::error::Error;
+use super::work::{Sink, Work};
 use crate::layer::Layer;
 use crate::machine::{Decision, Machine, State, StepLabel};
-use crate::oci::{ImageConfig, Reference};
+use crate::oci::{History, Reference};
 
 /// Where a step is, seen from where the debugger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,165 +91,134 @@ pub struct Tagged {
     pub after_step: Option<usize>,
 }
 
-impl Debugger {
-    /// The steps, with what is known of them. The cache is not asked.
-    pub fn steps(&self) -> Vec<StepRow> {
-        let Some(machine) = &self.machine else { return Vec::new() };
-        let position = machine.position();
-        let labels = (0..machine.step_count()).filter_map(|index| Some((index, machine.label(index)?)));
-        let mut rows: Vec<StepRow> = labels
-            .map(|(index, step)| StepRow {
-                step,
-                standing: match () {
-                    () if index < position => Standing::Taken,
-                    () if index == position => Standing::Next,
-                    () => Standing::ToCome,
-                },
-                outlook: match machine.taken().get(index) {
-                    Some(taken) => Outlook::Decided(taken.decision.clone()),
-                    None => Outlook::NotAsked,
-                },
-                breakpoints: Vec::new(),
-                milliseconds: machine.taken().get(index).map(|taken| taken.milliseconds),
-            })
-            .collect();
-        for breakpoint in self.breakpoints().iter().filter(|breakpoint| breakpoint.is_enabled) {
-            for step in self.steps_at(&breakpoint.place) {
-                rows[step.number - 1].breakpoints.push(breakpoint.id);
-            }
-        }
-        rows
-    }
-
-    /// The steps, with what the cache has of those to come. Nothing is run.
-    pub fn steps_foreseen(&mut self) -> Vec<StepRow> {
-        self.look_again();
-        let mut rows = self.steps();
-        let Some(machine) = &self.machine else { return rows };
-        let position = machine.position();
-        // Behind a step that is wrong nothing is foreseen.
-        let predictions = machine.predict(position).unwrap_or_else(|_| foreseeable(machine));
-        for row in &mut rows[position..] {
-            row.outlook = Outlook::Unforeseen;
-        }
-        for prediction in predictions {
-            rows[prediction.label.number - 1].outlook = Outlook::Decided(prediction.decision);
-        }
-        rows
-    }
-
-    /// The stages that are built, with how far each is. The first that is begun and not at its end is the one under way; where
-    /// triggers of its base image need another stage, that one comes first.
-    pub fn stages(&self) -> Vec<StageRow> {
-        let Some(machine) = &self.machine else { return Vec::new() };
-        let plan = machine.plan();
-        let steps = self.steps();
-        let row = |&index: &usize| {
-            let stage = &plan.stages[index];
-            let own = || steps.iter().filter(|row| row.step.stage == stage.label());
-            StageRow {
-                name: stage.label(),
-                from: stage.source.from.text.clone(),
-                taken: own().filter(|row| row.standing == Standing::Taken).count(),
-                total: own().count(),
-                next: own().find(|row| row.standing != Standing::Taken).map(|row| row.step.clone()),
-            }
-        };
-        plan.order.iter().map(row).collect()
-    }
-
-    /// How many files and bytes COPY can see; `None` without a Dockerfile.
-    ///
-    /// # Errors
-    /// The context can't be read.
-    pub fn context(&self) -> Result<Option<crate::context::Summary>, Error> {
-        match &self.machine {
-            Some(machine) => Ok(Some(machine.context()?.snapshot.summary())),
-            None => Ok(None),
+/// The steps, with what is known of them. The cache is not asked.
+pub(super) fn steps(work: &Work) -> Vec<StepRow> {
+    let Some(machine) = &work.machine else { return Vec::new() };
+    let position = machine.position();
+    let labels = (0..machine.step_count()).filter_map(|index| Some((index, machine.label(index)?)));
+    let mut rows: Vec<StepRow> = labels
+        .map(|(index, step)| StepRow {
+            step,
+            standing: match () {
+                () if index < position => Standing::Taken,
+                () if index == position => Standing::Next,
+                () => Standing::ToCome,
+            },
+            outlook: match machine.taken().get(index) {
+                Some(taken) => Outlook::Decided(taken.decision.clone()),
+                None => Outlook::NotAsked,
+            },
+            breakpoints: Vec::new(),
+            milliseconds: machine.taken().get(index).map(|taken| taken.milliseconds),
+        })
+        .collect();
+    for breakpoint in work.breakpoints.enabled() {
+        for step in steps_at(&breakpoint.place, machine) {
+            rows[step.number - 1].breakpoints.push(breakpoint.id);
         }
     }
+    rows
+}
 
-    /// The layers of the current state, base first.
-    ///
-    /// # Errors
-    /// [`Error::NoState`].
-    pub fn layers(&self) -> Result<Vec<LayerRow>, Error> {
-        let state = self.current()?;
-        let mut created_by = state.history().filter(|entry| !entry.empty_layer);
-        let row = |layer| LayerRow { layer, created_by: created_by.next().and_then(|entry| entry.created_by.clone()) };
-        Ok(state.layers().into_iter().map(row).collect())
+/// The steps, with what the cache has of those to come. Nothing is run.
+pub(super) fn steps_foreseen(work: &mut Work) -> Vec<StepRow> {
+    work.look_again();
+    let mut rows = steps(work);
+    let Some(machine) = &work.machine else { return rows };
+    let position = machine.position();
+    // Behind a step that is wrong nothing is foreseen.
+    let predictions = machine.predict(position).unwrap_or_else(|_| foreseeable(machine));
+    for row in &mut rows[position..] {
+        row.outlook = Outlook::Unforeseen;
     }
-
-    /// The configuration of the current state.
-    ///
-    /// # Errors
-    /// [`Error::NoState`].
-    pub fn config(&self) -> Result<ImageConfig, Error> {
-        Ok(self.current()?.image())
+    for prediction in predictions {
+        rows[prediction.label.number - 1].outlook = Outlook::Decided(prediction.decision);
     }
+    rows
+}
 
-    /// The variables that a RUN would see now.
-    ///
-    /// # Errors
-    /// [`Error::NoState`].
-    pub fn env(&self) -> Result<Vec<Variable>, Error> {
-        let state = self.current()?;
-        let variables = &state.settings.variables;
-        let variable = |(name, value): (&str, &str)| Variable {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            is_in_image: variables.is_in_image(name),
-        };
-        Ok(variables.run_environment().into_iter().map(variable).collect())
-    }
-
-    /// The history of the current state, oldest first.
-    ///
-    /// # Errors
-    /// [`Error::NoState`].
-    pub fn history(&self) -> Result<Vec<Past>, Error> {
-        let state = self.current()?;
-        let mut sizes = state.stack().iter().map(|stacked| stacked.layer.descriptor.size);
-        let past = |entry: &crate::oci::History| Past {
-            created: entry.created.clone(),
-            created_by: entry.created_by.clone(),
-            size: if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) },
-        };
-        Ok(state.history().map(past).collect())
-    }
-
-    /// The state after step `number`, or the current one.
-    ///
-    /// # Errors
-    /// [`Error::NoState`], [`Error::NotTaken`].
-    pub fn state(&self, number: Option<usize>) -> Result<Arc<State>, Error> {
-        match number {
-            Some(number) => self.state_after(number)?.ok_or(Error::NoState),
-            None => self.current(),
+/// The stages that are built, with how far each is. The first that is begun and not at its end is the one under way; where
+/// triggers of its base image need another stage, that one comes first.
+pub(super) fn stages(work: &Work) -> Vec<StageRow> {
+    let Some(machine) = &work.machine else { return Vec::new() };
+    let plan = machine.plan();
+    let steps = steps(work);
+    let row = |&index: &usize| {
+        let stage = &plan.stages[index];
+        let own = || steps.iter().filter(|row| row.step.stage == stage.label());
+        StageRow {
+            name: stage.label(),
+            from: stage.source.from.text.clone(),
+            taken: own().filter(|row| row.standing == Standing::Taken).count(),
+            total: own().count(),
+            next: own().find(|row| row.standing != Standing::Taken).map(|row| row.step.clone()),
         }
-    }
+    };
+    plan.order.iter().map(row).collect()
+}
 
-    /// Gives the state a name. The last state is the build's image; any other becomes one as it is.
-    ///
-    /// # Errors
-    /// [`Error::BadName`], [`Error::NameWithDigest`], [`Error::NoState`], and what writing an image can say.
-    pub fn tag(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Tagged, Error> {
-        let reference =
-            Reference::parse_normalized(name).map_err(|source| Error::BadName { name: name.to_owned(), source })?;
-        if reference.has_digest() {
-            return Err(Error::NameWithDigest(name.to_owned()));
-        }
-        let reference = reference.with_default_tag();
-        let state = self.current()?;
-        let (manifest, after_step) = if self.is_done() {
-            (self.finish(sink)?.manifest, None)
-        } else {
-            let manifest = self.world.store.put_image(&state.image(), &state.layers())?;
-            (manifest, Some(self.machine()?.position()))
-        };
-        self.world.store.tag(&reference, &manifest)?;
-        Ok(Tagged { reference, after_step })
+/// How many files and bytes COPY can see; `None` without a Dockerfile.
+pub(super) fn context(work: &Work) -> Result<Option<crate::context::Summary>, Error> {
+    match &work.machine {
+        Some(machine) => Ok(Some(machine.context()?.snapshot.summary())),
+        None => Ok(None),
     }
+}
+
+/// The layers of a state, base first.
+pub fn layers(state: &State) -> Vec<LayerRow> {
+    let mut created_by = state.history().filter(|entry| !entry.empty_layer);
+    let row = |layer| LayerRow { layer, created_by: created_by.next().and_then(|entry| entry.created_by.clone()) };
+    state.layers().into_iter().map(row).collect()
+}
+
+/// The variables that a RUN would see in a state.
+pub fn env(state: &State) -> Vec<Variable> {
+    let variables = &state.settings.variables;
+    let variable = |(name, value): (&str, &str)| Variable {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        is_in_image: variables.is_in_image(name),
+    };
+    variables.run_environment().into_iter().map(variable).collect()
+}
+
+/// The history of a state, oldest first.
+pub fn history(state: &State) -> Vec<Past> {
+    let mut sizes = state.stack().iter().map(|stacked| stacked.layer.descriptor.size);
+    let past = |entry: &History| Past {
+        created: entry.created.clone(),
+        created_by: entry.created_by.clone(),
+        size: if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) },
+    };
+    state.history().map(past).collect()
+}
+
+/// The state after step `number`, or the current one.
+pub(super) fn state(work: &Work, number: Option<usize>) -> Result<Arc<State>, Error> {
+    match number {
+        Some(number) => work.state_after(number)?.ok_or(Error::NothingInside),
+        None => work.current(),
+    }
+}
+
+/// Gives the state a name. The last state is the build's image; any other becomes one as it is.
+pub(super) fn tag(work: &mut Work, name: &str, sink: &mut Sink<'_>) -> Result<Tagged, Error> {
+    let reference =
+        Reference::parse_normalized(name).map_err(|source| Error::BadName { name: name.to_owned(), source })?;
+    if reference.has_digest() {
+        return Err(Error::NameWithDigest(name.to_owned()));
+    }
+    let reference = reference.with_default_tag();
+    let state = work.current()?;
+    let (manifest, after_step) = if work.is_done() {
+        (work.finish(sink)?.manifest, None)
+    } else {
+        let manifest = work.world.store.put_image(&state.image(), &state.layers())?;
+        (manifest, Some(work.machine()?.position()))
+    };
+    work.world.store.tag(&reference, &manifest)?;
+    Ok(Tagged { reference, after_step })
 }
 
 /// The predictions up to the first step that is wrong.

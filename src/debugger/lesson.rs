@@ -4,7 +4,8 @@
 
 use serde::Serialize;
 
-use super::{Debugger, Error};
+use super::error::Error;
+use super::work::Work;
 use crate::dockerfile::{Command, Healthcheck, Instruction, Run, Source};
 use crate::machine::{DEFAULT_PATH, StepLabel};
 use crate::tree::{Follow, TreePath};
@@ -185,43 +186,38 @@ pub fn explain(keyword: &str) -> Option<Explained> {
     Some(Explained { keyword, syntax, text, example, notes: Vec::new() })
 }
 
-impl Debugger {
-    /// What an instruction does, by its keyword; without one, what the step that comes next does.
-    ///
-    /// # Errors
-    /// [`Error::NoInstruction`], [`Error::NothingToExplain`].
-    pub fn explain(&self, keyword: Option<&str>) -> Result<Explained, Error> {
-        let machine = self.machine.as_ref();
-        let next = machine
-            .and_then(|machine| Some((machine.label(machine.position())?, machine.instruction(machine.position()))));
-        let (keyword, notes) = match (keyword, next) {
-            (Some(keyword), _) => (keyword.to_uppercase(), Vec::new()),
-            (None, Some((label, instruction))) => {
-                let keyword = label.instruction.split_whitespace().next().unwrap_or_default().to_uppercase();
-                (keyword, special(&label, instruction))
-            }
-            (None, None) => return Err(Error::NothingToExplain),
-        };
-        let mut explained = explain(&keyword).ok_or(Error::NoInstruction(keyword))?;
-        explained.notes = notes;
-        if explained.keyword == "RUN"
-            && let Some(installation) = self.installation()
-        {
-            explained.example = installation;
+/// What an instruction does, by its keyword; without one, what the step that comes next does.
+pub(super) fn explain_here(work: &Work, keyword: Option<&str>) -> Result<Explained, Error> {
+    let machine = work.machine.as_ref();
+    let next =
+        machine.and_then(|machine| Some((machine.label(machine.position())?, machine.instruction(machine.position()))));
+    let (keyword, notes) = match (keyword, next) {
+        (Some(keyword), _) => (keyword.to_uppercase(), Vec::new()),
+        (None, Some((label, instruction))) => {
+            let keyword = label.instruction.split_whitespace().next().unwrap_or_default().to_uppercase();
+            (keyword, special(&label, instruction))
         }
-        Ok(explained)
+        (None, None) => return Err(Error::NothingToExplain),
+    };
+    let mut explained = explain(&keyword).ok_or(Error::NoInstruction(keyword))?;
+    explained.notes = notes;
+    if explained.keyword == "RUN"
+        && let Some(installation) = installation(work)
+    {
+        explained.example = installation;
     }
+    Ok(explained)
+}
 
-    /// The RUN that installs a program in the state at hand, where that has a package manager.
-    fn installation(&self) -> Option<&'static str> {
-        let state = self.current().ok()?;
-        let tree = self.machine.as_ref()?.tree(&state).ok()?;
-        let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
-        let is_there = |program: &str| {
-            path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
-        };
-        INSTALLATIONS.iter().find(|(program, _)| is_there(program)).map(|(_, example)| *example)
-    }
+/// The RUN that installs a program in the state at hand, where that has a package manager.
+fn installation(work: &Work) -> Option<&'static str> {
+    let state = work.current().ok()?;
+    let tree = work.machine.as_ref()?.tree(&state).ok()?;
+    let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
+    let is_there = |program: &str| {
+        path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
+    };
+    INSTALLATIONS.iter().find(|(program, _)| is_there(program)).map(|(_, example)| *example)
 }
 
 /// What is worth knowing about one step.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Debugger, Error};
+use super::error::Error;
+use super::work::Work;
 use crate::document::{self, Limit};
 use crate::layer;
 use crate::machine::run::describe;
@@ -15,7 +16,7 @@ use crate::tree::{self, Change, Follow, Kind, Node, Tree, TreePath};
 use crate::world::World;
 
 /// A file that is shown or compared: all of it is in memory then, and an image may have files that are not.
-pub(super) const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
+pub const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
 
 /// The file system of one state.
 #[derive(Clone)]
@@ -59,27 +60,19 @@ pub struct Listing {
     pub is_cut: bool,
 }
 
-impl Debugger {
-    /// The files of the state after the last step taken.
-    ///
-    /// # Errors
-    /// [`Error::NoState`], and layers that can't be read.
-    pub fn files(&self) -> Result<Files, Error> {
-        self.current()?;
-        self.files_after(self.machine()?.position())
-    }
+/// The files of the state after the last step taken.
+pub(super) fn files(work: &Work) -> Result<Files, Error> {
+    work.current()?;
+    files_after(work, work.machine()?.position())
+}
 
-    /// The files of the state after step `number`; state 0 is empty.
-    ///
-    /// # Errors
-    /// [`Error::NotTaken`], and layers that can't be read.
-    pub fn files_after(&self, number: usize) -> Result<Files, Error> {
-        let (tree, working_dir) = match self.state_after(number)? {
-            Some(state) => (self.machine()?.tree(&state)?, TreePath::new(state.working_dir())),
-            None => (Tree::empty(), TreePath::root()),
-        };
-        Ok(Files { world: self.world.clone(), tree, working_dir })
-    }
+/// The files of the state after step `number`; state 0 is empty.
+pub(super) fn files_after(work: &Work, number: usize) -> Result<Files, Error> {
+    let (tree, working_dir) = match work.state_after(number)? {
+        Some(state) => (work.machine()?.tree(&state)?, TreePath::new(state.working_dir())),
+        None => (Tree::empty(), TreePath::root()),
+    };
+    Ok(Files { world: work.world.clone(), tree, working_dir })
 }
 
 impl Files {

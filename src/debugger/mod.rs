@@ -10,9 +10,9 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `work` | what is worked on: the Dockerfile, the machine, and what the past builds have of it |
 //! | `moving` | step, next, go on, back, go to; where it stopped, and for what reason |
 //! | `breakpoint` | where to stop |
-//! | `memory` | what the past builds have of this one; the image at the end |
 //! | `change` | the Dockerfile or the context changes, and the steps that are still right are kept |
 //! | `typed` | an instruction that is typed in: taken there and then, and written into the Dockerfile |
 //! | `why`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
@@ -33,11 +33,11 @@ mod going;
 mod inspect;
 mod lesson;
 mod look;
-mod memory;
 mod moving;
 mod typed;
 mod versions;
 mod why;
+mod work;
 
 pub use breakpoint::{Breakpoint, Place};
 pub use change::{Changed, Editable, Refreshed};
@@ -45,171 +45,352 @@ pub use compare::{Compare, Compared, Version};
 pub use enter::{Enter, Exit, Streams};
 pub use error::{Error, Failure};
 pub use going::Going;
-pub use inspect::{LayerRow, Outlook, Past, StageRow, Standing, StepRow, Tagged, Variable};
+pub use inspect::{LayerRow, Outlook, Past, StageRow, Standing, StepRow, Tagged, Variable, env, history, layers};
 pub use lesson::{Explained, explain};
-pub use look::{Branch, Entry, Files, Listing, is_binary};
+pub use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub use moving::{Position, Reason, Stopped};
 pub use typed::Typed;
 pub use why::{Against, Following, LineCount, Tense, Why};
+pub use work::{Setting, Sink};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use self::breakpoint::Breakpoints;
-use self::memory::Memory;
-use crate::machine::{Event, Finished, Machine, Options, Source, State};
+use self::moving::Goal;
+use self::work::Work;
+use crate::context::Summary;
+use crate::machine::{Control, Finished, Prediction, State, StepLabel};
 use crate::source::SourceFile;
-use crate::world::{Interrupt, World};
-
-/// Who is told of what happens.
-pub type Sink<'s> = dyn FnMut(&Event) + 's;
-
-/// What a debugger is begun with.
-pub struct Setting {
-    pub world: Arc<World>,
-    pub options: Options,
-    /// The build context, and where relative names of files are looked up.
-    pub folder: PathBuf,
-    /// The Dockerfile, and where it lies; `None` begins an empty one.
-    pub dockerfile: Option<(SourceFile, Option<PathBuf>)>,
-    /// The wish to stop, by Ctrl-C or by whoever else has a clone of it.
-    pub interrupt: Interrupt,
-}
+use crate::world::World;
 
 /// A Dockerfile under the debugger.
-pub struct Debugger {
-    world: Arc<World>,
-    options: Options,
-    folder: PathBuf,
-    /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
-    path: Option<PathBuf>,
-    /// The Dockerfile as it is in memory, with what was typed in.
-    file: SourceFile,
-    /// The Dockerfile as it was read last.
-    loaded: String,
-    /// `None` as long as there is no FROM.
-    machine: Option<Machine>,
-    interrupt: Interrupt,
-    breakpoints: Breakpoints,
-    memory: Memory,
-    /// The image of the last state, once it is written.
-    finished: Option<Finished>,
-}
+pub struct Debugger(Work);
 
+/// What it is about.
 impl Debugger {
     /// Parses the Dockerfile; runs nothing.
     ///
     /// # Errors
     /// [`Error::Dockerfile`] for one that can't be built.
     pub fn new(setting: Setting) -> Result<Debugger, Error> {
-        let Setting { world, mut options, folder, dockerfile, interrupt } = setting;
-        options.request.every_stage |= dockerfile.is_none();
-        let is_empty = dockerfile.is_none();
-        let (file, path) = dockerfile.unwrap_or_else(|| (SourceFile::new("(prompt)", ""), None));
-        let mut debugger = Debugger {
-            world,
-            options,
-            folder,
-            path,
-            loaded: file.text.clone(),
-            file,
-            machine: None,
-            interrupt,
-            breakpoints: Breakpoints::default(),
-            memory: Memory::default(),
-            finished: None,
-        };
-        if !is_empty {
-            debugger.machine = Some(debugger.machine_of(&debugger.file, &debugger.options)?);
-        }
-        Ok(debugger)
+        Work::new(setting).map(Debugger)
     }
 
-    /// The wish to stop: who makes it in another thread stops what is under way.
-    pub fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
+    /// What acts on it from outside: a clone of it stops what is under way from another thread.
+    pub fn control(&self) -> &Control {
+        &self.0.control
     }
 
-    /// What the debugger works in.
+    /// What it works in.
     pub fn world(&self) -> &Arc<World> {
-        &self.world
+        &self.0.world
     }
 
     /// The build context's folder.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.0.folder
     }
 
     /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.0.path.as_deref()
     }
 
     /// The Dockerfile as it is in memory, with what was typed in.
     pub fn source(&self) -> &SourceFile {
-        &self.file
+        &self.0.file
     }
 
     /// Whether instructions were typed in that no file has.
     pub fn has_typed(&self) -> bool {
-        self.file.text != self.loaded
+        self.0.has_typed()
     }
 
     /// Whether there is a FROM: something to step through.
     pub fn is_begun(&self) -> bool {
-        self.machine.is_some()
+        self.0.machine.is_some()
+    }
+
+    /// How many files and bytes COPY can see; `None` without a FROM.
+    ///
+    /// # Errors
+    /// The context can't be read.
+    pub fn context(&self) -> Result<Option<Summary>, Error> {
+        inspect::context(&self.0)
     }
 
     /// Tells of what is suspicious about the Dockerfile and was not told yet.
     pub fn tell_warnings(&self, sink: &mut Sink<'_>) {
-        if let Some(machine) = &self.machine {
-            machine.tell_warnings(sink);
-        }
-    }
-
-    /// A machine for a text, with nothing taken.
-    fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine, Error> {
-        let source = Source { file: file.clone(), context: Some(self.folder.clone()), dockerfile: self.path.clone() };
-        Machine::new(&self.world, source, options.clone(), self.interrupt.clone())
-            .map_err(|error| Error::Dockerfile(Failure { diagnostics: error.diagnostics(None), source: file.clone() }))
-    }
-
-    /// The machine; an error where nothing is begun.
-    fn machine(&self) -> Result<&Machine, Error> {
-        self.machine.as_ref().ok_or(Error::Empty)
-    }
-
-    fn machine_mut(&mut self) -> Result<&mut Machine, Error> {
-        self.machine.as_mut().ok_or(Error::Empty)
-    }
-
-    /// Files may have been changed since the last question: what is decided now is decided on what they are now.
-    fn look_again(&mut self) {
-        if let Some(machine) = &mut self.machine {
-            machine.forget_context();
-        }
-    }
-
-    /// The state after the last step taken.
-    fn current(&self) -> Result<Arc<State>, Error> {
-        self.machine()?.current().ok_or(Error::NoState)
-    }
-
-    /// The state after step `number`; `None` is the empty state 0.
-    fn state_after(&self, number: usize) -> Result<Option<Arc<State>>, Error> {
-        let taken = self.machine()?.taken();
-        match number.checked_sub(1) {
-            None => Ok(None),
-            Some(index) => match taken.get(index) {
-                Some(taken) => Ok(Some(taken.state.clone())),
-                None => Err(Error::NotTaken { number, taken: taken.len() }),
-            },
-        }
+        self.0.tell_warnings(sink);
     }
 }
 
-/// A debugger may work in a thread of its own.
-const _: fn() = || {
-    fn is_sent<T: Send>() {}
-    is_sent::<Debugger>();
-};
+/// Moving.
+impl Debugger {
+    /// Where it is; at the beginning where there is no FROM yet.
+    pub fn position(&self) -> Position {
+        moving::position(&self.0)
+    }
+
+    /// Takes so many steps. Breakpoints do not stop it.
+    ///
+    /// # Errors
+    /// [`Error::NothingLeft`]. A step that fails is no error: it is the reason of the stop.
+    pub fn step(&mut self, count: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        moving::go(&mut self.0, Goal::Steps(count), sink)
+    }
+
+    /// Takes the steps up to the end of the stage.
+    ///
+    /// # Errors
+    /// As [`Debugger::step`].
+    pub fn next(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        moving::go(&mut self.0, Goal::Stage, sink)
+    }
+
+    /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
+    ///
+    /// # Errors
+    /// What writing the image can say.
+    pub fn go_on(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        moving::go_on(&mut self.0, sink)
+    }
+
+    /// Goes back so many steps, at most to the beginning. What was committed stays in the cache.
+    ///
+    /// # Errors
+    /// [`Error::AtBeginning`].
+    pub fn back(&mut self, count: usize) -> Result<Stopped, Error> {
+        moving::back(&mut self.0, count)
+    }
+
+    /// Goes to where a step comes next, forwards or back. Breakpoints do not stop it.
+    ///
+    /// # Errors
+    /// [`machine::Error::NoStep`](crate::machine::Error::NoStep).
+    pub fn goto(&mut self, number: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+        moving::goto(&mut self.0, number, sink)
+    }
+
+    /// Goes back to the beginning.
+    ///
+    /// # Errors
+    /// [`Error::Empty`].
+    pub fn restart(&mut self) -> Result<Stopped, Error> {
+        moving::go_back_to(&mut self.0, 0)
+    }
+
+    /// The image of the last state, once it is written.
+    pub fn finished(&self) -> Option<&Finished> {
+        self.0.finished.as_ref()
+    }
+
+    /// Remembers the build so far among the past builds. Idempotent; done by itself before it goes back or reloads.
+    ///
+    /// # Errors
+    /// What writing a past build can say.
+    pub fn record(&mut self) -> Result<(), Error> {
+        self.0.record()
+    }
+}
+
+/// Breakpoints.
+impl Debugger {
+    /// The breakpoints, oldest first.
+    pub fn breakpoints(&self) -> &[Breakpoint] {
+        self.0.breakpoints.list()
+    }
+
+    /// Sets a breakpoint.
+    ///
+    /// # Errors
+    /// A place that can't be reached. Without a FROM every place may still come.
+    pub fn break_at(&mut self, place: Place) -> Result<&Breakpoint, Error> {
+        self.0.breakpoints.add(place, self.0.machine.as_ref())
+    }
+
+    /// Lets a breakpoint stop again.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn enable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.0.breakpoints.find(id)?.is_enabled = true;
+        Ok(())
+    }
+
+    /// Keeps a breakpoint, which stops nowhere from now on.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn disable_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.0.breakpoints.find(id)?.is_enabled = false;
+        Ok(())
+    }
+
+    /// Takes a breakpoint away.
+    ///
+    /// # Errors
+    /// [`Error::NoBreakpoint`].
+    pub fn delete_breakpoint(&mut self, id: usize) -> Result<(), Error> {
+        self.0.breakpoints.delete(id)
+    }
+
+    /// Takes all breakpoints away.
+    pub fn delete_breakpoints(&mut self) {
+        self.0.breakpoints.delete_all();
+    }
+
+    /// The steps that a place stops before, as the Dockerfile is now. None for a place that only a build can tell.
+    pub fn steps_at(&self, place: &Place) -> Vec<StepLabel> {
+        self.0.machine.as_ref().map(|machine| breakpoint::steps_at(place, machine)).unwrap_or_default()
+    }
+}
+
+/// Changing the Dockerfile or the context.
+impl Debugger {
+    /// Where the Dockerfile is kept, or the file that a name means.
+    pub fn editable(&self, name: Option<&str>) -> Editable {
+        change::editable(&self.0, name)
+    }
+
+    /// Replaces the Dockerfile in memory.
+    ///
+    /// # Errors
+    /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
+    pub fn edit(&mut self, text: impl Into<String>, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+        change::edit(&mut self.0, text.into(), sink)
+    }
+
+    /// A file of the context has been changed by somebody.
+    ///
+    /// # Errors
+    /// What taking a step can say.
+    pub fn context_changed(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+        change::context_changed(&mut self.0, name, sink)
+    }
+
+    /// Reads the Dockerfile and the context as they are on disk now. What was typed in stays unless the file changed under it.
+    ///
+    /// # Errors
+    /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
+    pub fn reload(&mut self, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+        change::reload(&mut self.0, sink)
+    }
+
+    /// Takes an instruction in the current state, and writes it into the Dockerfile in memory.
+    ///
+    /// # Errors
+    /// [`Error::Dockerfile`] for one that is wrong; [`Error::TriggersFirst`].
+    pub fn type_in(&mut self, instruction: &str, sink: &mut Sink<'_>) -> Result<Typed, Error> {
+        typed::type_in(&mut self.0, instruction, sink)
+    }
+
+    /// Writes the Dockerfile in memory to a file.
+    ///
+    /// # Errors
+    /// [`Error::NoText`], and what the system says.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        typed::write(&self.0, path)
+    }
+
+    /// Gives the current state a name. The last state is the build's image; any other becomes one as it is.
+    ///
+    /// # Errors
+    /// [`Error::BadName`], [`Error::NameWithDigest`], [`Error::NoState`], and what writing an image can say.
+    pub fn tag(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Tagged, Error> {
+        inspect::tag(&mut self.0, name, sink)
+    }
+}
+
+/// Decisions and differences.
+impl Debugger {
+    /// What is foreseen from the next step on; nothing is run.
+    ///
+    /// # Errors
+    /// [`Error::Dockerfile`], on the step that can't be foreseen.
+    pub fn plan(&mut self) -> Result<Vec<Prediction>, Error> {
+        change::plan(&mut self.0)
+    }
+
+    /// Why step `number`, or the next, is, was or would be in the cache or not. `None`: a step before it has to run first.
+    ///
+    /// # Errors
+    /// [`Error::NothingLeft`], and [`Error::Dockerfile`] for what can't be foreseen.
+    pub fn why(&mut self, number: Option<usize>) -> Result<Option<Why>, Error> {
+        why::why(&mut self.0, number)
+    }
+
+    /// Compares step `number`, or the next one, with its counterpart in one past build. `None`: a step before it has to run first.
+    ///
+    /// # Errors
+    /// As [`Debugger::why`]; [`Error::NoBuild`].
+    pub fn why_against(&mut self, number: Option<usize>, build: u64) -> Result<Option<Against>, Error> {
+        why::why_against(&mut self.0, number, build)
+    }
+
+    /// Compares states or files.
+    ///
+    /// # Errors
+    /// A state that is not taken yet; [`Error::InNeither`]; a file that can't be looked at.
+    pub fn compare(&self, what: &Compare) -> Result<Compared, Error> {
+        compare::compare(&self.0, what)
+    }
+
+    /// What an instruction does, by its keyword; without one, what the step that comes next does.
+    ///
+    /// # Errors
+    /// [`Error::NoInstruction`], [`Error::NothingToExplain`].
+    pub fn explain(&self, keyword: Option<&str>) -> Result<Explained, Error> {
+        lesson::explain_here(&self.0, keyword)
+    }
+}
+
+/// Looking at the Dockerfile and at states.
+impl Debugger {
+    /// The steps, with what is known of them. The cache is not asked.
+    pub fn steps(&self) -> Vec<StepRow> {
+        inspect::steps(&self.0)
+    }
+
+    /// The steps, with what the cache has of those to come. Nothing is run.
+    pub fn steps_foreseen(&mut self) -> Vec<StepRow> {
+        inspect::steps_foreseen(&mut self.0)
+    }
+
+    /// The stages that are built, in that order.
+    pub fn stages(&self) -> Vec<StageRow> {
+        inspect::stages(&self.0)
+    }
+
+    /// The state after step `number`, or the current one.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], [`Error::NotTaken`], [`Error::NothingInside`].
+    pub fn state(&self, number: Option<usize>) -> Result<Arc<State>, Error> {
+        inspect::state(&self.0, number)
+    }
+
+    /// The files of the current state.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], and layers that can't be read.
+    pub fn files(&self) -> Result<Files, Error> {
+        look::files(&self.0)
+    }
+
+    /// The files of the state after step `number`; state 0 is empty.
+    ///
+    /// # Errors
+    /// [`Error::NotTaken`], and layers that can't be read.
+    pub fn files_after(&self, number: usize) -> Result<Files, Error> {
+        look::files_after(&self.0, number)
+    }
+
+    /// Runs a container in a state, to its end.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], [`Error::NothingInside`], and what making a container can say.
+    pub fn enter(&mut self, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
+        enter::enter(&mut self.0, what, streams)
+    }
+}

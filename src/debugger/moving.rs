@@ -2,8 +2,8 @@
 //!
 //! Going back is indexing: states are kept, and what was committed stays in the cache.
 
-use super::memory::Memory;
-use super::{Debugger, Error, Failure, Sink};
+use super::error::{Error, Failure};
+use super::work::{Memory, Sink, Work};
 use crate::machine::{self, Decision, Phase, StepLabel};
 
 /// Where the debugger is.
@@ -59,166 +59,126 @@ pub(super) enum AtMiss {
     Stop(usize),
 }
 
-impl Debugger {
-    /// Where it is. At the beginning where there is no FROM yet.
-    pub fn position(&self) -> Position {
-        match &self.machine {
-            None => Position { taken: 0, total: 0, next: None, is_missed: false },
-            Some(machine) => Position {
-                taken: machine.position(),
-                total: machine.step_count(),
-                next: machine.label(machine.position()),
-                is_missed: machine.phase() == Phase::Execute
-                    && matches!(machine.decided(), Some(Decision::Miss { .. })),
-            },
+/// Where it is. At the beginning where there is no FROM yet.
+pub(super) fn position(work: &Work) -> Position {
+    match &work.machine {
+        None => Position { taken: 0, total: 0, next: None, is_missed: false },
+        Some(machine) => Position {
+            taken: machine.position(),
+            total: machine.step_count(),
+            next: machine.label(machine.position()),
+            is_missed: machine.phase() == Phase::Execute && matches!(machine.decided(), Some(Decision::Miss { .. })),
+        },
+    }
+}
+
+/// Takes all steps up to a breakpoint or the end; at the end, writes the image.
+pub(super) fn go_on(work: &mut Work, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+    let stopped = if work.machine()?.is_done() {
+        Stopped { reason: Reason::Done, position: position(work) }
+    } else {
+        go(work, Goal::End, sink)?
+    };
+    if stopped.reason == Reason::Done {
+        work.finish(sink)?;
+    }
+    Ok(stopped)
+}
+
+/// Goes back so many steps, at most to the beginning.
+pub(super) fn back(work: &mut Work, count: usize) -> Result<Stopped, Error> {
+    let position = work.machine()?.position();
+    if position == 0 {
+        return Err(Error::AtBeginning);
+    }
+    go_back_to(work, position.saturating_sub(count))
+}
+
+/// Goes to where a step comes next, forwards or back.
+pub(super) fn goto(work: &mut Work, number: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+    let machine = work.machine()?;
+    let (total, position) = (machine.step_count(), machine.position());
+    match number.checked_sub(1) {
+        Some(index) if number <= total && index < position => go_back_to(work, index),
+        Some(index) if number <= total => go(work, Goal::Steps(index - position), sink),
+        Some(_) | None => Err(machine::Error::NoStep { number, total }.into()),
+    }
+}
+
+/// Goes back to where so many steps are taken.
+pub(super) fn go_back_to(work: &mut Work, count: usize) -> Result<Stopped, Error> {
+    work.record()?;
+    work.finished = None;
+    work.machine_mut()?.go_back_to(count);
+    Ok(Stopped { reason: Reason::Step, position: position(work) })
+}
+
+pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
+    work.look_again();
+    if work.machine()?.is_done() && goal != Goal::Steps(0) {
+        return Err(Error::NothingLeft);
+    }
+    let at_miss = match goal {
+        Goal::Steps(_) => AtMiss::GoOn,
+        Goal::Stage | Goal::End => work.breakpoints.at_miss().map_or(AtMiss::GoOn, AtMiss::Stop),
+    };
+    let begin = work.machine()?.position();
+    let reason = loop {
+        if let Some(reason) = arrived(work, goal, begin)? {
+            break reason;
         }
-    }
-
-    /// Whether no steps are left.
-    pub fn is_done(&self) -> bool {
-        self.machine.as_ref().is_some_and(|machine| machine.is_done())
-    }
-
-    /// Takes so many steps. Breakpoints do not stop it.
-    ///
-    /// # Errors
-    /// [`Error::NothingLeft`]. A step that fails is no error: it is the reason of the stop.
-    pub fn step(&mut self, count: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-        self.go(Goal::Steps(count), sink)
-    }
-
-    /// Takes the steps up to the end of the stage.
-    ///
-    /// # Errors
-    /// As [`Debugger::step`].
-    pub fn next(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-        self.go(Goal::Stage, sink)
-    }
-
-    /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
-    ///
-    /// # Errors
-    /// What writing the image can say.
-    pub fn go_on(&mut self, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-        let stopped = if self.machine()?.is_done() {
-            Stopped { reason: Reason::Done, position: self.position() }
-        } else {
-            self.go(Goal::End, sink)?
-        };
-        if stopped.reason == Reason::Done {
-            self.finish(sink)?;
+        if let Some(reason) = take(work, at_miss, sink)? {
+            break reason;
         }
-        Ok(stopped)
-    }
+    };
+    Ok(Stopped { reason, position: position(work) })
+}
 
-    /// Goes back so many steps, at most to the beginning.
-    ///
-    /// # Errors
-    /// [`Error::AtBeginning`].
-    pub fn back(&mut self, count: usize) -> Result<Stopped, Error> {
-        let position = self.machine()?.position();
-        if position == 0 {
-            return Err(Error::AtBeginning);
-        }
-        self.go_back_to(position.saturating_sub(count))
+/// Whether a motion that began at a position has come to its end. No breakpoint stops where it began.
+fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Error> {
+    let machine = work.machine()?;
+    let position = machine.position();
+    if machine.is_done() {
+        return Ok(Some(Reason::Done));
     }
-
-    /// Goes to where a step comes next, forwards or back.
-    ///
-    /// # Errors
-    /// [`machine::Error::NoStep`].
-    pub fn goto(&mut self, number: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-        let machine = self.machine()?;
-        let (total, position) = (machine.step_count(), machine.position());
-        match number.checked_sub(1) {
-            Some(index) if number <= total && index < position => self.go_back_to(index),
-            Some(index) if number <= total => self.go(Goal::Steps(index - position), sink),
-            Some(_) | None => Err(machine::Error::NoStep { number, total }.into()),
-        }
+    match goal {
+        Goal::Steps(count) => Ok((position - begin >= count).then_some(Reason::Step)),
+        Goal::Stage | Goal::End if position == begin => Ok(None),
+        Goal::Stage if machine.is_stage_start(position) => Ok(Some(Reason::Step)),
+        Goal::Stage | Goal::End => Ok(work.breakpoints.before_next(machine)?.map(Reason::Breakpoint)),
     }
+}
 
-    /// Goes back to the beginning.
-    ///
-    /// # Errors
-    /// [`Error::Empty`].
-    pub fn restart(&mut self) -> Result<Stopped, Error> {
-        self.go_back_to(0)
-    }
-
-    fn go_back_to(&mut self, count: usize) -> Result<Stopped, Error> {
-        self.record()?;
-        self.finished = None;
-        self.machine_mut()?.go_back_to(count);
-        Ok(Stopped { reason: Reason::Step, position: self.position() })
-    }
-
-    pub(super) fn go(&mut self, goal: Goal, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-        self.look_again();
-        if self.machine()?.is_done() && goal != Goal::Steps(0) {
-            return Err(Error::NothingLeft);
-        }
-        let at_miss = match goal {
-            Goal::Steps(_) => AtMiss::GoOn,
-            Goal::Stage | Goal::End => self.breakpoints.at_miss().map_or(AtMiss::GoOn, AtMiss::Stop),
-        };
-        let begin = self.machine()?.position();
-        let reason = loop {
-            if let Some(reason) = self.arrived(goal, begin)? {
-                break reason;
+/// Takes the step under way to its end. Gives why it did not come there.
+pub(super) fn take(work: &mut Work, at_miss: AtMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
+    work.finished = None;
+    work.begin_record()?;
+    let Some(machine) = &mut work.machine else { return Err(Error::Empty) };
+    let index = machine.position();
+    loop {
+        match machine.advance(sink) {
+            Ok(Some(_)) => {
+                work.memory = Memory::Unwritten;
+                return Ok(None);
             }
-            if let Some(reason) = self.take(at_miss, sink)? {
-                break reason;
+            Ok(None) => {}
+            Err(machine::Error::Interrupted) => {
+                // The wish is fulfilled.
+                work.control.interrupt().take();
+                return Ok(Some(Reason::Interrupted));
             }
-        };
-        Ok(Stopped { reason, position: self.position() })
-    }
-
-    /// Whether a motion that began at a position has come to its end. No breakpoint stops where it began.
-    fn arrived(&self, goal: Goal, begin: usize) -> Result<Option<Reason>, Error> {
-        let machine = self.machine()?;
-        let position = machine.position();
-        if machine.is_done() {
-            return Ok(Some(Reason::Done));
+            Err(error) => {
+                let diagnostics = error.diagnostics(machine.span(index));
+                work.memory = Memory::Unwritten;
+                return Ok(Some(Reason::Failed(Failure { diagnostics, source: work.file.clone() })));
+            }
         }
-        match goal {
-            Goal::Steps(count) => Ok((position - begin >= count).then_some(Reason::Step)),
-            Goal::Stage | Goal::End if position == begin => Ok(None),
-            Goal::Stage if machine.is_stage_start(position) => Ok(Some(Reason::Step)),
-            Goal::Stage | Goal::End => Ok(self.stops_here()?.map(Reason::Breakpoint)),
-        }
-    }
-
-    /// Takes the step under way to its end. Gives why it did not come there.
-    pub(super) fn take(&mut self, at_miss: AtMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
-        self.finished = None;
-        self.begin_record()?;
-        let Some(machine) = &mut self.machine else { return Err(Error::Empty) };
-        let index = machine.position();
-        loop {
-            match machine.advance(sink) {
-                Ok(Some(_)) => {
-                    self.memory = Memory::Unwritten;
-                    return Ok(None);
-                }
-                Ok(None) => {}
-                Err(machine::Error::Interrupted) => {
-                    // The wish is fulfilled.
-                    self.interrupt.take();
-                    return Ok(Some(Reason::Interrupted));
-                }
-                Err(error) => {
-                    let diagnostics = error.diagnostics(machine.span(index));
-                    self.memory = Memory::Unwritten;
-                    return Ok(Some(Reason::Failed(Failure { diagnostics, source: self.file.clone() })));
-                }
-            }
-            let is_miss = matches!(machine.decided(), Some(Decision::Miss { .. }));
-            if let AtMiss::Stop(id) = at_miss
-                && machine.phase() == Phase::Execute
-                && is_miss
-            {
-                return Ok(Some(Reason::Breakpoint(id)));
-            }
+        let is_miss = matches!(machine.decided(), Some(Decision::Miss { .. }));
+        if let AtMiss::Stop(id) = at_miss
+            && machine.phase() == Phase::Execute
+            && is_miss
+        {
+            return Ok(Some(Reason::Breakpoint(id)));
         }
     }
 }

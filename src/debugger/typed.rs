@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use super::memory::Memory;
-use super::moving::AtMiss;
-use super::{Debugger, Error, Failure, Reason, Sink, Stopped};
+use super::error::{Error, Failure};
+use super::moving::{AtMiss, Reason, Stopped, position, take};
+use super::work::{Memory, Sink, Work};
 use crate::dockerfile::{self, Instruction};
 use crate::machine::Machine;
 use crate::plan::Request;
@@ -24,107 +24,98 @@ pub enum Typed {
     Took(Stopped),
 }
 
-impl Debugger {
-    /// Takes an instruction in the current state.
-    ///
-    /// # Errors
-    /// [`Error::Dockerfile`] for one that is wrong; [`Error::TriggersFirst`].
-    pub fn type_in(&mut self, instruction: &str, sink: &mut Sink<'_>) -> Result<Typed, Error> {
-        if let Some(machine) = &self.machine
-            && machine.label(machine.position()).is_some_and(|label| label.trigger)
-        {
-            return Err(Error::TriggersFirst);
-        }
-        let mut options = self.options.clone();
-        let begins_stage = instruction.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
-        options.request = Request { every_stage: options.request.every_stage || begins_stage, ..options.request };
-        let file = SourceFile::new(self.file.name.clone(), self.with_instruction(instruction));
-        if self.machine.is_none() && is_before_first_from(&file)? {
-            self.file = file;
-            return Ok(Typed::BeforeFrom);
-        }
-
-        let mut machine = self.machine_of(&file, &options)?;
-        let (position, count) = self.machine.as_ref().map_or((0, 0), |old| (old.position(), old.step_count()));
-        if let Some(old) = &mut self.machine {
-            machine.adopt(old, position)?;
-            // What could not be taken over is in the cache.
-            while machine.position() < position.min(machine.step_count()) {
-                machine.step(&mut |_| {})?;
-            }
-        }
-        let grew = machine.step_count() > count;
-        let before = (self.machine.replace(machine), std::mem::replace(&mut self.file, file));
-        let options = std::mem::replace(&mut self.options, options);
-        self.finished = None;
-        self.tell_warnings(sink);
-        if !grew {
-            return Ok(Typed::NotAStep);
-        }
-        let reason = self.take(AtMiss::GoOn, sink);
-        if !matches!(reason, Ok(None)) {
-            self.take_back(before, position);
-            self.options = options;
-        }
-        let reason = reason?.unwrap_or(if self.is_done() { Reason::Done } else { Reason::Step });
-        Ok(Typed::Took(Stopped { reason, position: self.position() }))
+/// Takes an instruction in the current state.
+pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -> Result<Typed, Error> {
+    if let Some(machine) = &work.machine
+        && machine.label(machine.position()).is_some_and(|label| label.trigger)
+    {
+        return Err(Error::TriggersFirst);
+    }
+    let mut options = work.options.clone();
+    let begins_stage = instruction.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+    options.request = Request { every_stage: options.request.every_stage || begins_stage, ..options.request };
+    let file = SourceFile::new(work.file.name.clone(), with_instruction(work, instruction));
+    if work.machine.is_none() && is_before_first_from(&file)? {
+        work.file = file;
+        return Ok(Typed::BeforeFrom);
     }
 
-    /// Writes the Dockerfile in memory to a file.
-    ///
-    /// # Errors
-    /// [`Error::Empty`], and what the system says.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        if self.file.text.is_empty() {
-            return Err(Error::Empty);
+    let mut machine = work.machine_of(&file, &options)?;
+    let (position, count) = work.machine.as_ref().map_or((0, 0), |old| (old.position(), old.step_count()));
+    if let Some(old) = &mut work.machine {
+        machine.adopt(old, position)?;
+        // What could not be taken over is in the cache.
+        while machine.position() < position.min(machine.step_count()) {
+            machine.step(&mut |_| {})?;
         }
-        let io = |source| Error::Io { operation: "write", path: path.to_owned(), source };
-        std::fs::write(path, &self.file.text).map_err(io)
     }
+    let grew = machine.step_count() > count;
+    let before = (work.machine.replace(machine), std::mem::replace(&mut work.file, file));
+    let options = std::mem::replace(&mut work.options, options);
+    work.finished = None;
+    work.tell_warnings(sink);
+    if !grew {
+        return Ok(Typed::NotAStep);
+    }
+    let reason = take(work, AtMiss::GoOn, sink);
+    if !matches!(reason, Ok(None)) {
+        take_back(work, before, position);
+        work.options = options;
+    }
+    let reason = reason?.unwrap_or(if work.is_done() { Reason::Done } else { Reason::Step });
+    Ok(Typed::Took(Stopped { reason, position: self::position(work) }))
+}
 
-    /// Puts back what was there before an instruction that did not succeed.
-    fn take_back(&mut self, (machine, file): (Option<Machine>, SourceFile), position: usize) {
-        (self.machine, self.file) = (machine, file);
-        if let Some(machine) = &mut self.machine {
-            machine.go_back_to(position);
-        }
-        // Nothing is left of the failure, and what was there before it is not remembered under its number.
-        if position == 0 && self.memory == Memory::Unwritten {
-            self.memory = Memory::Fresh;
-        }
+/// Writes the Dockerfile in memory to a file.
+pub(super) fn write(work: &Work, path: &Path) -> Result<(), Error> {
+    if work.file.text.is_empty() {
+        return Err(Error::NoText);
     }
+    let io = |source| Error::Io { operation: "write", path: path.to_owned(), source };
+    std::fs::write(path, &work.file.text).map_err(io)
+}
 
-    /// The text with an instruction behind that of the last step taken; before the first FROM where none is taken.
-    fn with_instruction(&self, instruction: &str) -> String {
-        let text = &self.file.text;
-        let place = match &self.machine {
-            None => text.len(),
-            Some(machine) if machine.is_done() => text.len(),
-            Some(machine) => match machine.position().checked_sub(1).and_then(|index| machine.span(index)) {
-                // The span ends with the instruction; its line may go on with a line break only.
-                Some(span) => text[span.end..].find('\n').map_or(text.len(), |newline| span.end + newline + 1),
-                // Not before the file's directives, which have to be its first lines.
-                None => {
-                    machine.span(0).map_or(0, |span| text[..span.start].rfind('\n').map_or(0, |newline| newline + 1))
-                }
-            },
-        };
-        let (before, after) = text.split_at(place);
-        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-        format!("{before}{gap}{}\n{after}", instruction.trim_end())
+/// Puts back what was there before an instruction that did not succeed.
+fn take_back(work: &mut Work, (machine, file): (Option<Machine>, SourceFile), position: usize) {
+    (work.machine, work.file) = (machine, file);
+    if let Some(machine) = &mut work.machine {
+        machine.go_back_to(position);
     }
+    // Nothing is left of the failure, and what was there before it is not remembered under its number.
+    if position == 0 && work.memory == Memory::Unwritten {
+        work.memory = Memory::Fresh;
+    }
+}
+
+/// The text with an instruction behind that of the last step taken; before the first FROM where none is taken.
+fn with_instruction(work: &Work, instruction: &str) -> String {
+    let text = &work.file.text;
+    let place = match &work.machine {
+        None => text.len(),
+        Some(machine) if machine.is_done() => text.len(),
+        Some(machine) => match machine.position().checked_sub(1).and_then(|index| machine.span(index)) {
+            // The span ends with the instruction; its line may go on with a line break only.
+            Some(span) => text[span.end..].find('\n').map_or(text.len(), |newline| span.end + newline + 1),
+            // Not before the file's directives, which have to be its first lines.
+            None => machine.span(0).map_or(0, |span| text[..span.start].rfind('\n').map_or(0, |newline| newline + 1)),
+        },
+    };
+    let (before, after) = text.split_at(place);
+    let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    format!("{before}{gap}{}\n{after}", instruction.trim_end())
 }
 
 /// Whether a text is right, but has nothing to do yet: it has only ARGs.
 fn is_before_first_from(file: &SourceFile) -> Result<bool, Error> {
     let only_arg = |text: &str| {
         dockerfile::parse_instruction(&SourceFile::new("", text))
+            .into_instruction()
             .is_ok_and(|instruction| matches!(instruction.value, Instruction::Arg(_)))
     };
     if !file.text.lines().all(|line| line.trim().is_empty() || only_arg(line)) {
         return Ok(false);
     }
-    match dockerfile::parse(file) {
+    match dockerfile::parse(file).into_dockerfile() {
         Ok(parsed) => Ok(parsed.stages.is_empty()),
         Err(diagnostics) => Err(Error::Dockerfile(Failure { diagnostics, source: file.clone() })),
     }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use similar::{ChangeTag, TextDiff};
 
+use super::error::Error;
 use super::look::{SHOWN, is_binary};
-use super::{Debugger, Error};
+use super::work::Work;
 use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
 use crate::context::text;
 use crate::dockerfile::Instruction;
@@ -36,131 +37,129 @@ struct Had {
     origin: String,
 }
 
-impl Debugger {
-    /// A context file as a COPY or ADD had it last, and as it is now. `None`: no step had it.
-    pub(super) fn context_versions(&self, path: &str) -> Result<Option<Versions>, Error> {
-        let Some(machine) = &self.machine else { return Ok(None) };
-        let position = machine.position();
-        // The steps to come are what a person is about to decide on; then the steps taken, the last one first.
-        for index in (position..machine.step_count()).chain((0..position).rev()) {
-            if !matches!(machine.instruction(index), Some(Instruction::Copy(_) | Instruction::Add(_))) {
-                continue;
-            }
-            let source = match machine.taken().get(index) {
-                Some(taken) => taken.ingredients.clone().map(|ingredients| Had {
-                    ingredients,
-                    roots: taken.roots.clone(),
-                    layer: taken.layer.clone(),
-                    origin: "this session".to_owned(),
-                }),
-                None => self.last_build_of(index)?,
-            };
-            let Some(had) = source else { continue };
-            let Some(digest) = self.digest_in(&had, path)? else { continue };
-            let before = match had.layer {
-                Some(layer) => self.content_in(&layer, digest)?,
-                None => None,
-            };
-            let after = self.context_file(path);
-            return Ok(Some(Versions { origin: had.origin, before, after }));
+/// A context file as a COPY or ADD had it last, and as it is now. `None`: no step had it.
+pub(super) fn context_versions(work: &Work, path: &str) -> Result<Option<Versions>, Error> {
+    let Some(machine) = &work.machine else { return Ok(None) };
+    let position = machine.position();
+    // The steps to come are what a person is about to decide on; then the steps taken, the last one first.
+    for index in (position..machine.step_count()).chain((0..position).rev()) {
+        if !matches!(machine.instruction(index), Some(Instruction::Copy(_) | Instruction::Add(_))) {
+            continue;
         }
-        Ok(None)
-    }
-
-    /// What a step had in the last build that has it.
-    fn last_build_of(&self, index: usize) -> Result<Option<Had>, Error> {
-        let machine = self.machine()?;
-        let mut builds = machine.earlier_builds()?.iter();
-        let Some((build, step)) = builds.find_map(|build| Some((build, machine.counterpart(build, index)?))) else {
-            return Ok(None);
+        let source = match machine.taken().get(index) {
+            Some(taken) => taken.ingredients.clone().map(|ingredients| Had {
+                ingredients,
+                roots: taken.roots.clone(),
+                layer: taken.layer.clone(),
+                origin: "this session".to_owned(),
+            }),
+            None => last_build_of(work, index)?,
         };
-        let Some(record) = self.record_of(step)? else { return Ok(None) };
-        Ok(Some(Had {
-            ingredients: record.ingredients,
-            roots: step.roots.clone(),
-            layer: record.result.layer,
-            origin: format!("build {}", build.number),
-        }))
+        let Some(had) = source else { continue };
+        let Some(digest) = digest_in(work, &had, path)? else { continue };
+        let before = match had.layer {
+            Some(layer) => content_in(work, &layer, digest)?,
+            None => None,
+        };
+        let after = context_file(work, path);
+        return Ok(Some(Versions { origin: had.origin, before, after }));
     }
+    Ok(None)
+}
 
-    fn record_of(&self, step: &BuildStep) -> Result<Option<Record>, Error> {
-        let Some(key) = step.key else { return Ok(None) };
-        Ok(Records::open(self.world.home()).get(key)?)
+/// What a step had in the last build that has it.
+fn last_build_of(work: &Work, index: usize) -> Result<Option<Had>, Error> {
+    let machine = work.machine()?;
+    let mut builds = machine.earlier_builds()?.iter();
+    let Some((build, step)) = builds.find_map(|build| Some((build, machine.counterpart(build, index)?))) else {
+        return Ok(None);
+    };
+    let Some(record) = record_of(work, step)? else { return Ok(None) };
+    Ok(Some(Had {
+        ingredients: record.ingredients,
+        roots: step.roots.clone(),
+        layer: record.result.layer,
+        origin: format!("build {}", build.number),
+    }))
+}
+
+fn record_of(work: &Work, step: &BuildStep) -> Result<Option<Record>, Error> {
+    let Some(key) = step.key else { return Ok(None) };
+    Ok(Records::open(work.world.home()).get(key)?)
+}
+
+/// The bytes with a digest in the layer that the counterpart of step `index` made in an earlier build.
+pub(super) fn content_in_build(
+    work: &Work,
+    index: usize,
+    build: &Build,
+    digest: Digest,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(step) = work.machine()?.counterpart(build, index) else { return Ok(None) };
+    match record_of(work, step)?.and_then(|record| record.result.layer) {
+        Some(layer) => content_in(work, &layer, digest),
+        None => Ok(None),
     }
+}
 
-    /// The bytes with a digest in the layer that the counterpart of step `index` made in an earlier build.
-    pub(super) fn content_in_build(
-        &self,
-        index: usize,
-        build: &Build,
-        digest: Digest,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let Some(step) = self.machine()?.counterpart(build, index) else { return Ok(None) };
-        match self.record_of(step)?.and_then(|record| record.result.layer) {
-            Some(layer) => self.content_in(&layer, digest),
-            None => Ok(None),
-        }
+/// The bytes with a digest as step `index` has them: in the context, else in the layer that it made.
+pub(super) fn content_in_step(work: &Work, index: usize, path: &str, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+    if let Some(bytes) = context_file(work, path).filter(|bytes| Digest::of(bytes) == digest) {
+        return Ok(Some(bytes));
     }
-
-    /// The bytes with a digest as step `index` has them: in the context, else in the layer that it made.
-    pub(super) fn content_in_step(&self, index: usize, path: &str, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        if let Some(bytes) = self.context_file(path).filter(|bytes| Digest::of(bytes) == digest) {
-            return Ok(Some(bytes));
-        }
-        match self.machine()?.taken().get(index).and_then(|taken| taken.layer.clone()) {
-            Some(layer) => self.content_in(&layer, digest),
-            None => Ok(None),
-        }
+    match work.machine()?.taken().get(index).and_then(|taken| taken.layer.clone()) {
+        Some(layer) => content_in(work, &layer, digest),
+        None => Ok(None),
     }
+}
 
-    /// A file of the context as it is now. By now there may be something else under its name (a pipe, a link out of the
-    /// context), which a COPY would not read either.
-    fn context_file(&self, path: &str) -> Option<Vec<u8>> {
-        text::read(&self.folder.join(path), Some(&self.folder), &SHOWN).ok()
-    }
+/// A file of the context as it is now. By now there may be something else under its name (a pipe, a link out of the
+/// context), which a COPY would not read either.
+fn context_file(work: &Work, path: &str) -> Option<Vec<u8>> {
+    text::read(&work.folder.join(path), Some(&work.folder), &SHOWN).ok()
+}
 
-    /// The digest that a file of the context has in the listings of a step.
-    fn digest_in(&self, had: &Had, path: &str) -> Result<Option<Digest>, Error> {
-        let records = Records::open(self.world.home());
-        let listings = had.ingredients.iter().filter_map(|ingredient| match ingredient {
-            Ingredient::Files { listing, .. } => Some(*listing),
-            _ => None,
-        });
-        for (listing, roots) in listings.zip(&had.roots).filter(|(_, roots)| roots.origin == Origin::Context) {
-            let entries = records.listing(listing)?.unwrap_or_default();
-            let paths = roots.paths(entries.iter().map(|entry| entry.path.as_slice()));
-            for (entry, shown) in entries.iter().zip(paths) {
-                if let EntryKind::File { digest, .. } = entry.kind
-                    && shown == path
-                {
-                    return Ok(Some(digest));
-                }
+/// The digest that a file of the context has in the listings of a step.
+fn digest_in(work: &Work, had: &Had, path: &str) -> Result<Option<Digest>, Error> {
+    let records = Records::open(work.world.home());
+    let listings = had.ingredients.iter().filter_map(|ingredient| match ingredient {
+        Ingredient::Files { listing, .. } => Some(*listing),
+        _ => None,
+    });
+    for (listing, roots) in listings.zip(&had.roots).filter(|(_, roots)| roots.origin == Origin::Context) {
+        let entries = records.listing(listing)?.unwrap_or_default();
+        let paths = roots.paths(entries.iter().map(|entry| entry.path.as_slice()));
+        for (entry, shown) in entries.iter().zip(paths) {
+            if let EntryKind::File { digest, .. } = entry.kind
+                && shown == path
+            {
+                return Ok(Some(digest));
             }
         }
-        Ok(None)
     }
+    Ok(None)
+}
 
-    /// The bytes of the file with a digest in one layer; `None` also for a file that is too large to be shown.
-    fn content_in(&self, layer: &Layer, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        let store = &self.world.store;
-        if !store.has(&layer.descriptor.digest) {
-            return Ok(None);
-        }
-        let mut tree = Tree::empty();
-        layer::apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
-        for (path, node) in tree.walk(&TreePath::root()) {
-            let Some(content) = node.content() else { continue };
-            if layer::digest_of(store, content)? == digest {
-                let name = path.to_string();
-                return match document::read_to_end(layer::open(store, content)?, Path::new(&name), &SHOWN) {
-                    Ok(bytes) => Ok(Some(bytes)),
-                    Err(document::Error::TooLarge { .. }) => Ok(None),
-                    Err(error) => Err(error.into()),
-                };
-            }
-        }
-        Ok(None)
+/// The bytes of the file with a digest in one layer; `None` also for a file that is too large to be shown.
+fn content_in(work: &Work, layer: &Layer, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+    let store = &work.world.store;
+    if !store.has(&layer.descriptor.digest) {
+        return Ok(None);
     }
+    let mut tree = Tree::empty();
+    layer::apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
+    for (path, node) in tree.walk(&TreePath::root()) {
+        let Some(content) = node.content() else { continue };
+        if layer::digest_of(store, content)? == digest {
+            let name = path.to_string();
+            return match document::read_to_end(layer::open(store, content)?, Path::new(&name), &SHOWN) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(document::Error::TooLarge { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+    Ok(None)
 }
 
 /// How many lines are added and removed. `None` for what is no text.

@@ -4,8 +4,9 @@
 
 use serde::Serialize;
 
-use super::versions::count_lines;
-use super::{Debugger, Error, Failure};
+use super::error::{Error, Failure};
+use super::versions::{content_in_build, content_in_step, context_versions, count_lines};
+use super::work::Work;
 use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredients, Listing, Origin, Roots};
 use crate::dockerfile::Instruction;
 use crate::machine::decide::{self, Asked};
@@ -99,144 +100,130 @@ impl Subject {
     }
 }
 
-impl Debugger {
-    /// Why step `number` is, was or would be in the cache or not; without a number, the step that comes next. `None`: a step before
-    /// it has to run first.
-    ///
-    /// # Errors
-    /// [`machine::Error::NoStep`], [`Error::NothingLeft`], and [`Error::Dockerfile`] for what can't be foreseen.
-    pub fn why(&mut self, number: Option<usize>) -> Result<Option<Why>, Error> {
-        self.look_again();
-        let index = self.asked_about(number)?;
-        let machine = self.machine()?;
-        let step = machine.label(index).ok_or(Error::NothingLeft)?;
-        if let Some(taken) = machine.taken().get(index) {
-            let (decision, subject) = (taken.decision.clone(), Subject::taken(index, taken));
-            let lines = self.lines_of(&subject, &decision)?;
-            let ingredients = subject.ingredients;
-            return Ok(Some(Why { step, tense: Tense::Was, decision, ingredients, lines, after: Vec::new() }));
-        }
-        let predictions = self.foresee(index)?;
-        let Some(place) = predictions.iter().position(|prediction| prediction.label.number == index + 1) else {
-            return Ok(None);
-        };
-        let decision = predictions[place].decision.clone();
-        let subject = Subject::foreseen(index, &predictions[place]);
-        let lines = self.lines_of(&subject, &decision)?;
-        let after = predictions[place + 1..].iter().map(|prediction| self.following(prediction)).collect();
+/// Why step `number` is, was or would be in the cache or not; without a number, the step that comes next. `None`: a step before
+/// it has to run first.
+pub(super) fn why(work: &mut Work, number: Option<usize>) -> Result<Option<Why>, Error> {
+    work.look_again();
+    let index = asked_about(work, number)?;
+    let machine = work.machine()?;
+    let step = machine.label(index).ok_or(Error::NothingLeft)?;
+    if let Some(taken) = machine.taken().get(index) {
+        let (decision, subject) = (taken.decision.clone(), Subject::taken(index, taken));
+        let lines = lines_of(work, &subject, &decision)?;
         let ingredients = subject.ingredients;
-        Ok(Some(Why { step, tense: Tense::WouldBe, decision, ingredients, lines, after }))
+        return Ok(Some(Why { step, tense: Tense::Was, decision, ingredients, lines, after: Vec::new() }));
     }
+    let predictions = foresee(work, index)?;
+    let Some(place) = predictions.iter().position(|prediction| prediction.label.number == index + 1) else {
+        return Ok(None);
+    };
+    let decision = predictions[place].decision.clone();
+    let subject = Subject::foreseen(index, &predictions[place]);
+    let lines = lines_of(work, &subject, &decision)?;
+    let after = predictions[place + 1..].iter().map(|prediction| following(work, prediction)).collect();
+    let ingredients = subject.ingredients;
+    Ok(Some(Why { step, tense: Tense::WouldBe, decision, ingredients, lines, after }))
+}
 
-    /// Compares step `number`, or the next one, with its counterpart in one past build. `None`: a step before it has to run first.
-    ///
-    /// # Errors
-    /// As [`Debugger::why`]; [`Error::NoBuild`].
-    pub fn why_against(&mut self, number: Option<usize>, build: u64) -> Result<Option<Against>, Error> {
-        self.look_again();
-        let index = self.asked_about(number)?;
-        let subject = match self.machine()?.taken().get(index) {
-            Some(taken) => Subject::taken(index, taken),
-            None => {
-                let predictions = self.foresee(index)?;
-                let found = predictions.iter().find(|prediction| prediction.label.number == index + 1);
-                let Some(prediction) = found else { return Ok(None) };
-                Subject::foreseen(index, prediction)
-            }
-        };
-        let builds = Builds::open(self.world.home());
-        let Some(build) = builds.get(build)? else {
-            return Err(Error::NoBuild { number: build, known: builds.numbers()? });
-        };
-        self.against(&subject, &build).map(Some)
-    }
-
-    fn against(&self, subject: &Subject, build: &Build) -> Result<Against, Error> {
-        let machine = self.machine()?;
-        let counterpart = machine.counterpart(build, subject.index);
-        let Some(key) = counterpart.and_then(|step| step.key) else { return Ok(Against::NoCounterpart) };
-        if key == subject.ingredients.key() {
-            return Ok(Against::Same);
+/// Compares step `number`, or the next one, with its counterpart in one past build. `None`: a step before it has to run first.
+pub(super) fn why_against(work: &mut Work, number: Option<usize>, build: u64) -> Result<Option<Against>, Error> {
+    work.look_again();
+    let index = asked_about(work, number)?;
+    let subject = match work.machine()?.taken().get(index) {
+        Some(taken) => Subject::taken(index, taken),
+        None => {
+            let predictions = foresee(work, index)?;
+            let found = predictions.iter().find(|prediction| prediction.label.number == index + 1);
+            let Some(prediction) = found else { return Ok(None) };
+            Subject::foreseen(index, prediction)
         }
-        Ok(match decide::against(machine, subject.index, subject.asked(), build)? {
-            MissReason::Cause { differences, .. } => {
-                let lines = self.count_lines(subject, build, &differences)?;
-                Against::Differs { differences, lines }
-            }
-            MissReason::Follows { .. } => Against::OnlyParent,
-            MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {
-                Against::RecordGone
-            }
-        })
-    }
+    };
+    let builds = Builds::open(work.world.home());
+    let Some(build) = builds.get(build)? else {
+        return Err(Error::NoBuild { number: build, known: builds.numbers()? });
+    };
+    against(work, &subject, &build).map(Some)
+}
 
-    fn asked_about(&self, number: Option<usize>) -> Result<usize, Error> {
-        let machine = self.machine()?;
-        let total = machine.step_count();
-        match number {
-            Some(number) if number == 0 || number > total => Err(machine::Error::NoStep { number, total }.into()),
-            Some(number) => Ok(number - 1),
-            None if machine.is_done() => Err(Error::NothingLeft),
-            None => Ok(machine.position()),
+fn against(work: &Work, subject: &Subject, build: &Build) -> Result<Against, Error> {
+    let machine = work.machine()?;
+    let counterpart = machine.counterpart(build, subject.index);
+    let Some(key) = counterpart.and_then(|step| step.key) else { return Ok(Against::NoCounterpart) };
+    if key == subject.ingredients.key() {
+        return Ok(Against::Same);
+    }
+    Ok(match decide::against(machine, subject.index, subject.asked(), build)? {
+        MissReason::Cause { differences, .. } => {
+            let lines = counts(work, subject, build, &differences)?;
+            Against::Differs { differences, lines }
         }
-    }
-
-    /// What is foreseen from here on. A later step that can't be foreseen is no reason not to tell of step `index`.
-    fn foresee(&self, index: usize) -> Result<Vec<Prediction>, Error> {
-        let machine = self.machine()?;
-        let position = machine.position();
-        machine.predict(position).or_else(|_| machine.predict_until(position, index + 1)).map_err(|error| {
-            let diagnostics = error.diagnostics(machine.span(index));
-            Error::Dockerfile(Failure { diagnostics, source: self.file.clone() })
-        })
-    }
-
-    fn following(&self, prediction: &Prediction) -> Following {
-        let machine = self.machine.as_ref();
-        let instruction = machine.and_then(|machine| machine.instruction(prediction.label.number - 1));
-        let has_files = matches!(
-            instruction,
-            Some(Instruction::Run(_) | Instruction::Copy(_) | Instruction::Add(_) | Instruction::Workdir(_))
-        );
-        Following { step: prediction.label.clone(), decision: prediction.decision.clone(), has_files }
-    }
-
-    fn lines_of(&self, subject: &Subject, decision: &Decision) -> Result<Vec<LineCount>, Error> {
-        let Decision::Miss { reason: MissReason::Cause { build, differences }, .. } = decision else {
-            return Ok(Vec::new());
-        };
-        match Builds::open(self.world.home()).get(*build)? {
-            Some(build) => self.count_lines(subject, &build, differences),
-            None => Ok(Vec::new()),
+        MissReason::Follows { .. } => Against::OnlyParent,
+        MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {
+            Against::RecordGone
         }
-    }
+    })
+}
 
-    fn count_lines(
-        &self,
-        subject: &Subject,
-        build: &Build,
-        differences: &[Difference],
-    ) -> Result<Vec<LineCount>, Error> {
-        let of_context = differences.iter().filter(|difference| difference.origin == Some(Origin::Context));
-        let changes = of_context.flat_map(|difference| &difference.files).take(MOST_COUNTED);
-        let mut counts = Vec::new();
-        for change in changes {
-            counts.extend(self.line_count(subject.index, build, change)?);
-        }
-        Ok(counts)
+fn asked_about(work: &Work, number: Option<usize>) -> Result<usize, Error> {
+    let machine = work.machine()?;
+    let total = machine.step_count();
+    match number {
+        Some(number) if number == 0 || number > total => Err(machine::Error::NoStep { number, total }.into()),
+        Some(number) => Ok(number - 1),
+        None if machine.is_done() => Err(Error::NothingLeft),
+        None => Ok(machine.position()),
     }
+}
 
-    /// The lines of a file whose content is at hand both as that build had it and as it is in the step.
-    fn line_count(&self, index: usize, build: &Build, change: &AttributeChange) -> Result<Option<LineCount>, Error> {
-        let digest = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Digest>().ok());
-        let (Some(old), Some(new)) = (digest(&change.before), digest(&change.after)) else { return Ok(None) };
-        let before = self.content_in_build(index, build, old)?;
-        let after = self.content_in_step(index, &change.path, new)?;
-        let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
-        let Some((added, removed)) = count_lines(&before, &after) else { return Ok(None) };
-        let versions = self.context_versions(&change.path)?;
-        let is_comparable =
-            versions.is_some_and(|one| one.before.as_ref() == Some(&before) && one.after == Some(after));
-        Ok(Some(LineCount { path: change.path.clone(), added, removed, is_comparable }))
+/// What is foreseen from here on. A later step that can't be foreseen is no reason not to tell of step `index`.
+fn foresee(work: &Work, index: usize) -> Result<Vec<Prediction>, Error> {
+    let machine = work.machine()?;
+    let position = machine.position();
+    machine.predict(position).or_else(|_| machine.predict_until(position, index + 1)).map_err(|error| {
+        let diagnostics = error.diagnostics(machine.span(index));
+        Error::Dockerfile(Failure { diagnostics, source: work.file.clone() })
+    })
+}
+
+fn following(work: &Work, prediction: &Prediction) -> Following {
+    let machine = work.machine.as_ref();
+    let instruction = machine.and_then(|machine| machine.instruction(prediction.label.number - 1));
+    let has_files = matches!(
+        instruction,
+        Some(Instruction::Run(_) | Instruction::Copy(_) | Instruction::Add(_) | Instruction::Workdir(_))
+    );
+    Following { step: prediction.label.clone(), decision: prediction.decision.clone(), has_files }
+}
+
+fn lines_of(work: &Work, subject: &Subject, decision: &Decision) -> Result<Vec<LineCount>, Error> {
+    let Decision::Miss { reason: MissReason::Cause { build, differences }, .. } = decision else {
+        return Ok(Vec::new());
+    };
+    match Builds::open(work.world.home()).get(*build)? {
+        Some(build) => counts(work, subject, &build, differences),
+        None => Ok(Vec::new()),
     }
+}
+
+fn counts(work: &Work, subject: &Subject, build: &Build, differences: &[Difference]) -> Result<Vec<LineCount>, Error> {
+    let of_context = differences.iter().filter(|difference| difference.origin == Some(Origin::Context));
+    let changes = of_context.flat_map(|difference| &difference.files).take(MOST_COUNTED);
+    let mut counts = Vec::new();
+    for change in changes {
+        counts.extend(line_count(work, subject.index, build, change)?);
+    }
+    Ok(counts)
+}
+
+/// The lines of a file whose content is at hand both as that build had it and as it is in the step.
+fn line_count(work: &Work, index: usize, build: &Build, change: &AttributeChange) -> Result<Option<LineCount>, Error> {
+    let digest = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Digest>().ok());
+    let (Some(old), Some(new)) = (digest(&change.before), digest(&change.after)) else { return Ok(None) };
+    let before = content_in_build(work, index, build, old)?;
+    let after = content_in_step(work, index, &change.path, new)?;
+    let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
+    let Some((added, removed)) = count_lines(&before, &after) else { return Ok(None) };
+    let versions = context_versions(work, &change.path)?;
+    let is_comparable = versions.is_some_and(|one| one.before.as_ref() == Some(&before) && one.after == Some(after));
+    Ok(Some(LineCount { path: change.path.clone(), added, removed, is_comparable }))
 }

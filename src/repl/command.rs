@@ -4,6 +4,7 @@
 //! form; a Dockerfile keyword in any case; the beginning of exactly one command.
 
 use super::table::{self, Name};
+use crate::debugger::Place;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::KEYWORDS;
 use crate::dockerfile::{self, words};
@@ -61,16 +62,6 @@ pub enum Break {
     At(Place),
     /// `None`: all of them.
     Delete(Option<usize>),
-}
-
-/// Where a breakpoint stops.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Place {
-    Step(usize),
-    Stage(String),
-    Text(String),
-    Miss,
-    Failure,
 }
 
 /// Reads a line.
@@ -242,10 +233,13 @@ fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) ->
             Ok(id) => Ok(Break::Delete(Some(id))),
             Err(_) => Err(wrong(format!("`{id}` is not the number of a breakpoint"))),
         },
-        [text] => match text.parse() {
-            Ok(step) => Ok(Break::At(Place::Step(step))),
-            Err(_) => Err(wrong(format!("`{text}` is not a place to stop at"))),
-        },
+        [text] => {
+            let place = match text.strip_prefix(':') {
+                Some(line) => line.parse().map(Place::Line),
+                None => text.parse().map(Place::Step),
+            };
+            place.map(Break::At).map_err(|_| wrong(format!("`{text}` is not a place to stop at")))
+        }
         _ => Err(wrong(format!("`{rest}` is not a place to stop at"))),
     }
 }
@@ -313,6 +307,7 @@ mod tests {
         assert_eq!(command("!ls -l"), Command::Run { command: "ls -l".into() });
         assert_eq!(command("why 2 --against 7"), Command::Why { step: Some(2), against: Some(7) });
         assert_eq!(command("why --against=7"), Command::Why { step: None, against: Some(7) });
+        assert_eq!(command("break :22"), Command::Break(Break::At(Place::Line(22))));
         assert_eq!(command("break /apk add/"), Command::Break(Break::At(Place::Text("apk add".into()))));
         assert_eq!(command("diff 1 2 /a b"), Command::Diff { states: Some((1, 2)), path: Some("/a b".into()) });
         assert_eq!(command("launch echo 'a b'"), Command::Launch { arguments: vec!["echo".into(), "a b".into()] });

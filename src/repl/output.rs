@@ -1,53 +1,159 @@
 //! Where a session writes: the screen, and a copy in memory for `save`.
+//!
+//! The screen is laid out for its terminal, the copy as a pipe would have it. So all that is shown is made twice, of the same data.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use super::pager;
+use crate::machine::{Event, Stream};
+use crate::view::View as _;
+use crate::view::debugger::{Blocks, Layout};
 use crate::view::palette::Palette;
-use crate::view::screen::Screen;
+use crate::view::screen::{self, Screen};
+use crate::world::Clock;
 
 /// How much of a session is kept for `save`, in bytes: the end of it.
 const MOST_KEPT: usize = 64 << 20;
 
+/// Whom the session is shown to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A pipe or a file: nobody knows how wide it will be shown.
+    Anywhere,
+    /// Standard output is a terminal: nothing is laid out wider than it.
+    OnTerminal,
+}
+
+/// Whether what is longer than the terminal is shown one screen after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paging {
+    Off,
+    On,
+}
+
 /// Writes, and remembers what was written.
 pub(super) struct Output<'o> {
-    screen: Screen<'o>,
+    shown: Shown,
+    /// Whether somebody is there to turn pages.
+    pub paging: Paging,
+    /// The last line with the ▶, as the copy has it.
+    head: Option<String>,
+    screen: Pane<'o>,
+    copy: Pane<'static>,
     transcript: Rc<RefCell<Transcript>>,
 }
 
-impl<'o> Output<'o> {
-    pub fn new(out: &'o mut dyn Write, palette: Palette) -> Output<'o> {
-        let transcript = Rc::<RefCell<Transcript>>::default();
-        let both = Both { out, transcript: Rc::clone(&transcript) };
-        Output { screen: Screen::new(both, palette), transcript }
+/// A place to write to, with its layout.
+struct Pane<'o> {
+    blocks: Blocks,
+    screen: Screen<'o>,
+}
+
+impl Pane<'_> {
+    fn show(&mut self, render: &dyn Fn(&Layout) -> String) -> io::Result<()> {
+        self.screen.write_all(render(self.blocks.layout()).as_bytes())
     }
 
-    /// Where views write.
-    pub fn screen(&mut self) -> &mut Screen<'o> {
-        &mut self.screen
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.blocks.event(event, &mut self.screen)
     }
 
-    /// Notes what somebody else put on the screen: the prompt and what was typed there.
-    pub fn note(&mut self, text: &str) {
-        self.transcript.borrow_mut().push(crate::shown::text(text).as_bytes());
+    fn end_of_output(&mut self) -> io::Result<()> {
+        self.screen.write_all(self.blocks.end_of_output().as_bytes())
     }
 
-    /// The session so far, without colours.
-    pub fn transcript(&self) -> Vec<u8> {
-        let transcript = self.transcript.borrow();
-        let start = if transcript.is_cut { "(the beginning is left out)\n" } else { "" };
-        [start.as_bytes(), &without_colours(&transcript.text)].concat()
+    fn output(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        let text = self.blocks.output(stream, bytes, self.screen.colours());
+        self.screen.write_all(text.as_bytes())
     }
 }
 
-impl Write for Output<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.screen.write(bytes)
+impl<'o> Output<'o> {
+    pub fn new(out: &'o mut dyn Write, palette: Palette, clock: &Clock, shown: Shown) -> Output<'o> {
+        let transcript = Rc::<RefCell<Transcript>>::default();
+        let screen = Pane { blocks: Blocks::new(Layout::new(palette, clock)), screen: Screen::new(out, palette) };
+        let plain = Palette::PLAIN;
+        let copy = Pane {
+            blocks: Blocks::new(Layout::new(plain, clock)),
+            screen: Screen::new(Copy(Rc::clone(&transcript)), plain),
+        };
+        let mut output = Output { shown, paging: Paging::Off, head: None, screen, copy, transcript };
+        output.measure();
+        output
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.screen.flush()
+    /// Lays out for the terminal as it is now: somebody may have made it larger or smaller.
+    pub fn measure(&mut self) {
+        if let (Shown::OnTerminal, Some(size)) = (self.shown, screen::terminal()) {
+            self.screen.blocks.fit(size.columns);
+        }
+    }
+
+    /// Shows what a layout makes of some data.
+    pub fn show(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+        self.copy.show(&render)?;
+        self.screen.show(&render)
+    }
+
+    /// Shows it, one screen after another where it is longer than the terminal.
+    pub fn page(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+        self.copy.show(&render)?;
+        let text = self.screen.screen.harmless(&render(self.screen.blocks.layout()));
+        match screen::terminal() {
+            Some(size) if self.paging == Paging::On && pager::is_longer(&text, size) => {
+                pager::page(&text, &mut self.screen.screen, size)
+            }
+            Some(_) | None => self.screen.screen.write_all(text.as_bytes()),
+        }
+    }
+
+    /// Shows an event.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.copy.event(event)?;
+        self.screen.event(event)?;
+        self.flush()
+    }
+
+    /// Shows a piece of what a program prints.
+    pub fn output(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        self.copy.output(stream, bytes)?;
+        self.screen.output(stream, bytes)?;
+        self.flush()
+    }
+
+    /// Shows what is held back of it.
+    pub fn end_of_output(&mut self) -> io::Result<()> {
+        self.copy.end_of_output()?;
+        self.screen.end_of_output()
+    }
+
+    /// Notes what somebody else put on the screen: the prompt and what was typed there.
+    pub fn note(&mut self, text: &str) -> io::Result<()> {
+        self.copy.screen.write_all(text.as_bytes())
+    }
+
+    /// Shows the line with the ▶, where it is not the one that was shown last.
+    pub fn head(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+        let line = render(self.copy.blocks.layout());
+        if self.head.as_ref() == Some(&line) {
+            return Ok(());
+        }
+        self.head = Some(line);
+        self.show(render)
+    }
+
+    /// Sees to it that everything is on the screen.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.screen.screen.flush()
+    }
+
+    /// The session so far, as a pipe would have had it.
+    pub fn transcript(&self) -> Vec<u8> {
+        let transcript = self.transcript.borrow();
+        let start = if transcript.is_cut { "(the beginning is left out)\n" } else { "" };
+        [start.as_bytes(), &transcript.text].concat()
     }
 }
 
@@ -71,47 +177,16 @@ impl Transcript {
     }
 }
 
-/// Writes to both.
-struct Both<'o> {
-    out: &'o mut dyn Write,
-    transcript: Rc<RefCell<Transcript>>,
-}
+/// Writes to the transcript.
+struct Copy(Rc<RefCell<Transcript>>);
 
-impl Write for Both<'_> {
+impl Write for Copy {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.out.write(bytes)?;
-        self.transcript.borrow_mut().push(&bytes[..count]);
-        Ok(count)
+        self.0.borrow_mut().push(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
-
-/// Takes the sequences `ESC [ … m` out.
-fn without_colours(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, after)) = rest.split_first() {
-        if first == 0x1b
-            && let Some(sequence) = after.strip_prefix(b"[")
-            && let Some(end) = sequence.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';')
-            && sequence[end] == b'm'
-        {
-            rest = &sequence[end + 1..];
-        } else {
-            plain.push(first);
-            rest = after;
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_transcript_has_no_colours() {
-        assert_eq!(super::without_colours(b"\x1b[1;31mred\x1b[0m \x1b[2K\x1b"), b"red \x1b[2K\x1b");
+        Ok(())
     }
 }

@@ -124,9 +124,10 @@ pub const COMMANDS: &[Entry] = &[
         Name::Break,
         "break",
         &["br"],
-        "[N | stage NAME | /TEXT/ | miss | failure | delete ID]",
+        "[N | :LINE | stage NAME | /TEXT/ | miss | failure | delete ID]",
         "stop `continue` and `next` at a place; without arguments, list the places",
         "N             before step N\n\
+         :LINE         before the step on a line of the Dockerfile, or the next one below it\n\
          stage NAME    before the first step of a stage\n\
          /TEXT/        before a step whose instruction has TEXT in it, in any case\n\
          miss          when a step is not in the cache, before it is executed\n\

@@ -50,11 +50,6 @@ impl<'o> Screen<'o> {
         io::stdout().write_all(text.as_bytes())
     }
 
-    /// How many columns standard output has, where it is a terminal that says so.
-    pub fn columns() -> Option<usize> {
-        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into())
-    }
-
     /// What becomes of the colours of a program whose output is shown here.
     pub fn colours(&self) -> Colours {
         if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }
@@ -63,6 +58,16 @@ impl<'o> Screen<'o> {
     /// Erases the line that the cursor is in, to write it again.
     pub fn clear_line(&mut self) -> io::Result<()> {
         self.out.write_all(CLEAR_LINE)
+    }
+
+    /// A text as it would be written: what a terminal would act on is gone from it, but for colours.
+    pub fn harmless(&self, text: &str) -> String {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut screen = Screen::new(&mut bytes, self.palette);
+        // A vector takes everything.
+        let _ = screen.put(text);
+        drop(screen);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     fn put(&mut self, text: &str) -> io::Result<()> {
@@ -85,6 +90,19 @@ impl<'o> Screen<'o> {
         }
         self.out.write_all(rest.as_bytes())
     }
+}
+
+/// How large a terminal is, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub columns: usize,
+    pub rows: usize,
+}
+
+/// How large standard output is, where it is a terminal that says so.
+pub fn terminal() -> Option<Size> {
+    let (width, height) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(Size { columns: width.0.into(), rows: height.0.into() })
 }
 
 impl Write for Screen<'_> {

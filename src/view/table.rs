@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::screen::colour_length;
 use crate::shown;
 
 /// Lays rows out under a header. The last column is not padded.
@@ -56,15 +57,16 @@ pub fn fill(text: &str, columns: usize) -> String {
     filled
 }
 
-/// Adds words behind a label, on as many lines as they take.
+/// Adds words behind a label, on as many lines as they take. Colours take no places.
 fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String) {
     let Some((first, rest)) = words.split_first() else { return };
-    let margin = label.width();
+    let margin = visible_width(label);
     filled.push_str(label);
     filled.push_str(first);
-    let mut width = margin + first.width();
+    let mut width = margin + visible_width(first);
     for word in rest {
-        if width + 1 + word.width() > columns {
+        if width + 1 + visible_width(word) > columns {
+            filled.truncate(filled.trim_end_matches(' ').len());
             filled.push('\n');
             filled.extend(std::iter::repeat_n(' ', margin));
             width = margin;
@@ -73,9 +75,35 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
             width += 1;
         }
         filled.push_str(word);
-        width += word.width();
+        width += visible_width(word);
     }
     filled.push('\n');
+}
+
+/// A text behind a label, broken between words where it is too wide: it goes on below where it began.
+pub fn hang(label: &str, text: &str, columns: usize) -> String {
+    let mut filled = String::new();
+    break_words(label, &text.split(' ').collect::<Vec<_>>(), columns, &mut filled);
+    filled
+}
+
+/// How many places a text takes that may have colours in it.
+pub fn visible_width(text: &str) -> usize {
+    let mut width = 0;
+    let mut rest = text;
+    while let Some(at) = rest.find('\x1b') {
+        width += rest[..at].width();
+        rest = &rest[at..];
+        let length = colour_length(rest);
+        width += usize::from(length.is_none());
+        rest = &rest[length.unwrap_or(1)..];
+    }
+    width + rest.width()
+}
+
+/// A text of at most so many places, with `…` at its end where it had more.
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.width() <= most { text.to_owned() } else { format!("{}…", fitting(text, most.saturating_sub(1))) }
 }
 
 /// The beginning of a text that takes at most so many places.

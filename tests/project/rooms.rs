@@ -25,7 +25,7 @@ const LONG: &[(&str, &str)] = &[
     ("src/oci/reference.rs", "to be parted"),
     ("src/repl/command.rs: arguments", "one arm for each command"),
     ("src/store/verify.rs", "to be parted"),
-    ("src/view/debugger.rs: event", "one arm for each event"),
+    ("src/view/debugger/mod.rs: event", "one arm for each event"),
 ];
 
 /// Types of which the methods stand in several files of a folder.
@@ -36,7 +36,6 @@ const PARTED: &[(&str, &str, &str)] = &[
     ("src/machine/", "Machine", "to be gathered"),
     ("src/machine/", "Resolved", "to be gathered"),
     ("src/machine/", "World", "to be gathered"),
-    ("src/repl/", "Session", "to be gathered"),
     ("src/store/", "Store", "one file for each kind of file in the layout"),
     ("src/tree/", "Tree", "following links is an idea of its own"),
 ];

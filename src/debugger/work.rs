@@ -1,0 +1,179 @@
+//! What is worked on: the Dockerfile in memory, the machine that steps through it, and what the past builds have of it.
+//!
+//! A session is one build after another: whoever goes back, or goes on behind a finished image, begins the next. Each is remembered
+//! as far as it came, for the explanations of later ones.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::breakpoint::Breakpoints;
+use super::error::{Error, Failure};
+use crate::machine::{Control, Event, Finished, Machine, Options, Source, State};
+use crate::source::SourceFile;
+use crate::world::World;
+
+/// Who is told of what happens.
+pub type Sink<'s> = dyn FnMut(&Event) + 's;
+
+/// What a debugger is begun with.
+pub struct Setting {
+    pub world: Arc<World>,
+    pub options: Options,
+    /// The build context, and where relative names of files are looked up.
+    pub folder: PathBuf,
+    /// The Dockerfile, and where it lies; `None` begins an empty one.
+    pub dockerfile: Option<(SourceFile, Option<PathBuf>)>,
+    /// What acts on it from outside: Ctrl-C, or whoever else has a clone.
+    pub control: Control,
+}
+
+/// What the past builds have of the steps taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Nothing happened that would be worth a past build.
+    #[default]
+    Fresh,
+    /// Steps were taken, or one failed, that no past build has yet.
+    Unwritten,
+    /// They are a past build: what comes is another.
+    Written,
+}
+
+/// What is worked on.
+pub(super) struct Work {
+    pub world: Arc<World>,
+    pub options: Options,
+    pub folder: PathBuf,
+    /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
+    pub path: Option<PathBuf>,
+    /// The Dockerfile as it is in memory, with what was typed in.
+    pub file: SourceFile,
+    /// The Dockerfile as it was read last.
+    pub loaded: String,
+    /// `None` as long as there is no FROM.
+    pub machine: Option<Machine>,
+    pub control: Control,
+    pub breakpoints: Breakpoints,
+    pub memory: Memory,
+    /// The image of the last state, once it is written.
+    pub finished: Option<Finished>,
+}
+
+impl Work {
+    pub fn new(setting: Setting) -> Result<Work, Error> {
+        let Setting { world, mut options, folder, dockerfile, control } = setting;
+        options.request.every_stage |= dockerfile.is_none();
+        let is_empty = dockerfile.is_none();
+        let (file, path) = dockerfile.unwrap_or_else(|| (SourceFile::new("(prompt)", ""), None));
+        let mut work = Work {
+            world,
+            options,
+            folder,
+            path,
+            loaded: file.text.clone(),
+            file,
+            machine: None,
+            control,
+            breakpoints: Breakpoints::default(),
+            memory: Memory::default(),
+            finished: None,
+        };
+        if !is_empty {
+            work.machine = Some(work.machine_of(&work.file, &work.options)?);
+        }
+        Ok(work)
+    }
+
+    /// A machine for a text, with nothing taken.
+    pub fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine, Error> {
+        let source = Source { file: file.clone(), context: Some(self.folder.clone()), dockerfile: self.path.clone() };
+        Machine::new(&self.world, source, options.clone(), self.control.clone())
+            .map_err(|error| Error::Dockerfile(Failure { diagnostics: error.diagnostics(None), source: file.clone() }))
+    }
+
+    /// The machine; an error where nothing is begun.
+    pub fn machine(&self) -> Result<&Machine, Error> {
+        self.machine.as_ref().ok_or(Error::Empty)
+    }
+
+    pub fn machine_mut(&mut self) -> Result<&mut Machine, Error> {
+        self.machine.as_mut().ok_or(Error::Empty)
+    }
+
+    /// Files may have been changed since the last question: what is decided now is decided on what they are now.
+    pub fn look_again(&mut self) {
+        if let Some(machine) = &mut self.machine {
+            machine.forget_context();
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.machine.as_ref().is_some_and(Machine::is_done)
+    }
+
+    /// Whether instructions were typed in that no file has.
+    pub fn has_typed(&self) -> bool {
+        self.file.text != self.loaded
+    }
+
+    /// The state after the last step taken.
+    pub fn current(&self) -> Result<Arc<State>, Error> {
+        self.machine()?.current().ok_or(Error::NoState)
+    }
+
+    /// The state after step `number`; `None` is the empty state 0.
+    pub fn state_after(&self, number: usize) -> Result<Option<Arc<State>>, Error> {
+        let taken = self.machine()?.taken();
+        match number.checked_sub(1) {
+            None => Ok(None),
+            Some(index) => match taken.get(index) {
+                Some(taken) => Ok(Some(taken.state.clone())),
+                None => Err(Error::NotTaken { number, taken: taken.len() }),
+            },
+        }
+    }
+
+    pub fn tell_warnings(&self, sink: &mut Sink<'_>) {
+        if let Some(machine) = &self.machine {
+            machine.tell_warnings(sink);
+        }
+    }
+
+    /// Remembers the build so far among the past builds. Idempotent.
+    pub fn record(&mut self) -> Result<(), Error> {
+        if let Some(machine) = &self.machine
+            && self.memory == Memory::Unwritten
+        {
+            machine.remember(None)?;
+            self.memory = Memory::Written;
+        }
+        Ok(())
+    }
+
+    /// A step is going to be taken: where the build was remembered already, it belongs to the next.
+    pub fn begin_record(&mut self) -> Result<(), Error> {
+        if self.memory == Memory::Written {
+            self.machine_mut()?.begin_anew()?;
+            self.memory = Memory::Fresh;
+        }
+        Ok(())
+    }
+
+    /// Writes the image of the last state, once.
+    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<Finished, Error> {
+        if let Some(finished) = &self.finished {
+            return Ok(finished.clone());
+        }
+        self.begin_record()?;
+        let finished = self.machine()?.finish(&[], sink)?;
+        self.memory = Memory::Written;
+        self.finished = Some(finished.clone());
+        Ok(finished)
+    }
+}
+
+/// It may be worked on in a thread of its own.
+const _: fn() = || {
+    fn is_sent<T: Send>() {}
+    is_sent::<Work>();
+};

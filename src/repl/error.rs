@@ -1,0 +1,117 @@
+//! Why a command did not do what it was to do, with the advice of the prompt: which command to type instead.
+
+use std::path::PathBuf;
+
+use crate::debugger::{self, Failure};
+use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::KEYWORDS;
+use crate::errno;
+
+/// Why a command did not do what it was to do. The session goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A mistake at the prompt.
+    #[error("{}", .0.message)]
+    Command(Box<Diagnostic>),
+    /// The debugger could not do it; what to do about it where that depends on the command.
+    #[error("{error}")]
+    Refused { error: Box<debugger::Error>, hint: Option<&'static str> },
+    /// What is wrong was told already.
+    #[error("see above")]
+    Said,
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    /// Nobody says what to do next: the session ends.
+    #[error("can't read the next command: {}", errno::describe(.0))]
+    Input(std::io::Error),
+    /// Nobody reads what is written: the session ends.
+    #[error("can't write the output: {}", errno::describe(.0))]
+    Output(#[from] std::io::Error),
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Error {
+        Error::Command(Box::new(diagnostic))
+    }
+}
+
+impl From<debugger::Error> for Error {
+    fn from(error: debugger::Error) -> Error {
+        Error::Refused { error: Box::new(error), hint: None }
+    }
+}
+
+impl Error {
+    /// A mistake at the prompt, with advice.
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Error {
+        Diagnostic::error(message).hint(hint).into()
+    }
+
+    /// The error as it is drawn.
+    pub(super) fn render(&self) -> String {
+        match self {
+            Error::Command(diagnostic) => diagnostic.render(None),
+            Error::Refused { error, hint } => refused(error, *hint),
+            Error::Said => String::new(),
+            Error::Io { .. } | Error::Input(_) | Error::Output(_) => Diagnostic::error(self.to_string()).render(None),
+        }
+    }
+}
+
+/// Messages with their excerpts.
+pub(super) fn failure(Failure { diagnostics, source }: &Failure) -> String {
+    diagnostics.iter().map(|diagnostic| diagnostic.render(Some(source))).collect()
+}
+
+fn refused(error: &debugger::Error, hint: Option<&'static str>) -> String {
+    match error {
+        debugger::Error::Dockerfile(messages) => failure(messages),
+        debugger::Error::Machine(error) => {
+            error.diagnostics(None).iter().map(|diagnostic| diagnostic.render(None)).collect()
+        }
+        error => {
+            let hint = hint.map(str::to_owned).or_else(|| advice(error));
+            Diagnostic { hint, ..Diagnostic::error(error.to_string()) }.render(None)
+        }
+    }
+}
+
+/// What can be typed at the prompt instead.
+fn advice(error: &debugger::Error) -> Option<String> {
+    use debugger::Error;
+    Some(match error {
+        Error::Dockerfile(_) | Error::Machine(_) | Error::Io { .. } => return None,
+        Error::Document(error) => return error.hint(),
+        Error::Empty => "begin it with an instruction such as `FROM alpine`".into(),
+        Error::NoText => "type an instruction first".into(),
+        Error::NoState => "`step` takes the first step: FROM opens an image".into(),
+        Error::NotTaken { taken: 0, .. } => "no step is taken yet; `step` takes the first".into(),
+        Error::NotTaken { taken, .. } => format!("the states are numbered from 1 to {taken}, by the step before"),
+        Error::NothingInside => "`shell 1` is the state after the first step".into(),
+        Error::NothingLeft => {
+            "`continue` writes the image, `launch` runs it, `back` and `goto` go back, an instruction goes on".into()
+        }
+        Error::AtBeginning => "no step is taken yet".into(),
+        Error::NoStage { stages, .. } => format!("the stages are {}", stages.join(", ")),
+        Error::NoStepBelow { .. } => "`list` shows the lines".into(),
+        Error::NoBreakpoint(_) => "`break` lists them".into(),
+        Error::NoBuild { known, .. } if known.is_empty() => "there are no past builds".into(),
+        Error::NoBuild { known, .. } => {
+            let known: Vec<String> = known.iter().map(u64::to_string).collect();
+            format!("there are {}", known.join(", "))
+        }
+        Error::NoInstruction(keyword) => match closest(keyword, KEYWORDS) {
+            Some(candidate) => format!("did you mean `{candidate}`?"),
+            None => format!("the instructions are {}", KEYWORDS.join(", ")),
+        },
+        Error::NothingToExplain => "`explain INSTRUCTION` explains any, such as `explain COPY`".into(),
+        Error::TriggersFirst => "`step` takes the next of them; then type the instruction".into(),
+        Error::InNeither { .. } => {
+            "`ls` lists the files; a path without `/` at its front is one of the build context".into()
+        }
+        Error::Directory(path) => format!("`ls {path}` lists it"),
+        Error::NotRegular(_) => "only regular files have content".into(),
+        Error::BadName { .. } => "an image is named like `first_image` or `team/app:1.0`".into(),
+        Error::NameWithDigest(_) => "an image can't be given one by name".into(),
+    })
+}

@@ -1,0 +1,141 @@
+//! The commands that look: at files, at the configuration, at the Dockerfile, at decisions and differences.
+//!
+//! Each asks the debugger and shows what it says.
+
+use super::command::Break;
+use super::session::Session;
+use super::{Error, table};
+use crate::debugger::{self, Compare};
+use crate::view::debugger as blocks;
+use crate::view::json;
+
+/// The most files that `tree` prints.
+const MOST_FILES: usize = 500;
+
+pub(super) fn ls(session: &mut Session<'_>, path: Option<&str>) -> Result<(), Error> {
+    let entries = session.debugger.files()?.list(path.unwrap_or("."))?;
+    Ok(session.out.page(|_| blocks::entries(&entries))?)
+}
+
+pub(super) fn tree(session: &mut Session<'_>, path: Option<&str>) -> Result<(), Error> {
+    let listing = session.debugger.files()?.walk(path.unwrap_or("."), MOST_FILES)?;
+    let cut =
+        if listing.is_cut { format!("only the first {MOST_FILES} are shown: name a folder\n") } else { "".into() };
+    Ok(session.out.page(|_| blocks::listing(&listing) + &cut)?)
+}
+
+pub(super) fn cat(session: &mut Session<'_>, path: &str) -> Result<(), Error> {
+    let files = session.debugger.files()?;
+    let bytes = files.cat(path)?;
+    let name = files.absolute(path).to_string();
+    Ok(session.out.page(|layout| blocks::content(layout, &name, &bytes))?)
+}
+
+pub(super) fn layers(session: &mut Session<'_>) -> Result<(), Error> {
+    let state = session.debugger.state(None)?;
+    let layers = debugger::layers(&state);
+    Ok(session.out.page(|layout| blocks::layers(layout, &layers))?)
+}
+
+pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {
+    let text = json::pretty(&session.debugger.state(None)?.image())?;
+    Ok(session.out.page(|_| format!("{text}\n"))?)
+}
+
+pub(super) fn env(session: &mut Session<'_>) -> Result<(), Error> {
+    let state = session.debugger.state(None)?;
+    let variables = debugger::env(&state);
+    Ok(session.out.page(|layout| blocks::env(layout, &variables))?)
+}
+
+pub(super) fn history(session: &mut Session<'_>) -> Result<(), Error> {
+    let state = session.debugger.state(None)?;
+    let history = debugger::history(&state);
+    Ok(session.out.page(|layout| blocks::history(layout, &history))?)
+}
+
+/// The Dockerfile with its line numbers, and a mark at the first line of each step.
+pub(super) fn list(session: &mut Session<'_>) -> Result<(), Error> {
+    let text = &session.debugger.source().text;
+    if text.is_empty() {
+        return Err(debugger::Error::Empty.into());
+    }
+    let steps = session.debugger.steps();
+    Ok(session.out.page(|layout| blocks::dockerfile(layout, text, &steps))?)
+}
+
+pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), Error> {
+    let Session { debugger, out, .. } = session;
+    match action {
+        Break::List if debugger.breakpoints().is_empty() => {
+            session.row("", "no breakpoints; `help break` says how to set one")
+        }
+        Break::List => Ok(out.show(|layout| blocks::breakpoints(layout, debugger.breakpoints()))?),
+        Break::At(place) => {
+            let breakpoint = debugger.break_at(place)?;
+            Ok(out.show(|layout| blocks::breakpoints(layout, std::slice::from_ref(breakpoint)))?)
+        }
+        Break::Delete(None) => {
+            debugger.delete_breakpoints();
+            Ok(())
+        }
+        Break::Delete(Some(id)) => Ok(debugger.delete_breakpoint(id)?),
+    }
+}
+
+pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
+    let predictions = session.debugger.plan()?;
+    if predictions.is_empty() {
+        return session.row("", "every step is taken");
+    }
+    Ok(session.out.page(|layout| blocks::plan(layout, &predictions))?)
+}
+
+pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
+    let Session { debugger, out, .. } = session;
+    let advised = |error| match error {
+        error @ debugger::Error::NothingLeft => {
+            Error::Refused { error: Box::new(error), hint: Some("`why N` asks about step N") }
+        }
+        error => error.into(),
+    };
+    let is_told = match against {
+        None => match debugger.why(step).map_err(advised)? {
+            Some(why) => out.page(|layout| blocks::why(layout, &why)).map(|()| true),
+            None => Ok(false),
+        },
+        Some(build) => match debugger.why_against(step, build).map_err(advised)? {
+            Some(against) => out.page(|layout| blocks::against(layout, build, &against)).map(|()| true),
+            None => Ok(false),
+        },
+    }?;
+    match is_told {
+        true => Ok(()),
+        false => session.row("", "not known yet: a step before it has to run first"),
+    }
+}
+
+pub(super) fn diff(
+    session: &mut Session<'_>,
+    states: Option<(usize, usize)>,
+    path: Option<String>,
+) -> Result<(), Error> {
+    let what = match (states, path) {
+        (None, None) => Compare::LastStep,
+        (Some((before, after)), None) => Compare::States(before, after),
+        (states, Some(path)) => Compare::File { path, states },
+    };
+    let compared = session.debugger.compare(&what)?;
+    Ok(session.out.page(|layout| blocks::compared(layout, &compared))?)
+}
+
+pub(super) fn explain(session: &mut Session<'_>, instruction: Option<&str>) -> Result<(), Error> {
+    let keyword = instruction.map(|text| text.split_whitespace().next().unwrap_or_default());
+    let explained = session.debugger.explain(keyword)?;
+    Ok(session.out.page(|layout| blocks::explained(layout, &explained))?)
+}
+
+pub(super) fn help(session: &mut Session<'_>, command: Option<table::Name>) -> Result<(), Error> {
+    let text = table::help(command);
+    Ok(session.out.page(|layout| layout.fill(&text))?)
+}

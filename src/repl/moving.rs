@@ -1,0 +1,126 @@
+//! The commands that move: step, next, continue, back, goto, restart; an instruction that is typed in; the line with the ▶.
+
+use super::Error;
+use super::error::failure;
+use super::session::Session;
+use crate::debugger::{self, Debugger, Position, Reason, Sink, Stopped, Typed};
+use crate::machine::EventKind;
+use crate::view::debugger::{self as blocks, Stages};
+use crate::view::units;
+
+/// What to do after a step that failed.
+const TRY_AGAIN: &str = "look around, `edit`, then `step` again";
+
+/// What the session shows of steps under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heads {
+    /// Each begins with its line with the ▶.
+    Shown,
+    /// What happens in them, and not which they are.
+    Hidden,
+}
+
+/// Lets the debugger move, showing what happens, and tells why it stopped.
+pub(super) fn go(
+    session: &mut Session<'_>,
+    motion: impl FnOnce(&mut Debugger, &mut Sink<'_>) -> Result<Stopped, debugger::Error>,
+) -> Result<Stopped, Error> {
+    let stopped = watch(session, Heads::Shown, motion)?;
+    tell_stop(session, &stopped, TRY_AGAIN)?;
+    Ok(stopped)
+}
+
+/// `continue`.
+pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
+    match session.debugger.finished() {
+        Some(finished) => {
+            let text = format!("{}: written as build {}", finished.image.short(), finished.build);
+            session.row("image", &text)
+        }
+        None => go(session, Debugger::go_on).map(drop),
+    }
+}
+
+/// Takes an instruction in the current state.
+pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
+    match watch(session, Heads::Hidden, |debugger, sink| debugger.type_in(text, sink))? {
+        Typed::BeforeFrom => session.row("noted", "an ARG before FROM counts from the first FROM on"),
+        Typed::NotAStep => session.row("noted", "it is not a step of its own"),
+        Typed::Took(stopped) => tell_stop(session, &stopped, "the instruction is not kept"),
+    }
+}
+
+/// The line with the ▶, when it is not the same as before.
+pub(super) fn tell_position(session: &mut Session<'_>) -> Result<(), Error> {
+    let debugger = &session.debugger;
+    if !debugger.is_begun() {
+        return Ok(());
+    }
+    let Position { next, total, is_missed, .. } = debugger.position();
+    if let Some(label) = next {
+        let stages = stages(debugger);
+        return Ok(session.out.head(|layout| blocks::step(layout, &label, stages, is_missed))?);
+    }
+    let what = match (debugger.finished(), debugger.path()) {
+        (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
+        (None, Some(_)) => "every step is taken: `continue` writes the image, `launch` runs it",
+        (None, None) => "every step is taken: type the next instruction, or `launch`",
+    };
+    Ok(session.out.head(|layout| blocks::end(layout, total, what))?)
+}
+
+/// Lets the debugger do something and shows what happens on the way: its events, and the image where one is written.
+pub(super) fn watch<T>(
+    session: &mut Session<'_>,
+    heads: Heads,
+    what: impl FnOnce(&mut Debugger, &mut Sink<'_>) -> Result<T, debugger::Error>,
+) -> Result<T, Error> {
+    let Session { debugger, out, .. } = session;
+    let stages = stages(debugger);
+    let written = debugger.finished().map(|finished| finished.build);
+    let mut broken = Ok(());
+    let done = what(debugger, &mut |event| {
+        if broken.is_ok() {
+            if let (Heads::Shown, EventKind::StepStarted, Some(step)) = (heads, &event.kind, &event.step) {
+                broken = out.head(|layout| blocks::step(layout, step, stages, false));
+            }
+            broken = std::mem::replace(&mut broken, Ok(())).and_then(|()| out.event(event));
+        }
+    });
+    broken?;
+    if let Some(finished) = debugger.finished().filter(|finished| written != Some(finished.build)) {
+        let cached = units::count(finished.cached as u64, "step");
+        let text =
+            format!("{}, build {}: {cached} cached, {} ran", finished.image.short(), finished.build, finished.ran);
+        out.show(|layout| layout.row("image", &text))?;
+    }
+    Ok(done?)
+}
+
+fn stages(debugger: &Debugger) -> Stages {
+    if debugger.stages().len() > 1 { Stages::Several } else { Stages::One }
+}
+
+/// Tells why a motion stopped, where that is not where it was to go.
+fn tell_stop(session: &mut Session<'_>, stopped: &Stopped, after_failure: &str) -> Result<(), Error> {
+    match &stopped.reason {
+        Reason::Step | Reason::Done => Ok(()),
+        Reason::Breakpoint(_) if stopped.position.is_missed => {
+            session.row("stop", "a breakpoint: this step would be executed now")
+        }
+        Reason::Breakpoint(id) => {
+            let Session { debugger, out, .. } = session;
+            let found = debugger.breakpoints().iter().find(|breakpoint| breakpoint.id == *id);
+            Ok(found.map_or(Ok(()), |breakpoint| out.show(|layout| blocks::stopped_at(layout, breakpoint)))?)
+        }
+        Reason::Interrupted => {
+            session.note_interrupt();
+            session.row("stopped", "by Ctrl-C: the state is the one before this step")
+        }
+        Reason::Failed(messages) => {
+            session.show_error(&failure(messages))?;
+            session.row("", &format!("the state is the one before this step: {after_failure}"))?;
+            Err(Error::Said)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Paths and settings that changed, and the lines of a file that differ.
+
+use similar::TextDiff;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Layout;
+use crate::debugger::{Compared, Version, is_binary};
+use crate::machine::{ChangeKind, ConfigChange, PathChange};
+use crate::shown::line;
+use crate::view::palette::Role;
+use crate::view::units;
+
+/// How many changed paths of a step are shown; `diff` shows all.
+pub(super) const MOST_CHANGES: usize = 20;
+/// The widest column of paths.
+const WIDEST_PATH: usize = 40;
+/// What stands right of a path at most: mode, owner and size.
+const BESIDE_PATH: usize = 36;
+
+/// What came of a comparison.
+pub fn compared(layout: &Layout, compared: &Compared) -> String {
+    match compared {
+        Compared::Step { paths: None, .. } => {
+            layout.row("", "FROM begins a file system: `ls /` lists it, `diff 0 1` shows all of it")
+        }
+        Compared::Step { config, paths: Some(paths) } if paths.is_empty() && !config.is_empty() => {
+            settings(layout, config)
+        }
+        Compared::Step { config, paths: Some(paths) } => {
+            settings(layout, config) + &all_changes(layout, paths, "the last step changed nothing")
+        }
+        Compared::States { before, after, paths } => {
+            all_changes(layout, paths, &format!("states {before} and {after} have the same files"))
+        }
+        Compared::File { before, after } => versions(layout, before, after),
+        Compared::Forgotten { path, origin } => {
+            layout.row("", &format!("the content of {path} in {origin} is not in the store any more"))
+        }
+        Compared::NeverCopied { path } => {
+            layout.row("", &format!("no earlier step copied {path}: there is nothing to compare it with"))
+        }
+    }
+}
+
+/// The rows of changed settings.
+pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
+    let mut text = String::new();
+    for change in changes {
+        let row = match (&change.before, &change.after) {
+            (None, Some(after)) => format!("+ {} = {}", change.field, quote(&change.field, after)),
+            (Some(before), Some(after)) => {
+                format!("~ {} = {}   (was {})", change.field, quote(&change.field, after), quote(&change.field, before))
+            }
+            (Some(before), None) => format!("- {}   (was {})", change.field, quote(&change.field, before)),
+            (None, None) => continue,
+        };
+        text.push_str(&layout.row(if text.is_empty() { "config" } else { "" }, &row));
+    }
+    text
+}
+
+/// The rows of changed paths, at most `most`.
+pub(super) fn paths(layout: &Layout, changes: &[PathChange], most: usize) -> String {
+    let widest = changes.iter().take(most).map(|change| change.path.width()).max().unwrap_or(0);
+    let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(BESIDE_PATH));
+    let mut text = String::new();
+    for change in changes.iter().take(most) {
+        let name = if text.is_empty() { "diff" } else { "" };
+        text.push_str(&layout.painted_row(name, &path_row(layout, change, width)));
+    }
+    if changes.len() > most {
+        text.push_str(&layout.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
+    }
+    text
+}
+
+fn all_changes(layout: &Layout, changes: &[PathChange], none: &str) -> String {
+    match changes {
+        [] => layout.row("", none),
+        changes => self::paths(layout, changes, usize::MAX),
+    }
+}
+
+/// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`.
+fn path_row(layout: &Layout, change: &PathChange, width: usize) -> String {
+    let (letter, role) = match change.kind {
+        ChangeKind::Added => ("A", Role::Good),
+        ChangeKind::Modified => ("C", Role::Notice),
+        ChangeKind::Deleted => ("D", Role::Bad),
+    };
+    let letter = layout.palette.paint(role, letter);
+    let path = match &change.target {
+        Some(target) => line(&format!("{} -> {target}", change.path)).into_owned(),
+        None => line(&change.path).into_owned(),
+    };
+    if change.kind == ChangeKind::Deleted {
+        return format!("{letter} {path}");
+    }
+    let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
+    let padding = " ".repeat(width.saturating_sub(path.width()));
+    let beside = format!("{} {}:{}  {size:>9}", change.mode, change.uid, change.gid);
+    format!("{letter} {path}{padding}   {beside}").trim_end().to_owned()
+}
+
+/// The lines by which two contents of a file differ.
+fn versions(layout: &Layout, old: &Version, new: &Version) -> String {
+    if old.bytes == new.bytes {
+        return layout.row("", &format!("{} and {} are the same", old.name, new.name));
+    }
+    if [old, new].into_iter().any(|version| version.bytes.as_deref().is_some_and(is_binary)) {
+        let size = |version: &Version| match &version.bytes {
+            Some(bytes) => units::spaced_size(bytes.len() as u64),
+            None => "not there".to_owned(),
+        };
+        let text = format!("binary files differ: {} {}, {} {}", old.name, size(old), new.name, size(new));
+        return layout.row("", &text);
+    }
+    let name = |version: &Version| match version.bytes {
+        Some(_) => line(&version.name).into_owned(),
+        None => "/dev/null".to_owned(),
+    };
+    let texts = [old, new].map(|version| String::from_utf8_lossy(version.bytes.as_deref().unwrap_or_default()));
+    let diff = TextDiff::from_lines(&*texts[0], &*texts[1]);
+    let text = diff.unified_diff().header(&name(old), &name(new)).to_string();
+    text.split_inclusive('\n').map(|line| diff_line(layout, line)).collect()
+}
+
+fn diff_line(layout: &Layout, text: &str) -> String {
+    let role = match text.as_bytes().first() {
+        Some(b'+') => Some(Role::Good),
+        Some(b'-') => Some(Role::Bad),
+        Some(b'@') => Some(Role::Label),
+        _ => None,
+    };
+    let (content, end) = text.strip_suffix('\n').map_or((text, ""), |content| (content, "\n"));
+    let content = line(content.trim_end_matches('\r'));
+    match role {
+        Some(role) => format!("{}{end}", layout.palette.paint(role, &content)),
+        None => format!("{content}{end}"),
+    }
+}
+
+/// A text in quotes; lists and numbers of the configuration, which are JSON already, as they are.
+fn quote(field: &str, value: &str) -> String {
+    let is_text = field.starts_with("Env.") || field.starts_with("Labels.");
+    match serde_json::from_str::<serde_json::Value>(value) {
+        Ok(json) if !json.is_string() && !is_text => value.to_owned(),
+        _ => format!("{value:?}"),
+    }
+}

@@ -1,0 +1,318 @@
+//! Hits and misses with their reasons; `why`, and `plan`.
+
+use std::collections::BTreeSet;
+
+use super::Layout;
+use crate::cache::{AttributeChange, Difference, Ingredient, Ingredients};
+use crate::debugger::{Against, Following, LineCount, Tense, Why};
+use crate::machine::{Decision, MissReason, Prediction};
+use crate::shown::line;
+use crate::view::palette::Role;
+use crate::view::{table, units};
+
+/// How many changed files of one ingredient are shown; `why` shows more.
+const MOST_FILES: usize = 20;
+/// The most lines of one list of `why`.
+const MOST_LINES: usize = 12;
+/// The most characters of an instruction that a list of ingredients shows.
+const INSTRUCTION_WIDTH: usize = 60;
+/// In which column the lines of `why` begin.
+const INDENT: &str = "      ";
+
+/// The rows that explain a decision.
+pub fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+    let mut text = verdict_row(layout, decision, tense);
+    if let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision {
+        text.push_str(&all_differences(layout, differences));
+    }
+    text
+}
+
+/// The row that tells a decision, without what differs.
+pub fn verdict_row(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+    layout.painted_row("cache", &verdict(layout, decision, tense))
+}
+
+/// Why a step is, was or would be in the cache or not, and what follows for the steps after it.
+pub fn why(layout: &Layout, why: &Why) -> String {
+    // Painted, and harmless by itlayout.
+    let mut text = layout.hang(INDENT, &verdict(layout, &why.decision, why.tense));
+    match &why.decision {
+        Decision::Hit { .. } => text.push_str(&key(layout, why)),
+        Decision::Miss { reason, .. } => {
+            match reason {
+                MissReason::Cause { differences, .. } => text.push_str(&itemised(layout, differences, &why.lines)),
+                MissReason::FirstTime
+                | MissReason::Follows { .. }
+                | MissReason::NoCache
+                | MissReason::LayerGone
+                | MissReason::NeverFinished { .. } => text.push_str(&key(layout, why)),
+            }
+            text.push_str(&following(layout, &why.after));
+        }
+        Decision::NotCached | Decision::Unknown { .. } => {}
+    }
+    text
+}
+
+/// The comparison of a step with one past build.
+pub fn against(layout: &Layout, number: u64, against: &Against) -> String {
+    let line = |text: String| layout.hang(INDENT, &line(&text));
+    match against {
+        Against::NoCounterpart => line(format!("build {number} has no step like this one")),
+        Against::Same => line(format!("the same inputs as in build {number}")),
+        Against::Differs { differences, lines } => {
+            let names: Vec<&str> = differences.iter().map(|difference| difference.ingredient.as_str()).collect();
+            line(format!("other inputs than in build {number}: {}", names.join(", ")))
+                + &itemised(layout, differences, lines)
+        }
+        Against::OnlyParent => {
+            line(format!("the same inputs as in build {number}, but for the state that it starts from"))
+        }
+        Against::RecordGone => line(format!("the record of build {number} is gone")),
+    }
+}
+
+/// What is foreseen for each step, and how many would hit.
+pub fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
+    let mut text = String::new();
+    let (mut hits, mut misses, mut unknown) = (0, 0, 0);
+    for prediction in predictions {
+        match prediction.decision {
+            Decision::Hit { .. } => hits += 1,
+            Decision::Miss { .. } => misses += 1,
+            Decision::Unknown { .. } => unknown += 1,
+            Decision::NotCached => {}
+        }
+        let label = &prediction.label;
+        let number = format!("{:>2}/{} ", label.number, label.total);
+        text.push_str(&layout.hang(&number, &line(&label.instruction)));
+        if prediction.decision != Decision::NotCached {
+            text.push_str(&decision(layout, &prediction.decision, Tense::WouldBe));
+        }
+    }
+    text.push_str(&layout.hang("", &format!("{hits} would hit, {misses} would run, {unknown} not known yet")));
+    text
+}
+
+/// `key       9c11…  from  parent state · COPY … · 1 file`.
+fn key(layout: &Layout, why: &Why) -> String {
+    if why.ingredients.0.is_empty() {
+        return String::new();
+    }
+    let parts = summary(&why.ingredients, &why.step.instruction);
+    layout.row("key", &format!("{}…  from  {}", why.ingredients.key().short(), parts.join(" · ")))
+}
+
+/// What differs from a step of an earlier build, a line for each attribute.
+fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -> String {
+    let mut lines = Vec::new();
+    for difference in differences.iter().filter(|difference| !difference.parent) {
+        if difference.files.is_empty() {
+            let value = |value: &Option<String>| value.as_deref().map_or("(none)".to_owned(), shorten);
+            let (before, after) = (value(&difference.before), value(&difference.after));
+            lines.push(format!("{}  {before} → {after}", difference.ingredient));
+        }
+        let is_alone = difference.files.iter().all(|change| change.path == difference.files[0].path);
+        lines.extend(difference.files.iter().map(|change| attribute(change, is_alone, counts)));
+    }
+    let more = lines.len().saturating_sub(MOST_LINES);
+    lines.truncate(MOST_LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.iter().map(|text| layout.hang(&format!("{INDENT}  "), &line(text))).collect()
+}
+
+fn following(layout: &Layout, after: &[Following]) -> String {
+    let mut lines: Vec<String> = after.iter().filter_map(fate).collect();
+    let more = lines.len().saturating_sub(MOST_LINES);
+    lines.truncate(MOST_LINES);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    let names = std::iter::once("steps after it: ").chain(std::iter::repeat("                "));
+    names.zip(lines).map(|(name, text)| layout.hang(&format!("{INDENT}{name}"), &line(&text))).collect()
+}
+
+/// A decision in one line, painted and harmless.
+pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+    let (hit, miss, and_it) = match tense {
+        Tense::Was => ("hit", "miss", ""),
+        Tense::WouldBe => ("would hit", "would miss", ", and it is the cause"),
+    };
+    let miss = layout.palette.paint(Role::Notice, miss);
+    match decision {
+        Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
+        Decision::Unknown { because } => format!("not known yet: {}", line(because)),
+        Decision::Hit { build, created, .. } => {
+            format!(
+                "{}: same as build {build}, {}",
+                layout.palette.paint(Role::Good, hit),
+                lower(&units::ago(layout.clock.seconds(), created))
+            )
+        }
+        Decision::Miss { reason, .. } => match reason {
+            MissReason::FirstTime => format!("{miss}: no earlier step had these inputs"),
+            MissReason::NoCache => format!("{miss}: the cache was not asked (--no-cache)"),
+            MissReason::LayerGone => format!("{miss}: the record is there, but its layer was removed"),
+            MissReason::NeverFinished { build } => {
+                format!("{miss}: the same inputs were in build {build}, where this step did not finish")
+            }
+            MissReason::Follows { step: Some(step), .. } => {
+                format!("{miss}: it follows step {step}, which is the cause; its own inputs are the same")
+            }
+            MissReason::Follows { step: None, build } => {
+                format!("{miss}: its parent is another than in build {build}; its own inputs are the same")
+            }
+            MissReason::Cause { differences, .. } => {
+                let own = differences.iter().filter(|difference| !difference.parent);
+                let names: Vec<String> = own.map(short_name).collect();
+                format!("{miss}{and_it}: {} changed", line(&names.join(", ")))
+            }
+        },
+    }
+}
+
+/// The rows that show what differs, ingredient by ingredient.
+fn all_differences(layout: &Layout, differences: &[Difference]) -> String {
+    let mut text = String::new();
+    for difference in differences {
+        if difference.files.is_empty() {
+            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+            let (before, after) = (value(&difference.before), value(&difference.after));
+            text.push_str(&layout.row("", &format!("{}  {before} → {after}", difference.ingredient)));
+        }
+        for change in difference.files.iter().take(MOST_FILES) {
+            let name = format!("{} {}", change.path, change.attribute);
+            text.push_str(&layout.row(
+                "",
+                &match (&change.before, &change.after) {
+                    (Some(before), Some(after)) => format!("{name}  {} → {}", shorten(before), shorten(after)),
+                    (Some(value), None) | (None, Some(value)) => format!("{name}  {value}"),
+                    (None, None) => name,
+                },
+            ));
+        }
+        if difference.files.len() > MOST_FILES {
+            text.push_str(&layout.row("", &format!("and {} more", difference.files.len() - MOST_FILES)));
+        }
+    }
+    text
+}
+
+/// One changed attribute of a file. The file is named where it is not the only one.
+fn attribute(change: &AttributeChange, is_alone: bool, counts: &[LineCount]) -> String {
+    let values = match (&change.before, &change.after) {
+        (Some(before), Some(after)) => format!("{} → {}", shorten(before), shorten(after)),
+        (Some(value), None) | (None, Some(value)) => shorten(value),
+        (None, None) => String::new(),
+    };
+    let name = match is_alone {
+        true => format!("{:<8}", change.attribute),
+        false => format!("{} {}", change.path, change.attribute),
+    };
+    let is_content = change.attribute == "content";
+    let count = counts.iter().find(|count| is_content && count.path == change.path);
+    let lines = count.map(|count| {
+        let command = if count.is_comparable { format!("; `diff {}` shows them", change.path) } else { String::new() };
+        format!("   (+{} −{} lines{command})", count.added, count.removed)
+    });
+    format!("{name}  {values}{}", lines.unwrap_or_default())
+}
+
+/// What becomes of a step after the one that was asked about; nothing is said of a FROM.
+fn fate(following: &Following) -> Option<String> {
+    let fate = match &following.decision {
+        Decision::NotCached => return None,
+        Decision::Hit { .. } if !following.has_files => "would hit (it has no layer and no input but the state)".into(),
+        Decision::Hit { .. } => "would hit".to_owned(),
+        Decision::Unknown { because } => format!("is not known yet ({because})"),
+        Decision::Miss { reason, .. } => match reason {
+            MissReason::Follows { .. } => "would miss (it only follows)".to_owned(),
+            MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
+            MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
+            MissReason::NoCache => "would run (--no-cache)".to_owned(),
+            MissReason::LayerGone => "would miss (its layer was removed)".to_owned(),
+            MissReason::NeverFinished { build } => format!("would miss (it did not finish in build {build})"),
+        },
+    };
+    let step = &following.step;
+    let keyword = step.instruction.split_whitespace().next().unwrap_or_default();
+    Some(format!("{}/{} {} {fate}", step.number, step.total, keyword.to_uppercase()))
+}
+
+/// What an ingredient is called in one line: for files, the file where it is only one.
+fn short_name(difference: &Difference) -> String {
+    let paths: BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
+    match paths.len() {
+        0 => difference.ingredient.clone(),
+        1 => paths.into_iter().next().unwrap_or_default().to_owned(),
+        number => format!("{number} {}", difference.ingredient),
+    }
+}
+
+/// Whether a miss comes from one file and from nothing else.
+pub(super) fn is_one_file(decision: &Decision) -> bool {
+    let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision else { return false };
+    let own: Vec<&Difference> = differences.iter().filter(|difference| !difference.parent).collect();
+    match own.as_slice() {
+        [one] => !one.files.is_empty() && one.files.iter().all(|change| change.path == one.files[0].path),
+        _ => false,
+    }
+}
+
+/// With a small letter at its beginning, for the middle of a sentence.
+fn lower(text: &str) -> String {
+    match text {
+        "N/A" => text.to_owned(),
+        _ => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
+    }
+}
+
+/// A digest's first digits; everything else as it is.
+pub(super) fn shorten(value: &str) -> String {
+    match value.strip_prefix("sha256:") {
+        Some(hex) if hex.len() == 64 && hex.is_ascii() => format!("sha256:{}…", &hex[..12]),
+        _ => value.to_owned(),
+    }
+}
+
+/// The ingredients in few words: what a person would say the step depends on.
+fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut variables = 0;
+    let mut settings = Vec::new();
+    let mut command = false;
+    let mut text = None;
+    let mut files = (0, 0, false);
+    for ingredient in ingredients.iter() {
+        match ingredient {
+            Ingredient::Parent { .. } => parts.push("parent state".to_owned()),
+            Ingredient::Instruction { text: value } => text = Some(value.clone()),
+            Ingredient::Argument { .. } => command = true,
+            Ingredient::Environment { .. } => variables += 1,
+            Ingredient::Setting { name, .. } => match name.as_str() {
+                "base image" => parts.push(name.clone()),
+                // The instruction itself says these.
+                "instruction" | "destination" => {}
+                _ => settings.push(name.clone()),
+            },
+            Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),
+        }
+    }
+    let short = instruction.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short = table::shortened(&short, INSTRUCTION_WIDTH);
+    match text {
+        Some(text) if !command && !files.2 => parts.push(text),
+        _ => parts.push(short),
+    }
+    if files.2 {
+        parts.push(format!("{}, {}", units::count(files.0, "file"), units::spaced_size(files.1)));
+    }
+    if variables > 0 {
+        parts.push(units::count(variables, "variable"));
+    }
+    parts.extend(settings);
+    parts
+}

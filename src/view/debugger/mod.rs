@@ -1,0 +1,154 @@
+//! What the debugger shows: blocks with a name in the margin, as in
+//!
+//! ```text
+//!       cache     miss: date-script.sh changed
+//!       diff      A /date-script.sh        -rwxr-xr-x 0:0      61 B
+//!       layer     sha256:5f0e…  2.0 kB                                 → state 688dc55c502a
+//! ```
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `rows` | the layout of a row |
+//! | `decisions` | hits and misses with their reasons, `why`, `plan` |
+//! | `changes` | paths and settings that changed, the lines of a file that differ |
+//! | `states` | folders, files, layers, variables, history |
+//! | `steps` | where the debugger is, the Dockerfile with its marks, breakpoints |
+//!
+//! It formats and does nothing else: each function makes text of data for a layout, in lines that end with a newline. What is in the text is
+//! harmless ([`crate::shown`]).
+
+mod changes;
+mod decisions;
+mod rows;
+mod states;
+mod steps;
+
+use std::io::{self, Write};
+
+pub use self::changes::compared;
+pub use self::decisions::{against, decision, plan, why};
+pub use self::rows::Layout;
+pub use self::states::{content, entries, env, explained, history, layers, listing};
+pub use self::steps::{Stages, breakpoints, dockerfile, end, step, stopped_at};
+
+use self::changes::MOST_CHANGES;
+use super::program::{Colours, Program};
+use super::screen::Screen;
+use super::{View, units, warning};
+use crate::debugger::Tense;
+use crate::machine::{Decision, Event, EventKind, Stream};
+
+/// Makes text of events.
+#[derive(Clone, Debug)]
+pub struct Blocks {
+    layout: Layout,
+    /// What FROM found, until its state can be shown beside it.
+    image: String,
+    program: Program,
+}
+
+impl Blocks {
+    pub fn new(layout: Layout) -> Blocks {
+        Blocks { layout, image: String::new(), program: Program::default() }
+    }
+
+    /// How it lays out.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Lays out for a terminal of so many columns.
+    pub fn fit(&mut self, columns: usize) {
+        self.layout.fit(columns);
+    }
+
+    /// A piece of what a program prints.
+    pub fn output(&mut self, stream: Stream, bytes: &[u8], colours: Colours) -> String {
+        self.program.text(stream, bytes, colours)
+    }
+
+    /// What is held back of what a program printed, when it has ended.
+    pub fn end_of_output(&mut self) -> String {
+        self.program.end()
+    }
+}
+
+/// Whether the instruction of an event's step has variables.
+fn has_variables(event: &Event) -> bool {
+    event.step.as_ref().is_some_and(|step| step.instruction.contains('$'))
+}
+
+impl View for Blocks {
+    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
+        let layout = &self.layout;
+        match &event.kind {
+            EventKind::BuildStarted { .. } | EventKind::ContextLoaded { .. } | EventKind::BuildFinished { .. } => {
+                Ok(())
+            }
+            EventKind::StepStarted => Ok(()),
+            // Where there is no variable it is not worth a line.
+            EventKind::Expanded { .. } if !has_variables(event) => Ok(()),
+            EventKind::Expanded { instruction } => write!(out, "{}", layout.row("expanded", instruction)),
+            EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
+                if let Some(name) = stands_in_for {
+                    write!(out, "{}", layout.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
+                }
+                let digest =
+                    digest.map(|digest| format!("  {}", decisions::shorten(&digest.to_string()))).unwrap_or_default();
+                write!(out, "{}", layout.row("resolve", &format!("{image}{digest}")))?;
+                self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
+                Ok(())
+            }
+            EventKind::Decided { decision: Decision::NotCached } => Ok(()),
+            EventKind::Decided { decision } => {
+                // Where one file is the whole cause, its name says it; `why` has the rest.
+                let text = match decisions::is_one_file(decision) {
+                    true => decisions::verdict_row(layout, decision, Tense::Was),
+                    false => decisions::decision(layout, decision, Tense::Was),
+                };
+                out.write_all(text.as_bytes())
+            }
+            EventKind::ContainerStarted { .. } => Ok(()),
+            EventKind::Output { stream, bytes } => {
+                out.write_all(self.program.text(*stream, bytes, out.colours()).as_bytes())
+            }
+            EventKind::ContainerEnded { status, .. } => {
+                out.write_all(self.program.end().as_bytes())?;
+                match status {
+                    0 => Ok(()),
+                    status => write!(out, "{}", layout.row("exit", &status.to_string())),
+                }
+            }
+            EventKind::Changed { changes, config } => {
+                let text = changes::settings(layout, config) + &changes::paths(layout, changes, MOST_CHANGES);
+                out.write_all(text.as_bytes())
+            }
+            EventKind::Committed { layer, state, .. } => {
+                let state = state.short();
+                let keyword = event.step.as_ref().map(|step| step.keyword()).unwrap_or_default();
+                let row = match layer {
+                    Some(layer) => {
+                        let text = format!(
+                            "{}  {}",
+                            decisions::shorten(&layer.diff_id.to_string()),
+                            units::spaced_size(layer.descriptor.size)
+                        );
+                        layout.row_with_state("layer", &text, &state)
+                    }
+                    None if keyword == "FROM" => layout.row_with_state("image", &self.image, &state),
+                    None if matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") => {
+                        layout.row_with_state("layer", "none: no file changed", &state)
+                    }
+                    None => {
+                        let text = format!("none: {keyword} changes the configuration only");
+                        layout.row_with_state("layer", &text, &state)
+                    }
+                };
+                write!(out, "{row}")
+            }
+            EventKind::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
+            EventKind::Warning(told) => write!(out, "{}", layout.row("warning", &warning(told))),
+            EventKind::Tagged { reference } => write!(out, "{}", layout.row("tagged", reference)),
+        }
+    }
+}
