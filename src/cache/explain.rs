@@ -3,11 +3,12 @@
 //! Comparing is pure data against data. Who is to be compared with whom (the step before, the same step of an earlier
 //! build) is the caller's choice.
 
-use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 
+use super::difference::{Attribute, AttributeChange, Difference, Subject};
+use super::ingredient::{Ingredient, Ingredients, Kind};
 use super::pairs::pairs;
-use super::{Entry, EntryKind, Ingredient, Ingredients, Origin, Roots};
+use super::{Entry, EntryKind, Roots};
 use crate::oci::Digest;
 
 /// What a step depends on, and where its files lay: one of `roots` for each listing among the ingredients.
@@ -15,34 +16,6 @@ use crate::oci::Digest;
 pub struct Inputs<'a> {
     pub ingredients: &'a Ingredients,
     pub roots: &'a [Roots],
-}
-
-/// One attribute of one file that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AttributeChange {
-    /// The file's path where it was copied from (see [`Roots::paths`]), with escapes for what can't be shown.
-    pub path: String,
-    /// `added`, `removed`, `content`, `mode`, `owner`, `type`, `target`, `device` or `xattr NAME`.
-    pub attribute: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
-}
-
-/// One ingredient that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    pub ingredient: String,
-    /// `None`: the earlier step had no such ingredient.
-    pub before: Option<String>,
-    /// `None`: the later step has none.
-    pub after: Option<String>,
-    /// Whether it is the parent: then this step only follows.
-    pub parent: bool,
-    /// For files: what they are copied from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-    /// For files: which of them, and what of each.
-    pub files: Vec<AttributeChange>,
 }
 
 /// An ingredient, and where its files lay when it is a listing.
@@ -75,12 +48,12 @@ pub fn compare(
     for (member, partner) in later.iter().zip(&partners) {
         match partner.map(|place| earlier[place]) {
             Some((same, _)) if same == member.0 => {}
-            other => differences.push(difference(other, Some(*member), listing)),
+            other => differences.push(difference(*member, other, Some(*member), listing)),
         }
     }
     let kept: HashSet<usize> = partners.iter().flatten().copied().collect();
     for (_, member) in earlier.iter().enumerate().filter(|(place, _)| !kept.contains(place)) {
-        differences.push(difference(Some(*member), None, listing));
+        differences.push(difference(*member, Some(*member), None, listing));
     }
     if differences.is_empty() && before.ingredients != after.ingredients {
         differences.push(order(before.ingredients, after.ingredients));
@@ -89,24 +62,19 @@ pub fn compare(
 }
 // ANCHOR_END: compare
 
-/// What members are paired by: the same files, else the same name.
-fn names(members: &[Member<'_>]) -> Vec<((String, Option<String>), String)> {
-    members.iter().map(|(one, roots)| ((one.name(), roots.map(Roots::name)), one.name())).collect()
+/// What members are paired by: the same files, else the same kind.
+fn names(members: &[Member<'_>]) -> Vec<((Kind, Option<String>), Kind)> {
+    members.iter().map(|(one, roots)| ((one.kind(), roots.map(Roots::name)), one.kind())).collect()
 }
 
 fn order(before: &Ingredients, after: &Ingredients) -> Difference {
-    let names = |list: &Ingredients| list.iter().map(Ingredient::name).collect::<Vec<_>>().join(", ");
-    Difference {
-        ingredient: "order of the ingredients".into(),
-        before: Some(names(before)),
-        after: Some(names(after)),
-        parent: false,
-        origin: None,
-        files: Vec::new(),
-    }
+    let names = |list: &Ingredients| list.iter().map(|one| one.kind().to_string()).collect::<Vec<_>>().join(", ");
+    Difference { subject: Subject::Order, before: Some(names(before)), after: Some(names(after)), files: Vec::new() }
 }
 
+/// `member` is the later of the two, where there are two.
 fn difference(
+    member: Member<'_>,
     before: Option<Member<'_>>,
     after: Option<Member<'_>>,
     listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
@@ -121,20 +89,10 @@ fn difference(
         },
         _ => Vec::new(),
     };
-    let member = after.or(before);
-    let roots = member.and_then(|(_, roots)| roots);
     let value = |member: Option<Member<'_>>| member.map(|(ingredient, _)| ingredient.value());
-    Difference {
-        parent: matches!(member, Some((Ingredient::Parent { .. }, _))),
-        ingredient: match roots {
-            Some(roots) => format!("files of {}", roots.name()),
-            None => member.map_or_else(String::new, |(ingredient, _)| ingredient.name()),
-        },
-        before: value(before),
-        after: value(after),
-        origin: roots.map(|roots| roots.origin.clone()),
-        files,
-    }
+    let (ingredient, roots) = member;
+    let subject = roots.map_or_else(|| Subject::Ingredient(ingredient.kind()), Subject::files);
+    Difference { subject, before: value(before), after: value(after), files }
 }
 
 /// Compares two listings file by file.
@@ -153,38 +111,38 @@ fn compare_files(before: (&[Entry], Option<&Roots>), after: (&[Entry], Option<&R
     let mut changes = Vec::new();
     for ((new, (path, _)), partner) in after.0.iter().zip(&later).zip(&partners) {
         match partner {
-            None => changes.push(change(path, "added", None, Some(describe(new)))),
+            None => changes.push(change(path, Attribute::Added, None, Some(describe(new)))),
             Some(place) => compare_entry(path, &before.0[*place], new, &mut changes),
         }
     }
     let gone = before.0.iter().zip(&earlier).enumerate().filter(|(place, _)| !kept.contains(place));
     for (_, (old, (path, _))) in gone {
-        changes.push(change(path, "removed", Some(describe(old)), None));
+        changes.push(change(path, Attribute::Removed, Some(describe(old)), None));
     }
     changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes
 }
 
 fn compare_entry(path: &str, old: &Entry, new: &Entry, changes: &mut Vec<AttributeChange>) {
-    let mut note = |attribute: &str, before: String, after: String| {
+    let mut note = |attribute: Attribute, before: String, after: String| {
         if before != after {
             changes.push(change(path, attribute, Some(before), Some(after)));
         }
     };
     match (&old.kind, &new.kind) {
         (EntryKind::File { digest: one, .. }, EntryKind::File { digest: other, .. }) => {
-            note("content", one.to_string(), other.to_string());
+            note(Attribute::Content, one.to_string(), other.to_string());
         }
         (EntryKind::Symlink { target: one }, EntryKind::Symlink { target: other }) => {
-            note("target", one.escape_ascii().to_string(), other.escape_ascii().to_string());
+            note(Attribute::Target, one.escape_ascii().to_string(), other.escape_ascii().to_string());
         }
         (one, other) if std::mem::discriminant(one) == std::mem::discriminant(other) => {
-            note("device", format!("{one:?}"), format!("{other:?}"));
+            note(Attribute::Device, format!("{one:?}"), format!("{other:?}"));
         }
-        _ => note("type", describe(old), describe(new)),
+        _ => note(Attribute::Type, describe(old), describe(new)),
     }
-    note("mode", format!("{:04o}", old.mode), format!("{:04o}", new.mode));
-    note("owner", format!("{}:{}", old.uid, old.gid), format!("{}:{}", new.uid, new.gid));
+    note(Attribute::Mode, format!("{:04o}", old.mode), format!("{:04o}", new.mode));
+    note(Attribute::Owner, format!("{}:{}", old.uid, old.gid), format!("{}:{}", new.uid, new.gid));
     let values = |entry: &Entry| -> BTreeMap<String, String> {
         entry
             .xattrs
@@ -197,7 +155,7 @@ fn compare_entry(path: &str, old: &Entry, new: &Entry, changes: &mut Vec<Attribu
         if before.get(name) != after.get(name) {
             changes.push(AttributeChange {
                 path: path.to_owned(),
-                attribute: format!("xattr {name}"),
+                attribute: Attribute::Xattr(name.clone()),
                 before: before.get(name).cloned(),
                 after: after.get(name).cloned(),
             });
@@ -205,8 +163,8 @@ fn compare_entry(path: &str, old: &Entry, new: &Entry, changes: &mut Vec<Attribu
     }
 }
 
-fn change(path: &str, attribute: &str, before: Option<String>, after: Option<String>) -> AttributeChange {
-    AttributeChange { path: path.to_owned(), attribute: attribute.into(), before, after }
+fn change(path: &str, attribute: Attribute, before: Option<String>, after: Option<String>) -> AttributeChange {
+    AttributeChange { path: path.to_owned(), attribute, before, after }
 }
 
 fn describe(entry: &Entry) -> String {

@@ -1,31 +1,13 @@
 //! Ingredients: what a step's result depends on, as an ordered list of named values.
 //!
 //! The list is hashed in order, so that two environments with the same variables in another order give two keys, as
-//! BuildKit has it. Names are part of the hash: a value can't slip from one ingredient into another.
+//! BuildKit has it. Kinds and names are part of the hash: a value can't slip from one ingredient into another.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use super::StateId;
+use super::{CacheKey, StateId};
 use crate::oci::Digest;
-
-/// The digest of a step's ingredients. It names the record; it says nothing of the step's result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CacheKey(pub Digest);
-
-impl CacheKey {
-    /// The first twelve hexadecimal digits: enough for a person.
-    pub fn short(&self) -> String {
-        self.0.short()
-    }
-}
-
-impl fmt::Display for CacheKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)
-    }
-}
 
 // ANCHOR: ingredient
 /// One named input of a step.
@@ -40,27 +22,114 @@ pub enum Ingredient {
     Argument { index: usize, value: String },
     /// One variable of RUN's environment. Their order counts.
     Environment { name: String, value: String },
-    /// Anything else with a name and a text: working directory, user, network, `--chown` …
-    Setting { name: String, value: String },
+    /// What a step has at most one of: working directory, user, network, `--chown` …
+    Setting { setting: Setting, value: String },
+    /// A document of the Dockerfile, by its name.
+    Document { name: String, text: String },
     /// The files a COPY or ADD takes: the last component of the source, and the digest of their listing.
     Files { name: String, listing: Digest, files: u64, bytes: u64 },
+    /// Which of these files are second names of others, as `second = first`.
+    HardLinks { name: String, links: String },
 }
 // ANCHOR_END: ingredient
 
+/// What a step has at most one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    BaseImage,
+    /// A heredoc that is executed as a file.
+    Script,
+    WorkingDirectory,
+    User,
+    Network,
+    Hostname,
+    Platform,
+    /// The directory that is made.
+    Directory,
+    /// Who will own it.
+    Owner,
+    /// Which of several instructions that do nearly the same.
+    Keyword,
+    Destination,
+    Chown,
+    Chmod,
+    Link,
+    Parents,
+    Unpack,
+    Exclude,
+}
+
+impl Setting {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::BaseImage => "base image",
+            Setting::Script => "script",
+            Setting::WorkingDirectory => "working directory",
+            Setting::User => "user",
+            Setting::Network => "network",
+            Setting::Hostname => "hostname",
+            Setting::Platform => "platform",
+            Setting::Directory => "directory",
+            Setting::Owner => "owner",
+            Setting::Keyword => "instruction",
+            Setting::Destination => "destination",
+            Setting::Chown => "--chown",
+            Setting::Chmod => "--chmod",
+            Setting::Link => "--link",
+            Setting::Parents => "--parents",
+            Setting::Unpack => "--unpack",
+            Setting::Exclude => "--exclude",
+        }
+    }
+}
+
+/// What an ingredient is, without its value: equal in two lists where the two can be compared. It need not be unique in one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Parent,
+    Instruction,
+    Argument(usize),
+    Environment(String),
+    Setting(Setting),
+    Document(String),
+    Files(String),
+    HardLinks(String),
+}
+
+/// What people call it.
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Parent => write!(formatter, "parent state"),
+            Kind::Instruction => write!(formatter, "instruction"),
+            Kind::Argument(index) => write!(formatter, "argument {index}"),
+            Kind::Environment(name) => write!(formatter, "environment variable {name}"),
+            Kind::Setting(setting) => write!(formatter, "{}", setting.name()),
+            Kind::Document(name) => write!(formatter, "document {name}"),
+            Kind::Files(name) => write!(formatter, "files of {name}"),
+            Kind::HardLinks(name) => write!(formatter, "hard links in {name}"),
+        }
+    }
+}
+
 impl Ingredient {
-    pub fn setting(name: impl Into<String>, value: impl Into<String>) -> Ingredient {
-        Ingredient::Setting { name: name.into(), value: value.into() }
+    pub fn setting(setting: Setting, value: impl Into<String>) -> Ingredient {
+        Ingredient::Setting { setting, value: value.into() }
     }
 
-    /// What this ingredient is called: the same in two lists where they can be compared. It need not be unique in one.
-    pub fn name(&self) -> String {
+    /// What it is, without its value.
+    pub fn kind(&self) -> Kind {
         match self {
-            Ingredient::Parent { .. } => "parent state".into(),
-            Ingredient::Instruction { .. } => "instruction".into(),
-            Ingredient::Argument { index, .. } => format!("argument {index}"),
-            Ingredient::Environment { name, .. } => format!("environment variable {name}"),
-            Ingredient::Setting { name, .. } => name.clone(),
-            Ingredient::Files { name, .. } => format!("files of {name}"),
+            Ingredient::Parent { .. } => Kind::Parent,
+            Ingredient::Instruction { .. } => Kind::Instruction,
+            Ingredient::Argument { index, .. } => Kind::Argument(*index),
+            Ingredient::Environment { name, .. } => Kind::Environment(name.clone()),
+            Ingredient::Setting { setting, .. } => Kind::Setting(*setting),
+            Ingredient::Document { name, .. } => Kind::Document(name.clone()),
+            Ingredient::Files { name, .. } => Kind::Files(name.clone()),
+            Ingredient::HardLinks { name, .. } => Kind::HardLinks(name.clone()),
         }
     }
 
@@ -68,17 +137,15 @@ impl Ingredient {
     pub fn value(&self) -> String {
         match self {
             Ingredient::Parent { state } => state.short(),
-            Ingredient::Instruction { text } => text.clone(),
+            Ingredient::Instruction { text } | Ingredient::Document { text, .. } => text.clone(),
             Ingredient::Argument { value, .. }
             | Ingredient::Environment { value, .. }
             | Ingredient::Setting { value, .. } => value.clone(),
             Ingredient::Files { listing, files, bytes, .. } => {
-                format!(
-                    "{files} {}, {bytes} B, listing {}",
-                    if *files == 1 { "file" } else { "files" },
-                    listing.short()
-                )
+                let noun = if *files == 1 { "file" } else { "files" };
+                format!("{files} {noun}, {bytes} B, listing {}", listing.short())
             }
+            Ingredient::HardLinks { links, .. } => links.clone(),
         }
     }
 }

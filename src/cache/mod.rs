@@ -11,13 +11,16 @@
 //! listings/<digest>      the files that went into a COPY, one line a file (see listing.rs)
 //! ```
 //!
-//! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `build`. Nothing here knows
-//! an instruction. Next: `ingredient.rs`, `state.rs`, then `explain.rs`.
+//! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `machine`. Nothing here knows
+//! an instruction. Next: `ingredient.rs`, `state.rs`, `decision.rs`, then `explain.rs`.
 
 pub mod builds;
 pub mod counterpart;
+pub mod decision;
+pub mod difference;
 pub mod explain;
 pub mod ingredient;
+pub mod key;
 pub mod listing;
 pub mod origin;
 mod pairs;
@@ -26,8 +29,11 @@ pub mod state;
 
 pub use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub use counterpart::{Counterparts, Sought};
-pub use explain::{AttributeChange, Difference, Inputs, compare};
-pub use ingredient::{CacheKey, Ingredient, Ingredients};
+pub use decision::{Decision, MissReason};
+pub use difference::{Attribute, AttributeChange, Difference, Subject};
+pub use explain::{Inputs, compare};
+pub use ingredient::{Ingredient, Ingredients, Kind, Setting};
+pub use key::CacheKey;
 pub use listing::{Entry, EntryKind, Listing};
 pub use origin::{Origin, Roots};
 pub use records::{Record, Records, StepResult};

@@ -39,7 +39,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub const SCHEMA: u32 = 2;
+    pub const SCHEMA: u32 = 3;
 
     pub fn new(instruction: String, ingredients: Ingredients, result: StepResult) -> Record {
         let key = ingredients.key();

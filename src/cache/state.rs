@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CacheKey;
+use super::key::CacheKey;
 use crate::oci::{DiffId, Digest};
 
 /// What a file system is: an image's layers, or a file system with one step's layer on it.

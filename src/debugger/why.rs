@@ -206,7 +206,7 @@ fn lines_of(work: &Work, subject: &Subject, decision: &Decision) -> Result<Vec<L
 }
 
 fn counts(work: &Work, subject: &Subject, build: &Build, differences: &[Difference]) -> Result<Vec<LineCount>, Error> {
-    let of_context = differences.iter().filter(|difference| difference.origin == Some(Origin::Context));
+    let of_context = differences.iter().filter(|difference| difference.origin() == Some(&Origin::Context));
     let changes = of_context.flat_map(|difference| &difference.files).take(MOST_COUNTED);
     let mut counts = Vec::new();
     for change in changes {

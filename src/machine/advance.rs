@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::decide::{self, Asked, Lookup};
 use super::driver::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
-use super::event::{ConfigChange, Decision, EventKind, PathChange, Place, Reporter, StepLabel};
+use super::event::{ConfigChange, EventKind, PathChange, Place, Reporter, StepLabel};
 use super::resolve::{Action, Resolved};
 use super::state::Addition;
 use super::taken::Taken;
-use super::{Error, Event, State, from};
+use super::{Decision, Error, Event, State, from};
 use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, Roots, StepResult};
 use crate::dockerfile::{Instruction, Located};
 use crate::errno;

@@ -6,8 +6,10 @@
 
 use super::Error;
 use super::driver::Machine;
-use super::event::{Decision, MissReason};
-use crate::cache::{Build, BuildStep, Counterparts, Ingredients, Inputs, Listing, Record, Roots, Sought, compare};
+use crate::cache::{
+    Build, BuildStep, Counterparts, Decision, Difference, Ingredients, Inputs, Listing, MissReason, Record, Roots,
+    Sought, compare,
+};
 
 /// The outcome of a look-up.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ pub fn against(machine: &Machine, index: usize, asked: Asked<'_>, build: &Build)
             None => machine.records.listing(digest).ok().flatten(),
         });
     // ANCHOR: cause
-    if differences.iter().all(|difference| difference.parent) {
+    if differences.iter().all(Difference::is_parent) {
         return Ok(MissReason::Follows { build: build.number, step: machine.cause_before(index) });
     }
     Ok(MissReason::Cause { build: build.number, differences })

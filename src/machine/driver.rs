@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::event::{Decision, Event, PathChange, Reporter, StepLabel};
+use super::event::{Event, PathChange, Reporter, StepLabel};
 use super::inputs::{Digests, LoadedContext};
 use super::resolve::Resolved;
 use super::taken::{Taken, TakenSteps};
 use super::trees::Trees;
 use super::warnings::Told;
-use super::{Error, Options, State, Unsupported, run, supported};
+use super::{Decision, Error, Options, State, Unsupported, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
 use crate::dockerfile::{self, Instruction, Located};
 use crate::layer::Layer;

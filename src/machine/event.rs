@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{CacheKey, Difference, Outcome};
+use crate::cache::{Decision, Outcome};
 use crate::diagnostic::Diagnostic;
 use crate::layer::Layer;
 use crate::oci::Digest;
@@ -38,46 +38,6 @@ impl StepLabel {
     pub fn keyword(&self) -> String {
         self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
     }
-}
-
-/// What was decided about the cache.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Decision {
-    /// FROM, or anything else that is looked up and not cached.
-    NotCached,
-    Hit {
-        key: CacheKey,
-        build: u64,
-        created: String,
-        saved_milliseconds: u64,
-    },
-    Miss {
-        key: CacheKey,
-        reason: MissReason,
-    },
-    /// A prediction that depends on something not run yet.
-    Unknown {
-        because: String,
-    },
-}
-
-/// Why a step is not in the cache.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-pub enum MissReason {
-    /// No comparable earlier step is known.
-    FirstTime,
-    /// Its own inputs differ: it is the cause.
-    Cause { build: u64, differences: Vec<Difference> },
-    /// Only its parent's key differs: it follows. `step` is the step that is the cause, when it is in this build.
-    Follows { build: u64, step: Option<usize> },
-    /// The cache was not asked.
-    NoCache,
-    /// The record is there and its layer is not.
-    LayerGone,
-    /// The inputs are those of a build that did not finish this step.
-    NeverFinished { build: u64 },
 }
 
 /// What happened to one path.

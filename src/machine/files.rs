@@ -18,7 +18,7 @@ use super::selection::{self, Names, Rule, SelectError, Selected, Selection};
 use super::supported::{copy_of_remote, is_remote};
 use super::workdir::cleaned;
 use super::{Error, State};
-use crate::cache::{self, Ingredient, Ingredients};
+use crate::cache::{self, Ingredient, Ingredients, Setting};
 use crate::context::{Patterns, glob};
 use crate::dockerfile::{self, Add, Copy, Word};
 use crate::layer::{SeenReader, archive};
@@ -155,8 +155,8 @@ impl Machine {
         if !link {
             ingredients.push(Ingredient::Parent { state: before.file_system });
         }
-        ingredients.push(Ingredient::setting("instruction", request.keyword));
-        ingredients.push(Ingredient::setting("destination", destination));
+        ingredients.push(Ingredient::setting(Setting::Keyword, request.keyword));
+        ingredients.push(Ingredient::setting(Setting::Destination, destination));
         let mut history = String::from(request.keyword);
         if request.parents {
             history.push_str(" --parents");
@@ -170,18 +170,20 @@ impl Machine {
             Chmod::Octal(mode) => format!("{mode:04o}"),
             Chmod::Symbolic(_) => text.clone(),
         });
-        for (name, value) in [("--chown", action.chown.clone()), ("--chmod", mode)] {
+        for (setting, value) in [(Setting::Chown, action.chown.clone()), (Setting::Chmod, mode)] {
             if let Some(value) = value {
-                ingredients.push(Ingredient::setting(name, value));
+                ingredients.push(Ingredient::setting(setting, value));
             }
         }
-        for (name, set) in [("link", link), ("parents", request.parents), ("unpack", request.unpack)] {
-            if set {
-                ingredients.push(Ingredient::setting(format!("--{name}"), "true"));
+        for (flag, is_set) in
+            [(Setting::Link, link), (Setting::Parents, request.parents), (Setting::Unpack, request.unpack)]
+        {
+            if is_set {
+                ingredients.push(Ingredient::setting(flag, "true"));
             }
         }
         if !exclude_texts.is_empty() {
-            ingredients.push(Ingredient::setting("--exclude", configure::quoted_list(&exclude_texts)));
+            ingredients.push(Ingredient::setting(Setting::Exclude, configure::quoted_list(&exclude_texts)));
         }
 
         let names = if request.parents { Names::Parents } else { Names::Last };
@@ -201,7 +203,7 @@ impl Machine {
                         document.document()
                     };
                     history.push_str(&format!(" <<{}", document.name));
-                    ingredients.push(Ingredient::setting(format!("document {}", document.name), text.clone()));
+                    ingredients.push(Ingredient::Document { name: document.name.clone(), text: text.clone() });
                     action.origins.push(Origin::Document { name: document.name.clone(), text });
                 }
                 dockerfile::Source::Path(word) => {
@@ -226,7 +228,8 @@ impl Machine {
                     let (listing, hard_links) = self.listing(&selections, cache::Roots::new(origin, &word))?;
                     let name = counted_name(&word, names);
                     if !hard_links.is_empty() {
-                        ingredients.push(Ingredient::setting(format!("hard links in {name}"), hard_links.join(", ")));
+                        let (name, links) = (name.clone(), hard_links.join(", "));
+                        ingredients.push(Ingredient::HardLinks { name, links });
                     }
                     ingredients.push(Ingredient::Files {
                         name,

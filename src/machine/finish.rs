@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::driver::{Finished, Machine};
-use super::event::{Decision, EventKind, Reporter, Warning};
-use super::{Error, Event};
+use super::event::{EventKind, Reporter, Warning};
+use super::{Decision, Error, Event};
 use crate::cache::{Build, BuildStep, Ingredients, Outcome};
 use crate::oci::{Digest, Reference};
 use crate::plan::PROXY_ARGS;

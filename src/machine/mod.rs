@@ -54,12 +54,11 @@ pub mod variables;
 mod warnings;
 mod workdir;
 
+pub use crate::cache::{Decision, MissReason};
 pub use carried::Carried;
 pub use control::Control;
 pub use driver::{Finished, Machine, Phase, Source};
-pub use event::{
-    ChangeKind, ConfigChange, Decision, Event, EventKind, MissReason, PathChange, Place, StepLabel, Stream, Warning,
-};
+pub use event::{ChangeKind, ConfigChange, Event, EventKind, PathChange, Place, StepLabel, Stream, Warning};
 pub use from::DEFAULT_PATH;
 pub use predict::Prediction;
 pub use state::State;

@@ -12,7 +12,7 @@ use super::from::Start;
 use super::run::RunAction;
 use super::workdir::WorkdirAction;
 use super::{Error, State, supported};
-use crate::cache::{Ingredient, Ingredients, Listing};
+use crate::cache::{Ingredient, Ingredients, Listing, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Instruction, Limit, Limits};
 
@@ -107,7 +107,7 @@ fn bounded(before: &State, text: &str, limits: &Limits) -> Result<usize, Diagnos
 pub(super) fn configured(before: Arc<State>, done: Configured, written: &str) -> Resolved {
     let Configured { state: after, text, history } = done;
     let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::setting("base image", &*before.base));
+    ingredients.push(Ingredient::setting(Setting::BaseImage, &*before.base));
     ingredients.push(Ingredient::Instruction { text: text.clone() });
     Resolved {
         before: Some(before),

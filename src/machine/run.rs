@@ -14,7 +14,7 @@ use super::resolve::{Action, Resolved};
 use super::script::Script;
 use super::unstartable;
 use super::{DEFAULT_PATH, Error, State, lacking, unpacked};
-use crate::cache::{Ingredient, Ingredients};
+use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
 use crate::dockerfile::{self, Command, Run, heredoc};
 use crate::layer::{Capture, Layer, LayerWriter};
@@ -85,17 +85,17 @@ impl<'a> Machine {
             ingredients.push(Ingredient::Argument { index, value: value.clone() });
         }
         if let Some(script) = &script {
-            ingredients.push(Ingredient::setting("script", script.text.clone()));
+            ingredients.push(Ingredient::setting(Setting::Script, script.text.clone()));
         }
         let variables = before.settings.variables.run_environment();
         for (name, value) in &variables {
             ingredients.push(Ingredient::Environment { name: (*name).to_owned(), value: (*value).to_owned() });
         }
-        ingredients.push(Ingredient::setting("working directory", before.working_dir()));
-        ingredients.push(Ingredient::setting("user", before.user()));
-        ingredients.push(Ingredient::setting("network", if network == Network::None { "none" } else { "host" }));
-        ingredients.push(Ingredient::setting("hostname", hostname.to_string()));
-        ingredients.push(Ingredient::setting("platform", before.platform.to_string()));
+        ingredients.push(Ingredient::setting(Setting::WorkingDirectory, before.working_dir()));
+        ingredients.push(Ingredient::setting(Setting::User, before.user()));
+        ingredients.push(Ingredient::setting(Setting::Network, if network == Network::None { "none" } else { "host" }));
+        ingredients.push(Ingredient::setting(Setting::Hostname, hostname.to_string()));
+        ingredients.push(Ingredient::setting(Setting::Platform, before.platform.to_string()));
         // ANCHOR_END: ingredients
 
         let mut environment: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();

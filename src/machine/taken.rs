@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::event::{ConfigChange, Decision, MissReason, PathChange, StepLabel};
+use super::event::{ConfigChange, PathChange, StepLabel};
 use super::state::State;
-use crate::cache::{Ingredients, Roots};
+use crate::cache::{Decision, Ingredients, Roots};
 use crate::layer::Layer;
 
 // ANCHOR: taken
@@ -31,8 +31,7 @@ pub struct Taken {
 impl Taken {
     /// Whether it is why later steps miss: its inputs are new, and it left other files.
     fn is_cause(&self) -> bool {
-        let Decision::Miss { reason, .. } = &self.decision else { return false };
-        !matches!(reason, MissReason::Follows { .. }) && self.layer.is_some()
+        self.decision.miss().is_some_and(|reason| !reason.is_consequence()) && self.layer.is_some()
     }
 }
 

@@ -11,7 +11,7 @@ use super::event::Reporter;
 use super::owner::Owner;
 use super::resolve::{Action, Resolved, configured};
 use super::{Error, State};
-use crate::cache::{Ingredient, Ingredients};
+use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::dockerfile::Workdir;
 use crate::tree::{Follow, Node, TreePath};
 
@@ -43,9 +43,9 @@ impl Machine {
         let user = before.user().to_owned();
         let mut ingredients = Ingredients::default();
         ingredients.push(Ingredient::Parent { state: before.file_system });
-        ingredients.push(Ingredient::setting("directory", path.clone()));
+        ingredients.push(Ingredient::setting(Setting::Directory, path.clone()));
         if !user.is_empty() {
-            ingredients.push(Ingredient::setting("owner", user.clone()));
+            ingredients.push(Ingredient::setting(Setting::Owner, user.clone()));
         }
         Ok(Resolved {
             before: Some(before),

@@ -47,7 +47,6 @@ struct Circle {
 }
 
 const CIRCLES: &[Circle] = &[
-    Circle { files: &["src/cache/ingredient.rs", "src/cache/state.rs"], because: "to be untangled" },
     Circle {
         files: &[
             "src/cli/build.rs",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use crate::cache::{AttributeChange, Difference, Ingredient, Ingredients};
+use crate::cache::{Attribute, AttributeChange, Difference, Ingredient, Ingredients, Setting};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, Prediction};
 use crate::shown::line;
@@ -62,7 +62,7 @@ pub fn against(layout: &Layout, number: u64, against: &Against) -> String {
         Against::NoCounterpart => line(format!("build {number} has no step like this one")),
         Against::Same => line(format!("the same inputs as in build {number}")),
         Against::Differs { differences, lines } => {
-            let names: Vec<&str> = differences.iter().map(|difference| difference.ingredient.as_str()).collect();
+            let names: Vec<String> = differences.iter().map(|difference| difference.subject.to_string()).collect();
             line(format!("other inputs than in build {number}: {}", names.join(", ")))
                 + &itemised(layout, differences, lines)
         }
@@ -107,11 +107,11 @@ fn key(layout: &Layout, why: &Why) -> String {
 /// What differs from a step of an earlier build, a line for each attribute.
 fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -> String {
     let mut lines = Vec::new();
-    for difference in differences.iter().filter(|difference| !difference.parent) {
+    for difference in differences.iter().filter(|difference| !difference.is_parent()) {
         if difference.files.is_empty() {
             let value = |value: &Option<String>| value.as_deref().map_or("(none)".to_owned(), shorten);
             let (before, after) = (value(&difference.before), value(&difference.after));
-            lines.push(format!("{}  {before} → {after}", difference.ingredient));
+            lines.push(format!("{}  {before} → {after}", difference.subject));
         }
         let is_alone = difference.files.iter().all(|change| change.path == difference.files[0].path);
         lines.extend(difference.files.iter().map(|change| attribute(change, is_alone, counts)));
@@ -166,7 +166,7 @@ pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
                 format!("{miss}: its parent is another than in build {build}; its own inputs are the same")
             }
             MissReason::Cause { differences, .. } => {
-                let own = differences.iter().filter(|difference| !difference.parent);
+                let own = differences.iter().filter(|difference| !difference.is_parent());
                 let names: Vec<String> = own.map(short_name).collect();
                 format!("{miss}{and_it}: {} changed", line(&names.join(", ")))
             }
@@ -181,7 +181,7 @@ fn all_differences(layout: &Layout, differences: &[Difference]) -> String {
         if difference.files.is_empty() {
             let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
             let (before, after) = (value(&difference.before), value(&difference.after));
-            text.push_str(&layout.row("", &format!("{}  {before} → {after}", difference.ingredient)));
+            text.push_str(&layout.row("", &format!("{}  {before} → {after}", difference.subject)));
         }
         for change in difference.files.iter().take(MOST_FILES) {
             let name = format!("{} {}", change.path, change.attribute);
@@ -212,7 +212,7 @@ fn attribute(change: &AttributeChange, is_alone: bool, counts: &[LineCount]) -> 
         true => format!("{:<8}", change.attribute),
         false => format!("{} {}", change.path, change.attribute),
     };
-    let is_content = change.attribute == "content";
+    let is_content = change.attribute == Attribute::Content;
     let count = counts.iter().find(|count| is_content && count.path == change.path);
     let lines = count.map(|count| {
         let command = if count.is_comparable { format!("; `diff {}` shows them", change.path) } else { String::new() };
@@ -246,16 +246,16 @@ fn fate(following: &Following) -> Option<String> {
 fn short_name(difference: &Difference) -> String {
     let paths: BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
     match paths.len() {
-        0 => difference.ingredient.clone(),
+        0 => difference.subject.to_string(),
         1 => paths.into_iter().next().unwrap_or_default().to_owned(),
-        number => format!("{number} {}", difference.ingredient),
+        number => format!("{number} {}", difference.subject),
     }
 }
 
 /// Whether a miss comes from one file and from nothing else.
 pub(super) fn is_one_file(decision: &Decision) -> bool {
     let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision else { return false };
-    let own: Vec<&Difference> = differences.iter().filter(|difference| !difference.parent).collect();
+    let own: Vec<&Difference> = differences.iter().filter(|difference| !difference.is_parent()).collect();
     match own.as_slice() {
         [one] => !one.files.is_empty() && one.files.iter().all(|change| change.path == one.files[0].path),
         _ => false,
@@ -292,12 +292,12 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Instruction { text: value } => text = Some(value.clone()),
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,
-            Ingredient::Setting { name, .. } => match name.as_str() {
-                "base image" => parts.push(name.clone()),
-                // The instruction itself says these.
-                "instruction" | "destination" => {}
-                _ => settings.push(name.clone()),
-            },
+            Ingredient::Setting { setting: Setting::BaseImage, .. } => parts.push(ingredient.kind().to_string()),
+            // The instruction itself says these.
+            Ingredient::Setting { setting: Setting::Keyword | Setting::Destination, .. } => {}
+            Ingredient::Setting { .. } | Ingredient::Document { .. } | Ingredient::HardLinks { .. } => {
+                settings.push(ingredient.kind().to_string());
+            }
             Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),
         }
     }
