@@ -99,6 +99,7 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    use super::Layout;
     use crate::view::palette::Palette;
     use crate::world::Clock;
 
