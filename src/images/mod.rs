@@ -11,8 +11,10 @@
 //!
 //! Left out: stages of a Dockerfile and `scratch`, which only a build knows.
 //!
-//! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found.
+//! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found,
+//! [`archive`] brings images in and takes them out.
 
+pub mod archive;
 pub mod open;
 pub mod resolve;
 pub mod stand_in;

@@ -43,6 +43,13 @@ pub mod media_type {
         matches!(text, INDEX | DOCKER_INDEX)
     }
 
+    /// Whether a media type names a layer of a file system, in a compression or none.
+    pub fn is_layer(text: &str) -> bool {
+        ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."]
+            .iter()
+            .any(|kind| text.starts_with(kind))
+    }
+
     /// Whether a media type names an image configuration.
     pub fn is_config(text: &str) -> bool {
         matches!(text, CONFIG | DOCKER_CONFIG)
@@ -76,6 +83,15 @@ impl Descriptor {
     /// A descriptor without annotations and platform.
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
         Descriptor { media_type: media_type.to_string(), digest, size, annotations: BTreeMap::new(), platform: None }
+    }
+
+    /// Whether an entry of an index can be taken for a platform. One that names none can.
+    pub fn is_for(&self, platform: &Platform) -> bool {
+        self.platform.as_ref().is_none_or(|own| {
+            own.os == platform.os
+                && own.architecture == platform.architecture
+                && (platform.variant.is_none() || own.variant.is_none() || platform.variant == own.variant)
+        })
     }
 }
 

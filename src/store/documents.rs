@@ -21,7 +21,7 @@ pub const MANIFEST: Limit = Limit::new("image manifest", "LAYERLAB_MAX_MANIFEST"
 pub const CONFIG: Limit = Limit::new("image configuration", "LAYERLAB_MAX_CONFIG", 8 << 20);
 
 /// How large a blob may be that is a document of this kind.
-pub(super) fn limit(kind: DocumentKind) -> &'static Limit {
+pub fn limit(kind: DocumentKind) -> &'static Limit {
     match kind {
         DocumentKind::Index | DocumentKind::Manifest => &MANIFEST,
         DocumentKind::Config => &CONFIG,

@@ -10,7 +10,7 @@ use crate::layer::Layer;
 use crate::oci::{Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, Platform, media_type, to_json};
 
 /// How deep indexes may be nested in one another. One level is usual.
-pub(super) const MOST_NESTED: usize = 8;
+pub const MOST_NESTED: usize = 8;
 
 /// What a list of images says about one, besides its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,14 +109,7 @@ impl Store {
                 return Ok(current);
             }
             let mut index: Index = self.read_document(&current)?;
-            let fits = |candidate: &Descriptor| {
-                candidate.platform.as_ref().is_none_or(|other| {
-                    other.os == platform.os
-                        && other.architecture == platform.architecture
-                        && (platform.variant.is_none() || other.variant.is_none() || platform.variant == other.variant)
-                })
-            };
-            let Some(next) = index.manifests.iter().position(fits) else {
+            let Some(next) = index.manifests.iter().position(|entry| entry.is_for(platform)) else {
                 let platforms = index.manifests.iter().filter_map(|entry| entry.platform.as_ref());
                 let available: Vec<String> = platforms.map(Platform::to_string).collect();
                 return Err(Error::Platform {
@@ -132,7 +125,7 @@ impl Store {
 }
 
 /// What is said of an index that has an index in it that has an index in it …
-pub(super) fn too_deep(descriptor: &Descriptor) -> Error {
+pub(crate) fn too_deep(descriptor: &Descriptor) -> Error {
     Error::Invalid {
         name: descriptor.digest.to_string(),
         kind: "image index",

@@ -61,6 +61,22 @@ impl Store {
         .map(|_| ())
     }
 
+    /// Lists an image that has no name. Where it is listed already, with a name or without, nothing changes.
+    ///
+    /// # Errors
+    /// As [`Store::tag`].
+    pub fn list(&self, descriptor: &Descriptor) -> Result<(), Error> {
+        let entry = without_name(descriptor.clone());
+        self.change_index(|manifests| {
+            let is_new = manifests.iter().all(|other| other.digest != entry.digest);
+            if is_new {
+                manifests.push(entry);
+            }
+            is_new
+        })
+        .map(|_| ())
+    }
+
     /// Takes a name away; says whether there was one. The blobs stay until garbage is collected.
     ///
     /// # Errors

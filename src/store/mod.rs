@@ -31,6 +31,7 @@ mod home;
 mod images;
 mod index;
 mod proof;
+mod staging;
 pub mod verify;
 pub mod write;
 
@@ -40,7 +41,8 @@ pub use blob::BlobWriter;
 pub use find::{Catalogue, Image};
 pub use garbage::Collected;
 pub use home::Home;
-pub use images::Summary;
+pub use images::{MOST_NESTED, Summary};
+pub use staging::{StageError, Staging};
 pub use verify::{Finding, Report, Severity, verify};
 pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_claim, try_lock};
 

@@ -107,7 +107,7 @@ impl Temporary {
         self.file.set_len(end)
     }
 
-    fn rename(mut self, path: &Path) -> Result<(), Error> {
+    pub(super) fn rename(mut self, path: &Path) -> Result<(), Error> {
         self.close_hole().map_err(Error::io("extend", &self.path))?;
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
@@ -185,6 +185,12 @@ pub fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
         Err(_) if path.is_dir() => Ok(false),
         Err(source) => Err(Error::Io { operation: "rename to", path: path.to_path_buf(), source }),
     }
+}
+
+/// Gives a file that is whole and on disk another name, durably.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(Error::io("rename to", to))?;
+    synchronise_folder(parent(to))
 }
 
 /// Makes a folder and those above it, if they are not there.

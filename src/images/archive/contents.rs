@@ -1,0 +1,235 @@
+//! What is in an archive of images, by name and by digest, whether it is a tar archive or a folder.
+//!
+//! A file of a tar archive is staged when it comes by. A file of a folder is staged when it is asked for. From then on both are the
+//! same: bytes of which the digest is known.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::document::{self, Limit, Links};
+use crate::layer::archive::{self, Member};
+use crate::layer::{self, Limits};
+use crate::oci::{Descriptor, Digest};
+use crate::store::{self, StageError, Staging, Store};
+use crate::tree::{Kind, TreePath};
+
+/// How many links may lead from a name to a file.
+const MOST_LINKS: usize = 8;
+
+/// A file in an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Staged {
+    pub digest: Digest,
+    pub size: u64,
+}
+
+/// An entry of a tar archive.
+enum Entry {
+    File(Staged),
+    /// Another name of an entry, as old versions of Docker write a layer that occurs twice.
+    Link(TreePath),
+}
+
+enum Place {
+    Archive(BTreeMap<TreePath, Entry>),
+    Folder(PathBuf),
+}
+
+/// The files of an archive.
+pub(super) struct Contents<'s> {
+    /// The archive as messages call it.
+    pub name: String,
+    pub staging: Staging<'s>,
+    place: Place,
+}
+
+impl<'s> Contents<'s> {
+    /// Opens a folder. Nothing is read yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a folder that can't be found.
+    pub fn of_folder(store: &'s Store, folder: &Path) -> Result<Contents<'s>, Error> {
+        // What the folder's own name leads to is the user's choice; what its files' names lead to is not.
+        let root = folder.canonicalize().map_err(Error::io("open", folder))?;
+        Ok(Contents { name: folder.display().to_string(), staging: Staging::new(store)?, place: Place::Folder(root) })
+    }
+
+    /// Reads a tar archive, compressed or not, to its end.
+    ///
+    /// # Errors
+    /// [`Error::NotImages`] as soon as a name shows that it is something else, [`Error::Invalid`] for a file that is there twice or is not
+    /// what its name says, [`Error::Layer`] for what is not an archive.
+    pub fn of_archive(store: &'s Store, name: &Path, file: File) -> Result<Contents<'s>, Error> {
+        let mut reading = archive::of_file(name, file, store.limits())?;
+        let mut contents = Contents {
+            name: name.display().to_string(),
+            staging: Staging::new(store)?,
+            place: Place::Archive(BTreeMap::new()),
+        };
+        let mut entries = BTreeMap::new();
+        while let Some((path, member)) = reading.next_member()? {
+            let entry = match member {
+                Member::HardLink(target, _) => Entry::Link(target),
+                Member::Node(node) => match node.kind {
+                    Kind::Directory => continue,
+                    Kind::File(_) => {
+                        contents.expect_place(&path)?;
+                        Entry::File(contents.stage(&path, reading.content())?)
+                    }
+                    Kind::Symlink(target) => Entry::Link(path.parent().unwrap_or_else(TreePath::root).join(target)),
+                    Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => {
+                        return Err(contents.not_images(format!("`{path}` in it is a device or a pipe")));
+                    }
+                },
+            };
+            if let (Some(Entry::File(before)), Entry::File(now)) = (entries.get(&path), &entry)
+                && before != now
+            {
+                return Err(contents.invalid(path, "it is in the archive twice, with different contents"));
+            }
+            entries.insert(path, entry);
+        }
+        contents.place = Place::Archive(entries);
+        Ok(contents)
+    }
+
+    /// Stages one file of the archive. A blob has to be what its name says.
+    fn stage(&self, path: &TreePath, stream: impl std::io::Read) -> Result<Staged, Error> {
+        let (digest, size) = self.staged(stream)?;
+        if let Some(name) = blob_name(path)
+            && name != digest.hex()
+        {
+            return Err(self.invalid(path, format!("its content has the digest {digest}")));
+        }
+        Ok(Staged { digest, size })
+    }
+
+    fn staged(&self, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
+        self.staging.add(stream).map_err(|error| match error {
+            StageError::Read(error) => layer::Error::unreadable(&self.name, &error).into(),
+            StageError::Store(error) => error.into(),
+        })
+    }
+
+    /// Images lie at the top, in one folder below it, or among the blobs. A file deeper down belongs to something else, which is better
+    /// said now than after gigabytes.
+    fn expect_place(&self, path: &TreePath) -> Result<(), Error> {
+        let depth = path.components().count();
+        let is_blob = depth == 3 && path.components().next() == Some(b"blobs");
+        if depth <= 2 || is_blob {
+            return Ok(());
+        }
+        Err(self.not_images(format!("it has a file `{}`", path.to_string().trim_start_matches('/'))))
+    }
+
+    /// Whether there is a file of this name.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.place {
+            Place::Archive(_) => self.file(name).is_some(),
+            Place::Folder(root) => root.join(name).symlink_metadata().is_ok_and(|found| found.is_file()),
+        }
+    }
+
+    /// Reads the document of this name; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for one that is too large, or not a file.
+    pub fn document(&self, name: &str, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
+        match &self.place {
+            Place::Archive(_) => self.file(name).map(|file| self.bytes(name, file, limit)).transpose(),
+            Place::Folder(root) => match document::read(&root.join(name), limit, Links::RefuseOnTheWay) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.is_not_found() => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// The file under a name that a document has; links are followed inside of the archive.
+    pub fn file(&self, name: &str) -> Option<Staged> {
+        let Place::Archive(entries) = &self.place else { return None };
+        let mut path = TreePath::new(name);
+        for _ in 0..=MOST_LINKS {
+            match entries.get(&path)? {
+                Entry::File(staged) => return Some(*staged),
+                Entry::Link(target) => path = target.clone(),
+            }
+        }
+        None
+    }
+
+    /// The bytes of a file. `name` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Document`] for more than the limit.
+    pub fn bytes(&self, name: &str, file: Staged, limit: &Limit) -> Result<Vec<u8>, Error> {
+        limit.check(Path::new(name), file.size)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0));
+        let opened = self.staging.open(&file.digest)?;
+        opened.take(file.size).read_to_end(&mut bytes).map_err(store::Error::io("read", self.staging.folder()))?;
+        Ok(bytes)
+    }
+
+    /// The blob that a descriptor means, staged; `None` where it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that has another size or digest.
+    pub fn blob(&self, descriptor: &Descriptor) -> Result<Option<Staged>, Error> {
+        let name = format!("blobs/sha256/{}", descriptor.digest.hex());
+        let staged = match &self.place {
+            Place::Archive(_) => self.file(&name),
+            Place::Folder(root) => match document::open(&root.join(&name), Links::RefuseOnTheWay) {
+                Ok((file, _)) => Some(self.stage(&TreePath::new(&name), file)?),
+                Err(error) if error.is_not_found() => None,
+                Err(error) => return Err(error.into()),
+            },
+        };
+        match staged {
+            Some(staged) if staged.size != descriptor.size => {
+                let reason = format!("it has {} bytes, but its descriptor says {}", staged.size, descriptor.size);
+                Err(self.invalid(name, reason))
+            }
+            // A link may lead to a file that is another blob.
+            Some(staged) if staged.digest != descriptor.digest => {
+                Err(self.invalid(name, format!("its content has the digest {}", staged.digest)))
+            }
+            staged => Ok(staged),
+        }
+    }
+
+    /// The uncompressed form of a file, staged as well.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] for what can't be decompressed within the limits.
+    pub fn uncompressed(&self, file: Staged, limits: &Limits) -> Result<Staged, Error> {
+        let opened = self.staging.open(&file.digest)?;
+        let decoder = layer::decompress(opened, limits);
+        let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, &error))?;
+        let (digest, size) = self.staged(decoder)?;
+        Ok(Staged { digest, size })
+    }
+
+    /// What is wrong with a file of the archive.
+    pub fn invalid(&self, member: impl ToString, reason: impl ToString) -> Error {
+        let member = member.to_string().trim_start_matches('/').to_owned();
+        Error::Invalid { archive: self.name.clone(), member, reason: reason.to_string() }
+    }
+
+    /// A file that a document names is not there.
+    pub fn missing(&self, member: impl ToString, by: impl ToString) -> Error {
+        Error::Missing { archive: self.name.clone(), member: member.to_string(), by: by.to_string() }
+    }
+
+    /// It is something else than an archive of images.
+    pub fn not_images(&self, reason: String) -> Error {
+        Error::NotImages { archive: self.name.clone(), reason }
+    }
+}
+
+/// The digits in the name of a blob, `blobs/sha256/…`.
+fn blob_name(path: &TreePath) -> Option<&str> {
+    std::str::from_utf8(path.relative()).ok()?.strip_prefix("blobs/sha256/")
+}

@@ -1,0 +1,189 @@
+//! OCI layouts: `index.json` leads to manifests, perhaps by way of an index of platforms.
+//!
+//! An index of platforms is loaded as it is where all that it leads to is there. Otherwise the image for this machine is taken out of
+//! it: Docker saves the index of the registry with the blobs of one platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::contents::Contents;
+use super::load::{Loaded, name, prove};
+use super::{Error, docker};
+use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
+use crate::oci::{
+    Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, media_type, validate,
+};
+use crate::store::{MOST_NESTED, Store, documents};
+
+/// Brings every image of the layout into the store.
+///
+/// # Errors
+/// As [`super::load()`].
+pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loaded>, Error> {
+    let text = contents.document("oci-layout", &documents::LAYOUT)?.unwrap_or_default();
+    if let Some(reason) = validate::layout(&text).into_iter().next() {
+        return Err(contents.invalid("oci-layout", reason));
+    }
+    let text = contents.document("index.json", &documents::INDEX)?.unwrap_or_default();
+    let index: Index = parse(contents, "index.json", &text)?;
+    let mut loaded = Images::default();
+    for mut entry in index.manifests {
+        let annotations = std::mem::take(&mut entry.annotations);
+        let text = annotations.get(IMAGE_NAME).or_else(|| annotations.get(REF_NAME));
+        let named = text.map(|text| name(contents, "index.json", text)).transpose()?;
+        let chosen = match DocumentKind::of(&entry.media_type) {
+            Some(DocumentKind::Manifest) => entry,
+            Some(DocumentKind::Index) => choose(contents, entry)?,
+            // A signature, or something else that is no image.
+            Some(DocumentKind::Config) | None => continue,
+        };
+        if !loaded.has(&chosen) {
+            bring(store, contents, &chosen)?;
+        }
+        loaded.add(store, chosen, named);
+    }
+    if loaded.0.is_empty() {
+        return Err(contents.not_images("`index.json` lists no image".to_owned()));
+    }
+    loaded.name_by(&docker::names(contents)?);
+    Ok(loaded.0)
+}
+
+/// The images so far, each once.
+#[derive(Default)]
+struct Images(Vec<Loaded>);
+
+impl Images {
+    fn has(&self, manifest: &Descriptor) -> bool {
+        self.0.iter().any(|image| image.manifest.digest == manifest.digest)
+    }
+
+    fn add(&mut self, store: &Store, manifest: Descriptor, name: Option<Reference>) {
+        match self.0.iter_mut().find(|image| image.manifest.digest == manifest.digest) {
+            // The name with and without its tag are one name.
+            Some(image) => image.names.extend(name.filter(|name| !image.names.contains(name))),
+            None => {
+                let id = store.id_of(&manifest).unwrap_or(manifest.digest);
+                self.0.push(Loaded { names: name.into_iter().collect(), id, manifest });
+            }
+        }
+    }
+
+    /// Gives images without a name those that `manifest.json` has for them.
+    fn name_by(&mut self, names: &BTreeMap<Digest, Vec<Reference>>) {
+        for image in self.0.iter_mut().filter(|image| image.names.is_empty()) {
+            image.names.extend(names.get(&image.id).into_iter().flatten().cloned());
+        }
+    }
+}
+
+/// The index itself where it is complete, else the manifest for this machine.
+fn choose(contents: &Contents<'_>, index: Descriptor) -> Result<Descriptor, Error> {
+    if reach(contents, &index)?.missing.is_none() {
+        return Ok(index);
+    }
+    let host = Platform::host();
+    let mut current = index;
+    for _ in 0..MOST_NESTED {
+        let Index { manifests, .. } = document(contents, &current)?;
+        let next = manifests.iter().find(|entry| entry.is_for(&host));
+        let Some(next) = next.cloned() else {
+            let platforms = manifests.iter().filter_map(|entry| entry.platform.as_ref());
+            let available = platforms.map(Platform::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Error::Platform { archive: contents.name.clone(), platform: host, available });
+        };
+        if DocumentKind::of(&next.media_type) != Some(DocumentKind::Index) {
+            return Ok(next);
+        }
+        current = next;
+    }
+    Err(too_deep(contents, &current))
+}
+
+/// Moves what an image needs into the store, and proves it.
+fn bring(store: &Store, contents: &Contents<'_>, image: &Descriptor) -> Result<(), Error> {
+    let reached = reach(contents, image)?;
+    if let Some((blob, by)) = reached.missing {
+        return Err(contents.missing(format!("blobs/sha256/{}", blob.hex()), by));
+    }
+    for digest in &reached.blobs {
+        contents.staging.keep(digest)?;
+    }
+    for manifest in &reached.images {
+        prove(store, manifest)?;
+    }
+    Ok(())
+}
+
+/// What a descriptor leads to.
+#[derive(Default)]
+struct Reached {
+    /// All of it that is there: what leads to others after these.
+    blobs: Vec<Digest>,
+    /// The images among it.
+    images: Vec<Manifest>,
+    /// The first blob that is not there, and what needs it.
+    missing: Option<(Digest, Digest)>,
+}
+
+/// Follows a descriptor to its last layer.
+fn reach(contents: &Contents<'_>, root: &Descriptor) -> Result<Reached, Error> {
+    let mut reached = Reached::default();
+    let mut seen = BTreeSet::new();
+    let mut waiting = vec![(root.clone(), root.digest, 0)];
+    while let Some((descriptor, by, depth)) = waiting.pop() {
+        let kind = DocumentKind::of(&descriptor.media_type);
+        if !seen.insert((descriptor.digest, kind)) {
+            continue;
+        }
+        if contents.blob(&descriptor)?.is_none() {
+            reached.missing.get_or_insert((descriptor.digest, by));
+            continue;
+        }
+        reached.blobs.push(descriptor.digest);
+        match kind {
+            Some(DocumentKind::Index) if depth == MOST_NESTED => return Err(too_deep(contents, &descriptor)),
+            Some(DocumentKind::Index) => {
+                let index: Index = document(contents, &descriptor)?;
+                waiting.extend(index.manifests.into_iter().map(|entry| (entry, descriptor.digest, depth + 1)));
+            }
+            Some(DocumentKind::Manifest) => {
+                let manifest: Manifest = document(contents, &descriptor)?;
+                let parts = std::iter::once(&manifest.config).chain(&manifest.layers);
+                waiting.extend(parts.map(|part| (part.clone(), descriptor.digest, depth + 1)));
+                if is_image(&manifest) {
+                    reached.images.push(manifest);
+                }
+            }
+            Some(DocumentKind::Config) | None => {}
+        }
+    }
+    reached.blobs.reverse();
+    Ok(reached)
+}
+
+/// Whether a manifest is that of an image: attestations have one, too, and no file system.
+fn is_image(manifest: &Manifest) -> bool {
+    media_type::is_config(&manifest.config.media_type)
+        && manifest.layers.iter().all(|layer| media_type::is_layer(&layer.media_type))
+}
+
+/// Reads a document that is known to be there.
+fn document<T: Document>(contents: &Contents<'_>, descriptor: &Descriptor) -> Result<T, Error> {
+    let member = format!("blobs/sha256/{}", descriptor.digest.hex());
+    let Some(staged) = contents.blob(descriptor)? else {
+        return Err(contents.missing(member, "the index"));
+    };
+    let text = contents.bytes(&member, staged, documents::limit(T::KIND))?;
+    parse(contents, &member, &text)
+}
+
+fn parse<T: Document>(contents: &Contents<'_>, member: &str, text: &[u8]) -> Result<T, Error> {
+    kind::parse(text).map_err(|reason| contents.invalid(member, reason))
+}
+
+fn too_deep(contents: &Contents<'_>, descriptor: &Descriptor) -> Error {
+    contents.invalid(
+        format!("blobs/sha256/{}", descriptor.digest.hex()),
+        format!("more than {MOST_NESTED} indexes are nested"),
+    )
+}
