@@ -62,6 +62,9 @@ pub enum Error {
         /// What this machine is.
         host: Platform,
     },
+    /// An archive of images can't be loaded or written.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
     /// `stand-ins.toml` has a line that is not understood.
     #[error("{}:{line}: {reason}", file.display())]
     StandIns {
@@ -87,19 +90,19 @@ impl Error {
     /// What can be done about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::NotFound { stand_in: Some(name), .. } => Some(format!(
-                "`--stand-ins` lets {name} take its place; `layerlab import FILE.tar NAME` brings an image in"
-            )),
-            Error::NotFound { stand_in: None, .. } => Some(
-                "`layerlab import FILE.tar NAME` brings an image in; `layerlab images` lists those there are"
-                    .to_owned(),
-            ),
+            Error::NotFound { stand_in: Some(name), .. } => {
+                Some(format!("`--stand-ins` lets {name} take its place; `layerlab load` brings an image in"))
+            }
+            Error::NotFound { stand_in: None, .. } => {
+                Some("`layerlab load` brings an image in; `layerlab images` lists those there are".to_owned())
+            }
             Error::OtherPlatform { wanted, .. } => {
-                Some(format!("bring one for {wanted} in with `layerlab import`, or leave `--platform` out"))
+                Some(format!("bring one for {wanted} in with `layerlab load`, or leave `--platform` out"))
             }
             Error::OtherMachine { .. } => {
                 Some("get the image for this machine's platform, or build it here".to_owned())
             }
+            Error::Archive(error) => error.hint(),
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::StandIns { .. } | Error::Userland(_) => None,

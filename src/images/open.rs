@@ -16,20 +16,18 @@ pub struct Opened {
     pub layers: Vec<Layer>,
 }
 
-impl Found {
-    /// Opens the image, of an index the one for a platform.
+impl Opened {
+    /// Opens an image that was found, of an index the one for a platform.
     ///
     /// # Errors
     /// [`Error::Store`] for an image that is damaged, or not there for the platform.
-    pub fn open(&self, store: &Store, platform: &Platform) -> Result<Opened, Error> {
-        let (manifest, config) = store.load_image(&store.manifest_for(&self.manifest, platform)?)?;
+    pub fn of(store: &Store, found: &Found, platform: &Platform) -> Result<Opened, Error> {
+        let (manifest, config) = store.load_image(&store.manifest_for(&found.manifest, platform)?)?;
         let layers = store.layers(&manifest, &config);
         store.prove_layers(&layers)?;
         Ok(Opened { manifest, config, layers })
     }
-}
 
-impl Opened {
     /// Refuses an image that is for another platform than a wanted one. `name` is for the message.
     ///
     /// # Errors

@@ -120,7 +120,7 @@ impl Machine {
         let store = &self.world.store;
         let policy = if self.options.stand_ins { Policy::StandIns } else { Policy::Present };
         let found = images::by_reference(store, reference, policy)?;
-        let opened = found.open(store, wanted)?;
+        let opened = Opened::of(store, &found, wanted)?;
         if is_explicit {
             opened.require_platform(&found.name, wanted)?;
         }

@@ -33,8 +33,8 @@ pub fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<
         None => return None,
     };
     Some(format!(
-        "{what}: {stand_in} stands in for {image}, and is made of this machine's programs; `layerlab import` brings in the \
-         real one, as a tar archive of its files"
+        "{what}: {stand_in} stands in for {image}, and is made of this machine's programs; `layerlab load` brings in the \
+         real one, from what `docker save` writes"
     ))
 }
 

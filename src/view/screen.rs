@@ -50,6 +50,12 @@ impl<'o> Screen<'o> {
         io::stdout().write_all(text.as_bytes())
     }
 
+    /// Standard output for bytes that another program reads: an archive. `None` where it is a terminal, on which they would be
+    /// anything.
+    pub fn bytes() -> Option<Box<dyn Write>> {
+        (!io::stdout().is_terminal()).then(|| Box::new(io::stdout()) as Box<dyn Write>)
+    }
+
     /// What becomes of the colours of a program whose output is shown here.
     pub fn colours(&self) -> Colours {
         if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }

@@ -54,11 +54,11 @@ pub fn duration(seconds: i64) -> String {
     }
 }
 
-/// How long before `now` (seconds since 1970) a time in RFC 3339 was: `2 minutes ago`. What can't be read is `N/A`.
-pub fn ago(now: i64, time: &str) -> String {
-    match time.parse::<jiff::Timestamp>() {
-        Ok(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
-        Err(_) => "N/A".into(),
+/// How long before `now` (seconds since 1970) a time in RFC 3339 was: `2 minutes ago`. What is not known, or can't be read, is `N/A`.
+pub fn ago(now: i64, time: Option<&str>) -> String {
+    match time.and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
+        Some(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
+        None => "N/A".into(),
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
                 "2 years"
             ]
         );
-        assert_eq!(ago(120, "1970-01-01T00:00:00Z"), "2 minutes ago");
-        assert_eq!(ago(0, "yesterday"), "N/A");
+        assert_eq!(ago(120, Some("1970-01-01T00:00:00Z")), "2 minutes ago");
+        assert_eq!(ago(0, Some("yesterday")), "N/A");
     }
 }

@@ -17,6 +17,7 @@ mod forge;
 mod harness;
 mod homes;
 mod images;
+mod loading;
 mod looking;
 mod names;
 #[path = "../program/harness.rs"]

@@ -1,5 +1,6 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
+mod archives;
 mod cache;
 mod crash;
 // Other tests use it, too, and other parts of it.
@@ -13,5 +14,7 @@ mod modes;
 mod placing;
 mod running;
 mod sources;
+#[path = "../library/tarballs.rs"]
+mod tarballs;
 mod terminal;
 mod transcripts;

@@ -32,7 +32,6 @@ const LONG: &[(&str, &str)] = &[
 const PARTED: &[(&str, &str, &str)] = &[
     ("src/container/", "Operation", "what is done, and why it is done, are two ideas"),
     ("src/context/", "StatCache", "to be gathered"),
-    ("src/images/", "Found", "to be gathered"),
     ("src/machine/", "Machine", "to be gathered"),
     ("src/machine/", "Resolved", "to be gathered"),
     ("src/machine/", "World", "to be gathered"),
@@ -47,20 +46,6 @@ struct Circle {
 }
 
 const CIRCLES: &[Circle] = &[
-    Circle {
-        files: &[
-            "src/cli/build.rs",
-            "src/cli/explain.rs",
-            "src/cli/images.rs",
-            "src/cli/mod.rs",
-            "src/cli/parse.rs",
-            "src/cli/rmi.rs",
-            "src/cli/run.rs",
-            "src/cli/step.rs",
-            "src/cli/store.rs",
-        ],
-        because: "to be untangled",
-    },
     Circle {
         files: &[
             "src/container/channel.rs",

@@ -41,7 +41,7 @@ const LIBRARIES: &[Only] = &[
         because: "system calls that set up containers and make the files of foreign layers are kept together",
     },
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
-    Only { library: "nix", places: &["src/cli/mod.rs"], because: "the handler of Ctrl-C" },
+    Only { library: "nix", places: &["src/cli/interrupts.rs"], because: "the handler of Ctrl-C" },
     Only {
         library: "nix",
         places: &["src/world/interrupt.rs"],
@@ -56,6 +56,11 @@ const LIBRARIES: &[Only] = &[
     Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
+        library: "tar",
+        places: &["src/images/archive/tarball.rs"],
+        because: "an archive of images is a tar around layers",
+    },
+    Only {
         library: "tiny_http",
         places: &["src/userland/serve.rs"],
         because: "the one server is that of the built-in web image",
@@ -69,7 +74,7 @@ const WRITERS: &[&str] = &[
     // Only asks whether they are terminals.
     "src/view/palette.rs",
     // Hands standard output to the session, which puts its screen on it.
-    "src/cli/step.rs",
+    "src/cli/commands/build/step.rs",
     // The server's log is what the program in the container prints.
     "src/userland/serve.rs",
 ];
@@ -93,7 +98,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("container", &[]),
     ("world", &["container", "store"]),
     ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
-    ("images", &["document", "layer", "oci", "store", "userland"]),
+    ("images", &["document", "layer", "oci", "store", "tree", "userland"]),
     (
         "machine",
         &[

@@ -186,7 +186,11 @@ impl Selected {
         // What a link leads to is replaced, and not the link.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = write::Temporary::create(parent)?;
+        let mut temporary = write::Temporary::create(parent).map_err(|error| match error {
+            // The name that the user has given, and not the temporary one.
+            store::Error::Io { operation, source, .. } => Error::Io { operation, path: path.clone(), source },
+            error => error.into(),
+        })?;
         let out = std::io::BufWriter::with_capacity(256 << 10, temporary.file());
         self.write(store, format, Bundle::Tar { out: Box::new(out), name: path.clone() })?;
         Ok(temporary.persist(path)?)

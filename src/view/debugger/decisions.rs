@@ -149,7 +149,7 @@ pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
             format!(
                 "{}: same as build {build}, {}",
                 layout.palette.paint(Role::Good, hit),
-                lower(&units::ago(layout.clock.seconds(), created))
+                lower(&units::ago(layout.clock.seconds(), Some(created)))
             )
         }
         Decision::Miss { reason, .. } => match reason {

@@ -58,7 +58,7 @@ pub fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
 pub fn history(layout: &Layout, history: &[Past]) -> String {
     let now = layout.clock.seconds();
     let row = |past: &Past| {
-        let created = past.created.as_deref().map_or_else(|| "N/A".into(), |time| units::ago(now, time));
+        let created = units::ago(now, past.created.as_deref());
         vec![created, past.created_by.clone().unwrap_or_default(), units::size(past.size)]
     };
     table(layout, &["CREATED", "CREATED BY", "SIZE"], history.iter().rev().map(row).collect(), 1)

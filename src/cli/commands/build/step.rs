@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::Failure;
-use super::build::{BuildOptions, check_context};
+use super::options::{BuildOptions, check_context};
+use crate::cli::failure::Failure;
+use crate::cli::interrupts::{catch_interrupts, new_interrupt};
+use crate::cli::ui::Ui;
 use crate::debugger::{self, Debugger, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::{Control, Unsupported};
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
-use crate::view::palette::{ColorChoice, Palette};
 use crate::world::World;
 
 /// Step through a Dockerfile, or begin an empty one.
@@ -34,7 +35,7 @@ pub struct Step {
 }
 
 impl Step {
-    pub(super) fn run(&self, world: &Arc<World>, color: ColorChoice) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let folder = match &self.context {
             Some(folder) => numbered(folder).unwrap_or_else(|| folder.clone()),
             None => PathBuf::from("."),
@@ -58,8 +59,8 @@ impl Step {
         let mut options = self.options.options()?;
         options.stand_ins = true;
         options.unsupported = Unsupported::StoppedAt;
-        let palette = Palette::for_stdout(color);
-        let interrupt = super::new_interrupt()?;
+        let palette = ui.palette;
+        let interrupt = new_interrupt()?;
         let control = Control::new(interrupt.clone());
         let setting = Setting { world: world.clone(), options, folder, dockerfile, control };
         let debugger = Debugger::new(setting)?;
@@ -79,11 +80,11 @@ impl Step {
             }
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };
-        super::catch_interrupts(&interrupt);
+        catch_interrupts(&interrupt);
         match repl::run(session, lines.as_mut())? {
             Ending::Good => Ok(()),
-            Ending::Failed => Err(Failure::Status(1)),
-            Ending::Interrupted => Err(Failure::Status(130)),
+            Ending::Failed => Err(Failure::status(1)),
+            Ending::Interrupted => Err(Failure::status(130)),
         }
     }
 }
@@ -111,7 +112,7 @@ impl From<repl::Error> for Failure {
         match error {
             repl::Error::Command(diagnostic) => (*diagnostic).into(),
             repl::Error::Refused { error, .. } => (*error).into(),
-            repl::Error::Said => Failure::Status(1),
+            repl::Error::Said => Failure::status(1),
             repl::Error::Io { .. } | repl::Error::Input(_) => Diagnostic::error(error.to_string()).into(),
             repl::Error::Output(error) => error.into(),
         }
@@ -121,7 +122,7 @@ impl From<repl::Error> for Failure {
 impl From<debugger::Error> for Failure {
     fn from(error: debugger::Error) -> Failure {
         match error {
-            debugger::Error::Dockerfile(failure) => Failure::Messages(failure.diagnostics, Some(failure.source)),
+            debugger::Error::Dockerfile(failure) => Failure::messages(failure.diagnostics).within(&failure.source),
             debugger::Error::Machine(error) => error.into(),
             debugger::Error::Document(error) => {
                 Diagnostic { hint: error.hint(), ..Diagnostic::error(error.to_string()) }.into()

@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
 use crate::shown;
 use crate::store::verify;
 use crate::view::units;
@@ -26,8 +27,8 @@ enum What {
 }
 
 impl StoreCommand {
-    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
-        let mut out = super::stdout();
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let mut out = ui.plain();
         match self.command {
             What::Path => writeln!(out, "{}", world.home().root().display())?,
             What::Verify => {
@@ -41,7 +42,7 @@ impl StoreCommand {
                 let verdict = if whole { "whole" } else { "damaged" };
                 writeln!(out, "{images}, {blobs}, {}: {verdict}", units::size(report.bytes))?;
                 if !whole {
-                    return Err(Failure::Status(1));
+                    return Err(Failure::status(1));
                 }
             }
         }

@@ -9,14 +9,13 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::Failure;
 use crate::cache::Records;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
-use crate::view::palette::Palette;
-use crate::view::screen::Screen;
 use crate::world::World;
 
 /// Remove names of images, and what no name needs any more.
@@ -38,21 +37,20 @@ struct Removal {
 }
 
 impl Rmi {
-    pub(super) fn run(&self, world: &World) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
         let mut removals = Vec::new();
         let mut problems = Vec::new();
         for text in &self.images {
             match planning.plan(text) {
                 Ok(removal) => removals.push(removal),
-                Err(Failure::Messages(messages, _)) => problems.extend(messages),
-                Err(failure) => return Err(failure),
+                Err(failure) => problems.extend(failure.diagnostics),
             }
         }
         if !removals.is_empty() {
-            carry_out(world, &removals)?;
+            carry_out(world, &removals, ui)?;
         }
-        if problems.is_empty() { Ok(()) } else { Err(Failure::Messages(problems, None)) }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::messages(problems)) }
     }
 }
 
@@ -95,13 +93,13 @@ impl Planning<'_> {
     }
 }
 
-fn carry_out(world: &World, removals: &[Removal]) -> Result<(), Failure> {
+fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure> {
     let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
     world.store.remove(&entries)?;
     let is_any_deleted = removals.iter().any(|removal| removal.deleted.is_some());
     // The names are gone; what they alone needed may have to go with the next image that is removed.
     let kept = if is_any_deleted { collect(world)? } else { None };
-    let mut out = super::stdout();
+    let mut out = ui.plain();
     for removal in removals {
         for name in removal.entries.iter().filter_map(|image| image.reference.as_ref()) {
             writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
@@ -109,8 +107,7 @@ fn carry_out(world: &World, removals: &[Removal]) -> Result<(), Failure> {
         match (removal.deleted, &kept) {
             (Some(id), None) => writeln!(out, "Deleted: {id}")?,
             (Some(id), Some(reason)) => {
-                let mut stderr = Screen::stderr(Palette::PLAIN);
-                writeln!(stderr, "note: {}: {} stays until later", shown::line(reason), id.short())?;
+                ui.note(&format!("note: {}: {} stays until later", shown::line(reason), id.short()));
             }
             (None, _) => {}
         }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Limits, print};
 use crate::errno;
 use crate::source::SourceFile;
 use crate::view::json;
-use crate::view::palette::Palette;
 use crate::view::screen::Screen;
 
 /// The form of the output.
@@ -44,37 +44,37 @@ pub struct Parse {
 }
 
 impl Parse {
-    pub(super) fn run(&self, errors: Palette) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
         let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
         let format = if self.json { Format::Json } else { self.format };
         let source = match self.source() {
             Ok(source) => source,
             // Whoever reads JSON gets every mistake as JSON, also that the file is not a text.
             Err(error) if format == Format::Json => {
-                print_line(&json::harmless(&print::refusal(&error)))?;
-                return Err(Failure::Status(1));
+                print_line(ui, &json::harmless(&print::refusal(&error)))?;
+                return Err(Failure::status(1));
             }
             Err(error) => return Err(error.into()),
         };
         if format == Format::Sexp {
             let text = print::sexp(&source);
-            return print_line(&text.map_err(|error| Failure::Messages(vec![error], Some(source.clone())))?);
+            return print_line(ui, &text.map_err(|error| Failure::from(error).within(&source))?);
         }
         let parsed = dockerfile::parse_within(&source, &limits);
         if format == Format::Json {
             // A text with errors is a failure all the same.
             let failed = parsed.has_errors();
-            print_line(&json::harmless(&print::report(parsed, &source)))?;
-            return if failed { Err(Failure::Status(1)) } else { Ok(()) };
+            print_line(ui, &json::harmless(&print::report(parsed, &source)))?;
+            return if failed { Err(Failure::status(1)) } else { Ok(()) };
         }
-        let dockerfile = parsed.into_dockerfile().map_err(|errors| Failure::Messages(errors, Some(source.clone())))?;
+        let dockerfile = parsed.into_dockerfile().map_err(|errors| Failure::messages(errors).within(&source))?;
         // The tree goes to standard output, for people and programs alike; what is suspicious does not belong in it.
-        super::report(&dockerfile.warnings, Some(&source), errors);
+        ui.report(&dockerfile.warnings, Some(&source));
         match format {
             Format::Dockerfile => {
                 Ok(Screen::document(&format!("{}\n", print::dockerfile(&dockerfile).trim_end_matches('\n')))?)
             }
-            Format::Tree | Format::Json | Format::Sexp => print_line(&print::tree(&dockerfile)),
+            Format::Tree | Format::Json | Format::Sexp => print_line(ui, &print::tree(&dockerfile)),
         }
     }
 
@@ -91,6 +91,6 @@ impl Parse {
     }
 }
 
-fn print_line(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(super::stdout(), "{}", text.trim_end_matches('\n'))?)
+fn print_line(ui: &Ui, text: &str) -> Result<(), Failure> {
+    Ok(writeln!(ui.plain(), "{}", text.trim_end_matches('\n'))?)
 }

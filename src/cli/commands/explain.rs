@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use clap::{Args, Subcommand};
 
-use super::Failure;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
 use crate::userland;
 use crate::world::World;
 
@@ -22,11 +23,11 @@ enum Subject {
 }
 
 impl Explain {
-    pub(super) fn run(&self, _: &World) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, _: &World, ui: &Ui) -> Result<(), Failure> {
         match self.subject {
             Subject::Base => {
                 let text = userland::explain().map_err(crate::images::Error::from)?;
-                write!(super::stdout(), "{text}")?;
+                write!(ui.plain(), "{text}")?;
             }
         }
         Ok(())

@@ -2,19 +2,17 @@
 
 use std::io::IsTerminal as _;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
-use super::Failure;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
 use crate::container::{self, Io, Network};
 use crate::diagnostic::Diagnostic;
-use crate::errno;
-use crate::images::{self, Policy};
+use crate::images::{self, Opened, Policy};
 use crate::launch::{self, Request};
 use crate::oci::Platform;
-use crate::userland;
 use crate::world::World;
 
 /// Run a command in a new container.
@@ -74,14 +72,14 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn run(&self, world: &Arc<World>) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
             return Err(Diagnostic::error("the input device is not a terminal")
                 .hint("leave `-t` out when standard input is a pipe or a file")
                 .into());
         }
         let found = images::by_text(&world.store, &self.image, Policy::Present)?;
-        let image = found.open(&world.store, &Platform::host())?;
+        let image = Opened::of(&world.store, &found, &Platform::host())?;
         image.require_runnable(&self.image)?;
         let request = Request {
             command: self.command.clone(),
@@ -98,7 +96,7 @@ impl Run {
         };
         let prepared = launch::prepare(world, &image.config, &image.layers, &request)?;
         if self.explain {
-            write!(super::stdout(), "{}", prepared.plan)?;
+            write!(ui.plain(), "{}", prepared.plan)?;
             return Ok(());
         }
         if !self.interactive && !self.tty {
@@ -107,30 +105,12 @@ impl Run {
         }
         match prepared.run(Io::Inherit) {
             Ok(exit) if exit.status() == 0 => Ok(()),
-            Ok(exit) => Err(Failure::Status(u8::try_from(exit.status()).unwrap_or(255))),
+            Ok(exit) => Err(Failure::status(u8::try_from(exit.status()).unwrap_or(255))),
             Err(crate::machine::Error::Container(error)) => {
                 let status = u8::try_from(error.status()).unwrap_or(125);
-                Err(Failure::Container(crate::machine::Error::from(error).diagnostics(None), status))
+                Err(Failure { status: Some(status), ..crate::machine::Error::from(error).into() })
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The file server of the built-in web image.
-#[derive(Debug, Args)]
-pub struct ServeFiles {
-    /// The folder to serve
-    #[arg(default_value = "/usr/share/nginx/html")]
-    root: PathBuf,
-    /// The port to listen on
-    #[arg(default_value_t = 80)]
-    port: u16,
-}
-
-impl ServeFiles {
-    pub(super) fn run(&self) -> Result<(), Failure> {
-        userland::serve(&self.root, self.port)
-            .map_err(|error| Diagnostic::error(errno::named(&error.to_string())).into())
     }
 }

@@ -1,0 +1,104 @@
+//! `layerlab build`: an image from a Dockerfile.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::options::{BuildOptions, check_context, located};
+use crate::cli::failure::Failure;
+use crate::cli::interrupts::{catch_interrupts, new_interrupt};
+use crate::cli::names::parse_names;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::errno;
+use crate::machine::{Control, Error, Event, Machine};
+use crate::view::Progress;
+use crate::world::World;
+
+/// Build an image from a Dockerfile.
+#[derive(Debug, Args)]
+pub struct Build {
+    #[command(flatten)]
+    options: BuildOptions,
+    /// Name the image (NAME[:TAG]); can be given more than once
+    #[arg(short, long, value_name = "NAME")]
+    tag: Vec<String>,
+    /// How progress is shown (default: tty on a terminal, else classic)
+    #[arg(long, value_enum, value_name = "KIND")]
+    progress: Option<Progress>,
+    /// Print the image id only
+    #[arg(short, long)]
+    quiet: bool,
+    /// Accepted and without effect: intermediate containers are always removed
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide = true)]
+    rm: bool,
+    /// Write the image id to a file
+    #[arg(long, value_name = "FILE")]
+    iidfile: Option<PathBuf>,
+    /// The build context
+    #[arg(value_name = "DIR")]
+    context: PathBuf,
+}
+
+impl Build {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        let interrupt = new_interrupt()?;
+        catch_interrupts(&interrupt);
+        let tags = parse_names(&self.tag)?;
+        check_context(&self.context)?;
+        let source = self.options.source(&self.context)?;
+        let file = source.file.clone();
+        let options = self.options.options()?;
+        let mut machine = Machine::new(world, source, options, Control::new(interrupt.clone()))
+            .map_err(|error| located(&error, &file, None))?;
+        let progress = match self.progress {
+            _ if self.quiet => Progress::Quiet,
+            Some(progress) => progress,
+            None if io::stdout().is_terminal() => Progress::Tty,
+            None => Progress::Classic,
+        };
+        let mut view = progress.view(ui.palette);
+        let mut screen = ui.out();
+        let mut broken: Option<io::Error> = None;
+        let mut sink = |event: &Event| {
+            let written = view.event(event, &mut screen).and_then(|()| screen.flush());
+            if let Err(error) = written {
+                broken.get_or_insert(error);
+                interrupt.request();
+            }
+        };
+        if progress == Progress::Classic {
+            machine.load_context(&mut sink).map_err(|error| located(&error, &file, None))?;
+        }
+        let built = build_all(&mut machine, &mut sink);
+        if let Err(error) = built {
+            machine.remember(None)?;
+            if let Some(broken) = broken {
+                return Err(broken.into());
+            }
+            if matches!(error, Error::Interrupted) {
+                ui.note("interrupted");
+                return Err(Failure::status(130));
+            }
+            return Err(located(&error, &file, machine.span(machine.position())));
+        }
+        let finished = machine.finish(&tags, &mut sink)?;
+        if let Some(path) = &self.iidfile {
+            std::fs::write(path, finished.image.to_string()).map_err(|error| {
+                Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error)))
+            })?;
+        }
+        // The program ends now, and the kernel takes all memory back at once: quicker than freeing a tree file by file.
+        std::mem::forget(machine);
+        broken.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+fn build_all(machine: &mut Machine, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    while !machine.is_done() {
+        machine.step(sink)?;
+    }
+    Ok(())
+}

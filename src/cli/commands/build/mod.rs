@@ -1,0 +1,7 @@
+//! Dockerfiles: building, predicting, stepping.
+
+#[expect(clippy::module_inception, reason = "the verb is called as the noun")]
+pub(in crate::cli) mod build;
+mod options;
+pub(in crate::cli) mod plan;
+pub(in crate::cli) mod step;

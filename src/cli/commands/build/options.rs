@@ -1,0 +1,156 @@
+//! What the commands on Dockerfiles have in common: their options, and where they find the Dockerfile.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::container::Hostname;
+use crate::context::text;
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::Limits;
+use crate::machine::{CacheUse, Error, Options, Source, Unsupported};
+use crate::oci::{Platform, PlatformError};
+use crate::plan::Request;
+use crate::source::SourceFile;
+
+/// What `build`, `plan` and `step` have in common.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BuildOptions {
+    /// The Dockerfile (default: DIR/Dockerfile); `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The stage to build (default: the last)
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Set an ARG; without a value, the environment's
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub build_arg: Vec<String>,
+    /// Add a label to the image
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// Run every step, whatever the cache has
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Run every step of these stages
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub no_cache_filter: Vec<String>,
+    /// Let a built-in image take the place of one that is not in the store
+    #[arg(long)]
+    pub stand_ins: bool,
+    /// The network of RUN: `host` or `none`
+    #[arg(long, value_name = "MODE", value_parser = ["default", "host", "none"])]
+    pub network: Option<String>,
+    /// What the image is to run on (default: this machine's platform), as `linux/arm64`
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+    /// The host name that RUN sees
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub hostname: Option<String>,
+}
+
+impl BuildOptions {
+    /// The machine's options. Unknown forms are errors.
+    pub fn options(&self) -> Result<Options, Diagnostic> {
+        let mut build_args = BTreeMap::new();
+        for text in &self.build_arg {
+            match text.split_once('=') {
+                Some((name, value)) => {
+                    build_args.insert(name.to_owned(), value.to_owned());
+                }
+                None => {
+                    if let Ok(value) = std::env::var(text) {
+                        build_args.insert(text.clone(), value);
+                    }
+                }
+            }
+        }
+        let mut labels = BTreeMap::new();
+        for text in &self.label {
+            let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            if name.is_empty() {
+                return Err(Diagnostic::error(format!("`--label {text}` has no name")));
+            }
+            labels.insert(name.to_owned(), value.to_owned());
+        }
+        let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
+        let hostname = hostname.map(|name| Hostname::parse(name)).transpose().map_err(|error| {
+            let diagnostic = Diagnostic::error(error.to_string());
+            match error.hint() {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            }
+        })?;
+        let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
+            (true, _) => CacheUse::Ignore,
+            (false, []) => CacheUse::Ask,
+            (false, stages) => CacheUse::IgnoreFor(stages.to_vec()),
+        };
+        Ok(Options {
+            request: Request {
+                target: self.target.clone(),
+                build_args,
+                platform: self.platform()?,
+                limits: Limits::from_environment(|name| std::env::var(name).ok())?,
+                every_stage: false,
+            },
+            cache,
+            stand_ins: self.stand_ins,
+            labels,
+            network: self.network.clone(),
+            hostname,
+            unsupported: Unsupported::Refused,
+        })
+    }
+
+    fn platform(&self) -> Result<Platform, Diagnostic> {
+        let Some(text) = &self.platform else { return Ok(Platform::host()) };
+        if text.contains(',') {
+            return Err(Diagnostic::error("`--platform` takes one platform: images for several are not supported yet")
+                .hint("build once for each, with a name of its own"));
+        }
+        text.parse()
+            .map_err(|error: PlatformError| Diagnostic::error(format!("`--platform`: {error}")).hint(error.hint()))
+    }
+
+    /// Finds and reads the Dockerfile of a context folder.
+    pub fn source(&self, folder: &Path) -> Result<Source, Failure> {
+        let (name, path, bytes) = match &self.file {
+            Some(path) if path.as_os_str() == "-" => {
+                let name = "(standard input)";
+                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name).map_err(Error::from)?)
+            }
+            file => {
+                let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
+                let bytes = text::read(&path, Some(folder), &text::DOCKERFILE).map_err(Error::from)?;
+                (display_name(&path, folder), Some(path), bytes)
+            }
+        };
+        let file = SourceFile::from_bytes(&name, &bytes).map_err(Diagnostic::from)?;
+        Ok(Source { file, context: Some(folder.to_owned()), dockerfile: path })
+    }
+}
+
+fn default_dockerfile(folder: &Path) -> PathBuf {
+    let usual = folder.join("Dockerfile");
+    let lower = folder.join("dockerfile");
+    // A link that leads nowhere is there, too: it is reported rather than passed over.
+    if usual.symlink_metadata().is_err() && lower.exists() { lower } else { usual }
+}
+
+/// The Dockerfile's name as messages give it: without the folder when it lies there.
+fn display_name(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+}
+
+/// An error on its place in the Dockerfile.
+pub fn located(error: &Error, file: &SourceFile, span: Option<crate::source::Span>) -> Failure {
+    Failure::messages(error.diagnostics(span)).within(file)
+}
+
+/// The folder has to be one before anything is said of the build.
+pub fn check_context(folder: &Path) -> Result<(), Failure> {
+    crate::context::Context::open(folder, None).map(|_| ()).map_err(|error| Error::from(error).into())
+}

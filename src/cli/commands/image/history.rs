@@ -1,0 +1,58 @@
+//! `layerlab history`: the instructions that made an image.
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::images::{self, Policy};
+use crate::view::{table, units};
+use crate::world::World;
+
+/// Show the history of an image.
+#[derive(Debug, Args)]
+pub struct History {
+    /// Print whole instructions and ids
+    #[arg(long)]
+    no_trunc: bool,
+    /// The image
+    image: String,
+}
+
+impl History {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let found = images::by_text(&world.store, &self.image, Policy::Present)?;
+        let (manifest, config) = world.store.load_image(&found.manifest)?;
+        let now = world.clock.seconds();
+        let mut sizes = manifest.layers.iter().map(|layer| layer.size);
+        let mut rows: Vec<Vec<String>> = config
+            .history
+            .iter()
+            .map(|entry| {
+                let size = if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) };
+                let text = entry.created_by.clone().unwrap_or_default();
+                let text = if self.no_trunc || text.chars().count() <= 45 {
+                    text
+                } else {
+                    text.chars().take(44).chain(['…']).collect()
+                };
+                let created = units::ago(now, entry.created.as_deref());
+                vec![
+                    "<missing>".to_owned(),
+                    created,
+                    text,
+                    units::size(size),
+                    entry.comment.clone().unwrap_or_default(),
+                ]
+            })
+            .collect();
+        rows.reverse();
+        if let Some(first) = rows.first_mut() {
+            let id = manifest.config.digest;
+            first[0] = if self.no_trunc { id.to_string() } else { id.short() };
+        }
+        write!(ui.plain(), "{}", table::render(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows))?;
+        Ok(())
+    }
+}

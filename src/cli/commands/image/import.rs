@@ -1,0 +1,62 @@
+//! `layerlab import`: an image of a root file system.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::names::parse_name;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::images::archive::recognise::recognise;
+use crate::layer::{self, archive};
+use crate::machine;
+use crate::oci::{History as HistoryEntry, ImageConfig, Platform};
+use crate::world::World;
+
+/// Make an image of a root file system in a tar archive.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The archive: tar, or tar compressed with gzip, bzip2, xz or zstd; `-` is standard input
+    file: PathBuf,
+    /// The image's name
+    name: String,
+    /// Set a part of the configuration, as an instruction: CMD, ENV, EXPOSE …
+    #[arg(short, long, value_name = "INSTRUCTION")]
+    change: Vec<String>,
+}
+
+impl Import {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let name = parse_name(&self.name)?;
+        let mut config = ImageConfig::empty(&Platform::host());
+        config.config.env.push(format!("PATH={}", machine::DEFAULT_PATH));
+        let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
+        let layer = archive::import(&world.store, path).map_err(machine::Error::from)?;
+        let tree = layer::tree_of(&world.store, std::slice::from_ref(&layer)).map_err(machine::Error::from)?;
+        if let Some(kind) = recognise(&world.store, &tree) {
+            let input =
+                if self.file.as_os_str() == "-" { String::new() } else { format!(" -i {}", self.file.display()) };
+            return Err(Diagnostic::error(format!("`{}` is {kind}, not a root file system", self.file.display()))
+                .hint(format!("`layerlab load{input}` loads the images in it"))
+                .into());
+        }
+        let created = world.clock.rfc3339();
+        config.created = Some(created.clone());
+        config.rootfs.diff_ids.push(layer.diff_id);
+        config.history.push(HistoryEntry {
+            created: Some(created),
+            created_by: Some(format!("import {}", self.file.display())),
+            author: None,
+            comment: None,
+            empty_layer: false,
+        });
+        let config = machine::configure::change(config, &self.change).map_err(Failure::from)?;
+        let manifest = world.store.put_image(&config, &[layer])?;
+        world.store.tag(&name, &manifest)?;
+        let (manifest, _) = world.store.load_image(&manifest)?;
+        writeln!(ui.plain(), "{}", manifest.config.digest)?;
+        Ok(())
+    }
+}

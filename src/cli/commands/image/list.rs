@@ -1,0 +1,124 @@
+//! `layerlab images`: what the store has by name.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+use std::rc::Rc;
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::oci::{Digest, Reference};
+use crate::shown;
+use crate::store::{Error as StoreError, Image, Summary};
+use crate::view::{table, units};
+use crate::world::World;
+
+/// List images.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// Print ids only
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print whole ids
+    #[arg(long)]
+    no_trunc: bool,
+    /// Show digests of the manifests
+    #[arg(long)]
+    digests: bool,
+    /// Also list images without a name (all of them are listed)
+    #[arg(short, long)]
+    all: bool,
+    /// Only images of this name
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Images {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let mut images = world.store.images()?;
+        if let Some(name) = &self.name {
+            let wanted = Reference::parse_normalized(name)
+                .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
+            images.retain(|image| {
+                image.reference.as_ref().is_some_and(|reference| {
+                    reference.familiar_name() == wanted.familiar_name()
+                        && wanted.tag().is_none_or(|tag| reference.tag() == Some(tag))
+                })
+            });
+        }
+        let mut rows = self.described(world, images);
+        // Newest first, as Docker lists them; what is damaged has no time and comes last.
+        rows.sort_by(|one, other| other.created().cmp(&one.created()));
+        let mut out = ui.plain();
+        if self.quiet {
+            let mut seen = HashSet::new();
+            for id in rows.iter().map(Row::id).filter(|id| seen.insert(*id)) {
+                writeln!(out, "{}", self.shown(id))?;
+            }
+            return Ok(());
+        }
+        let now = world.clock.seconds();
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row, now)).collect();
+        let mut header = vec!["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
+        if self.digests {
+            header.insert(2, "DIGEST");
+        }
+        write!(out, "{}", table::render(&header, &rows))?;
+        Ok(())
+    }
+
+    /// Looks at each image, once however many names it has. Images for other machines are left out.
+    fn described(&self, world: &World, images: Vec<Image>) -> Vec<Row> {
+        let mut known: HashMap<Digest, Option<Rc<Result<Summary, StoreError>>>> = HashMap::new();
+        let mut describe = |image: Image| {
+            let summary =
+                known.entry(image.manifest.digest).or_insert_with(|| match world.store.summary(&image.manifest) {
+                    Err(StoreError::Platform { .. }) => None,
+                    summary => Some(Rc::new(summary)),
+                });
+            Some(Row { image, summary: summary.clone()? })
+        };
+        images.into_iter().filter_map(&mut describe).collect()
+    }
+
+    fn shown(&self, id: Digest) -> String {
+        if self.no_trunc { id.to_string() } else { id.short() }
+    }
+
+    fn cells(&self, row: &Row, now: i64) -> Vec<String> {
+        let none = || "<none>".to_owned();
+        let reference = row.image.reference.as_ref();
+        let mut cells = vec![
+            reference.map_or_else(none, Reference::familiar_name),
+            reference.and_then(|reference| reference.tag().map(str::to_owned)).unwrap_or_else(none),
+        ];
+        if self.digests {
+            cells.push(row.image.manifest.digest.to_string());
+        }
+        cells.push(self.shown(row.id()));
+        match &*row.summary {
+            Ok(summary) => cells.extend([units::ago(now, summary.created.as_deref()), units::size(summary.size)]),
+            Err(error) => cells.extend(["<damaged>".to_owned(), shown::line(&error.to_string()).into_owned()]),
+        }
+        cells
+    }
+}
+
+/// One line of the list.
+struct Row {
+    image: Image,
+    summary: Rc<Result<Summary, StoreError>>,
+}
+
+impl Row {
+    /// The image id. Where it can't be read, the manifest's digest, by which the image is found too.
+    fn id(&self) -> Digest {
+        self.summary.as_ref().as_ref().map_or(self.image.manifest.digest, |summary| summary.id)
+    }
+
+    fn created(&self) -> Option<&str> {
+        self.summary.as_ref().as_ref().ok()?.created.as_deref()
+    }
+}

@@ -1,0 +1,26 @@
+//! `layerlab tag`: another name for an image.
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::names::parse_name;
+use crate::images::{self, Policy};
+use crate::world::World;
+
+/// Give an image another name.
+#[derive(Debug, Args)]
+pub struct Tag {
+    /// The image
+    source: String,
+    /// The new name
+    target: String,
+}
+
+impl Tag {
+    pub(in crate::cli) fn run(&self, world: &World) -> Result<(), Failure> {
+        let name = parse_name(&self.target)?;
+        let found = images::by_text(&world.store, &self.source, Policy::Present)?;
+        world.store.tag(&name, &found.manifest)?;
+        Ok(())
+    }
+}

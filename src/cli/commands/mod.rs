@@ -1,0 +1,8 @@
+//! The commands: a folder for each noun, in it a file for each verb.
+
+pub(super) mod build;
+pub(super) mod container;
+pub(super) mod explain;
+pub(super) mod image;
+pub(super) mod parse;
+pub(super) mod store;

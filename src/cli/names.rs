@@ -1,0 +1,25 @@
+//! Names that an image is to be given.
+
+use crate::diagnostic::Diagnostic;
+use crate::oci::Reference;
+
+/// Image names as given by `-t`.
+///
+/// # Errors
+/// As [`parse_name`].
+pub(super) fn parse_names(names: &[String]) -> Result<Vec<Reference>, Diagnostic> {
+    names.iter().map(|name| parse_name(name)).collect()
+}
+
+/// One image name, with its tag.
+///
+/// # Errors
+/// A text that is no name, or that has a digest.
+pub(super) fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
+    let reference = Reference::parse_normalized(name)
+        .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
+    if reference.has_digest() {
+        return Err(Diagnostic::error(format!("`{name}` has a digest: an image can't be given one by name")));
+    }
+    Ok(reference.with_default_tag())
+}
