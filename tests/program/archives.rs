@@ -249,7 +249,10 @@ fn import_refuses_an_archive_of_images() {
     place.run("save --format oci-archive -o oci.tar hello");
     fs::write(place.path("docker-before-25.tar"), docker_archive(|layer| layer)).unwrap();
     place.write("root/manifest.json", "{\"Config\": \"of something else\"}");
-    let tar = Command::new("tar").args(["-cf", "root.tar", "-C", "root", "."]).current_dir(place.path("")).status();
+    let tar = Command::new("tar")
+        .args(["--mtime=@0", "-cf", "root.tar", "-C", "root", "."])
+        .current_dir(place.path(""))
+        .status();
     assert!(tar.unwrap().success());
     let text = place.session(&[
         "import docker.tar wrong",

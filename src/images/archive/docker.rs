@@ -13,7 +13,7 @@ use std::io::Read as _;
 use serde::Deserialize;
 
 use super::contents::{Contents, Staged};
-use super::load::{Loaded, name, put_manifest};
+use super::loaded::{Loaded, name, put_manifest};
 use super::{Error, LIST};
 use crate::layer::decompress::{Compression, sniff};
 use crate::oci::{Descriptor, Digest, ImageConfig, Reference, kind, media_type};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
-use super::load::{Loaded, name, prove};
+use super::loaded::{Loaded, name, prove};
 use super::{Error, docker};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{

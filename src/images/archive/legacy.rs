@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::contents::Contents;
 use super::docker;
-use super::load::{Loaded, name, put_manifest};
+use super::loaded::{Loaded, name, put_manifest};
 use super::{Error, LIST};
 use crate::oci::{ContainerConfig, Descriptor, DiffId, Digest, History, ImageConfig, RootFs, media_type, to_json};
 use crate::store::{Store, documents};

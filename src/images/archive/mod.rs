@@ -23,13 +23,15 @@ mod docker;
 mod layout;
 mod legacy;
 pub mod load;
+mod loaded;
 pub mod recognise;
 pub mod save;
 mod tarball;
 
 use std::path::{Path, PathBuf};
 
-pub use load::{Input, Loaded, load};
+pub use load::{Input, load};
+pub use loaded::Loaded;
 pub use save::{Format, save};
 
 use crate::document::Limit;
