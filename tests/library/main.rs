@@ -1,6 +1,7 @@
 //! The library, room by room, without the program around it: each file is one area, and has one helper that checks.
 
 mod context;
+mod debugger;
 mod hostile;
 mod layer;
 mod printing;
