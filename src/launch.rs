@@ -3,17 +3,19 @@
 //! The rules of what wins are Docker's: the user's command replaces CMD, `--entrypoint` replaces ENTRYPOINT and drops CMD, `-e` is
 //! laid over ENV. Left out for now: detached containers, published ports, anonymous volumes; a container is removed when it ends.
 
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::container::{
-    self, Access, Exit, Host, Hostname, Io, Mount, MountKind, Network, NewPrivileges, Plan, Seccomp, Spec, Terminal,
+    self, Access, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, NewPrivileges, Plan, Process, Sandbox,
+    Seccomp, Terminal,
 };
 use crate::layer::Layer;
 use crate::machine::folder::Folder;
 use crate::machine::{Error, unpacked};
 use crate::oci::{ImageConfig, is_signal};
-use crate::world::World;
+use crate::world::{Interrupt, World};
 
 /// What is asked of a container.
 #[derive(Clone, Debug, Default)]
@@ -62,23 +64,24 @@ pub fn prepare<'a>(
         Some(name) => Hostname::parse(name)?,
     };
     let folder = Folder::create(world, &id)?;
-    let mut spec = Spec::new(unpacked::chain_of_image(&world, layers)?, folder.upper(), folder.work(), args);
-    spec.env = environment(image, request, hostname.as_str());
-    spec.hostname = hostname;
-    spec.mounts = mounts;
-    spec.cwd = match &request.working_dir {
+    let mut sandbox = Sandbox::new(unpacked::chain_of_image(world, layers)?, folder.upper(), folder.work());
+    let mut process = Process::new(args);
+    process.env = environment(image, request, hostname.as_str());
+    sandbox.hostname = hostname;
+    sandbox.mounts = mounts;
+    process.cwd = match &request.working_dir {
         Some(path) => path.clone(),
         None => image.config.working_dir.clone(),
     };
-    spec.user = request.user.clone().unwrap_or_else(|| image.config.user.clone());
-    spec.network = request.network.unwrap_or(Network::Host);
-    spec.terminal = if request.terminal { Terminal::Yes } else { Terminal::No };
-    spec.root = if request.read_only { Access::ReadOnly } else { Access::ReadWrite };
+    process.user = request.user.clone().unwrap_or_else(|| image.config.user.clone());
+    sandbox.network = request.network.unwrap_or(Network::Host);
+    process.terminal = if request.terminal { Terminal::Yes } else { Terminal::No };
+    sandbox.root = if request.read_only { Access::ReadOnly } else { Access::ReadWrite };
     for option in &request.security {
         match option.replace(':', "=").as_str() {
-            "no-new-privileges" | "no-new-privileges=true" => spec.security.new_privileges = NewPrivileges::Forbidden,
-            "no-new-privileges=false" => spec.security.new_privileges = NewPrivileges::Allowed,
-            "seccomp=unconfined" => spec.security.seccomp = Seccomp::Unconfined,
+            "no-new-privileges" | "no-new-privileges=true" => process.rights.new_privileges = NewPrivileges::Forbidden,
+            "no-new-privileges=false" => process.rights.new_privileges = NewPrivileges::Allowed,
+            "seccomp=unconfined" => process.rights.seccomp = Seccomp::Unconfined,
             _ => {
                 return Err(Error::Argument {
                     message: format!("invalid --security-opt `{option}`"),
@@ -88,14 +91,23 @@ pub fn prepare<'a>(
         }
     }
     let host = Host::detect(&world.identity, &folder.work())?;
-    let plan = container::plan(&spec, &world.identity, &host);
+    let plan = container::plan(&sandbox, &process, &world.identity, &host);
     Ok(Prepared { id, plan, folder })
 }
 
 impl Prepared {
     /// Runs the container to its end and removes it.
-    pub fn run(self, io: Io<'_>) -> Result<Exit, Error> {
-        let exit = container::run(&self.plan, io);
+    pub fn run(self, io: Io, interrupt: Option<&Interrupt>, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Exit, Error> {
+        let mut running = container::spawn(&self.plan, io)?;
+        if let Some(interrupt) = interrupt {
+            running.kill_when(interrupt.as_fd().try_clone_to_owned().map_err(|source| Error::Io {
+                operation: "watch",
+                path: "the wish to stop".into(),
+                source,
+            })?);
+        }
+        running.start();
+        let exit = running.wait(listen);
         drop(self.folder);
         Ok(exit?)
     }

@@ -1,153 +1,181 @@
-//! The small things that processes tell each other: bytes, descriptors, and their ends.
+//! What the processes of a container and we tell each other, and over what.
 //!
-//! See unix(7), pidfd_open(2), waitpid(2). All of it may be used after a fork.
+//! ```text
+//! IdsWanted ──▶   the keeper is in its user namespace, which has no ids yet
+//!           ◀── IdsMapped
+//! Terminal  ──▶   the master of the terminal that was made inside
+//! Ready     ──▶   everything is set up, and only the command is missing
+//!           ◀── Start
+//! First     ──▶   the first process becomes the command now: a pidfd of it, and what is executed, in case that it can't be
+//! Failed    ──▶   an operation was refused, and nothing comes of the container
+//! Untidy    ──▶   something could not be taken away again
+//! Ended     ──▶   how the command ended, when nothing of the container is left
+//! ```
+//!
+//! A message is one packet, with the descriptor that belongs to it: unix(7), SOCK_SEQPACKET and SCM_RIGHTS. The one thing that is
+//! no message is the errno of the [`trampoline`](super::trampoline), which is a program too small for that.
 
-use std::io::{IoSlice, IoSliceMut, Read};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, send, sendmsg,
-    socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Failure};
-use super::stubs::Stub;
 
-/// A connected pair of sockets that no executed program inherits.
-pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Error> {
-    socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(Error::call("socketpair"))
-}
-
-/// Sends everything and then closes our direction, so that the reader sees the end.
-pub(super) fn send_all(control: &OwnedFd, bytes: &[u8]) -> bool {
-    let sent = send_all_open(control, bytes);
-    // SAFETY: shutdown(2) on a socket that we own.
-    unsafe { libc::shutdown(control.as_raw_fd(), libc::SHUT_WR) };
-    sent
-}
-
-/// Sends everything. MSG_NOSIGNAL: a reader that went away is an error, not the end of this
-/// process.
-pub(super) fn send_all_open(control: &OwnedFd, mut bytes: &[u8]) -> bool {
-    while !bytes.is_empty() {
-        match send(control.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::EINTR) => {}
-            Err(_) => return false,
-        }
-    }
-    true
-}
-
-pub(super) fn receive_byte(control: &OwnedFd) -> Option<u8> {
-    let mut byte = [0; 1];
-    loop {
-        match nix::unistd::read(control.as_fd(), &mut byte) {
-            Ok(1) => return Some(byte[0]),
-            Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return None,
-        }
-    }
-}
-
-pub(super) fn receive_all(control: &OwnedFd) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let mut file = std::fs::File::from(control.try_clone().map_err(Error::io("read", Path::new("socket")))?);
-    // A child that dies leaves nothing: that is the caller's finding, so a reset counts as the end.
-    match file.read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read", Path::new("socket"))(error)),
-    }
-}
-
-pub(super) fn wait_for(child: Pid) -> Result<WaitStatus, Error> {
-    loop {
-        match waitpid(child, None) {
-            Err(Errno::EINTR) => {}
-            status => return status.map_err(Error::call("waitpid")),
-        }
-    }
-}
-
-/// The status of a child that has ended, as waitpid(2) writes it. In a forked process: the failure is one of the set-up.
-pub(super) fn wait_status(child: Pid) -> Result<i32, Failure> {
-    let mut status = 0;
-    loop {
-        // SAFETY: waitpid(2) writes one int, which lives until it returns.
-        let answer = unsafe { libc::waitpid(child.as_raw(), &raw mut status, 0) };
-        match Errno::result(answer) {
-            Ok(_) => return Ok(status),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Failure::call("waitpid", errno)),
-        }
-    }
-}
-
-/// Whether the other end is closed, or the process of a pidfd has ended.
-pub(super) fn hung_up(end: &OwnedFd) -> bool {
-    let mut polled = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
-    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(count) if count > 0)
-}
-
-/// What the processes inside tell the keeper.
-#[derive(Serialize, Deserialize)]
-pub(super) enum Told {
-    /// The first process: what it made in the root to be mounted on.
-    Made(Vec<Stub>),
-    /// The guard: the wait status of the first process.
+/// What we are told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Word {
+    IdsWanted,
+    Terminal,
+    Ready,
+    First {
+        program: PathBuf,
+        /// The hint for a program that is there and is not found.
+        missing: String,
+    },
+    Failed(Failure),
+    Untidy(Failure),
+    /// As waitpid(2) writes it.
     Ended(i32),
 }
 
-/// Sends one message; nobody is left to be told when the keeper is gone.
-pub(super) fn tell(keeper: &OwnedFd, told: &Told) {
-    send_all_open(keeper, &serde_json::to_vec(told).unwrap_or_default());
+/// What we tell.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    IdsMapped,
+    Start,
 }
 
-/// Every whole message until the other end is closed.
-pub(super) fn hear_all(socket: &OwnedFd) -> Vec<Told> {
-    let bytes = receive_all(socket).unwrap_or_default();
-    serde_json::Deserializer::from_slice(&bytes).into_iter().map_while(Result::ok).collect()
+/// One end of the connection. No executed program inherits it.
+#[derive(Debug)]
+pub(super) struct Link(OwnedFd);
+
+/// What comes out of a link.
+pub(super) enum Heard<M> {
+    /// A message, and the descriptor that came with it.
+    Message(M, Option<OwnedFd>),
+    /// Nothing yet; only where it was not waited for.
+    Nothing,
+    /// The other end is closed, or speaks another language.
+    End,
 }
 
-/// A descriptor that becomes readable when the process ends.
-pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at
-    // exec.
-    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
-    // SAFETY: see above.
-    Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
-}
+/// No message is longer: a failure names two paths at most, and quotes the kernel.
+const LONGEST: usize = 64 << 10;
 
-/// Sends one byte with a descriptor, see unix(7), SCM_RIGHTS.
-pub(super) fn send_descriptor(socket: &OwnedFd, descriptor: &OwnedFd) -> Result<(), Errno> {
-    let descriptors = [descriptor.as_raw_fd()];
-    let message = [ControlMessage::ScmRights(&descriptors)];
-    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(b"d")], &message, MsgFlags::MSG_NOSIGNAL, None).map(drop)
-}
+impl Link {
+    /// Two ends of one connection.
+    pub fn pair() -> Result<(Link, Link), Error> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (one, other) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(Error::call("socketpair"))?;
+        Ok((Link(one), Link(other)))
+    }
 
-/// One message with the descriptor that came along, if one did.
-pub(super) fn receive_descriptor(socket: &OwnedFd) -> (Vec<u8>, Option<OwnedFd>) {
-    let mut bytes = [0; 4];
-    let mut space = nix::cmsg_space!([RawFd; 1]);
-    let mut slices = [IoSliceMut::new(&mut bytes)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let Ok(message) = recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut space), flags) else {
-        return (Vec::new(), None);
-    };
-    let descriptor = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
-        // SAFETY: the kernel put this descriptor into our table for us alone.
-        ControlMessageOwned::ScmRights(numbers) => {
-            numbers.first().map(|number| unsafe { OwnedFd::from_raw_fd(*number) })
+    /// Sends a message. Says whether it was taken: nobody can be told where the other end is closed.
+    pub fn say(&self, message: &impl Serialize) -> bool {
+        self.send(message, &[])
+    }
+
+    /// Sends a message with a descriptor.
+    pub fn say_with(&self, message: &impl Serialize, descriptor: &impl AsFd) -> bool {
+        self.send(message, &[descriptor.as_fd().as_raw_fd()])
+    }
+
+    /// Waits for the next message.
+    pub fn hear<M: DeserializeOwned>(&self) -> Heard<M> {
+        self.receive(MsgFlags::empty())
+    }
+
+    /// Takes the next message, if it is there already.
+    pub fn hear_now<M: DeserializeOwned>(&self) -> Heard<M> {
+        self.receive(MsgFlags::MSG_DONTWAIT)
+    }
+
+    /// MSG_NOSIGNAL: a reader that went away is an answer, not the end of this process.
+    fn send(&self, message: &impl Serialize, descriptors: &[RawFd]) -> bool {
+        let text = serde_json::to_vec(message).unwrap_or_default();
+        let rights = [ControlMessage::ScmRights(descriptors)];
+        let rights = if descriptors.is_empty() { &[][..] } else { &rights[..] };
+        loop {
+            match sendmsg::<()>(self.0.as_raw_fd(), &[IoSlice::new(&text)], rights, MsgFlags::MSG_NOSIGNAL, None) {
+                Ok(_) => return true,
+                Err(Errno::EINTR) => {}
+                Err(_) => return false,
+            }
         }
-        _ => None,
-    });
-    let count = message.bytes;
-    (bytes[..count].to_vec(), descriptor)
+    }
+
+    fn receive<M: DeserializeOwned>(&self, flags: MsgFlags) -> Heard<M> {
+        let mut bytes = vec![0; LONGEST];
+        let mut space = nix::cmsg_space!([RawFd; 1]);
+        loop {
+            let mut slices = [IoSliceMut::new(&mut bytes)];
+            let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+            let message = match recvmsg::<()>(self.0.as_raw_fd(), &mut slices, Some(&mut space), flags) {
+                Ok(message) => message,
+                // What was said last waits still, when the other end has gone without hearing our order.
+                Err(Errno::EINTR | Errno::ECONNRESET) => continue,
+                Err(Errno::EAGAIN) => return Heard::Nothing,
+                Err(_) => return Heard::End,
+            };
+            let descriptor = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
+                // SAFETY: the kernel put this descriptor into our table for us alone.
+                ControlMessageOwned::ScmRights(numbers) => {
+                    numbers.first().map(|number| unsafe { OwnedFd::from_raw_fd(*number) })
+                }
+                _ => None,
+            });
+            let count = message.bytes;
+            return match serde_json::from_slice(&bytes[..count]) {
+                Ok(message) => Heard::Message(message, descriptor),
+                Err(_) => Heard::End,
+            };
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The descriptors that the keeper starts with; everything else above 2 is closed.
+pub(super) struct Ends {
+    /// To us.
+    pub link: Link,
+    /// To us: the trampoline's errno. Gone once the command is executed.
+    pub errno: Option<OwnedFd>,
+    /// We, as a pidfd: readable when we are gone.
+    pub parent: OwnedFd,
+    /// The standard streams: what they become, where they are not ours.
+    pub streams: Option<[OwnedFd; 3]>,
+    /// The size that a terminal begins with.
+    pub window: Option<libc::winsize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_keep_their_bounds_and_their_descriptors() {
+        let (ours, theirs) = Link::pair().expect("a pair");
+        assert!(matches!(ours.hear_now::<Word>(), Heard::Nothing));
+        assert!(theirs.say(&Word::Ready) && theirs.say_with(&Word::Terminal, &theirs) && theirs.say(&Word::Ended(3)));
+        assert!(ours.say(&Order::Start));
+        assert!(matches!(ours.hear(), Heard::Message(Word::Ready, None)));
+        assert!(matches!(ours.hear(), Heard::Message(Word::Terminal, Some(_))));
+        drop(theirs);
+        assert!(matches!(ours.hear(), Heard::Message(Word::Ended(3), None)));
+        assert!(matches!(ours.hear::<Word>(), Heard::End));
+        assert!(!ours.say(&Order::Start));
+    }
 }

@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag, UtimensatFlags, mknod, utimensat};
 use nix::sys::time::TimeSpec;
 
 use super::error::Failure;
-use super::execute::errno;
+use super::error::errno;
 
 /// Copies `lower` (top first) into `upper`, once: `marker` is made at the end, and where it exists
 /// nothing is done.

@@ -36,6 +36,9 @@ pub enum Error {
     /// A set-up operation was refused in one of the forked processes.
     #[error("{0}")]
     Setup(Failure),
+    /// The command is not executed yet, so there is nobody to do something to.
+    #[error("the container is not started")]
+    NotStarted,
     /// What was given as a host name is not one.
     #[error("`{}` is not a host name", .0.escape_debug())]
     Hostname(String),
@@ -47,8 +50,7 @@ pub enum Error {
         /// What it said.
         message: String,
     },
-    /// The code given to [`Identity::within`](super::Identity::within) panicked or its process
-    /// died.
+    /// One of our own processes panicked or died: that of [`Identity::within`](super::Identity::within), or the keeper.
     #[error("the process inside the user namespace {0}")]
     Within(String),
 }
@@ -82,7 +84,7 @@ impl Error {
             Error::Io { source, .. } => source.raw_os_error()?,
             Error::Call { errno, .. } => *errno as i32,
             Error::Setup(failure) => failure.errno,
-            Error::Map { .. } | Error::Hostname(_) | Error::Within(_) => return None,
+            Error::Map { .. } | Error::Hostname(_) | Error::NotStarted | Error::Within(_) => return None,
         };
         (number != 0).then(|| std::io::Error::from_raw_os_error(number))
     }
@@ -145,6 +147,11 @@ impl Failure {
         }
     }
 
+    /// As [`Failure::refused`], with what the standard library has for an answer.
+    pub(super) fn io(call: &str, path: &Path, error: &std::io::Error) -> Failure {
+        Failure::refused(call, path, errno(error))
+    }
+
     /// A call without a path.
     pub(super) fn call(call: &str, errno: Errno) -> Failure {
         Failure {
@@ -154,6 +161,11 @@ impl Failure {
             hint: None,
             cause: Cause::Refused,
         }
+    }
+
+    /// One of our own processes has a fault.
+    pub(super) fn panicked() -> Failure {
+        Failure::call("the set-up panicked", Errno::ENOTRECOVERABLE)
     }
 
     /// A failure that the kernel had no part in.
@@ -179,4 +191,9 @@ impl std::fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// The errno of an I/O error; 0 where it has none.
+pub(super) fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }

@@ -14,12 +14,13 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{fchdir, pivot_root};
+use nix::unistd::{fchdir, getpid, pivot_root};
 
 use super::account::Account;
 use super::capabilities;
+use super::channel::{Ends, Heard, Order, Word};
 use super::copy;
-use super::error::{Failure, USER_NAMESPACE_HINT};
+use super::error::{Failure, USER_NAMESPACE_HINT, errno};
 use super::identity::Identity;
 use super::inside::Root;
 use super::layout;
@@ -29,16 +30,19 @@ use super::mount;
 use super::mounts::Mounts;
 use super::network;
 use super::operation::{Flags, Namespace, Operation, Place, Recursion};
-use super::pty;
+use super::process::Terminal;
+use super::processes;
 use super::seccomp;
-use super::stubs::{self, Kind, Stubs};
+use super::stubs::{self, Kind, Stub, Stubs};
+use super::terminal;
 use super::trampoline;
+use super::userns;
 
 /// What one operation leaves for a later one.
 pub(super) struct Setup<'a> {
-    pub identity: &'a Identity,
-    /// The socket to the process that started us; `None` in that process itself.
-    pub control: Option<&'a OwnedFd>,
+    identity: &'a Identity,
+    /// What leads to the process that started us; `None` in that process itself.
+    ends: Option<&'a Ends>,
     /// The container's mounts, from the first that is made until all are in place.
     mounts: Mounts,
     /// The container's root, once it is the only one.
@@ -46,33 +50,33 @@ pub(super) struct Setup<'a> {
     /// What was made in the root to be mounted on.
     pub stubs: Stubs,
     /// The user that was looked up.
-    pub account: Option<Account>,
+    account: Option<Account>,
     /// The program that executes the command.
     trampoline: Option<OwnedFd>,
-    /// Where it is told that the command can't be executed.
-    pub failure: Option<&'a OwnedFd>,
-    /// Where the terminal's other end goes.
-    pub terminal: Option<&'a OwnedFd>,
-    /// The size that the terminal begins with.
-    pub window: Option<libc::winsize>,
-    /// The standard streams that are the container's own, and become its user's.
-    pub streams: &'static [RawFd],
+    /// Whether the standard streams are a terminal of the container's own.
+    has_terminal: bool,
+}
+
+/// What the container's other processes leave for the keeper, in the memory that they share.
+#[derive(Default)]
+pub(super) struct Left {
+    /// What has to be taken away again; `None` where the set-up was killed before it was known.
+    pub stubs: Option<Vec<Stub>>,
+    /// The first process's status, as waitpid(2) writes it.
+    pub status: Option<libc::c_int>,
 }
 
 impl<'a> Setup<'a> {
-    pub fn new(identity: &'a Identity, control: Option<&'a OwnedFd>, terminal: Option<&'a OwnedFd>) -> Setup<'a> {
+    pub fn new(identity: &'a Identity, ends: Option<&'a Ends>) -> Setup<'a> {
         Setup {
             identity,
-            control,
+            ends,
             mounts: Mounts::default(),
             root: None,
             stubs: Stubs::default(),
             account: None,
             trampoline: None,
-            failure: None,
-            terminal,
-            window: None,
-            streams: &[],
+            has_terminal: false,
         }
     }
 
@@ -92,12 +96,9 @@ impl<'a> Setup<'a> {
             Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
             Operation::SetOomScore { score } => write_own(OOM_SCORE, &score.to_string()),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
-            Operation::EnterUserNamespace { .. } => match self.control {
-                Some(control) => self.identity.enter(control),
-                None => Ok(()),
-            },
+            Operation::EnterUserNamespace { map } => userns::enter(map, || self.have_ids_mapped()),
             Operation::Unshare { namespaces } => unshare_all(namespaces),
-            Operation::EndWithParent => leave::end_with_parent(),
+            Operation::EndWithParent => processes::end_with_parent(),
             Operation::ForkGuard | Operation::ForkInit => Ok(()),
             Operation::UnshareMounts => mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT)),
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
@@ -147,15 +148,66 @@ impl<'a> Setup<'a> {
                 self.trampoline = Some(trampoline::sealed()?);
                 Ok(())
             }
-            Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.streams),
+            Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.own_streams()),
             Operation::ChangeDirectory { path } => self.change_directory(Path::new(path)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
-            Operation::Execute { args, env } => {
-                let trampoline = self.trampoline.as_ref().expect("a plan makes the trampoline before it is used");
-                let failure = self.failure.expect("only the first process executes the command");
-                leave::execute(args, env, &self.known_account().home, trampoline, failure)
+            Operation::AwaitStart => self.await_start(),
+            Operation::Execute { args, env } => self.become_command(args, env),
+            Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
+            Operation::RemoveDirectory { path } => remove_directory(path),
+            Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
+        }
+    }
+
+    fn known_ends(&self) -> &'a Ends {
+        self.ends.expect("only the container's own processes carry this out")
+    }
+
+    /// Asks the process that started us for the maps that only somebody outside may write.
+    fn have_ids_mapped(&self) -> bool {
+        let link = &self.known_ends().link;
+        link.say(&Word::IdsWanted) && matches!(link.hear(), Heard::Message(Order::IdsMapped, _))
+    }
+
+    /// Whether the order is there already, or else when it comes.
+    fn await_start(&self) -> Result<(), Failure> {
+        let link = &self.known_ends().link;
+        let heard = match link.hear_now() {
+            Heard::Nothing => {
+                link.say(&Word::Ready);
+                link.hear()
             }
+            heard => heard,
+        };
+        match heard {
+            Heard::Message(Order::Start, _) => Ok(()),
+            Heard::Message(Order::IdsMapped, _) | Heard::Nothing | Heard::End => {
+                Err(Failure::call("waiting for the order to start", Errno::ESRCH))
+            }
+        }
+    }
+
+    fn become_command(&self, args: &[String], env: &[String]) -> Result<(), Failure> {
+        let command = leave::find_command(args, env, &self.known_account().home)?;
+        let ends = self.known_ends();
+        let trampoline = self.trampoline.as_ref().expect("a plan makes the trampoline before it is used");
+        let pipe = ends.errno.as_ref().expect("it is closed only when the command is executed");
+        let words = trampoline::Words::new(&command.program, &command.args, &command.env);
+        let ourselves = processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
+        let (program, missing) = (command.path.clone(), command.missing.to_owned());
+        ends.link.say_with(&Word::First { program, missing }, &ourselves);
+        // From here on we may be killed at any moment, so nothing is allocated: we share the allocator with the keeper.
+        let errno = trampoline::execute(trampoline, pipe, &words);
+        Err(leave::not_executed(&command.path, errno, command.missing))
+    }
+
+    /// The standard streams that are the container's own, and become its user's.
+    fn own_streams(&self) -> &'static [RawFd] {
+        match (self.has_terminal, &self.known_ends().streams) {
+            (true, _) => &[0],
+            (false, Some(_)) => &[1, 2],
+            (false, None) => &[],
         }
     }
 
@@ -204,11 +256,17 @@ impl<'a> Setup<'a> {
         mount::restrict(&directory, Flags::READ_ONLY, Recursion::One)
     }
 
-    fn new_session(&self, terminal: bool) -> Result<(), Failure> {
+    fn new_session(&mut self, terminal: Terminal) -> Result<(), Failure> {
         leave::new_session()?;
-        match (terminal, self.terminal) {
-            (true, Some(socket)) => pty::attach(&self.mounts, socket, self.window),
-            (true, None) | (false, _) => Ok(()),
+        match terminal {
+            Terminal::No => Ok(()),
+            Terminal::Yes => {
+                let ends = self.known_ends();
+                self.has_terminal = true;
+                let master = terminal::make(&self.mounts, ends.window)?;
+                ends.link.say_with(&Word::Terminal, &master);
+                Ok(())
+            }
         }
     }
 
@@ -235,11 +293,6 @@ const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 /// Writes one of our own files in the machine's /proc.
 fn write_own(path: &str, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| Failure::refused("write", Path::new(path), errno(&error)))
-}
-
-/// The errno of an I/O error; 0 where it has none.
-pub(super) fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
 fn create_directories(path: &Path) -> Result<(), Failure> {
@@ -274,4 +327,16 @@ fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
             }
     });
     unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
+}
+
+fn remove_directory(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Removes a control group, which is empty now.
+fn remove_cgroup(path: &Path) -> Result<(), Failure> {
+    std::fs::remove_dir(path).map_err(|error| Failure::io("rmdir", path, &error))
 }

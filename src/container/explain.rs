@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::operation::{Namespace, Operation, OverlayInterface, Phase, Place, Recursion};
 use super::plan::Plan;
+use super::process::Terminal;
+use super::userns::{IdMap, Mapper};
 
 impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,9 +21,12 @@ impl fmt::Display for Operation {
             Operation::JoinCgroup { paths } => {
                 write!(formatter, "join control group {}", list(paths))
             }
-            Operation::EnterUserNamespace { uid_ranges, gid_ranges, helpers } => {
-                let how = if *helpers { "newuidmap, newgidmap" } else { "setgroups denied" };
-                write!(formatter, "unshare user; uid {}; gid {} ({how})", words(uid_ranges), words(gid_ranges))
+            Operation::EnterUserNamespace { map } => {
+                let how = match map.mapper {
+                    Mapper::Helpers => "newuidmap, newgidmap",
+                    Mapper::Itself => "setgroups denied",
+                };
+                write!(formatter, "unshare user; uid {}; gid {} ({how})", words(&map.uids), words(&map.gids))
             }
             Operation::Unshare { namespaces } => write!(formatter, "unshare {}", words(namespaces)),
             Operation::EndWithParent => write!(formatter, "ask for SIGKILL when the parent ends"),
@@ -87,8 +92,8 @@ impl fmt::Display for Operation {
                 write!(formatter, "make {target} read-only")
             }
             Operation::CloseMounts => write!(formatter, "close the mounts"),
-            Operation::NewSession { terminal: false } => write!(formatter, "setsid"),
-            Operation::NewSession { terminal: true } => {
+            Operation::NewSession { terminal: Terminal::No } => write!(formatter, "setsid"),
+            Operation::NewSession { terminal: Terminal::Yes } => {
                 write!(formatter, "setsid; open a terminal of /dev/pts as /dev/console and standard streams")
             }
             Operation::NewKeyring => write!(formatter, "join a new session keyring"),
@@ -124,9 +129,15 @@ impl fmt::Display for Operation {
                 )
             }
             Operation::CleanUp => write!(formatter, "reset signals; umask 022; close every descriptor above 2 at exec"),
+            Operation::AwaitStart => write!(formatter, "wait for the order to start"),
             Operation::Execute { args, env } => {
                 write!(formatter, "from that program, execve {args:?} with {} environment variables", env.len())
             }
+            Operation::RemoveMountPoints { upper } => {
+                write!(formatter, "remove the empty mount points that were made in {}", upper.display())
+            }
+            Operation::RemoveDirectory { path } => write!(formatter, "rm -r {}", path.display()),
+            Operation::RemoveCgroup { paths } => write!(formatter, "remove control group {}", list(paths)),
         }
     }
 }
@@ -145,11 +156,11 @@ impl Operation {
                 "before the user namespace, because inside it we may no longer write there; \
                      children are born into the group"
             }
-            Operation::EnterUserNamespace { helpers: true, .. } => {
+            Operation::EnterUserNamespace { map: IdMap { mapper: Mapper::Helpers, .. } } => {
                 "first, because its root may make all the other namespaces; the set-user-id \
                      helpers map every id that /etc/subuid grants"
             }
-            Operation::EnterUserNamespace { helpers: false, .. } => {
+            Operation::EnterUserNamespace { map: IdMap { mapper: Mapper::Itself, .. } } => {
                 "first, because its root may make all the other namespaces; without a grant in \
                      /etc/subuid only our own id exists inside, as 0"
             }
@@ -240,10 +251,10 @@ impl Operation {
             Operation::CloseMounts => "no program finds a descriptor of ours that leads to one",
             Operation::ProtectMount { target } if target == "/" => "asked for; the mounts below stay as they are",
             Operation::ProtectMount { .. } => "after the mounts in it were made",
-            Operation::NewSession { terminal: false } => {
+            Operation::NewSession { terminal: Terminal::No } => {
                 "keys pressed at our terminal go to us alone; we pass the signals on"
             }
-            Operation::NewSession { terminal: true } => {
+            Operation::NewSession { terminal: Terminal::Yes } => {
                 "the terminal is of the container's own /dev/pts, so that its name exists inside; \
                      its keys signal the container's foreground processes"
             }
@@ -271,7 +282,14 @@ impl Operation {
             Operation::ChangeDirectory { .. } => "after the switch, so that the directory must be the user's to enter",
             Operation::LimitCapabilities { .. } => "the bounding set alone would take effect only at the next execve",
             Operation::CleanUp => "the command starts with the defaults and inherits nothing of ours",
+            Operation::AwaitStart => "what is made now can be started later; usually the order is there already",
             Operation::Execute { .. } => "the command itself is process 1, as in Docker",
+            Operation::RemoveMountPoints { .. } => {
+                "they are no part of what the command did, and must not get into a layer; the times of their \
+                     directories are put back, too"
+            }
+            Operation::RemoveDirectory { .. } => "nothing of it is kept",
+            Operation::RemoveCgroup { .. } => "its last process is gone",
         }
     }
 }

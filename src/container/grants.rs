@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 
-use super::identity::Range;
+use super::userns::Range;
 
 /// Whether this process holds CAP_SYS_ADMIN (bit 21): root inside someone else's container may not.
 pub(super) fn may_mount() -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Whether overlayfs works depends on the kernel's version, on its configuration, on security modules and on the
 //! file system below; asking each would be guessing. So one tiny overlay is mounted where the
-//! containers will be, in a child that is thrown away. That takes as long as a small container, so the answer is kept for
+//! containers will be, in a process that is thrown away. That takes as long as a small container, so the answer is kept for
 //! as long as the program runs.
 
 use std::os::unix::fs::MetadataExt;
@@ -128,13 +128,13 @@ fn overlay_support(identity: &Identity, scratch: &Path, only_options: bool) -> R
     if let Some((_, known)) = answers().iter().find(|(other, _)| *other == question) {
         return Ok(known.clone());
     }
-    // Not under the lock: the probe forks, and a child must not inherit a lock that is held.
+    // Not under the lock: trying takes long.
     let support = try_overlay(identity, scratch, only_options)?;
     answers().push((question, support.clone()));
     Ok(support)
 }
 
-/// Mounts an overlay over two empty directories in a child of its own, by each interface in turn.
+/// Mounts an overlay over two empty directories in a process of its own, by each interface in turn.
 fn try_overlay(identity: &Identity, scratch: &Path, only_options: bool) -> Result<OverlaySupport, Error> {
     let place = scratch.join(format!(".overlay-probe-{}", next_number()));
     for name in ["lower", "upper", "work", "root"] {
@@ -151,8 +151,8 @@ fn try_overlay(identity: &Identity, scratch: &Path, only_options: bool) -> Resul
             options: if identity.in_user_namespace() { vec!["userxattr", "volatile"] } else { vec!["volatile"] },
             interface,
         };
-        // In a child even as root: the mount namespace it enters must not become ours.
-        identity.in_child(|| -> Result<(), Failure> {
+        // In a process of its own even as root: the mount namespace it enters must not become ours.
+        identity.in_process(|| -> Result<(), Failure> {
             mount::unshare_mounts()?;
             mount::overlay(&overlay)
         })

@@ -1,7 +1,7 @@
-//! The keeper: the first of the forked processes. It enters the user namespace, and it tidies up at the end.
+//! The keeper: the first of a container's processes. It enters the user namespace, and it tidies up at the end.
 //!
 //! ```text
-//! we ──fork──▶ keeper ──fork──▶ guard ──fork──▶ first process ──execve──▶ the command, process 1
+//! we ──fork──▶ keeper ──clone──▶ guard ──clone──▶ first process ──execve──▶ the command, process 1
 //!  ▲             │ enters the      │ process 1 of     │ enters the mount namespace,
 //!  │             │ user namespace  │ an outer process │ carries out the rest of the plan
 //!  │             │                 │ id namespace     │
@@ -15,12 +15,14 @@
 //! **Who dies with whom.** The keeper has asked the kernel to be killed when we end, and the guard when the keeper ends.
 //! When process 1 of a process id namespace ends, the kernel kills everything in it and in the namespaces below. So
 //! whichever of us is killed, stopped or not, alone or with the others: no process of the container is left. None of this
-//! depends on the command, which can neither see the guard nor change what the guard has asked for.
+//! depends on the command, which can neither see the guard nor change what the guard has asked for. A keeper that is to outlive
+//! who started it would be the same one without [`Operation::EndWithParent`] in its phase, with given streams, and with somebody
+//! to write its last word down.
 //!
-//! **After a fork** only the thread that forked goes on, and a lock that another one held stays
-//! locked for ever. So this code calls the system and allocates (the C library's `fork` makes the
-//! allocator usable in the child), and does nothing else: no standard streams, no environment, no
-//! threads. All three leave by execve or _exit.
+//! **Whose memory.** The keeper is a copy of us, as we go on working meanwhile. Only the thread that forked goes on in it, and a
+//! lock that another one held stays locked for ever. So this code calls the system and allocates (the C library's `fork` makes
+//! the allocator usable in the child), and does nothing else: no standard streams, no environment, no threads. The other two
+//! share the keeper's memory, which waits for them, see [`vfork`]. So what they leave for it are values.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,52 +30,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getpid, setsid};
 
-use super::channel::{Told, control_pair, hear_all, hung_up, send_all_open, wait_status};
+use super::channel::{Ends, Word};
 use super::error::Failure;
-use super::execute::Setup;
+use super::execute::{Left, Setup};
 use super::guard;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
-use super::report;
-use super::stubs;
-
-/// The descriptors that the keeper starts with; everything else above 2 is closed.
-pub(super) struct Ends {
-    /// To us: the first process as a pidfd, then its wait status.
-    pub control: OwnedFd,
-    /// To us: what went wrong before the command, see [`report`](super::report).
-    pub failure: OwnedFd,
-    /// We, as a pidfd: readable when we are gone.
-    pub parent: OwnedFd,
-    /// The standard streams: what they become, where they are not ours.
-    pub streams: Option<[OwnedFd; 3]>,
-    /// To us: the terminal's master.
-    pub terminal: Option<OwnedFd>,
-    /// The size that the terminal begins with.
-    pub window: Option<libc::winsize>,
-}
+use super::processes::{has_ended, pidfd};
+use super::vfork;
 
 /// Runs as the keeper in the process just forked; never returns.
-pub(super) fn keep(plan: &Plan, ends: Ends) -> ! {
+pub(super) fn keep(plan: &Plan, mut ends: Ends) -> ! {
     // A panic must not unwind into what our copy of the stack holds of the caller: two processes would go on with its work.
-    // It is caught here in the guard and in the first process, too.
-    let kept = catch_unwind(AssertUnwindSafe(|| prepare(&ends).and_then(|()| enter(plan, &ends))));
+    let kept = catch_unwind(AssertUnwindSafe(|| prepare(&ends).and_then(|()| enter(plan, &mut ends))));
     let failure = match kept {
         Ok(Ok(())) => None,
         Ok(Err(failure)) => Some(failure),
-        Err(_) => Some(Failure::call("the set-up panicked", Errno::ENOTRECOVERABLE)),
+        Err(_) => Some(Failure::panicked()),
     };
-    let status = match failure {
-        None => 0,
-        Some(failure) => {
-            report::failed(&ends.failure, failure);
-            125
-        }
-    };
+    if let Some(failure) = failure {
+        ends.link.say(&Word::Failed(failure));
+    }
     // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
-    unsafe { libc::_exit(status) }
+    unsafe { libc::_exit(0) }
 }
 
 /// Makes this process its own: no signal of ours, no session of ours, no descriptor of ours, the container's standard
@@ -90,66 +71,54 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
         dup2_stdout(output).map_err(refused)?;
         dup2_stderr(error).map_err(refused)?;
     }
-    let mut kept = vec![ends.control.as_raw_fd(), ends.failure.as_raw_fd(), ends.parent.as_raw_fd()];
-    kept.extend(ends.terminal.as_ref().map(AsRawFd::as_raw_fd));
+    let mut kept = vec![ends.parent.as_raw_fd(), std::os::fd::AsFd::as_fd(&ends.link).as_raw_fd()];
+    kept.extend(ends.errno.as_ref().map(AsRawFd::as_raw_fd));
     close_all_but(kept)
 }
 
-/// Carries out the keeper's phase, forks the guard, and waits for its end.
-fn enter(plan: &Plan, ends: &Ends) -> Result<(), Failure> {
-    let mut setup = Setup::new(&plan.identity, Some(&ends.control), ends.terminal.as_ref());
-    setup.failure = Some(&ends.failure);
-    setup.window = ends.window;
-    setup.streams = match (&ends.terminal, &ends.streams) {
-        (Some(_), _) => &[0],
-        (None, Some(_)) => &[1, 2],
-        (None, None) => &[],
-    };
+/// Carries out the keeper's phase, and waits for the guard's end.
+fn enter(plan: &Plan, ends: &mut Ends) -> Result<(), Failure> {
     for operation in plan.of(Phase::Entering) {
         if *operation == Operation::ForkGuard {
-            return fork_guard(plan, ends, setup);
+            return start_guard(plan, ends);
         }
-        setup.execute(operation)?;
+        Setup::new(&plan.identity, Some(ends)).execute(operation)?;
     }
     Ok(())
 }
 
-fn fork_guard(plan: &Plan, ends: &Ends, setup: Setup<'_>) -> Result<(), Failure> {
+fn start_guard(plan: &Plan, ends: &mut Ends) -> Result<(), Failure> {
     // We may have died before the keeper asked to end with us.
-    if hung_up(&ends.parent) {
+    if has_ended(&ends.parent) {
         return Err(Failure::call("waiting for the caller", Errno::ESRCH));
     }
-    let (ours, theirs) = control_pair().map_err(|_| Failure::call("socketpair", Errno::last()))?;
-    // SAFETY: fork(2): this process has one thread; the child goes on with the rules of this
-    // module.
-    match unsafe { fork() }.map_err(|errno| Failure::call("fork", errno))? {
-        ForkResult::Child => {
-            drop(ours);
-            guard::stand(plan, ends, setup, &theirs)
-        }
-        ForkResult::Parent { child } => {
-            drop(theirs);
-            conclude(plan, ends, child, &ours)
-        }
+    let keeper: OwnedFd = pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
+    let mut left = Left::default();
+    let ended = vfork::call_for_long(|| guard::stand(plan, ends, &keeper, &mut left))
+        .map_err(|errno| Failure::call("clone", errno))?;
+    match ended.answer {
+        Some(Ok(stood)) => stood?,
+        Some(Err(_)) => return Err(Failure::panicked()),
+        // Somebody has killed the guard, and with it the container.
+        None => {}
     }
+    conclude(plan, ends, left);
+    Ok(())
 }
 
-/// Waits until nothing of the container is left, tidies up and sends the status.
-fn conclude(plan: &Plan, ends: &Ends, guard: Pid, told: &OwnedFd) -> Result<(), Failure> {
-    // This ends when the last process that could tell something is gone or has executed the command; then the guard's end
-    // is waited for, which comes after that of all the others.
-    let told = hear_all(told);
-    wait_status(guard)?;
-    // Without a word of the end somebody has killed the guard, and with it the container.
-    let mut status = libc::SIGKILL;
-    for one in told {
-        match one {
-            Told::Made(stubs) => stubs::remove(&plan.upper, &stubs),
-            Told::Ended(ended) => status = ended,
+/// Tidies up, as nothing of the container is left, and sends the status.
+fn conclude(plan: &Plan, ends: &Ends, left: Left) {
+    let mut setup = Setup::new(&plan.identity, Some(ends));
+    // What was killed while it was set up may have left our memory in the midst of a change. Nobody keeps its files.
+    if let Some(stubs) = left.stubs {
+        setup.stubs.made = stubs;
+        for operation in plan.of(Phase::Ending) {
+            if let Err(failure) = setup.execute(operation) {
+                ends.link.say(&Word::Untidy(failure));
+            }
         }
     }
-    send_all_open(&ends.control, &status.to_ne_bytes());
-    Ok(())
+    ends.link.say(&Word::Ended(left.status.unwrap_or(libc::SIGKILL)));
 }
 
 /// Closes every descriptor above 2 that is not `kept`.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::host::{Cgroups, Host};
 use super::identity::Identity;
 use super::operation::{Device, Flags, Operation, Place, Recursion};
-use super::spec::{Etc, MountKind, Network, Spec};
+use super::sandbox::{Etc, MountKind, Network, Sandbox};
 
 /// Where Docker hides something.
 const MASKED: [&str; 12] = [
@@ -70,14 +70,14 @@ pub(super) struct Mounts {
 }
 
 /// Everything that is mounted in the container's root, in order.
-pub(super) fn mounts(spec: &Spec, identity: &Identity, host: &Host) -> Mounts {
+pub(super) fn mounts(sandbox: &Sandbox, identity: &Identity, host: &Host) -> Mounts {
     let mut mounts = Mounts::default();
     // First: a new proc may be made only while the machine's is seen.
     mounts.system(file_system("proc", "/proc", Flags::INERT, ""), "/proc", Place::Directory);
-    mounts.devices(spec, identity);
-    mounts.sysfs(spec, identity, host);
-    let mut others = etc(spec);
-    for mount in &spec.mounts {
+    mounts.devices(sandbox, identity);
+    mounts.sysfs(sandbox, identity, host);
+    let mut others = etc(sandbox);
+    for mount in &sandbox.mounts {
         let operation = match &mount.kind {
             MountKind::Bind(source) => {
                 clone(source, &mount.target, Flags::NO_DEVICES.for_access(mount.access), Recursion::Tree)
@@ -126,17 +126,17 @@ impl EtcFile {
 }
 
 /// What is mounted in /etc, by target.
-fn etc(spec: &Spec) -> Vec<(String, Operation)> {
-    let flags = match spec.etc {
+fn etc(sandbox: &Sandbox) -> Vec<(String, Operation)> {
+    let flags = match sandbox.etc {
         Etc::Launch => Flags::INERT,
         Etc::Build => Flags::INERT.and(Flags::READ_ONLY),
     };
     let mount = |file: &EtcFile| {
         let target = format!("/etc/{}", file.name());
-        let operation = clone(&spec.work.join(file.name()), &target, flags, Recursion::One);
+        let operation = clone(&sandbox.work.join(file.name()), &target, flags, Recursion::One);
         (target, operation)
     };
-    EtcFile::of(spec.etc).iter().map(mount).collect()
+    EtcFile::of(sandbox.etc).iter().map(mount).collect()
 }
 
 impl Mounts {
@@ -150,7 +150,7 @@ impl Mounts {
     }
 
     /// /dev and what belongs in it.
-    fn devices(&mut self, spec: &Spec, identity: &Identity) {
+    fn devices(&mut self, sandbox: &Sandbox, identity: &Identity) {
         // nodev, although the nodes have to work: they are mounts of their own, and what the container makes beside them is
         // without effect.
         let flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_STRICTATIME);
@@ -159,7 +159,7 @@ impl Mounts {
             let flags = Flags::DEVICES.and(Flags::READ_ONLY);
             self.made.extend(DEVICES.map(|device| Operation::CloneDevice { device, flags }));
         } else {
-            self.made.push(Operation::MakeDevices { devices: &DEVICES, place: device_place(spec) });
+            self.made.push(Operation::MakeDevices { devices: &DEVICES, place: device_place(sandbox) });
         }
         DEVICES.iter().for_each(|device| self.attach(&device.path(), IN_DEV));
         self.made.extend(
@@ -171,7 +171,7 @@ impl Mounts {
         self.system(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals), "/dev/pts", IN_DEV);
         self.system(file_system("tmpfs", "/dev/shm", Flags::INERT, "mode=1777,size=65536k"), "/dev/shm", IN_DEV);
         self.system(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""), "/dev/mqueue", IN_DEV);
-        for mount in &spec.mounts {
+        for mount in &sandbox.mounts {
             if let MountKind::Script(source) = &mount.kind {
                 let flags = Flags(libc::MOUNT_ATTR_NOSUID).and(Flags::NO_DEVICES).and(Flags::READ_ONLY);
                 self.system(clone(source, &mount.target, flags, Recursion::One), &mount.target, IN_DEV);
@@ -180,9 +180,9 @@ impl Mounts {
     }
 
     /// /sys and the control groups in it.
-    fn sysfs(&mut self, spec: &Spec, identity: &Identity, host: &Host) {
+    fn sysfs(&mut self, sandbox: &Sandbox, identity: &Identity, host: &Host) {
         let flags = Flags::INERT.and(Flags::READ_ONLY);
-        let shares = identity.in_user_namespace() && spec.network == Network::Host;
+        let shares = identity.in_user_namespace() && sandbox.network == Network::Host;
         let sysfs = if shares {
             clone(Path::new("/sys"), "/sys", flags, Recursion::Tree)
         } else {
@@ -212,15 +212,15 @@ const IN_DEV: Place = Place::In("/dev");
 const IN_SYS: Place = Place::In("/sys");
 
 /// Where the file system of root's device nodes is attached while they are made: mounts can be made only of what is attached.
-pub(super) fn device_place(spec: &Spec) -> PathBuf {
-    spec.work.join("devices")
+pub(super) fn device_place(sandbox: &Sandbox) -> PathBuf {
+    sandbox.work.join("devices")
 }
 
 /// What is hidden: Docker's list, and what the machine's own /sys has mounted in it, where that is shown.
-pub(super) fn masked(spec: &Spec, identity: &Identity, host: &Host) -> Vec<String> {
+pub(super) fn masked(sandbox: &Sandbox, identity: &Identity, host: &Host) -> Vec<String> {
     let mut paths: Vec<String> = MASKED.map(str::to_owned).into();
     paths.extend(host.thermal.iter().cloned());
-    if identity.in_user_namespace() && spec.network == Network::Host {
+    if identity.in_user_namespace() && sandbox.network == Network::Host {
         let in_cgroups = |path: &String| Path::new(path).starts_with("/sys/fs/cgroup");
         paths.extend(host.below_sys.iter().filter(|path| !in_cgroups(path)).cloned());
     }

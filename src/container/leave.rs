@@ -5,7 +5,7 @@
 
 use std::ffi::CString;
 use std::io::Read;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,19 +14,17 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, Gid, Uid, access, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{AccessFlags, access, setsid};
 
 use super::account::Account;
 use super::capabilities::{self, Capabilities};
-use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure};
-use super::execute::errno;
+use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure, errno};
 use super::identity::Identity;
 use super::inside::Root;
-use super::report;
-use super::trampoline;
+use super::userns::{set_group, set_groups, set_user};
 
 /// Where programs are looked for when the environment has no PATH.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Becomes the leader of a new session.
 pub(super) fn new_session() -> Result<(), Failure> {
@@ -89,7 +87,6 @@ pub(super) fn switch_user(account: &Account, identity: &Identity, streams: &[Raw
         Identity::Mapped { .. } => failure.hint(SHORT_RANGES_HINT),
         Identity::Single => failure.hint(SINGLE_ID_HINT),
     };
-    let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     for stream in streams {
         // SAFETY: fchown(2) on a standard stream; where the id is not mapped, the switch below
         // says so.
@@ -100,12 +97,11 @@ pub(super) fn switch_user(account: &Account, identity: &Identity, streams: &[Raw
         // setting.
         Identity::Single => {}
         Identity::Root | Identity::Mapped { .. } => {
-            let groups: Vec<Gid> = account.groups.iter().copied().map(Gid::from_raw).collect();
-            setgroups(&groups).map_err(|errno| hint(Failure::call("setgroups", errno)))?;
+            set_groups(&account.groups).map_err(|errno| hint(Failure::call("setgroups", errno)))?;
         }
     }
-    setresgid(gid, gid, gid).map_err(|errno| hint(Failure::call(&format!("setresgid({})", account.gid), errno)))?;
-    setresuid(uid, uid, uid).map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
+    set_group(account.gid).map_err(|errno| hint(Failure::call(&format!("setresgid({})", account.gid), errno)))?;
+    set_user(account.uid).map_err(|errno| hint(Failure::call(&format!("setresuid({})", account.uid), errno)))
 }
 
 /// Root keeps what it may keep; any other user lost everything when it stopped being root.
@@ -131,12 +127,6 @@ pub(super) fn clean_up() -> Result<(), Failure> {
     close_on_exec_from(3)
 }
 
-/// Asks the kernel to kill this process when its parent ends, or more exactly the thread that forked it.
-pub(super) fn end_with_parent() -> Result<(), Failure> {
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
-        .map_err(|errno| Failure::call("prctl(PR_SET_PDEATHSIG)", errno))
-}
-
 /// Marks every descriptor from `first` on to be closed by execve: those of other parts of this
 /// process, too.
 fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
@@ -147,14 +137,20 @@ fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
     })
 }
 
-/// Finds the program and becomes it, by way of the trampoline. Comes back only with a failure.
-pub(super) fn execute(
-    args: &[String],
-    env: &[String],
-    home: &str,
-    trampoline: &OwnedFd,
-    failure: &OwnedFd,
-) -> Result<(), Failure> {
+/// What is to be executed, found.
+pub(super) struct Command {
+    /// Where it is in the container.
+    pub path: PathBuf,
+    /// The same, as execve(2) takes it.
+    pub program: CString,
+    pub args: Vec<CString>,
+    pub env: Vec<CString>,
+    /// What it would mean that the kernel does not find it.
+    pub missing: &'static str,
+}
+
+/// Finds the program with the rights that this process has now.
+pub(super) fn find_command(args: &[String], env: &[String], home: &str) -> Result<Command, Failure> {
     let mut env = env.to_vec();
     if !env.iter().any(|variable| variable.starts_with("HOME=")) {
         env.push(format!("HOME={home}"));
@@ -162,25 +158,25 @@ pub(super) fn execute(
     let Some(name) = args.first() else {
         return Err(Failure::of(Cause::NotFound, "no command given".to_owned()));
     };
-    let path = env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
-    let program = look_up(name, path)?;
-    if is_ourselves(&program) {
-        let message = format!("exec `{}`: that is not a program of the image", program.display());
+    let search_path = env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let path = look_up(name, search_path)?;
+    if is_ourselves(&path) {
+        let message = format!("exec `{}`: that is not a program of the image", path.display());
         return Err(Failure::of(Cause::NotExecutable, message)
             .hint("it leads to the program that is being executed, and until the command is, that is ours"));
     }
-    let text = |text: &str| {
-        CString::new(text)
+    let text = |text: &String| {
+        CString::new(text.as_str())
             .map_err(|_| Failure::of(Cause::NotExecutable, format!("a NUL byte in `{}`", text.escape_default())))
     };
-    let c_program = CString::new(program.as_os_str().as_bytes())
-        .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?;
-    let c_args: Vec<CString> = args.iter().map(|arg| text(arg)).collect::<Result<_, _>>()?;
-    let c_env: Vec<CString> = env.iter().map(|variable| text(variable)).collect::<Result<_, _>>()?;
-    let missing = missing_interpreter(&program);
-    report::executing(failure, &program, missing);
-    let errno = trampoline::execute(trampoline, failure, &c_program, &c_args, &c_env);
-    Err(not_executed(&program, errno, missing))
+    Ok(Command {
+        program: CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?,
+        args: args.iter().map(text).collect::<Result<_, _>>()?,
+        env: env.iter().map(text).collect::<Result<_, _>>()?,
+        missing: missing_interpreter(&path),
+        path,
+    })
 }
 
 /// What it means that the kernel does not execute a program; `missing` is the hint for one that is there and is not found. Looks at

@@ -1,32 +1,38 @@
 //! A container as a printable list of operations.
 //!
 //! ```text
-//! Spec + Identity + Host ──plan()──▶ Plan ──run()──▶ Exit
-//!                                     │
-//!                                     └──Display──▶ what is done, in which order, and why
+//! Sandbox + Process + Identity + Host ──plan()──▶ Plan ──spawn()──▶ Running ──wait()──▶ Exit
+//!                                                  │                  │
+//!                                                  │                  └──Control: signal, pause, kill
+//!                                                  └──Display──▶ what is done, in which order, and why
 //! ```
 //!
 //! A container is no object of the kernel. It is a process that entered some namespaces, saw a
 //! different root, gave up most of its rights and then executed a program. [`plan()`] writes these
-//! steps down as data ([`Operation`]), and [`run()`] carries out exactly that list. Nothing here
-//! needs root: see [`Identity`].
+//! steps down as data ([`Operation`]), from the first to those that take everything away again, and
+//! [`spawn()`] carries out exactly that list. Nothing here needs root: see [`Identity`].
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
 //! when it starts. Left out: images and their configuration (the caller's), networks other than
-//! the machine's and none, limits of memory and time, and containers that outlive us.
+//! the machine's and none, limits of memory and time, containers that outlive us (see `keeper`), and further processes in one
+//! (see `plan`, the last phase but two).
 //!
-//! Reading order: [`Spec`], [`Operation`], [`plan()`], then `execute`, and `run`, `keeper`, `guard`
-//! and `init`, which carry the list out in four processes.
+//! Reading order: [`Sandbox`], [`Process`], [`Operation`], [`plan()`], then `execute`, and `spawn`, `keeper`, `guard`
+//! and `init`, which carry the list out in four processes; `relay` is our side of them.
 
 mod account;
 mod capabilities;
 mod channel;
+mod console;
+mod control;
 mod copy;
 mod error;
 mod execute;
 mod explain;
+mod freeze;
 mod grants;
 mod guard;
+mod heard;
 mod host;
 mod identity;
 mod init;
@@ -39,26 +45,37 @@ mod mount;
 mod mounts;
 mod network;
 mod operation;
+mod outside;
+mod patience;
 mod plan;
-mod pty;
+mod process;
+mod processes;
 mod relay;
-mod report;
-mod run;
+mod running;
+mod sandbox;
 mod seccomp;
 mod signals;
-mod spec;
+mod spawn;
 mod stubs;
+mod terminal;
 mod trampoline;
+mod userns;
+mod vfork;
 
 pub use account::Account;
 pub use capabilities::Capabilities;
+pub use control::Control;
 pub use error::{CARRIAGE_RETURN_HINT, Cause, Error, Failure};
+pub use freeze::Paused;
+pub use heard::{Exit, Heard, Stream};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport};
-pub use identity::{Identity, Range};
+pub use identity::Identity;
+pub use leave::DEFAULT_PATH;
 pub use operation::{Device, Flags, Limit, Namespace, Operation, Overlay, OverlayInterface, Phase, Place, Recursion};
+pub use patience::Notice;
 pub use plan::{Plan, RootKind, plan};
-pub use run::{Exit, Io, Stream, close_input, run};
-pub use spec::{
-    Access, Durability, Etc, Hostname, Mount, MountKind, Network, NewPrivileges, Paths, Seccomp, Security, Spec,
-    Terminal,
-};
+pub use process::{NewPrivileges, Process, Rights, Seccomp, Terminal};
+pub use running::Running;
+pub use sandbox::{Access, Durability, Etc, Hostname, Mount, MountKind, Network, Paths, Sandbox};
+pub use spawn::{Io, close_input, run, spawn};
+pub use userns::{IdMap, Mapper, Range};

@@ -8,7 +8,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use std::os::fd::AsRawFd;
 
 use super::error::Failure;
-use super::spec::{Hostname, Network};
+use super::sandbox::{Hostname, Network};
 
 /// The text of `/etc/hosts`, see hosts(5): loopback under our own name too, then `extra` (name,
 /// address).

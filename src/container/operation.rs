@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use nix::sys::resource::Resource;
 
 use super::capabilities::Capabilities;
-use super::identity::Range;
-use super::spec::Access;
+use super::process::Terminal;
+use super::sandbox::Access;
+use super::userns::IdMap;
 
 // ANCHOR: phase
 /// Where and when an operation is executed.
@@ -30,13 +31,25 @@ pub enum Phase {
     Rooted,
     /// The same process gives up its rights and becomes the command.
     Leaving,
+    /// In the keeper again, when nothing of the container is left.
+    Ending,
+    /// In our own process, at the end of all.
+    Ended,
 }
 // ANCHOR_END: phase
 
 impl Phase {
     /// Every phase in order.
-    pub const ALL: [Phase; 6] =
-        [Phase::Outside, Phase::Entering, Phase::Guarding, Phase::Inside, Phase::Rooted, Phase::Leaving];
+    pub const ALL: [Phase; 8] = [
+        Phase::Outside,
+        Phase::Entering,
+        Phase::Guarding,
+        Phase::Inside,
+        Phase::Rooted,
+        Phase::Leaving,
+        Phase::Ending,
+        Phase::Ended,
+    ];
 }
 
 impl fmt::Display for Phase {
@@ -48,6 +61,8 @@ impl fmt::Display for Phase {
             Phase::Inside => "as the container's first process",
             Phase::Rooted => "in the new root",
             Phase::Leaving => "just before the command",
+            Phase::Ending => "in the first namespaces, when the container has ended",
+            Phase::Ended => "outside, at the end",
         })
     }
 }
@@ -67,7 +82,7 @@ pub enum Operation {
     /// Put ourselves, and so the container, into the control group.
     JoinCgroup { paths: Vec<PathBuf> },
     /// Enter a new user namespace with these ids and become its user 0.
-    EnterUserNamespace { uid_ranges: Vec<Range>, gid_ranges: Vec<Range>, helpers: bool },
+    EnterUserNamespace { map: IdMap },
     /// Enter further namespaces.
     Unshare { namespaces: Vec<Namespace> },
     /// Have the kernel end this process with the one that forked it.
@@ -114,7 +129,7 @@ pub enum Operation {
     CloseMounts,
 
     /// Take a new session, and the terminal as its own where there is one.
-    NewSession { terminal: bool },
+    NewSession { terminal: Terminal },
     /// Join a new session keyring.
     NewKeyring,
     /// Look the user up in the image.
@@ -140,8 +155,17 @@ pub enum Operation {
     LimitCapabilities { keep: Capabilities },
     /// Reset signals and the file creation mask, close what must not be inherited.
     CleanUp,
+    /// Wait until whoever made the container wants it to start.
+    AwaitStart,
     /// Become the command.
     Execute { args: Vec<String>, env: Vec<String> },
+
+    /// Take away what was made in the root to be mounted on.
+    RemoveMountPoints { upper: PathBuf },
+    /// Remove a directory of the machine with everything in it.
+    RemoveDirectory { path: PathBuf },
+    /// Remove the control group.
+    RemoveCgroup { paths: Vec<PathBuf> },
 }
 
 /// A namespace other than those of users and mounts, see namespaces(7).

@@ -1,6 +1,6 @@
-//! From a specification to the list of operations.
+//! From what is wished for to the list of operations.
 //!
-//! Planning is pure: it looks at the [`Spec`], the [`Identity`] and the facts in [`Host`], touches
+//! Planning is pure: it looks at the [`Sandbox`], the [`Process`], the [`Identity`] and the facts in [`Host`], touches
 //! no file and makes no system call, so the same input gives the same list. Every difference
 //! between root and an ordinary user, and every fallback, is decided here and can be read in the
 //! plan. The lists of devices, mounts, masked and read-only paths are Docker's defaults (OCI
@@ -9,12 +9,14 @@
 use std::path::PathBuf;
 
 use super::host::{Host, OverlaySupport};
-use super::identity::{Identity, Range};
+use super::identity::Identity;
 use super::layout::{self, EtcFile};
 use super::limits;
 use super::network;
 use super::operation::{Namespace, Operation, Overlay, OverlayInterface, Phase};
-use super::spec::{Access, Durability, Network, NewPrivileges, Paths, Seccomp, Spec, Terminal};
+use super::process::{NewPrivileges, Process, Seccomp, Terminal};
+use super::sandbox::{Access, Durability, Network, Paths, Sandbox};
+use super::userns::IdMap;
 
 /// A container's set-up as data: printed by `Display`, executed by [`run`](super::run()).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,31 +48,45 @@ impl Plan {
     pub fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
         self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
     }
+
+    /// Has this directory removed at the end, with everything in it: by the keeper, who may do so with files of any owner.
+    pub fn remove_at_end(&mut self, path: PathBuf) {
+        self.operations.push((Phase::Ending, Operation::RemoveDirectory { path }));
+    }
+
+    /// Whether a terminal is made.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.of(Phase::Rooted).any(|operation| *operation == Operation::NewSession { terminal: Terminal::Yes })
+    }
 }
 
 // ANCHOR: plan
-/// Makes the list of operations for `spec` as `identity` on `host`.
-pub fn plan(spec: &Spec, identity: &Identity, host: &Host) -> Plan {
-    let mounts = layout::mounts(spec, identity, host);
-    let mut planner = Planner { spec, identity, host, mounts, operations: Vec::new(), notes: Vec::new() };
+/// Makes the list of operations for `process` in `sandbox` as `identity` on `host`.
+pub fn plan(sandbox: &Sandbox, process: &Process, identity: &Identity, host: &Host) -> Plan {
+    let mounts = layout::mounts(sandbox, identity, host);
+    let mut planner = Planner { sandbox, process, identity, host, mounts, operations: Vec::new(), notes: Vec::new() };
     planner.outside();
     planner.entering();
     planner.guarding();
     let root = planner.inside();
     planner.rooted();
-    planner.leaving();
+    for operation in leaving(process, host) {
+        planner.push(Phase::Leaving, operation);
+    }
+    planner.ending();
     Plan {
         operations: planner.operations,
         notes: planner.notes,
         identity: identity.clone(),
         root,
-        upper: spec.upper.clone(),
+        upper: sandbox.upper.clone(),
     }
 }
 // ANCHOR_END: plan
 
 struct Planner<'a> {
-    spec: &'a Spec,
+    sandbox: &'a Sandbox,
+    process: &'a Process,
     identity: &'a Identity,
     host: &'a Host,
     mounts: layout::Mounts,
@@ -85,19 +101,19 @@ impl Planner<'_> {
 
     fn outside(&mut self) {
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.root() });
-        self.push(Phase::Outside, Operation::CreateDirectory { path: self.spec.work.join("overlay") });
+        self.push(Phase::Outside, Operation::CreateDirectory { path: self.sandbox.work.join("overlay") });
         if !self.identity.in_user_namespace() {
-            self.push(Phase::Outside, Operation::CreateDirectory { path: layout::device_place(self.spec) });
+            self.push(Phase::Outside, Operation::CreateDirectory { path: layout::device_place(self.sandbox) });
         }
-        for file in EtcFile::of(self.spec.etc) {
+        for file in EtcFile::of(self.sandbox.etc) {
             let content = match file {
-                EtcFile::Hosts => network::hosts(&self.spec.hostname, &self.spec.extra_hosts),
-                EtcFile::Hostname => format!("{}\n", self.spec.hostname),
-                EtcFile::Resolver => network::resolver(self.spec.network, &self.host.resolver),
+                EtcFile::Hosts => network::hosts(&self.sandbox.hostname, &self.sandbox.extra_hosts),
+                EtcFile::Hostname => format!("{}\n", self.sandbox.hostname),
+                EtcFile::Resolver => network::resolver(self.sandbox.network, &self.host.resolver),
             };
-            self.push(Phase::Outside, Operation::WriteFile { path: self.spec.work.join(file.name()), content });
+            self.push(Phase::Outside, Operation::WriteFile { path: self.sandbox.work.join(file.name()), content });
         }
-        if self.spec.cgroup.is_some() && self.host.own_cgroups.is_empty() {
+        if self.sandbox.cgroup.is_some() && self.host.own_cgroups.is_empty() {
             self.notes.push("no control group: none is delegated to this user".to_owned());
         }
         if let Some(paths) = self.cgroups() {
@@ -107,7 +123,7 @@ impl Planner<'_> {
 
     /// The container's control groups, where it is to have one and may.
     fn cgroups(&self) -> Option<Vec<PathBuf>> {
-        let name = self.spec.cgroup.as_ref()?;
+        let name = self.sandbox.cgroup.as_ref()?;
         let paths: Vec<PathBuf> = self.host.own_cgroups.iter().map(|parent| parent.join(name)).collect();
         (!paths.is_empty()).then_some(paths)
     }
@@ -117,25 +133,13 @@ impl Planner<'_> {
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
-        let single = |outside| vec![Range { inside: 0, outside, length: 1 }];
-        match self.identity {
-            Identity::Root => {}
-            Identity::Mapped { uid_ranges, gid_ranges } => self.push(
-                Phase::Entering,
-                Operation::EnterUserNamespace {
-                    uid_ranges: uid_ranges.clone(),
-                    gid_ranges: gid_ranges.clone(),
-                    helpers: true,
-                },
-            ),
-            Identity::Single => self.push(
-                Phase::Entering,
-                Operation::EnterUserNamespace {
-                    uid_ranges: single(self.host.uid),
-                    gid_ranges: single(self.host.gid),
-                    helpers: false,
-                },
-            ),
+        let map = match self.identity {
+            Identity::Root => None,
+            Identity::Single => Some(IdMap::single(self.host.uid, self.host.gid)),
+            Identity::Mapped { .. } => self.identity.id_map(),
+        };
+        if let Some(map) = map {
+            self.push(Phase::Entering, Operation::EnterUserNamespace { map });
         }
         // After the user namespace: a change of rights would undo it.
         self.push(Phase::Entering, Operation::EndWithParent);
@@ -146,7 +150,7 @@ impl Planner<'_> {
     fn guarding(&mut self) {
         self.push(Phase::Guarding, Operation::EndWithParent);
         let mut namespaces = vec![Namespace::Pid, Namespace::Uts, Namespace::Ipc];
-        match self.spec.network {
+        match self.sandbox.network {
             Network::Host => {}
             Network::None => namespaces.push(Namespace::Network),
         }
@@ -160,8 +164,8 @@ impl Planner<'_> {
     fn inside(&mut self) -> RootKind {
         self.push(Phase::Inside, Operation::UnshareMounts);
         let kind = self.root_file_system();
-        self.push(Phase::Inside, Operation::SetHostname { name: self.spec.hostname.to_string() });
-        match self.spec.network {
+        self.push(Phase::Inside, Operation::SetHostname { name: self.sandbox.hostname.to_string() });
+        match self.sandbox.network {
             Network::Host => {}
             Network::None => self.push(Phase::Inside, Operation::LoopbackUp),
         }
@@ -180,10 +184,10 @@ impl Planner<'_> {
             OverlaySupport::Refused(reason) => {
                 self.notes.push(format!("layers are copied, because {reason}"));
                 let operation = Operation::CopyLayers {
-                    lower: self.spec.lower.clone(),
-                    upper: self.spec.upper.clone(),
+                    lower: self.sandbox.lower.clone(),
+                    upper: self.sandbox.upper.clone(),
                     root: self.root(),
-                    marker: self.spec.work.join("copied"),
+                    marker: self.sandbox.work.join("copied"),
                 };
                 self.push(Phase::Inside, operation);
                 return RootKind::Copy;
@@ -196,19 +200,19 @@ impl Planner<'_> {
             Identity::Root => vec!["redirect_dir=off", "metacopy=off", "index=off"],
             Identity::Mapped { .. } | Identity::Single => vec!["userxattr"],
         };
-        match self.spec.durability {
+        match self.sandbox.durability {
             Durability::Scratch => options.push("volatile"),
             Durability::Kept => {}
         }
-        let mut lower = self.spec.lower.clone();
+        let mut lower = self.sandbox.lower.clone();
         if lower.is_empty() {
             // overlayfs wants at least one: the empty directory on which the root is mounted.
             lower.push(self.root());
         }
         let overlay = Overlay {
             lower,
-            upper: self.spec.upper.clone(),
-            work: self.spec.work.join("overlay"),
+            upper: self.sandbox.upper.clone(),
+            work: self.sandbox.work.join("overlay"),
             root: self.root(),
             options,
             interface,
@@ -223,65 +227,78 @@ impl Planner<'_> {
         for operation in self.mounts.system.clone() {
             self.push(Phase::Rooted, operation);
         }
-        match self.spec.security.paths {
+        match self.sandbox.paths {
             Paths::Open => {}
             Paths::Protected => {
                 for path in layout::READ_ONLY {
                     self.push(Phase::Rooted, Operation::ProtectPath { path: path.to_owned() });
                 }
-                for path in layout::masked(self.spec, self.identity, self.host) {
+                for path in layout::masked(self.sandbox, self.identity, self.host) {
                     self.push(Phase::Rooted, Operation::MaskPath { path });
                 }
             }
         }
-        let terminal = self.spec.terminal == Terminal::Yes;
+        let terminal = self.process.terminal;
         self.push(Phase::Rooted, Operation::NewSession { terminal });
         for operation in self.mounts.others.clone() {
             self.push(Phase::Rooted, operation);
         }
         // Before the root may become read-only.
         self.push(Phase::Rooted, Operation::CreateWorkingDirectory { path: self.working_directory() });
-        match self.spec.root {
+        match self.sandbox.root {
             Access::ReadWrite => {}
             Access::ReadOnly => self.push(Phase::Rooted, Operation::ProtectMount { target: "/".to_owned() }),
         }
         self.push(Phase::Rooted, Operation::CloseMounts);
     }
 
-    fn working_directory(&self) -> String {
-        if self.spec.cwd.is_empty() { "/" } else { &self.spec.cwd }.to_owned()
+    /// The set-up undone, as far as the kernel does not do it: the last first.
+    fn ending(&mut self) {
+        self.push(Phase::Ending, Operation::RemoveMountPoints { upper: self.sandbox.upper.clone() });
+        if let Some(paths) = self.cgroups() {
+            self.push(Phase::Ended, Operation::RemoveCgroup { paths });
+        }
     }
 
-    fn leaving(&mut self) {
-        let security = &self.spec.security;
-        let mut list = vec![
-            Operation::NewKeyring,
-            Operation::ResolveUser { user: self.spec.user.clone() },
-            Operation::LimitResources { limits: &limits::DOCKER },
-            Operation::BoundCapabilities { keep: security.capabilities, last: self.host.last_capability },
-        ];
-        match security.new_privileges {
-            NewPrivileges::Allowed => {}
-            NewPrivileges::Forbidden => list.push(Operation::ForbidNewPrivileges),
-        }
-        match security.seccomp {
-            Seccomp::Docker => list.push(Operation::InstallFilter { capabilities: security.capabilities }),
-            Seccomp::Unconfined => {}
-        }
-        list.extend([
-            Operation::SealTrampoline,
-            Operation::SwitchUser,
-            Operation::ChangeDirectory { path: self.working_directory() },
-            Operation::LimitCapabilities { keep: security.capabilities },
-            Operation::CleanUp,
-            Operation::Execute { args: self.spec.args.clone(), env: self.spec.env.clone() },
-        ]);
-        for operation in list {
-            self.push(Phase::Leaving, operation);
-        }
+    fn working_directory(&self) -> String {
+        working_directory(self.process)
     }
 
     fn root(&self) -> PathBuf {
-        self.spec.work.join("root")
+        self.sandbox.work.join("root")
     }
+}
+
+/// How a process that is in the sandbox becomes the command. It depends on nothing else, so one that joins a container later
+/// leaves in the same way: it must not be dumpable before it joins the namespaces, and may have none of our descriptors.
+fn leaving(process: &Process, host: &Host) -> Vec<Operation> {
+    let rights = &process.rights;
+    let mut list = vec![
+        Operation::NewKeyring,
+        Operation::ResolveUser { user: process.user.clone() },
+        Operation::LimitResources { limits: &limits::DOCKER },
+        Operation::BoundCapabilities { keep: rights.capabilities, last: host.last_capability },
+    ];
+    match rights.new_privileges {
+        NewPrivileges::Allowed => {}
+        NewPrivileges::Forbidden => list.push(Operation::ForbidNewPrivileges),
+    }
+    match rights.seccomp {
+        Seccomp::Docker => list.push(Operation::InstallFilter { capabilities: rights.capabilities }),
+        Seccomp::Unconfined => {}
+    }
+    list.extend([
+        Operation::SealTrampoline,
+        Operation::SwitchUser,
+        Operation::ChangeDirectory { path: working_directory(process) },
+        Operation::LimitCapabilities { keep: rights.capabilities },
+        Operation::CleanUp,
+        Operation::AwaitStart,
+        Operation::Execute { args: process.args.clone(), env: process.env.clone() },
+    ]);
+    list
+}
+
+fn working_directory(process: &Process) -> String {
+    if process.cwd.is_empty() { "/" } else { &process.cwd }.to_owned()
 }

@@ -1,116 +1,180 @@
-//! Our side of a running container: one loop over everything that can say something.
+//! Our side of a container: one loop over everything that can say something.
 //!
-//! The keeper tells who the first process is and how it ended; the failure pipe tells what went
-//! wrong before the command; the output pipes or the terminal carry what the command writes; and
-//! signals come from outside.
+//! The container's processes tell what happens over the link; the errno pipe tells why the command was not executed; the output
+//! pipes or the terminal carry what the command writes; signals and the wish to stop come from outside. Nothing is looked at by
+//! the clock: poll(2) wakes for each of them, and for the moment in which a wish was not followed, see [`super::patience`].
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::read;
 
-use super::channel::receive_descriptor;
-use super::error::Error;
-use super::pty;
-use super::run::{Io, Stream};
-use super::signals::Forwarded;
+use super::channel::{Heard as Message, Link, Order, Word};
+use super::console::{Came, Console, Far};
+use super::control::Control;
+use super::error::{Error, Failure};
+use super::heard::{Exit, Heard, Stream};
+use super::leave;
+use super::patience::{Act, Patience, Wish};
+use super::processes::{self, Disposition};
+use super::signals::Caught;
+use super::trampoline;
 
-/// What is known when everything has ended.
-pub(super) struct Ended {
-    /// The first process' status as waitpid(2) gives it; `None` when the keeper could not tell.
-    pub status: Option<i32>,
-    /// What came out of the failure pipe: empty, or one failure as JSON.
-    pub report: Vec<u8>,
+/// What leads to us from a container that was just made.
+pub(super) struct Inlets {
+    pub link: Link,
+    pub errno: OwnedFd,
+    pub outputs: Vec<(Stream, OwnedFd)>,
+    /// Where its terminal leads, if it makes one.
+    pub far: Far,
+    pub caught: Option<Caught>,
 }
 
-/// The open ends of a running container.
+/// The open ends of a container, and what is known of it.
 pub(super) struct Relay {
-    control: Option<OwnedFd>,
-    failure: Option<OwnedFd>,
+    /// `None` when all of the container's processes are gone.
+    link: Option<Link>,
+    errno: Option<OwnedFd>,
     outputs: Vec<(Stream, OwnedFd)>,
-    terminal_socket: Option<OwnedFd>,
-    terminal: Option<pty::Relay>,
-    forwarded: Option<Forwarded>,
-    /// The container's first process.
-    first: Option<OwnedFd>,
+    far: Option<Far>,
+    console: Option<Console>,
+    caught: Option<Caught>,
+    kill_when: Option<OwnedFd>,
+    patience: Patience,
+    found: Found,
+}
+
+/// What was told.
+#[derive(Default)]
+struct Found {
+    is_ready: bool,
+    /// What is being executed, and what it would mean that it is not found.
+    executing: Option<(std::path::PathBuf, String)>,
+    not_executed: Option<Errno>,
+    failure: Option<Failure>,
+    /// As waitpid(2) writes it.
     status: Option<i32>,
-    report: Vec<u8>,
 }
 
 /// Which end has something for us.
 #[derive(Debug, Clone, Copy)]
 enum Source {
-    Control,
-    Failure,
+    Link,
+    Errno,
     Output(Stream),
-    TerminalSocket,
-    Terminal,
+    Console,
     Input,
     Signals,
+    Kill,
 }
 
 impl Relay {
-    pub fn new(
-        control: OwnedFd,
-        failure: OwnedFd,
-        outputs: Vec<(Stream, OwnedFd)>,
-        terminal_socket: Option<OwnedFd>,
-        forwarded: Option<Forwarded>,
-    ) -> Relay {
+    pub fn new(inlets: Inlets) -> Relay {
+        let Inlets { link, errno, outputs, far, caught } = inlets;
         Relay {
-            control: Some(control),
-            failure: Some(failure),
+            link: Some(link),
+            errno: Some(errno),
             outputs,
-            terminal_socket,
-            terminal: None,
-            forwarded,
-            first: None,
-            status: None,
-            report: Vec::new(),
+            far: Some(far),
+            console: None,
+            caught,
+            kill_when: None,
+            patience: Patience::default(),
+            found: Found::default(),
         }
+    }
+
+    pub fn kill_when(&mut self, readable: OwnedFd) {
+        self.kill_when = Some(readable);
+    }
+
+    /// Gives an order; nobody is there to take it when the container has ended.
+    pub fn order(&self, order: &Order) {
+        if let Some(link) = &self.link {
+            link.say(order);
+        }
+    }
+
+    /// Whether all of the container's processes are gone.
+    pub fn is_over(&self) -> bool {
+        self.link.is_none()
+    }
+
+    /// Serves every end until the container waits for the order to start.
+    pub fn until_ready(&mut self, control: &Control) -> Result<(), Error> {
+        while !self.found.is_ready && self.link.is_some() {
+            self.serve_all(control, &mut |_| {})?;
+        }
+        if self.found.is_ready { Ok(()) } else { self.conclude(control).map(drop) }
     }
 
     /// Serves every end until the keeper is gone and nothing is left to be read.
-    pub fn until_the_end(mut self, mut io: Io<'_>) -> Result<Ended, Error> {
-        let cancel: Option<&AtomicBool> = match &io {
-            Io::Capture { cancel, .. } => *cancel,
-            Io::Inherit => None,
-        };
+    pub fn until_the_end(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Exit, Error> {
         loop {
-            let ready = self.wait(cancel.is_some())?;
-            if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-                self.signal(libc::SIGKILL);
-            }
+            let is_over = self.link.is_none();
+            let served = self.serve_all(control, listen)?;
             // When the keeper has gone, so have all who could still write: what is left can be
             // read at once. Not waiting for the ends of the pipes matters, as a fork of another
             // thread may hold copies of them for a while.
-            if self.control.is_none() && ready.is_empty() {
-                return Ok(Ended { status: self.status, report: self.report });
-            }
-            for source in ready {
-                self.serve(source, &mut io)?;
+            if is_over && served == 0 {
+                // Our terminal and our signals are ours again before anything more is said.
+                (self.console, self.caught) = (None, None);
+                return self.conclude(control);
             }
         }
     }
 
-    /// Waits until something can be read, or for a twentieth of a second when somebody may cancel.
-    fn wait(&self, impatient: bool) -> Result<Vec<Source>, Error> {
+    fn conclude(&mut self, control: &Control) -> Result<Exit, Error> {
+        let found = std::mem::take(&mut self.found);
+        if let (Some((program, missing)), Some(errno)) = (found.executing, found.not_executed) {
+            return Err(Error::Setup(leave::not_executed(&program, errno, &missing)));
+        }
+        if let Some(failure) = found.failure {
+            return Err(Error::Setup(failure));
+        }
+        match found.status {
+            Some(status) if libc::WIFSIGNALED(status) => Ok(Exit::Signal(libc::WTERMSIG(status))),
+            Some(status) => Ok(Exit::Code(libc::WEXITSTATUS(status))),
+            // Killed by us before there was anybody to tell a status.
+            None if control.was_killed() => Ok(Exit::Signal(libc::SIGKILL)),
+            None => Err(Error::Within("ended without a status".to_owned())),
+        }
+    }
+
+    /// Waits until something happens, and serves what did. Says how much that was.
+    fn serve_all(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<usize, Error> {
+        let ready = self.wait()?;
+        for source in &ready {
+            self.serve(*source, control, listen)?;
+        }
+        let now = Instant::now();
+        if self.link.is_some() && self.patience.deadline().is_some_and(|deadline| deadline <= now) {
+            let disposition = self.patience.asked().and_then(|wish| self.disposition(wish, control));
+            let act = self.patience.look(now, disposition);
+            self.act(act, control, listen);
+        }
+        Ok(ready.len())
+    }
+
+    fn wait(&self) -> Result<Vec<Source>, Error> {
         let ends = self.ends();
         let mut polled: Vec<PollFd<'_>> = ends.iter().map(|(_, end, flags)| PollFd::new(*end, *flags)).collect();
-        let timeout = match (&self.control, impatient) {
+        let timeout = match (&self.link, self.patience.deadline()) {
             (None, _) => PollTimeout::ZERO,
-            (Some(_), true) => PollTimeout::from(50u16),
-            (Some(_), false) => PollTimeout::NONE,
+            (Some(_), None) => PollTimeout::NONE,
+            (Some(_), Some(deadline)) => {
+                // A millisecond more, as it is cut off: else the last one is waited for in a circle.
+                let left = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            }
         };
         match poll(&mut polled, timeout) {
             Ok(_) => {}
             // Not "nothing is ready": somebody has to ask again.
-            Err(Errno::EINTR) => return self.wait(impatient),
-            Err(errno) => {
-                return Err(Error::Call { call: "poll", errno });
-            }
+            Err(Errno::EINTR) => return self.wait(),
+            Err(errno) => return Err(Error::Call { call: "poll", errno }),
         }
         let ready = ends.iter().zip(&polled).filter(|(_, polled)| polled.any() == Some(true));
         Ok(ready.map(|((source, ..), _)| *source).collect())
@@ -119,106 +183,160 @@ impl Relay {
     fn ends(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
         let input = PollFlags::POLLIN;
         let mut ends = Vec::new();
-        ends.extend(self.control.iter().map(|end| (Source::Control, end.as_fd(), input)));
-        ends.extend(self.failure.iter().map(|end| (Source::Failure, end.as_fd(), input)));
+        ends.extend(self.errno.iter().map(|end| (Source::Errno, end.as_fd(), input)));
         let outputs = self.outputs.iter();
         ends.extend(outputs.map(|(stream, end)| (Source::Output(*stream), end.as_fd(), input)));
-        let sockets = self.terminal_socket.iter();
-        ends.extend(sockets.map(|end| (Source::TerminalSocket, end.as_fd(), input)));
+        ends.extend(self.console.iter().map(|console| (Source::Console, console.master(), console.wanted())));
         // After the end there is nobody to pass anything on to.
-        if self.control.is_some() {
-            ends.extend(self.forwarded.iter().map(|end| (Source::Signals, end.as_fd(), input)));
-        }
-        if let Some(terminal) = &self.terminal {
-            ends.push((Source::Terminal, terminal.master(), terminal.wanted()));
-            if self.control.is_some() {
-                ends.extend(terminal.input().map(|end| (Source::Input, end, input)));
-            }
+        if let Some(link) = &self.link {
+            ends.push((Source::Link, link.as_fd(), input));
+            ends.extend(self.kill_when.iter().map(|end| (Source::Kill, end.as_fd(), input)));
+            ends.extend(self.caught.iter().map(|end| (Source::Signals, end.as_fd(), input)));
+            ends.extend(self.console.iter().filter_map(Console::input).map(|end| (Source::Input, end, input)));
         }
         ends
     }
 
-    fn serve(&mut self, source: Source, io: &mut Io<'_>) -> Result<(), Error> {
+    fn serve(&mut self, source: Source, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
         match source {
-            Source::Control => self.hear_the_keeper(),
-            Source::Failure => self.read_report(),
-            Source::Output(stream) => self.read_output(stream, io),
-            Source::TerminalSocket => {
-                let socket = self.terminal_socket.take();
-                if let Some(master) = socket.and_then(|socket| receive_descriptor(&socket).1) {
-                    let connected = matches!(io, Io::Inherit);
-                    self.terminal = Some(pty::Relay::start(master, connected)?);
-                }
-            }
-            Source::Terminal => {
-                let sink = |piece: &[u8]| match io {
-                    Io::Capture { on_output, .. } => {
-                        on_output(Stream::Stdout, piece);
-                        true
-                    }
-                    Io::Inherit => pty::write_all(piece),
-                };
-                if self.terminal.as_mut().is_some_and(|terminal| terminal.serve(sink)) {
-                    self.terminal = None;
-                }
-            }
+            Source::Link => self.hear(control, listen)?,
+            Source::Errno => self.read_errno(),
+            Source::Output(stream) => self.read_output(stream, listen),
+            Source::Console => self.read_console(listen),
             Source::Input => {
-                if let Some(terminal) = &mut self.terminal {
-                    terminal.copy_input();
+                if self.console.as_mut().is_some_and(Console::copy_input) {
+                    let act = self.patience.wish(Wish::Key, Instant::now());
+                    self.act(act, control, listen);
                 }
             }
             Source::Signals => {
-                for signal in self.forwarded.as_ref().map(Forwarded::take).unwrap_or_default() {
-                    match &self.terminal {
-                        Some(terminal) if signal == libc::SIGWINCH => terminal.copy_window_size(),
-                        Some(_) | None => self.signal(signal),
-                    }
+                for signal in self.caught.as_ref().map(Caught::take).unwrap_or_default() {
+                    self.pass_on(signal, control, listen);
                 }
+            }
+            Source::Kill => {
+                self.kill_when = None;
+                control.kill();
             }
         }
         Ok(())
     }
 
-    /// The keeper says two things: who the first process is, and how it ended.
-    fn hear_the_keeper(&mut self) {
-        let Some(control) = &self.control else { return };
-        let (bytes, descriptor) = receive_descriptor(control);
-        match (descriptor, <[u8; 4]>::try_from(bytes.as_slice())) {
-            (Some(first), _) => self.first = Some(first),
-            (None, Ok(status)) => self.status = Some(i32::from_ne_bytes(status)),
-            (None, Err(_)) => self.control = None,
+    fn hear(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
+        let Some(link) = &self.link else { return Ok(()) };
+        match link.hear() {
+            Message::Message(word, descriptor) => self.note(word, descriptor, control, listen),
+            Message::Nothing => Ok(()),
+            Message::End => {
+                self.link = None;
+                Ok(())
+            }
         }
     }
 
-    fn read_report(&mut self) {
-        let mut buffer = [0; 4 << 10];
-        match self.failure.as_ref().map(|pipe| read(pipe, &mut buffer)) {
-            Some(Ok(count)) if count > 0 => self.report.extend(&buffer[..count]),
+    fn note(
+        &mut self,
+        word: Word,
+        descriptor: Option<OwnedFd>,
+        control: &Control,
+        listen: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<(), Error> {
+        match word {
+            // It is answered before there is a relay.
+            Word::IdsWanted => {}
+            Word::Terminal => {
+                if let (Some(master), Some(far)) = (descriptor, self.far.take()) {
+                    self.console = Some(Console::new(master, far)?);
+                }
+            }
+            Word::Ready => self.found.is_ready = true,
+            Word::First { program, missing } => {
+                self.found.executing = Some((program, missing));
+                if let Some(first) = descriptor {
+                    control.started(first);
+                }
+            }
+            Word::Failed(failure) => self.found.failure = Some(failure),
+            Word::Untidy(failure) => listen(Heard::Untidy(&failure)),
+            Word::Ended(status) => self.found.status = Some(status),
+        }
+        Ok(())
+    }
+
+    fn read_errno(&mut self) {
+        let mut buffer = [0; 4];
+        match self.errno.as_ref().map(|pipe| read(pipe, &mut buffer)) {
+            Some(Ok(count)) if count > 0 => self.found.not_executed = trampoline::failed_with(&buffer[..count]),
             Some(Err(Errno::EINTR)) => {}
-            Some(Ok(_) | Err(_)) | None => self.failure = None,
+            Some(Ok(_) | Err(_)) | None => self.errno = None,
         }
     }
 
-    fn read_output(&mut self, stream: Stream, io: &mut Io<'_>) {
+    fn read_output(&mut self, stream: Stream, listen: &mut dyn FnMut(Heard<'_>)) {
         let mut buffer = [0; 64 << 10];
         let output = self.outputs.iter().find(|(of, _)| *of == stream);
         match output.map(|(_, pipe)| read(pipe, &mut buffer)) {
-            Some(Ok(count)) if count > 0 => {
-                if let Io::Capture { on_output, .. } = io {
-                    on_output(stream, &buffer[..count]);
-                }
-            }
+            Some(Ok(count)) if count > 0 => listen(Heard::Output(stream, &buffer[..count])),
             Some(Err(Errno::EINTR)) => {}
             Some(Ok(_) | Err(_)) | None => self.outputs.retain(|(of, _)| *of != stream),
         }
     }
 
-    /// Sends a signal to the first process; no error when it is gone or not yet there.
-    fn signal(&self, signal: i32) {
-        if let Some(first) = &self.first {
-            let no_details: *const libc::siginfo_t = std::ptr::null();
-            // SAFETY: pidfd_send_signal(2): a descriptor of ours, and no structure to read.
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, first.as_raw_fd(), signal, no_details, 0) };
+    fn read_console(&mut self, listen: &mut dyn FnMut(Heard<'_>)) {
+        let mut buffer = [0; 32 << 10];
+        match self.console.as_mut().map(|console| console.read(&mut buffer)) {
+            Some(Came::Bytes(bytes)) => listen(Heard::Output(Stream::Stdout, bytes)),
+            Some(Came::Nothing) => {}
+            Some(Came::End) | None => self.console = None,
+        }
+    }
+
+    /// Gives the container a signal that we got.
+    fn pass_on(&mut self, signal: i32, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {
+        let wish = match signal {
+            libc::SIGINT | libc::SIGQUIT => Some(Wish::Interrupt),
+            libc::SIGTERM | libc::SIGHUP => Some(Wish::Terminate),
+            _ => None,
+        };
+        match (&self.console, signal) {
+            (Some(console), libc::SIGWINCH) => return console.copy_window_size(),
+            // There is nobody yet who could do something of his own about it.
+            _ if control.first().is_none() && wish.is_some() => return control.kill(),
+            // One that has ended gets nothing.
+            _ => drop(control.signal(signal)),
+        }
+        if let Some(wish) = wish {
+            let act = self.patience.wish(wish, Instant::now());
+            self.act(act, control, listen);
+        }
+    }
+
+    /// What process 1 does with the signal of a wish; `None` where there is no process 1, or the key was for another process.
+    fn disposition(&self, wish: Wish, control: &Control) -> Option<Disposition> {
+        let number = processes::number(control.first()?)?;
+        match wish {
+            Wish::Interrupt => processes::disposition(number, libc::SIGINT),
+            Wish::Terminate => processes::disposition(number, libc::SIGTERM),
+            Wish::Key if self.console.as_ref()?.foreground() == Some(number) => {
+                processes::disposition(number, libc::SIGINT)
+            }
+            Wish::Key => None,
+        }
+    }
+
+    fn act(&mut self, act: Act, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {
+        let notice = match act {
+            Act::Pass => return,
+            Act::Tell(notice) => Some(notice),
+            Act::Kill(notice) => {
+                control.kill();
+                notice
+            }
+        };
+        let mut tell = || notice.into_iter().for_each(|notice| listen(Heard::Notice(notice)));
+        match &self.console {
+            Some(console) => console.aside(tell),
+            None => tell(),
         }
     }
 }

@@ -1,11 +1,10 @@
-//! Signals that we get, passed on to the container.
+//! Signals that we get, as something to read.
 //!
-//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe, and
-//! the loop that relays the container's output reads it there. Handlers belong to the whole
-//! process: the first container installs them, the last one puts back what was there.
+//! A signal handler may do next to nothing, so ours writes the signal's number into a pipe, and the loop that waits for a
+//! container reads it there. signalfd(2) would do without a handler, but only in a program with one thread. Handlers belong to the
+//! whole process, so one container at a time has them: the one in the foreground.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::Mutex;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
@@ -17,7 +16,7 @@ use super::error::Error;
 
 /// What is passed on: everything a user or a system sends on purpose. Not SIGCHLD, SIGPIPE and the
 /// like, which are about ourselves.
-const FORWARDED: [Signal; 9] = [
+const CAUGHT: [Signal; 9] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -29,40 +28,34 @@ const FORWARDED: [Signal; 9] = [
     Signal::SIGTSTP,
 ];
 
-/// The pipes that the handler writes to; -1 is a free place.
-static PIPES: [AtomicI32; 16] = [const { AtomicI32::new(-1) }; 16];
+/// The pipe that the handler writes to; -1 where no container is in the foreground.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// The actions to put back, and how many containers still need ours.
-static INSTALLED: Mutex<(usize, Vec<(Signal, SigAction)>)> = Mutex::new((0, Vec::new()));
-
-/// While it lives, the forwarded signals are caught and can be read from it.
-pub(super) struct Forwarded {
+/// While it lives, the signals of [`CAUGHT`] can be read from it.
+pub(super) struct Caught {
     reader: OwnedFd,
-    place: usize,
+    /// Kept open for the handler.
+    _writer: OwnedFd,
+    before: Vec<(Signal, SigAction)>,
 }
 
-impl Forwarded {
-    /// Begins to catch. Errors: more than sixteen containers at once.
-    pub fn start() -> Result<Forwarded, Error> {
+impl Caught {
+    /// Begins to catch.
+    ///
+    /// # Errors
+    /// Another container has the signals: EBUSY.
+    pub fn begin() -> Result<Caught, Error> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Error::call("pipe2"))?;
-        let number = writer.as_raw_fd();
-        let free =
-            PIPES.iter().position(|pipe| pipe.compare_exchange(-1, number, Ordering::SeqCst, Ordering::SeqCst).is_ok());
-        let place = free.ok_or(Error::Call { call: "catching signals", errno: Errno::EMFILE })?;
-        // From here on the place owns the descriptor.
-        let _: RawFd = writer.into_raw_fd();
-        let mut installed = INSTALLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        installed.0 += 1;
-        if installed.0 == 1 {
-            let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
-            for signal in FORWARDED {
-                // SAFETY: `note` is safe in a signal handler: it reads atomics and writes to pipes.
-                if let Ok(before) = unsafe { sigaction(signal, &action) } {
-                    installed.1.push((signal, before));
-                }
-            }
+        PIPE.compare_exchange(-1, writer.as_raw_fd(), Ordering::SeqCst, Ordering::SeqCst)
+            .map_err(|_| Error::Call { call: "catching signals for a second container", errno: Errno::EBUSY })?;
+        let mut caught = Caught { reader, _writer: writer, before: Vec::new() };
+        let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
+        for signal in CAUGHT {
+            // SAFETY: `note` is safe in a signal handler: it reads an atomic and writes to a pipe.
+            let before = unsafe { sigaction(signal, &action) }.map_err(Error::call("sigaction"))?;
+            caught.before.push((signal, before));
         }
-        Ok(Forwarded { reader, place })
+        Ok(caught)
     }
 
     /// The signals that came since the last call.
@@ -75,39 +68,28 @@ impl Forwarded {
     }
 }
 
-impl AsFd for Forwarded {
+impl AsFd for Caught {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 }
 
-impl Drop for Forwarded {
+impl Drop for Caught {
     fn drop(&mut self) {
-        let mut installed = INSTALLED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        installed.0 -= 1;
-        if installed.0 == 0 {
-            for (signal, before) in installed.1.drain(..) {
-                // SAFETY: this was the action before ours.
-                let _ = unsafe { sigaction(signal, &before) };
-            }
+        for (signal, before) in self.before.drain(..) {
+            // SAFETY: this was the action before ours.
+            let _ = unsafe { sigaction(signal, &before) };
         }
-        let number = PIPES[self.place].swap(-1, Ordering::SeqCst);
-        // SAFETY: the place owned this descriptor, and nobody can find it there any more.
-        unsafe { libc::close(number) };
+        PIPE.store(-1, Ordering::SeqCst);
     }
 }
 
 /// The handler. Only what signal-safety(7) allows: write(2), with errno put back.
 extern "C" fn note(signal: libc::c_int) {
     let before = Errno::last_raw();
-    for pipe in &PIPES {
-        let number = pipe.load(Ordering::SeqCst);
-        if number >= 0 {
-            let byte = [signal as u8];
-            // SAFETY: write(2) of one byte that lives; a full pipe loses the signal rather than
-            // blocking.
-            unsafe { libc::write(number, byte.as_ptr().cast(), 1) };
-        }
-    }
+    let pipe = PIPE.load(Ordering::SeqCst);
+    let byte = [signal as u8];
+    // SAFETY: write(2) of one byte that lives; a full pipe loses the signal rather than blocking.
+    unsafe { libc::write(pipe, byte.as_ptr().cast(), 1) };
     Errno::set_raw(before);
 }

@@ -23,9 +23,8 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat, fstatat, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use serde::{Deserialize, Serialize};
 
-use super::error::{Cause, Failure};
+use super::error::{Cause, Failure, errno};
 use super::inside::{self, Root, Stop, Walk};
 
 /// A modification time: seconds and nanoseconds.
@@ -47,7 +46,7 @@ impl Kind {
 }
 
 /// One thing that was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stub {
     /// Its directory, relative to the root, without symbolic links.
     directory: PathBuf,
@@ -108,7 +107,26 @@ impl Stubs {
         }
         self.check(&walk, target)?;
         check_kind(&walk, target, kind)?;
-        walk.here().try_clone_to_owned().map_err(|error| refused(super::execute::errno(&error)))
+        walk.here().try_clone_to_owned().map_err(|error| refused(errno(&error)))
+    }
+
+    /// Removes what was made from `upper`, the last one first. What is not there any more, or not
+    /// empty, stays as the container left it.
+    pub fn remove(&self, upper: &Path) -> Result<(), Failure> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = open(upper, flags, Mode::empty()).map_err(|errno| Failure::refused("open", upper, errno))?;
+        let mut removed = Ok(());
+        for stub in self.made.iter().rev() {
+            match remove_one(&root, stub) {
+                // The container has removed it, put a link in its way, or filled it.
+                Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::ENOTEMPTY | Errno::EXDEV) => {}
+                Err(errno) => {
+                    let path = Path::new("/").join(&stub.directory).join(&stub.name);
+                    removed = removed.and(Err(Failure::refused("remove the mount point", &path, errno)));
+                }
+            }
+        }
+        removed
     }
 
     /// Whether something may be made or mounted where the walk is.
@@ -168,7 +186,7 @@ pub(super) fn make_directories(root: &Root, path: &Path) -> Result<(), Errno> {
 
 /// A place in one of the set-up's own mounts, made where it is missing. The path has names only.
 pub(super) fn in_own_mount(mount: &OwnedFd, path: &Path, kind: Kind) -> Result<OwnedFd, Errno> {
-    let mut here = mount.try_clone().map_err(|error| super::execute::errno(&error))?;
+    let mut here = mount.try_clone().map_err(|error| errno(&error))?;
     let names: Vec<&OsStr> = path.iter().collect();
     if path.components().any(|component| !matches!(component, Component::Normal(_))) {
         return Err(Errno::EINVAL);
@@ -192,19 +210,6 @@ fn create(parent: &impl AsFd, name: &OsStr, kind: Kind) -> nix::Result<()> {
             let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
             openat(parent, name, flags, Mode::from_bits_truncate(0o644)).map(drop)
         }
-    }
-}
-
-/// Removes what was made from `upper`, the last one first. What is not there any more, or not
-/// empty, stays as the container left it.
-pub(super) fn remove(upper: &Path, made: &[Stub]) {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(upper) = open(upper, flags, Mode::empty()) else {
-        return;
-    };
-    for stub in made.iter().rev() {
-        // A failure here has one consequence: an empty mount point in the layer.
-        let _ = remove_one(&upper, stub);
     }
 }
 

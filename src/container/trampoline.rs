@@ -15,14 +15,15 @@
 //! When the command can't be executed, the trampoline writes the errno to the pipe as four bytes. When it finds no pipe,
 //! the image has executed it, and it ends. Formats: elf(5).
 
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, FcntlArg, SealFlag, fcntl};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{execveat, write};
+use nix::unistd::write;
 
 use super::error::Failure;
 
@@ -178,25 +179,48 @@ pub(super) fn sealed() -> Result<OwnedFd, Failure> {
     Ok(file)
 }
 
+/// The words of an execveat(2), as the kernel reads them.
+pub(super) struct Words<'a> {
+    args: Vec<*const c_char>,
+    env: Vec<*const c_char>,
+    _text: PhantomData<&'a CString>,
+}
+
+impl<'a> Words<'a> {
+    pub fn new(command: &'a CString, args: &'a [CString], env: &'a [CString]) -> Words<'a> {
+        let pointers = |texts: &mut dyn Iterator<Item = &'a CString>| {
+            texts.map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        Words {
+            args: pointers(&mut std::iter::once(command).chain(args)),
+            env: pointers(&mut env.iter()),
+            _text: PhantomData,
+        }
+    }
+}
+
 /// Becomes the trampoline, and by it the command. Comes back only with what the kernel said to the first of the two.
 ///
 /// A failure of the second is written to `failure` as an errno, see [`failed_with`].
-pub(super) fn execute(
-    trampoline: &OwnedFd,
-    failure: &OwnedFd,
-    command: &CString,
-    args: &[CString],
-    env: &[CString],
-) -> Errno {
+pub(super) fn execute(trampoline: &OwnedFd, failure: &OwnedFd, words: &Words<'_>) -> Errno {
     // SAFETY: dup2(2) puts a copy where the trampoline looks for it, and fcntl(2) keeps it open. Whatever had this number
-    // is not used any more: what follows is an exec, or a report to `failure` and _exit.
+    // is not used any more: what follows is an exec, or the end.
     let answer = unsafe { libc::dup2(failure.as_raw_fd(), PIPE) + libc::fcntl(PIPE, libc::F_SETFD, 0) };
     if answer < PIPE {
         return Errno::last();
     }
-    let args: Vec<&CString> = std::iter::once(command).chain(args).collect();
-    let Err(errno) = execveat(trampoline, c"", &args, env, AtFlags::AT_EMPTY_PATH);
-    errno
+    // SAFETY: execveat(2): the texts end with a null byte and live as long as `words`; so do the lists with a null pointer.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            trampoline.as_raw_fd(),
+            c"".as_ptr(),
+            words.args.as_ptr(),
+            words.env.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    Errno::last()
 }
 
 /// The errno that the trampoline has written, if these bytes are one.

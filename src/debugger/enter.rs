@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::work::Work;
-use crate::container::Io;
+use crate::container::{self, Heard, Io};
 use crate::launch::{self, Request};
 use crate::machine::{State, Stream, lacking};
 use crate::oci::ImageConfig;
@@ -21,11 +21,22 @@ pub enum Enter {
 }
 
 /// Where the streams of the container go.
-pub enum Streams<'s> {
-    /// It has no input; its output goes to a function. The wish to stop ends it.
-    Captured(&'s mut dyn FnMut(Stream, &[u8])),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    /// It has no input; its output is [heard](Said::Output). The wish to stop ends it.
+    Captured,
     /// The terminal that this program has is the container's as long as it runs.
     Terminal,
+}
+
+/// What is heard of the container while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    Output(Stream, &'a [u8]),
+    /// Something to be told at once, such as what the next Ctrl-C will do.
+    Note(container::Notice),
+    /// What it has left behind.
+    Untidy(&'a container::Failure),
 }
 
 /// How it ended.
@@ -46,18 +57,26 @@ struct Guest {
 }
 
 /// Runs a container in a state, to its end.
-pub(super) fn enter(work: &mut Work, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
+pub(super) fn enter(
+    work: &mut Work,
+    what: &Enter,
+    streams: Streams,
+    listen: &mut dyn FnMut(Said<'_>),
+) -> Result<Exit, Error> {
     let Guest { state, image, mut request } = guest(work, what)?;
-    request.terminal = matches!(streams, Streams::Terminal);
+    request.terminal = streams == Streams::Terminal;
     let prepared = launch::prepare(&work.world, &image, &state.layers(), &request)?;
+    let mut forward = |heard: Heard<'_>| {
+        listen(match heard {
+            Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
+            Heard::Notice(notice) => Said::Note(notice),
+            Heard::Untidy(failure) => Said::Untidy(failure),
+        });
+    };
     let exit = match streams {
-        Streams::Captured(on_output) => {
-            let mut forward = |stream: crate::container::Stream, bytes: &[u8]| on_output(stream.into(), bytes);
-            let cancel = Some(work.control.interrupt().flag());
-            prepared.run(Io::Capture { on_output: &mut forward, cancel })?
-        }
+        Streams::Captured => prepared.run(Io::Captured, Some(work.control.interrupt()), &mut forward)?,
         Streams::Terminal => {
-            let exit = prepared.run(Io::Inherit)?;
+            let exit = prepared.run(Io::Inherited, None, &mut forward)?;
             // Ctrl-C was meant for what ran.
             work.control.interrupt().take();
             exit

@@ -42,7 +42,7 @@ mod work;
 pub use breakpoint::{Breakpoint, Place};
 pub use change::{Changed, Editable, Refreshed};
 pub use compare::{Compare, Compared, Version};
-pub use enter::{Enter, Exit, Streams};
+pub use enter::{Enter, Exit, Said, Streams};
 pub use error::{Error, Failure};
 pub use going::Going;
 pub use inspect::{LayerRow, Outlook, Past, StageRow, Standing, StepRow, Tagged, Variable, env, history, layers};
@@ -390,7 +390,7 @@ impl Debugger {
     ///
     /// # Errors
     /// [`Error::NoState`], [`Error::NothingInside`], and what making a container can say.
-    pub fn enter(&mut self, what: &Enter, streams: Streams<'_>) -> Result<Exit, Error> {
-        enter::enter(&mut self.0, what, streams)
+    pub fn enter(&mut self, what: &Enter, streams: Streams, listen: &mut dyn FnMut(Said<'_>)) -> Result<Exit, Error> {
+        enter::enter(&mut self.0, what, streams, listen)
     }
 }

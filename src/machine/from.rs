@@ -11,6 +11,7 @@ use super::resolve::{Action, Resolved};
 use super::state::SCRATCH;
 use super::{Error, State, Unsupported};
 use crate::cache::StateId;
+use crate::container::DEFAULT_PATH;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
@@ -18,9 +19,6 @@ use crate::layer::Layer;
 use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
 use crate::plan::Base;
 use crate::source::SourceFile;
-
-/// What PATH is where an image sets none.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What FROM found.
 #[derive(Clone, Debug)]

@@ -18,7 +18,6 @@
 //! devices of RUN, remote sources of ADD.
 
 mod advance;
-mod carried;
 pub mod chmod;
 pub mod configure;
 mod control;
@@ -55,11 +54,10 @@ mod warnings;
 mod workdir;
 
 pub use crate::cache::{Decision, MissReason};
-pub use carried::Carried;
+pub use crate::container::DEFAULT_PATH;
 pub use control::Control;
 pub use driver::{Finished, Machine, Phase, Source};
 pub use event::{ChangeKind, ConfigChange, Event, EventKind, PathChange, Place, StepLabel, Stream, Warning};
-pub use from::DEFAULT_PATH;
 pub use predict::Prediction;
 pub use state::State;
 pub use taken::Taken;
@@ -175,9 +173,6 @@ pub enum Error {
     Cache(#[from] crate::cache::Error),
     #[error(transparent)]
     Container(#[from] crate::container::Error),
-    /// Any of these, from a process inside of the user namespace.
-    #[error(transparent)]
-    Carried(#[from] Carried),
 }
 
 impl From<Diagnostic> for Error {
@@ -216,7 +211,6 @@ impl Error {
             Error::BadId(_) => Some(owner::BadId::HINT.into()),
             Error::Context(error) => error.hint(),
             Error::Image(error) if error.hint().is_some() => error.hint(),
-            Error::Carried(error) => error.hint(),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
             Error::Layer(error) if error.hint().is_some() => error.hint(),

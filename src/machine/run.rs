@@ -3,6 +3,7 @@
 //! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
 //! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::configure::command_words;
@@ -15,7 +16,7 @@ use super::script::Script;
 use super::unstartable;
 use super::{DEFAULT_PATH, Error, State, lacking, unpacked};
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{self, Etc, Host, Hostname, Io, Network, Spec};
+use crate::container::{self, Etc, Heard, Host, Hostname, Io, Network, Process, Sandbox};
 use crate::dockerfile::{self, Command, Run, heredoc};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::oci::Platform;
@@ -144,26 +145,35 @@ impl<'a> Machine {
         let folder = Folder::create(&self.world, &id)?;
         let lower =
             unpacked::chain(&self.world, &state.layers(), |below| self.trees.of_layers(&self.world.store, below))?;
-        let mut spec = Spec::new(lower, folder.upper(), folder.work(), action.args.clone());
-        spec.env.clone_from(&action.environment);
-        spec.cwd.clone_from(&action.working_dir);
-        spec.user.clone_from(&action.user);
-        spec.hostname.clone_from(&action.hostname);
-        spec.network = action.network;
-        spec.etc = Etc::Build;
+        let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
+        sandbox.hostname.clone_from(&action.hostname);
+        sandbox.network = action.network;
+        sandbox.etc = Etc::Build;
         if let Some(script) = &action.script {
-            spec.mounts.push(folder.script(script)?);
+            sandbox.mounts.push(folder.script(script)?);
         }
+        let mut process = Process::new(action.args.clone());
+        process.env.clone_from(&action.environment);
+        process.cwd.clone_from(&action.working_dir);
+        process.user.clone_from(&action.user);
         let host = Host::detect(&self.world.identity, &folder.work())?;
-        let plan = container::plan(&spec, &self.world.identity, &host);
+        let plan = container::plan(&sandbox, &process, &self.world.identity, &host);
         reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: action.args.clone() });
-        let mut forward = |stream: container::Stream, bytes: &[u8]| {
-            reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
-        };
-        let exit = container::run(
-            &plan,
-            Io::Capture { on_output: &mut forward, cancel: Some(self.control.interrupt().flag()) },
-        )?;
+        let mut running = container::spawn(&plan, Io::Captured)?;
+        running.kill_when(self.control.interrupt().as_fd().try_clone_to_owned().map_err(|source| Error::Io {
+            operation: "watch",
+            path: "the wish to stop".into(),
+            source,
+        })?);
+        running.start();
+        let exit = running.wait(&mut |heard| match heard {
+            Heard::Output(stream, bytes) => {
+                reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
+            }
+            // Nobody's signals are passed on.
+            Heard::Notice(_) => {}
+            Heard::Untidy(failure) => reporter.warn(failure.to_string()),
+        })?;
         let status = exit.status();
         reporter.tell(EventKind::ContainerEnded { id, status });
         if self.control.interrupt().is_requested() {
@@ -199,12 +209,12 @@ impl<'a> Machine {
             clamp_mtime: world.clock.epoch(),
             // The set-up has taken its mount points away again.
         };
-        world.within(|| {
+        world.identity.within(|| {
             let captured = write_layer(world, &remains, options);
             // Here already, as entering the namespace once more takes longer than removing.
             remains.folder.remove_from_inside();
             captured
-        })
+        })?
     }
 }
 

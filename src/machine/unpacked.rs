@@ -39,7 +39,7 @@ pub fn chain(
     }
     let count = layer::first_missing(&world.store, layers, options);
     let below = Below { count, tree: tree_of(&layers[..count])? };
-    world.within(|| Ok(layer::unpack_all(&world.store, layers, options, below)?.lower))
+    world.identity.within(|| Ok(layer::unpack_all(&world.store, layers, options, below)?.lower))?
 }
 
 /// As [`chain`], where no tree is at hand.

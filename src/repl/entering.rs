@@ -1,9 +1,12 @@
 //! The commands that enter a state: run, shell, launch.
 
+use std::io;
+
 use super::Error;
 use super::moving::go;
+use super::output::Output;
 use super::session::Session;
-use crate::debugger::{Debugger, Enter, Exit, Reason, Streams};
+use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
 
 /// `run COMMAND`: as a RUN would, but nothing of it is kept.
 pub(super) fn run(session: &mut Session<'_>, command: String) -> Result<(), Error> {
@@ -20,9 +23,8 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
             "`run COMMAND` runs one command in the state",
         ));
     }
-    session.out.flush()?;
     // A shell ends with the status of its last command, which says nothing of the session.
-    session.debugger.enter(&Enter::Shell(number), Streams::Terminal)?;
+    in_terminal(session, &Enter::Shell(number))?;
     Ok(())
 }
 
@@ -35,26 +37,44 @@ pub(super) fn launch(session: &mut Session<'_>, arguments: Vec<String>) -> Resul
     if !session.interactive {
         return captured(session, &what);
     }
-    session.out.flush()?;
-    let exit = session.debugger.enter(&what, Streams::Terminal)?;
+    let exit = in_terminal(session, &what)?;
     tell(session, exit)
+}
+
+/// Runs a container that has the terminal.
+fn in_terminal(session: &mut Session<'_>, what: &Enter) -> Result<Exit, Error> {
+    let Session { debugger, out, .. } = session;
+    out.flush()?;
+    enter(debugger, out, what, Streams::Terminal)
 }
 
 /// Runs a container whose output becomes part of the session.
 fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
-    let mut broken = Ok(());
-    let exit = debugger.enter(
-        what,
-        Streams::Captured(&mut |stream, bytes| {
-            if broken.is_ok() {
-                broken = out.output(stream, bytes);
-            }
-        }),
-    )?;
-    broken?;
-    out.end_of_output()?;
+    let exit = enter(debugger, out, what, Streams::Captured)?;
+    session.out.end_of_output()?;
     tell(session, exit)
+}
+
+fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Exit, Error> {
+    let mut broken = Ok(());
+    let exit = debugger.enter(what, streams, &mut |said| {
+        if broken.is_ok() {
+            broken = match said {
+                Said::Output(stream, bytes) => out.output(stream, bytes),
+                Said::Note(notice) => told(out, "note", &notice.to_string()),
+                Said::Untidy(failure) => told(out, "warning", &failure.to_string()),
+            };
+        }
+    })?;
+    broken?;
+    Ok(exit)
+}
+
+/// Shows something that comes while the container runs.
+fn told(out: &mut Output<'_>, name: &str, text: &str) -> io::Result<()> {
+    out.show(|layout| layout.row(name, text))?;
+    out.flush()
 }
 
 /// Tells of a status that is not 0, and what may help.

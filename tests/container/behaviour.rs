@@ -26,9 +26,9 @@ fn the_host_name_and_the_files_of_etc_are_the_containers_own() {
     everyone("behaviour::the_host_name_and_the_files_of_etc_are_the_containers_own", || {
         let container = Container::new("hostname; cat /etc/hostname /etc/hosts; grep -c . /etc/resolv.conf")
             .layer(&[("etc/hosts", "the image's own\n")])
-            .with(|spec| {
-                spec.hostname = Hostname::parse("kitchen").unwrap();
-                spec.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
+            .with(|container| {
+                container.sandbox.hostname = Hostname::parse("kitchen").unwrap();
+                container.sandbox.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
             });
         let output = container.output();
         assert!(output.starts_with("kitchen\nkitchen\n127.0.0.1\tlocalhost kitchen\n"), "{output}");
@@ -41,7 +41,7 @@ fn the_host_name_and_the_files_of_etc_are_the_containers_own() {
 fn a_build_has_its_own_hosts_and_resolver_read_only_and_the_images_host_name() {
     everyone("behaviour::a_build_has_its_own_hosts_and_resolver_read_only_and_the_images_host_name", || {
         let script = "hostname; ls /etc; head -n 1 /etc/hosts; echo x >> /etc/hosts; echo x >> /etc/resolv.conf";
-        let outcome = Container::new(script).with(|spec| spec.etc = Etc::Build).run();
+        let outcome = Container::new(script).with(|container| container.sandbox.etc = Etc::Build).run();
         assert_eq!(outcome.stdout, "layerlab\ngroup\nhosts\npasswd\nresolv.conf\n127.0.0.1\tlocalhost layerlab\n");
         assert_eq!(outcome.stderr.matches("Read-only file system").count(), 2, "{}", outcome.stderr);
     });
@@ -77,7 +77,7 @@ fn volumes_are_cut_off_from_what_the_machine_mounts_later() {
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_SHARED | MsFlags::MS_REC, none).unwrap();
         let kind = MountKind::Bind(data.clone());
-        container.spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadOnly }];
+        container.sandbox.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadOnly }];
         let waiting = std::thread::spawn(move || {
             std::thread::sleep(std::time::Duration::from_millis(300));
             mount(Some("tmpfs"), &data.join("sub"), Some("tmpfs"), MsFlags::empty(), none).unwrap();
@@ -96,7 +96,7 @@ fn the_one_hierarchy_of_control_groups_is_the_containers_own_view() {
         for network in [Network::Host, Network::None] {
             let script = "grep ' /sys/fs/cgroup ' /proc/self/mountinfo | grep ' - cgroup2 ' | cut -d ' ' -f 4,6; \
                           mkdir /sys/fs/cgroup/x; ls /sys/fs/cgroup | grep -c '^cgroup.procs$'";
-            let mut container = Container::new(script).with(|spec| spec.network = network);
+            let mut container = Container::new(script).with(|container| container.sandbox.network = network);
             container.host.cgroups = Cgroups::V2;
             let outcome = container.run();
             assert_eq!(outcome.stdout, "/ ro,nosuid,nodev,noexec,relatime\n1\n", "{outcome:?}");
@@ -109,7 +109,7 @@ fn the_one_hierarchy_of_control_groups_is_the_containers_own_view() {
 fn without_a_network_there_is_only_loopback_and_it_is_up() {
     everyone("behaviour::without_a_network_there_is_only_loopback_and_it_is_up", || {
         let container = Container::new("ls /sys/class/net; ip addr show lo | grep -o -E 'LOOPBACK,UP|127.0.0.1/8'")
-            .with(|spec| spec.network = Network::None);
+            .with(|container| container.sandbox.network = Network::None);
         assert_eq!(container.output(), "lo\nLOOPBACK,UP\n127.0.0.1/8\n");
     });
 }
@@ -143,8 +143,8 @@ fn much_output_comes_through_whole() {
 #[test]
 fn the_environment_is_what_was_given_and_home() {
     everyone("behaviour::the_environment_is_what_was_given_and_home", || {
-        let container =
-            Container::new("env | grep -v -E '^(PWD|SHLVL)=' | sort").with(|spec| spec.env.push("A=b c".into()));
+        let container = Container::new("env | grep -v -E '^(PWD|SHLVL)=' | sort")
+            .with(|container| container.process.env.push("A=b c".into()));
         assert_eq!(container.output(), "A=b c\nHOME=/root\nPATH=/bin\n");
     });
 }
@@ -152,7 +152,8 @@ fn the_environment_is_what_was_given_and_home() {
 #[test]
 fn the_working_directory_is_made_where_it_is_missing() {
     everyone("behaviour::the_working_directory_is_made_where_it_is_missing", || {
-        let container = Container::new("pwd; stat -c '%a %u:%g' .; umask").with(|spec| spec.cwd = "/srv/app".into());
+        let container = Container::new("pwd; stat -c '%a %u:%g' .; umask")
+            .with(|container| container.process.cwd = "/srv/app".into());
         assert_eq!(container.output(), "/srv/app\n755 0:0\n0022\n");
         assert_eq!(container.changes(), ["etc", "srv", "srv/app"]);
     });
@@ -161,7 +162,11 @@ fn the_working_directory_is_made_where_it_is_missing() {
 #[test]
 fn a_working_directory_that_is_a_file_is_an_error() {
     everyone("behaviour::a_working_directory_that_is_a_file_is_an_error", || {
-        let error = Container::new("true").with(|spec| spec.cwd = "/etc/passwd".into()).run().result.unwrap_err();
+        let error = Container::new("true")
+            .with(|container| container.process.cwd = "/etc/passwd".into())
+            .run()
+            .result
+            .unwrap_err();
         assert_eq!(error.status(), 125);
         assert_eq!(
             error.to_string(),
@@ -180,7 +185,7 @@ fn mounts_are_made_and_may_be_read_only() {
         std::fs::create_dir(&data).unwrap();
         std::fs::write(&file, "content\n").unwrap();
         let mount = |kind, target: &str, access| Mount { kind, target: target.into(), access };
-        container.spec.mounts = vec![
+        container.sandbox.mounts = vec![
             mount(MountKind::Bind(data.clone()), "/data", Access::ReadWrite),
             mount(MountKind::Bind(data.clone()), "/locked", Access::ReadOnly),
             mount(MountKind::Tmpfs { options: "mode=1777".into() }, "/run/a", Access::ReadWrite),
@@ -197,9 +202,9 @@ fn mounts_are_made_and_may_be_read_only() {
 #[test]
 fn a_missing_source_of_a_mount_is_named() {
     everyone("behaviour::a_missing_source_of_a_mount_is_named", || {
-        let container = Container::new("true").with(|spec| {
+        let container = Container::new("true").with(|container| {
             let kind = MountKind::Bind("/no/such/place".into());
-            spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
+            container.sandbox.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
         });
         let error = container.run().result.unwrap_err().to_string();
         assert!(error.starts_with("open_tree `/no/such/place`: ENOENT"), "{error}");
@@ -210,7 +215,7 @@ fn a_missing_source_of_a_mount_is_named() {
 fn a_read_only_root_takes_no_changes() {
     everyone("behaviour::a_read_only_root_takes_no_changes", || {
         let outcome = Container::new("echo x > /tmp/x; echo y > /dev/shm/y && cat /dev/shm/y")
-            .with(|spec| spec.root = Access::ReadOnly)
+            .with(|container| container.sandbox.root = Access::ReadOnly)
             .run();
         assert_eq!(outcome.stdout, "y\n");
         assert_eq!(outcome.stderr, "sh: can't create /tmp/x: Read-only file system\n");
@@ -220,8 +225,8 @@ fn a_read_only_root_takes_no_changes() {
 #[test]
 fn a_kept_upper_directory_can_be_mounted_again() {
     everyone("behaviour::a_kept_upper_directory_can_be_mounted_again", || {
-        let container =
-            Container::new("echo x >> /tmp/log; wc -l < /tmp/log").with(|spec| spec.durability = Durability::Kept);
+        let container = Container::new("echo x >> /tmp/log; wc -l < /tmp/log")
+            .with(|container| container.sandbox.durability = Durability::Kept);
         assert_eq!(container.output(), "1\n");
         assert_eq!(container.output(), "2\n");
     });
@@ -234,7 +239,7 @@ fn layers_are_copied_where_overlayfs_is_refused() {
             .layer(&[("a", "old\n"), ("gone", "x"), ("d/one", "one\n"), ("e/hidden", "x")])
             .layer(&[("a", "new\n"), ("d/two", "two\n"), ("e/seen", "x")]);
         container.host.overlay = OverlaySupport::Refused("a test wants it".into());
-        let top = container.spec.lower[0].clone();
+        let top = container.sandbox.lower[0].clone();
         let attribute = if container.identity.in_user_namespace() { "user" } else { "trusted" };
         let name = format!("{attribute}.overlay.opaque");
         container
@@ -278,7 +283,7 @@ fn a_control_group_is_joined_and_removed() {
     everyone("behaviour::a_control_group_is_joined_and_removed", || {
         let name = format!("layerlab-test-{}", std::process::id());
         let container = Container::new("cat /proc/self/cgroup | grep -c :/$; echo counted")
-            .with(|spec| spec.cgroup = Some(name.clone()));
+            .with(|container| container.sandbox.cgroup = Some(name.clone()));
         let groups = container.host.own_cgroups.clone();
         assert!(container.output().ends_with("counted\n"));
         if groups.is_empty() {

@@ -183,7 +183,7 @@ fn facts() -> Facts {
     // The fourth is the directory that ls itself reads.
     fact("descriptors beside 0, 1 and 2", if said["descriptors"] == "0 1 2 3" { "none" } else { &said["descriptors"] });
     let alone = Container::new("readlink /proc/self/ns/net")
-        .with(|spec| spec.network = layerlab::container::Network::None)
+        .with(|container| container.sandbox.network = layerlab::container::Network::None)
         .output();
     let ours = std::fs::read_link("/proc/self/ns/net").unwrap();
     fact("network namespace, --network none", if Path::new(alone.trim()) == ours { "the machine's" } else { "own" });
@@ -343,7 +343,9 @@ fn limits(text: &str, facts: &mut Facts) {
 fn runtime_is_within_reach() -> bool {
     let own = std::fs::metadata("/proc/self/exe").unwrap();
     let seen = Container::new("for process in /proc/[0-9]*; do stat -L -c %i $process/exe; done").output();
-    let executed = Container::new("").with(|spec| spec.args = vec!["/proc/self/exe".into(), "--list".into()]).run();
+    let executed = Container::new("")
+        .with(|container| container.process.args = vec!["/proc/self/exe".into(), "--list".into()])
+        .run();
     let ran = executed.result.is_ok() && executed.stdout.contains("no_row_is_weaker_than_dockers");
     seen.lines().any(|inode| inode == own.ino().to_string()) || ran
 }

@@ -10,11 +10,11 @@ use crate::harness::{Container, everyone, missing};
 fn set_up_leaves_no_trace_in_the_layer() {
     everyone("files::set_up_leaves_no_trace_in_the_layer", || {
         let container = Container::new("true");
-        let before = std::fs::metadata(container.spec.lower[0].join("etc")).unwrap();
+        let before = std::fs::metadata(container.sandbox.lower[0].join("etc")).unwrap();
         container.output();
         // /etc itself was copied up to take the mount points, and looks as it did before.
         assert_eq!(container.changes(), ["etc"]);
-        let after = std::fs::metadata(container.spec.upper.join("etc")).unwrap();
+        let after = std::fs::metadata(container.sandbox.upper.join("etc")).unwrap();
         assert_eq!((after.mtime(), after.mtime_nsec()), (before.mtime(), before.mtime_nsec()));
     });
 }
@@ -25,7 +25,7 @@ fn what_the_command_writes_beside_a_mount_point_stays() {
         let container = Container::new("echo x > /etc/motd; mkdir /sys2; rm /etc/group; touch -d @100 /etc");
         container.output();
         assert_eq!(container.changes(), ["etc", "etc/group (whiteout)", "etc/motd", "sys2"]);
-        assert_eq!(std::fs::metadata(container.spec.upper.join("etc")).unwrap().mtime(), 100);
+        assert_eq!(std::fs::metadata(container.sandbox.upper.join("etc")).unwrap().mtime(), 100);
     });
 }
 
@@ -49,7 +49,7 @@ fn a_link_of_the_image_does_not_lead_a_mount_out_of_the_root() {
         let container = Container::new("cat /etc/hostname; ls -d /proc/self").layer(&[("x", "")]);
         let victim = container.path("victim");
         std::fs::create_dir(&victim).unwrap();
-        let top = &container.spec.lower[0];
+        let top = &container.sandbox.lower[0];
         symlink(&victim, top.join("etc")).unwrap();
         symlink("../../../../../../../../inside", top.join("proc")).unwrap();
         let outcome = container.run();
@@ -68,7 +68,7 @@ fn a_magic_link_of_the_image_does_not_lead_out_either() {
             let container = Container::new("true");
             let victim = container.path("victim");
             std::fs::create_dir(&victim).unwrap();
-            let etc = container.spec.lower[0].join("etc");
+            let etc = container.sandbox.lower[0].join("etc");
             std::fs::rename(&etc, etc.with_file_name("was")).unwrap();
             symlink(format!("/proc/self/fd/{number}{}", victim.display()), &etc).unwrap();
             let error = container.run().result.unwrap_err().to_string();
@@ -86,7 +86,7 @@ fn a_removed_file_becomes_a_whiteout() {
         let changes: Vec<String> = container.changes().into_iter().filter(|path| path.starts_with('d')).collect();
         assert_eq!(changes, ["d", "d/b"]);
         let space = if container.identity.in_user_namespace() { "user" } else { "trusted" };
-        let upper = container.spec.upper.join("d");
+        let upper = container.sandbox.upper.join("d");
         let opaque = container.identity.within(|| xattr::get(upper, format!("{space}.overlay.opaque")).unwrap());
         assert_eq!(opaque.unwrap().as_deref(), Some(b"y".as_slice()));
     });
@@ -104,7 +104,7 @@ fn many_layers_and_odd_names_are_no_problem() {
             std::fs::create_dir(&layer).unwrap();
             std::fs::write(layer.join(format!("f{number}")), format!("{number}\n")).unwrap();
             std::fs::write(layer.join("last"), format!("last {number}\n")).unwrap();
-            container.spec.lower.insert(0, layer);
+            container.sandbox.lower.insert(0, layer);
         }
         assert_eq!(container.output(), "last 59\n0\n59\n");
     });
@@ -118,10 +118,10 @@ fn the_older_interface_takes_odd_names_too() {
         let layer = container.path("odd: a,b\\c");
         std::fs::create_dir(&layer).unwrap();
         std::fs::write(layer.join("f"), "found\n").unwrap();
-        container.spec.lower.insert(0, layer);
+        container.sandbox.lower.insert(0, layer);
         let upper = container.path("upper, too: here");
         std::fs::create_dir(&upper).unwrap();
-        container.spec.upper = upper;
+        container.sandbox.upper = upper;
         assert_eq!(container.output(), "found\n");
     });
 }
@@ -129,7 +129,7 @@ fn the_older_interface_takes_odd_names_too() {
 #[test]
 fn an_empty_image_has_no_program_to_run() {
     everyone("files::an_empty_image_has_no_program_to_run", || {
-        let container = Container::new("true").with(|spec| spec.lower.clear());
+        let container = Container::new("true").with(|container| container.sandbox.lower.clear());
         let error = container.run().result.unwrap_err();
         assert_eq!(error.status(), 127);
         assert_eq!(error.to_string(), "exec: `sh`: executable file not found in $PATH");

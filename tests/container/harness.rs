@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use layerlab::container::{Error, Exit, Host, Identity, Io, Plan, Spec, Stream, plan, run};
+use layerlab::container::{Error, Exit, Heard, Host, Identity, Io, Plan, Process, Sandbox, Stream, plan, run};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
@@ -109,7 +109,8 @@ fn as_user(name: &str, role: &str) {
 /// A container in the making.
 pub struct Container {
     directory: PathBuf,
-    pub spec: Spec,
+    pub sandbox: Sandbox,
+    pub process: Process,
     pub identity: Identity,
     pub host: Host,
 }
@@ -132,26 +133,27 @@ impl Container {
         let lower = directory.join("lower");
         busybox(&lower);
         let args = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let mut spec = Spec::new(vec![lower], directory.join("upper"), directory.join("work"), args);
-        spec.env = vec!["PATH=/bin".to_owned()];
+        let sandbox = Sandbox::new(vec![lower], directory.join("upper"), directory.join("work"));
+        let mut process = Process::new(args);
+        process.env = vec!["PATH=/bin".to_owned()];
         let identity = Identity::detect();
         let host = Host::detect(&identity, &directory).expect("the machine can be examined");
-        Container { directory, spec, identity, host }
+        Container { directory, sandbox, process, identity, host }
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Spec)) -> Container {
-        change(&mut self.spec);
+    pub fn with(mut self, change: impl FnOnce(&mut Container)) -> Container {
+        change(&mut self);
         self
     }
 
     /// A further layer on top: paths and contents. A path that ends in `/` is a directory.
     pub fn layer(mut self, files: &[(&str, &str)]) -> Container {
-        let layer = self.directory.join(format!("layer-{}", self.spec.lower.len()));
+        let layer = self.directory.join(format!("layer-{}", self.sandbox.lower.len()));
         std::fs::create_dir(&layer).unwrap();
         for (path, content) in files {
             write(&layer, path, content);
         }
-        self.spec.lower.insert(0, layer);
+        self.sandbox.lower.insert(0, layer);
         self
     }
 
@@ -160,18 +162,15 @@ impl Container {
     }
 
     pub fn plan(&self) -> Plan {
-        plan(&self.spec, &self.identity, &self.host)
+        plan(&self.sandbox, &self.process, &self.identity, &self.host)
     }
 
     pub fn run(&self) -> Outcome {
         let mut captured: BTreeMap<bool, Vec<u8>> = BTreeMap::new();
-        let result = run(
-            &self.plan(),
-            Io::Capture {
-                on_output: &mut |stream, piece| captured.entry(stream == Stream::Stderr).or_default().extend(piece),
-                cancel: None,
-            },
-        );
+        let result = run(&self.plan(), Io::Captured, &mut |heard| match heard {
+            Heard::Output(stream, piece) => captured.entry(stream == Stream::Stderr).or_default().extend(piece),
+            heard @ (Heard::Notice(_) | Heard::Untidy(_)) => panic!("{heard:?}"),
+        });
         let mut text = |stderr| String::from_utf8(captured.remove(&stderr).unwrap_or_default()).expect("UTF-8");
         Outcome { result, stdout: text(false), stderr: text(true) }
     }
@@ -186,7 +185,7 @@ impl Container {
     /// What the upper directory holds, sorted: a path a line, as `find` prints it without the
     /// leading `./`.
     pub fn changes(&self) -> Vec<String> {
-        let upper = self.spec.upper.clone();
+        let upper = self.sandbox.upper.clone();
         self.identity
             .within(move || {
                 let mut found = Vec::new();

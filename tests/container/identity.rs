@@ -27,7 +27,7 @@ fn the_container_runs_as_root_of_its_own() {
     everyone("identity::the_container_runs_as_root_of_its_own", || {
         let container = Container::new("id -u; id -g; id -un; touch /tmp/x; stat -c %u:%g /tmp/x");
         assert_eq!(container.output(), "0\n0\nroot\n0:0\n");
-        let owner = std::fs::metadata(container.spec.upper.join("tmp/x")).unwrap().uid();
+        let owner = std::fs::metadata(container.sandbox.upper.join("tmp/x")).unwrap().uid();
         assert_eq!(owner, nix::unistd::Uid::effective().as_raw());
     });
 }
@@ -35,8 +35,8 @@ fn the_container_runs_as_root_of_its_own() {
 fn named_users() {
     let run = |user: &str| {
         let script = "id; pwd; echo $HOME; echo x > /tmp/x && stat -c %u:%g /tmp/x; echo seen > /dev/stdout";
-        let container = Container::new(script).with(|spec| spec.user = user.to_owned());
-        let tmp = container.spec.lower[0].join("tmp");
+        let container = Container::new(script).with(|container| container.process.user = user.to_owned());
+        let tmp = container.sandbox.lower[0].join("tmp");
         std::fs::set_permissions(tmp, PermissionsExt::from_mode(0o1777)).unwrap();
         container.output()
     };
@@ -61,7 +61,8 @@ fn a_named_user_works_with_mapped_ids() {
 #[test]
 fn with_one_id_a_named_user_is_refused_with_a_hint() {
     only("identity::with_one_id_a_named_user_is_refused_with_a_hint", "single", || {
-        let error = Container::new("id").with(|spec| spec.user = "web".into()).run().result.unwrap_err();
+        let error =
+            Container::new("id").with(|container| container.process.user = "web".into()).run().result.unwrap_err();
         assert_eq!(
             error.to_string(),
             "setresgid(33): EINVAL: Invalid argument (while setting up: setgroups, setresgid, setresuid)"
@@ -74,7 +75,8 @@ fn with_one_id_a_named_user_is_refused_with_a_hint() {
 #[test]
 fn an_unknown_user_is_an_error() {
     everyone("identity::an_unknown_user_is_an_error", || {
-        let error = Container::new("id").with(|spec| spec.user = "nobody".into()).run().result.unwrap_err();
+        let error =
+            Container::new("id").with(|container| container.process.user = "nobody".into()).run().result.unwrap_err();
         assert_eq!(error.to_string(), "the image has no user `nobody` in its `/etc/passwd`");
         assert_eq!(error.status(), 125);
     });
@@ -111,7 +113,7 @@ fn files_of_mapped_users_can_be_removed() {
             "mkdir -p /tmp/a/b; touch /tmp/a/b/c; chown 33 /tmp/a /tmp/a/b; chmod 0 /tmp/a /tmp/a/b; true",
         );
         container.run().result.unwrap();
-        let tmp = container.spec.upper.join("tmp");
+        let tmp = container.sandbox.upper.join("tmp");
         assert!(tmp.exists());
         container.identity.remove_dir_all(&tmp).unwrap();
         assert!(!tmp.exists());

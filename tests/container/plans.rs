@@ -1,8 +1,8 @@
 //! The printed plan for each identity, whole.
 
 use layerlab::container::{
-    Access, Cgroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport, Range, Security,
-    Spec, Terminal, plan,
+    Access, Cgroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport, Paths, Process,
+    Range, Rights, Sandbox, Terminal, plan,
 };
 
 fn host() -> Host {
@@ -21,13 +21,20 @@ fn host() -> Host {
     }
 }
 
-fn spec() -> Spec {
+/// What a container is made of.
+struct Wish {
+    sandbox: Sandbox,
+    process: Process,
+}
+
+fn wish() -> Wish {
     let lower = vec!["/store/unpacked/b".into(), "/store/unpacked/a".into()];
     let args = vec!["/bin/sh".into(), "-c".into(), "echo hello".into()];
-    let mut spec = Spec::new(lower, "/store/containers/1/upper".into(), "/store/containers/1/work".into(), args);
-    spec.cwd = "/app".into();
-    spec.env = vec!["PATH=/bin".into()];
-    spec
+    let sandbox = Sandbox::new(lower, "/store/containers/1/upper".into(), "/store/containers/1/work".into());
+    let mut process = Process::new(args);
+    process.cwd = "/app".into();
+    process.env = vec!["PATH=/bin".into()];
+    Wish { sandbox, process }
 }
 
 fn mapped() -> Identity {
@@ -40,23 +47,23 @@ fn mapped() -> Identity {
 fn as_root() {
     let mut host = host();
     host.own_cgroups = vec!["/sys/fs/cgroup/pids".into(), "/sys/fs/cgroup/memory/ours".into()];
-    let mut spec = spec();
-    spec.cgroup = Some("one".into());
-    insta::assert_snapshot!(plan(&spec, &Identity::Root, &host));
+    let mut wish = wish();
+    wish.sandbox.cgroup = Some("one".into());
+    insta::assert_snapshot!(plan(&wish.sandbox, &wish.process, &Identity::Root, &host));
 }
 
 #[test]
 fn as_a_user_with_mapped_ids() {
-    insta::assert_snapshot!(plan(&spec(), &mapped(), &host()));
+    insta::assert_snapshot!(plan(&wish().sandbox, &wish().process, &mapped(), &host()));
 }
 
 #[test]
 fn as_a_user_with_one_id_without_a_network() {
-    let mut spec = spec();
-    spec.cgroup = Some("one".into());
-    spec.network = Network::None;
-    spec.user = "web".into();
-    insta::assert_snapshot!(plan(&spec, &Identity::Single, &host()));
+    let mut wish = wish();
+    wish.sandbox.cgroup = Some("one".into());
+    wish.sandbox.network = Network::None;
+    wish.process.user = "web".into();
+    insta::assert_snapshot!(plan(&wish.sandbox, &wish.process, &Identity::Single, &host()));
 }
 
 #[test]
@@ -65,14 +72,15 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     host.overlay = OverlaySupport::Refused("mount overlay on `/store`: EPERM: Operation not permitted".into());
     host.cgroups = Cgroups::V2;
     host.thermal = vec!["/sys/devices/system/cpu/cpu0/thermal_throttle".into()];
-    let mut spec = spec();
-    spec.network = Network::None;
-    spec.terminal = Terminal::Yes;
-    spec.root = Access::ReadOnly;
-    spec.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
-    spec.security = Security::insecure();
+    let mut wish = wish();
+    wish.sandbox.network = Network::None;
+    wish.process.terminal = Terminal::Yes;
+    wish.sandbox.root = Access::ReadOnly;
+    wish.sandbox.extra_hosts = vec![(Hostname::parse("db").unwrap(), "192.0.2.7".parse().unwrap())];
+    wish.sandbox.paths = Paths::Open;
+    wish.process.rights = Rights::insecure();
     let bind = MountKind::Bind("/home/me/data".into());
-    spec.mounts = vec![
+    wish.sandbox.mounts = vec![
         Mount { kind: bind, target: "/data".into(), access: Access::ReadOnly },
         Mount {
             kind: MountKind::Tmpfs { options: "size=1m".into() },
@@ -80,5 +88,5 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
             access: Access::ReadWrite,
         },
     ];
-    insta::assert_snapshot!(plan(&spec, &mapped(), &host));
+    insta::assert_snapshot!(plan(&wish.sandbox, &wish.process, &mapped(), &host));
 }

@@ -1,14 +1,14 @@
 //! How containers end, what signals do, and terminals.
 
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use layerlab::container::{Exit, Io, Operation, Terminal, run};
+use layerlab::container::{Exit, Heard, Io, Operation, Paused, Terminal, run, spawn};
+use layerlab::world::Interrupt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -30,8 +30,8 @@ fn a_command_that_cannot_be_executed_has_dockers_status() {
         let status = |args: &[&str]| {
             let container = Container::new("")
                 .layer(&[("plain", "text\n"), ("script", "#!/no/such/interpreter\n"), ("noexec", "#!/bin/sh\n")])
-                .with(|spec| spec.args = args.iter().map(ToString::to_string).collect());
-            let top = &container.spec.lower[0];
+                .with(|container| container.process.args = args.iter().map(ToString::to_string).collect());
+            let top = &container.sandbox.lower[0];
             for name in ["plain", "script"] {
                 let mode: std::fs::Permissions = PermissionsExt::from_mode(0o755);
                 std::fs::set_permissions(top.join(name), mode).unwrap();
@@ -62,22 +62,149 @@ fn the_command_is_process_one_and_nothing_outlives_it() {
 fn a_container_can_be_cancelled() {
     everyone("processes::a_container_can_be_cancelled", || {
         let container = Container::new("echo started; sleep 100");
-        let cancel = AtomicBool::new(false);
-        let mut on_output = |_: layerlab::container::Stream, _: &[u8]| cancel.store(true, Ordering::Relaxed);
-        let io = Io::Capture { on_output: &mut on_output, cancel: Some(&cancel) };
-        assert_eq!(run(&container.plan(), io).unwrap(), Exit::Signal(9));
+        let cancel = Interrupt::new().unwrap();
+        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        running.kill_when(cancel.as_fd().try_clone_to_owned().unwrap());
+        running.start();
+        assert_eq!(running.wait(&mut |_| cancel.request()).unwrap(), Exit::Signal(9));
+    });
+}
+
+#[test]
+fn a_container_waits_for_the_order_to_start() {
+    everyone("processes::a_container_waits_for_the_order_to_start", || {
+        let container = Container::new("echo begun");
+        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        running.until_ready().unwrap();
+        let control = running.control();
+        assert_eq!(control.signal(15).unwrap_err().to_string(), "the container is not started");
+        running.start();
+        let mut heard = Vec::new();
+        let exit = running.wait(&mut |event| {
+            if let Heard::Output(_, bytes) = event {
+                heard.extend_from_slice(bytes);
+            }
+        });
+        assert_eq!((exit.unwrap(), heard.as_slice()), (Exit::Code(0), b"begun\n".as_slice()));
+        // What is held when it has ended holds nothing.
+        control.signal(15).unwrap();
+        control.kill();
+    });
+}
+
+#[test]
+fn a_container_that_never_starts_can_be_killed_or_dropped() {
+    everyone("processes::a_container_that_never_starts_can_be_killed_or_dropped", || {
+        let container = Container::new("echo never");
+        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        running.until_ready().unwrap();
+        let control = running.control();
+        std::thread::spawn(move || control.kill()).join().unwrap();
+        assert_eq!(running.wait(&mut |heard| panic!("{heard:?}")).unwrap(), Exit::Signal(9));
+        let dropped = Container::new("echo never");
+        let mut running = spawn(&dropped.plan(), Io::Captured).unwrap();
+        running.until_ready().unwrap();
+        drop(running);
+        let missing = Container::new("").with(|container| container.process.user = "nobody".into());
+        let mut running = spawn(&missing.plan(), Io::Captured).unwrap();
+        let refused = running.until_ready().unwrap_err();
+        assert_eq!(refused.to_string(), "the image has no user `nobody` in its `/etc/passwd`");
+    });
+}
+
+/// What the processes below /proc say of their state: those whose command line has this word.
+fn states(word: &str) -> String {
+    let mut states: Vec<char> = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| {
+            let folder = entry.ok()?.path();
+            let line = std::fs::read(folder.join("cmdline")).ok()?;
+            let is_it = line.split(|byte| *byte == 0).any(|part| part == word.as_bytes());
+            let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+            is_it.then(|| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()))?
+        })
+        .collect();
+    states.sort_unstable();
+    states.into_iter().collect()
+}
+
+#[test]
+fn a_container_is_paused_and_goes_on_and_another_thread_can_do_it() {
+    everyone("processes::a_container_is_paused_and_goes_on_and_another_thread_can_do_it", || {
+        let word = format!("{}.125", std::process::id());
+        let script = format!("sleep {word} & sleep {word} & echo begun; exec sleep {word}");
+        let container = Container::new(&script);
+        let running = spawn(&container.plan(), Io::Captured).unwrap();
+        running.start();
+        let control = running.control();
+        let (begun, is_begun) = std::sync::mpsc::channel();
+        let other = std::thread::spawn(move || {
+            is_begun.recv().unwrap();
+            // What is sent is there a moment later.
+            let until = |wanted: fn(&str) -> bool| {
+                let begun = Instant::now();
+                while !wanted(&states(&word)) && begun.elapsed() < Duration::from_secs(20) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            };
+            until(|states| states.len() == 3);
+            let paused = control.pause();
+            until(|states| states == "TTT");
+            let (while_paused, resumed) = (states(&word), control.resume());
+            until(|states| !states.contains('T'));
+            let later = states(&word);
+            // Also one that is paused can be ended.
+            let _ = control.pause();
+            let killed = Instant::now();
+            control.kill();
+            assert_eq!((paused.unwrap(), while_paused.as_str()), (Paused::Stopped, "TTT"));
+            resumed.unwrap();
+            assert!(!later.contains('T'), "{later}");
+            killed
+        });
+        let exit = running.wait(&mut |heard| {
+            if let Heard::Output(..) = heard {
+                begun.send(()).unwrap();
+            }
+        });
+        drop(begun);
+        let took = other.join().unwrap().elapsed();
+        assert_eq!(exit.unwrap(), Exit::Signal(9));
+        // It takes some milliseconds; the rest is for a machine that has much else to do.
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    });
+}
+
+#[test]
+fn streams_can_be_given() {
+    everyone("processes::streams_can_be_given", || {
+        for terminal in [Terminal::No, Terminal::Yes] {
+            let container = Container::new("read line; echo got $line; echo error >&2")
+                .with(|container| container.process.terminal = terminal);
+            let log = container.path("log");
+            let file = || OwnedFd::from(std::fs::File::options().append(true).create(true).open(&log).unwrap());
+            let (read, write) = nix::unistd::pipe().unwrap();
+            nix::unistd::write(&write, b"hello\n").unwrap();
+            let io = Io::Given { input: read, output: file(), error: file() };
+            assert_eq!(run(&container.plan(), io, &mut |heard| panic!("{heard:?}")).unwrap(), Exit::Code(0));
+            let expected = match terminal {
+                Terminal::No => "got hello\nerror\n",
+                Terminal::Yes => "hello\r\ngot hello\r\nerror\r\n",
+            };
+            assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
+        }
     });
 }
 
 /// Runs the script of the environment with our own streams: what the re-executed tests below do.
 fn inherit() {
     let script = std::env::var("LAYERLAB_TEST_SCRIPT").expect("the outer test sets it");
-    let container = Container::new(&script).with(|spec| {
+    let container = Container::new(&script).with(|container| {
         if std::env::var_os("LAYERLAB_TEST_TERMINAL").is_some() {
-            spec.terminal = Terminal::Yes;
+            container.process.terminal = Terminal::Yes;
         }
     });
-    let exit = run(&container.plan(), Io::Inherit).unwrap();
+    let exit = run(&container.plan(), Io::Inherited, &mut |heard| eprintln!("{heard:?}")).unwrap();
     println!("status {}", exit.status());
 }
 
@@ -169,7 +296,7 @@ fn when_we_are_killed_the_container_dies() {
 fn a_terminal_is_the_containers_own() {
     everyone("processes::a_terminal_is_the_containers_own", || {
         let container = Container::new("tty; test -t 0 && test -t 1 && test -t 2 && echo all; ls -l /dev/console /dev/tty | wc -l; echo x > /dev/tty")
-            .with(|spec| spec.terminal = Terminal::Yes);
+            .with(|container| container.process.terminal = Terminal::Yes);
         assert_eq!(container.output(), "/dev/pts/0\r\nall\r\n2\r\nx\r\n");
     });
 }
@@ -245,8 +372,7 @@ fn a_plan_that_makes_no_sense_is_an_error_and_no_second_caller() {
         let container = Container::new("true");
         let mut plan = container.plan();
         plan.operations.retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
-        let io = Io::Capture { on_output: &mut |_, _| {}, cancel: None };
-        let error = run(&plan, io).unwrap_err().to_string();
+        let error = run(&plan, Io::Captured, &mut |_| {}).unwrap_err().to_string();
         assert!(error.starts_with("the set-up panicked"), "{error}");
         // Were the panic to unwind into the child's copy of this function, this would run twice.
         let marker = container.path("once");

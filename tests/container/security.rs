@@ -1,6 +1,6 @@
 //! What a container's processes are kept from.
 
-use layerlab::container::{Access, Capabilities, Mount, MountKind, NewPrivileges, Security};
+use layerlab::container::{Access, Capabilities, Mount, MountKind, NewPrivileges, Paths, Rights};
 
 use crate::harness::{Container, everyone, only};
 
@@ -21,7 +21,7 @@ fn root_has_dockers_capabilities_and_filter() {
 #[test]
 fn another_user_has_none_but_the_bound() {
     only("security::another_user_has_none_but_the_bound", "root", || {
-        let container = Container::new(STATUS).with(|spec| spec.user = "web".into());
+        let container = Container::new(STATUS).with(|container| container.process.user = "web".into());
         assert_eq!(
             container.output(),
             "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n\
@@ -33,9 +33,9 @@ fn another_user_has_none_but_the_bound() {
 #[test]
 fn new_privileges_can_be_forbidden_and_capabilities_chosen() {
     everyone("security::new_privileges_can_be_forbidden_and_capabilities_chosen", || {
-        let container = Container::new(STATUS).with(|spec| {
-            spec.security.new_privileges = NewPrivileges::Forbidden;
-            spec.security.capabilities = Capabilities::none().with("CHOWN").unwrap();
+        let container = Container::new(STATUS).with(|container| {
+            container.process.rights.new_privileges = NewPrivileges::Forbidden;
+            container.process.rights.capabilities = Capabilities::none().with("CHOWN").unwrap();
         });
         let output = container.output();
         assert!(output.contains("CapEff:0000000000000001\nCapBnd:0000000000000001\n"), "{output}");
@@ -47,7 +47,7 @@ fn new_privileges_can_be_forbidden_and_capabilities_chosen() {
 fn insecure_means_everything() {
     everyone("security::insecure_means_everything", || {
         let container = Container::new(&format!("{STATUS}; mkdir /m; mount -t tmpfs none /m && echo mounted"))
-            .with(|spec| spec.security = Security::insecure());
+            .with(|container| (container.sandbox.paths, container.process.rights) = (Paths::Open, Rights::insecure()));
         let output = container.output();
         assert!(output.contains("Seccomp:0\n"), "{output}");
         assert!(output.ends_with("mounted\n"), "{output}");
@@ -108,7 +108,7 @@ fn device_nodes_of_the_container_have_no_effect() {
         let data = container.path("data");
         std::fs::create_dir(&data).unwrap();
         let kind = MountKind::Bind(data);
-        container.spec.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
+        container.sandbox.mounts = vec![Mount { kind, target: "/data".into(), access: Access::ReadWrite }];
         let outcome = container.run();
         assert_eq!(outcome.stdout, "fine\n");
         assert_eq!(outcome.stderr.matches("Permission denied").count(), 3, "{}", outcome.stderr);

@@ -8,8 +8,8 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::{self, Io, Network};
-use crate::diagnostic::Diagnostic;
+use crate::container::{self, Heard, Io, Network};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::images::{self, Opened, Policy};
 use crate::launch::{self, Request};
 use crate::oci::Platform;
@@ -103,7 +103,15 @@ impl Run {
             // As with Docker: a loop around `run` keeps its own input.
             container::close_input().map_err(crate::machine::Error::from)?;
         }
-        match prepared.run(Io::Inherit) {
+        let mut tell = |heard: Heard<'_>| match heard {
+            // It goes to our own streams by itself.
+            Heard::Output(..) => {}
+            Heard::Notice(notice) => ui.note(&notice.to_string()),
+            Heard::Untidy(failure) => {
+                ui.report(&[Diagnostic::error(failure.to_string()).severity(Severity::Warning)], None)
+            }
+        };
+        match prepared.run(Io::Inherited, None, &mut tell) {
             Ok(exit) if exit.status() == 0 => Ok(()),
             Ok(exit) => Err(Failure::status(u8::try_from(exit.status()).unwrap_or(255))),
             Err(crate::machine::Error::Container(error)) => {

@@ -1,18 +1,16 @@
-//! What a container is to be: the input of [`plan`](super::plan()).
+//! The room that processes run in, as it is wished for: one of the two inputs of [`plan`](super::plan()).
 //!
-//! A specification says what is wanted and nothing about how: no flags of the kernel, no order. It
-//! is about one process in one root file system; images and their configuration are known to the
-//! caller only.
+//! A sandbox says what is wanted and nothing about how: no flags of the kernel, no order. What runs in it is a
+//! [`Process`](super::Process): the first one that a container starts with, and any that joins it later.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::capabilities::Capabilities;
 use super::error::Error;
 
-/// A container, wished for.
+/// A root file system, and what else those who run in it share.
 #[derive(Debug, Clone)]
-pub struct Spec {
+pub struct Sandbox {
     /// The unpacked layers, the top one first. May be empty (`FROM scratch`).
     pub lower: Vec<PathBuf>,
     /// The directory that takes every change. It must exist, and it keeps its changes after the
@@ -24,59 +22,40 @@ pub struct Spec {
     pub work: PathBuf,
     /// Whether `upper` is to survive a crash of the machine.
     pub durability: Durability,
-    /// The program and its arguments; the program is looked up on the PATH of `env` inside the
-    /// container.
-    pub args: Vec<String>,
-    /// `NAME=value`, in order. HOME is added from the image's `/etc/passwd` where it is missing.
-    pub env: Vec<String>,
-    /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty
-    /// means `/`.
-    pub cwd: String,
-    /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own
-    /// `/etc/passwd` and `/etc/group`.
-    pub user: String,
-    /// The host name, and what `/etc/hostname` says.
-    pub hostname: Hostname,
-    /// Which of the files of /etc are the container's own.
-    pub etc: Etc,
-    /// The name of the container's control group, in our own; `None` for no group of its own.
-    pub cgroup: Option<String>,
-    /// Which network the container sees.
-    pub network: Network,
-    /// Further mounts, in order.
-    pub mounts: Vec<Mount>,
-    /// Whether a terminal is made in the container.
-    pub terminal: Terminal,
     /// Whether the root file system takes changes.
     pub root: Access,
-    /// What the container's processes are kept from.
-    pub security: Security,
+    /// The host name, and what `/etc/hostname` says.
+    pub hostname: Hostname,
     /// Further lines of `/etc/hosts`: name and address.
     pub extra_hosts: Vec<(Hostname, IpAddr)>,
+    /// Which of the files of /etc are the container's own.
+    pub etc: Etc,
+    /// Further mounts, in order.
+    pub mounts: Vec<Mount>,
+    /// Which network the container sees.
+    pub network: Network,
+    /// The name of the container's control group, in our own; `None` for no group of its own.
+    pub cgroup: Option<String>,
+    /// Whether parts of /proc and /sys are hidden or made read-only.
+    pub paths: Paths,
 }
 
-impl Spec {
-    /// A container with Docker's defaults that runs `args` as root, without further mounts, in the
-    /// host's network.
-    pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf, args: Vec<String>) -> Spec {
-        Spec {
+impl Sandbox {
+    /// A room with Docker's defaults, without further mounts, in the host's network.
+    pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf) -> Sandbox {
+        Sandbox {
             lower,
             upper,
             work,
             durability: Durability::Scratch,
-            args,
-            env: Vec::new(),
-            cwd: String::new(),
-            user: String::new(),
-            hostname: Hostname("layerlab".to_owned()),
-            etc: Etc::Launch,
-            cgroup: None,
-            network: Network::Host,
-            mounts: Vec::new(),
-            terminal: Terminal::No,
             root: Access::ReadWrite,
-            security: Security::docker(),
+            hostname: Hostname("layerlab".to_owned()),
             extra_hosts: Vec::new(),
+            etc: Etc::Launch,
+            mounts: Vec::new(),
+            network: Network::Host,
+            cgroup: None,
+            paths: Paths::Protected,
         }
     }
 }
@@ -143,15 +122,6 @@ pub enum Network {
     None,
 }
 
-/// Whether the container's standard streams are a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Terminal {
-    /// They are what the caller gives: its own streams, or pipes.
-    No,
-    /// A pseudo-terminal from the container's own `/dev/pts`, which is also its `/dev/console`.
-    Yes,
-}
-
 /// Whether something may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -187,50 +157,6 @@ pub enum MountKind {
     },
 }
 
-/// What the container's processes are kept from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Security {
-    /// The capabilities root has inside.
-    pub capabilities: Capabilities,
-    /// Which system calls are refused.
-    pub seccomp: Seccomp,
-    /// Whether parts of /proc and /sys are hidden or made read-only.
-    pub paths: Paths,
-    /// Whether set-user-id programs may raise privileges.
-    pub new_privileges: NewPrivileges,
-}
-
-impl Security {
-    /// What Docker gives a container by default.
-    pub fn docker() -> Security {
-        Security {
-            capabilities: Capabilities::docker(),
-            seccomp: Seccomp::Docker,
-            paths: Paths::Protected,
-            new_privileges: NewPrivileges::Allowed,
-        }
-    }
-
-    /// What `RUN --security=insecure` gives: every capability, no filter, nothing hidden.
-    pub fn insecure() -> Security {
-        Security {
-            capabilities: Capabilities::all(),
-            seccomp: Seccomp::Unconfined,
-            paths: Paths::Open,
-            new_privileges: NewPrivileges::Allowed,
-        }
-    }
-}
-
-/// The system call filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seccomp {
-    /// Docker's default profile.
-    Docker,
-    /// None.
-    Unconfined,
-}
-
 /// Whether Docker's masked and read-only paths apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paths {
@@ -238,15 +164,6 @@ pub enum Paths {
     Protected,
     /// /proc and /sys are left as they are mounted.
     Open,
-}
-
-/// Whether executing a file may raise privileges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewPrivileges {
-    /// As usual.
-    Allowed,
-    /// Never again: prctl(PR_SET_NO_NEW_PRIVS).
-    Forbidden,
 }
 
 #[cfg(test)]

@@ -1,0 +1,220 @@
+//! Our end of the container's terminal: what is typed goes in, what is written comes out.
+//!
+//! When it is connected to our own terminal, that is in raw mode meanwhile: every key goes through, and Ctrl-C is made into a
+//! signal by the container's terminal, not by ours. See termios(3).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::PollFlags;
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::{isatty, read, tcgetpgrp, write};
+
+use super::error::Error;
+
+/// Where the master leads on our side.
+pub(super) enum Far {
+    /// To our own standard streams.
+    Ours,
+    /// To these two.
+    Given { input: OwnedFd, output: OwnedFd },
+    /// To nothing that can be read from; what comes out is the caller's.
+    Caller,
+}
+
+/// What came out of a terminal.
+pub(super) enum Came<'b> {
+    Bytes(&'b [u8]),
+    Nothing,
+    End,
+}
+
+/// The master, and what is at its other side.
+pub(super) struct Console {
+    master: OwnedFd,
+    far: Far,
+    /// What was typed and the container's terminal has no room for yet.
+    pending: Vec<u8>,
+    /// Whether the input is still to be read.
+    listening: bool,
+    /// Puts our terminal back when it is dropped.
+    ours: Option<Raw>,
+}
+
+impl Console {
+    /// Takes the master over.
+    pub fn new(master: OwnedFd, far: Far) -> Result<Console, Error> {
+        let ours = match far {
+            Far::Ours => Raw::begin()?,
+            Far::Given { .. } | Far::Caller => None,
+        };
+        // A program that reads nothing must not keep us from reading what it writes.
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).map_err(Error::call("fcntl"))?;
+        let listening = !matches!(far, Far::Caller);
+        let console = Console { master, far, pending: Vec::new(), listening, ours };
+        console.copy_window_size();
+        Ok(console)
+    }
+
+    pub fn master(&self) -> BorrowedFd<'_> {
+        self.master.as_fd()
+    }
+
+    /// What to wait for at the master.
+    pub fn wanted(&self) -> PollFlags {
+        if self.pending.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT }
+    }
+
+    /// The input, while it is open and the container takes what was read before.
+    pub fn input(&self) -> Option<BorrowedFd<'_>> {
+        if !self.listening || !self.pending.is_empty() {
+            return None;
+        }
+        match &self.far {
+            Far::Ours => Some(standard(0)),
+            Far::Given { input, .. } => Some(input.as_fd()),
+            Far::Caller => None,
+        }
+    }
+
+    /// Writes what is pending, and reads what the container wrote. It is passed on already, unless it is the caller's.
+    pub fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Came<'b> {
+        self.write_pending();
+        let bytes = match read(&self.master, buffer) {
+            // EIO is how a master says that the last slave is closed.
+            Ok(0) | Err(Errno::EIO) => return Came::End,
+            Ok(count) => &buffer[..count],
+            Err(Errno::EINTR | Errno::EAGAIN) => return Came::Nothing,
+            Err(_) => return Came::End,
+        };
+        let is_taken = match &self.far {
+            Far::Ours => write_all(standard(1), bytes),
+            Far::Given { output, .. } => write_all(output.as_fd(), bytes),
+            Far::Caller => return Came::Bytes(bytes),
+        };
+        if is_taken { Came::Nothing } else { Came::End }
+    }
+
+    /// Gives the container what was typed, and says whether Ctrl-C was in it, as the container's terminal would understand it.
+    /// The end of the input becomes the end-of-file character.
+    pub fn copy_input(&mut self) -> bool {
+        const END_OF_FILE: &[u8] = &[4];
+        let mut buffer = [0; 4 << 10];
+        let mut interrupts = false;
+        match self.input().map(|input| read(input, &mut buffer)) {
+            Some(Ok(0) | Err(Errno::EIO)) => {
+                self.listening = false;
+                self.pending.extend(END_OF_FILE);
+            }
+            Some(Ok(count)) => {
+                interrupts = self.interrupts(&buffer[..count]);
+                self.pending.extend(&buffer[..count]);
+            }
+            Some(Err(_)) | None => {}
+        }
+        self.write_pending();
+        interrupts
+    }
+
+    /// Whether one of these keys becomes an interrupt in the container's terminal: a program may have asked for plain keys.
+    fn interrupts(&self, keys: &[u8]) -> bool {
+        // The master answers for the slave.
+        tcgetattr(&self.master).is_ok_and(|settings| {
+            let key = settings.control_chars[SpecialCharacterIndices::VINTR as usize];
+            settings.local_flags.contains(LocalFlags::ISIG) && keys.contains(&key)
+        })
+    }
+
+    /// The process group that gets the signals of keys, by the number that it has for us.
+    pub fn foreground(&self) -> Option<i32> {
+        tcgetpgrp(&self.master).ok().map(nix::unistd::Pid::as_raw)
+    }
+
+    fn write_pending(&mut self) {
+        match write(&self.master, &self.pending) {
+            Ok(count) => drop(self.pending.drain(..count)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            // Nobody will ever read it.
+            Err(_) => self.pending.clear(),
+        }
+    }
+
+    /// Gives the container's terminal the size of ours, where it is connected to that.
+    pub fn copy_window_size(&self) {
+        if let (Far::Ours, Some(size)) = (&self.far, window_size()) {
+            // SAFETY: TIOCSWINSZ reads one winsize.
+            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        }
+    }
+
+    /// Says something while our terminal is as it was before: a line of ours would look like stairs in raw mode.
+    pub fn aside(&self, say: impl FnOnce()) {
+        let settings = self.ours.as_ref().and_then(|raw| raw.pause());
+        say();
+        if let Some(settings) = settings {
+            // Nothing better can be done with a terminal that is gone.
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &settings);
+        }
+    }
+}
+
+/// The size of our own terminal; `None` where standard input is none.
+pub(super) fn window_size() -> Option<libc::winsize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ fills one winsize.
+    let answer = unsafe { libc::ioctl(0, libc::TIOCGWINSZ, &raw mut size) };
+    (answer == 0).then_some(size)
+}
+
+/// One of our own standard streams.
+fn standard(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: descriptors 0 and 1 stay open as long as the process lives.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Writes everything; false when nobody reads it any more.
+fn write_all(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        match write(descriptor, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Our terminal in raw mode, and its settings from before, which are put back when this is dropped.
+struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    /// Puts our standard input into raw mode; `None` where it is no terminal.
+    fn begin() -> Result<Option<Raw>, Error> {
+        let input = std::io::stdin();
+        if !isatty(&input).unwrap_or(false) {
+            return Ok(None);
+        }
+        let before = tcgetattr(&input).map_err(Error::call("tcgetattr"))?;
+        let mut raw = before.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(&input, SetArg::TCSADRAIN, &raw).map_err(Error::call("tcsetattr"))?;
+        Ok(Some(Raw { before }))
+    }
+
+    /// Puts the settings from before back, and gives those that were in force.
+    fn pause(&self) -> Option<Termios> {
+        let raw = tcgetattr(std::io::stdin()).ok()?;
+        tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &self.before).ok()?;
+        Some(raw)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // Nothing better can be done with a terminal that is gone.
+        let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &self.before);
+    }
+}

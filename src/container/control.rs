@@ -1,0 +1,100 @@
+//! What can be done to a running container from anywhere: signals, a pause, the end.
+//!
+//! A [`Control`] can be cloned and sent to other threads, and goes on to be valid when the container has ended: then nothing
+//! happens.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use nix::errno::Errno;
+
+use super::error::Error;
+use super::freeze::{self, Paused};
+use super::processes;
+
+/// A hold on a container. Clones hold the same one.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    keeper: OwnedFd,
+    /// The container's first process, once it becomes the command.
+    first: OnceLock<OwnedFd>,
+    /// The container's own control groups.
+    groups: Vec<PathBuf>,
+    was_killed: AtomicBool,
+}
+
+impl Control {
+    pub(super) fn new(keeper: OwnedFd, groups: Vec<PathBuf>) -> Control {
+        Control(Arc::new(Held { keeper, first: OnceLock::new(), groups, was_killed: AtomicBool::new(false) }))
+    }
+
+    pub(super) fn started(&self, first: OwnedFd) {
+        // There is only one first process.
+        let _ = self.0.first.set(first);
+    }
+
+    pub(super) fn first(&self) -> Option<&OwnedFd> {
+        self.0.first.get()
+    }
+
+    /// Sends a signal to the command. One that has ended gets nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`] before the command is executed.
+    pub fn signal(&self, number: i32) -> Result<(), Error> {
+        let first = self.first().ok_or(Error::NotStarted)?;
+        match processes::signal(first, number) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(Error::Call { call: "pidfd_send_signal", errno }),
+        }
+    }
+
+    /// Ends the container at once, also one that is still being set up.
+    pub fn kill(&self) {
+        self.0.was_killed.store(true, Ordering::SeqCst);
+        // Process 1 takes all others of the container with it, and the keeper tidies up after it. Before there is a process 1 of
+        // the container's own, the keeper itself is ended: the others share its memory and may be in the midst of changing it.
+        let target = self.first().unwrap_or(&self.0.keeper);
+        // It can only have ended.
+        let _ = processes::signal(target, libc::SIGKILL);
+    }
+
+    /// Whether somebody has ended it.
+    pub(super) fn was_killed(&self) -> bool {
+        self.0.was_killed.load(Ordering::SeqCst)
+    }
+
+    /// Ends everything at once, the keeper included: nothing is tidied up.
+    pub(super) fn abandon(&self) {
+        // It can only have ended.
+        let _ = processes::signal(&self.0.keeper, libc::SIGKILL);
+    }
+
+    /// Stops every process of the container, and says by which means: the freezer of its control group where it has one of its
+    /// own, else signals. With signals a process that had been stopped before goes on at [`Control::resume`], too.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`] before the command is executed; what the kernel refuses.
+    pub fn pause(&self) -> Result<Paused, Error> {
+        freeze::pause(self.first().ok_or(Error::NotStarted)?, &self.0.groups)
+    }
+
+    /// Lets a paused container go on.
+    ///
+    /// # Errors
+    /// As [`Control::pause`].
+    pub fn resume(&self) -> Result<(), Error> {
+        freeze::resume(self.first().ok_or(Error::NotStarted)?, &self.0.groups)
+    }
+}
+
+/// A hold can go to other threads.
+const _: fn() = || {
+    fn is_shared<T: Send + Sync + Clone>() {}
+    is_shared::<Control>();
+};

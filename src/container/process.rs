@@ -1,0 +1,98 @@
+//! A process of a container, as it is wished for: the other input of [`plan`](super::plan()).
+//!
+//! It is about what execve(2) is given and with which rights: the same for the first process of a container and for one that
+//! joins it later. The room that it runs in is a [`Sandbox`](super::Sandbox).
+
+use super::capabilities::Capabilities;
+
+/// A program in a sandbox.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// The program and its arguments; the program is looked up on the PATH of `env` inside the
+    /// container.
+    pub args: Vec<String>,
+    /// `NAME=value`, in order. HOME is added from the image's `/etc/passwd` where it is missing.
+    pub env: Vec<String>,
+    /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty
+    /// means `/`.
+    pub cwd: String,
+    /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own
+    /// `/etc/passwd` and `/etc/group`.
+    pub user: String,
+    /// Whether a terminal is made for it.
+    pub terminal: Terminal,
+    /// What it may do.
+    pub rights: Rights,
+}
+
+impl Process {
+    /// Runs `args` as root, in `/`, with Docker's rights, without a terminal and with an empty environment.
+    pub fn new(args: Vec<String>) -> Process {
+        Process {
+            args,
+            env: Vec::new(),
+            cwd: String::new(),
+            user: String::new(),
+            terminal: Terminal::No,
+            rights: Rights::docker(),
+        }
+    }
+}
+
+/// Whether the container's standard streams are a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// They are what the caller gives: its own streams, or pipes.
+    No,
+    /// A pseudo-terminal from the container's own `/dev/pts`, which is also its `/dev/console`.
+    Yes,
+}
+
+/// What a process may do, and all that it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// The capabilities that root has.
+    pub capabilities: Capabilities,
+    /// Which system calls are refused.
+    pub seccomp: Seccomp,
+    /// Whether set-user-id programs may raise privileges.
+    pub new_privileges: NewPrivileges,
+}
+
+impl Rights {
+    /// What Docker gives by default.
+    pub fn docker() -> Rights {
+        Rights {
+            capabilities: Capabilities::docker(),
+            seccomp: Seccomp::Docker,
+            new_privileges: NewPrivileges::Allowed,
+        }
+    }
+
+    /// Every capability and no filter, as `RUN --security=insecure` has them. It goes with [`Paths::Open`](super::Paths::Open).
+    pub fn insecure() -> Rights {
+        Rights {
+            capabilities: Capabilities::all(),
+            seccomp: Seccomp::Unconfined,
+            new_privileges: NewPrivileges::Allowed,
+        }
+    }
+}
+
+/// The system call filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seccomp {
+    /// Docker's default profile.
+    Docker,
+    /// None.
+    Unconfined,
+}
+
+/// Whether executing a file may raise privileges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewPrivileges {
+    /// As usual.
+    Allowed,
+    /// Never again: prctl(PR_SET_NO_NEW_PRIVS).
+    Forbidden,
+}

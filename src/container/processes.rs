@@ -1,0 +1,84 @@
+//! Processes by their descriptors, and how they end: pidfd_open(2), pidfd_send_signal(2), waitpid(2).
+//!
+//! The number of a process may belong to another one as soon as it has ended. Its descriptor never does.
+
+use std::os::fd::{AsFd as _, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
+
+use super::error::Failure;
+
+/// A descriptor that becomes readable when the process ends.
+pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
+    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at exec.
+    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
+    // SAFETY: see above.
+    Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
+}
+
+/// Sends a signal. ESRCH: the process has ended.
+pub(super) fn signal(process: &OwnedFd, number: i32) -> Result<(), Errno> {
+    let no_details: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: pidfd_send_signal(2): a descriptor that is open, and no structure to read.
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, no_details, 0) };
+    Errno::result(answer).map(drop)
+}
+
+/// Whether a process has ended.
+pub(super) fn has_ended(process: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(count) if count > 0)
+}
+
+/// The number that a process has for us; `None` when it has ended.
+pub(super) fn number(process: &OwnedFd) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    let number: i32 = text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    (number > 0).then_some(number)
+}
+
+/// Asks the kernel to kill this process when its parent ends, or more exactly the thread that forked it.
+pub(super) fn end_with_parent() -> Result<(), Failure> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+        .map_err(|errno| Failure::call("prctl(PR_SET_PDEATHSIG)", errno))
+}
+
+/// Waits for the end of a child, and gives its status as waitpid(2) writes it.
+pub(super) fn wait(child: Pid) -> Result<i32, Errno> {
+    let mut status = 0;
+    loop {
+        // SAFETY: waitpid(2) writes one int, which lives until it returns.
+        match Errno::result(unsafe { libc::waitpid(child.as_raw(), &raw mut status, 0) }) {
+            Ok(_) => return Ok(status),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// What a process does with a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disposition {
+    /// It has a handler.
+    Handled,
+    /// It has asked for it to be ignored.
+    Ignored,
+    /// It has said nothing.
+    Default,
+}
+
+/// What the process of a number does with a signal; `None` when it has ended. See proc_pid_status(5).
+pub(super) fn disposition(process: i32, signal: i32) -> Option<Disposition> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let is_in = |field: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+        Some(u64::from_str_radix(mask.trim(), 16).ok()? & (1 << (signal - 1)) != 0)
+    };
+    Some(match (is_in("SigCgt")?, is_in("SigIgn")?) {
+        (true, _) => Disposition::Handled,
+        (false, true) => Disposition::Ignored,
+        (false, false) => Disposition::Default,
+    })
+}
