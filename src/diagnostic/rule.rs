@@ -11,6 +11,8 @@ pub enum Severity {
     Error,
     /// The text is understood, but probably not what was meant.
     Warning,
+    /// The text is understood, and usually written in another way.
+    Note,
 }
 
 impl Severity {
@@ -19,6 +21,7 @@ impl Severity {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         }
     }
 }

@@ -19,16 +19,16 @@ use crate::source::Span;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
     file: Check,
-    /// What comments say of single instructions, and where those are.
+    /// What comments say of single instructions, and where those are, in the order of the text.
     instructions: Vec<(Span, Check)>,
 }
 
 impl Checks {
     /// What a directive and the comments above instructions say.
-    pub(super) fn of<'n>(file: Option<&Check>, instructions: impl Iterator<Item = (Span, &'n [String])>) -> Checks {
+    pub(super) fn of<'n>(file: Option<Check>, instructions: impl Iterator<Item = (Span, &'n [String])>) -> Checks {
         let instructions =
             instructions.filter_map(|(span, comments)| Some((span, comments.iter().find_map(of_comment)?)));
-        Checks { file: file.cloned().unwrap_or_default(), instructions: instructions.collect() }
+        Checks { file: file.unwrap_or_default(), instructions: instructions.collect() }
     }
 
     /// The messages that are left when those that are skipped are gone, and some warnings are errors.
@@ -54,8 +54,11 @@ impl Checks {
 
     /// What is said of the file, and of the instruction that a message is about.
     fn checks_of(&self, place: Option<Span>) -> impl Iterator<Item = &Check> {
-        let holds = |span: &Span| place.is_some_and(|place| span.start <= place.start && place.start < span.end);
-        let of_instruction = self.instructions.iter().find(|(span, _)| holds(span)).map(|(_, check)| check);
+        let of_instruction = place.and_then(|place| {
+            let after = self.instructions.partition_point(|(span, _)| span.start <= place.start);
+            let (span, check) = self.instructions.get(after.checked_sub(1)?)?;
+            (place.start < span.end).then_some(check)
+        });
         std::iter::once(&self.file).chain(of_instruction)
     }
 }

@@ -22,6 +22,9 @@ use crate::source::{BYTE_ORDER_MARK, SourceFile, Span};
 /// The directives that exist.
 const NAMES: [&str; 3] = ["syntax", "escape", "check"];
 
+/// What may be written of the checks.
+pub const CHECK_OPTIONS: &str = "the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`";
+
 /// What the directives of a file say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Directives {
@@ -284,7 +287,7 @@ impl DirectiveReader {
                         format!("invalid option `{option}` of the directive `check`"),
                     )
                     .at(span)
-                    .hint("the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`")
+                    .hint(CHECK_OPTIONS)
                 })?;
                 self.directives.check = Some(check);
             }

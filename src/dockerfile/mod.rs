@@ -26,6 +26,7 @@ mod instruction;
 mod keywords;
 pub mod limits;
 mod lines;
+mod lint;
 mod list;
 pub mod mount;
 mod nearly_json;
@@ -43,5 +44,5 @@ pub use ast::{
 };
 pub use keywords::KEYWORDS;
 pub use limits::{Limit, Limits};
-pub use parse::{Parsed, is_complete, parse, parse_instruction, parse_within};
+pub use parse::{Parsed, is_complete, parse, parse_checked, parse_instruction, parse_within};
 pub use word::Word;

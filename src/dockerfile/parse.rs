@@ -2,11 +2,12 @@
 
 use super::ast::{Dockerfile, Instruction, Located, Node, SyntaxTree};
 use super::checks::Checks;
+use super::directive::Check;
 use super::instruction::{Understood, understand};
 use super::keywords::KEYWORDS;
 use super::limits::Limits;
 use super::statement::{self, Piece, Statement};
-use super::{directive, rules};
+use super::{directive, lint, rules};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
 use crate::source::{SourceFile, Span};
 
@@ -15,7 +16,7 @@ use crate::source::{SourceFile, Span};
 pub struct Parsed {
     /// The tree. An instruction with a mistake is a node that says only where it stands.
     pub tree: SyntaxTree,
-    /// Errors and warnings in the order of the text. Of very many, the first fifty of each are here and the rest is counted.
+    /// Errors, warnings and notes in the order of the text. Of very many, the first fifty of each are here and the rest is counted.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -25,7 +26,7 @@ impl Parsed {
         has_errors(&self.diagnostics)
     }
 
-    /// The instructions in their stages, with the warnings.
+    /// The instructions in their stages, with warnings and notes.
     ///
     /// # Errors
     /// All errors, if there are any.
@@ -66,12 +67,17 @@ pub fn parse(source: &SourceFile) -> Parsed {
 
 /// Parses a Dockerfile and checks every instruction.
 pub fn parse_within(source: &SourceFile, limits: &Limits) -> Parsed {
-    read(source, limits, Meant::File)
+    read(source, limits, Meant::File, None)
+}
+
+/// As [`parse_within`], where `check` takes the place of what the file says of the checks.
+pub fn parse_checked(source: &SourceFile, limits: &Limits, check: Option<Check>) -> Parsed {
+    read(source, limits, Meant::File, check)
 }
 
 /// Parses one bare instruction that is not FROM: what a person types, or what an ONBUILD recorded.
 pub fn parse_instruction(source: &SourceFile) -> Parsed {
-    read(source, &Limits::default(), Meant::Instruction)
+    read(source, &Limits::default(), Meant::Instruction, None)
 }
 
 /// Whether an instruction that is being typed has its last line: it is not continued, and its heredocs have their ends.
@@ -88,7 +94,7 @@ pub fn is_complete(text: &str) -> bool {
     !last.is_some_and(|line| line.ends_with('\\'))
 }
 
-fn read(source: &SourceFile, limits: &Limits, meant: Meant) -> Parsed {
+fn read(source: &SourceFile, limits: &Limits, meant: Meant, check: Option<Check>) -> Parsed {
     if let Some(error) = not_text(source) {
         return Parsed { diagnostics: vec![error], ..Parsed::default() };
     }
@@ -104,6 +110,7 @@ fn read(source: &SourceFile, limits: &Limits, meant: Meant) -> Parsed {
         diagnostics.extend(directive::without_effect(source));
     }
     let mut nodes = Vec::new();
+    let mut keywords = Vec::new();
     let mut previous = None;
     for piece in statements.pieces {
         let statement = match piece {
@@ -130,10 +137,15 @@ fn read(source: &SourceFile, limits: &Limits, meant: Meant) -> Parsed {
                 Node::Unreadable(statement.unreadable())
             }
         });
+        keywords.push(statement.keyword.clone());
         previous = Some(statement);
     }
-    let checks =
-        Checks::of(statements.directives.check.as_ref(), nodes.iter().map(|node| (node.span(), node.comments())));
+    if meant == Meant::File {
+        diagnostics.extend(lint::consistent_casing(&keywords));
+        diagnostics.extend(lint::check(&nodes));
+    }
+    let check = check.or_else(|| statements.directives.check.clone());
+    let checks = Checks::of(check, nodes.iter().map(|node| (node.span(), node.comments())));
     let diagnostics = bounded(checks.apply(diagnostics));
     Parsed { tree: SyntaxTree { directives: statements.directives, nodes, checks }, diagnostics }
 }
@@ -202,12 +214,14 @@ fn not_text(source: &SourceFile) -> Option<Diagnostic> {
     }))
 }
 
-/// The first errors and the first warnings in the order of the source, and how many more there are.
+/// The first errors, warnings and notes in the order of the source, and how many more there are.
 fn bounded(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by_key(Diagnostic::start);
-    for (severity, rule, what) in
-        [(Severity::Error, &rules::MORE_ERRORS, "errors"), (Severity::Warning, &rules::MORE_WARNINGS, "warnings")]
-    {
+    for (severity, rule, what) in [
+        (Severity::Error, &rules::MORE_ERRORS, "errors"),
+        (Severity::Warning, &rules::MORE_WARNINGS, "warnings"),
+        (Severity::Note, &rules::MORE_NOTES, "notes"),
+    ] {
         let mut count = 0;
         diagnostics.retain(|diagnostic| {
             count += usize::from(diagnostic.severity == severity);
@@ -221,7 +235,7 @@ fn bounded(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The warnings where there are no errors.
+/// The others where there are no errors.
 fn without_errors(mut diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     if has_errors(&diagnostics) {
         diagnostics.retain(Diagnostic::is_error);

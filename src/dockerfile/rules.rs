@@ -71,10 +71,29 @@ rules! {
     INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "an ONBUILD records an instruction that no build will understand";
     FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag does nothing where it stands";
     DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive asks for what there is not";
+    MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";
     MORE_WARNINGS = Warning Layerlab "MoreWarnings" "there are more warnings than are shown";
 
     // Docker's build checks.
     NO_EMPTY_CONTINUATION = Warning Docker "NoEmptyContinuation" "there is a blank line inside of an instruction";
+    DUPLICATE_STAGE_NAME = Warning Docker "DuplicateStageName" "two stages have one name";
+    RESERVED_STAGE_NAME = Warning Docker "ReservedStageName" "a stage is called `scratch` or `context`";
+    UNDEFINED_ARG_IN_FROM = Warning Docker "UndefinedArgInFrom" "FROM uses a variable that no ARG above it declares";
+    INVALID_DEFAULT_ARG_IN_FROM = Warning Docker "InvalidDefaultArgInFrom" "without `--build-arg` the image of FROM has no valid name";
+    MULTIPLE_INSTRUCTIONS = Warning Docker "MultipleInstructionsDisallowed" "a later instruction of the stage replaces this one";
+    SECRETS_USED = Warning Docker "SecretsUsedInArgOrEnv" "the name of a variable tells of a secret, and its value can be read from the image";
+    EXPOSE_INVALID_FORMAT = Warning Docker "ExposeInvalidFormat" "EXPOSE takes no address and no port of the host";
+    WORKDIR_RELATIVE_PATH = Note Docker "WorkdirRelativePath" "where the first WORKDIR of a stage leads depends on the base image";
+    STAGE_NAME_CASING = Note Docker "StageNameCasing" "the name of a stage has capital letters";
+    FROM_AS_CASING = Note Docker "FromAsCasing" "FROM and AS are written in different case";
+    CONSISTENT_INSTRUCTION_CASING = Note Docker "ConsistentInstructionCasing" "a keyword is written in another case than most of the file";
+    JSON_ARGS_RECOMMENDED = Note Docker "JSONArgsRecommended" "a command runs in a shell, which gets the signals in its place";
+    MAINTAINER_DEPRECATED = Note Docker "MaintainerDeprecated" "a label says who maintains an image";
+    LEGACY_KEY_VALUE_FORMAT = Note Docker "LegacyKeyValueFormat" "ENV or LABEL has a space in place of `=`";
+    EXPOSE_PROTO_CASING = Note Docker "ExposeProtoCasing" "the protocol of EXPOSE is not in lower case";
+    REDUNDANT_TARGET_PLATFORM = Note Docker "RedundantTargetPlatform" "`--platform` says what FROM does anyway";
+    CONSTANT_PLATFORM = Note Docker "FromPlatformFlagConstDisallowed" "`--platform` of FROM is a constant";
+    INVALID_DEFINITION_DESCRIPTION = Note DockerExperiment "InvalidDefinitionDescription" "the comment above a stage or argument does not begin with its name";
 }
 
 /// The rule of this name.

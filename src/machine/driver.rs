@@ -127,7 +127,7 @@ impl Machine {
     /// # Errors
     /// [`Error::Diagnostics`] for a Dockerfile that can't be built.
     pub fn new(world: &Arc<World>, source: Source, options: Options, control: Control) -> Result<Machine, Error> {
-        let file = dockerfile::parse_within(&source.file, &options.request.limits);
+        let file = dockerfile::parse_checked(&source.file, &options.request.limits, options.request.check()?);
         let file = file.into_dockerfile().map_err(Error::Diagnostics)?;
         let plan = plan::plan(&file, &options.request).map_err(Error::Diagnostics)?;
         if options.unsupported == Unsupported::Refused {

@@ -7,7 +7,7 @@ use super::event::{EventKind, Reporter, Warning};
 use super::{Decision, Error, Event};
 use crate::cache::{Build, BuildStep, Ingredients, Outcome};
 use crate::oci::{Digest, Reference};
-use crate::plan::PROXY_ARGS;
+use crate::plan::{CHECK_ARG, PROXY_ARGS};
 
 impl Machine {
     /// The `--build-arg`s that no ARG asked for and that have no meaning of their own.
@@ -16,7 +16,9 @@ impl Machine {
             self.plan.global_args.contains_key(name)
                 || self.taken.iter().any(|taken| taken.state.settings.variables.is_declared(name))
         };
-        let known = |name: &str| PROXY_ARGS.contains(&name) || name == "BUILDKIT_SANDBOX_HOSTNAME" || declared(name);
+        let needs_no_arg =
+            |name: &str| PROXY_ARGS.contains(&name) || ["BUILDKIT_SANDBOX_HOSTNAME", CHECK_ARG].contains(&name);
+        let known = |name: &str| needs_no_arg(name) || declared(name);
         self.options.request.build_args.keys().filter(|name| !known(name)).cloned().collect()
     }
 

@@ -87,17 +87,3 @@ pub(super) fn stage_of(index: usize, source: &dockerfile::Stage, base: Base, pla
         source: source.clone(),
     }
 }
-
-/// `--platform` chooses among the images of one name. A stage and `scratch` are not images: BuildKit ignores it there too.
-pub(super) fn needless_platform(stage: &Stage) -> Option<Diagnostic> {
-    let what = match &stage.base {
-        Base::Image(_) => return None,
-        Base::Scratch => "`scratch`",
-        Base::Stage(_) => "a stage",
-    };
-    let word = stage.source.from.value.platform.as_ref()?;
-    Some(
-        Diagnostic::new(&rules::FLAG_WITHOUT_EFFECT, format!("`--platform` has no effect on {what}"))
-            .at(word.span.unwrap_or(stage.source.from.span)),
-    )
-}

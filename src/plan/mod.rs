@@ -12,13 +12,14 @@ mod base;
 mod copying;
 mod order;
 mod stage;
+mod suspicious;
 
 pub use args::{PROXY_ARGS, automatic_args, expand};
-pub use stage::{Base, CopySource, Request, Stage};
+pub use stage::{Base, CHECK_ARG, CopySource, Request, Stage};
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
+use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
 use crate::dockerfile::{Copy, Dockerfile};
 use base::FromScope;
 use stage::StageNames;
@@ -33,7 +34,7 @@ pub struct Plan {
     /// Global ARGs and automatic variables: what an ARG without a value inherits inside a stage.
     pub global_args: BTreeMap<String, String>,
     pub escape: char,
-    /// What is suspicious about the Dockerfile: what its parser found, and what planning found.
+    /// What is suspicious about the Dockerfile: what its parser found, and what planning found. Notes are not in it.
     pub warnings: Vec<Diagnostic>,
     /// Names in lower case → the last stage of that name.
     names: StageNames,
@@ -48,7 +49,6 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
     let escape = file.directives.escape;
     let global_args = args::global_args(file, request, escape).map_err(|diagnostic| vec![diagnostic])?;
     let mut problems = Vec::new();
-    let mut suspicious = Vec::new();
     let mut stages: Vec<Stage> = Vec::new();
     let mut names = StageNames::new();
     let scope = FromScope { request, global_args: &global_args, escape };
@@ -58,7 +58,6 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
             // Keep the numbering, so that later stages can still be checked.
             base::stage_of(stages.len(), source, Base::Scratch, request.platform.clone())
         });
-        suspicious.extend(base::needless_platform(&stage));
         if let Some(name) = &stage.name {
             names.insert(name.to_lowercase(), stage.index);
         }
@@ -73,13 +72,18 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
             break;
         }
     }
-    let (errors, found) = file.checks.apply(suspicious).into_iter().partition(Diagnostic::is_error);
+    let (errors, found) = file
+        .checks
+        .apply(suspicious::suspicious(file, request, &stages, &global_args))
+        .into_iter()
+        .partition(Diagnostic::is_error);
     problems.extend::<Vec<Diagnostic>>(errors);
     if !problems.is_empty() {
         problems.truncate(MOST_MESSAGES);
         return Err(problems);
     }
-    let mut warnings = file.warnings.clone();
+    let is_warning = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Warning;
+    let mut warnings: Vec<Diagnostic> = file.warnings.iter().filter(is_warning).cloned().collect();
     warnings.extend::<Vec<Diagnostic>>(found);
     let target =
         order::find_target(&stages, &names, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;

@@ -2,8 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::directive::{self, Check};
 use crate::dockerfile::{self, Limits};
 use crate::oci::{Platform, Reference};
+
+/// The build argument that says what shall be done of the checks. It needs no ARG.
+pub const CHECK_ARG: &str = "BUILDKIT_DOCKERFILE_CHECK";
 
 /// What is asked of a build.
 #[derive(Clone, Debug)]
@@ -16,6 +21,20 @@ pub struct Request {
     pub limits: Limits,
     /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
     pub every_stage: bool,
+}
+
+impl Request {
+    /// What a build argument says of the checks in place of the file.
+    ///
+    /// # Errors
+    /// An option that does not exist.
+    pub fn check(&self) -> Result<Option<Check>, Diagnostic> {
+        let check = self.build_args.get(CHECK_ARG).map(|value| Check::parse(value));
+        check.transpose().map_err(|option| {
+            Diagnostic::error(format!("invalid option `{option}` of the build argument {CHECK_ARG}"))
+                .hint(directive::CHECK_OPTIONS)
+        })
+    }
 }
 
 impl Default for Request {

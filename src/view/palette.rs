@@ -96,6 +96,7 @@ impl Palette {
             let role = match line {
                 line if line.starts_with("error:") => Some((Role::Bad, "error:")),
                 line if line.starts_with("warning:") => Some((Role::Notice, "warning:")),
+                line if line.starts_with("note:") => Some((Role::Notice, "note:")),
                 line if line.starts_with("hint:") => Some((Role::Good, "hint:")),
                 _ => None,
             };

@@ -8,6 +8,7 @@ mod build;
 mod cache;
 mod dockerignore;
 mod instructions;
+mod lint;
 mod oci;
 mod parser;
 mod printing;

@@ -1,5 +1,6 @@
 //! The library, room by room, without the program around it: each file is one area, and has one helper that checks.
 
+mod checks;
 mod context;
 mod debugger;
 mod hostile;

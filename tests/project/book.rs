@@ -1,6 +1,6 @@
 //! The book's parts: every chapter is there, every include leads to something, and no marker in the code is left over.
 //!
-//! The tables of limits are those of the code.
+//! The tables of limits and of kinds of messages are those of the code.
 //!
 //! It reads of mdBook's language what the book uses: links in `SUMMARY.md`, and `{{#include PATH}}`, `{{#include PATH:ANCHOR}}`,
 //! `{{#include PATH:FIRST:LAST}}`, also within an included file. mdBook itself only warns when an include leads nowhere.
@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use layerlab::dockerfile;
+use layerlab::diagnostic::{Origin, Severity};
+use layerlab::dockerfile::{self, rules};
 use layerlab::layer::limits::{Bound, Limits};
 
 fn project() -> &'static Path {
@@ -231,4 +232,52 @@ fn the_tables_of_limits_are_those_of_the_code() {
     assert_eq!(rows.len(), listed.len(), "a variable is listed twice");
     assert_eq!(listed, defaults());
     assert_eq!(listed.into_keys().collect::<BTreeSet<_>>(), named_variables());
+}
+
+/// The rows of one severity as the page has them.
+fn rows_of_rules(severity: Severity) -> String {
+    let mut rows = String::new();
+    for rule in rules::ALL.iter().filter(|rule| rule.severity == severity) {
+        let from = match (rule.origin, rule.page()) {
+            (Origin::DockerExperiment, Some(page)) => format!("[Docker]({page}), an experiment"),
+            (_, Some(page)) => format!("[Docker]({page})"),
+            (_, None) => "Layerlab".to_owned(),
+        };
+        rows.push_str(&format!("| `{}` | {} | {from} |\n", rule.name, rule.summary));
+    }
+    rows
+}
+
+#[test]
+fn the_tables_of_messages_are_those_of_the_code() {
+    let path = project().join("book/src/reference/checks.md");
+    let text = read(&path);
+    let mut expected = String::new();
+    let mut severity = None;
+    for line in text.split_inclusive('\n') {
+        severity = match line.trim_end() {
+            "## Warnings" => Some(Severity::Warning),
+            "## Notes" => Some(Severity::Note),
+            "## Errors" => Some(Severity::Error),
+            line if line.starts_with("## ") => None,
+            _ => severity,
+        };
+        if !line.starts_with("| `") {
+            expected.push_str(line);
+        }
+        if line.starts_with("|---") {
+            expected.push_str(&rows_of_rules(severity.unwrap()));
+        }
+    }
+    if std::env::var_os("LAYERLAB_BLESS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert_eq!(text, expected, "{} is out of date: LAYERLAB_BLESS=1 writes it anew", path.display());
+}
+
+#[test]
+fn the_name_of_a_rule_is_its_own() {
+    let names: BTreeSet<&str> = rules::ALL.iter().map(|rule| rule.name).collect();
+    assert_eq!(names.len(), rules::ALL.len());
 }

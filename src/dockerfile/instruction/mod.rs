@@ -14,14 +14,12 @@ mod stage;
 mod suspicious;
 mod unknown;
 
-use super::ast::{
-    Cmd, Entrypoint, Env, Expose, From, Instruction, Label, Maintainer, Onbuild, Stopsignal, User, Workdir,
-};
+use super::ast::{Cmd, Entrypoint, Env, From, Instruction, Label, Onbuild, Stopsignal, User, Workdir};
 use super::flags::Flags;
 use super::rules;
 use super::statement::{Arguments, Statement};
 use crate::diagnostic::Diagnostic;
-use arguments::{Result, at_least_one, exactly_one, needs_an_argument, the_one_argument};
+use arguments::{Result, exactly_one, needs_an_argument, the_one_argument};
 use suspicious::{warn_of_carriage_returns, warn_of_flags, warn_of_nearly_json};
 
 /// What a statement turned out to be.
@@ -56,7 +54,7 @@ pub(super) fn understand(
 /// `None` for a keyword that does not exist.
 fn understand_keyword(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<Option<Understood>> {
     let instruction = match statement.keyword.text.to_uppercase().as_str() {
-        "FROM" => return stage::from(statement).map(Understood::From).map(Some),
+        "FROM" => return stage::from(statement, warnings).map(Understood::From).map(Some),
         "ADD" => Instruction::Add(files::add(statement, warnings)?),
         "ARG" => {
             warn_of_flags(statement, warnings);
@@ -72,16 +70,16 @@ fn understand_keyword(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> 
             Instruction::Entrypoint(Entrypoint { command: commands::command(statement) })
         }
         "ENV" => {
-            let (pairs, separator) = settings::pairs(statement)?;
+            let (pairs, separator) = settings::pairs(statement, warnings)?;
             Instruction::Env(Env { pairs, separator })
         }
-        "EXPOSE" => Instruction::Expose(Expose { ports: at_least_one(statement)? }),
+        "EXPOSE" => Instruction::Expose(settings::expose(statement, warnings)?),
         "HEALTHCHECK" => Instruction::Healthcheck(commands::healthcheck(statement, warnings)?),
         "LABEL" => {
-            let (pairs, separator) = settings::pairs(statement)?;
+            let (pairs, separator) = settings::pairs(statement, warnings)?;
             Instruction::Label(Label { pairs, separator })
         }
-        "MAINTAINER" => Instruction::Maintainer(Maintainer { name: exactly_one(statement)?.raw }),
+        "MAINTAINER" => Instruction::Maintainer(settings::maintainer(statement, warnings)?),
         "ONBUILD" => Instruction::Onbuild(onbuild(statement, warnings)?),
         "RUN" => Instruction::Run(commands::run(statement, warnings)?),
         "SHELL" => Instruction::Shell(commands::shell(statement)?),

@@ -8,11 +8,15 @@ use super::arguments::{Result, at_keyword, blank_name, given, items, word};
 use crate::diagnostic::Diagnostic;
 
 /// Understands `FROM [--platform=…] image [AS name]`.
-pub(super) fn from(statement: &Statement) -> Result<From> {
+pub(super) fn from(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Result<From> {
     let items = items(statement);
     let (image, name) = match items {
         [image] => (image, None),
-        [image, keyword, name] if keyword.text.eq_ignore_ascii_case("as") => (image, Some(name)),
+        [image, keyword, name] if keyword.text.eq_ignore_ascii_case("as") => {
+            warnings.extend(other_case_than_from(&statement.keyword, keyword));
+            warnings.extend(stage_in_capitals(name));
+            (image, Some(name))
+        }
         [] => {
             return Err(vec![at_keyword(statement, "FROM needs an image").hint("write `FROM image`")]);
         }
@@ -28,6 +32,26 @@ pub(super) fn from(statement: &Statement) -> Result<From> {
     let flags = Flags::read(statement, &[("platform", Kind::Text)])?;
     let alias_span = name.map(|name| name.span);
     Ok(From { image: word(image), alias, alias_span, platform: given(&flags, "platform") })
+}
+
+/// AS beside a FROM in the other case. A FROM that mixes both is said by itself.
+fn other_case_than_from(from: &Token, keyword: &Token) -> Option<Diagnostic> {
+    let wanted = match from.text.as_str() {
+        "FROM" => "AS",
+        "from" => "as",
+        _ => return None,
+    };
+    let message = format!("`{}` and `{}` are written in different case", keyword.text, from.text);
+    let note = Diagnostic::new(&rules::FROM_AS_CASING, message).at(keyword.span).fix(keyword.span, wanted);
+    (keyword.text != wanted).then(|| note.hint(format!("write `{wanted}`")))
+}
+
+/// A stage is known by its name in lower case, however it is written.
+fn stage_in_capitals(name: &Token) -> Option<Diagnostic> {
+    let wanted = name.text.to_lowercase();
+    let message = format!("the stage name `{}` has capital letters", name.text);
+    let note = Diagnostic::new(&rules::STAGE_NAME_CASING, message).at(name.span).fix(name.span, wanted.as_str());
+    (name.text != wanted).then(|| note.hint(format!("FROM has to write it as `{wanted}`")))
 }
 
 /// A stage's name in lower case: a letter, then letters, digits, `-`, `_` and `.`.

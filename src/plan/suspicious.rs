@@ -1,0 +1,83 @@
+//! What is suspicious about the stages once their names are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::args::{self, expand};
+use super::stage::{Base, Request, Stage};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{self, Dockerfile, Word, rules, words};
+use crate::oci::Reference;
+
+/// Everything about a file and its stages.
+pub(super) fn suspicious(
+    file: &Dockerfile,
+    request: &Request,
+    stages: &[Stage],
+    global_args: &BTreeMap<String, String>,
+) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = stages.iter().filter_map(needless_platform).collect();
+    found.extend(undefined_args(file, global_args));
+    found.extend(invalid_defaults(file, request));
+    found
+}
+
+/// `--platform` chooses among the images of one name. A stage and `scratch` are not images: BuildKit ignores it there too.
+fn needless_platform(stage: &Stage) -> Option<Diagnostic> {
+    let what = match &stage.base {
+        Base::Image(_) => return None,
+        Base::Scratch => "`scratch`",
+        Base::Stage(_) => "a stage",
+    };
+    let word = stage.source.from.value.platform.as_ref()?;
+    // The platform that FROM takes anyway is needless everywhere, and has a rule of its own.
+    if ["$TARGETPLATFORM", "${TARGETPLATFORM}"].contains(&word.raw.as_str()) {
+        return None;
+    }
+    Some(
+        Diagnostic::new(&rules::FLAG_WITHOUT_EFFECT, format!("`--platform` has no effect on {what}"))
+            .at(word.span.unwrap_or(stage.source.from.span)),
+    )
+}
+
+/// Variables in FROM that no ARG above the first FROM declares. A declared one may have no value.
+fn undefined_args(file: &Dockerfile, global_args: &BTreeMap<String, String>) -> Vec<Diagnostic> {
+    let declared = file.global_args.iter().flat_map(|arg| arg.value.names.iter().map(|(name, _)| name.as_str()));
+    let known: BTreeSet<&str> = declared.chain(global_args.keys().map(String::as_str)).collect();
+    let mut found = Vec::new();
+    for from in file.stages.iter().map(|stage| &stage.from) {
+        for word in std::iter::once(&from.value.image).chain(&from.value.platform) {
+            // What can't be expanded is an error already.
+            let Ok(expansion) = words::expand(&word.raw, file.directives.escape, global_args) else { continue };
+            for name in expansion.unset.iter().filter(|name| !known.contains(name.as_str())) {
+                let message = format!("FROM uses `${name}`, which no ARG above the first FROM declares");
+                let warning = Diagnostic::new(&rules::UNDEFINED_ARG_IN_FROM, message);
+                found.push(warning.at(word.span.unwrap_or(from.span)).suggest(name, known.iter().copied()));
+            }
+        }
+    }
+    found
+}
+
+/// Images of FROM that only `--build-arg` gives a valid name.
+fn invalid_defaults(file: &Dockerfile, request: &Request) -> Vec<Diagnostic> {
+    // Without it, an invalid name is an error.
+    if request.build_args.is_empty() {
+        return Vec::new();
+    }
+    let request = Request { build_args: BTreeMap::new(), ..request.clone() };
+    let Ok(defaults) = args::global_args(file, &request, file.directives.escape) else { return Vec::new() };
+    let is_valid = |image: &Word| {
+        expand(image, file.directives.escape, &defaults, &request.limits)
+            .is_ok_and(|name| Reference::parse_normalized(&name).is_ok())
+    };
+    let tell = |from: &dockerfile::Located<dockerfile::From>| {
+        let image = &from.value.image;
+        (!is_valid(image)).then(|| {
+            let message = format!("without `--build-arg`, `{}` is not the name of an image", image.raw);
+            Diagnostic::new(&rules::INVALID_DEFAULT_ARG_IN_FROM, message)
+                .at(image.span.unwrap_or(from.span))
+                .hint("give the ARG a default")
+        })
+    };
+    file.stages.iter().filter_map(|stage| tell(&stage.from)).collect()
+}
