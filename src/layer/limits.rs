@@ -21,7 +21,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const KIB: u64 = 1 << 10;
+use crate::size::{self, Bytes};
+
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
@@ -128,7 +129,7 @@ impl Limits {
         let mut limits = Limits::default();
         for bound in Bound::ALL {
             if let Some(value) = variable(bound.variable()) {
-                let amount = parse_amount(&value).ok_or(BadLimit { variable: bound.variable(), value })?;
+                let amount = size::parse(&value).ok_or(BadLimit { variable: bound.variable(), value })?;
                 *bound.of(&mut limits) = amount;
             }
         }
@@ -168,7 +169,7 @@ impl From<Exceeded> for io::Error {
 impl fmt::Display for Exceeded {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limit = self.limit;
-        let bytes = Amount(limit);
+        let bytes = Bytes(limit);
         match self.bound {
             Bound::Size => write!(formatter, "the archive holds more than {bytes}"),
             Bound::Ratio => write!(formatter, "the archive expands to more than {limit} times its size"),
@@ -267,59 +268,11 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// A number of bytes for people: `64 GiB` where it is that exactly.
-struct Amount(u64);
-
-impl fmt::Display for Amount {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, name) in [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")] {
-            if self.0 >= unit && self.0.is_multiple_of(unit) {
-                return write!(formatter, "{} {name}", self.0 / unit);
-            }
-        }
-        write!(formatter, "{} bytes", self.0)
-    }
-}
-
-/// Reads `100`, `512K`, `512MiB`, `2G` or `1T`.
-fn parse_amount(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(end);
-    let unit = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
-        "" => 1,
-        "k" => KIB,
-        "m" => MIB,
-        "g" => GIB,
-        "t" => KIB * GIB,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn amounts_are_read_with_and_without_units() {
-        let cases = [
-            ("7", Some(7)),
-            ("2k", Some(2 * KIB)),
-            ("512MiB", Some(512 * MIB)),
-            ("3 GB", Some(3 * GIB)),
-            ("1T", Some(KIB * GIB)),
-            ("", None),
-            ("-1", None),
-            ("much", None),
-            ("1x", None),
-            ("99999999999999999999", None),
-            ("99999999999T", None),
-        ];
-        for (text, amount) in cases {
-            assert_eq!(parse_amount(text), amount, "{text:?}");
-        }
-    }
+    const KIB: u64 = 1 << 10;
 
     #[test]
     fn variables_change_the_bounds_they_name() {

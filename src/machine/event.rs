@@ -207,6 +207,9 @@ pub enum EventKind {
 /// Something suspicious that stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
+    /// The name of its kind, by which a Dockerfile skips it. `None`: it is of no kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
@@ -219,6 +222,7 @@ impl Warning {
     /// A warning about a text.
     pub(super) fn of(file: &SourceFile, diagnostic: &Diagnostic) -> Warning {
         Warning {
+            kind: diagnostic.rule.map(|rule| rule.name),
             message: diagnostic.message.clone(),
             hint: diagnostic.hint.clone(),
             place: diagnostic.span().map(|span| Place::of(file, span)),
@@ -252,7 +256,7 @@ impl<'s> Reporter<'s> {
     /// A warning about the step, which stands at its instruction.
     pub fn warn(&mut self, message: String) {
         let place = self.step.as_ref().and_then(|(_, place)| place.clone());
-        self.tell(EventKind::Warning(Warning { message, hint: None, place }));
+        self.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place }));
     }
 }
 

@@ -15,7 +15,7 @@ use super::missing::{self, SearchPlace, Searched};
 use super::owner::Owner;
 use super::resolve::{Action, Resolved};
 use super::selection::{self, Names, Rule, SelectError, Selected, Selection};
-use super::supported::{copy_of_remote, is_remote};
+use super::supported::{copy_of_remote, is_remote, not_supported};
 use super::workdir::cleaned;
 use super::{Error, State};
 use crate::cache::{self, Ingredient, Ingredients, Setting};
@@ -210,7 +210,7 @@ impl Machine {
                     let word = scope.word(word, &before)?;
                     if is_remote(&word) {
                         return Err(match request.keyword {
-                            "ADD" => Error::Argument { message: "`ADD URL` is not supported yet".into(), hint: None },
+                            "ADD" => Error::Diagnostics(vec![not_supported("ADD", "URL")]),
                             _ => Error::Diagnostics(vec![copy_of_remote(&word)]),
                         });
                     }

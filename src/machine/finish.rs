@@ -69,7 +69,7 @@ impl Machine {
         let mut reporter = Reporter::of_build(self.watch, sink);
         for name in self.unused_build_args() {
             let message = format!("the build argument `{name}` was not used by any ARG");
-            reporter.tell(EventKind::Warning(Warning { message, hint: None, place: None }));
+            reporter.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place: None }));
         }
         let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
         let mut image = last.state.image();

@@ -58,10 +58,7 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
         return remote.collect();
     }
     let name = instruction.value.name();
-    let refuse = |what: &str| {
-        Diagnostic::new(&rules::NOT_SUPPORTED, format!("`{name} {what}` is not supported yet")).at(instruction.span)
-    };
-    found.into_iter().map(refuse).collect()
+    found.into_iter().map(|what| not_supported(name, what).at(instruction.span)).collect()
 }
 
 fn run_flags(run: &Run) -> Vec<&'static str> {
@@ -97,6 +94,11 @@ fn misplaced_checksum(add: &Add) -> Option<&'static str> {
         [_] => Some("`--checksum` is for a URL or a git repository, not for a local file"),
         _ => Some("`--checksum` is for one source, and there are several"),
     }
+}
+
+/// The error for a part of an instruction that is not built yet.
+pub(super) fn not_supported(name: &str, what: &str) -> Diagnostic {
+    Diagnostic::new(&rules::NOT_SUPPORTED, format!("`{name} {what}` is not supported yet"))
 }
 
 /// The error for a COPY from elsewhere.

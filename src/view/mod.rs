@@ -58,10 +58,11 @@ impl Progress {
     }
 }
 
-/// A warning on one line: `Dockerfile:3:1: blank line inside of an instruction (remove it, …)`.
+/// A warning on one line: `Dockerfile:3:1: blank line inside of an instruction [NoEmptyContinuation] (remove it, …)`.
 fn warning(warning: &Warning) -> String {
-    let Warning { message, hint, place } = warning;
+    let Warning { kind, message, hint, place } = warning;
+    let kind = kind.map(|kind| format!(" [{kind}]")).unwrap_or_default();
     let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
     let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    shown::line(&format!("{place}{message}{hint}")).into_owned()
+    shown::line(&format!("{place}{message}{kind}{hint}")).into_owned()
 }

@@ -82,16 +82,17 @@ const WRITERS: &[&str] = &[
 /// What a module may use of the others. `main.rs` and `lib.rs` stand above all of them.
 const MODULES: &[(&str, &[&str])] = &[
     ("errno", &[]),
-    ("document", &[]),
+    ("document", &["size"]),
     ("shown", &[]),
+    ("size", &[]),
     ("source", &[]),
     ("diagnostic", &["shown", "source"]),
-    ("dockerfile", &["diagnostic", "shown", "source"]),
+    ("dockerfile", &["diagnostic", "shown", "size", "source"]),
     ("oci", &[]),
     ("tree", &["oci", "shown"]),
     // `verify` reads layers to prove that the store is whole.
     ("store", &["document", "layer", "oci", "tree"]),
-    ("layer", &["document", "oci", "store", "tree"]),
+    ("layer", &["document", "oci", "size", "store", "tree"]),
     ("context", &["document", "oci", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "oci"]),
     ("cache", &["document", "layer", "oci", "store"]),
