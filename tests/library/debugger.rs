@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use layerlab::container::Identity;
 use layerlab::debugger::{
     self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Outlook, Place, Reason,
-    Setting, Standing, Stopped, Streams, Tense, Typed,
+    Said, Setting, Standing, Stopped, Streams, Tense, Typed,
 };
 use layerlab::machine::{ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
@@ -317,8 +317,13 @@ fn a_run_goes_on_in_another_thread_until_it_is_stopped() {
 
     // The wish is fulfilled: what comes next is not stopped by it.
     let mut printed = Vec::new();
-    let streams = Streams::Captured(&mut |_, bytes| printed.extend_from_slice(bytes));
-    let exit = debugger.enter(&Enter::Command("cat /kept; exit 3".into()), streams).unwrap();
+    let mut listen = |said: Said<'_>| {
+        if let Said::Output(_, bytes) = said {
+            printed.extend_from_slice(bytes);
+        }
+    };
+    let enter = Enter::Command("cat /kept; exit 3".into());
+    let exit = debugger.enter(&enter, Streams::Captured, &mut listen).unwrap();
     assert_eq!((exit, &*printed), (Exit::Ended { status: 3, advice: None }, &b"kept\n"[..]));
     debugger.edit("FROM layerlab/base\nRUN echo kept > /kept\nRUN echo done\n", &mut deaf).unwrap();
     assert_eq!(taken(debugger.go_on(&mut deaf), Reason::Done), 3);
