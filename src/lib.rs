@@ -6,7 +6,7 @@
 //!    made harmless for a terminal, the kernel's answers by name, sizes as they are written, files that are read whole
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
-//! 4. [`tree`]: a file system as a persistent map
+//! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
 //! 5. [`store`]: the OCI image layout on disk
 //! 6. [`layer`]: tar archives as layers: written, indexed, unpacked, captured
 //! 7. [`context`]: the build context and `.dockerignore`
@@ -38,6 +38,7 @@ pub mod machine;
 pub mod oci;
 pub mod plan;
 pub mod repl;
+pub mod seen;
 pub mod shown;
 pub mod size;
 pub mod source;

@@ -34,7 +34,7 @@ pub use difference::{Attribute, AttributeChange, Difference, Subject};
 pub use explain::{Inputs, compare};
 pub use ingredient::{Ingredient, Ingredients, Kind, Setting};
 pub use key::CacheKey;
-pub use listing::{Entry, EntryKind, Listing};
+pub use listing::{Draft, Entry, EntryKind, Listing};
 pub use origin::{Origin, Roots};
 pub use records::{Record, Records, StepResult};
 pub use state::StateId;

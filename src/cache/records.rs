@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use super::{CacheKey, Entry, Error, Ingredients, Listing};
 use crate::layer::Layer;
 use crate::oci::Digest;
+use crate::store::write::Temporary;
 use crate::store::{Home, atomic_replace};
 
 /// What a step gave.
@@ -95,17 +96,22 @@ impl Records {
     pub fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
         let path = self.listing_path(listing.digest());
         // A file of another length was cut off by a loss of power.
-        if path.metadata().is_ok_and(|metadata| metadata.len() == listing.text.len() as u64) {
+        if path.metadata().is_ok_and(|metadata| metadata.len() == listing.length()) {
             return Ok(());
         }
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::Io {
-                operation: "create",
-                path: folder.to_path_buf(),
-                source,
-            })?;
-        }
-        Ok(atomic_replace(&path, listing.text.as_bytes())?)
+        let folder = self.folder.join("listings");
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
+            operation: "create",
+            path: folder.clone(),
+            source,
+        })?;
+        let mut file = Temporary::create(&folder)?;
+        std::io::copy(&mut listing.reader(), file.file()).map_err(|source| Error::Io {
+            operation: "write",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(file.replace(&path)?)
     }
 
     /// Every record of this home, in no order. Files that are no records are passed over.

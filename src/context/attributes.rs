@@ -1,50 +1,76 @@
-//! Reading a file's extended attributes, as far as they belong to an image.
-//!
-//! They are read by path, since Linux has no call for it that is relative to an open directory (before 6.13).
+//! Extended attributes of files on the machine, as far as they belong to an image.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd;
 use std::path::Path;
+
+use rustix::fs::{fgetxattr, flistxattr, lgetxattr, llistxattr};
+use rustix::io::Errno;
 
 use crate::tree::Xattrs;
 
-use super::error::Error;
-use super::stat_cache::Attributes;
+/// The kernel's bounds on all names, and on one value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+const MOST: usize = 64 << 10;
 
-/// Returns the attributes of a file that COPY takes along, in the order of their names.
+/// The attributes of an open file that COPY takes along.
 ///
 /// `system.*` and `security.*` belong to the machine (access control lists, labels) and are left out, except
 /// `security.capability`, which makes a program more than its mode says.
-pub(super) fn read(path: &Path) -> Result<Attributes, Error> {
-    let names = match xattr::list(path) {
-        Ok(names) => names,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(source) => return Err(Error::io("listxattr", path, source)),
-    };
-    let mut list = Vec::new();
-    for name in names {
-        let bytes = name.as_bytes();
-        if bytes.starts_with(b"system.") || (bytes.starts_with(b"security.") && bytes != b"security.capability") {
-            continue;
-        }
-        match xattr::get(path, &name) {
-            Ok(Some(value)) => list.push((Box::from(bytes), value.into_boxed_slice())),
-            Ok(None) => {}
-            Err(error) if is_absent(&error) => {}
-            Err(source) => return Err(Error::io("getxattr", path, source)),
-        }
-    }
-    list.sort_unstable();
-    Ok(if list.is_empty() { None } else { Some(list.into()) })
+///
+/// # Errors
+/// What the kernel refuses; a file system without attributes has none.
+pub(super) fn of_file(file: impl AsFd) -> io::Result<Xattrs> {
+    let file = file.as_fd();
+    read(|list| flistxattr(file, list), |name, value| fgetxattr(file, name, value))
 }
 
-/// The same attributes as a tree keeps them.
-pub(super) fn to_tree(attributes: &Attributes) -> Xattrs {
-    let list = attributes.iter().flat_map(|list| list.iter());
-    list.map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+/// The same for what can't be opened, such as a pipe: by its path, since Linux has no call for it that is relative to an open
+/// directory (before 6.13). Links are not followed.
+///
+/// # Errors
+/// As [`of_file`].
+pub(super) fn of_path(path: &Path) -> io::Result<Xattrs> {
+    read(|list| llistxattr(path, list), |name, value| lgetxattr(path, name, value))
+}
+
+fn read(
+    list: impl Fn(&mut [u8]) -> Result<usize, Errno>,
+    get: impl Fn(&[u8], &mut [u8]) -> Result<usize, Errno>,
+) -> io::Result<Xattrs> {
+    // Nearly always there are none, or few.
+    let mut short = [0; 256];
+    let mut long = Vec::new();
+    let names = match list(&mut short) {
+        Ok(0) => return Ok(Xattrs::default()),
+        Ok(length) => &short[..length],
+        Err(Errno::RANGE) => {
+            long.resize(MOST, 0);
+            let length = list(&mut long)?;
+            &long[..length]
+        }
+        Err(errno) if is_absent(errno) => return Ok(Xattrs::default()),
+        Err(errno) => return Err(errno.into()),
+    };
+    let mut kept = Vec::new();
+    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    for name in names.filter(|name| !name.starts_with(b"system.")) {
+        if name.starts_with(b"security.") && name != b"security.capability" {
+            continue;
+        }
+        let mut value = vec![0; MOST];
+        match get(name, &mut value) {
+            Ok(length) => {
+                value.truncate(length);
+                kept.push((name.to_vec(), value));
+            }
+            Err(errno) if is_absent(errno) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(kept.into_iter().collect())
 }
 
 /// The file system has no attributes, or the attribute or file is gone by now (the walk or the reader says so).
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOTSUP | libc::ENODATA | libc::ENOENT | libc::EPERM | libc::EACCES))
+fn is_absent(errno: Errno) -> bool {
+    matches!(errno, Errno::NOTSUP | Errno::NODATA | Errno::NOENT | Errno::PERM | Errno::ACCESS)
 }

@@ -5,6 +5,8 @@
 //! the component before it along, and a trailing slash is dropped. Nothing is looked up in a file system, so a symbolic
 //! link before a `..` is not seen. Unlike [`crate::tree::TreePath`] the result may stay relative.
 
+use crate::tree::cleaned_components;
+
 /// Returns the shortest path that is lexically the same as `path`; the empty path becomes `.`.
 ///
 /// ```
@@ -20,20 +22,10 @@ pub fn clean(path: &str) -> String {
 /// [`clean`] for a path that need not be UTF-8.
 pub(super) fn clean_bytes(path: &[u8]) -> Vec<u8> {
     let rooted = path.starts_with(b"/");
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for component in path.split(|&byte| byte == b'/') {
-        match component {
-            b"" | b"." => {}
-            b".." => match kept.last() {
-                Some(&last) if last != b".." => {
-                    kept.pop();
-                }
-                // The root is its own parent; a relative path may climb out.
-                _ if rooted => {}
-                _ => kept.push(b".."),
-            },
-            name => kept.push(name),
-        }
+    let mut kept = cleaned_components(path);
+    if rooted {
+        // The root is its own parent; a relative path may climb out.
+        kept.retain(|component| *component != b"..");
     }
     let joined = kept.join(&b'/');
     match (rooted, joined.is_empty()) {

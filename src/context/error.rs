@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::patterns::PatternError;
+use crate::seen;
 
 /// Why a context can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +65,9 @@ pub enum Error {
         /// What the store's write layer says.
         source: crate::store::Error,
     },
-    /// A file did not stay the same from the walk to the end of its reading.
-    #[error("`{}` changed while it was read", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A file can't be read, or did not stay the same from the walk to the end of its reading.
+    #[error(transparent)]
+    Seen(#[from] seen::Error),
 }
 
 impl Error {
@@ -87,11 +85,15 @@ impl Error {
             Error::NotADirectory { path } => {
                 Some(format!("name the folder; a Dockerfile is given with `-f {}`", path.display()))
             }
-            Error::Io { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(format!(
-                "make it readable (`chmod u+rX {0}`), or keep it out of the context with a line in `.dockerignore`",
-                path.display()
-            )),
-            Error::Io { .. } | Error::Cache { .. } => None,
+            Error::Io { path, source, .. } | Error::Seen(seen::Error::Io { path, source, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Some(format!(
+                    "make it readable (`chmod u+rX {0}`), or keep it out of the context with a line in `.dockerignore`",
+                    path.display()
+                ))
+            }
+            Error::Io { .. } | Error::Seen(seen::Error::Io { .. }) | Error::Cache { .. } => None,
             Error::IgnoreFile(error) => error.hint(),
             Error::IgnoreFileOutside { .. } => Some("put a copy of the file into the build context".to_owned()),
             Error::Dockerfile(error) if error.is_not_found() => {
@@ -107,7 +109,9 @@ impl Error {
             Error::Pattern { .. } => Some(
                 "the wildcards are `*`, `?`, `[a-z]` and `**`; `\\` before one of them takes it literally".to_owned(),
             ),
-            Error::Changed { .. } => Some("let the program that writes it finish, then build again".to_owned()),
+            Error::Seen(seen::Error::Changed { .. }) => {
+                Some("let the program that writes it finish, then build again".to_owned())
+            }
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The build context: the folder that COPY and ADD read from, after `.dockerignore`.
 //!
 //! [`Context::open`] finds the folder and its patterns, [`Context::scan`] walks it and gives a [`Snapshot`]: a
-//! [`Tree`] whose files lie on the machine. Nothing is copied and no content is read; the digests that COPY's cache key
-//! needs come from a [`StatCache`], which reads only what changed.
+//! [`Tree`] whose files lie on the machine. Nothing is copied and no content is read. What COPY's cache key needs of a file is known from
+//! an earlier build by the [`StatCache`], or [`learn`] reads it.
 //!
 //! As in BuildKit, files belong to 0:0 whoever owns them on the machine, modes and times are the machine's, and the
 //! context's own folder counts as 0755, and a socket becomes an empty file. Left out: contexts that are archives or come
 //! from a URL.
 //!
-//! Read [`patterns`] and [`glob`] for what is in the context and what a wildcard takes, then `walk.rs`, then
-//! [`stat_cache`].
+//! Read [`patterns`] and [`glob`] for what is in the context and what a wildcard takes, then `walk.rs`, [`stat_cache`] and
+//! `digest.rs`.
 
 mod attributes;
 mod clean;
@@ -17,35 +17,31 @@ mod digest;
 mod error;
 pub mod glob;
 pub mod ignore;
+mod names;
 pub mod patterns;
 mod regexp;
 pub mod stat_cache;
-mod system;
 pub mod text;
 mod walk;
 
 pub use clean::clean;
+pub use digest::{Contents, learn};
 pub use error::Error;
 pub use glob::{BadPattern, Glob, expand, go_match};
 pub use patterns::{Inherited, Pattern, PatternError, Patterns};
 pub use stat_cache::StatCache;
-pub use system::FileStat;
 pub use walk::Excluded;
 
-use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::hash::BuildHasherDefault;
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use self::stat_cache::QuickHasher;
-use crate::oci::Digest;
-use crate::tree::{Tree, TreePath};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::tree::{Folder, Tree, TreePath};
 
 /// A folder to build from, and what is left out of it.
 #[derive(Debug)]
@@ -56,17 +52,18 @@ pub struct Context {
 }
 
 /// A context as it was at one moment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Snapshot {
     tree: Tree,
     excluded: Vec<Excluded>,
     summary: Summary,
-    stats: HashMap<HostPath, FileStat, BuildHasherDefault<QuickHasher>>,
+    /// The folders that have files in them.
+    folders: Vec<Arc<Folder>>,
+    /// How many of the files were known from an earlier build.
+    recognised: usize,
+    /// The real time at which the walk began.
+    started: SystemTime,
 }
-
-/// A path as a key, letter by letter; [`Path`]'s own comparison takes it apart first.
-#[derive(Debug, Clone)]
-struct HostPath(Arc<Path>);
 
 /// How much there is in a context.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -127,12 +124,11 @@ impl Context {
         &self.patterns
     }
 
-    /// Walks the folder. `now` is the real time at which the walk begins (see [`StatCache::restart`]).
+    /// Walks the folder. `now` is the real time at which the walk begins (see [`Snapshot::save`]).
     ///
     /// # Errors
     /// [`Error::Io`] for the first thing that can't be read, [`Error::Pattern`] for a pattern that turns out unusable.
-    pub fn scan(&self, cache: &mut StatCache, now: SystemTime) -> Result<Snapshot, Error> {
-        cache.restart(now);
+    pub fn scan(&self, cache: &StatCache, now: SystemTime) -> Result<Snapshot, Error> {
         let directory = self.open_root()?;
         let walk = walk::walk(&self.root, directory, &self.patterns, cache).map_err(|error| match error {
             Error::Pattern { source, .. } => {
@@ -140,7 +136,7 @@ impl Context {
             }
             other => other,
         })?;
-        Ok(Snapshot::assemble(walk, cache))
+        Ok(Snapshot::assemble(walk, now))
     }
 
     /// Walks the folder without remembering anything, and returns its tree.
@@ -148,20 +144,18 @@ impl Context {
     /// # Errors
     /// As [`Context::scan`].
     pub fn tree(&self) -> Result<Tree, Error> {
-        let mut nothing = StatCache::load(Path::new(""));
-        Ok(self.scan(&mut nothing, SystemTime::UNIX_EPOCH)?.tree)
+        Ok(self.scan(&StatCache::none(), SystemTime::UNIX_EPOCH)?.tree)
     }
 
     fn open_root(&self) -> Result<OwnedFd, Error> {
-        let path = self.root.as_os_str().as_bytes();
-        system::open_directory(system::working_directory(), path)
-            .map_err(|source| Error::io("openat", &self.root, source))
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(CWD, &self.root, flags, Mode::empty()).map_err(|errno| Error::io("openat", &self.root, errno.into()))
     }
 }
 
 impl Snapshot {
-    /// Puts the listings together, parents first, and notes in the cache what it didn't know.
-    fn assemble(walk: walk::Walk, cache: &mut StatCache) -> Snapshot {
+    /// Puts the listings together, parents first.
+    fn assemble(walk: walk::Walk, started: SystemTime) -> Snapshot {
         // An excluded directory is there for the sake of what an exception kept in it.
         let mut needed: HashSet<Vec<u8>> = HashSet::new();
         for listing in walk.listings.iter().rev().filter(|listing| listing.excluded) {
@@ -173,28 +167,26 @@ impl Snapshot {
             }
         }
         let excluded = walk.excluded.into_iter().filter(|one| !needed.contains(&one.path)).collect();
-        let mut snapshot = Snapshot { excluded, ..Snapshot::default() };
-        snapshot.stats.reserve(walk.listings.iter().map(|listing| listing.files.len()).sum());
-        cache.reserve(walk.listings.iter().map(|listing| listing.unknown.len()).sum());
+        let summary = Summary::default();
+        let mut snapshot =
+            Snapshot { tree: Tree::empty(), excluded, summary, folders: Vec::new(), recognised: 0, started };
         for listing in walk.listings {
-            for (stat, attributes) in listing.unknown {
-                cache.put(&stat, None, attributes);
-            }
             if listing.excluded && !needed.contains(&listing.path) {
                 continue;
             }
             snapshot.tree.graft(&TreePath::new(&listing.path), &listing.tree);
-            for (path, stat) in listing.files {
-                cache.touch(&stat);
+            for file in listing.folder.iter().flat_map(|folder| folder.files()) {
                 snapshot.summary.files += 1;
-                snapshot.summary.bytes += stat.size;
-                snapshot.stats.insert(HostPath(path), stat);
+                snapshot.summary.bytes += file.identity().size();
+                snapshot.recognised += usize::from(file.known().is_some());
             }
+            snapshot.folders.extend(listing.folder);
         }
         snapshot
     }
 
-    /// The files; their contents are at [`Place::Seen`](crate::tree::Place::Seen).
+    /// The files; their contents are at [`Place::Seen`](crate::tree::Place::Seen). A file has no extended attributes here: they come with
+    /// its content, see [`Known`](crate::tree::Known).
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -209,46 +201,16 @@ impl Snapshot {
         self.summary
     }
 
-    /// Returns the SHA-256 of the content of each of the context's files, in order; the paths are those in the tree's
-    /// [`Place::Seen`](crate::tree::Place::Seen). Unchanged files are not touched at all, not even asked about again.
+    /// Keeps for the next build what this one has learnt of the files: see [`StatCache::save`]. Nothing is written where it has
+    /// learnt nothing.
     ///
     /// # Errors
-    /// As [`StatCache::digests`]. A path that is not of this snapshot is read like any other file.
-    pub fn digests(&self, cache: &mut StatCache, paths: &[&Path]) -> Result<Vec<Digest>, Error> {
-        let known: Vec<Option<&FileStat>> = paths.iter().map(|&path| self.stats.get(path.as_os_str())).collect();
-        let mut others = Vec::new();
-        for (&path, _) in paths.iter().zip(&known).filter(|(_, known)| known.is_none()) {
-            others.push(system::stat_path(path).map_err(|source| Error::io("stat", path, source))?);
+    /// [`Error::Cache`] if the cache can't be written. The build can go on without.
+    pub fn save(&self, cache: &StatCache) -> Result<(), Error> {
+        let files = || self.folders.iter().flat_map(|folder| folder.files());
+        if files().filter(|file| file.known().is_some()).count() == self.recognised {
+            return Ok(());
         }
-        let mut others = others.iter();
-        let stats = known.into_iter().map(|known| known.or_else(|| others.next()).expect("every path was looked up"));
-        let files: Vec<(&Path, &FileStat)> = paths.iter().copied().zip(stats).collect();
-        cache.digests(&files)
-    }
-
-    /// Hands over the content of one of the context's files, if [`Snapshot::digests`] has just read it and it is small; see
-    /// [`StatCache::take_content`].
-    pub fn take_content(&self, cache: &mut StatCache, path: &Path) -> Option<Box<[u8]>> {
-        cache.take_content(self.stats.get(path.as_os_str())?)
-    }
-}
-
-impl std::hash::Hash for HostPath {
-    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
-        self.0.as_os_str().hash(hasher);
-    }
-}
-
-impl PartialEq for HostPath {
-    fn eq(&self, other: &HostPath) -> bool {
-        self.0.as_os_str() == other.0.as_os_str()
-    }
-}
-
-impl Eq for HostPath {}
-
-impl Borrow<OsStr> for HostPath {
-    fn borrow(&self) -> &OsStr {
-        self.0.as_os_str()
+        cache.save(files(), self.started)
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of files that have not changed: content digests and extended attributes.
+//! What is known of files that have not changed since an earlier build: content digests and extended attributes.
 //!
 //! COPY's cache key is made of contents, so every build would have to read the whole context. Instead a file is
 //! recognised by what `stat(2)` says of it: same device, inode, size, modification time and change time, same content.
@@ -9,66 +9,39 @@
 //! The file, `stat` in the home's cache folder, little-endian:
 //!
 //! ```text
-//! header   magic (16 bytes) · records u32 · bytes of attributes u32 · CRC-32 of all that follows u32
+//! header   magic (16 bytes) · records u32 · bytes of attributes u32
 //! record   device u64 · inode u64 · size u64 · modified s i64 · changed s i64 · modified ns u32 · changed ns u32
-//!          · attributes: offset u32, length u32 (top bit: the digest is known) · SHA-256 (32 bytes)
+//!          · attributes: offset u32, length u32 · SHA-256 (32 bytes); sorted by device and inode
 //! attributes  { name length u16 · value length u32 · name · value }
+//! CRC-32 of all before it u32
 //! ```
 //!
-//! It is only a cache: a file that is missing, damaged or of another version counts as empty. It is replaced as a whole,
-//! and two builds at once may lose each other's additions, but never mix them.
+//! It is searched as it is: nothing is made of it that would take longer than reading it. It is only a cache: a file that is missing,
+//! damaged or of another version counts as empty. It is replaced as a whole, and two builds at once may lose each other's
+//! additions, but never mix them.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::error::Error;
 use crate::document::{self, Limit, Links};
 use crate::oci::Digest;
+use crate::store::write::Temporary;
+use crate::tree::{FileIdentity, FoundFile, Known, Xattrs};
 
-use super::digest::Contents;
-use super::error::Error;
-use super::system::FileStat;
-
-/// Extended attributes in the order of their names; nearly always there are none.
-pub type Attributes = Option<Arc<[(Box<[u8]>, Box<[u8]>)]>>;
-
-/// A cache of content digests, keyed by what `stat(2)` says.
+/// The cache as it was when the build began.
 #[derive(Debug)]
 pub struct StatCache {
     file: PathBuf,
-    /// When the present round began; see [`StatCache::restart`].
-    started: SystemTime,
-    entries: Entries,
-    /// Whether there are entries that hold for this round only.
-    fleeting: bool,
-    changed: bool,
-    /// What was read for its digest in this round.
-    pub(super) contents: Contents,
+    /// The whole file; empty where there is none that can be used.
+    bytes: Vec<u8>,
 }
 
-/// A map by device and inode.
-pub(super) type Numbered<T> = HashMap<(u64, u64), T, BuildHasherDefault<QuickHasher>>;
-type Entries = Numbered<Entry>;
-
-/// What is known of one file.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    size: u64,
-    modified: (i64, u32),
-    changed: (i64, u32),
-    /// The SHA-256 of its content, once somebody asked for it.
-    pub digest: Option<Digest>,
-    /// Its extended attributes.
-    pub attributes: Attributes,
-    used: bool,
-}
-
-const MAGIC: &[u8; 16] = b"layerlab stat 1\n";
-const HEADER: usize = 28;
+const MAGIC: &[u8; 16] = b"layerlab stat 2\n";
+const HEADER: usize = 24;
 const RECORD: usize = 88;
-const HAS_DIGEST: u32 = 1 << 31;
+const CHECKSUM: usize = 4;
 /// What the file may have at most; one of [`ROOM`] entries has some 30 MB.
 const LIMIT: Limit = Limit::new("stat cache", "LAYERLAB_MAX_STAT_CACHE", 1 << 30);
 /// Above this number, entries that a build did not come across are dropped when it saves.
@@ -77,244 +50,253 @@ const ROOM: usize = 300_000;
 /// counts in steps of two seconds.
 const TICK: Duration = Duration::from_millis(20);
 const COARSE_TICK: Duration = Duration::from_secs(2);
+/// So much of the file is put together before it is written.
+const PIECE: usize = 256 << 10;
 
 impl StatCache {
     /// Loads the cache from `file`; it is empty if there is none or if it is damaged.
-    ///
-    /// Nothing that is added counts for longer than this value lives until a round is begun with
-    /// [`StatCache::restart`].
     pub fn load(file: &Path) -> StatCache {
-        let bytes = document::read(file, &LIMIT, Links::Refuse).ok();
-        let entries = bytes.and_then(|bytes| decode(&bytes)).unwrap_or_default();
-        StatCache {
-            file: file.to_owned(),
-            started: UNIX_EPOCH,
-            entries,
-            fleeting: false,
-            changed: false,
-            contents: Contents::default(),
-        }
+        let bytes = document::read(file, &LIMIT, Links::Refuse).ok().filter(|bytes| is_whole(bytes));
+        StatCache { file: file.to_owned(), bytes: bytes.unwrap_or_default() }
     }
 
-    /// Begins a round of looking at files, at the real time `now`.
-    ///
-    /// What changed after `now`, or just before, is known until the next round only, for it could change again without
-    /// showing it.
-    pub fn restart(&mut self, now: SystemTime) {
-        if self.fleeting {
-            let started = self.started;
-            self.entries.retain(|_, entry| entry.is_settled(started));
-            self.fleeting = false;
-        }
-        self.started = now;
-        self.contents = Contents::default();
+    /// One that knows nothing and is never saved.
+    pub fn none() -> StatCache {
+        StatCache { file: PathBuf::new(), bytes: Vec::new() }
     }
 
     /// How many files are known.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.records().len() / RECORD
     }
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
-    /// Returns what is known of a file with this `stat`.
-    pub fn get(&self, stat: &FileStat) -> Option<&Entry> {
-        self.entries.get(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat))
-    }
-
-    /// Hands over the content of a small file, if it was read in this round and nobody has taken it yet.
-    ///
-    /// It is what the file's digest was made of, whatever happened to the file since.
-    pub fn take_content(&mut self, stat: &FileStat) -> Option<Box<[u8]>> {
-        self.contents.take(stat)
-    }
-
-    /// Notes that a file was come across, so that it is not dropped when room is made.
-    pub(super) fn touch(&mut self, stat: &FileStat) {
-        if self.entries.len() > ROOM
-            && let Some(entry) = self.entries.get_mut(&(stat.device, stat.inode))
-        {
-            entry.used = true;
+    /// What is known of a file.
+    pub fn find(&self, identity: &FileIdentity) -> Option<Known> {
+        let record = self.record(identity.number())?;
+        if record.identity() != *identity {
+            return None;
         }
+        Some(Known { digest: record.digest(), xattrs: self.attributes(record)?, bytes: None })
     }
 
-    /// Makes room for so many files more.
-    pub(super) fn reserve(&mut self, files: usize) {
-        self.entries.reserve(files);
-    }
-
-    /// Notes a file's extended attributes, and its digest if it is known already.
-    ///
-    /// A file that changed too recently is known until the next round, and it is not saved.
-    pub(super) fn put(&mut self, stat: &FileStat, digest: Option<Digest>, attributes: Attributes) {
-        let entry =
-            Entry { size: stat.size, modified: stat.modified, changed: stat.changed, digest, attributes, used: true };
-        let settled = entry.is_settled(self.started);
-        self.changed |= settled;
-        self.fleeting |= !settled;
-        self.entries.insert((stat.device, stat.inode), entry);
-    }
-
-    /// Notes the digest of a file whose attributes are known.
-    pub(super) fn put_digest(&mut self, stat: &FileStat, digest: Digest) {
-        let started = self.started;
-        match self.entries.get_mut(&(stat.device, stat.inode)).filter(|entry| entry.describes(stat)) {
-            Some(entry) => {
-                entry.digest = Some(digest);
-                self.changed |= entry.is_settled(started);
-            }
-            None => self.put(stat, Some(digest), None),
-        }
-    }
-
-    /// Writes the cache back if anything was added to it. Atomic; the folder has to exist.
+    /// Writes the cache back with what a build knows of its files. `started` is the real time at which the files were walked, or
+    /// before it: what changed after it, or just before, could change again without showing it, and is left out. Atomic; the
+    /// folder has to exist.
     ///
     /// # Errors
     /// [`Error::Cache`] if the file can't be written. The build can go on without.
-    pub fn save(&mut self) -> Result<(), Error> {
-        if !self.changed {
+    pub fn save<'f>(&self, files: impl Iterator<Item = &'f FoundFile>, started: SystemTime) -> Result<(), Error> {
+        let is_settled = |file: &&FoundFile| file.known().is_some() && is_settled(file.identity(), started);
+        let mut files: Vec<&FoundFile> = files.filter(is_settled).collect();
+        files.sort_unstable_by_key(|file| file.identity().number());
+        files.dedup_by_key(|file| file.identity().number());
+        let is_crowded = self.len() + files.len() > ROOM;
+        self.write(&files, is_crowded).map_err(|source| Error::Cache { source })
+    }
+
+    /// Merges the records with those of files, both sorted.
+    fn write(&self, files: &[&FoundFile], is_crowded: bool) -> Result<(), crate::store::Error> {
+        let mut records = self.records().chunks_exact(RECORD).map(Record).peekable();
+        let mut files = files.iter().peekable();
+        let mut merged: Vec<Entry<'_>> = Vec::with_capacity(files.len());
+        loop {
+            let order = match (records.peek(), files.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(record), Some(file)) => record.number().cmp(&file.identity().number()),
+            };
+            let record = if order.is_le() { records.next() } else { None };
+            match if order.is_ge() { files.next() } else { None } {
+                Some(file) => merged.push(Entry::File(file)),
+                None => merged.extend(record.filter(|_| !is_crowded).map(Entry::Record)),
+            }
+        }
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let mut output = Output { file: Temporary::create(folder)?, piece: Vec::new(), checksum: flate2::Crc::new() };
+        let mut heap = Vec::new();
+        let heap_length: usize = merged.iter().filter_map(|entry| Some(heap_of(&entry.xattrs(self)?).len())).sum();
+        output.add(MAGIC)?;
+        output.add(&(merged.len() as u32).to_le_bytes())?;
+        output.add(&(heap_length as u32).to_le_bytes())?;
+        for entry in &merged {
+            let start = heap.len() as u32;
+            heap.extend(entry.xattrs(self).map(|xattrs| heap_of(&xattrs)).unwrap_or_default());
+            output.add(&entry.encode(start, heap.len() as u32 - start))?;
+        }
+        output.add(&heap)?;
+        output.finish(&self.file)
+    }
+
+    fn records(&self) -> &[u8] {
+        let count = if self.bytes.is_empty() { 0 } else { word(&self.bytes, 16) as usize };
+        &self.bytes[HEADER.min(self.bytes.len())..][..count * RECORD]
+    }
+
+    /// Searches by halves.
+    fn record(&self, number: (u64, u64)) -> Option<Record<'_>> {
+        let records = self.records();
+        let (mut low, mut high) = (0, records.len() / RECORD);
+        while low < high {
+            let middle = low.midpoint(high);
+            let record = Record(&records[middle * RECORD..][..RECORD]);
+            match record.number().cmp(&number) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(record),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    fn attributes(&self, record: Record<'_>) -> Option<Xattrs> {
+        let (offset, length) = (word(record.0, 48) as usize, word(record.0, 52) as usize);
+        if length == 0 {
+            return Some(Xattrs::default());
+        }
+        let heap = &self.bytes[HEADER + self.records().len()..self.bytes.len() - CHECKSUM];
+        let mut rest = heap.get(offset..offset.checked_add(length)?)?;
+        let mut list = Vec::new();
+        while !rest.is_empty() {
+            let (name_length, after) = rest.split_first_chunk::<2>()?;
+            let (value_length, after) = after.split_first_chunk::<4>()?;
+            let (name, after) = after.split_at_checked(u16::from_le_bytes(*name_length).into())?;
+            let (value, after) = after.split_at_checked(u32::from_le_bytes(*value_length) as usize)?;
+            list.push((name.to_vec(), value.to_vec()));
+            rest = after;
+        }
+        Some(list.into_iter().collect())
+    }
+}
+
+/// One file in the cache's form.
+#[derive(Clone, Copy)]
+struct Record<'b>(&'b [u8]);
+
+impl Record<'_> {
+    fn number(&self) -> (u64, u64) {
+        (long(self.0, 0), long(self.0, 8))
+    }
+
+    fn identity(&self) -> FileIdentity {
+        let (device, inode) = self.number();
+        let modified = (long(self.0, 24).cast_signed(), word(self.0, 40));
+        let changed = (long(self.0, 32).cast_signed(), word(self.0, 44));
+        FileIdentity::new(device, inode, long(self.0, 16), modified, changed)
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::from_bytes(self.0[56..].try_into().expect("a record ends with 32 bytes"))
+    }
+}
+
+/// A record to be written: one that was there, or one of a file of this build.
+enum Entry<'b> {
+    Record(Record<'b>),
+    File(&'b FoundFile),
+}
+
+impl Entry<'_> {
+    /// The attributes, if there are any.
+    fn xattrs(&self, cache: &StatCache) -> Option<Xattrs> {
+        let xattrs = match self {
+            Entry::Record(record) => cache.attributes(*record)?,
+            Entry::File(file) => file.known()?.xattrs.clone(),
+        };
+        (!xattrs.is_empty()).then_some(xattrs)
+    }
+
+    fn encode(&self, start: u32, length: u32) -> Vec<u8> {
+        let (identity, digest) = match self {
+            Entry::Record(record) => (record.identity(), record.digest()),
+            Entry::File(file) => (*file.identity(), file.known().expect("only files that are known are saved").digest),
+        };
+        let ((device, inode), modified, changed) = (identity.number(), identity.modified(), identity.changed());
+        let mut record = Vec::with_capacity(RECORD);
+        for number in [device, inode, identity.size(), modified.0.cast_unsigned(), changed.0.cast_unsigned()] {
+            record.extend(number.to_le_bytes());
+        }
+        for number in [modified.1, changed.1, start, length] {
+            record.extend(number.to_le_bytes());
+        }
+        record.extend(digest.as_bytes());
+        record
+    }
+}
+
+/// The file while it is written.
+struct Output {
+    file: Temporary,
+    piece: Vec<u8>,
+    checksum: flate2::Crc,
+}
+
+impl Output {
+    fn add(&mut self, bytes: &[u8]) -> Result<(), crate::store::Error> {
+        self.checksum.update(bytes);
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() < PIECE {
             return Ok(());
         }
-        let crowded = self.entries.len() > ROOM;
-        let mut kept: Vec<(&(u64, u64), &Entry)> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.is_settled(self.started) && (entry.used || !crowded))
-            .collect();
-        kept.sort_unstable_by_key(|(key, _)| **key);
-        crate::store::atomic_replace(&self.file, &encode(&kept)).map_err(|source| Error::Cache { source })?;
-        self.changed = false;
+        self.file.write(&self.piece)?;
+        self.piece.clear();
         Ok(())
     }
-}
 
-impl Entry {
-    fn describes(&self, stat: &FileStat) -> bool {
-        self.size == stat.size && self.modified == stat.modified && self.changed == stat.changed
-    }
-
-    /// Whether the file's last change lies so far before `started` that a later one must show.
-    fn is_settled(&self, started: SystemTime) -> bool {
-        let Ok(started) = started.duration_since(UNIX_EPOCH) else {
-            return false;
-        };
-        let tick = if self.changed.1 == 0 { COARSE_TICK } else { TICK };
-        let before = |(seconds, nanoseconds): (i64, u32)| match u64::try_from(seconds) {
-            Ok(seconds) => Duration::new(seconds, nanoseconds) + tick < started,
-            Err(_) => true,
-        };
-        before(self.modified) && before(self.changed)
+    fn finish(mut self, path: &Path) -> Result<(), crate::store::Error> {
+        self.piece.extend(self.checksum.sum().to_le_bytes());
+        self.file.write(&self.piece)?;
+        self.file.replace(path)
     }
 }
 
-fn encode(entries: &[(&(u64, u64), &Entry)]) -> Vec<u8> {
-    let mut records = Vec::with_capacity(entries.len() * RECORD);
+/// Whether the file's last change lies so far before `started` that a later one must show.
+fn is_settled(identity: &FileIdentity, started: SystemTime) -> bool {
+    let Ok(started) = started.duration_since(UNIX_EPOCH) else {
+        return false;
+    };
+    let tick = if identity.changed().1 == 0 { COARSE_TICK } else { TICK };
+    let before = |(seconds, nanoseconds): (i64, u32)| match u64::try_from(seconds) {
+        Ok(seconds) => Duration::new(seconds, nanoseconds) + tick < started,
+        Err(_) => true,
+    };
+    before(identity.modified()) && before(identity.changed())
+}
+
+fn heap_of(xattrs: &Xattrs) -> Vec<u8> {
     let mut heap = Vec::new();
-    for ((device, inode), entry) in entries {
-        let start = heap.len();
-        for (name, value) in entry.attributes.iter().flat_map(|list| list.iter()) {
-            heap.extend((name.len() as u16).to_le_bytes());
-            heap.extend((value.len() as u32).to_le_bytes());
-            heap.extend_from_slice(name);
-            heap.extend_from_slice(value);
-        }
-        for number in [*device, *inode, entry.size, entry.modified.0 as u64, entry.changed.0 as u64] {
-            records.extend(number.to_le_bytes());
-        }
-        let mark = if entry.digest.is_some() { HAS_DIGEST } else { 0 };
-        let length = (heap.len() - start) as u32 | mark;
-        for number in [entry.modified.1, entry.changed.1, start as u32, length] {
-            records.extend(number.to_le_bytes());
-        }
-        records.extend(entry.digest.map_or([0; 32], |digest| *digest.as_bytes()));
+    for (name, value) in xattrs.iter() {
+        heap.extend((name.len() as u16).to_le_bytes());
+        heap.extend((value.len() as u32).to_le_bytes());
+        heap.extend_from_slice(name);
+        heap.extend_from_slice(value);
     }
-    let mut checksum = flate2::Crc::new();
-    checksum.update(&records);
-    checksum.update(&heap);
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend((entries.len() as u32).to_le_bytes());
-    bytes.extend((heap.len() as u32).to_le_bytes());
-    bytes.extend(checksum.sum().to_le_bytes());
-    bytes.extend(records);
-    bytes.extend(heap);
-    bytes
+    heap
 }
 
-/// Reads the file's form; `None` if anything about it is wrong.
-fn decode(bytes: &[u8]) -> Option<Entries> {
-    let body = bytes.get(HEADER..)?;
-    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let (count, heap_length, checksum) = (word(16) as usize, word(20) as usize, word(24));
-    let heap_start = count.checked_mul(RECORD)?;
-    if !bytes.starts_with(MAGIC) || body.len() != heap_start.checked_add(heap_length)? {
-        return None;
+/// Whether the bytes are a cache in every respect.
+fn is_whole(bytes: &[u8]) -> bool {
+    if bytes.len() < HEADER + CHECKSUM || !bytes.starts_with(MAGIC) {
+        return false;
     }
+    let (body, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
     let mut actual = flate2::Crc::new();
     actual.update(body);
-    if actual.sum() != checksum {
-        return None;
-    }
-    let (records, heap) = body.split_at(heap_start);
-    let mut entries = Entries::with_capacity_and_hasher(count, BuildHasherDefault::default());
-    for record in records.chunks_exact(RECORD) {
-        let long = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes"));
-        let short = |at: usize| u32::from_le_bytes(record[at..at + 4].try_into().expect("four bytes"));
-        let length = short(52);
-        let digest: [u8; 32] = record[56..].try_into().expect("a record ends with 32 bytes");
-        let entry = Entry {
-            size: long(16),
-            modified: (long(24) as i64, short(40)),
-            changed: (long(32) as i64, short(44)),
-            digest: (length & HAS_DIGEST != 0).then(|| Digest::from_bytes(digest)),
-            attributes: decode_attributes(heap, short(48) as usize, (length & !HAS_DIGEST) as usize)?,
-            used: false,
-        };
-        entries.insert((long(0), long(8)), entry);
-    }
-    Some(entries)
+    let expected = (word(bytes, 16) as usize)
+        .checked_mul(RECORD)
+        .and_then(|records| records.checked_add(word(bytes, 20) as usize)?.checked_add(HEADER));
+    expected == Some(body.len()) && actual.sum() == word(checksum, 0)
 }
 
-fn decode_attributes(heap: &[u8], start: usize, length: usize) -> Option<Attributes> {
-    if length == 0 {
-        return Some(None);
-    }
-    let mut rest = heap.get(start..start.checked_add(length)?)?;
-    let mut list = Vec::new();
-    while !rest.is_empty() {
-        let (name_length, after) = rest.split_first_chunk::<2>()?;
-        let (value_length, after) = after.split_first_chunk::<4>()?;
-        let (name, after) = after.split_at_checked(u16::from_le_bytes(*name_length).into())?;
-        let (value, after) = after.split_at_checked(u32::from_le_bytes(*value_length) as usize)?;
-        list.push((Box::from(name), Box::from(value)));
-        rest = after;
-    }
-    Some(Some(list.into()))
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-/// Mixes device and inode numbers, and paths. They are no one's to choose freely, so nothing stronger is needed.
-#[derive(Debug, Default)]
-pub(super) struct QuickHasher(u64);
-
-impl Hasher for QuickHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.write_u64(u64::from_le_bytes(*word));
-        }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        self.write_u64(u64::from_le_bytes(last));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        // The table looks at the lowest and the highest bits.
-        self.0 ^ (self.0 >> 32)
-    }
+fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }

@@ -8,18 +8,22 @@
 //! context only if something below it is.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, SeenFile, Tree, TreePath};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat, readlinkat, statat};
+use rustix::io::Errno;
 
 use super::attributes;
 use super::error::Error;
+use super::names::Names;
 use super::patterns::{Inherited, Patterns};
-use super::stat_cache::{Attributes, StatCache};
-use super::system::{self, FileStat};
+use super::stat_cache::StatCache;
+use crate::tree::{
+    Content, FileIdentity, Folder, FoundFile, Kind, LinkId, Metadata, Node, Place, Seen, Tree, TreePath, Xattrs,
+};
 
 /// More threads than this wait for each other in the kernel's directory cache.
 const MOST_THREADS: usize = 4;
@@ -33,10 +37,8 @@ pub(super) struct Listing {
     pub excluded: bool,
     /// What is directly in it; the root stands for the directory.
     pub tree: Tree,
-    /// The regular files in it, with their paths on the machine.
-    pub files: Vec<(Arc<Path>, FileStat)>,
-    /// What the cache didn't know.
-    pub unknown: Vec<(FileStat, Attributes)>,
+    /// The regular files in it.
+    pub folder: Option<Arc<Folder>>,
 }
 
 /// A path that `.dockerignore` leaves out; what lies below an excluded directory is not listed.
@@ -60,7 +62,7 @@ pub(super) struct Walk {
 /// A directory that nobody has opened yet.
 struct Task {
     parent: Arc<OwnedFd>,
-    name: Box<CStr>,
+    name: Arc<[u8]>,
     inherited: Inherited,
     listing: Listing,
 }
@@ -120,9 +122,7 @@ pub(super) fn walk(root: &Path, directory: OwnedFd, patterns: &Patterns, cache: 
 impl Listing {
     /// A directory of which nothing is known but itself.
     fn new(path: Vec<u8>, excluded: bool, node: Node) -> Listing {
-        let mut tree = Tree::empty();
-        tree.insert(&TreePath::root(), node);
-        Listing { path, excluded, tree, files: Vec::new(), unknown: Vec::new() }
+        Listing { path, excluded, tree: Tree::of_directory(node, []), folder: None }
     }
 
     /// Whether nothing in it is part of the context.
@@ -176,17 +176,21 @@ impl Walker<'_> {
         self.changed.notify_all();
     }
 
-    fn visit(&self, task: Task, walk: &mut Walk) -> Result<Vec<Task>, Error> {
-        match system::open_directory(task.parent.as_fd(), task.name.to_bytes()) {
+    fn visit(&self, mut task: Task, walk: &mut Walk) -> Result<Vec<Task>, Error> {
+        let path = &task.listing.path;
+        match openat(&*task.parent, &*task.name, DIRECTORY, Mode::empty()) {
             Ok(directory) => {
                 drop(task.parent);
+                let xattrs = attributes::of_file(&directory);
+                let xattrs = xattrs.map_err(|source| Error::io("flistxattr", self.host_path(path), source))?;
+                if !xattrs.is_empty() {
+                    task.listing.tree.update(&TreePath::root(), |node| node.metadata.xattrs = xattrs);
+                }
                 self.list(Arc::new(directory), task.listing, &task.inherited, walk)
             }
             // What is excluded need not be readable.
-            Err(error) if task.listing.excluded && error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Ok(Vec::new())
-            }
-            Err(source) => Err(Error::io("openat", self.host_path(&task.listing.path), source)),
+            Err(Errno::ACCESS) if task.listing.excluded => Ok(Vec::new()),
+            Err(errno) => Err(Error::io("openat", self.host_path(path), errno.into())),
         }
     }
 
@@ -198,10 +202,8 @@ impl Walker<'_> {
         inherited: &Inherited,
         walk: &mut Walk,
     ) -> Result<Vec<Task>, Error> {
-        let mut names: Vec<Box<CStr>> = Vec::new();
-        system::for_each_name(directory.as_fd(), |name| names.push(name.into()))
-            .map_err(|source| Error::io("getdents", self.host_path(&listing.path), source))?;
-        names.sort_unstable();
+        let names = Names::read(&directory);
+        let names = names.map_err(|errno| Error::io("getdents", self.host_path(&listing.path), errno.into()))?;
         let mut tasks = Vec::new();
         let mut below = Inherited::default();
         let mut child = listing.path.clone();
@@ -209,25 +211,59 @@ impl Walker<'_> {
             child.push(b'/');
         }
         let prefix = child.len();
-        for name in names {
+        let mut found = Vec::with_capacity(names.len());
+        for name in names.sorted() {
             child.truncate(prefix);
             child.extend_from_slice(name.to_bytes());
             let Some(excluded) = self.decide(&child, inherited, &mut below, walk)? else {
                 continue;
             };
-            let Some((stat, node)) = self.look_at(&directory, &name, &child, excluded, &mut listing)? else {
+            let Some(one) = self.look_at(&directory, name, &child, excluded)? else {
                 continue;
             };
-            if !excluded {
-                listing.tree.insert(&TreePath::new(name.to_bytes()), node.clone());
-            }
-            if stat.file_type() == libc::S_IFDIR {
-                let listing = Listing::new(child.clone(), excluded, node);
+            if matches!(one.what, What::Other(Kind::Directory)) {
+                let listing = Listing::new(child.clone(), excluded, one.node(Kind::Directory));
+                let name = Arc::clone(&one.name);
                 tasks.push(Task { parent: Arc::clone(&directory), name, inherited: below.clone(), listing });
             }
+            if !excluded {
+                found.push(one);
+            }
         }
+        self.fill(&mut listing, found);
         walk.listings.push(listing);
         Ok(tasks)
+    }
+
+    /// Puts what was found in a directory into its listing.
+    fn fill(&self, listing: &mut Listing, found: Vec<Found>) {
+        let file = |one: &Found| {
+            matches!(one.what, What::File).then(|| {
+                let file = FoundFile::new(Arc::clone(&one.name), one.identity);
+                if let Some(known) = self.cache.find(&one.identity) {
+                    file.learn(known);
+                }
+                file
+            })
+        };
+        let files: Vec<FoundFile> = found.iter().filter_map(file).collect();
+        let folder = (!files.is_empty()).then(|| Folder::new(self.host_path(&listing.path), files));
+        let mut next = 0;
+        let nodes = found.into_iter().map(|mut one| {
+            let kind = match (std::mem::replace(&mut one.what, What::File), &folder) {
+                (What::Other(kind), _) => kind,
+                (What::File, folder) => {
+                    let seen = Seen::new(folder.as_ref().expect("a folder with files is made"), next);
+                    next += 1;
+                    Kind::File(Content { size: one.identity.size(), place: Place::Seen(seen) })
+                }
+            };
+            let node = one.node(kind);
+            (one.name, node)
+        });
+        let directory = listing.tree.get(&TreePath::root()).cloned().expect("every tree has a root");
+        listing.tree = Tree::of_directory(directory, nodes);
+        listing.folder = folder;
     }
 
     /// Says whether a path is excluded, and puts what its patterns hand down into `below`. `None` if it need not even be
@@ -254,63 +290,45 @@ impl Walker<'_> {
     }
 
     /// Asks about one name. `None` if it is gone or not of a kind that is part of a context.
-    fn look_at(
-        &self,
-        directory: &OwnedFd,
-        name: &CStr,
-        path: &[u8],
-        excluded: bool,
-        listing: &mut Listing,
-    ) -> Result<Option<(FileStat, Node)>, Error> {
-        let stat = match system::stat_at(directory.as_fd(), name) {
+    fn look_at(&self, directory: &OwnedFd, name: &CStr, path: &[u8], excluded: bool) -> Result<Option<Found>, Error> {
+        let stat = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             // It was removed since its name was read.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::io("fstatat", self.host_path(path), source)),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(Error::io("fstatat", self.host_path(path), errno.into())),
         };
-        if excluded && stat.file_type() != libc::S_IFDIR {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if excluded && kind != FileType::Directory {
             return Ok(None);
         }
-        let (major, minor) = stat.special;
-        let kind = match stat.file_type() {
-            libc::S_IFDIR => Kind::Directory,
-            libc::S_IFREG => {
-                let host: Arc<Path> = self.host_path(path).into();
-                listing.files.push((Arc::clone(&host), stat));
-                let seen = SeenFile { path: host, identity: stat.identity() };
-                Kind::File(Content { size: stat.size, place: Place::Seen(Arc::new(seen)) })
+        let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+        let what = match kind {
+            FileType::Directory => What::Other(Kind::Directory),
+            FileType::RegularFile => What::File,
+            FileType::Symlink => {
+                let target = readlinkat(directory, name, Vec::new());
+                let target = target.map_err(|errno| Error::io("readlinkat", self.host_path(path), errno.into()))?;
+                What::Other(Kind::Symlink(target.into_bytes()))
             }
-            libc::S_IFLNK => {
-                let target = system::read_link(directory.as_fd(), name);
-                Kind::Symlink(target.map_err(|source| Error::io("readlinkat", self.host_path(path), source))?)
-            }
-            libc::S_IFCHR => Kind::CharDevice { major, minor },
-            libc::S_IFBLK => Kind::BlockDevice { major, minor },
-            libc::S_IFIFO => Kind::Fifo,
+            FileType::CharacterDevice => What::Other(Kind::CharDevice { major, minor }),
+            FileType::BlockDevice => What::Other(Kind::BlockDevice { major, minor }),
+            FileType::Fifo => What::Other(Kind::Fifo),
             // A socket is the address of a running program, which an image can't hold: an empty file is left of it.
-            libc::S_IFSOCK => Kind::File(Content { size: 0, place: Place::Bytes(Arc::from([])) }),
-            _ => return Ok(None),
+            FileType::Socket => What::Other(Kind::File(Content { size: 0, place: Place::Bytes(Arc::from([])) })),
+            FileType::Unknown => return Ok(None),
         };
-        let attributes = match (&kind, self.cache.get(&stat)) {
-            // A link can have no attributes that COPY takes along.
-            (Kind::Symlink(_), _) => None,
-            (_, Some(entry)) => entry.attributes.clone(),
-            (_, None) => {
-                let attributes = attributes::read(&self.host_path(path))?;
-                listing.unknown.push((stat, attributes.clone()));
-                attributes
+        // Those of files and directories are read when they are open. A link can have none that COPY takes along.
+        let xattrs = match kind {
+            FileType::CharacterDevice | FileType::BlockDevice | FileType::Fifo | FileType::Socket => {
+                let host = self.host_path(path);
+                attributes::of_path(&host).map_err(|source| Error::io("llistxattr", host, source))?
             }
+            _ => Xattrs::default(),
         };
-        let metadata = Metadata {
-            mode: stat.mode & 0o7777,
-            uid: 0,
-            gid: 0,
-            mtime: stat.modified.0,
-            mtime_nanos: stat.modified.1,
-            xattrs: attributes::to_tree(&attributes),
-        };
-        let link = (stat.file_type() == libc::S_IFREG && stat.links > 1).then_some(LinkId(stat.device, stat.inode));
-        Ok(Some((stat, Node { metadata, kind, link })))
+        let identity = identity(&stat);
+        let mode = stat.st_mode & 0o7777;
+        let link = (kind == FileType::RegularFile && stat.st_nlink > 1).then_some(LinkId(stat.st_dev, stat.st_ino));
+        Ok(Some(Found { name: Arc::from(name.to_bytes()), what, identity, mode, xattrs, link }))
     }
 
     fn host_path(&self, path: &[u8]) -> PathBuf {
@@ -320,4 +338,42 @@ impl Walker<'_> {
         host.push(std::ffi::OsStr::from_bytes(path));
         host
     }
+}
+
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Something in a directory.
+struct Found {
+    name: Arc<[u8]>,
+    what: What,
+    identity: FileIdentity,
+    mode: u32,
+    xattrs: Xattrs,
+    link: Option<LinkId>,
+}
+
+/// What it is.
+enum What {
+    /// A regular file, which gets its place when all files of the folder are known.
+    File,
+    Other(Kind),
+}
+
+impl Found {
+    fn node(&self, kind: Kind) -> Node {
+        let (mtime, mtime_nanos) = self.identity.modified();
+        let metadata = Metadata { mode: self.mode, uid: 0, gid: 0, mtime, mtime_nanos, xattrs: self.xattrs.clone() };
+        Node { metadata, kind, link: self.link }
+    }
+}
+
+fn identity(stat: &Stat) -> FileIdentity {
+    let nanoseconds = |raw| u32::try_from(raw).expect("a file's nanoseconds are below 10⁹");
+    FileIdentity::new(
+        stat.st_dev,
+        stat.st_ino,
+        stat.st_size.unsigned_abs(),
+        (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+        (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
+    )
 }

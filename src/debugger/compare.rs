@@ -6,8 +6,7 @@ use super::error::Error;
 use super::look::files_after;
 use super::versions::context_versions;
 use super::work::Work;
-use crate::machine::run::describe;
-use crate::machine::{ConfigChange, PathChange};
+use crate::machine::{Changes, ConfigChange};
 use crate::tree::{self, Tree, TreePath};
 
 /// What is to be compared.
@@ -29,12 +28,12 @@ pub enum Compared {
     /// `paths` is `None` where FROM began the file system.
     Step {
         config: Vec<ConfigChange>,
-        paths: Option<Vec<PathChange>>,
+        paths: Option<Changes>,
     },
     States {
         before: usize,
         after: usize,
-        paths: Vec<PathChange>,
+        paths: Changes,
     },
     File {
         before: Version,
@@ -141,6 +140,8 @@ fn compare_context_file(work: &Work, path: &str) -> Result<Option<Compared>, Err
 }
 
 /// What differs between two trees, without directories in which only something else changed.
-fn path_changes(before: &Tree, after: &Tree) -> Vec<PathChange> {
-    tree::diff(before, after).iter().filter(|change| !change.is_directory_time()).map(describe).collect()
+fn path_changes(before: &Tree, after: &Tree) -> Changes {
+    let mut changes = tree::diff(before, after);
+    changes.retain(|change| !change.is_directory_time());
+    Changes::listed(changes)
 }

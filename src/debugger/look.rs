@@ -11,7 +11,7 @@ use super::error::Error;
 use super::work::Work;
 use crate::document::{self, Limit};
 use crate::layer;
-use crate::machine::run::describe;
+use crate::machine::describe;
 use crate::tree::{self, Change, Follow, Kind, Node, Tree, TreePath};
 use crate::world::World;
 

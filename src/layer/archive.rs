@@ -35,7 +35,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
 /// Begins to read an archive that is open. `path` is for messages.
 pub fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Error> {
     let name = path.display().to_string();
-    let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, &error))?;
+    let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, error))?;
     Ok(Archive {
         entries: Entries::new(StreamSource(decoder), &name, limits),
         seen: HashMap::new(),
@@ -150,7 +150,7 @@ impl Archive {
         let stored = self.entries.stored();
         let map = self.map.take().unwrap_or_else(|| sparse::Map { size: stored, parts: vec![(0, stored)] });
         sparse::lay_out(&map, &mut self.entries.content(), file, offset)
-            .map_err(|error| self.entries.unreadable(&error))?;
+            .map_err(|error| self.entries.unreadable(error))?;
         Ok(map.size)
     }
 }

@@ -1,15 +1,16 @@
 //! From the place of a file's bytes to a reader.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use super::Error;
 use crate::document::{self, Links};
 use crate::oci::{DiffId, Digest};
+use crate::seen::{self, SeenReader};
 use crate::store::Store;
-use crate::tree::{Content, FileIdentity, Place, SeenFile};
+use crate::tree::{Content, Place};
 
 /// Opens the bytes of one file. Reads at most the file's size; a host file that has grown gives the rest too, so that
 /// the caller can notice it.
@@ -28,22 +29,23 @@ pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
             Ok(count) => hasher.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
-                return Err(Error::Archive { name: "the contents of a file".into(), reason: error.to_string() });
+                return Err(Error::unreadable("the content of a file", error));
             }
         }
     }
 }
 
-/// Opens many files; the archive that the last one was in stays open.
+/// Opens many files; the archive or the folder that the last one was in stays open.
 pub struct Opener<'s> {
     store: &'s Store,
     last: Option<(Digest, Arc<File>)>,
+    folders: seen::Opener,
 }
 
 impl<'s> Opener<'s> {
     /// Begins with no archive open.
     pub fn new(store: &'s Store) -> Opener<'s> {
-        Opener { store, last: None }
+        Opener { store, last: None, folders: seen::Opener::default() }
     }
 
     /// The store that archives are in.
@@ -66,7 +68,12 @@ impl<'s> Opener<'s> {
                     .map_err(Error::io("open", path))?;
                 Source::Host(file)
             }
-            Place::Seen(seen) => Source::Seen(SeenReader::open(seen)?),
+            Place::Seen(seen) => match seen.kept() {
+                Some((bytes, position)) => {
+                    Source::Kept { bytes, position, end: position + seen.file().identity().size() as usize }
+                }
+                None => Source::Seen(SeenReader::of(self.folders.open(seen)?, seen)?),
+            },
             Place::Spool(spool) => {
                 Source::Archive { file: Arc::clone(&spool.file), offset: spool.offset, rest: content.size }
             }
@@ -113,77 +120,6 @@ fn open_archive(store: &Store, digest: &Digest) -> Result<File, Error> {
     Ok(store.open_blob(digest)?)
 }
 
-/// The bytes of a file that somebody else can change. It has to be the file that was seen, from its beginning to its end.
-pub struct SeenReader {
-    file: File,
-    seen: Arc<SeenFile>,
-}
-
-impl SeenReader {
-    /// Opens the file, through no symbolic link.
-    ///
-    /// # Errors
-    /// [`Error::Replaced`] if it is another file by now, or has another content.
-    pub fn open(seen: &Arc<SeenFile>) -> Result<SeenReader, Error> {
-        let replaced = || Error::Replaced { path: seen.path.to_path_buf() };
-        let (file, metadata) = document::open(&seen.path, Links::RefuseOnTheWay).map_err(|error| match error {
-            document::Error::Io { operation, path, source } if !is_of_another_file(&source) => {
-                Error::Io { operation, path, source }
-            }
-            _ => replaced(),
-        })?;
-        if identity(&metadata) != seen.identity {
-            return Err(replaced());
-        }
-        Ok(SeenReader { file, seen: Arc::clone(seen) })
-    }
-
-    /// The open file, for whoever reads it otherwise; [`SeenReader::check`] tells afterwards whether it was the same to the end.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if there are too many open files.
-    pub fn file(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(Error::io("dup", &self.seen.path))
-    }
-
-    /// # Errors
-    /// [`Error::Replaced`] if the file changed since it was opened.
-    pub fn check(&self) -> Result<(), Error> {
-        let metadata = self.file.metadata().map_err(Error::io("fstat", &self.seen.path))?;
-        match identity(&metadata) == self.seen.identity {
-            true => Ok(()),
-            false => Err(Error::Replaced { path: self.seen.path.to_path_buf() }),
-        }
-    }
-}
-
-impl Read for SeenReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        // At the end, as what was read so far may have been something else.
-        if count == 0 && !buffer.is_empty() && identity(&self.file.metadata()?) != self.seen.identity {
-            return Err(io::Error::other("it changed while it was read"));
-        }
-        Ok(count)
-    }
-}
-
-/// Whether an error says that what is under the name now is not what was there: nothing, or a link.
-fn is_of_another_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP))
-}
-
-fn identity(metadata: &Metadata) -> FileIdentity {
-    let nanoseconds = |raw: i64| u32::try_from(raw).unwrap_or(u32::MAX);
-    FileIdentity {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        size: metadata.size(),
-        modified: (metadata.mtime(), nanoseconds(metadata.mtime_nsec())),
-        changed: (metadata.ctime(), nanoseconds(metadata.ctime_nsec())),
-    }
-}
-
 /// The bytes of one file.
 pub struct ContentReader {
     source: Source,
@@ -193,6 +129,7 @@ enum Source {
     Archive { file: Arc<File>, offset: u64, rest: u64 },
     Host(File),
     Seen(SeenReader),
+    Kept { bytes: Arc<Vec<u8>>, position: usize, end: usize },
     Bytes { bytes: Arc<[u8]>, position: usize },
 }
 
@@ -211,6 +148,11 @@ impl Read for ContentReader {
             }
             Source::Host(file) => file.read(buffer),
             Source::Seen(reader) => reader.read(buffer),
+            Source::Kept { bytes, position, end } => {
+                let count = (&bytes[*position..*end]).read(buffer)?;
+                *position += count;
+                Ok(count)
+            }
             Source::Bytes { bytes, position } => {
                 let count = (&bytes[*position..]).read(buffer)?;
                 *position += count;

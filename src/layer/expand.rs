@@ -21,7 +21,7 @@ pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> 
     }
     let expanded = store.home().expanded(&diff_id);
     let blob = descriptor.digest.to_string();
-    let unreadable = |error: io::Error| Error::unreadable(&blob, &error);
+    let unreadable = |error: io::Error| Error::unreadable(&blob, error);
     let mut decoder = decompress(store.open_blob(&descriptor.digest)?, store.limits()).map_err(unreadable)?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();

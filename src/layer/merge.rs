@@ -16,12 +16,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
+use std::sync::Arc;
 
 use super::expand::{expand_sparse, uncompressed};
 use super::names::{Meaning, meaning, misfit};
 use super::read::{Entries, RawEntry, RawKind};
 use super::source::FileSource;
-use super::{Error, Layer};
+use super::{Error, Layer, Limits};
 use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::Store;
 use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
@@ -69,30 +70,35 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
 // ANCHOR: delta
 /// Reads a layer's headers and works out what it does to the tree below.
 pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
-    let file = uncompressed(store, descriptor, diff_id)?;
+    let archive = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
-    let source =
-        FileSource::new(file).map_err(|error| Error::Archive { name: name.clone(), reason: error.to_string() })?;
-    let mut entries = Entries::new(source, &name, store.limits());
-    let mut raw = Vec::new();
-    while let Some(entry) = entries.next_entry()? {
-        raw.push(entry);
-    }
-    let archive = entries.into_source();
-    let mut merge = Merge::new(store, diff_id.0, archive.file(), lower);
-    merge.apply_whiteouts(&raw)?;
-    for entry in raw {
-        merge.apply_entry(entry)?;
-    }
+    let mut merge = Merge::new(store, diff_id.0, &archive, lower);
+    for_each_entry(&archive, &name, store.limits(), |entry| merge.apply_whiteout(&entry))?;
+    for_each_entry(&archive, &name, store.limits(), |entry| merge.apply_entry(entry))?;
     Ok(merge.finish())
 }
 // ANCHOR_END: delta
+
+/// Reads an archive from its beginning. Its headers are read twice rather than all kept (200,000 files: 250 bytes of memory a file less).
+fn for_each_entry(
+    archive: &File,
+    name: &str,
+    limits: &Limits,
+    mut each: impl FnMut(RawEntry) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let file = archive.try_clone().and_then(FileSource::new);
+    let mut entries = Entries::new(file.map_err(|error| Error::unreadable(name, error))?, name, limits);
+    while let Some(entry) = entries.next_entry()? {
+        each(entry)?;
+    }
+    Ok(())
+}
 
 /// The state while one layer is applied.
 struct Merge<'a> {
     store: &'a Store,
     archive: &'a File,
-    digest: Digest,
+    digest: Arc<Digest>,
     lower: &'a Tree,
     after: Tree,
     own: Tree,
@@ -115,7 +121,7 @@ impl<'a> Merge<'a> {
         Merge {
             store,
             archive,
-            digest,
+            digest: Arc::new(digest),
             lower,
             after: lower.clone(),
             own,
@@ -127,39 +133,36 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn apply_whiteouts(&mut self, entries: &[RawEntry]) -> Result<(), Error> {
-        for entry in entries {
-            let path = TreePath::new(&entry.name);
-            let hidden = match meaning(&path, &entry.kind) {
-                Meaning::File | Meaning::Nothing => continue,
-                Meaning::Nameless => {
-                    return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
-                }
-                Meaning::Gone(name) => Some(name),
-                Meaning::Opaque => None,
-            };
-            let parent = path.parent().unwrap_or_else(TreePath::root);
-            let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
-                Ok(directory) => directory,
-                // Nothing is below something that is not a directory.
-                Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => parent.clone(),
-                Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
-            };
-            self.stands_alone &= directory == parent;
-            match hidden {
-                Some(name) => {
-                    let gone = directory.join(name);
-                    // Nothing can be there.
-                    if misfit(&gone).is_some() {
-                        continue;
-                    }
+    fn apply_whiteout(&mut self, entry: &RawEntry) -> Result<(), Error> {
+        let path = TreePath::new(&entry.name);
+        let hidden = match meaning(&path, &entry.kind) {
+            Meaning::File | Meaning::Nothing => return Ok(()),
+            Meaning::Nameless => {
+                return Err(Error::Entry { path, reason: "a deletion without a name".to_string() });
+            }
+            Meaning::Gone(name) => Some(name),
+            Meaning::Opaque => None,
+        };
+        let parent = path.parent().unwrap_or_else(TreePath::root);
+        let directory = match self.lower.resolve_for_create(&parent, Follow::Last) {
+            Ok(directory) => directory,
+            // Nothing is below something that is not a directory.
+            Err(tree::Error::NotADirectory { .. } | tree::Error::NotFound { .. }) => parent.clone(),
+            Err(error @ tree::Error::Loop { .. }) => return Err(error.into()),
+        };
+        self.stands_alone &= directory == parent;
+        match hidden {
+            Some(name) => {
+                let gone = directory.join(name);
+                // Nothing can be there.
+                if misfit(&gone).is_none() {
                     self.after.remove(&gone);
                     self.whiteouts.insert(gone);
                 }
-                None => {
-                    self.after.clear(&directory);
-                    self.opaques.insert(directory);
-                }
+            }
+            None => {
+                self.after.clear(&directory);
+                self.opaques.insert(directory);
             }
         }
         Ok(())
@@ -241,8 +244,7 @@ impl<'a> Merge<'a> {
         if matches!(node.kind, Kind::Symlink(_)) {
             self.parents.clear();
         }
-        self.after.insert(path, node.clone());
-        self.own.insert(path, node);
+        Tree::insert_into([&mut self.after, &mut self.own], path, node);
     }
 
     fn node(&mut self, path: &TreePath, mut entry: RawEntry) -> Result<Node, Error> {
@@ -253,11 +255,11 @@ impl<'a> Merge<'a> {
         let kind = match entry.kind {
             RawKind::Directory => Kind::Directory,
             RawKind::File => {
-                let place = Place::Blob { blob: self.digest, offset: entry.offset };
+                let place = Place::Blob { blob: Arc::clone(&self.digest), offset: entry.offset };
                 Kind::File(Content { size: entry.stored, place })
             }
             RawKind::Sparse(map) => {
-                let blob = expand_sparse(self.store, self.archive, self.digest, entry.offset, &map)?;
+                let blob = Arc::new(expand_sparse(self.store, self.archive, *self.digest, entry.offset, &map)?);
                 Kind::File(Content { size: map.size, place: Place::Blob { blob, offset: 0 } })
             }
             RawKind::Symlink(target) => Kind::Symlink(target),

@@ -42,7 +42,7 @@ pub mod write;
 use std::path::{Path, PathBuf};
 
 pub use capture::{Capture, capture, capture_full};
-pub use content::{ContentReader, Opener, SeenReader, digest_of, open};
+pub use content::{ContentReader, Opener, digest_of, open};
 pub use decompress::decompress;
 pub use limits::{Exceeded, Limits};
 pub use merge::{Delta, apply, delta, tree_of};
@@ -54,6 +54,7 @@ pub use unpack::{
 pub use write::{LayerWriter, Times};
 
 use crate::oci::{Descriptor, DiffId};
+use crate::seen;
 use crate::store;
 use crate::tree::{self, TreePath};
 
@@ -100,12 +101,9 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
-    /// Another file is under the name now, or the same with another content.
-    #[error("`{}` changed while it was copied", path.display())]
-    Replaced {
-        /// The path on the machine.
-        path: PathBuf,
-    },
+    /// A file of the machine can't be read, or is not any more what was found.
+    #[error(transparent)]
+    Seen(#[from] seen::Error),
     /// A file has fewer or more bytes than when it was listed.
     #[error("`{path}` changed while it was read: it had {expected} bytes, now {actual}")]
     Changed {
@@ -123,6 +121,14 @@ pub enum Error {
         name: String,
         /// What is wrong.
         reason: String,
+    },
+    /// The kernel refused to read the archive.
+    #[error("can't read `{name}`: {source}")]
+    Unreadable {
+        /// The blob's digest or the file.
+        name: String,
+        /// The kernel's answer.
+        source: std::io::Error,
     },
     /// One entry of an archive can't be used.
     #[error("entry `{}`: {reason}", shortened(path))]
@@ -168,6 +174,9 @@ pub enum Error {
         /// What the bytes say.
         actual: DiffId,
     },
+    /// Somebody wished that it should stop.
+    #[error("interrupted")]
+    Stopped,
     /// A path can't be followed.
     #[error(transparent)]
     Tree(#[from] tree::Error),
@@ -180,10 +189,13 @@ impl Error {
     }
 
     /// An archive that can't be read to its end, or not be let be.
-    pub(super) fn unreadable(name: &str, error: &std::io::Error) -> Error {
-        match Exceeded::within(error) {
-            Some(exceeded) => Error::Limit { name: name.to_string(), exceeded },
-            None => Error::Archive { name: name.to_string(), reason: error.to_string() },
+    pub(crate) fn unreadable(name: &str, error: std::io::Error) -> Error {
+        let name = name.to_string();
+        match (Exceeded::within(&error), error.raw_os_error()) {
+            (Some(exceeded), _) => Error::Limit { name, exceeded },
+            // Not the archive's fault.
+            (None, Some(_)) => Error::Unreadable { name, source: error },
+            (None, None) => Error::Archive { name, reason: error.to_string() },
         }
     }
 

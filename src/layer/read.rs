@@ -116,11 +116,6 @@ impl<S: Source> Entries<S> {
         self.rest
     }
 
-    /// The archive, wherever it was read to.
-    pub fn into_source(self) -> S {
-        self.source
-    }
-
     fn entry(&mut self, header: &Header, extensions: Extensions) -> Result<RawEntry, Error> {
         let described = describe(header, extensions).map_err(|wrong| match wrong.name {
             Some(name) => Error::Entry { path: TreePath::new(name), reason: wrong.reason },
@@ -138,6 +133,7 @@ impl<S: Source> Entries<S> {
                 match described.sparse.finish(size, &mut self.content()) {
                     Ok(Some(map)) if kind == RawKind::File => RawKind::Sparse(map),
                     Ok(_) => kind,
+                    Err(error) if error.raw_os_error().is_some() => return Err(self.unreadable(error)),
                     Err(error) => {
                         let path = TreePath::new(&name);
                         return Err(Error::Entry { path, reason: error.to_string() });
@@ -165,7 +161,7 @@ impl<S: Source> Entries<S> {
         let mut more = gnu.is_extended();
         while more {
             let mut extension = tar::GnuExtSparseHeader::new();
-            self.source.read_exact(extension.as_mut_bytes()).map_err(|error| self.unreadable(&error))?;
+            self.source.read_exact(extension.as_mut_bytes()).map_err(|error| self.unreadable(error))?;
             self.position += BLOCK;
             map.extend_gnu(&extension).map_err(|error| self.broken(error))?;
             more = extension.is_extended();
@@ -202,11 +198,11 @@ impl<S: Source> Entries<S> {
 
     /// Skips what is left of the entry, and says whether the archive goes on: it may end within the last padding.
     fn skip_rest(&mut self) -> Result<bool, Error> {
-        let skipped = self.source.skip(self.rest).map_err(|error| self.unreadable(&error))?;
+        let skipped = self.source.skip(self.rest).map_err(|error| self.unreadable(error))?;
         if skipped < self.rest {
             return Err(self.broken("it ends in the middle of a file"));
         }
-        let padding = self.source.skip(self.padding).map_err(|error| self.unreadable(&error))?;
+        let padding = self.source.skip(self.padding).map_err(|error| self.unreadable(error))?;
         let is_whole = padding == self.padding;
         self.position += skipped + padding;
         (self.rest, self.padding) = (0, 0);
@@ -215,7 +211,7 @@ impl<S: Source> Entries<S> {
 
     fn next_block(&mut self) -> Result<Option<Header>, Error> {
         let mut header = Header::new_old();
-        let count = read_full(&mut self.source, header.as_mut_bytes()).map_err(|error| self.unreadable(&error))?;
+        let count = read_full(&mut self.source, header.as_mut_bytes()).map_err(|error| self.unreadable(error))?;
         self.position += count as u64;
         match count as u64 {
             0 => Ok(None),
@@ -240,7 +236,7 @@ impl<S: Source> Entries<S> {
         extensions.size += size.max(1);
         self.enter(size)?;
         let mut body = Vec::new();
-        self.content().read_to_end(&mut body).map_err(|error| self.unreadable(&error))?;
+        self.content().read_to_end(&mut body).map_err(|error| self.unreadable(error))?;
         Ok(body)
     }
 
@@ -248,7 +244,7 @@ impl<S: Source> Entries<S> {
         Error::Archive { name: self.name.clone(), reason: reason.to_string() }
     }
 
-    pub(super) fn unreadable(&self, error: &io::Error) -> Error {
+    pub(super) fn unreadable(&self, error: io::Error) -> Error {
         Error::unreadable(&self.name, error)
     }
 

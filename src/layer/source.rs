@@ -28,11 +28,6 @@ impl FileSource {
         let length = file.metadata()?.len();
         Ok(FileSource { file, length, window: Vec::new(), start: 0, position: 0 })
     }
-
-    /// The file itself.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
 }
 
 impl Read for FileSource {

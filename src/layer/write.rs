@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tar::{EntryType, Header};
 
@@ -25,6 +26,8 @@ use crate::store::{self, BlobWriter, Store};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
 
 const BLOCK: u64 = 512;
+/// So much of a file is copied before somebody's wish to stop is looked for.
+const STRETCH: u64 = 16 << 20;
 /// Octal digits of the 8-byte and 12-byte fields of a header.
 const LARGEST_SHORT: u64 = 0o7777777;
 const LARGEST_LONG: u64 = 0o77777777777;
@@ -50,6 +53,8 @@ pub struct LayerWriter<'s> {
     times: Times,
     entries: u64,
     budget: Budget,
+    /// Set where writing is to stop.
+    stop: Option<&'s AtomicBool>,
 }
 
 impl<'s> LayerWriter<'s> {
@@ -62,12 +67,20 @@ impl<'s> LayerWriter<'s> {
             times: Times::Seconds,
             entries: 0,
             budget: Budget::new(store.limits()),
+            stop: None,
         })
     }
 
     /// Sets how exactly times are written.
     pub fn times(mut self, times: Times) -> LayerWriter<'s> {
         self.times = times;
+        self
+    }
+
+    /// Names the flag by which somebody makes the writing stop, within a few megabytes: a layer may be large, and a file in it
+    /// full of zeros that are nowhere.
+    pub fn stopped_by(mut self, flag: &'s AtomicBool) -> LayerWriter<'s> {
+        self.stop = Some(flag);
         self
     }
 
@@ -163,14 +176,25 @@ impl<'s> LayerWriter<'s> {
         self.budget.size(file.size).map_err(|exceeded| limit(path, exceeded))?;
         self.header(&EntryPath::file(path)?, metadata, EntryType::Regular, file.size, None, (0, 0))?;
         let failed = |source| Error::Content { path: path.clone(), source };
-        let copied = self.blob.copy_from(content, file.size).map_err(failed)?;
-        if copied < file.size {
-            return Err(changed(path, file.size, copied.to_string()));
+        let mut copied = 0;
+        while copied < file.size {
+            self.check_stop()?;
+            let most = STRETCH.min(file.size - copied);
+            let count = self.blob.copy_from(content, most).map_err(failed)?;
+            copied += count;
+            if count < most {
+                return Err(changed(path, file.size, copied.to_string()));
+            }
         }
         if read_some(content, &mut [0]).map_err(failed)? > 0 {
             return Err(changed(path, file.size, "more".to_string()));
         }
         self.pad(file.size)
+    }
+
+    fn check_stop(&self) -> Result<(), Error> {
+        let is_set = self.stop.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        if is_set { Err(Error::Stopped) } else { Ok(()) }
     }
 
     fn append_special(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
@@ -196,6 +220,7 @@ impl<'s> LayerWriter<'s> {
         target: Option<&[u8]>,
         device: (u32, u32),
     ) -> Result<(), Error> {
+        self.check_stop()?;
         let path = entry.path();
         let mut name = path.relative().to_vec();
         if path.is_root() {
@@ -222,32 +247,33 @@ impl<'s> LayerWriter<'s> {
             }
             value
         };
-        header.set_uid(number("uid", u64::from(metadata.uid), LARGEST_SHORT));
-        header.set_gid(number("gid", u64::from(metadata.gid), LARGEST_SHORT));
-        header.set_size(number("size", size, LARGEST_LONG));
-        header.set_mode(metadata.mode & 0o7777);
-        self.set_time(&mut header, metadata, &mut records);
-        header.set_entry_type(kind);
-        let ustar = header.as_ustar_mut().expect("the header was made as ustar");
+        let fields = header.as_ustar_mut().expect("the header was made as ustar");
+        octal(&mut fields.uid, number("uid", u64::from(metadata.uid), LARGEST_SHORT));
+        octal(&mut fields.gid, number("gid", u64::from(metadata.gid), LARGEST_SHORT));
+        octal(&mut fields.size, number("size", size, LARGEST_LONG));
+        octal(&mut fields.mode, u64::from(metadata.mode & 0o7777));
+        octal(&mut fields.mtime, self.time(metadata, &mut records));
         // The two fields are 7 octal digits, more than a Linux device number can have.
-        ustar.set_device_major(device.0);
-        ustar.set_device_minor(device.1);
+        octal(&mut fields.dev_major, device.0.into());
+        octal(&mut fields.dev_minor, device.1.into());
+        header.set_entry_type(kind);
         if !records.is_empty() {
             self.pax_header(path, records)?;
         }
-        header.set_cksum();
+        set_checksum(&mut header);
         self.write(header.as_bytes())?;
         self.entries += 1;
         Ok(())
     }
 
-    fn set_time(&self, header: &mut Header, metadata: &Metadata, records: &mut Vec<pax::Record>) {
+    /// The time for a header's field; what the field can't have becomes a record.
+    fn time(&self, metadata: &Metadata, records: &mut Vec<pax::Record>) -> u64 {
         let nanos = if self.times == Times::Nanoseconds { metadata.mtime_nanos } else { 0 };
         let whole = u64::try_from(metadata.mtime).ok().filter(|seconds| *seconds <= LARGEST_LONG);
-        header.set_mtime(whole.unwrap_or(0));
         if whole.is_none() || nanos != 0 {
             records.push((b"mtime".to_vec(), pax::format_time(metadata.mtime, nanos).into_bytes()));
         }
+        whole.unwrap_or(0)
     }
 
     /// Writes an extended header; its records are about the header that follows.
@@ -295,6 +321,24 @@ impl<'s> LayerWriter<'s> {
             store::Error::Io { operation: "write", path: self.blob.path().to_path_buf(), source }.into()
         })
     }
+}
+
+/// Writes a number as a field has it: octal digits, filled up with zeros, and a zero byte. The tar library formats a text for each of the
+/// eight numbers of a header (20,000 headers: 12 ms less of 17).
+fn octal(field: &mut [u8], mut number: u64) {
+    let Some((end, digits)) = field.split_last_mut() else { return };
+    *end = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number & 7) as u8;
+        number >>= 3;
+    }
+}
+
+/// The checksum is the sum of the header's bytes, with spaces in its own place.
+fn set_checksum(header: &mut Header) {
+    header.as_old_mut().cksum = [b' '; 8];
+    let sum = header.as_bytes().iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    octal(&mut header.as_old_mut().cksum, sum.into());
 }
 
 /// The records for the extended attributes that belong to an image.

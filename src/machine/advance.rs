@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::changes::Changes;
 use super::decide::{self, Asked, Lookup};
 use super::driver::{Executed, Machine, Pending, Phase, Step, StepKind, steps_of};
-use super::event::{ConfigChange, EventKind, PathChange, Place, Reporter, StepLabel};
+use super::event::{ConfigChange, EventKind, Place, Reporter, StepLabel};
 use super::resolve::{Action, Resolved};
 use super::state::Addition;
 use super::taken::Taken;
-use super::{Decision, Error, Event, State, from};
+use super::{Decision, Error, Event, State, files, from};
 use crate::cache::{BuildStep, CacheKey, Ingredients, Outcome, Record, Roots, StepResult};
 use crate::dockerfile::{Instruction, Located};
 use crate::errno;
@@ -87,7 +88,7 @@ impl Machine {
             Phase::Diff => {
                 let executed = std::mem::replace(&mut pending.executed, Executed::Nothing);
                 let (layer, changes) = match &pending.hit {
-                    Some(record) => (record.result.layer.clone(), Vec::new()),
+                    Some(record) => (record.result.layer.clone(), Changes::default()),
                     None => self.write_layer(executed)?,
                 };
                 (pending.layer, pending.changes) = (layer, changes);
@@ -112,13 +113,13 @@ impl Machine {
         let watch = self.world.clock.stopwatch();
         let label = Arc::new(self.label(index).expect("the step exists"));
         let mut reporter = reporter.of_step(&label, self.place(index));
-        let context_was_loaded = self.context.get().is_some();
+        let context_was_loaded = self.inputs.loaded().is_some();
         reporter.tell(EventKind::StepStarted);
         let resolved = self.resolve(index)?;
         if let Some(instruction) = resolved.expanded.clone() {
             reporter.tell(EventKind::Expanded { instruction });
         }
-        if let (false, Some(context)) = (context_was_loaded, self.context.get()) {
+        if let (false, Some(context)) = (context_was_loaded, self.inputs.loaded()) {
             reporter.tell(context.event());
         }
         if let Action::Start(start) = &resolved.action {
@@ -134,7 +135,7 @@ impl Machine {
             hit: None,
             executed: Executed::Nothing,
             layer: None,
-            changes: Vec::new(),
+            changes: Changes::default(),
         });
         Ok(())
     }
@@ -188,18 +189,23 @@ impl Machine {
     fn execute(&self, resolved: &Resolved, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
         match &resolved.action {
             Action::Start(_) | Action::Configure => Ok(Executed::Nothing),
-            Action::Copy(copy) => self.place_files(copy, &resolved.before, reporter),
+            Action::Copy(copy) => files::place(copy, &self.inputs, resolved.before.as_deref(), reporter),
             Action::MakeDirectory(workdir) => self.place_directory(workdir, &resolved.before, reporter),
             Action::Run(command) => self.run_command(command, &resolved.before, reporter),
         }
     }
 
-    fn write_layer(&self, executed: Executed) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        match executed {
-            Executed::Nothing => Ok((None, Vec::new())),
-            Executed::Placed(placement, before) => self.write_placement(&placement, &before),
+    fn write_layer(&self, executed: Executed) -> Result<(Option<Layer>, Changes), Error> {
+        let written = match executed {
+            Executed::Nothing => Ok((None, Changes::default())),
+            Executed::Placed(placement, before) => {
+                let layer = placement.placed.write(&self.world, self.control.interrupt().flag())?;
+                Ok((layer, Changes::placed(placement.placed, before)))
+            }
             Executed::Ran(remains) => self.capture(remains),
-        }
+        };
+        // Whatever failed, it was wished.
+        written.map_err(|error| if self.control.interrupt().is_requested() { Error::Interrupted } else { error })
     }
 
     fn commit(&mut self, index: usize, pending: Pending, reporter: &mut Reporter<'_>) -> Result<(), Error> {
@@ -221,7 +227,6 @@ impl Machine {
             self.records.put(&Record::new(label.instruction.clone(), ingredients.clone(), result))?;
         }
         let config: Arc<[ConfigChange]> = from::config_changes(resolved.before.as_deref(), &state).into();
-        let changes: Arc<[PathChange]> = changes.into();
         if !matches!(resolved.action, Action::Start(_)) {
             reporter.tell(EventKind::Changed { changes: changes.clone(), config: config.clone() });
         }

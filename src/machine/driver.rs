@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::changes::Changes;
 use super::control::Control;
-use super::event::{Event, PathChange, Reporter, StepLabel};
-use super::inputs::{Digests, LoadedContext};
+use super::event::{Event, Reporter, StepLabel};
+use super::inputs::{Inputs, LoadedContext};
 use super::resolve::Resolved;
 use super::taken::{Taken, TakenSteps};
-use super::trees::Trees;
 use super::warnings::Told;
 use super::{Decision, Error, Options, State, Unsupported, run, supported};
 use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
@@ -70,7 +70,7 @@ pub(super) struct Pending {
     pub hit: Option<Box<Record>>,
     pub executed: Executed,
     pub layer: Option<Layer>,
-    pub changes: Vec<PathChange>,
+    pub changes: Changes,
 }
 
 /// What the execute phase leaves for the diff phase.
@@ -102,9 +102,7 @@ pub struct Machine {
     pub(super) steps: Vec<Step>,
     pub(super) records: Records,
     pub(super) builds: Builds,
-    pub(super) trees: Trees,
-    pub(super) context: OnceCell<LoadedContext>,
-    pub(super) digests: RefCell<Digests>,
+    pub(super) inputs: Inputs,
     pub(super) control: Control,
     pub(super) taken: TakenSteps,
     pub(super) pending: Option<Pending>,
@@ -136,15 +134,13 @@ impl Machine {
         let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         let builds = Builds::open(world.home());
         Ok(Machine {
+            inputs: Inputs::new(world, source.context.clone(), source.dockerfile.clone()),
             options,
             source,
             plan,
             steps,
             records: Records::open(world.home()),
             builds,
-            trees: Trees::default(),
-            context: OnceCell::new(),
-            digests: RefCell::default(),
             control,
             taken: TakenSteps::default(),
             pending: None,
@@ -288,7 +284,7 @@ impl Machine {
 
     /// The file tree of a state.
     pub fn tree(&self, state: &State) -> Result<Tree, Error> {
-        self.trees.of(&self.world.store, state)
+        self.inputs.tree(state)
     }
 
     // ANCHOR: go-back
@@ -308,6 +304,11 @@ impl Machine {
         self.taken.truncate(count);
     }
     // ANCHOR_END: go-back
+
+    /// The build context; read when it is first asked for.
+    pub fn context(&self) -> Result<&LoadedContext, Error> {
+        self.inputs.context()
+    }
 
     /// Reads the context now, before a step needs it, and tells of it.
     pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use crate::cache::{Decision, Outcome};
 use crate::diagnostic::Diagnostic;
 use crate::layer::Layer;
@@ -38,29 +39,6 @@ impl StepLabel {
     pub fn keyword(&self) -> String {
         self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
     }
-}
-
-/// What happened to one path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    Added,
-    Modified,
-    Deleted,
-}
-
-/// One changed path of a layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PathChange {
-    pub kind: ChangeKind,
-    pub path: String,
-    /// Like `-rwxr-xr-x`; empty for a deleted path.
-    pub mode: String,
-    pub uid: u32,
-    pub gid: u32,
-    pub size: u64,
-    /// A symbolic link's target.
-    pub target: Option<String>,
 }
 
 /// One changed setting of the configuration.
@@ -176,8 +154,7 @@ pub enum EventKind {
         status: i32,
     },
     Changed {
-        #[serde(serialize_with = "list")]
-        changes: Arc<[PathChange]>,
+        changes: Changes,
         #[serde(serialize_with = "list")]
         config: Arc<[ConfigChange]>,
     },

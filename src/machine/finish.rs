@@ -49,8 +49,8 @@ impl Machine {
                 image,
             },
         )?;
-        if let Some(context) = self.context.get() {
-            context.save_digests()?;
+        if let Some(context) = self.inputs.loaded() {
+            context.save_digests();
         }
         Ok(())
     }

@@ -1,27 +1,49 @@
-//! What COPY and ADD read, and what of it is in their key: the build context, the listings of files, their digests.
+//! What steps read: the build context, the trees of states, and the digests of files.
 //!
-//! The context is walked when the first instruction needs it. Contents are digested through the stat cache; those of other
-//! stages are read once a build. Which files those are is the matter of `selection.rs`.
+//! The context is walked when the first instruction needs it. Contents are known from earlier builds or read; those of other
+//! stages are read once a build. Which files a COPY takes is the matter of `selection.rs`.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Error;
-use super::driver::Machine;
 use super::event::EventKind;
 use super::selection::{Choice, Selected, Selection};
-use crate::cache::{Entry, EntryKind, Listing, Roots};
-use crate::context::{Context, Snapshot, StatCache};
-use crate::layer::{self};
+use super::trees::Trees;
+use super::{Error, State};
+use crate::cache::{Draft, Entry, EntryKind, Listing, Roots};
+use crate::context::{Contents, Context, Snapshot, StatCache, learn};
+use crate::layer::{self, Layer};
 use crate::oci::Digest;
-use crate::tree::{Content, Kind, Node, Place, TreePath};
+use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath};
+use crate::world::World;
+
+/// What a build reads. Each thing is read when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    world: Arc<World>,
+    folder: Option<PathBuf>,
+    dockerfile: Option<PathBuf>,
+    context: OnceCell<LoadedContext>,
+    /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
+    digests: RefCell<HashMap<(Digest, u64), Digest>>,
+    trees: Trees,
+}
 
 /// The build context as it was when the build first needed it.
 #[derive(Debug)]
 pub struct LoadedContext {
     pub snapshot: Snapshot,
-    pub cache: std::cell::RefCell<StatCache>,
+    cache: StatCache,
+}
+
+/// The files of one source, as the key has them.
+pub(super) struct Listed {
+    pub listing: Listing,
+    /// Which of them are second names of another, as `second = first`.
+    pub hard_links: Vec<String>,
 }
 
 impl LoadedContext {
@@ -34,145 +56,176 @@ impl LoadedContext {
         }
     }
 
-    pub(super) fn save_digests(&self) -> Result<(), Error> {
-        Ok(self.cache.borrow_mut().save()?)
+    /// Keeps what was learnt of the files for the next build. Where it can't, that one reads them again, and nothing else is lost.
+    pub(super) fn save_digests(&self) {
+        let _ = self.snapshot.save(&self.cache);
     }
 }
 
-/// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
-pub type Digests = HashMap<(Digest, u64), Digest>;
+impl Inputs {
+    /// The context is `folder`; `dockerfile` says where the Dockerfile lies.
+    pub(super) fn new(world: &Arc<World>, folder: Option<PathBuf>, dockerfile: Option<PathBuf>) -> Inputs {
+        Inputs {
+            world: Arc::clone(world),
+            folder,
+            dockerfile,
+            context: OnceCell::new(),
+            digests: RefCell::default(),
+            trees: Trees::default(),
+        }
+    }
 
-impl Machine {
+    pub(super) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// The build context; read when it is first asked for.
-    pub fn context(&self) -> Result<&LoadedContext, Error> {
+    pub(super) fn context(&self) -> Result<&LoadedContext, Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);
         }
-        let Some(folder) = &self.source.context else {
+        let Some(folder) = &self.folder else {
             return Err(Error::Argument {
                 message: "there is no build context to copy from".into(),
                 hint: Some("name a folder: `layerlab step FOLDER`".into()),
             });
         };
-        let mut cache = StatCache::load(&self.world.home().cache_dir().join("stat"));
+        let cache = StatCache::load(&self.world.home().cache_dir().join("stat"));
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let snapshot = Context::open(folder, self.source.dockerfile.as_deref())?.scan(&mut cache, SystemTime::now())?;
-        Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache: cache.into() }))
+        let snapshot = Context::open(folder, self.dockerfile.as_deref())?.scan(&cache, SystemTime::now())?;
+        Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache }))
     }
 
-    /// Everything about the files of a source that its key is made of; and which of them are second names of another, as
-    /// `second = first`.
-    pub(super) fn listing(&self, selections: &[Selection], mut roots: Roots) -> Result<(Listing, Vec<String>), Error> {
-        let mut found: Vec<(Vec<u8>, &Node)> = Vec::new();
-        let mut names = Vec::new();
+    /// The context, where it was read.
+    pub(super) fn loaded(&self) -> Option<&LoadedContext> {
+        self.context.get()
+    }
+
+    /// Lets go of the context: whoever needs it next reads it anew.
+    pub(super) fn forget_context(&mut self) {
+        self.context = OnceCell::new();
+    }
+
+    /// The file tree of a state.
+    pub(super) fn tree(&self, state: &State) -> Result<Tree, Error> {
+        self.trees.of(&self.world.store, state)
+    }
+
+    /// The file tree above layers, the lowest first.
+    pub(super) fn tree_of_layers(&self, layers: &[Layer]) -> Result<Tree, Error> {
+        self.trees.of_layers(&self.world.store, layers)
+    }
+
+    /// Reads what is not known yet of the files of selections, and completes them with it.
+    pub(super) fn learn<'s>(&self, selections: impl Iterator<Item = &'s mut Selection>) -> Result<Contents, Error> {
+        let mut selections: Vec<&mut Selection> = selections.collect();
+        let contents = learn(selections.iter().flat_map(|selection| selection.seen()))?;
+        selections.iter_mut().for_each(|selection| selection.complete());
+        Ok(contents)
+    }
+
+    /// Everything about the files of a source that its key is made of.
+    pub(super) fn list(&self, selections: &[Selection], mut roots: Roots) -> Result<Listed, Error> {
+        let mut list = List::default();
         for selection in selections {
-            let first = found.len();
-            let directory = match &selection.what {
+            let before = list.entries;
+            let folder = match &selection.what {
                 Selected::File(node) => {
-                    found.push((selection.name.clone(), node));
-                    roots.push(folder_of(&selection.path), 1);
-                    continue;
+                    list.push(self, &selection.name, node)?;
+                    folder_of(&selection.path)
                 }
-                Selected::Directory(directory) => directory,
-            };
-            // Where patterns choose, names are relative to where the copy starts.
-            let is_whole = directory.choice() != Choice::Included;
-            let (name, folder) = match selection.path.file_name() {
-                Some(name) if is_whole => (TreePath::new(name), folder_of(&selection.path)),
-                _ => (TreePath::root(), text_of(&selection.path)),
-            };
-            // The directory itself: a file and a directory with only such a file in it are not the same to copy.
-            if is_whole {
-                found.push((if name.is_root() { b".".to_vec() } else { name.relative().to_vec() }, directory.node()));
-            }
-            let mut first_names = HashMap::new();
-            for (path, node, _) in directory.entries() {
-                // The names of a link or a device are copied as files of their own.
-                if let (Kind::File(_), Some(link)) = (&node.kind, node.link) {
-                    let first: &TreePath = first_names.entry(link).or_insert_with(|| path.clone());
-                    if *first != path {
-                        names.push(format!("{} = {}", path.relative().escape_ascii(), first.relative().escape_ascii()));
+                Selected::Directory(directory) => {
+                    // Where patterns choose, names are relative to where the copy starts.
+                    let is_whole = directory.choice() != Choice::Included;
+                    let (name, folder) = match selection.path.file_name() {
+                        Some(name) if is_whole => (name, folder_of(&selection.path)),
+                        _ => (&b""[..], text_of(&selection.path)),
+                    };
+                    // The directory itself: a file and a directory with only such a file in it are not the same to copy.
+                    if is_whole {
+                        list.push(self, if name.is_empty() { b"." } else { name }, directory.node())?;
                     }
+                    let mut first_names = HashMap::new();
+                    let mut whole = name.to_vec();
+                    for (path, node, _) in directory.entries() {
+                        list.note_link(&path, node, &mut first_names);
+                        whole.truncate(name.len());
+                        whole.extend_from_slice(if name.is_empty() { path.relative() } else { path.as_bytes() });
+                        list.push(self, &whole, node)?;
+                    }
+                    folder
                 }
-                found.push((name.join(path.relative()).relative().to_vec(), node));
-            }
-            roots.push(folder, (found.len() - first) as u64);
-        }
-        let digests = self.digests(found.iter().filter_map(|(_, node)| node.content()))?;
-        let mut digests = digests.into_iter();
-        let mut listing = Listing::new(roots);
-        for (path, node) in found {
-            let kind = match &node.kind {
-                Kind::File(content) => EntryKind::File {
-                    size: content.size,
-                    digest: digests.next().expect("there is a digest for every file"),
-                },
-                Kind::Directory => EntryKind::Directory,
-                Kind::Symlink(target) => EntryKind::Symlink { target: target.clone() },
-                Kind::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
-                Kind::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
-                Kind::Fifo => EntryKind::Fifo,
             };
-            let metadata = &node.metadata;
-            listing.push(&Entry {
-                path,
-                mode: metadata.mode,
-                uid: metadata.uid,
-                gid: metadata.gid,
-                kind,
-                xattrs: metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect(),
-            });
+            roots.push(folder, list.entries - before);
         }
-        Ok((listing, names))
+        let listing = list.draft.finish(roots).map_err(spool_error)?;
+        Ok(Listed { listing, hard_links: list.hard_links })
     }
 
-    /// The content digest of each file, in order. The context's come from the stat cache.
-    pub(super) fn digests<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Result<Vec<Digest>, Error> {
-        let contents: Vec<&Content> = contents.collect();
-        let host: Vec<&Path> = contents
-            .iter()
-            .filter_map(|content| match &content.place {
-                Place::Seen(seen) => Some(&*seen.path),
-                Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
-            })
-            .collect();
-        let mut host_digests = match host.is_empty() {
-            true => Vec::new(),
-            false => {
-                let context = self.context()?;
-                context.snapshot.digests(&mut context.cache.borrow_mut(), &host)?
-            }
-        }
-        .into_iter();
-        let mut digests = Vec::with_capacity(contents.len());
-        for content in contents {
-            digests.push(match &content.place {
-                Place::Seen(_) => host_digests.next().expect("there is a digest for every path"),
-                Place::Bytes(bytes) => Digest::of(bytes),
-                Place::Blob { blob, offset } => {
-                    let known = self.digests.borrow().get(&(*blob, *offset)).copied();
-                    match known {
-                        Some(digest) => digest,
-                        None => {
-                            let digest = layer::digest_of(&self.world.store, content)?;
-                            self.digests.borrow_mut().insert((*blob, *offset), digest);
-                            digest
-                        }
+    /// The digest of a file's content. That of a file of the machine is known, see [`Inputs::learn`].
+    pub(super) fn digest(&self, content: &Content) -> Result<Digest, Error> {
+        Ok(match &content.place {
+            Place::Seen(seen) => seen.file().known().expect("what a listing has was read before").digest,
+            Place::Bytes(bytes) => Digest::of(bytes),
+            Place::Blob { blob, offset } => {
+                let known = self.digests.borrow().get(&(**blob, *offset)).copied();
+                match known {
+                    Some(digest) => digest,
+                    None => {
+                        let digest = layer::digest_of(&self.world.store, content)?;
+                        self.digests.borrow_mut().insert((**blob, *offset), digest);
+                        digest
                     }
                 }
-                Place::Host(_) | Place::Spool(_) => layer::digest_of(&self.world.store, content)?,
-            });
-        }
-        Ok(digests)
+            }
+            Place::Host(_) | Place::Spool(_) => layer::digest_of(&self.world.store, content)?,
+        })
+    }
+}
+
+/// A listing as it grows.
+#[derive(Default)]
+struct List {
+    draft: Draft,
+    entries: u64,
+    hard_links: Vec<String>,
+    /// The entry that was written last: its memory serves the next.
+    entry: Option<Entry>,
+}
+
+impl List {
+    fn push(&mut self, inputs: &Inputs, path: &[u8], node: &Node) -> Result<(), Error> {
+        let kind = match &node.kind {
+            Kind::File(content) => EntryKind::File { size: content.size, digest: inputs.digest(content)? },
+            Kind::Directory => EntryKind::Directory,
+            Kind::Symlink(target) => EntryKind::Symlink { target: target.clone() },
+            Kind::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
+            Kind::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
+            Kind::Fifo => EntryKind::Fifo,
+        };
+        let metadata = &node.metadata;
+        let (mode, uid, gid) = (metadata.mode, metadata.uid, metadata.gid);
+        let xattrs = metadata.xattrs.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        let mut whole = self.entry.take().map(|entry| entry.path).unwrap_or_default();
+        whole.clear();
+        whole.extend_from_slice(path);
+        let entry = self.entry.insert(Entry { path: whole, mode, uid, gid, kind, xattrs });
+        self.entries += 1;
+        self.draft.push(entry).map_err(spool_error)
     }
 
-    /// The content of a small file of the context, if it was read a moment ago for its digest. So what goes into the layer is
-    /// what the key was made of, and the file need not be opened twice.
-    pub(super) fn content_at_hand(&self, node: &Node) -> Option<Box<[u8]>> {
-        let Place::Seen(seen) = &node.content()?.place else { return None };
-        let context = self.context.get()?;
-        context.snapshot.take_content(&mut context.cache.borrow_mut(), &seen.path)
+    /// Notes a second name of a file. The names of a link or a device are copied as files of their own.
+    fn note_link(&mut self, path: &TreePath, node: &Node, first_names: &mut HashMap<LinkId, TreePath>) {
+        let (Kind::File(_), Some(link)) = (&node.kind, node.link) else { return };
+        let first = first_names.entry(link).or_insert_with(|| path.clone());
+        if first != path {
+            self.hard_links.push(format!("{} = {}", path.relative().escape_ascii(), first.relative().escape_ascii()));
+        }
     }
+}
+
+fn spool_error(source: std::io::Error) -> Error {
+    Error::Io { operation: "write the listing to", path: std::env::temp_dir(), source }
 }
 
 /// The folder that a path lies in, as [`Roots`] have it.

@@ -1,7 +1,7 @@
 //! A source that is not there, or is there and leads nowhere: what to say of it.
 
 use super::Error;
-use super::driver::Machine;
+use super::inputs::Inputs;
 use super::obstacle::{noun, target_of};
 use super::selection::SelectError;
 use crate::context::{Patterns, Snapshot, glob};
@@ -15,6 +15,7 @@ pub(super) struct Searched<'s> {
     pub name: &'s str,
     pub place: SearchPlace,
     pub excludes: Option<&'s Patterns>,
+    pub inputs: &'s Inputs,
 }
 
 /// What kind of tree that was.
@@ -34,41 +35,38 @@ struct DeadEnd {
     missing: Option<TreePath>,
 }
 
-impl Machine {
-    /// The error for a source that could not be selected, with what explains it.
-    pub(super) fn explain_source(&self, error: SelectError, word: &str, searched: &Searched<'_>) -> Error {
-        let path = match error {
-            SelectError::NotFound { path } => path,
-            SelectError::LeftOut { path } => return left_out_error(word, &path, searched),
-            SelectError::BehindLink { path, real } => return behind_link_error(word, &path, &real, searched),
-            other => return Error::Select(other),
+/// The error for a source that could not be selected, with what explains it.
+pub(super) fn explain_source(error: SelectError, word: &str, searched: &Searched<'_>) -> Error {
+    let path = match error {
+        SelectError::NotFound { path } => path,
+        SelectError::LeftOut { path } => return left_out_error(word, &path, searched),
+        SelectError::BehindLink { path, real } => return behind_link_error(word, &path, &real, searched),
+        other => return Error::Select(other),
+    };
+    if let Some(end) = dead_end(searched.tree, &path, searched.name) {
+        let excluded = end.missing.as_ref().and_then(|missing| excluded_hint(missing, searched));
+        let (at, whole) = (shown(&end.at, word), shown(&path, word));
+        let message = match end.at == path {
+            true => format!("`{at}` is {}", end.why),
+            false => format!("`{whole}` leads nowhere: `{at}` is {}", end.why),
         };
-        if let Some(end) = dead_end(searched.tree, &path, searched.name) {
-            let excluded = end.missing.as_ref().and_then(|missing| self.excluded_hint(missing, searched));
-            let (at, whole) = (shown(&end.at, word), shown(&path, word));
-            let message = match end.at == path {
-                true => format!("`{at}` is {}", end.why),
-                false => format!("`{whole}` leads nowhere: `{at}` is {}", end.why),
-            };
-            return Error::Argument { message, hint: excluded.or(end.hint) };
-        }
-        let outside = || {
-            (searched.place == SearchPlace::Context && word.split('/').any(|component| component == ".."))
-                .then(|| "paths are relative to the context, and `..` does not lead out of it".to_owned())
-        };
-        let hint = outside()
-            .or_else(|| self.excluded_hint(&path, searched))
-            .or_else(|| similar_hint(searched.tree, &path, word));
-        Error::NotFound { path: word.to_owned(), origin: searched.name.to_owned(), hint }
+        return Error::Argument { message, hint: excluded.or(end.hint) };
     }
+    let outside = || {
+        (searched.place == SearchPlace::Context && word.split('/').any(|component| component == ".."))
+            .then(|| "paths are relative to the context, and `..` does not lead out of it".to_owned())
+    };
+    let hint =
+        outside().or_else(|| excluded_hint(&path, searched)).or_else(|| similar_hint(searched.tree, &path, word));
+    Error::NotFound { path: word.to_owned(), origin: searched.name.to_owned(), hint }
+}
 
-    /// Why a file that is in the folder is not in the context.
-    fn excluded_hint(&self, path: &TreePath, searched: &Searched<'_>) -> Option<String> {
-        if searched.place != SearchPlace::Context {
-            return None;
-        }
-        excluded_hint(&self.context().ok()?.snapshot, path)
+/// Why a file that is in the folder is not in the context.
+fn excluded_hint(path: &TreePath, searched: &Searched<'_>) -> Option<String> {
+    if searched.place != SearchPlace::Context {
+        return None;
     }
+    exclusion(&searched.inputs.loaded()?.snapshot, path)
 }
 
 /// The error for a pattern that matches nothing where the folder that it names would have to be there for it.
@@ -207,7 +205,7 @@ fn similar_hint(tree: &Tree, path: &TreePath, word: &str) -> Option<String> {
     is_there.then(|| format!("did you mean `{}`?", shown(&similar, word)))
 }
 
-fn excluded_hint(snapshot: &Snapshot, path: &TreePath) -> Option<String> {
+fn exclusion(snapshot: &Snapshot, path: &TreePath) -> Option<String> {
     let excluded = snapshot.excluded().iter().find(|excluded| path.starts_with(&TreePath::new(&excluded.path)))?;
     Some(format!(
         "`.dockerignore` line {} leaves `{}` out: `{}`",

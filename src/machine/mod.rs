@@ -18,6 +18,7 @@
 //! devices of RUN, remote sources of ADD.
 
 mod advance;
+mod changes;
 pub mod chmod;
 pub mod configure;
 mod control;
@@ -46,6 +47,7 @@ pub mod settings;
 mod state;
 mod supported;
 mod taken;
+mod transfer;
 mod trees;
 pub mod unpacked;
 mod unstartable;
@@ -55,9 +57,10 @@ mod workdir;
 
 pub use crate::cache::{Decision, MissReason};
 pub use crate::container::DEFAULT_PATH;
+pub use changes::{ChangeKind, Changes, PathChange, describe};
 pub use control::Control;
 pub use driver::{Finished, Machine, Phase, Source};
-pub use event::{ChangeKind, ConfigChange, Event, EventKind, PathChange, Place, StepLabel, Stream, Warning};
+pub use event::{ConfigChange, Event, EventKind, Place, StepLabel, Stream, Warning};
 pub use predict::Prediction;
 pub use state::State;
 pub use taken::Taken;

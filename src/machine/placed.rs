@@ -1,83 +1,79 @@
-//! Placed files become a layer: the entries of a [`Placement`] in one archive, and as changes that a view can show.
+//! Placed files: the entries of a layer to be, and the layer that is made of them.
 
-use super::Error;
-use super::copy::Placement;
-use super::driver::Machine;
-use super::event::{ChangeKind, PathChange};
-use crate::layer::{Layer, LayerWriter};
-use crate::tree::{Kind, Metadata, Node, Tree, TreePath};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
-impl Machine {
-    /// Writes the placed entries as a layer: none where nothing was placed.
-    pub(super) fn write_placement(
-        &self,
-        placement: &Placement,
-        before: &Tree,
-    ) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-        if placement.entries.is_empty() {
-            return Ok((None, Vec::new()));
+use crate::layer::{self, Layer, LayerWriter};
+use crate::tree::{Node, Tree, TreePath};
+use crate::world::World;
+
+/// The entries of a layer, as a tree: what is in it and in a state at once is kept once.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    files: Tree,
+    /// Directories that only lead to entries: they are there already.
+    passed: BTreeSet<TreePath>,
+}
+
+impl Placed {
+    pub fn new() -> Placed {
+        Placed { files: Tree::empty(), passed: BTreeSet::from([TreePath::root()]) }
+    }
+
+    /// Path and file of each, in the order of a walk.
+    pub fn entries(&self) -> impl Iterator<Item = (TreePath, &Node)> {
+        self.files.walk(&TreePath::root()).filter(|(path, node)| !(node.is_directory() && self.passed.contains(path)))
+    }
+
+    /// The entry at a path.
+    pub fn get(&self, path: &TreePath) -> Option<&Node> {
+        self.files.get(path).filter(|_| !self.passed.contains(path))
+    }
+
+    /// Notes which directories lead to a path that is about to be put in.
+    fn pass(&mut self, path: &TreePath) {
+        if path.parent().is_some_and(|parent| self.files.get(&parent).is_none_or(|node| !node.is_directory())) {
+            let is_missing = |path: &TreePath| self.files.get(path).is_none_or(|node| !node.is_directory());
+            let missing: Vec<TreePath> = path.ancestors().into_iter().filter(is_missing).collect();
+            self.passed.extend(missing);
         }
-        let mut writer = LayerWriter::new(&self.world.store)?;
-        let mut changes = Vec::with_capacity(placement.entries.len());
-        for (path, node) in &placement.entries {
-            let kind = if before.get(path).is_some() { ChangeKind::Modified } else { ChangeKind::Added };
-            changes.push(path_change(kind, path, node));
-            let mut clamped;
-            let node = match self.world.clock.epoch() {
+        self.passed.remove(path);
+    }
+
+    /// Puts a file at a path, here and in a tree, which share it.
+    pub fn put_with(&mut self, tree: &mut Tree, path: &TreePath, node: Node) {
+        self.pass(path);
+        Tree::insert_into([tree, &mut self.files], path, node);
+    }
+
+    /// Puts what is in a directory into one that has nothing in it yet. The one above may be there already, and no entry.
+    pub fn put_children(&mut self, path: &TreePath, directory: &Tree) {
+        if self.files.get(path).is_none() {
+            self.pass(path);
+            self.passed.insert(path.clone());
+        }
+        self.files.put_children(path, directory);
+    }
+
+    /// Writes the entries as a layer: none where there are none. It ends early where the flag is set.
+    ///
+    /// # Errors
+    /// For what can't be read, or not be written.
+    pub fn write(&self, world: &World, stop: &AtomicBool) -> Result<Option<Layer>, layer::Error> {
+        if self.entries().next().is_none() {
+            return Ok(None);
+        }
+        let mut writer = LayerWriter::new(&world.store)?.stopped_by(stop);
+        for (path, node) in self.entries() {
+            match world.clock.epoch() {
                 Some(epoch) if node.metadata.mtime > epoch => {
-                    clamped = node.clone();
+                    let mut clamped = node.clone();
                     (clamped.metadata.mtime, clamped.metadata.mtime_nanos) = (epoch, 0);
-                    &clamped
+                    writer.append_node(&path, &clamped)?;
                 }
-                _ => node,
-            };
-            match self.content_at_hand(node) {
-                Some(content) => writer.append(path, node, &mut content.as_ref())?,
-                None => writer.append_node(path, node)?,
+                _ => writer.append_node(&path, node)?,
             }
         }
-        Ok((Some(writer.finish()?), changes))
+        Ok(Some(writer.finish()?))
     }
-}
-
-/// A node as a view shows it.
-pub fn path_change(kind: ChangeKind, path: &TreePath, node: &Node) -> PathChange {
-    let Metadata { mode, uid, gid, .. } = node.metadata;
-    PathChange {
-        kind,
-        path: path.to_string(),
-        mode: if kind == ChangeKind::Deleted { String::new() } else { mode_text(node, mode) },
-        uid,
-        gid,
-        size: node.content().map_or(0, |content| content.size),
-        target: match &node.kind {
-            Kind::Symlink(target) => Some(target.escape_ascii().to_string()),
-            _ => None,
-        },
-    }
-}
-
-/// Like `drwxr-xr-x`, as ls(1) prints it.
-pub fn mode_text(node: &Node, mode: u32) -> String {
-    let kind = match node.kind {
-        Kind::Directory => 'd',
-        Kind::File(_) => '-',
-        Kind::Symlink(_) => 'l',
-        Kind::CharDevice { .. } => 'c',
-        Kind::BlockDevice { .. } => 'b',
-        Kind::Fifo => 'p',
-    };
-    let mut text = String::from(kind);
-    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
-        let bits = mode >> shift;
-        text.push(if bits & 4 != 0 { 'r' } else { '-' });
-        text.push(if bits & 2 != 0 { 'w' } else { '-' });
-        text.push(match (bits & 1 != 0, mode & special != 0) {
-            (true, false) => 'x',
-            (false, false) => '-',
-            (true, true) => letter,
-            (false, true) => letter.to_ascii_uppercase(),
-        });
-    }
-    text
 }

@@ -18,7 +18,7 @@ impl Machine {
 
     /// Lets go of the context as it was read: the next step that needs it reads it anew.
     pub fn forget_context(&mut self) {
-        self.context = OnceCell::new();
+        self.inputs.forget_context();
     }
 
     /// Whether step `index` is a FROM.

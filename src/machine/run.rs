@@ -6,11 +6,11 @@
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::changes::{Changes, PathChange, describe};
 use super::configure::command_words;
 use super::driver::{Executed, Machine};
-use super::event::{ChangeKind, EventKind, PathChange, Reporter};
+use super::event::{EventKind, Reporter};
 use super::folder::Folder;
-use super::placed::path_change;
 use super::resolve::{Action, Resolved};
 use super::script::Script;
 use super::unstartable;
@@ -21,8 +21,8 @@ use crate::dockerfile::{self, Command, Run, heredoc};
 use crate::layer::{Capture, Layer, LayerWriter};
 use crate::oci::Platform;
 use crate::plan::PROXY_ARGS;
-use crate::tree::{Change, Tree};
-use crate::world::World;
+use crate::tree::Tree;
+use crate::world::{Interrupt, World};
 
 /// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -143,8 +143,7 @@ impl<'a> Machine {
         let state = before.as_ref().expect("RUN comes after FROM");
         let id = self.world.clock.new_id();
         let folder = Folder::create(&self.world, &id)?;
-        let lower =
-            unpacked::chain(&self.world, &state.layers(), |below| self.trees.of_layers(&self.world.store, below))?;
+        let lower = unpacked::chain(&self.world, &state.layers(), |below| self.inputs.tree_of_layers(below))?;
         let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
         sandbox.hostname.clone_from(&action.hostname);
         sandbox.network = action.network;
@@ -201,7 +200,7 @@ impl<'a> Machine {
     }
 
     /// Makes the layer of what a process left. `None` where it changed nothing.
-    pub(super) fn capture(&self, remains: Remains) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    pub(super) fn capture(&self, remains: Remains) -> Result<(Option<Layer>, Changes), Error> {
         let world = &self.world;
         let options = Capture {
             ownership: unpacked::ownership(&world.identity),
@@ -209,18 +208,24 @@ impl<'a> Machine {
             clamp_mtime: world.clock.epoch(),
             // The set-up has taken its mount points away again.
         };
-        world.identity.within(|| {
-            let captured = write_layer(world, &remains, options);
+        let (layer, changes) = world.identity.within(|| {
+            let captured = write_layer(world, &remains, options, self.control.interrupt());
             // Here already, as entering the namespace once more takes longer than removing.
             remains.folder.remove_from_inside();
             captured
-        })?
+        })??;
+        Ok((layer, Changes::shown(changes)))
     }
 }
 
 /// The layer of what lies in the upper directory; `None` where that is nothing.
-fn write_layer(world: &World, remains: &Remains, options: Capture) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-    let mut writer = LayerWriter::new(&world.store)?;
+fn write_layer(
+    world: &World,
+    remains: &Remains,
+    options: Capture,
+    interrupt: &Interrupt,
+) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    let mut writer = LayerWriter::new(&world.store)?.stopped_by(interrupt.flag());
     let upper = remains.folder.upper();
     let changes = if remains.copied {
         crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
@@ -240,15 +245,6 @@ fn can_run(platform: &Platform) -> Result<(), Error> {
         return Ok(());
     }
     Err(super::supported::foreign(platform).into())
-}
-
-/// A change as a view shows it.
-pub fn describe(change: &Change) -> PathChange {
-    match change {
-        Change::Added { path, node } => path_change(ChangeKind::Added, path, node),
-        Change::Modified { path, after, .. } => path_change(ChangeKind::Modified, path, after),
-        Change::Deleted { path, node } => path_change(ChangeKind::Deleted, path, node),
-    }
 }
 
 /// `|2 A=1 B=2 `: the ARGs that RUN saw, as the history tells them.

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use crate::context::{PatternError, Patterns, glob};
-use crate::tree::{Kind, Node, Tree, TreePath};
+use crate::tree::{Kind, Node, Place, Seen, Tree, TreePath};
 
 /// The files of one source; of a source with wildcards, the files of one match.
 #[derive(Clone, Debug)]
@@ -189,6 +189,45 @@ impl Selection {
         Selection { path: TreePath::new(name), name: name.as_bytes().to_vec(), what: Selected::File(node) }
     }
 
+    /// Its files of the machine.
+    pub(super) fn seen(&self) -> impl Iterator<Item = &Seen> {
+        let (file, directory) = match &self.what {
+            Selected::File(node) => (Some(node), None),
+            Selected::Directory(directory) => (None, Some(directory.files.nodes())),
+        };
+        file.into_iter().chain(directory.into_iter().flatten()).filter_map(|node| match &node.content()?.place {
+            Place::Seen(seen) => Some(seen),
+            Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
+        })
+    }
+
+    /// Takes over what is known of its files now: extended attributes, which few of them have.
+    pub(super) fn complete(&mut self) {
+        let known = |node: &Node| match &node.content()?.place {
+            Place::Seen(seen) => {
+                seen.file().known().map(|known| &known.xattrs).filter(|xattrs| !xattrs.is_empty()).cloned()
+            }
+            Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
+        };
+        match &mut self.what {
+            Selected::File(node) => {
+                if let Some(xattrs) = known(node) {
+                    node.metadata.xattrs = xattrs;
+                }
+            }
+            Selected::Directory(directory) => {
+                if !directory.files.nodes().any(|node| known(node).is_some()) {
+                    return;
+                }
+                for (path, node) in directory.files.clone().walk(&TreePath::root()) {
+                    if let Some(xattrs) = known(node) {
+                        directory.files.update(&path, |node| node.metadata.xattrs = xattrs);
+                    }
+                }
+            }
+        }
+    }
+
     /// Whether a path below a directory, or something below it, is part of the selection.
     fn has(&self, relative: &TreePath) -> bool {
         match &self.what {
@@ -242,6 +281,16 @@ impl Directory {
     /// The directory itself.
     pub fn node(&self) -> &Node {
         self.files.get(&TreePath::root()).expect("every tree has a root")
+    }
+
+    /// The directory as the root, with what is copied of it.
+    pub fn files(&self) -> &Tree {
+        &self.files
+    }
+
+    /// Whether all that is copied was chosen itself, and nothing comes only because it is above.
+    pub fn is_chosen_throughout(&self) -> bool {
+        self.above.is_empty()
     }
 
     /// Whether patterns chose what is in it.

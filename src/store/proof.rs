@@ -11,7 +11,6 @@
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +18,7 @@ use super::{Error, Store, atomic_replace};
 use crate::document::{self, Limit, Links};
 use crate::layer::Layer;
 use crate::oci::{Descriptor, DiffId, Digest, Hasher};
+use crate::tree::FileIdentity;
 
 /// A proof is one line of numbers.
 const PROOF: Limit = Limit::new("proof of a layer", "LAYERLAB_MAX_PROOF", 4 << 10);
@@ -28,28 +28,11 @@ pub const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
 
 /// What this process has seen proven.
 #[derive(Debug, Default)]
-pub(super) struct Proven(Mutex<HashMap<Digest, Identity>>);
+pub(super) struct Proven(Mutex<HashMap<Digest, FileIdentity>>);
 
-/// A file as stat(2) sees it: device, inode, size, and both times in seconds and nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity([i128; 7]);
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Identity {
-        Identity([
-            metadata.dev().into(),
-            metadata.ino().into(),
-            metadata.size().into(),
-            metadata.mtime().into(),
-            metadata.mtime_nsec().into(),
-            metadata.ctime().into(),
-            metadata.ctime_nsec().into(),
-        ])
-    }
-
-    fn to_line(self) -> String {
-        self.0.map(|number| number.to_string()).join(" ")
-    }
+/// A proof's line: the numbers of a file's identity.
+fn line_of(identity: &FileIdentity) -> String {
+    identity.numbers().map(|number| number.to_string()).join(" ")
 }
 
 impl Store {
@@ -109,7 +92,7 @@ impl Store {
 
     /// Whether a file is known to have the content of a digest, without reading it.
     fn is_known(&self, metadata: &Metadata, digest: &Digest) -> bool {
-        let identity = Identity::of(metadata);
+        let identity = FileIdentity::of(metadata);
         if self.proven.lock().get(digest) == Some(&identity) {
             return true;
         }
@@ -123,7 +106,7 @@ impl Store {
     /// Remembers that a file was found to have the content of a digest.
     pub(super) fn remember(&self, digest: &Digest, metadata: &Metadata) {
         if !self.is_known(metadata, digest) {
-            self.proven.lock().insert(*digest, Identity::of(metadata));
+            self.proven.lock().insert(*digest, FileIdentity::of(metadata));
             remember(&self.home().proof(digest), metadata);
         }
     }
@@ -140,7 +123,7 @@ impl Store {
         if actual != *digest {
             return Err(Error::Content { digest: *digest, actual });
         }
-        if Identity::of(&before) == Identity::of(&metadata) {
+        if FileIdentity::of(&before) == FileIdentity::of(&metadata) {
             self.remember(digest, &metadata);
         }
         Ok(())
@@ -148,7 +131,7 @@ impl Store {
 }
 
 impl Proven {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Identity>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, FileIdentity>> {
         // The map is whole even where another thread has panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,16 +140,17 @@ impl Proven {
 /// Remembers on disk that a file has the content that a proof is named after. That the home can't be written to is no
 /// error: the next process will read the layer once more.
 pub(super) fn remember(proof: &Path, metadata: &Metadata) {
-    let _ = atomic_replace(proof, Identity::of(metadata).to_line().as_bytes());
+    let _ = atomic_replace(proof, line_of(&FileIdentity::of(metadata)).as_bytes());
 }
 
 /// Whether a file was proven before and has not changed since.
 pub(super) fn is_proven(path: &Path, proof: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && is_remembered(proof, Identity::of(&metadata)))
+    path.symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_file() && is_remembered(proof, FileIdentity::of(&metadata)))
 }
 
-fn is_remembered(proof: &Path, identity: Identity) -> bool {
-    document::read(proof, &PROOF, Links::Refuse).is_ok_and(|line| line == identity.to_line().as_bytes())
+fn is_remembered(proof: &Path, identity: FileIdentity) -> bool {
+    document::read(proof, &PROOF, Links::Refuse).is_ok_and(|line| line == line_of(&identity).as_bytes())
 }
 
 /// The digest and the size of what a reader gives.

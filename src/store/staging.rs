@@ -61,7 +61,7 @@ impl<'s> Staging<'s> {
             }
         }
         let digest = hasher.finish();
-        temporary.rename(&self.path(&digest))?;
+        temporary.replace(&self.path(&digest))?;
         Ok((digest, size))
     }
 

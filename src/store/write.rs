@@ -32,7 +32,7 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 pub fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
-    temporary.rename(path)
+    temporary.replace(path)
 }
 
 /// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
@@ -82,20 +82,12 @@ impl Temporary {
         self.file.write_all(bytes)
     }
 
-    /// Asks the kernel to begin writing to disk what the file has so far, so that [`Temporary::persist`] has less to wait
-    /// for. It promises nothing.
-    pub fn begin_synchronising(&self) {
-        // SAFETY: sync_file_range(2) on a file of our own; length 0 means to its end. It changes no memory, and a refusal
-        // only means that the disk is waited for later.
-        unsafe { libc::sync_file_range(self.file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
-    }
-
     // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
     pub fn persist(mut self, path: &Path) -> Result<(), Error> {
         self.close_hole().map_err(Error::io("extend", &self.path))?;
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
-        self.rename(path)?;
+        self.replace(path)?;
         synchronise_folder(parent(path))
     }
 
@@ -107,13 +99,25 @@ impl Temporary {
         self.file.set_len(end)
     }
 
-    pub(super) fn rename(mut self, path: &Path) -> Result<(), Error> {
+    /// Gives the file its name without waiting for the disk; see [`atomic_replace`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] for what the kernel refuses.
+    pub(crate) fn replace(mut self, path: &Path) -> Result<(), Error> {
         self.close_hole().map_err(Error::io("extend", &self.path))?;
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
         Ok(())
     }
     // ANCHOR_END: persist
+}
+
+/// Asks the kernel to begin writing to disk what a file has so far, so that [`Temporary::persist`] has less to wait for. It promises
+/// nothing.
+pub(super) fn begin_synchronising(file: &File) {
+    // SAFETY: sync_file_range(2) on a file of our own; length 0 means to its end. It changes no memory, and a refusal
+    // only means that the disk is waited for later.
+    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
 impl Drop for Temporary {

@@ -44,6 +44,12 @@ impl Tree {
         Tree { root: Entry::leaf(Node::directory(0o755)) }
     }
 
+    /// A directory with what is in it: names, each of them once, and files. A directory among them is empty.
+    pub fn of_directory(directory: Node, children: impl IntoIterator<Item = (Arc<[u8]>, Node)>) -> Tree {
+        let children = children.into_iter().map(|(name, node)| (name, Entry::leaf(node))).collect();
+        Tree { root: Arc::new(Entry { node: directory, children }) }
+    }
+
     /// The file at a path; symbolic links are not followed, not even in the middle.
     pub fn get(&self, path: &TreePath) -> Option<&Node> {
         self.entry(path).map(|entry| &entry.node)
@@ -59,27 +65,59 @@ impl Tree {
         Walk { next: self.entry(path).map(|entry| (path.clone(), entry)), open: Vec::new() }
     }
 
+    /// Every file, in the order of [`Tree::walk`], without its path.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let mut open = vec![];
+        let mut next = Some(&*self.root);
+        std::iter::from_fn(move || {
+            let entry = next.take()?;
+            if !entry.children.is_empty() {
+                open.push(entry.children.values());
+            }
+            while let Some(siblings) = open.last_mut() {
+                next = siblings.next().map(|child| &**child);
+                if next.is_some() {
+                    break;
+                }
+                open.pop();
+            }
+            Some(&entry.node)
+        })
+    }
+
     /// Puts a file at a path, as unpacking an archive does.
     ///
     /// Missing parents become directories (0755, root's), and so does a parent that was something else. A directory put
     /// over a directory keeps what is in it; every other combination replaces. The root stays a directory: putting
     /// another kind there changes nothing.
     pub fn insert(&mut self, path: &TreePath, node: Node) {
+        self.insert_entry(path, &Entry::leaf(node));
+    }
+
+    /// Puts a file at a path of two trees, as [`Tree::insert`] does it. They share it.
+    pub fn insert_into(trees: [&mut Tree; 2], path: &TreePath, node: Node) {
+        let entry = Entry::leaf(node);
+        for tree in trees {
+            tree.insert_entry(path, &entry);
+        }
+    }
+
+    fn insert_entry(&mut self, path: &TreePath, entry: &Arc<Entry>) {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            if node.is_directory() {
-                Arc::make_mut(&mut self.root).node = node;
+            if entry.node.is_directory() {
+                Arc::make_mut(&mut self.root).node = entry.node.clone();
             }
             return;
         };
         let directory = self.directory_mut(&parent);
-        if node.is_directory()
+        if entry.node.is_directory()
             && let Some(existing) = directory.children.get_mut(name)
             && existing.node.is_directory()
         {
-            Arc::make_mut(existing).node = node;
+            Arc::make_mut(existing).node = entry.node.clone();
             return;
         }
-        directory.children.insert(Arc::from(name), Entry::leaf(node));
+        directory.children.insert(Arc::from(name), Arc::clone(entry));
     }
 
     /// Changes the file at a path in place; says whether there is one.
@@ -128,6 +166,12 @@ impl Tree {
             return;
         };
         self.directory_mut(&parent).children.insert(Arc::from(name), Arc::clone(&tree.root));
+    }
+
+    /// Puts what is in the root of another tree into a directory, in place of what is in it, shared and not copied.
+    pub fn put_children(&mut self, path: &TreePath, other: &Tree) {
+        let directory = if path.is_root() { Arc::make_mut(&mut self.root) } else { self.directory_mut(path) };
+        directory.children = other.root.children.clone();
     }
 
     /// Whether the two are one and the same value, without comparing files.

@@ -7,19 +7,21 @@
 //!
 //! Left out: file contents (a [`Place`] says where they lie; [`crate::layer`] opens them), access times, sockets.
 //!
-//! Read `path.rs`, `node.rs`, then `map.rs`; `resolve.rs` and `diff.rs` are extra.
+//! Read `path.rs`, `node.rs`, then `map.rs`; `seen.rs`, `resolve.rs` and `diff.rs` are extra.
 
 mod diff;
 mod map;
 mod node;
 mod path;
 mod resolve;
+mod seen;
 
 pub use diff::{Change, diff};
 pub use map::{Tree, Walk};
-pub use node::{Content, FileIdentity, Kind, LinkId, Metadata, Node, Place, SeenFile, Spool, Xattrs};
-pub use path::TreePath;
+pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool, Xattrs};
+pub use path::{TreePath, cleaned_components};
 pub use resolve::Follow;
+pub use seen::{FileIdentity, Folder, FoundFile, KeptBytes, Known, Seen};
 
 /// How deep directories may be nested in a tree that is made from an archive or from what a process has left. The walks over
 /// a tree take a part of the stack for each level, and no real file system comes near it.

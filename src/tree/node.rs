@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Seen;
 use crate::oci::Digest;
 
 /// One file of any kind.
@@ -77,45 +78,21 @@ pub struct Content {
 pub enum Place {
     /// In an uncompressed archive of the store (a blob, or the expanded copy of one), from an offset on.
     Blob {
-        /// The digest of the uncompressed archive.
-        blob: Digest,
+        /// The digest of the uncompressed archive, which all files in it share.
+        blob: Arc<Digest>,
         /// Where the file's first byte is.
         offset: u64,
     },
     /// In a file of the machine that is our own.
     Host(Arc<Path>),
     /// In a file of the machine that somebody else can change, for instance in the build context.
-    Seen(Arc<SeenFile>),
+    Seen(Seen),
     /// In memory, for small files that an instruction makes itself.
     Bytes(Arc<[u8]>),
     /// In an open file without a name, from an offset on: what was unpacked from an archive on its way into a layer.
     Spool(Spool),
 }
 // ANCHOR_END: place
-
-/// A file of the machine as it was when it was found. Another file of that name, or another content, is not what was meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenFile {
-    /// An absolute path in which no component was a symbolic link.
-    pub path: Arc<Path>,
-    /// What it was.
-    pub identity: FileIdentity,
-}
-
-/// What tells a file of the machine from every other, and from itself with another content; see stat(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileIdentity {
-    /// The device that holds the file.
-    pub device: u64,
-    /// Its number on that device.
-    pub inode: u64,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When its content changed: seconds and nanoseconds.
-    pub modified: (i64, u32),
-    /// When its content or attributes changed, which no program can set: seconds and nanoseconds.
-    pub changed: (i64, u32),
-}
 
 /// An open file without a name, and an offset in it.
 #[derive(Debug, Clone)]

@@ -20,11 +20,7 @@ impl TreePath {
 
     /// Makes a path absolute and cleans it by its letters alone: `a//./b/../c` becomes `/a/c`, and `..` stops at the root.
     pub fn new(path: impl AsRef<[u8]>) -> TreePath {
-        let mut cleaned = TreePath::root();
-        for component in path.as_ref().split(|byte| *byte == b'/') {
-            cleaned.push(component);
-        }
-        cleaned
+        TreePath::root().join(path)
     }
 
     /// The path with its leading slash.
@@ -96,6 +92,20 @@ impl TreePath {
             }
         }
     }
+}
+
+/// The components of a path that are left when it is cleaned by its letters alone: no empty ones, no `.`, and each `..` takes the
+/// name before it along. Those that have none before them stay, at the front.
+pub fn cleaned_components(path: &[u8]) -> Vec<&[u8]> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for component in path.split(|byte| *byte == b'/') {
+        match component {
+            b"" | b"." => {}
+            b".." if kept.last().is_some_and(|last| *last != b"..") => drop(kept.pop()),
+            other => kept.push(other),
+        }
+    }
+    kept
 }
 
 impl Ord for TreePath {

@@ -4,6 +4,7 @@
 //! the root, `..` at the root stays there, and more than 40 links are an error.
 
 use super::map::Entry;
+use super::path::cleaned_components;
 use super::{Error, Kind, Tree, TreePath};
 
 /// The kernel's limit on symbolic links in one resolution (`MAXSYMLINKS`).
@@ -100,8 +101,10 @@ impl Tree {
                     here.truncate(1);
                     resolved = TreePath::root();
                 }
-                let components: Vec<&[u8]> = target.split(|byte| *byte == b'/').collect();
-                let components = if dots == Dots::Lexical { cleaned(components) } else { components };
+                let components = match dots {
+                    Dots::Lexical => cleaned_components(target),
+                    Dots::Walked => target.split(|byte| *byte == b'/').collect(),
+                };
                 waiting.extend(components.into_iter().rev().map(<[u8]>::to_vec));
                 continue;
             }
@@ -110,19 +113,4 @@ impl Tree {
         }
         Ok(resolved)
     }
-}
-
-/// The components without those that a `..` behind them takes away.
-fn cleaned(components: Vec<&[u8]>) -> Vec<&[u8]> {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for component in components {
-        match component {
-            b"" | b"." => {}
-            b".." if kept.last().is_some_and(|last| *last != b"..") => {
-                kept.pop();
-            }
-            other => kept.push(other),
-        }
-    }
-    kept
 }

@@ -6,7 +6,6 @@
 //!
 //! On disk: `cache/userland-<name>.json` in the home.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +14,7 @@ use super::programs;
 use crate::document::{self, Limit, Links};
 use crate::oci::Descriptor;
 use crate::store::Store;
+use crate::tree::FileIdentity;
 
 /// Counts up when the same files would make another image.
 const FORM: u32 = 1;
@@ -84,14 +84,6 @@ fn path(store: &Store, name: &str) -> PathBuf {
 
 fn look_at(path: &Path) -> Option<Seen> {
     let metadata = std::fs::metadata(path).ok()?;
-    let stat = [
-        metadata.dev().into(),
-        metadata.ino().into(),
-        metadata.size().into(),
-        metadata.mtime().into(),
-        metadata.mtime_nsec().into(),
-        metadata.ctime().into(),
-        metadata.ctime_nsec().into(),
-    ];
+    let stat = FileIdentity::of(&metadata).numbers();
     Some(Seen { path: path.to_owned(), stat })
 }

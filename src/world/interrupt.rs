@@ -44,6 +44,11 @@ impl Interrupt {
         self.0.is_made.load(Ordering::SeqCst)
     }
 
+    /// The wish as a flag that is set, for who stands below and does not know wishes.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0.is_made
+    }
+
     /// Takes the wish back. Gives whether it was made.
     pub fn take(&self) -> bool {
         // EAGAIN says that nobody had made it.

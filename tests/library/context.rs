@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use layerlab::context::{Context, Error, Snapshot, StatCache, expand, go_match};
+use layerlab::context::{Context, Error, Snapshot, StatCache, expand, go_match, learn};
 use layerlab::oci::Digest;
-use layerlab::tree::{Kind, Place, Tree, TreePath};
+use layerlab::seen;
+use layerlab::tree::{Kind, Place, Seen, Tree, TreePath};
 
 /// A folder made from a text: a line `//- /path` begins a file, a path that ends with `/` is a folder.
 struct Fixture {
@@ -45,8 +46,7 @@ impl Fixture {
     }
 
     fn scan(&self) -> Snapshot {
-        let mut cache = self.cache();
-        Context::open(&self.path(""), None).unwrap().scan(&mut cache, SystemTime::now()).unwrap()
+        Context::open(&self.path(""), None).unwrap().scan(&self.cache(), SystemTime::now()).unwrap()
     }
 }
 
@@ -77,12 +77,19 @@ fn excluded(snapshot: &Snapshot) -> Vec<String> {
     snapshot.excluded().iter().map(line).collect()
 }
 
-fn host_files(tree: &Tree) -> Vec<PathBuf> {
-    let host = |node: &layerlab::tree::Node| match &node.content()?.place {
-        Place::Seen(seen) => Some(seen.path.to_path_buf()),
+fn seen(tree: &Tree) -> Vec<Seen> {
+    let seen = |node: &layerlab::tree::Node| match &node.content()?.place {
+        Place::Seen(seen) => Some(seen.clone()),
         Place::Host(_) | Place::Blob { .. } | Place::Bytes(_) | Place::Spool(_) => None,
     };
-    tree.walk(&TreePath::root()).filter_map(|(_, node)| host(node)).collect()
+    tree.nodes().filter_map(seen).collect()
+}
+
+/// The digests of a context's files, read where they are not known.
+fn digests(snapshot: &Snapshot) -> Result<Vec<Digest>, Error> {
+    let files = seen(snapshot.tree());
+    learn(files.iter())?;
+    Ok(files.iter().map(|seen| seen.file().known().unwrap().digest).collect())
 }
 
 #[test]
@@ -344,21 +351,38 @@ fn digests_are_those_of_the_contents_and_survive_a_restart() {
     let fixture = Fixture::new("//- /a\nalpha\n//- /b\nbeta\n");
     let later = SystemTime::now() + Duration::from_secs(5);
     let context = Context::open(&fixture.path(""), None).unwrap();
-    let mut cache = fixture.cache();
-    let snapshot = context.scan(&mut cache, later).unwrap();
-    let files = host_files(snapshot.tree());
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let digests = snapshot.digests(&mut cache, &files).unwrap();
-    assert_eq!(digests, [Digest::of(b"alpha\n"), Digest::of(b"beta\n")]);
-    cache.save().unwrap();
+    let cache = fixture.cache();
+    let snapshot = context.scan(&cache, later).unwrap();
+    let before = digests(&snapshot).unwrap();
+    assert_eq!(before, [Digest::of(b"alpha\n"), Digest::of(b"beta\n")]);
+    snapshot.save(&cache).unwrap();
 
-    let mut again = fixture.cache();
-    let snapshot = context.scan(&mut again, later).unwrap();
+    let again = fixture.cache();
+    let snapshot = context.scan(&again, later).unwrap();
     // The content is replaced behind the walk's back: a digest that is known needs no reading.
     fs::write(fixture.path("a"), "ALPHA\n").unwrap();
-    assert_eq!(snapshot.digests(&mut again, &files).unwrap(), digests);
-    let snapshot = context.scan(&mut again, later).unwrap();
-    assert_eq!(snapshot.digests(&mut again, &files).unwrap()[0], Digest::of(b"ALPHA\n"));
+    assert_eq!(digests(&snapshot).unwrap(), before);
+    let snapshot = context.scan(&again, later).unwrap();
+    assert_eq!(digests(&snapshot).unwrap()[0], Digest::of(b"ALPHA\n"));
+}
+
+#[test]
+fn a_cache_keeps_what_other_contexts_have_and_replaces_what_changed() {
+    let fixture = Fixture::new("//- /one/a\nalpha\n//- /one/b\nbeta\n//- /two/c\ngamma\n");
+    let later = SystemTime::now() + Duration::from_secs(5);
+    let build = |folder: &str| {
+        let cache = fixture.cache();
+        let snapshot = Context::open(&fixture.path(folder), None).unwrap().scan(&cache, later).unwrap();
+        digests(&snapshot).unwrap();
+        snapshot.save(&cache).unwrap();
+        fixture.cache().len()
+    };
+    assert_eq!(build("one"), 2);
+    assert_eq!(build("two"), 3);
+    fs::write(fixture.path("one/a"), "other\n").unwrap();
+    assert_eq!(build("one"), 3);
+    let snapshot = Context::open(&fixture.path(""), None).unwrap().scan(&fixture.cache(), later).unwrap();
+    assert!(seen(snapshot.tree()).iter().all(|seen| seen.file().known().is_some()));
 }
 
 #[test]
@@ -366,24 +390,24 @@ fn a_file_that_changed_just_now_is_not_remembered() {
     let fixture = Fixture::new("//- /a\none\n");
     let context = Context::open(&fixture.path(""), None).unwrap();
     let file = fixture.path("a").canonicalize().unwrap();
-    let mut cache = fixture.cache();
+    let cache = fixture.cache();
     for content in ["one\n", "two\n", "six\n", "ten\n"] {
         fs::write(&file, content).unwrap();
-        let snapshot = context.scan(&mut cache, SystemTime::now()).unwrap();
-        assert_eq!(snapshot.digests(&mut cache, &[&file]).unwrap(), [Digest::of(content.as_bytes())]);
+        let snapshot = context.scan(&cache, SystemTime::now()).unwrap();
+        assert_eq!(digests(&snapshot).unwrap(), [Digest::of(content.as_bytes())]);
+        snapshot.save(&cache).unwrap();
     }
-    cache.save().unwrap();
-    let folder_stat = fixture.cache();
-    assert!(folder_stat.is_empty());
+    assert!(fixture.cache().is_empty());
 }
 
 #[test]
 fn a_damaged_cache_is_an_empty_one() {
     let fixture = Fixture::new("//- /a\none\n");
     let context = Context::open(&fixture.path(""), None).unwrap();
-    let mut cache = fixture.cache();
-    context.scan(&mut cache, SystemTime::now() + Duration::from_secs(5)).unwrap();
-    cache.save().unwrap();
+    let cache = fixture.cache();
+    let snapshot = context.scan(&cache, SystemTime::now() + Duration::from_secs(5)).unwrap();
+    digests(&snapshot).unwrap();
+    snapshot.save(&cache).unwrap();
     let file = fixture.folder.path().join("stat");
     let whole = fs::read(&file).unwrap();
     assert_eq!(fixture.cache().len(), 1);
@@ -399,31 +423,73 @@ fn a_damaged_cache_is_an_empty_one() {
 
 #[test]
 fn a_file_that_changes_between_walk_and_reading_is_an_error() {
-    let fixture = Fixture::new("//- /a\none\n");
-    let context = Context::open(&fixture.path(""), None).unwrap();
-    let mut cache = fixture.cache();
-    let snapshot = context.scan(&mut cache, SystemTime::now()).unwrap();
-    fixture.write("a", "longer\n");
-    let file = fixture.path("a").canonicalize().unwrap();
-    let outcome = snapshot.digests(&mut cache, &[&file]);
-    assert!(matches!(outcome, Err(Error::Changed { .. })), "{outcome:?}");
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 5] = [
+        ("longer", |path| fs::write(path, "longer\n").unwrap()),
+        ("shorter", |path| fs::write(path, "x").unwrap()),
+        ("a folder", |path| {
+            fs::remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        }),
+        ("a link", |path| {
+            fs::rename(path, path.with_file_name("b")).unwrap();
+            symlink("b", path).unwrap();
+        }),
+        ("a pipe", |path| {
+            fs::remove_file(path).unwrap();
+            nix::unistd::mkfifo(path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        }),
+    ];
+    for size in [4, 100_000] {
+        for (name, change) in changes {
+            let fixture = Fixture::new("");
+            fixture.write("a", &"x".repeat(size));
+            let snapshot = fixture.scan();
+            change(&fixture.path("a"));
+            let outcome = digests(&snapshot);
+            assert!(matches!(outcome, Err(Error::Seen(seen::Error::Changed { .. }))), "{name}, {size}: {outcome:?}");
+        }
+    }
 }
 
 #[test]
-fn attributes_of_users_are_part_of_the_context() {
-    let fixture = Fixture::new("//- /a\none\n");
-    if let Err(error) = xattr::set(fixture.path("a"), "user.colour", b"blue") {
-        eprintln!("skipped: this file system has no extended attributes: {error}");
-        return;
+fn the_bytes_of_small_files_stay_as_long_as_somebody_keeps_them() {
+    let fixture = Fixture::new("//- /a\nalpha\n//- /b\nbeta\n");
+    fixture.write("large", &"x".repeat(100_000));
+    let snapshot = fixture.scan();
+    let files = seen(snapshot.tree());
+    let contents = learn(files.iter()).unwrap();
+    let kept = |seen: &Seen| {
+        let (together, start) = seen.kept()?;
+        Some(together[start..start + seen.file().identity().size() as usize].to_vec())
+    };
+    let all: Vec<_> = files.iter().map(kept).collect();
+    assert_eq!(all, [Some(b"alpha\n".to_vec()), Some(b"beta\n".to_vec()), None]);
+    drop(contents);
+    assert!(files.iter().all(|seen| seen.kept().is_none()));
+}
+
+#[test]
+fn attributes_of_users_come_with_the_content() {
+    let fixture = Fixture::new("//- /a\none\n//- /folder/\n");
+    for path in ["a", "folder"] {
+        if let Err(error) = xattr::set(fixture.path(path), "user.colour", b"blue") {
+            eprintln!("skipped: this file system has no extended attributes: {error}");
+            return;
+        }
     }
     let later = SystemTime::now() + Duration::from_secs(5);
     let context = Context::open(&fixture.path(""), None).unwrap();
     for _ in 0..2 {
-        let mut cache = fixture.cache();
-        let snapshot = context.scan(&mut cache, later).unwrap();
-        let node = snapshot.tree().get(&TreePath::new("a")).unwrap();
-        assert_eq!(node.metadata.xattrs.get(b"user.colour"), Some(&b"blue"[..]));
-        cache.save().unwrap();
+        let cache = fixture.cache();
+        let snapshot = context.scan(&cache, later).unwrap();
+        digests(&snapshot).unwrap();
+        let known = seen(snapshot.tree())[0].file().known().unwrap().xattrs.clone();
+        assert_eq!(known.get(b"user.colour"), Some(&b"blue"[..]));
+        let folder = snapshot.tree().get(&TreePath::new("folder")).unwrap();
+        assert_eq!(folder.metadata.xattrs.get(b"user.colour"), Some(&b"blue"[..]));
+        snapshot.save(&cache).unwrap();
+        assert_eq!(fixture.cache().len(), 1);
     }
 }
 
@@ -442,25 +508,20 @@ fn measure_twenty_thousand_unchanged_files() {
             fixture.write(".dockerignore", "**/node_modules\n**/*.log\n*.md\n**/a?c/*.tmp\n!keep/*.log\nfolder199/\n");
         }
         let started = std::time::Instant::now();
-        let mut cache = fixture.cache();
+        let cache = fixture.cache();
         let loaded = started.elapsed();
         let context = Context::open(&fixture.path(""), None).unwrap();
-        let snapshot = context.scan(&mut cache, later).unwrap();
+        let snapshot = context.scan(&cache, later).unwrap();
         let walked = started.elapsed();
-        let files = host_files(snapshot.tree());
-        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let listed = started.elapsed();
-        let digests = snapshot.digests(&mut cache, &files).unwrap();
+        let count = digests(&snapshot).unwrap().len();
         let digested = started.elapsed();
-        cache.save().unwrap();
+        snapshot.save(&cache).unwrap();
         let saved = started.elapsed();
         println!(
-            "round {round}: load {loaded:?} walk {:?} list {:?} digest {:?} save {:?}: {} files",
+            "round {round}: load {loaded:?} walk {:?} digest {:?} save {:?}: {count} files",
             walked - loaded,
-            listed - walked,
-            digested - listed,
+            digested - walked,
             saved - digested,
-            digests.len()
         );
     }
     let started = std::time::Instant::now();

@@ -19,7 +19,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/dockerfile/print/tree.rs: parts_of", "one arm for each instruction"),
     ("src/layer/capture.rs", "to be parted"),
     ("src/machine/configure.rs: configure", "to be parted"),
-    ("src/machine/files.rs: resolve_request", "to be parted"),
     ("src/machine/run.rs: resolve_run", "to be parted"),
     ("src/oci/reference.rs", "to be parted"),
     ("src/repl/command.rs: arguments", "one arm for each command"),
@@ -30,7 +29,6 @@ const LONG: &[(&str, &str)] = &[
 /// Types of which the methods stand in several files of a folder.
 const PARTED: &[(&str, &str, &str)] = &[
     ("src/container/", "Operation", "what is done, and why it is done, are two ideas"),
-    ("src/context/", "StatCache", "to be gathered"),
     ("src/machine/", "Machine", "to be gathered"),
     ("src/machine/", "Resolved", "to be gathered"),
     ("src/store/", "Store", "one file for each kind of file in the layout"),
@@ -44,7 +42,6 @@ struct Circle {
 }
 
 const CIRCLES: &[Circle] = &[
-    Circle { files: &["src/context/digest.rs", "src/context/stat_cache.rs"], because: "to be untangled" },
     Circle {
         files: &["src/layer/header.rs", "src/layer/names.rs", "src/layer/read.rs", "src/layer/sparse.rs"],
         because: "to be untangled",

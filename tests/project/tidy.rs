@@ -54,6 +54,11 @@ const LIBRARIES: &[Only] = &[
         because: "how trees and states share their parts is their own affair",
     },
     Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
+    Only {
+        library: "rustix",
+        places: &["src/context/", "src/seen.rs"],
+        because: "what the standard library can't do in an open folder is done where files of others are read",
+    },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
         library: "tar",
@@ -92,8 +97,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("tree", &["oci", "shown"]),
     // `verify` reads layers to prove that the store is whole.
     ("store", &["document", "layer", "oci", "tree"]),
-    ("layer", &["document", "oci", "size", "store", "tree"]),
-    ("context", &["document", "oci", "store", "tree"]),
+    ("seen", &["document", "tree"]),
+    ("layer", &["document", "oci", "seen", "size", "store", "tree"]),
+    ("context", &["document", "oci", "seen", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "oci"]),
     ("cache", &["document", "layer", "oci", "store"]),
     ("container", &[]),
@@ -114,6 +120,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "layer",
             "oci",
             "plan",
+            "seen",
             "source",
             "store",
             "tree",

@@ -109,7 +109,7 @@ impl<'s> Contents<'s> {
 
     fn staged(&self, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
         self.staging.add(stream).map_err(|error| match error {
-            StageError::Read(error) => layer::Error::unreadable(&self.name, &error).into(),
+            StageError::Read(error) => layer::Error::unreadable(&self.name, error).into(),
             StageError::Store(error) => error.into(),
         })
     }
@@ -207,7 +207,7 @@ impl<'s> Contents<'s> {
     pub fn uncompressed(&self, file: Staged, limits: &Limits) -> Result<Staged, Error> {
         let opened = self.staging.open(&file.digest)?;
         let decoder = layer::decompress(opened, limits);
-        let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, &error))?;
+        let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, error))?;
         let (digest, size) = self.staged(decoder)?;
         Ok(Staged { digest, size })
     }

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Layout;
 use crate::debugger::{Compared, Version, is_binary};
-use crate::machine::{ChangeKind, ConfigChange, PathChange};
+use crate::machine::{ChangeKind, Changes, ConfigChange, PathChange};
 use crate::shown::line;
 use crate::view::palette::Role;
 use crate::view::units;
@@ -60,13 +60,13 @@ pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
 }
 
 /// The rows of changed paths, at most `most`.
-pub(super) fn paths(layout: &Layout, changes: &[PathChange], most: usize) -> String {
+pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
     let widest = changes.iter().take(most).map(|change| change.path.width()).max().unwrap_or(0);
     let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(BESIDE_PATH));
     let mut text = String::new();
     for change in changes.iter().take(most) {
         let name = if text.is_empty() { "diff" } else { "" };
-        text.push_str(&layout.painted_row(name, &path_row(layout, change, width)));
+        text.push_str(&layout.painted_row(name, &path_row(layout, &change, width)));
     }
     if changes.len() > most {
         text.push_str(&layout.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
@@ -74,11 +74,8 @@ pub(super) fn paths(layout: &Layout, changes: &[PathChange], most: usize) -> Str
     text
 }
 
-fn all_changes(layout: &Layout, changes: &[PathChange], none: &str) -> String {
-    match changes {
-        [] => layout.row("", none),
-        changes => self::paths(layout, changes, usize::MAX),
-    }
+fn all_changes(layout: &Layout, changes: &Changes, none: &str) -> String {
+    if changes.is_empty() { layout.row("", none) } else { paths(layout, changes, usize::MAX) }
 }
 
 /// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`.

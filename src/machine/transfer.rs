@@ -1,0 +1,249 @@
+//! What a COPY or an ADD asks for, with its words expanded: one value for both.
+//!
+//! ```text
+//! COPY --chown=$WHO src/*.sh conf /app/  ──words, variables──▶  Transfer { sources: [src/*.sh, conf], destination: /app/, … }
+//! ```
+//!
+//! From here on nothing depends on the Dockerfile any more. Which files the sources stand for is the matter of `selection.rs`.
+
+use super::chmod::Chmod;
+use super::configure::{Scope, quoted_list};
+use super::owner::Owner;
+use super::selection::{Names, SelectError};
+use super::supported::{copy_of_remote, is_remote, not_supported};
+use super::workdir::cleaned;
+use super::{Error, State};
+use crate::cache::{Ingredient, Ingredients, Setting};
+use crate::context::Patterns;
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{self, Add, Copy, Limit, Word};
+use crate::tree::TreePath;
+
+/// A COPY or an ADD.
+#[derive(Clone, Debug)]
+pub(super) struct Transfer {
+    pub keyword: &'static str,
+    /// The paths, in the order in which they are written.
+    pub paths: Vec<String>,
+    /// The documents, which come after the paths, wherever they are written.
+    pub documents: Vec<Document>,
+    /// Absolute; a trailing `/` says that it is a directory.
+    pub destination: String,
+    pub chown: Option<String>,
+    pub chmod: Option<Chmod>,
+    /// What of a source's path arrives at the destination.
+    pub names: Names,
+    /// The layer does not depend on what is below it.
+    pub link: bool,
+    /// ADD unpacks local archives.
+    pub unpack: bool,
+    excludes: Vec<String>,
+    /// As they are written, variables expanded.
+    written: Written,
+    /// Whether something was expanded, so that the text alone does not tell what is done.
+    pub has_variables: bool,
+}
+
+/// A file whose content stands in the Dockerfile.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    pub name: String,
+    pub text: String,
+}
+
+/// What the key and the history have letter by letter.
+#[derive(Clone, Debug)]
+struct Written {
+    destination: String,
+    chmod: Option<String>,
+}
+
+/// What words are expanded with.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'w> {
+    pub scope: &'w Scope<'w>,
+    pub before: &'w State,
+}
+
+impl Words<'_> {
+    fn one(&self, word: &Word) -> Result<String, Error> {
+        self.scope.word(word, self.before)
+    }
+
+    /// A flag's value; one that is empty counts as none.
+    fn flag(&self, word: Option<&Word>) -> Result<Option<String>, Error> {
+        Ok(word.map(|word| self.one(word)).transpose()?.filter(|text| !text.is_empty()))
+    }
+
+    fn document(&self, document: &dockerfile::Heredoc) -> Result<Document, Error> {
+        let text = document.document();
+        let text = match document.expand {
+            false => text,
+            true => {
+                let most = self.scope.limits.of(Limit::Heredoc);
+                let expanded = dockerfile::words::expand_document(&text, self.before, most);
+                expanded.map_err(|error| Diagnostic::error(error.to_string()))?.text
+            }
+        };
+        Ok(Document { name: document.name.clone(), text })
+    }
+}
+
+impl Transfer {
+    /// What a COPY asks for.
+    ///
+    /// # Errors
+    /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
+    pub fn of_copy(copy: &Copy, words: Words<'_>) -> Result<Transfer, Error> {
+        let flags = [copy.chown.as_ref(), copy.chmod.as_ref()];
+        let transfer = Transfer::new("COPY", &copy.sources, &copy.destination, flags, &copy.excludes, words)?;
+        let names = if copy.parents { Names::Parents } else { Names::Last };
+        Ok(Transfer { names, ..transfer }.linked(copy.link, words.before))
+    }
+
+    /// What an ADD asks for.
+    ///
+    /// # Errors
+    /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
+    pub fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
+        let flags = [add.chown.as_ref(), add.chmod.as_ref()];
+        let transfer = Transfer::new("ADD", &add.sources, &add.destination, flags, &add.excludes, words)?;
+        Ok(Transfer { unpack: add.unpack.unwrap_or(true), ..transfer }.linked(add.link, words.before))
+    }
+
+    /// What both have: sources, destination, `--chown` and `--chmod`, `--exclude`.
+    fn new(
+        keyword: &'static str,
+        sources: &[dockerfile::Source],
+        destination: &Word,
+        [chown, chmod]: [Option<&Word>; 2],
+        excludes: &[Word],
+        words: Words<'_>,
+    ) -> Result<Transfer, Error> {
+        let mut used: Vec<&Word> = [Some(destination), chown, chmod].into_iter().flatten().chain(excludes).collect();
+        let chown = words.flag(chown)?;
+        chown.as_deref().map_or(Ok(()), Owner::check)?;
+        let written_mode = words.flag(chmod)?;
+        let chmod = written_mode.as_deref().map(Chmod::parse).transpose()?;
+        let excludes = excludes.iter().map(|word| words.one(word)).collect::<Result<Vec<_>, _>>()?;
+        let written = Written { destination: words.one(destination)?, chmod: written_mode };
+        let (mut paths, mut documents) = (Vec::new(), Vec::new());
+        for source in sources {
+            match source {
+                dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
+                dockerfile::Source::Path(word) => {
+                    used.push(word);
+                    let path = words.one(word)?;
+                    match (is_remote(&path), keyword) {
+                        (false, _) => paths.push(path),
+                        (true, "ADD") => {
+                            return Err(Error::Diagnostics(vec![not_supported("ADD", "URL")]));
+                        }
+                        (true, _) => return Err(Error::Diagnostics(vec![copy_of_remote(&path)])),
+                    }
+                }
+            }
+        }
+        Ok(Transfer {
+            keyword,
+            paths,
+            documents,
+            destination: absolute(words.before.working_dir(), &written.destination),
+            chown,
+            chmod,
+            names: Names::Last,
+            link: false,
+            unpack: false,
+            excludes,
+            has_variables: used.iter().any(|word| word.raw.contains('$')),
+            written,
+        })
+    }
+
+    /// With `--link`, where it makes a difference: a mode that is set needs the files below, which a layer of its own does not
+    /// have, and where nothing is below, every layer is one of its own.
+    fn linked(self, is_wanted: bool, before: &State) -> Transfer {
+        let link = is_wanted && self.chmod.is_none() && !before.is_empty();
+        Transfer { link, ..self }
+    }
+
+    /// What `--exclude` leaves out.
+    ///
+    /// # Errors
+    /// For a pattern that can't be one.
+    pub fn patterns(&self) -> Result<Option<Patterns>, SelectError> {
+        if self.excludes.is_empty() { Ok(None) } else { Ok(Some(Patterns::new(&self.excludes)?)) }
+    }
+
+    /// What the key has of it, but for the files.
+    pub fn ingredients(&self, before: &State) -> Ingredients {
+        let mut ingredients = Ingredients::default();
+        if !self.link {
+            ingredients.push(Ingredient::Parent { state: before.file_system });
+        }
+        let mode = self.chmod.as_ref().zip(self.written.chmod.as_ref()).map(|(mode, text)| match mode {
+            Chmod::Octal(mode) => format!("{mode:04o}"),
+            Chmod::Symbolic(_) => text.clone(),
+        });
+        let set = |is_set: bool| is_set.then(|| "true".to_owned());
+        for (setting, value) in [
+            (Setting::Keyword, Some(self.keyword.to_owned())),
+            (Setting::Destination, Some(self.destination.clone())),
+            (Setting::Chown, self.chown.clone()),
+            (Setting::Chmod, mode),
+            (Setting::Link, set(self.link)),
+            (Setting::Parents, set(self.names == Names::Parents)),
+            (Setting::Unpack, set(self.unpack)),
+            (Setting::Exclude, (!self.excludes.is_empty()).then(|| quoted_list(&self.excludes))),
+        ] {
+            if let Some(value) = value {
+                ingredients.push(Ingredient::setting(setting, value));
+            }
+        }
+        ingredients
+    }
+
+    /// The line of the image's history.
+    pub fn history(&self) -> String {
+        let mut history = String::from(self.keyword);
+        if self.names == Names::Parents {
+            history.push_str(" --parents");
+        }
+        for (name, value) in [("chown", &self.chown), ("chmod", &self.written.chmod)] {
+            if let Some(value) = value {
+                history.push_str(&format!(" --{name}={value}"));
+            }
+        }
+        for path in &self.paths {
+            history.push_str(&format!(" {path}"));
+        }
+        for document in &self.documents {
+            history.push_str(&format!(" <<{}", document.name));
+        }
+        format!("{history} {}", self.written.destination)
+    }
+
+    /// What of a source is in the key: its last component, as in BuildKit, so that moving the folder that it is in is no
+    /// change. With `--parents` all that comes along.
+    pub fn counted_name(&self, path: &str) -> String {
+        let counted = match (self.names, path.split_once("/./")) {
+            (Names::Parents, Some((_, below))) => below,
+            _ => path,
+        };
+        let path = TreePath::new(counted.as_bytes());
+        let name = match self.names {
+            Names::Parents => Some(path.relative()),
+            Names::Last => path.file_name(),
+        };
+        let name = name.filter(|name| !name.is_empty());
+        name.map_or_else(|| ".".into(), |name| String::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// The destination as an absolute path, its trailing slash kept: it says that a directory is meant.
+fn absolute(working_dir: &str, written: &str) -> String {
+    let is_directory = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
+    let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
+    let path = cleaned(&joined);
+    if is_directory && path != "/" { format!("{path}/") } else { path }
+}
