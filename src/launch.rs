@@ -14,7 +14,7 @@ use crate::container::{
 use crate::layer::Layer;
 use crate::machine::folder::Folder;
 use crate::machine::{Error, unpacked};
-use crate::oci::{ImageConfig, is_signal};
+use crate::oci::{Environment, ImageConfig, is_signal};
 use crate::world::{Interrupt, World};
 
 /// What is asked of a container.
@@ -134,30 +134,29 @@ fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, E
 }
 
 fn environment(image: &ImageConfig, request: &Request, hostname: &str) -> Vec<String> {
-    let mut list = image.config.env.clone();
-    if !list.iter().any(|variable| variable.starts_with("PATH=")) {
-        list.insert(0, format!("PATH={}", crate::machine::DEFAULT_PATH));
+    let mut environment = Environment::default();
+    if !image.config.env.iter().any(|variable| variable.starts_with("PATH=")) {
+        environment.set("PATH", crate::machine::DEFAULT_PATH);
     }
-    let mut set = |name: &str, value: &str| {
-        list.retain(|variable| variable.split('=').next() != Some(name));
-        list.push(format!("{name}={value}"));
-    };
-    set("HOSTNAME", hostname);
+    for entry in &image.config.env {
+        environment.put_in_place(entry);
+    }
+    environment.set("HOSTNAME", hostname);
     if request.terminal {
-        set("TERM", "xterm");
+        environment.set("TERM", "xterm");
     }
     for variable in &request.env {
         match variable.split_once('=') {
-            Some((name, value)) => set(name, value),
+            Some((name, value)) => environment.set(name, value),
             // A name alone passes our own value on, and nothing where we have none.
             None => {
                 if let Ok(value) = std::env::var(variable) {
-                    set(variable, &value);
+                    environment.set(variable, &value);
                 }
             }
         }
     }
-    list
+    environment.entries()
 }
 
 /// An image may have been made by anybody, so what BuildKit checks when it writes a configuration is checked here once more.

@@ -1,7 +1,8 @@
 //! Past builds: which steps ran, under which keys, with what outcome.
 //!
 //! `builds/<n>.json`, numbered from 1. A number is taken by making its file, empty; the build that has it writes the file when
-//! it ends, whole. So two builds at once get two numbers, and an empty file is a build that was killed.
+//! it ends, whole. So two builds at once get two numbers, and an empty file is a build that was killed. Writing does not wait for the
+//! disk: what a loss of power has damaged is a build that is not compared with.
 
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use super::{CacheKey, Error, Roots};
 use crate::oci::Digest;
-use crate::store::{Home, atomic_write};
+use crate::store::{Home, atomic_replace};
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +154,7 @@ impl Builds {
     /// Writes a build's file under the number that was reserved for it.
     pub fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
-        atomic_write(&self.path(reservation.number), &json)?;
+        atomic_replace(&self.path(reservation.number), &json)?;
         reservation.used.set(true);
         Ok(())
     }

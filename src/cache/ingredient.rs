@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::OnceLock;
 
 use super::{CacheKey, StateId};
 use crate::oci::Digest;
@@ -151,24 +152,55 @@ impl Ingredient {
 }
 
 /// All ingredients of one step, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Ingredients(pub Vec<Ingredient>);
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Ingredient>", into = "Vec<Ingredient>")]
+pub struct Ingredients {
+    list: Vec<Ingredient>,
+    /// Their key, once somebody has asked for it: a build asks several times for each step.
+    key: OnceLock<CacheKey>,
+}
 
 impl Ingredients {
     pub fn push(&mut self, ingredient: Ingredient) {
-        self.0.push(ingredient);
+        self.list.push(ingredient);
+        self.key = OnceLock::new();
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Ingredient> {
-        self.0.iter()
+        self.list.iter()
     }
 
     // ANCHOR: key
     /// The SHA-256 of the list's canonical JSON.
     pub fn key(&self) -> CacheKey {
-        let json = serde_json::to_vec(self).expect("ingredients are plain data");
-        CacheKey(Digest::of(&json))
+        *self.key.get_or_init(|| {
+            let json = serde_json::to_vec(&self.list).expect("ingredients are plain data");
+            CacheKey(Digest::of(&json))
+        })
     }
     // ANCHOR_END: key
 }
+
+impl From<Vec<Ingredient>> for Ingredients {
+    fn from(list: Vec<Ingredient>) -> Ingredients {
+        Ingredients { list, key: OnceLock::new() }
+    }
+}
+
+impl From<Ingredients> for Vec<Ingredient> {
+    fn from(ingredients: Ingredients) -> Vec<Ingredient> {
+        ingredients.list
+    }
+}
+
+impl PartialEq for Ingredients {
+    fn eq(&self, other: &Ingredients) -> bool {
+        self.list == other.list
+    }
+}
+
+impl Eq for Ingredients {}

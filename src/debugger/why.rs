@@ -9,8 +9,7 @@ use super::versions::{content_in_build, content_in_step, context_versions, count
 use super::work::Work;
 use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredients, Listing, Origin, Roots};
 use crate::dockerfile::Instruction;
-use crate::machine::decide::{self, Asked};
-use crate::machine::{self, Decision, MissReason, Prediction, StepLabel, Taken};
+use crate::machine::{self, Asked, Decision, MissReason, Prediction, StepLabel, Taken};
 use crate::oci::Digest;
 
 /// The most changed files whose lines are counted: each has to be read twice.
@@ -152,7 +151,7 @@ fn against(work: &Work, subject: &Subject, build: &Build) -> Result<Against, Err
     if key == subject.ingredients.key() {
         return Ok(Against::Same);
     }
-    Ok(match decide::against(machine, subject.index, subject.asked(), build)? {
+    Ok(match machine.against(subject.index, subject.asked(), build)? {
         MissReason::Cause { differences, .. } => {
             let lines = counts(work, subject, build, &differences)?;
             Against::Differs { differences, lines }

@@ -153,7 +153,7 @@ impl Work {
     /// A step is going to be taken: where the build was remembered already, it belongs to the next.
     pub fn begin_record(&mut self) -> Result<(), Error> {
         if self.memory == Memory::Written {
-            self.machine_mut()?.begin_anew()?;
+            self.machine_mut()?.begin_anew();
             self.memory = Memory::Fresh;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::placed::Placed;
+use super::actions::copy::placed::Placed;
 use crate::tree::{Change, Kind, Metadata, Node, Tree, TreePath};
 
 /// What happened to one path.

@@ -1,29 +1,29 @@
-//! The machine's driver: the list of steps, the list of states, and the phase that the step under way is in.
+//! The machine's driver: the list of steps, the list of states, and how far the step under way has come.
 //!
-//! Stepping back, jumping and comparing are indexing into [`Machine::taken`]. The list of steps grows only by ONBUILD
-//! triggers, which are known when FROM has opened its image.
+//! [`Machine::advance`] does one phase and can be called again and again; [`Machine::step`] does all of one step. Stepping back,
+//! jumping and comparing are indexing into [`Machine::taken`]. What is done in a phase lies elsewhere: in `resolve.rs`,
+//! `decide.rs`, `phases.rs` and with the actions. What a machine can be asked is in `questions.rs`, its end in `finish.rs`.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::changes::Changes;
 use super::control::Control;
-use super::event::{Event, Reporter, StepLabel};
-use super::inputs::{Inputs, LoadedContext};
-use super::resolve::Resolved;
+use super::decide::Decider;
+use super::event::{Event, EventKind, Reporter, StepLabel};
+use super::inputs::Inputs;
+use super::intent::Intent;
+use super::past::{Identity, Past};
+use super::phases::{Books, Decided, Progress, Site, Standing};
+use super::resolve::{Resolved, Resolver};
+use super::steps::Steps;
 use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
-use super::{Decision, Error, Options, State, Unsupported, run, supported};
-use crate::cache::{Build, BuildStep, Builds, Counterparts, Record, Records, Reservation};
-use crate::dockerfile::{self, Instruction, Located};
-use crate::layer::Layer;
-use crate::oci::{Descriptor, Digest};
-use crate::plan::{self, Plan};
-use crate::source::{SourceFile, Span};
-use crate::tree::Tree;
+use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
+use crate::cache::{BuildStep, Outcome, Records};
+use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
+use crate::{dockerfile, errno, plan};
 
 /// What is built: a Dockerfile, and the folder it may copy from.
 #[derive(Clone, Debug)]
@@ -33,21 +33,6 @@ pub struct Source {
     pub context: Option<PathBuf>,
     /// Where the Dockerfile lies, for `NAME.dockerignore`.
     pub dockerfile: Option<PathBuf>,
-}
-
-/// One step to take.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub stage: usize,
-    pub kind: StepKind,
-    /// Whether an ONBUILD put it here.
-    pub trigger: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum StepKind {
-    From,
-    Instruction(Box<Located<Instruction>>),
 }
 
 /// The phase that comes next.
@@ -60,37 +45,11 @@ pub enum Phase {
     Commit,
 }
 
-/// A step under way.
-pub(super) struct Pending {
-    pub label: Arc<StepLabel>,
-    pub resolved: Resolved,
-    pub watch: Stopwatch,
-    pub phase: Phase,
-    pub decision: Decision,
-    pub hit: Option<Box<Record>>,
-    pub executed: Executed,
-    pub layer: Option<Layer>,
-    pub changes: Changes,
-}
-
-/// What the execute phase leaves for the diff phase.
-pub(super) enum Executed {
-    /// Nothing was to be done, or the cache had it.
-    Nothing,
-    /// Files were placed in the tree, and are not written yet.
-    Placed(super::copy::Placement, Tree),
-    /// A process left its changes in a directory.
-    Ran(run::Remains),
-}
-
-/// A build that is done.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    pub build: u64,
-    pub image: Digest,
-    pub manifest: Descriptor,
-    pub cached: usize,
-    pub ran: usize,
+/// A step that is begun, and how far it has come.
+pub(super) struct UnderWay {
+    label: Arc<StepLabel>,
+    watch: Stopwatch,
+    pub progress: Progress,
 }
 
 /// A build under way.
@@ -98,25 +57,17 @@ pub struct Machine {
     pub(super) world: Arc<World>,
     pub(super) options: Options,
     pub(super) source: Source,
-    pub(super) plan: Plan,
-    pub(super) steps: Vec<Step>,
-    pub(super) records: Records,
-    pub(super) builds: Builds,
+    pub(super) steps: Steps,
     pub(super) inputs: Inputs,
+    pub(super) records: Records,
+    pub(super) past: Past,
     pub(super) control: Control,
     pub(super) taken: TakenSteps,
-    pub(super) pending: Option<Pending>,
+    pub(super) under_way: Option<UnderWay>,
     pub(super) failed: Option<BuildStep>,
-    /// This build's number, once something of it is to be remembered.
-    pub(super) number: OnceCell<Reservation>,
-    /// Past builds to compare with, newest first.
-    pub(super) earlier: OnceCell<Vec<Build>>,
-    /// Which of their steps correspond to those of this build, by their numbers.
-    pub(super) counterparts: RefCell<HashMap<u64, Counterparts>>,
-    pub(super) started: String,
     pub(super) watch: Stopwatch,
-    pub(super) announced: Cell<bool>,
-    pub(super) told: RefCell<Told>,
+    is_announced: bool,
+    told: RefCell<Told>,
 }
 
 impl Machine {
@@ -125,209 +76,251 @@ impl Machine {
     /// # Errors
     /// [`Error::Diagnostics`] for a Dockerfile that can't be built.
     pub fn new(world: &Arc<World>, source: Source, options: Options, control: Control) -> Result<Machine, Error> {
-        let file = dockerfile::parse_checked(&source.file, &options.request.limits, options.request.check()?);
-        let file = file.into_dockerfile().map_err(Error::Diagnostics)?;
+        let parsed = dockerfile::parse_checked(&source.file, &options.request.limits, options.request.check()?);
+        let file = parsed.into_dockerfile().map_err(Error::Diagnostics)?;
         let plan = plan::plan(&file, &options.request).map_err(Error::Diagnostics)?;
         if options.unsupported == Unsupported::Refused {
             supported::check(&plan).map_err(Error::Diagnostics)?;
         }
-        let steps = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
-        let builds = Builds::open(world.home());
+        let identity = Identity::of(source.context.as_ref(), source.dockerfile.as_ref());
         Ok(Machine {
+            steps: Steps::new(source.file.clone(), plan),
             inputs: Inputs::new(world, source.context.clone(), source.dockerfile.clone()),
+            records: Records::open(world.home()),
+            past: Past::new(world, identity),
             options,
             source,
-            plan,
-            steps,
-            records: Records::open(world.home()),
-            builds,
             control,
             taken: TakenSteps::default(),
-            pending: None,
+            under_way: None,
             failed: None,
-            number: OnceCell::new(),
-            earlier: OnceCell::new(),
-            counterparts: RefCell::default(),
-            started: world.clock.rfc3339(),
             watch: world.clock.stopwatch(),
-            announced: Cell::new(false),
+            is_announced: false,
             told: RefCell::default(),
             world: world.clone(),
         })
     }
 
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// Reads the context now, before a step needs it, and tells of it.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        let loaded = self.inputs.context()?.event();
+        Reporter::of_build(self.watch, sink).tell(loaded);
+        Ok(())
     }
 
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
-    pub fn options(&self) -> &Options {
-        &self.options
-    }
-
-    pub fn world(&self) -> &Arc<World> {
-        &self.world
-    }
-
-    /// The number of this build among the past builds. The first call takes one.
-    pub fn build_number(&self) -> Result<u64, Error> {
-        if self.number.get().is_none() {
-            // Nobody else can have set it meanwhile: the cell belongs to this thread.
-            let _ = self.number.set(self.builds.reserve()?);
-        }
-        Ok(self.number.get().expect("it was just set").number)
-    }
-
-    /// The past builds of the same context and Dockerfile, newest first.
-    pub fn earlier_builds(&self) -> Result<&[Build], Error> {
-        if self.earlier.get().is_none() {
-            let (context, dockerfile) = self.identity();
-            let _ = self.earlier.set(self.builds.comparable(&context, &dockerfile)?);
-        }
-        Ok(self.earlier.get().expect("it was just set"))
-    }
-
-    /// The steps taken, with the state after each.
-    pub fn taken(&self) -> &[Taken] {
-        &self.taken
-    }
-
-    pub fn step_count(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// The index of the step that comes next, or that is under way.
-    pub fn position(&self) -> usize {
-        self.taken.len()
-    }
-
-    pub fn is_done(&self) -> bool {
-        self.taken.len() == self.steps.len()
-    }
-
-    /// The phase that [`Machine::advance`] would do next.
-    pub fn phase(&self) -> Phase {
-        self.pending.as_ref().map_or(Phase::Resolve, |pending| pending.phase)
-    }
-
-    /// What step `index` is called. `None` beyond the last.
-    pub fn label(&self, index: usize) -> Option<StepLabel> {
-        let step = self.steps.get(index)?;
-        let stage = &self.plan.stages[step.stage];
-        let (instruction, lines) = match &step.kind {
-            StepKind::From => (stage.source.from.text.clone(), stage.source.from.lines),
-            StepKind::Instruction(instruction) => (instruction.text.clone(), instruction.lines),
-        };
-        Some(StepLabel {
-            number: index + 1,
-            total: self.steps.len(),
-            stage: stage.label(),
-            instruction,
-            expanded: None,
-            lines,
-            trigger: step.trigger,
-        })
-    }
-
-    /// The text of step `index`, continuations joined.
-    pub fn instruction_text(&self, index: usize) -> Option<&str> {
-        let step = self.steps.get(index)?;
-        Some(match &step.kind {
-            StepKind::From => &self.plan.stages[step.stage].source.from.text,
-            StepKind::Instruction(instruction) => &instruction.text,
-        })
-    }
-
-    /// What the stage of step `index` is called.
-    pub fn stage_label(&self, index: usize) -> Option<String> {
-        Some(self.plan.stages[self.steps.get(index)?.stage].label())
-    }
-
-    /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
-    pub fn span(&self, index: usize) -> Option<Span> {
-        let step = self.steps.get(index)?;
-        Some(match &step.kind {
-            StepKind::Instruction(instruction) if !step.trigger => instruction.span,
-            _ => self.plan.stages[step.stage].source.from.span,
-        })
-    }
-
-    /// The instruction of step `index`; `None` for FROM.
-    pub fn instruction(&self, index: usize) -> Option<&Instruction> {
-        match &self.steps.get(index)?.kind {
-            StepKind::From => None,
-            StepKind::Instruction(instruction) => Some(&instruction.value),
-        }
-    }
-
-    /// The state that step `index` starts from: `None` for FROM, and for a step whose stage is not begun.
-    pub fn state_before(&self, index: usize) -> Option<Arc<State>> {
-        let step = self.steps.get(index)?;
-        if matches!(step.kind, StepKind::From) {
-            return None;
-        }
-        self.taken.last_of(step.stage, index).map(|taken| taken.state.clone())
-    }
-
-    /// The last state of a stage, once it is built.
-    pub fn stage_state(&self, stage: usize) -> Option<Arc<State>> {
-        self.taken.last_of(stage, usize::MAX).map(|taken| taken.state.clone())
-    }
-
-    /// The state after the last step that was taken.
-    pub fn current(&self) -> Option<Arc<State>> {
-        self.taken.last().map(|taken| taken.state.clone())
-    }
-
-    /// The file tree of a state.
-    pub fn tree(&self, state: &State) -> Result<Tree, Error> {
-        self.inputs.tree(state)
+    /// Lets go of the context as it was read: the next step that needs it reads it anew.
+    pub fn forget_context(&mut self) {
+        self.inputs.forget_context();
     }
 
     // ANCHOR: go-back
-    /// The file tree that a step starts from; an empty one where nothing is below it.
-    pub(super) fn tree_below(&self, before: &Option<Arc<State>>) -> Result<Tree, Error> {
-        match before {
-            Some(state) => self.tree(state),
-            None => Ok(Tree::empty()),
-        }
-    }
-
     /// Goes back to where `count` steps are taken, dropping what is under way. What was committed stays in the store
     /// and in the cache.
     pub fn go_back_to(&mut self, count: usize) {
-        self.pending = None;
+        self.under_way = None;
         self.failed = None;
         self.taken.truncate(count);
     }
     // ANCHOR_END: go-back
 
-    /// The build context; read when it is first asked for.
-    pub fn context(&self) -> Result<&LoadedContext, Error> {
-        self.inputs.context()
+    /// Takes the next step through all of its phases.
+    ///
+    /// # Errors
+    /// As [`Machine::advance`].
+    pub fn step(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<&Taken, Error> {
+        let wanted = self.taken.len() + 1;
+        while self.taken.len() < wanted {
+            self.advance(sink)?;
+        }
+        Ok(&self.taken[wanted - 1])
     }
 
-    /// Reads the context now, before a step needs it, and tells of it.
-    pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
-        let loaded = self.context()?.event();
-        Reporter::of_build(self.watch, sink).tell(loaded);
+    /// Does one phase of the step under way, or the first phase of the next one. Gives the step when it is committed.
+    ///
+    /// # Errors
+    /// The step is to be begun again; the steps taken stay as they were.
+    pub fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
+        let index = self.taken.len();
+        let begun = self.under_way.take();
+        let label = begun.as_ref().map(|step| step.label.clone()).or_else(|| self.steps.label(index).map(Arc::new));
+        let label = label.ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
+        let mut reporter = Reporter::of_build(self.watch, sink);
+        let resolved = begun.as_ref().map(|step| step.progress.resolved());
+        let failed = failed_step(&label, self.steps.stage(index), resolved);
+        let done = match begun {
+            _ if self.control.interrupt().is_requested() => Err(Error::Interrupted),
+            None => self.begin(index, &label, &mut reporter).map(|()| false),
+            Some(step) => self.go_on(index, step, &mut reporter.of_step(&label, self.steps.place(index))),
+        };
+        match done {
+            Ok(is_taken) => Ok(self.taken.last().filter(|_| is_taken)),
+            Err(error) => {
+                // What was stopped on purpose was not tried.
+                if !matches!(error, Error::Interrupted | Error::Missed { .. }) {
+                    self.failed = Some(failed);
+                }
+                let message = errno::named(&error.to_string());
+                reporter.of_step(&label, self.steps.place(index)).tell(EventKind::StepFailed { message });
+                Err(error)
+            }
+        }
+    }
+
+    /// Resolves step `index`.
+    fn begin(&mut self, index: usize, label: &Arc<StepLabel>, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+        self.announce(reporter)?;
+        let watch = self.world.clock.stopwatch();
+        let mut reporter = reporter.of_step(label, self.steps.place(index));
+        let context_was_loaded = self.inputs.loaded().is_some();
+        reporter.tell(EventKind::StepStarted);
+        let resolved = self.resolver().step(index, &|stage| self.taken.state_of(stage, usize::MAX))?;
+        if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {
+            reporter.tell(EventKind::Expanded { instruction });
+        }
+        if let (false, Some(context)) = (context_was_loaded, self.inputs.loaded()) {
+            reporter.tell(context.event());
+        }
+        if let Resolved::Start(start) = &resolved {
+            reporter.tell(start.event());
+            if self.steps.insert_triggers(index, &start.triggers)? {
+                self.past.forget_counterparts();
+            }
+        }
+        self.under_way = Some(UnderWay { label: label.clone(), watch, progress: Progress::Resolved(resolved) });
         Ok(())
     }
 
-    /// The nearest step before `index` that is a cause of misses in this build.
-    pub(super) fn cause_before(&self, index: usize) -> Option<usize> {
-        self.taken.cause_before(index)
+    /// Does the next phase of a step that is begun. Says whether it is taken now.
+    fn go_on(&mut self, index: usize, step: UnderWay, reporter: &mut Reporter<'_>) -> Result<bool, Error> {
+        let UnderWay { label, watch, progress } = step;
+        // ANCHOR: phases
+        let progress = match progress {
+            Progress::Resolved(resolved) => {
+                let cause = self.taken.cause_before(index);
+                let decided = Decided::of(resolved, index, cause, &self.decider())?;
+                reporter.tell(EventKind::Decided { decision: decided.decision.clone() });
+                self.allow(&label, &decided.decision)?;
+                Progress::Decided(decided)
+            }
+            Progress::Decided(decided) => Progress::Executed(decided.execute(&self.site(), reporter)?),
+            Progress::Executed(executed) => Progress::Written(executed.write(&self.site())?),
+            Progress::Written(written) => {
+                let milliseconds = watch.milliseconds();
+                let label = self.steps.label(index).expect("the step is under way");
+                let standing = Standing { label, stage: self.steps.stage(index), milliseconds };
+                self.taken.push(written.commit(standing, &self.books(), reporter)?);
+                self.failed = None;
+                return Ok(true);
+            }
+        };
+        // ANCHOR_END: phases
+        self.under_way = Some(UnderWay { label, watch, progress });
+        Ok(false)
+    }
+
+    /// Refuses a miss where that was asked for.
+    fn allow(&self, label: &StepLabel, decision: &Decision) -> Result<(), Error> {
+        match (self.options.at_miss, decision.miss()) {
+            (AtMiss::Fail, Some(reason)) => {
+                Err(Error::Missed { number: label.number, total: label.total, reason: Box::new(reason.clone()) })
+            }
+            (AtMiss::Execute, _) | (AtMiss::Fail, None) => Ok(()),
+        }
+    }
+
+    /// Tells that the build starts, once.
+    fn announce(&mut self, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+        if std::mem::replace(&mut self.is_announced, true) {
+            return Ok(());
+        }
+        reporter.tell(EventKind::BuildStarted {
+            build: self.past.number()?,
+            dockerfile: self.source.file.name.clone(),
+            context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            steps: self.steps.len(),
+            stages: self.steps.plan.order.len(),
+        });
+        self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, reporter);
+        Ok(())
+    }
+
+    pub(super) fn resolver(&self) -> Resolver<'_> {
+        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs }
+    }
+
+    pub(super) fn decider(&self) -> Decider<'_> {
+        let (store, cache) = (&self.world.store, &self.options.cache);
+        Decider { store, records: &self.records, past: &self.past, steps: &self.steps, cache }
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site { world: &self.world, inputs: &self.inputs, control: &self.control }
+    }
+
+    fn books(&self) -> Books<'_> {
+        Books { records: &self.records, past: &self.past, clock: &self.world.clock }
+    }
+
+    /// Tells of it what was not told yet. A build that starts does it by itself.
+    pub fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
+        let mut reporter = Reporter::of_build(self.watch, sink);
+        self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, &mut reporter);
+    }
+
+    /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
+    pub fn begin_anew(&mut self) {
+        self.past = self.past.anew(&self.world);
+        self.watch = self.world.clock.stopwatch();
+    }
+
+    /// Takes over the first steps of an earlier machine, at most `count`, as long as both have the same steps. Says how many.
+    ///
+    /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
+    /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
+    ///
+    /// # Errors
+    /// What resolving FROM can say.
+    pub fn adopt(&mut self, earlier: &mut Machine, count: usize) -> Result<usize, Error> {
+        // The build goes on under its number; it does not start.
+        self.is_announced = true;
+        self.told.replace(earlier.told.borrow().clone());
+        self.past.take_number(&mut earlier.past);
+        while self.taken.len() < count {
+            let index = self.taken.len();
+            let (Some(old), Some(label)) = (earlier.taken.get(index), self.steps.label(index)) else { break };
+            if !old.label.is_same(&label) {
+                break;
+            }
+            if self.steps.is_stage_start(index) {
+                self.step(&mut |_| {})?;
+                if self.taken[index].state.identity() != old.state.identity() {
+                    break;
+                }
+            } else {
+                let label = StepLabel { expanded: old.label.expanded.clone(), ..label };
+                self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() });
+            }
+        }
+        Ok(self.taken.len())
     }
 }
 
-/// FROM and the instructions of one stage.
-pub(super) fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
-    let instructions = plan.stages[stage].source.instructions.iter();
-    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(Box::new).map(StepKind::Instruction));
-    kinds.map(|kind| Step { stage, kind, trigger: false }).collect()
+/// What is to be remembered of a step if it fails in its next phase.
+fn failed_step(label: &StepLabel, stage: usize, resolved: Option<&Resolved>) -> BuildStep {
+    let intent = resolved.and_then(Resolved::intent);
+    BuildStep {
+        stage: label.stage.clone(),
+        stage_index: stage,
+        number: label.number,
+        instruction: label.instruction.clone(),
+        key: intent.map(Intent::key),
+        roots: intent.map(Intent::roots).unwrap_or_default(),
+        outcome: Outcome::Failed,
+        milliseconds: 0,
+    }
 }
 
 /// A machine may work in a thread of its own.

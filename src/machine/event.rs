@@ -35,6 +35,12 @@ pub struct StepLabel {
 }
 
 impl StepLabel {
+    /// Whether two steps of two builds are the same one, as far as their texts say.
+    pub(super) fn is_same(&self, other: &StepLabel) -> bool {
+        let telling = |label: &StepLabel| (label.instruction.clone(), label.stage.clone(), label.trigger);
+        telling(self) == telling(other)
+    }
+
     /// The instruction's keyword, in capitals.
     pub fn keyword(&self) -> String {
         self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::script::Script;
+use super::actions::run::script::Script;
 use crate::container::{Access, Mount, MountKind};
 use crate::store::{Lock, try_claim};
 use crate::world::World;

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::actions::copy::selection::{Choice, Selected, Selection};
 use super::event::EventKind;
-use super::selection::{Choice, Selected, Selection};
 use super::trees::Trees;
 use super::{Error, State};
 use crate::cache::{Draft, Entry, EntryKind, Listing, Roots};

@@ -8,13 +8,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::advance::Files;
-use super::decide::{self, Asked, Lookup};
-use super::driver::{Machine, StepKind};
+use super::decide::Decider;
 use super::event::StepLabel;
-use super::resolve::Resolved;
+use super::resolve::{Files, Planned, Resolved, Resolver};
+use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
-use super::{Error, State, supported};
+use super::{CacheUse, Error, State, supported};
 use crate::cache::{Decision, Ingredients, Listing, MissReason};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
@@ -59,55 +58,66 @@ struct Stages<'m> {
 impl Stages<'_> {
     fn get(&self, stage: usize) -> Option<Foreseen> {
         let taken = || {
-            let taken = self.taken.last_of(stage, self.first)?;
-            Some(Foreseen { state: taken.state.clone(), files: Known::Exist })
+            let state = self.taken.state_of(stage, self.first)?;
+            Some(Foreseen { state, files: Known::Exist })
         };
         self.foreseen.get(&stage).cloned().or_else(taken)
     }
+
+    fn state(&self, stage: usize) -> Option<Arc<State>> {
+        Some(self.get(stage)?.state)
+    }
 }
 
-/// What is known on the way.
-struct Foresight<'m> {
+/// What is foreseen of one step, and of the state after it where it is known that far.
+struct Outlook {
+    prediction: Prediction,
+    next: Option<Foreseen>,
+}
+
+/// A prediction under way, step after step.
+pub(super) struct Predictor<'m> {
+    steps: &'m Steps,
+    cache: &'m CacheUse,
+    resolver: Resolver<'m>,
+    decider: Decider<'m>,
     stages: Stages<'m>,
     /// The number of the step that is the cause of the misses so far.
     cause: Option<usize>,
 }
 
-impl Machine {
-    /// Predicts every step from `first` on. Steps before it are taken as they were.
+impl<'m> Predictor<'m> {
+    /// Begins with step `first`. Steps before it are taken as they were.
+    pub fn new(resolver: Resolver<'m>, decider: Decider<'m>, taken: &'m TakenSteps, first: usize) -> Predictor<'m> {
+        let stages = Stages { taken, first, foreseen: HashMap::new() };
+        let cause = taken.cause_before(first);
+        Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages, cause }
+    }
+
+    /// Predicts the steps up to, but without, `end`.
     ///
     /// # Errors
     /// What resolving a step can say: a missing file or image, a bad variable.
-    pub fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
-        self.predict_until(first, self.steps.len())
-    }
-
-    /// Predicts the steps from `first` up to, but without, `end`.
-    ///
-    /// # Errors
-    /// As [`Machine::predict`].
-    pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
-        let mut foresight = self.foresight(first);
+    pub fn until(mut self, end: usize) -> Result<Vec<Prediction>, Error> {
         let mut predictions = Vec::new();
-        for index in first..end.min(self.steps.len()) {
-            predictions.extend(self.predict_step(index, &mut foresight)?);
+        for index in self.stages.first..end.min(self.steps.len()) {
+            predictions.extend(self.step(index)?);
         }
         Ok(predictions)
     }
 
-    /// Predicts the whole build.
+    /// Predicts all steps.
     ///
     /// # Errors
     /// All mistakes that can be found without running anything, each on its step: after a step that is wrong it goes on as if that
     /// step were not there.
-    pub fn predict_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
-        let mut foresight = self.foresight(0);
+    pub fn all(mut self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
         let mut predictions = Vec::new();
         let mut problems = Vec::new();
-        for index in 0..self.steps.len() {
-            match self.predict_step(index, &mut foresight) {
+        for index in self.stages.first..self.steps.len() {
+            match self.step(index) {
                 Ok(prediction) => predictions.extend(prediction),
-                Err(error) => problems.extend(error.diagnostics(self.span(index))),
+                Err(error) => problems.extend(error.diagnostics(self.steps.span(index))),
             }
             if problems.len() >= MOST_MESSAGES {
                 break;
@@ -116,88 +126,65 @@ impl Machine {
         if problems.is_empty() { Ok(predictions) } else { Err(problems) }
     }
 
-    /// What is known where step `first` begins.
-    fn foresight(&self, first: usize) -> Foresight<'_> {
-        let stages = Stages { taken: &self.taken, first, foreseen: HashMap::new() };
-        Foresight { stages, cause: self.cause_before(first) }
-    }
-
     /// Predicts one step; `None` where its stage could not be begun.
-    fn predict_step(&self, index: usize, foresight: &mut Foresight<'_>) -> Result<Option<Prediction>, Error> {
-        let label = self.label(index).expect("the index is in range");
-        let stage = self.steps[index].stage;
-        let stages = &foresight.stages;
-        let mut listings = Vec::new();
-        let (decision, ingredients, next) = match &self.steps[index].kind {
-            StepKind::From => {
-                let files = match self.plan.stages[stage].base {
-                    Base::Stage(base) => match stages.get(base) {
-                        Some(base) => base.files,
-                        None => return Ok(None),
-                    },
-                    Base::Scratch | Base::Image(_) => Known::Exist,
-                };
-                let resolved = self.resolve_from(stage, |stage| stages.get(stage).map(|one| one.state))?;
-                (Decision::NotCached, None, Some(Foreseen { state: Arc::new(resolved.after), files }))
-            }
-            StepKind::Instruction(instruction) => {
-                let Some(before) = stages.get(stage) else { return Ok(None) };
-                match self.unknown(stage, instruction, &before, stages) {
-                    Some(because) => (Decision::Unknown { because }, None, None),
-                    None => {
-                        let resolved =
-                            self.resolve_foreseen(stage, &instruction.value, &instruction.text, &before, stages)?;
-                        let foreseen = self.foresee(index, &resolved, &before, &mut foresight.cause)?;
-                        listings = resolved.listings;
-                        foreseen
-                    }
-                }
-            }
+    fn step(&mut self, index: usize) -> Result<Option<Prediction>, Error> {
+        let Some(step) = self.steps.get(index) else { return Ok(None) };
+        let outlook = match &step.kind {
+            StepKind::From => self.start(index, step.stage)?,
+            StepKind::Instruction(instruction) => self.instruction(index, step.stage, instruction)?,
         };
-        match next {
-            Some(next) => {
-                foresight.stages.foreseen.insert(stage, next);
-            }
-            None => {
-                if let Some(before) = foresight.stages.get(stage) {
-                    let files = Known::Open("a step before it is not known yet".into());
-                    foresight.stages.foreseen.insert(stage, Foreseen { files, ..before });
-                }
-            }
-        }
-        Ok(Some(Prediction { label, decision, ingredients, listings }))
+        let Some(Outlook { prediction, next }) = outlook else { return Ok(None) };
+        let next = next.or_else(|| {
+            let before = self.stages.get(step.stage)?;
+            let files = Known::Open("a step before it is not known yet".into());
+            Some(Foreseen { files, ..before })
+        });
+        self.stages.foreseen.extend(next.map(|next| (step.stage, next)));
+        Ok(Some(prediction))
     }
 
-    fn foresee(
-        &self,
-        index: usize,
-        resolved: &Resolved,
-        before: &Foreseen,
-        cause: &mut Option<usize>,
-    ) -> Result<(Decision, Option<Ingredients>, Option<Foreseen>), Error> {
-        let ingredients = resolved.ingredients.clone().unwrap_or_default();
-        let (mut decision, record) = match decide::look_up(
-            self,
-            index,
-            Asked { ingredients: &ingredients, roots: &resolved.roots(), listings: &resolved.listings },
-        )? {
-            Lookup::Hit(record, decision) => (decision, Some(record)),
-            Lookup::Miss(decision) => (decision, None),
+    fn prediction(&self, index: usize, decision: Decision) -> Option<Prediction> {
+        Some(Prediction { label: self.steps.label(index)?, decision, ingredients: None, listings: Vec::new() })
+    }
+
+    fn start(&self, index: usize, stage: usize) -> Result<Option<Outlook>, Error> {
+        let files = match self.steps.plan.stages[stage].base {
+            Base::Stage(base) => match self.stages.get(base) {
+                Some(base) => base.files,
+                None => return Ok(None),
+            },
+            Base::Scratch | Base::Image(_) => Known::Exist,
         };
-        let touches_files = resolved.touches_files();
-        if let Decision::Miss { reason, .. } = &mut decision {
-            match reason {
-                MissReason::Follows { step, .. } => *step = *cause,
-                MissReason::FirstTime
-                | MissReason::Cause { .. }
-                | MissReason::NoCache
-                | MissReason::LayerGone
-                | MissReason::NeverFinished { .. } => {
-                    if touches_files {
-                        *cause = Some(index + 1);
-                    }
-                }
-            }
+        let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage))? else {
+            return Ok(None);
+        };
+        let next = Some(Foreseen { state: Arc::new(start.state), files });
+        Ok(self.prediction(index, Decision::NotCached).map(|prediction| Outlook { prediction, next }))
+    }
+
+    fn instruction(
+        &mut self,
+        index: usize,
+        stage: usize,
+        instruction: &Located<Instruction>,
+    ) -> Result<Option<Outlook>, Error> {
+        let Some(before) = self.stages.get(stage) else { return Ok(None) };
+        if let Some(because) = self.unknown(stage, instruction, &before) {
+            let prediction = self.prediction(index, Decision::Unknown { because });
+            return Ok(prediction.map(|prediction| Outlook { prediction, next: None }));
+        }
+        match self.resolver.step(index, &|stage| self.stages.state(stage))? {
+            Resolved::Start(_) => Ok(None),
+            Resolved::Instruction(planned) => self.foresee(index, *planned, &before),
+        }
+    }
+
+    fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
+        let (decision, record) = self.decider.look_up(planned.question(index, &planned.intent.roots(), self.cause))?;
+        let touches_files = planned.action.touches_files();
+        let is_cause = decision.miss().is_some_and(|reason| !reason.is_consequence());
+        if is_cause && touches_files {
+            self.cause = Some(index + 1);
         }
         let created = record.as_ref().map_or_else(String::new, |record| record.result.created.clone());
         let files = match (&record, touches_files) {
@@ -205,41 +192,20 @@ impl Machine {
             (None, true) => Files::Foreseen,
             (_, false) => Files::Made(None),
         };
-        let known = match &decision {
-            Decision::Miss { reason, .. } if touches_files => after_miss(reason, index + 1),
+        let known = match decision.miss() {
+            Some(reason) if touches_files => after_miss(reason, index + 1),
             _ => before.files.clone(),
         };
-        let next = Foreseen { state: Arc::new(resolved.next_state(files, &created)), files: known };
-        Ok((decision, Some(ingredients), Some(next)))
-    }
-
-    fn resolve_foreseen(
-        &self,
-        stage: usize,
-        instruction: &Instruction,
-        text: &str,
-        before: &Foreseen,
-        stages: &Stages<'_>,
-    ) -> Result<Resolved, Error> {
-        if let Instruction::Copy(copy) = instruction
-            && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
-            && let Some(foreseen) = stages.get(source)
-        {
-            return self.resolve_copy(stage, copy, before.state.clone(), |_| Some(foreseen.state.clone()));
-        }
-        self.resolve_instruction(stage, instruction, text, before.state.clone())
+        let next = Some(Foreseen { state: Arc::new(planned.state_after(files, &created)), files: known });
+        let Some(prediction) = self.prediction(index, decision) else { return Ok(None) };
+        let (ingredients, listings) = (Some(planned.intent.ingredients), planned.intent.listings);
+        Ok(Some(Outlook { prediction: Prediction { ingredients, listings, ..prediction }, next }))
     }
 
     // ANCHOR: unknown
     /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step, or
     /// can't run at all.
-    fn unknown(
-        &self,
-        stage: usize,
-        instruction: &Located<Instruction>,
-        before: &Foreseen,
-        stages: &Stages<'_>,
-    ) -> Option<String> {
+    fn unknown(&self, stage: usize, instruction: &Located<Instruction>, before: &Foreseen) -> Option<String> {
         if let Some(problem) = supported::check_instruction(instruction).into_iter().next() {
             return Some(problem.message);
         }
@@ -248,7 +214,8 @@ impl Machine {
             instruction,
             Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_)
         );
-        let is_asked = self.options.cache.asks_for(&self.plan.stages[stage].label());
+        let plan = &self.steps.plan;
+        let is_asked = self.cache.asks_for(&plan.stages[stage].label());
         if let Known::Open(because) = &before.files
             && touches_files
             && is_asked
@@ -256,10 +223,10 @@ impl Machine {
             return Some(because.clone());
         }
         let Instruction::Copy(copy) = instruction else { return None };
-        let Ok(Some(CopySource::Stage(source))) = self.plan.copy_source(stage, copy) else { return None };
-        match stages.get(source) {
+        let Ok(Some(CopySource::Stage(source))) = plan.copy_source(stage, copy) else { return None };
+        match self.stages.get(source) {
             Some(Foreseen { files: Known::Exist, .. }) => None,
-            _ => Some(format!("it copies from stage `{}`, which would run first", self.plan.stages[source].label())),
+            _ => Some(format!("it copies from stage `{}`, which would run first", plan.stages[source].label())),
         }
     }
     // ANCHOR_END: unknown

@@ -5,117 +5,174 @@
 
 use std::sync::Arc;
 
-use super::configure::{self, Configured, Recorded, Scope};
-use super::driver::{Machine, StepKind};
-use super::files::CopyAction;
-use super::from::Start;
-use super::run::RunAction;
-use super::workdir::WorkdirAction;
-use super::{Error, State, supported};
-use crate::cache::{Ingredient, Ingredients, Listing, Setting};
-use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Instruction, Limit, Limits};
-
-/// What a step boils down to.
-#[derive(Clone, Debug)]
-pub(super) enum Action {
-    /// FROM: a state is taken over, or made.
-    Start(Box<Start>),
-    /// Only the configuration changes.
-    Configure,
-    Copy(Box<CopyAction>),
-    MakeDirectory(WorkdirAction),
-    Run(Box<RunAction>),
-}
+use super::actions::{configure, copy, from, run, workdir};
+use super::decide::{Asked, Question};
+use super::inputs::Inputs;
+use super::intent::Intent;
+use super::scope::Scope;
+use super::state::{Addition, StageStates};
+use super::steps::{StepKind, Steps};
+use super::{Error, Options, State, supported};
+use crate::cache::Roots;
+use crate::dockerfile::Instruction;
+use crate::layer::Layer;
 
 /// A step, resolved.
 #[derive(Clone, Debug)]
-pub(super) struct Resolved {
-    pub before: Option<Arc<State>>,
-    /// The state after the step, but for its layer, its identity and its history.
-    pub after: State,
-    pub action: Action,
-    /// `None` for FROM, which is looked up anew each time.
-    pub ingredients: Option<Ingredients>,
-    /// The listings that the ingredients point at.
-    pub listings: Vec<Listing>,
-    /// What the history says of it; `None` for FROM and ONBUILD.
-    pub history: Option<String>,
-    /// The instruction after expansion, where that differs from the text.
-    pub expanded: Option<String>,
+pub(super) enum Resolved {
+    /// FROM: a state is taken over, or made.
+    Start(Box<from::Start>),
+    Instruction(Box<Planned>),
 }
 
-impl Machine {
-    pub(super) fn scope(&self) -> Scope<'_> {
-        Scope {
-            escape: self.plan.escape,
-            global_args: &self.plan.global_args,
-            build_args: &self.options.request.build_args,
-            limits: &self.options.request.limits,
-        }
+/// An instruction, resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub intent: Intent,
+    pub action: Action,
+}
+
+/// What is known of the files after a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Files<'a> {
+    /// They are the layers, with this one where there is one.
+    Made(Option<&'a Layer>),
+    /// The step would have to run first.
+    Foreseen,
+}
+
+impl Planned {
+    /// The question to the cache. `cause` is the number of the nearest step before it that is a cause of misses.
+    pub fn question<'a>(&'a self, index: usize, roots: &'a [Roots], cause: Option<usize>) -> Question<'a> {
+        let Intent { ingredients, listings, .. } = &self.intent;
+        Question { index, cause, asked: Asked { ingredients, roots, listings } }
     }
 
-    /// Resolves step `index` from the state before it.
-    pub(super) fn resolve(&self, index: usize) -> Result<Resolved, Error> {
-        match &self.steps[index].kind {
-            StepKind::From => self.resolve_from(self.steps[index].stage, |stage| self.stage_state(stage)),
+    /// The state after the step, which was done at a time in RFC 3339.
+    pub fn state_after(&self, files: Files<'_>, created: &str) -> State {
+        let Intent { after, history, .. } = &self.intent;
+        let key = self.intent.key();
+        let mut state = after.clone();
+        let layer = match files {
+            Files::Made(layer) => layer,
+            Files::Foreseen => None,
+        };
+        state.add(Addition { key, layer, created_by: history.as_deref(), created });
+        if self.action.touches_files() {
+            state.file_system = match files {
+                Files::Made(layer) => state.file_system.after(key, layer.map(|layer| layer.diff_id)),
+                Files::Foreseen => state.file_system.foreseen(key),
+            };
+        }
+        state
+    }
+}
+
+/// What is to be executed.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    /// Only the configuration changes.
+    Configure,
+    Copy(copy::CopyAction),
+    MakeDirectory(workdir::Making),
+    Run(run::Execution),
+}
+
+impl Action {
+    /// Whether it has to do with files, so that the file system after it is another.
+    pub fn touches_files(&self) -> bool {
+        match self {
+            Action::Configure => false,
+            Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => true,
+        }
+    }
+}
+
+impl Resolved {
+    /// What an instruction is about to do; `None` for FROM.
+    pub fn intent(&self) -> Option<&Intent> {
+        match self {
+            Resolved::Start(_) => None,
+            Resolved::Instruction(planned) => Some(&planned.intent),
+        }
+    }
+}
+
+/// What steps are resolved with.
+#[derive(Clone, Copy)]
+pub(super) struct Resolver<'m> {
+    pub steps: &'m Steps,
+    pub options: &'m Options,
+    pub inputs: &'m Inputs,
+}
+
+impl Resolver<'_> {
+    /// Resolves step `index` from the last states of the stages.
+    ///
+    /// # Errors
+    /// An image or a file that is not there, a bad variable, what is not supported.
+    pub fn step(&self, index: usize, states: StageStates<'_>) -> Result<Resolved, Error> {
+        let step = self.steps.get(index).ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
+        match &step.kind {
+            StepKind::From => {
+                let store = &self.inputs.world().store;
+                let start = from::resolve(step.stage, &self.steps.plan, self.options, store, states)?;
+                Ok(Resolved::Start(Box::new(start)))
+            }
             StepKind::Instruction(instruction) => {
                 let problems = supported::check_instruction(instruction);
                 if !problems.is_empty() {
                     return Err(Error::Diagnostics(problems));
                 }
-                let before = self.state_before(index).expect("a stage begins with FROM");
-                self.resolve_instruction(self.steps[index].stage, &instruction.value, &instruction.text, before)
+                let before = states(step.stage).expect("a stage begins with FROM");
+                let planned = self.instruction(step.stage, &instruction.value, &instruction.text, &before, states)?;
+                Ok(Resolved::Instruction(Box::new(planned)))
             }
         }
     }
 
-    /// Resolves an instruction of stage `stage` in any state.
-    pub(super) fn resolve_instruction(
+    fn instruction(
         &self,
         stage: usize,
         instruction: &Instruction,
         text: &str,
-        before: Arc<State>,
-    ) -> Result<Resolved, Error> {
-        match instruction {
-            Instruction::Copy(copy) => self.resolve_copy(stage, copy, before, |stage| self.stage_state(stage)),
-            Instruction::Add(add) => self.resolve_add(add, before),
-            Instruction::Workdir(workdir) => self.resolve_workdir(workdir, before),
-            Instruction::Run(run) => self.resolve_run(run, before),
-            _ => {
-                let mut done = configure::configure(instruction, &before, &self.scope())?
-                    .expect("every other instruction only configures");
-                done.state.collected = bounded(&before, &done.text, &self.options.request.limits)?;
-                Ok(configured(before, done, text))
+        before: &Arc<State>,
+        states: StageStates<'_>,
+    ) -> Result<Planned, Error> {
+        let scope = self.scope();
+        let Resolver { steps, options, inputs } = *self;
+        let surroundings = copy::Surroundings { scope, plan: &steps.plan, options, inputs, states };
+        let (intent, action) = match instruction {
+            Instruction::Copy(copy) => {
+                let (intent, action) = copy::resolve_copy(copy, stage, before, &surroundings)?;
+                (intent, Action::Copy(action))
             }
+            Instruction::Add(add) => {
+                let (intent, action) = copy::resolve_add(add, before, &surroundings)?;
+                (intent, Action::Copy(action))
+            }
+            Instruction::Workdir(workdir) => {
+                let (intent, making) = workdir::resolve(workdir, before, &scope)?;
+                (intent, making.map_or(Action::Configure, Action::MakeDirectory))
+            }
+            Instruction::Run(run) => {
+                let (intent, execution) = run::resolve(run, before, self.options)?;
+                (intent, Action::Run(execution))
+            }
+            _ => {
+                let intent = configure::resolve(instruction, text, before, &scope)?;
+                (intent.expect("every other instruction only configures"), Action::Configure)
+            }
+        };
+        Ok(Planned { intent, action })
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope {
+            escape: self.steps.plan.escape,
+            global_args: &self.steps.plan.global_args,
+            build_args: &self.options.request.build_args,
+            limits: &self.options.request.limits,
         }
-    }
-}
-
-/// The bytes that a stage has collected with one more instruction, if that is not more than it may.
-fn bounded(before: &State, text: &str, limits: &Limits) -> Result<usize, Diagnostic> {
-    let collected = before.collected.saturating_add(text.len());
-    if collected > limits.of(Limit::Configuration) {
-        return Err(Limit::Configuration.exceeded(limits, "the variables, labels and other settings of this stage"));
-    }
-    Ok(collected)
-}
-
-/// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
-/// one miss.
-pub(super) fn configured(before: Arc<State>, done: Configured, written: &str) -> Resolved {
-    let Configured { state: after, text, history } = done;
-    let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::setting(Setting::BaseImage, &*before.base));
-    ingredients.push(Ingredient::Instruction { text: text.clone() });
-    Resolved {
-        before: Some(before),
-        after,
-        action: Action::Configure,
-        ingredients: Some(ingredients),
-        listings: Vec::new(),
-        expanded: (text != written).then(|| text.clone()),
-        history: (history == Recorded::Yes).then_some(text),
     }
 }

@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use imbl::Vector;
 
+use super::event::ConfigChange;
 use super::settings::Settings;
 use crate::cache::{CacheKey, StateId};
+use crate::container::DEFAULT_PATH;
 use crate::layer::Layer;
 use crate::oci::{ChainId, DiffId, Digest, History, ImageConfig, Platform};
 
 /// What the layers of an image without any are called.
-pub const SCRATCH: &str = "scratch";
+pub(super) const SCRATCH: &str = "scratch";
 
 // ANCHOR: state
 /// The state after a step. Cheap to clone; never changed.
@@ -54,7 +56,7 @@ pub struct Stacked {
 /// What a step did to a state, for the history.
 #[derive(Clone, Copy, Debug)]
 pub struct Addition<'a> {
-    pub key: Option<CacheKey>,
+    pub key: CacheKey,
     pub layer: Option<&'a Layer>,
     /// What the history says of it, where it says something.
     pub created_by: Option<&'a str>,
@@ -63,8 +65,25 @@ pub struct Addition<'a> {
 }
 
 impl State {
-    /// The state that an image is.
-    pub fn of_image(image: ImageConfig, layers: Vec<Layer>, base: &str, file_system: StateId) -> State {
+    /// The state of a stage that begins with an image. `layers_id` says what its layers are: their chain ID, or [`SCRATCH`].
+    pub(super) fn first(
+        mut image: ImageConfig,
+        layers: Vec<Layer>,
+        layers_id: String,
+        stands_in_for: Option<&str>,
+    ) -> State {
+        if !image.config.env.iter().any(|variable| variable.starts_with("PATH=")) {
+            image.config.env.push(format!("PATH={DEFAULT_PATH}"));
+        }
+        let file_system = StateId::image(&layers_id, &image.platform().to_string(), stands_in_for);
+        let base = match stands_in_for {
+            Some(name) => format!("{layers_id} for {name}"),
+            None => layers_id,
+        };
+        State::of_image(image, layers, &base, file_system)
+    }
+
+    fn of_image(image: ImageConfig, layers: Vec<Layer>, base: &str, file_system: StateId) -> State {
         let identity = id_of(&image);
         let platform = Arc::new(image.platform());
         let created = image.created.unwrap_or_default();
@@ -138,6 +157,17 @@ impl State {
         self.identity
     }
 
+    /// What differs between its configuration and that of a later state, field by field.
+    pub(super) fn changes_to(&self, after: &State) -> Vec<ConfigChange> {
+        let mut changes = self.settings.changes(&after.settings);
+        if self.author != after.author {
+            let text = |author: &Option<Arc<str>>| author.as_deref().map(str::to_owned);
+            let (before, after) = (text(&self.author), text(&after.author));
+            changes.insert(0, ConfigChange { field: "Author".into(), before, after });
+        }
+        changes
+    }
+
     /// The layers, base first.
     pub fn layers(&self) -> Vec<Layer> {
         self.stack.iter().map(|stacked| stacked.layer.clone()).collect()
@@ -194,6 +224,9 @@ impl State {
         }
     }
 }
+
+/// The last state of a stage, by its number, as far as there is one.
+pub(super) type StageStates<'s> = &'s dyn Fn(usize) -> Option<Arc<State>>;
 
 fn id_of(image: &ImageConfig) -> Digest {
     Digest::of(&serde_json::to_vec(image).expect("a configuration is plain data"))

@@ -79,6 +79,11 @@ impl TakenSteps {
         self.steps.get(steps[before.checked_sub(1)?])
     }
 
+    /// The state after it.
+    pub fn state_of(&self, stage: usize, end: usize) -> Option<Arc<State>> {
+        Some(self.last_of(stage, end)?.state.clone())
+    }
+
     /// The number of the nearest step before `index` that is a cause of misses.
     pub fn cause_before(&self, index: usize) -> Option<usize> {
         let last = index.min(self.causes.len()).checked_sub(1)?;

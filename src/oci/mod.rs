@@ -11,6 +11,7 @@
 pub mod config;
 pub mod descriptor;
 pub mod digest;
+pub mod environment;
 pub mod kind;
 pub mod manifest;
 pub mod platform;
@@ -21,6 +22,7 @@ pub mod validate;
 pub use config::{ContainerConfig, Empty, HealthConfig, History, ImageConfig, RootFs};
 pub use descriptor::{Descriptor, media_type};
 pub use digest::{ChainId, DiffId, Digest, DigestError, Hasher};
+pub use environment::Environment;
 pub use kind::{Document, DocumentKind};
 pub use manifest::{Index, Layout, Manifest};
 pub use platform::{Platform, PlatformError};

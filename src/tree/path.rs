@@ -23,6 +23,11 @@ impl TreePath {
         TreePath::root().join(path)
     }
 
+    /// A path that is text, made absolute and clean: text that can be used as a path again.
+    pub fn cleaned(path: &str) -> String {
+        String::from_utf8(TreePath::new(path).0).expect("cleaning text by its `/` leaves text")
+    }
+
     /// The path with its leading slash.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

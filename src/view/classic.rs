@@ -7,7 +7,8 @@ use std::io::{self, Write};
 
 use super::program::Program;
 use super::screen::Screen;
-use super::{View, units, warning};
+use super::showing::View;
+use super::{units, warning};
 use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
 
@@ -70,7 +71,7 @@ impl View for Classic {
                 self.remove_container(out)
             }
             EventKind::Warning(told) => {
-                writeln!(out, "[Warning] {}", warning(told))
+                writeln!(out, "[Warning] {}", warning::text(told))
             }
             EventKind::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
             EventKind::Tagged { reference } => writeln!(out, "Successfully tagged {}", line(reference)),

@@ -6,9 +6,9 @@
 
 use std::io::{self, Write};
 
-use super::View;
 use super::program::Characters;
 use super::screen::Screen;
+use super::showing::View;
 use crate::machine::{Event, EventKind, StepLabel, Stream};
 use crate::shown;
 

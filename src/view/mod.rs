@@ -4,7 +4,8 @@
 //! show; `plain` is BuildKit's numbered one; `tty` keeps one live line; `quiet` gives the image id alone; `json` is for
 //! programs; `debugger` is what the debugger's prompt shows of a step. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
-//! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed.
+//! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed. Begin with
+//! `progress.rs`.
 
 pub mod classic;
 pub mod debugger;
@@ -12,57 +13,16 @@ pub mod json;
 pub mod palette;
 pub mod plain;
 pub mod program;
+mod progress;
 pub mod quiet;
 pub mod screen;
+mod sgr;
+mod showing;
 pub mod table;
 pub mod tty;
 pub mod units;
+mod warning;
 
-use std::io;
-
-use self::screen::Screen;
-use crate::machine::{Event, Warning};
-use crate::shown;
-
-/// Something that shows events.
-pub trait View {
-    /// Shows one event on `out`.
-    fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()>;
-}
-
-/// How a build's progress is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Progress {
-    /// `Step 2/4 : …`, as tutorials have it.
-    Classic,
-    /// One line an event, numbered by step.
-    Plain,
-    /// A live line for the step under way.
-    Tty,
-    /// One JSON object an event.
-    Json,
-    /// Only the image id.
-    Quiet,
-}
-
-impl Progress {
-    /// The view of this kind.
-    pub fn view(self, palette: palette::Palette) -> Box<dyn View> {
-        match self {
-            Progress::Classic => Box::new(classic::Classic::default()),
-            Progress::Plain => Box::new(plain::Plain::default()),
-            Progress::Tty => Box::new(tty::Tty::new(palette)),
-            Progress::Json => Box::new(json::Json::default()),
-            Progress::Quiet => Box::new(quiet::Quiet),
-        }
-    }
-}
-
-/// A warning on one line: `Dockerfile:3:1: blank line inside of an instruction [NoEmptyContinuation] (remove it, …)`.
-fn warning(warning: &Warning) -> String {
-    let Warning { kind, message, hint, place } = warning;
-    let kind = kind.map(|kind| format!(" [{kind}]")).unwrap_or_default();
-    let place = place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
-    let hint = hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    shown::line(&format!("{place}{message}{kind}{hint}")).into_owned()
-}
+pub use progress::Progress;
+pub use sgr::Colours;
+pub use showing::View;

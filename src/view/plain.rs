@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::program::Program;
 use super::screen::Screen;
-use super::{View, units, warning};
+use super::showing::View;
+use super::{units, warning};
 use crate::cache::Outcome;
 use crate::machine::{Event, EventKind, Stream};
 use crate::shown::line;
@@ -118,7 +119,7 @@ impl View for Plain {
                 writeln!(out, "#{number} ERROR: {}", line(message))
             }
             EventKind::Warning(told) => {
-                writeln!(out, "#{number} WARNING: {}", warning(told))
+                writeln!(out, "#{number} WARNING: {}", warning::text(told))
             }
             EventKind::BuildFinished { image, manifest, steps, .. } => {
                 self.export = steps + 1;

@@ -5,7 +5,7 @@
 //! nothing of ours is painted by it; a carriage return begins a new line, since a terminal would write over what was
 //! said before. The screen makes harmless what is left.
 
-use super::screen::{begins_colour, colour_length};
+use super::sgr::{Colours, begins_colour, colour_length};
 use crate::machine::Stream;
 
 const NO_COLOUR: &str = "\x1b[0m";
@@ -17,13 +17,6 @@ pub struct Program {
     stderr: Decoder,
     /// Whether the text so far ends in the middle of a line.
     open_line: bool,
-}
-
-/// Whether a program's colours are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
-    Kept,
-    Dropped,
 }
 
 impl Program {
@@ -154,7 +147,8 @@ impl Characters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Characters, Colours, Program};
+    use super::super::sgr::Colours;
+    use super::{Characters, Program};
     use crate::machine::Stream;
 
     fn all(pieces: &[&[u8]], colours: Colours) -> String {

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::View;
 use super::screen::Screen;
+use super::showing::View;
 use crate::machine::{Event, EventKind};
 
 /// Writes the finished image's id.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::screen::colour_length;
+use super::sgr::colour_length;
 use crate::shown;
 
 /// Lays rows out under a header. The last column is not padded.

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::palette::{Palette, Role};
-use super::program::{Colours, Program};
+use super::program::Program;
 use super::screen::Screen;
-use super::{View, table, units, warning};
+use super::sgr::Colours;
+use super::showing::View;
+use super::{table, units, warning};
 use crate::cache::Outcome;
 use crate::machine::{Event, EventKind, StepLabel, Stream};
 use crate::shown::{self, line};
@@ -150,7 +152,7 @@ impl View for Tty {
                 writeln!(out, "    {}", line(message))
             }
             EventKind::Warning(told) => {
-                let text = warning(told);
+                let text = warning::text(told);
                 self.lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
             EventKind::BuildFinished { image, cached, ran, .. } => {

@@ -200,8 +200,8 @@ fn states_are_looked_at_and_compared() {
     assert!(matches!(files.cat("/"), Err(Error::Directory(_))));
 
     let Compared::States { paths, .. } = debugger.compare(&Compare::States(1, 3)).unwrap() else { panic!() };
-    let changes: Vec<(ChangeKind, &str)> = paths.iter().map(|change| (change.kind, change.path.as_str())).collect();
-    assert_eq!(changes, [(ChangeKind::Added, "/one.txt"), (ChangeKind::Added, "/two.txt")]);
+    let changes: Vec<(ChangeKind, String)> = paths.iter().map(|change| (change.kind, change.path)).collect();
+    assert_eq!(changes, [(ChangeKind::Added, "/one.txt".into()), (ChangeKind::Added, "/two.txt".into())]);
     fs::write(desk.context().join("two.txt"), "1\n3\n").unwrap();
     let file = Compare::File { path: "two.txt".into(), states: None };
     let Compared::File { before, after } = debugger.compare(&file).unwrap() else { panic!() };

@@ -78,6 +78,18 @@ fn a_plan_tells_cause_from_consequence() {
 }
 
 #[test]
+fn a_miss_can_be_a_failure() {
+    let place = Place::new("//- Dockerfile\nFROM layerlab/base\nCOPY in /in\nRUN cat /in > /out\n//- in\nfirst\n");
+    let mut text = place.session(&["build --fail-on-miss .", "build --quiet .", "build --quiet --fail-on-miss ."]);
+    place.write("in", "second\n");
+    // Twice: a build that was stopped is none to compare with.
+    text += &place.session(&["build --fail-on-miss .", "build --progress tty --fail-on-miss .", "build --quiet ."]);
+    text += &place.session(&["build --fail-on-miss --no-cache ."]);
+    insta::assert_snapshot!(filter(&text).replace('\x1b', "␛").replace('\r', "␍"));
+    place.assert_whole();
+}
+
+#[test]
 fn a_plan_says_what_it_can_not_know() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base AS one\nCOPY in /in\nRUN tr a-z A-Z < /in > /out\n\

@@ -18,8 +18,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/container/explain.rs: why", "one arm for each operation"),
     ("src/dockerfile/print/tree.rs: parts_of", "one arm for each instruction"),
     ("src/layer/capture.rs", "to be parted"),
-    ("src/machine/configure.rs: configure", "to be parted"),
-    ("src/machine/run.rs: resolve_run", "to be parted"),
     ("src/oci/reference.rs", "to be parted"),
     ("src/repl/command.rs: arguments", "one arm for each command"),
     ("src/store/verify.rs", "to be parted"),
@@ -29,8 +27,7 @@ const LONG: &[(&str, &str)] = &[
 /// Types of which the methods stand in several files of a folder.
 const PARTED: &[(&str, &str, &str)] = &[
     ("src/container/", "Operation", "what is done, and why it is done, are two ideas"),
-    ("src/machine/", "Machine", "to be gathered"),
-    ("src/machine/", "Resolved", "to be gathered"),
+    ("src/machine/", "Machine", "driving it, asking it and ending it are three ideas"),
     ("src/store/", "Store", "one file for each kind of file in the layout"),
     ("src/tree/", "Tree", "following links is an idea of its own"),
 ];
@@ -57,27 +54,6 @@ const CIRCLES: &[Circle] = &[
         ],
         because: "to be untangled",
     },
-    Circle {
-        files: &[
-            "src/machine/configure.rs",
-            "src/machine/driver.rs",
-            "src/machine/files.rs",
-            "src/machine/from.rs",
-            "src/machine/inputs.rs",
-            "src/machine/lacking.rs",
-            "src/machine/missing.rs",
-            "src/machine/placed.rs",
-            "src/machine/resolve.rs",
-            "src/machine/run.rs",
-            "src/machine/warnings.rs",
-            "src/machine/workdir.rs",
-        ],
-        because: "to be untangled",
-    },
-    Circle {
-        files: &["src/machine/copy.rs", "src/machine/mod.rs", "src/machine/owner.rs"],
-        because: "to be untangled",
-    },
     Circle { files: &["src/store/find.rs", "src/store/index.rs"], because: "to be untangled" },
     Circle {
         files: &[
@@ -89,18 +65,6 @@ const CIRCLES: &[Circle] = &[
         ],
         because: "to be untangled",
     },
-    Circle {
-        files: &[
-            "src/view/classic.rs",
-            "src/view/json.rs",
-            "src/view/mod.rs",
-            "src/view/plain.rs",
-            "src/view/quiet.rs",
-            "src/view/tty.rs",
-        ],
-        because: "to be untangled",
-    },
-    Circle { files: &["src/view/program.rs", "src/view/screen.rs"], because: "to be untangled" },
 ];
 
 /// Rooms that know each other, though the drawing has one below the other.

@@ -97,7 +97,7 @@ pub fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
 
 /// `key       9c11…  from  parent state · COPY … · 1 file`.
 fn key(layout: &Layout, why: &Why) -> String {
-    if why.ingredients.0.is_empty() {
+    if why.ingredients.is_empty() {
         return String::new();
     }
     let parts = summary(&why.ingredients, &why.step.instruction);
@@ -152,25 +152,30 @@ pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
                 lower(&units::ago(layout.clock.seconds(), Some(created)))
             )
         }
-        Decision::Miss { reason, .. } => match reason {
-            MissReason::FirstTime => format!("{miss}: no earlier step had these inputs"),
-            MissReason::NoCache => format!("{miss}: the cache was not asked (--no-cache)"),
-            MissReason::LayerGone => format!("{miss}: the record is there, but its layer was removed"),
-            MissReason::NeverFinished { build } => {
-                format!("{miss}: the same inputs were in build {build}, where this step did not finish")
-            }
-            MissReason::Follows { step: Some(step), .. } => {
-                format!("{miss}: it follows step {step}, which is the cause; its own inputs are the same")
-            }
-            MissReason::Follows { step: None, build } => {
-                format!("{miss}: its parent is another than in build {build}; its own inputs are the same")
-            }
-            MissReason::Cause { differences, .. } => {
-                let own = differences.iter().filter(|difference| !difference.is_parent());
-                let names: Vec<String> = own.map(short_name).collect();
-                format!("{miss}{and_it}: {} changed", line(&names.join(", ")))
-            }
-        },
+        Decision::Miss { reason: cause @ MissReason::Cause { .. }, .. } => format!("{miss}{and_it}: {}", reason(cause)),
+        Decision::Miss { reason: other, .. } => format!("{miss}: {}", reason(other)),
+    }
+}
+
+/// Why a step misses, in one line that is harmless.
+pub fn reason(reason: &MissReason) -> String {
+    match reason {
+        MissReason::FirstTime => "no earlier step had these inputs".to_owned(),
+        MissReason::NoCache => "the cache was not asked (--no-cache)".to_owned(),
+        MissReason::LayerGone => "the record is there, but its layer was removed".to_owned(),
+        MissReason::NeverFinished { build } => {
+            format!("the same inputs were in build {build}, where this step did not finish")
+        }
+        MissReason::Follows { step: Some(step), .. } => {
+            format!("it follows step {step}, which is the cause; its own inputs are the same")
+        }
+        MissReason::Follows { step: None, build } => {
+            format!("its parent is another than in build {build}; its own inputs are the same")
+        }
+        MissReason::Cause { .. } => {
+            let names: Vec<String> = reason.own_differences().map(short_name).collect();
+            format!("{} changed", line(&names.join(", ")))
+        }
     }
 }
 

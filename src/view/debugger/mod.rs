@@ -26,15 +26,17 @@ mod steps;
 use std::io::{self, Write};
 
 pub use self::changes::compared;
-pub use self::decisions::{against, decision, plan, why};
+pub use self::decisions::{against, decision, plan, reason, why};
 pub use self::rows::Layout;
 pub use self::states::{content, entries, env, explained, history, layers, listing};
 pub use self::steps::{Stages, breakpoints, dockerfile, end, step, stopped_at};
 
 use self::changes::MOST_CHANGES;
-use super::program::{Colours, Program};
+use super::program::Program;
 use super::screen::Screen;
-use super::{View, units, warning};
+use super::sgr::Colours;
+use super::showing::View;
+use super::{units, warning};
 use crate::debugger::Tense;
 use crate::machine::{Decision, Event, EventKind, Stream};
 
@@ -147,7 +149,7 @@ impl View for Blocks {
                 write!(out, "{row}")
             }
             EventKind::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
-            EventKind::Warning(told) => write!(out, "{}", layout.row("warning", &warning(told))),
+            EventKind::Warning(told) => write!(out, "{}", layout.row("warning", &warning::text(told))),
             EventKind::Tagged { reference } => write!(out, "{}", layout.row("tagged", reference)),
         }
     }

@@ -13,8 +13,8 @@ use crate::cli::names::parse_names;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::machine::{Control, Error, Event, Machine};
-use crate::view::Progress;
+use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
+use crate::view::{Progress, debugger};
 use crate::world::World;
 
 /// Build an image from a Dockerfile.
@@ -34,6 +34,9 @@ pub struct Build {
     /// Accepted and without effect: intermediate containers are always removed
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide = true)]
     rm: bool,
+    /// Stop at the first step that is not in the cache, and say why: for CI. The exit status is 1
+    #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
+    fail_on_miss: bool,
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
@@ -50,7 +53,8 @@ impl Build {
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        let options = self.options.options()?;
+        let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
+        let options = Options { at_miss, ..self.options.options()? };
         let mut machine = Machine::new(world, source, options, Control::new(interrupt.clone()))
             .map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
@@ -74,6 +78,15 @@ impl Build {
         }
         let built = build_all(&mut machine, &mut sink);
         if let Err(error) = built {
+            if let Error::Missed { reason, .. } = &error {
+                // Not remembered: the next build is to be compared with one that was tried.
+                let missed = missed(&error, reason);
+                let missed = match machine.span(machine.position()) {
+                    Some(span) => missed.at(span),
+                    None => missed,
+                };
+                return Err(Failure::from(missed).within(&file));
+            }
             machine.remember(None)?;
             if let Some(broken) = broken {
                 return Err(broken.into());
@@ -94,6 +107,12 @@ impl Build {
         std::mem::forget(machine);
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+/// The message for a step that had to be in the cache.
+fn missed(error: &Error, reason: &MissReason) -> Diagnostic {
+    Diagnostic::error(format!("{error}: {}", debugger::reason(reason)))
+        .hint("`--fail-on-miss` stops here; without it the step is executed. `layerlab plan` tells of all steps")
 }
 
 fn build_all(machine: &mut Machine, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {

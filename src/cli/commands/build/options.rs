@@ -11,7 +11,7 @@ use crate::container::Hostname;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
-use crate::machine::{CacheUse, Error, Options, Source, Unsupported};
+use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
 use crate::plan::Request;
 use crate::source::SourceFile;
@@ -102,6 +102,7 @@ impl BuildOptions {
             network: self.network.clone(),
             hostname,
             unsupported: Unsupported::Refused,
+            at_miss: AtMiss::Execute,
         })
     }
 

@@ -52,7 +52,7 @@ impl Import {
             comment: None,
             empty_layer: false,
         });
-        let config = machine::configure::change(config, &self.change).map_err(Failure::from)?;
+        let config = machine::change(config, &self.change).map_err(Failure::from)?;
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;

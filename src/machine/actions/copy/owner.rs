@@ -5,7 +5,6 @@
 //! is BuildKit's rule, surprising as it is. Refused are a name where there is no file system at all, and a number out of range: the
 //! kernel reads -1 as "leave it as it is", and the numbers above the range mean different things to different programs.
 
-use super::Error;
 use crate::layer;
 use crate::store::Store;
 use crate::tree::{Follow, Kind, Tree, TreePath};
@@ -40,6 +39,27 @@ pub struct BadId {
     place: Option<&'static str>,
 }
 
+/// A name where there is no file system to look it up in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{owner}` is a name, and there is no file system to look it up in")]
+pub struct NoOwners {
+    owner: String,
+}
+
+impl NoOwners {
+    pub const HINT: &str =
+        "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below";
+}
+
+/// Why an owner can't be resolved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnerError {
+    #[error(transparent)]
+    NoOwners(#[from] NoOwners),
+    #[error(transparent)]
+    BadId(#[from] BadId),
+}
+
 impl BadId {
     pub const HINT: &str = "ids are numbers from 0 to 2147483647";
 }
@@ -62,11 +82,11 @@ impl Owner {
     /// Resolves `user[:group]`; a part that is empty is root's. `warn` is told of names that the image does not have.
     ///
     /// # Errors
-    /// [`Error::NoOwners`] for a name where there is no file system to look it up in, [`BadId`] for a number out of range, here
+    /// [`NoOwners`] for a name where there is no file system to look it up in, [`BadId`] for a number out of range, here
     /// or in the image's files.
-    pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, Error> {
+    pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, OwnerError> {
         if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
-            return Err(Error::NoOwners { owner: text.into() });
+            return Err(NoOwners { owner: text.into() }.into());
         }
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),

@@ -5,6 +5,7 @@
 //! with mode 0755 (or the octal `--chmod`) and the owner of `--chown`. An existing parent is not an entry of the layer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::chmod::Chmod;
@@ -55,6 +56,9 @@ pub enum CopyError {
     /// No layer can have a file at this path.
     #[error(transparent)]
     Layer(#[from] layer::Error),
+    /// The file without a name that archives are unpacked through.
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Spool { operation: &'static str, path: PathBuf, source: std::io::Error },
 }
 
 impl CopyError {
@@ -71,7 +75,10 @@ impl CopyError {
         match self {
             CopyError::Obstacle { obstacle } => obstacle.hint(),
             CopyError::Layer(error) => error.hint(),
-            CopyError::NotFound { .. } | CopyError::FileOverDirectory { .. } | CopyError::Path { .. } => None,
+            CopyError::NotFound { .. }
+            | CopyError::FileOverDirectory { .. }
+            | CopyError::Path { .. }
+            | CopyError::Spool { .. } => None,
         }
     }
 }
@@ -289,13 +296,9 @@ impl Placement {
     /// While it is unpacked, `root` is all there is, as for a process that has changed its root directory: a symbolic link on the
     /// way leads to somewhere below `root`, an absolute one and `..` too. Whatever is in an entry's place is replaced, a link
     /// to a directory included; only a directory over a directory keeps what is in it.
-    pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), super::Error> {
-        let spool = tempfile::tempfile().map_err(|source| super::Error::Io {
-            operation: "create",
-            path: std::env::temp_dir(),
-            source,
-        })?;
-        let spool = Arc::new(spool);
+    pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), CopyError> {
+        let io = |operation| move |source| CopyError::Spool { operation, path: std::env::temp_dir(), source };
+        let spool = Arc::new(tempfile::tempfile().map_err(io("create"))?);
         let mut end = 0;
         while let Some((relative, member)) = archive.next_member()? {
             let own = |metadata: &mut Metadata| {
@@ -323,11 +326,7 @@ impl Placement {
             };
             self.put_entry(root, &relative, node, adjust)?;
         }
-        spool.set_len(end).map_err(|source| super::Error::Io {
-            operation: "extend",
-            path: std::env::temp_dir(),
-            source,
-        })
+        spool.set_len(end).map_err(io("extend"))
     }
 
     /// The file that a hard link in an archive means. It becomes an entry of the layer, for the two to be one file there,

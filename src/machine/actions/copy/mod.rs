@@ -8,30 +8,42 @@
 //!                                   └───────▶ placement ──▶ layer
 //! ```
 
+pub mod chmod;
+mod missing;
+pub mod obstacle;
+pub mod owner;
+pub mod placed;
+pub mod placement;
+pub mod selection;
+mod transfer;
+
 use std::io::Seek as _;
 use std::sync::Arc;
 
-use super::copy::{Adjustments, Placement};
-use super::driver::{Executed, Machine};
-use super::event::Reporter;
-use super::inputs::Inputs;
-use super::missing::{self, SearchPlace, Searched};
-use super::owner::Owner;
-use super::resolve::{Action, Resolved};
-use super::selection::{self, Rule, Selected, Selection};
-use super::transfer::{Transfer, Words};
-use super::{Error, State};
+use super::from;
 use crate::cache::{self, Ingredient};
 use crate::context::{Contents, glob};
 use crate::dockerfile::{Add, Copy};
 use crate::layer::archive;
-use crate::plan::CopySource;
+use crate::machine::event::Reporter;
+use crate::machine::inputs::Inputs;
+use crate::machine::intent::Intent;
+use crate::machine::scope::Scope;
+use crate::machine::state::StageStates;
+use crate::machine::{Error, Options, State};
+use crate::plan::{CopySource, Plan};
 use crate::seen::SeenReader;
 use crate::tree::{Content, Kind, Node, Place, Tree, TreePath};
 
+use missing::{SearchPlace, Searched};
+use owner::Owner;
+use placement::{Adjustments, Placement};
+use selection::{Rule, Selected, Selection};
+use transfer::{Transfer, Words};
+
 /// A COPY or ADD, resolved.
 #[derive(Clone, Debug)]
-pub(super) struct CopyAction {
+pub struct CopyAction {
     transfer: Transfer,
     /// The files of all paths, in order.
     selections: Vec<Selection>,
@@ -40,40 +52,56 @@ pub(super) struct CopyAction {
     contents: Arc<Contents>,
 }
 
-impl Machine {
-    pub(super) fn resolve_copy(
-        &self,
-        stage: usize,
-        copy: &Copy,
-        before: Arc<State>,
-        stage_state: impl Fn(usize) -> Option<Arc<State>>,
-    ) -> Result<Resolved, Error> {
-        let transfer = Transfer::of_copy(copy, Words { scope: &self.scope(), before: &before })?;
-        let source = match self.plan.copy_source(stage, copy)? {
-            None => None,
-            Some(CopySource::Scratch) => Some((Tree::empty(), cache::Origin::Scratch)),
-            Some(CopySource::Stage(index)) => {
-                let state = stage_state(index).ok_or_else(|| Error::Argument {
-                    message: format!(
-                        "cannot copy from stage `{}`: it is not built yet",
-                        self.plan.stages[index].label()
-                    ),
-                    hint: None,
-                })?;
-                Some((self.inputs.tree(&state)?, cache::Origin::Stage(self.plan.stages[index].label())))
-            }
-            Some(CopySource::Image(reference)) => {
-                let state = self.image_state(&reference, stage)?;
-                Some((self.inputs.tree(&state)?, cache::Origin::Image(reference.familiar())))
-            }
-        };
-        resolve(transfer, source, &self.inputs, before)
-    }
+/// What a COPY or an ADD may look at besides the state.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'m> {
+    pub scope: Scope<'m>,
+    pub plan: &'m Plan,
+    pub options: &'m Options,
+    pub inputs: &'m Inputs,
+    /// The last states of the stages.
+    pub states: StageStates<'m>,
+}
 
-    pub(super) fn resolve_add(&self, add: &Add, before: Arc<State>) -> Result<Resolved, Error> {
-        let transfer = Transfer::of_add(add, Words { scope: &self.scope(), before: &before })?;
-        resolve(transfer, None, &self.inputs, before)
-    }
+/// What a COPY comes to in a state of stage `stage`.
+pub fn resolve_copy(
+    copy: &Copy,
+    stage: usize,
+    before: &Arc<State>,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Intent, CopyAction), Error> {
+    let Surroundings { scope, plan, options, inputs, states } = surroundings;
+    let transfer = Transfer::of_copy(copy, Words { scope, before })?;
+    let stages = &plan.stages;
+    let source = match plan.copy_source(stage, copy)? {
+        None => None,
+        Some(CopySource::Scratch) => Some((Tree::empty(), cache::Origin::Scratch)),
+        Some(CopySource::Stage(index)) => {
+            let label = stages[index].label();
+            let state = states(index).ok_or_else(|| Error::Argument {
+                message: format!("cannot copy from stage `{label}`: it is not built yet"),
+                hint: None,
+            })?;
+            Some((inputs.tree(&state)?, cache::Origin::Stage(label)))
+        }
+        Some(CopySource::Image(reference)) => {
+            let store = &inputs.world().store;
+            let state = from::image_state(&reference, &stages[stage].platform, options, store)?;
+            Some((inputs.tree(&state)?, cache::Origin::Image(reference.familiar())))
+        }
+    };
+    resolve(transfer, source, inputs, before)
+}
+
+/// What an ADD comes to in a state.
+pub fn resolve_add(
+    add: &Add,
+    before: &Arc<State>,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Intent, CopyAction), Error> {
+    let Surroundings { scope, inputs, .. } = surroundings;
+    let transfer = Transfer::of_add(add, Words { scope, before })?;
+    resolve(transfer, None, inputs, before)
 }
 
 /// Chooses the files and makes the key of them. Without a `source` they are the context's.
@@ -81,8 +109,8 @@ fn resolve(
     transfer: Transfer,
     source: Option<(Tree, cache::Origin)>,
     inputs: &Inputs,
-    before: Arc<State>,
-) -> Result<Resolved, Error> {
+    before: &Arc<State>,
+) -> Result<(Intent, CopyAction), Error> {
     let place = if source.is_some() { SearchPlace::Elsewhere } else { SearchPlace::Context };
     let (tree, origin) = match source {
         Some(source) => source,
@@ -95,7 +123,7 @@ fn resolve(
     let mut sources = transfer.paths.iter().map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
     let contents = inputs.learn(sources.iter_mut().flatten())?;
 
-    let mut ingredients = transfer.ingredients(&before);
+    let mut ingredients = transfer.ingredients(before);
     let mut listings = Vec::new();
     for (path, selections) in transfer.paths.iter().zip(&sources) {
         let listed = inputs.list(selections, cache::Roots::new(origin.clone(), path))?;
@@ -113,15 +141,10 @@ fn resolve(
     }
     let history = transfer.history();
     let selections = sources.into_iter().flatten().collect();
-    Ok(Resolved {
-        after: (*before).clone(),
-        before: Some(before),
-        ingredients: Some(ingredients),
-        listings,
-        expanded: transfer.has_variables.then(|| history.clone()),
-        history: Some(history),
-        action: Action::Copy(Box::new(CopyAction { transfer, selections, contents: Arc::new(contents) })),
-    })
+    let expanded = transfer.has_variables.then(|| history.clone());
+    let intent = Intent::new(before, (**before).clone(), ingredients, Some(history));
+    let action = CopyAction { transfer, selections, contents: Arc::new(contents) };
+    Ok((Intent { listings, expanded, ..intent }, action))
 }
 
 /// The files that a word stands for.
@@ -137,19 +160,16 @@ fn select(word: &str, names: selection::Names, searched: &Searched<'_>) -> Resul
 }
 
 /// Places the chosen files and the documents over what is below the step.
-pub(super) fn place(
+pub fn execute(
     action: &CopyAction,
+    before: &State,
     inputs: &Inputs,
-    before: Option<&State>,
     reporter: &mut Reporter<'_>,
-) -> Result<Executed, Error> {
+) -> Result<(Placement, Tree), Error> {
     let CopyAction { transfer, selections, .. } = action;
     let world = inputs.world();
     let mut warn = |message| reporter.warn(message);
-    let below = match before {
-        Some(state) if !transfer.link => inputs.tree(state)?,
-        _ => Tree::empty(),
-    };
+    let below = if transfer.link { Tree::empty() } else { inputs.tree(before)? };
     let owner = match &transfer.chown {
         Some(text) => Some(Owner::resolve(text, &world.store, &below, &mut warn)?),
         None => None,
@@ -172,7 +192,7 @@ pub(super) fn place(
             last.escape_ascii()
         ));
     }
-    Ok(Executed::Placed(placement, below))
+    Ok((placement, below))
 }
 
 /// ADD of a local archive: its entries, below the destination. Gives `false` where the file is no archive.

@@ -3,8 +3,8 @@
 //!
 //! Of package managers only the words are looked at that a shell would start: `RUN set -e; FOO=1 apt-get install curl`, but not `RUN echo apt-get`.
 
-use super::State;
 use crate::images::STAND_IN_LABEL;
+use crate::machine::{DEFAULT_PATH, State};
 use crate::tree::{Follow, Tree, TreePath};
 
 /// The package managers of distributions.
@@ -21,7 +21,7 @@ const BEFORE_COMMANDS: &[&str] =
 /// What to say about a command that failed with a status in a stand-in, for want of a program. `None`: that was not it.
 pub fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
     let stand_in = state.settings.labels.get(STAND_IN_LABEL)?;
-    let path = state.variable("PATH").unwrap_or(super::DEFAULT_PATH);
+    let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let is_there = |program: &str| {
         path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
     };

@@ -3,7 +3,7 @@
 //! The file lies in `/dev/pipes/` of the container and is called what the Dockerfile says. That name means something only
 //! there, inside of a file system in memory: on the machine every script has the same name.
 
-use super::Error;
+use crate::machine::Error;
 use crate::tree::TreePath;
 
 /// Where scripts lie in a container.

@@ -190,7 +190,7 @@ impl Selection {
     }
 
     /// Its files of the machine.
-    pub(super) fn seen(&self) -> impl Iterator<Item = &Seen> {
+    pub fn seen(&self) -> impl Iterator<Item = &Seen> {
         let (file, directory) = match &self.what {
             Selected::File(node) => (Some(node), None),
             Selected::Directory(directory) => (None, Some(directory.files.nodes())),
@@ -202,7 +202,7 @@ impl Selection {
     }
 
     /// Takes over what is known of its files now: extended attributes, which few of them have.
-    pub(super) fn complete(&mut self) {
+    pub fn complete(&mut self) {
         let known = |node: &Node| match &node.content()?.place {
             Place::Seen(seen) => {
                 seen.file().known().map(|known| &known.xattrs).filter(|xattrs| !xattrs.is_empty()).cloned()

@@ -7,16 +7,16 @@
 //! From here on nothing depends on the Dockerfile any more. Which files the sources stand for is the matter of `selection.rs`.
 
 use super::chmod::Chmod;
-use super::configure::{Scope, quoted_list};
 use super::owner::Owner;
 use super::selection::{Names, SelectError};
-use super::supported::{copy_of_remote, is_remote, not_supported};
-use super::workdir::cleaned;
-use super::{Error, State};
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::context::Patterns;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Add, Copy, Limit, Word};
+use crate::machine::go::quoted_list;
+use crate::machine::scope::Scope;
+use crate::machine::supported::{copy_of_remote, is_remote, not_supported};
+use crate::machine::{Error, State};
 use crate::tree::TreePath;
 
 /// A COPY or an ADD.
@@ -244,6 +244,6 @@ impl Transfer {
 fn absolute(working_dir: &str, written: &str) -> String {
     let is_directory = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
     let joined = if written.starts_with('/') { written.to_owned() } else { format!("{working_dir}/{written}") };
-    let path = cleaned(&joined);
+    let path = TreePath::cleaned(&joined);
     if is_directory && path != "/" { format!("{path}/") } else { path }
 }

@@ -1,11 +1,11 @@
 //! A source that is not there, or is there and leads nowhere: what to say of it.
 
-use super::Error;
-use super::inputs::Inputs;
 use super::obstacle::{noun, target_of};
 use super::selection::SelectError;
 use crate::context::{Patterns, Snapshot, glob};
 use crate::diagnostic::closest;
+use crate::machine::Error;
+use crate::machine::inputs::Inputs;
 use crate::tree::{self, Kind, Tree, TreePath};
 
 /// Where a source was looked for.

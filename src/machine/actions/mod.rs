@@ -1,0 +1,19 @@
+//! The actions: what each family of instructions does, as functions over what it needs and nothing else.
+//!
+//! | file | instructions |
+//! |---|---|
+//! | `from` | FROM: the state that a stage begins with |
+//! | `configure` | those that change the configuration and no file |
+//! | `workdir` | WORKDIR |
+//! | `copy` | COPY and ADD |
+//! | `run` | RUN |
+//!
+//! Resolving gives an [`Intent`](super::intent::Intent), and what is to be executed; executing leaves what a layer is made of.
+
+pub mod command;
+pub mod configure;
+pub mod copy;
+pub mod from;
+mod ports;
+pub mod run;
+pub mod workdir;

@@ -1,0 +1,271 @@
+//! RUN: a command in a container on the state, and the layer of what it changed.
+//!
+//! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
+//! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
+
+pub mod lacking;
+pub mod script;
+mod unstartable;
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use script::Script;
+
+use super::command;
+use crate::cache::{Ingredient, Ingredients, Setting};
+use crate::container::{self, Etc, Heard, Host, Hostname, Io, Network, Process, Sandbox};
+use crate::dockerfile::{self, Command, Run, heredoc};
+use crate::layer::{Capture, Layer, LayerWriter};
+use crate::machine::changes::{Changes, PathChange, describe};
+use crate::machine::event::{EventKind, Reporter};
+use crate::machine::folder::Folder;
+use crate::machine::inputs::Inputs;
+use crate::machine::intent::Intent;
+use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported, unpacked};
+use crate::oci::Platform;
+use crate::plan::PROXY_ARGS;
+use crate::tree::Tree;
+use crate::world::{Interrupt, World};
+
+/// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// A command to be run.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    args: Vec<String>,
+    environment: Vec<String>,
+    working_dir: String,
+    user: String,
+    network: Network,
+    hostname: Hostname,
+    /// A heredoc with `#!`, to be run as a file.
+    script: Option<Script>,
+    /// The command as a person reads it.
+    text: String,
+}
+
+/// What a finished process leaves: the directory with its changes.
+pub struct Remains {
+    folder: Folder,
+    copied: bool,
+    below: Tree,
+}
+
+/// What a RUN comes to in a state.
+pub fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Result<(Intent, Execution), Error> {
+    can_run(&before.platform)?;
+    let (args, script) = arguments(run, before)?;
+    let text = match args.as_slice() {
+        [shell @ .., line] if shell == before.shell() => line.clone(),
+        words => words.join(" "),
+    };
+    let execution = Execution {
+        args,
+        environment: environment(before, options),
+        working_dir: before.working_dir().to_owned(),
+        user: before.user().to_owned(),
+        network: network(run, options),
+        hostname: match &options.hostname {
+            Some(hostname) => hostname.clone(),
+            None => Hostname::parse(HOSTNAME)?,
+        },
+        script,
+        text,
+    };
+    let history = format!("RUN {}{}", argument_prefix(before), execution.args.join(" "));
+    let intent = Intent::new(before, (**before).clone(), ingredients(&execution, before), Some(history));
+    Ok((intent, execution))
+}
+
+/// What is executed. A RUN that is nothing but one document is run by the SHELL: as its command line, or, of a script, the
+/// file.
+fn arguments(run: &Run, before: &State) -> Result<(Vec<String>, Option<Script>), Error> {
+    let Command::Heredocs { line, documents } = &run.command else {
+        return Ok((command::words(&run.command, before), None));
+    };
+    if !matches!(heredoc::parse(line), Ok(Some(_))) {
+        return Ok((command::words(&run.command, before), None));
+    }
+    let text = documents[0].document();
+    let script = if text.starts_with("#!") { Some(Script::new(&documents[0].name, text.clone())?) } else { None };
+    let command = script.as_ref().map_or(text, |script| script.path().to_owned());
+    Ok((before.shell().into_iter().chain([command]).collect(), script))
+}
+
+fn network(run: &Run, options: &Options) -> Network {
+    match run.network {
+        Some(dockerfile::Network::None) => Network::None,
+        Some(dockerfile::Network::Host) => Network::Host,
+        Some(dockerfile::Network::Default) | None => match options.network.as_deref() {
+            Some("none") => Network::None,
+            _ => Network::Host,
+        },
+    }
+}
+
+// ANCHOR: ingredients
+fn ingredients(execution: &Execution, before: &State) -> Ingredients {
+    let mut ingredients = Ingredients::default();
+    ingredients.push(Ingredient::Parent { state: before.file_system });
+    for (index, value) in execution.args.iter().enumerate() {
+        ingredients.push(Ingredient::Argument { index, value: value.clone() });
+    }
+    if let Some(script) = &execution.script {
+        ingredients.push(Ingredient::setting(Setting::Script, script.text.clone()));
+    }
+    for (name, value) in before.settings.variables.run_environment() {
+        ingredients.push(Ingredient::Environment { name: name.to_owned(), value: value.to_owned() });
+    }
+    ingredients.push(Ingredient::setting(Setting::WorkingDirectory, before.working_dir()));
+    ingredients.push(Ingredient::setting(Setting::User, before.user()));
+    let network = if execution.network == Network::None { "none" } else { "host" };
+    ingredients.push(Ingredient::setting(Setting::Network, network));
+    ingredients.push(Ingredient::setting(Setting::Hostname, execution.hostname.to_string()));
+    ingredients.push(Ingredient::setting(Setting::Platform, before.platform.to_string()));
+    ingredients
+}
+// ANCHOR_END: ingredients
+
+/// The variables of the command: the state's, and the proxies, which are no ingredients. A proxy is given in one case and set in
+/// both. What the Dockerfile itself sets wins.
+fn environment(before: &State, options: &Options) -> Vec<String> {
+    let variables = before.settings.variables.run_environment();
+    let mut environment: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    for name in PROXY_ARGS {
+        let given = options.request.build_args.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        if let Some((_, value)) = given
+            && before.variable(name).is_none()
+        {
+            environment.push(format!("{name}={value}"));
+        }
+    }
+    environment
+}
+
+/// Runs the command to its end.
+///
+/// # Errors
+/// [`Error::CommandFailed`] where its status is not zero, [`Error::Interrupted`] where it was ended by a wish.
+pub fn execute(
+    execution: &Execution,
+    state: &State,
+    world: &Arc<World>,
+    inputs: &Inputs,
+    control: &Control,
+    reporter: &mut Reporter<'_>,
+) -> Result<Remains, Error> {
+    let id = world.clock.new_id();
+    let folder = Folder::create(world, &id)?;
+    let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
+    let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
+    sandbox.hostname.clone_from(&execution.hostname);
+    sandbox.network = execution.network;
+    sandbox.etc = Etc::Build;
+    if let Some(script) = &execution.script {
+        sandbox.mounts.push(folder.script(script)?);
+    }
+    let mut process = Process::new(execution.args.clone());
+    process.env.clone_from(&execution.environment);
+    process.cwd.clone_from(&execution.working_dir);
+    process.user.clone_from(&execution.user);
+    let host = Host::detect(&world.identity, &folder.work())?;
+    let plan = container::plan(&sandbox, &process, &world.identity, &host);
+    reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
+    let mut running = container::spawn(&plan, Io::Captured)?;
+    let watched = control.interrupt().as_fd().try_clone_to_owned();
+    let path = || "the wish to stop".into();
+    running.kill_when(watched.map_err(|source| Error::Io { operation: "watch", path: path(), source })?);
+    let under_control = control.hold(running.control());
+    running.start();
+    let exit = running.wait(&mut |heard| match heard {
+        Heard::Output(stream, bytes) => {
+            reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
+        }
+        // Nobody's signals are passed on.
+        Heard::Notice(_) => {}
+        Heard::Untidy(failure) => reporter.warn(failure.to_string()),
+    })?;
+    drop(under_control);
+    let status = exit.status();
+    reporter.tell(EventKind::ContainerEnded { id, status });
+    if control.interrupt().is_requested() {
+        return Err(Error::Interrupted);
+    }
+    let below = inputs.tree(state)?;
+    if status != 0 {
+        return Err(failure(execution, state, &below, status, world));
+    }
+    Ok(Remains { copied: plan.root == container::RootKind::Copy, below, folder })
+}
+
+/// What is to be said of a command that failed.
+fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world: &World) -> Error {
+    let Execution { text, working_dir, script, .. } = execution;
+    let search_path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
+    let unstartable = || unstartable::with_carriage_return(&world.store, tree, text, working_dir, search_path);
+    Error::CommandFailed {
+        command: text.clone(),
+        status,
+        single_id: !world.identity.keeps_owners(),
+        lacking: lacking::advice(state, tree, script.as_ref().map_or(text, |script| &script.text), status),
+        carriage_return: if status == 127 { unstartable() } else { None },
+    }
+}
+
+/// Makes the layer of what a process left. `None` where it changed nothing.
+pub fn capture(remains: Remains, world: &World, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
+    let options = Capture {
+        ownership: unpacked::ownership(&world.identity),
+        marks: unpacked::marks(&world.identity),
+        clamp_mtime: world.clock.epoch(),
+        // The set-up has taken its mount points away again.
+    };
+    let (layer, changes) = world.identity.within(|| {
+        let captured = write_layer(world, &remains, options, interrupt);
+        // Here already, as entering the namespace once more takes longer than removing.
+        remains.folder.remove_from_inside();
+        captured
+    })??;
+    Ok((layer, Changes::shown(changes)))
+}
+
+/// The layer of what lies in the upper directory; `None` where that is nothing.
+fn write_layer(
+    world: &World,
+    remains: &Remains,
+    options: Capture,
+    interrupt: &Interrupt,
+) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
+    let mut writer = LayerWriter::new(&world.store)?.stopped_by(interrupt.flag());
+    let upper = remains.folder.upper();
+    let changes = if remains.copied {
+        crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
+    } else {
+        crate::layer::capture(&upper, &remains.below, &mut writer, options)?
+    };
+    if changes.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
+}
+
+/// Whether this machine runs the programs of a platform; an image that names none is believed to be right.
+fn can_run(platform: &Platform) -> Result<(), Error> {
+    let machine = Platform::host();
+    if platform.architecture.is_empty() || platform.runs_on(&machine) {
+        return Ok(());
+    }
+    Err(supported::foreign(platform).into())
+}
+
+/// `|2 A=1 B=2 `: the ARGs that RUN saw, as the history tells them.
+fn argument_prefix(state: &State) -> String {
+    let arguments = state.settings.variables.arguments();
+    if arguments.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = arguments.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    format!("|{} {}", list.len(), list.concat())
+}

@@ -1,0 +1,35 @@
+//! Instructions for an image that no Dockerfile made: `import --change`.
+
+use std::collections::BTreeMap;
+
+use super::actions::configure;
+use super::scope::Scope;
+use super::{Error, State};
+use crate::dockerfile::{self, Limits};
+use crate::oci::ImageConfig;
+use crate::source::SourceFile;
+
+/// Applies instructions to the configuration of an image.
+///
+/// # Errors
+/// Diagnostics for a text that is not an instruction, and for an instruction that touches files.
+pub fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
+    let nothing = BTreeMap::new();
+    let limits = Limits::default();
+    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing, limits: &limits };
+    let mut state = State::first(image.clone(), Vec::new(), String::new(), None);
+    for text in instructions {
+        let source = SourceFile::new("--change", text);
+        let instruction = dockerfile::parse_instruction(&source).into_instruction().map_err(Error::Diagnostics)?;
+        let Some(next) = configure::apply(&instruction.value, &state, &scope)? else {
+            let name = instruction.value.name();
+            return Err(Error::Argument {
+                message: format!("`{name}` changes files, and only the configuration can be changed here"),
+                hint: None,
+            });
+        };
+        state = next.state;
+    }
+    let changed = state.image();
+    Ok(ImageConfig { config: changed.config, author: changed.author, ..image })
+}

@@ -1,0 +1,160 @@
+//! Why a step, or a build, can't go on: one type for the whole machine, and what helps.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use super::actions::copy::chmod::BadMode;
+use super::actions::copy::obstacle::Obstacle;
+use super::actions::copy::owner::{BadId, NoOwners, OwnerError};
+use super::actions::copy::placement::CopyError;
+use super::actions::copy::selection::SelectError;
+use crate::cache::MissReason;
+use crate::diagnostic::Diagnostic;
+use crate::errno;
+
+/// Why a step, or a build, can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Mistakes in the Dockerfile, with their places.
+    #[error("{}", .0.first().map_or("", |diagnostic| diagnostic.message.as_str()))]
+    Diagnostics(Vec<Diagnostic>),
+    #[error("{message}")]
+    Argument { message: String, hint: Option<String> },
+    #[error(transparent)]
+    NoOwners(#[from] NoOwners),
+    #[error(transparent)]
+    BadId(#[from] BadId),
+    #[error("`{path}` is not in {origin}")]
+    NotFound { path: String, origin: String, hint: Option<String> },
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("the working directory {0}")]
+    Workdir(Box<Obstacle>),
+    #[error(transparent)]
+    Mode(#[from] BadMode),
+    #[error("the command `{command}` returned a non-zero code: {status}")]
+    CommandFailed {
+        command: String,
+        status: i32,
+        /// Whether only one id exists in the container, so that no file can be given away.
+        single_id: bool,
+        /// A script of the command whose `#!` line ends with a carriage return.
+        carriage_return: Option<String>,
+        /// What is to be said of a program that a stand-in does not have.
+        lacking: Option<String>,
+    },
+    /// [`AtMiss::Fail`](super::AtMiss::Fail) was asked for.
+    #[error("step {number}/{total} is not in the cache")]
+    Missed { number: usize, total: usize, reason: Box<MissReason> },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io { operation: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("the ONBUILD trigger `{text}` of the base image can't be used: {}", problem.message)]
+    Trigger { text: String, problem: Box<Diagnostic> },
+    #[error("there is no step {number}: the steps are numbered from 1 to {total}")]
+    NoStep { number: usize, total: usize },
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error(transparent)]
+    Image(#[from] crate::images::Error),
+    #[error(transparent)]
+    Layer(#[from] crate::layer::Error),
+    #[error(transparent)]
+    Tree(#[from] crate::tree::Error),
+    #[error(transparent)]
+    Context(#[from] crate::context::Error),
+    #[error(transparent)]
+    Cache(#[from] crate::cache::Error),
+    #[error(transparent)]
+    Container(#[from] crate::container::Error),
+}
+
+impl From<OwnerError> for Error {
+    fn from(error: OwnerError) -> Error {
+        match error {
+            OwnerError::NoOwners(error) => error.into(),
+            OwnerError::BadId(error) => error.into(),
+        }
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Error {
+        Error::Diagnostics(vec![diagnostic])
+    }
+}
+
+impl Error {
+    /// The error as diagnostics. An error without a place of its own is laid on `span`, the instruction that it stopped.
+    pub fn diagnostics(&self, span: Option<crate::source::Span>) -> Vec<Diagnostic> {
+        let place = |diagnostic: Diagnostic| match span {
+            Some(span) => diagnostic.at_if_none(span),
+            None => diagnostic,
+        };
+        if let Error::Diagnostics(diagnostics) = self {
+            return diagnostics.iter().cloned().map(place).collect();
+        }
+        let mut diagnostic = place(Diagnostic::error(errno::named(&self.to_string())));
+        if let Some(hint) = self.hint() {
+            diagnostic = diagnostic.hint(hint);
+        }
+        vec![diagnostic]
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
+            Error::Trigger { problem, .. } => problem.hint.clone(),
+            Error::NoOwners(_) => Some(NoOwners::HINT.into()),
+            Error::Container(error) => {
+                error.hint().map(str::to_owned).or_else(|| error.answer().and_then(|answer| out_of_room(answer.kind())))
+            }
+            Error::BadId(_) => Some(BadId::HINT.into()),
+            Error::Context(error) => error.hint(),
+            Error::Image(error) if error.hint().is_some() => error.hint(),
+            Error::Copy(error) if error.hint().is_some() => error.hint(),
+            Error::Workdir(obstacle) => obstacle.hint(),
+            Error::Layer(error) if error.hint().is_some() => error.hint(),
+            Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
+                Some("you have one id only, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
+            }
+            Error::CommandFailed { carriage_return: Some(script), .. } => {
+                Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
+            }
+            Error::CommandFailed { lacking: Some(advice), .. } => Some(advice.clone()),
+            Error::CommandFailed { status: 127, .. } => {
+                Some("127 means that the shell did not find the program".into())
+            }
+            Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
+            Error::CommandFailed { status: 137, .. } => {
+                Some("137 is 128 + 9: the process was killed, often for want of memory".into())
+            }
+            Error::CommandFailed { status: 153, .. } => {
+                Some("153 is 128 + 25: a file became larger than `ulimit -f` allows".into())
+            }
+            Error::Store(error) | Error::Layer(crate::layer::Error::Store(error)) if error.hint().is_some() => error.hint(),
+            _ => match errno::cause(self)?.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
+                }
+                kind => out_of_room(kind),
+            },
+        }
+    }
+}
+
+/// What helps where something could not be written to its end.
+fn out_of_room(kind: ErrorKind) -> Option<String> {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
+        }
+        ErrorKind::FileTooLarge => {
+            Some("`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` takes the limit away".into())
+        }
+        _ => None,
+    }
+}

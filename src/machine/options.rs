@@ -1,0 +1,64 @@
+//! What is asked of the machine besides the Dockerfile.
+
+use std::collections::BTreeMap;
+
+use crate::plan::Request;
+
+/// What is asked of the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub request: Request,
+    pub cache: CacheUse,
+    /// Use a built-in image for one that is not in the store.
+    pub stand_ins: bool,
+    /// `--label`: added to the finished image.
+    pub labels: BTreeMap<String, String>,
+    /// `--network` for RUN without a flag of its own.
+    pub network: Option<String>,
+    /// The host name that RUN sees.
+    pub hostname: Option<crate::container::Hostname>,
+    pub unsupported: Unsupported,
+    pub at_miss: AtMiss,
+}
+
+/// What to do with a step that is not in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtMiss {
+    /// It is executed.
+    #[default]
+    Execute,
+    /// It fails, before anything is executed.
+    Fail,
+}
+
+/// When a Dockerfile is refused for what is not supported yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Before anything runs, everything at once.
+    #[default]
+    Refused,
+    /// At the step itself: whoever goes step by step may look at what comes before it.
+    StoppedAt,
+}
+
+/// Whether the cache is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CacheUse {
+    #[default]
+    Ask,
+    /// Every step runs, whatever the cache has. Older records are not deleted, but replaced where keys are equal.
+    Ignore,
+    /// The steps of these stages run.
+    IgnoreFor(Vec<String>),
+}
+
+impl CacheUse {
+    /// Whether it is asked for a stage of this name.
+    pub fn asks_for(&self, stage: &str) -> bool {
+        match self {
+            CacheUse::Ask => true,
+            CacheUse::Ignore => false,
+            CacheUse::IgnoreFor(stages) => !stages.iter().any(|other| other.eq_ignore_ascii_case(stage)),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Past builds: those that a build is compared with, and its own place among them.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use super::Error;
+use super::steps::Steps;
+use crate::cache::{Build, BuildStep, Builds, Counterparts, Reservation, Sought};
+use crate::oci::Digest;
+use crate::world::World;
+
+/// What makes two builds comparable: the context's folder and the Dockerfile's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    context: String,
+    dockerfile: String,
+}
+
+impl Identity {
+    pub fn of(context: Option<&PathBuf>, dockerfile: Option<&PathBuf>) -> Identity {
+        let text = |path: Option<&PathBuf>| {
+            let path = path.map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+            path.map(|path| path.display().to_string()).unwrap_or_default()
+        };
+        Identity { context: text(context), dockerfile: text(dockerfile) }
+    }
+}
+
+/// A build among the past ones.
+#[derive(Debug)]
+pub(super) struct Past {
+    builds: Builds,
+    identity: Identity,
+    /// When this build began, in RFC 3339.
+    started: String,
+    /// Its number, once something of it is to be remembered.
+    number: OnceCell<Reservation>,
+    /// The builds to compare with, newest first.
+    earlier: OnceCell<Vec<Build>>,
+    /// Which of their steps correspond to those of this build, by their numbers.
+    counterparts: RefCell<HashMap<u64, Counterparts>>,
+}
+
+impl Past {
+    pub fn new(world: &World, identity: Identity) -> Past {
+        Past {
+            builds: Builds::open(world.home()),
+            identity,
+            started: world.clock.rfc3339(),
+            number: OnceCell::new(),
+            earlier: OnceCell::new(),
+            counterparts: RefCell::default(),
+        }
+    }
+
+    /// Another build of the same, which begins now.
+    pub fn anew(&self, world: &World) -> Past {
+        Past::new(world, self.identity.clone())
+    }
+
+    /// The number of this build. The first call takes one.
+    pub fn number(&self) -> Result<u64, Error> {
+        Ok(self.reservation()?.number)
+    }
+
+    fn reservation(&self) -> Result<&Reservation, Error> {
+        if let Some(reservation) = self.number.get() {
+            return Ok(reservation);
+        }
+        let reserved = self.builds.reserve()?;
+        Ok(self.number.get_or_init(|| reserved))
+    }
+
+    /// The past builds of the same context and Dockerfile, newest first.
+    pub fn earlier(&self) -> Result<&[Build], Error> {
+        if let Some(earlier) = self.earlier.get() {
+            return Ok(earlier);
+        }
+        let found = self.builds.comparable(&self.identity.context, &self.identity.dockerfile)?;
+        Ok(self.earlier.get_or_init(|| found))
+    }
+
+    /// The step of a past build that step `index` is compared with.
+    pub fn counterpart<'b>(&self, build: &'b Build, steps: &Steps, index: usize) -> Option<&'b BuildStep> {
+        let mut known = self.counterparts.borrow_mut();
+        let counterparts = known.entry(build.number).or_insert_with(|| {
+            let sought = |index| Sought {
+                stage: steps.stage_label(index).unwrap_or_default(),
+                stage_index: steps.stage(index),
+                instruction: steps.text(index).unwrap_or_default(),
+            };
+            let all: Vec<Sought<'_>> = (0..steps.len()).map(sought).collect();
+            Counterparts::find(&build.steps, &all)
+        });
+        build.steps.get(counterparts.of(index)?)
+    }
+
+    /// The steps have become others: which of them correspond is to be found again.
+    pub fn forget_counterparts(&mut self) {
+        self.counterparts.borrow_mut().clear();
+    }
+
+    /// Goes on under the number of an earlier machine, unless a build was written under it.
+    pub fn take_number(&mut self, earlier: &mut Past) {
+        if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
+            self.number = OnceCell::from(reservation);
+        }
+    }
+
+    /// Remembers this build, as far as it came.
+    pub fn remember(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<(), Error> {
+        let reservation = self.reservation()?;
+        let Identity { context, dockerfile } = self.identity.clone();
+        let build = Build {
+            schema: Build::SCHEMA,
+            number: reservation.number,
+            context,
+            dockerfile,
+            started: self.started.clone(),
+            steps,
+            image,
+        };
+        Ok(self.builds.put(reservation, &build)?)
+    }
+}

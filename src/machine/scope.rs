@@ -1,0 +1,30 @@
+//! What the words of an instruction are expanded with, besides the variables of the state.
+
+use std::collections::BTreeMap;
+
+use super::{Error, State};
+use crate::dockerfile::{self, Limit, Limits, Word};
+
+/// What an instruction may look at besides the state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub escape: char,
+    pub global_args: &'a BTreeMap<String, String>,
+    pub build_args: &'a BTreeMap<String, String>,
+    pub limits: &'a Limits,
+}
+
+impl Scope<'_> {
+    /// One word, expanded, quotes removed.
+    pub fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
+        Ok(crate::plan::expand(word, self.escape, state, self.limits)?)
+    }
+
+    /// One word that may become several.
+    pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
+        let most = self.limits.of(Limit::Expansion);
+        let (words, _) = dockerfile::words::expand_within(&word.raw, self.escape, state, most)
+            .map_err(|error| word.diagnostic(&error))?;
+        Ok(words)
+    }
+}

@@ -1,0 +1,150 @@
+//! The steps of a build: the instructions of the stages that are needed, in the order in which they are taken.
+//!
+//! The list grows only by ONBUILD triggers, which are known when FROM has opened its image.
+
+use std::collections::BTreeSet;
+
+use super::Error;
+use super::event::{Place, StepLabel};
+use crate::dockerfile::{Instruction, Located};
+use crate::plan::{CopySource, Plan};
+use crate::source::{SourceFile, Span};
+
+/// One step to take.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub stage: usize,
+    pub kind: StepKind,
+    /// Whether an ONBUILD put it here.
+    pub trigger: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum StepKind {
+    From,
+    Instruction(Box<Located<Instruction>>),
+}
+
+/// All steps, and the text and the plan that they come from.
+#[derive(Debug)]
+pub(super) struct Steps {
+    pub file: SourceFile,
+    pub plan: Plan,
+    list: Vec<Step>,
+}
+
+impl Steps {
+    pub fn new(file: SourceFile, plan: Plan) -> Steps {
+        let list = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
+        Steps { file, plan, list }
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Step `index`; `None` beyond the last.
+    pub fn get(&self, index: usize) -> Option<&Step> {
+        self.list.get(index)
+    }
+
+    /// The stage that step `index` is in; that of the last step beyond it.
+    pub fn stage(&self, index: usize) -> usize {
+        self.get(index).map_or(self.plan.target, |step| step.stage)
+    }
+
+    /// What step `index` is called.
+    pub fn label(&self, index: usize) -> Option<StepLabel> {
+        let step = self.get(index)?;
+        let stage = &self.plan.stages[step.stage];
+        let (instruction, lines) = match &step.kind {
+            StepKind::From => (stage.source.from.text.clone(), stage.source.from.lines),
+            StepKind::Instruction(instruction) => (instruction.text.clone(), instruction.lines),
+        };
+        Some(StepLabel {
+            number: index + 1,
+            total: self.list.len(),
+            stage: stage.label(),
+            instruction,
+            expanded: None,
+            lines,
+            trigger: step.trigger,
+        })
+    }
+
+    /// The text of step `index`, continuations joined.
+    pub fn text(&self, index: usize) -> Option<&str> {
+        let step = self.get(index)?;
+        Some(match &step.kind {
+            StepKind::From => &self.plan.stages[step.stage].source.from.text,
+            StepKind::Instruction(instruction) => &instruction.text,
+        })
+    }
+
+    /// What the stage of step `index` is called.
+    pub fn stage_label(&self, index: usize) -> Option<String> {
+        Some(self.plan.stages[self.get(index)?.stage].label())
+    }
+
+    /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
+    pub fn span(&self, index: usize) -> Option<Span> {
+        let step = self.get(index)?;
+        Some(match &step.kind {
+            StepKind::Instruction(instruction) if !step.trigger => instruction.span,
+            StepKind::Instruction(_) | StepKind::From => self.plan.stages[step.stage].source.from.span,
+        })
+    }
+
+    /// The same, as messages give it.
+    pub fn place(&self, index: usize) -> Option<Place> {
+        self.span(index).map(|span| Place::of(&self.file, span))
+    }
+
+    /// The instruction of step `index`; `None` for FROM.
+    pub fn instruction(&self, index: usize) -> Option<&Instruction> {
+        match &self.get(index)?.kind {
+            StepKind::From => None,
+            StepKind::Instruction(instruction) => Some(&instruction.value),
+        }
+    }
+
+    /// Whether step `index` is a FROM.
+    pub fn is_stage_start(&self, index: usize) -> bool {
+        self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
+    }
+
+    /// Puts the triggers of a base image behind the FROM that opened it; stages that they copy from and that are not built yet
+    /// come before this stage goes on. Says whether the list has grown.
+    ///
+    /// # Errors
+    /// A trigger copies from a stage that can't be.
+    pub fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<bool, Error> {
+        let stage = self.list[index].stage;
+        let are_there = self.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage);
+        if are_there || triggers.is_empty() {
+            return Ok(false);
+        }
+        let mut needed = BTreeSet::new();
+        for trigger in triggers {
+            if let Instruction::Copy(copy) = &trigger.value
+                && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
+            {
+                needed.extend(self.plan.needs(source));
+            }
+        }
+        needed.retain(|stage| !self.list.iter().any(|step| step.stage == *stage));
+        let mut inserted: Vec<Step> = needed.into_iter().flat_map(|stage| steps_of(&self.plan, stage)).collect();
+        for trigger in triggers {
+            inserted.push(Step { stage, kind: StepKind::Instruction(Box::new(trigger.clone())), trigger: true });
+        }
+        self.list.splice(index + 1..index + 1, inserted);
+        Ok(true)
+    }
+}
+
+/// FROM and the instructions of one stage.
+fn steps_of(plan: &Plan, stage: usize) -> Vec<Step> {
+    let instructions = plan.stages[stage].source.instructions.iter();
+    let kinds = std::iter::once(StepKind::From).chain(instructions.cloned().map(Box::new).map(StepKind::Instruction));
+    kinds.map(|kind| Step { stage, kind, trigger: false }).collect()
+}

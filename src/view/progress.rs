@@ -1,0 +1,33 @@
+//! How a build's progress is shown: which ways there are.
+
+use super::palette::Palette;
+use super::showing::View;
+use super::{classic, json, plain, quiet, tty};
+
+/// How a build's progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// `Step 2/4 : …`, as tutorials have it.
+    Classic,
+    /// One line an event, numbered by step.
+    Plain,
+    /// A live line for the step under way.
+    Tty,
+    /// One JSON object an event.
+    Json,
+    /// Only the image id.
+    Quiet,
+}
+
+impl Progress {
+    /// The view of this kind.
+    pub fn view(self, palette: Palette) -> Box<dyn View> {
+        match self {
+            Progress::Classic => Box::new(classic::Classic::default()),
+            Progress::Plain => Box::new(plain::Plain::default()),
+            Progress::Tty => Box::new(tty::Tty::new(palette)),
+            Progress::Json => Box::new(json::Json::default()),
+            Progress::Quiet => Box::new(quiet::Quiet),
+        }
+    }
+}
