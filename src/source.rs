@@ -9,7 +9,7 @@
 
 /// The three bytes that some editors put before UTF-8 text. They are kept in [`SourceFile::text`], so
 /// that spans are those of the file on disk, and are no part of the first line.
-pub const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A half-open range of bytes in a [`SourceFile`]: `start` is in it, `end` is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -108,7 +108,7 @@ impl SourceFile {
     }
 
     /// The place of a line, counted from 1, without its line ending.
-    pub fn line_span(&self, line: usize) -> Option<Span> {
+    pub(crate) fn line_span(&self, line: usize) -> Option<Span> {
         let mut start = 0;
         for (index, text) in self.text.split_inclusive('\n').enumerate() {
             if index + 1 == line {

@@ -49,7 +49,7 @@ pub fn go_match(pattern: &str, name: impl AsRef<[u8]>) -> Result<bool, BadPatter
 }
 
 /// Says whether a COPY source has a wildcard that is not escaped: `*`, `?` or `[`.
-pub fn has_wildcard(text: &str) -> bool {
+pub(crate) fn has_wildcard(text: &str) -> bool {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         match character {
@@ -230,7 +230,7 @@ pub fn expand(tree: &Tree, pattern: &str) -> Result<Vec<TreePath>, BadPattern> {
 }
 
 /// The part of a COPY source before its first component with a wildcard.
-pub fn plain_part(pattern: &str) -> TreePath {
+pub(crate) fn plain_part(pattern: &str) -> TreePath {
     let cleaned = TreePath::new(pattern);
     let plain = cleaned.components().take_while(|component| !has_wildcard(&String::from_utf8_lossy(component)));
     TreePath::new(plain.collect::<Vec<_>>().join(&b'/'))

@@ -21,7 +21,7 @@ mod names;
 pub mod patterns;
 mod regexp;
 pub mod stat_cache;
-pub mod text;
+pub(crate) mod text;
 mod walk;
 
 pub use clean::clean;

@@ -130,7 +130,7 @@ impl Patterns {
     ///
     /// # Errors
     /// As [`Patterns::decide`].
-    pub fn decide_below(
+    pub(crate) fn decide_below(
         &self,
         path: &[u8],
         parent: &Inherited,
@@ -165,7 +165,7 @@ impl Patterns {
     /// Says whether an exception could bring back something below `directory`, which is excluded.
     ///
     /// `false` is certain: there is no need to look into the directory.
-    pub fn may_keep_below(&self, directory: &[u8]) -> bool {
+    pub(crate) fn may_keep_below(&self, directory: &[u8]) -> bool {
         self.list.iter().filter(|pattern| pattern.negated).any(|pattern| pattern.may_match_below(directory))
     }
 }

@@ -17,7 +17,7 @@ pub const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE"
 ///
 /// # Errors
 /// [`Error::Dockerfile`]: it is too long, or can't be read.
-pub fn read_stream(stream: impl std::io::Read, name: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_stream(stream: impl std::io::Read, name: &str) -> Result<Vec<u8>, Error> {
     document::read_to_end(stream, Path::new(name), &DOCKERFILE).map_err(Error::Dockerfile)
 }
 

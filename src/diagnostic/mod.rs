@@ -22,7 +22,7 @@ mod likeness;
 mod rule;
 
 pub use label::Label;
-pub use likeness::closest;
+pub(crate) use likeness::closest;
 pub use rule::{Origin, Rule, Severity};
 
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ pub struct Diagnostic {
 }
 
 /// The most messages about one text: more help nobody.
-pub const MOST_MESSAGES: usize = 50;
+pub(crate) const MOST_MESSAGES: usize = 50;
 
 impl Diagnostic {
     /// Makes a message of a kind, without a place, as bad as its kind is.
@@ -102,7 +102,7 @@ impl Diagnostic {
     }
 
     /// The same message, about `span` where it is about no place yet.
-    pub fn at_if_none(self, span: Span) -> Self {
+    pub(crate) fn at_if_none(self, span: Span) -> Self {
         if self.labels.is_empty() { self.at(span) } else { self }
     }
 
@@ -133,7 +133,7 @@ impl Diagnostic {
     }
 
     /// The same message, with `did you mean …?` when one of `candidates` is close to what was written.
-    pub fn suggest<'a>(self, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn suggest<'a>(self, written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         match closest(written, candidates) {
             Some(candidate) => self.hint(format!("did you mean `{candidate}`?")),
             None => self,

@@ -32,7 +32,7 @@ impl Checks {
     }
 
     /// The messages that are left when those that are skipped are gone, and some warnings are errors.
-    pub fn apply(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
+    pub(crate) fn apply(&self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Vec<Diagnostic> {
         diagnostics.into_iter().filter_map(|diagnostic| self.outcome(diagnostic)).collect()
     }
 

@@ -23,7 +23,8 @@ use crate::source::{BYTE_ORDER_MARK, SourceFile, Span};
 const NAMES: [&str; 3] = ["syntax", "escape", "check"];
 
 /// What may be written of the checks.
-pub const CHECK_OPTIONS: &str = "the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`";
+pub(crate) const CHECK_OPTIONS: &str =
+    "the options are `skip=…`, `error=true|false` and `experimental=…`, separated by `;`";
 
 /// What the directives of a file say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -67,7 +67,7 @@ impl Glob {
     }
 
     /// The pattern again, if matching it with `text` takes a reasonable time.
-    pub fn for_text(self, text: &str) -> Result<Self, GlobError> {
+    pub(crate) fn for_text(self, text: &str) -> Result<Self, GlobError> {
         match self.elements.len().saturating_mul(text.len()) {
             steps if steps > MOST_STEPS => Err(GlobError::TooMuch),
             _ => Ok(self),
@@ -75,13 +75,13 @@ impl Glob {
     }
 
     /// The text without the shortest (or longest) match at its beginning.
-    pub fn trim_prefix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
+    pub(crate) fn trim_prefix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
         let end = match_length(self.elements.iter().copied(), text.chars(), length(longest));
         &text[end.unwrap_or(0)..]
     }
 
     /// The text without the shortest (or longest) match at its end.
-    pub fn trim_suffix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
+    pub(crate) fn trim_suffix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
         let length = match_length(self.elements.iter().rev().copied(), text.chars().rev(), length(longest));
         &text[..text.len() - length.unwrap_or(0)]
     }

@@ -1,7 +1,7 @@
 //! The keywords of the instructions.
 
 /// The keywords of all instructions.
-pub const KEYWORDS: [&str; 18] = [
+pub(crate) const KEYWORDS: [&str; 18] = [
     "ADD",
     "ARG",
     "CMD",

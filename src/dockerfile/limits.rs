@@ -61,7 +61,7 @@ impl Limit {
     }
 
     /// The message that `what` goes beyond this bound: "line 3 is longer than 65535 bytes".
-    pub fn exceeded(self, limits: &Limits, what: impl fmt::Display) -> Diagnostic {
+    pub(crate) fn exceeded(self, limits: &Limits, what: impl fmt::Display) -> Diagnostic {
         let bound = limits.of(self);
         let message = match self {
             Limit::Line | Limit::Heredoc => format!("{what} is longer than {bound} bytes"),

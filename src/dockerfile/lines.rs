@@ -102,12 +102,12 @@ impl<'s> LineReader<'s> {
     }
 
     /// The directives, complete once a logical line was read.
-    pub fn into_directives(self) -> Directives {
+    pub(crate) fn into_directives(self) -> Directives {
         self.directives.directives
     }
 
     /// The end of the last line that was read, without its line ending.
-    pub fn end_of_line(&self) -> usize {
+    pub(crate) fn end_of_line(&self) -> usize {
         self.text[..self.position].trim_end_matches(['\r', '\n']).len()
     }
 
@@ -117,7 +117,7 @@ impl<'s> LineReader<'s> {
     }
 
     /// The next instruction, or `None` at the end of the file.
-    pub fn next_logical_line(&mut self) -> Option<LogicalLine> {
+    pub(crate) fn next_logical_line(&mut self) -> Option<LogicalLine> {
         loop {
             let (start, line) = self.next_line()?;
             let line = line.trim_end_matches(['\r', '\n']);
@@ -180,7 +180,7 @@ impl<'s> LineReader<'s> {
 
     /// Reads the body of a heredoc: the lines up to one that is `name`, with their line endings. With `chomp`,
     /// tabs may come before the name.
-    pub fn heredoc_body(&mut self, name: &str, chomp: bool) -> Result<String, NoBody> {
+    pub(crate) fn heredoc_body(&mut self, name: &str, chomp: bool) -> Result<String, NoBody> {
         let start = self.position;
         let mut end = start;
         let complaints = self.diagnostics.len();

@@ -5,7 +5,7 @@
 //!
 //! 1. `lines.rs` joins continued lines and takes out comments and directives ([`directive`]);
 //! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
-//! 3. `instruction/` finds out what it means and builds the [`ast`], or says what is wrong.
+//! 3. `instruction/` finds out what it means and builds the `ast/`, or says what is wrong.
 //!
 //! [`parse`] does all of it, and gives a tree and messages ([`rules`]) whatever the text is: a mistake costs the tree one
 //! instruction, not the rest. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
@@ -13,18 +13,18 @@
 //!
 //! Only this module knows pest.
 
-pub mod ast;
-pub mod checks;
-pub mod device;
+mod ast;
+mod checks;
+mod device;
 pub mod directive;
-pub mod duration;
+mod duration;
 mod flags;
-pub mod glob;
+mod glob;
 mod grammar;
 pub mod heredoc;
 mod instruction;
 mod keywords;
-pub mod limits;
+mod limits;
 mod lines;
 mod lint;
 mod list;
@@ -42,7 +42,8 @@ pub use ast::{
     Located, Maintainer, Network, Node, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal,
     SyntaxTree, Unreadable, User, Volume, Workdir,
 };
-pub use keywords::KEYWORDS;
+pub(crate) use keywords::KEYWORDS;
 pub use limits::{Limit, Limits};
-pub use parse::{Parsed, is_complete, parse, parse_checked, parse_instruction, parse_within};
+pub(crate) use parse::is_complete;
+pub use parse::{Parsed, parse, parse_checked, parse_instruction, parse_within};
 pub use word::Word;

@@ -197,7 +197,7 @@ impl Mount {
     /// What [`Mount::resolve`] is going to refuse, if no value can change by expansion.
     ///
     /// A mount is refused only when its stage is built, but whoever reads the file can be told before.
-    pub fn foresee(&self) -> Option<MountError> {
+    pub(crate) fn foresee(&self) -> Option<MountError> {
         if self.text.raw.contains(['$', '\\', '`', '\'']) {
             return None;
         }

@@ -81,7 +81,7 @@ pub fn parse_instruction(source: &SourceFile) -> Parsed {
 }
 
 /// Whether an instruction that is being typed has its last line: it is not continued, and its heredocs have their ends.
-pub fn is_complete(text: &str) -> bool {
+pub(crate) fn is_complete(text: &str) -> bool {
     let parsed = statement::parse(&SourceFile::new("", text));
     if parsed.diagnostics.iter().any(|diagnostic| diagnostic.is(&rules::HEREDOC_WITHOUT_END)) {
         return false;

@@ -1,7 +1,7 @@
 //! Every kind of message about a Dockerfile, as a table.
 //!
 //! An error's name tells programs and tests what is wrong. A warning's name is also what `# check=skip=NAME` takes
-//! ([`super::checks`]). Where Docker has a build check for the same mistake the rule is Docker's and has its name, though the message is
+//! (`checks.rs`). Where Docker has a build check for the same mistake the rule is Docker's and has its name, though the message is
 //! our own. The book's page on checks is compared with this table.
 
 use crate::diagnostic::{Origin, Rule, Severity};

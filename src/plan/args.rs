@@ -9,7 +9,7 @@ use crate::dockerfile::{self, Dockerfile, Limit, Limits};
 use crate::oci::Platform;
 
 /// ARGs that need no declaration: they reach RUN and no cache key.
-pub const PROXY_ARGS: [&str; 10] = [
+pub(crate) const PROXY_ARGS: [&str; 10] = [
     "HTTP_PROXY",
     "http_proxy",
     "HTTPS_PROXY",
@@ -23,7 +23,7 @@ pub const PROXY_ARGS: [&str; 10] = [
 ];
 
 /// The variables that BuildKit sets by itself, before the first FROM. The build happens on this machine.
-pub fn automatic_args(platform: &Platform, target: &str) -> BTreeMap<String, String> {
+pub(crate) fn automatic_args(platform: &Platform, target: &str) -> BTreeMap<String, String> {
     let mut args = BTreeMap::new();
     for (prefix, platform) in [("BUILD", &Platform::host()), ("TARGET", platform)] {
         args.insert(format!("{prefix}PLATFORM"), platform.to_string());

@@ -14,8 +14,9 @@ mod order;
 mod stage;
 mod suspicious;
 
-pub use args::{PROXY_ARGS, automatic_args, expand};
-pub use stage::{Base, CHECK_ARG, CopySource, Request, Stage};
+pub(crate) use args::{PROXY_ARGS, expand};
+pub(crate) use stage::CHECK_ARG;
+pub use stage::{Base, CopySource, Request, Stage};
 
 use std::collections::BTreeMap;
 
@@ -111,10 +112,5 @@ impl Plan {
     /// A stage and all that it needs, each after its own needs.
     pub fn needs(&self, stage: usize) -> Vec<usize> {
         order::order(&self.stages, stage)
-    }
-
-    /// The number of steps, FROM included, over all needed stages.
-    pub fn step_count(&self) -> usize {
-        self.order.iter().map(|&stage| 1 + self.stages[stage].source.instructions.len()).sum()
     }
 }

@@ -8,7 +8,7 @@ use crate::dockerfile::{self, Limits};
 use crate::oci::{Platform, Reference};
 
 /// The build argument that says what shall be done of the checks. It needs no ARG.
-pub const CHECK_ARG: &str = "BUILDKIT_DOCKERFILE_CHECK";
+pub(crate) const CHECK_ARG: &str = "BUILDKIT_DOCKERFILE_CHECK";
 
 /// What is asked of a build.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use super::super::word::Word;
 use super::located::Located;
 use crate::source::Span;
 
-/// Any instruction but FROM, which a [`Stage`] holds.
+/// Any instruction but FROM, which a [`super::Stage`] holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Instruction {
     Add(Add),

@@ -1,7 +1,7 @@
 //! Statements: instructions taken apart, but not yet understood.
 //!
 //! A [`Statement`] has a keyword, flags and arguments, whatever the keyword is. This is what BuildKit's parser
-//! calls a node; [`super::instruction`] turns it into an [`super::ast::Instruction`] and finds out whether the
+//! calls a node; `instruction/` turns it into an [`super::Instruction`] and finds out whether the
 //! instruction exists and its arguments are right. The two are apart because a text can be taken apart, and
 //! shown, that is no valid Dockerfile.
 //!

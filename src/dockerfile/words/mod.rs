@@ -16,7 +16,7 @@
 //!
 //! The rules are those of BuildKit's Dockerfile frontend, which follow the POSIX shell where they can.
 //! Command substitution, arithmetic and bracket globs do not exist. Read `evaluate`
-//! for the evaluation and [`super::glob`] for the patterns.
+//! for the evaluation and `glob.rs` for the patterns.
 
 mod error;
 mod evaluate;
@@ -37,13 +37,13 @@ use lexing::{Rule, WordParser};
 ///
 /// `escape` is the Dockerfile's escape character: a backslash or a backtick.
 ///
-/// What the variables add is bounded by the default of [`super::Limit::Expansion`]; [`expand_within`] takes another bound.
+/// What the variables add is bounded by the default of [`super::Limit::Expansion`]; `expand_within` takes another bound.
 pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Expansion, WordError> {
     expand_words(word, escape, variables).map(|(_, expansion)| expansion)
 }
 
 /// As [`expand`] and [`expand_words`], where the variables may add up to `most` bytes.
-pub fn expand_within(
+pub(crate) fn expand_within(
     word: &str,
     escape: char,
     variables: &dyn Variables,
@@ -66,7 +66,7 @@ pub fn expand_words(
 /// Expands the body of a heredoc: variables and escapes as in a word, but quotes are characters like others.
 ///
 /// The escape character is always the backslash, whatever the Dockerfile chose. The variables may add up to `most` bytes.
-pub fn expand_document(text: &str, variables: &dyn Variables, most: usize) -> Result<Expansion, WordError> {
+pub(crate) fn expand_document(text: &str, variables: &dyn Variables, most: usize) -> Result<Expansion, WordError> {
     run(Rule::document, text, variables, Lexing { most, ..Lexing::default() }).map(|(_, expansion)| expansion)
 }
 
