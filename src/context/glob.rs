@@ -65,6 +65,9 @@ pub(crate) fn has_wildcard(text: &str) -> bool {
 
 impl Glob {
     /// Parses `pattern`.
+    ///
+    /// # Errors
+    /// [`BadPattern`] for a malformed pattern.
     pub fn parse(pattern: &str) -> Result<Glob, BadPattern> {
         let mut terms = Vec::new();
         let mut rest = pattern;

@@ -78,11 +78,17 @@ pub enum PatternError {
 
 impl Patterns {
     /// Compiles a list of patterns; each one's line is its place in the list.
+    ///
+    /// # Errors
+    /// As [`Patterns::numbered`].
     pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Patterns, PatternError> {
         Patterns::numbered(patterns.into_iter().enumerate().map(|(index, pattern)| (index + 1, pattern)))
     }
 
     /// Compiles a list of patterns with their line numbers. Blank ones are left out.
+    ///
+    /// # Errors
+    /// [`PatternError`] for a lone `!` and for a malformed pattern.
     pub fn numbered<S: AsRef<str>>(patterns: impl IntoIterator<Item = (usize, S)>) -> Result<Patterns, PatternError> {
         let mut list = Vec::new();
         for (line, text) in patterns {

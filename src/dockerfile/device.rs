@@ -19,6 +19,9 @@ pub struct Device {
 
 impl Device {
     /// Reads the value of `--device`: a name, `name=…`, `required`, `required=…`.
+    ///
+    /// # Errors
+    /// A key that does not exist, a value that is missing, a second name.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let fields = list::split(&text.raw)?;
         let mut device = Device { text, name: String::new(), required: false };

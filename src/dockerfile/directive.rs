@@ -69,6 +69,9 @@ impl Default for Rules {
 
 impl Check {
     /// Reads the value of a `check` directive. The error is the option that is wrong.
+    ///
+    /// # Errors
+    /// The option that is wrong.
     pub fn parse(value: &str) -> Result<Self, String> {
         let mut check = Check::default();
         for option in value.split(';').filter(|option| !option.trim().is_empty()) {
@@ -251,6 +254,9 @@ impl DirectiveReader {
     }
 
     /// Looks at the next line, which begins at byte `start` of the file. Returns whether it is a directive.
+    ///
+    /// # Errors
+    /// A directive that is given twice or has a wrong value.
     pub fn read(&mut self, line: &str, start: usize) -> Result<bool, Diagnostic> {
         if self.finished {
             return Ok(false);

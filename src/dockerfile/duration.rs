@@ -28,6 +28,9 @@ pub enum DurationError {
 }
 
 /// Reads a duration: numbers, each with a unit, added up. The largest one is about 292 years.
+///
+/// # Errors
+/// A text that is not a duration, and one that cannot be used here.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let invalid = || DurationError::Invalid(text.to_owned());
     let too_long = || DurationError::TooLong(text.to_owned());

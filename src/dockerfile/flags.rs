@@ -27,6 +27,9 @@ pub(super) struct Flags<'s> {
 
 impl<'s> Flags<'s> {
     /// Checks the flags of a statement against the ones that its instruction knows.
+    ///
+    /// # Errors
+    /// Every flag that is wrong.
     pub fn read(statement: &'s Statement, known: &[(&'static str, Kind)]) -> Result<Self, Vec<Diagnostic>> {
         let mut flags = Flags { values: Vec::new() };
         let mut errors = Vec::new();

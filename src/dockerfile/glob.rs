@@ -44,6 +44,9 @@ enum Length {
 
 impl Glob {
     /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// A backslash before another character than those.
     pub fn new(pattern: &str) -> Result<Self, GlobError> {
         let mut elements = Vec::new();
         let mut characters = pattern.chars().peekable();

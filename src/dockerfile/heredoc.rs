@@ -29,6 +29,9 @@ pub(super) fn find(line: &str) -> Result<Vec<(String, Heredoc)>, WordError> {
 }
 
 /// The heredoc that a word opens, if it opens one.
+///
+/// # Errors
+/// A name with one quote.
 pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
     let Some(tree) = word.contains("<<").then(|| grammar::parse(Rule::heredoc, word)).flatten() else {
         return Ok(None);

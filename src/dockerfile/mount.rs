@@ -179,6 +179,9 @@ impl Mount {
     /// Splits the value of `--mount`.
     ///
     /// Finds only what is wrong whatever the variables are: an unmatched quote, a variable in `from`.
+    ///
+    /// # Errors
+    /// An unmatched quote, or a variable in `from`.
     pub fn parse(text: Word) -> Result<Self, MountError> {
         let mut from = None;
         for field in list::split(&text.raw)? {
@@ -205,6 +208,9 @@ impl Mount {
     }
 
     /// Gives the mount its meaning. `expand` replaces the variables in a value.
+    ///
+    /// # Errors
+    /// Whatever makes no sense for the kind of mount.
     pub fn resolve(&self, expand: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<ResolvedMount, MountError> {
         let mut mount = ResolvedMount::default();
         let mut access = None;

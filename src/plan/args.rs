@@ -69,6 +69,9 @@ pub(super) fn global_args(
 }
 
 /// Expands a word; the diagnostic lies on the word where its place is known.
+///
+/// # Errors
+/// What [`dockerfile::words::expand`] says, at the word.
 pub fn expand(
     word: &dockerfile::Word,
     escape: char,

@@ -16,6 +16,9 @@ pub(super) struct FromScope<'a> {
 }
 
 impl FromScope<'_> {
+    ///
+    /// # Errors
+    /// A name that is blank, or names neither a stage nor an image.
     pub fn resolve(
         &self,
         source: &dockerfile::Stage,

@@ -9,6 +9,9 @@ use crate::source::SourceFile;
 ///
 /// This is the form in which BuildKit's parser prints its tree. It needs no valid instructions, only text that
 /// can be taken apart; fails with the first error of that.
+///
+/// # Errors
+/// The first error of taking the text apart.
 pub fn sexp(source: &SourceFile) -> Result<String, Diagnostic> {
     let parsed = statement::parse(source);
     if let Some(error) = parsed.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {

@@ -24,6 +24,9 @@ pub(super) struct StatementParser<'l> {
 
 impl StatementParser<'_> {
     /// Parses a range of the line. `depth` counts the ONBUILDs around it.
+    ///
+    /// # Errors
+    /// What can't be taken apart: a pair without `=`, JSON that is not strings, too many ONBUILDs.
     pub fn parse(&self, range: Range<usize>, depth: usize) -> Result<Statement, Diagnostic> {
         let text = &self.line.text[range.clone()];
         let trimmed = text.trim();

@@ -38,6 +38,9 @@ use lexing::{Rule, WordParser};
 /// `escape` is the Dockerfile's escape character: a backslash or a backtick.
 ///
 /// What the variables add is bounded by the default of [`super::Limit::Expansion`]; `expand_within` takes another bound.
+///
+/// # Errors
+/// A quote or a brace that is not closed, a modifier that does not exist, a variable that has to have a value and has none.
 pub fn expand(word: &str, escape: char, variables: &dyn Variables) -> Result<Expansion, WordError> {
     expand_words(word, escape, variables).map(|(_, expansion)| expansion)
 }
@@ -55,6 +58,9 @@ pub(crate) fn expand_within(
 /// Expands a word, then splits it at the spaces that were not quoted or escaped.
 ///
 /// The [`Expansion`] that comes along holds the text before splitting.
+///
+/// # Errors
+/// As [`expand`].
 pub fn expand_words(
     word: &str,
     escape: char,
