@@ -52,10 +52,11 @@ fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
         if rows > left {
             write!(out, "-- Enter shows more, q is enough --")?;
             out.flush()?;
-            let wants_more = answer()?;
-            // The terminal has shown the answer and gone to the next line.
-            if !wants_more {
-                return Ok(());
+            match answer()? {
+                // The terminal has shown the answer and gone to the next line.
+                Answer::More => {}
+                Answer::Enough => return Ok(()),
+                Answer::Interrupted => return writeln!(out),
             }
             left = size.rows.saturating_sub(1).max(1);
         }
@@ -65,16 +66,26 @@ fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a person wants more: a line that does not begin with `q`, and no Ctrl-C.
-fn answer() -> io::Result<bool> {
+/// What a person says to the question.
+enum Answer {
+    More,
+    /// A line that begins with `q`, or Ctrl-D.
+    Enough,
+    /// Ctrl-C: nothing ends the line.
+    Interrupted,
+}
+
+fn answer() -> io::Result<Answer> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
         match io::stdin().lock().read(&mut byte) {
-            Ok(0) => return Ok(false),
-            Ok(_) if byte == *b"\n" => return Ok(!line.starts_with(b"q")),
+            Ok(0) => return Ok(Answer::Enough),
+            Ok(_) if byte == *b"\n" => {
+                return Ok(if line.starts_with(b"q") { Answer::Enough } else { Answer::More });
+            }
             Ok(_) => line.push(byte[0]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Answer::Interrupted),
             Err(error) => return Err(error),
         }
     }

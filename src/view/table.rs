@@ -57,25 +57,43 @@ pub fn fill(text: &str, columns: usize) -> String {
     filled
 }
 
-/// Adds words behind a label, on as many lines as they take. Colours take no places.
+/// Adds words behind a label, on as many lines as they take. Colours take no places. A word that has no room in a whole line, such as
+/// a path, is broken where the line ends.
 fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String) {
-    let Some((first, rest)) = words.split_first() else { return };
+    if words.is_empty() {
+        return;
+    }
     let margin = visible_width(label);
+    let room = columns.saturating_sub(margin).max(1);
+    let new_line = |filled: &mut String| {
+        filled.truncate(filled.trim_end_matches(' ').len());
+        filled.push('\n');
+        filled.extend(std::iter::repeat_n(' ', margin));
+    };
     filled.push_str(label);
-    filled.push_str(first);
-    let mut width = margin + visible_width(first);
-    for word in rest {
-        if width + 1 + visible_width(word) > columns {
-            filled.truncate(filled.trim_end_matches(' ').len());
-            filled.push('\n');
-            filled.extend(std::iter::repeat_n(' ', margin));
-            width = margin;
-        } else {
+    let mut left = room;
+    for (number, word) in words.iter().enumerate() {
+        let (mut word, mut width) = (*word, visible_width(word));
+        let gap = usize::from(number > 0);
+        if gap + width > left && left < room {
+            new_line(filled);
+            left = room;
+        } else if number > 0 {
             filled.push(' ');
-            width += 1;
+            left -= 1;
+        }
+        while width > left && !word.contains('\x1b') {
+            let piece = fitting(word, left);
+            if piece.is_empty() {
+                break;
+            }
+            filled.push_str(piece);
+            new_line(filled);
+            (word, left) = (&word[piece.len()..], room);
+            width = visible_width(word);
         }
         filled.push_str(word);
-        width += visible_width(word);
+        left = left.saturating_sub(width);
     }
     filled.push('\n');
 }
@@ -118,13 +136,17 @@ pub fn fitting(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{fill, fitting, render};
+    use super::{fill, fitting, hang, render};
 
     #[test]
     fn only_what_is_too_wide_is_filled_anew() {
         let text = "one two three\nfour\n\n a, b  five six seven\n  eight\n";
         assert_eq!(fill(text, 21), text);
         assert_eq!(fill(text, 12), "one two\nthree four\n\n a, b  five\n       six\n       seven\n  eight\n");
+        // A word that is wider than a line is broken, and nothing else.
+        assert_eq!(hang("a ", "b /usr/share/x c", 8), "a b\n  /usr/s\n  hare/x\n  c\n");
+        assert_eq!(hang("a ", "日本語日本語 c", 8), "a 日本語\n  日本語\n  c\n");
+        assert_eq!(hang("a ", "b  c", 4), "a b\n  c\n");
     }
 
     #[test]

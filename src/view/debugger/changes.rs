@@ -15,7 +15,9 @@ pub(super) const MOST_CHANGES: usize = 20;
 /// The widest column of paths.
 const WIDEST_PATH: usize = 40;
 /// What stands right of a path at most: mode, owner and size.
-const BESIDE_PATH: usize = 36;
+const BESIDE_PATH: usize = 34;
+/// The letter before a path, and the space between them.
+const LETTER: usize = 2;
 
 /// What came of a comparison.
 pub fn compared(layout: &Layout, compared: &Compared) -> String {
@@ -61,12 +63,13 @@ pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
 
 /// The rows of changed paths, at most `most`.
 pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
-    let widest = changes.iter().take(most).map(|change| change.path.width()).max().unwrap_or(0);
-    let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(BESIDE_PATH));
+    let names: Vec<String> = changes.iter().take(most).map(|change| name(&change)).collect();
+    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+    let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(LETTER + BESIDE_PATH));
     let mut text = String::new();
-    for change in changes.iter().take(most) {
-        let name = if text.is_empty() { "diff" } else { "" };
-        text.push_str(&layout.painted_row(name, &path_row(layout, &change, width)));
+    for (change, name) in changes.iter().zip(&names) {
+        let margin = if text.is_empty() { "diff" } else { "" };
+        text.push_str(&path_rows(layout, margin, &change, name, width));
     }
     if changes.len() > most {
         text.push_str(&layout.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
@@ -74,29 +77,39 @@ pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
     text
 }
 
+/// A path as it is shown, with where it leads when it is a link.
+fn name(change: &PathChange) -> String {
+    match &change.target {
+        Some(target) => line(&format!("{} -> {target}", change.path)).into_owned(),
+        None => line(&change.path).into_owned(),
+    }
+}
+
 fn all_changes(layout: &Layout, changes: &Changes, none: &str) -> String {
     if changes.is_empty() { layout.row("", none) } else { paths(layout, changes, usize::MAX) }
 }
 
-/// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`.
-fn path_row(layout: &Layout, change: &PathChange, width: usize) -> String {
+/// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`. A path that would leave no room for the rest has a row of its own.
+fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, width: usize) -> String {
     let (letter, role) = match change.kind {
         ChangeKind::Added => ("A", Role::Good),
         ChangeKind::Modified => ("C", Role::Notice),
         ChangeKind::Deleted => ("D", Role::Bad),
     };
     let letter = layout.palette.paint(role, letter);
-    let path = match &change.target {
-        Some(target) => line(&format!("{} -> {target}", change.path)).into_owned(),
-        None => line(&change.path).into_owned(),
-    };
     if change.kind == ChangeKind::Deleted {
-        return format!("{letter} {path}");
+        return layout.painted_row(margin, &format!("{letter} {name}"));
     }
     let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
-    let padding = " ".repeat(width.saturating_sub(path.width()));
     let beside = format!("{} {}:{}  {size:>9}", change.mode, change.uid, change.gid);
-    format!("{letter} {path}{padding}   {beside}").trim_end().to_owned()
+    let beside = format!("   {beside}");
+    let beside = beside.trim_end();
+    let padding = " ".repeat(width.saturating_sub(name.width()));
+    if name.width() > width && name.width() + LETTER + beside.len() > layout.room() {
+        let path = layout.painted_row(margin, &format!("{letter} {name}"));
+        return path + &layout.painted_row("", &format!("{}{beside}", " ".repeat(LETTER + width)));
+    }
+    layout.painted_row(margin, &format!("{letter} {name}{padding}{beside}"))
 }
 
 /// The lines by which two contents of a file differ.
