@@ -28,7 +28,18 @@ struct Screen {
 
 impl Screen {
     fn open(folder: &Path, arguments: &[&str], color: &str) -> Screen {
-        let size = Winsize { ws_row: 40, ws_col: 140, ws_xpixel: 0, ws_ypixel: 0 };
+        Screen::of_size((140, 40), folder, arguments, color, &[])
+    }
+
+    /// A terminal of so many columns and rows, with variables of its own.
+    fn of_size(
+        (columns, rows): (u16, u16),
+        folder: &Path,
+        arguments: &[&str],
+        color: &str,
+        variables: &[(&str, &str)],
+    ) -> Screen {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(&size, None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
@@ -40,6 +51,8 @@ impl Screen {
             .env("SOURCE_DATE_EPOCH", "1763900000")
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
+            .env_remove("PAGER")
+            .envs(variables.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())
             .stderr(slave);
@@ -230,6 +243,85 @@ fn what_is_typed_has_colours_where_they_are_wanted() {
     screen.wait_for("\x1b[1;36mCOPY");
     screen.wait_for("\x1b[34m--chown=1");
     screen.clear_line("a");
+    screen.type_keys("\x04");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+const LONG_LINES: &str = "\
+FROM layerlab/base
+LABEL description=\"a rather long description of an image that nobody but a test of rows will ever need\"
+COPY greeting.txt /usr/local/share/some/where/deep/a-file-with-a-rather-long-name-that-no-line-has-room-for.txt
+RUN exit 127
+HEALTHCHECK CMD true
+";
+
+/// What a person sees: the lines that were printed, without those with the prompt, which the editor of lines lays out.
+fn printed(all: &str) -> Vec<&str> {
+    let lines = all.split('\n').map(|line| line.trim_end_matches('\r'));
+    lines.filter(|line| !line.contains("(layerlab)") && !line.contains('\x1b')).collect()
+}
+
+#[test]
+fn nothing_is_wider_than_the_terminal() {
+    let (_folder, context) = context(LONG_LINES);
+    let mut screen = Screen::of_size((80, 24), &context, &["."], "never", &[("PAGER", "cat")]);
+    screen.wait_for("(layerlab) ");
+    screen.line("step 3", "4/5 ▶");
+    let commands =
+        ["step", "why 2", "why 3", "plan", "diff", "layers", "history", "explain copy", "help", "help diff", "no"];
+    for command in commands {
+        screen.wait_for("(layerlab) ");
+        screen.line(command, "\n");
+    }
+    screen.wait_for("(layerlab) ");
+    screen.line("save session.txt", "saved");
+    screen.wait_for("(layerlab) ");
+    screen.line("quit", "");
+    let (_, all) = screen.end();
+    for shown in ["would run", "CREATED BY", "Copies files", "ends the session.", "saved"] {
+        assert!(all.contains(shown), "{shown}\n{all}");
+    }
+    let lines = printed(&all);
+    let too_wide: Vec<_> = lines.iter().filter(|line| line.chars().count() > 80).collect();
+    assert!(too_wide.is_empty(), "{too_wide:#?}\n{all}");
+    let states = lines.iter().filter_map(|line| line.split_once("→ state "));
+    assert!(states.clone().all(|(_, state)| state.len() == 12) && states.count() == 3, "{all}");
+
+    // The copy does not depend on the terminal: rows are as long as they are, and states stand where they stand in a pipe.
+    let saved = fs::read_to_string(context.join("session.txt")).unwrap();
+    let state = saved.lines().find_map(|line| line.split_once("→ state ")).unwrap();
+    assert_eq!(state.0.chars().count(), 70, "{saved}");
+    assert!(
+        saved.lines().any(|line| line.contains("a rather long description") && line.ends_with("ever need\"")),
+        "{saved}"
+    );
+}
+
+#[test]
+fn what_is_longer_than_the_screen_comes_in_pages() {
+    let (_folder, context) = context(LONG_LINES);
+    // Without `less` anywhere: a pager of our own.
+    let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[("PATH", "/nowhere")]);
+    screen.wait_for("(layerlab) ");
+    let first = screen.line("help", "-- Enter shows more, q is enough --");
+    assert_eq!(first.lines().count(), 1 + 9 + 1, "{first}");
+    let second = screen.line("", "-- Enter shows more, q is enough --");
+    assert_eq!(second.lines().count(), 1 + 9 + 1, "{second}");
+    screen.line("q", "(layerlab) ");
+    screen.line("help", "-- Enter shows more, q is enough --");
+    screen.type_keys("\x03");
+    screen.wait_for("(layerlab) ");
+    // What fits the screen is not paged, and neither is a session without a person.
+    screen.line("env", "hint: ");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("\x04");
+    assert_eq!(screen.end().0, Some(1));
+
+    // $PAGER has the text on its standard input.
+    let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[("PAGER", "wc -l; echo paged")]);
+    screen.wait_for("(layerlab) ");
+    screen.line("help", "\npaged");
+    screen.wait_for("(layerlab) ");
     screen.type_keys("\x04");
     assert_eq!(screen.end().0, Some(0));
 }

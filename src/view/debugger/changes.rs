@@ -98,7 +98,7 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
     };
     let letter = layout.palette.paint(role, letter);
     if change.kind == ChangeKind::Deleted {
-        return layout.painted_row(margin, &format!("{letter} {name}"));
+        return layout.marked_row(margin, &letter, name);
     }
     let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
     let beside = format!("{} {}:{}  {size:>9}", change.mode, change.uid, change.gid);
@@ -106,10 +106,10 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
     let beside = beside.trim_end();
     let padding = " ".repeat(width.saturating_sub(name.width()));
     if name.width() > width && name.width() + LETTER + beside.len() > layout.room() {
-        let path = layout.painted_row(margin, &format!("{letter} {name}"));
+        let path = layout.marked_row(margin, &letter, name);
         return path + &layout.painted_row("", &format!("{}{beside}", " ".repeat(LETTER + width)));
     }
-    layout.painted_row(margin, &format!("{letter} {name}{padding}{beside}"))
+    layout.marked_row(margin, &letter, &format!("{name}{padding}{beside}"))
 }
 
 /// The lines by which two contents of a file differ.

@@ -65,9 +65,17 @@ impl Layout {
 
     /// One line of a block, of a text that was painted: what others chose in it is harmless already.
     pub(super) fn painted_row(&self, name: &str, text: &str) -> String {
+        self.hang(&self.label(name), text)
+    }
+
+    /// One line of a block with a mark before the text, which stays beside its first word.
+    pub(super) fn marked_row(&self, name: &str, mark: &str, text: &str) -> String {
+        self.hang(&format!("{}{mark} ", self.label(name)), text)
+    }
+
+    fn label(&self, name: &str) -> String {
         let name = format!("{name:<NAME$}");
-        let label = format!("{:MARGIN$}{}", "", self.palette.paint(Role::Label, &name));
-        self.hang(&label, text)
+        format!("{:MARGIN$}{}", "", self.palette.paint(Role::Label, &name))
     }
 
     /// A text behind a label; what has no room goes on below where it began.
