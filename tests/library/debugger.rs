@@ -9,7 +9,7 @@ use layerlab::debugger::{
     self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Outlook, Place, Reason,
     Said, Setting, Standing, Stopped, Streams, Tense, Typed,
 };
-use layerlab::machine::{ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
+use layerlab::machine::{Acted, ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Store, verify};
 use layerlab::world::{Clock, Interrupt, World};
@@ -293,6 +293,39 @@ fn wait_for(going: &Going, text: &str) {
             _ => continue,
         }
     }
+}
+
+/// Whether a program that prints all the time is silent for some turns of its clock.
+fn is_silent(going: &Going) -> bool {
+    // What was on its way when it was paused.
+    while going.events.try_recv().is_ok() {}
+    going.events.recv_timeout(Duration::from_millis(200)).is_err()
+}
+
+#[test]
+fn a_run_is_paused_and_goes_on() {
+    let endless = "FROM layerlab/base\nRUN while :; do echo tick; sleep 0.01; done\n";
+    let desk = Desk::new(&[("Dockerfile", endless)]);
+    let debugger = desk.open();
+    assert_eq!(debugger.control().pause().unwrap(), Acted::OnNothing);
+    let going = Going::start(debugger, Debugger::go_on);
+    wait_for(&going, "tick");
+    let begun = Instant::now();
+    assert_eq!(going.control().pause().unwrap(), Acted::OnContainer);
+    println!("a RUN was paused within {:?}", begun.elapsed());
+    assert!(is_silent(&going) && is_silent(&going));
+    assert_eq!(going.control().resume().unwrap(), Acted::OnContainer);
+    wait_for(&going, "tick");
+    // What is paused can be stopped, too.
+    going.control().pause().unwrap();
+    let begun = Instant::now();
+    going.control().interrupt().request();
+    let (debugger, stopped) = going.finish();
+    let took = begun.elapsed();
+    println!("a RUN that was paused was cancelled within {took:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(taken(stopped, Reason::Interrupted), 1);
+    assert_eq!(debugger.control().resume().unwrap(), Acted::OnNothing);
 }
 
 #[test]
