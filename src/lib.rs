@@ -16,11 +16,12 @@
 //! 11. [`userland`]: the built-in base images
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
-//! 14. [`machine`]: the machine that takes one step after another
-//! 15. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
-//! 16. [`view`]: what people and programs see of the machine's events and of the debugger's data
-//! 17. [`repl`]: the debugger's prompt
-//! 18. [`cli`]: the command line
+//! 14. [`runtime`]: containers with their folders, layers and volumes
+//! 15. [`machine`]: the machine that takes one step after another
+//! 16. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
+//! 17. [`view`]: what people and programs see of the machine's events and of the debugger's data
+//! 18. [`repl`]: the debugger's prompt
+//! 19. [`cli`]: the command line
 
 pub mod cache;
 pub mod cli;
@@ -32,12 +33,12 @@ pub mod dockerfile;
 pub mod document;
 pub mod errno;
 pub mod images;
-pub mod launch;
 pub mod layer;
 pub mod machine;
 pub mod oci;
 pub mod plan;
 pub mod repl;
+pub mod runtime;
 pub mod seen;
 pub mod shown;
 pub mod size;

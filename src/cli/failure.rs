@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
-use crate::{errno, images, machine, store};
+use crate::{errno, images, machine, runtime, store};
 
 /// A failure, as it is shown.
 #[derive(Debug, Default)]
@@ -46,6 +46,12 @@ impl From<store::Error> for Failure {
 
 impl From<images::Error> for Failure {
     fn from(error: images::Error) -> Failure {
+        machine::Error::from(error).into()
+    }
+}
+
+impl From<runtime::Error> for Failure {
+    fn from(error: runtime::Error) -> Failure {
         machine::Error::from(error).into()
     }
 }

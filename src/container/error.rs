@@ -89,6 +89,11 @@ impl Error {
         (number != 0).then(|| std::io::Error::from_raw_os_error(number))
     }
 
+    /// A descriptor could not be had twice.
+    pub fn descriptor(source: std::io::Error) -> Error {
+        Error::Call { call: "dup", errno: errno(&source) }
+    }
+
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.to_owned(), source }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::work::Work;
-use crate::container::{self, Heard, Io};
-use crate::launch::{self, Request};
-use crate::machine::{State, Stream, lacking};
+use crate::container::{self, Heard, Io, Terminal};
+use crate::machine::{self, State, Stream, lacking};
 use crate::oci::ImageConfig;
+use crate::runtime::{self, Request};
 
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,11 @@ pub(super) fn enter(
     listen: &mut dyn FnMut(Said<'_>),
 ) -> Result<Exit, Error> {
     let Guest { state, image, mut request } = guest(work, what)?;
-    request.terminal = streams == Streams::Terminal;
-    let prepared = launch::prepare(&work.world, &image, &state.layers(), &request)?;
+    request.terminal = match streams {
+        Streams::Captured => Terminal::No,
+        Streams::Terminal => Terminal::Yes,
+    };
+    let prepared = runtime::launch(&work.world, &image, &state.layers(), &request).map_err(machine::Error::from)?;
     let mut forward = |heard: Heard<'_>| {
         listen(match heard {
             Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
@@ -74,14 +77,15 @@ pub(super) fn enter(
         });
     };
     let exit = match streams {
-        Streams::Captured => prepared.run(Io::Captured, Some(work.control.interrupt()), &mut forward)?,
+        Streams::Captured => prepared.run(Io::Captured, Some(work.control.interrupt()), &mut forward),
         Streams::Terminal => {
-            let exit = prepared.run(Io::Inherited, None, &mut forward)?;
+            let exit = prepared.run(Io::Inherited, None, &mut forward);
             // Ctrl-C was meant for what ran.
             work.control.interrupt().take();
             exit
         }
     };
+    let exit = exit.map_err(machine::Error::from)?;
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
     }
@@ -123,6 +127,6 @@ fn as_run_sees_it(state: Arc<State>, command: Vec<String>) -> Guest {
     let mut image = state.image();
     let variables = state.settings.variables.run_environment();
     image.config.env = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let request = Request { entrypoint: Some(String::new()), command, ..Request::default() };
+    let request = Request { entrypoint: Some(Vec::new()), command, ..Request::default() };
     Guest { state, image, request }
 }

@@ -11,6 +11,7 @@ use super::actions::copy::selection::SelectError;
 use crate::cache::MissReason;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
+use crate::runtime;
 
 /// Why a step, or a build, can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,18 @@ impl From<OwnerError> for Error {
         match error {
             OwnerError::NoOwners(error) => error.into(),
             OwnerError::BadId(error) => error.into(),
+        }
+    }
+}
+
+impl From<runtime::Error> for Error {
+    fn from(error: runtime::Error) -> Error {
+        match error {
+            runtime::Error::Argument { message, hint } => Error::Argument { message, hint: hint.map(str::to_owned) },
+            runtime::Error::Io { operation, path, source } => Error::Io { operation, path, source },
+            runtime::Error::Container(error) => error.into(),
+            runtime::Error::Store(error) => error.into(),
+            runtime::Error::Layer(error) => error.into(),
         }
     }
 }

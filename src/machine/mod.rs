@@ -25,7 +25,6 @@ mod driver;
 mod error;
 mod event;
 mod finish;
-pub mod folder;
 mod go;
 mod inputs;
 mod intent;
@@ -42,7 +41,6 @@ mod steps;
 mod supported;
 mod taken;
 mod trees;
-pub mod unpacked;
 pub mod variables;
 mod warnings;
 

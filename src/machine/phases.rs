@@ -173,9 +173,7 @@ impl Executed {
                 .write(site.world, interrupt.flag())
                 .map(|layer| (Made::Now(layer), Changes::placed(placement.placed, before)))
                 .map_err(Error::from),
-            Left::Ran(remains) => {
-                run::capture(remains, site.world, interrupt).map(|(layer, changes)| (Made::Now(layer), changes))
-            }
+            Left::Ran(remains) => run::capture(remains, interrupt).map(|(layer, changes)| (Made::Now(layer), changes)),
         };
         // Whatever failed, it was wished.
         let (made, changes) =

@@ -106,6 +106,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("world", &["container", "store"]),
     ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
     ("images", &["document", "layer", "oci", "store", "tree", "userland"]),
+    ("runtime", &["container", "document", "layer", "oci", "store", "tree", "world"]),
     (
         "machine",
         &[
@@ -120,6 +121,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "layer",
             "oci",
             "plan",
+            "runtime",
             "seen",
             "source",
             "store",
@@ -127,7 +129,6 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("launch", &["machine", "container", "layer", "oci", "world"]),
     (
         "debugger",
         &[
@@ -138,11 +139,11 @@ const MODULES: &[(&str, &[&str])] = &[
             "dockerfile",
             "document",
             "errno",
-            "launch",
             "layer",
             "machine",
             "oci",
             "plan",
+            "runtime",
             "source",
             "tree",
             "world",
@@ -169,7 +170,6 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "machine",
             "cache",
             "container",
             "context",
@@ -179,11 +179,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "document",
             "errno",
             "images",
-            "launch",
             "layer",
+            "machine",
             "oci",
             "plan",
             "repl",
+            "runtime",
             "shown",
             "source",
             "store",

@@ -8,11 +8,12 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::{self, Heard, Io, Network};
+use crate::container::{self, Access, Heard, Hostname, Io, Network, Terminal};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::images::{self, Opened, Policy};
-use crate::launch::{self, Request};
+use crate::machine;
 use crate::oci::Platform;
+use crate::runtime::{self, Request, Variable, Volume};
 use crate::world::World;
 
 /// Run a command in a new container.
@@ -78,30 +79,18 @@ impl Run {
                 .hint("leave `-t` out when standard input is a pipe or a file")
                 .into());
         }
+        let request = self.request()?;
         let found = images::by_text(&world.store, &self.image, Policy::Present)?;
         let image = Opened::of(&world.store, &found, &Platform::host())?;
         image.require_runnable(&self.image)?;
-        let request = Request {
-            command: self.command.clone(),
-            entrypoint: self.entrypoint.clone(),
-            env: self.env.clone(),
-            working_dir: self.workdir.clone(),
-            user: self.user.clone(),
-            hostname: self.hostname.clone(),
-            network: self.network.as_deref().map(|mode| if mode == "none" { Network::None } else { Network::Host }),
-            volumes: self.volume.clone(),
-            read_only: self.read_only,
-            terminal: self.tty,
-            security: self.security_opt.clone(),
-        };
-        let prepared = launch::prepare(world, &image.config, &image.layers, &request)?;
+        let prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
         if self.explain {
             write!(ui.plain(), "{}", prepared.plan)?;
             return Ok(());
         }
         if !self.interactive && !self.tty {
             // As with Docker: a loop around `run` keeps its own input.
-            container::close_input().map_err(crate::machine::Error::from)?;
+            container::close_input().map_err(machine::Error::from)?;
         }
         let mut tell = |heard: Heard<'_>| match heard {
             // It goes to our own streams by itself.
@@ -114,11 +103,31 @@ impl Run {
         match prepared.run(Io::Inherited, None, &mut tell) {
             Ok(exit) if exit.status() == 0 => Ok(()),
             Ok(exit) => Err(Failure::status(u8::try_from(exit.status()).unwrap_or(255))),
-            Err(crate::machine::Error::Container(error)) => {
+            Err(runtime::Error::Container(error)) => {
                 let status = u8::try_from(error.status()).unwrap_or(125);
-                Err(Failure { status: Some(status), ..crate::machine::Error::from(error).into() })
+                Err(Failure { status: Some(status), ..machine::Error::from(error).into() })
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What the arguments say, before anything is made.
+    fn request(&self) -> Result<Request, Failure> {
+        let ours = |name: &str| std::env::var(name).ok();
+        let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
+        let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
+        Ok(Request {
+            command: self.command.clone(),
+            entrypoint: self.entrypoint.as_ref().map(entrypoint),
+            env: self.env.iter().filter_map(|text| Variable::parse(text, ours)).collect(),
+            working_dir: self.workdir.clone(),
+            user: self.user.clone(),
+            hostname: hostname.map(Hostname::parse).transpose().map_err(machine::Error::from)?,
+            network: if self.network.as_deref() == Some("none") { Network::None } else { Network::Host },
+            volumes: Volume::parse_all(&self.volume)?,
+            root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
+            terminal: if self.tty { Terminal::Yes } else { Terminal::No },
+            rights: runtime::parse_rights(&self.security_opt)?,
+        })
     }
 }

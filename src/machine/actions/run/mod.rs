@@ -7,24 +7,23 @@ pub mod lacking;
 pub mod script;
 mod unstartable;
 
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use script::Script;
 
 use super::command;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{self, Etc, Heard, Host, Hostname, Io, Network, Process, Sandbox};
+use crate::container::{Access, Etc, Heard, Hostname, Io, Network, Process};
 use crate::dockerfile::{self, Command, Run, heredoc};
-use crate::layer::{Capture, Layer, LayerWriter};
-use crate::machine::changes::{Changes, PathChange, describe};
+use crate::layer::Layer;
+use crate::machine::changes::{Changes, describe};
 use crate::machine::event::{EventKind, Reporter};
-use crate::machine::folder::Folder;
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
-use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported, unpacked};
+use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::Platform;
 use crate::plan::PROXY_ARGS;
+use crate::runtime::{self, Room, unpacked};
 use crate::tree::Tree;
 use crate::world::{Interrupt, World};
 
@@ -48,8 +47,7 @@ pub struct Execution {
 
 /// What a finished process leaves: the directory with its changes.
 pub struct Remains {
-    folder: Folder,
-    copied: bool,
+    changes: runtime::Changes,
     below: Tree,
 }
 
@@ -156,27 +154,25 @@ pub fn execute(
     control: &Control,
     reporter: &mut Reporter<'_>,
 ) -> Result<Remains, Error> {
-    let id = world.clock.new_id();
-    let folder = Folder::create(world, &id)?;
     let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
-    let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
-    sandbox.hostname.clone_from(&execution.hostname);
-    sandbox.network = execution.network;
-    sandbox.etc = Etc::Build;
-    if let Some(script) = &execution.script {
-        sandbox.mounts.push(folder.script(script)?);
-    }
-    let mut process = Process::new(execution.args.clone());
-    process.env.clone_from(&execution.environment);
-    process.cwd.clone_from(&execution.working_dir);
-    process.user.clone_from(&execution.user);
-    let host = Host::detect(&world.identity, &folder.work())?;
-    let plan = container::plan(&sandbox, &process, &world.identity, &host);
+    let room = Room {
+        hostname: execution.hostname.clone(),
+        network: execution.network,
+        etc: Etc::Build,
+        mounts: Vec::new(),
+        root: Access::ReadWrite,
+        script: execution.script.as_ref().map(Script::for_container),
+    };
+    let process = Process {
+        env: execution.environment.clone(),
+        cwd: execution.working_dir.clone(),
+        user: execution.user.clone(),
+        ..Process::new(execution.args.clone())
+    };
+    let id = world.clock.new_id();
+    let prepared = runtime::prepare(world, &id, lower, room, &process)?;
     reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
-    let mut running = container::spawn(&plan, Io::Captured)?;
-    let watched = control.interrupt().as_fd().try_clone_to_owned();
-    let path = || "the wish to stop".into();
-    running.kill_when(watched.map_err(|source| Error::Io { operation: "watch", path: path(), source })?);
+    let running = prepared.spawn(Io::Captured, Some(control.interrupt()))?;
     let under_control = control.hold(running.control());
     running.start();
     let exit = running.wait(&mut |heard| match heard {
@@ -197,7 +193,7 @@ pub fn execute(
     if status != 0 {
         return Err(failure(execution, state, &below, status, world));
     }
-    Ok(Remains { copied: plan.root == container::RootKind::Copy, below, folder })
+    Ok(Remains { changes: prepared.into_changes(), below })
 }
 
 /// What is to be said of a command that failed.
@@ -215,40 +211,9 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 }
 
 /// Makes the layer of what a process left. `None` where it changed nothing.
-pub fn capture(remains: Remains, world: &World, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
-    let options = Capture {
-        ownership: unpacked::ownership(&world.identity),
-        marks: unpacked::marks(&world.identity),
-        clamp_mtime: world.clock.epoch(),
-        // The set-up has taken its mount points away again.
-    };
-    let (layer, changes) = world.identity.within(|| {
-        let captured = write_layer(world, &remains, options, interrupt);
-        // Here already, as entering the namespace once more takes longer than removing.
-        remains.folder.remove_from_inside();
-        captured
-    })??;
-    Ok((layer, Changes::shown(changes)))
-}
-
-/// The layer of what lies in the upper directory; `None` where that is nothing.
-fn write_layer(
-    world: &World,
-    remains: &Remains,
-    options: Capture,
-    interrupt: &Interrupt,
-) -> Result<(Option<Layer>, Vec<PathChange>), Error> {
-    let mut writer = LayerWriter::new(&world.store)?.stopped_by(interrupt.flag());
-    let upper = remains.folder.upper();
-    let changes = if remains.copied {
-        crate::layer::capture_full(&upper, &remains.below, &mut writer, options)?
-    } else {
-        crate::layer::capture(&upper, &remains.below, &mut writer, options)?
-    };
-    if changes.is_empty() {
-        return Ok((None, Vec::new()));
-    }
-    Ok((Some(writer.finish()?), changes.iter().map(describe).collect()))
+pub fn capture(remains: Remains, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
+    let (layer, changes) = remains.changes.write(&remains.below, interrupt)?;
+    Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
 }
 
 /// Whether this machine runs the programs of a platform; an image that names none is believed to be right.

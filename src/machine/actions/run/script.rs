@@ -4,6 +4,7 @@
 //! there, inside of a file system in memory: on the machine every script has the same name.
 
 use crate::machine::Error;
+use crate::runtime;
 use crate::tree::TreePath;
 
 /// Where scripts lie in a container.
@@ -41,6 +42,11 @@ impl Script {
                 )),
             }),
         }
+    }
+
+    /// The file for the container.
+    pub(super) fn for_container(&self) -> runtime::Script {
+        runtime::Script { text: self.text.clone(), target: self.path.clone() }
     }
 
     /// Where it lies in the container.

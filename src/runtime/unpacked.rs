@@ -27,11 +27,11 @@ pub fn marks(identity: &Identity) -> OpaqueName {
 /// The directories of a chain of layers, the top one first, as overlayfs wants them. Unpacks what is not there yet.
 ///
 /// `tree_of` gives the tree above some of the lowest layers, when one is missing above those: a build has most of them at hand.
-pub fn chain(
+pub fn chain<E: From<Error>>(
     world: &World,
     layers: &[Layer],
-    tree_of: impl FnOnce(&[Layer]) -> Result<Tree, Error>,
-) -> Result<Vec<PathBuf>, Error> {
+    tree_of: impl FnOnce(&[Layer]) -> Result<Tree, E>,
+) -> Result<Vec<PathBuf>, E> {
     let options = Unpack { ownership: ownership(&world.identity), opaque: marks(&world.identity) };
     // The usual case from the second RUN on, and cheaper than entering a namespace to find out.
     if let Some(lower) = layer::already_unpacked(&world.store, layers, options) {
@@ -39,7 +39,8 @@ pub fn chain(
     }
     let count = layer::first_missing(&world.store, layers, options);
     let below = Below { count, tree: tree_of(&layers[..count])? };
-    world.identity.within(|| Ok(layer::unpack_all(&world.store, layers, options, below)?.lower))?
+    let unpacked = world.identity.within(|| layer::unpack_all(&world.store, layers, options, below));
+    Ok(unpacked.map_err(Error::from)?.map_err(Error::from)?.lower)
 }
 
 /// As [`chain`], where no tree is at hand.

@@ -1,0 +1,71 @@
+//! What a container has changed, as a layer.
+//!
+//! It lies in the upper directory of the overlay. What the set-up itself had to make there (mount points) is gone again.
+
+use std::sync::Arc;
+
+use super::Error;
+use super::folder::Folder;
+use super::unpacked;
+use crate::layer::{self, Capture, Layer, LayerWriter};
+use crate::tree::{Change, Tree};
+use crate::world::{Interrupt, World};
+
+/// The changes of a container that has ended. Dropped, they are thrown away.
+pub struct Changes {
+    world: Arc<World>,
+    folder: Folder,
+    form: Form,
+}
+
+/// How changes lie on disk.
+#[derive(Clone, Copy)]
+enum Form {
+    /// As the upper directory of an overlay.
+    Upper,
+    /// As a whole file system that began as a copy of the one below.
+    Copy,
+}
+
+impl Changes {
+    pub(super) fn new(world: Arc<World>, folder: Folder, is_copy: bool) -> Changes {
+        let form = if is_copy { Form::Copy } else { Form::Upper };
+        Changes { world, folder, form }
+    }
+
+    /// Writes the layer, and gives the changes to the tree below; no layer where nothing has changed. The folder is removed.
+    ///
+    /// # Errors
+    /// A file can't be read, or be in no layer.
+    pub fn write(self, below: &Tree, interrupt: &Interrupt) -> Result<(Option<Layer>, Vec<Change>), Error> {
+        let options = Capture {
+            ownership: unpacked::ownership(&self.world.identity),
+            marks: unpacked::marks(&self.world.identity),
+            clamp_mtime: self.world.clock.epoch(),
+        };
+        self.world.identity.within(|| {
+            let captured = self.capture(below, options, interrupt);
+            // Here already, as who may read the files may remove them, too.
+            self.folder.remove_from_inside();
+            captured
+        })?
+    }
+
+    fn capture(
+        &self,
+        below: &Tree,
+        options: Capture,
+        interrupt: &Interrupt,
+    ) -> Result<(Option<Layer>, Vec<Change>), Error> {
+        let mut writer = LayerWriter::new(&self.world.store)?.stopped_by(interrupt.flag());
+        let upper = self.folder.upper();
+        let changes = match self.form {
+            Form::Upper => layer::capture(&upper, below, &mut writer, options)?,
+            Form::Copy => layer::capture_full(&upper, below, &mut writer, options)?,
+        };
+        if changes.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        Ok((Some(writer.finish()?), changes))
+    }
+}

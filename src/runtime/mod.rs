@@ -1,0 +1,74 @@
+//! Containers with what they need on disk: layers as directories, a folder for their changes, volumes.
+//!
+//! ```text
+//! Request + image ─▶ Room + Process ─┐
+//!                                    ├─▶ Prepared ──run──▶ Exit
+//! RUN             ─▶ Room + Process ─┘        └──changes──▶ a layer
+//! ```
+//!
+//! `container/` knows a sandbox and a process and no disk; here both come about, the same way for a RUN and for a container that
+//! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
+//! to stay has a [`State`](state::State) in its folder, and nobody removes that but who was asked to.
+//!
+//! Left out for now: a list of containers and commands for it, networks, a monitor of detached ones.
+//!
+//! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`].
+
+pub mod changes;
+pub mod folder;
+pub mod prepare;
+pub mod request;
+pub mod state;
+pub mod unpacked;
+pub mod volume;
+
+pub use changes::Changes;
+pub use folder::Folder;
+pub use prepare::{Prepared, Room, Script, prepare};
+pub use request::{Request, Variable, launch, parse_rights};
+pub use state::{State, WhenUnused, roots};
+pub use volume::Volume;
+
+use std::path::{Path, PathBuf};
+
+/// Why a container can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for can't be understood, or does not fit.
+    #[error("{message}")]
+    Argument {
+        /// What is wrong.
+        message: String,
+        /// What would be right.
+        hint: Option<&'static str>,
+    },
+    /// A file or folder that the container needs can't be made or read.
+    #[error("can't {operation} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// It can't be set up.
+    #[error(transparent)]
+    Container(#[from] crate::container::Error),
+    /// A folder of the home can't be locked.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// A layer can't be unpacked, or its changes not be written.
+    #[error(transparent)]
+    Layer(#[from] crate::layer::Error),
+}
+
+impl Error {
+    fn argument(message: impl Into<String>, hint: &'static str) -> Error {
+        Error::Argument { message: message.into(), hint: Some(hint) }
+    }
+
+    fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
+    }
+}

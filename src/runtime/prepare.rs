@@ -1,0 +1,114 @@
+//! A container ready to run: its folder, and the plan of it.
+
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Error;
+use super::changes::Changes;
+use super::folder::Folder;
+use crate::container::{
+    self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, Plan, Process, RootKind, Running,
+    Sandbox,
+};
+use crate::world::{Interrupt, World};
+
+/// What a container is to be like, apart from its layers and its folder.
+#[derive(Clone, Debug)]
+pub struct Room {
+    pub hostname: Hostname,
+    pub network: Network,
+    /// Which files of /etc are its own.
+    pub etc: Etc,
+    pub mounts: Vec<Mount>,
+    pub root: Access,
+    /// A file of ours for it.
+    pub script: Option<Script>,
+}
+
+/// A text that the container sees as a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub text: String,
+    /// Where, below the container's /dev.
+    pub target: String,
+}
+
+/// A container ready to run, with the folder that it needs.
+pub struct Prepared {
+    pub plan: Plan,
+    folder: Folder,
+    world: Arc<World>,
+}
+
+/// Makes a folder for a container on these layers (the top one first), and plans it.
+///
+/// # Errors
+/// The folder can't be made, or the machine does not allow containers.
+pub fn prepare(
+    world: &Arc<World>,
+    id: &str,
+    lower: Vec<PathBuf>,
+    room: Room,
+    process: &Process,
+) -> Result<Prepared, Error> {
+    let folder = Folder::create(world, id)?;
+    let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
+    sandbox.hostname = room.hostname;
+    sandbox.network = room.network;
+    sandbox.etc = room.etc;
+    sandbox.mounts = room.mounts;
+    sandbox.root = room.root;
+    if let Some(script) = room.script {
+        sandbox.mounts.push(put(&folder, &script)?);
+    }
+    let host = Host::detect(&world.identity, &folder.work())?;
+    let plan = container::plan(&sandbox, process, &world.identity, &host);
+    Ok(Prepared { plan, folder, world: world.clone() })
+}
+
+impl Prepared {
+    /// Begins to set it up. It runs when it is started; with a wish to stop, it ends when somebody has that.
+    ///
+    /// # Errors
+    /// As [`container::spawn`].
+    pub fn spawn(&self, io: Io, interrupt: Option<&Interrupt>) -> Result<Running, Error> {
+        let mut running = container::spawn(&self.plan, io)?;
+        if let Some(interrupt) = interrupt {
+            let readable = interrupt.as_fd().try_clone_to_owned().map_err(container::Error::descriptor)?;
+            running.kill_when(readable);
+        }
+        Ok(running)
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// It can't be set up, or its command not be executed.
+    pub fn run(&self, io: Io, interrupt: Option<&Interrupt>, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Exit, Error> {
+        let running = self.spawn(io, interrupt)?;
+        running.start();
+        Ok(running.wait(listen)?)
+    }
+
+    /// What it has changed, when it has ended.
+    pub fn into_changes(self) -> Changes {
+        Changes::new(self.world, self.folder, self.plan.root == RootKind::Copy)
+    }
+
+    /// Has the folder removed by the container's own processes when it ends.
+    pub(super) fn remove_at_end(&mut self) {
+        self.plan.remove_at_end(self.folder.path().to_path_buf());
+    }
+}
+
+/// Puts a script where the container sees it under a name of its own.
+fn put(folder: &Folder, script: &Script) -> Result<Mount, Error> {
+    let path = folder.path().join("script");
+    let written =
+        fs::write(&path, &script.text).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
+    written.map_err(Error::io("write", &path))?;
+    Ok(Mount { kind: MountKind::Script(path), target: script.target.clone(), access: Access::ReadOnly })
+}
