@@ -130,3 +130,32 @@ fn what_a_dead_container_left_is_removed_and_stops_nobody() {
     let left: Vec<_> = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["notes"]);
 }
+
+#[test]
+fn a_container_that_is_stopped_stays() {
+    let place = Place::new("");
+    place.run("run layerlab/base true");
+    let containers = place.home().join("containers");
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let manifest =
+        format!("{{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"{digest}\",\"size\":1}}");
+    for (name, state) in [
+        ("kept", format!("{{\"schema\":1,\"manifest\":{manifest},\"layers\":[],\"when_unused\":\"keep\"}}")),
+        ("removed", format!("{{\"schema\":1,\"manifest\":{manifest},\"layers\":[],\"when_unused\":\"remove\"}}")),
+        // Nobody knows what it was: it may hold somebody's work.
+        ("unreadable", "{".to_owned()),
+    ] {
+        std::fs::create_dir_all(containers.join(name).join("upper")).unwrap();
+        std::fs::write(containers.join(name).join("state.json"), state).unwrap();
+    }
+    assert_eq!(place.run("run layerlab/base echo fine"), "fine\n");
+    let names = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut left: Vec<String> = names.filter(|name| !name.ends_with(".lock")).collect();
+    left.sort();
+    assert_eq!(left, ["kept", "unreadable"]);
+    let home = layerlab::store::Home::open(place.home()).unwrap();
+    assert!(layerlab::runtime::roots(&home).is_err(), "what an unreadable state needs is not known");
+    std::fs::remove_dir_all(containers.join("unreadable")).unwrap();
+    let roots = layerlab::runtime::roots(&home).unwrap();
+    assert_eq!(roots.iter().map(|state| state.manifest.digest.to_string()).collect::<Vec<_>>(), [digest]);
+}

@@ -15,6 +15,9 @@ use nix::pty::{Winsize, openpty};
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A terminal with room for everything.
+const WIDE: (u16, u16) = (140, 40);
+
 /// A person's terminal with the program on it.
 struct Screen {
     keyboard: File,
@@ -27,24 +30,23 @@ struct Screen {
 }
 
 impl Screen {
+    /// The debugger.
     fn open(folder: &Path, arguments: &[&str], color: &str) -> Screen {
-        Screen::of_size((140, 40), folder, arguments, color, &[])
+        Screen::of_size(WIDE, folder, arguments, color, &[])
     }
 
-    /// A terminal of so many columns and rows, with variables of its own.
-    fn of_size(
-        (columns, rows): (u16, u16),
-        folder: &Path,
-        arguments: &[&str],
-        color: &str,
-        variables: &[(&str, &str)],
-    ) -> Screen {
+    /// The debugger on a terminal of so many columns and rows, with variables of its own.
+    fn of_size(size: (u16, u16), folder: &Path, arguments: &[&str], color: &str, variables: &[(&str, &str)]) -> Screen {
+        Screen::start(size, folder, &[&["step", "--color", color], arguments].concat(), variables)
+    }
+
+    /// Any command.
+    fn start((columns, rows): (u16, u16), folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Screen {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(&size, None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
         command
-            .args(["step", "--color", color])
             .args(arguments)
             .current_dir(folder)
             .env("LAYERLAB_HOME", folder.join("../home"))
@@ -324,4 +326,63 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
     screen.wait_for("(layerlab) ");
     screen.type_keys("\x04");
     assert_eq!(screen.end().0, Some(0));
+}
+
+const DROPPED: &str = "process 1 has no handler for Ctrl-C, so the kernel drops it: Ctrl-C again kills it";
+
+/// A program that does nothing about Ctrl-C; it is said when it runs, as the shell before it does something.
+const DEAF: &str = "(sleep 0.3; echo begun) & exec sleep 1000";
+
+#[test]
+fn ctrl_c_ends_a_container_that_does_not_hear_it() {
+    let (_folder, context) = context("");
+    for arguments in [&["run", "layerlab/base"][..], &["run", "-it", "layerlab/base"]] {
+        let mut screen = Screen::start(WIDE, &context, &[arguments, &["sh", "-c", DEAF]].concat(), &[]);
+        screen.wait_for("begun");
+        screen.type_keys("\x03");
+        screen.wait_for(DROPPED);
+        screen.type_keys("\x03");
+        let (code, all) = screen.end();
+        assert_eq!(code, Some(137), "{arguments:?}: {all}");
+    }
+}
+
+#[test]
+fn ctrl_c_is_for_a_program_that_handles_it() {
+    let (_folder, context) = context("");
+    // The shell is process 1, and handles it.
+    let script = "sh -c 'echo begun; sleep 1000'; echo ended with $?";
+    let mut screen = Screen::start(WIDE, &context, &["run", "-it", "layerlab/base", "sh", "-c", script], &[]);
+    screen.wait_for("begun");
+    screen.type_keys("\x03");
+    let (code, all) = screen.end();
+    assert!(code.is_some() && !all.contains(DROPPED), "{code:?}: {all}");
+}
+
+#[test]
+fn a_launched_server_is_ended_and_the_session_goes_on() {
+    let (_folder, context) = context(&format!("FROM layerlab/base\nCMD [\"sh\", \"-c\", \"{DEAF}\"]\n"));
+    let mut screen = Screen::open(&context, &["."], "never");
+    screen.wait_for("(layerlab) ");
+    screen.line("launch", "\nbegun");
+    screen.type_keys("\x03");
+    screen.wait_for(DROPPED);
+    screen.type_keys("\x03");
+    screen.wait_for("137");
+    screen.wait_for("(layerlab) ");
+    screen.type_keys("\x04");
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(1), "{all}");
+}
+
+#[test]
+fn an_order_to_end_reaches_a_container_that_does_not_hear_it() {
+    let (_folder, context) = context("");
+    let mut screen = Screen::start(WIDE, &context, &["run", "layerlab/base", "sh", "-c", DEAF], &[]);
+    screen.wait_for("begun");
+    let process = nix::unistd::Pid::from_raw(screen.child.id().try_into().unwrap());
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
+    screen.wait_for("process 1 has not ended in time: it is killed");
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(137), "{all}");
 }
