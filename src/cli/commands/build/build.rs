@@ -103,7 +103,8 @@ impl Build {
                 Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error)))
             })?;
         }
-        // The program ends now, and the kernel takes all memory back at once: quicker than freeing a tree file by file.
+        // The program ends now, and the kernel takes all memory back at once. Freeing the trees file by file is 4 % of the time of a build
+        // from the cache with 20,000 files in its context.
         std::mem::forget(machine);
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
