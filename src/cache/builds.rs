@@ -111,6 +111,9 @@ impl Builds {
     }
 
     /// The numbers in use, ascending.
+    ///
+    /// # Errors
+    /// The folder can't be read.
     pub fn numbers(&self) -> Result<Vec<u64>, Error> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -124,6 +127,9 @@ impl Builds {
     }
 
     /// Takes the next free number. It is given back when the reservation is dropped before [`Builds::put`].
+    ///
+    /// # Errors
+    /// The folder can't be read or written to.
     pub fn reserve(&self) -> Result<Reservation, Error> {
         let mut number = self.numbers()?.last().map_or(1, |last| last + 1);
         loop {
@@ -137,12 +143,18 @@ impl Builds {
     }
 
     /// One past build, or `None` where its file is missing or of another schema.
+    ///
+    /// # Errors
+    /// The file is there and can't be read.
     pub fn get(&self, number: u64) -> Result<Option<Build>, Error> {
         let Some(bytes) = super::read(&self.path(number), &super::BUILD)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA))
     }
 
     /// The builds of the same context and Dockerfile among the latest ones, newest first.
+    ///
+    /// # Errors
+    /// A file is there and can't be read.
     pub fn comparable(&self, context: &str, dockerfile: &str) -> Result<Vec<Build>, Error> {
         let mut builds = Vec::new();
         for number in self.numbers()?.into_iter().rev().take(MOST_COMPARED) {
@@ -152,6 +164,9 @@ impl Builds {
     }
 
     /// Writes a build's file under the number that was reserved for it.
+    ///
+    /// # Errors
+    /// The folder can't be written to.
     pub fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
         atomic_replace(&self.path(reservation.number), &json)?;

@@ -81,18 +81,27 @@ impl Records {
     }
 
     /// The record of a key, if there is one. A file that is no record of this schema counts as none.
+    ///
+    /// # Errors
+    /// The file is there and can't be read.
     pub fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
         let Some(bytes) = super::read(&self.path(key), &super::RECORD)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.is_of(key)))
     }
 
     /// Writes a record, replacing an older one of the same key.
+    ///
+    /// # Errors
+    /// The cache can't be written to.
     pub fn put(&self, record: &Record) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(record).expect("records are plain data");
         Ok(atomic_replace(&self.path(record.key), &json)?)
     }
 
     /// Keeps a listing's text under its digest.
+    ///
+    /// # Errors
+    /// The cache can't be written to.
     pub fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
         let path = self.listing_path(listing.digest());
         // A file of another length was cut off by a loss of power.
@@ -115,6 +124,9 @@ impl Records {
     }
 
     /// Every record of this home, in no order. Files that are no records are passed over.
+    ///
+    /// # Errors
+    /// The folder, or a file in it, can't be read.
     pub fn all(&self) -> Result<Vec<Record>, Error> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -132,6 +144,9 @@ impl Records {
     }
 
     /// The entries of a listing, or `None` where it is gone or not what its name says.
+    ///
+    /// # Errors
+    /// The file can't be read, or a line of it is not an entry.
     pub fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
         let path = self.listing_path(digest);
         match super::read(&path, &super::LISTING)? {

@@ -42,6 +42,9 @@ pub(super) struct Decider<'m> {
 
 impl Decider<'_> {
     /// Looks a step's ingredients up. A hit comes with its record.
+    ///
+    /// # Errors
+    /// A record or a past build can't be read.
     pub fn look_up(&self, question: Question<'_>) -> Result<(Decision, Option<Box<Record>>), Error> {
         let key = question.asked.ingredients.key();
         let miss = |reason| Ok((Decision::Miss { key, reason }, None));
@@ -73,6 +76,9 @@ impl Decider<'_> {
     }
 
     /// Compares a step with its counterpart in one past build.
+    ///
+    /// # Errors
+    /// A record can't be read.
     pub fn against(&self, question: Question<'_>, build: &Build) -> Result<MissReason, Error> {
         let Question { index, cause, asked } = question;
         let counterpart = self.past.counterpart(build, self.steps, index);

@@ -60,6 +60,9 @@ impl Past {
     }
 
     /// The number of this build. The first call takes one.
+    ///
+    /// # Errors
+    /// The folder of the past builds can't be read or written to.
     pub fn number(&self) -> Result<u64, Error> {
         Ok(self.reservation()?.number)
     }
@@ -73,6 +76,9 @@ impl Past {
     }
 
     /// The past builds of the same context and Dockerfile, newest first.
+    ///
+    /// # Errors
+    /// A past build can't be read.
     pub fn earlier(&self) -> Result<&[Build], Error> {
         if let Some(earlier) = self.earlier.get() {
             return Ok(earlier);
@@ -109,6 +115,9 @@ impl Past {
     }
 
     /// Remembers this build, as far as it came.
+    ///
+    /// # Errors
+    /// The folder of the past builds can't be written to.
     pub fn remember(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<(), Error> {
         let reservation = self.reservation()?;
         let Identity { context, dockerfile } = self.identity.clone();

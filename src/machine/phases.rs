@@ -120,6 +120,9 @@ impl Progress {
 
 impl Decided {
     /// Asks the cache about step `index`. `cause` is the number of the nearest step before it that is a cause of misses.
+    ///
+    /// # Errors
+    /// A record or a past build can't be read.
     pub fn of(resolved: Resolved, index: usize, cause: Option<usize>, decider: &Decider<'_>) -> Result<Decided, Error> {
         let (decision, record) = match &resolved {
             Resolved::Start(_) => (Decision::NotCached, None),
@@ -131,6 +134,9 @@ impl Decided {
     }
 
     /// Does what is to be done, where the cache has no result of it.
+    ///
+    /// # Errors
+    /// What the action says.
     pub fn execute(self, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
         let Decided { resolved, decision, record } = self;
         let left = match (record, &resolved) {
@@ -162,6 +168,9 @@ fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> R
 
 impl Executed {
     /// Writes the layer of what changed.
+    ///
+    /// # Errors
+    /// The layer can't be written; [`Error::Interrupted`] where that was wished.
     pub fn write(self, site: &Site<'_>) -> Result<Written, Error> {
         let Executed { resolved, decision, left } = self;
         let interrupt = site.control.interrupt();
@@ -184,6 +193,9 @@ impl Executed {
 
 impl Written {
     /// Records the step and tells of it: the next state.
+    ///
+    /// # Errors
+    /// The record can't be written.
     pub fn commit(self, standing: Standing, books: &Books<'_>, reporter: &mut Reporter<'_>) -> Result<Taken, Error> {
         let Written { resolved, decision, made, changes } = self;
         let (outcome, layer, created) = match made {

@@ -16,11 +16,17 @@ pub(super) struct Scope<'a> {
 
 impl Scope<'_> {
     /// One word, expanded, quotes removed.
+    ///
+    /// # Errors
+    /// It can't be expanded, or becomes too long.
     pub fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
         Ok(crate::plan::expand(word, self.escape, state, self.limits)?)
     }
 
     /// One word that may become several.
+    ///
+    /// # Errors
+    /// It can't be expanded, or becomes too long.
     pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
         let most = self.limits.of(Limit::Expansion);
         let (words, _) = dockerfile::words::expand_within(&word.raw, self.escape, state, most)

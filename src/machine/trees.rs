@@ -20,11 +20,17 @@ pub struct Trees(RefCell<HashMap<ChainId, Tree>>);
 impl Trees {
     // ANCHOR: tree-of-a-state
     /// The tree of a state.
+    ///
+    /// # Errors
+    /// A layer is not there, or damaged.
     pub fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
         self.fold(store, state.stack().iter().map(|stacked| (&stacked.layer, stacked.chain)))
     }
 
     /// The tree above layers, the lowest first.
+    ///
+    /// # Errors
+    /// A layer is not there, or damaged.
     pub fn of_layers(&self, store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
         let mut chains: Vec<ChainId> = Vec::with_capacity(layers.len());
         for layer in layers {

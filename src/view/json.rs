@@ -32,11 +32,17 @@ struct Line<'e> {
 }
 
 /// A value on one line, harmless.
+///
+/// # Errors
+/// The value has no form in JSON.
 pub fn compact(value: &impl serde::Serialize) -> io::Result<String> {
     Ok(harmless(&serde_json::to_string(value)?))
 }
 
 /// A value on many lines, harmless.
+///
+/// # Errors
+/// The value has no form in JSON.
 pub fn pretty(value: &impl serde::Serialize) -> io::Result<String> {
     Ok(harmless(&serde_json::to_string_pretty(value)?))
 }

@@ -41,6 +41,9 @@ impl<'o> Screen<'o> {
     }
 
     /// Writes a whole document to standard output: byte for byte into a pipe or a file, harmless on a terminal.
+    ///
+    /// # Errors
+    /// What writing says.
     pub fn document(text: &str) -> io::Result<()> {
         if io::stdout().is_terminal() {
             return Screen::stdout(Palette::PLAIN).write_all(text.as_bytes());
@@ -60,6 +63,9 @@ impl<'o> Screen<'o> {
     }
 
     /// Erases the line that the cursor is in, to write it again.
+    ///
+    /// # Errors
+    /// What writing says.
     pub fn clear_line(&mut self) -> io::Result<()> {
         self.out.write_all(CLEAR_LINE)
     }

@@ -80,6 +80,22 @@ fn records_that_are_no_records() {
 }
 
 #[test]
+fn records_of_an_earlier_version() {
+    attack("a cache that an earlier version left", USERS, |attack| {
+        built(attack);
+        change(attack, |record| {
+            record["schema"] = 2.into();
+            for ingredient in record["ingredients"].as_array_mut().into_iter().flatten() {
+                if let Some(setting) = ingredient.as_object_mut().and_then(|fields| fields.remove("setting")) {
+                    ingredient["name"] = setting;
+                }
+            }
+        });
+        still_right(attack);
+    });
+}
+
+#[test]
 fn records_that_never_end_to_open() {
     attack("a record that is a deeply nested document", ROOT, |attack| {
         built(attack);

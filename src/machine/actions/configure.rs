@@ -38,6 +38,9 @@ pub enum Recorded {
 }
 
 /// An instruction without files as a step; `None` for one with files. `written` is its text.
+///
+/// # Errors
+/// A word can't be expanded, a value is not valid, or the stage has collected too much.
 pub fn resolve(
     instruction: &Instruction,
     written: &str,
@@ -72,6 +75,9 @@ fn collected(before: &State, text: &str, limits: &Limits) -> Result<usize, Error
 }
 
 /// Applies an instruction that touches no file; `None` for one that does touch files.
+///
+/// # Errors
+/// A word can't be expanded, or a value is not valid.
 pub fn apply(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<Configured>, Error> {
     let mut next = state.clone();
     let mut history = Recorded::Yes;

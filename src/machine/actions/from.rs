@@ -43,6 +43,9 @@ impl Start {
 }
 
 /// Resolves the FROM of a stage; `stage_state` gives the last state of an earlier one.
+///
+/// # Errors
+/// The image is not there or not for the platform, or a trigger of it can't be used.
 pub fn resolve(
     stage: usize,
     plan: &Plan,
@@ -73,6 +76,9 @@ pub fn resolve(
 }
 
 /// The state of an image that is not a stage: what `COPY --from=IMAGE` reads.
+///
+/// # Errors
+/// The image is not there.
 pub fn image_state(
     reference: &Reference,
     platform: &Platform,

@@ -25,6 +25,9 @@ pub struct Making {
 }
 
 /// What a WORKDIR comes to; with nothing to be made where it is `/`, which is always there.
+///
+/// # Errors
+/// The path can't be expanded.
 pub fn resolve(workdir: &Workdir, before: &Arc<State>, scope: &Scope<'_>) -> Result<(Intent, Option<Making>), Error> {
     let written = scope.word(&workdir.path, before)?;
     // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
@@ -55,6 +58,9 @@ pub fn resolve(workdir: &Workdir, before: &Arc<State>, scope: &Scope<'_>) -> Res
 }
 
 /// Makes the directory in the tree `below`; `None` where it is there.
+///
+/// # Errors
+/// The owner is not known, or something stands in the way.
 pub fn execute(
     making: &Making,
     below: &Tree,

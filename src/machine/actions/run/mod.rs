@@ -52,6 +52,9 @@ pub struct Remains {
 }
 
 /// What a RUN comes to in a state.
+///
+/// # Errors
+/// The platform is another than this machine's, or the name of a script can't be one.
 pub fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Result<(Intent, Execution), Error> {
     can_run(&before.platform)?;
     let (args, script) = arguments(run, before)?;
@@ -211,6 +214,9 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 }
 
 /// Makes the layer of what a process left. `None` where it changed nothing.
+///
+/// # Errors
+/// The directory can't be read, or the layer not be written.
 pub fn capture(remains: Remains, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
     let (layer, changes) = remains.changes.write(&remains.below, interrupt)?;
     Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
