@@ -18,6 +18,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -159,6 +160,8 @@ pub(super) struct Ends {
     pub streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.
     pub window: Option<libc::winsize>,
+    /// The system call filter, where the plan has one and this machine's numbers are known.
+    pub filter: Option<Arc<[libc::sock_filter]>>,
 }
 
 #[cfg(test)]

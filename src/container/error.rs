@@ -90,7 +90,7 @@ impl Error {
     }
 
     /// A descriptor could not be had twice.
-    pub fn descriptor(source: std::io::Error) -> Error {
+    pub(crate) fn descriptor(source: std::io::Error) -> Error {
         Error::Call { call: "dup", errno: errno(&source) }
     }
 

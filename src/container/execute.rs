@@ -143,7 +143,7 @@ impl<'a> Setup<'a> {
                 nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno))
             }
             Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
-            Operation::InstallFilter { capabilities } => seccomp::install(*capabilities),
+            Operation::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
             Operation::SealTrampoline => {
                 self.trampoline = Some(trampoline::sealed()?);
                 Ok(())

@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::processes::{self, pidfd};
 use super::relay::{Inlets, Relay};
 use super::running::{Keeper, Running};
+use super::seccomp;
 use super::signals::Caught;
 use super::userns;
 
@@ -79,6 +80,10 @@ pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         streams: streams.theirs,
         window: if streams.caught.is_some() { console::window_size() } else { None },
+        filter: plan.of(Phase::Leaving).find_map(|operation| match operation {
+            Operation::InstallFilter { capabilities } => seccomp::filter(*capabilities),
+            _ => None,
+        }),
     };
     // SAFETY: fork(2): the child keeps to the rules of `keeper` and never returns.
     let child = match unsafe { fork() }.map_err(Error::call("fork"))? {

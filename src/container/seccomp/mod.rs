@@ -15,27 +15,47 @@
 mod compile;
 mod profile;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use libc::sock_filter;
 use nix::errno::Errno;
 
 use super::capabilities::Capabilities;
 use super::error::Failure;
 
-/// Installs the filter for a container with `capabilities`. It stays for this process and all it
-/// starts.
+/// The filters that were made, in the life of this process: few, as few sets of capabilities are ever asked for.
+static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::new());
+
+/// The filter for a container with `capabilities`; `None` where the numbers of this machine are not known.
+///
+/// Making it takes a twentieth of the time of a short RUN, so it is kept, and made in our own process: what a container's
+/// processes make is gone with them.
+pub(super) fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
+    // What a panic left behind is whole: entries are only ever added.
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, filter)) = made.iter().find(|(of, _)| *of == capabilities) {
+        return Some(filter.clone());
+    }
+    let filter: Arc<[sock_filter]> = compile::program(capabilities)?.into();
+    made.push((capabilities, filter.clone()));
+    Some(filter)
+}
+
+/// Installs a filter. It stays for this process and all it starts.
 ///
 /// Needs CAP_SYS_ADMIN in the user namespace, or no_new_privs.
-pub(super) fn install(capabilities: Capabilities) -> Result<(), Failure> {
+pub(super) fn install(filter: Option<&[sock_filter]>) -> Result<(), Failure> {
     const SET_MODE_FILTER: libc::c_ulong = 1;
     // Docker's default: programs are not slowed down by the mitigation of speculative store bypass.
     const SPEC_ALLOW: libc::c_ulong = 1 << 2;
-    let program = compile::program(capabilities).ok_or_else(|| {
+    let filter = filter.ok_or_else(|| {
         Failure::call("seccomp", Errno::ENOSYS).hint(
             "the system call numbers of this machine are not known: the filter has to be \
                  switched off",
         )
     })?;
-    let length = program.len().try_into().map_err(|_| Failure::call("seccomp", Errno::E2BIG))?;
-    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let length = filter.len().try_into().map_err(|_| Failure::call("seccomp", Errno::E2BIG))?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
     // SAFETY: seccomp(2) reads `len` instructions, which live until it returns, and writes nothing.
     let answer = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW, &raw const program) };
     Errno::result(answer).map(drop).map_err(|errno| Failure::call("seccomp", errno))
