@@ -5,7 +5,7 @@
 //!
 //! | file | direction |
 //! |---|---|
-//! | [`write`](mod@write) | nodes of a tree → archive in the store |
+//! | [`write`](mod@write), `ustar` | nodes of a tree → archive in the store |
 //! | [`read`], `header` | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
 //! | [`content`] | place of a file's bytes → a reader |
@@ -37,6 +37,7 @@ pub mod read;
 mod source;
 mod sparse;
 pub mod unpack;
+mod ustar;
 pub mod write;
 
 use std::path::{Path, PathBuf};

@@ -112,14 +112,6 @@ impl Temporary {
     // ANCHOR_END: persist
 }
 
-/// Asks the kernel to begin writing to disk what a file has so far, so that [`Temporary::persist`] has less to wait for. It promises
-/// nothing.
-pub(super) fn begin_synchronising(file: &File) {
-    // SAFETY: sync_file_range(2) on a file of our own; length 0 means to its end. It changes no memory, and a refusal
-    // only means that the disk is waited for later.
-    unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
-}
-
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.persisted {

@@ -228,7 +228,7 @@ impl<'a> Iterator for Walk<'a> {
         }
         while let Some((directory, siblings)) = self.open.last_mut() {
             if let Some((name, child)) = siblings.next() {
-                self.next = Some((directory.join(&**name), child));
+                self.next = Some((directory.child(name), child));
                 break;
             }
             self.open.pop();

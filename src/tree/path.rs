@@ -78,6 +78,17 @@ impl TreePath {
         joined
     }
 
+    /// The path of a file in this directory by its name in a tree, which needs no cleaning.
+    pub(super) fn child(&self, name: &[u8]) -> TreePath {
+        let mut path = Vec::with_capacity(self.0.len() + 1 + name.len());
+        path.extend_from_slice(&self.0);
+        if !self.is_root() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        TreePath(path)
+    }
+
     /// Whether the file is `directory` itself or below it.
     pub fn starts_with(&self, directory: &TreePath) -> bool {
         directory.is_root()
