@@ -65,22 +65,24 @@ pub fn all(inputs: &Inputs) -> Vec<Case<'_>> {
     ];
     let is_root = nix::unistd::geteuid().is_root();
     let own = if is_root { "RUN true, as root" } else { "RUN true, as this user" };
+    cases.push(warm(inputs, "20 RUNs, all from the cache", "run", 1, limit(4.0)));
     cases.push(processes(inputs, own, None));
     if is_root {
+        cases.push(container(inputs, "run true, as root"));
         cases.push(processes(inputs, "RUN true, as a user", Some(USER)));
     }
     // These leave much to be written back and deleted, so they come last.
     cases.extend([
         cold(inputs, "copy 20000 files, cold", "small", 1, {
             let (archive, folder) = (inputs.path("peer.tar"), inputs.path("small"));
-            let tar = peer("tar -c", Limit::Ratio(1.5), move || {
+            let tar = peer("tar -c", Limit::Ratio(1.0), move || {
                 run(Command::new("tar").arg("-cf").arg(&archive).arg("-C").arg(&folder).arg("files"))
             });
             std::iter::once(tar).chain(builders(inputs, "small", 1)).collect()
         }),
         warm(inputs, "copy 20000 files, warm", "small", 1, {
             let folder = inputs.path("small/files");
-            vec![peer("find -printf %s", Limit::Ratio(2.0), move || {
+            vec![peer("find -printf %s", Limit::Ratio(1.2), move || {
                 run(Command::new("find").arg(&folder).args(["-printf", "%s"]))
             })]
         }),
@@ -140,14 +142,26 @@ fn processes<'i>(inputs: &'i Inputs, name: &str, user: Option<u32>) -> Case<'i> 
     });
     let mut peers = limit(10.0);
     if user.is_none() {
-        // A process in fresh namespaces: the least that anybody can do.
-        peers.push(peer("unshare -pmuif true", Limit::None, move || {
-            run(Command::new("unshare").args(["--pid", "--mount", "--uts", "--ipc", "--fork", "true"]))
-        }));
+        peers.push(unshare());
         peers.extend(runc(inputs));
         peers.extend(builders(inputs, "run", RUNS));
     }
     Case { name: name.to_owned(), steps: RUNS, ours, peers }
+}
+
+/// One container of a base that is unpacked already.
+fn container<'i>(inputs: &'i Inputs, name: &str) -> Case<'i> {
+    let home = inputs.path("home-run");
+    let ours = Box::new(move || run(ours(inputs, &home, None).args(["run", "layerlab/base", "true"])));
+    Case { name: name.to_owned(), steps: 1, ours, peers: vec![unshare()] }
+}
+
+/// A process in the namespaces that a container has, which are two for process ids: the least that anybody can do.
+fn unshare<'i>() -> Peer<'i> {
+    peer("unshare, same namespaces", Limit::Ratio(1.5), move || {
+        let outer = ["--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork"];
+        run(Command::new("unshare").args(outer).args(["unshare", "--pid", "--fork", "true"]))
+    })
 }
 
 /// The program with a home, as another user if one is given.

@@ -20,27 +20,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata as HostMetadata;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::materialise::is_overlay_attribute;
 use super::source::read_full;
-use super::{Error, LayerWriter, OpaqueName, Ownership, Times, open};
+use super::upper::{Below, Capture, Upper, is_kept_attribute, link_of};
+use super::{Error, LayerWriter, open};
 use crate::store::Store;
-use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
-
-/// How to capture.
-#[derive(Debug, Clone, Copy)]
-pub struct Capture {
-    /// What owners on disk mean.
-    pub ownership: Ownership,
-    /// Where the overlay has its marks.
-    pub marks: OpaqueName,
-    /// Later times become this one, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
-    pub clamp_mtime: Option<i64>,
-}
+use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Node, Tree, TreePath};
 
 /// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
 ///
@@ -57,13 +45,6 @@ pub fn capture_full(
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
     Capturing::new(root, parent, writer, options, Below::Hidden).run()
-}
-
-/// Whether what the tree has in a directory shows through.
-#[derive(Clone, Copy, PartialEq)]
-enum Below {
-    Merged,
-    Hidden,
 }
 
 /// What a name in a directory is about.
@@ -83,13 +64,11 @@ struct Capturing<'a, 's> {
     store: &'s Store,
     parent: &'a Tree,
     writer: &'a mut LayerWriter<'s>,
-    options: Capture,
     changes: Vec<Change>,
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
     root: PathBuf,
-    /// How the walk starts: [`Below::Hidden`] where there was no overlay, and so no marks of one.
-    start: Below,
+    upper: Upper<'a>,
     /// The names of each file that has several; listed when the first such file is met.
     names: Option<HashMap<LinkId, Vec<TreePath>>>,
 }
@@ -102,22 +81,22 @@ impl<'a, 's> Capturing<'a, 's> {
         options: Capture,
         start: Below,
     ) -> Capturing<'a, 's> {
+        let upper = Upper { parent, options, start, precision: writer.precision() };
         Capturing {
             store: writer.store(),
             parent,
             writer,
-            options,
             changes: Vec::new(),
             waiting: Vec::new(),
             root: root.to_path_buf(),
-            start,
+            upper,
             names: None,
         }
     }
 
     /// Walks the directory with a stack of its own: a process can nest directories deeper than a thread's stack allows.
     fn run(mut self) -> Result<Vec<Change>, Error> {
-        let mut open = vec![self.enter(&self.root, TreePath::root(), self.start)?];
+        let mut open = vec![self.enter(&self.root, TreePath::root(), self.upper.start)?];
         while let Some(directory) = open.last_mut() {
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
@@ -162,7 +141,7 @@ impl<'a, 's> Capturing<'a, 's> {
             let entry = entry.map_err(Error::io("list", host))?;
             let metadata = entry.path().symlink_metadata().map_err(Error::io("read", entry.path()))?;
             let name = entry.file_name().into_vec();
-            let is_gone = metadata.file_type().is_socket() || self.is_whiteout(&entry.path(), &metadata)?;
+            let is_gone = metadata.file_type().is_socket() || self.upper.is_whiteout(&entry.path(), &metadata)?;
             found.insert(name, if is_gone { Found::Gone } else { Found::File(entry.path(), metadata) });
         }
         Ok(found)
@@ -197,7 +176,7 @@ impl<'a, 's> Capturing<'a, 's> {
         metadata: &HostMetadata,
         below: Below,
     ) -> Result<Option<Below>, Error> {
-        let node = self.node(host, path, metadata)?;
+        let node = self.upper.node(host, path, metadata)?;
         let before = self.parent.get(path);
         let is_equal = match before {
             Some(before) => self.is_equal(before, &node, path)?,
@@ -224,7 +203,8 @@ impl<'a, 's> Capturing<'a, 's> {
         if is_equal {
             self.waiting.push((path.clone(), node));
         }
-        let is_merged = below == Below::Merged && before.is_some_and(Node::is_directory) && !self.is_opaque(host)?;
+        let is_merged =
+            below == Below::Merged && before.is_some_and(Node::is_directory) && !self.upper.is_opaque(host)?;
         Ok(Some(if is_merged { Below::Merged } else { Below::Hidden }))
     }
 
@@ -236,48 +216,6 @@ impl<'a, 's> Capturing<'a, 's> {
             self.writer.append_node(&directory, &written)?;
         }
         Ok(())
-    }
-
-    fn node(&self, host: &Path, path: &TreePath, metadata: &HostMetadata) -> Result<Node, Error> {
-        let file_type = metadata.file_type();
-        let kind = if file_type.is_dir() {
-            Kind::Directory
-        } else if file_type.is_symlink() {
-            let target = std::fs::read_link(host).map_err(Error::io("read the link", host))?;
-            Kind::Symlink(target.into_os_string().into_vec())
-        } else if file_type.is_file() {
-            Kind::File(Content { size: metadata.len(), place: Place::Host(Arc::from(host)) })
-        } else if file_type.is_fifo() {
-            Kind::Fifo
-        } else {
-            let (major, minor) = device(metadata.rdev());
-            if file_type.is_char_device() {
-                Kind::CharDevice { major, minor }
-            } else {
-                Kind::BlockDevice { major, minor }
-            }
-        };
-        let (uid, gid) = match self.options.ownership {
-            Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => match self.parent.get(path) {
-                Some(before) if self.start == Below::Hidden || self.is_copy(host, &kind, &before.kind)? => {
-                    (before.metadata.uid, before.metadata.gid)
-                }
-                _ => (0, 0),
-            },
-        };
-        let xattrs = self.attributes(host, metadata)?;
-        let link = link_of(metadata);
-        let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
-        let metadata = Metadata {
-            mode: metadata.mode() & 0o7777,
-            uid,
-            gid,
-            mtime: metadata.mtime(),
-            mtime_nanos: if self.writer.precision() == Times::Seconds { 0 } else { nanos },
-            xattrs,
-        };
-        Ok(Node { metadata, kind, link })
     }
 
     /// Whether a file is what the tree has, to the last byte.
@@ -312,81 +250,13 @@ impl<'a, 's> Capturing<'a, 's> {
 
     fn clamped(&self, node: &Node) -> Node {
         let mut node = node.clone();
-        if let Some(latest) = self.options.clamp_mtime
+        if let Some(latest) = self.upper.options.clamp_mtime
             && (node.metadata.mtime, node.metadata.mtime_nanos) > (latest, 0)
         {
             node.metadata.mtime = latest;
             node.metadata.mtime_nanos = 0;
         }
         node
-    }
-
-    /// The value of one of overlayfs' own attributes; none where there was no overlay.
-    fn mark(&self, host: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        if self.start == Below::Hidden {
-            return Ok(None);
-        }
-        match xattr::get(host, format!("{}{name}", self.options.marks.prefix())) {
-            Ok(value) => Ok(value),
-            // A file system without attributes has no overlay's either.
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
-            Err(source) => Err(Error::io("read the attributes of", host)(source)),
-        }
-    }
-
-    fn is_opaque(&self, host: &Path) -> Result<bool, Error> {
-        Ok(self.mark(host, "opaque")?.is_some_and(|value| value == b"y"))
-    }
-
-    /// Whether a file was copied up, and not made anew under the name of one that is gone. Overlayfs marks what it copies, but
-    /// can do so only on files and directories; anything else counts as a copy of its own kind.
-    fn is_copy(&self, host: &Path, now: &Kind, before: &Kind) -> Result<bool, Error> {
-        match now {
-            Kind::Directory | Kind::File(_) => Ok(self.mark(host, "origin")?.is_some()),
-            Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => Ok(now == before),
-        }
-    }
-
-    /// A deletion is a character device 0:0, or an empty file with an attribute where device nodes can't be nested.
-    fn is_whiteout(&self, host: &Path, metadata: &HostMetadata) -> Result<bool, Error> {
-        if metadata.file_type().is_char_device() {
-            return Ok(metadata.rdev() == 0);
-        }
-        if metadata.file_type().is_file() && metadata.len() == 0 {
-            return Ok(self.mark(host, "whiteout")?.is_some());
-        }
-        Ok(false)
-    }
-
-    /// The extended attributes that belong to an image.
-    fn attributes(&self, host: &Path, metadata: &HostMetadata) -> Result<Xattrs, Error> {
-        // On a symbolic link only a security module's attributes can be, which are the machine's and not the image's.
-        if metadata.is_symlink() {
-            return Ok(Xattrs::default());
-        }
-        let names = match xattr::list(host) {
-            Ok(names) => names,
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
-                return Ok(Xattrs::default());
-            }
-            Err(source) => return Err(Error::io("list the attributes of", host)(source)),
-        };
-        let mut kept = Vec::new();
-        for name in names.map(OsStringExt::into_vec) {
-            let mark = name.strip_prefix(self.options.marks.prefix().as_bytes());
-            if self.start == Below::Merged && matches!(mark, Some(b"redirect" | b"metacopy")) {
-                let reason = "it was made by an overlay with `redirect_dir` or `metacopy`, which can't be captured";
-                return Err(Error::io("capture", host)(std::io::Error::other(reason)));
-            }
-            if !is_kept_attribute(&name) {
-                continue;
-            }
-            let value = xattr::get(host, std::ffi::OsStr::from_bytes(&name));
-            if let Some(value) = value.map_err(Error::io("read the attributes of", host))? {
-                kept.push((name, value));
-            }
-        }
-        Ok(kept.into_iter().collect())
     }
 }
 
@@ -409,21 +279,6 @@ fn collect_names(root: &Path) -> Result<HashMap<LinkId, Vec<TreePath>>, Error> {
     Ok(names)
 }
 
-/// What the names of one file have in common; none for a file with one name, and for a directory, whose links are those of
-/// its subdirectories. The numbers of a real file are small; the names of archives' files use the first number differently.
-fn link_of(metadata: &HostMetadata) -> Option<LinkId> {
-    (!metadata.is_dir() && metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()))
-}
-
-fn is_kept_attribute(name: &[u8]) -> bool {
-    name == b"security.capability" || (name.starts_with(b"user.") && !is_overlay_attribute(name))
-}
-
 fn owned((name, value): (&[u8], &[u8])) -> (Vec<u8>, Vec<u8>) {
     (name.to_vec(), value.to_vec())
-}
-
-/// Cuts a device number as stat(2) gives it.
-fn device(number: u64) -> (u32, u32) {
-    (libc::major(number), libc::minor(number))
 }

@@ -14,7 +14,7 @@
 //! | [`decompress`](mod@decompress) | gzip, bzip2, xz, zstd → bytes |
 //! | `expand` | compressed layers and sparse files → bytes in place |
 //! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
-//! | [`capture`](mod@capture) | a directory of overlayfs after a process ran → archive |
+//! | [`capture`](mod@capture), `upper` | a directory of overlayfs after a process ran → archive |
 //! | [`archive`] | an archive of the build context, compressed or not → its entries (`ADD`) |
 //!
 //! A deletion has two forms. In an archive it is an empty file `.wh.NAME` (one name) or `.wh..wh..opq` (everything that
@@ -37,12 +37,13 @@ pub mod read;
 mod source;
 mod sparse;
 pub mod unpack;
+mod upper;
 mod ustar;
 pub mod write;
 
 use std::path::{Path, PathBuf};
 
-pub use capture::{Capture, capture, capture_full};
+pub use capture::{capture, capture_full};
 pub use content::{ContentReader, Opener, digest_of, open};
 pub use decompress::decompress;
 pub use limits::{Exceeded, Limits};
@@ -52,6 +53,7 @@ pub use names::{EntryPath, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
 pub use unpack::{
     Below, MOST_LOWER, OpaqueName, Unpack, Unpacked, already_unpacked, first_missing, unpack, unpack_all,
 };
+pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 
 use crate::oci::{Descriptor, DiffId};

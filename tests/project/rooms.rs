@@ -17,7 +17,6 @@ const LONG: &[(&str, &str)] = &[
     ("src/container/explain.rs: fmt", "one arm for each operation"),
     ("src/container/explain.rs: why", "one arm for each operation"),
     ("src/dockerfile/print/tree.rs: parts_of", "one arm for each instruction"),
-    ("src/layer/capture.rs", "to be parted"),
     ("src/oci/reference.rs", "to be parted"),
     ("src/repl/command.rs: arguments", "one arm for each command"),
     ("src/store/verify.rs", "to be parted"),
