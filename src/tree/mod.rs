@@ -15,13 +15,15 @@ mod node;
 mod path;
 mod resolve;
 mod seen;
+mod xattrs;
 
 pub use diff::{Change, diff};
 pub use map::{Tree, Walk};
-pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool, Xattrs};
+pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool};
 pub use path::{TreePath, cleaned_components};
 pub use resolve::Follow;
 pub use seen::{FileIdentity, Folder, FoundFile, KeptBytes, Known, Seen};
+pub use xattrs::Xattrs;
 
 /// How deep directories may be nested in a tree that is made from an archive or from what a process has left. The walks over
 /// a tree take a part of the stack for each level, and no real file system comes near it.
