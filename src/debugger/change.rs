@@ -95,10 +95,10 @@ pub(super) fn reload(work: &mut Work, sink: &mut Sink<'_>) -> Result<Refreshed, 
 fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
     work.record()?;
     if file.text.trim().is_empty() && work.path.is_none() {
-        (work.machine, work.file) = (None, file);
+        (work.machine, work.mistake, work.file) = (None, None, file);
         return Ok(Refreshed { changed, back: 0, lost_typed: false, outlook: Ok(Vec::new()) });
     }
-    let mut machine = work.machine_of(&file, &work.options)?;
+    let (mut machine, mistake) = work.machine_of(&file, &work.options)?;
     let wanted = work.machine.as_ref().map_or(0, Machine::position);
     if let Some(old) = &mut work.machine {
         machine.adopt(old, wanted)?;
@@ -109,7 +109,7 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     }
     take_what_is_cached(&mut machine, wanted)?;
     let position = machine.position();
-    work.machine = Some(machine);
+    (work.machine, work.mistake) = (Some(machine), mistake);
     work.file = file;
     work.finished = None;
     work.memory = Memory::Fresh;

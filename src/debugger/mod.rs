@@ -51,7 +51,7 @@ pub use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub use moving::{Position, Reason, Stopped};
 pub use typed::Typed;
 pub use why::{Against, Following, LineCount, Tense, Why};
-pub use work::{Setting, Sink};
+pub use work::{Mistakes, Setting, Sink};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Debugger {
     /// Parses the Dockerfile; runs nothing.
     ///
     /// # Errors
-    /// [`Error::Dockerfile`] for one that can't be built.
+    /// [`Error::Dockerfile`] for one that can't be built, even up to a mistake where that is allowed.
     pub fn new(setting: Setting) -> Result<Debugger, Error> {
         Work::new(setting).map(Debugger)
     }

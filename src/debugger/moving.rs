@@ -26,7 +26,7 @@ pub enum Reason {
     Step,
     /// The breakpoint of this id.
     Breakpoint(usize),
-    /// The step can't be taken. The state is the one before it.
+    /// The step can't be taken, or can't be read. The state is the one before it.
     Failed(Failure),
     /// Somebody wished it. The state is the one before the step that was under way.
     Interrupted,
@@ -74,10 +74,10 @@ pub(super) fn position(work: &Work) -> Position {
 
 /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
 pub(super) fn go_on(work: &mut Work, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
-    let stopped = if work.machine()?.is_done() {
-        Stopped { reason: Reason::Done, position: position(work) }
-    } else {
-        go(work, Goal::End, sink)?
+    work.machine()?;
+    let stopped = match work.is_done() {
+        true => Stopped { reason: Reason::Done, position: position(work) },
+        false => go(work, Goal::End, sink)?,
     };
     if stopped.reason == Reason::Done {
         work.finish(sink)?;
@@ -115,7 +115,8 @@ pub(super) fn go_back_to(work: &mut Work, count: usize) -> Result<Stopped, Error
 
 pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
     work.look_again();
-    if work.machine()?.is_done() && goal != Goal::Steps(0) {
+    work.machine()?;
+    if work.is_done() && goal != Goal::Steps(0) {
         return Err(Error::NothingLeft);
     }
     let at_miss = match goal {
@@ -139,7 +140,7 @@ fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Erro
     let machine = work.machine()?;
     let position = machine.position();
     if machine.is_done() {
-        return Ok(Some(Reason::Done));
+        return Ok(Some(work.mistake.clone().map_or(Reason::Done, Reason::Failed)));
     }
     match goal {
         Goal::Steps(count) => Ok((position - begin >= count).then_some(Reason::Step)),

@@ -40,7 +40,10 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
         return Ok(Typed::BeforeFrom);
     }
 
-    let mut machine = work.machine_of(&file, &options)?;
+    let (mut machine, mistake) = work.machine_of(&file, &options)?;
+    if let Some(failure) = mistake {
+        return Err(Error::Dockerfile(failure));
+    }
     let (position, count) = work.machine.as_ref().map_or((0, 0), |old| (old.position(), old.step_count()));
     if let Some(old) = &mut work.machine {
         machine.adopt(old, position)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::breakpoint::Breakpoints;
 use super::error::{Error, Failure};
+use crate::dockerfile::{self, Limits, Node};
 use crate::machine::{Control, Event, Finished, Machine, Options, Source, State};
 use crate::source::SourceFile;
 use crate::world::World;
@@ -23,8 +24,19 @@ pub struct Setting {
     pub folder: PathBuf,
     /// The Dockerfile, and where it lies; `None` begins an empty one.
     pub dockerfile: Option<(SourceFile, Option<PathBuf>)>,
+    pub mistakes: Mistakes,
     /// What acts on it from outside: Ctrl-C, or whoever else has a clone.
     pub control: Control,
+}
+
+/// When a Dockerfile is refused for a mistake in its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mistakes {
+    /// Before anything runs, all of them at once.
+    #[default]
+    Refused,
+    /// At the first instruction that can't be read: for a text that is being edited.
+    StoppedAt,
 }
 
 /// What the past builds have of the steps taken.
@@ -50,8 +62,11 @@ pub(super) struct Work {
     pub file: SourceFile,
     /// The Dockerfile as it was read last.
     pub loaded: String,
+    pub mistakes: Mistakes,
     /// `None` as long as there is no FROM.
     pub machine: Option<Machine>,
+    /// What stands behind the machine's last step and can't be read.
+    pub mistake: Option<Failure>,
     pub control: Control,
     pub breakpoints: Breakpoints,
     pub memory: Memory,
@@ -61,7 +76,7 @@ pub(super) struct Work {
 
 impl Work {
     pub fn new(setting: Setting) -> Result<Work, Error> {
-        let Setting { world, mut options, folder, dockerfile, control } = setting;
+        let Setting { world, mut options, folder, dockerfile, mistakes, control } = setting;
         options.request.every_stage |= dockerfile.is_none();
         let is_empty = dockerfile.is_none();
         let (file, path) = dockerfile.unwrap_or_else(|| (SourceFile::new("(prompt)", ""), None));
@@ -72,23 +87,40 @@ impl Work {
             path,
             loaded: file.text.clone(),
             file,
+            mistakes,
             machine: None,
+            mistake: None,
             control,
             breakpoints: Breakpoints::default(),
             memory: Memory::default(),
             finished: None,
         };
         if !is_empty {
-            work.machine = Some(work.machine_of(&work.file, &work.options)?);
+            let (machine, mistake) = work.machine_of(&work.file, &work.options)?;
+            (work.machine, work.mistake) = (Some(machine), mistake);
         }
         Ok(work)
     }
 
-    /// A machine for a text, with nothing taken.
-    pub fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<Machine, Error> {
-        let source = Source { file: file.clone(), context: Some(self.folder.clone()), dockerfile: self.path.clone() };
-        Machine::new(&self.world, source, options.clone(), self.control.clone())
-            .map_err(|error| Error::Dockerfile(Failure { diagnostics: error.diagnostics(None), source: file.clone() }))
+    /// A machine for a text, with nothing taken; and the mistake that it ends before, where that is allowed.
+    pub fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<(Machine, Option<Failure>), Error> {
+        let machine = |file: SourceFile| {
+            let source = Source { file, context: Some(self.folder.clone()), dockerfile: self.path.clone() };
+            Machine::new(&self.world, source, options.clone(), self.control.clone())
+        };
+        let error = match machine(file.clone()) {
+            Ok(machine) => return Ok((machine, None)),
+            Err(error) => error,
+        };
+        let failure = Failure { diagnostics: error.diagnostics(None), source: file.clone() };
+        let readable = match self.mistakes {
+            Mistakes::Refused => None,
+            Mistakes::StoppedAt => readable(file, &options.request.limits),
+        };
+        match readable.map(machine) {
+            Some(Ok(machine)) => Ok((machine, Some(failure))),
+            Some(Err(_)) | None => Err(Error::Dockerfile(failure)),
+        }
     }
 
     /// The machine; an error where nothing is begun.
@@ -107,8 +139,9 @@ impl Work {
         }
     }
 
+    /// Whether all steps are taken, and nothing stands behind them that can't be read.
     pub fn is_done(&self) -> bool {
-        self.machine.as_ref().is_some_and(Machine::is_done)
+        self.machine.as_ref().is_some_and(Machine::is_done) && self.mistake.is_none()
     }
 
     /// Whether instructions were typed in that no file has.
@@ -170,6 +203,16 @@ impl Work {
         self.finished = Some(finished.clone());
         Ok(finished)
     }
+}
+
+/// The text before the first instruction that can't be read: spans in it are those of the whole. `None` where all can be read.
+fn readable(file: &SourceFile, limits: &Limits) -> Option<SourceFile> {
+    let parsed = dockerfile::parse_within(file, limits);
+    let unreadable = parsed.tree.nodes.iter().find_map(|node| match node {
+        Node::Unreadable(located) => Some(located.span.start),
+        Node::From(_) | Node::Instruction(_) => None,
+    })?;
+    Some(SourceFile::new(file.name.clone(), &file.text[..unreadable]))
 }
 
 /// It may be worked on in a thread of its own.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use layerlab::container::Identity;
 use layerlab::debugger::{
-    self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Outlook, Place, Reason,
-    Said, Setting, Standing, Stopped, Streams, Tense, Typed,
+    self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Mistakes, Outlook, Place,
+    Reason, Said, Setting, Standing, Stopped, Streams, Tense, Typed,
 };
 use layerlab::machine::{Acted, ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
@@ -33,7 +33,7 @@ impl Desk {
         self.folder.path().join("context")
     }
 
-    fn try_open(&self) -> Result<Debugger, Error> {
+    fn try_open(&self, mistakes: Mistakes) -> Result<Debugger, Error> {
         let path = self.context().join("Dockerfile");
         let dockerfile = fs::read_to_string(&path).ok();
         let home = Home::open(self.folder.path().join("home")).unwrap();
@@ -43,12 +43,13 @@ impl Desk {
             options: Options { stand_ins: true, ..Options::default() },
             folder: self.context(),
             dockerfile: dockerfile.map(|text| (SourceFile::new("Dockerfile", text), Some(path))),
+            mistakes,
             control: Control::new(Interrupt::new().unwrap()),
         })
     }
 
     fn open(&self) -> Debugger {
-        self.try_open().unwrap_or_else(|error| panic!("{error}"))
+        self.try_open(Mistakes::Refused).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -261,7 +262,28 @@ fn a_failure_is_data_and_is_tried_again() {
     assert_eq!(failure.source.line_column(failure.diagnostics[0].span().unwrap().start).0, 2);
     fs::write(desk.context().join("missing.txt"), "here\n").unwrap();
     assert_eq!(taken(debugger.go_on(&mut deaf), Reason::Done), 2);
-    assert!(matches!(Desk::new(&[("Dockerfile", "FORM scratch\n")]).try_open(), Err(Error::Dockerfile(_))));
+    assert!(matches!(
+        Desk::new(&[("Dockerfile", "FORM scratch\n")]).try_open(Mistakes::Refused),
+        Err(Error::Dockerfile(_))
+    ));
+}
+
+#[test]
+fn a_text_that_is_being_edited_is_stepped_through_up_to_its_mistake() {
+    let text = "FROM scratch\nCOPY one.txt /\n# a comment\nCOYP one.txt /two\nENV A=1\n";
+    let desk = Desk::new(&[("Dockerfile", text), ("one.txt", "1\n")]);
+    assert!(matches!(desk.try_open(Mistakes::Refused), Err(Error::Dockerfile(_))));
+    let mut debugger = desk.try_open(Mistakes::StoppedAt).unwrap_or_else(|error| panic!("{error}"));
+    let stopped = debugger.go_on(&mut deaf).unwrap();
+    let Reason::Failed(failure) = stopped.reason else { panic!("{:?}", stopped.reason) };
+    assert_eq!((stopped.position.taken, &*failure.source.text, &*debugger.source().text), (2, text, text));
+    assert_eq!(failure.source.line_column(failure.diagnostics[0].span().unwrap().start), (4, 1));
+    assert!(debugger.finished().is_none() && debugger.files().unwrap().cat("/one.txt").is_ok());
+    assert!(matches!(debugger.type_in("ENV B=1", &mut deaf), Err(Error::Dockerfile(_))));
+
+    let refreshed = debugger.edit(text.replace("COYP", "COPY"), &mut deaf).unwrap();
+    assert_eq!((refreshed.back, debugger.position().taken), (0, 2));
+    assert_eq!(taken(debugger.go_on(&mut deaf), Reason::Done), 4);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::options::{BuildOptions, check_context};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts::{catch_interrupts, new_interrupt};
 use crate::cli::ui::Ui;
-use crate::debugger::{self, Debugger, Setting};
+use crate::debugger::{self, Debugger, Mistakes, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::{Control, Unsupported};
@@ -62,7 +62,8 @@ impl Step {
         let palette = ui.palette;
         let interrupt = new_interrupt()?;
         let control = Control::new(interrupt.clone());
-        let setting = Setting { world: world.clone(), options, folder, dockerfile, control };
+        let setting =
+            Setting { world: world.clone(), options, folder, dockerfile, mistakes: Mistakes::Refused, control };
         let debugger = Debugger::new(setting)?;
         let mut stdout = io::stdout();
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
