@@ -98,6 +98,14 @@ impl Records {
         Ok(atomic_replace(&self.path(record.key), &json)?)
     }
 
+    /// Forgets a key; that there is no record of it is no error.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for what can't be removed.
+    pub fn remove(&self, key: CacheKey) -> Result<(), Error> {
+        Ok(write::remove_file(&self.path(key))?)
+    }
+
     /// Keeps a listing's text under its digest.
     ///
     /// # Errors

@@ -75,6 +75,8 @@ enum Command {
     Save(image::save::Save),
     /// Make an image of a root file system in a tar archive
     Import(image::import::Import),
+    /// Remove what can be made again, and what nothing needs
+    Prune(store::prune::Prune),
     /// Look after the store
     Store(store::StoreCommand),
     /// Explain a part of Layerlab
@@ -127,6 +129,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Load(command) => command.run(&*world()?, ui),
         Command::Save(command) => command.run(&*world()?, ui),
         Command::Import(command) => command.run(&*world()?, ui),
+        Command::Prune(command) => command.run(&*world()?, ui),
         Command::Store(command) => command.run(&*world()?, ui),
         Command::Explain(command) => command.run(&*world()?, ui),
     }

@@ -12,9 +12,10 @@
 //! Left out: stages of a Dockerfile and `scratch`, which only a build knows.
 //!
 //! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found,
-//! [`archive`] brings images in and takes them out.
+//! [`archive`] brings images in and takes them out, [`collection`] says which may be removed.
 
 pub mod archive;
+pub mod collection;
 pub mod open;
 pub mod resolve;
 pub mod stand_in;
@@ -65,6 +66,9 @@ pub enum Error {
     /// An archive of images can't be loaded or written.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+    /// It can't be told what may be removed.
+    #[error(transparent)]
+    Collection(#[from] collection::Error),
     /// `stand-ins.toml` has a line that is not understood.
     #[error("{}:{line}: {reason}", file.display())]
     StandIns {
@@ -103,6 +107,8 @@ impl Error {
                 Some("get the image for this machine's platform, or build it here".to_owned())
             }
             Error::Archive(error) => error.hint(),
+            Error::Collection(collection::Error::Store(error)) => error.hint(),
+            Error::Collection(collection::Error::Cache(_)) => None,
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::StandIns { .. } | Error::Userland(_) => None,

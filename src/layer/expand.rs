@@ -58,6 +58,7 @@ pub(super) fn expand_sparse(
 ) -> Result<Digest, Error> {
     // Not the digest of the bytes, which nobody knows before reading them, but a name that is always the same.
     let name = Digest::of(format!("sparse file {digest} {offset}").as_bytes());
+    store.hold(&name);
     let path = store.home().expanded_sparse(&name);
     if path.exists() {
         return Ok(name);

@@ -193,6 +193,11 @@ fn places(store: &Store, layers: &[Layer], options: Unpack) -> Vec<Place> {
     for (index, layer) in layers.iter().enumerate() {
         let id = ChainId::extend(chain, layer.diff_id);
         chain = Some(id);
+        if index + 1 >= bundled {
+            // Before anybody looks whether they are there.
+            store.hold(&layer.diff_id.0);
+            store.hold(&id.0);
+        }
         if index + 1 > bundled {
             places.push(Place::Layer {
                 own: with_suffix(store.home().unpacked(&layer.diff_id), options),

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::lease::Lease;
 use super::{Error, Store, proof, write};
 use crate::oci::{Digest, Hasher};
+use std::sync::Arc;
 
 const PIECE: usize = 1 << 20;
 /// After so many bytes the disk is set to work.
@@ -32,6 +34,8 @@ pub struct BlobWriter {
     blobs: PathBuf,
     /// The folder of the proofs.
     proven: PathBuf,
+    /// What the store uses.
+    lease: Arc<Lease>,
     piece: Vec<u8>,
     written: u64,
     hashing: Hashing,
@@ -49,6 +53,7 @@ impl BlobWriter {
             folder: store.home().temporary(),
             blobs: store.home().blobs(),
             proven: store.home().proven_dir(),
+            lease: Arc::clone(&store.lease),
             piece: Vec::new(),
             written: 0,
             hashing: Hashing::Here(Hasher::new()),
@@ -109,6 +114,7 @@ impl BlobWriter {
             }
         };
         let digest = hasher.finish();
+        self.lease.hold(&digest, None);
         let (path, proof) = (self.blobs.join(digest.hex()), self.proven.join(digest.hex()));
         if !proof::is_proven(&path, &proof) {
             temporary.persist(&path)?;

@@ -34,12 +34,24 @@ pub(super) fn read_file(path: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
 }
 
 impl Store {
-    /// Reads a document, as the kind that both its type and its descriptor name.
+    /// Reads a document, as the kind that both its type and its descriptor name. It stays, with all that it leads to, as long as the store
+    /// is open.
     ///
     /// # Errors
     /// [`Error::Kind`] where the descriptor names another kind, [`Error::Invalid`] for what can't be understood, and what
     /// [`Store::read`] says.
     pub fn read_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
+        if DocumentKind::of(&descriptor.media_type) == Some(T::KIND) {
+            self.lease.hold(&descriptor.digest, Some(T::KIND));
+        }
+        self.look_at_document(descriptor)
+    }
+
+    /// As [`Store::read_document`], for who only looks and does not use it.
+    ///
+    /// # Errors
+    /// As [`Store::read_document`].
+    pub(super) fn look_at_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
         if DocumentKind::of(&descriptor.media_type) != Some(T::KIND) {
             return Err(Error::Kind {
                 digest: descriptor.digest,
@@ -47,7 +59,7 @@ impl Store {
                 media_type: descriptor.media_type.clone(),
             });
         }
-        kind::parse(&self.read(descriptor, limit(T::KIND))?).map_err(|reason| Error::Invalid {
+        kind::parse(&self.look_at(descriptor, limit(T::KIND))?).map_err(|reason| Error::Invalid {
             name: descriptor.digest.to_string(),
             kind: T::KIND.name(),
             reason,
@@ -60,6 +72,11 @@ impl Store {
     /// [`Error::Missing`], [`Error::Size`] and [`Error::Content`] for a blob that is not the one that the descriptor means,
     /// [`Error::NotAFile`] for what is not a file, [`Error::Document`] for one that is too large.
     pub fn read(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
+        self.hold(&descriptor.digest);
+        self.look_at(descriptor, limit)
+    }
+
+    fn look_at(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
         let path = self.blob_path(&descriptor.digest);
         limit.check(&path, descriptor.size)?;
         let file = self.open_sized(descriptor)?;

@@ -1,5 +1,6 @@
 //! The folder in which the program keeps everything.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, documents, write};
@@ -77,6 +78,7 @@ impl Home {
             self.unpacked_dir(),
             self.containers_dir(),
             self.volumes_dir(),
+            self.leases_dir(),
             self.temporary(),
             self.expanded_dir(),
             self.proven_dir(),
@@ -98,6 +100,7 @@ impl Home {
         }
         for folder in [
             self.blobs(),
+            self.leases_dir(),
             self.temporary(),
             self.expanded_dir(),
             self.proven_dir(),
@@ -196,6 +199,11 @@ impl Home {
         self.root.join("volumes")
     }
 
+    /// What running processes use.
+    pub(super) fn leases_dir(&self) -> PathBuf {
+        self.root.join("leases")
+    }
+
     /// Files that are being written.
     pub fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
@@ -209,11 +217,12 @@ impl Home {
         self.root.join("index.lock")
     }
 
-    /// Removes the temporary files and folders of killed processes. The caller holds `store.lock` exclusively.
+    /// Removes the temporary files and folders of processes that do not live any more. `living` tells their owners, and is asked after the
+    /// files were listed: whoever begins one has a lease before.
     ///
     /// What can't be removed is left: a half-unpacked layer may belong to other user ids of a user namespace.
-    pub(super) fn sweep(&self) {
-        for folder in [
+    pub(super) fn sweep(&self, living: impl FnOnce() -> BTreeSet<u32>) {
+        let folders = [
             self.root.clone(),
             self.temporary(),
             self.expanded_dir(),
@@ -221,16 +230,19 @@ impl Home {
             self.proven_dir(),
             self.cache_dir(),
             self.builds_dir(),
-        ] {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if !write::is_temporary(&entry.file_name()) {
-                    continue;
-                }
-                let _ = match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => write::remove_folder(&entry.path()),
-                    _ => write::remove_file(&entry.path()),
-                };
-            }
+        ];
+        let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+        let owned = entries.filter_map(|entry| Some((write::owner_of(&entry.file_name())?, entry)));
+        let temporary: Vec<_> = owned.collect();
+        if temporary.is_empty() {
+            return;
+        }
+        let living = living();
+        for (_, entry) in temporary.iter().filter(|(owner, _)| !living.contains(owner)) {
+            let _ = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => write::remove_folder(&entry.path()),
+                _ => write::remove_file(&entry.path()),
+            };
         }
     }
 }

@@ -10,7 +10,7 @@
 //! index's size lies beside it, with its blocks already given to it: on a full disk the new index is written into these and
 //! the file renamed. It is never the index that is written into, so nobody can see half of it, killed or not.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Error, Image, LockMode, Store, atomic_write, documents, lock, write};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
@@ -94,6 +94,15 @@ impl Store {
         let removed: HashSet<(Option<&Reference>, Digest)> =
             images.iter().map(|image| (image.reference.as_ref(), image.manifest.digest)).collect();
         let is_removed = |entry: &Descriptor| removed.contains(&(name_of(entry).as_ref(), entry.digest));
+        self.change_index(|manifests| retain(manifests, |entry| !is_removed(entry))).map(|_| ())
+    }
+
+    /// Takes images without a name out of the index. One that has got a name by now stays.
+    ///
+    /// # Errors
+    /// As [`Store::tag`].
+    pub fn unlist(&self, images: &BTreeSet<Digest>) -> Result<(), Error> {
+        let is_removed = |entry: &Descriptor| name_of(entry).is_none() && images.contains(&entry.digest);
         self.change_index(|manifests| retain(manifests, |entry| !is_removed(entry))).map(|_| ())
     }
 

@@ -15,34 +15,40 @@
 //! anywhere; what it leaves are files in `tmp/` and hidden `*.tmp` files, which the next [`Store::open`] removes when
 //! nobody else has the store open.
 //!
-//! **Locks.** `store.lock` is held shared as long as a [`Store`] is open and exclusively while garbage is collected or
-//! left-overs are swept; so nothing that a running process may still refer to is ever removed. `index.lock` is held
-//! exclusively while the index is read, changed and replaced. Blobs need no lock: their name is their content.
-//! When both are needed, `store.lock` comes first.
+//! **Leases.** A process that has a [`Store`] open writes down what it uses, see [`lease`], and nothing of that is ever removed. A server
+//! opens one for each build or container, and keeps no more than they need.
+//!
+//! **Locks.** `store.lock` is held shared while a line is added to a lease, and exclusively while things are removed. `index.lock` is held
+//! exclusively while the index is read, changed and replaced. Blobs need no lock: their name is their content. When both are
+//! needed, `store.lock` comes first.
 //!
 //! Left out: any knowledge of Dockerfiles, of the network, and of what is inside of a layer (see [`crate::layer`]; only
 //! [`verify`](mod@verify) looks into both).
 
 mod blob;
+mod collect;
 pub mod documents;
 mod find;
-mod garbage;
 mod home;
 mod images;
 mod index;
+mod lease;
 mod proof;
 mod staging;
+mod survey;
 pub mod verify;
 pub mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use blob::BlobWriter;
+pub use collect::Collected;
 pub use find::{Catalogue, Image};
-pub use garbage::Collected;
 pub use home::Home;
 pub use images::{MOST_NESTED, Summary};
 pub use staging::{StageError, Staging};
+pub use survey::{Reason, Sort, Stored, Survey};
 pub use verify::{Finding, Report, Severity, verify};
 pub use write::{Lock, LockMode, atomic_replace, atomic_write, lock, try_claim, try_lock};
 
@@ -200,36 +206,38 @@ impl Error {
     }
 }
 
-/// An open store. Opening is cheap; while it is open, nothing is removed from the store by other processes.
+/// An open store. Opening is cheap; as long as it is open, nothing that it has given or taken is removed by others.
 #[derive(Debug)]
 pub struct Store {
     home: Home,
-    /// `None` where the home can't be written to and has no lock file: then nobody removes anything from it.
-    lease: Option<Lock>,
+    lease: Arc<lease::Lease>,
     proven: proof::Proven,
     limits: Limits,
 }
 
 impl Store {
-    /// Opens the store in a home and takes its lease. Removes what killed processes have left when no other process has
-    /// the store open.
+    /// Opens the store in a home and begins a lease. Removes what killed processes have left.
     ///
     /// # Errors
     /// [`Error::Io`] where the lock can't be taken. That the home is read-only is not an error.
     pub fn open(home: &Home) -> Result<Store, Error> {
-        let lock_path = home.lock_path();
-        let lease = match try_lock(&lock_path, LockMode::Exclusive) {
-            Ok(alone) => {
-                if alone.is_some() {
-                    home.sweep();
-                }
-                drop(alone);
-                Some(lock(&lock_path, LockMode::Shared)?)
-            }
-            Err(error) if error.is_read_only() => write::lock_for_reading(&lock_path)?,
-            Err(error) => return Err(error),
-        };
-        Ok(Store { home: home.clone(), lease, proven: proof::Proven::default(), limits: Limits::default() })
+        let lease = lease::Lease::take(home)?;
+        let others = lease::look(home, &lease);
+        if others.had_dead || others.living.is_empty() {
+            home.sweep(|| lease::look(home, &lease).living);
+        }
+        Ok(Store {
+            home: home.clone(),
+            lease: Arc::new(lease),
+            proven: proof::Proven::default(),
+            limits: Limits::default(),
+        })
+    }
+
+    /// From now on, as long as this value lives, what has the digest stays, if it is there: a blob, or the expanded or unpacked copy of a
+    /// layer. Reading and writing by this module holds by itself; this is for who looks for a copy by its name.
+    pub fn hold(&self, digest: &Digest) {
+        self.lease.hold(digest, None);
     }
 
     /// Sets how much the archives of layers may ask for.
@@ -276,6 +284,7 @@ impl Store {
     /// [`Error::Io`] for the disk's errors.
     pub fn put_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let descriptor = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
+        self.lease.hold(&descriptor.digest, DocumentKind::of(media_type));
         let is_there = self
             .open_sized(&descriptor)
             .is_ok_and(|file| proof::hash(file).is_ok_and(|(actual, _)| actual == descriptor.digest));

@@ -55,6 +55,7 @@ impl Store {
     }
 
     fn prove_descriptor(&self, descriptor: &Descriptor) -> Result<(), Error> {
+        self.hold(&descriptor.digest);
         let file = self.open_sized(descriptor)?;
         self.prove(&file, &descriptor.digest, &self.blob_path(&descriptor.digest))
     }
@@ -64,6 +65,7 @@ impl Store {
     /// # Errors
     /// [`Error::Missing`], [`Error::NotAFile`] and [`Error::Content`] for what is not the blob.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, Error> {
+        self.hold(digest);
         let (file, _) = self.open_unproven(digest)?;
         self.prove(&file, digest, &self.blob_path(digest))?;
         Ok(file)
@@ -74,6 +76,7 @@ impl Store {
     /// # Errors
     /// [`Error::Document`] for what is not a file, [`Error::Io`] for what can't be read.
     pub fn open_expanded(&self, diff_id: &DiffId) -> Result<Option<File>, Error> {
+        self.hold(&diff_id.0);
         let path = self.home().expanded(diff_id);
         let file = match document::open(&path, Links::Refuse) {
             Ok((file, _)) => file,

@@ -82,6 +82,7 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// [`Error::Missing`] for what was not added, [`Error::Io`] for the disk's errors.
     pub fn keep(&self, digest: &Digest) -> Result<(), Error> {
+        self.store.hold(digest);
         let (staged, blob) = (self.path(digest), self.store.blob_path(digest));
         let proof = self.store.home().proof(digest);
         if proof::is_proven(&blob, &proof) {

@@ -12,7 +12,7 @@
 //!
 //! Compressed layers are expanded into the store on the way, as every reader does.
 //!
-//! Blobs that nothing leads to are noted; they are no errors. Left out: unpacked layers, caches and containers, which
+//! Blobs that nothing leads to are listed; they are no errors. Left out: unpacked layers, caches and containers, which
 //! other modules keep and can make again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,8 @@ pub struct Report {
     pub blobs: usize,
     /// How many bytes they have.
     pub bytes: u64,
+    /// The blobs that no image needs, and their sizes: what only the cache keeps, and what is left over.
+    pub unneeded: BTreeMap<Digest, u64>,
     /// How many images were followed to their last layer.
     pub images: usize,
 }
@@ -400,10 +402,7 @@ impl Verifying<'_> {
     }
 
     fn unreferenced(&mut self) {
-        let unreferenced: Vec<Digest> =
-            self.present.keys().filter(|digest| !self.reached.contains(digest)).copied().collect();
-        for digest in unreferenced {
-            self.note(digest, "nothing in the index leads to it");
-        }
+        let unneeded = self.present.iter().filter(|(digest, _)| !self.reached.contains(digest));
+        self.report.unneeded = unneeded.map(|(digest, bytes)| (*digest, *bytes)).collect();
     }
 }

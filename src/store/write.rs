@@ -12,6 +12,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
@@ -217,6 +218,18 @@ pub fn create_private_folder(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Gives a folder a temporary name beside its own, under which nobody looks for it; returns that.
+///
+/// # Errors
+/// [`Error::Io`] for what the kernel refuses.
+pub(super) fn move_away(path: &Path) -> Result<PathBuf, Error> {
+    with_temporary_name(parent(path), |name| match name.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(path, name),
+    })
+    .map(|(name, ())| name)
+}
+
 /// Removes a file; that it is not there is no error.
 pub fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
@@ -266,14 +279,14 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Tries to make a shared lock exclusive. The kernel gives the shared lock up first, so in between others may have
-    /// had it exclusively; what was read under it must be read again. Without success the lock is shared again.
-    pub(super) fn try_upgrade(&self) -> Result<bool, Error> {
-        if acquire(&self.file, &self.path, LockMode::Exclusive, Wait::No)? {
-            return Ok(true);
-        }
-        self.downgrade()?;
-        Ok(false)
+    /// The locked file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Its name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Removes the file of an exclusive lock, and then gives the lock up. Only for locks that [`try_claim`] gave: whoever waits for
@@ -289,11 +302,6 @@ impl Lock {
             (Ok(locked), Ok(named)) => id(locked) == id(named),
             _ => false,
         }
-    }
-
-    /// Makes an exclusive lock shared.
-    pub(super) fn downgrade(&self) -> Result<(), Error> {
-        acquire(&self.file, &self.path, LockMode::Shared, Wait::Yes).map(|_| ())
     }
 }
 
@@ -311,18 +319,16 @@ pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
 }
 
-/// A shared lock in a folder that can't be written to: nothing is made there, so there may be no file to lock.
+/// Opens the file of a lock in a folder that can't be written to: nothing is made there, so there may be none.
 ///
 /// # Errors
-/// [`Error::Io`] where there is a file that can't be opened or locked.
-pub(super) fn lock_for_reading(path: &Path) -> Result<Option<Lock>, Error> {
-    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::Io { operation: "open", path: path.to_path_buf(), source }),
-    };
-    acquire(&file, path, LockMode::Shared, Wait::Yes)?;
-    Ok(Some(Lock { file, path: path.to_path_buf() }))
+/// [`Error::Io`] where there is a file that can't be opened.
+pub(super) fn open_lock_for_reading(path: &Path) -> Result<Option<File>, Error> {
+    match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { operation: "open", path: path.to_path_buf(), source }),
+    }
 }
 
 /// As [`try_lock`] for an exclusive lock whose file is removed at its end, see [`Lock::remove`].
@@ -338,20 +344,30 @@ pub fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
     }
 }
 
+/// Whether to wait for a lock that another holds.
 #[derive(Clone, Copy, PartialEq)]
-enum Wait {
+pub(super) enum Wait {
     Yes,
     No,
 }
 
-fn open_lock(path: &Path) -> Result<File, Error> {
+/// Opens the file of a lock, which is made if it is not there.
+///
+/// # Errors
+/// [`Error::Io`] for what can't be opened or made.
+pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
     // A link in the place of the lock would make the file somewhere else.
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options.open(path).map_err(Error::io("open", path))
 }
 
-fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {
+/// Locks an open file, or makes its lock another; says whether it is locked now. Giving up a shared lock for one that is not to be had
+/// loses it.
+///
+/// # Errors
+/// [`Error::Io`] for what the kernel says.
+pub(super) fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {
     loop {
         let result = match (mode, wait) {
             (LockMode::Shared, Wait::Yes) => file.lock_shared(),
@@ -371,13 +387,27 @@ fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool,
     }
 }
 
-/// Tries numbered names until one is free: the process id alone is not enough, because it differs from one PID namespace
+/// Whose temporary files and leases these are: the process's id, also in the children that it forks.
+pub(super) fn owner() -> u32 {
+    static OWNER: OnceLock<u32> = OnceLock::new();
+    *OWNER.get_or_init(std::process::id)
+}
+
+/// The owner of a temporary file, by its name.
+pub(super) fn owner_of(name: &std::ffi::OsStr) -> Option<u32> {
+    if !is_temporary(name) {
+        return None;
+    }
+    name.to_str()?.strip_prefix('.')?.split_once('-')?.0.parse().ok()
+}
+
+/// Tries numbered names until one is free: the owner alone is not enough, because process ids differ from one PID namespace
 /// to the other.
 fn with_temporary_name<T>(folder: &Path, make: impl Fn(&Path) -> io::Result<T>) -> Result<(PathBuf, T), Error> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".{}-{number}.tmp", std::process::id()));
+        let path = folder.join(format!(".{}-{number}.tmp", owner()));
         match make(&path) {
             Ok(made) => return Ok((path, made)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

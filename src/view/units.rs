@@ -62,6 +62,46 @@ pub fn ago(now: i64, time: Option<&str>) -> String {
     }
 }
 
+/// The number of bytes in a text as [`size`] gives it, or with a binary unit: `61B`, `2.5GB`, `512MiB`; `2G` is `2GB`.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    Some((number * factor) as u64)
+}
+
+/// The number of seconds in a text such as `90m`, `12h`, `7d` or `1d12h`.
+pub fn parse_duration(text: &str) -> Option<i64> {
+    let mut seconds: i64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let number: i64 = rest[..end].parse().ok()?;
+        let unit = rest[end..].chars().next()?;
+        let factor = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 24 * 3600,
+            'w' => 7 * 24 * 3600,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.checked_mul(factor)?)?;
+        rest = &rest[end + unit.len_utf8()..];
+    }
+    (!text.is_empty()).then_some(seconds)
+}
+
 /// `1 file`, `2 files`.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -69,13 +109,24 @@ pub fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, size, spaced_size};
+    use super::{ago, duration, parse_duration, parse_size, size, spaced_size};
 
     #[test]
     fn sizes() {
         let sizes: Vec<String> = [0, 61, 1000, 2048, 5_520_000, 109_400_000, 1_234_567_890].map(size).into();
         assert_eq!(sizes, ["0B", "61B", "1kB", "2.048kB", "5.52MB", "109.4MB", "1.235GB"]);
         assert_eq!([61, 2048, 7_800_000].map(spaced_size), ["61 B", "2.0 kB", "7.8 MB"]);
+    }
+
+    #[test]
+    fn what_is_typed_is_read() {
+        let sizes = ["61B", "61", "2.5GB", "1kB", "512MiB", "2G", "", "-1", "x", "1x", "infGB"].map(parse_size);
+        let expected = [Some(61), Some(61), Some(2_500_000_000), Some(1000), Some(512 << 20), Some(2_000_000_000)];
+        assert_eq!(sizes[..6], expected);
+        assert!(sizes[6..].iter().all(Option::is_none), "{sizes:?}");
+        let durations = ["90m", "12h", "7d", "1d12h", "", "5", "h", "1y", "99999999999999999w"].map(parse_duration);
+        assert_eq!(durations[..4], [Some(5400), Some(43_200), Some(604_800), Some(129_600)]);
+        assert!(durations[4..].iter().all(Option::is_none), "{durations:?}");
     }
 
     #[test]

@@ -40,14 +40,17 @@ fn an_id_with_several_names_is_removed_by_force() {
 }
 
 #[test]
-fn a_name_is_removed_while_another_program_has_the_store_open() {
+fn a_name_is_removed_while_another_program_uses_the_image() {
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n");
     place.run("build -q -t one .");
     let home = layerlab::store::Home::open(place.home()).unwrap();
     let store = layerlab::store::Store::open(&home).unwrap();
-    let busy = place.session(&["rmi one", "images"]);
+    let used = store.find("one").unwrap().manifest;
+    store.load_image(&used).unwrap();
+    let in_use = place.session(&["rmi one", "images"]);
+    store.load_image(&used).unwrap();
     drop(store);
-    insta::assert_snapshot!(crate::harness::filter(&busy));
+    insta::assert_snapshot!(crate::harness::filter(&in_use));
     place.assert_whole();
 }
 

@@ -12,6 +12,7 @@ mod lessons;
 mod mistakes;
 mod modes;
 mod placing;
+mod removing;
 mod running;
 mod sources;
 #[path = "../library/tarballs.rs"]

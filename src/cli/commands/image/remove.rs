@@ -4,16 +4,16 @@
 //! lead to any more is collected once. So removing many images costs as much as removing one, and a process that is killed
 //! has removed all of the names or none.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 
 use clap::Args;
 
-use crate::cache::Records;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::oci::{Descriptor, Digest, Reference};
+use crate::images::{self, collection};
+use crate::oci::{Digest, Reference};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
 use crate::world::World;
@@ -98,40 +98,50 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
     world.store.remove(&entries)?;
     let is_any_deleted = removals.iter().any(|removal| removal.deleted.is_some());
     // The names are gone; what they alone needed may have to go with the next image that is removed.
-    let kept = if is_any_deleted { collect(world)? } else { None };
+    let left = if is_any_deleted { collect(world)? } else { Left::Nothing };
     let mut out = ui.plain();
     for removal in removals {
         for name in removal.entries.iter().filter_map(|image| image.reference.as_ref()) {
             writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
         }
-        match (removal.deleted, &kept) {
-            (Some(id), None) => writeln!(out, "Deleted: {id}")?,
-            (Some(id), Some(reason)) => {
-                ui.note(&format!("note: {}: {} stays until later", shown::line(reason), id.short()));
+        let Some(id) = removal.deleted else { continue };
+        let reason = match &left {
+            Left::Everything(reason) => reason.as_str(),
+            Left::InUse(blobs) if blobs.contains(&id) => "another layerlab uses it",
+            Left::InUse(_) | Left::Nothing => {
+                writeln!(out, "Deleted: {id}")?;
+                continue;
             }
-            (None, _) => {}
-        }
+        };
+        ui.note(&format!("note: {}: {} stays until later", shown::line(reason), id.short()));
     }
     Ok(())
 }
 
-/// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work. Returns why
-/// nothing was removed.
-fn collect(world: &World) -> Result<Option<String>, Failure> {
-    let records = Records::open(world.home()).all().map_err(crate::machine::Error::from)?;
-    let kept: Vec<Descriptor> =
-        records.into_iter().filter_map(|record| Some(record.result.layer?.descriptor)).collect();
-    match world.store.collect_garbage(&kept) {
+/// What could not be removed.
+enum Left {
+    Nothing,
+    /// What others use.
+    InUse(BTreeSet<Digest>),
+    /// All of it, for this reason.
+    Everything(String),
+}
+
+/// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work.
+fn collect(world: &World) -> Result<Left, Failure> {
+    match collection::collect(&world.store) {
         Ok(collected) => {
             if let Some(error) = collected.damaged.first() {
-                return Ok(Some(format!("nothing is deleted while an image is damaged ({error})")));
+                return Ok(Left::Everything(format!("nothing is deleted while an image is damaged ({error})")));
             }
-            for folder in world.store.unpacked_garbage()? {
-                world.identity.remove_dir_all(&folder).map_err(crate::machine::Error::from)?;
+            for folder in &collected.folders {
+                world.identity.remove_dir_all(folder).map_err(crate::machine::Error::from)?;
             }
-            Ok(None)
+            Ok(Left::InUse(collected.in_use))
         }
-        Err(Error::Busy) => Ok(Some("another layerlab has the store open".to_owned())),
-        Err(error) => Err(error.into()),
+        Err(collection::Error::Store(Error::Busy)) => {
+            Ok(Left::Everything("another layerlab has the store open".to_owned()))
+        }
+        Err(error) => Err(images::Error::from(error).into()),
     }
 }

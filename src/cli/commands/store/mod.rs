@@ -1,51 +1,39 @@
 //! `layerlab store`: look after the store.
 
-use std::io::Write as _;
+mod path;
+pub(in crate::cli) mod prune;
+mod size;
+mod verify;
 
 use clap::{Args, Subcommand};
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::shown;
-use crate::store::verify;
-use crate::view::units;
 use crate::world::World;
 
 /// Look after the store.
 #[derive(Debug, Args)]
 pub struct StoreCommand {
     #[command(subcommand)]
-    command: What,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Command {
     /// Hash everything again and check the chain from the index to every layer
-    Verify,
+    Verify(verify::Verify),
+    /// Show what takes how much room, for what it is kept, and how much of it can go
+    Size(size::Size),
     /// Print the store's folder
     Path,
 }
 
 impl StoreCommand {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let mut out = ui.plain();
-        match self.command {
-            What::Path => writeln!(out, "{}", world.home().root().display())?,
-            What::Verify => {
-                let report = verify(&world.store);
-                for finding in &report.findings {
-                    writeln!(out, "{}", shown::line(&finding.to_string()))?;
-                }
-                let images = units::count(report.images as u64, "image");
-                let blobs = units::count(report.blobs as u64, "blob");
-                let whole = report.is_whole();
-                let verdict = if whole { "whole" } else { "damaged" };
-                writeln!(out, "{images}, {blobs}, {}: {verdict}", units::size(report.bytes))?;
-                if !whole {
-                    return Err(Failure::status(1));
-                }
-            }
+        match &self.command {
+            Command::Verify(command) => command.run(world, ui),
+            Command::Size(command) => command.run(world, ui),
+            Command::Path => path::run(world, ui),
         }
-        Ok(())
     }
 }

@@ -1,0 +1,134 @@
+//! `layerlab prune`: make room.
+
+use std::io::Write as _;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::images;
+use crate::images::collection::{self, Forgotten, Images, Pruned, Wish};
+use crate::machine;
+use crate::shown;
+use crate::store::Sort;
+use crate::view::{json, table, units};
+use crate::world::World;
+
+/// Steps that were not used for so long are forgotten, in seconds.
+const LONG: i64 = 30 * 24 * 3600;
+
+/// Remove what can be made again, and what nothing needs.
+///
+/// Images without a name, copies of layers, blobs that nothing needs, and steps that the cache has not used for 30 days. Images with a name,
+/// volumes, and what another process uses stay.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Forget the whole cache, however recently it was used
+    #[arg(short, long)]
+    all: bool,
+    /// Look at the cache only
+    #[arg(long)]
+    cache: bool,
+    /// Forget the steps that were not used for the longest time, until what only the cache keeps is at most so large, as `2GB`
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["all", "until"], value_parser = parse_size)]
+    keep_storage: Option<u64>,
+    /// Forget the steps that were not used for so long, as `12h` or `7d` (default: 30d)
+    #[arg(long, value_name = "DURATION", conflicts_with = "all", value_parser = parse_duration)]
+    until: Option<i64>,
+    /// Say what would go, and remove nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Accepted and without effect: there is no question to answer
+    #[arg(short, long, hide = true)]
+    force: bool,
+}
+
+impl Prune {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let cache = match (self.all, self.keep_storage) {
+            (true, _) => Forgotten::Everything,
+            (false, Some(bytes)) => Forgotten::Beyond(bytes),
+            (false, None) => Forgotten::UnusedSince(world.clock.seconds() - self.until.unwrap_or(LONG)),
+        };
+        let wish = Wish { images: if self.cache { Images::Stay } else { Images::Unnamed }, cache };
+        let pruned = if self.dry_run {
+            collection::foresee(&world.store, &wish).map_err(images::Error::from)?
+        } else {
+            let remove = |folder: &std::path::Path| -> Result<(), Failure> {
+                Ok(world.identity.remove_dir_all(folder).map_err(machine::Error::from)?)
+            };
+            collection::prune(&world.store, &wish, remove)?
+        };
+        if let Some(error) = pruned.damaged.first() {
+            return Err(Diagnostic::error(format!("nothing is removed while an image is damaged: {error}"))
+                .hint("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image")
+                .into());
+        }
+        if self.json {
+            return Ok(writeln!(ui.plain(), "{}", json::pretty(&document(&pruned))?)?);
+        }
+        self.show(&pruned, ui)
+    }
+
+    fn show(&self, pruned: &Pruned, ui: &Ui) -> Result<(), Failure> {
+        let row = |what: &str, count: usize, size: String| vec![what.to_owned(), count.to_string(), size];
+        let mut rows = Vec::new();
+        for (what, count) in [("images without a name", pruned.images), ("steps of the cache", pruned.records)] {
+            if count > 0 {
+                rows.push(row(what, count, String::new()));
+            }
+        }
+        rows.extend(pruned.files.iter().map(|(sort, (count, bytes))| row(name(*sort), *count, units::size(*bytes))));
+        let mut out = ui.plain();
+        if !rows.is_empty() {
+            writeln!(out, "{}", table::render(&["WHAT", "COUNT", "SIZE"], &rows))?;
+        }
+        let total = if self.dry_run { "Would be reclaimed" } else { "Total reclaimed space" };
+        writeln!(out, "{total}: {}", units::size(pruned.bytes()))?;
+        if pruned.in_use > 0 {
+            let blobs = units::count(pruned.in_use as u64, "blob");
+            ui.note(&shown::line(&format!("note: another layerlab uses {blobs} that nothing else needs")));
+        }
+        Ok(())
+    }
+}
+
+impl From<collection::Error> for Failure {
+    fn from(error: collection::Error) -> Failure {
+        images::Error::from(error).into()
+    }
+}
+
+fn document(pruned: &Pruned) -> serde_json::Value {
+    let files = pruned.files.iter();
+    let files = files.map(|(sort, (count, bytes))| json!({"what": name(*sort), "count": count, "bytes": bytes}));
+    json!({
+        "images": pruned.images,
+        "steps": pruned.records,
+        "files": files.collect::<Vec<_>>(),
+        "bytes": pruned.bytes(),
+        "blobs_in_use": pruned.in_use,
+    })
+}
+
+fn name(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Blob => "blobs",
+        Sort::Expanded => "uncompressed copies of layers",
+        Sort::Proof => "proofs of layers",
+        Sort::Unpacked | Sort::UnpackedChain => "unpacked copies of layers",
+    }
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    units::parse_size(text).ok_or_else(|| "expected a number of bytes, as `500MB` or `2GB`".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<i64, String> {
+    units::parse_duration(text).ok_or_else(|| "expected a duration, as `90m`, `12h` or `7d`".to_owned())
+}

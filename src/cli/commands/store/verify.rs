@@ -1,0 +1,48 @@
+//! `layerlab store verify`: whether the store is whole.
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::shown;
+use crate::store::verify;
+use crate::view::units;
+use crate::world::World;
+
+/// Hash everything again and check the chain from the index to every layer.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// List the blobs that no image needs
+    #[arg(long)]
+    list: bool,
+}
+
+impl Verify {
+    pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let report = verify(&world.store);
+        let mut out = ui.plain();
+        for finding in &report.findings {
+            writeln!(out, "{}", shown::line(&finding.to_string()))?;
+        }
+        if self.list {
+            for (digest, bytes) in &report.unneeded {
+                writeln!(out, "note: {digest}: no image needs it ({})", units::size(*bytes))?;
+            }
+        } else if !report.unneeded.is_empty() {
+            let count = units::count(report.unneeded.len() as u64, "blob");
+            let bytes = units::size(report.unneeded.values().sum());
+            writeln!(
+                out,
+                "note: {count} ({bytes}) that no image needs: `--list` lists them, `layerlab store size` says what they are kept for"
+            )?;
+        }
+        let images = units::count(report.images as u64, "image");
+        let blobs = units::count(report.blobs as u64, "blob");
+        let whole = report.is_whole();
+        let verdict = if whole { "whole" } else { "damaged" };
+        writeln!(out, "{images}, {blobs}, {}: {verdict}", units::size(report.bytes))?;
+        if whole { Ok(()) } else { Err(Failure::status(1)) }
+    }
+}

@@ -1,0 +1,269 @@
+//! What may be removed: what nothing needs that somebody could still ask for.
+//!
+//! Roots are the names of images, the records of the cache, and what other processes use at the moment. What leads to nothing of these
+//! can go, and copies that can be made again can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::cache::{self, Builds, Record, Records};
+use crate::layer::Layer;
+use crate::oci::Digest;
+use crate::store::{self, Collected, Reason, Sort, Store, Stored, Survey};
+
+/// Why it can't be told what may be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store can't be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The cache can't be read or written.
+    #[error(transparent)]
+    Cache(#[from] cache::Error),
+}
+
+/// How much is to be removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Images without a name, and copies of layers that can be made again.
+    pub images: Images,
+    /// Which steps the cache forgets.
+    pub cache: Forgotten,
+}
+
+/// Whether images without a name and copies go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Images {
+    /// They go.
+    #[default]
+    Unnamed,
+    /// They stay: only the cache is looked at.
+    Stay,
+}
+
+/// Which steps the cache forgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forgotten {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that were not used after this time, in seconds since 1970.
+    UnusedSince(i64),
+    /// Those that were last used the longest ago, until what only the cache keeps has at most so many bytes.
+    Beyond(u64),
+    /// All of them.
+    Everything,
+}
+
+/// What goes, or went.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Steps that the cache forgets.
+    pub records: usize,
+    /// Images without a name.
+    pub images: usize,
+    /// By what they are: how many files or folders, and their bytes.
+    pub files: BTreeMap<Sort, (usize, u64)>,
+    /// Blobs that only another process still uses.
+    pub in_use: usize,
+    /// Why nothing goes: documents that can't be read.
+    pub damaged: Vec<store::Error>,
+}
+
+impl Pruned {
+    /// All bytes together.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|(_, bytes)| bytes).sum()
+    }
+
+    fn add(&mut self, sort: Sort, bytes: u64) {
+        let (count, sum) = self.files.entry(sort).or_default();
+        *count += 1;
+        *sum += bytes;
+    }
+}
+
+/// The layers that the cache's records name.
+///
+/// # Errors
+/// [`Error::Cache`] for a record that can't be read.
+pub fn layers_of_cache(store: &Store) -> Result<Vec<Layer>, Error> {
+    let records = Records::open(store.home()).all()?;
+    Ok(records.into_iter().filter_map(|record| record.result.layer).collect())
+}
+
+/// Looks for what each file of the store is kept.
+///
+/// # Errors
+/// [`Error::Store`] and [`Error::Cache`] for what can't be read.
+pub fn survey(store: &Store) -> Result<Survey, Error> {
+    store.survey(&BTreeSet::new(), || layers_of_cache(store))
+}
+
+/// Removes what no image and no record needs any more. Unpacked layers are left to the caller to remove, see [`Collected::folders`].
+///
+/// # Errors
+/// What [`Store::collect`] and the cache say.
+pub fn collect(store: &Store) -> Result<Collected, Error> {
+    // A layer that depends on those below is found again by the next build of the same chain, which no document tells of.
+    let goes = |file: &Stored| file.reason.is_none() && file.sort != Sort::UnpackedChain;
+    store.collect(&BTreeSet::new(), || layers_of_cache(store), goes)
+}
+
+/// Tells what [`prune`] would remove.
+///
+/// # Errors
+/// As [`survey`].
+pub fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
+    let plan = Plan::of(store, wish)?;
+    let survey = store.survey(&plan.unnamed, || Ok::<_, Error>(plan.layers()))?;
+    let mut pruned = plan.pruned();
+    pruned.damaged = survey.damaged;
+    for file in survey.files {
+        if file.in_use {
+            pruned.in_use += usize::from(file.sort == Sort::Blob && file.reason == Some(Reason::InUse));
+        } else if pruned.damaged.is_empty() && plan.goes(&file) {
+            let bytes = if file.path.is_dir() { size_of(&file.path) } else { file.bytes };
+            pruned.add(file.sort, bytes);
+        }
+    }
+    Ok(pruned)
+}
+
+/// Removes what the wish says. `remove` removes an unpacked layer, whose files may belong to others.
+///
+/// # Errors
+/// What [`Store::collect`], the cache and `remove` say.
+pub fn prune<E: From<Error>>(store: &Store, wish: &Wish, remove: impl Fn(&Path) -> Result<(), E>) -> Result<Pruned, E> {
+    let plan = Plan::of(store, wish)?;
+    store.unlist(&plan.unnamed).map_err(Error::from)?;
+    let records = Records::open(store.home());
+    let roots = || -> Result<Vec<Layer>, Error> {
+        for record in &plan.forgotten {
+            records.remove(record.key)?;
+        }
+        // Once more: since then a build may have added one.
+        layers_of_cache(store)
+    };
+    let collected = store.collect(&plan.unnamed, roots, |file| plan.goes(file))?;
+    let mut pruned = Pruned { in_use: collected.in_use.len(), damaged: collected.damaged, ..plan.pruned() };
+    for file in collected.files {
+        pruned.add(file.sort, file.bytes);
+    }
+    for folder in collected.folders {
+        pruned.add(Sort::Unpacked, size_of(&folder));
+        remove(&folder)?;
+    }
+    Ok(pruned)
+}
+
+/// What a wish comes to.
+struct Plan {
+    wish: Wish,
+    unnamed: BTreeSet<Digest>,
+    kept: Vec<Record>,
+    forgotten: Vec<Record>,
+}
+
+impl Plan {
+    fn of(store: &Store, wish: &Wish) -> Result<Plan, Error> {
+        let images = store.images()?;
+        let named: BTreeSet<Digest> =
+            images.iter().filter(|image| image.reference.is_some()).map(|image| image.manifest.digest).collect();
+        let unnamed = match wish.images {
+            Images::Stay => BTreeSet::new(),
+            Images::Unnamed => {
+                images.iter().map(|image| image.manifest.digest).filter(|digest| !named.contains(digest)).collect()
+            }
+        };
+        let all = Records::open(store.home()).all()?;
+        let (forgotten, kept) = match wish.cache {
+            Forgotten::Nothing => (Vec::new(), all),
+            Forgotten::Everything => (all, Vec::new()),
+            Forgotten::UnusedSince(moment) => {
+                let uses = last_uses(store)?;
+                all.into_iter().partition(|record| last_use(record, &uses) <= moment)
+            }
+            Forgotten::Beyond(most) => beyond(store, all, most)?,
+        };
+        Ok(Plan { wish: wish.clone(), unnamed, kept, forgotten })
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        self.kept.iter().filter_map(|record| record.result.layer.clone()).collect()
+    }
+
+    /// Whether a file goes that no other process uses.
+    fn goes(&self, file: &Stored) -> bool {
+        let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof);
+        file.reason.is_none() || is_copy && self.wish.images == Images::Unnamed
+    }
+
+    fn pruned(&self) -> Pruned {
+        Pruned { records: self.forgotten.len(), images: self.unnamed.len(), ..Pruned::default() }
+    }
+}
+
+/// When each step of the past builds was last taken, in seconds since 1970.
+fn last_uses(store: &Store) -> Result<BTreeMap<cache::CacheKey, i64>, Error> {
+    let builds = Builds::open(store.home());
+    let mut uses = BTreeMap::new();
+    for number in builds.numbers()? {
+        let Some(build) = builds.get(number)? else { continue };
+        let Some(started) = seconds(&build.started) else { continue };
+        for key in build.steps.iter().filter_map(|step| step.key) {
+            let last = uses.entry(key).or_insert(started);
+            *last = started.max(*last);
+        }
+    }
+    Ok(uses)
+}
+
+/// When a record was last used: by the past builds that there still are, else when it was made.
+fn last_use(record: &Record, uses: &BTreeMap<cache::CacheKey, i64>) -> i64 {
+    let made = seconds(&record.result.created).unwrap_or(0);
+    uses.get(&record.key).copied().unwrap_or(made).max(made)
+}
+
+fn seconds(time: &str) -> Option<i64> {
+    Some(time.parse::<jiff::Timestamp>().ok()?.as_second())
+}
+
+/// Forgets the records that were not used for the longest time, until what only the others keep is small enough.
+fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>, Vec<Record>), Error> {
+    let uses = last_uses(store)?;
+    all.sort_by_key(|record| std::cmp::Reverse(last_use(record, &uses)));
+    let survey = survey(store)?;
+    let only_cache: BTreeMap<Digest, u64> = survey
+        .files
+        .iter()
+        .filter(|file| file.sort == Sort::Blob && file.reason == Some(Reason::Root))
+        .map(|file| (file.digest, file.bytes))
+        .collect();
+    let (mut counted, mut sum) = (BTreeSet::new(), 0);
+    // From the latest on; each layer counts once.
+    let stays = |record: &Record| {
+        let digest = record.result.layer.as_ref().map(|layer| layer.descriptor.digest);
+        let own = digest.filter(|digest| counted.insert(*digest)).and_then(|digest| only_cache.get(&digest));
+        sum += own.copied().unwrap_or(0);
+        sum <= most
+    };
+    let (kept, forgotten) = all.into_iter().partition(stays);
+    Ok((forgotten, kept))
+}
+
+/// The bytes of all files in a folder. What can't be looked at counts as nothing.
+pub fn size_of(folder: &Path) -> u64 {
+    let mut sum = 0;
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => waiting.push(entry.path()),
+                Ok(metadata) if metadata.is_file() => sum += metadata.len(),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    sum
+}

@@ -1,0 +1,109 @@
+//! Removing what nothing needs.
+//!
+//! It is done alone: while files are chosen and removed, nobody begins to use one ([`super::lease`]). Folders are only renamed then, which
+//! takes no time, and removed afterwards.
+//!
+//! Where a document of an image is damaged, nobody knows which blobs it would have led to, and they may be all that is left of it: so
+//! nothing is removed at all until that image is repaired or removed by name.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::survey::{Sort, Stored, Survey};
+use super::{Error, Reason, Store, lease, write};
+use crate::layer::Layer;
+use crate::oci::Digest;
+
+/// What was removed.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The files that are gone.
+    pub files: Vec<Stored>,
+    /// The unpacked layers that are not found any more, under the names that they have now. Removing them may need the user namespace in
+    /// which they were made, so it is left to the caller.
+    pub folders: Vec<PathBuf>,
+    /// The blobs that were left for no other reason than that another process uses them.
+    pub in_use: BTreeSet<Digest>,
+    /// Why nothing was removed: documents that can't be read.
+    pub damaged: Vec<Error>,
+}
+
+impl Collected {
+    /// How many blobs are gone.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.files.iter().filter(|file| file.sort == Sort::Blob).map(|file| file.digest)
+    }
+
+    /// How many bytes the files had that are gone.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+impl Store {
+    /// Looks for what each file is kept. `without` are images without a name that do not count, `roots` is what else has to stay.
+    ///
+    /// # Errors
+    /// What `roots` says; [`Error::Io`] for what can't be listed; what [`Store::index`] says.
+    pub fn survey<E: From<Error>>(
+        &self,
+        without: &BTreeSet<Digest>,
+        roots: impl FnOnce() -> Result<Vec<Layer>, E>,
+    ) -> Result<Survey, E> {
+        let others = lease::others(self.home(), &self.lease)?;
+        Ok(Survey::of(self, without, &roots()?, &others)?)
+    }
+
+    /// Removes the files for which `goes` says so, of those that no other process uses. `roots` is asked, and may itself remove what leads to
+    /// them, while nobody else begins to use anything.
+    ///
+    /// What this store has given or taken before is not held any more: trees that were read are to be read again.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while somebody who can't write down what they use has the store open; what `roots` says; [`Error::Io`] for what
+    /// can't be listed or removed.
+    pub fn collect<E: From<Error>>(
+        &self,
+        without: &BTreeSet<Digest>,
+        roots: impl FnOnce() -> Result<Vec<Layer>, E>,
+        goes: impl Fn(&Stored) -> bool,
+    ) -> Result<Collected, E> {
+        let alone = self.lease.alone()?;
+        let others = lease::others(self.home(), &self.lease)?;
+        let survey = Survey::of(self, without, &roots()?, &others)?;
+        let mut collected = Collected::default();
+        if survey.damaged.is_empty() {
+            self.remove_files(survey.files, &goes, &mut collected)?;
+        } else {
+            collected.damaged = survey.damaged;
+        }
+        drop(alone);
+        Ok(collected)
+    }
+
+    fn remove_files(
+        &self,
+        files: Vec<Stored>,
+        goes: impl Fn(&Stored) -> bool,
+        collected: &mut Collected,
+    ) -> Result<(), Error> {
+        for file in files {
+            match file {
+                file if file.in_use => {
+                    if file.reason == Some(Reason::InUse) {
+                        collected.in_use.insert(file.digest);
+                    }
+                }
+                file if !goes(&file) => {}
+                file if matches!(file.sort, Sort::Unpacked | Sort::UnpackedChain) => {
+                    collected.folders.push(write::move_away(&file.path)?);
+                }
+                file => {
+                    write::remove_file(&file.path)?;
+                    collected.files.push(file);
+                }
+            }
+        }
+        write::synchronise_folder(&self.home().blobs())
+    }
+}

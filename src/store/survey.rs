@@ -1,0 +1,258 @@
+//! What is in the store, and for what each file is kept.
+//!
+//! What an image needs stands in its documents, so each reason is followed from where it begins to the last layer: the names, the images
+//! without one, the roots that the caller knows (the records of the cache, containers), and what other processes have written down
+//! ([`super::lease`]). A file that several need is kept for the first of these.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::index::name_of;
+use super::lease::Thing;
+use super::{Error, Store, write};
+use crate::layer::Layer;
+use crate::oci::{ChainId, Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, media_type};
+
+/// Why a file is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// An image with a name needs it.
+    Named,
+    /// An image in the list that has no name needs it.
+    Unnamed,
+    /// The caller's roots need it.
+    Root,
+    /// Only another process uses it.
+    InUse,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// A blob of the image layout.
+    Blob,
+    /// The uncompressed copy of a layer, or the full copy of a sparse file.
+    Expanded,
+    /// The proof of a layer.
+    Proof,
+    /// A layer as a folder.
+    Unpacked,
+    /// A layer as a folder that depends on the layers below it, or several as one.
+    UnpackedChain,
+}
+
+/// A file or folder of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in its name.
+    pub digest: Digest,
+    /// What it is.
+    pub sort: Sort,
+    /// Its length; 0 for a folder, which takes long to measure.
+    pub bytes: u64,
+    /// Why it is kept. `None`: nothing needs it.
+    pub reason: Option<Reason>,
+    /// Whether another process uses it, whatever else needs it.
+    pub in_use: bool,
+}
+
+/// Everything in the store that is named by a digest.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// The files and folders, each sort by its names.
+    pub files: Vec<Stored>,
+    /// Documents of images that can't be read. What they lead to is not known, and may be what seems to be kept for nothing.
+    pub damaged: Vec<Error>,
+}
+
+impl Survey {
+    /// Looks at all files. `without` are images of the list that do not count; `roots` is what else has to stay; `others` is what other
+    /// processes use.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for what can't be listed, and what [`Store::index`] says.
+    pub(super) fn of(
+        store: &Store,
+        without: &BTreeSet<Digest>,
+        roots: &[Layer],
+        others: &BTreeSet<Thing>,
+    ) -> Result<Survey, Error> {
+        let home = store.home();
+        let has_copies = has_entries(&home.expanded_dir())? || has_entries(&home.unpacked_dir())?;
+        let mut marking = Marking::new(store, has_copies);
+        let (named, unnamed): (Vec<Descriptor>, Vec<Descriptor>) =
+            store.index()?.manifests.into_iter().partition(|entry| name_of(entry).is_some());
+        marking.images(named, Reason::Named);
+        marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed);
+        for layer in roots {
+            marking.mark(layer.descriptor.clone(), Reason::Root);
+            marking.copies.entry(layer.diff_id.0).or_insert(Reason::Root);
+        }
+        let mut using = Marking::new(store, has_copies);
+        for thing in others {
+            using.thing(*thing);
+        }
+        let mut survey = Survey { files: Vec::new(), damaged: std::mem::take(&mut marking.damaged) };
+        let blob = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Blob));
+        survey.list(&home.blobs(), blob, &marking.blobs, &using.blobs)?;
+        let expanded = |name: &str| Some((digest_before_dot(name)?, Sort::Expanded));
+        survey.list(&home.expanded_dir(), expanded, &marking.copies, &using.copies)?;
+        survey.list(&home.unpacked_dir(), unpacked, &marking.copies, &using.copies)?;
+        let proof = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Proof));
+        survey.list(&home.proven_dir(), proof, &marking.all(), &using.all())?;
+        Ok(survey)
+    }
+
+    /// Adds what is in a folder. A file with a name of another form is not the store's.
+    fn list(
+        &mut self,
+        folder: &Path,
+        read: impl Fn(&str) -> Option<(Digest, Sort)>,
+        reasons: &BTreeMap<Digest, Reason>,
+        using: &BTreeMap<Digest, Reason>,
+    ) -> Result<(), Error> {
+        let from = self.files.len();
+        for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
+            let entry = entry.map_err(Error::io("list", folder))?;
+            let Some((digest, sort)) = entry.file_name().to_str().and_then(&read) else { continue };
+            let metadata = match entry.metadata() {
+                Ok(metadata) => metadata,
+                // Its process has ended since.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("stat", entry.path())(error)),
+            };
+            let is_folder = matches!(sort, Sort::Unpacked | Sort::UnpackedChain);
+            if metadata.is_dir() == is_folder {
+                let bytes = if is_folder { 0 } else { metadata.len() };
+                let in_use = using.contains_key(&digest);
+                let reason = reasons.get(&digest).copied().or(in_use.then_some(Reason::InUse));
+                self.files.push(Stored { path: entry.path(), digest, sort, bytes, reason, in_use });
+            }
+        }
+        self.files[from..].sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(())
+    }
+}
+
+fn has_entries(folder: &Path) -> Result<bool, Error> {
+    Ok(std::fs::read_dir(folder).map_err(Error::io("list", folder))?.next().is_some())
+}
+
+fn digest_before_dot(name: &str) -> Option<Digest> {
+    Digest::from_hex(name.split_once('.').map_or(name, |(stem, _)| stem)).ok()
+}
+
+/// The names in `unpacked/`: `<diff id>[.user]`, `chain-<chain id>[.whole][.user]`.
+fn unpacked(name: &str) -> Option<(Digest, Sort)> {
+    if write::is_temporary(name.as_ref()) {
+        return None;
+    }
+    match name.strip_prefix("chain-") {
+        Some(chain) => Some((digest_before_dot(chain)?, Sort::UnpackedChain)),
+        None => Some((digest_before_dot(name)?, Sort::Unpacked)),
+    }
+}
+
+/// What is needed, as far as it was found.
+struct Marking<'s> {
+    store: &'s Store,
+    blobs: BTreeMap<Digest, Reason>,
+    /// Diff ids and chains, by which copies are named.
+    copies: BTreeMap<Digest, Reason>,
+    /// Whether there are copies, so that configurations have to be read.
+    has_copies: bool,
+    /// The same blob may be listed as one kind by one document, and as another by the next.
+    seen: BTreeSet<(Digest, Option<DocumentKind>)>,
+    damaged: Vec<Error>,
+}
+
+impl<'s> Marking<'s> {
+    fn new(store: &'s Store, has_copies: bool) -> Marking<'s> {
+        Marking {
+            store,
+            blobs: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            has_copies,
+            seen: BTreeSet::new(),
+            damaged: Vec::new(),
+        }
+    }
+
+    /// Blobs and copies.
+    fn all(&self) -> BTreeMap<Digest, Reason> {
+        self.copies.iter().chain(&self.blobs).map(|(digest, reason)| (*digest, *reason)).collect()
+    }
+
+    /// Marks entries of the list of images, which have to be there.
+    fn images(&mut self, entries: impl IntoIterator<Item = Descriptor>, reason: Reason) {
+        for entry in entries {
+            if !self.store.has(&entry.digest) {
+                self.damaged.push(Error::Missing { digest: entry.digest });
+            }
+            self.mark(entry, reason);
+        }
+    }
+
+    /// Marks what another process uses. Where it is a document, its size is that of the file.
+    fn thing(&mut self, thing: Thing) {
+        self.copies.entry(thing.digest).or_insert(Reason::InUse);
+        let media_type = match thing.kind {
+            Some(DocumentKind::Index) => media_type::INDEX,
+            Some(DocumentKind::Manifest) => media_type::MANIFEST,
+            Some(DocumentKind::Config) => media_type::CONFIG,
+            None => media_type::LAYER,
+        };
+        let size = self.store.blob_path(&thing.digest).symlink_metadata().map_or(0, |metadata| metadata.len());
+        self.mark(Descriptor::new(media_type, thing.digest, size), Reason::InUse);
+    }
+
+    /// Marks a blob and everything that it leads to. Documents may be nested as deep as somebody liked, so what is still to
+    /// be looked at is a list and not a recursion.
+    fn mark(&mut self, root: Descriptor, reason: Reason) {
+        let mut waiting = vec![root];
+        while let Some(descriptor) = waiting.pop() {
+            let kind = DocumentKind::of(&descriptor.media_type);
+            self.blobs.entry(descriptor.digest).or_insert(reason);
+            // What an index lists for other platforms need not be there.
+            if !self.seen.insert((descriptor.digest, kind)) || kind.is_some() && !self.store.has(&descriptor.digest) {
+                continue;
+            }
+            match self.parts(&descriptor, reason) {
+                Ok(parts) => waiting.extend(parts),
+                Err(error) => self.damaged.push(error),
+            }
+        }
+    }
+
+    /// What a document leads to, by its descriptor's media type.
+    fn parts(&mut self, descriptor: &Descriptor, reason: Reason) -> Result<Vec<Descriptor>, Error> {
+        Ok(match DocumentKind::of(&descriptor.media_type) {
+            Some(DocumentKind::Index) => {
+                let index: Index = self.store.look_at_document(descriptor)?;
+                index.manifests.into_iter().chain(index.subject).collect()
+            }
+            Some(DocumentKind::Manifest) => {
+                let manifest: Manifest = self.store.look_at_document(descriptor)?;
+                std::iter::once(manifest.config).chain(manifest.layers).chain(manifest.subject).collect()
+            }
+            Some(DocumentKind::Config) => {
+                // Without it no blob is lost, only copies that can be made again.
+                if self.has_copies
+                    && let Ok(config) = self.store.look_at_document::<ImageConfig>(descriptor)
+                {
+                    let mut chain = None;
+                    for diff_id in &config.rootfs.diff_ids {
+                        let id = ChainId::extend(chain, *diff_id);
+                        chain = Some(id);
+                        self.copies.entry(diff_id.0).or_insert(reason);
+                        self.copies.entry(id.0).or_insert(reason);
+                    }
+                }
+                Vec::new()
+            }
+            None => Vec::new(),
+        })
+    }
+}
