@@ -12,7 +12,7 @@ use super::{CacheKey, Entry, Error, Ingredients, Listing};
 use crate::layer::Layer;
 use crate::oci::Digest;
 use crate::store::write::Temporary;
-use crate::store::{Home, atomic_replace};
+use crate::store::{Home, atomic_replace, write};
 
 /// What a step gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

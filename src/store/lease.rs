@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::write::{self, Lock, LockMode, Wait, acquire};
-use super::{Error, Home};
+use super::lock::{self, Lock, LockMode, Wait, acquire};
+use super::{Error, Home, write};
 use crate::document::{self, Limit, Links};
 use crate::oci::{Digest, DocumentKind};
 
@@ -69,14 +69,14 @@ impl Lease {
     pub fn take(home: &Home) -> Result<Lease, Error> {
         let path = home.lock_path();
         let mut lease = Lease { gate: None, list: None, process: std::process::id(), held: Mutex::default() };
-        match write::open_lock(&path).and_then(|gate| {
+        match lock::open_lock(&path).and_then(|gate| {
             lease.gate = Some((gate, path.clone()));
             claim(home)
         }) {
             Ok(list) => lease.list = Some(list),
             Err(error) if error.is_read_only() || error.is_full() => {
                 if lease.gate.is_none() {
-                    lease.gate = write::open_lock_for_reading(&path)?.map(|gate| (gate, path));
+                    lease.gate = lock::open_lock_for_reading(&path)?.map(|gate| (gate, path));
                 }
                 if let Some((gate, path)) = &lease.gate {
                     acquire(gate, path, LockMode::Shared, Wait::Yes)?;
@@ -214,7 +214,7 @@ fn claim(home: &Home) -> Result<Lock, Error> {
     let mut number = 0;
     loop {
         let path = home.leases_dir().join(format!("{}-{number}", write::owner()));
-        match write::try_claim(&path)? {
+        match lock::try_claim(&path)? {
             Some(list) => {
                 // A killed process of the same number may have had it.
                 list.file().set_len(0).map_err(Error::io("shorten", &path))?;
@@ -238,7 +238,7 @@ fn owner_of(path: &Path) -> Option<u32> {
 }
 
 fn remove_if_dead(path: &Path) -> bool {
-    match write::try_claim(path) {
+    match lock::try_claim(path) {
         Ok(Some(list)) => list.remove().is_ok(),
         Ok(None) | Err(_) => false,
     }

@@ -49,6 +49,7 @@ impl Store {
     /// Whether a layer is there, with the size and the content that its descriptor says. One that was proven before is not opened for
     /// it.
     pub fn is_whole(&self, descriptor: &Descriptor) -> bool {
+        self.hold(&descriptor.digest);
         let Ok(metadata) = self.blob_path(&descriptor.digest).symlink_metadata() else { return false };
         let looks_right = metadata.is_file() && metadata.len() == descriptor.size;
         looks_right && (self.is_known(&metadata, &descriptor.digest) || self.prove_descriptor(descriptor).is_ok())

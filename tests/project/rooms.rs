@@ -47,6 +47,9 @@ const CIRCLES: &[Circle] = &[
         files: &[
             "src/layer/mod.rs",
             "src/store/documents.rs",
+            "src/store/home.rs",
+            "src/store/lease.rs",
+            "src/store/lock.rs",
             "src/store/mod.rs",
             "src/store/proof.rs",
             "src/store/write.rs",

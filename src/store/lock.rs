@@ -1,0 +1,134 @@
+//! Locks on files of the home, see flock(2): who holds one, has it until the end of the process at the latest.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::write::remove_file;
+
+/// Whether others may hold a lock at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// Any number of shared locks at a time.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// A lock that is held until it is dropped (or the process ends), see flock(2).
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// The locked file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Its name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file of an exclusive lock, and then gives the lock up. Only for locks that [`try_claim`] gave: whoever waits for
+    /// another sort would get a lock on a file without a name.
+    pub fn remove(self) -> Result<(), Error> {
+        remove_file(&self.path)
+    }
+
+    /// Whether the name still means the file that is locked.
+    fn is_current(&self) -> bool {
+        let id = |found: fs::Metadata| (found.dev(), found.ino());
+        match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
+            (Ok(locked), Ok(named)) => id(locked) == id(named),
+            _ => false,
+        }
+    }
+}
+
+/// Waits for a lock on a file, which is made if it is not there.
+pub fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
+    let file = open_lock(path)?;
+    acquire(&file, path, mode, Wait::Yes)?;
+    Ok(Lock { file, path: path.to_path_buf() })
+}
+
+/// As [`lock`], but gives `None` at once when another holds it.
+pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
+    let file = open_lock(path)?;
+    let acquired = acquire(&file, path, mode, Wait::No)?;
+    Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
+}
+
+/// Opens the file of a lock in a folder that can't be written to: nothing is made there, so there may be none.
+///
+/// # Errors
+/// [`Error::Io`] where there is a file that can't be opened.
+pub(super) fn open_lock_for_reading(path: &Path) -> Result<Option<File>, Error> {
+    match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { operation: "open", path: path.to_path_buf(), source }),
+    }
+}
+
+/// As [`try_lock`] for an exclusive lock whose file is removed at its end, see [`Lock::remove`].
+///
+/// Between opening a file and locking it, its former owner may have removed it, and a third process may have made and locked
+/// another of its name. So a lock counts only where the name still means the locked file.
+pub fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
+    loop {
+        match try_lock(path, LockMode::Exclusive)? {
+            Some(lock) if !lock.is_current() => {}
+            claimed => return Ok(claimed),
+        }
+    }
+}
+
+/// Whether to wait for a lock that another holds.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Wait {
+    Yes,
+    No,
+}
+
+/// Opens the file of a lock, which is made if it is not there.
+///
+/// # Errors
+/// [`Error::Io`] for what can't be opened or made.
+pub(super) fn open_lock(path: &Path) -> Result<File, Error> {
+    // A link in the place of the lock would make the file somewhere else.
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.open(path).map_err(Error::io("open", path))
+}
+
+/// Locks an open file, or makes its lock another; says whether it is locked now. Giving up a shared lock for one that is not to be had
+/// loses it.
+///
+/// # Errors
+/// [`Error::Io`] for what the kernel says.
+pub(super) fn acquire(file: &File, path: &Path, mode: LockMode, wait: Wait) -> Result<bool, Error> {
+    loop {
+        let result = match (mode, wait) {
+            (LockMode::Shared, Wait::Yes) => file.lock_shared(),
+            (LockMode::Exclusive, Wait::Yes) => file.lock(),
+            (LockMode::Shared, Wait::No) => file.try_lock_shared().map_err(io::Error::from),
+            (LockMode::Exclusive, Wait::No) => file.try_lock().map_err(io::Error::from),
+        };
+        match result {
+            Ok(()) => return Ok(true),
+            // A signal came while waiting.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(source) => {
+                return Err(Error::Io { operation: "lock", path: path.to_path_buf(), source });
+            }
+        }
+    }
+}
