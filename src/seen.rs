@@ -38,7 +38,7 @@ pub enum Error {
 }
 
 /// Opens files one after the other; the folder that the last one was in stays open: looking up one name is quicker than a whole path
-/// (20,000 files in folders of 100: 40 ms less of 190).
+/// (20,000 small files, one thread: 209 ms by name, 340 ms by path).
 #[derive(Debug, Default)]
 pub struct Opener {
     last: Option<(Arc<Folder>, OwnedFd)>,

@@ -78,7 +78,8 @@ enum Text {
 }
 
 /// A text that is longer goes to a file piece by piece: 20,000 files have 3 MB, which is not worth a file.
-const MOST_IN_MEMORY: usize = 4 << 20;
+/// A little less than a power of two, to which the memory of a growing text is rounded up.
+const MOST_IN_MEMORY: usize = (4 << 20) - (64 << 10);
 
 impl Draft {
     /// Adds one entry; its folder is noted apart. The entries of one source come sorted by path.
@@ -182,7 +183,7 @@ impl Read for TextReader<'_> {
     }
 }
 
-/// By hand and not by `write!`, which takes twice as long: 20,000 lines are written for each build, cached or not.
+/// By hand and not by `write!`: the lines are written for each build, cached or not (20,000 of them: 27 ms by `write!`, 13 ms so).
 fn write_line(text: &mut Vec<u8>, entry: &Entry) {
     let letter = match &entry.kind {
         EntryKind::File { .. } => b'f',

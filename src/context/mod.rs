@@ -41,7 +41,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::tree::{Folder, Tree, TreePath};
+use crate::tree::{Folder, FoundFile, Tree, TreePath};
 
 /// A folder to build from, and what is left out of it.
 #[derive(Debug)]
@@ -201,16 +201,20 @@ impl Snapshot {
         self.summary
     }
 
-    /// Keeps for the next build what this one has learnt of the files: see [`StatCache::save`]. Nothing is written where it has
-    /// learnt nothing.
+    /// Whether more is known of the files than when they were found.
+    pub fn has_learnt(&self) -> bool {
+        self.files().filter(|file| file.known().is_some()).count() > self.recognised
+    }
+
+    /// Keeps for the next build what this one has learnt of the files: see [`StatCache::save`].
     ///
     /// # Errors
     /// [`Error::Cache`] if the cache can't be written. The build can go on without.
     pub fn save(&self, cache: &StatCache) -> Result<(), Error> {
-        let files = || self.folders.iter().flat_map(|folder| folder.files());
-        if files().filter(|file| file.known().is_some()).count() == self.recognised {
-            return Ok(());
-        }
-        cache.save(files(), self.started)
+        cache.save(self.files(), self.started)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &FoundFile> {
+        self.folders.iter().flat_map(|folder| folder.files())
     }
 }

@@ -327,7 +327,8 @@ impl Walker<'_> {
         };
         let identity = identity(&stat);
         let mode = stat.st_mode & 0o7777;
-        let link = (kind == FileType::RegularFile && stat.st_nlink > 1).then_some(LinkId(stat.st_dev, stat.st_ino));
+        let link =
+            (kind == FileType::RegularFile && stat.st_nlink > 1).then_some(LinkId::new(stat.st_dev, stat.st_ino));
         Ok(Some(Found { name: Arc::from(name.to_bytes()), what, identity, mode, xattrs, link }))
     }
 

@@ -97,7 +97,7 @@ impl Archive {
             Member::Node(node) if node.is_directory() => node,
             Member::Node(node) => {
                 self.files += 1;
-                Node { link: Some(LinkId(u64::MAX, self.files)), ..node }
+                Node { link: Some(LinkId::new(u64::MAX, self.files)), ..node }
             }
             Member::HardLink(target, _) => match self.seen.get(&target) {
                 Some(node) => node.clone(),

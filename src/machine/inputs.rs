@@ -36,7 +36,8 @@ pub(super) struct Inputs {
 #[derive(Debug)]
 pub struct LoadedContext {
     pub snapshot: Snapshot,
-    cache: StatCache,
+    /// Where it is kept what is known of the files. It is not held in memory meanwhile (88 bytes a file).
+    stat_file: PathBuf,
 }
 
 /// The files of one source, as the key has them.
@@ -58,7 +59,9 @@ impl LoadedContext {
 
     /// Keeps what was learnt of the files for the next build. Where it can't, that one reads them again, and nothing else is lost.
     pub(super) fn save_digests(&self) {
-        let _ = self.snapshot.save(&self.cache);
+        if self.snapshot.has_learnt() {
+            let _ = self.snapshot.save(&StatCache::load(&self.stat_file));
+        }
     }
 }
 
@@ -90,10 +93,11 @@ impl Inputs {
                 hint: Some("name a folder: `layerlab step FOLDER`".into()),
             });
         };
-        let cache = StatCache::load(&self.world.home().cache_dir().join("stat"));
+        let stat_file = self.world.home().cache_dir().join("stat");
+        let cache = StatCache::load(&stat_file);
         // The real time, whatever the build's clock says: it is compared with the file system's.
         let snapshot = Context::open(folder, self.dockerfile.as_deref())?.scan(&cache, SystemTime::now())?;
-        Ok(self.context.get_or_init(|| LoadedContext { snapshot, cache }))
+        Ok(self.context.get_or_init(|| LoadedContext { snapshot, stat_file }))
     }
 
     /// The context, where it was read.

@@ -1,6 +1,7 @@
 //! What a tree knows about one file.
 
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,7 +116,15 @@ impl Eq for Spool {}
 ///
 /// By convention the first number names the source (a device, the beginning of a digest), the second the file in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u64, pub u64);
+pub struct LinkId(u64, NonZeroU64);
+
+impl LinkId {
+    /// The id of a file, by the number of its source and its number in there.
+    pub fn new(source: u64, file: u64) -> LinkId {
+        // Never zero, so that having no id takes no room.
+        LinkId(source, NonZeroU64::MIN.saturating_add(file))
+    }
+}
 
 impl Metadata {
     /// Root's, at time 0, without extended attributes.

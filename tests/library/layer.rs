@@ -239,7 +239,7 @@ fn rich_tree() -> Tree {
     capable.metadata.xattrs.insert(b"user.note".to_vec(), b"\n\n".to_vec());
     add("/capable", capable);
     let shared = Content { size: 6, place: Place::Bytes(Arc::from(*b"shared")) };
-    let link = Some(LinkId(1, 2));
+    let link = Some(LinkId::new(1, 2));
     for name in ["/link-one", "/link-two", "/dir/link-three"] {
         add(name, Node { kind: Kind::File(shared.clone()), link, ..Node::file(0o644, *b"") });
     }

@@ -168,7 +168,7 @@ fn a_further_name_of_a_file_changes_nothing_about_the_first() {
     let before = tree("/file\n/link -> a");
     let mut after = before.clone();
     for (number, name) in [(1, "/file"), (2, "/link")] {
-        after.update(&path(name), |node| node.link = Some(LinkId(0, number)));
+        after.update(&path(name), |node| node.link = Some(LinkId::new(0, number)));
         after.insert(&path(&format!("{name}-again")), after.get(&path(name)).unwrap().clone());
     }
     let added: Vec<String> = diff(&before, &after).iter().map(|change| change.path().to_string()).collect();

@@ -156,7 +156,8 @@ impl Placement {
     }
 
     /// Places the contents of a directory without copying a node, where nothing is to be changed on them and nothing is in their
-    /// place: says whether that was so. (200,000 files: 330 bytes of memory a file less.)
+    /// place: says whether that was so. (With changes that are
+    /// made when they are looked at: 200,000 files in 85 MB instead of 226 MB.)
     fn share(&mut self, directory: &Directory, to: &TreePath, adjust: &Adjustments) -> Result<bool, CopyError> {
         let is_as_it_is = adjust.owner.is_none() && adjust.chmod.is_none() && directory.is_chosen_throughout();
         let is_free = self.tree.children(to).next().is_none();
@@ -253,7 +254,7 @@ impl Placement {
 /// The next id that nothing in this placement has; `links` counts them.
 fn new_link(links: &mut u64) -> LinkId {
     *links += 1;
-    LinkId(COPIED, *links)
+    LinkId::new(COPIED, *links)
 }
 
 impl Adjustments {
