@@ -15,6 +15,9 @@ use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath};
 
 /// Whether an open file is an archive that [`of_file`] can take apart: after decompression its first block is a header.
 /// A compressed file with something else inside is not. `path` is for messages.
+///
+/// # Errors
+/// [`Error::Limit`] for an archive of which no more may be read.
 pub fn is_archive(path: &Path, file: File, limits: &Limits) -> Result<bool, Error> {
     let Ok(decoder) = decompress(file, limits) else {
         return Ok(false);
@@ -28,11 +31,17 @@ pub fn is_archive(path: &Path, file: File, limits: &Limits) -> Result<bool, Erro
 }
 
 /// Begins to read an archive of the machine.
+///
+/// # Errors
+/// [`Error::Io`] for what can't be opened, otherwise as [`of_file`].
 pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
     of_file(path, File::open(path).map_err(Error::io("open", path))?, limits)
 }
 
 /// Begins to read an archive that is open. `path` is for messages.
+///
+/// # Errors
+/// [`Error::Limit`] and [`Error::Archive`] for a compression that can't be begun.
 pub fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Error> {
     let name = path.display().to_string();
     let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, error))?;
@@ -49,6 +58,9 @@ pub fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Erro
 ///
 /// The layer can be read and unpacked: an archive whose entries contradict each other is refused here, and not when the
 /// image is used.
+///
+/// # Errors
+/// For an archive that is broken or asks for too much, and for entries that contradict each other.
 pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
     let mut archive = read(path, store.limits())?;
     let mut writer = LayerWriter::new(store)?;
@@ -89,6 +101,9 @@ impl Archive {
     ///
     /// The path is cleaned by its letters. Everything but a directory has a link id, which a hard link to it has too; the place
     /// of its bytes means nothing, they come from [`Archive::content`].
+    ///
+    /// # Errors
+    /// As [`Archive::next_member`]; [`Error::Entry`] for a hard link to what was not before it.
     pub fn next_entry(&mut self) -> Result<Option<(TreePath, Node)>, Error> {
         let Some((path, member)) = self.next_member()? else {
             return Ok(None);
@@ -114,6 +129,9 @@ impl Archive {
     }
 
     /// The next entry as the archive has it, hard links not looked up; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Archive`], [`Error::Entry`] or [`Error::Limit`] for an archive that is broken or asks for too much.
     pub fn next_member(&mut self) -> Result<Option<(TreePath, Member)>, Error> {
         let Some(raw) = self.entries.next_entry()? else {
             return Ok(None);
@@ -146,6 +164,9 @@ impl Archive {
 
     /// Puts the bytes of the current entry into a file, from an offset on, and returns how many there are. What the archive
     /// does not store stays a hole, also at the end: the file may be shorter than that.
+    ///
+    /// # Errors
+    /// [`Error::Archive`] where the archive ends too early, [`Error::Unreadable`] for what the kernel refuses.
     pub fn spool(&mut self, file: &File, offset: u64) -> Result<u64, Error> {
         let stored = self.entries.stored();
         let map = self.map.take().unwrap_or_else(|| sparse::Map { size: stored, parts: vec![(0, stored)] });

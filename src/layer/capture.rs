@@ -33,11 +33,17 @@ use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Node, Tree, TreePath};
 /// Writes what the upper directory of an overlay says about the tree below it, and returns it as changes.
 ///
 /// The nodes of the changes name files of the upper directory; for a tree of lasting places, finish the layer and apply it.
+///
+/// # Errors
+/// [`Error::Io`] for what can't be read, [`Error::Unwritable`] and [`Error::Reserved`] for what no layer can have, [`Error::Stopped`] where that was wished.
 pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
     Capturing::new(upper, parent, writer, options, Below::Merged).run()
 }
 
 /// As [`capture`], where the directory is a whole file system that began as a copy of the tree.
+///
+/// # Errors
+/// As [`capture`].
 pub fn capture_full(
     root: &Path,
     parent: &Tree,

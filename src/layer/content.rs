@@ -14,11 +14,17 @@ use crate::tree::{Content, Place};
 
 /// Opens the bytes of one file. Reads at most the file's size; a host file that has grown gives the rest too, so that
 /// the caller can notice it.
+///
+/// # Errors
+/// [`Error::Store`] for an archive that is gone or damaged, [`Error::Io`] and [`Error::Seen`] for a file of the machine.
 pub fn open(store: &Store, content: &Content) -> Result<ContentReader, Error> {
     Opener::new(store).open(content)
 }
 
 /// The SHA-256 of the bytes of one file.
+///
+/// # Errors
+/// As [`open`], and for what can't be read to its end.
 pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
     let mut reader = open(store, content)?;
     let mut hasher = crate::oci::Hasher::new();
@@ -54,6 +60,9 @@ impl<'s> Opener<'s> {
     }
 
     /// As [`open`].
+    ///
+    /// # Errors
+    /// [`Error::Store`] for an archive that is gone or damaged, [`Error::Io`] and [`Error::Seen`] for a file of the machine.
     pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
         let source = match &content.place {
             Place::Blob { blob, offset } => {

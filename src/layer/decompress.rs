@@ -46,6 +46,9 @@ pub fn sniff(beginning: &[u8]) -> Compression {
 type Stored = BufReader<Counted<File>>;
 
 /// The uncompressed bytes of a file, whatever its compression. An error of its reader may be an [`Exceeded`].
+///
+/// # Errors
+/// What the kernel refuses, and [`Exceeded`] for a window or a dictionary that is too large.
 pub fn decompress(file: File, limits: &Limits) -> io::Result<Box<dyn Read + Send>> {
     let count = Arc::new(AtomicU64::new(0));
     let mut stored = BufReader::with_capacity(128 << 10, Counted { inner: file, count: Arc::clone(&count) });

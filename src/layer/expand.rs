@@ -12,6 +12,9 @@ use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::{self, Store, write};
 
 /// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
+///
+/// # Errors
+/// [`Error::DiffId`] where it is another archive than the configuration lists; [`Error::Archive`] and [`Error::Limit`] for what can't be expanded.
 pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
     if descriptor.digest == diff_id.0 {
         return Ok(store.open_blob(&descriptor.digest)?);

@@ -125,6 +125,9 @@ pub struct BadLimit {
 
 impl Limits {
     /// The default, as far as `variable` (for instance `std::env::var`) gives no other value.
+    ///
+    /// # Errors
+    /// [`BadLimit`] for the first value that is not a size.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, BadLimit> {
         let mut limits = Limits::default();
         for bound in Bound::ALL {

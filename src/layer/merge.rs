@@ -53,12 +53,18 @@ impl Delta {
 
 /// Changes a tree into the one above a layer. Only headers are read; contents are where they lie in the archive. A
 /// compressed layer is expanded into the store first, once, and checked against its diff id.
+///
+/// # Errors
+/// As [`delta`].
 pub fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tree: &mut Tree) -> Result<(), Error> {
     *tree = delta(store, descriptor, diff_id, tree)?.after;
     Ok(())
 }
 
 /// The tree above all of the layers, lowest first.
+///
+/// # Errors
+/// As [`delta`].
 pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
     let mut tree = Tree::empty();
     for layer in layers {
@@ -69,6 +75,9 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
 
 // ANCHOR: delta
 /// Reads a layer's headers and works out what it does to the tree below.
+///
+/// # Errors
+/// [`Error::Archive`], [`Error::Entry`] and [`Error::Limit`] for a layer that is broken, contradicts itself or asks for too much.
 pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let archive = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();

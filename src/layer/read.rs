@@ -77,6 +77,9 @@ impl<S: Source> Entries<S> {
     }
 
     /// The next entry; `None` at the end of the archive. What was not read of the entry before is skipped.
+    ///
+    /// # Errors
+    /// [`Error::Archive`], [`Error::Entry`] or [`Error::Limit`] for an archive that is broken or asks for too much, [`Error::Unreadable`] for what the kernel refuses.
     pub fn next_entry(&mut self) -> Result<Option<RawEntry>, Error> {
         let mut extensions = Extensions::default();
         loop {

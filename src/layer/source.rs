@@ -24,6 +24,9 @@ impl FileSource {
     const WINDOW: usize = 64 << 10;
 
     /// Begins at the start of the file.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
     pub fn new(file: File) -> io::Result<FileSource> {
         let length = file.metadata()?.len();
         Ok(FileSource { file, length, window: Vec::new(), start: 0, position: 0 })

@@ -96,6 +96,9 @@ pub struct Below {
 /// whose files depend on those below it; with `.single` or `.user` at the end for the two ways that differ from root's.
 ///
 /// Of more than [`MOST_LOWER`] layers the lowest become one directory, `chain-<chain id>.whole`: the tree above them.
+///
+/// # Errors
+/// As [`unpack`], and for layers that can't be read.
 pub fn unpack_all(store: &Store, layers: &[Layer], options: Unpack, below: Below) -> Result<Unpacked, Error> {
     let places = places(store, layers, options);
     let bundled = bundled(layers.len());
@@ -212,6 +215,9 @@ fn places(store: &Store, layers: &[Layer], options: Unpack) -> Vec<Place> {
 
 /// Unpacks one layer; `lower` is the tree of the layers below it. Does nothing when the destination is already there.
 /// Returns what could not be made, one sentence each.
+///
+/// # Errors
+/// [`Error::Io`] for what the kernel refuses to make, but for what only root of the machine may.
 pub fn unpack(
     store: &Store,
     layer: &Layer,

@@ -60,6 +60,9 @@ pub struct LayerWriter<'s> {
 
 impl<'s> LayerWriter<'s> {
     /// Begins a layer.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where the store can't be written to.
     pub fn new(store: &'s Store) -> Result<LayerWriter<'s>, Error> {
         Ok(LayerWriter {
             blob: store.blob_writer()?,
@@ -102,6 +105,10 @@ impl<'s> LayerWriter<'s> {
 
     /// Writes one file. A second name of a file that this layer already has, whatever its kind, becomes a hard link.
     /// `content` is read only for the first name of a regular file.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where the content has another length than the node says; [`Error::Unwritable`], [`Error::Reserved`] and [`Error::Limit`] for what a layer
+    /// can't have; [`Error::Stopped`] where that was wished.
     pub fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
         if self.append_link(path, node)? {
             return Ok(());
@@ -113,6 +120,9 @@ impl<'s> LayerWriter<'s> {
     }
 
     /// Writes one file whose bytes are where its node says.
+    ///
+    /// # Errors
+    /// As [`LayerWriter::append`], and for content that can't be opened.
     pub fn append_node(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
         if self.append_link(path, node)? {
             return Ok(());
@@ -125,6 +135,9 @@ impl<'s> LayerWriter<'s> {
     }
 
     /// Writes everything at and below a path of a tree.
+    ///
+    /// # Errors
+    /// As [`LayerWriter::append_node`], for the first file.
     pub fn append_tree(&mut self, tree: &Tree, path: &TreePath) -> Result<(), Error> {
         for (path, node) in tree.walk(path) {
             self.append_node(&path, node)?;
@@ -133,16 +146,25 @@ impl<'s> LayerWriter<'s> {
     }
 
     /// Writes that a name of the lower layers is gone.
+    ///
+    /// # Errors
+    /// For a path that no layer can have.
     pub fn whiteout(&mut self, path: &TreePath) -> Result<(), Error> {
         self.append_marker(&EntryPath::whiteout(path)?)
     }
 
     /// Writes that everything which the lower layers have in a directory is gone.
+    ///
+    /// # Errors
+    /// For a path that no layer can have.
     pub fn opaque(&mut self, path: &TreePath) -> Result<(), Error> {
         self.append_marker(&EntryPath::opaque(path)?)
     }
 
     /// Ends the archive and stores it; it is then on disk. Idempotent for equal layers.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for what the disk refuses.
     pub fn finish(mut self) -> Result<Layer, Error> {
         self.write(&[0; 2 * BLOCK as usize])?;
         let (digest, size) = self.blob.commit()?;

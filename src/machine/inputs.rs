@@ -83,6 +83,9 @@ impl Inputs {
     }
 
     /// The build context; read when it is first asked for.
+    ///
+    /// # Errors
+    /// Where there is no context, or it can't be read.
     pub(super) fn context(&self) -> Result<&LoadedContext, Error> {
         if let Some(context) = self.context.get() {
             return Ok(context);
@@ -111,16 +114,25 @@ impl Inputs {
     }
 
     /// The file tree of a state.
+    ///
+    /// # Errors
+    /// Where a layer can't be read.
     pub(super) fn tree(&self, state: &State) -> Result<Tree, Error> {
         self.trees.of(&self.world.store, state)
     }
 
     /// The file tree above layers, the lowest first.
+    ///
+    /// # Errors
+    /// Where a layer can't be read.
     pub(super) fn tree_of_layers(&self, layers: &[Layer]) -> Result<Tree, Error> {
         self.trees.of_layers(&self.world.store, layers)
     }
 
     /// Reads what is not known yet of the files of selections, and completes them with it.
+    ///
+    /// # Errors
+    /// The first file that can't be read or is another by now.
     pub(super) fn learn<'s>(&self, selections: impl Iterator<Item = &'s mut Selection>) -> Result<Contents, Error> {
         let mut selections: Vec<&mut Selection> = selections.collect();
         let contents = learn(selections.iter().flat_map(|selection| selection.seen()))?;
@@ -129,6 +141,9 @@ impl Inputs {
     }
 
     /// Everything about the files of a source that its key is made of.
+    ///
+    /// # Errors
+    /// For content that can't be read.
     pub(super) fn list(&self, selections: &[Selection], mut roots: Roots) -> Result<Listed, Error> {
         let mut list = List::default();
         for selection in selections {
@@ -167,6 +182,9 @@ impl Inputs {
     }
 
     /// The digest of a file's content. That of a file of the machine is known, see [`Inputs::learn`].
+    ///
+    /// # Errors
+    /// For content that can't be read.
     pub(super) fn digest(&self, content: &Content) -> Result<Digest, Error> {
         Ok(match &content.place {
             Place::Seen(seen) => seen.file().known().expect("what a listing has was read before").digest,

@@ -37,18 +37,27 @@ enum Dots {
 impl Tree {
     /// The path at which a file really is, with no symbolic link in it (but perhaps the last, see [`Follow`]).
     /// Every component must exist.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotADirectory`] or [`Error::Loop`] at the first component that does not lead on.
     pub fn resolve(&self, path: &TreePath, follow: Follow) -> Result<TreePath, Error> {
         self.resolve_components(path, follow, Missing::Refuse, Dots::Walked)
     }
 
     /// As [`Tree::resolve`], but the end of the path need not exist: what is missing is taken as it is written.
     /// A link to a missing target leads to that target.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`] or [`Error::Loop`].
     pub fn resolve_for_create(&self, path: &TreePath, follow: Follow) -> Result<TreePath, Error> {
         self.resolve_components(path, follow, Missing::Allow, Dots::Walked)
     }
 
     /// As [`Tree::resolve_for_create`] with [`Follow::Last`], but the target of each link is cleaned by its letters before it is
     /// followed: that is how BuildKit's file operations read a path, so `nothing/../file` leads to `file`.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`] or [`Error::Loop`].
     pub fn resolve_by_letters(&self, path: &TreePath) -> Result<TreePath, Error> {
         self.resolve_components(path, Follow::Last, Missing::Allow, Dots::Lexical)
     }

@@ -64,6 +64,9 @@ pub struct Surroundings<'m> {
 }
 
 /// What a COPY comes to in a state of stage `stage`.
+///
+/// # Errors
+/// For words, sources and files that can't be used, with what explains it.
 pub fn resolve_copy(
     copy: &Copy,
     stage: usize,
@@ -94,6 +97,9 @@ pub fn resolve_copy(
 }
 
 /// What an ADD comes to in a state.
+///
+/// # Errors
+/// As [`resolve_copy`].
 pub fn resolve_add(
     add: &Add,
     before: &Arc<State>,
@@ -160,6 +166,9 @@ fn select(word: &str, names: selection::Names, searched: &Searched<'_>) -> Resul
 }
 
 /// Places the chosen files and the documents over what is below the step.
+///
+/// # Errors
+/// For a destination where they can't be, an owner that can't be had, and an archive that can't be unpacked.
 pub fn execute(
     action: &CopyAction,
     before: &State,

@@ -95,6 +95,9 @@ impl Placement {
     }
 
     /// Copies one source to `destination`, an absolute path as text, whose trailing `/` or `/.` says that it is a directory.
+    ///
+    /// # Errors
+    /// [`CopyError`] for what is in the way, and for a path that no layer can have.
     pub fn copy(&mut self, source: &Selection, destination: &str, adjust: &Adjustments) -> Result<(), CopyError> {
         let into_directory = destination.ends_with('/') || destination.ends_with("/.");
         let wanted = TreePath::new(destination.as_bytes());
@@ -207,6 +210,9 @@ impl Placement {
 
     /// Adds a node as it is, replacing what is there. Whatever is placed comes through here, so a path that no layer can have
     /// is refused before anything is done for it.
+    ///
+    /// # Errors
+    /// [`CopyError::Layer`] for a path that no layer can have.
     pub fn put(&mut self, to: &TreePath, node: Node) -> Result<(), CopyError> {
         EntryPath::file(to)?;
         self.placed.put_with(&mut self.tree, to, node);
@@ -214,6 +220,9 @@ impl Placement {
     }
 
     /// Makes a directory and its missing parents, and gives the path at which it really is.
+    ///
+    /// # Errors
+    /// [`CopyError::Obstacle`] for what is in the way.
     pub fn make_directories(&mut self, wanted: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
         let path = self.resolve(wanted)?;
         EntryPath::file(&path)?;
@@ -297,6 +306,9 @@ impl Placement {
     /// While it is unpacked, `root` is all there is, as for a process that has changed its root directory: a symbolic link on the
     /// way leads to somewhere below `root`, an absolute one and `..` too. Whatever is in an entry's place is replaced, a link
     /// to a directory included; only a directory over a directory keeps what is in it.
+    ///
+    /// # Errors
+    /// For an archive that can't be read, and for entries that can't be placed.
     pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), CopyError> {
         let io = |operation| move |source| CopyError::Spool { operation, path: std::env::temp_dir(), source };
         let spool = Arc::new(tempfile::tempfile().map_err(io("create"))?);

@@ -100,6 +100,9 @@ pub enum SelectError {
 ///
 /// A word without wildcards has to lead to something that is copied. A pattern may match nothing, but the part before its
 /// first wildcard has to be there.
+///
+/// # Errors
+/// [`SelectError`] for a source that stands for nothing.
 pub fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>, SelectError> {
     let (base, includes) = match rule.names {
         Names::Last => (word, None),
