@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Serialize, Serializer};
+
 use crate::diagnostic::Diagnostic;
 use crate::document;
 use crate::errno;
@@ -16,6 +18,13 @@ use crate::source::SourceFile;
 pub struct Failure {
     pub diagnostics: Vec<Diagnostic>,
     pub source: SourceFile,
+}
+
+/// The messages, each with its places, in the form that `parse --json` has.
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.diagnostics.iter().map(|diagnostic| diagnostic.to_json(Some(&self.source))))
+    }
 }
 
 /// Why the debugger did not do what it was asked for.

@@ -20,7 +20,8 @@ pub struct Position {
 }
 
 /// Why a motion stopped.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// It is where it was to go.
     Step,
@@ -35,7 +36,7 @@ pub enum Reason {
 }
 
 /// A motion came to its end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Stopped {
     pub reason: Reason,
     pub position: Position,

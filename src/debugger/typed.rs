@@ -14,7 +14,8 @@ use crate::plan::Request;
 use crate::source::SourceFile;
 
 /// What became of an instruction that was typed in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Typed {
     /// An ARG before the first FROM: it counts from there on.
     BeforeFrom,

@@ -24,7 +24,7 @@ pub enum Tense {
 }
 
 /// The decision about a step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Why {
     pub step: StepLabel,
     pub tense: Tense,

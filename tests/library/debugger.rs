@@ -257,6 +257,11 @@ fn a_failure_is_data_and_is_tried_again() {
     let desk = Desk::new(&[("Dockerfile", "FROM scratch\nCOPY missing.txt /\n")]);
     let mut debugger = desk.open();
     let stopped = debugger.go_on(&mut deaf).unwrap();
+    // A front end in another process gets the same.
+    let json = serde_json::to_value(&stopped).unwrap();
+    assert_eq!((&json["position"]["next"]["lines"][0], &json["position"]["taken"]), (&2.into(), &1.into()));
+    let message = &json["reason"]["failed"][0];
+    assert_eq!((&message["severity"], &message["line"]), (&"error".into(), &2.into()), "{message}");
     let Reason::Failed(failure) = stopped.reason else { panic!("{:?}", stopped.reason) };
     assert_eq!((stopped.position.taken, failure.diagnostics.len()), (1, 1));
     assert_eq!(failure.source.line_column(failure.diagnostics[0].span().unwrap().start).0, 2);
