@@ -1,7 +1,7 @@
 //! What may be removed: what nothing needs that somebody could still ask for.
 //!
-//! Roots are the names of images, the records of the cache, and what other processes use at the moment. What leads to nothing of these
-//! can go, and copies that can be made again can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
+//! Roots are the names of images, the containers that stay, the records of the cache, and what other processes use at the moment. What
+//! leads to nothing of these can go, and copies that can be made again can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::path::Path;
 use crate::cache::{self, Builds, Record, Records};
 use crate::layer::Layer;
 use crate::oci::Digest;
-use crate::store::{self, Collected, Reason, Sort, Store, Stored, Survey};
+use crate::runtime;
+use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
 
 /// Why it can't be told what may be removed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum Error {
     /// The cache can't be read or written.
     #[error(transparent)]
     Cache(#[from] cache::Error),
+    /// What a container needs can't be read: nobody knows what may be removed.
+    #[error(transparent)]
+    Containers(#[from] runtime::Error),
 }
 
 /// How much is to be removed.
@@ -83,13 +87,20 @@ impl Pruned {
     }
 }
 
-/// The layers that the cache's records name.
-///
-/// # Errors
-/// [`Error::Cache`] for a record that can't be read.
-pub fn layers_of_cache(store: &Store) -> Result<Vec<Layer>, Error> {
+/// What the cache's records and the containers need.
+fn roots(store: &Store) -> Result<Roots, Error> {
     let records = Records::open(store.home()).all()?;
-    Ok(records.into_iter().filter_map(|record| record.result.layer).collect())
+    roots_with(store, records.into_iter().filter_map(|record| record.result.layer).collect())
+}
+
+/// What the containers need, and layers of the cache.
+fn roots_with(store: &Store, cached: Vec<Layer>) -> Result<Roots, Error> {
+    let (mut images, mut layers) = (Vec::new(), Vec::new());
+    for container in runtime::roots(store.home())? {
+        images.push(container.manifest);
+        layers.extend(container.layers);
+    }
+    Ok(Roots { images, layers, cached })
 }
 
 /// Looks for what each file of the store is kept.
@@ -97,7 +108,7 @@ pub fn layers_of_cache(store: &Store) -> Result<Vec<Layer>, Error> {
 /// # Errors
 /// [`Error::Store`] and [`Error::Cache`] for what can't be read.
 pub fn survey(store: &Store) -> Result<Survey, Error> {
-    store.survey(&BTreeSet::new(), || layers_of_cache(store))
+    store.survey(&BTreeSet::new(), || roots(store))
 }
 
 /// Removes what no image and no record needs any more. Unpacked layers are left to the caller to remove, see [`Collected::folders`].
@@ -107,7 +118,7 @@ pub fn survey(store: &Store) -> Result<Survey, Error> {
 pub fn collect(store: &Store) -> Result<Collected, Error> {
     // A layer that depends on those below is found again by the next build of the same chain, which no document tells of.
     let goes = |file: &Stored| file.reason.is_none() && file.sort != Sort::UnpackedChain;
-    store.collect(&BTreeSet::new(), || layers_of_cache(store), goes)
+    store.collect(&BTreeSet::new(), || roots(store), goes)
 }
 
 /// Tells what [`prune`] would remove.
@@ -116,7 +127,7 @@ pub fn collect(store: &Store) -> Result<Collected, Error> {
 /// As [`survey`].
 pub fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
     let plan = Plan::of(store, wish)?;
-    let survey = store.survey(&plan.unnamed, || Ok::<_, Error>(plan.layers()))?;
+    let survey = store.survey(&plan.unnamed, || roots_with(store, plan.layers()))?;
     let mut pruned = plan.pruned();
     pruned.damaged = survey.damaged;
     for file in survey.files {
@@ -138,14 +149,14 @@ pub fn prune<E: From<Error>>(store: &Store, wish: &Wish, remove: impl Fn(&Path) 
     let plan = Plan::of(store, wish)?;
     store.unlist(&plan.unnamed).map_err(Error::from)?;
     let records = Records::open(store.home());
-    let roots = || -> Result<Vec<Layer>, Error> {
+    let left = || -> Result<Roots, Error> {
         for record in &plan.forgotten {
             records.remove(record.key)?;
         }
         // Once more: since then a build may have added one.
-        layers_of_cache(store)
+        roots(store)
     };
-    let collected = store.collect(&plan.unnamed, roots, |file| plan.goes(file))?;
+    let collected = store.collect(&plan.unnamed, left, |file| plan.goes(file))?;
     let mut pruned = Pruned { in_use: collected.in_use.len(), damaged: collected.damaged, ..plan.pruned() };
     for file in collected.files {
         pruned.add(file.sort, file.bytes);
@@ -195,7 +206,7 @@ impl Plan {
 
     /// Whether a file goes that no other process uses.
     fn goes(&self, file: &Stored) -> bool {
-        let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof);
+        let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof) && file.reason != Some(Reason::Container);
         file.reason.is_none() || is_copy && self.wish.images == Images::Unnamed
     }
 
@@ -237,7 +248,7 @@ fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>
     let only_cache: BTreeMap<Digest, u64> = survey
         .files
         .iter()
-        .filter(|file| file.sort == Sort::Blob && file.reason == Some(Reason::Root))
+        .filter(|file| file.sort == Sort::Blob && file.reason == Some(Reason::Cache))
         .map(|file| (file.digest, file.bytes))
         .collect();
     let (mut counted, mut sum) = (BTreeSet::new(), 0);

@@ -108,7 +108,7 @@ impl Error {
             }
             Error::Archive(error) => error.hint(),
             Error::Collection(collection::Error::Store(error)) => error.hint(),
-            Error::Collection(collection::Error::Cache(_)) => None,
+            Error::Collection(collection::Error::Cache(_) | collection::Error::Containers(_)) => None,
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::StandIns { .. } | Error::Userland(_) => None,

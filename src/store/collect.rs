@@ -9,9 +9,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::survey::{Sort, Stored, Survey};
+use super::survey::{Roots, Sort, Stored, Survey};
 use super::{Error, Reason, Store, lease, write};
-use crate::layer::Layer;
 use crate::oci::Digest;
 
 /// What was removed.
@@ -48,7 +47,7 @@ impl Store {
     pub fn survey<E: From<Error>>(
         &self,
         without: &BTreeSet<Digest>,
-        roots: impl FnOnce() -> Result<Vec<Layer>, E>,
+        roots: impl FnOnce() -> Result<Roots, E>,
     ) -> Result<Survey, E> {
         let others = lease::others(self.home(), &self.lease)?;
         Ok(Survey::of(self, without, &roots()?, &others)?)
@@ -65,7 +64,7 @@ impl Store {
     pub fn collect<E: From<Error>>(
         &self,
         without: &BTreeSet<Digest>,
-        roots: impl FnOnce() -> Result<Vec<Layer>, E>,
+        roots: impl FnOnce() -> Result<Roots, E>,
         goes: impl Fn(&Stored) -> bool,
     ) -> Result<Collected, E> {
         let alone = self.lease.alone()?;

@@ -50,7 +50,7 @@ pub use home::Home;
 pub use images::{MOST_NESTED, Summary};
 pub use lock::{Lock, LockMode, lock, try_claim, try_lock};
 pub use staging::{StageError, Staging};
-pub use survey::{Reason, Sort, Stored, Survey};
+pub use survey::{Reason, Roots, Sort, Stored, Survey};
 pub use verify::{Finding, Report, Severity, verify};
 pub use write::{atomic_replace, atomic_write};
 

@@ -1,7 +1,7 @@
 //! What is in the store, and for what each file is kept.
 //!
-//! What an image needs stands in its documents, so each reason is followed from where it begins to the last layer: the names, the images
-//! without one, the roots that the caller knows (the records of the cache, containers), and what other processes have written down
+//! What an image needs stands in its documents, so each reason is followed from where it begins to the last layer: the names, containers,
+//! the images without a name, the records of the cache, and what other processes have written down
 //! ([`super::lease`]). A file that several need is kept for the first of these.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,15 +13,28 @@ use super::{Error, Store, write};
 use crate::layer::Layer;
 use crate::oci::{ChainId, Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, media_type};
 
+/// What has to stay besides the images of the list: the store does not know containers and the cache.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// The images of containers.
+    pub images: Vec<Descriptor>,
+    /// The layers of containers.
+    pub layers: Vec<Layer>,
+    /// The layers that the cache names.
+    pub cached: Vec<Layer>,
+}
+
 /// Why a file is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// An image with a name needs it.
     Named,
+    /// A container that stays needs it.
+    Container,
     /// An image in the list that has no name needs it.
     Unnamed,
-    /// The caller's roots need it.
-    Root,
+    /// A record of the cache names it.
+    Cache,
     /// Only another process uses it.
     InUse,
 }
@@ -76,7 +89,7 @@ impl Survey {
     pub(super) fn of(
         store: &Store,
         without: &BTreeSet<Digest>,
-        roots: &[Layer],
+        roots: &Roots,
         others: &BTreeSet<Thing>,
     ) -> Result<Survey, Error> {
         let home = store.home();
@@ -85,11 +98,12 @@ impl Survey {
         let (named, unnamed): (Vec<Descriptor>, Vec<Descriptor>) =
             store.index()?.manifests.into_iter().partition(|entry| name_of(entry).is_some());
         marking.images(named, Reason::Named);
-        marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed);
-        for layer in roots {
-            marking.mark(layer.descriptor.clone(), Reason::Root);
-            marking.copies.entry(layer.diff_id.0).or_insert(Reason::Root);
+        for image in &roots.images {
+            marking.mark(image.clone(), Reason::Container);
         }
+        marking.layers(&roots.layers, Reason::Container);
+        marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed);
+        marking.layers(&roots.cached, Reason::Cache);
         let mut using = Marking::new(store, has_copies);
         for thing in others {
             using.thing(*thing);
@@ -192,6 +206,13 @@ impl<'s> Marking<'s> {
                 self.damaged.push(Error::Missing { digest: entry.digest });
             }
             self.mark(entry, reason);
+        }
+    }
+
+    fn layers(&mut self, layers: &[Layer], reason: Reason) {
+        for layer in layers {
+            self.mark(layer.descriptor.clone(), reason);
+            self.copies.entry(layer.diff_id.0).or_insert(reason);
         }
     }
 

@@ -173,7 +173,7 @@ fn garbage_is_what_no_name_and_no_root_leads_to() {
 
 /// Removes what no name and none of these layers needs.
 fn collect(store: &Store, roots: &[Layer]) -> store::Collected {
-    let roots = || Ok::<_, store::Error>(roots.to_vec());
+    let roots = || Ok::<_, store::Error>(store::Roots { cached: roots.to_vec(), ..store::Roots::default() });
     store.collect(&Default::default(), roots, |file| file.reason.is_none()).unwrap()
 }
 

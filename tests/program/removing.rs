@@ -125,3 +125,34 @@ fn room_is_made_and_said() {
     insta::assert_snapshot!(filtered.join("\n"));
     place.assert_whole();
 }
+
+#[test]
+fn what_a_stopped_container_needs_stays() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY note /note\n//- note\nhello\n");
+    place.run("build -q -t image .");
+    let container = place.home().join("containers/0123456789ab");
+    let state = {
+        let home = layerlab::store::Home::open(place.home()).unwrap();
+        let store = layerlab::store::Store::open(&home).unwrap();
+        let image = store.find("image").unwrap().manifest;
+        let (manifest, config) = store.load_image(&image).unwrap();
+        let layers = store.layers(&manifest, &config);
+        serde_json::json!({"schema": 1, "manifest": image, "layers": layers, "when_unused": "keep"}).to_string()
+    };
+    fs::create_dir_all(&container).unwrap();
+    fs::write(container.join("state.json"), &state).unwrap();
+    place.run("rmi image");
+    place.run("prune --all");
+    let blobs = || fs::read_dir(place.home().join("blobs/sha256")).unwrap().count();
+    assert_eq!(blobs(), 3, "manifest, configuration, layer");
+    assert!(place.run("store size").contains("blobs of containers                      3"));
+    // Where nobody can tell what it needs, nothing goes.
+    fs::write(container.join("state.json"), "{").unwrap();
+    let text = place.run("prune --all");
+    assert!(text.contains("state.json") && text.contains("[exit code 1]"), "{text}");
+    assert_eq!(blobs(), 3);
+    fs::remove_dir_all(&container).unwrap();
+    place.run("prune --all");
+    assert_eq!(blobs(), 0);
+    place.assert_whole();
+}

@@ -105,7 +105,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("container", &[]),
     ("world", &["container", "store"]),
     ("userland", &["context", "document", "layer", "oci", "shown", "store", "tree"]),
-    ("images", &["cache", "document", "layer", "oci", "store", "tree", "userland"]),
+    ("images", &["cache", "document", "layer", "oci", "runtime", "store", "tree", "userland"]),
     ("runtime", &["container", "document", "layer", "oci", "store", "tree", "world"]),
     (
         "machine",

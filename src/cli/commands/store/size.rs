@@ -41,7 +41,9 @@ impl Size {
             let bytes = if is_folder { size_of(&file.path) } else { file.bytes };
             rows[row].count += 1;
             rows[row].bytes += bytes;
-            let stays = file.in_use || file.sort == Sort::Blob && file.reason == Some(Reason::Named);
+            let is_kept = file.reason == Some(Reason::Container)
+                || !is_folder && file.sort != Sort::Expanded && file.reason == Some(Reason::Named);
+            let stays = file.in_use || is_kept;
             // While an image is damaged, nothing is removed.
             rows[row].can_go += if stays || !survey.damaged.is_empty() { 0 } else { bytes };
         }
@@ -74,8 +76,9 @@ impl Row {
 /// The lines, and which files belong to each.
 const ROWS: &[(&str, fn(&Stored) -> bool)] = &[
     ("blobs of images with a name", |file| is_blob(file, Some(Reason::Named))),
+    ("blobs of containers", |file| is_blob(file, Some(Reason::Container))),
     ("blobs of images without a name", |file| is_blob(file, Some(Reason::Unnamed))),
-    ("layers that only the cache keeps", |file| is_blob(file, Some(Reason::Root))),
+    ("layers that only the cache keeps", |file| is_blob(file, Some(Reason::Cache))),
     ("blobs that only a running process uses", |file| is_blob(file, Some(Reason::InUse))),
     ("blobs that nothing needs", |file| is_blob(file, None)),
     ("uncompressed copies of layers", |file| file.sort == Sort::Expanded),
