@@ -22,7 +22,7 @@ pub enum Typed {
     /// It is written down and is no step, such as an ARG that only a later FROM needs.
     NotAStep,
     /// It was taken. It is not kept where the reason is that it failed or was interrupted.
-    Took(Stopped),
+    Took(Box<Stopped>),
 }
 
 /// Takes an instruction in the current state.
@@ -67,7 +67,7 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
         work.options = options;
     }
     let reason = reason?.unwrap_or(if work.is_done() { Reason::Done } else { Reason::Step });
-    Ok(Typed::Took(Stopped { reason, position: self::position(work) }))
+    Ok(Typed::Took(Box::new(Stopped { reason, position: self::position(work) })))
 }
 
 /// Writes the Dockerfile in memory to a file.

@@ -45,7 +45,7 @@ impl Checks {
                 checks.any(|check| check.experimental == Rules::All || check.experimental.names(rule.name))
             }
             Origin::Docker | Origin::Layerlab => {
-                checks.all(|check| !check.skip.names(rule.name) && !(is_docker && check.skip == Rules::All))
+                !checks.any(|check| check.skip.names(rule.name) || (is_docker && check.skip == Rules::All))
             }
         };
         let severity = if is_docker && self.file.error { Severity::Error } else { diagnostic.severity };

@@ -49,9 +49,9 @@ pub enum Error {
         /// Its name.
         image: String,
         /// What it is for.
-        has: Platform,
+        has: Box<Platform>,
         /// What was asked for.
-        wanted: Platform,
+        wanted: Box<Platform>,
     },
     /// This machine does not execute the programs of the image.
     #[error("`{image}` is an image for {has}, and this machine is {host}")]
@@ -59,9 +59,9 @@ pub enum Error {
         /// Its name.
         image: String,
         /// What it is for.
-        has: Platform,
+        has: Box<Platform>,
         /// What this machine is.
-        host: Platform,
+        host: Box<Platform>,
     },
     /// An archive of images can't be loaded or written.
     #[error(transparent)]

@@ -38,7 +38,7 @@ impl Opened {
         if has.architecture.is_empty() || has.runs_on(wanted) {
             return Ok(());
         }
-        Err(Error::OtherPlatform { image: name.to_owned(), has, wanted: wanted.clone() })
+        Err(Error::OtherPlatform { image: name.to_owned(), has: has.into(), wanted: wanted.clone().into() })
     }
 
     /// Refuses an image whose programs this machine's processor does not execute. `name` is for the message.
@@ -50,6 +50,6 @@ impl Opened {
         if has.os.is_empty() || has.architecture.is_empty() || has.runs_on(&host) {
             return Ok(());
         }
-        Err(Error::OtherMachine { image: name.to_owned(), has, host })
+        Err(Error::OtherMachine { image: name.to_owned(), has: has.into(), host: host.into() })
     }
 }

@@ -157,10 +157,12 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
 
 fn echo(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
     let line = format!("{PROMPT}{}\n", shown::text(text));
-    Ok(match session.interactive {
-        true => session.out.note(&line)?,
-        false => session.out.show(|_| line.clone())?,
-    })
+    if session.interactive {
+        session.out.note(&line)?;
+    } else {
+        session.out.show(|_| line.clone())?;
+    }
+    Ok(())
 }
 
 /// What completion needs to know.

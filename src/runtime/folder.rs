@@ -85,9 +85,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        match (self.name.take(), self.when_dropped) {
-            (Some(name), WhenUnused::Remove) => remove(&self.world, &self.path, name),
-            (Some(_) | None, _) => {}
+        if let (Some(name), WhenUnused::Remove) = (self.name.take(), self.when_dropped) {
+            remove(&self.world, &self.path, name);
         }
     }
 }
