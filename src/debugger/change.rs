@@ -36,11 +36,11 @@ pub struct Refreshed {
 /// Where a text that somebody wants to edit is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Editable {
-    /// The Dockerfile where it lies: then [`Debugger::reload`].
+    /// The Dockerfile where it lies: then [`super::Debugger::reload`].
     OnDisk(PathBuf),
-    /// The Dockerfile in memory, which no file has: then [`Debugger::edit`].
+    /// The Dockerfile in memory, which no file has: then [`super::Debugger::edit`].
     InMemory,
-    /// A file of the context: then [`Debugger::context_changed`].
+    /// A file of the context: then [`super::Debugger::context_changed`].
     Context(PathBuf),
 }
 

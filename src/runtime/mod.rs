@@ -8,7 +8,7 @@
 //!
 //! `container/` knows a sandbox and a process and no disk; here both come about, the same way for a RUN and for a container that
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
-//! to stay has a [`State`](state::State) in its folder, and nobody removes that but who was asked to.
+//! to stay has a [`State`] in its folder, and nobody removes that but who was asked to.
 //!
 //! Left out for now: a list of containers and commands for it, networks, a monitor of detached ones.
 //!

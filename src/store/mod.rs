@@ -15,7 +15,7 @@
 //! anywhere; what it leaves are files in `tmp/` and hidden `*.tmp` files, which the next [`Store::open`] removes when
 //! nobody else has the store open.
 //!
-//! **Leases.** A process that has a [`Store`] open writes down what it uses, see [`lease`], and nothing of that is ever removed. A server
+//! **Leases.** A process that has a [`Store`] open writes down what it uses, see `lease`, and nothing of that is ever removed. A server
 //! opens one for each build or container, and keeps no more than they need.
 //!
 //! **Locks.** `store.lock` is held shared while a line is added to a lease, and exclusively while things are removed. `index.lock` is held

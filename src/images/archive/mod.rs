@@ -9,7 +9,7 @@
 //! | the docker archive before that | `repositories`, `ID/json`, `ID/layer.tar` | Docker image specification v1 |
 //!
 //! An archive is read once, as a stream: nobody knows before its end which of its files are needed. So each file waits in the
-//! store's staging folder under its digest ([`contents`]), the documents are understood ([`layout`], [`docker`], [`legacy`]), and only
+//! store's staging folder under its digest (`contents`), the documents are understood (`layout`, `docker`, `legacy`), and only
 //! what an image needs is moved into the store. A name in an archive is looked up among its entries and nowhere else.
 //!
 //! Every digest is compared, every layer is read to its end, and nothing gets a name before all of the archive is known to be good.
