@@ -6,8 +6,9 @@
 //! the bounding set stays, so that a set-user-id program still works.
 
 use nix::errno::Errno;
+use rustix::thread::clear_ambient_capability_set;
 
-use super::error::Failure;
+use super::error::{Failure, answer};
 
 /// A set of capabilities, one bit each, in the kernel's numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,16 +181,14 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
     let header = Header { version: VERSION_3, pid: 0 };
     let mut data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
     // SAFETY: capget(2) fills both structures, which have the layout of version 3.
-    let answer = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
-    Errno::result(answer).map_err(|errno| Failure::call("capget", errno))?;
+    let read = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
+    Errno::result(read).map_err(|errno| Failure::call("capget", errno))?;
     // What is not permitted now can't be had: we may be root of a container ourselves.
     for (half, shift) in data.iter_mut().zip([0, 32]) {
         let kept = half.permitted & (keep.0 >> shift) as u32;
         *half = Data { effective: kept, permitted: kept, inheritable: 0 };
     }
-    // SAFETY: prctl(2), numbers only.
-    let cleared = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-    Errno::result(cleared).map_err(|errno| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", errno))?;
+    clear_ambient_capability_set().map_err(|error| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", answer(error)))?;
     // SAFETY: capset(2) reads both structures.
     let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     Errno::result(answer).map(drop).map_err(|errno| Failure::call("capset", errno))

@@ -24,6 +24,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, sendmsg, socketpair,
 };
+use rustix::termios::Winsize;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -159,7 +160,7 @@ pub(super) struct Ends {
     /// The standard streams: what they become, where they are not ours.
     pub streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.
-    pub window: Option<libc::winsize>,
+    pub window: Option<Winsize>,
     /// The system call filter, where the plan has one and this machine's numbers are known.
     pub filter: Option<Arc<[libc::sock_filter]>>,
 }

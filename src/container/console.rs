@@ -3,13 +3,14 @@
 //! When it is connected to our own terminal, that is in raw mode meanwhile: every key goes through, and Ctrl-C is made into a
 //! signal by the container's terminal, not by ours. See termios(3).
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::PollFlags;
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{isatty, read, tcgetpgrp, write};
+use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 
 use super::error::Error;
 
@@ -143,8 +144,8 @@ impl Console {
     /// Gives the container's terminal the size of ours, where it is connected to that.
     pub fn copy_window_size(&self) {
         if let (Far::Ours, Some(size)) = (&self.far, window_size()) {
-            // SAFETY: TIOCSWINSZ reads one winsize.
-            unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+            // It keeps the size that it had.
+            let _ = tcsetwinsize(&self.master, size);
         }
     }
 
@@ -160,11 +161,8 @@ impl Console {
 }
 
 /// The size of our own terminal; `None` where standard input is none.
-pub(super) fn window_size() -> Option<libc::winsize> {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: TIOCGWINSZ fills one winsize.
-    let answer = unsafe { libc::ioctl(0, libc::TIOCGWINSZ, &raw mut size) };
-    (answer == 0).then_some(size)
+pub(super) fn window_size() -> Option<Winsize> {
+    tcgetwinsize(standard(0)).ok()
 }
 
 /// One of our own standard streams.

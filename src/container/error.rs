@@ -198,6 +198,11 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// The errno of a call that was made through `rustix`.
+pub(super) fn answer(error: rustix::io::Errno) -> Errno {
+    Errno::from_raw(error.raw_os_error())
+}
+
 /// The errno of an I/O error; 0 where it has none.
 pub(super) fn errno(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))

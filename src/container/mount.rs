@@ -8,8 +8,7 @@
 //! See fsopen(2), fsmount(2), open_tree(2), mount_setattr(2), move_mount(2) and the kernel's overlayfs.rst. These functions
 //! know nothing of containers: the caller is already in a mount namespace of its own.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +17,13 @@ use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
 
-use super::error::Failure;
+use super::error::{Failure, answer};
 use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
 
 /// Enters a new mount namespace to which mounts of the machine still come, and from which none go
@@ -35,11 +39,9 @@ pub(super) fn unshare_mounts() -> Result<(), Failure> {
 /// `options` are those of mount(8), with commas in between. The flags come with the making, as the kernel compares them with
 /// what this process sees already: a new proc may show no more than the old one.
 pub(super) fn file_system(kind: &str, flags: Flags, options: &str) -> Result<OwnedFd, Failure> {
-    let name = text(kind.as_bytes())?;
-    // SAFETY: fsopen(2): the name is terminated.
-    let context = unsafe { libc::syscall(libc::SYS_fsopen, name.as_ptr(), libc::FSOPEN_CLOEXEC) };
-    let context = descriptor(context).map_err(|errno| too_old(Failure::call(&format!("fsopen {kind}"), errno)))?;
-    set_string(&context, kind, c"source", kind.as_bytes())?;
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
+        .map_err(|error| too_old(Failure::call(&format!("fsopen {kind}"), answer(error))))?;
+    set_string(&context, kind, "source", kind.as_bytes())?;
     for option in options.split(',').filter(|option| !option.is_empty()) {
         set_option(&context, kind, option)?;
     }
@@ -48,36 +50,38 @@ pub(super) fn file_system(kind: &str, flags: Flags, options: &str) -> Result<Own
 
 /// Creates what a context describes, and makes a mount of it.
 fn mounted(context: &OwnedFd, kind: &str, flags: Flags) -> Result<OwnedFd, Failure> {
-    configure(context, CREATE, None, None).map_err(|errno| {
+    fsconfig_create(context).map_err(|error| {
         let said = complaint(context);
-        Failure::call(&format!("create {kind}{said}"), errno)
+        Failure::call(&format!("create {kind}{said}"), answer(error))
     })?;
-    // SAFETY: fsmount(2): numbers only.
-    let mount = unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, flags.0) };
-    descriptor(mount).map_err(|errno| Failure::call(&format!("fsmount {kind}"), errno))
+    // Flags that this library does not know by name are the kernel's all the same.
+    let attributes = MountAttrFlags::from_bits_retain(flags.0 as libc::c_uint);
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+        .map_err(|error| Failure::call(&format!("fsmount {kind}"), answer(error)))
 }
 
 /// Makes a further mount of what a path of the machine leads to. It is attached nowhere yet.
 pub(super) fn clone(source: &Path, flags: Flags, recursion: Recursion) -> Result<OwnedFd, Failure> {
     let refused = |errno| too_old(Failure::refused("open_tree", source, errno));
-    let path = c_path(source).map_err(refused)?;
-    let mount = open_tree(libc::AT_FDCWD, &path, 0, recursion).map_err(refused)?;
+    let mount = open_tree(CWD, source, tree_flags(recursion)).map_err(|error| refused(answer(error)))?;
     restrict(&mount, flags, recursion)?;
     Ok(mount)
 }
 
 /// As [`clone()`], of what a descriptor leads to.
 pub(super) fn clone_opened(source: &OwnedFd, flags: Flags, recursion: Recursion) -> Result<OwnedFd, Failure> {
-    let mount = open_tree(source.as_raw_fd(), c"", libc::AT_EMPTY_PATH, recursion)
-        .map_err(|errno| too_old(Failure::call("open_tree", errno)))?;
+    let mount = open_tree(source, c"", tree_flags(recursion) | OpenTreeFlags::AT_EMPTY_PATH)
+        .map_err(|error| too_old(Failure::call("open_tree", answer(error))))?;
     restrict(&mount, flags, recursion)?;
     Ok(mount)
 }
 
-fn open_tree(at: RawFd, path: &CStr, flags: libc::c_int, recursion: Recursion) -> Result<OwnedFd, Errno> {
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | (flags | depth(recursion)) as libc::c_uint;
-    // SAFETY: open_tree(2): the path is terminated.
-    descriptor(unsafe { libc::syscall(libc::SYS_open_tree, at, path.as_ptr(), flags) })
+fn tree_flags(recursion: Recursion) -> OpenTreeFlags {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match recursion {
+        Recursion::Tree => flags | OpenTreeFlags::AT_RECURSIVE,
+        Recursion::One => flags,
+    }
 }
 
 /// Restricts a mount, and with [`Recursion::Tree`] those below it too, and cuts it off from the machine: what the machine
@@ -109,12 +113,8 @@ fn depth(recursion: Recursion) -> libc::c_int {
 
 /// Attaches a mount to what a descriptor leads to.
 pub(super) fn attach(mount: &OwnedFd, place: &OwnedFd) -> Result<(), Errno> {
-    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
-    // SAFETY: move_mount(2): both paths are empty and terminated.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), c"".as_ptr(), place.as_raw_fd(), c"".as_ptr(), flags)
-    };
-    Errno::result(answer).map(drop)
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(mount, c"", place, c"", flags).map_err(answer)
 }
 
 /// Attaches a mount to a directory of the machine.
@@ -143,15 +143,14 @@ pub(super) fn overlay(overlay: &Overlay) -> Result<(), Failure> {
 }
 
 fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
-    // SAFETY: fsopen(2): the name is terminated.
-    let context = unsafe { libc::syscall(libc::SYS_fsopen, c"overlay".as_ptr(), libc::FSOPEN_CLOEXEC) };
-    let context = descriptor(context).map_err(|errno| Failure::call("fsopen overlay", errno))?;
+    let context =
+        fsopen(OVERLAY, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| Failure::call("fsopen overlay", answer(error)))?;
     let set = |key, path: &Path| set_string(&context, OVERLAY, key, path.as_os_str().as_bytes());
     for layer in &overlay.lower {
-        set(c"lowerdir+", layer)?;
+        set("lowerdir+", layer)?;
     }
-    set(c"upperdir", &overlay.upper)?;
-    set(c"workdir", &overlay.work)?;
+    set("upperdir", &overlay.upper)?;
+    set("workdir", &overlay.work)?;
     for option in &overlay.options {
         set_option(&context, OVERLAY, option)?;
     }
@@ -160,38 +159,25 @@ fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
 
 const OVERLAY: &str = "overlay";
 
-// The commands of fsconfig(2), linux/mount.h.
-const SET_FLAG: libc::c_uint = 0;
-const SET_STRING: libc::c_uint = 1;
-const CREATE: libc::c_uint = 6;
-
 /// Sets `key=value`, or `key` alone.
 fn set_option(context: &OwnedFd, kind: &str, option: &str) -> Result<(), Failure> {
     match option.split_once('=') {
-        Some((key, value)) => set_string(context, kind, &text(key.as_bytes())?, value.as_bytes()),
-        None => configure(context, SET_FLAG, Some(&text(option.as_bytes())?), None).map_err(|errno| {
+        Some((key, value)) => set_string(context, kind, key, value.as_bytes()),
+        None => fsconfig_set_flag(context, option).map_err(|error| {
             let said = complaint(context);
-            Failure::call(&format!("fsconfig {kind} `{option}`{said}"), errno)
+            Failure::call(&format!("fsconfig {kind} `{option}`{said}"), answer(error))
         }),
     }
 }
 
-fn set_string(context: &OwnedFd, kind: &str, key: &CStr, value: &[u8]) -> Result<(), Failure> {
-    configure(context, SET_STRING, Some(key), Some(&text(value)?)).map_err(|errno| {
+fn set_string(context: &OwnedFd, kind: &str, key: &str, value: &[u8]) -> Result<(), Failure> {
+    fsconfig_set_string(context, key, value).map_err(|error| {
         let said = complaint(context);
-        let name = format!("fsconfig {kind} {}", key.to_string_lossy());
-        let mut failure = Failure::refused(&name, Path::new(std::ffi::OsStr::from_bytes(value)), errno);
+        let name = format!("fsconfig {kind} {key}");
+        let mut failure = Failure::refused(&name, Path::new(std::ffi::OsStr::from_bytes(value)), answer(error));
         failure.message.push_str(&said);
         failure
     })
-}
-
-fn configure(context: &OwnedFd, command: libc::c_uint, key: Option<&CStr>, value: Option<&CStr>) -> Result<(), Errno> {
-    let pointer = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
-    // SAFETY: fsconfig(2): both strings are terminated or null, as the command demands.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, pointer(key), pointer(value), 0) };
-    Errno::result(answer).map(drop)
 }
 
 /// What the kernel wrote into the file system context's log about the last failure, in brackets.
@@ -265,18 +251,4 @@ fn escape(path: &Path, special: &[u8]) -> Vec<u8> {
         text.push(byte);
     }
     text
-}
-
-fn descriptor(answer: libc::c_long) -> Result<OwnedFd, Errno> {
-    let number = Errno::result(answer)?;
-    // SAFETY: the kernel just gave us this descriptor, and nobody else knows of it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number as i32) })
-}
-
-fn text(bytes: &[u8]) -> Result<CString, Failure> {
-    CString::new(bytes).map_err(|_| Failure::call("a NUL byte in a mount option", Errno::EINVAL))
-}
-
-fn c_path(path: &Path) -> Result<CString, Errno> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)
 }

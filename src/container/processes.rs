@@ -2,20 +2,20 @@
 //!
 //! The number of a process may belong to another one as soon as it has ended. Its descriptor never does.
 
-use std::os::fd::{AsFd as _, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
-use super::error::Failure;
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use super::error::{Failure, answer};
 
 /// A descriptor that becomes readable when the process ends.
 pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
-    // SAFETY: pidfd_open(2): numbers only; the descriptor it gives is ours alone and closed at exec.
-    let number = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) })?;
-    // SAFETY: see above.
-    Ok(unsafe { OwnedFd::from_raw_fd(number as RawFd) })
+    let process = rustix::process::Pid::from_raw(process.as_raw()).ok_or(Errno::ESRCH)?;
+    pidfd_open(process, PidfdFlags::empty()).map_err(answer)
 }
 
 /// Sends a signal. ESRCH: the process has ended.

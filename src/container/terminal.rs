@@ -5,15 +5,17 @@
 //! container's first process opens the pair, and the master goes out through a socket, to
 //! [`console`](super::console).
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::process::ioctl_tiocsctty;
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::error::Failure;
+use super::error::{Failure, answer};
 use super::mount;
 use super::mounts::Mounts;
 use super::operation::{Flags, Recursion};
@@ -23,39 +25,27 @@ use super::stubs::{self, Kind};
 ///
 /// Both ends and the console come of the container's own mounts. None is opened by a path, where an image or a volume could
 /// have put something else.
-pub(super) fn make(mounts: &Mounts, window: Option<libc::winsize>) -> Result<OwnedFd, Failure> {
+pub(super) fn make(mounts: &Mounts, window: Option<Winsize>) -> Result<OwnedFd, Failure> {
     let multiplexer = Path::new("/dev/pts/ptmx");
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let master = openat(mounts.at("/dev/pts")?, "ptmx", flags, Mode::empty())
         .map_err(|errno| Failure::refused("open", multiplexer, errno))?;
-    let mut locked = 0;
-    // SAFETY: TIOCSPTLCK reads one int, see ioctl_tty(2).
-    let answer = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw mut locked) };
-    Errno::result(answer).map_err(|errno| Failure::call("ioctl(TIOCSPTLCK)", errno))?;
+    unlockpt(&master).map_err(|error| Failure::call("ioctl(TIOCSPTLCK)", answer(error)))?;
     if let Some(window) = window {
-        // Before the program can ask. SAFETY: TIOCSWINSZ reads one winsize.
-        unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const window) };
+        // Before the program can ask. Without it the terminal has no size, as many have.
+        let _ = tcsetwinsize(&master, window);
     }
-    let slave = peer(&master)?;
+    // The other end, without its name in /dev/pts.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let slave =
+        ioctl_tiocgptpeer(&master, flags).map_err(|error| Failure::call("ioctl(TIOCGPTPEER)", answer(error)))?;
     show_as_console(mounts, &slave)?;
-    // SAFETY: TIOCSCTTY takes a number: 0 means that nobody else's terminal is taken away.
-    let answer = unsafe { libc::ioctl(slave.as_raw_fd(), libc::TIOCSCTTY, 0) };
-    Errno::result(answer).map_err(|errno| Failure::call("ioctl(TIOCSCTTY)", errno))?;
+    ioctl_tiocsctty(&slave).map_err(|error| Failure::call("ioctl(TIOCSCTTY)", answer(error)))?;
     let refused = |errno| Failure::call("dup2", errno);
     dup2_stdin(&slave).map_err(refused)?;
     dup2_stdout(&slave).map_err(refused)?;
     dup2_stderr(&slave).map_err(refused)?;
     Ok(master)
-}
-
-/// The other end of a terminal, without its name in /dev/pts.
-fn peer(master: &OwnedFd) -> Result<OwnedFd, Failure> {
-    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: TIOCGPTPEER takes flags and gives a descriptor, see ioctl_tty(2).
-    let number = Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags) })
-        .map_err(|errno| Failure::call("ioctl(TIOCGPTPEER)", errno))?;
-    // SAFETY: the kernel just gave us this descriptor, and nobody else knows of it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Mounts the terminal on the container's /dev/console.

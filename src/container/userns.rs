@@ -12,9 +12,11 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{ForkResult, Pid, fork, pipe2, read, write};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Failure, USER_NAMESPACE_HINT};
+use super::error::{Error, Failure, USER_NAMESPACE_HINT, answer};
 use super::processes;
 
 /// A run of ids: `length` ids from `inside` on are those from `outside` on, seen from our own
@@ -121,8 +123,8 @@ fn make(map: &IdMap) -> Result<OwnedFd, Error> {
     // SAFETY: fork(2). The child makes system calls and allocates nothing, so it needs no lock of another thread.
     let child = match unsafe { fork() }.map_err(Error::call("fork"))? {
         ForkResult::Child => {
-            let answer = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |errno| errno as u8);
-            let _ = write(&tell, &[answer]);
+            let refused = unshare(CloneFlags::CLONE_NEWUSER).err().map_or(0, |errno| errno as u8);
+            let _ = write(&tell, &[refused]);
             // It has to be there while it is mapped: until we close our end.
             drop(end);
             let _ = read(&stay, &mut [0]);
@@ -132,11 +134,11 @@ fn make(map: &IdMap) -> Result<OwnedFd, Error> {
         ForkResult::Parent { child } => child,
     };
     drop((tell, stay));
-    let mut answer = [0];
-    let made = match read(entered.as_fd(), &mut answer) {
-        Ok(1) if answer[0] == 0 => write_by_helpers(map, child).and_then(|()| open_namespace(child)),
+    let mut refused = [0];
+    let made = match read(entered.as_fd(), &mut refused) {
+        Ok(1) if refused[0] == 0 => write_by_helpers(map, child).and_then(|()| open_namespace(child)),
         Ok(1) => {
-            let errno = Errno::from_raw(answer[0].into());
+            let errno = Errno::from_raw(refused[0].into());
             Err(Error::Setup(Failure::call("unshare(CLONE_NEWUSER)", errno).hint(USER_NAMESPACE_HINT)))
         }
         Ok(_) => Err(Error::Within("ended before it had a user namespace".to_owned())),
@@ -195,23 +197,23 @@ fn write_proc(path: &str, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| Failure::io("write", Path::new(path), &error))
 }
 
-// The C library's functions of the same names change all threads of a program, and here there may be some that are not of this
-// process, see `vfork`. The kernel's change the one that calls.
+// The C library's functions change all threads of a program, and here there may be some that are not of this process, see `vfork`.
+// The kernel's change the one that calls.
 
 /// setgroups(2), for this thread alone.
 pub(super) fn set_groups(groups: &[u32]) -> Result<(), Errno> {
-    // SAFETY: setgroups(2) reads as many numbers as there are.
-    Errno::result(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }).map(drop)
+    let groups: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+    set_thread_groups(&groups).map_err(answer)
 }
 
 /// setresgid(2) with one id for all three, for this thread alone.
 pub(super) fn set_group(id: u32) -> Result<(), Errno> {
-    // SAFETY: setresgid(2): numbers only.
-    Errno::result(unsafe { libc::syscall(libc::SYS_setresgid, id, id, id) }).map(drop)
+    let id = Gid::from_raw(id);
+    set_thread_res_gid(id, id, id).map_err(answer)
 }
 
 /// setresuid(2) with one id for all three, for this thread alone.
 pub(super) fn set_user(id: u32) -> Result<(), Errno> {
-    // SAFETY: setresuid(2): numbers only.
-    Errno::result(unsafe { libc::syscall(libc::SYS_setresuid, id, id, id) }).map(drop)
+    let id = Uid::from_raw(id);
+    set_thread_res_uid(id, id, id).map_err(answer)
 }

@@ -56,7 +56,7 @@ const LIBRARIES: &[Only] = &[
     Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
     Only {
         library: "rustix",
-        places: &["src/context/", "src/seen.rs"],
+        places: &["src/container/", "src/context/", "src/seen.rs"],
         because: "what the standard library can't do in an open folder is done where files of others are read",
     },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
