@@ -40,6 +40,10 @@ pub struct Contents(#[expect(dead_code, reason = "its life is what counts")] Vec
 /// The first file that can't be read, or isn't any more what was found: [`Error::Seen`].
 pub fn learn<'f>(files: impl Iterator<Item = &'f Seen>) -> Result<Contents, Error> {
     let unknown: Vec<&Seen> = files.filter(|seen| seen.file().known().is_none()).collect();
+    // Asking for the processors alone takes some twenty system calls.
+    if unknown.is_empty() {
+        return Ok(Contents::default());
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = processors.min(MOST_THREADS).min(unknown.len().div_ceil(PORTION)).max(1);
     let work = Work { files: &unknown, portion: (unknown.len() / (threads * 8)).clamp(1, 64), ..Work::default() };
