@@ -201,8 +201,14 @@ impl Relay {
         match source {
             Source::Link => self.hear(control, listen)?,
             Source::Errno => self.read_errno(),
-            Source::Output(stream) => self.read_output(stream, listen),
-            Source::Console => self.read_console(listen),
+            Source::Output(stream) => {
+                self.hear_of_first(control, listen)?;
+                self.read_output(stream, listen);
+            }
+            Source::Console => {
+                self.hear_of_first(control, listen)?;
+                self.read_console(listen);
+            }
             Source::Input => {
                 if self.console.as_mut().is_some_and(Console::copy_input) {
                     let act = self.patience.wish(Wish::Key, Instant::now());
@@ -224,7 +230,8 @@ impl Relay {
 
     fn hear(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
         let Some(link) = &self.link else { return Ok(()) };
-        match link.hear() {
+        // It may have been heard already, for the sake of an output.
+        match link.hear_now() {
             Message::Message(word, descriptor) => self.note(word, descriptor, control, listen),
             Message::Nothing => Ok(()),
             Message::End => {
@@ -232,6 +239,19 @@ impl Relay {
                 Ok(())
             }
         }
+    }
+
+    /// Hears what was said up to the first process: whoever hears of its output may act on it at once.
+    fn hear_of_first(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
+        while control.first().is_none()
+            && let Some(link) = &self.link
+        {
+            match link.hear_now() {
+                Message::Message(word, descriptor) => self.note(word, descriptor, control, listen)?,
+                Message::Nothing | Message::End => break,
+            }
+        }
+        Ok(())
     }
 
     fn note(
