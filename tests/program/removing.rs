@@ -116,6 +116,7 @@ fn room_is_made_and_said() {
             line if ["records of", "proofs of", "together"].iter().any(|what| line.starts_with(what)) => {
                 line.split("  ").next().unwrap_or_default().to_owned() + " …"
             }
+            line if line.trim_start().starts_with("\"bytes\": ") => line.split_once(": ").unwrap().0.to_owned() + ": …",
             line if line.contains("eclaimed: ") || line.contains("reclaimed space: ") => {
                 line.split_once(": ").unwrap().0.to_owned() + ": …"
             }
