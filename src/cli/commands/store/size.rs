@@ -73,8 +73,11 @@ impl Row {
     }
 }
 
+/// Whether a file belongs to a line.
+type Belongs = fn(&Stored) -> bool;
+
 /// The lines, and which files belong to each.
-const ROWS: &[(&str, fn(&Stored) -> bool)] = &[
+const ROWS: &[(&str, Belongs)] = &[
     ("blobs of images with a name", |file| is_blob(file, Some(Reason::Named))),
     ("blobs of containers", |file| is_blob(file, Some(Reason::Container))),
     ("blobs of images without a name", |file| is_blob(file, Some(Reason::Unnamed))),
