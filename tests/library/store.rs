@@ -153,13 +153,13 @@ fn garbage_is_what_no_name_and_no_root_leads_to() {
     store.list(&two).unwrap();
     let other = Store::open(store.home()).unwrap();
     other.load_image(&three).unwrap();
-    let collected = collect(store, &[kept.clone()]);
+    let collected = collect(store, std::slice::from_ref(&kept));
     assert_eq!(collected.blobs().collect::<Vec<_>>(), [loose.descriptor.digest], "another uses three");
     assert!(collected.in_use.contains(&three.digest) && collected.in_use.len() == 3, "{:?}", collected.in_use);
     other.load_image(&three).unwrap();
     drop(other);
     // Manifest, configuration and own layer.
-    let collected = collect(store, &[kept.clone()]);
+    let collected = collect(store, std::slice::from_ref(&kept));
     assert!(collected.blobs().count() == 3 && collected.blobs().any(|blob| blob == three.digest));
     assert!(store.has(&kept.descriptor.digest));
     store.load_image(&two).unwrap();
