@@ -88,16 +88,22 @@ impl Steps {
 
     /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
     pub fn span(&self, index: usize) -> Option<Span> {
-        let step = self.get(index)?;
-        Some(match &step.kind {
-            StepKind::Instruction(instruction) if !step.trigger => instruction.span,
-            StepKind::Instruction(_) | StepKind::From => self.plan.stages[step.stage].source.from.span,
-        })
+        self.span_and_line(index).map(|(span, _)| span)
     }
 
-    /// The same, as messages give it.
+    /// The same, as messages give it. The syntax tree knows the line: to count lines for each step would cost their square.
     pub fn place(&self, index: usize) -> Option<Place> {
-        self.span(index).map(|span| Place::of(&self.file, span))
+        let (span, line) = self.span_and_line(index)?;
+        Some(Place { file: self.file.name.clone(), line, column: self.file.column(span.start) })
+    }
+
+    fn span_and_line(&self, index: usize) -> Option<(Span, usize)> {
+        let step = self.get(index)?;
+        let from = &self.plan.stages[step.stage].source.from;
+        Some(match &step.kind {
+            StepKind::Instruction(instruction) if !step.trigger => (instruction.span, instruction.lines.0),
+            StepKind::Instruction(_) | StepKind::From => (from.span, from.lines.0),
+        })
     }
 
     /// The instruction of step `index`; `None` for FROM.
