@@ -95,18 +95,24 @@ impl SourceFile {
     ///
     /// An offset past the end, or inside a character, is moved back to the nearest place that exists.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let offset = self.text.floor_char_boundary(offset);
+        let offset = self.boundary(offset);
         let line = self.text.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count() + 1;
         (line, self.column(offset))
     }
 
     /// The column of a byte offset alone, for whoever knows its line: it looks at that line only.
     pub(crate) fn column(&self, offset: usize) -> usize {
-        let before = &self.text[..self.text.floor_char_boundary(offset)];
+        let before = &self.text[..self.boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_before = &before[line_start..];
         let line_before = line_before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line_before);
         line_before.chars().count() + 1
+    }
+
+    /// The nearest offset, backwards, at which a character begins or the text ends.
+    fn boundary(&self, offset: usize) -> usize {
+        let end = offset.min(self.text.len());
+        (0..=end).rev().find(|&offset| self.text.is_char_boundary(offset)).unwrap_or_default()
     }
 
     /// The place of a line, counted from 1, without its line ending.
