@@ -202,9 +202,10 @@ pub fn create_private_folder(path: &Path) -> Result<(), Error> {
     const OTHERS: u32 = 0o077;
     let parents = parent(path);
     create_folder(parents)?;
-    match fs::DirBuilder::new().mode(0o777 & !OTHERS).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(Error::io("create", path)(error)),
-        _ => {}
+    if let Err(error) = fs::DirBuilder::new().mode(0o777 & !OTHERS).create(path)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(Error::io("create", path)(error));
     }
     let mode = fs::metadata(path).map_err(Error::io("stat", path))?.mode();
     if mode & OTHERS == 0 {
