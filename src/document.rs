@@ -32,7 +32,7 @@ pub struct Limit {
 
 impl Limit {
     /// A limit for a kind of document, named as messages name it: `Dockerfile`, `image manifest`.
-    pub const fn new(document: &'static str, variable: &'static str, bytes: u64) -> Limit {
+    pub(crate) const fn new(document: &'static str, variable: &'static str, bytes: u64) -> Limit {
         Limit { document, variable, bytes }
     }
 
@@ -40,7 +40,7 @@ impl Limit {
     ///
     /// # Errors
     /// [`Error::Variable`] where the variable holds something that is not a size.
-    pub fn bytes(&self) -> Result<u64, Error> {
+    pub(crate) fn bytes(&self) -> Result<u64, Error> {
         match std::env::var(self.variable) {
             Ok(text) if !text.is_empty() => {
                 size::parse(&text).ok_or(Error::Variable { variable: self.variable, value: text })
@@ -53,7 +53,7 @@ impl Limit {
     ///
     /// # Errors
     /// [`Error::TooLarge`], and what [`Limit::bytes`] says.
-    pub fn check(&self, path: &Path, size: u64) -> Result<(), Error> {
+    pub(crate) fn check(&self, path: &Path, size: u64) -> Result<(), Error> {
         let most = self.bytes()?;
         if size <= most {
             return Ok(());
@@ -64,7 +64,7 @@ impl Limit {
 
 /// What to do with a symbolic link under the document's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub(crate) enum Links {
     /// Read what it leads to.
     Follow,
     /// Refuse it: what lies here was put here by name, and may not lead elsewhere.
@@ -118,12 +118,12 @@ pub enum Error {
 
 impl Error {
     /// Whether there is nothing under the name.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
     }
 
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::TooLarge { variable, .. } => {
                 Some(format!("set {variable} to a larger number of bytes to raise the limit"))
@@ -138,7 +138,7 @@ impl Error {
 ///
 /// # Errors
 /// [`Error::NotRegular`] and [`Error::TooLarge`] before a byte is read, [`Error::Io`] for what the kernel refuses.
-pub fn read(path: &Path, limit: &Limit, links: Links) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, limit: &Limit, links: Links) -> Result<Vec<u8>, Error> {
     let (file, metadata) = open(path, links)?;
     limit.check(path, metadata.len())?;
     read_stream(file, path, limit, metadata.len())
@@ -148,7 +148,7 @@ pub fn read(path: &Path, limit: &Limit, links: Links) -> Result<Vec<u8>, Error> 
 ///
 /// # Errors
 /// [`Error::TooLarge`] as soon as there is one byte too many, [`Error::Io`] for what the kernel refuses.
-pub fn read_to_end(stream: impl Read, name: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_to_end(stream: impl Read, name: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
     read_stream(stream, name, limit, 0)
 }
 
@@ -166,7 +166,7 @@ fn read_stream(stream: impl Read, path: &Path, limit: &Limit, expected: u64) -> 
 ///
 /// # Errors
 /// [`Error::NotRegular`] for a pipe, a device, a socket or a directory, [`Error::Io`] for what the kernel refuses.
-pub fn open(path: &Path, links: Links) -> Result<(File, Metadata), Error> {
+pub(crate) fn open(path: &Path, links: Links) -> Result<(File, Metadata), Error> {
     let failed = |operation| move |source| Error::Io { operation, path: path.to_owned(), source };
     let look = match links {
         Links::Follow => std::fs::metadata(path),
@@ -194,7 +194,7 @@ const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY;
 ///
 /// # Errors
 /// ELOOP where one is.
-pub fn open_without_links(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
+pub(crate) fn open_without_links(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
     let name = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: the kernel's structure is three numbers, for all of which zero is a value.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };

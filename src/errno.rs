@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use std::io;
 
 /// An I/O error with the name of its number.
-pub fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => {
             let errno = Errno::from_raw(number);
@@ -16,7 +16,7 @@ pub fn describe(error: &io::Error) -> String {
 }
 
 /// A message in which Rust's `(os error 28)` is replaced by the name.
-pub fn named(message: &str) -> String {
+pub(crate) fn named(message: &str) -> String {
     const BEFORE: &str = " (os error ";
     let mut result = String::with_capacity(message.len());
     let mut rest = message;
@@ -39,7 +39,7 @@ pub fn named(message: &str) -> String {
 }
 
 /// The I/O error at the bottom of an error, if there is one.
-pub fn cause<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
+pub(crate) fn cause<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<io::Error>() {

@@ -22,29 +22,35 @@
 //! 17. [`view`]: what people and programs see of the machine's events and of the debugger's data
 //! 18. [`repl`]: the debugger's prompt
 //! 19. [`cli`]: the command line
+//!
+//! What is `pub` is what `main.rs`, the tests and the benchmarks use; all else is `pub(crate)`, so the compiler tells what nobody uses.
 
-pub mod cache;
+#![warn(unreachable_pub)]
+// The documentation is read by whoever changes the code: it is built with what is private.
+#![allow(rustdoc::private_intra_doc_links)]
+
+pub(crate) mod cache;
 pub mod cli;
 pub mod container;
 pub mod context;
 pub mod debugger;
 pub mod diagnostic;
 pub mod dockerfile;
-pub mod document;
-pub mod errno;
+pub(crate) mod document;
+pub(crate) mod errno;
 pub mod images;
 pub mod layer;
 pub mod machine;
 pub mod oci;
 pub mod plan;
-pub mod repl;
+pub(crate) mod repl;
 pub mod runtime;
 pub mod seen;
-pub mod shown;
-pub mod size;
+pub(crate) mod shown;
+pub(crate) mod size;
 pub mod source;
 pub mod store;
 pub mod tree;
 pub mod userland;
-pub mod view;
+pub(crate) mod view;
 pub mod world;

@@ -40,7 +40,7 @@ pub enum Error {
 /// Opens files one after the other; the folder that the last one was in stays open: looking up one name is quicker than a whole path
 /// (20,000 small files, one thread: 209 ms by name, 340 ms by path).
 #[derive(Debug, Default)]
-pub struct Opener {
+pub(crate) struct Opener {
     last: Option<(Arc<Folder>, OwnedFd)>,
 }
 
@@ -49,7 +49,7 @@ impl Opener {
     ///
     /// # Errors
     /// [`Error::Changed`] if something else is there by now, [`Error::Io`] for what the kernel refuses.
-    pub fn open(&mut self, seen: &Seen) -> Result<File, Error> {
+    pub(crate) fn open(&mut self, seen: &Seen) -> Result<File, Error> {
         self.try_open(seen).map_err(|source| match source.raw_os_error() {
             // There was a file, so what is there now is another.
             Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => Error::Changed { path: seen.path() },
@@ -74,7 +74,7 @@ impl Opener {
 }
 
 /// The bytes of one file, from the first to the last.
-pub struct SeenReader {
+pub(crate) struct SeenReader {
     file: File,
     seen: Seen,
 }
@@ -84,7 +84,7 @@ impl SeenReader {
     ///
     /// # Errors
     /// As [`Opener::open`].
-    pub fn open(seen: &Seen) -> Result<SeenReader, Error> {
+    pub(crate) fn open(seen: &Seen) -> Result<SeenReader, Error> {
         SeenReader::of(Opener::default().open(seen)?, seen)
     }
 
@@ -92,7 +92,7 @@ impl SeenReader {
     ///
     /// # Errors
     /// [`Error::Changed`] if it is another file, or has another content.
-    pub fn of(file: File, seen: &Seen) -> Result<SeenReader, Error> {
+    pub(crate) fn of(file: File, seen: &Seen) -> Result<SeenReader, Error> {
         let reader = SeenReader { file, seen: seen.clone() };
         reader.check()?;
         Ok(reader)
@@ -102,7 +102,7 @@ impl SeenReader {
     ///
     /// # Errors
     /// [`Error::Io`] if there are too many open files.
-    pub fn file(&self) -> Result<File, Error> {
+    pub(crate) fn file(&self) -> Result<File, Error> {
         self.file.try_clone().map_err(|source| Error::Io { operation: "dup", path: self.seen.path(), source })
     }
 
@@ -110,7 +110,7 @@ impl SeenReader {
     ///
     /// # Errors
     /// [`Error::Changed`] if it is not.
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         check(&self.file, &self.seen)
     }
 }
@@ -119,7 +119,7 @@ impl SeenReader {
 ///
 /// # Errors
 /// [`Error::Changed`] if it is not, [`Error::Io`] for what the kernel refuses.
-pub fn check(file: &File, seen: &Seen) -> Result<(), Error> {
+pub(crate) fn check(file: &File, seen: &Seen) -> Result<(), Error> {
     let metadata = file.metadata();
     let metadata = metadata.map_err(|source| Error::Io { operation: "fstat", path: seen.path(), source })?;
     match metadata.is_file() && FileIdentity::of(&metadata) == *seen.file().identity() {

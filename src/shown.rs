@@ -15,7 +15,7 @@
 use std::borrow::Cow;
 
 /// Whether a terminal would do something else with a character than show it. A tab and a newline do what they should.
-pub fn is_harmful(character: char) -> bool {
+pub(crate) fn is_harmful(character: char) -> bool {
     match character {
         '\t' | '\n' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
@@ -33,7 +33,7 @@ pub fn is_harmful(character: char) -> bool {
 }
 
 /// What is shown in place of a harmful character; every other one as it is.
-pub fn symbol(character: char) -> char {
+pub(crate) fn symbol(character: char) -> char {
     match character {
         '\n' => '\u{240a}',
         '\0'..='\u{1f}' if is_harmful(character) => char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}'),
@@ -44,17 +44,17 @@ pub fn symbol(character: char) -> char {
 }
 
 /// Text of several lines: newlines and tabs stay.
-pub fn text(text: &str) -> Cow<'_, str> {
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
     replaced(text, is_harmful, symbol)
 }
 
 /// Text that has one line: a newline is shown too, so that nobody adds a line of his own. Tabs stay.
-pub fn line(text: &str) -> Cow<'_, str> {
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     replaced(text, |character| character == '\n' || is_harmful(character), symbol)
 }
 
 /// Text with something to its right or below it, where a tab would break the columns: it becomes a space.
-pub fn cell(text: &str) -> Cow<'_, str> {
+pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     let is_tab = |character| matches!(character, '\n' | '\t') || is_harmful(character);
     replaced(text, is_tab, |character| if character == '\t' { ' ' } else { symbol(character) })
 }

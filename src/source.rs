@@ -27,7 +27,7 @@ impl Span {
     }
 
     /// The smallest span that holds both.
-    pub fn join(self, other: Span) -> Span {
+    pub(crate) fn join(self, other: Span) -> Span {
         Span::new(self.start.min(other.start), self.end.max(other.end))
     }
 }
@@ -36,7 +36,7 @@ impl Span {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
     /// The name shown in messages: usually the path as the user gave it.
-    pub name: String,
+    pub(crate) name: String,
     /// The whole text, byte for byte as in the file.
     pub text: String,
 }
@@ -46,20 +46,20 @@ pub struct SourceFile {
 #[error("`{name}` is not valid UTF-8: byte 0x{byte:02x} at offset {offset}, in line {line}")]
 pub struct NotUtf8 {
     /// The name of the file.
-    pub name: String,
+    pub(crate) name: String,
     /// The place of the first byte that can't be read.
-    pub offset: usize,
+    pub(crate) offset: usize,
     /// That byte.
-    pub byte: u8,
+    pub(crate) byte: u8,
     /// Its line, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Whether the file begins as UTF-16 does.
-    pub looks_like_utf16: bool,
+    pub(crate) looks_like_utf16: bool,
 }
 
 impl NotUtf8 {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match self.looks_like_utf16 {
             true => "the file is UTF-16: save it as UTF-8",
             false => "save the file as UTF-8",

@@ -25,37 +25,37 @@ pub enum Outcome {
 
 /// One step of a past build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BuildStep {
-    pub stage: String,
+pub(crate) struct BuildStep {
+    pub(crate) stage: String,
     /// The stage's place in the Dockerfile, from 0.
-    pub stage_index: usize,
+    pub(crate) stage_index: usize,
     /// Counted from 1 over the whole build.
-    pub number: usize,
-    pub instruction: String,
-    pub key: Option<CacheKey>,
+    pub(crate) number: usize,
+    pub(crate) instruction: String,
+    pub(crate) key: Option<CacheKey>,
     /// Where the files lay that its ingredients list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub roots: Vec<Roots>,
-    pub outcome: Outcome,
-    pub milliseconds: u64,
+    pub(crate) roots: Vec<Roots>,
+    pub(crate) outcome: Outcome,
+    pub(crate) milliseconds: u64,
 }
 
 /// One past build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Build {
-    pub schema: u32,
-    pub number: u64,
+pub(crate) struct Build {
+    pub(crate) schema: u32,
+    pub(crate) number: u64,
     /// The build context's folder, and the Dockerfile within or beside it: what makes two builds comparable.
-    pub context: String,
-    pub dockerfile: String,
+    pub(crate) context: String,
+    pub(crate) dockerfile: String,
     /// RFC 3339.
-    pub started: String,
-    pub steps: Vec<BuildStep>,
-    pub image: Option<Digest>,
+    pub(crate) started: String,
+    pub(crate) steps: Vec<BuildStep>,
+    pub(crate) image: Option<Digest>,
 }
 
 impl Build {
-    pub const SCHEMA: u32 = 2;
+    pub(crate) const SCHEMA: u32 = 2;
 }
 
 /// How many past builds are looked through for one to compare with.
@@ -63,15 +63,15 @@ const MOST_COMPARED: usize = 200;
 
 /// A number that is taken.
 #[derive(Debug)]
-pub struct Reservation {
-    pub number: u64,
+pub(crate) struct Reservation {
+    pub(crate) number: u64,
     path: PathBuf,
     used: Cell<bool>,
 }
 
 impl Reservation {
     /// Whether the build was written under it: then the next one needs another.
-    pub fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         self.used.get()
     }
 }
@@ -87,7 +87,7 @@ impl Drop for Reservation {
 
 /// The past builds of one home.
 #[derive(Clone, Debug)]
-pub struct Builds {
+pub(crate) struct Builds {
     folder: PathBuf,
 }
 
@@ -102,7 +102,7 @@ fn number_of(name: &str) -> Option<u64> {
 }
 
 impl Builds {
-    pub fn open(home: &Home) -> Builds {
+    pub(crate) fn open(home: &Home) -> Builds {
         Builds { folder: home.builds_dir() }
     }
 
@@ -114,7 +114,7 @@ impl Builds {
     ///
     /// # Errors
     /// The folder can't be read.
-    pub fn numbers(&self) -> Result<Vec<u64>, Error> {
+    pub(crate) fn numbers(&self) -> Result<Vec<u64>, Error> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -130,7 +130,7 @@ impl Builds {
     ///
     /// # Errors
     /// The folder can't be read or written to.
-    pub fn reserve(&self) -> Result<Reservation, Error> {
+    pub(crate) fn reserve(&self) -> Result<Reservation, Error> {
         let mut number = self.numbers()?.last().map_or(1, |last| last + 1);
         loop {
             let path = self.path(number);
@@ -146,7 +146,7 @@ impl Builds {
     ///
     /// # Errors
     /// The file is there and can't be read.
-    pub fn get(&self, number: u64) -> Result<Option<Build>, Error> {
+    pub(crate) fn get(&self, number: u64) -> Result<Option<Build>, Error> {
         let Some(bytes) = super::read(&self.path(number), &super::BUILD)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA))
     }
@@ -155,7 +155,7 @@ impl Builds {
     ///
     /// # Errors
     /// A file is there and can't be read.
-    pub fn comparable(&self, context: &str, dockerfile: &str) -> Result<Vec<Build>, Error> {
+    pub(crate) fn comparable(&self, context: &str, dockerfile: &str) -> Result<Vec<Build>, Error> {
         let mut builds = Vec::new();
         for number in self.numbers()?.into_iter().rev().take(MOST_COMPARED) {
             builds.extend(self.get(number)?.filter(|build| build.context == context && build.dockerfile == dockerfile));
@@ -167,7 +167,7 @@ impl Builds {
     ///
     /// # Errors
     /// The folder can't be written to.
-    pub fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
+    pub(crate) fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
         atomic_replace(&self.path(reservation.number), &json)?;
         reservation.used.set(true);

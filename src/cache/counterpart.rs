@@ -10,18 +10,18 @@ use super::BuildStep;
 
 /// A step of the build under way, as far as it can be told from others.
 #[derive(Clone, Debug)]
-pub struct Sought<'a> {
-    pub stage: String,
-    pub stage_index: usize,
-    pub instruction: &'a str,
+pub(crate) struct Sought<'a> {
+    pub(crate) stage: String,
+    pub(crate) stage_index: usize,
+    pub(crate) instruction: &'a str,
 }
 
 /// For each step of a build, its counterpart in an earlier one.
 #[derive(Clone, Debug)]
-pub struct Counterparts(Vec<Option<usize>>);
+pub(crate) struct Counterparts(Vec<Option<usize>>);
 
 impl Counterparts {
-    pub fn find(earlier: &[BuildStep], steps: &[Sought<'_>]) -> Counterparts {
+    pub(crate) fn find(earlier: &[BuildStep], steps: &[Sought<'_>]) -> Counterparts {
         let old = stages(earlier.iter().map(|step| (step.stage_index, step.stage.as_str(), step.instruction.as_str())));
         let new = stages(steps.iter().map(|step| (step.stage_index, step.stage.as_str(), step.instruction)));
         let mut found = vec![None; steps.len()];
@@ -34,7 +34,7 @@ impl Counterparts {
     }
 
     /// The place of the counterpart of step `index` among the earlier build's steps.
-    pub fn of(&self, index: usize) -> Option<usize> {
+    pub(crate) fn of(&self, index: usize) -> Option<usize> {
         self.0.get(index).copied().flatten()
     }
 }

@@ -46,7 +46,7 @@ pub enum MissReason {
 
 impl Decision {
     /// Why it is a miss; `None` for everything else.
-    pub fn miss(&self) -> Option<&MissReason> {
+    pub(crate) fn miss(&self) -> Option<&MissReason> {
         match self {
             Decision::Miss { reason, .. } => Some(reason),
             Decision::NotCached | Decision::Hit { .. } | Decision::Unknown { .. } => None,
@@ -56,12 +56,12 @@ impl Decision {
 
 impl MissReason {
     /// Whether the step only follows another, which is the cause.
-    pub fn is_consequence(&self) -> bool {
+    pub(crate) fn is_consequence(&self) -> bool {
         matches!(self, MissReason::Follows { .. })
     }
 
     /// What differs from the step of the build that it was compared with, besides the state that it starts from.
-    pub fn own_differences(&self) -> impl Iterator<Item = &Difference> {
+    pub(crate) fn own_differences(&self) -> impl Iterator<Item = &Difference> {
         let differences = match self {
             MissReason::Cause { differences, .. } => differences.as_slice(),
             MissReason::FirstTime

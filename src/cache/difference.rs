@@ -10,18 +10,18 @@ use super::{Origin, Roots};
 /// One thing that differs between an earlier step and a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// `None`: the earlier step had no such ingredient.
-    pub before: Option<String>,
+    pub(crate) before: Option<String>,
     /// `None`: the later step has none.
-    pub after: Option<String>,
+    pub(crate) after: Option<String>,
     /// For files: which of them, and what of each.
     pub files: Vec<AttributeChange>,
 }
 
 /// What differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// An ingredient of this kind.
     Ingredient(Kind),
     /// Copied files of which it is known where they lay: what the instruction names, and in which tree.
@@ -34,15 +34,15 @@ pub enum Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttributeChange {
     /// The file's path where it was copied from (see [`Roots::paths`]), with escapes for what can't be shown.
-    pub path: String,
-    pub attribute: Attribute,
-    pub before: Option<String>,
-    pub after: Option<String>,
+    pub(crate) path: String,
+    pub(crate) attribute: Attribute,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// What of a file differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     /// It was not there before.
     Added,
     /// It is there no more.
@@ -61,12 +61,12 @@ pub enum Attribute {
 
 impl Difference {
     /// Whether it is the state that the step starts from: with no other difference, the step only follows.
-    pub fn is_parent(&self) -> bool {
+    pub(crate) fn is_parent(&self) -> bool {
         self.subject == Subject::Ingredient(Kind::Parent)
     }
 
     /// What the files of it are copied from.
-    pub fn origin(&self) -> Option<&Origin> {
+    pub(crate) fn origin(&self) -> Option<&Origin> {
         match &self.subject {
             Subject::Files { origin, .. } => Some(origin),
             Subject::Ingredient(_) | Subject::Order => None,

@@ -13,9 +13,9 @@ use crate::oci::Digest;
 
 /// What a step depends on, and where its files lay: one of `roots` for each listing among the ingredients.
 #[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    pub ingredients: &'a Ingredients,
-    pub roots: &'a [Roots],
+pub(crate) struct Inputs<'a> {
+    pub(crate) ingredients: &'a Ingredients,
+    pub(crate) roots: &'a [Roots],
 }
 
 /// An ingredient, and where its files lay when it is a listing.
@@ -37,7 +37,7 @@ impl<'a> Inputs<'a> {
 /// Compares the ingredients of an earlier step with those of a later one. Equal lists give no difference.
 ///
 /// `listing` gives the entries of a listing's digest where they are known.
-pub fn compare(
+pub(crate) fn compare(
     before: Inputs<'_>,
     after: Inputs<'_>,
     listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,

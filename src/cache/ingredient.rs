@@ -14,7 +14,7 @@ use crate::oci::Digest;
 /// One named input of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Ingredient {
+pub(crate) enum Ingredient {
     /// The file system that the step starts from. Its contents are never hashed again.
     Parent { state: StateId },
     /// The instruction after expansion, without what the other ingredients say already.
@@ -37,7 +37,7 @@ pub enum Ingredient {
 /// What a step has at most one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Setting {
+pub(crate) enum Setting {
     BaseImage,
     /// A heredoc that is executed as a file.
     Script,
@@ -63,7 +63,7 @@ pub enum Setting {
 
 impl Setting {
     /// What people call it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Setting::BaseImage => "base image",
             Setting::Script => "script",
@@ -88,7 +88,7 @@ impl Setting {
 
 /// What an ingredient is, without its value: equal in two lists where the two can be compared. It need not be unique in one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     Parent,
     Instruction,
     Argument(usize),
@@ -116,12 +116,12 @@ impl fmt::Display for Kind {
 }
 
 impl Ingredient {
-    pub fn setting(setting: Setting, value: impl Into<String>) -> Ingredient {
+    pub(crate) fn setting(setting: Setting, value: impl Into<String>) -> Ingredient {
         Ingredient::Setting { setting, value: value.into() }
     }
 
     /// What it is, without its value.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Ingredient::Parent { .. } => Kind::Parent,
             Ingredient::Instruction { .. } => Kind::Instruction,
@@ -135,7 +135,7 @@ impl Ingredient {
     }
 
     /// The value as a person reads it.
-    pub fn value(&self) -> String {
+    pub(crate) fn value(&self) -> String {
         match self {
             Ingredient::Parent { state } => state.short(),
             Ingredient::Instruction { text } | Ingredient::Document { text, .. } => text.clone(),
@@ -154,29 +154,29 @@ impl Ingredient {
 /// All ingredients of one step, in order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Ingredient>", into = "Vec<Ingredient>")]
-pub struct Ingredients {
+pub(crate) struct Ingredients {
     list: Vec<Ingredient>,
     /// Their key, once somebody has asked for it: a build asks several times for each step.
     key: OnceLock<CacheKey>,
 }
 
 impl Ingredients {
-    pub fn push(&mut self, ingredient: Ingredient) {
+    pub(crate) fn push(&mut self, ingredient: Ingredient) {
         self.list.push(ingredient);
         self.key = OnceLock::new();
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Ingredient> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Ingredient> {
         self.list.iter()
     }
 
     // ANCHOR: key
     /// The SHA-256 of the list's canonical JSON.
-    pub fn key(&self) -> CacheKey {
+    pub(crate) fn key(&self) -> CacheKey {
         *self.key.get_or_init(|| {
             let json = serde_json::to_vec(&self.list).expect("ingredients are plain data");
             CacheKey(Digest::of(&json))

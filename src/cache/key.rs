@@ -8,11 +8,11 @@ use crate::oci::Digest;
 /// The digest of a step's ingredients. It names the record; it says nothing of the step's result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CacheKey(pub Digest);
+pub struct CacheKey(pub(crate) Digest);
 
 impl CacheKey {
     /// The first twelve hexadecimal digits: enough for a person.
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         self.0.short()
     }
 }

@@ -26,7 +26,7 @@ use crate::oci::{Digest, Hasher};
 
 /// What kind of file an entry is, with what identifies its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EntryKind {
+pub(crate) enum EntryKind {
     File { size: u64, digest: Digest },
     Directory,
     Symlink { target: Vec<u8> },
@@ -37,30 +37,30 @@ pub enum EntryKind {
 
 /// One file of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The name of the source that was found, and what follows below it. The root of a tree has no name: it is `.`, and what
     /// is in it has its path in the tree.
-    pub path: Vec<u8>,
-    pub mode: u32,
-    pub uid: u32,
-    pub gid: u32,
-    pub kind: EntryKind,
-    pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) path: Vec<u8>,
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) kind: EntryKind,
+    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A listing: its digest and its totals, the folders that it is relative to, and its text.
 #[derive(Clone, Debug)]
-pub struct Listing {
-    pub roots: Roots,
-    pub files: u64,
-    pub bytes: u64,
+pub(crate) struct Listing {
+    pub(crate) roots: Roots,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
     digest: Digest,
     text: Arc<Text>,
 }
 
 /// A listing as it grows.
 #[derive(Default)]
-pub struct Draft {
+pub(crate) struct Draft {
     files: u64,
     bytes: u64,
     hasher: Hasher,
@@ -86,7 +86,7 @@ impl Draft {
     ///
     /// # Errors
     /// Where a long text can't be put into a file.
-    pub fn push(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(crate) fn push(&mut self, entry: &Entry) -> io::Result<()> {
         if !matches!(entry.kind, EntryKind::Directory) {
             self.files += 1;
         }
@@ -101,7 +101,7 @@ impl Draft {
     ///
     /// # Errors
     /// As [`Draft::push`].
-    pub fn finish(mut self, roots: Roots) -> io::Result<Listing> {
+    pub(crate) fn finish(mut self, roots: Roots) -> io::Result<Listing> {
         if self.spool.is_some() {
             self.spool()?;
         } else {
@@ -131,12 +131,12 @@ impl Draft {
 
 impl Listing {
     /// The SHA-256 of the text.
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         self.digest
     }
 
     /// How many bytes the text has.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         match &*self.text {
             Text::Memory(text) => text.len() as u64,
             Text::Spool { length, .. } => *length,
@@ -144,7 +144,7 @@ impl Listing {
     }
 
     /// A reader of the text.
-    pub fn reader(&self) -> impl Read + '_ {
+    pub(crate) fn reader(&self) -> impl Read + '_ {
         TextReader { text: &self.text, position: 0 }
     }
 
@@ -152,7 +152,7 @@ impl Listing {
     ///
     /// # Errors
     /// Where it can't be read back.
-    pub fn entries(&self) -> io::Result<Vec<Entry>> {
+    pub(crate) fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut text = String::new();
         self.reader().read_to_string(&mut text)?;
         Listing::parse(&text).map_err(|line| io::Error::other(format!("line {line} of a listing can't be read")))
@@ -162,7 +162,7 @@ impl Listing {
     ///
     /// # Errors
     /// The number of the line that is not one.
-    pub fn parse(text: &str) -> Result<Vec<Entry>, usize> {
+    pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, usize> {
         text.lines().enumerate().map(|(index, line)| parse_line(line).ok_or(index + 1)).collect()
     }
 }

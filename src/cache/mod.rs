@@ -14,41 +14,41 @@
 //! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `machine`. Nothing here knows
 //! an instruction. Next: `ingredient.rs`, `state.rs`, `decision.rs`, then `explain.rs`.
 
-pub mod builds;
-pub mod counterpart;
-pub mod decision;
-pub mod difference;
-pub mod explain;
-pub mod ingredient;
-pub mod key;
-pub mod listing;
-pub mod origin;
+pub(crate) mod builds;
+pub(crate) mod counterpart;
+pub(crate) mod decision;
+pub(crate) mod difference;
+pub(crate) mod explain;
+pub(crate) mod ingredient;
+pub(crate) mod key;
+pub(crate) mod listing;
+pub(crate) mod origin;
 mod pairs;
-pub mod records;
-pub mod state;
+pub(crate) mod records;
+pub(crate) mod state;
 
-pub use builds::{Build, BuildStep, Builds, Outcome, Reservation};
-pub use counterpart::{Counterparts, Sought};
+pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
+pub(crate) use counterpart::{Counterparts, Sought};
 pub use decision::{Decision, MissReason};
-pub use difference::{Attribute, AttributeChange, Difference, Subject};
-pub use explain::{Inputs, compare};
-pub use ingredient::{Ingredient, Ingredients, Kind, Setting};
-pub use key::CacheKey;
-pub use listing::{Draft, Entry, EntryKind, Listing};
-pub use origin::{Origin, Roots};
-pub use records::{Record, Records, StepResult};
-pub use state::StateId;
+pub(crate) use difference::{Attribute, AttributeChange, Difference};
+pub(crate) use explain::{Inputs, compare};
+pub(crate) use ingredient::{Ingredient, Ingredients, Setting};
+pub(crate) use key::CacheKey;
+pub(crate) use listing::{Draft, Entry, EntryKind, Listing};
+pub(crate) use origin::{Origin, Roots};
+pub(crate) use records::{Record, Records, StepResult};
+pub(crate) use state::StateId;
 
 use std::path::{Path, PathBuf};
 
 use crate::document::{self, Limit, Links};
 
 /// A record: an instruction and its ingredients.
-pub const RECORD: Limit = Limit::new("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
+pub(crate) const RECORD: Limit = Limit::new("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
 /// A listing has a line for each file of a COPY: room for some eight million.
-pub const LISTING: Limit = Limit::new("file listing", "LAYERLAB_MAX_LISTING", 1 << 30);
+pub(crate) const LISTING: Limit = Limit::new("file listing", "LAYERLAB_MAX_LISTING", 1 << 30);
 /// A past build: some hundred bytes for each step, and its instruction.
-pub const BUILD: Limit = Limit::new("record of a build", "LAYERLAB_MAX_BUILD", 256 << 20);
+pub(crate) const BUILD: Limit = Limit::new("record of a build", "LAYERLAB_MAX_BUILD", 256 << 20);
 
 /// Why the cache could not be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::fmt;
 /// What was copied from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
-pub enum Origin {
+pub(crate) enum Origin {
     Context,
     Stage(String),
     Image(String),
@@ -30,29 +30,29 @@ impl fmt::Display for Origin {
 
 /// The folders that the entries of one listing are relative to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Roots {
-    pub origin: Origin,
+pub(crate) struct Roots {
+    pub(crate) origin: Origin,
     /// The source as the instruction has it, after expansion.
-    pub source: String,
+    pub(crate) source: String,
     /// In the order of the entries; neighbours of one folder share a run.
-    pub runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
 }
 
 /// So many entries of a listing lie in one folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub(crate) struct Run {
     /// Without a `/` at its front or end; empty for the root of the tree.
-    pub folder: String,
-    pub entries: u64,
+    pub(crate) folder: String,
+    pub(crate) entries: u64,
 }
 
 impl Roots {
-    pub fn new(origin: Origin, source: &str) -> Roots {
+    pub(crate) fn new(origin: Origin, source: &str) -> Roots {
         Roots { origin, source: source.to_owned(), runs: Vec::new() }
     }
 
     /// Notes that the next `entries` of the listing lie in a folder.
-    pub fn push(&mut self, folder: String, entries: u64) {
+    pub(crate) fn push(&mut self, folder: String, entries: u64) {
         match self.runs.last_mut() {
             Some(last) if last.folder == folder => last.entries += entries,
             _ => self.runs.push(Run { folder, entries }),
@@ -60,7 +60,7 @@ impl Roots {
     }
 
     /// What the instruction names, with where it is: `conf/x`, or `/out in stage a`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Context => self.source.clone(),
             origin => format!("{} in {origin}", self.source),
@@ -68,7 +68,7 @@ impl Roots {
     }
 
     /// The paths of a listing's entries, in their order: relative ones in the context, absolute ones elsewhere.
-    pub fn paths<'e>(&self, entries: impl Iterator<Item = &'e [u8]>) -> Vec<String> {
+    pub(crate) fn paths<'e>(&self, entries: impl Iterator<Item = &'e [u8]>) -> Vec<String> {
         let folders = self.runs.iter().flat_map(|run| {
             let count = usize::try_from(run.entries).unwrap_or(usize::MAX);
             std::iter::repeat_n(run.folder.as_str(), count)

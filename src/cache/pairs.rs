@@ -7,7 +7,7 @@ use std::hash::Hash;
 ///
 /// Those with the same exact name come first; of the others the first with the first, the second with the second of an equal loose
 /// name.
-pub fn pairs<E: Hash + Eq, L: Hash + Eq>(before: &[(E, L)], after: &[(E, L)]) -> Vec<Option<usize>> {
+pub(crate) fn pairs<E: Hash + Eq, L: Hash + Eq>(before: &[(E, L)], after: &[(E, L)]) -> Vec<Option<usize>> {
     let mut partners = vec![None; after.len()];
     let mut is_taken = vec![false; before.len()];
     match_by(before, after, |member| &member.0, &mut partners, &mut is_taken);

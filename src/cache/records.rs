@@ -16,33 +16,33 @@ use crate::store::{Home, atomic_replace, write};
 
 /// What a step gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepResult {
+pub(crate) struct StepResult {
     /// The committed layer; `None` where the step changed no file.
-    pub layer: Option<Layer>,
+    pub(crate) layer: Option<Layer>,
     /// When it was made, in RFC 3339.
-    pub created: String,
+    pub(crate) created: String,
     /// The number of the build that made it.
-    pub build: u64,
+    pub(crate) build: u64,
     /// How long it took, in milliseconds.
-    pub milliseconds: u64,
+    pub(crate) milliseconds: u64,
 }
 
 /// One step as the cache remembers it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    pub schema: u32,
-    pub key: CacheKey,
-    pub instruction: String,
-    pub ingredients: Ingredients,
-    pub result: StepResult,
+pub(crate) struct Record {
+    pub(crate) schema: u32,
+    pub(crate) key: CacheKey,
+    pub(crate) instruction: String,
+    pub(crate) ingredients: Ingredients,
+    pub(crate) result: StepResult,
     /// The digest of key and result: a result that was damaged, or belongs to another key, would be a wrong layer.
-    pub seal: Digest,
+    pub(crate) seal: Digest,
 }
 
 impl Record {
-    pub const SCHEMA: u32 = 3;
+    pub(crate) const SCHEMA: u32 = 3;
 
-    pub fn new(instruction: String, ingredients: Ingredients, result: StepResult) -> Record {
+    pub(crate) fn new(instruction: String, ingredients: Ingredients, result: StepResult) -> Record {
         let key = ingredients.key();
         let seal = Record::seal(key, &result);
         Record { schema: Record::SCHEMA, key, instruction, ingredients, result, seal }
@@ -63,12 +63,12 @@ impl Record {
 
 /// The records of one home.
 #[derive(Clone, Debug)]
-pub struct Records {
+pub(crate) struct Records {
     folder: PathBuf,
 }
 
 impl Records {
-    pub fn open(home: &Home) -> Records {
+    pub(crate) fn open(home: &Home) -> Records {
         Records { folder: home.cache_dir() }
     }
 
@@ -84,7 +84,7 @@ impl Records {
     ///
     /// # Errors
     /// The file is there and can't be read.
-    pub fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
+    pub(crate) fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
         let Some(bytes) = super::read(&self.path(key), &super::RECORD)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.is_of(key)))
     }
@@ -93,7 +93,7 @@ impl Records {
     ///
     /// # Errors
     /// The cache can't be written to.
-    pub fn put(&self, record: &Record) -> Result<(), Error> {
+    pub(crate) fn put(&self, record: &Record) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(record).expect("records are plain data");
         Ok(atomic_replace(&self.path(record.key), &json)?)
     }
@@ -102,7 +102,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Store`] for what can't be removed.
-    pub fn remove(&self, key: CacheKey) -> Result<(), Error> {
+    pub(crate) fn remove(&self, key: CacheKey) -> Result<(), Error> {
         Ok(write::remove_file(&self.path(key))?)
     }
 
@@ -110,7 +110,7 @@ impl Records {
     ///
     /// # Errors
     /// The cache can't be written to.
-    pub fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
+    pub(crate) fn put_listing(&self, listing: &Listing) -> Result<(), Error> {
         let path = self.listing_path(listing.digest());
         // A file of another length was cut off by a loss of power.
         if path.metadata().is_ok_and(|metadata| metadata.len() == listing.length()) {
@@ -135,7 +135,7 @@ impl Records {
     ///
     /// # Errors
     /// The folder, or a file in it, can't be read.
-    pub fn all(&self) -> Result<Vec<Record>, Error> {
+    pub(crate) fn all(&self) -> Result<Vec<Record>, Error> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -155,7 +155,7 @@ impl Records {
     ///
     /// # Errors
     /// The file can't be read, or a line of it is not an entry.
-    pub fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
+    pub(crate) fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
         let path = self.listing_path(digest);
         match super::read(&path, &super::LISTING)? {
             Some(bytes) if Digest::of(&bytes) == digest => {

@@ -15,7 +15,7 @@ use crate::oci::{DiffId, Digest};
 /// What a file system is: an image's layers, or a file system with one step's layer on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct StateId(Digest);
+pub(crate) struct StateId(Digest);
 
 /// What is hashed. Its variants are tagged, so that none can be taken for another.
 #[derive(Serialize)]
@@ -32,24 +32,24 @@ impl StateId {
     }
 
     /// An image's file system. `layers` is their chain ID, or `scratch`.
-    pub fn image(layers: &str, platform: &str, stands_in_for: Option<&str>) -> StateId {
+    pub(crate) fn image(layers: &str, platform: &str, stands_in_for: Option<&str>) -> StateId {
         StateId::of(&Identity::Image { layers, platform, stands_in_for })
     }
 
     // ANCHOR: state-id
     /// This file system after a step; `None` where the step changed no file.
-    pub fn after(self, key: CacheKey, layer: Option<DiffId>) -> StateId {
+    pub(crate) fn after(self, key: CacheKey, layer: Option<DiffId>) -> StateId {
         StateId::of(&Identity::Step { parent: self, key, layer })
     }
     // ANCHOR_END: state-id
 
     /// This file system after a step that did not run yet. No record names it.
-    pub fn foreseen(self, key: CacheKey) -> StateId {
+    pub(crate) fn foreseen(self, key: CacheKey) -> StateId {
         StateId::of(&Identity::Foreseen { parent: self, key })
     }
 
     /// The first twelve hexadecimal digits: enough for a person.
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         self.0.short()
     }
 }

@@ -8,7 +8,7 @@ use crate::{errno, images, machine, runtime, store};
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     /// The exit code, where it is not the command's usual one.
-    pub status: Option<u8>,
+    pub(crate) status: Option<u8>,
     /// What is said. Nothing, where everything was said already.
     pub diagnostics: Vec<Diagnostic>,
     /// The text that the diagnostics point into.
@@ -17,17 +17,17 @@ pub(super) struct Failure {
 
 impl Failure {
     /// Everything was said already; only the exit code is left.
-    pub fn status(status: u8) -> Failure {
+    pub(crate) fn status(status: u8) -> Failure {
         Failure { status: Some(status), ..Failure::default() }
     }
 
     /// Several messages.
-    pub fn messages(diagnostics: Vec<Diagnostic>) -> Failure {
+    pub(crate) fn messages(diagnostics: Vec<Diagnostic>) -> Failure {
         Failure { diagnostics, ..Failure::default() }
     }
 
     /// The same failure, with the text that it points into.
-    pub fn within(self, source: &SourceFile) -> Failure {
+    pub(crate) fn within(self, source: &SourceFile) -> Failure {
         Failure { source: Some(source.clone()), ..self }
     }
 }

@@ -8,15 +8,15 @@ use super::error::{Cause, Failure};
 
 /// Who the command runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub(crate) struct Account {
     /// The user id.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The primary group.
-    pub gid: u32,
+    pub(crate) gid: u32,
     /// All groups, the primary one first.
-    pub groups: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
     /// The home directory; `/` for a user without an entry.
-    pub home: String,
+    pub(crate) home: String,
 }
 
 impl Account {
@@ -25,7 +25,7 @@ impl Account {
     /// A name is tried before a number, as a user may be *named* `1000`. With a group in `user`
     /// that is the only group; without, the groups are those that list the user as member. Errors:
     /// a name without an entry.
-    pub fn resolve(user: &str, passwd: &str, group: &str) -> Result<Account, Failure> {
+    pub(crate) fn resolve(user: &str, passwd: &str, group: &str) -> Result<Account, Failure> {
         let (user, wanted_group) = match user.split_once(':') {
             Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
             None => (user, None),

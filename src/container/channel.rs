@@ -73,7 +73,7 @@ const LONGEST: usize = 64 << 10;
 
 impl Link {
     /// Two ends of one connection.
-    pub fn pair() -> Result<(Link, Link), Error> {
+    pub(crate) fn pair() -> Result<(Link, Link), Error> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (one, other) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(Error::call("socketpair"))?;
@@ -81,22 +81,22 @@ impl Link {
     }
 
     /// Sends a message. Says whether it was taken: nobody can be told where the other end is closed.
-    pub fn say(&self, message: &impl Serialize) -> bool {
+    pub(crate) fn say(&self, message: &impl Serialize) -> bool {
         self.send(message, &[])
     }
 
     /// Sends a message with a descriptor.
-    pub fn say_with(&self, message: &impl Serialize, descriptor: &impl AsFd) -> bool {
+    pub(crate) fn say_with(&self, message: &impl Serialize, descriptor: &impl AsFd) -> bool {
         self.send(message, &[descriptor.as_fd().as_raw_fd()])
     }
 
     /// Waits for the next message.
-    pub fn hear<M: DeserializeOwned>(&self) -> Heard<M> {
+    pub(crate) fn hear<M: DeserializeOwned>(&self) -> Heard<M> {
         self.receive(MsgFlags::empty())
     }
 
     /// Takes the next message, if it is there already.
-    pub fn hear_now<M: DeserializeOwned>(&self) -> Heard<M> {
+    pub(crate) fn hear_now<M: DeserializeOwned>(&self) -> Heard<M> {
         self.receive(MsgFlags::MSG_DONTWAIT)
     }
 
@@ -152,17 +152,17 @@ impl AsFd for Link {
 /// The descriptors that the keeper starts with; everything else above 2 is closed.
 pub(super) struct Ends {
     /// To us.
-    pub link: Link,
+    pub(crate) link: Link,
     /// To us: the trampoline's errno. Gone once the command is executed.
-    pub errno: Option<OwnedFd>,
+    pub(crate) errno: Option<OwnedFd>,
     /// We, as a pidfd: readable when we are gone.
-    pub parent: OwnedFd,
+    pub(crate) parent: OwnedFd,
     /// The standard streams: what they become, where they are not ours.
-    pub streams: Option<[OwnedFd; 3]>,
+    pub(crate) streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.
-    pub window: Option<Winsize>,
+    pub(crate) window: Option<Winsize>,
     /// The system call filter, where the plan has one and this machine's numbers are known.
-    pub filter: Option<Arc<[libc::sock_filter]>>,
+    pub(crate) filter: Option<Arc<[libc::sock_filter]>>,
 }
 
 #[cfg(test)]

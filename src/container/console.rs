@@ -45,7 +45,7 @@ pub(super) struct Console {
 
 impl Console {
     /// Takes the master over.
-    pub fn new(master: OwnedFd, far: Far) -> Result<Console, Error> {
+    pub(crate) fn new(master: OwnedFd, far: Far) -> Result<Console, Error> {
         let ours = match far {
             Far::Ours => Raw::begin()?,
             Far::Given { .. } | Far::Caller => None,
@@ -58,17 +58,17 @@ impl Console {
         Ok(console)
     }
 
-    pub fn master(&self) -> BorrowedFd<'_> {
+    pub(crate) fn master(&self) -> BorrowedFd<'_> {
         self.master.as_fd()
     }
 
     /// What to wait for at the master.
-    pub fn wanted(&self) -> PollFlags {
+    pub(crate) fn wanted(&self) -> PollFlags {
         if self.pending.is_empty() { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT }
     }
 
     /// The input, while it is open and the container takes what was read before.
-    pub fn input(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn input(&self) -> Option<BorrowedFd<'_>> {
         if !self.listening || !self.pending.is_empty() {
             return None;
         }
@@ -80,7 +80,7 @@ impl Console {
     }
 
     /// Writes what is pending, and reads what the container wrote. It is passed on already, unless it is the caller's.
-    pub fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Came<'b> {
+    pub(crate) fn read<'b>(&mut self, buffer: &'b mut [u8]) -> Came<'b> {
         self.write_pending();
         let bytes = match read(&self.master, buffer) {
             // EIO is how a master says that the last slave is closed.
@@ -99,7 +99,7 @@ impl Console {
 
     /// Gives the container what was typed, and says whether Ctrl-C was in it, as the container's terminal would understand it.
     /// The end of the input becomes the end-of-file character.
-    pub fn copy_input(&mut self) -> bool {
+    pub(crate) fn copy_input(&mut self) -> bool {
         const END_OF_FILE: &[u8] = &[4];
         let mut buffer = [0; 4 << 10];
         let mut interrupts = false;
@@ -128,7 +128,7 @@ impl Console {
     }
 
     /// The process group that gets the signals of keys, by the number that it has for us.
-    pub fn foreground(&self) -> Option<i32> {
+    pub(crate) fn foreground(&self) -> Option<i32> {
         tcgetpgrp(&self.master).ok().map(nix::unistd::Pid::as_raw)
     }
 
@@ -142,7 +142,7 @@ impl Console {
     }
 
     /// Gives the container's terminal the size of ours, where it is connected to that.
-    pub fn copy_window_size(&self) {
+    pub(crate) fn copy_window_size(&self) {
         if let (Far::Ours, Some(size)) = (&self.far, window_size()) {
             // It keeps the size that it had.
             let _ = tcsetwinsize(&self.master, size);
@@ -150,7 +150,7 @@ impl Console {
     }
 
     /// Says something while our terminal is as it was before: a line of ours would look like stairs in raw mode.
-    pub fn aside(&self, say: impl FnOnce()) {
+    pub(crate) fn aside(&self, say: impl FnOnce()) {
         let settings = self.ours.as_ref().and_then(|raw| raw.pause());
         say();
         if let Some(settings) = settings {

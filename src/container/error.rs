@@ -79,7 +79,7 @@ impl Error {
     }
 
     /// The system's answer, where it was asked.
-    pub fn answer(&self) -> Option<std::io::Error> {
+    pub(crate) fn answer(&self) -> Option<std::io::Error> {
         let number = match self {
             Error::Io { source, .. } => source.raw_os_error()?,
             Error::Call { errno, .. } => *errno as i32,
@@ -109,27 +109,27 @@ pub(super) const USER_NAMESPACE_HINT: &str = "ordinary users may make namespaces
      and `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu) is 0";
 
 /// Why a script with the line ends of Windows does not start.
-pub const CARRIAGE_RETURN_HINT: &str = "its `#!` line ends with a carriage return, and no interpreter has that in its name: \
+pub(crate) const CARRIAGE_RETURN_HINT: &str = "its `#!` line ends with a carriage return, and no interpreter has that in its name: \
      save the script with the line ends of Unix (LF)";
 
 /// One refused operation, as it is reported by the child that executed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The operation as the plan prints it; empty when the failure belongs to none.
-    pub operation: String,
+    pub(crate) operation: String,
     /// The sentence about what failed, without the errno's text.
-    pub message: String,
+    pub(crate) message: String,
     /// The kernel's answer; 0 where the kernel was not asked.
-    pub errno: i32,
+    pub(crate) errno: i32,
     /// The setting that would allow it.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Whose fault it is, which decides the exit status.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
 }
 
 /// Why an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The kernel refused a call: status 125.
     Refused,
     /// The image has no such user or group: status 125.

@@ -48,7 +48,7 @@ pub(super) struct Setup<'a> {
     /// The container's root, once it is the only one.
     root: Option<Root>,
     /// What was made in the root to be mounted on.
-    pub stubs: Stubs,
+    pub(crate) stubs: Stubs,
     /// The user that was looked up.
     account: Option<Account>,
     /// The program that executes the command.
@@ -61,13 +61,13 @@ pub(super) struct Setup<'a> {
 #[derive(Default)]
 pub(super) struct Left {
     /// What has to be taken away again; `None` where the set-up was killed before it was known.
-    pub stubs: Option<Vec<Stub>>,
+    pub(crate) stubs: Option<Vec<Stub>>,
     /// The first process's status, as waitpid(2) writes it.
-    pub status: Option<libc::c_int>,
+    pub(crate) status: Option<libc::c_int>,
 }
 
 impl<'a> Setup<'a> {
-    pub fn new(identity: &'a Identity, ends: Option<&'a Ends>) -> Setup<'a> {
+    pub(crate) fn new(identity: &'a Identity, ends: Option<&'a Ends>) -> Setup<'a> {
         Setup {
             identity,
             ends,
@@ -82,7 +82,7 @@ impl<'a> Setup<'a> {
 
     /// Carries one operation out. Those that fork are the caller's: they end here in one process and
     /// go on in another.
-    pub fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
+    pub(crate) fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         self.perform(operation).map_err(|mut failure| {
             failure.operation = operation.to_string();
             failure

@@ -144,7 +144,7 @@ impl fmt::Display for Operation {
 
 impl Operation {
     /// One sentence: what the operation is for, and where it matters why it stands here.
-    pub fn why(&self) -> &'static str {
+    pub(crate) fn why(&self) -> &'static str {
         match self {
             Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",

@@ -63,7 +63,7 @@ impl Identity {
 
     /// Whether owners on disk mean what the image says. With [`Identity::Single`] they can't:
     /// every file belongs to the one id there is, and the owner has to be kept elsewhere.
-    pub fn keeps_owners(&self) -> bool {
+    pub(crate) fn keeps_owners(&self) -> bool {
         match self {
             Identity::Root | Identity::Mapped { .. } => true,
             Identity::Single => false,

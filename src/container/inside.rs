@@ -33,24 +33,24 @@ pub(super) struct Root {
 
 impl Root {
     /// Opens `/`.
-    pub fn open() -> Result<Root, Errno> {
+    pub(crate) fn open() -> Result<Root, Errno> {
         let directory = open("/", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let device = fstat(&directory)?.st_dev;
         Ok(Root { directory, device })
     }
 
     /// The root directory itself.
-    pub fn directory(&self) -> BorrowedFd<'_> {
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
 
     /// Whether something lies in the root file system, not in what is mounted in it.
-    pub fn holds(&self, found: &FileStat) -> bool {
+    pub(crate) fn holds(&self, found: &FileStat) -> bool {
         found.st_dev == self.device
     }
 
     /// Opens what `path` leads to, with the rights that this process has now.
-    pub fn find(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+    pub(crate) fn find(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         patiently(|| openat2(&self.directory, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)))
     }
@@ -108,19 +108,19 @@ pub(super) enum Stop {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(root: &'a Root, path: &Path) -> Walk<'a> {
+    pub(crate) fn new(root: &'a Root, path: &Path) -> Walk<'a> {
         let mut walk = Walk { root, trail: Vec::new(), ahead: VecDeque::new(), links: 0 };
         walk.turn(path);
         walk
     }
 
     /// Where it is now.
-    pub fn here(&self) -> BorrowedFd<'_> {
+    pub(crate) fn here(&self) -> BorrowedFd<'_> {
         self.trail.last().map_or(self.root.directory(), |(_, descriptor)| descriptor.as_fd())
     }
 
     /// The directory where it is: the one that holds it, if it came to something else.
-    pub fn directory(&self) -> Result<BorrowedFd<'_>, Errno> {
+    pub(crate) fn directory(&self) -> Result<BorrowedFd<'_>, Errno> {
         if kind_of(&self.here())? == SFlag::S_IFDIR {
             return Ok(self.here());
         }
@@ -129,22 +129,22 @@ impl<'a> Walk<'a> {
     }
 
     /// The same as a path relative to the root, without links.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.trail.iter().map(|(name, _)| name).collect()
     }
 
     /// Whether it is at the root itself.
-    pub fn is_at_root(&self) -> bool {
+    pub(crate) fn is_at_root(&self) -> bool {
         self.trail.is_empty()
     }
 
     /// Whether the missing name is the last of the path.
-    pub fn is_last(&self) -> bool {
+    pub(crate) fn is_last(&self) -> bool {
         self.ahead.len() == 1
     }
 
     /// Goes on until the end or a name that does not exist. Made meanwhile, it is found when called again.
-    pub fn advance(&mut self) -> Result<Stop, Errno> {
+    pub(crate) fn advance(&mut self) -> Result<Stop, Errno> {
         while let Some(name) = self.ahead.front() {
             if name == ".." {
                 self.step_up()?;

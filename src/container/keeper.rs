@@ -10,7 +10,7 @@
 //!
 //! Each has its reason. A new process id namespace holds only the *children* of the one who made it. The keeper stays
 //! outside of all namespaces but the user's, so it can remove what the set-up made in the upper directory when the
-//! container's mounts are gone. The [`guard`](super::guard) makes the end certain.
+//! container's mounts are gone. The [`guard`](mod@super::guard) makes the end certain.
 //!
 //! **Who dies with whom.** The keeper has asked the kernel to be killed when we end, and the guard when the keeper ends.
 //! When process 1 of a process id namespace ends, the kernel kills everything in it and in the namespaces below. So

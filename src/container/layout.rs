@@ -62,11 +62,11 @@ const DEVICE_LINKS: [(&str, &str); 6] = [
 #[derive(Default)]
 pub(super) struct Mounts {
     /// Executed while the machine's files are still seen. No name of the image is involved.
-    pub made: Vec<Operation>,
+    pub(crate) made: Vec<Operation>,
     /// Executed in the new root: first what programs rely on, and then what an image can have an influence on.
-    pub system: Vec<Operation>,
+    pub(crate) system: Vec<Operation>,
     /// See `system`. In between, paths are hidden and made read-only.
-    pub others: Vec<Operation>,
+    pub(crate) others: Vec<Operation>,
 }
 
 /// Everything that is mounted in the container's root, in order.
@@ -109,14 +109,14 @@ pub(super) enum EtcFile {
 
 impl EtcFile {
     /// Those that a container has.
-    pub fn of(etc: Etc) -> &'static [EtcFile] {
+    pub(crate) fn of(etc: Etc) -> &'static [EtcFile] {
         match etc {
             Etc::Launch => &[EtcFile::Hosts, EtcFile::Hostname, EtcFile::Resolver],
             Etc::Build => &[EtcFile::Hosts, EtcFile::Resolver],
         }
     }
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             EtcFile::Hosts => "hosts",
             EtcFile::Hostname => "hostname",

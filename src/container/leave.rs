@@ -24,7 +24,7 @@ use super::inside::Root;
 use super::userns::{set_group, set_groups, set_user};
 
 /// Where programs are looked for when the environment has no PATH.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Becomes the leader of a new session.
 pub(super) fn new_session() -> Result<(), Failure> {
@@ -140,13 +140,13 @@ fn close_on_exec_from(first: libc::c_uint) -> Result<(), Failure> {
 /// What is to be executed, found.
 pub(super) struct Command {
     /// Where it is in the container.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The same, as execve(2) takes it.
-    pub program: CString,
-    pub args: Vec<CString>,
-    pub env: Vec<CString>,
+    pub(crate) program: CString,
+    pub(crate) args: Vec<CString>,
+    pub(crate) env: Vec<CString>,
     /// What it would mean that the kernel does not find it.
-    pub missing: &'static str,
+    pub(crate) missing: &'static str,
 }
 
 /// Finds the program with the rights that this process has now.

@@ -38,24 +38,24 @@ enum Stage {
 
 impl Mounts {
     /// Takes a mount for the path that it will be attached to.
-    pub fn keep(&mut self, target: &str, mount: OwnedFd) {
+    pub(crate) fn keep(&mut self, target: &str, mount: OwnedFd) {
         self.made.push(Made { target: target.to_owned(), mount, stage: Stage::Detached });
     }
 
     /// The mount that was made for a path and is not attached yet.
-    pub fn waiting(&self, target: &str) -> Result<&OwnedFd, Failure> {
+    pub(crate) fn waiting(&self, target: &str) -> Result<&OwnedFd, Failure> {
         let found = self.made.iter().find(|made| made.target == target && made.stage == Stage::Detached);
         found.map(|made| &made.mount).ok_or_else(|| Failure::refused("attach", Path::new(target), Errno::ENOENT))
     }
 
     /// The first mount that was made for a path: the set-up's own.
-    pub fn at(&self, target: &str) -> Result<&OwnedFd, Failure> {
+    pub(crate) fn at(&self, target: &str) -> Result<&OwnedFd, Failure> {
         let found = self.made.iter().find(|made| made.target == target);
         found.map(|made| &made.mount).ok_or_else(|| Failure::refused("find mount", Path::new(target), Errno::ENOENT))
     }
 
     /// Attaches what waits for `target` to what a descriptor leads to.
-    pub fn attach(&mut self, target: &str, place: &OwnedFd) -> Result<&OwnedFd, Errno> {
+    pub(crate) fn attach(&mut self, target: &str, place: &OwnedFd) -> Result<&OwnedFd, Errno> {
         let found = self.made.iter_mut().find(|made| made.target == target && made.stage == Stage::Detached);
         let made = found.ok_or(Errno::ENOENT)?;
         mount::attach(&made.mount, place)?;
@@ -63,7 +63,13 @@ impl Mounts {
         Ok(&made.mount)
     }
 
-    pub fn make_file_system(&mut self, kind: &str, target: &str, flags: Flags, options: &str) -> Result<(), Failure> {
+    pub(crate) fn make_file_system(
+        &mut self,
+        kind: &str,
+        target: &str,
+        flags: Flags,
+        options: &str,
+    ) -> Result<(), Failure> {
         let mount = mount::file_system(kind, flags, options).map_err(|failure| match kind {
             "proc" => failure.hint(
                 "a user namespace may mount proc only where the machine's own \
@@ -77,7 +83,7 @@ impl Mounts {
 
     /// Makes nodes in a file system of their own, and a mount of each. `place` is where that file system is attached
     /// meanwhile: it goes away with the old root, and only the single nodes are left of it.
-    pub fn make_devices(&mut self, devices: &[Device], place: &Path) -> Result<(), Failure> {
+    pub(crate) fn make_devices(&mut self, devices: &[Device], place: &Path) -> Result<(), Failure> {
         let nodes = mount::file_system("tmpfs", Flags::DEVICES, "mode=755,size=64k")?;
         mount::attach_at(&nodes, place)?;
         for device in devices {
@@ -94,7 +100,7 @@ impl Mounts {
         Ok(())
     }
 
-    pub fn clone_device(&mut self, device: Device, flags: Flags) -> Result<(), Failure> {
+    pub(crate) fn clone_device(&mut self, device: Device, flags: Flags) -> Result<(), Failure> {
         let path = device.path();
         let mount = mount::clone(Path::new(&path), flags, Recursion::One)?;
         check(&mount, device)?;
@@ -103,13 +109,13 @@ impl Mounts {
     }
 
     /// Makes a symbolic link right in the container's /dev.
-    pub fn link(&self, path: &str, target: &str) -> Result<(), Failure> {
+    pub(crate) fn link(&self, path: &str, target: &str) -> Result<(), Failure> {
         let name = path.strip_prefix("/dev/").unwrap_or(path);
         symlinkat(target, self.at("/dev")?, name).map_err(|errno| Failure::refused("symlink", Path::new(path), errno))
     }
 
     /// Puts a read-only mount of a path over it. A path that this kernel lacks needs no protection.
-    pub fn protect(&self, path: &str) -> Result<(), Failure> {
+    pub(crate) fn protect(&self, path: &str) -> Result<(), Failure> {
         let Some(found) = self.find(path)? else {
             return Ok(());
         };
@@ -120,7 +126,7 @@ impl Mounts {
 
     /// Covers a file with the null device and a directory with an empty, read-only one. A path that this kernel lacks needs
     /// no cover.
-    pub fn mask(&self, path: &str) -> Result<(), Failure> {
+    pub(crate) fn mask(&self, path: &str) -> Result<(), Failure> {
         let Some(found) = self.find(path)? else {
             return Ok(());
         };

@@ -40,7 +40,7 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase in order.
-    pub const ALL: [Phase; 8] = [
+    pub(crate) const ALL: [Phase; 8] = [
         Phase::Outside,
         Phase::Entering,
         Phase::Guarding,
@@ -187,17 +187,17 @@ pub enum Namespace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     /// Top first.
-    pub lower: Vec<PathBuf>,
+    pub(crate) lower: Vec<PathBuf>,
     /// Takes the changes.
-    pub upper: PathBuf,
+    pub(crate) upper: PathBuf,
     /// overlayfs' own scratch directory.
-    pub work: PathBuf,
+    pub(crate) work: PathBuf,
     /// Where it is mounted.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// `userxattr`, `volatile` …
-    pub options: Vec<&'static str>,
+    pub(crate) options: Vec<&'static str>,
     /// Which interface of the kernel is used.
-    pub interface: OverlayInterface,
+    pub(crate) interface: OverlayInterface,
 }
 
 /// The two ways to ask for an overlay.
@@ -235,16 +235,16 @@ pub enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Device {
     /// Its name in /dev.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The numbers that the kernel knows it by.
-    pub major: u32,
+    pub(crate) major: u32,
     /// See `major`.
-    pub minor: u32,
+    pub(crate) minor: u32,
 }
 
 impl Device {
     /// Its path in the container.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/dev/{}", self.name)
     }
 }
@@ -253,13 +253,13 @@ impl Device {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// Which one.
-    pub resource: Resource,
+    pub(crate) resource: Resource,
     /// As in /proc/self/limits.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What applies.
-    pub soft: u64,
+    pub(crate) soft: u64,
     /// What a process may raise it to.
-    pub hard: u64,
+    pub(crate) hard: u64,
 }
 
 /// Mount flags, `MOUNT_ATTR_*` of mount_setattr(2), with the names that mount(8) prints.

@@ -14,7 +14,7 @@ pub(super) struct Outside {
 
 impl Outside {
     /// Carries out a plan's first phase.
-    pub fn begin(plan: &Plan) -> Result<Outside, Error> {
+    pub(crate) fn begin(plan: &Plan) -> Result<Outside, Error> {
         let outside = Outside { identity: plan.identity.clone(), after: plan.of(Phase::Ended).cloned().collect() };
         let mut setup = Setup::new(&plan.identity, None);
         plan.of(Phase::Outside).try_for_each(|operation| setup.execute(operation)).map_err(Error::Setup)?;
@@ -22,7 +22,7 @@ impl Outside {
     }
 
     /// Carries out its last one, and gives what could not be done. The second time there is nothing to do.
-    pub fn tidy(&mut self) -> Vec<Failure> {
+    pub(crate) fn tidy(&mut self) -> Vec<Failure> {
         let operations = std::mem::take(&mut self.after);
         let mut setup = Setup::new(&self.identity, None);
         operations.iter().filter_map(|operation| setup.execute(operation).err()).collect()

@@ -85,7 +85,7 @@ enum State {
 
 impl Patience {
     /// A wish has come, and is being passed on.
-    pub fn wish(&mut self, wish: Wish, now: Instant) -> Act {
+    pub(crate) fn wish(&mut self, wish: Wish, now: Instant) -> Act {
         if wish == Wish::Terminate {
             if !matches!(self.state, State::Ending { .. }) {
                 self.state = State::Asked { wish, look: now + HEARING };
@@ -109,7 +109,7 @@ impl Patience {
     }
 
     /// When [`Patience::look`] wants to be called.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Calm | State::Told => None,
             State::Asked { look, .. } => Some(look),
@@ -118,7 +118,7 @@ impl Patience {
     }
 
     /// The wish that was made and is looked at next.
-    pub fn asked(&self) -> Option<Wish> {
+    pub(crate) fn asked(&self) -> Option<Wish> {
         match self.state {
             State::Asked { wish, .. } => Some(wish),
             State::Calm | State::Told | State::Ending { .. } => None,
@@ -127,7 +127,7 @@ impl Patience {
 
     /// The container is still there. `disposition` is what process 1 does with the signal of the wish; `None` where the signal
     /// was not for it.
-    pub fn look(&mut self, now: Instant, disposition: Option<Disposition>) -> Act {
+    pub(crate) fn look(&mut self, now: Instant, disposition: Option<Disposition>) -> Act {
         match self.state {
             State::Asked { wish, look } if look <= now => {
                 let act;

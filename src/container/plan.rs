@@ -26,11 +26,11 @@ pub struct Plan {
     /// What the plan lacks here and why.
     pub notes: Vec<String>,
     /// The identity it was made for.
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// How the root file system comes about, and so how its changes are found.
     pub root: RootKind,
     /// The directory that takes the changes.
-    pub upper: PathBuf,
+    pub(crate) upper: PathBuf,
 }
 
 /// How the root file system comes about.
@@ -45,12 +45,12 @@ pub enum RootKind {
 
 impl Plan {
     /// The operations of one phase.
-    pub fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
         self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
     }
 
     /// Has this directory removed at the end, with everything in it: by the keeper, who may do so with files of any owner.
-    pub fn remove_at_end(&mut self, path: PathBuf) {
+    pub(crate) fn remove_at_end(&mut self, path: PathBuf) {
         self.operations.push((Phase::Ending, Operation::RemoveDirectory { path }));
     }
 

@@ -54,14 +54,14 @@ pub struct Rights {
     /// The capabilities that root has.
     pub capabilities: Capabilities,
     /// Which system calls are refused.
-    pub seccomp: Seccomp,
+    pub(crate) seccomp: Seccomp,
     /// Whether set-user-id programs may raise privileges.
     pub new_privileges: NewPrivileges,
 }
 
 impl Rights {
     /// What Docker gives by default.
-    pub fn docker() -> Rights {
+    pub(crate) fn docker() -> Rights {
         Rights {
             capabilities: Capabilities::docker(),
             seccomp: Seccomp::Docker,

@@ -24,12 +24,12 @@ use super::trampoline;
 
 /// What leads to us from a container that was just made.
 pub(super) struct Inlets {
-    pub link: Link,
-    pub errno: OwnedFd,
-    pub outputs: Vec<(Stream, OwnedFd)>,
+    pub(crate) link: Link,
+    pub(crate) errno: OwnedFd,
+    pub(crate) outputs: Vec<(Stream, OwnedFd)>,
     /// Where its terminal leads, if it makes one.
-    pub far: Far,
-    pub caught: Option<Caught>,
+    pub(crate) far: Far,
+    pub(crate) caught: Option<Caught>,
 }
 
 /// The open ends of a container, and what is known of it.
@@ -71,7 +71,7 @@ enum Source {
 }
 
 impl Relay {
-    pub fn new(inlets: Inlets) -> Relay {
+    pub(crate) fn new(inlets: Inlets) -> Relay {
         let Inlets { link, errno, outputs, far, caught } = inlets;
         Relay {
             link: Some(link),
@@ -86,24 +86,24 @@ impl Relay {
         }
     }
 
-    pub fn kill_when(&mut self, readable: OwnedFd) {
+    pub(crate) fn kill_when(&mut self, readable: OwnedFd) {
         self.kill_when = Some(readable);
     }
 
     /// Gives an order; nobody is there to take it when the container has ended.
-    pub fn order(&self, order: &Order) {
+    pub(crate) fn order(&self, order: &Order) {
         if let Some(link) = &self.link {
             link.say(order);
         }
     }
 
     /// Whether all of the container's processes are gone.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.link.is_none()
     }
 
     /// Serves every end until the container waits for the order to start.
-    pub fn until_ready(&mut self, control: &Control) -> Result<(), Error> {
+    pub(crate) fn until_ready(&mut self, control: &Control) -> Result<(), Error> {
         while !self.found.is_ready && self.link.is_some() {
             self.serve_all(control, &mut |_| {})?;
         }
@@ -111,7 +111,11 @@ impl Relay {
     }
 
     /// Serves every end until the keeper is gone and nothing is left to be read.
-    pub fn until_the_end(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Exit, Error> {
+    pub(crate) fn until_the_end(
+        &mut self,
+        control: &Control,
+        listen: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<Exit, Error> {
         loop {
             let is_over = self.link.is_none();
             let served = self.serve_all(control, listen)?;

@@ -73,8 +73,8 @@ impl Running {
 
 /// The keeper's process. Dropped before it was waited for, as when a callback panics, it is killed, and the container with it.
 pub(super) struct Keeper {
-    pub process: Option<Pid>,
-    pub control: Control,
+    pub(crate) process: Option<Pid>,
+    pub(crate) control: Control,
 }
 
 impl Keeper {

@@ -19,7 +19,7 @@ pub struct Sandbox {
     /// A scratch directory of this container alone, on the same file system as `upper`. It must
     /// exist. The mount point of the root and the container's own `/etc/hosts` are made in it.
     /// Removable afterwards with [`Identity::remove_dir_all`](super::Identity::remove_dir_all).
-    pub work: PathBuf,
+    pub(crate) work: PathBuf,
     /// Whether `upper` is to survive a crash of the machine.
     pub durability: Durability,
     /// Whether the root file system takes changes.
@@ -82,7 +82,7 @@ impl Hostname {
     }
 
     /// The name.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -44,7 +44,7 @@ impl Caught {
     ///
     /// # Errors
     /// Another container has the signals: EBUSY.
-    pub fn begin() -> Result<Caught, Error> {
+    pub(crate) fn begin() -> Result<Caught, Error> {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Error::call("pipe2"))?;
         PIPE.compare_exchange(-1, writer.as_raw_fd(), Ordering::SeqCst, Ordering::SeqCst)
             .map_err(|_| Error::Call { call: "catching signals for a second container", errno: Errno::EBUSY })?;
@@ -59,7 +59,7 @@ impl Caught {
     }
 
     /// The signals that came since the last call.
-    pub fn take(&self) -> Vec<i32> {
+    pub(crate) fn take(&self) -> Vec<i32> {
         let mut buffer = [0; 64];
         match nix::unistd::read(&self.reader, &mut buffer) {
             Ok(count) => buffer[..count].iter().map(|number| i32::from(*number)).collect(),

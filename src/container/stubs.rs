@@ -40,7 +40,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// What a mount needs to be attached to: its root decides.
-    pub fn for_mount(mount: &OwnedFd) -> Result<Kind, Errno> {
+    pub(crate) fn for_mount(mount: &OwnedFd) -> Result<Kind, Errno> {
         Ok(if inside::kind_of(mount)? == SFlag::S_IFDIR { Kind::Directory } else { Kind::File })
     }
 }
@@ -60,21 +60,21 @@ pub(super) struct Stub {
 /// Everything that was made, in order.
 #[derive(Debug, Default)]
 pub(super) struct Stubs {
-    pub made: Vec<Stub>,
+    pub(crate) made: Vec<Stub>,
     /// The devices of the mounts that nothing else may be mounted in.
     closed: Vec<libc::dev_t>,
 }
 
 impl Stubs {
     /// Keeps everything that an image names out of this mount.
-    pub fn close(&mut self, mount: &OwnedFd) -> Result<(), Errno> {
+    pub(crate) fn close(&mut self, mount: &OwnedFd) -> Result<(), Errno> {
         self.closed.push(fstat(mount)?.st_dev);
         Ok(())
     }
 
     /// A directory right in the root, such as `/proc`. A link is refused: programs look below this name, and it must not lead
     /// to a place of the image's choosing.
-    pub fn directory_of_root(&mut self, root: &Root, target: &Path) -> Result<OwnedFd, Failure> {
+    pub(crate) fn directory_of_root(&mut self, root: &Root, target: &Path) -> Result<OwnedFd, Failure> {
         let refused = |errno| Failure::refused("open mount point", target, errno);
         let name = target.file_name().unwrap_or_default();
         let found = match inside::entry(&root.directory(), name) {
@@ -93,7 +93,7 @@ impl Stubs {
     }
 
     /// What `target` leads to in the image, made where it is missing: also at the end of a link that leads to nothing.
-    pub fn place(&mut self, root: &Root, target: &Path, kind: Kind) -> Result<OwnedFd, Failure> {
+    pub(crate) fn place(&mut self, root: &Root, target: &Path, kind: Kind) -> Result<OwnedFd, Failure> {
         let refused = |errno| Failure::refused("make mount point", target, errno);
         let mut walk = Walk::new(root, target);
         while let Stop::Missing(name) = walk.advance().map_err(refused)? {
@@ -112,7 +112,7 @@ impl Stubs {
 
     /// Removes what was made from `upper`, the last one first. What is not there any more, or not
     /// empty, stays as the container left it.
-    pub fn remove(&self, upper: &Path) -> Result<(), Failure> {
+    pub(crate) fn remove(&self, upper: &Path) -> Result<(), Failure> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let root = open(upper, flags, Mode::empty()).map_err(|errno| Failure::refused("open", upper, errno))?;
         let mut removed = Ok(());

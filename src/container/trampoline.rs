@@ -187,7 +187,7 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub fn new(command: &'a CString, args: &'a [CString], env: &'a [CString]) -> Words<'a> {
+    pub(crate) fn new(command: &'a CString, args: &'a [CString], env: &'a [CString]) -> Words<'a> {
         let pointers = |texts: &mut dyn Iterator<Item = &'a CString>| {
             texts.map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
         };

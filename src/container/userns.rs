@@ -41,11 +41,11 @@ impl std::fmt::Display for Range {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdMap {
     /// The user ids.
-    pub uids: Vec<Range>,
+    pub(crate) uids: Vec<Range>,
     /// The group ids.
-    pub gids: Vec<Range>,
+    pub(crate) gids: Vec<Range>,
     /// Who writes the map.
-    pub mapper: Mapper,
+    pub(crate) mapper: Mapper,
 }
 
 /// Who writes the map of a user namespace.
@@ -59,7 +59,7 @@ pub enum Mapper {
 
 impl IdMap {
     /// The map in which only one user and one group exist, as 0.
-    pub fn single(uid: u32, gid: u32) -> IdMap {
+    pub(crate) fn single(uid: u32, gid: u32) -> IdMap {
         let only = |outside| vec![Range { inside: 0, outside, length: 1 }];
         IdMap { uids: only(uid), gids: only(gid), mapper: Mapper::Itself }
     }

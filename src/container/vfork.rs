@@ -33,9 +33,9 @@ const GUARD: usize = 64 << 10;
 /// How a process that shared our memory ended.
 pub(super) struct Ended<R> {
     /// What it gave back, or the panic that ended it; `None` where it did not come to that.
-    pub answer: Option<Caught<R>>,
+    pub(crate) answer: Option<Caught<R>>,
     /// Its status as waitpid(2) writes it.
-    pub status: c_int,
+    pub(crate) status: c_int,
 }
 
 /// Runs `body` in a process that shares our memory and descriptors, and waits for its end.

@@ -15,7 +15,7 @@ use crate::tree::cleaned_components;
 /// assert_eq!(clean("../x/.."), "..");
 /// assert_eq!(clean("/.."), "/");
 /// ```
-pub fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     String::from_utf8(clean_bytes(path.as_bytes())).expect("whole components of UTF-8 text are UTF-8")
 }
 

@@ -72,7 +72,7 @@ pub enum Error {
 
 impl Error {
     /// Makes an I/O error out of the system call, its path and the kernel's answer.
-    pub fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
         Error::Io { operation, path: path.as_ref().to_owned(), source }
     }
 

@@ -21,14 +21,14 @@
 #[error("syntax error in pattern: {reason}")]
 pub struct BadPattern {
     /// What is wrong, in words that fit after a colon.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 use crate::tree::{Follow, Tree, TreePath};
 
 /// A parsed wildcard pattern.
 #[derive(Debug, Clone)]
-pub struct Glob {
+pub(crate) struct Glob {
     terms: Vec<Term>,
 }
 
@@ -68,7 +68,7 @@ impl Glob {
     ///
     /// # Errors
     /// [`BadPattern`] for a malformed pattern.
-    pub fn parse(pattern: &str) -> Result<Glob, BadPattern> {
+    pub(crate) fn parse(pattern: &str) -> Result<Glob, BadPattern> {
         let mut terms = Vec::new();
         let mut rest = pattern;
         while let Some(character) = rest.chars().next() {
@@ -92,7 +92,7 @@ impl Glob {
     }
 
     /// Says whether `name` as a whole matches.
-    pub fn matches(&self, name: &[u8]) -> bool {
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
         let (mut term, mut at) = (0, 0);
         // Where to go on after a mismatch: the term after the last star, and how far that star reaches already.
         let mut retry: Option<(usize, usize)> = None;

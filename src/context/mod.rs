@@ -15,20 +15,22 @@ mod attributes;
 mod clean;
 mod digest;
 mod error;
-pub mod glob;
+pub(crate) mod glob;
 pub mod ignore;
 mod names;
-pub mod patterns;
+pub(crate) mod patterns;
 mod regexp;
-pub mod stat_cache;
+pub(crate) mod stat_cache;
 pub(crate) mod text;
 mod walk;
 
-pub use clean::clean;
-pub use digest::{Contents, learn};
+pub(crate) use digest::Contents;
+pub use digest::learn;
 pub use error::Error;
-pub use glob::{BadPattern, Glob, expand, go_match};
-pub use patterns::{Inherited, Pattern, PatternError, Patterns};
+pub(crate) use glob::Glob;
+pub use glob::{expand, go_match};
+pub(crate) use patterns::PatternError;
+pub use patterns::Patterns;
 pub use stat_cache::StatCache;
 pub use walk::Excluded;
 
@@ -107,11 +109,6 @@ impl Context {
             return Ok(Context { root, ignore_file: Some(file), patterns });
         }
         Ok(Context { root, ignore_file: None, patterns: Patterns::default() })
-    }
-
-    /// The folder's absolute path, symbolic links resolved.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// The ignore file that is in force.
@@ -202,7 +199,7 @@ impl Snapshot {
     }
 
     /// Whether more is known of the files than when they were found.
-    pub fn has_learnt(&self) -> bool {
+    pub(crate) fn has_learnt(&self) -> bool {
         self.files().filter(|file| file.known().is_some()).count() > self.recognised
     }
 

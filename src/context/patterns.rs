@@ -23,7 +23,7 @@ pub struct Pattern {
     /// The pattern as the list has it, a `!` included.
     pub text: String,
     /// The line of the file, or the place in the list, counted from 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// An exception: what it matches is kept.
     pub negated: bool,
     cleaned: String,
@@ -51,7 +51,7 @@ pub struct Patterns {
 ///
 /// The default value means that nothing is known: the parents of a path are looked at one by one.
 #[derive(Debug, Clone, Default)]
-pub struct Inherited {
+pub(crate) struct Inherited {
     matched: Vec<bool>,
 }
 
@@ -101,7 +101,7 @@ impl Patterns {
     }
 
     /// Whether there is no pattern at all, so that nothing is excluded.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 

@@ -61,7 +61,7 @@ impl StatCache {
     }
 
     /// One that knows nothing and is never saved.
-    pub fn none() -> StatCache {
+    pub(crate) fn none() -> StatCache {
         StatCache { file: PathBuf::new(), bytes: Vec::new() }
     }
 
@@ -76,7 +76,7 @@ impl StatCache {
     }
 
     /// What is known of a file.
-    pub fn find(&self, identity: &FileIdentity) -> Option<Known> {
+    pub(crate) fn find(&self, identity: &FileIdentity) -> Option<Known> {
         let record = self.record(identity.number())?;
         if record.identity() != *identity {
             return None;
@@ -90,7 +90,11 @@ impl StatCache {
     ///
     /// # Errors
     /// [`Error::Cache`] if the file can't be written. The build can go on without.
-    pub fn save<'f>(&self, files: impl Iterator<Item = &'f FoundFile>, started: SystemTime) -> Result<(), Error> {
+    pub(crate) fn save<'f>(
+        &self,
+        files: impl Iterator<Item = &'f FoundFile>,
+        started: SystemTime,
+    ) -> Result<(), Error> {
         let is_settled = |file: &&FoundFile| file.known().is_some() && is_settled(file.identity(), started);
         let mut files: Vec<&FoundFile> = files.filter(is_settled).collect();
         files.sort_unstable_by_key(|file| file.identity().number());

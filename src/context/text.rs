@@ -11,7 +11,7 @@ use super::Error;
 use crate::document::{self, Limit, Links};
 
 /// BuildKit's messages hold 16 MiB at most, and so no larger Dockerfile.
-pub const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 16 << 20);
+pub(crate) const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 16 << 20);
 
 /// Reads a Dockerfile from a stream, such as standard input, to its end.
 ///
@@ -25,7 +25,7 @@ pub(crate) fn read_stream(stream: impl std::io::Read, name: &str) -> Result<Vec<
 ///
 /// # Errors
 /// [`Error::Dockerfile`]: it is missing, not a regular file, or too large. [`Error::LeadsOut`] for a link.
-pub fn read(path: &Path, context: Option<&Path>, limit: &Limit) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, context: Option<&Path>, limit: &Limit) -> Result<Vec<u8>, Error> {
     if is_open_stream(path) {
         let failed = |source| document::Error::Io { operation: "open", path: path.to_owned(), source };
         let stream = File::open(path).map_err(failed).map_err(Error::Dockerfile)?;

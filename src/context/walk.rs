@@ -32,13 +32,13 @@ const MOST_THREADS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Listing {
     /// Relative to the context; empty for the context itself.
-    pub path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// The directory itself is excluded and was searched for exceptions only.
-    pub excluded: bool,
+    pub(crate) excluded: bool,
     /// What is directly in it; the root stands for the directory.
-    pub tree: Tree,
+    pub(crate) tree: Tree,
     /// The regular files in it.
-    pub folder: Option<Arc<Folder>>,
+    pub(crate) folder: Option<Arc<Folder>>,
 }
 
 /// A path that `.dockerignore` leaves out; what lies below an excluded directory is not listed.
@@ -55,8 +55,8 @@ pub struct Excluded {
 /// Everything that the walk found, sorted by path.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    pub listings: Vec<Listing>,
-    pub excluded: Vec<Excluded>,
+    pub(crate) listings: Vec<Listing>,
+    pub(crate) excluded: Vec<Excluded>,
 }
 
 /// A directory that nobody has opened yet.

@@ -31,9 +31,9 @@ pub enum Place {
 pub struct Breakpoint {
     /// From 1; never used again.
     pub id: usize,
-    pub place: Place,
+    pub(crate) place: Place,
     /// One that is not enabled stops nowhere.
-    pub is_enabled: bool,
+    pub(crate) is_enabled: bool,
 }
 
 /// Those that are set, and the next one's id.
@@ -45,12 +45,12 @@ pub(super) struct Breakpoints {
 
 impl Breakpoints {
     /// All of them, oldest first.
-    pub fn list(&self) -> &[Breakpoint] {
+    pub(crate) fn list(&self) -> &[Breakpoint] {
         &self.set
     }
 
     /// Sets one, where the place can be reached. Without a machine every place may still come.
-    pub fn add(&mut self, place: Place, machine: Option<&Machine>) -> Result<&Breakpoint, Error> {
+    pub(crate) fn add(&mut self, place: Place, machine: Option<&Machine>) -> Result<&Breakpoint, Error> {
         if let Some(machine) = machine {
             check(&place, machine)?;
         }
@@ -60,31 +60,31 @@ impl Breakpoints {
         Ok(&self.set[index])
     }
 
-    pub fn find(&mut self, id: usize) -> Result<&mut Breakpoint, Error> {
+    pub(crate) fn find(&mut self, id: usize) -> Result<&mut Breakpoint, Error> {
         self.set.iter_mut().find(|breakpoint| breakpoint.id == id).ok_or(Error::NoBreakpoint(id))
     }
 
-    pub fn delete(&mut self, id: usize) -> Result<(), Error> {
+    pub(crate) fn delete(&mut self, id: usize) -> Result<(), Error> {
         self.find(id)?;
         self.set.retain(|breakpoint| breakpoint.id != id);
         Ok(())
     }
 
-    pub fn delete_all(&mut self) {
+    pub(crate) fn delete_all(&mut self) {
         self.set.clear();
     }
 
-    pub fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
+    pub(crate) fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
         self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
     }
 
     /// The one that stops at a miss.
-    pub fn at_miss(&self) -> Option<usize> {
+    pub(crate) fn at_miss(&self) -> Option<usize> {
         self.enabled().find(|breakpoint| breakpoint.place == Place::Miss).map(|breakpoint| breakpoint.id)
     }
 
     /// The one that stops before the next step. One at misses stops later, when the cache was asked.
-    pub fn before_next(&self, machine: &Machine) -> Result<Option<usize>, Error> {
+    pub(crate) fn before_next(&self, machine: &Machine) -> Result<Option<usize>, Error> {
         let Some(next) = machine.label(machine.position()) else { return Ok(None) };
         for breakpoint in self.enabled() {
             let stops = match &breakpoint.place {

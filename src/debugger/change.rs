@@ -28,9 +28,9 @@ pub struct Refreshed {
     /// How many steps it went back.
     pub back: usize,
     /// Whether instructions that were typed in are lost, since the Dockerfile changed on disk.
-    pub lost_typed: bool,
+    pub(crate) lost_typed: bool,
     /// What is foreseen from here on.
-    pub outlook: Result<Vec<Prediction>, Error>,
+    pub(crate) outlook: Result<Vec<Prediction>, Error>,
 }
 
 /// Where a text that somebody wants to edit is kept.

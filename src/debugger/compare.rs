@@ -54,7 +54,7 @@ pub enum Compared {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Version {
     /// The path, and when that was.
-    pub name: String,
+    pub(crate) name: String,
     /// `None`: there was no such file.
     pub bytes: Option<Vec<u8>>,
 }

@@ -36,12 +36,12 @@ pub enum Outlook {
 /// One step, as a list of them shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRow {
-    pub step: StepLabel,
+    pub(crate) step: StepLabel,
     pub standing: Standing,
     pub outlook: Outlook,
     /// The ids of the breakpoints before it.
     pub breakpoints: Vec<usize>,
-    pub milliseconds: Option<u64>,
+    pub(crate) milliseconds: Option<u64>,
 }
 
 /// One stage, in the order in which they are built.
@@ -49,7 +49,7 @@ pub struct StepRow {
 pub struct StageRow {
     pub name: String,
     /// What its FROM names, as written.
-    pub from: String,
+    pub(crate) from: String,
     /// How many of its steps are taken, of how many.
     pub taken: usize,
     pub total: usize,
@@ -60,25 +60,25 @@ pub struct StageRow {
 /// One layer of a state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LayerRow {
-    pub layer: Layer,
-    pub created_by: Option<String>,
+    pub(crate) layer: Layer,
+    pub(crate) created_by: Option<String>,
 }
 
 /// One entry of a state's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Past {
     /// RFC 3339.
-    pub created: Option<String>,
-    pub created_by: Option<String>,
+    pub(crate) created: Option<String>,
+    pub(crate) created_by: Option<String>,
     /// The bytes of its layer; 0 where it has none.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 /// One variable that a RUN would see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Variable {
     pub name: String,
-    pub value: String,
+    pub(crate) value: String,
     /// An ENV is, an ARG is not.
     pub is_in_image: bool,
 }

@@ -14,13 +14,13 @@ use crate::tree::{Follow, TreePath};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explained {
     pub keyword: &'static str,
-    pub syntax: &'static str,
+    pub(crate) syntax: &'static str,
     /// A paragraph, in lines of at most a hundred columns; they can be filled anew.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
     /// One that works in the state at hand.
-    pub example: &'static str,
+    pub(crate) example: &'static str,
     /// What is special in the step that was asked about.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// A text on one instruction.
@@ -180,7 +180,7 @@ const INSTALLATIONS: &[(&str, &str)] = &[
 ];
 
 /// What an instruction does; its keyword in any case. The example is one that needs nothing of an image.
-pub fn explain(keyword: &str) -> Option<Explained> {
+pub(crate) fn explain(keyword: &str) -> Option<Explained> {
     let lesson = LESSONS.iter().find(|lesson| lesson.keyword.eq_ignore_ascii_case(keyword))?;
     let Lesson { keyword, syntax, text, example } = *lesson;
     Some(Explained { keyword, syntax, text, example, notes: Vec::new() })

@@ -16,7 +16,7 @@ use crate::tree::{self, Change, Follow, Kind, Node, Tree, TreePath};
 use crate::world::World;
 
 /// A file that is shown or compared: all of it is in memory then, and an image may have files that are not.
-pub const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
+pub(crate) const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
 
 /// The file system of one state.
 #[derive(Clone)]
@@ -33,29 +33,29 @@ pub struct Entry {
     /// Its name in its folder, with escapes for what is no text.
     pub name: String,
     /// Like `-rwxr-xr-x`.
-    pub mode: String,
-    pub uid: u32,
-    pub gid: u32,
+    pub(crate) mode: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
     /// The bytes of a regular file.
-    pub size: Option<u64>,
-    pub is_directory: bool,
+    pub(crate) size: Option<u64>,
+    pub(crate) is_directory: bool,
     /// What a symbolic link leads to, with escapes for what is no text.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
 }
 
 /// An entry with what is below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Branch {
-    pub entry: Entry,
-    pub branches: Vec<Branch>,
+pub(crate) struct Branch {
+    pub(crate) entry: Entry,
+    pub(crate) branches: Vec<Branch>,
 }
 
 /// A folder with everything in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listing {
     /// The folder, links followed.
-    pub path: String,
-    pub branches: Vec<Branch>,
+    pub(crate) path: String,
+    pub(crate) branches: Vec<Branch>,
     /// Whether there is more than was asked for.
     pub is_cut: bool,
 }
@@ -77,7 +77,7 @@ pub(super) fn files_after(work: &Work, number: usize) -> Result<Files, Error> {
 
 impl Files {
     /// A path as it is typed: a relative one begins at the working directory.
-    pub fn absolute(&self, path: &str) -> TreePath {
+    pub(crate) fn absolute(&self, path: &str) -> TreePath {
         if path.starts_with('/') { TreePath::new(path) } else { self.working_dir.join(path) }
     }
 
@@ -114,7 +114,7 @@ impl Files {
     }
 
     /// The paths of the file system, folders with a slash at their end, at most `most`.
-    pub fn paths(&self, most: usize) -> Vec<String> {
+    pub(crate) fn paths(&self, most: usize) -> Vec<String> {
         let paths = self.tree.walk(&TreePath::root()).skip(1).take(most);
         paths.map(|(path, node)| format!("{path}{}", if node.is_directory() { "/" } else { "" })).collect()
     }
@@ -157,7 +157,7 @@ impl Files {
 }
 
 /// Whether bytes are no text: they have a NUL, as git tells it.
-pub fn is_binary(bytes: &[u8]) -> bool {
+pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes.iter().take(8000).any(|byte| *byte == 0)
 }
 

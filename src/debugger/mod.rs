@@ -39,19 +39,27 @@ mod versions;
 mod why;
 mod work;
 
-pub use breakpoint::{Breakpoint, Place};
-pub use change::{Changed, Editable, Refreshed};
-pub use compare::{Compare, Compared, Version};
+pub(crate) use breakpoint::Breakpoint;
+pub use breakpoint::Place;
+pub(crate) use change::Refreshed;
+pub use change::{Changed, Editable};
+pub(crate) use compare::Version;
+pub use compare::{Compare, Compared};
 pub use enter::{Enter, Exit, Said, Streams};
-pub use error::{Error, Failure};
+pub use error::Error;
+pub(crate) use error::Failure;
 pub use going::Going;
-pub use inspect::{LayerRow, Outlook, Past, StageRow, Standing, StepRow, Tagged, Variable, env, history, layers};
-pub use lesson::{Explained, explain};
-pub use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
-pub use moving::{Position, Reason, Stopped};
+pub(crate) use inspect::{LayerRow, Past, StageRow, StepRow, Tagged, Variable};
+pub use inspect::{Outlook, Standing, env, history, layers};
+pub(crate) use lesson::Explained;
+pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
+pub(crate) use moving::Position;
+pub use moving::{Reason, Stopped};
 pub use typed::Typed;
-pub use why::{Against, Following, LineCount, Tense, Why};
-pub use work::{Mistakes, Setting, Sink};
+pub use why::{Against, Tense};
+pub(crate) use why::{Following, LineCount, Why};
+pub(crate) use work::Sink;
+pub use work::{Mistakes, Setting};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -82,17 +90,17 @@ impl Debugger {
     }
 
     /// What it works in.
-    pub fn world(&self) -> &Arc<World> {
+    pub(crate) fn world(&self) -> &Arc<World> {
         &self.0.world
     }
 
     /// The build context's folder.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.0.folder
     }
 
     /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
@@ -115,12 +123,12 @@ impl Debugger {
     ///
     /// # Errors
     /// The context can't be read.
-    pub fn context(&self) -> Result<Option<Summary>, Error> {
+    pub(crate) fn context(&self) -> Result<Option<Summary>, Error> {
         inspect::context(&self.0)
     }
 
     /// Tells of what is suspicious about the Dockerfile and was not told yet.
-    pub fn tell_warnings(&self, sink: &mut Sink<'_>) {
+    pub(crate) fn tell_warnings(&self, sink: &mut Sink<'_>) {
         self.0.tell_warnings(sink);
     }
 }
@@ -189,7 +197,7 @@ impl Debugger {
     ///
     /// # Errors
     /// What writing a past build can say.
-    pub fn record(&mut self) -> Result<(), Error> {
+    pub(crate) fn record(&mut self) -> Result<(), Error> {
         self.0.record()
     }
 }
@@ -197,7 +205,7 @@ impl Debugger {
 /// Breakpoints.
 impl Debugger {
     /// The breakpoints, oldest first.
-    pub fn breakpoints(&self) -> &[Breakpoint] {
+    pub(crate) fn breakpoints(&self) -> &[Breakpoint] {
         self.0.breakpoints.list()
     }
 
@@ -273,7 +281,7 @@ impl Debugger {
     ///
     /// # Errors
     /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
-    pub fn reload(&mut self, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
+    pub(crate) fn reload(&mut self, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
         change::reload(&mut self.0, sink)
     }
 

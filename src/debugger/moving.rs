@@ -12,7 +12,7 @@ pub struct Position {
     /// How many steps are taken: the number of the current state.
     pub taken: usize,
     /// How many steps there are. FROM adds the ONBUILD steps of its image.
-    pub total: usize,
+    pub(crate) total: usize,
     /// The step that comes next or is under way; `None` at the end.
     pub next: Option<StepLabel>,
     /// Whether the cache was asked for that step already, in vain: it will be executed.

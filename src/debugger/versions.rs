@@ -21,11 +21,11 @@ use crate::tree::{Tree, TreePath};
 /// A context file as the last build had it, and as it is now.
 pub(super) struct Versions {
     /// Who had the old content.
-    pub origin: String,
+    pub(crate) origin: String,
     /// `None`: the old content is not in the store any more.
-    pub before: Option<Vec<u8>>,
+    pub(crate) before: Option<Vec<u8>>,
     /// `None`: the file is gone.
-    pub after: Option<Vec<u8>>,
+    pub(crate) after: Option<Vec<u8>>,
 }
 
 /// The files that a step of this session or of an earlier build had.

@@ -30,7 +30,7 @@ pub struct Why {
     pub tense: Tense,
     pub decision: Decision,
     /// What the step depends on; the key is made from it. Empty for FROM.
-    pub ingredients: Ingredients,
+    pub(crate) ingredients: Ingredients,
     /// How many lines of changed files of the context differ.
     pub lines: Vec<LineCount>,
     /// What is foreseen for the steps after it, where the step itself is to come.
@@ -45,16 +45,16 @@ pub struct LineCount {
     pub added: usize,
     pub removed: usize,
     /// Whether [`Compare::File`](super::Compare::File) of the path shows these very contents.
-    pub is_comparable: bool,
+    pub(crate) is_comparable: bool,
 }
 
 /// What is foreseen for a step that comes after the one that was asked about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Following {
     pub step: StepLabel,
-    pub decision: Decision,
+    pub(crate) decision: Decision,
     /// Whether the step has to do with files.
-    pub has_files: bool,
+    pub(crate) has_files: bool,
 }
 
 /// The comparison with one past build, whatever the cache says.

@@ -14,7 +14,7 @@ use crate::source::SourceFile;
 use crate::world::World;
 
 /// Who is told of what happens.
-pub type Sink<'s> = dyn FnMut(&Event) + 's;
+pub(crate) type Sink<'s> = dyn FnMut(&Event) + 's;
 
 /// What a debugger is begun with.
 pub struct Setting {
@@ -53,29 +53,29 @@ pub(super) enum Memory {
 
 /// What is worked on.
 pub(super) struct Work {
-    pub world: Arc<World>,
-    pub options: Options,
-    pub folder: PathBuf,
+    pub(crate) world: Arc<World>,
+    pub(crate) options: Options,
+    pub(crate) folder: PathBuf,
     /// Where the Dockerfile lies; `None` for one that was typed in or piped in.
-    pub path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// The Dockerfile as it is in memory, with what was typed in.
-    pub file: SourceFile,
+    pub(crate) file: SourceFile,
     /// The Dockerfile as it was read last.
-    pub loaded: String,
-    pub mistakes: Mistakes,
+    pub(crate) loaded: String,
+    pub(crate) mistakes: Mistakes,
     /// `None` as long as there is no FROM.
-    pub machine: Option<Machine>,
+    pub(crate) machine: Option<Machine>,
     /// What stands behind the machine's last step and can't be read.
-    pub mistake: Option<Failure>,
-    pub control: Control,
-    pub breakpoints: Breakpoints,
-    pub memory: Memory,
+    pub(crate) mistake: Option<Failure>,
+    pub(crate) control: Control,
+    pub(crate) breakpoints: Breakpoints,
+    pub(crate) memory: Memory,
     /// The image of the last state, once it is written.
-    pub finished: Option<Finished>,
+    pub(crate) finished: Option<Finished>,
 }
 
 impl Work {
-    pub fn new(setting: Setting) -> Result<Work, Error> {
+    pub(crate) fn new(setting: Setting) -> Result<Work, Error> {
         let Setting { world, mut options, folder, dockerfile, mistakes, control } = setting;
         options.request.every_stage |= dockerfile.is_none();
         let is_empty = dockerfile.is_none();
@@ -103,7 +103,7 @@ impl Work {
     }
 
     /// A machine for a text, with nothing taken; and the mistake that it ends before, where that is allowed.
-    pub fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<(Machine, Option<Failure>), Error> {
+    pub(crate) fn machine_of(&self, file: &SourceFile, options: &Options) -> Result<(Machine, Option<Failure>), Error> {
         let machine = |file: SourceFile| {
             let source = Source { file, context: Some(self.folder.clone()), dockerfile: self.path.clone() };
             Machine::new(&self.world, source, options.clone(), self.control.clone())
@@ -124,38 +124,38 @@ impl Work {
     }
 
     /// The machine; an error where nothing is begun.
-    pub fn machine(&self) -> Result<&Machine, Error> {
+    pub(crate) fn machine(&self) -> Result<&Machine, Error> {
         self.machine.as_ref().ok_or(Error::Empty)
     }
 
-    pub fn machine_mut(&mut self) -> Result<&mut Machine, Error> {
+    pub(crate) fn machine_mut(&mut self) -> Result<&mut Machine, Error> {
         self.machine.as_mut().ok_or(Error::Empty)
     }
 
     /// Files may have been changed since the last question: what is decided now is decided on what they are now.
-    pub fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         if let Some(machine) = &mut self.machine {
             machine.forget_context();
         }
     }
 
     /// Whether all steps are taken, and nothing stands behind them that can't be read.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.machine.as_ref().is_some_and(Machine::is_done) && self.mistake.is_none()
     }
 
     /// Whether instructions were typed in that no file has.
-    pub fn has_typed(&self) -> bool {
+    pub(crate) fn has_typed(&self) -> bool {
         self.file.text != self.loaded
     }
 
     /// The state after the last step taken.
-    pub fn current(&self) -> Result<Arc<State>, Error> {
+    pub(crate) fn current(&self) -> Result<Arc<State>, Error> {
         self.machine()?.current().ok_or(Error::NoState)
     }
 
     /// The state after step `number`; `None` is the empty state 0.
-    pub fn state_after(&self, number: usize) -> Result<Option<Arc<State>>, Error> {
+    pub(crate) fn state_after(&self, number: usize) -> Result<Option<Arc<State>>, Error> {
         let taken = self.machine()?.taken();
         match number.checked_sub(1) {
             None => Ok(None),
@@ -166,14 +166,14 @@ impl Work {
         }
     }
 
-    pub fn tell_warnings(&self, sink: &mut Sink<'_>) {
+    pub(crate) fn tell_warnings(&self, sink: &mut Sink<'_>) {
         if let Some(machine) = &self.machine {
             machine.tell_warnings(sink);
         }
     }
 
     /// Remembers the build so far among the past builds. Idempotent.
-    pub fn record(&mut self) -> Result<(), Error> {
+    pub(crate) fn record(&mut self) -> Result<(), Error> {
         if let Some(machine) = &self.machine
             && self.memory == Memory::Unwritten
         {
@@ -184,7 +184,7 @@ impl Work {
     }
 
     /// A step is going to be taken: where the build was remembered already, it belongs to the next.
-    pub fn begin_record(&mut self) -> Result<(), Error> {
+    pub(crate) fn begin_record(&mut self) -> Result<(), Error> {
         if self.memory == Memory::Written {
             self.machine_mut()?.begin_anew();
             self.memory = Memory::Fresh;
@@ -193,7 +193,7 @@ impl Work {
     }
 
     /// Writes the image of the last state, once.
-    pub fn finish(&mut self, sink: &mut Sink<'_>) -> Result<Finished, Error> {
+    pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) -> Result<Finished, Error> {
         if let Some(finished) = &self.finished {
             return Ok(finished.clone());
         }

@@ -4,9 +4,9 @@ use crate::source::Span;
 
 /// A place, and what about it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
+pub(crate) struct Label {
     /// Where.
-    pub span: Span,
+    pub(crate) span: Span,
     /// A few words drawn after the carets; often none.
-    pub text: String,
+    pub(crate) text: String,
 }

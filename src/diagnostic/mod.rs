@@ -21,9 +21,10 @@ mod label;
 mod likeness;
 mod rule;
 
-pub use label::Label;
+pub(crate) use label::Label;
 pub(crate) use likeness::closest;
-pub use rule::{Origin, Rule, Severity};
+pub(crate) use rule::Rule;
+pub use rule::{Origin, Severity};
 
 use serde_json::{Value, json};
 
@@ -49,9 +50,9 @@ pub struct Diagnostic {
     /// What is wrong: lower case, no full stop, literals in backticks.
     pub message: String,
     /// The places: first the one that the message is about, then what explains it.
-    pub labels: Vec<Label>,
+    pub(crate) labels: Vec<Label>,
     /// What to do about it.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// What a program can do about it.
     pub fix: Option<Box<Fix>>,
 }
@@ -61,12 +62,12 @@ pub(crate) const MOST_MESSAGES: usize = 50;
 
 impl Diagnostic {
     /// Makes a message of a kind, without a place, as bad as its kind is.
-    pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
         Diagnostic { severity: rule.severity, rule: Some(rule), ..Diagnostic::error(message) }
     }
 
     /// Makes an error of no kind, without a place: what the program itself has to say.
-    pub fn error(message: impl Into<String>) -> Self {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
         Diagnostic {
             severity: Severity::Error,
             rule: None,
@@ -78,20 +79,20 @@ impl Diagnostic {
     }
 
     /// The same message, of another kind and as bad as that is.
-    pub fn rule(mut self, rule: &'static Rule) -> Self {
+    pub(crate) fn rule(mut self, rule: &'static Rule) -> Self {
         self.rule = Some(rule);
         self.severity = rule.severity;
         self
     }
 
     /// The same message as an error or a warning.
-    pub fn severity(mut self, severity: Severity) -> Self {
+    pub(crate) fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }
 
     /// The same message, about `span`, if there is one.
-    pub fn at(mut self, span: impl Into<Option<Span>>) -> Self {
+    pub(crate) fn at(mut self, span: impl Into<Option<Span>>) -> Self {
         if let Some(span) = span.into() {
             match self.labels.first_mut() {
                 Some(label) => label.span = span,
@@ -107,7 +108,7 @@ impl Diagnostic {
     }
 
     /// The same message, with a few words after the carets of the place that it is about.
-    pub fn label(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
         if let Some(label) = self.labels.first_mut() {
             label.text = text.into();
         }
@@ -115,19 +116,19 @@ impl Diagnostic {
     }
 
     /// The same message, with one more place that explains it.
-    pub fn beside(mut self, span: Span, text: impl Into<String>) -> Self {
+    pub(crate) fn beside(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
     }
 
     /// The same message, with advice.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The same message, with a change that mends the text.
-    pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
+    pub(crate) fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.fix = Some(Box::new(Fix { span, replacement: replacement.into() }));
         self
     }
@@ -181,7 +182,7 @@ impl Diagnostic {
     }
 
     /// The message as data, with places as bytes, line and column.
-    pub fn to_json(&self, source: Option<&SourceFile>) -> Value {
+    pub(crate) fn to_json(&self, source: Option<&SourceFile>) -> Value {
         let place = |label: &Label| source.map(|source| source.line_column(label.span.start));
         let primary = self.labels.first();
         let related = self.labels.iter().skip(1).map(|label| {

@@ -17,7 +17,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word with which a message begins.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",

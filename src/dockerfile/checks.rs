@@ -17,7 +17,7 @@ use crate::source::Span;
 
 /// What one file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checks {
+pub(crate) struct Checks {
     file: Check,
     /// What comments say of single instructions, and where those are, in the order of the text.
     instructions: Vec<(Span, Check)>,

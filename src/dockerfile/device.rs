@@ -10,11 +10,11 @@ use super::word::Word;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Device {
     /// The whole value of the flag.
-    pub text: Word,
+    pub(crate) text: Word,
     /// The name as a CDI device or class.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether the build fails without it.
-    pub required: bool,
+    pub(crate) required: bool,
 }
 
 impl Device {

@@ -30,11 +30,11 @@ pub(crate) const CHECK_OPTIONS: &str =
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Directives {
     /// The frontend that the author wants, as written. Layerlab has only its own.
-    pub syntax: Option<String>,
+    pub(crate) syntax: Option<String>,
     /// The escape character: a backslash unless a backtick was chosen.
     pub escape: char,
     /// What the build checks shall do.
-    pub check: Option<Check>,
+    pub(crate) check: Option<Check>,
 }
 
 impl Default for Directives {
@@ -47,16 +47,16 @@ impl Default for Directives {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// The rules that are off.
-    pub skip: Rules,
+    pub(crate) skip: Rules,
     /// Whether a finding fails the build.
-    pub error: bool,
+    pub(crate) error: bool,
     /// The experimental rules that are on.
-    pub experimental: Rules,
+    pub(crate) experimental: Rules,
 }
 
 /// A set of rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Rules {
+pub(crate) enum Rules {
     All,
     Named(Vec<String>),
 }
@@ -115,7 +115,7 @@ impl fmt::Display for Check {
 
 impl Rules {
     /// Whether a name is in it by itself, and not by `all`.
-    pub fn names(&self, name: &str) -> bool {
+    pub(crate) fn names(&self, name: &str) -> bool {
         matches!(self, Rules::Named(names) if names.iter().any(|other| other == name))
     }
 
@@ -243,13 +243,13 @@ pub(super) fn parse_line(line: &str) -> Option<(String, String, usize)> {
 
 /// Collects the directives of a Dockerfile while its lines are read.
 pub(super) struct DirectiveReader {
-    pub directives: Directives,
+    pub(crate) directives: Directives,
     seen: Vec<String>,
     finished: bool,
 }
 
 impl DirectiveReader {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         DirectiveReader { directives: Directives::default(), seen: Vec::new(), finished: false }
     }
 
@@ -257,7 +257,7 @@ impl DirectiveReader {
     ///
     /// # Errors
     /// A directive that is given twice or has a wrong value.
-    pub fn read(&mut self, line: &str, start: usize) -> Result<bool, Diagnostic> {
+    pub(crate) fn read(&mut self, line: &str, start: usize) -> Result<bool, Diagnostic> {
         if self.finished {
             return Ok(false);
         }

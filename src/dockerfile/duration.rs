@@ -16,7 +16,7 @@ const UNITS: [(&str, u128); 8] = [
 
 /// Why a text is not a duration, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DurationError {
+pub(crate) enum DurationError {
     #[error("`{0}` is not a duration")]
     Invalid(String),
     #[error("`{0}` has no unit")]
@@ -31,7 +31,7 @@ pub enum DurationError {
 ///
 /// # Errors
 /// A text that is not a duration, and one that cannot be used here.
-pub fn parse(text: &str) -> Result<Duration, DurationError> {
+pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
     let invalid = || DurationError::Invalid(text.to_owned());
     let too_long = || DurationError::TooLong(text.to_owned());
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -81,7 +81,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Writes a duration in the fewest units that are exact, so that [`parse`] reads it back.
-pub fn format(duration: Duration) -> String {
+pub(crate) fn format(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     if rest == 0 {
         return "0s".to_owned();

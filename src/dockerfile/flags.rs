@@ -30,7 +30,7 @@ impl<'s> Flags<'s> {
     ///
     /// # Errors
     /// Every flag that is wrong.
-    pub fn read(statement: &'s Statement, known: &[(&'static str, Kind)]) -> Result<Self, Vec<Diagnostic>> {
+    pub(crate) fn read(statement: &'s Statement, known: &[(&'static str, Kind)]) -> Result<Self, Vec<Diagnostic>> {
         let mut flags = Flags { values: Vec::new() };
         let mut errors = Vec::new();
         for token in &statement.flags {
@@ -88,17 +88,17 @@ impl<'s> Flags<'s> {
     }
 
     /// The value of a flag that is given at most once.
-    pub fn text(&self, name: &str) -> Option<Word> {
+    pub(crate) fn text(&self, name: &str) -> Option<Word> {
         self.texts(name).pop()
     }
 
     /// The values of a flag, in order.
-    pub fn texts(&self, name: &str) -> Vec<Word> {
+    pub(crate) fn texts(&self, name: &str) -> Vec<Word> {
         self.values.iter().filter(|(given, _)| *given == name).filter_map(|(_, value)| value.clone()).collect()
     }
 
     /// The value of a switch, or `None` when it is not given.
-    pub fn switch(&self, name: &str) -> Option<bool> {
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
         let (_, value) = self.values.iter().find(|(given, _)| *given == name)?;
         Some(value.as_ref().is_none_or(|value| value.raw.eq_ignore_ascii_case("true")))
     }

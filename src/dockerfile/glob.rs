@@ -11,7 +11,7 @@ const MOST_STEPS: usize = 1 << 26;
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob {
+pub(crate) struct Glob {
     elements: Vec<Element>,
 }
 
@@ -47,7 +47,7 @@ impl Glob {
     ///
     /// # Errors
     /// A backslash before another character than those.
-    pub fn new(pattern: &str) -> Result<Self, GlobError> {
+    pub(crate) fn new(pattern: &str) -> Result<Self, GlobError> {
         let mut elements = Vec::new();
         let mut characters = pattern.chars().peekable();
         while let Some(character) = characters.next() {
@@ -91,7 +91,7 @@ impl Glob {
 
     /// The text with the first match, or every match, replaced. A match is as long as it can be. `None`: the result would
     /// have more than `most` bytes.
-    pub fn replace(&self, text: &str, replacement: &str, every: bool, most: usize) -> Option<String> {
+    pub(crate) fn replace(&self, text: &str, replacement: &str, every: bool, most: usize) -> Option<String> {
         let starts = self.match_starts(text);
         let mut out = String::with_capacity(text.len());
         let mut copied = 0;

@@ -74,7 +74,7 @@ impl Limit {
     }
 
     /// How to raise it.
-    pub fn hint(self) -> String {
+    pub(crate) fn hint(self) -> String {
         let raise = format!("set {} to a larger number to allow it", self.variable());
         match self {
             Limit::Line => format!("BuildKit has this limit too; {raise}"),
@@ -95,7 +95,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The bound.
-    pub fn of(&self, limit: Limit) -> usize {
+    pub(crate) fn of(&self, limit: Limit) -> usize {
         self.0[limit as usize]
     }
 

@@ -20,20 +20,20 @@ use crate::source::{BYTE_ORDER_MARK, Span};
 #[derive(Debug)]
 pub(super) struct LogicalLine {
     /// The joined text.
-    pub text: String,
+    pub(crate) text: String,
     /// Where each piece of the text begins, in the text and in the file. Ordered; the first one is at 0.
     pieces: Vec<(usize, usize)>,
     /// The first line, counted from 1.
-    pub first_line: usize,
+    pub(crate) first_line: usize,
     /// The last line.
-    pub last_line: usize,
+    pub(crate) last_line: usize,
     /// The comments directly above.
-    pub comments: Vec<String>,
+    pub(crate) comments: Vec<String>,
 }
 
 impl LogicalLine {
     /// The place in the file of a range of the text.
-    pub fn span(&self, range: Range<usize>) -> Span {
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
         let start = self.source_offset(range.start);
         // The end of a range lies behind its last byte; the piece that holds this byte says where that is.
         let end = if range.end > range.start { self.source_offset(range.end - 1) + 1 } else { start };
@@ -64,7 +64,7 @@ pub(super) struct LineReader<'s> {
     comments: Vec<String>,
     limits: &'s Limits,
     /// What was found on the way that is wrong or suspicious.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// Why a heredoc has no body.
@@ -78,7 +78,7 @@ pub(super) enum NoBody {
 }
 
 impl<'s> LineReader<'s> {
-    pub fn new(text: &'s str, limits: &'s Limits) -> Self {
+    pub(crate) fn new(text: &'s str, limits: &'s Limits) -> Self {
         let position = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         LineReader {
             text,
@@ -92,12 +92,12 @@ impl<'s> LineReader<'s> {
     }
 
     /// Reads no further: what follows counts as the end of the file.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.position = self.text.len();
     }
 
     /// The escape character in force.
-    pub fn escape(&self) -> char {
+    pub(crate) fn escape(&self) -> char {
         self.directives.directives.escape
     }
 
@@ -112,7 +112,7 @@ impl<'s> LineReader<'s> {
     }
 
     /// The number of the last line that was read.
-    pub fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         self.line
     }
 

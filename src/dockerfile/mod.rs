@@ -7,7 +7,7 @@
 //! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
 //! 3. `instruction/` finds out what it means and builds the `ast/`, or says what is wrong.
 //!
-//! [`parse`] does all of it, and gives a tree and messages ([`rules`]) whatever the text is: a mistake costs the tree one
+//! [`parse`](parse()) does all of it, and gives a tree and messages ([`rules`]) whatever the text is: a mistake costs the tree one
 //! instruction, not the rest. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
 //! their values are known. Nothing here reads a file, a clock or the environment.
 //!
@@ -37,13 +37,13 @@ pub mod statement;
 mod word;
 pub mod words;
 
+pub(crate) use ast::{Add, Cmd, Copy, Entrypoint, Env, Expose, From, Label, Run, Stopsignal, Volume, Workdir};
 pub use ast::{
-    Add, Arg, Cmd, Command, Copy, Dockerfile, Entrypoint, Env, Expose, From, Healthcheck, Heredoc, Instruction, Label,
-    Located, Maintainer, Network, Node, Onbuild, Run, Security, Separator, Shell, Source, Stage, Stopsignal,
-    SyntaxTree, Unreadable, User, Volume, Workdir,
+    Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Node, Security, Separator, Source,
+    Stage,
 };
 pub(crate) use keywords::KEYWORDS;
 pub use limits::{Limit, Limits};
 pub(crate) use parse::is_complete;
-pub use parse::{Parsed, parse, parse_checked, parse_instruction, parse_within};
+pub use parse::{parse, parse_checked, parse_instruction, parse_within};
 pub use word::Word;

@@ -22,7 +22,7 @@ use crate::diagnostic::{Diagnostic, closest};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mount {
     /// The whole value of the flag.
-    pub text: Word,
+    pub(crate) text: Word,
     /// The stage, image or context that the mount reads from.
     pub from: Option<String>,
 }

@@ -97,6 +97,6 @@ rules! {
 }
 
 /// The rule of this name.
-pub fn named(name: &str) -> Option<&'static Rule> {
+pub(crate) fn named(name: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| rule.name == name)
 }

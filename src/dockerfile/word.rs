@@ -14,12 +14,12 @@ pub struct Word {
     /// The argument. In the value of a flag one level of quotes and escapes is already removed.
     pub raw: String,
     /// Where it stands, if it stands in a source at all.
-    pub span: Option<Span>,
+    pub(crate) span: Option<Span>,
 }
 
 impl Word {
     /// Makes a word that stands in no source.
-    pub fn new(raw: impl Into<String>) -> Self {
+    pub(crate) fn new(raw: impl Into<String>) -> Self {
         Word { raw: raw.into(), span: None }
     }
 

@@ -28,16 +28,16 @@ pub enum Error {
 
 /// How much is to be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     /// Images without a name, and copies of layers that can be made again.
-    pub images: Images,
+    pub(crate) images: Images,
     /// Which steps the cache forgets.
-    pub cache: Forgotten,
+    pub(crate) cache: Forgotten,
 }
 
 /// Whether images without a name and copies go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Images {
+pub(crate) enum Images {
     /// They go.
     #[default]
     Unnamed,
@@ -47,7 +47,7 @@ pub enum Images {
 
 /// Which steps the cache forgets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Forgotten {
+pub(crate) enum Forgotten {
     /// None.
     #[default]
     Nothing,
@@ -61,22 +61,22 @@ pub enum Forgotten {
 
 /// What goes, or went.
 #[derive(Debug, Default)]
-pub struct Pruned {
+pub(crate) struct Pruned {
     /// Steps that the cache forgets.
-    pub records: usize,
+    pub(crate) records: usize,
     /// Images without a name.
-    pub images: usize,
+    pub(crate) images: usize,
     /// By what they are: how many files or folders, and their bytes.
-    pub files: BTreeMap<Sort, (usize, u64)>,
+    pub(crate) files: BTreeMap<Sort, (usize, u64)>,
     /// Blobs that only another process still uses.
-    pub in_use: usize,
+    pub(crate) in_use: usize,
     /// Why nothing goes: documents that can't be read.
-    pub damaged: Vec<store::Error>,
+    pub(crate) damaged: Vec<store::Error>,
 }
 
 impl Pruned {
     /// All bytes together.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.files.values().map(|(_, bytes)| bytes).sum()
     }
 
@@ -107,7 +107,7 @@ fn roots_with(store: &Store, cached: Vec<Layer>) -> Result<Roots, Error> {
 ///
 /// # Errors
 /// [`Error::Store`] and [`Error::Cache`] for what can't be read.
-pub fn survey(store: &Store) -> Result<Survey, Error> {
+pub(crate) fn survey(store: &Store) -> Result<Survey, Error> {
     store.survey(&BTreeSet::new(), || roots(store))
 }
 
@@ -115,7 +115,7 @@ pub fn survey(store: &Store) -> Result<Survey, Error> {
 ///
 /// # Errors
 /// What [`Store::collect`] and the cache say.
-pub fn collect(store: &Store) -> Result<Collected, Error> {
+pub(crate) fn collect(store: &Store) -> Result<Collected, Error> {
     // A layer that depends on those below is found again by the next build of the same chain, which no document tells of.
     let goes = |file: &Stored| file.reason.is_none() && file.sort != Sort::UnpackedChain;
     store.collect(&BTreeSet::new(), || roots(store), goes)
@@ -125,7 +125,7 @@ pub fn collect(store: &Store) -> Result<Collected, Error> {
 ///
 /// # Errors
 /// As [`survey`].
-pub fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
+pub(crate) fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
     let plan = Plan::of(store, wish)?;
     let survey = store.survey(&plan.unnamed, || roots_with(store, plan.layers()))?;
     let mut pruned = plan.pruned();
@@ -145,7 +145,11 @@ pub fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
 ///
 /// # Errors
 /// What [`Store::collect`], the cache and `remove` say.
-pub fn prune<E: From<Error>>(store: &Store, wish: &Wish, remove: impl Fn(&Path) -> Result<(), E>) -> Result<Pruned, E> {
+pub(crate) fn prune<E: From<Error>>(
+    store: &Store,
+    wish: &Wish,
+    remove: impl Fn(&Path) -> Result<(), E>,
+) -> Result<Pruned, E> {
     let plan = Plan::of(store, wish)?;
     store.unlist(&plan.unnamed).map_err(Error::from)?;
     let records = Records::open(store.home());
@@ -264,7 +268,7 @@ fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>
 }
 
 /// The bytes of all files in a folder. What can't be looked at counts as nothing.
-pub fn size_of(folder: &Path) -> u64 {
+pub(crate) fn size_of(folder: &Path) -> u64 {
     let mut sum = 0;
     let mut waiting = vec![folder.to_owned()];
     while let Some(folder) = waiting.pop() {

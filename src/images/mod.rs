@@ -14,23 +14,24 @@
 //! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found,
 //! [`archive`] brings images in and takes them out, [`collection`] says which may be removed.
 
-pub mod archive;
-pub mod collection;
-pub mod open;
-pub mod resolve;
-pub mod stand_in;
+pub(crate) mod archive;
+pub(crate) mod collection;
+pub(crate) mod open;
+pub(crate) mod resolve;
+pub(crate) mod stand_in;
 
 use std::path::PathBuf;
 
-pub use open::Opened;
-pub use resolve::{Found, Origin, Policy, by_reference, by_text};
+pub(crate) use open::Opened;
+pub use resolve::Origin;
+pub(crate) use resolve::{Found, Policy, by_reference, by_text};
 pub use stand_in::StandIns;
 
 use crate::oci::Platform;
 use crate::{document, store, userland};
 
 /// The label of an image that was built on a stand-in: `layerlab/base for docker.io/library/alpine:latest`.
-pub const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
+pub(crate) const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
 
 /// Why a name leads to no image that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +93,7 @@ pub enum Error {
 
 impl Error {
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NotFound { stand_in: Some(name), .. } => {
                 Some(format!("`--stand-ins` lets {name} take its place; `layerlab load` brings an image in"))

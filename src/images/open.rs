@@ -2,18 +2,16 @@
 
 use super::{Error, Found};
 use crate::layer::Layer;
-use crate::oci::{ImageConfig, Manifest, Platform};
+use crate::oci::{ImageConfig, Platform};
 use crate::store::Store;
 
 /// An image for one platform. Its layers are in the store, and are what their digests say.
 #[derive(Clone, Debug)]
-pub struct Opened {
-    /// The list of what it consists of.
-    pub manifest: Manifest,
+pub(crate) struct Opened {
     /// What it says of itself.
-    pub config: ImageConfig,
+    pub(crate) config: ImageConfig,
     /// Its layers, the lowest first.
-    pub layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
 }
 
 impl Opened {
@@ -21,18 +19,18 @@ impl Opened {
     ///
     /// # Errors
     /// [`Error::Store`] for an image that is damaged, or not there for the platform.
-    pub fn of(store: &Store, found: &Found, platform: &Platform) -> Result<Opened, Error> {
+    pub(crate) fn of(store: &Store, found: &Found, platform: &Platform) -> Result<Opened, Error> {
         let (manifest, config) = store.load_image(&store.manifest_for(&found.manifest, platform)?)?;
         let layers = store.layers(&manifest, &config);
         store.prove_layers(&layers)?;
-        Ok(Opened { manifest, config, layers })
+        Ok(Opened { config, layers })
     }
 
     /// Refuses an image that is for another platform than a wanted one. `name` is for the message.
     ///
     /// # Errors
     /// [`Error::OtherPlatform`].
-    pub fn require_platform(&self, name: &str, wanted: &Platform) -> Result<(), Error> {
+    pub(crate) fn require_platform(&self, name: &str, wanted: &Platform) -> Result<(), Error> {
         let has = self.config.platform();
         // Old images do not say what they are for.
         if has.architecture.is_empty() || has.runs_on(wanted) {
@@ -45,7 +43,7 @@ impl Opened {
     ///
     /// # Errors
     /// [`Error::OtherMachine`].
-    pub fn require_runnable(&self, name: &str) -> Result<(), Error> {
+    pub(crate) fn require_runnable(&self, name: &str) -> Result<(), Error> {
         let (has, host) = (self.config.platform(), Platform::host());
         if has.os.is_empty() || has.architecture.is_empty() || has.runs_on(&host) {
             return Ok(());

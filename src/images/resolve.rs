@@ -7,7 +7,7 @@ use crate::userland;
 
 /// What may be done about an image that is not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// Nothing: it is an error.
     #[default]
     Present,
@@ -28,18 +28,18 @@ pub enum Origin {
 
 /// What a name means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The name of what was found. For a stand-in it is the built-in image's.
-    pub name: String,
+    pub(crate) name: String,
     /// The manifest, or an index of manifests.
-    pub manifest: Descriptor,
+    pub(crate) manifest: Descriptor,
     /// Where it is from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 impl Found {
     /// The full name of the image that it stands in for, if it does.
-    pub fn stands_in_for(&self) -> Option<&str> {
+    pub(crate) fn stands_in_for(&self) -> Option<&str> {
         match &self.origin {
             Origin::StandIn(image) => Some(image),
             Origin::Store | Origin::BuiltIn => None,
@@ -52,7 +52,7 @@ impl Found {
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Store`] for a list of images that can't be read; [`Error::Userland`] where a built-in image can't be
 /// made; [`Error::StandIns`] and [`Error::Document`] for the table of stand-ins.
-pub fn by_reference(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
+pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
     if let Some(manifest) = store.resolve(reference)? {
         return Ok(Found { name: reference.to_string(), manifest, origin: Origin::Store });
     }
@@ -63,7 +63,7 @@ pub fn by_reference(store: &Store, reference: &Reference, policy: Policy) -> Res
 ///
 /// # Errors
 /// As [`by_reference`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is no image's name either.
-pub fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found, Error> {
+pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found, Error> {
     let error = match store.find(text) {
         Ok(image) => return Ok(Found { name: text.to_owned(), manifest: image.manifest, origin: Origin::Store }),
         Err(error @ store::Error::NoImage { .. }) => error,

@@ -42,7 +42,7 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
 ///
 /// # Errors
 /// [`Error::Limit`] and [`Error::Archive`] for a compression that can't be begun.
-pub fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Error> {
+pub(crate) fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archive, Error> {
     let name = path.display().to_string();
     let decoder = decompress(file, limits).map_err(|error| Error::unreadable(&name, error))?;
     Ok(Archive {
@@ -77,7 +77,7 @@ pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
 
 /// What an archive says of one path.
 #[derive(Debug)]
-pub enum Member {
+pub(crate) enum Member {
     /// A file of any kind, as yet with this name alone. The place of its bytes means nothing, they come from
     /// [`Archive::content`].
     Node(Node),
@@ -132,7 +132,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::Archive`], [`Error::Entry`] or [`Error::Limit`] for an archive that is broken or asks for too much.
-    pub fn next_member(&mut self) -> Result<Option<(TreePath, Member)>, Error> {
+    pub(crate) fn next_member(&mut self) -> Result<Option<(TreePath, Member)>, Error> {
         let Some(raw) = self.entries.next_entry()? else {
             return Ok(None);
         };
@@ -167,7 +167,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::Archive`] where the archive ends too early, [`Error::Unreadable`] for what the kernel refuses.
-    pub fn spool(&mut self, file: &File, offset: u64) -> Result<u64, Error> {
+    pub(crate) fn spool(&mut self, file: &File, offset: u64) -> Result<u64, Error> {
         let stored = self.entries.stored();
         let map = self.map.take().unwrap_or_else(|| sparse::Map { size: stored, parts: vec![(0, stored)] });
         sparse::lay_out(&map, &mut self.entries.content(), file, offset)

@@ -42,7 +42,7 @@ pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
 }
 
 /// Opens many files; the archive or the folder that the last one was in stays open.
-pub struct Opener<'s> {
+pub(crate) struct Opener<'s> {
     store: &'s Store,
     last: Option<(Digest, Arc<File>)>,
     folders: seen::Opener,
@@ -50,12 +50,12 @@ pub struct Opener<'s> {
 
 impl<'s> Opener<'s> {
     /// Begins with no archive open.
-    pub fn new(store: &'s Store) -> Opener<'s> {
+    pub(crate) fn new(store: &'s Store) -> Opener<'s> {
         Opener { store, last: None, folders: seen::Opener::default() }
     }
 
     /// The store that archives are in.
-    pub fn store(&self) -> &'s Store {
+    pub(crate) fn store(&self) -> &'s Store {
         self.store
     }
 
@@ -63,7 +63,7 @@ impl<'s> Opener<'s> {
     ///
     /// # Errors
     /// [`Error::Store`] for an archive that is gone or damaged, [`Error::Io`] and [`Error::Seen`] for a file of the machine.
-    pub fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
+    pub(crate) fn open(&mut self, content: &Content) -> Result<ContentReader, Error> {
         let source = match &content.place {
             Place::Blob { blob, offset } => {
                 Source::Archive { file: self.archive(blob)?, offset: *offset, rest: content.size }

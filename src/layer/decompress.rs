@@ -14,7 +14,7 @@ use super::limits::{Bound, Bounded, Counted, Exceeded, Limits};
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub(crate) enum Compression {
     /// Not in a known way.
     None,
     /// RFC 1952.
@@ -28,7 +28,7 @@ pub enum Compression {
 }
 
 /// Finds out the compression from the first bytes (6 are enough).
-pub fn sniff(beginning: &[u8]) -> Compression {
+pub(crate) fn sniff(beginning: &[u8]) -> Compression {
     if beginning.starts_with(&[0x1f, 0x8b, 0x08]) {
         Compression::Gzip
     } else if beginning.starts_with(b"BZh") {

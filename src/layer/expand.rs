@@ -15,7 +15,7 @@ use crate::store::{self, Store, write};
 ///
 /// # Errors
 /// [`Error::DiffId`] where it is another archive than the configuration lists; [`Error::Archive`] and [`Error::Limit`] for what can't be expanded.
-pub fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
+pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: DiffId) -> Result<File, Error> {
     if descriptor.digest == diff_id.0 {
         return Ok(store.open_blob(&descriptor.digest)?);
     }

@@ -116,11 +116,11 @@ impl Bound {
 /// A variable whose value is not a number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{variable}` is `{value}`, which is not a number such as `2000000`, `512M` or `100G`")]
-pub struct BadLimit {
+pub(crate) struct BadLimit {
     /// Its name.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
     /// Its value.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 impl Limits {
@@ -128,7 +128,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`BadLimit`] for the first value that is not a size.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, BadLimit> {
+    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, BadLimit> {
         let mut limits = Limits::default();
         for bound in Bound::ALL {
             if let Some(value) = variable(bound.variable()) {
@@ -144,14 +144,14 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
     /// Which bound.
-    pub bound: Bound,
+    pub(crate) bound: Bound,
     /// Where it is.
-    pub limit: u64,
+    pub(crate) limit: u64,
 }
 
 impl Exceeded {
     /// How to go on, if the archive is to be trusted.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         format!("if you trust it, raise the bound: set {} to a larger number", self.bound.variable())
     }
 

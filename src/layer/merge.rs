@@ -29,18 +29,18 @@ use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePa
 
 /// What one layer does to the tree below it.
 #[derive(Debug, Clone)]
-pub struct Delta {
+pub(crate) struct Delta {
     /// The tree above the layer.
-    pub after: Tree,
+    pub(crate) after: Tree,
     /// Only what the layer itself has, with the directories that lead to it.
-    pub own: Tree,
+    pub(crate) own: Tree,
     /// Names of lower layers that are gone and have nothing in their place.
-    pub whiteouts: BTreeSet<TreePath>,
+    pub(crate) whiteouts: BTreeSet<TreePath>,
     /// Directories of `own` that hide everything which lower layers have in them.
-    pub opaques: BTreeSet<TreePath>,
+    pub(crate) opaques: BTreeSet<TreePath>,
     /// Whether `own` is the same over any other lower tree. It is not when the archive leaves out directories that lead
     /// to its files, names files through symbolic links, or has hard links to files of lower layers.
-    pub stands_alone: bool,
+    pub(crate) stands_alone: bool,
 }
 
 impl Delta {
@@ -56,7 +56,7 @@ impl Delta {
 ///
 /// # Errors
 /// As [`delta`].
-pub fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tree: &mut Tree) -> Result<(), Error> {
+pub(crate) fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tree: &mut Tree) -> Result<(), Error> {
     *tree = delta(store, descriptor, diff_id, tree)?.after;
     Ok(())
 }
@@ -78,7 +78,7 @@ pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
 ///
 /// # Errors
 /// [`Error::Archive`], [`Error::Entry`] and [`Error::Limit`] for a layer that is broken, contradicts itself or asks for too much.
-pub fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
+pub(crate) fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, lower: &Tree) -> Result<Delta, Error> {
     let archive = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
     let mut merge = Merge::new(store, diff_id.0, &archive, lower);

@@ -24,35 +24,36 @@
 
 pub mod archive;
 pub mod capture;
-pub mod content;
+pub(crate) mod content;
 pub mod decompress;
 mod expand;
 mod header;
 pub mod limits;
 mod materialise;
-pub mod merge;
-pub mod names;
+pub(crate) mod merge;
+pub(crate) mod names;
 mod pax;
-pub mod read;
+pub(crate) mod read;
 mod source;
 mod sparse;
 pub mod unpack;
 mod upper;
 mod ustar;
-pub mod write;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 
 pub use capture::{capture, capture_full};
-pub use content::{ContentReader, Opener, digest_of, open};
+pub(crate) use content::Opener;
+pub use content::{digest_of, open};
 pub use decompress::decompress;
-pub use limits::{Exceeded, Limits};
-pub use merge::{Delta, apply, delta, tree_of};
+pub(crate) use limits::Exceeded;
+pub use limits::Limits;
+pub use merge::tree_of;
+pub(crate) use merge::{Delta, apply, delta};
+pub(crate) use names::EntryPath;
 use names::is_mark_by_name;
-pub use names::{EntryPath, OPAQUE_WHITEOUT, WHITEOUT_PREFIX};
-pub use unpack::{
-    Below, MOST_LOWER, OpaqueName, Unpack, Unpacked, already_unpacked, first_missing, unpack, unpack_all,
-};
+pub use unpack::{Below, MOST_LOWER, OpaqueName, Unpack, already_unpacked, first_missing, unpack, unpack_all};
 pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 

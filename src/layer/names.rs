@@ -12,9 +12,9 @@ use super::read::RawKind;
 use crate::tree::{DEEPEST, TreePath};
 
 /// The prefix of a file name that deletes a name of a lower layer.
-pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
+pub(crate) const WHITEOUT_PREFIX: &[u8] = b".wh.";
 /// The file name that hides everything that lower layers have in its directory.
-pub const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
+pub(crate) const OPAQUE_WHITEOUT: &[u8] = b".wh..wh..opq";
 /// What the names of an old storage driver (aufs) begin with.
 const OLD_DRIVER: &[u8] = b".wh..wh.";
 
@@ -26,14 +26,14 @@ const LONGEST_NAME: usize = 255;
 // ANCHOR: entry-path
 /// The name of an entry in a layer that is written: of a file that can be there, or of a mark.
 #[derive(Debug)]
-pub struct EntryPath(TreePath);
+pub(crate) struct EntryPath(TreePath);
 
 impl EntryPath {
     /// The name of a file.
     ///
     /// # Errors
     /// A part of the path begins with `.wh.`, or the path is too long or too deep.
-    pub fn file(path: &TreePath) -> Result<EntryPath, Error> {
+    pub(crate) fn file(path: &TreePath) -> Result<EntryPath, Error> {
         if is_mark_by_name(path) {
             return Err(Error::Reserved { path: path.clone() });
         }

@@ -21,22 +21,22 @@ pub(super) const BLOCK: u64 = 512;
 
 /// One entry of an archive, as it is written there.
 #[derive(Debug, Clone)]
-pub struct RawEntry {
+pub(crate) struct RawEntry {
     /// The name, not cleaned.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// What it is.
-    pub kind: RawKind,
+    pub(crate) kind: RawKind,
     /// Owner, mode, time, extended attributes.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Where the stored bytes begin in the uncompressed archive.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// How many bytes are stored.
-    pub stored: u64,
+    pub(crate) stored: u64,
 }
 
 /// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RawKind {
+pub(crate) enum RawKind {
     /// A directory.
     Directory,
     /// A regular file; its bytes are stored as they are.
@@ -56,7 +56,7 @@ pub enum RawKind {
 }
 
 /// An archive that is being read.
-pub struct Entries<S> {
+pub(crate) struct Entries<S> {
     source: S,
     name: String,
     budget: Budget,
@@ -71,7 +71,7 @@ pub struct Entries<S> {
 
 impl<S: Source> Entries<S> {
     /// Begins at the start of an archive; `name` is for messages.
-    pub fn new(source: S, name: &str, limits: &Limits) -> Entries<S> {
+    pub(crate) fn new(source: S, name: &str, limits: &Limits) -> Entries<S> {
         let budget = Budget::new(limits);
         Entries { source, name: name.to_string(), budget, position: 0, rest: 0, padding: 0, done: false }
     }
@@ -80,7 +80,7 @@ impl<S: Source> Entries<S> {
     ///
     /// # Errors
     /// [`Error::Archive`], [`Error::Entry`] or [`Error::Limit`] for an archive that is broken or asks for too much, [`Error::Unreadable`] for what the kernel refuses.
-    pub fn next_entry(&mut self) -> Result<Option<RawEntry>, Error> {
+    pub(crate) fn next_entry(&mut self) -> Result<Option<RawEntry>, Error> {
         let mut extensions = Extensions::default();
         loop {
             let Some(header) = self.next_header()? else {
@@ -110,7 +110,7 @@ impl<S: Source> Entries<S> {
     }
 
     /// The bytes of the current entry, as they are stored.
-    pub fn content(&mut self) -> StoredContent<'_, S> {
+    pub(crate) fn content(&mut self) -> StoredContent<'_, S> {
         StoredContent { entries: self }
     }
 
@@ -261,7 +261,7 @@ fn is_empty(block: &Header) -> bool {
 }
 
 /// The stored bytes of the current entry; that the archive ends before them is an error.
-pub struct StoredContent<'a, S> {
+pub(crate) struct StoredContent<'a, S> {
     entries: &'a mut Entries<S>,
 }
 

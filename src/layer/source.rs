@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 /// Bytes that can be read in order, and skipped.
-pub trait Source: Read {
+pub(crate) trait Source: Read {
     /// Skips bytes, and returns how many there were: fewer only at the end.
     fn skip(&mut self, count: u64) -> io::Result<u64>;
 }
 
 /// An archive in a file: contents are skipped without reading them.
-pub struct FileSource {
+pub(crate) struct FileSource {
     file: File,
     length: u64,
     /// The file's bytes from `start` on that were read ahead.
@@ -27,7 +27,7 @@ impl FileSource {
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub fn new(file: File) -> io::Result<FileSource> {
+    pub(crate) fn new(file: File) -> io::Result<FileSource> {
         let length = file.metadata()?.len();
         Ok(FileSource { file, length, window: Vec::new(), start: 0, position: 0 })
     }
@@ -64,7 +64,7 @@ impl Source for FileSource {
 }
 
 /// An archive that comes as a stream: skipping reads.
-pub struct StreamSource<R>(pub R);
+pub(crate) struct StreamSource<R>(pub(crate) R);
 
 impl<R: Read> Read for StreamSource<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

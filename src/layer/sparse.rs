@@ -9,11 +9,11 @@ use std::os::unix::fs::FileExt;
 
 /// Where the stored bytes of a sparse file belong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Map {
+pub(crate) struct Map {
     /// The size of the whole file.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Offset in the file and length of each part, ascending; they are stored one after the other.
-    pub parts: Vec<(u64, u64)>,
+    pub(crate) parts: Vec<(u64, u64)>,
 }
 
 /// More parts than any real file has; a hostile map must not fill the memory.

@@ -40,7 +40,7 @@ pub enum OpaqueName {
 
 impl OpaqueName {
     /// The name of the attribute that makes a directory opaque.
-    pub fn attribute(self) -> &'static str {
+    pub(crate) fn attribute(self) -> &'static str {
         match self {
             OpaqueName::Trusted => "trusted.overlay.opaque",
             OpaqueName::User => "user.overlay.opaque",
@@ -48,7 +48,7 @@ impl OpaqueName {
     }
 
     /// What the names of all its attributes begin with.
-    pub fn prefix(self) -> &'static str {
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             OpaqueName::Trusted => "trusted.overlay.",
             OpaqueName::User => "user.overlay.",

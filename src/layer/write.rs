@@ -83,18 +83,18 @@ impl<'s> LayerWriter<'s> {
 
     /// Names the flag by which somebody makes the writing stop, within a few megabytes: a layer may be large, and a file in it
     /// full of zeros that are nowhere.
-    pub fn stopped_by(mut self, stop: &'s AtomicBool) -> LayerWriter<'s> {
+    pub(crate) fn stopped_by(mut self, stop: &'s AtomicBool) -> LayerWriter<'s> {
         self.stop = Some(stop);
         self
     }
 
     /// The store that the layer goes to.
-    pub fn store(&self) -> &'s Store {
+    pub(crate) fn store(&self) -> &'s Store {
         self.opener.store()
     }
 
     /// How exactly times are written.
-    pub fn precision(&self) -> Times {
+    pub(crate) fn precision(&self) -> Times {
         self.times
     }
 
@@ -109,7 +109,7 @@ impl<'s> LayerWriter<'s> {
     /// # Errors
     /// [`Error::Changed`] where the content has another length than the node says; [`Error::Unwritable`], [`Error::Reserved`] and [`Error::Limit`] for what a layer
     /// can't have; [`Error::Stopped`] where that was wished.
-    pub fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
         if self.append_link(path, node)? {
             return Ok(());
         }

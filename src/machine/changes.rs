@@ -25,12 +25,12 @@ pub struct PathChange {
     pub kind: ChangeKind,
     pub path: String,
     /// Like `-rwxr-xr-x`; empty for a deleted path.
-    pub mode: String,
-    pub uid: u32,
-    pub gid: u32,
-    pub size: u64,
+    pub(crate) mode: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) size: u64,
     /// A symbolic link's target.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
 }
 
 /// The changed paths, in the order of a walk.
@@ -55,7 +55,7 @@ impl Changes {
     }
 
     /// Changes that are known one by one.
-    pub fn listed(changes: Vec<Change>) -> Changes {
+    pub(crate) fn listed(changes: Vec<Change>) -> Changes {
         Changes((!changes.is_empty()).then(|| Arc::new(Source::Listed(changes))))
     }
 
@@ -65,7 +65,7 @@ impl Changes {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self.0.as_deref() {
             None => 0,
             Some(Source::Placed { count, .. }) => *count,
@@ -75,7 +75,7 @@ impl Changes {
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -108,7 +108,7 @@ impl Serialize for Changes {
 }
 
 /// A change as a view shows it.
-pub fn describe(change: &Change) -> PathChange {
+pub(crate) fn describe(change: &Change) -> PathChange {
     match change {
         Change::Added { path, node } => path_change(ChangeKind::Added, path, node),
         Change::Modified { path, after, .. } => path_change(ChangeKind::Modified, path, after),
@@ -134,7 +134,7 @@ fn path_change(kind: ChangeKind, path: &TreePath, node: &Node) -> PathChange {
 }
 
 /// Like `drwxr-xr-x`, as ls(1) prints it.
-pub fn mode_text(node: &Node, mode: u32) -> String {
+pub(crate) fn mode_text(node: &Node, mode: u32) -> String {
     let kind = match node.kind {
         Kind::Directory => 'd',
         Kind::File(_) => '-',

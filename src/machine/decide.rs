@@ -14,30 +14,30 @@ use crate::store::Store;
 
 /// What a step depends on, and what is known of its files. `listings` are those of this step, which may not be stored yet.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    pub ingredients: &'a Ingredients,
-    pub roots: &'a [Roots],
-    pub listings: &'a [Listing],
+pub(crate) struct Asked<'a> {
+    pub(crate) ingredients: &'a Ingredients,
+    pub(crate) roots: &'a [Roots],
+    pub(crate) listings: &'a [Listing],
 }
 
 /// What is asked, and for which step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     /// The step's place in the build.
-    pub index: usize,
+    pub(crate) index: usize,
     /// The number of the nearest step before it that is a cause of misses.
-    pub cause: Option<usize>,
-    pub asked: Asked<'a>,
+    pub(crate) cause: Option<usize>,
+    pub(crate) asked: Asked<'a>,
 }
 
 /// What decisions are made with.
 #[derive(Clone, Copy)]
 pub(super) struct Decider<'m> {
-    pub store: &'m Store,
-    pub records: &'m Records,
-    pub past: &'m Past,
-    pub steps: &'m Steps,
-    pub cache: &'m CacheUse,
+    pub(crate) store: &'m Store,
+    pub(crate) records: &'m Records,
+    pub(crate) past: &'m Past,
+    pub(crate) steps: &'m Steps,
+    pub(crate) cache: &'m CacheUse,
 }
 
 impl Decider<'_> {
@@ -45,7 +45,7 @@ impl Decider<'_> {
     ///
     /// # Errors
     /// A record or a past build can't be read.
-    pub fn look_up(&self, question: Question<'_>) -> Result<(Decision, Option<Box<Record>>), Error> {
+    pub(crate) fn look_up(&self, question: Question<'_>) -> Result<(Decision, Option<Box<Record>>), Error> {
         let key = question.asked.ingredients.key();
         let miss = |reason| Ok((Decision::Miss { key, reason }, None));
         let stage = self.steps.stage_label(question.index).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Decider<'_> {
     ///
     /// # Errors
     /// A record can't be read.
-    pub fn against(&self, question: Question<'_>, build: &Build) -> Result<MissReason, Error> {
+    pub(crate) fn against(&self, question: Question<'_>, build: &Build) -> Result<MissReason, Error> {
         let Question { index, cause, asked } = question;
         let counterpart = self.past.counterpart(build, self.steps, index);
         let Some((step, earlier_key)) = counterpart.and_then(|step| Some((step, step.key?))) else {

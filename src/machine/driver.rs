@@ -37,7 +37,7 @@ pub struct Source {
 
 /// The phase that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     Resolve,
     Decide,
     Execute,
@@ -49,7 +49,7 @@ pub enum Phase {
 pub(super) struct UnderWay {
     label: Arc<StepLabel>,
     watch: Stopwatch,
-    pub progress: Progress,
+    pub(crate) progress: Progress,
 }
 
 /// A build under way.
@@ -105,21 +105,21 @@ impl Machine {
     ///
     /// # Errors
     /// There is none, or it can't be read.
-    pub fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    pub(crate) fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let loaded = self.inputs.context()?.event();
         Reporter::of_build(self.watch, sink).tell(loaded);
         Ok(())
     }
 
     /// Lets go of the context as it was read: the next step that needs it reads it anew.
-    pub fn forget_context(&mut self) {
+    pub(crate) fn forget_context(&mut self) {
         self.inputs.forget_context();
     }
 
     // ANCHOR: go-back
     /// Goes back to where `count` steps are taken, dropping what is under way. What was committed stays in the store
     /// and in the cache.
-    pub fn go_back_to(&mut self, count: usize) {
+    pub(crate) fn go_back_to(&mut self, count: usize) {
         self.under_way = None;
         self.failed = None;
         self.taken.truncate(count);
@@ -142,7 +142,7 @@ impl Machine {
     ///
     /// # Errors
     /// The step is to be begun again; the steps taken stay as they were.
-    pub fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
+    pub(crate) fn advance(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<Option<&Taken>, Error> {
         let index = self.taken.len();
         let begun = self.under_way.take();
         let label = begun.as_ref().map(|step| step.label.clone()).or_else(|| self.steps.label(index).map(Arc::new));
@@ -265,13 +265,13 @@ impl Machine {
     }
 
     /// Tells of it what was not told yet. A build that starts does it by itself.
-    pub fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
+    pub(crate) fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
         let mut reporter = Reporter::of_build(self.watch, sink);
         self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, &mut reporter);
     }
 
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
-    pub fn begin_anew(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.past = self.past.anew(&self.world);
         self.watch = self.world.clock.stopwatch();
     }
@@ -283,7 +283,7 @@ impl Machine {
     ///
     /// # Errors
     /// What resolving FROM can say.
-    pub fn adopt(&mut self, earlier: &mut Machine, count: usize) -> Result<usize, Error> {
+    pub(crate) fn adopt(&mut self, earlier: &mut Machine, count: usize) -> Result<usize, Error> {
         // The build goes on under its number; it does not start.
         self.is_announced = true;
         self.told.replace(earlier.told.borrow().clone());

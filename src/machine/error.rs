@@ -87,6 +87,7 @@ impl From<runtime::Error> for Error {
         match error {
             runtime::Error::Argument { message, hint } => Error::Argument { message, hint: hint.map(str::to_owned) },
             runtime::Error::Io { operation, path, source } => Error::Io { operation, path, source },
+            bad @ runtime::Error::BadState { .. } => Error::Argument { message: bad.to_string(), hint: None },
             runtime::Error::Container(error) => error.into(),
             runtime::Error::Store(error) => error.into(),
             runtime::Error::Layer(error) => error.into(),

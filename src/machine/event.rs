@@ -27,11 +27,11 @@ pub struct StepLabel {
     /// The instruction as written, continuations joined.
     pub instruction: String,
     /// The instruction after expansion, where that differs.
-    pub expanded: Option<String>,
+    pub(crate) expanded: Option<String>,
     /// From 1, inclusive.
     pub lines: (usize, usize),
     /// Whether an ONBUILD of the base image put it here.
-    pub trigger: bool,
+    pub(crate) trigger: bool,
 }
 
 impl StepLabel {
@@ -42,7 +42,7 @@ impl StepLabel {
     }
 
     /// The instruction's keyword, in capitals.
-    pub fn keyword(&self) -> String {
+    pub(crate) fn keyword(&self) -> String {
         self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
     }
 }
@@ -51,23 +51,23 @@ impl StepLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigChange {
     /// Like `Labels.maintainer`.
-    pub field: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
+    pub(crate) field: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// A place in the Dockerfile, as messages give it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
-    pub file: String,
+pub(crate) struct Place {
+    pub(crate) file: String,
     /// From 1, as is `column`, which counts characters.
-    pub line: usize,
-    pub column: usize,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 impl Place {
     /// Where a span of a text begins.
-    pub fn of(file: &SourceFile, span: Span) -> Place {
+    pub(crate) fn of(file: &SourceFile, span: Span) -> Place {
         let (line, column) = file.line_column(span.start);
         Place { file: file.name.clone(), line, column }
     }
@@ -100,7 +100,7 @@ impl From<crate::container::Stream> for Stream {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Milliseconds since the build began; always zero where time stands still.
-    pub time: u64,
+    pub(crate) time: u64,
     /// The step that it belongs to; `None`: the build as a whole.
     pub step: Option<Arc<StepLabel>>,
     pub kind: EventKind,
@@ -108,7 +108,7 @@ pub struct Event {
 
 impl Event {
     /// The version of the form that events have in JSON.
-    pub const SCHEMA: u32 = 2;
+    pub(crate) const SCHEMA: u32 = 2;
 }
 
 /// What happened. In JSON it is an object with a `type`.
@@ -192,13 +192,13 @@ pub enum EventKind {
 pub struct Warning {
     /// The name of its kind, by which a Dockerfile skips it. `None`: it is of no kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<&'static str>,
-    pub message: String,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// `None`: it is about no line of the Dockerfile.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub(crate) place: Option<Place>,
 }
 
 impl Warning {
@@ -222,22 +222,22 @@ pub(super) struct Reporter<'s> {
 
 impl<'s> Reporter<'s> {
     /// For the build as a whole, which began when `watch` was started.
-    pub fn of_build(watch: Stopwatch, sink: &'s mut dyn FnMut(&Event)) -> Reporter<'s> {
+    pub(crate) fn of_build(watch: Stopwatch, sink: &'s mut dyn FnMut(&Event)) -> Reporter<'s> {
         Reporter { watch, step: None, sink }
     }
 
     /// The same for one step, and where it stands.
-    pub fn of_step(&mut self, label: &Arc<StepLabel>, place: Option<Place>) -> Reporter<'_> {
+    pub(crate) fn of_step(&mut self, label: &Arc<StepLabel>, place: Option<Place>) -> Reporter<'_> {
         Reporter { watch: self.watch, step: Some((label.clone(), place)), sink: self.sink }
     }
 
-    pub fn tell(&mut self, kind: EventKind) {
+    pub(crate) fn tell(&mut self, kind: EventKind) {
         let step = self.step.as_ref().map(|(label, _)| label.clone());
         (self.sink)(&Event { time: self.watch.milliseconds(), step, kind });
     }
 
     /// A warning about the step, which stands at its instruction.
-    pub fn warn(&mut self, message: String) {
+    pub(crate) fn warn(&mut self, message: String) {
         let place = self.step.as_ref().and_then(|(_, place)| place.clone());
         self.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place }));
     }

@@ -11,11 +11,11 @@ use crate::plan::{CHECK_ARG, PROXY_ARGS, Plan, Request};
 /// A build that is done.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    pub build: u64,
+    pub(crate) build: u64,
     pub image: Digest,
     pub manifest: Descriptor,
-    pub cached: usize,
-    pub ran: usize,
+    pub(crate) cached: usize,
+    pub(crate) ran: usize,
 }
 
 impl Machine {

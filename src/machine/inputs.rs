@@ -34,17 +34,17 @@ pub(super) struct Inputs {
 
 /// The build context as it was when the build first needed it.
 #[derive(Debug)]
-pub struct LoadedContext {
-    pub snapshot: Snapshot,
+pub(crate) struct LoadedContext {
+    pub(crate) snapshot: Snapshot,
     /// Where it is kept what is known of the files. It is not held in memory meanwhile (88 bytes a file).
     stat_file: PathBuf,
 }
 
 /// The files of one source, as the key has them.
 pub(super) struct Listed {
-    pub listing: Listing,
+    pub(crate) listing: Listing,
     /// Which of them are second names of another, as `second = first`.
-    pub hard_links: Vec<String>,
+    pub(crate) hard_links: Vec<String>,
 }
 
 impl LoadedContext {

@@ -10,32 +10,32 @@ use crate::cache::{CacheKey, Ingredients, Listing, Roots};
 /// What an instruction comes to in a state.
 #[derive(Clone, Debug)]
 pub(super) struct Intent {
-    pub before: Arc<State>,
+    pub(crate) before: Arc<State>,
     /// The state after the step, but for its layer, its identity and its history.
-    pub after: State,
+    pub(crate) after: State,
     /// What the result depends on.
-    pub ingredients: Ingredients,
+    pub(crate) ingredients: Ingredients,
     /// The listings that the ingredients point at.
-    pub listings: Vec<Listing>,
+    pub(crate) listings: Vec<Listing>,
     /// What the history says of it; `None` for ONBUILD, which is told where the image is built upon.
-    pub history: Option<String>,
+    pub(crate) history: Option<String>,
     /// The instruction after expansion, where that differs from the text.
-    pub expanded: Option<String>,
+    pub(crate) expanded: Option<String>,
 }
 
 impl Intent {
     /// Something that depends on no listed files, and that no variable changes.
-    pub fn new(before: &Arc<State>, after: State, ingredients: Ingredients, history: Option<String>) -> Intent {
+    pub(crate) fn new(before: &Arc<State>, after: State, ingredients: Ingredients, history: Option<String>) -> Intent {
         Intent { before: before.clone(), after, ingredients, listings: Vec::new(), history, expanded: None }
     }
 
     /// What the result is looked up by.
-    pub fn key(&self) -> CacheKey {
+    pub(crate) fn key(&self) -> CacheKey {
         self.ingredients.key()
     }
 
     /// Where the files lay that the ingredients list.
-    pub fn roots(&self) -> Vec<Roots> {
+    pub(super) fn roots(&self) -> Vec<Roots> {
         self.listings.iter().map(|listing| listing.roots.clone()).collect()
     }
 }

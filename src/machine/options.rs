@@ -54,7 +54,7 @@ pub enum CacheUse {
 
 impl CacheUse {
     /// Whether it is asked for a stage of this name.
-    pub fn asks_for(&self, stage: &str) -> bool {
+    pub(crate) fn asks_for(&self, stage: &str) -> bool {
         match self {
             CacheUse::Ask => true,
             CacheUse::Ignore => false,

@@ -18,7 +18,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub fn of(context: Option<&PathBuf>, dockerfile: Option<&PathBuf>) -> Identity {
+    pub(crate) fn of(context: Option<&PathBuf>, dockerfile: Option<&PathBuf>) -> Identity {
         let text = |path: Option<&PathBuf>| {
             let path = path.map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
             path.map(|path| path.display().to_string()).unwrap_or_default()
@@ -43,7 +43,7 @@ pub(super) struct Past {
 }
 
 impl Past {
-    pub fn new(world: &World, identity: Identity) -> Past {
+    pub(crate) fn new(world: &World, identity: Identity) -> Past {
         Past {
             builds: Builds::open(world.home()),
             identity,
@@ -55,7 +55,7 @@ impl Past {
     }
 
     /// Another build of the same, which begins now.
-    pub fn anew(&self, world: &World) -> Past {
+    pub(crate) fn anew(&self, world: &World) -> Past {
         Past::new(world, self.identity.clone())
     }
 
@@ -63,7 +63,7 @@ impl Past {
     ///
     /// # Errors
     /// The folder of the past builds can't be read or written to.
-    pub fn number(&self) -> Result<u64, Error> {
+    pub(crate) fn number(&self) -> Result<u64, Error> {
         Ok(self.reservation()?.number)
     }
 
@@ -79,7 +79,7 @@ impl Past {
     ///
     /// # Errors
     /// A past build can't be read.
-    pub fn earlier(&self) -> Result<&[Build], Error> {
+    pub(crate) fn earlier(&self) -> Result<&[Build], Error> {
         if let Some(earlier) = self.earlier.get() {
             return Ok(earlier);
         }
@@ -88,7 +88,7 @@ impl Past {
     }
 
     /// The step of a past build that step `index` is compared with.
-    pub fn counterpart<'b>(&self, build: &'b Build, steps: &Steps, index: usize) -> Option<&'b BuildStep> {
+    pub(crate) fn counterpart<'b>(&self, build: &'b Build, steps: &Steps, index: usize) -> Option<&'b BuildStep> {
         let mut known = self.counterparts.borrow_mut();
         let counterparts = known.entry(build.number).or_insert_with(|| {
             let sought = |index| Sought {
@@ -103,12 +103,12 @@ impl Past {
     }
 
     /// The steps have become others: which of them correspond is to be found again.
-    pub fn forget_counterparts(&mut self) {
+    pub(crate) fn forget_counterparts(&mut self) {
         self.counterparts.borrow_mut().clear();
     }
 
     /// Goes on under the number of an earlier machine, unless a build was written under it.
-    pub fn take_number(&mut self, earlier: &mut Past) {
+    pub(crate) fn take_number(&mut self, earlier: &mut Past) {
         if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
             self.number = OnceCell::from(reservation);
         }
@@ -118,7 +118,7 @@ impl Past {
     ///
     /// # Errors
     /// The folder of the past builds can't be written to.
-    pub fn remember(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<(), Error> {
+    pub(crate) fn remember(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<(), Error> {
         let reservation = self.reservation()?;
         let Identity { context, dockerfile } = self.identity.clone();
         let build = Build {

@@ -37,8 +37,8 @@ pub(super) enum Progress {
 
 /// A step of which it is known whether the cache has it.
 pub(super) struct Decided {
-    pub resolved: Resolved,
-    pub decision: Decision,
+    pub(crate) resolved: Resolved,
+    pub(crate) decision: Decision,
     /// What the cache has.
     record: Option<Box<Record>>,
 }
@@ -77,28 +77,28 @@ enum Made {
 
 /// Where steps are executed.
 pub(super) struct Site<'m> {
-    pub world: &'m Arc<World>,
-    pub inputs: &'m Inputs,
-    pub control: &'m Control,
+    pub(crate) world: &'m Arc<World>,
+    pub(crate) inputs: &'m Inputs,
+    pub(crate) control: &'m Control,
 }
 
 /// Where steps are recorded.
 pub(super) struct Books<'m> {
-    pub records: &'m Records,
-    pub past: &'m Past,
-    pub clock: &'m Clock,
+    pub(crate) records: &'m Records,
+    pub(crate) past: &'m Past,
+    pub(crate) clock: &'m Clock,
 }
 
 /// What a committed step is called, and where it stands.
 pub(super) struct Standing {
-    pub label: StepLabel,
-    pub stage: usize,
-    pub milliseconds: u64,
+    pub(crate) label: StepLabel,
+    pub(crate) stage: usize,
+    pub(crate) milliseconds: u64,
 }
 
 impl Progress {
     /// What was resolved first.
-    pub fn resolved(&self) -> &Resolved {
+    pub(crate) fn resolved(&self) -> &Resolved {
         match self {
             Progress::Resolved(resolved) => resolved,
             Progress::Decided(decided) => &decided.resolved,
@@ -108,7 +108,7 @@ impl Progress {
     }
 
     /// What was decided, once it was.
-    pub fn decision(&self) -> Option<&Decision> {
+    pub(crate) fn decision(&self) -> Option<&Decision> {
         match self {
             Progress::Resolved(_) => None,
             Progress::Decided(decided) => Some(&decided.decision),
@@ -123,7 +123,12 @@ impl Decided {
     ///
     /// # Errors
     /// A record or a past build can't be read.
-    pub fn of(resolved: Resolved, index: usize, cause: Option<usize>, decider: &Decider<'_>) -> Result<Decided, Error> {
+    pub(crate) fn of(
+        resolved: Resolved,
+        index: usize,
+        cause: Option<usize>,
+        decider: &Decider<'_>,
+    ) -> Result<Decided, Error> {
         let (decision, record) = match &resolved {
             Resolved::Start(_) => (Decision::NotCached, None),
             Resolved::Instruction(planned) => {
@@ -137,7 +142,7 @@ impl Decided {
     ///
     /// # Errors
     /// What the action says.
-    pub fn execute(self, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
+    pub(crate) fn execute(self, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
         let Decided { resolved, decision, record } = self;
         let left = match (record, &resolved) {
             (Some(record), _) => Left::Record(record),
@@ -171,7 +176,7 @@ impl Executed {
     ///
     /// # Errors
     /// The layer can't be written; [`Error::Interrupted`] where that was wished.
-    pub fn write(self, site: &Site<'_>) -> Result<Written, Error> {
+    pub(crate) fn write(self, site: &Site<'_>) -> Result<Written, Error> {
         let Executed { resolved, decision, left } = self;
         let interrupt = site.control.interrupt();
         let written = match left {
@@ -196,7 +201,12 @@ impl Written {
     ///
     /// # Errors
     /// The record can't be written.
-    pub fn commit(self, standing: Standing, books: &Books<'_>, reporter: &mut Reporter<'_>) -> Result<Taken, Error> {
+    pub(crate) fn commit(
+        self,
+        standing: Standing,
+        books: &Books<'_>,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Taken, Error> {
         let Written { resolved, decision, made, changes } = self;
         let (outcome, layer, created) = match made {
             Made::Before(record) => (Outcome::Cached, record.result.layer, record.result.created),
@@ -229,7 +239,7 @@ impl Written {
         };
         let label = StepLabel { expanded, ..label };
         let state = Arc::new(after.state);
-        Ok(Taken { label, stage, state, decision, ingredients, roots, layer, changes, config, milliseconds })
+        Ok(Taken { label, stage, state, decision, ingredients, roots, layer, config, milliseconds })
     }
 }
 

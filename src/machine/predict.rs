@@ -22,11 +22,11 @@ use crate::plan::{Base, CopySource};
 /// What is foreseen for one step.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    pub label: StepLabel,
-    pub decision: Decision,
-    pub ingredients: Option<Ingredients>,
+    pub(crate) label: StepLabel,
+    pub(crate) decision: Decision,
+    pub(crate) ingredients: Option<Ingredients>,
     /// The listings that the ingredients point at; they may not be stored yet.
-    pub listings: Vec<Listing>,
+    pub(crate) listings: Vec<Listing>,
 }
 
 /// A state that may not exist yet.
@@ -88,7 +88,12 @@ pub(super) struct Predictor<'m> {
 
 impl<'m> Predictor<'m> {
     /// Begins with step `first`. Steps before it are taken as they were.
-    pub fn new(resolver: Resolver<'m>, decider: Decider<'m>, taken: &'m TakenSteps, first: usize) -> Predictor<'m> {
+    pub(crate) fn new(
+        resolver: Resolver<'m>,
+        decider: Decider<'m>,
+        taken: &'m TakenSteps,
+        first: usize,
+    ) -> Predictor<'m> {
         let stages = Stages { taken, first, foreseen: HashMap::new() };
         let cause = taken.cause_before(first);
         Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages, cause }
@@ -98,7 +103,7 @@ impl<'m> Predictor<'m> {
     ///
     /// # Errors
     /// What resolving a step can say: a missing file or image, a bad variable.
-    pub fn until(mut self, end: usize) -> Result<Vec<Prediction>, Error> {
+    pub(crate) fn until(mut self, end: usize) -> Result<Vec<Prediction>, Error> {
         let mut predictions = Vec::new();
         for index in self.stages.first..end.min(self.steps.len()) {
             predictions.extend(self.step(index)?);
@@ -111,7 +116,7 @@ impl<'m> Predictor<'m> {
     /// # Errors
     /// All mistakes that can be found without running anything, each on its step: after a step that is wrong it goes on as if that
     /// step were not there.
-    pub fn all(mut self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+    pub(crate) fn all(mut self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
         let mut predictions = Vec::new();
         let mut problems = Vec::new();
         for index in self.stages.first..self.steps.len() {

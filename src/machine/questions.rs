@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::control::Control;
 use super::decide::{Asked, Question};
-use super::driver::{Machine, Phase, Source};
+use super::driver::{Machine, Phase};
 use super::event::StepLabel;
 use super::inputs::LoadedContext;
 use super::phases::Progress;
@@ -17,41 +16,27 @@ use crate::dockerfile::Instruction;
 use crate::plan::Plan;
 use crate::source::Span;
 use crate::tree::Tree;
-use crate::world::World;
 
 impl Machine {
     pub fn plan(&self) -> &Plan {
         &self.steps.plan
     }
 
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    pub fn world(&self) -> &Arc<World> {
-        &self.world
-    }
-
-    /// What acts on this machine from outside.
-    pub fn control(&self) -> &Control {
-        &self.control
-    }
-
     /// The steps taken, with the state after each.
-    pub fn taken(&self) -> &[Taken] {
+    pub(crate) fn taken(&self) -> &[Taken] {
         &self.taken
     }
 
-    pub fn step_count(&self) -> usize {
+    pub(crate) fn step_count(&self) -> usize {
         self.steps.len()
     }
 
     /// The index of the step that comes next, or that is under way.
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.taken.len()
     }
 
@@ -60,7 +45,7 @@ impl Machine {
     }
 
     /// The phase that [`Machine::advance`] would do next.
-    pub fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         match self.under_way.as_ref().map(|step| &step.progress) {
             None => Phase::Resolve,
             Some(Progress::Resolved(_)) => Phase::Decide,
@@ -71,49 +56,34 @@ impl Machine {
     }
 
     /// What was decided for the step under way, once it was.
-    pub fn decided(&self) -> Option<&Decision> {
+    pub(crate) fn decided(&self) -> Option<&Decision> {
         self.under_way.as_ref()?.progress.decision()
     }
 
     /// What step `index` is called. `None` beyond the last.
-    pub fn label(&self, index: usize) -> Option<StepLabel> {
+    pub(crate) fn label(&self, index: usize) -> Option<StepLabel> {
         self.steps.label(index)
     }
 
-    /// The text of step `index`, continuations joined.
-    pub fn instruction_text(&self, index: usize) -> Option<&str> {
-        self.steps.text(index)
-    }
-
-    /// What the stage of step `index` is called.
-    pub fn stage_label(&self, index: usize) -> Option<String> {
-        self.steps.stage_label(index)
-    }
-
     /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
-    pub fn span(&self, index: usize) -> Option<Span> {
+    pub(crate) fn span(&self, index: usize) -> Option<Span> {
         self.steps.span(index)
     }
 
     /// The instruction of step `index`; `None` for FROM.
-    pub fn instruction(&self, index: usize) -> Option<&Instruction> {
+    pub(crate) fn instruction(&self, index: usize) -> Option<&Instruction> {
         self.steps.instruction(index)
     }
 
     /// Whether step `index` is a FROM.
-    pub fn is_stage_start(&self, index: usize) -> bool {
+    pub(crate) fn is_stage_start(&self, index: usize) -> bool {
         self.steps.is_stage_start(index)
     }
 
     /// The state that step `index` starts from: `None` for FROM, and for a step whose stage is not begun.
-    pub fn state_before(&self, index: usize) -> Option<Arc<State>> {
+    pub(crate) fn state_before(&self, index: usize) -> Option<Arc<State>> {
         let step = self.steps.get(index).filter(|_| !self.steps.is_stage_start(index))?;
         self.taken.state_of(step.stage, index)
-    }
-
-    /// The last state of a stage, once it is begun.
-    pub fn stage_state(&self, stage: usize) -> Option<Arc<State>> {
-        self.taken.state_of(stage, usize::MAX)
     }
 
     /// The state after the last step that was taken.
@@ -133,7 +103,7 @@ impl Machine {
     ///
     /// # Errors
     /// There is none, or it can't be read.
-    pub fn context(&self) -> Result<&LoadedContext, Error> {
+    pub(crate) fn context(&self) -> Result<&LoadedContext, Error> {
         self.inputs.context()
     }
 
@@ -141,7 +111,7 @@ impl Machine {
     ///
     /// # Errors
     /// What resolving a step can say: a missing file or image, a bad variable.
-    pub fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
+    pub(crate) fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
         self.predict_until(first, self.steps.len())
     }
 
@@ -149,7 +119,7 @@ impl Machine {
     ///
     /// # Errors
     /// As [`Machine::predict`].
-    pub fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
+    pub(crate) fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
         Predictor::new(self.resolver(), self.decider(), &self.taken, first).until(end)
     }
 
@@ -157,7 +127,7 @@ impl Machine {
     ///
     /// # Errors
     /// All mistakes that can be found without running anything, each on its step.
-    pub fn predict_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+    pub(crate) fn predict_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
         Predictor::new(self.resolver(), self.decider(), &self.taken, 0).all()
     }
 
@@ -165,7 +135,7 @@ impl Machine {
     ///
     /// # Errors
     /// The folder of the past builds can't be read or written to.
-    pub fn build_number(&self) -> Result<u64, Error> {
+    pub(crate) fn build_number(&self) -> Result<u64, Error> {
         self.past.number()
     }
 
@@ -173,12 +143,12 @@ impl Machine {
     ///
     /// # Errors
     /// Their folder can't be read.
-    pub fn earlier_builds(&self) -> Result<&[Build], Error> {
+    pub(crate) fn earlier_builds(&self) -> Result<&[Build], Error> {
         self.past.earlier()
     }
 
     /// The step of a past build that a step of this one is compared with.
-    pub fn counterpart<'b>(&self, build: &'b Build, index: usize) -> Option<&'b BuildStep> {
+    pub(crate) fn counterpart<'b>(&self, build: &'b Build, index: usize) -> Option<&'b BuildStep> {
         self.past.counterpart(build, &self.steps, index)
     }
 
@@ -186,13 +156,13 @@ impl Machine {
     ///
     /// # Errors
     /// A record can't be read.
-    pub fn against(&self, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
+    pub(crate) fn against(&self, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
         let question = Question { index, cause: self.taken.cause_before(index), asked };
         self.decider().against(question, build)
     }
 
     /// What is suspicious about the Dockerfile, in its order.
-    pub fn warnings(&self) -> &[Diagnostic] {
+    pub(crate) fn warnings(&self) -> &[Diagnostic] {
         &self.steps.plan.warnings
     }
 }

@@ -28,8 +28,8 @@ pub(super) enum Resolved {
 /// An instruction, resolved.
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
-    pub intent: Intent,
-    pub action: Action,
+    pub(crate) intent: Intent,
+    pub(crate) action: Action,
 }
 
 /// What is known of the files after a step.
@@ -43,13 +43,13 @@ pub(super) enum Files<'a> {
 
 impl Planned {
     /// The question to the cache. `cause` is the number of the nearest step before it that is a cause of misses.
-    pub fn question<'a>(&'a self, index: usize, roots: &'a [Roots], cause: Option<usize>) -> Question<'a> {
+    pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], cause: Option<usize>) -> Question<'a> {
         let Intent { ingredients, listings, .. } = &self.intent;
         Question { index, cause, asked: Asked { ingredients, roots, listings } }
     }
 
     /// The state after the step, which was done at a time in RFC 3339.
-    pub fn state_after(&self, files: Files<'_>, created: &str) -> State {
+    pub(crate) fn state_after(&self, files: Files<'_>, created: &str) -> State {
         let Intent { after, history, .. } = &self.intent;
         let key = self.intent.key();
         let mut state = after.clone();
@@ -80,7 +80,7 @@ pub(super) enum Action {
 
 impl Action {
     /// Whether it has to do with files, so that the file system after it is another.
-    pub fn touches_files(&self) -> bool {
+    pub(crate) fn touches_files(&self) -> bool {
         match self {
             Action::Configure => false,
             Action::Copy(_) | Action::MakeDirectory(_) | Action::Run(_) => true,
@@ -90,7 +90,7 @@ impl Action {
 
 impl Resolved {
     /// What an instruction is about to do; `None` for FROM.
-    pub fn intent(&self) -> Option<&Intent> {
+    pub(crate) fn intent(&self) -> Option<&Intent> {
         match self {
             Resolved::Start(_) => None,
             Resolved::Instruction(planned) => Some(&planned.intent),
@@ -101,9 +101,9 @@ impl Resolved {
 /// What steps are resolved with.
 #[derive(Clone, Copy)]
 pub(super) struct Resolver<'m> {
-    pub steps: &'m Steps,
-    pub options: &'m Options,
-    pub inputs: &'m Inputs,
+    pub(crate) steps: &'m Steps,
+    pub(crate) options: &'m Options,
+    pub(crate) inputs: &'m Inputs,
 }
 
 impl Resolver<'_> {
@@ -111,7 +111,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// An image or a file that is not there, a bad variable, what is not supported.
-    pub fn step(&self, index: usize, states: StageStates<'_>) -> Result<Resolved, Error> {
+    pub(crate) fn step(&self, index: usize, states: StageStates<'_>) -> Result<Resolved, Error> {
         let step = self.steps.get(index).ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
         match &step.kind {
             StepKind::From => {

@@ -8,10 +8,10 @@ use crate::dockerfile::{self, Limit, Limits, Word};
 /// What an instruction may look at besides the state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope<'a> {
-    pub escape: char,
-    pub global_args: &'a BTreeMap<String, String>,
-    pub build_args: &'a BTreeMap<String, String>,
-    pub limits: &'a Limits,
+    pub(crate) escape: char,
+    pub(crate) global_args: &'a BTreeMap<String, String>,
+    pub(crate) build_args: &'a BTreeMap<String, String>,
+    pub(crate) limits: &'a Limits,
 }
 
 impl Scope<'_> {
@@ -19,7 +19,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// It can't be expanded, or becomes too long.
-    pub fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
+    pub(crate) fn word(&self, word: &Word, state: &State) -> Result<String, Error> {
         Ok(crate::plan::expand(word, self.escape, state, self.limits)?)
     }
 
@@ -27,7 +27,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// It can't be expanded, or becomes too long.
-    pub fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
+    pub(crate) fn words(&self, word: &Word, state: &State) -> Result<Vec<String>, Error> {
         let most = self.limits.of(Limit::Expansion);
         let (words, _) = dockerfile::words::expand_within(&word.raw, self.escape, state, most)
             .map_err(|error| word.diagnostic(&error))?;

@@ -15,19 +15,19 @@ use crate::oci::ContainerConfig;
 
 /// The configuration of a state.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What an instruction replaces as a whole. The collections of it are empty: they are here.
     single: Arc<ContainerConfig>,
-    pub variables: Variables,
-    pub labels: OrdMap<Arc<str>, Arc<str>>,
-    pub exposed_ports: OrdSet<Arc<str>>,
-    pub volumes: OrdSet<Arc<str>>,
-    pub on_build: Vector<Arc<str>>,
+    pub(crate) variables: Variables,
+    pub(crate) labels: OrdMap<Arc<str>, Arc<str>>,
+    pub(crate) exposed_ports: OrdSet<Arc<str>>,
+    pub(crate) volumes: OrdSet<Arc<str>>,
+    pub(crate) on_build: Vector<Arc<str>>,
 }
 
 impl Settings {
     /// Takes a document apart.
-    pub fn of(mut config: ContainerConfig) -> Settings {
+    pub(crate) fn of(mut config: ContainerConfig) -> Settings {
         let labels = std::mem::take(&mut config.labels);
         Settings {
             variables: Variables::of_image(&std::mem::take(&mut config.env)),
@@ -40,7 +40,7 @@ impl Settings {
     }
 
     /// The document.
-    pub fn document(&self) -> ContainerConfig {
+    pub(crate) fn document(&self) -> ContainerConfig {
         let set = |set: &OrdSet<Arc<str>>| set.iter().map(|name| (name.to_string(), Default::default())).collect();
         ContainerConfig {
             env: self.variables.image_entries(),
@@ -53,17 +53,17 @@ impl Settings {
     }
 
     /// The values that are replaced as a whole: user, command, working directory …
-    pub fn single(&self) -> &ContainerConfig {
+    pub(crate) fn single(&self) -> &ContainerConfig {
         &self.single
     }
 
     /// The same, to be changed.
-    pub fn single_mut(&mut self) -> &mut ContainerConfig {
+    pub(crate) fn single_mut(&mut self) -> &mut ContainerConfig {
         Arc::make_mut(&mut self.single)
     }
 
     /// What differs in a later state, field by field. It costs what has changed, not what there is.
-    pub fn changes(&self, after: &Settings) -> Vec<ConfigChange> {
+    pub(crate) fn changes(&self, after: &Settings) -> Vec<ConfigChange> {
         let mut changes = Vec::new();
         if !Arc::ptr_eq(&self.single, &after.single) {
             single_changes(&self.single, &after.single, &mut changes);

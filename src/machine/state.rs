@@ -23,45 +23,45 @@ pub(super) const SCRATCH: &str = "scratch";
 /// The state after a step. Cheap to clone; never changed.
 #[derive(Clone, Debug)]
 pub struct State {
-    pub settings: Settings,
-    pub author: Option<Arc<str>>,
-    pub platform: Arc<Platform>,
+    pub(crate) settings: Settings,
+    pub(crate) author: Option<Arc<str>>,
+    pub(crate) platform: Arc<Platform>,
     /// The layers, base first.
     stack: Vector<Arc<Stacked>>,
     /// The bytes of all layers, as they are stored.
     bytes: u64,
     history: Vector<Arc<History>>,
     /// What its file system is: a step that depends on what is below it names this as its parent.
-    pub file_system: StateId,
+    pub(crate) file_system: StateId,
     /// What the whole state is: the base image, and everything that was added to it.
     identity: Digest,
     /// The base image's identity: what a step without files depends on besides its own text.
-    pub base: Arc<str>,
+    pub(crate) base: Arc<str>,
     /// Whether this stage had a CMD: an ENTRYPOINT resets an inherited one only.
-    pub has_cmd: bool,
+    pub(crate) has_cmd: bool,
     /// When the newest part of it was made, in RFC 3339; empty for `scratch`.
-    pub created: Arc<str>,
+    pub(crate) created: Arc<str>,
     /// The bytes of the instructions, expanded, that made its settings: what a Dockerfile may collect is bounded.
-    pub collected: usize,
+    pub(crate) collected: usize,
 }
 // ANCHOR_END: state
 
 /// A layer, and what lies up to it.
 #[derive(Clone, Debug)]
-pub struct Stacked {
-    pub layer: Layer,
-    pub chain: ChainId,
+pub(crate) struct Stacked {
+    pub(crate) layer: Layer,
+    pub(crate) chain: ChainId,
 }
 
 /// What a step did to a state, for the history.
 #[derive(Clone, Copy, Debug)]
-pub struct Addition<'a> {
-    pub key: CacheKey,
-    pub layer: Option<&'a Layer>,
+pub(crate) struct Addition<'a> {
+    pub(crate) key: CacheKey,
+    pub(crate) layer: Option<&'a Layer>,
     /// What the history says of it, where it says something.
-    pub created_by: Option<&'a str>,
+    pub(crate) created_by: Option<&'a str>,
     /// In RFC 3339.
-    pub created: &'a str,
+    pub(crate) created: &'a str,
 }
 
 impl State {
@@ -114,7 +114,7 @@ impl State {
     }
 
     /// Adds what a step gave: its layer, and its line of history. What its file system is then is for the caller to say.
-    pub fn add(&mut self, addition: Addition<'_>) {
+    pub(crate) fn add(&mut self, addition: Addition<'_>) {
         let Addition { key, layer, created_by, created } = addition;
         let diff_id: Option<DiffId> = layer.map(|layer| layer.diff_id);
         let added = serde_json::to_vec(&(self.identity, key, diff_id, created_by, created));
@@ -153,7 +153,7 @@ impl State {
     }
 
     /// What tells this state from every other; known without making the document.
-    pub fn identity(&self) -> Digest {
+    pub(crate) fn identity(&self) -> Digest {
         self.identity
     }
 
@@ -174,37 +174,37 @@ impl State {
     }
 
     /// The layers, each with what lies up to it.
-    pub fn stack(&self) -> &Vector<Arc<Stacked>> {
+    pub(crate) fn stack(&self) -> &Vector<Arc<Stacked>> {
         &self.stack
     }
 
     /// The bytes of all layers, as they are stored.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// One entry for each instruction, oldest first.
-    pub fn history(&self) -> impl Iterator<Item = &History> {
+    pub(crate) fn history(&self) -> impl Iterator<Item = &History> {
         self.history.iter().map(|entry| &**entry)
     }
 
     /// The chain ID of its layers; `None` for an empty file system.
-    pub fn chain_id(&self) -> Option<ChainId> {
+    pub(crate) fn chain_id(&self) -> Option<ChainId> {
         self.stack.last().map(|stacked| stacked.chain)
     }
 
     /// Whether its file system is that of `scratch`, with nothing done to it.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.file_system == StateId::image(SCRATCH, &self.platform.to_string(), None)
     }
 
     /// The value of a variable: ENV and ARG, the later one winning.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.settings.variables.get(name)
     }
 
     /// The shell that the shell form is run by.
-    pub fn shell(&self) -> Vec<String> {
+    pub(crate) fn shell(&self) -> Vec<String> {
         match &self.settings.single().shell {
             Some(shell) if !shell.is_empty() => shell.clone(),
             _ => vec!["/bin/sh".into(), "-c".into()],
@@ -212,12 +212,12 @@ impl State {
     }
 
     /// The user that commands run as; empty is root.
-    pub fn user(&self) -> &str {
+    pub(crate) fn user(&self) -> &str {
         &self.settings.single().user
     }
 
     /// The working directory, absolute.
-    pub fn working_dir(&self) -> &str {
+    pub(crate) fn working_dir(&self) -> &str {
         match self.settings.single().working_dir.as_str() {
             "" => "/",
             path => path,

@@ -13,10 +13,10 @@ use crate::source::{SourceFile, Span};
 /// One step to take.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    pub stage: usize,
-    pub kind: StepKind,
+    pub(crate) stage: usize,
+    pub(crate) kind: StepKind,
     /// Whether an ONBUILD put it here.
-    pub trigger: bool,
+    pub(crate) trigger: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -28,33 +28,33 @@ pub(super) enum StepKind {
 /// All steps, and the text and the plan that they come from.
 #[derive(Debug)]
 pub(super) struct Steps {
-    pub file: SourceFile,
-    pub plan: Plan,
+    pub(crate) file: SourceFile,
+    pub(crate) plan: Plan,
     list: Vec<Step>,
 }
 
 impl Steps {
-    pub fn new(file: SourceFile, plan: Plan) -> Steps {
+    pub(crate) fn new(file: SourceFile, plan: Plan) -> Steps {
         let list = plan.order.iter().flat_map(|&stage| steps_of(&plan, stage)).collect();
         Steps { file, plan, list }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Step `index`; `None` beyond the last.
-    pub fn get(&self, index: usize) -> Option<&Step> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Step> {
         self.list.get(index)
     }
 
     /// The stage that step `index` is in; that of the last step beyond it.
-    pub fn stage(&self, index: usize) -> usize {
+    pub(crate) fn stage(&self, index: usize) -> usize {
         self.get(index).map_or(self.plan.target, |step| step.stage)
     }
 
     /// What step `index` is called.
-    pub fn label(&self, index: usize) -> Option<StepLabel> {
+    pub(crate) fn label(&self, index: usize) -> Option<StepLabel> {
         let step = self.get(index)?;
         let stage = &self.plan.stages[step.stage];
         let (instruction, lines) = match &step.kind {
@@ -73,7 +73,7 @@ impl Steps {
     }
 
     /// The text of step `index`, continuations joined.
-    pub fn text(&self, index: usize) -> Option<&str> {
+    pub(crate) fn text(&self, index: usize) -> Option<&str> {
         let step = self.get(index)?;
         Some(match &step.kind {
             StepKind::From => &self.plan.stages[step.stage].source.from.text,
@@ -82,17 +82,17 @@ impl Steps {
     }
 
     /// What the stage of step `index` is called.
-    pub fn stage_label(&self, index: usize) -> Option<String> {
+    pub(crate) fn stage_label(&self, index: usize) -> Option<String> {
         Some(self.plan.stages[self.get(index)?.stage].label())
     }
 
     /// Where step `index` stands in the Dockerfile. A trigger stands where its FROM does.
-    pub fn span(&self, index: usize) -> Option<Span> {
+    pub(crate) fn span(&self, index: usize) -> Option<Span> {
         self.span_and_line(index).map(|(span, _)| span)
     }
 
     /// The same, as messages give it. The syntax tree knows the line: to count lines for each step would cost their square.
-    pub fn place(&self, index: usize) -> Option<Place> {
+    pub(crate) fn place(&self, index: usize) -> Option<Place> {
         let (span, line) = self.span_and_line(index)?;
         Some(Place { file: self.file.name.clone(), line, column: self.file.column(span.start) })
     }
@@ -107,7 +107,7 @@ impl Steps {
     }
 
     /// The instruction of step `index`; `None` for FROM.
-    pub fn instruction(&self, index: usize) -> Option<&Instruction> {
+    pub(crate) fn instruction(&self, index: usize) -> Option<&Instruction> {
         match &self.get(index)?.kind {
             StepKind::From => None,
             StepKind::Instruction(instruction) => Some(&instruction.value),
@@ -115,7 +115,7 @@ impl Steps {
     }
 
     /// Whether step `index` is a FROM.
-    pub fn is_stage_start(&self, index: usize) -> bool {
+    pub(crate) fn is_stage_start(&self, index: usize) -> bool {
         self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
     }
 
@@ -124,7 +124,7 @@ impl Steps {
     ///
     /// # Errors
     /// A trigger copies from a stage that can't be.
-    pub fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<bool, Error> {
+    pub(crate) fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<bool, Error> {
         let stage = self.list[index].stage;
         let are_there = self.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage);
         if are_there || triggers.is_empty() {

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::changes::Changes;
 use super::event::{ConfigChange, StepLabel};
 use super::state::State;
 use crate::cache::{Decision, Ingredients, Roots};
@@ -15,17 +14,16 @@ use crate::layer::Layer;
 #[derive(Clone, Debug)]
 pub struct Taken {
     pub label: StepLabel,
-    pub stage: usize,
+    pub(crate) stage: usize,
     pub state: Arc<State>,
     pub decision: Decision,
-    pub ingredients: Option<Ingredients>,
+    pub(crate) ingredients: Option<Ingredients>,
     /// Where the files lay that the ingredients list.
-    pub roots: Vec<Roots>,
+    pub(crate) roots: Vec<Roots>,
     /// The layer that this step added.
-    pub layer: Option<Layer>,
-    pub changes: Changes,
-    pub config: Arc<[ConfigChange]>,
-    pub milliseconds: u64,
+    pub(crate) layer: Option<Layer>,
+    pub(crate) config: Arc<[ConfigChange]>,
+    pub(crate) milliseconds: u64,
 }
 // ANCHOR_END: taken
 
@@ -38,7 +36,7 @@ impl Taken {
 
 /// The list of them. It reads as a slice.
 #[derive(Debug, Default)]
-pub struct TakenSteps {
+pub(crate) struct TakenSteps {
     steps: Vec<Taken>,
     /// For each step the number of the nearest cause up to it.
     causes: Vec<Option<usize>>,
@@ -55,7 +53,7 @@ impl Deref for TakenSteps {
 }
 
 impl TakenSteps {
-    pub fn push(&mut self, taken: Taken) {
+    pub(crate) fn push(&mut self, taken: Taken) {
         let cause = if taken.is_cause() { Some(taken.label.number) } else { self.cause_before(self.steps.len()) };
         self.causes.push(cause);
         self.by_stage.entry(taken.stage).or_default().push(self.steps.len());
@@ -63,7 +61,7 @@ impl TakenSteps {
     }
 
     /// Lets go of all but the first `count`.
-    pub fn truncate(&mut self, count: usize) {
+    pub(crate) fn truncate(&mut self, count: usize) {
         for taken in self.steps.drain(count.min(self.steps.len())..) {
             if let Some(steps) = self.by_stage.get_mut(&taken.stage) {
                 steps.pop();
@@ -73,19 +71,19 @@ impl TakenSteps {
     }
 
     /// The last step of a stage among the first `end` steps.
-    pub fn last_of(&self, stage: usize, end: usize) -> Option<&Taken> {
+    pub(crate) fn last_of(&self, stage: usize, end: usize) -> Option<&Taken> {
         let steps = self.by_stage.get(&stage)?;
         let before = steps.partition_point(|index| *index < end);
         self.steps.get(steps[before.checked_sub(1)?])
     }
 
     /// The state after it.
-    pub fn state_of(&self, stage: usize, end: usize) -> Option<Arc<State>> {
+    pub(crate) fn state_of(&self, stage: usize, end: usize) -> Option<Arc<State>> {
         Some(self.last_of(stage, end)?.state.clone())
     }
 
     /// The number of the nearest step before `index` that is a cause of misses.
-    pub fn cause_before(&self, index: usize) -> Option<usize> {
+    pub(crate) fn cause_before(&self, index: usize) -> Option<usize> {
         let last = index.min(self.causes.len()).checked_sub(1)?;
         self.causes[last]
     }

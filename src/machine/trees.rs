@@ -15,7 +15,7 @@ use crate::tree::Tree;
 
 /// The trees made so far.
 #[derive(Debug, Default)]
-pub struct Trees(RefCell<HashMap<ChainId, Tree>>);
+pub(crate) struct Trees(RefCell<HashMap<ChainId, Tree>>);
 
 impl Trees {
     // ANCHOR: tree-of-a-state
@@ -23,7 +23,7 @@ impl Trees {
     ///
     /// # Errors
     /// A layer is not there, or damaged.
-    pub fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
+    pub(crate) fn of(&self, store: &Store, state: &State) -> Result<Tree, Error> {
         self.fold(store, state.stack().iter().map(|stacked| (&stacked.layer, stacked.chain)))
     }
 
@@ -31,7 +31,7 @@ impl Trees {
     ///
     /// # Errors
     /// A layer is not there, or damaged.
-    pub fn of_layers(&self, store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
+    pub(crate) fn of_layers(&self, store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
         let mut chains: Vec<ChainId> = Vec::with_capacity(layers.len());
         for layer in layers {
             chains.push(ChainId::extend(chains.last().copied(), layer.diff_id));

@@ -13,7 +13,7 @@ pub(super) struct Told(BTreeMap<(String, String), usize>);
 
 impl Told {
     /// Tells the warnings about a text that were not told yet.
-    pub fn tell_new(&mut self, file: &SourceFile, warnings: &[Diagnostic], reporter: &mut Reporter<'_>) {
+    pub(crate) fn tell_new(&mut self, file: &SourceFile, warnings: &[Diagnostic], reporter: &mut Reporter<'_>) {
         let mut now = BTreeMap::new();
         for warning in warnings {
             let line = warning.span().map_or("", |span| file.line_text(file.line_column(span.start).0));

@@ -16,19 +16,19 @@ use super::DiffId;
 pub struct ImageConfig {
     /// When the image was made, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created: Option<String>,
+    pub(crate) created: Option<String>,
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
+    pub(crate) author: Option<String>,
     /// The processor, as in [`super::Platform`].
     #[serde(default)]
     pub architecture: String,
     /// The operating system.
     #[serde(default)]
-    pub os: String,
+    pub(crate) os: String,
     /// The variant of the processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
+    pub(crate) variant: Option<String>,
     /// How to run a container.
     #[serde(default, deserialize_with = "null_default")]
     pub config: ContainerConfig,
@@ -55,7 +55,7 @@ impl ImageConfig {
     }
 
     /// The platform that the configuration names.
-    pub fn platform(&self) -> super::Platform {
+    pub(crate) fn platform(&self) -> super::Platform {
         super::Platform { os: self.os.clone(), architecture: self.architecture.clone(), variant: self.variant.clone() }
     }
 }
@@ -66,7 +66,7 @@ impl ImageConfig {
 pub struct ContainerConfig {
     /// `user`, `uid`, `user:group`, `uid:gid` …; empty is root.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_default")]
-    pub user: String,
+    pub(crate) user: String,
     /// Ports as `80/tcp`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub exposed_ports: BTreeMap<String, Empty>,
@@ -75,16 +75,16 @@ pub struct ContainerConfig {
     pub env: Vec<String>,
     /// The program, in front of `cmd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entrypoint: Option<Vec<String>>,
+    pub(crate) entrypoint: Option<Vec<String>>,
     /// The default command or arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
     /// Paths that hold data outside of the image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
-    pub volumes: BTreeMap<String, Empty>,
+    pub(crate) volumes: BTreeMap<String, Empty>,
     /// The working directory; empty is `/`.
     #[serde(default, skip_serializing_if = "String::is_empty", deserialize_with = "null_default")]
-    pub working_dir: String,
+    pub(crate) working_dir: String,
     /// Free key-value pairs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub labels: BTreeMap<String, String>,
@@ -93,40 +93,40 @@ pub struct ContainerConfig {
     pub stop_signal: Option<String>,
     /// How to find out whether the program is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub healthcheck: Option<HealthConfig>,
+    pub(crate) healthcheck: Option<HealthConfig>,
     /// Instructions for images that are built on this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
-    pub on_build: Vec<String>,
+    pub(crate) on_build: Vec<String>,
     /// The shell of instructions in shell form, when it is not `/bin/sh -c`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shell: Option<Vec<String>>,
+    pub(crate) shell: Option<Vec<String>>,
     /// Windows only: `cmd` is one string that is already escaped.
     #[serde(default, skip_serializing_if = "is_false", deserialize_with = "null_default")]
-    pub args_escaped: bool,
+    pub(crate) args_escaped: bool,
 }
 
 /// How to find out whether the program is well. Times are nanoseconds; 0 means "inherit" and is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct HealthConfig {
+pub(crate) struct HealthConfig {
     /// `[]` inherits, `["NONE"]` disables, `["CMD", …]` executes, `["CMD-SHELL", text]` uses the shell.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
-    pub test: Vec<String>,
+    pub(crate) test: Vec<String>,
     /// Between two checks.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub interval: i64,
+    pub(crate) interval: i64,
     /// A check that takes longer has failed.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub timeout: i64,
+    pub(crate) timeout: i64,
     /// Failures in this time after the start don't count.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub start_period: i64,
+    pub(crate) start_period: i64,
     /// Between two checks in the start period.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub start_interval: i64,
+    pub(crate) start_interval: i64,
     /// So many failures in a row make the container unhealthy.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub retries: i64,
+    pub(crate) retries: i64,
 }
 
 /// The layers of the image, lowest first, by the digests of their uncompressed archives.
@@ -134,7 +134,7 @@ pub struct HealthConfig {
 pub struct RootFs {
     /// Always `layers`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// One for each layer of the manifest.
     #[serde(deserialize_with = "null_default")]
     pub diff_ids: Vec<DiffId>,

@@ -11,11 +11,11 @@ use super::{Digest, Platform};
 /// The media types that this program writes or reads.
 pub mod media_type {
     /// An image manifest.
-    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
     /// An image index: a list of manifests.
-    pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     /// An image configuration.
-    pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
     /// A layer as plain tar: the only form that is written.
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     /// A layer as tar compressed with gzip: read only.
@@ -23,35 +23,30 @@ pub mod media_type {
     /// A layer as tar compressed with zstd: read only.
     pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
     /// Docker's manifest, schema 2: read only.
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+    pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker's manifest list: read only.
-    pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     /// Docker's image configuration: read only.
-    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-    /// Docker's layer, plain tar: read only.
-    pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
-    /// Docker's layer, gzip: read only.
-    pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-
+    pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// Whether a media type names a manifest of one image.
-    pub fn is_manifest(text: &str) -> bool {
+    pub(crate) fn is_manifest(text: &str) -> bool {
         matches!(text, MANIFEST | DOCKER_MANIFEST)
     }
 
     /// Whether a media type names a list of manifests.
-    pub fn is_index(text: &str) -> bool {
+    pub(crate) fn is_index(text: &str) -> bool {
         matches!(text, INDEX | DOCKER_INDEX)
     }
 
     /// Whether a media type names a layer of a file system, in a compression or none.
-    pub fn is_layer(text: &str) -> bool {
+    pub(crate) fn is_layer(text: &str) -> bool {
         ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."]
             .iter()
             .any(|kind| text.starts_with(kind))
     }
 
     /// Whether a media type names an image configuration.
-    pub fn is_config(text: &str) -> bool {
+    pub(crate) fn is_config(text: &str) -> bool {
         matches!(text, CONFIG | DOCKER_CONFIG)
     }
 }
@@ -73,20 +68,20 @@ pub struct Descriptor {
     pub size: u64,
     /// Free key-value pairs; in the store's index they hold an image's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
-    pub annotations: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     /// For a manifest in an index: what the image runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
 }
 
 impl Descriptor {
     /// A descriptor without annotations and platform.
-    pub fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
+    pub(crate) fn new(media_type: &str, digest: Digest, size: u64) -> Descriptor {
         Descriptor { media_type: media_type.to_string(), digest, size, annotations: BTreeMap::new(), platform: None }
     }
 
     /// Whether an entry of an index can be taken for a platform. One that names none can.
-    pub fn is_for(&self, platform: &Platform) -> bool {
+    pub(crate) fn is_for(&self, platform: &Platform) -> bool {
         self.platform.as_ref().is_none_or(|own| {
             own.os == platform.os
                 && own.architecture == platform.architecture

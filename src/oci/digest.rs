@@ -42,12 +42,12 @@ impl Digest {
     }
 
     /// Wraps 32 bytes that are known to be a SHA-256.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Digest {
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Digest {
         Digest(bytes)
     }
 
     /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -70,7 +70,7 @@ impl Digest {
     }
 
     /// Reads 64 lower-case hexadecimal digits without an algorithm.
-    pub fn from_hex(hex: &str) -> Result<Digest, DigestError> {
+    pub(crate) fn from_hex(hex: &str) -> Result<Digest, DigestError> {
         let wrong = || DigestError::Encoded(hex.to_string());
         let digits = hex.as_bytes();
         if digits.len() != 64 {
@@ -139,21 +139,21 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// Hashes a stream piece by piece.
 #[derive(Clone, Default)]
-pub struct Hasher(sha2::Sha256);
+pub(crate) struct Hasher(sha2::Sha256);
 
 impl Hasher {
     /// A hasher that has seen nothing.
-    pub fn new() -> Hasher {
+    pub(crate) fn new() -> Hasher {
         Hasher::default()
     }
 
     /// Adds bytes; how they are cut into pieces makes no difference.
-    pub fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// The digest of everything that was added.
-    pub fn finish(self) -> Digest {
+    pub(crate) fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }
 }
@@ -166,7 +166,7 @@ pub struct DiffId(pub Digest);
 /// The identity of a stack of layers: the result of applying them in order, not of the top one alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ChainId(pub Digest);
+pub struct ChainId(pub(crate) Digest);
 
 impl ChainId {
     /// The chain of layers from the lowest to the top; `None` for no layer at all.
@@ -175,7 +175,7 @@ impl ChainId {
     }
 
     /// The chain that has one more layer on top. The lowest layer's chain is its own diff id.
-    pub fn extend(parent: Option<ChainId>, diff_id: DiffId) -> ChainId {
+    pub(crate) fn extend(parent: Option<ChainId>, diff_id: DiffId) -> ChainId {
         match parent {
             None => ChainId(diff_id.0),
             Some(parent) => ChainId(chain_digest(&parent.to_string(), &diff_id.to_string())),

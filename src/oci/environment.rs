@@ -13,7 +13,7 @@ use imbl::ordmap::DiffItem;
 
 /// Variables in an order. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Environment {
+pub(crate) struct Environment {
     by_name: OrdMap<Arc<str>, Placed>,
     /// The place that comes next.
     next: u64,
@@ -39,7 +39,7 @@ fn value_of(entry: &str) -> &str {
 
 impl Environment {
     /// Reads entries. Of two with the same name the first has the place and the last the value.
-    pub fn of_entries(entries: &[String]) -> Environment {
+    pub(crate) fn of_entries(entries: &[String]) -> Environment {
         let mut environment = Environment::default();
         for entry in entries {
             environment.put_in_place(entry);
@@ -48,23 +48,23 @@ impl Environment {
     }
 
     /// The value of a variable.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.by_name.get(name).map(Placed::value)
     }
 
     /// Sets a variable, which comes last then.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.next += 1;
         self.by_name.insert(name.into(), Placed { place: self.next, entry: format!("{name}={value}").into() });
     }
 
     /// Sets a variable, which stays where it is if it is there.
-    pub fn set_in_place(&mut self, name: &str, value: &str) {
+    pub(crate) fn set_in_place(&mut self, name: &str, value: &str) {
         self.put_in_place(&format!("{name}={value}"));
     }
 
     /// Takes an entry over as it is, in the place that its name has.
-    pub fn put_in_place(&mut self, entry: &str) {
+    pub(crate) fn put_in_place(&mut self, entry: &str) {
         let name = entry.split_once('=').map_or(entry, |(name, _)| name);
         match self.by_name.get_mut(name) {
             Some(placed) => placed.entry = entry.into(),
@@ -76,12 +76,12 @@ impl Environment {
     }
 
     /// Names and values, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.in_order().map(|(name, placed)| (name, placed.value()))
     }
 
     /// The entries, in their order.
-    pub fn entries(&self) -> Vec<String> {
+    pub(crate) fn entries(&self) -> Vec<String> {
         self.in_order().map(|(_, placed)| placed.entry.to_string()).collect()
     }
 
@@ -92,7 +92,7 @@ impl Environment {
     }
 
     /// The variables that have another value in a later one: the name, the value before, the value after.
-    pub fn changes<'e>(&'e self, after: &'e Environment) -> Vec<(&'e str, Option<&'e str>, Option<&'e str>)> {
+    pub(crate) fn changes<'e>(&'e self, after: &'e Environment) -> Vec<(&'e str, Option<&'e str>, Option<&'e str>)> {
         let differences = self.by_name.diff(&after.by_name).map(|difference| match difference {
             DiffItem::Add(name, new) => (&**name, None, Some(new.value())),
             DiffItem::Update { old: (name, old), new: (_, new) } => (&**name, Some(old.value()), Some(new.value())),

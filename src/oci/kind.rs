@@ -11,7 +11,7 @@ use super::{ImageConfig, Index, Manifest, media_type};
 
 /// What a JSON document of an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DocumentKind {
+pub(crate) enum DocumentKind {
     /// A list of manifests.
     Index,
     /// One image for one platform.
@@ -22,7 +22,7 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// The kind that a media type names, if it is one of these.
-    pub fn of(media_type: &str) -> Option<DocumentKind> {
+    pub(crate) fn of(media_type: &str) -> Option<DocumentKind> {
         match media_type {
             text if media_type::is_index(text) => Some(DocumentKind::Index),
             text if media_type::is_manifest(text) => Some(DocumentKind::Manifest),
@@ -32,7 +32,7 @@ impl DocumentKind {
     }
 
     /// As messages name it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             DocumentKind::Index => "image index",
             DocumentKind::Manifest => "image manifest",
@@ -42,7 +42,7 @@ impl DocumentKind {
 }
 
 /// A type that holds a document of one kind.
-pub trait Document: DeserializeOwned {
+pub(crate) trait Document: DeserializeOwned {
     /// The kind.
     const KIND: DocumentKind;
 }
@@ -60,7 +60,7 @@ impl Document for ImageConfig {
 }
 
 /// Reads a document, if it is of this kind and of no other. The error says what is wrong with it.
-pub fn parse<T: Document>(text: &[u8]) -> Result<T, String> {
+pub(crate) fn parse<T: Document>(text: &[u8]) -> Result<T, String> {
     let traits: Traits = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     match traits.contradiction(T::KIND) {
         Some(reason) => Err(reason),

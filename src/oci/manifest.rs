@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{Descriptor, media_type};
 
 /// The annotation that holds an image's name in the index of an image layout.
-pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// The annotation that other tools use for an image's full name, with the registry's domain.
-pub const IMAGE_NAME: &str = "io.containerd.image.name";
+pub(crate) const IMAGE_NAME: &str = "io.containerd.image.name";
 
 /// One image for one platform: its configuration and its layers, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// A manifest of the OCI type.
-    pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Manifest {
+    pub(crate) fn new(config: Descriptor, layers: Vec<Descriptor>) -> Manifest {
         Manifest {
             schema_version: 2,
             media_type: Some(media_type::MANIFEST.to_string()),
@@ -53,7 +53,7 @@ impl Manifest {
     }
 
     /// The bytes of all layers together, as they are stored. What a manifest claims may be more than any number holds.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.layers.iter().fold(0, |sum, layer| layer.size.saturating_add(sum))
     }
 }
@@ -61,28 +61,28 @@ impl Manifest {
 /// A list of manifests: the platforms of one image, or everything in an image layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Index {
+pub(crate) struct Index {
     /// Always 2.
-    pub schema_version: u32,
+    pub(crate) schema_version: u32,
     /// The index's own type; older tools leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<String>,
+    pub(crate) media_type: Option<String>,
     /// For artifacts that are not images: what they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<String>,
+    pub(crate) artifact_type: Option<String>,
     /// The manifests, or further indexes.
-    pub manifests: Vec<Descriptor>,
+    pub(crate) manifests: Vec<Descriptor>,
     /// Another manifest that this one is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Descriptor>,
+    pub(crate) subject: Option<Descriptor>,
     /// Free key-value pairs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "super::config::null_default")]
-    pub annotations: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 impl Index {
     /// An index of the OCI type.
-    pub fn new(manifests: Vec<Descriptor>) -> Index {
+    pub(crate) fn new(manifests: Vec<Descriptor>) -> Index {
         Index {
             schema_version: 2,
             media_type: Some(media_type::INDEX.to_string()),
@@ -97,9 +97,9 @@ impl Index {
 /// The file `oci-layout` at the root of an image layout: `{"imageLayoutVersion":"1.0.0"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Layout {
+pub(crate) struct Layout {
     /// The version of the layout, 1.0.0.
-    pub image_layout_version: String,
+    pub(crate) image_layout_version: String,
 }
 
 impl Default for Layout {

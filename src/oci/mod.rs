@@ -8,26 +8,30 @@
 //!
 //! Read [`digest`] first, then [`descriptor`], [`manifest`], [`config`]; [`reference`](mod@reference) stands alone.
 
-pub mod config;
-pub mod descriptor;
+pub(crate) mod config;
+pub(crate) mod descriptor;
 pub mod digest;
-pub mod environment;
-pub mod kind;
-pub mod manifest;
-pub mod platform;
-pub mod reference;
-pub mod signal;
+pub(crate) mod environment;
+pub(crate) mod kind;
+pub(crate) mod manifest;
+pub(crate) mod platform;
+pub(crate) mod reference;
+pub(crate) mod signal;
 pub mod validate;
 
-pub use config::{ContainerConfig, Empty, HealthConfig, History, ImageConfig, RootFs};
+pub(crate) use config::{ContainerConfig, Empty, HealthConfig, RootFs};
+pub use config::{History, ImageConfig};
 pub use descriptor::{Descriptor, media_type};
-pub use digest::{ChainId, DiffId, Digest, DigestError, Hasher};
-pub use environment::Environment;
-pub use kind::{Document, DocumentKind};
-pub use manifest::{Index, Layout, Manifest};
-pub use platform::{Platform, PlatformError};
+pub use digest::{ChainId, DiffId, Digest};
+pub(crate) use digest::{DigestError, Hasher};
+pub(crate) use environment::Environment;
+pub(crate) use kind::{Document, DocumentKind};
+pub use manifest::Manifest;
+pub(crate) use manifest::{Index, Layout};
+pub use platform::Platform;
+pub(crate) use platform::PlatformError;
 pub use reference::{AnyReference, Reference, ReferenceError};
-pub use signal::is_signal;
+pub(crate) use signal::is_signal;
 
 /// Returns the canonical JSON of a document: compact, fields in the order of the type, no newline at the end.
 ///

@@ -41,7 +41,7 @@ impl Platform {
 
     /// Whether a machine's processor and kernel execute programs of this platform by themselves: those of the same
     /// processor in an older variant, and of the smaller one that it contains.
-    pub fn runs_on(&self, machine: &Platform) -> bool {
+    pub(crate) fn runs_on(&self, machine: &Platform) -> bool {
         let pair = (machine.architecture.as_str(), self.architecture.as_str());
         let is_too_new = match (level(&machine.variant), level(&self.variant)) {
             (Some(has), Some(needs)) => pair.0 == pair.1 && needs > has,
@@ -136,7 +136,7 @@ pub enum PlatformError {
 
 impl PlatformError {
     /// What would be one.
-    pub fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         match self {
             PlatformError::Malformed(_) => "a platform is written `linux/amd64` or `linux/arm/v7`".to_owned(),
             PlatformError::Unknown { .. } => {

@@ -212,7 +212,7 @@ impl Reference {
     }
 
     /// Whether a digest of any algorithm is written.
-    pub fn has_digest(&self) -> bool {
+    pub(crate) fn has_digest(&self) -> bool {
         self.digest.is_some()
     }
 
@@ -247,7 +247,7 @@ impl Reference {
     }
 
     /// The same reference without its digest.
-    pub fn without_digest(&self) -> Reference {
+    pub(crate) fn without_digest(&self) -> Reference {
         Reference { digest: None, ..self.clone() }
     }
 

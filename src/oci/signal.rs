@@ -10,7 +10,7 @@ const LAST: i64 = 64;
 /// `SIGTERM`, `term`, `15`, `SIGRTMIN+3` …: a name that Linux knows, or a number from 1 to 64.
 ///
 /// BuildKit takes any number but 0. But no process could ever be sent the others.
-pub fn is_signal(text: &str) -> bool {
+pub(crate) fn is_signal(text: &str) -> bool {
     if let Ok(number) = text.parse::<i64>() {
         return (1..=LAST).contains(&number);
     }

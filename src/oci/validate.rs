@@ -256,7 +256,7 @@ fn is_time(text: &str) -> bool {
 }
 
 /// `type/subtype`, each at most 127 characters and beginning with a letter or digit (RFC 6838, section 4.2).
-pub fn is_media_type(text: &str) -> bool {
+pub(crate) fn is_media_type(text: &str) -> bool {
     let is_name = |name: &str| {
         name.len() <= 127
             && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
@@ -266,7 +266,7 @@ pub fn is_media_type(text: &str) -> bool {
 }
 
 /// `algorithm:encoded` of any algorithm; of the registered ones also the length is checked.
-pub fn is_digest(text: &str) -> bool {
+pub(crate) fn is_digest(text: &str) -> bool {
     let Some((algorithm, encoded)) = text.split_once(':') else {
         return false;
     };

@@ -72,7 +72,7 @@ pub(super) fn global_args(
 ///
 /// # Errors
 /// What [`dockerfile::words::expand`] says, at the word.
-pub fn expand(
+pub(crate) fn expand(
     word: &dockerfile::Word,
     escape: char,
     variables: &dyn Variables,

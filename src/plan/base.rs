@@ -10,16 +10,16 @@ use crate::oci::{Platform, Reference};
 
 /// What every FROM sees.
 pub(super) struct FromScope<'a> {
-    pub request: &'a Request,
-    pub global_args: &'a BTreeMap<String, String>,
-    pub escape: char,
+    pub(crate) request: &'a Request,
+    pub(crate) global_args: &'a BTreeMap<String, String>,
+    pub(crate) escape: char,
 }
 
 impl FromScope<'_> {
     ///
     /// # Errors
     /// A name that is blank, or names neither a stage nor an image.
-    pub fn resolve(
+    pub(crate) fn resolve(
         &self,
         source: &dockerfile::Stage,
         earlier: &[Stage],

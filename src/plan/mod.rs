@@ -31,10 +31,10 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     pub target: usize,
     /// The stages that the target needs, itself last, each after what it needs.
-    pub order: Vec<usize>,
+    pub(crate) order: Vec<usize>,
     /// Global ARGs and automatic variables: what an ARG without a value inherits inside a stage.
-    pub global_args: BTreeMap<String, String>,
-    pub escape: char,
+    pub(crate) global_args: BTreeMap<String, String>,
+    pub(crate) escape: char,
     /// What is suspicious about the Dockerfile: what its parser found, and what planning found. Notes are not in it.
     pub warnings: Vec<Diagnostic>,
     /// Names in lower case → the last stage of that name.
@@ -110,7 +110,7 @@ impl Plan {
     }
 
     /// A stage and all that it needs, each after its own needs.
-    pub fn needs(&self, stage: usize) -> Vec<usize> {
+    pub(crate) fn needs(&self, stage: usize) -> Vec<usize> {
         order::order(&self.stages, stage)
     }
 }

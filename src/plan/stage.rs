@@ -62,20 +62,20 @@ pub enum Base {
 #[derive(Clone, Debug)]
 pub struct Stage {
     pub index: usize,
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     pub base: Base,
     /// What its steps run on, as far as the Dockerfile says: an image may turn out to be for another.
-    pub platform: Platform,
+    pub(crate) platform: Platform,
     /// Whether FROM itself names the platform.
-    pub asks_for_platform: bool,
+    pub(crate) asks_for_platform: bool,
     /// The stages that it copies from, besides its base.
-    pub copies_from: BTreeSet<usize>,
+    pub(crate) copies_from: BTreeSet<usize>,
     pub source: dockerfile::Stage,
 }
 
 impl Stage {
     /// The name, or `stage-N` as BuildKit calls a stage without one.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
     }
 }

@@ -11,7 +11,7 @@ use crate::dockerfile::{self, words};
 
 /// What a line is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub(crate) enum Line {
     /// Nothing: the last stepping command is meant again.
     Empty,
     /// `# …`
@@ -23,7 +23,7 @@ pub enum Line {
 
 /// A command with its arguments.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
+pub(super) enum Command {
     Step { count: usize },
     Next,
     Continue,
@@ -57,7 +57,7 @@ pub enum Command {
 
 /// What `break` is asked to do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Break {
+pub(crate) enum Break {
     List,
     At(Place),
     /// `None`: all of them.
@@ -68,7 +68,7 @@ pub enum Break {
 ///
 /// # Errors
 /// A diagnostic that says what is wrong and what was probably meant.
-pub fn parse(text: &str) -> Result<Line, Diagnostic> {
+pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Ok(Line::Empty);
@@ -99,7 +99,7 @@ pub fn parse(text: &str) -> Result<Line, Diagnostic> {
 }
 
 /// Whether a text that is being typed has its last line.
-pub fn is_complete(text: &str) -> bool {
+pub(crate) fn is_complete(text: &str) -> bool {
     match parse(text) {
         Ok(Line::Instruction(text)) => dockerfile::is_complete(&text),
         _ => true,

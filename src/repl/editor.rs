@@ -26,7 +26,7 @@ use crate::view::palette::{Palette, Role};
 const HISTORY: usize = 2000;
 
 /// Lines from a terminal.
-pub struct Terminal {
+pub(crate) struct Terminal {
     editor: Editor<Assistant, DefaultHistory>,
     /// `None` where something else has its name.
     history: Option<PathBuf>,
@@ -48,7 +48,7 @@ impl Terminal {
     ///
     /// # Errors
     /// Where the terminal can't be used.
-    pub fn open(history: &Path, palette: Palette) -> io::Result<Terminal> {
+    pub(crate) fn open(history: &Path, palette: Palette) -> io::Result<Terminal> {
         let config = Config::builder()
             .max_history_size(HISTORY)
             .map_err(to_io)?

@@ -9,7 +9,7 @@ use crate::errno;
 
 /// Why a command did not do what it was to do. The session goes on.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A mistake at the prompt.
     #[error("{}", .0.message)]
     Command(Box<Diagnostic>),

@@ -9,11 +9,11 @@ use super::command;
 use crate::document::Limit;
 
 /// How long one command or instruction of a script may be. What a script comes from need not have an end.
-pub const INSTRUCTION: Limit = Limit::new("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
+pub(crate) const INSTRUCTION: Limit = Limit::new("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
 
 /// What came.
 #[derive(Debug)]
-pub enum Next {
+pub(crate) enum Next {
     Line(String),
     /// Ctrl-C: what was typed is forgotten.
     Interrupted,
@@ -22,16 +22,16 @@ pub enum Next {
 
 /// What completion and colours need to know of the session.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// The paths of the state's file system: directories end with `/`.
-    pub image_paths: Vec<String>,
+    pub(crate) image_paths: Vec<String>,
     /// The build context's folder.
-    pub context: Option<std::path::PathBuf>,
-    pub stages: Vec<String>,
+    pub(crate) context: Option<std::path::PathBuf>,
+    pub(crate) stages: Vec<String>,
 }
 
 /// A source of lines.
-pub trait Lines {
+pub(crate) trait Lines {
     /// The next line; `prompt` is shown where somebody sees it.
     fn next(&mut self, prompt: &str) -> io::Result<Next>;
 
@@ -43,12 +43,12 @@ pub trait Lines {
 }
 
 /// The lines of a script file or of a pipe.
-pub struct Script<R> {
+pub(crate) struct Script<R> {
     reader: R,
 }
 
 impl<R: BufRead> Script<R> {
-    pub fn new(reader: R) -> Script<R> {
+    pub(crate) fn new(reader: R) -> Script<R> {
         Script { reader }
     }
 

@@ -32,9 +32,9 @@ mod prompt;
 mod session;
 mod table;
 
-pub use editor::Terminal;
-pub use error::Error;
-pub use lines::{Lines, Next, Script};
-pub use output::Shown;
-pub use prompt::run;
-pub use session::{Ending, Session};
+pub(crate) use editor::Terminal;
+pub(crate) use error::Error;
+pub(crate) use lines::{Lines, Script};
+pub(crate) use output::Shown;
+pub(crate) use prompt::run;
+pub(crate) use session::{Ending, Session};

@@ -19,7 +19,7 @@ const MOST_KEPT: usize = 64 << 20;
 
 /// Whom the session is shown to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// A pipe or a file: nobody knows how wide it will be shown.
     Anywhere,
     /// Standard output is a terminal: nothing is laid out wider than it.
@@ -37,7 +37,7 @@ pub(super) enum Paging {
 pub(super) struct Output<'o> {
     shown: Shown,
     /// Whether somebody is there to turn pages.
-    pub paging: Paging,
+    pub(crate) paging: Paging,
     /// The last line with the ▶, as the copy has it.
     head: Option<String>,
     screen: Pane<'o>,
@@ -71,7 +71,7 @@ impl Pane<'_> {
 }
 
 impl<'o> Output<'o> {
-    pub fn new(out: &'o mut dyn Write, palette: Palette, clock: &Clock, shown: Shown) -> Output<'o> {
+    pub(crate) fn new(out: &'o mut dyn Write, palette: Palette, clock: &Clock, shown: Shown) -> Output<'o> {
         let transcript = Rc::<RefCell<Transcript>>::default();
         let screen = Pane { blocks: Blocks::new(Layout::new(palette, clock)), screen: Screen::new(out, palette) };
         let plain = Palette::PLAIN;
@@ -85,20 +85,20 @@ impl<'o> Output<'o> {
     }
 
     /// Lays out for the terminal as it is now: somebody may have made it larger or smaller.
-    pub fn measure(&mut self) {
+    pub(crate) fn measure(&mut self) {
         if let (Shown::OnTerminal, Some(size)) = (self.shown, screen::terminal()) {
             self.screen.blocks.fit(size.columns);
         }
     }
 
     /// Shows what a layout makes of some data.
-    pub fn show(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+    pub(crate) fn show(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
         self.copy.show(&render)?;
         self.screen.show(&render)
     }
 
     /// Shows it, one screen after another where it is longer than the terminal.
-    pub fn page(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+    pub(crate) fn page(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
         self.copy.show(&render)?;
         let text = self.screen.screen.harmless(&render(self.screen.blocks.layout()));
         match screen::terminal() {
@@ -110,32 +110,32 @@ impl<'o> Output<'o> {
     }
 
     /// Shows an event.
-    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+    pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
         self.copy.event(event)?;
         self.screen.event(event)?;
         self.flush()
     }
 
     /// Shows a piece of what a program prints.
-    pub fn output(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn output(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         self.copy.output(stream, bytes)?;
         self.screen.output(stream, bytes)?;
         self.flush()
     }
 
     /// Shows what is held back of it.
-    pub fn end_of_output(&mut self) -> io::Result<()> {
+    pub(crate) fn end_of_output(&mut self) -> io::Result<()> {
         self.copy.end_of_output()?;
         self.screen.end_of_output()
     }
 
     /// Notes what somebody else put on the screen: the prompt and what was typed there.
-    pub fn note(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
         self.copy.screen.write_all(text.as_bytes())
     }
 
     /// Shows the line with the ▶, where it is not the one that was shown last.
-    pub fn head(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+    pub(crate) fn head(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
         let line = render(self.copy.blocks.layout());
         if self.head.as_ref() == Some(&line) {
             return Ok(());
@@ -145,12 +145,12 @@ impl<'o> Output<'o> {
     }
 
     /// Sees to it that everything is on the screen.
-    pub fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.screen.screen.flush()
     }
 
     /// The session so far, as a pipe would have had it.
-    pub fn transcript(&self) -> Vec<u8> {
+    pub(crate) fn transcript(&self) -> Vec<u8> {
         let transcript = self.transcript.borrow();
         let start = if transcript.is_cut { "(the beginning is left out)\n" } else { "" };
         [start.as_bytes(), &transcript.text].concat()

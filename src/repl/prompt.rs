@@ -28,7 +28,7 @@ enum Flow {
 ///
 /// # Errors
 /// Only where lines can't be read or nothing can be written any more.
-pub fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<Ending, Error> {
+pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<Ending, Error> {
     session.interactive = lines.is_interactive();
     if session.interactive {
         session.out.paging = Paging::On;

@@ -9,7 +9,7 @@ use crate::view::palette::Palette;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     Good,
     /// A command failed on the way.
     Failed,
@@ -18,7 +18,7 @@ pub enum Ending {
 }
 
 /// A session under way.
-pub struct Session<'o> {
+pub(crate) struct Session<'o> {
     pub(super) debugger: Debugger,
     pub(super) out: Output<'o>,
     pub(super) interactive: bool,
@@ -27,7 +27,7 @@ pub struct Session<'o> {
 
 impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
-    pub fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
+    pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
         let out = Output::new(out, palette, &debugger.world().clock, shown);
         Session { debugger, out, interactive: false, ending: Ending::Good }
     }

@@ -2,7 +2,7 @@
 
 /// What a command does; one for each line of [`COMMANDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
+pub(crate) enum Name {
     Step,
     Next,
     Continue,
@@ -36,7 +36,7 @@ pub enum Name {
 
 /// What can be completed in a command's arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Argument {
+pub(crate) enum Argument {
     Nothing,
     /// A path in the state's file system.
     ImagePath,
@@ -54,18 +54,18 @@ pub enum Argument {
 
 /// One command.
 #[derive(Debug)]
-pub struct Entry {
-    pub id: Name,
+pub(crate) struct Entry {
+    pub(crate) id: Name,
     pub name: &'static str,
     /// Other names for it.
-    pub short: &'static [&'static str],
+    pub(crate) short: &'static [&'static str],
     /// Its arguments.
-    pub usage: &'static str,
+    pub(crate) usage: &'static str,
     /// One line.
-    pub summary: &'static str,
+    pub(crate) summary: &'static str,
     /// The rest of what there is to know; lines of their own.
-    pub details: &'static str,
-    pub argument: Argument,
+    pub(crate) details: &'static str,
+    pub(crate) argument: Argument,
 }
 
 const fn entry(
@@ -81,7 +81,7 @@ const fn entry(
 }
 
 /// All commands, in the order in which `help` lists them.
-pub const COMMANDS: &[Entry] = &[
+pub(crate) const COMMANDS: &[Entry] = &[
     entry(
         Name::Step,
         "step",
@@ -268,7 +268,7 @@ pub const COMMANDS: &[Entry] = &[
 ];
 
 /// The rule by which a line is a command or an instruction, as `help` prints it.
-pub const RULE: &str = "\
+pub(crate) const RULE: &str = "\
 A line is a command when its first word is one of these in small letters; a beginning that fits only one will do.
 Every other line that begins with a Dockerfile keyword is an instruction: it is taken there and then, and added
 to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
@@ -277,17 +277,17 @@ An empty line does the last step, next, continue or back again. Ctrl-C stops a s
 ";
 
 /// The entry of a command.
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub(crate) fn find(name: &str) -> Option<&'static Entry> {
     COMMANDS.iter().find(|entry| entry.name == name || entry.short.contains(&name))
 }
 
 /// The commands that begin with a text.
-pub fn beginning(text: &str) -> Vec<&'static Entry> {
+pub(crate) fn beginning(text: &str) -> Vec<&'static Entry> {
     COMMANDS.iter().filter(|entry| entry.name.starts_with(text)).collect()
 }
 
 /// What `help` prints: of one command, or of all.
-pub fn help(of: Option<Name>) -> String {
+pub(crate) fn help(of: Option<Name>) -> String {
     let usage = |entry: &Entry| format!("{} {}", entry.name, entry.usage).trim_end().to_owned();
     let mut text = String::new();
     match of.and_then(|id| COMMANDS.iter().find(|entry| entry.id == id)) {

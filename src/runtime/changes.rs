@@ -12,7 +12,7 @@ use crate::tree::{Change, Tree};
 use crate::world::{Interrupt, World};
 
 /// The changes of a container that has ended. Dropped, they are thrown away.
-pub struct Changes {
+pub(crate) struct Changes {
     world: Arc<World>,
     folder: Folder,
     form: Form,
@@ -37,7 +37,7 @@ impl Changes {
     ///
     /// # Errors
     /// A file can't be read, or be in no layer.
-    pub fn write(self, below: &Tree, interrupt: &Interrupt) -> Result<(Option<Layer>, Vec<Change>), Error> {
+    pub(crate) fn write(self, below: &Tree, interrupt: &Interrupt) -> Result<(Option<Layer>, Vec<Change>), Error> {
         let options = Capture {
             ownership: unpacked::ownership(&self.world.identity),
             marks: unpacked::marks(&self.world.identity),

@@ -19,7 +19,7 @@ use crate::store::{Lock, try_claim};
 use crate::world::World;
 
 /// A container's folder, locked. Dropped, it is removed, unless its state says that it stays.
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     world: Arc<World>,
     when_dropped: WhenUnused,
@@ -33,7 +33,7 @@ impl Folder {
     ///
     /// # Errors
     /// It can't be locked or made.
-    pub fn create(world: &Arc<World>, id: &str) -> Result<Folder, Error> {
+    pub(crate) fn create(world: &Arc<World>, id: &str) -> Result<Folder, Error> {
         let containers = world.home().containers_dir();
         sweep(world, &containers);
         let names = std::iter::once(id.to_owned()).chain((1..).map(|number: u32| format!("{id}-{number}")));
@@ -56,29 +56,30 @@ impl Folder {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn record(&mut self, state: &State) -> Result<(), Error> {
+    #[expect(dead_code, reason = "every container is removed at its end so far")]
+    pub(crate) fn record(&mut self, state: &State) -> Result<(), Error> {
         state::write(&self.path, state)?;
         self.when_dropped = state.when_unused;
         Ok(())
     }
 
     /// The folder itself.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where the container's changes go.
-    pub fn upper(&self) -> PathBuf {
+    pub(crate) fn upper(&self) -> PathBuf {
         self.path.join("upper")
     }
 
     /// Where its set-up has its files.
-    pub fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.path.join("work")
     }
 
     /// Removes what is in the folder, for a process that is in the namespace that owns it. What is left, dropping removes.
-    pub fn remove_from_inside(&self) {
+    pub(crate) fn remove_from_inside(&self) {
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }

@@ -8,26 +8,26 @@
 //!
 //! `container/` knows a sandbox and a process and no disk; here both come about, the same way for a RUN and for a container that
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
-//! to stay has a [`State`] in its folder, and nobody removes that but who was asked to.
+//! to stay has a [`State`](state::State) in its folder, and nobody removes that but who was asked to.
 //!
 //! Left out for now: a list of containers and commands for it, networks, a monitor of detached ones.
 //!
 //! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`].
 
-pub mod changes;
-pub mod folder;
-pub mod prepare;
-pub mod request;
-pub mod state;
-pub mod unpacked;
-pub mod volume;
+pub(crate) mod changes;
+pub(crate) mod folder;
+pub(crate) mod prepare;
+pub(crate) mod request;
+pub(crate) mod state;
+pub(crate) mod unpacked;
+pub(crate) mod volume;
 
-pub use changes::Changes;
-pub use folder::Folder;
-pub use prepare::{Prepared, Room, Script, prepare};
-pub use request::{Request, Variable, launch, parse_rights};
-pub use state::{State, WhenUnused, roots};
-pub use volume::Volume;
+pub(crate) use changes::Changes;
+pub(crate) use prepare::{Room, Script, prepare};
+pub use request::Request;
+pub(crate) use request::{Variable, launch, parse_rights};
+pub use state::roots;
+pub(crate) use volume::Volume;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,14 @@ pub enum Error {
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// What is written down of a container can't be understood, so nobody knows what it needs.
+    #[error("can't read `{}`: {reason}", path.display())]
+    BadState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// It can't be set up.
     #[error(transparent)]

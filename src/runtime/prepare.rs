@@ -17,28 +17,28 @@ use crate::world::{Interrupt, World};
 
 /// What a container is to be like, apart from its layers and its folder.
 #[derive(Clone, Debug)]
-pub struct Room {
-    pub hostname: Hostname,
-    pub network: Network,
+pub(crate) struct Room {
+    pub(crate) hostname: Hostname,
+    pub(crate) network: Network,
     /// Which files of /etc are its own.
-    pub etc: Etc,
-    pub mounts: Vec<Mount>,
-    pub root: Access,
+    pub(crate) etc: Etc,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) root: Access,
     /// A file of ours for it.
-    pub script: Option<Script>,
+    pub(crate) script: Option<Script>,
 }
 
 /// A text that the container sees as a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    pub text: String,
+pub(crate) struct Script {
+    pub(crate) text: String,
     /// Where, below the container's /dev.
-    pub target: String,
+    pub(crate) target: String,
 }
 
 /// A container ready to run, with the folder that it needs.
-pub struct Prepared {
-    pub plan: Plan,
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
     folder: Folder,
     world: Arc<World>,
 }
@@ -47,7 +47,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// The folder can't be made, or the machine does not allow containers.
-pub fn prepare(
+pub(crate) fn prepare(
     world: &Arc<World>,
     id: &str,
     lower: Vec<PathBuf>,
@@ -74,7 +74,7 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`container::spawn`].
-    pub fn spawn(&self, io: Io, interrupt: Option<&Interrupt>) -> Result<Running, Error> {
+    pub(crate) fn spawn(&self, io: Io, interrupt: Option<&Interrupt>) -> Result<Running, Error> {
         let mut running = container::spawn(&self.plan, io)?;
         if let Some(interrupt) = interrupt {
             let readable = interrupt.as_fd().try_clone_to_owned().map_err(container::Error::descriptor)?;
@@ -87,14 +87,19 @@ impl Prepared {
     ///
     /// # Errors
     /// It can't be set up, or its command not be executed.
-    pub fn run(&self, io: Io, interrupt: Option<&Interrupt>, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Exit, Error> {
+    pub(crate) fn run(
+        &self,
+        io: Io,
+        interrupt: Option<&Interrupt>,
+        listen: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<Exit, Error> {
         let running = self.spawn(io, interrupt)?;
         running.start();
         Ok(running.wait(listen)?)
     }
 
     /// What it has changed, when it has ended.
-    pub fn into_changes(self) -> Changes {
+    pub(crate) fn into_changes(self) -> Changes {
         Changes::new(self.world, self.folder, self.plan.root == RootKind::Copy)
     }
 

@@ -20,25 +20,25 @@ use crate::world::World;
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Replaces CMD, unless it is empty.
-    pub command: Vec<String>,
+    pub(crate) command: Vec<String>,
     /// Replaces ENTRYPOINT, and CMD with it; an empty list takes both away.
-    pub entrypoint: Option<Vec<String>>,
+    pub(crate) entrypoint: Option<Vec<String>>,
     /// Laid over ENV, in order.
-    pub env: Vec<Variable>,
-    pub working_dir: Option<String>,
-    pub user: Option<String>,
+    pub(crate) env: Vec<Variable>,
+    pub(crate) working_dir: Option<String>,
+    pub(crate) user: Option<String>,
     /// `None`: the beginning of its id.
-    pub hostname: Option<Hostname>,
-    pub network: Network,
-    pub volumes: Vec<Volume>,
-    pub root: Access,
-    pub terminal: Terminal,
-    pub rights: Rights,
+    pub(crate) hostname: Option<Hostname>,
+    pub(crate) network: Network,
+    pub(crate) volumes: Vec<Volume>,
+    pub(crate) root: Access,
+    pub(crate) terminal: Terminal,
+    pub(crate) rights: Rights,
 }
 
 impl Request {
     /// What the image says, with Docker's rights.
-    pub fn new() -> Request {
+    pub(crate) fn new() -> Request {
         Request {
             command: Vec::new(),
             entrypoint: None,
@@ -63,14 +63,14 @@ impl Default for Request {
 
 /// A variable of the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub name: String,
-    pub value: String,
+    pub(crate) value: String,
 }
 
 impl Variable {
     /// Reads `NAME=value`, or `NAME` for what `ours` has under it: `None` where that is nothing.
-    pub fn parse(text: &str, ours: impl FnOnce(&str) -> Option<String>) -> Option<Variable> {
+    pub(crate) fn parse(text: &str, ours: impl FnOnce(&str) -> Option<String>) -> Option<Variable> {
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => (name, value.to_owned()),
             None => (text, ours(text)?),
@@ -83,7 +83,7 @@ impl Variable {
 ///
 /// # Errors
 /// [`Error::Argument`] for any other.
-pub fn parse_rights(options: &[String]) -> Result<Rights, Error> {
+pub(crate) fn parse_rights(options: &[String]) -> Result<Rights, Error> {
     let mut rights = Rights::docker();
     for option in options {
         match option.replace(':', "=").as_str() {
@@ -105,7 +105,12 @@ pub fn parse_rights(options: &[String]) -> Result<Rights, Error> {
 ///
 /// # Errors
 /// [`Error::Argument`] for an image without a command; and what can't be made.
-pub fn launch(world: &Arc<World>, image: &ImageConfig, layers: &[Layer], request: &Request) -> Result<Prepared, Error> {
+pub(crate) fn launch(
+    world: &Arc<World>,
+    image: &ImageConfig,
+    layers: &[Layer],
+    request: &Request,
+) -> Result<Prepared, Error> {
     let args = command_line(image, request)?;
     check_stop_signal(image)?;
     let id = world.clock.new_id();

@@ -16,25 +16,25 @@ use super::Error;
 use crate::document::{self, Limit, Links};
 use crate::layer::Layer;
 use crate::oci::Descriptor;
-use crate::store::{Home, atomic_replace};
+use crate::store::{Home, atomic_write};
 
 /// What is known of a container while no process of it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// The version of this form.
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// The image that it was made of.
     pub manifest: Descriptor,
     /// Its layers, the lowest first.
-    pub layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
     /// What becomes of the folder when nobody works with it.
-    pub when_unused: WhenUnused,
+    pub(crate) when_unused: WhenUnused,
 }
 
 /// What becomes of a container's folder when nobody has it locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WhenUnused {
+pub(crate) enum WhenUnused {
     /// It stays: the container is stopped.
     Keep,
     /// It goes: the container was to be removed at its end.
@@ -43,7 +43,7 @@ pub enum WhenUnused {
 
 impl State {
     /// The version of the form that is written.
-    pub const SCHEMA: u32 = 1;
+    pub(crate) const SCHEMA: u32 = 1;
 }
 
 /// The name of the file.
@@ -60,14 +60,20 @@ pub(super) fn read(folder: &Path) -> Result<Option<State>, Error> {
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(crate::store::Error::from(error).into()),
     };
-    let refused = |error: serde_json::Error| Error::io("understand", &path)(error.into());
-    serde_json::from_slice(&text).map(Some).map_err(refused)
+    let state: State = serde_json::from_slice(&text)
+        .map_err(|error| Error::BadState { path: path.clone(), reason: error.to_string() })?;
+    match state.schema {
+        State::SCHEMA => Ok(Some(state)),
+        other => {
+            Err(Error::BadState { path, reason: format!("schema {other} is not known here, only {}", State::SCHEMA) })
+        }
+    }
 }
 
-/// Writes it, whole or not at all.
+/// Writes it, whole or not at all, and onto the disk: nothing else says that the container stays.
 pub(super) fn write(folder: &Path, state: &State) -> Result<(), Error> {
     let text = serde_json::to_vec(state).map_err(|error| Error::io("write", folder.join(FILE))(error.into()))?;
-    Ok(atomic_replace(&folder.join(FILE), &text)?)
+    Ok(atomic_write(&folder.join(FILE), &text)?)
 }
 
 /// The images of all containers that stay, with their layers: what may not be removed from the store.

@@ -12,12 +12,12 @@ use crate::tree::Tree;
 use crate::world::World;
 
 /// What the owners of files on disk mean under an identity.
-pub fn ownership(identity: &Identity) -> Ownership {
+pub(crate) fn ownership(identity: &Identity) -> Ownership {
     if identity.keeps_owners() { Ownership::Kept } else { Ownership::Single }
 }
 
 /// Where an overlay has its marks under an identity.
-pub fn marks(identity: &Identity) -> OpaqueName {
+pub(crate) fn marks(identity: &Identity) -> OpaqueName {
     match identity {
         Identity::Root => OpaqueName::Trusted,
         Identity::Mapped { .. } | Identity::Single => OpaqueName::User,
@@ -27,7 +27,7 @@ pub fn marks(identity: &Identity) -> OpaqueName {
 /// The directories of a chain of layers, the top one first, as overlayfs wants them. Unpacks what is not there yet.
 ///
 /// `tree_of` gives the tree above some of the lowest layers, when one is missing above those: a build has most of them at hand.
-pub fn chain<E: From<Error>>(
+pub(crate) fn chain<E: From<Error>>(
     world: &World,
     layers: &[Layer],
     tree_of: impl FnOnce(&[Layer]) -> Result<Tree, E>,
@@ -44,6 +44,6 @@ pub fn chain<E: From<Error>>(
 }
 
 /// As [`chain`], where no tree is at hand.
-pub fn chain_of_image(world: &World, layers: &[Layer]) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn chain_of_image(world: &World, layers: &[Layer]) -> Result<Vec<PathBuf>, Error> {
     chain(world, layers, |below| Ok(layer::tree_of(&world.store, below)?))
 }

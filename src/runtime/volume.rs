@@ -9,18 +9,18 @@ use crate::store::Home;
 
 /// A volume, wished for: `SOURCE:TARGET[:ro]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Volume {
+pub(crate) struct Volume {
     /// What is mounted.
-    pub source: Source,
+    pub(crate) source: Source,
     /// Where: an absolute path in the container, without `.`, `..` and double slashes.
-    pub target: String,
+    pub(crate) target: String,
     /// Whether the container may write there.
-    pub access: Access,
+    pub(crate) access: Access,
 }
 
 /// What a volume is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// A path of this machine.
     Path(PathBuf),
     /// A folder of the home, by its name.
@@ -32,7 +32,7 @@ impl Volume {
     ///
     /// # Errors
     /// [`Error::Argument`] for what is not such a text.
-    pub fn parse(text: &str) -> Result<Volume, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Volume, Error> {
         let bad = |message: String| {
             Error::argument(
                 format!("invalid volume specification `{text}`: {message}"),
@@ -72,7 +72,7 @@ impl Volume {
     ///
     /// # Errors
     /// As [`Volume::parse`], and for a place that is named twice.
-    pub fn parse_all(texts: &[String]) -> Result<Vec<Volume>, Error> {
+    pub(crate) fn parse_all(texts: &[String]) -> Result<Vec<Volume>, Error> {
         let mut volumes: Vec<Volume> = Vec::new();
         for text in texts {
             let volume = Volume::parse(text)?;

@@ -66,13 +66,13 @@ impl BlobWriter {
     }
 
     /// How many bytes were written so far.
-    pub fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.written + self.piece.len() as u64
     }
 
     /// Copies at most `limit` bytes from a reader, directly into the buffer, and returns how many there were: fewer only
     /// if the reader came to its end.
-    pub fn copy_from(&mut self, reader: &mut dyn Read, limit: u64) -> io::Result<u64> {
+    pub(crate) fn copy_from(&mut self, reader: &mut dyn Read, limit: u64) -> io::Result<u64> {
         let mut copied = 0;
         while copied < limit {
             if self.piece.len() == PIECE {

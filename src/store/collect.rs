@@ -20,7 +20,7 @@ pub struct Collected {
     pub files: Vec<Stored>,
     /// The unpacked layers that are not found any more, under the names that they have now. Removing them may need the user namespace in
     /// which they were made, so it is left to the caller.
-    pub folders: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
     /// The blobs that were left for no other reason than that another process uses them.
     pub in_use: BTreeSet<Digest>,
     /// Why nothing was removed: documents that can't be read.
@@ -32,11 +32,6 @@ impl Collected {
     pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
         self.files.iter().filter(|file| file.sort == Sort::Blob).map(|file| file.digest)
     }
-
-    /// How many bytes the files had that are gone.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
-    }
 }
 
 impl Store {
@@ -44,7 +39,7 @@ impl Store {
     ///
     /// # Errors
     /// What `roots` says; [`Error::Io`] for what can't be listed; what [`Store::index`] says.
-    pub fn survey<E: From<Error>>(
+    pub(crate) fn survey<E: From<Error>>(
         &self,
         without: &BTreeSet<Digest>,
         roots: impl FnOnce() -> Result<Roots, E>,

@@ -12,16 +12,16 @@ use crate::document::{self, Limit, Links};
 use crate::oci::{Descriptor, Digest, Document, DocumentKind, kind};
 
 /// The file `oci-layout`, which has some thirty bytes.
-pub const LAYOUT: Limit = Limit::new("image layout", "LAYERLAB_MAX_LAYOUT", 64 << 10);
+pub(crate) const LAYOUT: Limit = Limit::new("image layout", "LAYERLAB_MAX_LAYOUT", 64 << 10);
 /// `index.json`: room for half a million names.
-pub const INDEX: Limit = Limit::new("list of images", "LAYERLAB_MAX_INDEX", 256 << 20);
+pub(crate) const INDEX: Limit = Limit::new("list of images", "LAYERLAB_MAX_INDEX", 256 << 20);
 /// A manifest, or an index that is a blob: what registries accept.
 pub const MANIFEST: Limit = Limit::new("image manifest", "LAYERLAB_MAX_MANIFEST", 4 << 20);
 /// An image configuration, which has a line of history for each instruction.
 pub const CONFIG: Limit = Limit::new("image configuration", "LAYERLAB_MAX_CONFIG", 8 << 20);
 
 /// How large a blob may be that is a document of this kind.
-pub fn limit(kind: DocumentKind) -> &'static Limit {
+pub(crate) fn limit(kind: DocumentKind) -> &'static Limit {
     match kind {
         DocumentKind::Index | DocumentKind::Manifest => &MANIFEST,
         DocumentKind::Config => &CONFIG,
@@ -40,7 +40,7 @@ impl Store {
     /// # Errors
     /// [`Error::Kind`] where the descriptor names another kind, [`Error::Invalid`] for what can't be understood, and what
     /// [`Store::read`] says.
-    pub fn read_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
+    pub(crate) fn read_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
         if DocumentKind::of(&descriptor.media_type) == Some(T::KIND) {
             self.lease.hold(&descriptor.digest, Some(T::KIND));
         }

@@ -22,10 +22,10 @@ pub struct Image {
 
 /// The list of images at one moment, for many questions.
 #[derive(Debug)]
-pub struct Catalogue<'s> {
+pub(crate) struct Catalogue<'s> {
     store: &'s Store,
     /// In the order in which the names were given.
-    pub images: Vec<Image>,
+    pub(crate) images: Vec<Image>,
     names: HashMap<Reference, usize>,
     digests: HashMap<Digest, Vec<usize>>,
     /// Image ids and digests of manifests by their digits, sorted, each with the manifest; made when it is first needed.
@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// What [`Store::index`] says.
-    pub fn catalogue(&self) -> Result<Catalogue<'_>, Error> {
+    pub(crate) fn catalogue(&self) -> Result<Catalogue<'_>, Error> {
         Ok(Catalogue::new(self, self.index()?.manifests))
     }
 
@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// What [`Store::index`] says.
-    pub fn names_of(&self, digest: &Digest) -> Result<Vec<Reference>, Error> {
+    pub(crate) fn names_of(&self, digest: &Digest) -> Result<Vec<Reference>, Error> {
         let entries = self.index()?.manifests;
         let mut names: Vec<Reference> =
             entries.iter().filter(|entry| entry.digest == *digest).filter_map(name_of).collect();
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// The image id of what a descriptor leads to on this machine; `None` where there is none, or it can't be read.
-    pub fn id_of(&self, descriptor: &Descriptor) -> Option<Digest> {
+    pub(crate) fn id_of(&self, descriptor: &Descriptor) -> Option<Digest> {
         let manifest = self.manifest_for(descriptor, &Platform::host()).ok()?;
         Some(self.read_document::<Manifest>(&manifest).ok()?.config.digest)
     }
@@ -145,7 +145,7 @@ impl<'s> Catalogue<'s> {
     }
 
     /// The places in the list of what has a manifest's digest.
-    pub fn with_digest(&self, digest: &Digest) -> &[usize] {
+    pub(crate) fn with_digest(&self, digest: &Digest) -> &[usize] {
         self.digests.get(digest).map_or(&[], Vec::as_slice)
     }
 
@@ -153,7 +153,7 @@ impl<'s> Catalogue<'s> {
     ///
     /// # Errors
     /// [`Error::NoImage`], [`Error::Ambiguous`].
-    pub fn find(&self, text: &str) -> Result<usize, Error> {
+    pub(crate) fn find(&self, text: &str) -> Result<usize, Error> {
         let none = || Error::NoImage { name: text.to_string() };
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
         let first = |digest: &Digest| self.with_digest(digest).first().copied();

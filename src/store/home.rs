@@ -150,7 +150,7 @@ impl Home {
     }
 
     /// A sparse file of a layer, in full. Its name says which one it is, but is not the digest of its bytes.
-    pub fn expanded_sparse(&self, name: &Digest) -> PathBuf {
+    pub(crate) fn expanded_sparse(&self, name: &Digest) -> PathBuf {
         self.expanded_dir().join(format!("{}.sparse", name.hex()))
     }
 
@@ -160,17 +160,17 @@ impl Home {
     }
 
     /// An unpacked layer that needs nothing of the layers below it, see [`crate::layer::unpack_all`].
-    pub fn unpacked(&self, diff_id: &DiffId) -> PathBuf {
+    pub(crate) fn unpacked(&self, diff_id: &DiffId) -> PathBuf {
         self.unpacked_dir().join(diff_id.0.hex())
     }
 
     /// An unpacked layer whose files depend on the layers below it, named by the whole chain.
-    pub fn unpacked_chain(&self, chain_id: &ChainId) -> PathBuf {
+    pub(crate) fn unpacked_chain(&self, chain_id: &ChainId) -> PathBuf {
         self.unpacked_dir().join(format!("chain-{}", chain_id.0.hex()))
     }
 
     /// The folder of proofs that layers are what their digests say.
-    pub fn proven_dir(&self) -> PathBuf {
+    pub(crate) fn proven_dir(&self) -> PathBuf {
         self.root.join("proven")
     }
 
@@ -180,12 +180,12 @@ impl Home {
     }
 
     /// Cache records.
-    pub fn cache_dir(&self) -> PathBuf {
+    pub(crate) fn cache_dir(&self) -> PathBuf {
         self.root.join("cache")
     }
 
     /// Past builds.
-    pub fn builds_dir(&self) -> PathBuf {
+    pub(crate) fn builds_dir(&self) -> PathBuf {
         self.root.join("builds")
     }
 
@@ -195,7 +195,7 @@ impl Home {
     }
 
     /// Volumes.
-    pub fn volumes_dir(&self) -> PathBuf {
+    pub(crate) fn volumes_dir(&self) -> PathBuf {
         self.root.join("volumes")
     }
 

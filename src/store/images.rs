@@ -10,19 +10,19 @@ use crate::layer::Layer;
 use crate::oci::{Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, Platform, media_type, to_json};
 
 /// How deep indexes may be nested in one another. One level is usual.
-pub const MOST_NESTED: usize = 8;
+pub(crate) const MOST_NESTED: usize = 8;
 
 /// What a list of images says about one, besides its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The image id: the digest of the configuration.
-    pub id: Digest,
+    pub(crate) id: Digest,
     /// When the configuration says it was made, RFC 3339.
-    pub created: Option<String>,
+    pub(crate) created: Option<String>,
     /// What it runs on.
-    pub platform: Platform,
+    pub(crate) platform: Platform,
     /// The layers' bytes together, as stored.
-    pub size: u64,
+    pub(crate) size: u64,
 }
 
 impl Store {
@@ -80,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// What [`Store::load_image`] says.
-    pub fn summary(&self, descriptor: &Descriptor) -> Result<Summary, Error> {
+    pub(crate) fn summary(&self, descriptor: &Descriptor) -> Result<Summary, Error> {
         let (manifest, config) = self.load_image(descriptor)?;
         Ok(Summary {
             id: manifest.config.digest,
@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// [`Error::Platform`] for an index without the platform, [`Error::Invalid`] for one that is nested too deep, and what
     /// [`Store::read_document`] says.
-    pub fn manifest_for(&self, descriptor: &Descriptor, platform: &Platform) -> Result<Descriptor, Error> {
+    pub(crate) fn manifest_for(&self, descriptor: &Descriptor, platform: &Platform) -> Result<Descriptor, Error> {
         let mut current = descriptor.clone();
         for _ in 0..=MOST_NESTED {
             if DocumentKind::of(&current.media_type) != Some(DocumentKind::Index) {

@@ -21,7 +21,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Document`] for a file that can't be read, [`Error::Invalid`] for one that can't be understood.
-    pub fn index(&self) -> Result<Index, Error> {
+    pub(crate) fn index(&self) -> Result<Index, Error> {
         let path = self.home().index_path();
         let text = documents::read_file(&path, &documents::INDEX)?;
         kind::parse(&text).map_err(|reason| Error::Invalid {
@@ -90,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::tag`].
-    pub fn remove(&self, images: &[&Image]) -> Result<(), Error> {
+    pub(crate) fn remove(&self, images: &[&Image]) -> Result<(), Error> {
         let removed: HashSet<(Option<&Reference>, Digest)> =
             images.iter().map(|image| (image.reference.as_ref(), image.manifest.digest)).collect();
         let is_removed = |entry: &Descriptor| removed.contains(&(name_of(entry).as_ref(), entry.digest));

@@ -57,8 +57,8 @@ struct Held {
 /// A thing in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Thing {
-    pub digest: Digest,
-    pub kind: Option<DocumentKind>,
+    pub(crate) digest: Digest,
+    pub(crate) kind: Option<DocumentKind>,
 }
 
 impl Lease {
@@ -66,7 +66,7 @@ impl Lease {
     ///
     /// # Errors
     /// [`Error::Io`] where the lock can't be opened, or not be had.
-    pub fn take(home: &Home) -> Result<Lease, Error> {
+    pub(crate) fn take(home: &Home) -> Result<Lease, Error> {
         let path = home.lock_path();
         let mut lease = Lease { gate: None, list: None, process: std::process::id(), held: Mutex::default() };
         match lock::open_lock(&path).and_then(|gate| {
@@ -89,7 +89,7 @@ impl Lease {
     }
 
     /// From now on a thing stays until the lease ends, if it is there. `kind` is what it is read as, where it is a document.
-    pub fn hold(&self, digest: &Digest, kind: Option<DocumentKind>) {
+    pub(crate) fn hold(&self, digest: &Digest, kind: Option<DocumentKind>) {
         let mut held = self.held();
         let is_held = held.things.get(digest).is_some_and(|known| kind.is_none() || *known == kind);
         let (Some((gate, path)), Some(list)) = (&self.gate, &self.list) else { return };
@@ -112,7 +112,7 @@ impl Lease {
     ///
     /// # Errors
     /// [`Error::Busy`] where somebody keeps the lock, or there is none.
-    pub fn alone(&self) -> Result<Alone<'_>, Error> {
+    pub(crate) fn alone(&self) -> Result<Alone<'_>, Error> {
         let held = self.held();
         let Some((gate, path)) = &self.gate else { return Err(Error::Busy) };
         let begun = Instant::now();
@@ -190,9 +190,9 @@ pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error>
 /// The leases that there are besides one's own.
 pub(super) struct Others {
     /// Whose processes live.
-    pub living: BTreeSet<u32>,
+    pub(crate) living: BTreeSet<u32>,
     /// Whether there was one of a killed process.
-    pub had_dead: bool,
+    pub(crate) had_dead: bool,
 }
 
 /// Looks at every lease, and removes those of killed processes.

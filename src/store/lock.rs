@@ -10,7 +10,7 @@ use super::write::remove_file;
 
 /// Whether others may hold a lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockMode {
+pub(crate) enum LockMode {
     /// Any number of shared locks at a time.
     Shared,
     /// Alone.
@@ -19,7 +19,7 @@ pub enum LockMode {
 
 /// A lock that is held until it is dropped (or the process ends), see flock(2).
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     file: File,
     path: PathBuf,
 }
@@ -37,7 +37,7 @@ impl Lock {
 
     /// Removes the file of an exclusive lock, and then gives the lock up. Only for locks that [`try_claim`] gave: whoever waits for
     /// another sort would get a lock on a file without a name.
-    pub fn remove(self) -> Result<(), Error> {
+    pub(crate) fn remove(self) -> Result<(), Error> {
         remove_file(&self.path)
     }
 
@@ -52,14 +52,14 @@ impl Lock {
 }
 
 /// Waits for a lock on a file, which is made if it is not there.
-pub fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
+pub(crate) fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
     let file = open_lock(path)?;
     acquire(&file, path, mode, Wait::Yes)?;
     Ok(Lock { file, path: path.to_path_buf() })
 }
 
 /// As [`lock`], but gives `None` at once when another holds it.
-pub fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
+pub(crate) fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     let file = open_lock(path)?;
     let acquired = acquire(&file, path, mode, Wait::No)?;
     Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
@@ -81,7 +81,7 @@ pub(super) fn open_lock_for_reading(path: &Path) -> Result<Option<File>, Error> 
 ///
 /// Between opening a file and locking it, its former owner may have removed it, and a third process may have made and locked
 /// another of its name. So a lock counts only where the name still means the locked file.
-pub fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
+pub(crate) fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
     loop {
         match try_lock(path, LockMode::Exclusive)? {
             Some(lock) if !lock.is_current() => {}

@@ -38,21 +38,25 @@ mod proof;
 mod staging;
 mod survey;
 pub mod verify;
-pub mod write;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use blob::BlobWriter;
+pub(crate) use blob::BlobWriter;
 pub use collect::Collected;
-pub use find::{Catalogue, Image};
+pub(crate) use find::Catalogue;
+pub use find::Image;
 pub use home::Home;
-pub use images::{MOST_NESTED, Summary};
-pub use lock::{Lock, LockMode, lock, try_claim, try_lock};
-pub use staging::{StageError, Staging};
-pub use survey::{Reason, Roots, Sort, Stored, Survey};
-pub use verify::{Finding, Report, Severity, verify};
-pub use write::{atomic_replace, atomic_write};
+pub(crate) use images::{MOST_NESTED, Summary};
+pub(crate) use lock::{Lock, LockMode, lock, try_claim};
+pub(crate) use staging::StageError;
+pub use staging::Staging;
+pub use survey::{Reason, Roots};
+pub(crate) use survey::{Sort, Stored, Survey};
+pub use verify::Severity;
+pub use verify::{Finding, Report, verify};
+pub(crate) use write::{atomic_replace, atomic_write};
 
 use crate::layer::Limits;
 use crate::oci::{Descriptor, Digest, DocumentKind};
@@ -171,19 +175,19 @@ pub enum Error {
 
 impl Error {
     /// Whether the reason is that files can't be written there, by anybody or by this user.
-    pub fn is_read_only(&self) -> bool {
+    pub(crate) fn is_read_only(&self) -> bool {
         use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
         matches!(self, Error::Io { source, .. } if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem))
     }
 
     /// Whether the reason is that the disk, or the user's share of it, is full.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         matches!(self, Error::Io { source, .. } if matches!(source.kind(), QuotaExceeded | StorageFull))
     }
 
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NotAStore { .. } => Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".to_owned()),
             Error::LinkedFolder { .. } => Some(
@@ -203,7 +207,7 @@ impl Error {
     }
 
     /// Wraps an I/O error with what was tried on which file: `map_err(Error::io("open", path))`.
-    pub fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }
@@ -238,18 +242,18 @@ impl Store {
 
     /// From now on, as long as this value lives, what has the digest stays, if it is there: a blob, or the expanded or unpacked copy of a
     /// layer. Reading and writing by this module holds by itself; this is for who looks for a copy by its name.
-    pub fn hold(&self, digest: &Digest) {
+    pub(crate) fn hold(&self, digest: &Digest) {
         self.lease.hold(digest, None);
     }
 
     /// Sets how much the archives of layers may ask for.
-    pub fn with_limits(mut self, limits: Limits) -> Store {
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Store {
         self.limits = limits;
         self
     }
 
     /// How much the archives of layers may ask for.
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
@@ -272,7 +276,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Document`] for a document that is larger than what would be read again, [`Error::Io`] for the disk's errors.
-    pub fn put_document(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+    pub(crate) fn put_document(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let digest = Digest::of(bytes);
         if let Some(kind) = DocumentKind::of(media_type) {
             documents::limit(kind).check(&self.blob_path(&digest), bytes.len() as u64)?;

@@ -25,7 +25,7 @@ use crate::tree::FileIdentity;
 const LONGEST_PROOF: usize = 256;
 
 /// A layer, which has to be read to its end before it is used.
-pub const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
+pub(crate) const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
 
 /// What this process has seen proven.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Size`] or [`Error::Content`] for the first that is not what it should be.
-    pub fn prove_layers(&self, layers: &[Layer]) -> Result<(), Error> {
+    pub(crate) fn prove_layers(&self, layers: &[Layer]) -> Result<(), Error> {
         layers.iter().try_for_each(|layer| self.prove_descriptor(&layer.descriptor))
     }
 
@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::NotAFile`] and [`Error::Content`] for what is not the blob.
-    pub fn open_blob(&self, digest: &Digest) -> Result<File, Error> {
+    pub(crate) fn open_blob(&self, digest: &Digest) -> Result<File, Error> {
         self.hold(digest);
         let (file, _) = self.open_unproven(digest)?;
         self.prove(&file, digest, &self.blob_path(digest))?;
@@ -76,7 +76,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Document`] for what is not a file, [`Error::Io`] for what can't be read.
-    pub fn open_expanded(&self, diff_id: &DiffId) -> Result<Option<File>, Error> {
+    pub(crate) fn open_expanded(&self, diff_id: &DiffId) -> Result<Option<File>, Error> {
         self.hold(&diff_id.0);
         let path = self.home().expanded(diff_id);
         let file = match document::open(&path, Links::Refuse) {
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// Remembers that the uncompressed copy of a layer was hashed while it was written.
-    pub fn remember_expanded(&self, diff_id: &DiffId) {
+    pub(crate) fn remember_expanded(&self, diff_id: &DiffId) {
         if let Ok(metadata) = self.home().expanded(diff_id).symlink_metadata() {
             self.remember(&diff_id.0, &metadata);
         }

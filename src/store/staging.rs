@@ -20,7 +20,7 @@ pub struct Staging<'s> {
 
 /// Why a stream could not be staged.
 #[derive(Debug, thiserror::Error)]
-pub enum StageError {
+pub(crate) enum StageError {
     /// The stream broke off; the error is its reader's.
     #[error(transparent)]
     Read(std::io::Error),
@@ -43,7 +43,7 @@ impl<'s> Staging<'s> {
     ///
     /// # Errors
     /// What the stream says, and [`Error::Io`] for the disk's errors.
-    pub fn add(&self, mut stream: impl Read) -> Result<(Digest, u64), StageError> {
+    pub(crate) fn add(&self, mut stream: impl Read) -> Result<(Digest, u64), StageError> {
         let mut temporary = write::Temporary::create(&self.folder)?;
         let mut hasher = Hasher::new();
         let mut buffer = vec![0; 256 << 10];
@@ -69,7 +69,7 @@ impl<'s> Staging<'s> {
     ///
     /// # Errors
     /// [`Error::Missing`] for what was not added.
-    pub fn open(&self, digest: &Digest) -> Result<File, Error> {
+    pub(crate) fn open(&self, digest: &Digest) -> Result<File, Error> {
         match document::open(&self.path(digest), Links::Refuse) {
             Ok((file, _)) => Ok(file),
             Err(error) if error.is_not_found() => self.store.open_blob(digest),
@@ -81,7 +81,7 @@ impl<'s> Staging<'s> {
     ///
     /// # Errors
     /// [`Error::Missing`] for what was not added, [`Error::Io`] for the disk's errors.
-    pub fn keep(&self, digest: &Digest) -> Result<(), Error> {
+    pub(crate) fn keep(&self, digest: &Digest) -> Result<(), Error> {
         self.store.hold(digest);
         let (staged, blob) = (self.path(digest), self.store.blob_path(digest));
         let proof = self.store.home().proof(digest);

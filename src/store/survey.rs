@@ -41,7 +41,7 @@ pub enum Reason {
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sort {
+pub(crate) enum Sort {
     /// A blob of the image layout.
     Blob,
     /// The uncompressed copy of a layer, or the full copy of a sparse file.
@@ -58,26 +58,26 @@ pub enum Sort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Where it is.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What is in its name.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// What it is.
-    pub sort: Sort,
+    pub(crate) sort: Sort,
     /// Its length; 0 for a folder, which takes long to measure.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Why it is kept. `None`: nothing needs it.
     pub reason: Option<Reason>,
     /// Whether another process uses it, whatever else needs it.
-    pub in_use: bool,
+    pub(crate) in_use: bool,
 }
 
 /// Everything in the store that is named by a digest.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// The files and folders, each sort by its names.
-    pub files: Vec<Stored>,
+    pub(crate) files: Vec<Stored>,
     /// Documents of images that can't be read. What they lead to is not known, and may be what seems to be kept for nothing.
-    pub damaged: Vec<Error>,
+    pub(crate) damaged: Vec<Error>,
 }
 
 impl Survey {

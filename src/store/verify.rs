@@ -57,13 +57,13 @@ pub struct Report {
     /// Everything that was found, sorted: errors last.
     pub findings: Vec<Finding>,
     /// How many blobs were read.
-    pub blobs: usize,
+    pub(crate) blobs: usize,
     /// How many bytes they have.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The blobs that no image needs, and their sizes: what only the cache keeps, and what is left over.
     pub unneeded: BTreeMap<Digest, u64>,
     /// How many images were followed to their last layer.
-    pub images: usize,
+    pub(crate) images: usize,
 }
 
 impl Report {

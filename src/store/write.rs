@@ -19,7 +19,7 @@ use super::Error;
 
 // ANCHOR: atomic-write
 /// Replaces a file by new content, or makes it; readers see the old or the new content and nothing between.
-pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
     temporary.persist(path)
@@ -30,7 +30,7 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 ///
 /// When a process is killed, the name has the old or the new content. After a loss of power it may also be empty or have
 /// lost its end, so whoever reads it has to tell a damaged file from a whole one, and do as if it were not there.
-pub fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut temporary = Temporary::create(parent(path))?;
     temporary.write(bytes)?;
     temporary.replace(path)
@@ -38,7 +38,7 @@ pub fn atomic_replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// A file under a temporary name; it is removed when it is dropped before [`Temporary::persist`].
 #[derive(Debug)]
-pub struct Temporary {
+pub(crate) struct Temporary {
     path: PathBuf,
     file: File,
     persisted: bool,
@@ -51,24 +51,24 @@ const SMALLEST_HOLE: usize = 64 << 10;
 
 impl Temporary {
     /// Makes an empty file `.<process>-<number>.tmp` in a folder.
-    pub fn create(folder: &Path) -> Result<Temporary, Error> {
+    pub(crate) fn create(folder: &Path) -> Result<Temporary, Error> {
         let (path, file) =
             with_temporary_name(folder, |path| OpenOptions::new().read(true).write(true).create_new(true).open(path))?;
         Ok(Temporary { path, file, persisted: false, ends_in_hole: false })
     }
 
     /// The open file.
-    pub fn file(&mut self) -> &mut File {
+    pub(crate) fn file(&mut self) -> &mut File {
         &mut self.file
     }
 
     /// The temporary name.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Adds bytes to the file.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.append(bytes).map_err(Error::io("write", &self.path))
     }
 
@@ -85,7 +85,7 @@ impl Temporary {
 
     // ANCHOR: persist
     /// Gives the file its name, whole and on disk. What had the name before is replaced.
-    pub fn persist(mut self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn persist(mut self, path: &Path) -> Result<(), Error> {
         self.close_hole().map_err(Error::io("extend", &self.path))?;
         self.file.sync_all().map_err(Error::io("synchronise", &self.path))?;
         self.replace(path)?;
@@ -170,13 +170,13 @@ fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Makes an empty folder with a temporary name inside of another.
-pub fn temporary_folder(folder: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn temporary_folder(folder: &Path) -> Result<PathBuf, Error> {
     with_temporary_name(folder, |path| fs::create_dir(path)).map(|(path, ())| path)
 }
 
 /// Gives a folder that was filled under a temporary name its final name, and says whether it was the first to do so:
 /// when another process was faster, its folder stays and the caller's is left as it is.
-pub fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
+pub(crate) fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
     match fs::rename(temporary, path) {
         Ok(()) => synchronise_folder(parent(path)).map(|()| true),
         Err(_) if path.is_dir() => Ok(false),
@@ -191,14 +191,14 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
 }
 
 /// Makes a folder and those above it, if they are not there.
-pub fn create_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create", path))
 }
 
 /// Makes a folder that only its owner may enter, or takes the access of others away where it is there already.
 ///
 /// Where that is refused (another's folder, a file system that is read-only), the folder stays as it is.
-pub fn create_private_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn create_private_folder(path: &Path) -> Result<(), Error> {
     const OTHERS: u32 = 0o077;
     let parents = parent(path);
     create_folder(parents)?;
@@ -232,7 +232,7 @@ pub(super) fn move_away(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Removes a file; that it is not there is no error.
-pub fn remove_file(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
@@ -242,7 +242,7 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
 }
 
 /// Removes a folder with everything in it; that it is not there is no error. Symbolic links are not followed.
-pub fn remove_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
@@ -252,14 +252,14 @@ pub fn remove_folder(path: &Path) -> Result<(), Error> {
 }
 
 /// Whether a file name is one that [`Temporary`] gives, `.<process>-<number>.tmp`: what somebody else has called so, no sweep removes.
-pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
+pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
     let name = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp")?.split_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     name.is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 /// Makes the names in a folder durable.
-pub fn synchronise_folder(folder: &Path) -> Result<(), Error> {
+pub(crate) fn synchronise_folder(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("synchronise", folder))
 }
 

@@ -45,7 +45,7 @@ impl Tree {
     }
 
     /// A directory with what is in it: names, each of them once, and files. A directory among them is empty.
-    pub fn of_directory(directory: Node, children: impl IntoIterator<Item = (Arc<[u8]>, Node)>) -> Tree {
+    pub(crate) fn of_directory(directory: Node, children: impl IntoIterator<Item = (Arc<[u8]>, Node)>) -> Tree {
         let children = children.into_iter().map(|(name, node)| (name, Entry::leaf(node))).collect();
         Tree { root: Arc::new(Entry { node: directory, children }) }
     }
@@ -95,7 +95,7 @@ impl Tree {
     }
 
     /// Puts a file at a path of two trees, as [`Tree::insert`] does it. They share it.
-    pub fn insert_into(trees: [&mut Tree; 2], path: &TreePath, node: Node) {
+    pub(crate) fn insert_into(trees: [&mut Tree; 2], path: &TreePath, node: Node) {
         let entry = Entry::leaf(node);
         for tree in trees {
             tree.insert_entry(path, &entry);
@@ -160,7 +160,7 @@ impl Tree {
     }
 
     /// Puts a whole tree at a path in place of what is there, shared and not copied.
-    pub fn graft(&mut self, path: &TreePath, tree: &Tree) {
+    pub(crate) fn graft(&mut self, path: &TreePath, tree: &Tree) {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             self.root = Arc::clone(&tree.root);
             return;
@@ -169,14 +169,9 @@ impl Tree {
     }
 
     /// Puts what is in the root of another tree into a directory, in place of what is in it, shared and not copied.
-    pub fn put_children(&mut self, path: &TreePath, other: &Tree) {
+    pub(crate) fn put_children(&mut self, path: &TreePath, other: &Tree) {
         let directory = if path.is_root() { Arc::make_mut(&mut self.root) } else { self.directory_mut(path) };
         directory.children = other.root.children.clone();
-    }
-
-    /// Whether the two are one and the same value, without comparing files.
-    pub fn ptr_eq(&self, other: &Tree) -> bool {
-        Arc::ptr_eq(&self.root, &other.root)
     }
 
     pub(super) fn entry(&self, path: &TreePath) -> Option<&Entry> {

@@ -1,7 +1,7 @@
 //! A file system as a value: a persistent map from path to metadata and the place of the bytes.
 //!
 //! A [`Tree`] is cheap to copy: two trees share every folder in which they do not differ. So each step of a build keeps
-//! its own whole file system, going back is taking an older value, and [`diff`] looks only at what differs.
+//! its own whole file system, going back is taking an older value, and [`diff`](diff()) looks only at what differs.
 //! Names are bytes, as in the kernel. Symbolic links are resolved inside the tree and cannot lead out of it, because
 //! nothing is outside.
 //!
@@ -18,16 +18,19 @@ mod seen;
 mod xattrs;
 
 pub use diff::{Change, diff};
-pub use map::{Tree, Walk};
-pub use node::{Content, Kind, LinkId, Metadata, Node, Place, Spool};
-pub use path::{TreePath, cleaned_components};
+pub use map::Tree;
+pub use node::{Content, Kind, LinkId, Node, Place};
+pub(crate) use node::{Metadata, Spool};
+pub use path::TreePath;
+pub(crate) use path::cleaned_components;
 pub use resolve::Follow;
-pub use seen::{FileIdentity, Folder, FoundFile, KeptBytes, Known, Seen};
-pub use xattrs::Xattrs;
+pub use seen::Seen;
+pub(crate) use seen::{FileIdentity, Folder, FoundFile, KeptBytes, Known};
+pub(crate) use xattrs::Xattrs;
 
 /// How deep directories may be nested in a tree that is made from an archive or from what a process has left. The walks over
 /// a tree take a part of the stack for each level, and no real file system comes near it.
-pub const DEEPEST: usize = 500;
+pub(crate) const DEEPEST: usize = 500;
 
 /// Why a path does not lead to a file in a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -98,9 +98,9 @@ pub enum Place {
 #[derive(Debug, Clone)]
 pub struct Spool {
     /// The file.
-    pub file: Arc<File>,
+    pub(crate) file: Arc<File>,
     /// Where the first byte is.
-    pub offset: u64,
+    pub(crate) offset: u64,
 }
 
 impl PartialEq for Spool {
@@ -128,14 +128,14 @@ impl LinkId {
 
 impl Metadata {
     /// Root's, at time 0, without extended attributes.
-    pub fn root_owned(mode: u32) -> Metadata {
+    pub(crate) fn root_owned(mode: u32) -> Metadata {
         Metadata { mode, uid: 0, gid: 0, mtime: 0, mtime_nanos: 0, xattrs: Xattrs::default() }
     }
 }
 
 impl Node {
     /// A file with one name.
-    pub fn new(metadata: Metadata, kind: Kind) -> Node {
+    pub(crate) fn new(metadata: Metadata, kind: Kind) -> Node {
         Node { metadata, kind, link: None }
     }
 
@@ -157,7 +157,7 @@ impl Node {
     }
 
     /// Whether it is a directory.
-    pub fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.kind == Kind::Directory
     }
 
@@ -171,7 +171,7 @@ impl Node {
 
     /// Whether two nodes are the same file as far as it can be told without reading: hard-link ids are not compared,
     /// and bytes that lie in different places count as different.
-    pub fn same(&self, other: &Node) -> bool {
+    pub(crate) fn same(&self, other: &Node) -> bool {
         self.metadata == other.metadata && self.kind == other.kind
     }
 }

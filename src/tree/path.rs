@@ -24,7 +24,7 @@ impl TreePath {
     }
 
     /// A path that is text, made absolute and clean: text that can be used as a path again.
-    pub fn cleaned(path: &str) -> String {
+    pub(crate) fn cleaned(path: &str) -> String {
         String::from_utf8(TreePath::new(path).0).expect("cleaning text by its `/` leaves text")
     }
 
@@ -39,12 +39,12 @@ impl TreePath {
     }
 
     /// Whether this is `/`.
-    pub fn is_root(&self) -> bool {
+    pub(crate) fn is_root(&self) -> bool {
         self.0.len() == 1
     }
 
     /// The names from the root down; none for the root.
-    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+    pub(crate) fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.relative().split(|byte| *byte == b'/').filter(|component| !component.is_empty())
     }
 
@@ -63,14 +63,14 @@ impl TreePath {
     }
 
     /// All directories above the file, from the root down, without the file itself.
-    pub fn ancestors(&self) -> Vec<TreePath> {
+    pub(crate) fn ancestors(&self) -> Vec<TreePath> {
         let mut ancestors: Vec<TreePath> = std::iter::successors(self.parent(), TreePath::parent).collect();
         ancestors.reverse();
         ancestors
     }
 
     /// The path with more components below it, cleaned like [`TreePath::new`].
-    pub fn join(&self, path: impl AsRef<[u8]>) -> TreePath {
+    pub(crate) fn join(&self, path: impl AsRef<[u8]>) -> TreePath {
         let mut joined = self.clone();
         for component in path.as_ref().split(|byte| *byte == b'/') {
             joined.push(component);
@@ -112,7 +112,7 @@ impl TreePath {
 
 /// The components of a path that are left when it is cleaned by its letters alone: no empty ones, no `.`, and each `..` takes the
 /// name before it along. Those that have none before them stay, at the front.
-pub fn cleaned_components(path: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn cleaned_components(path: &[u8]) -> Vec<&[u8]> {
     let mut kept: Vec<&[u8]> = Vec::new();
     for component in path.split(|byte| *byte == b'/') {
         match component {

@@ -58,7 +58,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`Error::NotADirectory`] or [`Error::Loop`].
-    pub fn resolve_by_letters(&self, path: &TreePath) -> Result<TreePath, Error> {
+    pub(crate) fn resolve_by_letters(&self, path: &TreePath) -> Result<TreePath, Error> {
         self.resolve_components(path, Follow::Last, Missing::Allow, Dots::Lexical)
     }
 

@@ -17,7 +17,7 @@ use crate::oci::Digest;
 
 /// A folder of the machine, and the regular files that were found in it.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: Box<Path>,
     files: Box<[FoundFile]>,
 }
@@ -38,16 +38,16 @@ pub struct Known {
     /// The extended attributes that belong to an image.
     pub xattrs: Xattrs,
     /// Where its bytes are in memory.
-    pub bytes: Option<KeptBytes>,
+    pub(crate) bytes: Option<KeptBytes>,
 }
 
 /// The bytes of a small file, among those of its neighbours. They are there as long as whoever read them keeps them.
 #[derive(Debug)]
-pub struct KeptBytes {
+pub(crate) struct KeptBytes {
     /// The contents of several files, one after the other.
-    pub together: Weak<Vec<u8>>,
+    pub(crate) together: Weak<Vec<u8>>,
     /// Where the file begins in them.
-    pub offset: u32,
+    pub(crate) offset: u32,
 }
 
 /// One file of a [`Folder`].
@@ -70,24 +70,24 @@ pub struct FileIdentity {
 
 impl Folder {
     /// A folder by its absolute path, in which no component was a symbolic link.
-    pub fn new(path: PathBuf, files: Vec<FoundFile>) -> Arc<Folder> {
+    pub(crate) fn new(path: PathBuf, files: Vec<FoundFile>) -> Arc<Folder> {
         Arc::new(Folder { path: path.into(), files: files.into() })
     }
 
     /// Its path.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The files that were found in it.
-    pub fn files(&self) -> &[FoundFile] {
+    pub(crate) fn files(&self) -> &[FoundFile] {
         &self.files
     }
 }
 
 impl FoundFile {
     /// A file of which nothing but its identity is known.
-    pub fn new(name: Arc<[u8]>, identity: FileIdentity) -> FoundFile {
+    pub(crate) fn new(name: Arc<[u8]>, identity: FileIdentity) -> FoundFile {
         FoundFile { name, identity, known: OnceLock::new() }
     }
 
@@ -109,17 +109,17 @@ impl FoundFile {
 
 impl Seen {
     /// The file of this number in a folder.
-    pub fn new(folder: &Arc<Folder>, index: usize) -> Seen {
+    pub(crate) fn new(folder: &Arc<Folder>, index: usize) -> Seen {
         Seen { folder: Arc::clone(folder), index: u32::try_from(index).expect("a folder has fewer files than 2³²") }
     }
 
     /// Its folder.
-    pub fn folder(&self) -> &Arc<Folder> {
+    pub(crate) fn folder(&self) -> &Arc<Folder> {
         &self.folder
     }
 
     /// Its name in the folder.
-    pub fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.file().name
     }
 
@@ -129,7 +129,7 @@ impl Seen {
     }
 
     /// Its absolute path.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path.join(std::ffi::OsStr::from_bytes(self.name()))
     }
 
@@ -159,13 +159,13 @@ impl std::fmt::Debug for Seen {
 
 impl FileIdentity {
     /// From the numbers of stat(2); times are seconds and nanoseconds.
-    pub fn new(device: u64, inode: u64, size: u64, modified: (i64, u32), changed: (i64, u32)) -> FileIdentity {
+    pub(crate) fn new(device: u64, inode: u64, size: u64, modified: (i64, u32), changed: (i64, u32)) -> FileIdentity {
         let (seconds, nanoseconds) = ([modified.0, changed.0], [modified.1, changed.1]);
         FileIdentity { device, inode, size, seconds, nanoseconds }
     }
 
     /// Of a file that was just looked at.
-    pub fn of(metadata: &Metadata) -> FileIdentity {
+    pub(crate) fn of(metadata: &Metadata) -> FileIdentity {
         let nanoseconds = |raw: i64| u32::try_from(raw).unwrap_or(u32::MAX);
         FileIdentity::new(
             metadata.dev(),
@@ -177,7 +177,7 @@ impl FileIdentity {
     }
 
     /// The device that holds the file, and its number there.
-    pub fn number(&self) -> (u64, u64) {
+    pub(crate) fn number(&self) -> (u64, u64) {
         (self.device, self.inode)
     }
 
@@ -187,17 +187,17 @@ impl FileIdentity {
     }
 
     /// When its content changed: seconds and nanoseconds.
-    pub fn modified(&self) -> (i64, u32) {
+    pub(crate) fn modified(&self) -> (i64, u32) {
         (self.seconds[0], self.nanoseconds[0])
     }
 
     /// When its content or attributes changed, which no program can set: seconds and nanoseconds.
-    pub fn changed(&self) -> (i64, u32) {
+    pub(crate) fn changed(&self) -> (i64, u32) {
         (self.seconds[1], self.nanoseconds[1])
     }
 
     /// Device, inode, size, then both times in seconds and nanoseconds: for records.
-    pub fn numbers(&self) -> [i128; 7] {
+    pub(crate) fn numbers(&self) -> [i128; 7] {
         let (modified, changed) = (self.modified(), self.changed());
         [
             self.device.into(),

@@ -9,7 +9,7 @@ pub struct Xattrs(Option<Arc<BTreeMap<Vec<u8>, Vec<u8>>>>);
 
 impl Xattrs {
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 

@@ -50,7 +50,7 @@ impl Source {
     }
 
     /// What it is, in a few words.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Source::Host => "the programs of this machine".to_owned(),
             Source::Busybox(path) => format!("busybox (`{}`)", path.display()),
@@ -59,7 +59,7 @@ impl Source {
     }
 
     /// The source's name as a label has it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Source::Host => "host",
             Source::Busybox(_) => "busybox",
@@ -131,7 +131,7 @@ fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// Whether the program starts without any other file.
-pub fn is_static(path: &Path) -> bool {
+pub(crate) fn is_static(path: &Path) -> bool {
     let Ok(data) = document::read(path, &libraries::PROGRAM, Links::Follow) else {
         return false;
     };

@@ -12,24 +12,24 @@ use object::{Endianness, FileKind};
 
 /// How a program or library is linked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Linkage {
+pub(crate) struct Linkage {
     /// Word size and processor; a library has to agree with the program in both.
-    pub machine: (u8, u16),
+    pub(crate) machine: (u8, u16),
     /// The program that loads it; none for a library and for a static program.
-    pub interpreter: Option<PathBuf>,
+    pub(crate) interpreter: Option<PathBuf>,
     /// The libraries it names, in order.
-    pub needed: Vec<String>,
+    pub(crate) needed: Vec<String>,
     /// Where it looks first, if there is no `runpath`; what it loads looks there too.
-    pub rpath: Vec<String>,
+    pub(crate) rpath: Vec<String>,
     /// Where it looks, but not what it loads.
-    pub runpath: Vec<String>,
+    pub(crate) runpath: Vec<String>,
 }
 
 /// Reads the linkage of the file in `data`. `None` if it isn't ELF at all.
 ///
 /// # Errors
 /// The reader's words if it begins like ELF and is damaged.
-pub fn linkage(data: &[u8]) -> Option<Result<Linkage, object::read::Error>> {
+pub(crate) fn linkage(data: &[u8]) -> Option<Result<Linkage, object::read::Error>> {
     match FileKind::parse(data) {
         Ok(FileKind::Elf64) => Some(read::<FileHeader64<Endianness>>(data)),
         Ok(FileKind::Elf32) => Some(read::<FileHeader32<Endianness>>(data)),

@@ -9,7 +9,7 @@ use super::rootfs::{Reason, Rootfs, Taken};
 use crate::tree::{Kind, Node, Place, TreePath};
 
 /// Describes a base image in words and tables.
-pub fn explain(source: &Source, rootfs: &Rootfs) -> String {
+pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
     let commands: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason == Reason::Command).collect();
     let libraries: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason != Reason::Command).collect();
     // Two names may lead to one file, which is in the layer once.

@@ -14,9 +14,9 @@ use crate::store::Store;
 use crate::tree::{Change, Tree, TreePath, diff};
 
 /// The hidden command of this program that serves files: `layerlab serve-files FOLDER PORT`.
-pub const SERVE_COMMAND: &str = "serve-files";
+pub(crate) const SERVE_COMMAND: &str = "serve-files";
 /// The folder that `layerlab/web` serves; nginx's, so that the same Dockerfile fits both.
-pub const WEB_ROOT: &str = "/usr/share/nginx/html";
+pub(crate) const WEB_ROOT: &str = "/usr/share/nginx/html";
 
 const WEB_PROGRAM: &str = "/usr/sbin/layerlab";
 const LABEL_SOURCE: &str = "org.layerlab.base.source";

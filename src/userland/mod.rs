@@ -9,19 +9,19 @@
 //! files go; [`serve`](mod@serve) is the web server. When these images take another's place is said in [`crate::images`].
 
 pub mod base;
-pub mod elf;
+pub(crate) mod elf;
 mod explain;
 mod image;
 pub mod libraries;
 pub mod programs;
 mod record;
-pub mod rootfs;
+pub(crate) mod rootfs;
 pub mod serve;
 
 use std::path::PathBuf;
 
 pub use base::Source;
-pub use image::{SERVE_COMMAND, WEB_ROOT, ensure, ensure_as};
+pub use image::{ensure, ensure_as};
 pub use serve::serve;
 
 /// The name of the image with a shell and the usual programs.
@@ -29,7 +29,7 @@ pub const BASE: &str = "layerlab/base";
 /// The name of the image with a web server.
 pub const WEB: &str = "layerlab/web";
 /// The environment variable that chooses what `layerlab/base` is made of.
-pub const VARIABLE: &str = "LAYERLAB_BASE";
+pub(crate) const VARIABLE: &str = "LAYERLAB_BASE";
 
 /// Why a built-in image can't be made.
 #[derive(Debug, thiserror::Error)]

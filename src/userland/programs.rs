@@ -95,7 +95,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// Whether a folder is on the image's `PATH`.
-pub fn is_on_path(folder: &Path) -> bool {
+pub(crate) fn is_on_path(folder: &Path) -> bool {
     PATH.split(':').any(|other| Path::new(other) == folder)
 }
 

@@ -24,15 +24,15 @@ const RECORD: Limit = Limit::new("record of a built-in image", "LAYERLAB_MAX_BUI
 
 /// What an image was made of.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     form: u32,
     version: String,
     /// What the user asked for: the value of `LAYERLAB_BASE`, or the digest of the image below.
-    pub wish: String,
+    pub(crate) wish: String,
     files: Vec<Seen>,
     missing: Vec<String>,
     /// The image.
-    pub image: Descriptor,
+    pub(crate) image: Descriptor,
 }
 
 /// A file as it was.
@@ -45,7 +45,7 @@ struct Seen {
 
 impl Record {
     /// Notes the files at these paths; links are followed.
-    pub fn new<'a>(
+    pub(crate) fn new<'a>(
         wish: String,
         paths: impl IntoIterator<Item = &'a Path>,
         missing: Vec<String>,
@@ -56,19 +56,19 @@ impl Record {
     }
 
     /// Reads the record of an image; `None` if there is none that can be used.
-    pub fn load(store: &Store, name: &str) -> Option<Record> {
+    pub(crate) fn load(store: &Store, name: &str) -> Option<Record> {
         let text = document::read(&path(store, name), &RECORD, Links::Refuse).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Keeps the record.
-    pub fn save(&self, store: &Store, name: &str) -> Result<(), crate::store::Error> {
+    pub(crate) fn save(&self, store: &Store, name: &str) -> Result<(), crate::store::Error> {
         let text = serde_json::to_vec(self).expect("a record has string keys only");
         crate::store::atomic_write(&path(store, name), &text)
     }
 
     /// Whether the same wish would make the same image now, and the image is there.
-    pub fn holds(&self, store: &Store, wish: &str) -> bool {
+    pub(crate) fn holds(&self, store: &Store, wish: &str) -> bool {
         self.form == FORM
             && self.version == env!("CARGO_PKG_VERSION")
             && self.wish == wish

@@ -34,14 +34,14 @@ pub struct Taken {
     /// The file that the path leads to.
     pub real: PathBuf,
     /// Its size in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Why it is there.
-    pub reason: Reason,
+    pub(crate) reason: Reason,
 }
 
 /// Why a file is in the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// It is one of the commands.
     Command,
     /// Programs need it; the paths of those that name it.
@@ -53,12 +53,12 @@ const MOST_LINKS: usize = 40;
 
 impl Rootfs {
     /// Goes on from a file system that is there already.
-    pub fn on(tree: Tree) -> Rootfs {
+    pub(crate) fn on(tree: Tree) -> Rootfs {
         Rootfs { tree, ..Rootfs::default() }
     }
 
     /// Adds an empty directory.
-    pub fn directory(&mut self, path: &str, mode: u32) {
+    pub(crate) fn directory(&mut self, path: &str, mode: u32) {
         let path = TreePath::new(path);
         if self.tree.get(&path).is_none() {
             self.tree.insert(&path, Node::directory(mode));
@@ -66,12 +66,12 @@ impl Rootfs {
     }
 
     /// Adds a file with this text.
-    pub fn file(&mut self, path: &str, text: &str) {
+    pub(crate) fn file(&mut self, path: &str, text: &str) {
         self.tree.insert(&TreePath::new(path), Node::file(0o644, text.as_bytes()));
     }
 
     /// Adds a symbolic link, unless the path leads to something already.
-    pub fn link(&mut self, path: &str, target: &str) {
+    pub(crate) fn link(&mut self, path: &str, target: &str) {
         let path = TreePath::new(path);
         if self.tree.resolve(&path, Follow::Last).is_err() {
             self.insert(&path, Node::symlink(target));
@@ -92,7 +92,7 @@ impl Rootfs {
     ///
     /// # Errors
     /// As [`Libraries::closure`]; then nothing is added.
-    pub fn program_at(&mut self, path: &Path, place: &str, libraries: &Libraries) -> Result<(), Error> {
+    pub(crate) fn program_at(&mut self, path: &Path, place: &str, libraries: &Libraries) -> Result<(), Error> {
         let needed = libraries.closure(path)?;
         let (size, node) = file_node(path)?;
         self.insert(&TreePath::new(place), node);
@@ -105,7 +105,7 @@ impl Rootfs {
     ///
     /// # Errors
     /// [`Error::Io`] if there is none.
-    pub fn same_as_here(&mut self, path: &str) -> Result<(), Error> {
+    pub(crate) fn same_as_here(&mut self, path: &str) -> Result<(), Error> {
         self.take_way(Path::new(path)).map(|_| ())
     }
 
@@ -129,7 +129,7 @@ impl Rootfs {
     }
 
     /// Adds one file of the machine at the path where it is there.
-    pub fn take(&mut self, path: &Path, reason: Reason) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, path: &Path, reason: Reason) -> Result<(), Error> {
         if let Some(taken) = self.taken.iter_mut().find(|taken| taken.path == path) {
             if let (Reason::NeededBy(all), Reason::NeededBy(more)) = (&mut taken.reason, reason) {
                 let more: Vec<PathBuf> = more.into_iter().filter(|one| !all.contains(one)).collect();

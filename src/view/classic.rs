@@ -14,7 +14,7 @@ use crate::shown::line;
 
 /// Writes the classic transcript.
 #[derive(Clone, Debug, Default)]
-pub struct Classic {
+pub(crate) struct Classic {
     /// The container of the RUN under way.
     container: Option<String>,
     program: Program,

@@ -14,7 +14,7 @@ use crate::shown;
 
 /// Writes JSON lines.
 #[derive(Clone, Debug, Default)]
-pub struct Json {
+pub(crate) struct Json {
     stdout: Characters,
     stderr: Characters,
 }
@@ -35,7 +35,7 @@ struct Line<'e> {
 ///
 /// # Errors
 /// The value has no form in JSON.
-pub fn compact(value: &impl serde::Serialize) -> io::Result<String> {
+pub(crate) fn compact(value: &impl serde::Serialize) -> io::Result<String> {
     Ok(harmless(&serde_json::to_string(value)?))
 }
 
@@ -43,12 +43,12 @@ pub fn compact(value: &impl serde::Serialize) -> io::Result<String> {
 ///
 /// # Errors
 /// The value has no form in JSON.
-pub fn pretty(value: &impl serde::Serialize) -> io::Result<String> {
+pub(crate) fn pretty(value: &impl serde::Serialize) -> io::Result<String> {
     Ok(harmless(&serde_json::to_string_pretty(value)?))
 }
 
 /// The same JSON with escapes for what a terminal acts on: outside of strings JSON has none of that but newlines.
-pub fn harmless(json: &str) -> String {
+pub(crate) fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         if shown::is_harmful(character) {

@@ -7,22 +7,21 @@
 //! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed. Begin with
 //! `progress.rs`.
 
-pub mod classic;
-pub mod debugger;
-pub mod json;
-pub mod palette;
-pub mod plain;
-pub mod program;
+pub(crate) mod classic;
+pub(crate) mod debugger;
+pub(crate) mod json;
+pub(crate) mod palette;
+pub(crate) mod plain;
+pub(crate) mod program;
 mod progress;
-pub mod quiet;
-pub mod screen;
+pub(crate) mod quiet;
+pub(crate) mod screen;
 mod sgr;
 mod showing;
-pub mod table;
-pub mod tty;
-pub mod units;
+pub(crate) mod table;
+pub(crate) mod tty;
+pub(crate) mod units;
 mod warning;
 
-pub use progress::Progress;
-pub use sgr::Colours;
-pub use showing::View;
+pub(crate) use progress::Progress;
+pub(crate) use showing::View;

@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     #[default]
     Auto,
     Always,
@@ -16,7 +16,7 @@ pub enum ColorChoice {
 
 /// What a piece of text is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// An instruction's keyword.
     Keyword,
     /// A cache hit; something added.
@@ -35,20 +35,20 @@ pub enum Role {
 
 /// Paints text, or leaves it as it is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Palette {
+pub(crate) struct Palette {
     enabled: bool,
 }
 
 impl Palette {
-    pub const PLAIN: Palette = Palette { enabled: false };
+    pub(crate) const PLAIN: Palette = Palette { enabled: false };
 
     /// The palette for standard output under a choice and the environment.
-    pub fn for_stdout(choice: ColorChoice) -> Palette {
+    pub(crate) fn for_stdout(choice: ColorChoice) -> Palette {
         Palette::decide(choice, std::io::stdout().is_terminal())
     }
 
     /// The palette for standard error.
-    pub fn for_stderr(choice: ColorChoice) -> Palette {
+    pub(crate) fn for_stderr(choice: ColorChoice) -> Palette {
         Palette::decide(choice, std::io::stderr().is_terminal())
     }
 
@@ -66,11 +66,11 @@ impl Palette {
         Palette { enabled }
     }
 
-    pub fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.enabled
     }
 
-    pub fn paint(&self, role: Role, text: &str) -> String {
+    pub(crate) fn paint(&self, role: Role, text: &str) -> String {
         if !self.enabled {
             return text.to_owned();
         }
@@ -87,7 +87,7 @@ impl Palette {
     }
 
     /// Colours a rendered diagnostic: its first words, its carets, its hints.
-    pub fn diagnostic(&self, rendered: &str) -> String {
+    pub(crate) fn diagnostic(&self, rendered: &str) -> String {
         if !self.enabled {
             return rendered.to_owned();
         }

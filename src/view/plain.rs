@@ -16,7 +16,7 @@ const MOST_OF_A_LINE: usize = 64 << 10;
 
 /// Writes the plain transcript.
 #[derive(Clone, Debug, Default)]
-pub struct Plain {
+pub(crate) struct Plain {
     program: Program,
     /// What each stream has of a line that is not written yet.
     stdout: String,

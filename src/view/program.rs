@@ -12,7 +12,7 @@ const NO_COLOUR: &str = "\x1b[0m";
 
 /// The two streams of one container.
 #[derive(Clone, Debug, Default)]
-pub struct Program {
+pub(crate) struct Program {
     stdout: Decoder,
     stderr: Decoder,
     /// Whether the text so far ends in the middle of a line.
@@ -21,7 +21,7 @@ pub struct Program {
 
 impl Program {
     /// The text of a piece.
-    pub fn text(&mut self, stream: Stream, bytes: &[u8], colours: Colours) -> String {
+    pub(crate) fn text(&mut self, stream: Stream, bytes: &[u8], colours: Colours) -> String {
         let text = match stream {
             Stream::Stdout => self.stdout.text(bytes, colours),
             Stream::Stderr => self.stderr.text(bytes, colours),
@@ -30,7 +30,7 @@ impl Program {
     }
 
     /// What is held back of a stream, when no more comes.
-    pub fn rest(&mut self, stream: Stream) -> String {
+    pub(crate) fn rest(&mut self, stream: Stream) -> String {
         let text = match stream {
             Stream::Stdout => self.stdout.rest(),
             Stream::Stderr => self.stderr.rest(),
@@ -39,7 +39,7 @@ impl Program {
     }
 
     /// What is held back of both streams, and the end of a line that the program did not end.
-    pub fn end(&mut self) -> String {
+    pub(crate) fn end(&mut self) -> String {
         let mut text = self.rest(Stream::Stdout) + &self.rest(Stream::Stderr);
         if std::mem::take(&mut self.open_line) {
             text.push('\n');
@@ -120,7 +120,7 @@ impl Decoder {
 
 /// Puts characters together whose bytes come in two pieces.
 #[derive(Clone, Debug, Default)]
-pub struct Characters {
+pub(crate) struct Characters {
     /// At most three bytes: the beginning of a character.
     unfinished: Vec<u8>,
 }
@@ -128,7 +128,7 @@ pub struct Characters {
 impl Characters {
     /// A piece with what was held back before it, and without the unfinished character at its end. What is no UTF-8 at all
     /// is in it unchanged.
-    pub fn whole(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn whole(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut whole = std::mem::take(&mut self.unfinished);
         whole.extend_from_slice(bytes);
         let last = whole.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
@@ -140,7 +140,7 @@ impl Characters {
     }
 
     /// The bytes that no later piece made a character of.
-    pub fn rest(&mut self) -> Vec<u8> {
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.unfinished)
     }
 }

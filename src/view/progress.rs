@@ -6,7 +6,7 @@ use super::{classic, json, plain, quiet, tty};
 
 /// How a build's progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// `Step 2/4 : …`, as tutorials have it.
     Classic,
     /// One line an event, numbered by step.
@@ -21,7 +21,7 @@ pub enum Progress {
 
 impl Progress {
     /// The view of this kind.
-    pub fn view(self, palette: Palette) -> Box<dyn View> {
+    pub(crate) fn view(self, palette: Palette) -> Box<dyn View> {
         match self {
             Progress::Classic => Box::new(classic::Classic::default()),
             Progress::Plain => Box::new(plain::Plain::default()),

@@ -8,7 +8,7 @@ use crate::machine::{Event, EventKind};
 
 /// Writes the finished image's id.
 #[derive(Clone, Copy, Debug)]
-pub struct Quiet;
+pub(crate) struct Quiet;
 
 impl View for Quiet {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {

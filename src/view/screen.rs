@@ -19,24 +19,24 @@ use crate::shown;
 const CLEAR_LINE: &[u8] = b"\r\x1b[2K";
 
 /// Writes text that is safe to show.
-pub struct Screen<'o> {
+pub(crate) struct Screen<'o> {
     out: Box<dyn Write + 'o>,
     palette: Palette,
 }
 
 impl<'o> Screen<'o> {
     /// A screen on any writer.
-    pub fn new(out: impl Write + 'o, palette: Palette) -> Screen<'o> {
+    pub(crate) fn new(out: impl Write + 'o, palette: Palette) -> Screen<'o> {
         Screen { out: Box::new(out), palette }
     }
 
     /// Standard output.
-    pub fn stdout(palette: Palette) -> Screen<'o> {
+    pub(crate) fn stdout(palette: Palette) -> Screen<'o> {
         Screen::new(io::stdout(), palette)
     }
 
     /// Standard error.
-    pub fn stderr(palette: Palette) -> Screen<'o> {
+    pub(crate) fn stderr(palette: Palette) -> Screen<'o> {
         Screen::new(io::stderr(), palette)
     }
 
@@ -44,7 +44,7 @@ impl<'o> Screen<'o> {
     ///
     /// # Errors
     /// What writing says.
-    pub fn document(text: &str) -> io::Result<()> {
+    pub(crate) fn document(text: &str) -> io::Result<()> {
         if io::stdout().is_terminal() {
             return Screen::stdout(Palette::PLAIN).write_all(text.as_bytes());
         }
@@ -53,12 +53,12 @@ impl<'o> Screen<'o> {
 
     /// Standard output for bytes that another program reads: an archive. `None` where it is a terminal, on which they would be
     /// anything.
-    pub fn bytes() -> Option<Box<dyn Write>> {
+    pub(crate) fn bytes() -> Option<Box<dyn Write>> {
         (!io::stdout().is_terminal()).then(|| Box::new(io::stdout()) as Box<dyn Write>)
     }
 
     /// What becomes of the colours of a program whose output is shown here.
-    pub fn colours(&self) -> Colours {
+    pub(crate) fn colours(&self) -> Colours {
         if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }
     }
 
@@ -66,12 +66,12 @@ impl<'o> Screen<'o> {
     ///
     /// # Errors
     /// What writing says.
-    pub fn clear_line(&mut self) -> io::Result<()> {
+    pub(crate) fn clear_line(&mut self) -> io::Result<()> {
         self.out.write_all(CLEAR_LINE)
     }
 
     /// A text as it would be written: what a terminal would act on is gone from it, but for colours.
-    pub fn harmless(&self, text: &str) -> String {
+    pub(crate) fn harmless(&self, text: &str) -> String {
         let mut bytes = Vec::with_capacity(text.len());
         let mut screen = Screen::new(&mut bytes, self.palette);
         // A vector takes everything.
@@ -104,13 +104,13 @@ impl<'o> Screen<'o> {
 
 /// How large a terminal is, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    pub columns: usize,
-    pub rows: usize,
+pub(crate) struct Size {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
 }
 
 /// How large standard output is, where it is a terminal that says so.
-pub fn terminal() -> Option<Size> {
+pub(crate) fn terminal() -> Option<Size> {
     let (width, height) = terminal_size::terminal_size_of(io::stdout())?;
     Some(Size { columns: width.0.into(), rows: height.0.into() })
 }

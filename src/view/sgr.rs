@@ -5,7 +5,7 @@ const LONGEST_COLOUR: usize = 32;
 
 /// Whether a program's colours are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
+pub(crate) enum Colours {
     Kept,
     Dropped,
 }

@@ -6,7 +6,7 @@ use super::screen::Screen;
 use crate::machine::Event;
 
 /// Something that shows events.
-pub trait View {
+pub(crate) trait View {
     /// Shows one event on `out`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::sgr::colour_length;
 use crate::shown;
 
 /// Lays rows out under a header. The last column is not padded.
-pub fn render(header: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn render(header: &[&str], rows: &[Vec<String>]) -> String {
     let columns = header.len();
     let header: Vec<Cow<'_, str>> = header.iter().map(|&name| name.into()).collect();
     let cells = |row: &'_ Vec<String>| row.iter().map(|cell| shown::cell(cell).into_owned().into()).collect();
@@ -34,7 +34,7 @@ pub fn render(header: &[&str], rows: &[Vec<String>]) -> String {
 
 /// A text for so many columns: what is too wide is broken between words. Lines of prose that follow one another are filled anew. A line
 /// that is indented, or has a gap of two spaces in it, stays by itself, and its rest hangs below what follows the gap.
-pub fn fill(text: &str, columns: usize) -> String {
+pub(crate) fn fill(text: &str, columns: usize) -> String {
     if text.lines().all(|line| line.width() <= columns) {
         return text.to_owned();
     }
@@ -99,14 +99,14 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
 }
 
 /// A text behind a label, broken between words where it is too wide: it goes on below where it began.
-pub fn hang(label: &str, text: &str, columns: usize) -> String {
+pub(crate) fn hang(label: &str, text: &str, columns: usize) -> String {
     let mut filled = String::new();
     break_words(label, &text.split(' ').collect::<Vec<_>>(), columns, &mut filled);
     filled
 }
 
 /// How many places a text takes that may have colours in it.
-pub fn visible_width(text: &str) -> usize {
+pub(crate) fn visible_width(text: &str) -> usize {
     let mut width = 0;
     let mut rest = text;
     while let Some(at) = rest.find('\x1b') {
@@ -120,12 +120,12 @@ pub fn visible_width(text: &str) -> usize {
 }
 
 /// A text of at most so many places, with `…` at its end where it had more.
-pub fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     if text.width() <= most { text.to_owned() } else { format!("{}…", fitting(text, most.saturating_sub(1))) }
 }
 
 /// The beginning of a text that takes at most so many places.
-pub fn fitting(text: &str, most: usize) -> &str {
+pub(crate) fn fitting(text: &str, most: usize) -> &str {
     let mut width = 0;
     let too_wide = text.char_indices().find(|(_, character)| {
         width += character.width().unwrap_or(0);

@@ -22,7 +22,7 @@ const MOST_OF_A_LINE: usize = 4 << 10;
 
 /// Writes and rewrites lines.
 #[derive(Clone, Debug)]
-pub struct Tty {
+pub(crate) struct Tty {
     palette: Palette,
     program: Program,
     tail: Tail,
@@ -78,7 +78,7 @@ impl Tail {
 }
 
 impl Tty {
-    pub fn new(palette: Palette) -> Tty {
+    pub(crate) fn new(palette: Palette) -> Tty {
         Tty { palette, program: Program::default(), tail: Tail::default() }
     }
 

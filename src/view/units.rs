@@ -1,13 +1,13 @@
 //! Sizes and times as people read them, in Docker's forms.
 
 /// `2.048kB`, `5.52MB`: decimal units, up to four digits, as `docker images` prints them.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let (value, unit) = scaled(bytes);
     significant(value, 4) + unit
 }
 
 /// `61 B`, `2.0 kB`, `7.8 MB`: with a space and one decimal, for the debugger.
-pub fn spaced_size(bytes: u64) -> String {
+pub(crate) fn spaced_size(bytes: u64) -> String {
     match scaled(bytes) {
         (_, "B") => format!("{bytes} B"),
         (value, unit) => format!("{value:.1} {unit}"),
@@ -36,7 +36,7 @@ fn significant(value: f64, digits: usize) -> String {
 }
 
 /// `About an hour`, `3 weeks`: how long something took or is ago, as Docker rounds it.
-pub fn duration(seconds: i64) -> String {
+pub(crate) fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours) = (seconds / 60, (seconds as f64 / 3600.0).round() as i64);
     match () {
@@ -55,7 +55,7 @@ pub fn duration(seconds: i64) -> String {
 }
 
 /// How long before `now` (seconds since 1970) a time in RFC 3339 was: `2 minutes ago`. What is not known, or can't be read, is `N/A`.
-pub fn ago(now: i64, time: Option<&str>) -> String {
+pub(crate) fn ago(now: i64, time: Option<&str>) -> String {
     match time.and_then(|time| time.parse::<jiff::Timestamp>().ok()) {
         Some(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
         None => "N/A".into(),
@@ -63,7 +63,7 @@ pub fn ago(now: i64, time: Option<&str>) -> String {
 }
 
 /// The number of bytes in a text as [`size`] gives it, or with a binary unit: `61B`, `2.5GB`, `512MiB`; `2G` is `2GB`.
-pub fn parse_size(text: &str) -> Option<u64> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len()));
     let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
     let factor = match unit.to_ascii_lowercase().as_str() {
@@ -81,7 +81,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
 }
 
 /// The number of seconds in a text such as `90m`, `12h`, `7d` or `1d12h`.
-pub fn parse_duration(text: &str) -> Option<i64> {
+pub(crate) fn parse_duration(text: &str) -> Option<i64> {
     let mut seconds: i64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
@@ -103,7 +103,7 @@ pub fn parse_duration(text: &str) -> Option<i64> {
 }
 
 /// `1 file`, `2 files`.
-pub fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -26,11 +26,11 @@ pub struct Clock {
 /// SOURCE_DATE_EPOCH holds something else than a number of seconds.
 #[derive(Debug, thiserror::Error)]
 #[error("SOURCE_DATE_EPOCH is `{0}`, not a number of seconds since 1970")]
-pub struct NotAnEpoch(String);
+pub(crate) struct NotAnEpoch(String);
 
 impl Clock {
     /// The machine's clock, or the one that SOURCE_DATE_EPOCH stops.
-    pub fn from_environment() -> Result<Clock, NotAnEpoch> {
+    pub(crate) fn from_environment() -> Result<Clock, NotAnEpoch> {
         match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(text) if !text.is_empty() => {
                 let epoch: i64 = text.parse().map_err(|_| NotAnEpoch(text.clone()))?;
@@ -43,7 +43,7 @@ impl Clock {
         }
     }
 
-    pub fn system() -> Clock {
+    pub(crate) fn system() -> Clock {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let mut hash = Sha256::new();
         hash.update(now.as_nanos().to_le_bytes());
@@ -57,12 +57,12 @@ impl Clock {
     }
 
     /// The moment at which time stands still; times in layers are clamped to it.
-    pub fn epoch(&self) -> Option<i64> {
+    pub(crate) fn epoch(&self) -> Option<i64> {
         self.epoch
     }
 
     /// Seconds since 1970.
-    pub fn seconds(&self) -> i64 {
+    pub(crate) fn seconds(&self) -> i64 {
         self.epoch.unwrap_or_else(|| {
             let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
             i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
@@ -70,7 +70,7 @@ impl Clock {
     }
 
     /// Now, in RFC 3339 and UTC. Nanoseconds where time runs.
-    pub fn rfc3339(&self) -> String {
+    pub(crate) fn rfc3339(&self) -> String {
         match self.epoch {
             Some(epoch) => format_seconds(epoch),
             None => format_time(SystemTime::now()),
@@ -78,7 +78,7 @@ impl Clock {
     }
 
     /// A new id of 64 hexadecimal digits.
-    pub fn new_id(&self) -> String {
+    pub(crate) fn new_id(&self) -> String {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut hash = Sha256::new();
         hash.update(self.seed);
@@ -87,24 +87,24 @@ impl Clock {
     }
 
     /// Starts a measurement. Where time stands still it always measures zero.
-    pub fn stopwatch(&self) -> Stopwatch {
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
         Stopwatch(self.epoch.is_none().then(Instant::now))
     }
 }
 
 /// A running measurement of time.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Option<Instant>);
+pub(crate) struct Stopwatch(Option<Instant>);
 
 impl Stopwatch {
-    pub fn milliseconds(&self) -> u64 {
+    pub(crate) fn milliseconds(&self) -> u64 {
         self.0.map_or(0, |start| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 /// Seconds since 1970 → RFC 3339 in UTC. The form has four digits for the year: a time that has no such form is shown as the
 /// nearest one that has.
-pub fn format_seconds(seconds: i64) -> String {
+pub(crate) fn format_seconds(seconds: i64) -> String {
     format_nanoseconds(i128::from(seconds) * NANOSECONDS)
 }
 

@@ -40,17 +40,17 @@ impl Interrupt {
     }
 
     /// Whether the wish is made.
-    pub fn is_requested(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         self.0.is_made.load(Ordering::SeqCst)
     }
 
     /// The wish as a flag that is set, for who stands below and does not know wishes.
-    pub fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &AtomicBool {
         &self.0.is_made
     }
 
     /// Takes the wish back. Gives whether it was made.
-    pub fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         // EAGAIN says that nobody had made it.
         let _ = self.0.event.read();
         self.0.is_made.swap(false, Ordering::SeqCst)

@@ -13,7 +13,8 @@
 mod clock;
 mod interrupt;
 
-pub use clock::{Clock, NotAnEpoch, Stopwatch, format_seconds};
+pub use clock::Clock;
+pub(crate) use clock::Stopwatch;
 pub use interrupt::Interrupt;
 
 use crate::container::Identity;

@@ -144,6 +144,7 @@ fn a_container_that_is_stopped_stays() {
         ("removed", format!("{{\"schema\":1,\"manifest\":{manifest},\"layers\":[],\"when_unused\":\"remove\"}}")),
         // Nobody knows what it was: it may hold somebody's work.
         ("unreadable", "{".to_owned()),
+        ("newer", format!("{{\"schema\":2,\"manifest\":{manifest},\"layers\":[],\"when_unused\":\"remove\"}}")),
     ] {
         std::fs::create_dir_all(containers.join(name).join("upper")).unwrap();
         std::fs::write(containers.join(name).join("state.json"), state).unwrap();
@@ -152,10 +153,13 @@ fn a_container_that_is_stopped_stays() {
     let names = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut left: Vec<String> = names.filter(|name| !name.ends_with(".lock")).collect();
     left.sort();
-    assert_eq!(left, ["kept", "unreadable"]);
+    assert_eq!(left, ["kept", "newer", "unreadable"]);
     let home = layerlab::store::Home::open(place.home()).unwrap();
     assert!(layerlab::runtime::roots(&home).is_err(), "what an unreadable state needs is not known");
     std::fs::remove_dir_all(containers.join("unreadable")).unwrap();
+    let refused = layerlab::runtime::roots(&home).unwrap_err().to_string();
+    assert!(refused.ends_with("schema 2 is not known here, only 1"), "{refused}");
+    std::fs::remove_dir_all(containers.join("newer")).unwrap();
     let roots = layerlab::runtime::roots(&home).unwrap();
     assert_eq!(roots.iter().map(|state| state.manifest.digest.to_string()).collect::<Vec<_>>(), [digest]);
 }

@@ -16,6 +16,7 @@ const MOST_LINES_OF_A_FUNCTION: usize = 70;
 const LONG: &[(&str, &str)] = &[
     ("src/container/explain.rs: fmt", "one arm for each operation"),
     ("src/container/explain.rs: why", "one arm for each operation"),
+    ("src/debugger/mod.rs", "the face of the room: one method for each thing that can be asked"),
     ("src/dockerfile/print/tree.rs: parts_of", "one arm for each instruction"),
     ("src/oci/reference.rs", "to be parted"),
     ("src/repl/command.rs: arguments", "one arm for each command"),

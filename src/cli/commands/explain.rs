@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// Explain a part of Layerlab.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     #[command(subcommand)]
     subject: Subject,
 }

@@ -31,7 +31,7 @@ enum Format {
 
 /// Print the syntax tree of a Dockerfile.
 #[derive(Debug, Args)]
-pub struct Parse {
+pub(crate) struct Parse {
     /// The form of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,

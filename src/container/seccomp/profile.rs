@@ -9,13 +9,13 @@ use super::super::capabilities::Capabilities;
 /// Some calls and when they are allowed.
 pub(super) struct Rule {
     /// Names, with spaces in between.
-    pub names: &'static str,
+    pub(crate) names: &'static str,
     /// Whether the rule applies to this container on this machine.
-    pub when: When,
+    pub(crate) when: When,
     /// What the call's arguments must be.
-    pub test: Test,
+    pub(crate) test: Test,
     /// What happens when rule and arguments match.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
 }
 
 /// When a rule applies.
@@ -31,7 +31,7 @@ pub(super) enum When {
 }
 
 impl When {
-    pub fn applies(self, capabilities: Capabilities) -> bool {
+    pub(crate) fn applies(self, capabilities: Capabilities) -> bool {
         match self {
             When::Always => true,
             When::Has(name) => capabilities.has(name),

@@ -70,7 +70,7 @@ pub struct From {
     pub alias: Option<String>,
     /// Where the name stands.
     #[serde(skip)]
-    pub alias_span: Option<Span>,
+    pub(crate) alias_span: Option<Span>,
     /// The platform of the image.
     pub platform: Option<Word>,
 }
@@ -257,7 +257,7 @@ pub struct Onbuild {
     pub text: String,
     /// The instruction. `None` when it is not a valid one: an image may record any text, and only the build
     /// that is FROM the image has to understand it.
-    pub instruction: Option<Box<Located<Instruction>>>,
+    pub(crate) instruction: Option<Box<Located<Instruction>>>,
 }
 
 /// `RUN [--mount=<mount>]… [--network=<mode>] [--security=<mode>] [--device=<device>]… <command>` or

@@ -10,7 +10,7 @@ pub struct Located<T> {
     /// The part itself.
     pub value: T,
     /// The bytes of the source from the keyword to the end, heredoc bodies included.
-    pub span: Span,
+    pub(crate) span: Span,
     /// First and last line, counted from 1, heredoc bodies included.
     pub lines: (usize, usize),
     /// The source text as one line: continued lines are joined, comments between them and heredoc bodies left out.

@@ -2,7 +2,7 @@
 //!
 //! There are two forms of it. A [`SyntaxTree`] exists for every text: a list of [`Node`]s, of which those that could not be read say
 //! only where they stand. It is for whoever shows or edits a text. A [`Dockerfile`] exists only for a text without errors: its
-//! instructions lie in stages, and it can be planned and built. [`super::Parsed`] has the one and makes the other of it.
+//! instructions lie in stages, and it can be planned and built. [`Parsed`](super::parse::Parsed) has the one and makes the other of it.
 //!
 //! The instructions in them are checked: their arguments and flags are right. Not checked is whatever needs an expanded value (a
 //! mount's type, a file mode, the image of a stage). Read `instruction.rs` next.
@@ -10,10 +10,11 @@
 mod instruction;
 mod located;
 
-pub use instruction::{
-    Add, Arg, Cmd, Command, Copy, Entrypoint, Env, Expose, From, Healthcheck, Heredoc, Instruction, Label, Maintainer,
-    Network, Onbuild, Run, Security, Separator, Shell, Source, Stopsignal, User, Volume, Workdir,
+pub(crate) use instruction::{
+    Add, Cmd, Copy, Entrypoint, Env, Expose, From, Label, Maintainer, Onbuild, Run, Shell, Stopsignal, User, Volume,
+    Workdir,
 };
+pub use instruction::{Arg, Command, Healthcheck, Heredoc, Instruction, Network, Security, Separator, Source};
 pub use located::Located;
 
 use serde::Serialize;
@@ -27,12 +28,12 @@ use crate::source::Span;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SyntaxTree {
     /// What the comments at the top say about how to read the file.
-    pub directives: Directives,
+    pub(crate) directives: Directives,
     /// Every instruction in the order written. Where a limit was reached, the rest of the text is not in it.
     pub nodes: Vec<Node>,
     /// What the text says of the checks.
     #[serde(skip)]
-    pub checks: Checks,
+    pub(crate) checks: Checks,
 }
 
 /// One instruction of a text.
@@ -64,7 +65,7 @@ impl Node {
     }
 
     /// The comments directly above.
-    pub fn comments(&self) -> &[String] {
+    pub(crate) fn comments(&self) -> &[String] {
         match self {
             Node::From(node) => &node.comments,
             Node::Instruction(node) => &node.comments,
@@ -84,7 +85,7 @@ pub struct Dockerfile {
     pub stages: Vec<Stage>,
     /// What the text says of the checks.
     #[serde(skip)]
-    pub checks: Checks,
+    pub(crate) checks: Checks,
     /// What is suspicious about the text, but no error.
     #[serde(skip)]
     pub warnings: Vec<Diagnostic>,

@@ -5,7 +5,7 @@ mod text;
 mod tree;
 
 pub use sexp::sexp;
-pub use text::{dockerfile, instruction};
+pub use text::dockerfile;
 pub use tree::tree;
 
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub fn json(dockerfile: &Dockerfile) -> String {
 }
 
 /// What became of a text, as JSON: the stages, or the nodes of a text with errors, and all messages.
-pub fn report(parsed: Parsed, source: &SourceFile) -> String {
+pub(crate) fn report(parsed: Parsed, source: &SourceFile) -> String {
     /// The part of the tree that a reader can rely on.
     #[derive(Serialize)]
     #[serde(untagged)]
@@ -44,7 +44,7 @@ pub fn report(parsed: Parsed, source: &SourceFile) -> String {
 }
 
 /// Why there is no tree at all, in the form of [`report`].
-pub fn refusal(error: &Diagnostic) -> String {
+pub(crate) fn refusal(error: &Diagnostic) -> String {
     let report = serde_json::json!({ "diagnostics": [error.to_json(None)] });
     serde_json::to_string_pretty(&report).expect("a message has only string keys")
 }

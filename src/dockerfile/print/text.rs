@@ -1,6 +1,6 @@
 //! A Dockerfile from its syntax tree.
 //!
-//! The text means the same and has the same comments, one instruction a line; [`super::super::parse`] gives the same tree for it,
+//! The text means the same and has the same comments, one instruction a line; [`parse`](super::super::parse()) gives the same tree for it,
 //! but for places. Continuations are not restored.
 
 use super::super::ast::{
@@ -41,12 +41,6 @@ pub fn dockerfile(dockerfile: &Dockerfile) -> String {
         out.push('\n');
     }
     out
-}
-
-/// Prints one instruction for a Dockerfile with this escape character, without a newline at the end.
-pub fn instruction(instruction: &Instruction, escape: char) -> String {
-    let printer = Printer { escape };
-    printer.not_continued(&printer.instruction(instruction))
 }
 
 fn directives(directives: &Directives) -> String {

@@ -16,7 +16,7 @@ pub fn parse(source: &SourceFile) -> Statements {
 }
 
 /// Takes a whole file apart. Where a limit is reached, that is an error and the rest is not read.
-pub fn parse_within(source: &SourceFile, limits: &Limits) -> Statements {
+pub(crate) fn parse_within(source: &SourceFile, limits: &Limits) -> Statements {
     let mut reader = LineReader::new(&source.text, limits);
     let mut pieces = Vec::new();
     let mut counts = Counts::default();

@@ -18,8 +18,8 @@ const MAXIMUM_DEPTH: usize = 16;
 
 /// Takes one logical line apart.
 pub(super) struct StatementParser<'l> {
-    pub line: &'l LogicalLine,
-    pub escape: char,
+    pub(crate) line: &'l LogicalLine,
+    pub(crate) escape: char,
 }
 
 impl StatementParser<'_> {
@@ -27,7 +27,7 @@ impl StatementParser<'_> {
     ///
     /// # Errors
     /// What can't be taken apart: a pair without `=`, JSON that is not strings, too many ONBUILDs.
-    pub fn parse(&self, range: Range<usize>, depth: usize) -> Result<Statement, Diagnostic> {
+    pub(super) fn parse(&self, range: Range<usize>, depth: usize) -> Result<Statement, Diagnostic> {
         let text = &self.line.text[range.clone()];
         let trimmed = text.trim();
         let base = range.start + (text.len() - text.trim_start().len());

@@ -11,7 +11,8 @@ mod file;
 mod line;
 mod literal;
 
-pub use file::{parse, parse_within};
+pub use file::parse;
+pub(crate) use file::parse_within;
 
 use super::ast::{Heredoc, Located, Separator, Unreadable};
 use super::directive::Directives;
@@ -30,7 +31,7 @@ pub struct Token {
 impl Token {
     /// The token from its byte `start` on. The place is exact unless quotes or continuations lie in the token; then
     /// it is that of the whole.
-    pub fn part(&self, start: usize) -> Token {
+    pub(crate) fn part(&self, start: usize) -> Token {
         let text = self.text[start..].to_owned();
         let is_literal = self.span.end - self.span.start == self.text.len();
         let first = if is_literal { self.span.start + start } else { self.span.start };
@@ -94,7 +95,7 @@ impl Statement {
 
 impl Arguments {
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Arguments::Items(items) | Arguments::Exec(items) => items.is_empty(),
             Arguments::Pairs(pairs, _) => pairs.is_empty(),
@@ -109,14 +110,14 @@ pub struct Statements {
     /// What the comments at the top say.
     pub directives: Directives,
     /// What the instructions are, in order.
-    pub pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece>,
     /// Why some could not be taken apart, and what is suspicious.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// An instruction of a file.
 #[derive(Clone, Debug)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// One that could be taken apart.
     Statement(Statement),
     /// One that could not be.

@@ -9,9 +9,9 @@ use super::super::glob::GlobError;
 #[error("cannot expand `{}`: {kind}", shortened(.word))]
 pub struct WordError {
     /// The whole word.
-    pub word: String,
+    pub(crate) word: String,
     /// The bytes of the word that are wrong.
-    pub range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// What is wrong with them.
     pub kind: WordErrorKind,
 }

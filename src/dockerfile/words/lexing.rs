@@ -11,13 +11,13 @@ pub(super) struct WordParser;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexing {
     /// Keep quotes.
-    pub raw_quotes: bool,
+    pub(crate) raw_quotes: bool,
     /// Keep escape characters.
-    pub raw_escapes: bool,
+    pub(crate) raw_escapes: bool,
     /// Keep `$name` when the variable is not set.
-    pub keep_unset: bool,
+    pub(crate) keep_unset: bool,
     /// The most bytes that variables may add.
-    pub most: usize,
+    pub(crate) most: usize,
 }
 
 impl Default for Lexing {

@@ -23,9 +23,10 @@ mod evaluate;
 mod lexing;
 mod variables;
 
-pub use error::{WordError, WordErrorKind};
+pub(crate) use error::WordError;
+pub use error::WordErrorKind;
 pub(crate) use lexing::Lexing;
-pub use variables::{Expansion, Variables};
+pub(crate) use variables::{Expansion, Variables};
 
 use std::ops::Range;
 

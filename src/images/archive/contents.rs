@@ -22,8 +22,8 @@ const MOST_LINKS: usize = 8;
 /// A file in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Staged {
-    pub digest: Digest,
-    pub size: u64,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
 }
 
 /// An entry of a tar archive.
@@ -41,8 +41,8 @@ enum Place {
 /// The files of an archive.
 pub(super) struct Contents<'s> {
     /// The archive as messages call it.
-    pub name: String,
-    pub staging: Staging<'s>,
+    pub(crate) name: String,
+    pub(crate) staging: Staging<'s>,
     place: Place,
 }
 
@@ -51,7 +51,7 @@ impl<'s> Contents<'s> {
     ///
     /// # Errors
     /// [`Error::Io`] for a folder that can't be found.
-    pub fn of_folder(store: &'s Store, folder: &Path) -> Result<Contents<'s>, Error> {
+    pub(crate) fn of_folder(store: &'s Store, folder: &Path) -> Result<Contents<'s>, Error> {
         // What the folder's own name leads to is the user's choice; what its files' names lead to is not.
         let root = folder.canonicalize().map_err(Error::io("open", folder))?;
         Ok(Contents { name: folder.display().to_string(), staging: Staging::new(store)?, place: Place::Folder(root) })
@@ -62,7 +62,7 @@ impl<'s> Contents<'s> {
     /// # Errors
     /// [`Error::NotImages`] as soon as a name shows that it is something else, [`Error::Invalid`] for a file that is there twice or is not
     /// what its name says, [`Error::Layer`] for what is not an archive.
-    pub fn of_archive(store: &'s Store, name: &Path, file: File) -> Result<Contents<'s>, Error> {
+    pub(crate) fn of_archive(store: &'s Store, name: &Path, file: File) -> Result<Contents<'s>, Error> {
         let mut reading = archive::of_file(name, file, store.limits())?;
         let mut contents = Contents {
             name: name.display().to_string(),
@@ -126,7 +126,7 @@ impl<'s> Contents<'s> {
     }
 
     /// Whether there is a file of this name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         match &self.place {
             Place::Archive(_) => self.file(name).is_some(),
             Place::Folder(root) => root.join(name).symlink_metadata().is_ok_and(|found| found.is_file()),
@@ -137,7 +137,7 @@ impl<'s> Contents<'s> {
     ///
     /// # Errors
     /// [`Error::Document`] for one that is too large, or not a file.
-    pub fn document(&self, name: &str, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn document(&self, name: &str, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
         match &self.place {
             Place::Archive(_) => self.file(name).map(|file| self.bytes(name, file, limit)).transpose(),
             Place::Folder(root) => match document::read(&root.join(name), limit, Links::RefuseOnTheWay) {
@@ -149,7 +149,7 @@ impl<'s> Contents<'s> {
     }
 
     /// The file under a name that a document has; links are followed inside of the archive.
-    pub fn file(&self, name: &str) -> Option<Staged> {
+    pub(crate) fn file(&self, name: &str) -> Option<Staged> {
         let Place::Archive(entries) = &self.place else { return None };
         let mut path = TreePath::new(name);
         for _ in 0..=MOST_LINKS {
@@ -165,7 +165,7 @@ impl<'s> Contents<'s> {
     ///
     /// # Errors
     /// [`Error::Document`] for more than the limit.
-    pub fn bytes(&self, name: &str, file: Staged, limit: &Limit) -> Result<Vec<u8>, Error> {
+    pub(crate) fn bytes(&self, name: &str, file: Staged, limit: &Limit) -> Result<Vec<u8>, Error> {
         limit.check(Path::new(name), file.size)?;
         let mut bytes = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0));
         let opened = self.staging.open(&file.digest)?;
@@ -177,7 +177,7 @@ impl<'s> Contents<'s> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for one that has another size or digest.
-    pub fn blob(&self, descriptor: &Descriptor) -> Result<Option<Staged>, Error> {
+    pub(crate) fn blob(&self, descriptor: &Descriptor) -> Result<Option<Staged>, Error> {
         let name = format!("blobs/sha256/{}", descriptor.digest.hex());
         let staged = match &self.place {
             Place::Archive(_) => self.file(&name),
@@ -204,7 +204,7 @@ impl<'s> Contents<'s> {
     ///
     /// # Errors
     /// [`Error::Layer`] for what can't be decompressed within the limits.
-    pub fn uncompressed(&self, file: Staged, limits: &Limits) -> Result<Staged, Error> {
+    pub(crate) fn uncompressed(&self, file: Staged, limits: &Limits) -> Result<Staged, Error> {
         let opened = self.staging.open(&file.digest)?;
         let decoder = layer::decompress(opened, limits);
         let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, error))?;
@@ -213,18 +213,18 @@ impl<'s> Contents<'s> {
     }
 
     /// What is wrong with a file of the archive.
-    pub fn invalid(&self, member: impl ToString, reason: impl ToString) -> Error {
+    pub(crate) fn invalid(&self, member: impl ToString, reason: impl ToString) -> Error {
         let member = member.to_string().trim_start_matches('/').to_owned();
         Error::Invalid { archive: self.name.clone(), member, reason: reason.to_string() }
     }
 
     /// A file that a document names is not there.
-    pub fn missing(&self, member: impl ToString, by: impl ToString) -> Error {
+    pub(crate) fn missing(&self, member: impl ToString, by: impl ToString) -> Error {
         Error::Missing { archive: self.name.clone(), member: member.to_string(), by: by.to_string() }
     }
 
     /// It is something else than an archive of images.
-    pub fn not_images(&self, reason: String) -> Error {
+    pub(crate) fn not_images(&self, reason: String) -> Error {
         Error::NotImages { archive: self.name.clone(), reason }
     }
 }

@@ -10,7 +10,7 @@ use crate::store::Store;
 
 /// Where the archive is.
 #[derive(Debug)]
-pub enum Input<'a> {
+pub(crate) enum Input<'a> {
     /// A tar archive, or the folder of an OCI layout.
     Path(&'a Path),
     /// An open stream, and what messages call it.
@@ -22,7 +22,7 @@ pub enum Input<'a> {
 /// # Errors
 /// [`Error::NotImages`] for what is something else; [`Error::Missing`], [`Error::Invalid`] and [`Error::Platform`] for an archive that
 /// can't be used; [`Error::Document`] and [`Error::Layer`] for what goes beyond a limit; [`Error::Io`] and [`Error::Store`].
-pub fn load(store: &Store, input: Input<'_>) -> Result<Vec<Loaded>, Error> {
+pub(crate) fn load(store: &Store, input: Input<'_>) -> Result<Vec<Loaded>, Error> {
     let contents = match input {
         Input::Path(path) if path.is_dir() => Contents::of_folder(store, path)?,
         Input::Path(path) => Contents::of_archive(store, path, File::open(path).map_err(Error::io("open", path))?)?,

@@ -8,13 +8,13 @@ use crate::store::{self, Store};
 
 /// An image that is in the store now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The names that it has got.
-    pub names: Vec<Reference>,
+    pub(crate) names: Vec<Reference>,
     /// The image id, or where an image for other machines has none here, the digest of its index.
-    pub id: Digest,
+    pub(crate) id: Digest,
     /// The manifest, or an index of manifests.
-    pub manifest: Descriptor,
+    pub(crate) manifest: Descriptor,
 }
 
 /// Puts a manifest for a configuration and layers that are in the store beside them, and proves the image.

@@ -22,17 +22,16 @@ mod contents;
 mod docker;
 mod layout;
 mod legacy;
-pub mod load;
+pub(crate) mod load;
 mod loaded;
-pub mod recognise;
-pub mod save;
+pub(crate) mod recognise;
+pub(crate) mod save;
 mod tarball;
 
 use std::path::{Path, PathBuf};
 
-pub use load::{Input, load};
-pub use loaded::Loaded;
-pub use save::{Format, save};
+pub(crate) use load::{Input, load};
+pub(crate) use save::{Format, save};
 
 use crate::document::Limit;
 use crate::{document, layer, oci, store};
@@ -110,7 +109,7 @@ pub enum Error {
 
 impl Error {
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NotImages { .. } => Some(
                 "`layerlab load` takes what `docker save` or `skopeo copy` writes; `layerlab import FILE NAME` makes an image of \

@@ -13,7 +13,7 @@ use crate::tree::{Kind, Tree, TreePath};
 const MOST: u64 = 16 << 20;
 
 /// What the tree is, if it is an archive of images: `an OCI layout`, `a docker archive`.
-pub fn recognise(store: &Store, tree: &Tree) -> Option<&'static str> {
+pub(crate) fn recognise(store: &Store, tree: &Tree) -> Option<&'static str> {
     let has = |name: &str| tree.get(&TreePath::new(name)).is_some();
     let text = |name: &str| read(store, tree, name);
     if has("oci-layout") && text("index.json").is_some_and(|text| kind::parse::<Index>(&text).is_ok()) {

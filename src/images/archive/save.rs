@@ -23,7 +23,7 @@ use crate::store::{self, Store, write};
 
 /// The form of an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// A tar archive with `manifest.json`, which is an OCI layout as well.
     #[default]
     DockerArchive,
@@ -35,15 +35,15 @@ pub enum Format {
 
 /// An image to save.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     /// The name that it is to have in the archive.
-    pub name: Option<Reference>,
+    pub(crate) name: Option<Reference>,
     /// The manifest, or an index of manifests.
-    pub manifest: Descriptor,
+    pub(crate) manifest: Descriptor,
 }
 
 /// Where the archive goes.
-pub enum Output<'o> {
+pub(crate) enum Output<'o> {
     /// A file, or the folder of [`Format::OciDir`].
     Path(&'o Path),
     /// A stream.
@@ -63,7 +63,7 @@ struct Entry {
 ///
 /// # Errors
 /// [`Error::Store`] for an image that is damaged; [`Error::Exists`] for a folder that is there; [`Error::Io`] for what can't be written.
-pub fn save(store: &Store, images: &[Named], format: Format, output: Output<'_>) -> Result<(), Error> {
+pub(crate) fn save(store: &Store, images: &[Named], format: Format, output: Output<'_>) -> Result<(), Error> {
     let selected = Selected::of(store, images)?;
     match output {
         Output::Stream(out) => selected.write(store, format, Bundle::Tar { out, name: "standard output".into() }),

@@ -26,7 +26,7 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Store`] for what can't be written.
-    pub fn folder(&mut self, name: &str) -> Result<(), Error> {
+    pub(crate) fn folder(&mut self, name: &str) -> Result<(), Error> {
         match self {
             Bundle::Tar { out, name: archive } => {
                 let header = header(&format!("{name}/"), EntryType::Directory, 0o755, 0);
@@ -40,7 +40,7 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// As [`Bundle::folder`].
-    pub fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Bundle::Tar { out, name: archive } => {
                 append(out, name, bytes, bytes.len() as u64).map_err(Error::io("write", archive))
@@ -53,7 +53,7 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// As [`Bundle::folder`].
-    pub fn file(&mut self, name: &str, file: File, size: u64) -> Result<(), Error> {
+    pub(crate) fn file(&mut self, name: &str, file: File, size: u64) -> Result<(), Error> {
         match self {
             Bundle::Tar { out, name: archive } => append(out, name, file, size).map_err(Error::io("write", archive)),
             Bundle::Folder(root) => {
@@ -69,7 +69,7 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// As [`Bundle::folder`].
-    pub fn finish(self) -> Result<(), Error> {
+    pub(crate) fn finish(self) -> Result<(), Error> {
         match self {
             Bundle::Tar { mut out, name } => {
                 let end = out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.flush());

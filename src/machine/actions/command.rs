@@ -4,7 +4,7 @@ use crate::dockerfile::Command;
 use crate::machine::State;
 
 /// The words that are executed.
-pub fn words(command: &Command, state: &State) -> Vec<String> {
+pub(crate) fn words(command: &Command, state: &State) -> Vec<String> {
     match command {
         Command::Exec(words) => words.clone(),
         Command::Shell(line) => state.shell().into_iter().chain([line.clone()]).collect(),

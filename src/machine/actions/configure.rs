@@ -22,16 +22,16 @@ const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_S
 
 /// What an instruction that touches no file does.
 #[derive(Clone, Debug)]
-pub struct Configured {
-    pub state: State,
+pub(crate) struct Configured {
+    pub(crate) state: State,
     /// The instruction after expansion, as the history tells it.
-    pub text: String,
-    pub history: Recorded,
+    pub(crate) text: String,
+    pub(crate) history: Recorded,
 }
 
 /// Whether an instruction has a line in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub(crate) enum Recorded {
     Yes,
     /// ONBUILD: what it says is done, and told, where the image is built upon.
     No,
@@ -41,7 +41,7 @@ pub enum Recorded {
 ///
 /// # Errors
 /// A word can't be expanded, a value is not valid, or the stage has collected too much.
-pub fn resolve(
+pub(crate) fn resolve(
     instruction: &Instruction,
     written: &str,
     before: &Arc<State>,
@@ -54,7 +54,7 @@ pub fn resolve(
 
 /// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
 /// one miss.
-pub fn without_files(before: &Arc<State>, done: Configured, written: &str) -> Intent {
+pub(crate) fn without_files(before: &Arc<State>, done: Configured, written: &str) -> Intent {
     let Configured { state: after, text, history } = done;
     let mut ingredients = Ingredients::default();
     ingredients.push(Ingredient::setting(Setting::BaseImage, &*before.base));
@@ -78,7 +78,7 @@ fn collected(before: &State, text: &str, limits: &Limits) -> Result<usize, Error
 ///
 /// # Errors
 /// A word can't be expanded, or a value is not valid.
-pub fn apply(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<Configured>, Error> {
+pub(crate) fn apply(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<Configured>, Error> {
     let mut next = state.clone();
     let mut history = Recorded::Yes;
     let text = match instruction {

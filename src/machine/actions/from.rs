@@ -16,14 +16,14 @@ use crate::store::Store;
 
 /// What FROM found.
 #[derive(Clone, Debug)]
-pub struct Start {
+pub(crate) struct Start {
     /// The state that the stage begins with.
-    pub state: State,
-    pub image: String,
-    pub digest: Option<Digest>,
-    pub stands_in_for: Option<String>,
+    pub(crate) state: State,
+    pub(crate) image: String,
+    pub(crate) digest: Option<Digest>,
+    pub(crate) stands_in_for: Option<String>,
     /// ONBUILD triggers of the base, to be run before the stage's own instructions.
-    pub triggers: Vec<Located<Instruction>>,
+    pub(crate) triggers: Vec<Located<Instruction>>,
 }
 
 impl Start {
@@ -31,7 +31,7 @@ impl Start {
         Start { state, image, digest: None, stands_in_for: None, triggers: Vec::new() }
     }
 
-    pub fn event(&self) -> EventKind {
+    pub(crate) fn event(&self) -> EventKind {
         EventKind::Resolved {
             image: self.image.clone(),
             digest: self.digest,
@@ -46,7 +46,7 @@ impl Start {
 ///
 /// # Errors
 /// The image is not there or not for the platform, or a trigger of it can't be used.
-pub fn resolve(
+pub(crate) fn resolve(
     stage: usize,
     plan: &Plan,
     options: &Options,
@@ -79,7 +79,7 @@ pub fn resolve(
 ///
 /// # Errors
 /// The image is not there.
-pub fn image_state(
+pub(crate) fn image_state(
     reference: &Reference,
     platform: &Platform,
     options: &Options,

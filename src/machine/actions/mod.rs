@@ -10,10 +10,10 @@
 //!
 //! Resolving gives an [`Intent`](super::intent::Intent), and what is to be executed; executing leaves what a layer is made of.
 
-pub mod command;
-pub mod configure;
-pub mod copy;
-pub mod from;
+pub(crate) mod command;
+pub(crate) mod configure;
+pub(crate) mod copy;
+pub(crate) mod from;
 mod ports;
-pub mod run;
-pub mod workdir;
+pub(super) mod run;
+pub(crate) mod workdir;

@@ -9,7 +9,7 @@ use std::str::FromStr as _;
 ///
 /// # Errors
 /// What is wrong, for a message that names the specification.
-pub fn exposed(specification: &str) -> Result<Vec<String>, String> {
+pub(crate) fn exposed(specification: &str) -> Result<Vec<String>, String> {
     let (host, container) = match specification.rsplit_once(':') {
         Some((host, container)) => (host, container),
         None => ("", specification),

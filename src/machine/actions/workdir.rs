@@ -18,7 +18,7 @@ use crate::world::World;
 
 /// A directory to be made.
 #[derive(Clone, Debug)]
-pub struct Making {
+pub(crate) struct Making {
     path: String,
     /// The USER in force, who will own the directory.
     user: String,
@@ -28,7 +28,11 @@ pub struct Making {
 ///
 /// # Errors
 /// The path can't be expanded.
-pub fn resolve(workdir: &Workdir, before: &Arc<State>, scope: &Scope<'_>) -> Result<(Intent, Option<Making>), Error> {
+pub(crate) fn resolve(
+    workdir: &Workdir,
+    before: &Arc<State>,
+    scope: &Scope<'_>,
+) -> Result<(Intent, Option<Making>), Error> {
     let written = scope.word(&workdir.path, before)?;
     // An absolute path is kept as it is written, as BuildKit does; a relative one is joined and cleaned.
     let shown = match written.as_str() {
@@ -61,7 +65,7 @@ pub fn resolve(workdir: &Workdir, before: &Arc<State>, scope: &Scope<'_>) -> Res
 ///
 /// # Errors
 /// The owner is not known, or something stands in the way.
-pub fn execute(
+pub(crate) fn execute(
     making: &Making,
     below: &Tree,
     world: &World,

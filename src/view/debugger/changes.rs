@@ -20,7 +20,7 @@ const BESIDE_PATH: usize = 34;
 const LETTER: usize = 2;
 
 /// What came of a comparison.
-pub fn compared(layout: &Layout, compared: &Compared) -> String {
+pub(crate) fn compared(layout: &Layout, compared: &Compared) -> String {
     match compared {
         Compared::Step { paths: None, .. } => {
             layout.row("", "FROM begins a file system: `ls /` lists it, `diff 0 1` shows all of it")

@@ -20,7 +20,7 @@ const INSTRUCTION_WIDTH: usize = 60;
 const INDENT: &str = "      ";
 
 /// The rows that explain a decision.
-pub fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+pub(crate) fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> String {
     let mut text = verdict_row(layout, decision, tense);
     if let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision {
         text.push_str(&all_differences(layout, differences));
@@ -29,12 +29,12 @@ pub fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> String {
 }
 
 /// The row that tells a decision, without what differs.
-pub fn verdict_row(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+pub(crate) fn verdict_row(layout: &Layout, decision: &Decision, tense: Tense) -> String {
     layout.painted_row("cache", &verdict(layout, decision, tense))
 }
 
 /// Why a step is, was or would be in the cache or not, and what follows for the steps after it.
-pub fn why(layout: &Layout, why: &Why) -> String {
+pub(crate) fn why(layout: &Layout, why: &Why) -> String {
     // Painted, and harmless by itlayout.
     let mut text = layout.hang(INDENT, &verdict(layout, &why.decision, why.tense));
     match &why.decision {
@@ -56,7 +56,7 @@ pub fn why(layout: &Layout, why: &Why) -> String {
 }
 
 /// The comparison of a step with one past build.
-pub fn against(layout: &Layout, number: u64, against: &Against) -> String {
+pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String {
     let line = |text: String| layout.hang(INDENT, &line(&text));
     match against {
         Against::NoCounterpart => line(format!("build {number} has no step like this one")),
@@ -74,7 +74,7 @@ pub fn against(layout: &Layout, number: u64, against: &Against) -> String {
 }
 
 /// What is foreseen for each step, and how many would hit.
-pub fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
+pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
     let mut text = String::new();
     let (mut hits, mut misses, mut unknown) = (0, 0, 0);
     for prediction in predictions {
@@ -136,7 +136,7 @@ fn following(layout: &Layout, after: &[Following]) -> String {
 }
 
 /// A decision in one line, painted and harmless.
-pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
+pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
     let (hit, miss, and_it) = match tense {
         Tense::Was => ("hit", "miss", ""),
         Tense::WouldBe => ("would hit", "would miss", ", and it is the cause"),
@@ -158,7 +158,7 @@ pub fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
 }
 
 /// Why a step misses, in one line that is harmless.
-pub fn reason(reason: &MissReason) -> String {
+pub(crate) fn reason(reason: &MissReason) -> String {
     match reason {
         MissReason::FirstTime => "no earlier step had these inputs".to_owned(),
         MissReason::NoCache => "the cache was not asked (--no-cache)".to_owned(),

@@ -25,11 +25,13 @@ mod steps;
 
 use std::io::{self, Write};
 
-pub use self::changes::compared;
-pub use self::decisions::{against, decision, plan, reason, why};
-pub use self::rows::Layout;
-pub use self::states::{content, entries, env, explained, history, layers, listing};
-pub use self::steps::{Stages, breakpoints, dockerfile, end, step, stopped_at};
+pub(crate) use self::changes::compared;
+pub(crate) use self::decisions::{against, plan, reason, why};
+pub(crate) use self::rows::Layout;
+pub(crate) use self::states::env;
+pub(crate) use self::states::{content, entries, explained, history, layers, listing};
+pub(crate) use self::steps::dockerfile;
+pub(crate) use self::steps::{Stages, breakpoints, end, step, stopped_at};
 
 use self::changes::MOST_CHANGES;
 use super::program::Program;
@@ -42,7 +44,7 @@ use crate::machine::{Decision, Event, EventKind, Stream};
 
 /// Makes text of events.
 #[derive(Clone, Debug)]
-pub struct Blocks {
+pub(crate) struct Blocks {
     layout: Layout,
     /// What FROM found, until its state can be shown beside it.
     image: String,
@@ -50,27 +52,27 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    pub fn new(layout: Layout) -> Blocks {
+    pub(crate) fn new(layout: Layout) -> Blocks {
         Blocks { layout, image: String::new(), program: Program::default() }
     }
 
     /// How it lays out.
-    pub fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
     /// Lays out for a terminal of so many columns.
-    pub fn fit(&mut self, columns: usize) {
+    pub(crate) fn fit(&mut self, columns: usize) {
         self.layout.fit(columns);
     }
 
     /// A piece of what a program prints.
-    pub fn output(&mut self, stream: Stream, bytes: &[u8], colours: Colours) -> String {
+    pub(crate) fn output(&mut self, stream: Stream, bytes: &[u8], colours: Colours) -> String {
         self.program.text(stream, bytes, colours)
     }
 
     /// What is held back of what a program printed, when it has ended.
-    pub fn end_of_output(&mut self) -> String {
+    pub(crate) fn end_of_output(&mut self) -> String {
         self.program.end()
     }
 }

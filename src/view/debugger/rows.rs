@@ -24,7 +24,7 @@ const LEAST: usize = 20;
 
 /// How wide, in which colours, and at what time.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     pub(super) palette: Palette,
     pub(super) clock: Clock,
     pub(super) columns: usize,
@@ -32,22 +32,22 @@ pub struct Layout {
 
 impl Layout {
     /// The layout for a pipe or a file: rows are as long as they are.
-    pub fn new(palette: Palette, clock: &Clock) -> Layout {
+    pub(crate) fn new(palette: Palette, clock: &Clock) -> Layout {
         Layout { palette, clock: clock.clone(), columns: usize::MAX }
     }
 
     /// Lays out for a terminal of so many columns.
-    pub fn fit(&mut self, columns: usize) {
+    pub(crate) fn fit(&mut self, columns: usize) {
         self.columns = columns;
     }
 
     /// A text of several lines; those that are too wide are filled anew.
-    pub fn fill(&self, text: &str) -> String {
+    pub(crate) fn fill(&self, text: &str) -> String {
         table::fill(text, self.columns)
     }
 
     /// An error as it was drawn: what is said is broken between words, the excerpt of a source stays as it is.
-    pub fn diagnostic(&self, rendered: &str) -> String {
+    pub(crate) fn diagnostic(&self, rendered: &str) -> String {
         let mut text = String::new();
         for line in rendered.lines() {
             match ["error: ", "warning: ", "hint: "].into_iter().find(|label| line.starts_with(label)) {
@@ -59,7 +59,7 @@ impl Layout {
     }
 
     /// One line of a block. An empty name continues the line above. The text may be anything.
-    pub fn row(&self, name: &str, text: &str) -> String {
+    pub(crate) fn row(&self, name: &str, text: &str) -> String {
         self.painted_row(name, &line(text))
     }
 
@@ -93,7 +93,7 @@ impl Layout {
     }
 
     /// A line with the state at its right, or below it where the terminal has no room.
-    pub fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
+    pub(crate) fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
         let row = self.row(name, text);
         let row = row.trim_end_matches('\n');
         let last = row.rsplit('\n').next().unwrap_or_default();

@@ -16,19 +16,19 @@ const NARROWEST_INSTRUCTION: usize = 20;
 const GAP: usize = 3;
 
 /// The entries of a folder, a line for each.
-pub fn entries(entries: &[Entry]) -> String {
+pub(crate) fn entries(entries: &[Entry]) -> String {
     entries.iter().map(|entry| format!("{}\n", describe(entry))).collect()
 }
 
 /// A folder with everything in it.
-pub fn listing(listing: &Listing) -> String {
+pub(crate) fn listing(listing: &Listing) -> String {
     let mut text = format!("{}\n", listing.path);
     branches(&listing.branches, "", &mut text);
     text
 }
 
 /// The content of a file, with a line break at its end.
-pub fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
+pub(crate) fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
     if is_binary(bytes) {
         return layout.row("", &format!("{path} is a binary file of {}", units::spaced_size(bytes.len() as u64)));
     }
@@ -39,7 +39,7 @@ pub fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
 }
 
 /// The layers of a state, base first.
-pub fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
+pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
     if layers.is_empty() {
         return layout.row("", "no layers: the file system is empty");
     }
@@ -55,7 +55,7 @@ pub fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
 }
 
 /// The history of a state, newest first.
-pub fn history(layout: &Layout, history: &[Past]) -> String {
+pub(crate) fn history(layout: &Layout, history: &[Past]) -> String {
     let now = layout.clock.seconds();
     let row = |past: &Past| {
         let created = units::ago(now, past.created.as_deref());
@@ -65,7 +65,7 @@ pub fn history(layout: &Layout, history: &[Past]) -> String {
 }
 
 /// The variables that a RUN would see.
-pub fn env(layout: &Layout, variables: &[Variable]) -> String {
+pub(crate) fn env(layout: &Layout, variables: &[Variable]) -> String {
     let row = |variable: &Variable| {
         let note = if variable.is_in_image { "" } else { "   (ARG: not in the image)" };
         let assignment = format!("{}={}", variable.name, variable.value);
@@ -75,7 +75,7 @@ pub fn env(layout: &Layout, variables: &[Variable]) -> String {
 }
 
 /// What an instruction does.
-pub fn explained(layout: &Layout, explained: &Explained) -> String {
+pub(crate) fn explained(layout: &Layout, explained: &Explained) -> String {
     let Explained { syntax, text, example, notes, .. } = explained;
     let mut page = layout.fill(&format!("{syntax}\n\n{text}\n\n  {example}\n"));
     if !notes.is_empty() {

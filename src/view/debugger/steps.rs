@@ -14,13 +14,13 @@ const INSTRUCTION_WIDTH: usize = 100;
 
 /// Whether it is worth saying which stage a step is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stages {
+pub(crate) enum Stages {
     One,
     Several,
 }
 
 /// ` 2/4 ▶ LABEL …`, with what is to be said of the step behind it.
-pub fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed: bool) -> String {
+pub(crate) fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed: bool) -> String {
     let mut notes = Vec::new();
     if stages == Stages::Several {
         notes.push((Role::Faint, format!("   (stage {})", line(&step.stage))));
@@ -41,12 +41,12 @@ pub fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed: bool) 
 }
 
 /// ` 4/4 ■ …`: what comes when no steps are left.
-pub fn end(layout: &Layout, total: usize, what: &str) -> String {
+pub(crate) fn end(layout: &Layout, total: usize, what: &str) -> String {
     layout.hang(&format!("{total:>2}/{total} ■ "), what)
 }
 
 /// The Dockerfile with its line numbers, and marks at the first line of each step.
-pub fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow]) -> String {
+pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow]) -> String {
     let mut marks = BTreeMap::new();
     for row in steps {
         // A trigger stands where its FROM does: the mark that matters more stays.
@@ -72,12 +72,12 @@ pub fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow]) -> String {
 }
 
 /// The breakpoints, a line for each.
-pub fn breakpoints(layout: &Layout, breakpoints: &[Breakpoint]) -> String {
+pub(crate) fn breakpoints(layout: &Layout, breakpoints: &[Breakpoint]) -> String {
     breakpoints.iter().map(|one| layout.hang(&format!("{:>4}  ", one.id), &line(&place(&one.place)))).collect()
 }
 
 /// The row that says that a breakpoint stopped.
-pub fn stopped_at(layout: &Layout, breakpoint: &Breakpoint) -> String {
+pub(crate) fn stopped_at(layout: &Layout, breakpoint: &Breakpoint) -> String {
     layout.row("stop", &format!("breakpoint {}: {}", breakpoint.id, place(&breakpoint.place)))
 }
 

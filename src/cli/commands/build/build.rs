@@ -19,11 +19,11 @@ use crate::world::World;
 
 /// Build an image from a Dockerfile.
 #[derive(Debug, Args)]
-pub struct Build {
+pub(crate) struct Build {
     #[command(flatten)]
     options: BuildOptions,
-    /// Name the image (NAME[:TAG]); can be given more than once
-    #[arg(short, long, value_name = "NAME")]
+    /// The image's names.
+    #[arg(short, long, value_name = "NAME", help = "Name the image (NAME[:TAG]); can be given more than once")]
     tag: Vec<String>,
     /// How progress is shown (default: tty on a terminal, else classic)
     #[arg(long, value_enum, value_name = "KIND")]

@@ -18,42 +18,42 @@ use crate::source::SourceFile;
 
 /// What `build`, `plan` and `step` have in common.
 #[derive(Clone, Debug, Default, Args)]
-pub struct BuildOptions {
+pub(crate) struct BuildOptions {
     /// The Dockerfile (default: DIR/Dockerfile); `-` is standard input
     #[arg(short, long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// The stage to build (default: the last)
     #[arg(long, value_name = "STAGE")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Set an ARG; without a value, the environment's
     #[arg(long, value_name = "NAME[=VALUE]")]
-    pub build_arg: Vec<String>,
+    pub(crate) build_arg: Vec<String>,
     /// Add a label to the image
     #[arg(long, value_name = "NAME=VALUE")]
-    pub label: Vec<String>,
+    pub(crate) label: Vec<String>,
     /// Run every step, whatever the cache has
     #[arg(long)]
-    pub no_cache: bool,
+    pub(crate) no_cache: bool,
     /// Run every step of these stages
     #[arg(long, value_name = "STAGE", value_delimiter = ',')]
-    pub no_cache_filter: Vec<String>,
+    pub(crate) no_cache_filter: Vec<String>,
     /// Let a built-in image take the place of one that is not in the store
     #[arg(long)]
-    pub stand_ins: bool,
+    pub(crate) stand_ins: bool,
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE", value_parser = ["default", "host", "none"])]
-    pub network: Option<String>,
+    pub(crate) network: Option<String>,
     /// What the image is to run on (default: this machine's platform), as `linux/arm64`
     #[arg(long, value_name = "PLATFORM")]
-    pub platform: Option<String>,
+    pub(crate) platform: Option<String>,
     /// The host name that RUN sees
     #[arg(long, value_name = "NAME", hide = true)]
-    pub hostname: Option<String>,
+    pub(crate) hostname: Option<String>,
 }
 
 impl BuildOptions {
     /// The machine's options. Unknown forms are errors.
-    pub fn options(&self) -> Result<Options, Diagnostic> {
+    pub(crate) fn options(&self) -> Result<Options, Diagnostic> {
         let mut build_args = BTreeMap::new();
         for text in &self.build_arg {
             match text.split_once('=') {
@@ -117,7 +117,7 @@ impl BuildOptions {
     }
 
     /// Finds and reads the Dockerfile of a context folder.
-    pub fn source(&self, folder: &Path) -> Result<Source, Failure> {
+    pub(crate) fn source(&self, folder: &Path) -> Result<Source, Failure> {
         let (name, path, bytes) = match &self.file {
             Some(path) if path.as_os_str() == "-" => {
                 let name = "(standard input)";
@@ -147,11 +147,11 @@ fn display_name(path: &Path, folder: &Path) -> String {
 }
 
 /// An error on its place in the Dockerfile.
-pub fn located(error: &Error, file: &SourceFile, span: Option<crate::source::Span>) -> Failure {
+pub(crate) fn located(error: &Error, file: &SourceFile, span: Option<crate::source::Span>) -> Failure {
     Failure::messages(error.diagnostics(span)).within(file)
 }
 
 /// The folder has to be one before anything is said of the build.
-pub fn check_context(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn check_context(folder: &Path) -> Result<(), Failure> {
     crate::context::Context::open(folder, None).map(|_| ()).map_err(|error| Error::from(error).into())
 }

@@ -17,7 +17,7 @@ use crate::world::World;
 
 /// Say of each step whether it would hit the cache.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(crate) struct Plan {
     #[command(flatten)]
     options: BuildOptions,
     /// Print JSON, one step a line

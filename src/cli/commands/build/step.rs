@@ -23,7 +23,7 @@ use crate::world::World;
 /// Without DIR, and where the current folder has no Dockerfile, it begins an empty one: type `FROM alpine`. An image that is not in
 /// the store is replaced by a built-in one, which is said.
 #[derive(Debug, Args)]
-pub struct Step {
+pub(crate) struct Step {
     #[command(flatten)]
     options: BuildOptions,
     /// Run the commands of a file instead of asking; `-` is standard input

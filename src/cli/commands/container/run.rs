@@ -19,7 +19,7 @@ use crate::world::World;
 /// Run a command in a new container.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
-pub struct Run {
+pub(crate) struct Run {
     /// Keep standard input open
     #[arg(short, long)]
     interactive: bool,
@@ -41,8 +41,13 @@ pub struct Run {
     /// The user, and group: NAME|UID[:GROUP|GID]
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// Mount a folder or file of this machine, or a named volume: SOURCE:TARGET[:ro]
-    #[arg(short, long, value_name = "VOLUME")]
+    /// What is mounted.
+    #[arg(
+        short,
+        long,
+        value_name = "VOLUME",
+        help = "Mount a folder or file of this machine, or a named volume: SOURCE:TARGET[:ro]"
+    )]
     volume: Vec<String>,
     /// Replace the image's ENTRYPOINT
     #[arg(long, value_name = "COMMAND")]

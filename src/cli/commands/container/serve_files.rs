@@ -10,7 +10,7 @@ use crate::{errno, userland};
 
 /// The file server of the built-in web image.
 #[derive(Debug, Args)]
-pub struct ServeFiles {
+pub(crate) struct ServeFiles {
     /// The folder to serve
     #[arg(default_value = "/usr/share/nginx/html")]
     root: PathBuf,

@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// Show the history of an image.
 #[derive(Debug, Args)]
-pub struct History {
+pub(crate) struct History {
     /// Print whole instructions and ids
     #[arg(long)]
     no_trunc: bool,

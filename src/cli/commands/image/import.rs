@@ -17,7 +17,7 @@ use crate::world::World;
 
 /// Make an image of a root file system in a tar archive.
 #[derive(Debug, Args)]
-pub struct Import {
+pub(crate) struct Import {
     /// The archive: tar, or tar compressed with gzip, bzip2, xz or zstd; `-` is standard input
     file: PathBuf,
     /// The image's name

@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Show the configuration of images as JSON.
 #[derive(Debug, Args)]
-pub struct Inspect {
+pub(crate) struct Inspect {
     /// The images
     #[arg(required = true)]
     images: Vec<String>,

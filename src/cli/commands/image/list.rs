@@ -17,7 +17,7 @@ use crate::world::World;
 
 /// List images.
 #[derive(Debug, Args)]
-pub struct Images {
+pub(crate) struct Images {
     /// Print ids only
     #[arg(short, long)]
     quiet: bool,

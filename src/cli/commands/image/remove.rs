@@ -20,7 +20,7 @@ use crate::world::World;
 
 /// Remove names of images, and what no name needs any more.
 #[derive(Debug, Args)]
-pub struct Rmi {
+pub(crate) struct Rmi {
     /// Remove an image with several names by its id
     #[arg(short, long)]
     force: bool,

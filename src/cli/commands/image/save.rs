@@ -17,7 +17,7 @@ use crate::world::World;
 ///
 /// The same images give the same bytes.
 #[derive(Debug, Args)]
-pub struct Save {
+pub(crate) struct Save {
     /// The archive, or with `--format oci-dir` a new folder (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,

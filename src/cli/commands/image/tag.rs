@@ -9,7 +9,7 @@ use crate::world::World;
 
 /// Give an image another name.
 #[derive(Debug, Args)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// The image
     source: String,
     /// The new name

@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Look after the store.
 #[derive(Debug, Args)]
-pub struct StoreCommand {
+pub(crate) struct StoreCommand {
     #[command(subcommand)]
     command: Command,
 }

@@ -24,7 +24,7 @@ const LONG: i64 = 30 * 24 * 3600;
 /// Images without a name, copies of layers, blobs that nothing needs, and steps that the cache has not used for 30 days. Images with a name,
 /// volumes, and what another process uses stay.
 #[derive(Debug, Args)]
-pub struct Prune {
+pub(crate) struct Prune {
     /// Forget the whole cache, however recently it was used
     #[arg(short, long)]
     all: bool,

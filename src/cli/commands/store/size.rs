@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// Show what takes how much room, for what it is kept, and how much of it can go.
 #[derive(Debug, Args)]
-pub struct Size {
+pub(crate) struct Size {
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Hash everything again and check the chain from the index to every layer.
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// List the blobs that no image needs
     #[arg(long)]
     list: bool,

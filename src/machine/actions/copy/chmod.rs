@@ -7,14 +7,14 @@
 
 /// A parsed `--chmod`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Chmod {
+pub(crate) enum Chmod {
     Octal(u32),
     Symbolic(Vec<Change>),
 }
 
 /// One change to a mode; a symbolic mode is a list of them, done one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     Set(u32),
     Clear(u32),
     /// `X`: set for a directory, and for a file that anybody could execute.
@@ -34,12 +34,12 @@ const STICKY: u32 = 0o1000;
 /// The text is no mode.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("invalid chmod parameter `{0}`: it should be an octal number up to 07777, or symbolic like `u=rwX,go=rX`")]
-pub struct BadMode(pub String);
+pub struct BadMode(pub(crate) String);
 
 impl Chmod {
     /// # Errors
     /// [`BadMode`] with the text as it was.
-    pub fn parse(text: &str) -> Result<Chmod, BadMode> {
+    pub(crate) fn parse(text: &str) -> Result<Chmod, BadMode> {
         let bad = || BadMode(text.to_owned());
         if text.starts_with(|first: char| first.is_ascii_digit()) {
             let mode = u32::from_str_radix(text, 8).map_err(|_| bad())?;
@@ -53,7 +53,7 @@ impl Chmod {
     }
 
     /// The mode (07777 bits) that a file of this mode gets.
-    pub fn apply(&self, mode: u32, directory: bool) -> u32 {
+    pub(crate) fn apply(&self, mode: u32, directory: bool) -> u32 {
         match self {
             Chmod::Octal(octal) => *octal,
             Chmod::Symbolic(changes) => {
@@ -64,7 +64,7 @@ impl Chmod {
     }
 
     /// The octal mode, which BuildKit also gives to the parent directories it has to make.
-    pub fn octal(&self) -> Option<u32> {
+    pub(crate) fn octal(&self) -> Option<u32> {
         match self {
             Chmod::Octal(mode) => Some(*mode),
             Chmod::Symbolic(_) => None,

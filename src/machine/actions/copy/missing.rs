@@ -10,12 +10,12 @@ use crate::tree::{self, Kind, Tree, TreePath};
 
 /// Where a source was looked for.
 pub(super) struct Searched<'s> {
-    pub tree: &'s Tree,
+    pub(crate) tree: &'s Tree,
     /// In words: `the build context`, `stage ...`.
-    pub name: &'s str,
-    pub place: SearchPlace,
-    pub excludes: Option<&'s Patterns>,
-    pub inputs: &'s Inputs,
+    pub(crate) name: &'s str,
+    pub(crate) place: SearchPlace,
+    pub(crate) excludes: Option<&'s Patterns>,
+    pub(crate) inputs: &'s Inputs,
 }
 
 /// What kind of tree that was.

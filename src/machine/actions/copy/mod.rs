@@ -8,13 +8,13 @@
 //!                                   └───────▶ placement ──▶ layer
 //! ```
 
-pub mod chmod;
+pub(crate) mod chmod;
 mod missing;
-pub mod obstacle;
-pub mod owner;
-pub mod placed;
-pub mod placement;
-pub mod selection;
+pub(crate) mod obstacle;
+pub(crate) mod owner;
+pub(crate) mod placed;
+pub(crate) mod placement;
+pub(crate) mod selection;
 mod transfer;
 
 use std::io::Seek as _;
@@ -43,7 +43,7 @@ use transfer::{Transfer, Words};
 
 /// A COPY or ADD, resolved.
 #[derive(Clone, Debug)]
-pub struct CopyAction {
+pub(crate) struct CopyAction {
     transfer: Transfer,
     /// The files of all paths, in order.
     selections: Vec<Selection>,
@@ -54,20 +54,20 @@ pub struct CopyAction {
 
 /// What a COPY or an ADD may look at besides the state.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'m> {
-    pub scope: Scope<'m>,
-    pub plan: &'m Plan,
-    pub options: &'m Options,
-    pub inputs: &'m Inputs,
+pub(crate) struct Surroundings<'m> {
+    pub(crate) scope: Scope<'m>,
+    pub(crate) plan: &'m Plan,
+    pub(crate) options: &'m Options,
+    pub(crate) inputs: &'m Inputs,
     /// The last states of the stages.
-    pub states: StageStates<'m>,
+    pub(crate) states: StageStates<'m>,
 }
 
 /// What a COPY comes to in a state of stage `stage`.
 ///
 /// # Errors
 /// For words, sources and files that can't be used, with what explains it.
-pub fn resolve_copy(
+pub(crate) fn resolve_copy(
     copy: &Copy,
     stage: usize,
     before: &Arc<State>,
@@ -100,7 +100,7 @@ pub fn resolve_copy(
 ///
 /// # Errors
 /// As [`resolve_copy`].
-pub fn resolve_add(
+pub(crate) fn resolve_add(
     add: &Add,
     before: &Arc<State>,
     surroundings: &Surroundings<'_>,
@@ -169,7 +169,7 @@ fn select(word: &str, names: selection::Names, searched: &Searched<'_>) -> Resul
 ///
 /// # Errors
 /// For a destination where they can't be, an owner that can't be had, and an archive that can't be unpacked.
-pub fn execute(
+pub(crate) fn execute(
     action: &CopyAction,
     before: &State,
     inputs: &Inputs,

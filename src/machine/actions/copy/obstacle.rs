@@ -8,7 +8,7 @@ use crate::tree::{Follow, Kind, Tree, TreePath};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The directory that is needed, as it was named.
-    pub wanted: TreePath,
+    pub(crate) wanted: TreePath,
     /// The part of `wanted` that is, or leads to, what stands in the way.
     named: TreePath,
     /// Where that is, links resolved.
@@ -18,7 +18,7 @@ pub struct Obstacle {
 
 impl Obstacle {
     /// Describes what is at `at`, a path without links, and keeps `wanted` from being a directory.
-    pub fn new(tree: &Tree, wanted: &TreePath, at: &TreePath) -> Obstacle {
+    pub(crate) fn new(tree: &Tree, wanted: &TreePath, at: &TreePath) -> Obstacle {
         let leads_there =
             |path: &TreePath| path == at || tree.resolve(path, Follow::Last).is_ok_and(|real| real == *at);
         let mut way = wanted.ancestors();
@@ -28,12 +28,12 @@ impl Obstacle {
     }
 
     /// Whether the obstacle is in the place itself, and not on the way to it.
-    pub fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         self.named == self.wanted
     }
 
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match &self.kind {
             Some(Kind::Symlink(target)) => Some(format!(
                 "a directory does not go through a link in its place: remove the link first, or copy to where it leads, `{}`",
@@ -60,7 +60,7 @@ impl fmt::Display for Obstacle {
 }
 
 /// A kind of file with its article.
-pub fn noun(kind: &Kind) -> String {
+pub(crate) fn noun(kind: &Kind) -> String {
     match kind {
         Kind::Directory => "a directory".into(),
         Kind::File(_) => "a file".into(),
@@ -71,7 +71,7 @@ pub fn noun(kind: &Kind) -> String {
 }
 
 /// The path that the target of a link means, by its letters.
-pub fn target_of(link: &TreePath, target: &[u8]) -> TreePath {
+pub(crate) fn target_of(link: &TreePath, target: &[u8]) -> TreePath {
     match target.first() {
         Some(b'/') => TreePath::new(target),
         _ => link.parent().unwrap_or_else(TreePath::root).join(target),

@@ -18,9 +18,9 @@ const GROUP: &str = "/etc/group";
 
 /// A resolved owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
-    pub uid: u32,
-    pub gid: u32,
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// One side of an owner as it is written.
@@ -47,13 +47,13 @@ pub struct NoOwners {
 }
 
 impl NoOwners {
-    pub const HINT: &str =
+    pub(crate) const HINT: &str =
         "write numbers: `scratch` has no `/etc/passwd`, and `--link` does not look at what lies below";
 }
 
 /// Why an owner can't be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OwnerError {
+pub(crate) enum OwnerError {
     #[error(transparent)]
     NoOwners(#[from] NoOwners),
     #[error(transparent)]
@@ -61,12 +61,12 @@ pub enum OwnerError {
 }
 
 impl BadId {
-    pub const HINT: &str = "ids are numbers from 0 to 2147483647";
+    pub(crate) const HINT: &str = "ids are numbers from 0 to 2147483647";
 }
 
 impl Owner {
     /// Whether the text names a user or group, so that resolving it has to read the image.
-    pub fn has_name(text: &str) -> bool {
+    pub(crate) fn has_name(text: &str) -> bool {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         [user, group].into_iter().any(|part| !part.is_empty() && matches!(Part::parse(part), Ok(Part::Name(_))))
     }
@@ -75,7 +75,7 @@ impl Owner {
     ///
     /// # Errors
     /// [`BadId`] for the first that is not.
-    pub fn check(text: &str) -> Result<(), BadId> {
+    pub(crate) fn check(text: &str) -> Result<(), BadId> {
         text.splitn(2, ':').try_for_each(|part| Part::parse(part).map(|_| ()))
     }
 
@@ -84,7 +84,12 @@ impl Owner {
     /// # Errors
     /// [`NoOwners`] for a name where there is no file system to look it up in, [`BadId`] for a number out of range, here
     /// or in the image's files.
-    pub fn resolve(text: &str, store: &Store, tree: &Tree, warn: &mut dyn FnMut(String)) -> Result<Owner, OwnerError> {
+    pub(crate) fn resolve(
+        text: &str,
+        store: &Store,
+        tree: &Tree,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Owner, OwnerError> {
         if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
             return Err(NoOwners { owner: text.into() }.into());
         }

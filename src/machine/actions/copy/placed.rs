@@ -9,24 +9,24 @@ use crate::world::World;
 
 /// The entries of a layer, as a tree: what is in it and in a state at once is kept once.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub(crate) struct Placed {
     files: Tree,
     /// Directories that only lead to entries: they are there already.
     passed: BTreeSet<TreePath>,
 }
 
 impl Placed {
-    pub fn new() -> Placed {
+    pub(crate) fn new() -> Placed {
         Placed { files: Tree::empty(), passed: BTreeSet::from([TreePath::root()]) }
     }
 
     /// Path and file of each, in the order of a walk.
-    pub fn entries(&self) -> impl Iterator<Item = (TreePath, &Node)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (TreePath, &Node)> {
         self.files.walk(&TreePath::root()).filter(|(path, node)| !(node.is_directory() && self.passed.contains(path)))
     }
 
     /// The entry at a path.
-    pub fn get(&self, path: &TreePath) -> Option<&Node> {
+    pub(crate) fn get(&self, path: &TreePath) -> Option<&Node> {
         self.files.get(path).filter(|_| !self.passed.contains(path))
     }
 
@@ -41,13 +41,13 @@ impl Placed {
     }
 
     /// Puts a file at a path, here and in a tree, which share it.
-    pub fn put_with(&mut self, tree: &mut Tree, path: &TreePath, node: Node) {
+    pub(crate) fn put_with(&mut self, tree: &mut Tree, path: &TreePath, node: Node) {
         self.pass(path);
         Tree::insert_into([tree, &mut self.files], path, node);
     }
 
     /// Puts what is in a directory into one that has nothing in it yet. The one above may be there already, and no entry.
-    pub fn put_children(&mut self, path: &TreePath, directory: &Tree) {
+    pub(crate) fn put_children(&mut self, path: &TreePath, directory: &Tree) {
         if self.files.get(path).is_none() {
             self.pass(path);
             self.passed.insert(path.clone());
@@ -59,7 +59,7 @@ impl Placed {
     ///
     /// # Errors
     /// For what can't be read, or not be written.
-    pub fn write(&self, world: &World, stop: &AtomicBool) -> Result<Option<Layer>, layer::Error> {
+    pub(crate) fn write(&self, world: &World, stop: &AtomicBool) -> Result<Option<Layer>, layer::Error> {
         if self.entries().next().is_none() {
             return Ok(None);
         }

@@ -19,24 +19,24 @@ use crate::tree::{self, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree
 
 /// How entries are changed on their way.
 #[derive(Clone, Debug, Default)]
-pub struct Adjustments {
-    pub owner: Option<Owner>,
-    pub chmod: Option<Chmod>,
+pub(crate) struct Adjustments {
+    pub(crate) owner: Option<Owner>,
+    pub(crate) chmod: Option<Chmod>,
     /// For directories that have to be made, in seconds since 1970.
-    pub now: i64,
+    pub(crate) now: i64,
 }
 
 /// What a COPY gives: what is placed, and the tree after it. Where a whole directory is copied as it is, the two and the context share it.
 #[derive(Clone, Debug)]
-pub struct Placement {
-    pub placed: Placed,
-    pub tree: Tree,
+pub(crate) struct Placement {
+    pub(crate) placed: Placed,
+    pub(crate) tree: Tree,
     /// How many files with several names there were.
     links: u64,
     /// Where a file of this instruction took a destination that is not a directory.
     singles: BTreeSet<TreePath>,
     /// Such destinations that a later source of the same instruction took again, and its name.
-    pub replaced: BTreeMap<TreePath, Vec<u8>>,
+    pub(crate) replaced: BTreeMap<TreePath, Vec<u8>>,
 }
 
 /// The first half of the link ids that a placement gives. No device has this number.
@@ -71,7 +71,7 @@ impl CopyError {
     }
 
     /// What can be done about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             CopyError::Obstacle { obstacle } => obstacle.hint(),
             CopyError::Layer(error) => error.hint(),
@@ -84,7 +84,7 @@ impl CopyError {
 }
 
 impl Placement {
-    pub fn new(target: &Tree) -> Placement {
+    pub(crate) fn new(target: &Tree) -> Placement {
         Placement {
             placed: Placed::new(),
             tree: target.clone(),
@@ -98,7 +98,12 @@ impl Placement {
     ///
     /// # Errors
     /// [`CopyError`] for what is in the way, and for a path that no layer can have.
-    pub fn copy(&mut self, source: &Selection, destination: &str, adjust: &Adjustments) -> Result<(), CopyError> {
+    pub(crate) fn copy(
+        &mut self,
+        source: &Selection,
+        destination: &str,
+        adjust: &Adjustments,
+    ) -> Result<(), CopyError> {
         let into_directory = destination.ends_with('/') || destination.ends_with("/.");
         let wanted = TreePath::new(destination.as_bytes());
         let parent = if into_directory { wanted.clone() } else { wanted.parent().unwrap_or_else(TreePath::root) };
@@ -213,7 +218,7 @@ impl Placement {
     ///
     /// # Errors
     /// [`CopyError::Layer`] for a path that no layer can have.
-    pub fn put(&mut self, to: &TreePath, node: Node) -> Result<(), CopyError> {
+    pub(crate) fn put(&mut self, to: &TreePath, node: Node) -> Result<(), CopyError> {
         EntryPath::file(to)?;
         self.placed.put_with(&mut self.tree, to, node);
         Ok(())
@@ -223,7 +228,7 @@ impl Placement {
     ///
     /// # Errors
     /// [`CopyError::Obstacle`] for what is in the way.
-    pub fn make_directories(&mut self, wanted: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
+    pub(crate) fn make_directories(&mut self, wanted: &TreePath, adjust: &Adjustments) -> Result<TreePath, CopyError> {
         let path = self.resolve(wanted)?;
         EntryPath::file(&path)?;
         let mut missing = Vec::new();
@@ -268,7 +273,7 @@ fn new_link(links: &mut u64) -> LinkId {
 
 impl Adjustments {
     /// The node with its new owner and mode.
-    pub fn node(&self, node: &Node) -> Node {
+    pub(crate) fn node(&self, node: &Node) -> Node {
         let mut node = node.clone();
         if let Some(owner) = self.owner {
             node.metadata.uid = owner.uid;
@@ -309,7 +314,12 @@ impl Placement {
     ///
     /// # Errors
     /// For an archive that can't be read, and for entries that can't be placed.
-    pub fn unpack(&mut self, root: &TreePath, archive: &mut Archive, adjust: &Adjustments) -> Result<(), CopyError> {
+    pub(crate) fn unpack(
+        &mut self,
+        root: &TreePath,
+        archive: &mut Archive,
+        adjust: &Adjustments,
+    ) -> Result<(), CopyError> {
         let io = |operation| move |source| CopyError::Spool { operation, path: std::env::temp_dir(), source };
         let spool = Arc::new(tempfile::tempfile().map_err(io("create"))?);
         let mut end = 0;

@@ -15,17 +15,17 @@ use crate::tree::{Kind, Node, Place, Seen, Tree, TreePath};
 
 /// The files of one source; of a source with wildcards, the files of one match.
 #[derive(Clone, Debug)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Where it was found, links not followed.
-    pub path: TreePath,
+    pub(crate) path: TreePath,
     /// The last name of the source as it was written: a file keeps it in a directory.
-    pub name: Vec<u8>,
-    pub what: Selected,
+    pub(crate) name: Vec<u8>,
+    pub(crate) what: Selected,
 }
 
 /// What a source is, links followed.
 #[derive(Clone, Debug)]
-pub enum Selected {
+pub(crate) enum Selected {
     /// Anything but a directory.
     File(Node),
     /// A directory, of which the contents are copied.
@@ -34,7 +34,7 @@ pub enum Selected {
 
 /// The part of a directory that is copied.
 #[derive(Clone, Debug)]
-pub struct Directory {
+pub(crate) struct Directory {
     /// The directory as the root, with what was chosen below it.
     files: Tree,
     /// The directories that were not chosen themselves and come with what is below them.
@@ -45,7 +45,7 @@ pub struct Directory {
 
 /// Whether patterns had a say in what is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     Everything,
     /// `--exclude`.
     Excluded,
@@ -55,7 +55,7 @@ pub enum Choice {
 
 /// Why a path is part of a selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     Chosen,
     /// It lies above something that was chosen.
     Above,
@@ -63,15 +63,15 @@ pub enum Part {
 
 /// How a source is to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Rule<'r> {
-    pub names: Names,
+pub(crate) struct Rule<'r> {
+    pub(crate) names: Names,
     /// Paths below a directory that are left out.
-    pub excludes: Option<&'r Patterns>,
+    pub(crate) excludes: Option<&'r Patterns>,
 }
 
 /// What of a source's own path arrives at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
+pub(crate) enum Names {
     /// The contents of a directory, a file by its name.
     Last,
     /// `--parents`: the directories above, too, or those behind `/./`.
@@ -103,7 +103,7 @@ pub enum SelectError {
 ///
 /// # Errors
 /// [`SelectError`] for a source that stands for nothing.
-pub fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>, SelectError> {
+pub(crate) fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>, SelectError> {
     let (base, includes) = match rule.names {
         Names::Last => (word, None),
         Names::Parents => {
@@ -141,7 +141,7 @@ pub fn select(tree: &Tree, word: &str, rule: Rule<'_>) -> Result<Vec<Selection>,
 ///
 /// # Errors
 /// [`SelectError::Pattern`] for a pattern that those rules refuse.
-pub fn is_asked_for(tree: &Tree, word: &str) -> Result<bool, SelectError> {
+pub(crate) fn is_asked_for(tree: &Tree, word: &str) -> Result<bool, SelectError> {
     let plain = glob::plain_part(word);
     let patterns = Patterns::new([String::from_utf8_lossy(TreePath::new(word).relative())])?;
     let (real, _) = find(tree, &plain)?;
@@ -188,12 +188,12 @@ impl Selection {
     }
 
     /// A file that lies nowhere yet.
-    pub fn of_file(name: &str, node: Node) -> Selection {
+    pub(crate) fn of_file(name: &str, node: Node) -> Selection {
         Selection { path: TreePath::new(name), name: name.as_bytes().to_vec(), what: Selected::File(node) }
     }
 
     /// Its files of the machine.
-    pub fn seen(&self) -> impl Iterator<Item = &Seen> {
+    pub(crate) fn seen(&self) -> impl Iterator<Item = &Seen> {
         let (file, directory) = match &self.what {
             Selected::File(node) => (Some(node), None),
             Selected::Directory(directory) => (None, Some(directory.files.nodes())),
@@ -205,7 +205,7 @@ impl Selection {
     }
 
     /// Takes over what is known of its files now: extended attributes, which few of them have.
-    pub fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         let known = |node: &Node| match &node.content()?.place {
             Place::Seen(seen) => {
                 seen.file().known().map(|known| &known.xattrs).filter(|xattrs| !xattrs.is_empty()).cloned()
@@ -282,32 +282,32 @@ impl Directory {
     }
 
     /// The directory itself.
-    pub fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         self.files.get(&TreePath::root()).expect("every tree has a root")
     }
 
     /// The directory as the root, with what is copied of it.
-    pub fn files(&self) -> &Tree {
+    pub(crate) fn files(&self) -> &Tree {
         &self.files
     }
 
     /// Whether all that is copied was chosen itself, and nothing comes only because it is above.
-    pub fn is_chosen_throughout(&self) -> bool {
+    pub(crate) fn is_chosen_throughout(&self) -> bool {
         self.above.is_empty()
     }
 
     /// Whether patterns chose what is in it.
-    pub fn choice(&self) -> Choice {
+    pub(crate) fn choice(&self) -> Choice {
         self.choice
     }
 
     /// Its modification time; the root of a context or of an image has none.
-    pub fn time(&self) -> Option<(i64, u32)> {
+    pub(crate) fn time(&self) -> Option<(i64, u32)> {
         self.time
     }
 
     /// What is below it and copied, with the paths relative to it: directories before what is in them.
-    pub fn entries(&self) -> impl Iterator<Item = (TreePath, &Node, Part)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (TreePath, &Node, Part)> {
         self.files.walk(&TreePath::root()).skip(1).map(|(path, node)| {
             let part = if self.above.contains(&path) { Part::Above } else { Part::Chosen };
             (path, node, part)

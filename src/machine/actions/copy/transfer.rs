@@ -22,33 +22,33 @@ use crate::tree::TreePath;
 /// A COPY or an ADD.
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
-    pub keyword: &'static str,
+    pub(crate) keyword: &'static str,
     /// The paths, in the order in which they are written.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// The documents, which come after the paths, wherever they are written.
-    pub documents: Vec<Document>,
+    pub(crate) documents: Vec<Document>,
     /// Absolute; a trailing `/` says that it is a directory.
-    pub destination: String,
-    pub chown: Option<String>,
-    pub chmod: Option<Chmod>,
+    pub(crate) destination: String,
+    pub(crate) chown: Option<String>,
+    pub(crate) chmod: Option<Chmod>,
     /// What of a source's path arrives at the destination.
-    pub names: Names,
+    pub(crate) names: Names,
     /// The layer does not depend on what is below it.
-    pub link: bool,
+    pub(crate) link: bool,
     /// ADD unpacks local archives.
-    pub unpack: bool,
+    pub(crate) unpack: bool,
     excludes: Vec<String>,
     /// As they are written, variables expanded.
     written: Written,
     /// Whether something was expanded, so that the text alone does not tell what is done.
-    pub has_variables: bool,
+    pub(crate) has_variables: bool,
 }
 
 /// A file whose content stands in the Dockerfile.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    pub name: String,
-    pub text: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 /// What the key and the history have letter by letter.
@@ -61,8 +61,8 @@ struct Written {
 /// What words are expanded with.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'w> {
-    pub scope: &'w Scope<'w>,
-    pub before: &'w State,
+    pub(crate) scope: &'w Scope<'w>,
+    pub(crate) before: &'w State,
 }
 
 impl Words<'_> {
@@ -94,7 +94,7 @@ impl Transfer {
     ///
     /// # Errors
     /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
-    pub fn of_copy(copy: &Copy, words: Words<'_>) -> Result<Transfer, Error> {
+    pub(crate) fn of_copy(copy: &Copy, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [copy.chown.as_ref(), copy.chmod.as_ref()];
         let transfer = Transfer::new("COPY", &copy.sources, &copy.destination, flags, &copy.excludes, words)?;
         let names = if copy.parents { Names::Parents } else { Names::Last };
@@ -105,7 +105,7 @@ impl Transfer {
     ///
     /// # Errors
     /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
-    pub fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
+    pub(crate) fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [add.chown.as_ref(), add.chmod.as_ref()];
         let transfer = Transfer::new("ADD", &add.sources, &add.destination, flags, &add.excludes, words)?;
         Ok(Transfer { unpack: add.unpack.unwrap_or(true), ..transfer }.linked(add.link, words.before))
@@ -171,12 +171,12 @@ impl Transfer {
     ///
     /// # Errors
     /// For a pattern that can't be one.
-    pub fn patterns(&self) -> Result<Option<Patterns>, SelectError> {
+    pub(crate) fn patterns(&self) -> Result<Option<Patterns>, SelectError> {
         if self.excludes.is_empty() { Ok(None) } else { Ok(Some(Patterns::new(&self.excludes)?)) }
     }
 
     /// What the key has of it, but for the files.
-    pub fn ingredients(&self, before: &State) -> Ingredients {
+    pub(crate) fn ingredients(&self, before: &State) -> Ingredients {
         let mut ingredients = Ingredients::default();
         if !self.link {
             ingredients.push(Ingredient::Parent { state: before.file_system });
@@ -204,7 +204,7 @@ impl Transfer {
     }
 
     /// The line of the image's history.
-    pub fn history(&self) -> String {
+    pub(super) fn history(&self) -> String {
         let mut history = String::from(self.keyword);
         if self.names == Names::Parents {
             history.push_str(" --parents");
@@ -225,7 +225,7 @@ impl Transfer {
 
     /// What of a source is in the key: its last component, as in BuildKit, so that moving the folder that it is in is no
     /// change. With `--parents` all that comes along.
-    pub fn counted_name(&self, path: &str) -> String {
+    pub(crate) fn counted_name(&self, path: &str) -> String {
         let counted = match (self.names, path.split_once("/./")) {
             (Names::Parents, Some((_, below))) => below,
             _ => path,

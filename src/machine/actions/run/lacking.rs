@@ -19,7 +19,7 @@ const BEFORE_COMMANDS: &[&str] =
     &["!", "do", "else", "elif", "env", "eval", "exec", "if", "sudo", "then", "time", "until", "while", "xargs", "{"];
 
 /// What to say about a command that failed with a status in a stand-in, for want of a program. `None`: that was not it.
-pub fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
+pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
     let stand_in = state.settings.labels.get(STAND_IN_LABEL)?;
     let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let is_there = |program: &str| {

@@ -3,8 +3,8 @@
 //! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
 //! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
 
-pub mod lacking;
-pub mod script;
+pub(crate) mod lacking;
+pub(crate) mod script;
 mod unstartable;
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const HOSTNAME: &str = "buildkitsandbox";
 
 /// A command to be run.
 #[derive(Clone, Debug)]
-pub struct Execution {
+pub(crate) struct Execution {
     args: Vec<String>,
     environment: Vec<String>,
     working_dir: String,
@@ -46,7 +46,7 @@ pub struct Execution {
 }
 
 /// What a finished process leaves: the directory with its changes.
-pub struct Remains {
+pub(crate) struct Remains {
     changes: runtime::Changes,
     below: Tree,
 }
@@ -55,7 +55,7 @@ pub struct Remains {
 ///
 /// # Errors
 /// The platform is another than this machine's, or the name of a script can't be one.
-pub fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Result<(Intent, Execution), Error> {
+pub(crate) fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Result<(Intent, Execution), Error> {
     can_run(&before.platform)?;
     let (args, script) = arguments(run, before)?;
     let text = match args.as_slice() {
@@ -149,7 +149,7 @@ fn environment(before: &State, options: &Options) -> Vec<String> {
 ///
 /// # Errors
 /// [`Error::CommandFailed`] where its status is not zero, [`Error::Interrupted`] where it was ended by a wish.
-pub fn execute(
+pub(crate) fn execute(
     execution: &Execution,
     state: &State,
     world: &Arc<World>,
@@ -217,7 +217,7 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 ///
 /// # Errors
 /// The directory can't be read, or the layer not be written.
-pub fn capture(remains: Remains, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
+pub(crate) fn capture(remains: Remains, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
     let (layer, changes) = remains.changes.write(&remains.below, interrupt)?;
     Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
 }

@@ -15,10 +15,10 @@ const LONGEST_NAME: usize = 255;
 
 /// A heredoc that is executed as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
+pub(crate) struct Script {
     /// An absolute path in the container: one name in [`FOLDER`].
     path: String,
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Script {
@@ -28,7 +28,7 @@ impl Script {
     ///
     /// # Errors
     /// The name is not the name of one file.
-    pub fn new(name: &str, text: String) -> Result<Script, Error> {
+    pub(crate) fn new(name: &str, text: String) -> Result<Script, Error> {
         let cleaned = TreePath::new(name);
         let path = TreePath::new(FOLDER).join(cleaned.as_bytes());
         let is_one_name = cleaned.components().count() == 1 && TreePath::new(FOLDER).join(name) == path;
@@ -50,7 +50,7 @@ impl Script {
     }
 
     /// Where it lies in the container.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 }
