@@ -114,12 +114,23 @@ pub enum Durability {
 }
 
 /// Which network a container sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
     /// The machine's own.
+    #[default]
     Host,
     /// A new one with nothing but the loopback interface.
     None,
+}
+
+impl Network {
+    /// What it is called where one is asked for.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Network::Host => "host",
+            Network::None => "none",
+        }
+    }
 }
 
 /// Whether something may be written.

@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Failure};
+use super::error::Error;
 use super::work::{Memory, Sink, Work};
 use crate::context::text;
-use crate::machine::{self, Decision, Event, Machine, Prediction};
+use crate::machine::{self, Decision, Event, Foresight, Machine, Prediction};
 use crate::source::SourceFile;
 
 /// What became another.
@@ -121,21 +121,19 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
 pub(super) fn plan(work: &mut Work) -> Result<Vec<Prediction>, Error> {
     work.look_again();
     let machine = work.machine()?;
-    let position = machine.position();
-    machine.predict(position).map_err(|error| {
-        let is_bad = |index: &usize| machine.predict_until(position, index + 1).is_err();
-        let index = (position..machine.step_count()).find(is_bad).unwrap_or(position);
-        let diagnostics = error.diagnostics(machine.span(index));
-        Error::Dockerfile(Failure { diagnostics, source: work.file.clone() })
-    })
+    let Foresight { steps, wrong } = machine.foresee(machine.position()..machine.step_count());
+    match wrong {
+        Some(wrong) => Err(work.wrong(machine, &wrong)),
+        None => Ok(steps),
+    }
 }
 
 /// Takes steps up to a position as long as they are in the cache.
 fn take_what_is_cached(machine: &mut Machine, wanted: usize) -> Result<(), Error> {
     while machine.position() < wanted.min(machine.step_count()) {
         let position = machine.position();
-        let predictions = machine.predict_until(position, position + 1).unwrap_or_default();
-        match predictions.first().map(|prediction| &prediction.decision) {
+        let foresight = machine.foresee(position..position + 1);
+        match foresight.steps.first().map(|prediction| &prediction.decision) {
             Some(Decision::Hit { .. } | Decision::NotCached) => {
                 machine.step(&mut |_: &Event| {})?;
             }
@@ -149,10 +147,8 @@ fn take_what_is_cached(machine: &mut Machine, wanted: usize) -> Result<(), Error
 fn first_stale(machine: &Machine) -> Option<usize> {
     (0..machine.position()).find(|&index| {
         let Some(before) = &machine.taken()[index].ingredients else { return false };
-        match machine.predict_until(index, index + 1) {
-            Ok(now) => now.first().and_then(|prediction| prediction.ingredients.as_ref()) != Some(before),
-            Err(_) => true,
-        }
+        let now = machine.foresee(index..index + 1);
+        now.steps.first().and_then(|prediction| prediction.ingredients.as_ref()) != Some(before)
     })
 }
 

@@ -8,7 +8,7 @@ use super::breakpoint::steps_at;
 use super::error::Error;
 use super::work::{Sink, Work};
 use crate::layer::Layer;
-use crate::machine::{Decision, Machine, State, StepLabel};
+use crate::machine::{Decision, State, StepLabel};
 use crate::oci::{History, Reference};
 
 /// Where a step is, seen from where the debugger is.
@@ -127,7 +127,7 @@ pub(super) fn steps_foreseen(work: &mut Work) -> Vec<StepRow> {
     let Some(machine) = &work.machine else { return rows };
     let position = machine.position();
     // Behind a step that is wrong nothing is foreseen.
-    let predictions = machine.predict(position).unwrap_or_else(|_| foreseeable(machine));
+    let predictions = machine.foresee(position..machine.step_count()).steps;
     for row in &mut rows[position..] {
         row.outlook = Outlook::Unforeseen;
     }
@@ -219,15 +219,4 @@ pub(super) fn tag(work: &mut Work, name: &str, sink: &mut Sink<'_>) -> Result<Ta
     };
     work.world.store.tag(&reference, &manifest)?;
     Ok(Tagged { reference, after_step })
-}
-
-/// The predictions up to the first step that is wrong.
-fn foreseeable(machine: &Machine) -> Vec<crate::machine::Prediction> {
-    let position = machine.position();
-    let (mut right, mut wrong) = (position, machine.step_count() + 1);
-    while wrong - right > 1 {
-        let middle = right.midpoint(wrong);
-        if machine.predict_until(position, middle).is_ok() { right = middle } else { wrong = middle }
-    }
-    machine.predict_until(position, right).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use super::look::{SHOWN, is_binary};
 use super::work::Work;
 use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
 use crate::context::text;
-use crate::dockerfile::Instruction;
+use crate::dockerfile::{Instruction, WithFiles};
 use crate::document;
 use crate::layer::{self, Layer};
 use crate::oci::Digest;
@@ -43,7 +43,7 @@ pub(super) fn context_versions(work: &Work, path: &str) -> Result<Option<Version
     let position = machine.position();
     // The steps to come are what a person is about to decide on; then the steps taken, the last one first.
     for index in (position..machine.step_count()).chain((0..position).rev()) {
-        if !matches!(machine.instruction(index), Some(Instruction::Copy(_) | Instruction::Add(_))) {
+        if !machine.instruction(index).is_some_and(reads_context) {
             continue;
         }
         let source = match machine.taken().get(index) {
@@ -65,6 +65,14 @@ pub(super) fn context_versions(work: &Work, path: &str) -> Result<Option<Version
         return Ok(Some(Versions { origin: had.origin, before, after }));
     }
     Ok(None)
+}
+
+/// Whether an instruction may copy files of the context.
+fn reads_context(instruction: &Instruction) -> bool {
+    match instruction.with_files() {
+        Some(WithFiles::Add(_) | WithFiles::Copy(_)) => true,
+        Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => false,
+    }
 }
 
 /// What a step had in the last build that has it.

@@ -4,12 +4,11 @@
 
 use serde::Serialize;
 
-use super::error::{Error, Failure};
+use super::error::Error;
 use super::versions::{content_in_build, content_in_step, context_versions, count_lines};
 use super::work::Work;
 use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredients, Listing, Origin, Roots};
-use crate::dockerfile::Instruction;
-use crate::machine::{self, Asked, Decision, MissReason, Prediction, StepLabel, Taken};
+use crate::machine::{self, Asked, Decision, Foresight, MissReason, Prediction, StepLabel, Taken};
 use crate::oci::Digest;
 
 /// The most changed files whose lines are counted: each has to be read twice.
@@ -177,20 +176,17 @@ fn asked_about(work: &Work, number: Option<usize>) -> Result<usize, Error> {
 /// What is foreseen from here on. A later step that can't be foreseen is no reason not to tell of step `index`.
 fn foresee(work: &Work, index: usize) -> Result<Vec<Prediction>, Error> {
     let machine = work.machine()?;
-    let position = machine.position();
-    machine.predict(position).or_else(|_| machine.predict_until(position, index + 1)).map_err(|error| {
-        let diagnostics = error.diagnostics(machine.span(index));
-        Error::Dockerfile(Failure { diagnostics, source: work.file.clone() })
-    })
+    let Foresight { steps, wrong } = machine.foresee(machine.position()..machine.step_count());
+    match wrong {
+        Some(wrong) if wrong.index <= index => Err(work.wrong(machine, &wrong)),
+        Some(_) | None => Ok(steps),
+    }
 }
 
 fn following(work: &Work, prediction: &Prediction) -> Following {
     let machine = work.machine.as_ref();
     let instruction = machine.and_then(|machine| machine.instruction(prediction.label.number - 1));
-    let has_files = matches!(
-        instruction,
-        Some(Instruction::Run(_) | Instruction::Copy(_) | Instruction::Add(_) | Instruction::Workdir(_))
-    );
+    let has_files = instruction.is_some_and(|instruction| instruction.with_files().is_some());
     Following { step: prediction.label.clone(), decision: prediction.decision.clone(), has_files }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::breakpoint::Breakpoints;
 use super::error::{Error, Failure};
 use crate::dockerfile::{self, Limits, Node};
-use crate::machine::{Control, Event, Finished, Machine, Options, Source, State};
+use crate::machine::{Control, Event, Finished, Machine, Options, Source, State, Wrong};
 use crate::source::SourceFile;
 use crate::world::World;
 
@@ -100,6 +100,12 @@ impl Work {
             (work.machine, work.mistake) = (Some(machine), mistake);
         }
         Ok(work)
+    }
+
+    /// A step that can't be foreseen, for whoever asks for it.
+    pub(crate) fn wrong(&self, machine: &Machine, wrong: &Wrong) -> Error {
+        let diagnostics = wrong.error.diagnostics(machine.span(wrong.index));
+        Error::Dockerfile(Failure { diagnostics, source: self.file.clone() })
     }
 
     /// A machine for a text, with nothing taken; and the mistake that it ends before, where that is allowed.

@@ -78,7 +78,7 @@ impl Limit {
         let raise = format!("set {} to a larger number to allow it", self.variable());
         match self {
             Limit::Line => format!("BuildKit has this limit too; {raise}"),
-            _ => raise,
+            Limit::Heredoc | Limit::Instructions | Limit::Stages | Limit::Expansion | Limit::Configuration => raise,
         }
     }
 }

@@ -37,7 +37,9 @@ pub mod statement;
 mod word;
 pub mod words;
 
-pub(crate) use ast::{Add, Cmd, Copy, Entrypoint, Env, Expose, From, Label, Run, Stopsignal, Volume, Workdir};
+pub(crate) use ast::{
+    Add, Cmd, Copy, Entrypoint, Env, Expose, From, Label, Run, Stopsignal, Volume, WithFiles, Workdir,
+};
 pub use ast::{
     Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Node, Security, Separator, Source,
     Stage,

@@ -23,11 +23,12 @@ pub(crate) mod stand_in;
 use std::path::PathBuf;
 
 pub(crate) use open::Opened;
+pub use resolve::Before;
 pub use resolve::Origin;
-pub(crate) use resolve::{Found, Policy, by_reference, by_text};
+pub(crate) use resolve::{Fetch, Found, Policy, Substitution, by_reference, by_text};
 pub use stand_in::StandIns;
 
-use crate::oci::Platform;
+use crate::oci::{ImageConfig, Platform};
 use crate::{document, store, userland};
 
 /// The label of an image that was built on a stand-in: `layerlab/base for docker.io/library/alpine:latest`.
@@ -43,6 +44,18 @@ pub enum Error {
         image: String,
         /// The built-in image that could stand in for it.
         stand_in: Option<String>,
+    },
+    /// The built-in image would have to be made first, and only a look was asked for.
+    #[error("`{image}` is not made yet")]
+    NotMade {
+        /// Its name.
+        image: String,
+        /// What there is of it.
+        before: Before,
+        /// Its configuration, as far as it is known already.
+        config: Box<ImageConfig>,
+        /// The full name of the image that it would stand in for.
+        stands_in_for: Option<String>,
     },
     /// The image is for another platform than the one that was asked for.
     #[error("`{image}` in the store is an image for {has}, not for {wanted}")]
@@ -112,7 +125,7 @@ impl Error {
             Error::Collection(collection::Error::Cache(_) | collection::Error::Containers(_)) => None,
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
-            Error::StandIns { .. } | Error::Userland(_) => None,
+            Error::NotMade { .. } | Error::StandIns { .. } | Error::Userland(_) => None,
         }
     }
 }

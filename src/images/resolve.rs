@@ -3,16 +3,39 @@
 use super::{Error, StandIns};
 use crate::oci::{Descriptor, Reference};
 use crate::store::{self, Store};
-use crate::userland;
+use crate::userland::{self, AtHand};
 
 /// What may be done about an image that is not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Policy {
-    /// Nothing: it is an error.
+pub(crate) struct Policy {
+    pub(crate) substitution: Substitution,
+    pub(crate) fetch: Fetch,
+}
+
+/// Whether another image may take its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Substitution {
     #[default]
-    Present,
-    /// A built-in image may take its place, by the table of stand-ins.
+    Never,
+    /// A built-in image may, by the table of stand-ins.
     StandIns,
+}
+
+/// Whether it may be brought into the store. A built-in image is made there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    /// The question changes nothing: an image that would have to be made is [`Error::NotMade`].
+    Never,
+    #[default]
+    Missing,
+}
+
+/// What there is of a built-in image that is not made, or would be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    Never,
+    /// Another, of other files of this machine or in another version of this program.
+    Outdated,
 }
 
 /// Where an image came from.
@@ -50,7 +73,7 @@ impl Found {
 /// Finds an image by a name that a Dockerfile has. One with a digest is found by the digest alone.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Store`] for a list of images that can't be read; [`Error::Userland`] where a built-in image can't be
+/// [`Error::NotFound`]; [`Error::NotMade`]; [`Error::Store`] for a list of images that can't be read; [`Error::Userland`] where a built-in image can't be
 /// made; [`Error::StandIns`] and [`Error::Document`] for the table of stand-ins.
 pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
     if let Some(manifest) = store.resolve(reference)? {
@@ -80,20 +103,33 @@ pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found
 /// Finds an image that is not in the store.
 fn elsewhere(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
     if let Some(name) = built_in(reference) {
-        let manifest = userland::ensure(store, name)?;
+        let manifest = make(store, name, None, policy.fetch)?;
         return Ok(Found { name: name.to_owned(), manifest, origin: Origin::BuiltIn });
     }
     let stand_ins = StandIns::load(store.home().root())?;
     let stand_in = stand_ins.get(reference);
-    match (stand_in, policy) {
-        (Some(name), Policy::StandIns) => {
-            let manifest = userland::ensure(store, name)?;
+    match (stand_in, policy.substitution) {
+        (Some(name), Substitution::StandIns) => {
+            let manifest = make(store, name, Some(reference), policy.fetch)?;
             Ok(Found { name: name.to_owned(), manifest, origin: Origin::StandIn(reference.to_string()) })
         }
-        (None, Policy::StandIns) | (_, Policy::Present) => {
+        (None, Substitution::StandIns) | (_, Substitution::Never) => {
             Err(Error::NotFound { image: reference.to_string(), stand_in: stand_in.map(str::to_owned) })
         }
     }
+}
+
+/// A built-in image, made where it may be.
+fn make(store: &Store, name: &str, stands_in_for: Option<&Reference>, fetch: Fetch) -> Result<Descriptor, Error> {
+    let before = match (fetch, userland::at_hand(store, name)?) {
+        (_, AtHand::Made(image)) => return Ok(image),
+        (Fetch::Missing, AtHand::Never | AtHand::Outdated) => return Ok(userland::ensure(store, name)?),
+        (Fetch::Never, AtHand::Outdated) => Before::Outdated,
+        (Fetch::Never, AtHand::Never) => Before::Never,
+    };
+    let config = Box::new(userland::config(name)?);
+    let stands_in_for = stands_in_for.map(Reference::to_string);
+    Err(Error::NotMade { image: name.to_owned(), before, config, stands_in_for })
 }
 
 /// The name of the built-in image that a reference means, if it means one.

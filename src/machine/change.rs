@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::actions::configure;
+use super::actions::configure::{self, Applied};
 use super::scope::Scope;
 use super::{Error, State};
 use crate::dockerfile::{self, Limits};
@@ -21,14 +21,16 @@ pub(crate) fn change(image: ImageConfig, instructions: &[String]) -> Result<Imag
     for text in instructions {
         let source = SourceFile::new("--change", text);
         let instruction = dockerfile::parse_instruction(&source).into_instruction().map_err(Error::Diagnostics)?;
-        let Some(next) = configure::apply(&instruction.value, &state, &scope)? else {
-            let name = instruction.value.name();
-            return Err(Error::Argument {
-                message: format!("`{name}` changes files, and only the configuration can be changed here"),
-                hint: None,
-            });
+        state = match configure::apply(&instruction.value, &state, &scope)? {
+            Applied::Configured(next) => next.state,
+            Applied::Files(_) => {
+                let name = instruction.value.name();
+                return Err(Error::Argument {
+                    message: format!("`{name}` changes files, and only the configuration can be changed here"),
+                    hint: None,
+                });
+            }
         };
-        state = next.state;
     }
     let changed = state.image();
     Ok(ImageConfig { config: changed.config, author: changed.author, ..image })

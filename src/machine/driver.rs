@@ -21,6 +21,7 @@ use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
+use crate::images::Fetch;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
 use crate::{dockerfile, errno, plan};
@@ -176,7 +177,7 @@ impl Machine {
         let mut reporter = reporter.of_step(label, self.steps.place(index));
         let context_was_loaded = self.inputs.loaded().is_some();
         reporter.tell(EventKind::StepStarted);
-        let resolved = self.resolver().step(index, &|stage| self.taken.state_of(stage, usize::MAX))?;
+        let resolved = self.resolver(Fetch::Missing).step(index, &|stage| self.taken.state_of(stage, usize::MAX))?;
         if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {
             reporter.tell(EventKind::Expanded { instruction });
         }
@@ -247,8 +248,8 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn resolver(&self) -> Resolver<'_> {
-        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs }
+    pub(super) fn resolver(&self, fetch: Fetch) -> Resolver<'_> {
+        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch }
     }
 
     pub(super) fn decider(&self) -> Decider<'_> {
@@ -279,7 +280,7 @@ impl Machine {
     /// Takes over the first steps of an earlier machine, at most `count`, as long as both have the same steps. Says how many.
     ///
     /// FROM is resolved again, which runs nothing; every other step keeps its state, its decision and its changes. Whether
-    /// its inputs are still the same is not asked: [`Machine::predict_until`] tells what they are now.
+    /// its inputs are still the same is not asked: [`Machine::foresee`] tells what they are now.
     ///
     /// # Errors
     /// What resolving FROM can say.

@@ -19,6 +19,24 @@ pub struct Finished {
 }
 
 impl Machine {
+    /// Takes all steps that are left, and finishes. A build that fails is remembered as far as it came; one that ends at a miss that was
+    /// not allowed is not: the next is to be compared with one that was tried.
+    ///
+    /// # Errors
+    /// As [`Machine::step`] and [`Machine::finish`].
+    pub(crate) fn build(&mut self, tags: &[Reference], sink: &mut dyn FnMut(&Event)) -> Result<Finished, Error> {
+        while !self.is_done() {
+            if let Err(error) = self.step(sink) {
+                if !matches!(error, Error::Missed { .. }) {
+                    // What failed first is what is told: on a full disk this fails as well.
+                    let _ = self.remember(None);
+                }
+                return Err(error);
+            }
+        }
+        self.finish(tags, sink)
+    }
+
     /// Remembers this build among the past builds: also one that failed, as far as it came.
     ///
     /// # Errors

@@ -58,7 +58,7 @@ pub use event::{Event, EventKind};
 pub(crate) use finish::Finished;
 pub(crate) use options::{AtMiss, Unsupported};
 pub use options::{CacheUse, Options};
-pub(crate) use predict::Prediction;
+pub(crate) use predict::{Foresight, Prediction, Wrong};
 pub(crate) use state::State;
 pub(crate) use taken::Taken;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::container::{Hostname, Network};
 use crate::plan::Request;
 
 /// What is asked of the machine.
@@ -14,9 +15,9 @@ pub struct Options {
     /// `--label`: added to the finished image.
     pub labels: BTreeMap<String, String>,
     /// `--network` for RUN without a flag of its own.
-    pub network: Option<String>,
+    pub network: Network,
     /// The host name that RUN sees.
-    pub hostname: Option<crate::container::Hostname>,
+    pub hostname: Option<Hostname>,
     pub unsupported: Unsupported,
     pub at_miss: AtMiss,
 }

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::actions::from::Known;
 use super::decide::Decider;
 use super::event::StepLabel;
 use super::resolve::{Files, Planned, Resolved, Resolver};
@@ -17,6 +18,7 @@ use super::{CacheUse, Error, State, supported};
 use crate::cache::{Decision, Ingredients, Listing, MissReason};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
+use crate::images;
 use crate::plan::{Base, CopySource};
 
 /// What is foreseen for one step.
@@ -29,22 +31,26 @@ pub struct Prediction {
     pub(crate) listings: Vec<Listing>,
 }
 
+/// What is foreseen of a build, as far as it can be.
+#[derive(Debug)]
+pub(crate) struct Foresight {
+    pub(crate) steps: Vec<Prediction>,
+    /// Where it ends before its time.
+    pub(crate) wrong: Option<Wrong>,
+}
+
+/// A step that would fail before anything is executed: a file or an image is missing, a variable is bad.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    pub(crate) index: usize,
+    pub(crate) error: Error,
+}
+
 /// A state that may not exist yet.
 #[derive(Clone)]
 struct Foreseen {
     state: Arc<State>,
     files: Known,
-}
-
-/// What is known of the files of a state.
-#[derive(Clone)]
-enum Known {
-    /// All: everything before it would hit.
-    Exist,
-    /// No build had them yet: what starts from them misses.
-    New,
-    /// Nothing, and why.
-    Open(String),
 }
 
 /// The last state of each stage that is begun: foreseen, else of the steps that are taken.
@@ -99,16 +105,16 @@ impl<'m> Predictor<'m> {
         Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages, cause }
     }
 
-    /// Predicts the steps up to, but without, `end`.
-    ///
-    /// # Errors
-    /// What resolving a step can say: a missing file or image, a bad variable.
-    pub(crate) fn until(mut self, end: usize) -> Result<Vec<Prediction>, Error> {
-        let mut predictions = Vec::new();
+    /// Predicts the steps up to, but without, `end`, or up to the first that is wrong.
+    pub(crate) fn until(mut self, end: usize) -> Foresight {
+        let mut steps = Vec::new();
         for index in self.stages.first..end.min(self.steps.len()) {
-            predictions.extend(self.step(index)?);
+            match self.step(index) {
+                Ok(prediction) => steps.extend(prediction),
+                Err(error) => return Foresight { steps, wrong: Some(Wrong { index, error }) },
+            }
         }
-        Ok(predictions)
+        Foresight { steps, wrong: None }
     }
 
     /// Predicts all steps.
@@ -153,16 +159,17 @@ impl<'m> Predictor<'m> {
     }
 
     fn start(&self, index: usize, stage: usize) -> Result<Option<Outlook>, Error> {
-        let files = match self.steps.plan.stages[stage].base {
+        let below = match self.steps.plan.stages[stage].base {
             Base::Stage(base) => match self.stages.get(base) {
-                Some(base) => base.files,
+                Some(base) => Some(base.files),
                 None => return Ok(None),
             },
-            Base::Scratch | Base::Image(_) => Known::Exist,
+            Base::Scratch | Base::Image(_) => None,
         };
         let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage))? else {
             return Ok(None);
         };
+        let files = below.unwrap_or(start.files);
         let next = Some(Foreseen { state: Arc::new(start.state), files });
         Ok(self.prediction(index, Decision::NotCached).map(|prediction| Outlook { prediction, next }))
     }
@@ -175,13 +182,21 @@ impl<'m> Predictor<'m> {
     ) -> Result<Option<Outlook>, Error> {
         let Some(before) = self.stages.get(stage) else { return Ok(None) };
         if let Some(because) = self.unknown(stage, instruction, &before) {
-            let prediction = self.prediction(index, Decision::Unknown { because });
-            return Ok(prediction.map(|prediction| Outlook { prediction, next: None }));
+            return Ok(self.open(index, because));
         }
-        match self.resolver.step(index, &|stage| self.stages.state(stage))? {
-            Resolved::Start(_) => Ok(None),
-            Resolved::Instruction(planned) => self.foresee(index, *planned, &before),
+        match self.resolver.step(index, &|stage| self.stages.state(stage)) {
+            Ok(Resolved::Start(_)) => Ok(None),
+            Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before),
+            // An image to copy from that is not made yet is no mistake of the step.
+            Err(Error::Image(error @ images::Error::NotMade { .. })) => Ok(self.open(index, error.to_string())),
+            Err(error) => Err(error),
         }
+    }
+
+    /// A step of which nothing is known, nor of what it leaves.
+    fn open(&self, index: usize, because: String) -> Option<Outlook> {
+        let prediction = self.prediction(index, Decision::Unknown { because })?;
+        Some(Outlook { prediction, next: None })
     }
 
     fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
@@ -199,7 +214,7 @@ impl<'m> Predictor<'m> {
         };
         let known = match decision.miss() {
             Some(reason) if touches_files => after_miss(reason, index + 1),
-            _ => before.files.clone(),
+            Some(_) | None => before.files.clone(),
         };
         let next = Some(Foreseen { state: Arc::new(planned.state_after(files, &created)), files: known });
         let Some(prediction) = self.prediction(index, decision) else { return Ok(None) };
@@ -215,14 +230,10 @@ impl<'m> Predictor<'m> {
             return Some(problem.message);
         }
         let instruction = &instruction.value;
-        let touches_files = matches!(
-            instruction,
-            Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_)
-        );
         let plan = &self.steps.plan;
         let is_asked = self.cache.asks_for(&plan.stages[stage].label());
         if let Known::Open(because) = &before.files
-            && touches_files
+            && instruction.with_files().is_some()
             && is_asked
         {
             return Some(because.clone());
@@ -231,7 +242,9 @@ impl<'m> Predictor<'m> {
         let Ok(Some(CopySource::Stage(source))) = plan.copy_source(stage, copy) else { return None };
         match self.stages.get(source) {
             Some(Foreseen { files: Known::Exist, .. }) => None,
-            _ => Some(format!("it copies from stage `{}`, which would run first", plan.stages[source].label())),
+            Some(Foreseen { files: Known::New | Known::Open(_), .. }) | None => {
+                Some(format!("it copies from stage `{}`, which would run first", plan.stages[source].label()))
+            }
         }
     }
     // ANCHOR_END: unknown

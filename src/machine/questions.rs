@@ -1,5 +1,6 @@
 //! What a machine can be asked between two phases: where it stands, what its steps are, what was taken, what would come.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::decide::{Asked, Question};
@@ -7,12 +8,13 @@ use super::driver::{Machine, Phase};
 use super::event::StepLabel;
 use super::inputs::LoadedContext;
 use super::phases::Progress;
-use super::predict::{Prediction, Predictor};
+use super::predict::{Foresight, Prediction, Predictor};
 use super::taken::Taken;
 use super::{Decision, Error, MissReason, Options, State};
 use crate::cache::{Build, BuildStep};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Instruction;
+use crate::images::Fetch;
 use crate::plan::Plan;
 use crate::source::Span;
 use crate::tree::Tree;
@@ -107,28 +109,22 @@ impl Machine {
         self.inputs.context()
     }
 
-    /// Predicts every step from `first` on. Steps before it are taken as they were.
-    ///
-    /// # Errors
-    /// What resolving a step can say: a missing file or image, a bad variable.
-    pub(crate) fn predict(&self, first: usize) -> Result<Vec<Prediction>, Error> {
-        self.predict_until(first, self.steps.len())
-    }
-
-    /// Predicts the steps from `first` up to, but without, `end`.
-    ///
-    /// # Errors
-    /// As [`Machine::predict`].
-    pub(crate) fn predict_until(&self, first: usize, end: usize) -> Result<Vec<Prediction>, Error> {
-        Predictor::new(self.resolver(), self.decider(), &self.taken, first).until(end)
+    /// Foresees a range of steps, up to the first that is wrong. Steps before it are taken as they were. Nothing is executed, and no
+    /// image is made.
+    pub(crate) fn foresee(&self, steps: Range<usize>) -> Foresight {
+        self.predictor(steps.start).until(steps.end)
     }
 
     /// Predicts the whole build.
     ///
     /// # Errors
     /// All mistakes that can be found without running anything, each on its step.
-    pub(crate) fn predict_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
-        Predictor::new(self.resolver(), self.decider(), &self.taken, 0).all()
+    pub(crate) fn foresee_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+        self.predictor(0).all()
+    }
+
+    fn predictor(&self, first: usize) -> Predictor<'_> {
+        Predictor::new(self.resolver(Fetch::Never), self.decider(), &self.taken, first)
     }
 
     /// The number of this build among the past builds. The first call takes one.

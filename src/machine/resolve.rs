@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::actions::configure::Applied;
 use super::actions::{configure, copy, from, run, workdir};
 use super::decide::{Asked, Question};
 use super::inputs::Inputs;
@@ -14,7 +15,8 @@ use super::state::{Addition, StageStates};
 use super::steps::{StepKind, Steps};
 use super::{Error, Options, State, supported};
 use crate::cache::Roots;
-use crate::dockerfile::Instruction;
+use crate::dockerfile::{Instruction, WithFiles};
+use crate::images::Fetch;
 use crate::layer::Layer;
 
 /// A step, resolved.
@@ -104,6 +106,7 @@ pub(super) struct Resolver<'m> {
     pub(crate) steps: &'m Steps,
     pub(crate) options: &'m Options,
     pub(crate) inputs: &'m Inputs,
+    pub(crate) fetch: Fetch,
 }
 
 impl Resolver<'_> {
@@ -115,8 +118,7 @@ impl Resolver<'_> {
         let step = self.steps.get(index).ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
         match &step.kind {
             StepKind::From => {
-                let store = &self.inputs.world().store;
-                let start = from::resolve(step.stage, &self.steps.plan, self.options, store, states)?;
+                let start = from::resolve(step.stage, &self.steps.plan, self.search(), states)?;
                 Ok(Resolved::Start(Box::new(start)))
             }
             StepKind::Instruction(instruction) => {
@@ -140,31 +142,32 @@ impl Resolver<'_> {
         states: StageStates<'_>,
     ) -> Result<Planned, Error> {
         let scope = self.scope();
-        let Resolver { steps, options, inputs } = *self;
-        let surroundings = copy::Surroundings { scope, plan: &steps.plan, options, inputs, states };
-        let (intent, action) = match instruction {
-            Instruction::Copy(copy) => {
+        let Resolver { steps, inputs, .. } = *self;
+        let surroundings = copy::Surroundings { scope, plan: &steps.plan, search: self.search(), inputs, states };
+        let (intent, action) = match configure::apply(instruction, before, &scope)? {
+            Applied::Configured(done) => (configure::resolve(done, text, before, scope.limits)?, Action::Configure),
+            Applied::Files(WithFiles::Copy(copy)) => {
                 let (intent, action) = copy::resolve_copy(copy, stage, before, &surroundings)?;
                 (intent, Action::Copy(action))
             }
-            Instruction::Add(add) => {
+            Applied::Files(WithFiles::Add(add)) => {
                 let (intent, action) = copy::resolve_add(add, before, &surroundings)?;
                 (intent, Action::Copy(action))
             }
-            Instruction::Workdir(workdir) => {
+            Applied::Files(WithFiles::Workdir(workdir)) => {
                 let (intent, making) = workdir::resolve(workdir, before, &scope)?;
                 (intent, making.map_or(Action::Configure, Action::MakeDirectory))
             }
-            Instruction::Run(run) => {
+            Applied::Files(WithFiles::Run(run)) => {
                 let (intent, execution) = run::resolve(run, before, self.options)?;
                 (intent, Action::Run(execution))
             }
-            _ => {
-                let intent = configure::resolve(instruction, text, before, &scope)?;
-                (intent.expect("every other instruction only configures"), Action::Configure)
-            }
         };
         Ok(Planned { intent, action })
+    }
+
+    fn search(&self) -> from::Search<'_> {
+        from::Search { store: &self.inputs.world().store, options: self.options, fetch: self.fetch }
     }
 
     fn scope(&self) -> Scope<'_> {

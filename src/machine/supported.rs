@@ -1,9 +1,10 @@
 //! What the machine does not do yet is refused before anything runs, by name and place.
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Add, Instruction, Located, Run, Security, Source, rules};
+use crate::dockerfile::{Add, Copy, Instruction, Located, Run, Security, Source, WithFiles, rules};
 use crate::oci::Platform;
 use crate::plan::{Plan, Stage};
+use crate::source::Span;
 
 /// # Errors
 /// One diagnostic for each unsupported use in a stage that would be built, and one for each stage that can't run.
@@ -22,7 +23,7 @@ fn foreign_run(stage: &Stage) -> Option<Diagnostic> {
         return None;
     }
     let mut instructions = stage.source.instructions.iter();
-    let run = instructions.find(|instruction| matches!(instruction.value, Instruction::Run(_)))?;
+    let run = instructions.find(|instruction| matches!(instruction.value.with_files(), Some(WithFiles::Run(_))))?;
     Some(foreign(&stage.platform).at(run.span))
 }
 
@@ -38,27 +39,27 @@ pub(super) fn foreign(platform: &Platform) -> Diagnostic {
 
 /// What of one instruction is not supported yet.
 pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagnostic> {
-    let found = match &instruction.value {
-        Instruction::Run(run) => run_flags(run),
-        Instruction::Add(add) => add_features(add),
-        _ => Vec::new(),
+    let place = instruction.span;
+    let refused = |found: Vec<&str>| -> Vec<Diagnostic> {
+        found.into_iter().map(|what| not_supported(instruction.value.name(), what).at(place)).collect()
     };
-    if let Instruction::Add(add) = &instruction.value
-        && let Some(problem) = misplaced_checksum(add)
-    {
-        return vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(instruction.span)];
+    match instruction.value.with_files() {
+        Some(WithFiles::Run(run)) => refused(run_flags(run)),
+        Some(WithFiles::Add(add)) => match misplaced_checksum(add) {
+            Some(problem) => vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(place)],
+            None => refused(add_features(add)),
+        },
+        Some(WithFiles::Copy(copy)) => remote_sources(copy, place),
+        Some(WithFiles::Workdir(_)) | None => Vec::new(),
     }
-    if let Instruction::Copy(copy) = &instruction.value {
-        let remote = copy.sources.iter().filter_map(|source| match source {
-            Source::Path(word) if is_remote(&word.raw) => {
-                Some(copy_of_remote(&word.raw).at(word.span.unwrap_or(instruction.span)))
-            }
-            Source::Path(_) | Source::Heredoc(_) => None,
-        });
-        return remote.collect();
-    }
-    let name = instruction.value.name();
-    found.into_iter().map(|what| not_supported(name, what).at(instruction.span)).collect()
+}
+
+fn remote_sources(copy: &Copy, place: Span) -> Vec<Diagnostic> {
+    let remote = copy.sources.iter().filter_map(|source| match source {
+        Source::Path(word) if is_remote(&word.raw) => Some(copy_of_remote(&word.raw).at(word.span.unwrap_or(place))),
+        Source::Path(_) | Source::Heredoc(_) => None,
+    });
+    remote.collect()
 }
 
 fn run_flags(run: &Run) -> Vec<&'static str> {

@@ -45,10 +45,78 @@ pub fn ensure_as(store: &Store, name: &str, base: Option<&OsStr>) -> Result<Desc
     }
 }
 
+/// What there is of a built-in image, as a look tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AtHand {
+    /// [`ensure`] would give it as it is.
+    Made(Descriptor),
+    /// There was one, and [`ensure`] would make it anew.
+    Outdated,
+    /// It was never made in this store.
+    Never,
+}
+
+/// What there is of the built-in image `name`. Changes nothing.
+///
+/// # Errors
+/// [`Error::Unknown`] for another name.
+pub(crate) fn at_hand(store: &Store, name: &str) -> Result<AtHand, Error> {
+    let base = || held(store, BASE, &wish(std::env::var_os(VARIABLE).as_deref()));
+    let image = match name {
+        BASE => base(),
+        WEB => base().and_then(|below| held(store, WEB, &below.digest.to_string())),
+        other => return Err(Error::Unknown { name: other.to_owned() }),
+    };
+    Ok(match image {
+        Some(image) => AtHand::Made(image),
+        None if Record::load(store, name).is_some() => AtHand::Outdated,
+        None => AtHand::Never,
+    })
+}
+
+/// The configuration of the built-in image `name`, as far as it is known before the image is made.
+///
+/// # Errors
+/// [`Error::Unknown`] for another name.
+pub(crate) fn config(name: &str) -> Result<ImageConfig, Error> {
+    match name {
+        BASE => Ok(base_config()),
+        WEB => Ok(web_config(base_config())),
+        other => Err(Error::Unknown { name: other.to_owned() }),
+    }
+}
+
+fn base_config() -> ImageConfig {
+    let mut config = ImageConfig::empty(&Platform::host());
+    config.config.env = vec![format!("PATH={}", programs::PATH)];
+    config.config.cmd = Some(vec!["/bin/sh".to_owned()]);
+    config
+}
+
+fn web_config(below: ImageConfig) -> ImageConfig {
+    let mut config = below;
+    let command = [WEB_PROGRAM, SERVE_COMMAND, WEB_ROOT, "80"];
+    config.config.cmd = Some(command.map(str::to_owned).to_vec());
+    config.config.exposed_ports.insert("80/tcp".to_owned(), Empty {});
+    config.config.stop_signal = Some("SIGQUIT".to_owned());
+    describe(&mut config, WEB, "layerlab/base with layerlab as a server of files at port 80");
+    config
+}
+
+/// What the record of a base image is compared with: the value of `LAYERLAB_BASE`.
+fn wish(base: Option<&OsStr>) -> String {
+    base.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The image, where it is made of the files that are there now.
+fn held(store: &Store, name: &str, wish: &str) -> Option<Descriptor> {
+    Some(Record::load(store, name).filter(|record| record.holds(store, wish))?.image)
+}
+
 fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
-    let wish = base.unwrap_or_default().to_string_lossy().into_owned();
-    if let Some(record) = Record::load(store, BASE).filter(|record| record.holds(store, &wish)) {
-        return Ok(record.image);
+    let wish = wish(base);
+    if let Some(image) = held(store, BASE, &wish) {
+        return Ok(image);
     }
     let source = Source::choose(base)?;
     let (layer, rootfs) = match &source {
@@ -56,9 +124,7 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
         Source::Busybox(path) => write_base(store, super::base::from_busybox(path)?)?,
         Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
     };
-    let mut config = ImageConfig::empty(&Platform::host());
-    config.config.env = vec![format!("PATH={}", programs::PATH)];
-    config.config.cmd = Some(vec!["/bin/sh".to_owned()]);
+    let mut config = base_config();
     let description = match &source {
         Source::Host => "a shell and the usual programs of the machine that made it",
         Source::Busybox(_) => "a shell and the usual programs, all of them busybox",
@@ -85,15 +151,15 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
 fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> {
     let below = ensure_base(store, base)?;
     let wish = below.digest.to_string();
-    if let Some(record) = Record::load(store, WEB).filter(|record| record.holds(store, &wish)) {
-        return Ok(record.image);
+    if let Some(image) = held(store, WEB, &wish) {
+        return Ok(image);
     }
     let program = std::env::current_exe().map_err(|source| Error::Io {
         operation: "readlink",
         path: PathBuf::from("/proc/self/exe"),
         source,
     })?;
-    let (manifest, mut config) = store.load_image(&below)?;
+    let (manifest, config) = store.load_image(&below)?;
     let mut layers = store.layers(&manifest, &config);
     let tree = layer::tree_of(store, &layers)?;
     let mut rootfs = Rootfs::on(tree.clone());
@@ -101,12 +167,7 @@ fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> 
     rootfs.file(&format!("{WEB_ROOT}/index.html"), INDEX);
     layers.push(write_difference(store, &tree, &rootfs.tree)?);
 
-    let command = [WEB_PROGRAM, SERVE_COMMAND, WEB_ROOT, "80"];
-    config.config.cmd = Some(command.map(str::to_owned).to_vec());
-    config.config.exposed_ports.insert("80/tcp".to_owned(), Empty {});
-    config.config.stop_signal = Some("SIGQUIT".to_owned());
-    describe(&mut config, WEB, "layerlab/base with layerlab as a server of files at port 80");
-    let image = put(store, WEB, config, layers, &format!("layerlab: {WEB}"))?;
+    let image = put(store, WEB, web_config(config), layers, &format!("layerlab: {WEB}"))?;
     let files: Vec<PathBuf> = rootfs.taken.into_iter().map(|taken| taken.path).collect();
     Record::new(wish, files.iter().map(PathBuf::as_path), Vec::new(), image.clone()).save(store, WEB)?;
     Ok(image)

@@ -21,6 +21,7 @@ pub mod serve;
 use std::path::PathBuf;
 
 pub use base::Source;
+pub(crate) use image::{AtHand, at_hand, config};
 pub use image::{ensure, ensure_as};
 pub use serve::serve;
 

@@ -90,6 +90,19 @@ fn a_miss_can_be_a_failure() {
 }
 
 #[test]
+fn a_plan_makes_no_image() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nCOPY --from=layerlab/web / /web\n//- more/Dockerfile\nFROM nginx\nCOPY x /\n",
+    );
+    let plan = place.run("plan .");
+    assert!(plan.contains("not known yet: `layerlab/web` is not made yet"), "{plan}");
+    // A file that is missing is found all the same.
+    let mistake = place.run("plan --stand-ins more");
+    assert!(mistake.contains("Dockerfile:2:1"), "{mistake}");
+    assert_eq!(place.run("images --quiet"), "");
+}
+
+#[test]
 fn a_plan_says_what_it_can_not_know() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base AS one\nCOPY in /in\nRUN tr a-z A-Z < /in > /out\n\

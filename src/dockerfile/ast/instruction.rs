@@ -59,6 +59,38 @@ impl Instruction {
             Instruction::Workdir(_) => "WORKDIR",
         }
     }
+
+    /// The instruction, where it reads or writes files; `None` where it only changes the configuration.
+    pub(crate) fn with_files(&self) -> Option<WithFiles<'_>> {
+        match self {
+            Instruction::Add(add) => Some(WithFiles::Add(add)),
+            Instruction::Copy(copy) => Some(WithFiles::Copy(copy)),
+            Instruction::Run(run) => Some(WithFiles::Run(run)),
+            Instruction::Workdir(workdir) => Some(WithFiles::Workdir(workdir)),
+            Instruction::Arg(_)
+            | Instruction::Cmd(_)
+            | Instruction::Entrypoint(_)
+            | Instruction::Env(_)
+            | Instruction::Expose(_)
+            | Instruction::Healthcheck(_)
+            | Instruction::Label(_)
+            | Instruction::Maintainer(_)
+            | Instruction::Onbuild(_)
+            | Instruction::Shell(_)
+            | Instruction::Stopsignal(_)
+            | Instruction::User(_)
+            | Instruction::Volume(_) => None,
+        }
+    }
+}
+
+/// An instruction that reads or writes files: the state after it has another file system.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WithFiles<'i> {
+    Add(&'i Add),
+    Copy(&'i Copy),
+    Run(&'i Run),
+    Workdir(&'i Workdir),
 }
 
 /// `FROM [--platform=<platform>] <image> [AS <name>]`

@@ -12,7 +12,7 @@ mod located;
 
 pub(crate) use instruction::{
     Add, Cmd, Copy, Entrypoint, Env, Expose, From, Label, Maintainer, Onbuild, Run, Shell, Stopsignal, User, Volume,
-    Workdir,
+    WithFiles, Workdir,
 };
 pub use instruction::{Arg, Command, Healthcheck, Heredoc, Instruction, Network, Security, Separator, Source};
 pub use located::Located;

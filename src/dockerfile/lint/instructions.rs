@@ -1,6 +1,6 @@
 //! Checks of instructions beside others of their stage.
 
-use super::super::ast::{Command, Instruction, Located};
+use super::super::ast::{Command, Instruction, Located, WithFiles, Workdir};
 use super::super::{nearly_json, rules};
 use super::stages::{Stage, without_inherited};
 use crate::diagnostic::Diagnostic;
@@ -16,7 +16,22 @@ pub(super) fn shell_form(stages: &[Stage]) -> Vec<Diagnostic> {
             let command = match &instruction.value {
                 Instruction::Cmd(cmd) => &cmd.command,
                 Instruction::Entrypoint(entrypoint) => &entrypoint.command,
-                _ => continue,
+                // No process of the container is started by these, or none that gets its signals.
+                Instruction::Add(_)
+                | Instruction::Arg(_)
+                | Instruction::Copy(_)
+                | Instruction::Env(_)
+                | Instruction::Expose(_)
+                | Instruction::Healthcheck(_)
+                | Instruction::Label(_)
+                | Instruction::Maintainer(_)
+                | Instruction::Onbuild(_)
+                | Instruction::Run(_)
+                | Instruction::Shell(_)
+                | Instruction::Stopsignal(_)
+                | Instruction::User(_)
+                | Instruction::Volume(_)
+                | Instruction::Workdir(_) => continue,
             };
             // Text that was meant as JSON has a message of its own.
             if !matches!(command, Command::Shell(line) if !nearly_json::is_meant(line)) {
@@ -37,13 +52,10 @@ pub(super) fn shell_form(stages: &[Stage]) -> Vec<Diagnostic> {
 
 /// A relative path in the first WORKDIR of a stage: where it leads is the base image's choice.
 pub(super) fn relative_workdir(stages: &[Stage]) -> Vec<Diagnostic> {
-    let is_workdir = |instruction: &Instruction| matches!(instruction, Instruction::Workdir(_));
     let mut found = Vec::new();
-    for stage in without_inherited(stages, is_workdir) {
-        let first = stage.instructions.iter().find_map(|instruction| match &instruction.value {
-            Instruction::Workdir(workdir) => Some((&workdir.path, instruction.span)),
-            _ => None,
-        });
+    for stage in without_inherited(stages, |instruction| workdir(instruction).is_some()) {
+        let mut instructions = stage.instructions.iter();
+        let first = instructions.find_map(|instruction| Some((&workdir(&instruction.value)?.path, instruction.span)));
         // A variable or a quote may begin an absolute path.
         let Some((path, whole)) = first.filter(|(path, _)| !path.raw.starts_with(['/', '$', '"', '\''])) else {
             continue;
@@ -56,6 +68,13 @@ pub(super) fn relative_workdir(stages: &[Stage]) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+fn workdir(instruction: &Instruction) -> Option<&Workdir> {
+    match instruction.with_files() {
+        Some(WithFiles::Workdir(workdir)) => Some(workdir),
+        Some(WithFiles::Add(_) | WithFiles::Copy(_) | WithFiles::Run(_)) | None => None,
+    }
 }
 
 /// Instructions of which only the last counts.
@@ -95,7 +114,21 @@ pub(super) fn secrets(stages: &[Stage]) -> Vec<Diagnostic> {
         let names: Vec<(&str, Option<Span>)> = match &instruction.value {
             Instruction::Arg(arg) => arg.names.iter().map(|(name, _)| (name.as_str(), None)).collect(),
             Instruction::Env(env) => env.pairs.iter().map(|(name, _)| (name.raw.as_str(), name.span)).collect(),
-            _ => continue,
+            Instruction::Add(_)
+            | Instruction::Cmd(_)
+            | Instruction::Copy(_)
+            | Instruction::Entrypoint(_)
+            | Instruction::Expose(_)
+            | Instruction::Healthcheck(_)
+            | Instruction::Label(_)
+            | Instruction::Maintainer(_)
+            | Instruction::Onbuild(_)
+            | Instruction::Run(_)
+            | Instruction::Shell(_)
+            | Instruction::Stopsignal(_)
+            | Instruction::User(_)
+            | Instruction::Volume(_)
+            | Instruction::Workdir(_) => continue,
         };
         for (name, span) in names.into_iter().filter(|(name, _)| is_secret(name)) {
             let keyword = instruction.value.name();

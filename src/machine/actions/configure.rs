@@ -10,6 +10,7 @@ use super::{command, ports};
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::dockerfile::{
     Arg, Cmd, Command, Entrypoint, Env, Expose, Healthcheck, Instruction, Label, Limit, Limits, Stopsignal, Volume,
+    WithFiles,
 };
 use crate::machine::go;
 use crate::machine::intent::Intent;
@@ -37,19 +38,25 @@ pub(crate) enum Recorded {
     No,
 }
 
-/// An instruction without files as a step; `None` for one with files. `written` is its text.
+/// What [`apply`] makes of an instruction.
+pub(crate) enum Applied<'i> {
+    Configured(Configured),
+    /// Nothing: it has to do with files.
+    Files(WithFiles<'i>),
+}
+
+/// An instruction without files as a step. `written` is its text.
 ///
 /// # Errors
-/// A word can't be expanded, a value is not valid, or the stage has collected too much.
+/// The stage has collected too much.
 pub(crate) fn resolve(
-    instruction: &Instruction,
+    mut done: Configured,
     written: &str,
     before: &Arc<State>,
-    scope: &Scope<'_>,
-) -> Result<Option<Intent>, Error> {
-    let Some(mut done) = apply(instruction, before, scope)? else { return Ok(None) };
-    done.state.collected = collected(before, &done.text, scope.limits)?;
-    Ok(Some(without_files(before, done, written)))
+    limits: &Limits,
+) -> Result<Intent, Error> {
+    done.state.collected = collected(before, &done.text, limits)?;
+    Ok(without_files(before, done, written))
 }
 
 /// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
@@ -74,15 +81,18 @@ fn collected(before: &State, text: &str, limits: &Limits) -> Result<usize, Error
     Ok(collected)
 }
 
-/// Applies an instruction that touches no file; `None` for one that does touch files.
+/// Applies an instruction, unless it has to do with files.
 ///
 /// # Errors
 /// A word can't be expanded, or a value is not valid.
-pub(crate) fn apply(instruction: &Instruction, state: &State, scope: &Scope<'_>) -> Result<Option<Configured>, Error> {
+pub(crate) fn apply<'i>(instruction: &'i Instruction, state: &State, scope: &Scope<'_>) -> Result<Applied<'i>, Error> {
     let mut next = state.clone();
     let mut history = Recorded::Yes;
     let text = match instruction {
-        Instruction::Add(_) | Instruction::Copy(_) | Instruction::Run(_) | Instruction::Workdir(_) => return Ok(None),
+        Instruction::Add(add) => return Ok(Applied::Files(WithFiles::Add(add))),
+        Instruction::Copy(copy) => return Ok(Applied::Files(WithFiles::Copy(copy))),
+        Instruction::Run(run) => return Ok(Applied::Files(WithFiles::Run(run))),
+        Instruction::Workdir(workdir) => return Ok(Applied::Files(WithFiles::Workdir(workdir))),
         Instruction::Env(env) => set(env, state, &mut next, scope)?,
         Instruction::Arg(arg) => declare(arg, &mut next, scope)?,
         Instruction::Label(label) => mark(label, state, &mut next, scope)?,
@@ -116,7 +126,7 @@ pub(crate) fn apply(instruction: &Instruction, state: &State, scope: &Scope<'_>)
             format!("ONBUILD {}", onbuild.text)
         }
     };
-    Ok(Some(Configured { state: next, text, history }))
+    Ok(Applied::Configured(Configured { state: next, text, history }))
 }
 
 fn set(env: &Env, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {

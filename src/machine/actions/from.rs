@@ -5,7 +5,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located};
-use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
+use crate::images::{self, Before, Fetch, Opened, Policy, STAND_IN_LABEL, Substitution};
 use crate::machine::event::EventKind;
 use crate::machine::state::{SCRATCH, StageStates};
 use crate::machine::{Error, Options, State, Unsupported, supported};
@@ -22,13 +22,37 @@ pub(crate) struct Start {
     pub(crate) image: String,
     pub(crate) digest: Option<Digest>,
     pub(crate) stands_in_for: Option<String>,
+    /// What there is of its files.
+    pub(crate) files: Known,
     /// ONBUILD triggers of the base, to be run before the stage's own instructions.
     pub(crate) triggers: Vec<Located<Instruction>>,
 }
 
+/// Where images are looked for, and what may be done about one that is not there.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'m> {
+    pub(crate) store: &'m Store,
+    pub(crate) options: &'m Options,
+    pub(crate) fetch: Fetch,
+}
+
+impl Search<'_> {
+    fn policy(&self) -> Policy {
+        let substitution = if self.options.stand_ins { Substitution::StandIns } else { Substitution::Never };
+        Policy { substitution, fetch: self.fetch }
+    }
+}
+
 impl Start {
     fn new(state: State, image: String) -> Start {
-        Start { state, image, digest: None, stands_in_for: None, triggers: Vec::new() }
+        Start { state, image, digest: None, stands_in_for: None, files: Known::Exist, triggers: Vec::new() }
+    }
+
+    fn standing_in_for(mut self, name: Option<String>) -> Start {
+        if let Some(name) = &name {
+            self.state.settings.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", self.image).into());
+        }
+        Start { stands_in_for: name, ..self }
     }
 
     pub(crate) fn event(&self) -> EventKind {
@@ -42,6 +66,17 @@ impl Start {
     }
 }
 
+/// What is known of the files of a state that may not exist yet.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    /// All: everything before it is there, or would hit.
+    Exist,
+    /// No build had them yet: what starts from them misses.
+    New,
+    /// Nothing, and why.
+    Open(String),
+}
+
 /// Resolves the FROM of a stage; `stage_state` gives the last state of an earlier one.
 ///
 /// # Errors
@@ -49,16 +84,20 @@ impl Start {
 pub(crate) fn resolve(
     stage: usize,
     plan: &Plan,
-    options: &Options,
-    store: &Store,
+    search: Search<'_>,
     stage_state: StageStates<'_>,
 ) -> Result<Start, Error> {
     let planned = &plan.stages[stage];
     let mut start = match &planned.base {
-        Base::Scratch => scratch(&options.request.platform),
+        Base::Scratch => scratch(&search.options.request.platform),
         Base::Image(reference) => {
             let explicit = if planned.asks_for_platform { Wanted::Only } else { Wanted::Rather };
-            image(reference, &planned.platform, explicit, options, store)?
+            match image(reference, &planned.platform, explicit, search) {
+                Err(Error::Image(images::Error::NotMade { image, before, config, stands_in_for })) => {
+                    to_be_made(image, before, *config, stands_in_for)
+                }
+                start => start?,
+            }
         }
         Base::Stage(index) => {
             let base = stage_state(*index).expect("stages are built in order");
@@ -69,7 +108,7 @@ pub(crate) fn resolve(
     for (number, text) in std::mem::take(&mut start.state.settings.on_build).iter().enumerate() {
         start.triggers.push(trigger(number, text)?);
     }
-    if options.unsupported == Unsupported::Refused {
+    if search.options.unsupported == Unsupported::Refused {
         refuse_unsupported(&start.triggers)?;
     }
     Ok(start)
@@ -79,13 +118,8 @@ pub(crate) fn resolve(
 ///
 /// # Errors
 /// The image is not there.
-pub(crate) fn image_state(
-    reference: &Reference,
-    platform: &Platform,
-    options: &Options,
-    store: &Store,
-) -> Result<State, Error> {
-    Ok(image(reference, platform, Wanted::Rather, options, store)?.state)
+pub(crate) fn image_state(reference: &Reference, platform: &Platform, search: Search<'_>) -> Result<State, Error> {
+    Ok(image(reference, platform, Wanted::Rather, search)?.state)
 }
 
 fn scratch(platform: &Platform) -> Start {
@@ -103,28 +137,28 @@ enum Wanted {
     Rather,
 }
 
-fn image(
-    reference: &Reference,
-    platform: &Platform,
-    wanted: Wanted,
-    options: &Options,
-    store: &Store,
-) -> Result<Start, Error> {
-    let policy = if options.stand_ins { Policy::StandIns } else { Policy::Present };
-    let found = images::by_reference(store, reference, policy)?;
-    let opened = Opened::of(store, &found, platform)?;
+fn image(reference: &Reference, platform: &Platform, wanted: Wanted, search: Search<'_>) -> Result<Start, Error> {
+    let found = images::by_reference(search.store, reference, search.policy())?;
+    let opened = Opened::of(search.store, &found, platform)?;
     if wanted == Wanted::Only {
         opened.require_platform(&found.name, platform)?;
     }
     let Opened { config, layers, .. } = opened;
     let identity = ChainId::of(&config.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
-    let mut state = State::first(config, layers, identity, found.stands_in_for());
-    if let Some(name) = found.stands_in_for() {
-        state.settings.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", found.name).into());
-    }
+    let state = State::first(config, layers, identity, found.stands_in_for());
     let stands_in_for = found.stands_in_for().map(str::to_owned);
     let digest = Some(found.manifest.digest);
-    Ok(Start { digest, stands_in_for, ..Start::new(state, found.name) })
+    Ok(Start { digest, ..Start::new(state, found.name).standing_in_for(stands_in_for) })
+}
+
+/// What is known of a built-in image before it is made: its settings, and whether any build can have been FROM it.
+fn to_be_made(image: String, before: Before, config: ImageConfig, stands_in_for: Option<String>) -> Start {
+    let state = State::first(config, Vec::new(), format!("{image}, not made yet"), stands_in_for.as_deref());
+    let files = match before {
+        Before::Never => Known::New,
+        Before::Outdated => Known::Open(format!("`{image}` would be made anew first")),
+    };
+    Start { files, ..Start::new(state, image).standing_in_for(stands_in_for) }
 }
 
 fn trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {

@@ -14,6 +14,7 @@ use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
+use crate::source::SourceFile;
 use crate::view::{Progress, debugger};
 use crate::world::World;
 
@@ -76,28 +77,10 @@ impl Build {
         if progress == Progress::Classic {
             machine.load_context(&mut sink).map_err(|error| located(&error, &file, None))?;
         }
-        let built = build_all(&mut machine, &mut sink);
-        if let Err(error) = built {
-            if let Error::Missed { reason, .. } = &error {
-                // Not remembered: the next build is to be compared with one that was tried.
-                let missed = missed(&error, reason);
-                let missed = match machine.span(machine.position()) {
-                    Some(span) => missed.at(span),
-                    None => missed,
-                };
-                return Err(Failure::from(missed).within(&file));
-            }
-            machine.remember(None)?;
-            if let Some(broken) = broken {
-                return Err(broken.into());
-            }
-            if matches!(error, Error::Interrupted) {
-                ui.note("interrupted");
-                return Err(Failure::status(130));
-            }
-            return Err(located(&error, &file, machine.span(machine.position())));
-        }
-        let finished = machine.finish(&tags, &mut sink)?;
+        let finished = match machine.build(&tags, &mut sink) {
+            Ok(finished) => finished,
+            Err(error) => return Err(broken.map_or_else(|| failed(&error, &machine, &file, ui), Failure::from)),
+        };
         if let Some(path) = &self.iidfile {
             std::fs::write(path, finished.image.to_string()).map_err(|error| {
                 Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error)))
@@ -110,15 +93,29 @@ impl Build {
     }
 }
 
+/// What a build that failed is told by.
+fn failed(error: &Error, machine: &Machine, file: &SourceFile, ui: &Ui) -> Failure {
+    // Behind the last step it is the image that could not be written.
+    let place = machine.span(machine.position());
+    match error {
+        Error::Interrupted => {
+            ui.note("interrupted");
+            Failure::status(130)
+        }
+        Error::Missed { reason, .. } => {
+            let missed = missed(error, reason);
+            let missed = match place {
+                Some(span) => missed.at(span),
+                None => missed,
+            };
+            Failure::from(missed).within(file)
+        }
+        error => located(error, file, place),
+    }
+}
+
 /// The message for a step that had to be in the cache.
 fn missed(error: &Error, reason: &MissReason) -> Diagnostic {
     Diagnostic::error(format!("{error}: {}", debugger::reason(reason)))
         .hint("`--fail-on-miss` stops here; without it the step is executed. `layerlab plan` tells of all steps")
-}
-
-fn build_all(machine: &mut Machine, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
-    while !machine.is_done() {
-        machine.step(sink)?;
-    }
-    Ok(())
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
-use crate::container::Hostname;
+use crate::container::{Hostname, Network};
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Limits;
@@ -41,14 +41,32 @@ pub(crate) struct BuildOptions {
     #[arg(long)]
     pub(crate) stand_ins: bool,
     /// The network of RUN: `host` or `none`
-    #[arg(long, value_name = "MODE", value_parser = ["default", "host", "none"])]
-    pub(crate) network: Option<String>,
+    #[arg(long, value_name = "MODE")]
+    pub(crate) network: Option<Mode>,
     /// What the image is to run on (default: this machine's platform), as `linux/arm64`
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
     /// The host name that RUN sees
     #[arg(long, value_name = "NAME", hide = true)]
     pub(crate) hostname: Option<String>,
+}
+
+/// What `--network` may say.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Mode {
+    Default,
+    Host,
+    None,
+}
+
+impl Mode {
+    fn network(self) -> Network {
+        match self {
+            Mode::Default => Network::default(),
+            Mode::Host => Network::Host,
+            Mode::None => Network::None,
+        }
+    }
 }
 
 impl BuildOptions {
@@ -99,7 +117,7 @@ impl BuildOptions {
             cache,
             stand_ins: self.stand_ins,
             labels,
-            network: self.network.clone(),
+            network: self.network.map_or_else(Network::default, Mode::network),
             hostname,
             unsupported: Unsupported::Refused,
             at_miss: AtMiss::Execute,

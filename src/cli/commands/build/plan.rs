@@ -36,7 +36,7 @@ impl Plan {
         let machine = Machine::new(world, source, self.options.options()?, Control::new(new_interrupt()?))
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
-        let predictions = machine.predict_all().map_err(|problems| Failure::messages(problems).within(&file))?;
+        let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;
         let mut out = ui.out();
         if !self.json {
             let layout = Layout::new(ui.palette, &world.clock);

@@ -4,7 +4,8 @@ use std::io::IsTerminal as _;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
@@ -59,8 +60,8 @@ pub(crate) struct Run {
     #[arg(long)]
     read_only: bool,
     /// The network: `host` or `none`
-    #[arg(long, alias = "net", value_name = "MODE", value_parser = ["host", "none"])]
-    network: Option<String>,
+    #[arg(long, alias = "net", value_name = "MODE")]
+    network: Option<Network>,
     /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
@@ -77,6 +78,16 @@ pub(crate) struct Run {
     command: Vec<String>,
 }
 
+impl ValueEnum for Network {
+    fn value_variants<'a>() -> &'a [Network] {
+        &[Network::Host, Network::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
 impl Run {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
@@ -85,7 +96,7 @@ impl Run {
                 .into());
         }
         let request = self.request()?;
-        let found = images::by_text(&world.store, &self.image, Policy::Present)?;
+        let found = images::by_text(&world.store, &self.image, Policy::default())?;
         let image = Opened::of(&world.store, &found, &Platform::host())?;
         image.require_runnable(&self.image)?;
         let prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
@@ -128,7 +139,7 @@ impl Run {
             working_dir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: hostname.map(Hostname::parse).transpose().map_err(machine::Error::from)?,
-            network: if self.network.as_deref() == Some("none") { Network::None } else { Network::Host },
+            network: self.network.unwrap_or_default(),
             volumes: Volume::parse_all(&self.volume)?,
             root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             terminal: if self.tty { Terminal::Yes } else { Terminal::No },

@@ -22,7 +22,7 @@ pub(crate) struct History {
 
 impl History {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let found = images::by_text(&world.store, &self.image, Policy::Present)?;
+        let found = images::by_text(&world.store, &self.image, Policy::default())?;
         let (manifest, config) = world.store.load_image(&found.manifest)?;
         let now = world.clock.seconds();
         let mut sizes = manifest.layers.iter().map(|layer| layer.size);

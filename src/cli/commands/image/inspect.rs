@@ -23,7 +23,7 @@ impl Inspect {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let mut documents = Vec::new();
         for name in &self.images {
-            let descriptor = images::by_text(&world.store, name, Policy::Present)?.manifest;
+            let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
             let (manifest, config) = world.store.load_image(&descriptor)?;
             let names: Vec<String> =
                 world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();

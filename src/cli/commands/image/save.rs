@@ -68,7 +68,7 @@ impl Save {
 
 /// An image, and its name where it was asked for by that and not by an id.
 fn named(world: &World, text: &str) -> Result<Named, Failure> {
-    let found = images::by_text(&world.store, text, Policy::Present)?;
+    let found = images::by_text(&world.store, text, Policy::default())?;
     let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
     let is_named = |name: &Reference| {
         !name.has_digest()

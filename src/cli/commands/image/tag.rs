@@ -19,7 +19,7 @@ pub(crate) struct Tag {
 impl Tag {
     pub(in crate::cli) fn run(&self, world: &World) -> Result<(), Failure> {
         let name = parse_name(&self.target)?;
-        let found = images::by_text(&world.store, &self.source, Policy::Present)?;
+        let found = images::by_text(&world.store, &self.source, Policy::default())?;
         world.store.tag(&name, &found.manifest)?;
         Ok(())
     }

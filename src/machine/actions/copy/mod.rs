@@ -20,7 +20,7 @@ mod transfer;
 use std::io::Seek as _;
 use std::sync::Arc;
 
-use super::from;
+use super::from::{self, Search};
 use crate::cache::{self, Ingredient};
 use crate::context::{Contents, glob};
 use crate::dockerfile::{Add, Copy};
@@ -30,7 +30,7 @@ use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
 use crate::machine::scope::Scope;
 use crate::machine::state::StageStates;
-use crate::machine::{Error, Options, State};
+use crate::machine::{Error, State};
 use crate::plan::{CopySource, Plan};
 use crate::seen::SeenReader;
 use crate::tree::{Content, Kind, Node, Place, Tree, TreePath};
@@ -57,7 +57,7 @@ pub(crate) struct CopyAction {
 pub(crate) struct Surroundings<'m> {
     pub(crate) scope: Scope<'m>,
     pub(crate) plan: &'m Plan,
-    pub(crate) options: &'m Options,
+    pub(crate) search: Search<'m>,
     pub(crate) inputs: &'m Inputs,
     /// The last states of the stages.
     pub(crate) states: StageStates<'m>,
@@ -73,7 +73,7 @@ pub(crate) fn resolve_copy(
     before: &Arc<State>,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
-    let Surroundings { scope, plan, options, inputs, states } = surroundings;
+    let Surroundings { scope, plan, search, inputs, states } = surroundings;
     let transfer = Transfer::of_copy(copy, Words { scope, before })?;
     let stages = &plan.stages;
     let source = match plan.copy_source(stage, copy)? {
@@ -88,8 +88,7 @@ pub(crate) fn resolve_copy(
             Some((inputs.tree(&state)?, cache::Origin::Stage(label)))
         }
         Some(CopySource::Image(reference)) => {
-            let store = &inputs.world().store;
-            let state = from::image_state(&reference, &stages[stage].platform, options, store)?;
+            let state = from::image_state(&reference, &stages[stage].platform, *search)?;
             Some((inputs.tree(&state)?, cache::Origin::Image(reference.familiar())))
         }
     };

@@ -157,7 +157,10 @@ impl Placement {
                     self.put(&target, node)?;
                 }
                 (Kind::Directory, _) => return Err(self.obstacle(&target, &target)),
-                _ => self.place(&target, node, adjust, &mut links)?,
+                (
+                    Kind::File(_) | Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo,
+                    _,
+                ) => self.place(&target, node, adjust, &mut links)?,
             }
         }
         Ok(())

@@ -182,7 +182,9 @@ impl Selection {
         let (real, node) = find(tree, path)?;
         let what = match node.kind {
             Kind::Directory => Selected::Directory(Directory::new(tree, &real, includes, excludes)?),
-            _ => Selected::File(node.clone()),
+            Kind::File(_) | Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => {
+                Selected::File(node.clone())
+            }
         };
         Ok(Selection { path: path.clone(), name: path.file_name().unwrap_or_default().to_vec(), what })
     }

@@ -99,10 +99,7 @@ fn network(run: &Run, options: &Options) -> Network {
     match run.network {
         Some(dockerfile::Network::None) => Network::None,
         Some(dockerfile::Network::Host) => Network::Host,
-        Some(dockerfile::Network::Default) | None => match options.network.as_deref() {
-            Some("none") => Network::None,
-            _ => Network::Host,
-        },
+        Some(dockerfile::Network::Default) | None => options.network,
     }
 }
 
@@ -121,8 +118,7 @@ fn ingredients(execution: &Execution, before: &State) -> Ingredients {
     }
     ingredients.push(Ingredient::setting(Setting::WorkingDirectory, before.working_dir()));
     ingredients.push(Ingredient::setting(Setting::User, before.user()));
-    let network = if execution.network == Network::None { "none" } else { "host" };
-    ingredients.push(Ingredient::setting(Setting::Network, network));
+    ingredients.push(Ingredient::setting(Setting::Network, execution.network.name()));
     ingredients.push(Ingredient::setting(Setting::Hostname, execution.hostname.to_string()));
     ingredients.push(Ingredient::setting(Setting::Platform, before.platform.to_string()));
     ingredients
