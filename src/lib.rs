@@ -2,8 +2,8 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`] and [`document`]: spans of text, messages that point at them, text
-//!    made harmless for a terminal, the kernel's answers by name, sizes as they are written, files that are read whole
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`] and [`document`]: spans of text, messages that point at them, text
+//!    made harmless for a terminal, the kernel's answers by name, sizes as they are written, how much may be asked for, files that are read whole
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -17,11 +17,12 @@
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`runtime`]: containers with their folders, layers and volumes
-//! 15. [`machine`]: the machine that takes one step after another
-//! 16. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
-//! 17. [`view`]: what people and programs see of the machine's events and of the debugger's data
-//! 18. [`repl`]: the debugger's prompt
-//! 19. [`cli`]: the command line
+//! 15. [`upkeep`]: whether the store is whole, and what of it may be removed
+//! 16. [`machine`]: the machine that takes one step after another
+//! 17. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
+//! 18. [`view`]: what people and programs see of the machine's events and of the debugger's data
+//! 19. [`repl`]: the debugger's prompt
+//! 20. [`cli`]: the command line
 //!
 //! What is `pub` is what `main.rs`, the tests and the benchmarks use; all else is `pub(crate)`, so the compiler tells what nobody uses.
 
@@ -40,6 +41,7 @@ pub(crate) mod document;
 pub(crate) mod errno;
 pub mod images;
 pub mod layer;
+pub mod limits;
 pub mod machine;
 pub mod oci;
 pub mod plan;
@@ -51,6 +53,7 @@ pub(crate) mod size;
 pub mod source;
 pub mod store;
 pub mod tree;
+pub mod upkeep;
 pub mod userland;
 pub(crate) mod view;
 pub mod world;

@@ -9,8 +9,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{CacheKey, Entry, Error, Ingredients, Listing};
-use crate::layer::Layer;
-use crate::oci::Digest;
+use crate::oci::{Digest, Layer};
 use crate::store::write::Temporary;
 use crate::store::{Home, atomic_replace, write};
 

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
-use crate::{errno, images, machine, runtime, store};
+use crate::{errno, images, machine, runtime, store, upkeep};
 
 /// A failure, as it is shown.
 #[derive(Debug, Default)]
@@ -53,6 +53,16 @@ impl From<images::Error> for Failure {
 impl From<runtime::Error> for Failure {
     fn from(error: runtime::Error) -> Failure {
         machine::Error::from(error).into()
+    }
+}
+
+impl From<upkeep::Error> for Failure {
+    fn from(error: upkeep::Error) -> Failure {
+        match error {
+            upkeep::Error::Store(error) => error.into(),
+            upkeep::Error::Cache(error) => machine::Error::from(error).into(),
+            upkeep::Error::Containers(error) => error.into(),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
 use crate::diagnostic::Diagnostic;
-use crate::layer::Limits;
+use crate::limits::Limits;
 use crate::shown;
 use crate::store::{Home, Store};
 use crate::view::palette::ColorChoice;
@@ -137,16 +137,22 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
 
 /// The opened home with everything around it.
 fn open_world(arguments: &Arguments) -> Result<Arc<World>, Failure> {
+    let limits = limits()?;
     let home = match &arguments.home {
-        Some(path) => Home::open(path)?,
-        None => Home::open(Home::default_path(|name| std::env::var_os(name))?)?,
+        Some(path) => Home::open_within(path, limits)?,
+        None => Home::open_within(Home::default_path(|name| std::env::var_os(name))?, limits)?,
     };
-    let limits = Limits::from_variables(|name| std::env::var(name).ok())
-        .map_err(|error| Diagnostic::error(error.to_string()))?;
-    let store = Store::open(&home)?.with_limits(limits);
+    let store = Store::open(&home)?;
     let clock = Clock::from_environment()
         .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
     Ok(Arc::new(World { store, clock, identity: Identity::detect() }))
+}
+
+/// The limits that the environment sets. This is the one place that reads these variables.
+fn limits() -> Result<Limits, Diagnostic> {
+    let variables = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+    Limits::from_variables(variables).map_err(|error| Diagnostic::error(error.to_string()).hint(error.hint()))
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

@@ -7,9 +7,8 @@ use serde::Serialize;
 use super::breakpoint::steps_at;
 use super::error::Error;
 use super::work::{Sink, Work};
-use crate::layer::Layer;
 use crate::machine::{Decision, State, StepLabel};
-use crate::oci::{History, Reference};
+use crate::oci::{History, Layer, Reference};
 
 /// Where a step is, seen from where the debugger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -14,8 +14,8 @@ use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin,
 use crate::context::text;
 use crate::dockerfile::{Instruction, WithFiles};
 use crate::document;
-use crate::layer::{self, Layer};
-use crate::oci::Digest;
+use crate::layer;
+use crate::oci::{Digest, Layer};
 use crate::tree::{Tree, TreePath};
 
 /// A context file as the last build had it, and as it is now.

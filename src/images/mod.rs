@@ -12,10 +12,9 @@
 //! Left out: stages of a Dockerfile and `scratch`, which only a build knows.
 //!
 //! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found,
-//! [`archive`] brings images in and takes them out, [`collection`] says which may be removed.
+//! [`archive`] brings images in and takes them out.
 
 pub(crate) mod archive;
-pub(crate) mod collection;
 pub(crate) mod open;
 pub(crate) mod resolve;
 pub(crate) mod stand_in;
@@ -80,9 +79,6 @@ pub enum Error {
     /// An archive of images can't be loaded or written.
     #[error(transparent)]
     Archive(#[from] archive::Error),
-    /// It can't be told what may be removed.
-    #[error(transparent)]
-    Collection(#[from] collection::Error),
     /// `stand-ins.toml` has a line that is not understood.
     #[error("{}:{line}: {reason}", file.display())]
     StandIns {
@@ -121,8 +117,6 @@ impl Error {
                 Some("get the image for this machine's platform, or build it here".to_owned())
             }
             Error::Archive(error) => error.hint(),
-            Error::Collection(collection::Error::Store(error)) => error.hint(),
-            Error::Collection(collection::Error::Cache(_) | collection::Error::Containers(_)) => None,
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::NotMade { .. } | Error::StandIns { .. } | Error::Userland(_) => None,

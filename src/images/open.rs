@@ -1,8 +1,7 @@
 //! Reading an image that was found: its documents, and its layers once they are proven.
 
 use super::{Error, Found};
-use crate::layer::Layer;
-use crate::oci::{ImageConfig, Platform};
+use crate::oci::{ImageConfig, Layer, Platform};
 use crate::store::Store;
 
 /// An image for one platform. Its layers are in the store, and are what their digests say.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::read::{Entries, RawKind};
 use super::source::StreamSource;
-use super::{EntryPath, Error, Layer, LayerWriter, Limits, apply, decompress, sparse};
+use super::{EntryPath, Error, LayerWriter, Limits, apply, decompress, sparse};
+use crate::oci::Layer;
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath};
 
@@ -62,7 +63,7 @@ pub(crate) fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archiv
 /// # Errors
 /// For an archive that is broken or asks for too much, and for entries that contradict each other.
 pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
-    let mut archive = read(path, store.limits())?;
+    let mut archive = read(path, &Limits::of(store.limits()))?;
     let mut writer = LayerWriter::new(store)?;
     while let Some((path, node)) = archive.next_entry()? {
         if !path.is_root() {

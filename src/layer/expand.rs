@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
-use super::{Error, decompress, sparse};
+use super::{Error, Limits, decompress, sparse};
 use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::{self, Store, write};
 
@@ -25,7 +25,8 @@ pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: Diff
     let expanded = store.home().expanded(&diff_id);
     let blob = descriptor.digest.to_string();
     let unreadable = |error: io::Error| Error::unreadable(&blob, error);
-    let mut decoder = decompress(store.open_blob(&descriptor.digest)?, store.limits()).map_err(unreadable)?;
+    let mut decoder =
+        decompress(store.open_blob(&descriptor.digest)?, &Limits::of(store.limits())).map_err(unreadable)?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 256 << 10];

@@ -21,14 +21,14 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::size::{self, Bytes};
+use crate::limits::{self, Limit};
+use crate::size::Bytes;
 
-const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// The largest extension header that other programs read: Go's `archive/tar` refuses what is larger, and with it Docker,
 /// containerd and Podman. So it is also the largest that is ever written.
-pub(super) const LARGEST_PORTABLE_HEADER: u64 = MIB;
+pub(super) const LARGEST_PORTABLE_HEADER: u64 = 1 << 20;
 
 /// The ratio counts from here on: so much is expanded of any archive, however small it is.
 const FREE_OF_RATIO: u64 = GIB;
@@ -55,14 +55,20 @@ pub struct Limits {
 impl Default for Limits {
     /// Several times what the largest images in use have.
     fn default() -> Limits {
+        Limits::of(&limits::Limits::default())
+    }
+}
+
+impl Limits {
+    /// Those of the bounds in force that are about archives.
+    pub fn of(limits: &limits::Limits) -> Limits {
         Limits {
-            size: 64 * GIB,
-            ratio: 250,
-            entries: 1_000_000,
-            header: LARGEST_PORTABLE_HEADER,
-            metadata: 256 * MIB,
-            // `xz -9` takes 64 MiB, `zstd --ultra -22` 128 MiB.
-            memory: 256 * MIB,
+            size: limits.most(Bound::Size.limit()),
+            ratio: limits.most(Bound::Ratio.limit()),
+            entries: limits.most(Bound::Entries.limit()),
+            header: limits.most(Bound::Header.limit()),
+            metadata: limits.most(Bound::Metadata.limit()),
+            memory: limits.most(Bound::Memory.limit()),
         }
     }
 }
@@ -84,59 +90,29 @@ pub enum Bound {
     Memory,
 }
 
+const SIZE: Limit = Limit::bytes("archive", "LAYERLAB_MAX_ARCHIVE_SIZE", 64 << 30);
+const RATIO: Limit = Limit::number("compression of an archive", "LAYERLAB_MAX_ARCHIVE_RATIO", 250);
+const ENTRIES: Limit = Limit::number("entries of an archive", "LAYERLAB_MAX_ARCHIVE_ENTRIES", 1_000_000);
+const HEADER: Limit = Limit::bytes("extension headers of an entry", "LAYERLAB_MAX_ARCHIVE_HEADER", 1 << 20);
+const METADATA: Limit = Limit::bytes("extension headers of an archive", "LAYERLAB_MAX_ARCHIVE_METADATA", 256 << 20);
+/// `xz -9` takes 64 MiB, `zstd --ultra -22` 128 MiB.
+const MEMORY: Limit = Limit::bytes("memory of a decompressor", "LAYERLAB_MAX_ARCHIVE_MEMORY", 256 << 20);
+
 impl Bound {
     /// All of them.
     pub const ALL: [Bound; 6] =
         [Bound::Size, Bound::Ratio, Bound::Entries, Bound::Header, Bound::Metadata, Bound::Memory];
 
-    /// The environment variable that sets it.
-    pub fn variable(self) -> &'static str {
+    /// The variable that sets it, and the usual bound.
+    pub fn limit(self) -> &'static Limit {
         match self {
-            Bound::Size => "LAYERLAB_MAX_ARCHIVE_SIZE",
-            Bound::Ratio => "LAYERLAB_MAX_ARCHIVE_RATIO",
-            Bound::Entries => "LAYERLAB_MAX_ARCHIVE_ENTRIES",
-            Bound::Header => "LAYERLAB_MAX_ARCHIVE_HEADER",
-            Bound::Metadata => "LAYERLAB_MAX_ARCHIVE_METADATA",
-            Bound::Memory => "LAYERLAB_MAX_ARCHIVE_MEMORY",
+            Bound::Size => &SIZE,
+            Bound::Ratio => &RATIO,
+            Bound::Entries => &ENTRIES,
+            Bound::Header => &HEADER,
+            Bound::Metadata => &METADATA,
+            Bound::Memory => &MEMORY,
         }
-    }
-
-    fn of(self, limits: &mut Limits) -> &mut u64 {
-        match self {
-            Bound::Size => &mut limits.size,
-            Bound::Ratio => &mut limits.ratio,
-            Bound::Entries => &mut limits.entries,
-            Bound::Header => &mut limits.header,
-            Bound::Metadata => &mut limits.metadata,
-            Bound::Memory => &mut limits.memory,
-        }
-    }
-}
-
-/// A variable whose value is not a number.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{variable}` is `{value}`, which is not a number such as `2000000`, `512M` or `100G`")]
-pub(crate) struct BadLimit {
-    /// Its name.
-    pub(crate) variable: &'static str,
-    /// Its value.
-    pub(crate) value: String,
-}
-
-impl Limits {
-    /// The default, as far as `variable` (for instance `std::env::var`) gives no other value.
-    ///
-    /// # Errors
-    /// [`BadLimit`] for the first value that is not a size.
-    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, BadLimit> {
-        let mut limits = Limits::default();
-        for bound in Bound::ALL {
-            if let Some(value) = variable(bound.variable()) {
-                let amount = size::parse(&value).ok_or(BadLimit { variable: bound.variable(), value })?;
-                *bound.of(&mut limits) = amount;
-            }
-        }
-        Ok(limits)
     }
 }
 
@@ -152,7 +128,7 @@ pub struct Exceeded {
 impl Exceeded {
     /// How to go on, if the archive is to be trusted.
     pub(crate) fn hint(&self) -> String {
-        format!("if you trust it, raise the bound: set {} to a larger number", self.bound.variable())
+        format!("if you trust it, raise the bound: set {} to a larger number", self.bound.limit().variable)
     }
 
     /// The bound that an error of a reader is about, if it is one of these.
@@ -278,14 +254,9 @@ mod tests {
     const KIB: u64 = 1 << 10;
 
     #[test]
-    fn variables_change_the_bounds_they_name() {
-        let limits = Limits::from_variables(|name| (name == "LAYERLAB_MAX_ARCHIVE_SIZE").then(|| "1G".to_owned()));
-        assert_eq!(limits, Ok(Limits { size: GIB, ..Limits::default() }));
-        let error = Limits::from_variables(|_| Some("lots".to_owned())).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`LAYERLAB_MAX_ARCHIVE_SIZE` is `lots`, which is not a number such as `2000000`, `512M` or `100G`"
-        );
+    fn a_variable_changes_the_bound_it_names() {
+        let limits = limits::Limits::from_variables([("LAYERLAB_MAX_ARCHIVE_SIZE", "1G")]);
+        assert_eq!(limits.map(|limits| Limits::of(&limits)), Ok(Limits { size: GIB, ..Limits::default() }));
     }
 
     #[test]
@@ -295,7 +266,7 @@ mod tests {
         let mut reader = Bounded::new(io::repeat(0), Arc::clone(&stored), &limits);
         let read = io::copy(&mut reader, &mut io::sink()).unwrap_err();
         assert_eq!(Exceeded::within(&read), Some(Exceeded { bound: Bound::Ratio, limit: 250 }));
-        assert!(reader.expanded > FREE_OF_RATIO && reader.expanded < FREE_OF_RATIO + MIB);
+        assert!(reader.expanded > FREE_OF_RATIO && reader.expanded < FREE_OF_RATIO + (1 << 20));
         stored.store(GIB, Ordering::Relaxed);
         assert!(reader.read(&mut [0; 10]).is_ok());
     }

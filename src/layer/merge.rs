@@ -22,8 +22,8 @@ use super::expand::{expand_sparse, uncompressed};
 use super::names::{Meaning, meaning, misfit};
 use super::read::{Entries, RawEntry, RawKind};
 use super::source::FileSource;
-use super::{Error, Layer, Limits};
-use crate::oci::{Descriptor, DiffId, Digest};
+use super::{Error, Limits};
+use crate::oci::{Descriptor, DiffId, Digest, Layer};
 use crate::store::Store;
 use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
 
@@ -82,8 +82,9 @@ pub(crate) fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, low
     let archive = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
     let mut merge = Merge::new(store, diff_id.0, &archive, lower);
-    for_each_entry(&archive, &name, store.limits(), |entry| merge.apply_whiteout(&entry))?;
-    for_each_entry(&archive, &name, store.limits(), |entry| merge.apply_entry(entry))?;
+    let limits = Limits::of(store.limits());
+    for_each_entry(&archive, &name, &limits, |entry| merge.apply_whiteout(&entry))?;
+    for_each_entry(&archive, &name, &limits, |entry| merge.apply_entry(entry))?;
     Ok(merge.finish())
 }
 // ANCHOR_END: delta

@@ -57,19 +57,10 @@ pub use unpack::{Below, MOST_LOWER, OpaqueName, Unpack, already_unpacked, first_
 pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 
-use crate::oci::{Descriptor, DiffId};
+use crate::oci::DiffId;
 use crate::seen;
 use crate::store;
 use crate::tree::{self, TreePath};
-
-/// A layer in the store: what the manifest says about it, and what the configuration says.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Layer {
-    /// The blob as it is stored, perhaps compressed.
-    pub descriptor: Descriptor,
-    /// The digest of the uncompressed archive. For a layer that was written here it equals the descriptor's digest.
-    pub diff_id: DiffId,
-}
 
 /// What an owner on disk means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,8 +23,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::materialise::Unpacking;
-use super::{Delta, Error, Layer, Ownership, apply, delta};
-use crate::oci::ChainId;
+use super::{Delta, Error, Ownership, apply, delta};
+use crate::oci::{ChainId, Layer};
 use crate::store::{LockMode, Store, lock, write};
 use crate::tree::Tree;
 

@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tar::{EntryType, Header};
 
-use super::limits::{Bound, Budget, Exceeded, LARGEST_PORTABLE_HEADER};
+use super::limits::{Bound, Budget, Exceeded, LARGEST_PORTABLE_HEADER, Limits};
 use super::materialise::is_overlay_attribute;
 use super::ustar::{octal, set_checksum, set_name, set_target};
-use super::{EntryPath, Error, Layer, Opener, pax};
-use crate::oci::{Descriptor, DiffId, media_type};
+use super::{EntryPath, Error, Opener, pax};
+use crate::oci::{Descriptor, DiffId, Layer, media_type};
 use crate::store::{self, BlobWriter, Store};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
 
@@ -70,7 +70,7 @@ impl<'s> LayerWriter<'s> {
             links: HashMap::new(),
             times: Times::Seconds,
             entries: 0,
-            budget: Budget::new(store.limits()),
+            budget: Budget::new(&Limits::of(store.limits())),
             stop: None,
         })
     }

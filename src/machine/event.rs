@@ -12,8 +12,7 @@ use serde::ser::SerializeMap as _;
 use super::changes::Changes;
 use crate::cache::{Decision, Outcome};
 use crate::diagnostic::Diagnostic;
-use crate::layer::Layer;
-use crate::oci::Digest;
+use crate::oci::{Digest, Layer};
 use crate::source::{SourceFile, Span};
 use crate::world::Stopwatch;
 

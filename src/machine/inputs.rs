@@ -15,8 +15,8 @@ use super::trees::Trees;
 use super::{Error, State};
 use crate::cache::{Draft, Entry, EntryKind, Listing, Roots};
 use crate::context::{Contents, Context, Snapshot, StatCache, learn};
-use crate::layer::{self, Layer};
-use crate::oci::Digest;
+use crate::layer;
+use crate::oci::{Digest, Layer};
 use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath};
 use crate::world::World;
 

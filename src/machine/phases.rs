@@ -23,7 +23,7 @@ use super::state::State;
 use super::taken::Taken;
 use super::{Decision, Error};
 use crate::cache::{Listing, Outcome, Record, Records, Roots, StepResult};
-use crate::layer::Layer;
+use crate::oci::Layer;
 use crate::tree::Tree;
 use crate::world::{Clock, World};
 

@@ -17,7 +17,7 @@ use super::{Error, Options, State, supported};
 use crate::cache::Roots;
 use crate::dockerfile::{Instruction, WithFiles};
 use crate::images::Fetch;
-use crate::layer::Layer;
+use crate::oci::Layer;
 
 /// A step, resolved.
 #[derive(Clone, Debug)]

@@ -13,8 +13,7 @@ use super::event::ConfigChange;
 use super::settings::Settings;
 use crate::cache::{CacheKey, StateId};
 use crate::container::DEFAULT_PATH;
-use crate::layer::Layer;
-use crate::oci::{ChainId, DiffId, Digest, History, ImageConfig, Platform};
+use crate::oci::{ChainId, DiffId, Digest, History, ImageConfig, Layer, Platform};
 
 /// What the layers of an image without any are called.
 pub(super) const SCRATCH: &str = "scratch";

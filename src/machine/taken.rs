@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::event::{ConfigChange, StepLabel};
 use super::state::State;
 use crate::cache::{Decision, Ingredients, Roots};
-use crate::layer::Layer;
+use crate::oci::Layer;
 
 // ANCHOR: taken
 /// One step that was taken, with the state after it.

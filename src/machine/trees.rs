@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use super::Error;
 use super::state::State;
-use crate::layer::{self, Layer};
-use crate::oci::ChainId;
+use crate::layer;
+use crate::oci::{ChainId, Layer};
 use crate::store::Store;
 use crate::tree::Tree;
 

@@ -6,13 +6,14 @@
 //! Nothing here touches a file: [`crate::store`] keeps these documents on disk, [`crate::layer`] the archives that
 //! they list. Digests are SHA-256 only; a document that uses another algorithm is refused with a message.
 //!
-//! Read [`digest`] first, then [`descriptor`], [`manifest`], [`config`]; [`reference`](mod@reference) stands alone.
+//! Read [`digest`] first, then [`descriptor`], [`manifest`], [`config`], [`Layer`]; [`reference`](mod@reference) stands alone.
 
 pub(crate) mod config;
 pub(crate) mod descriptor;
 pub mod digest;
 pub(crate) mod environment;
 pub(crate) mod kind;
+mod layer;
 pub(crate) mod manifest;
 pub(crate) mod platform;
 pub(crate) mod reference;
@@ -26,6 +27,7 @@ pub use digest::{ChainId, DiffId, Digest};
 pub(crate) use digest::{DigestError, Hasher};
 pub(crate) use environment::Environment;
 pub(crate) use kind::{Document, DocumentKind};
+pub use layer::Layer;
 pub use manifest::Manifest;
 pub(crate) use manifest::{Index, Layout};
 pub use platform::Platform;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::Error;
 use super::folder::Folder;
 use super::unpacked;
-use crate::layer::{self, Capture, Layer, LayerWriter};
+use crate::layer::{self, Capture, LayerWriter};
+use crate::oci::Layer;
 use crate::tree::{Change, Tree};
 use crate::world::{Interrupt, World};
 

@@ -12,8 +12,7 @@ use super::volume::Volume;
 use crate::container::{
     Access, DEFAULT_PATH, Etc, Hostname, Network, NewPrivileges, Process, Rights, Seccomp, Terminal,
 };
-use crate::layer::Layer;
-use crate::oci::{Environment, ImageConfig, is_signal};
+use crate::oci::{Environment, ImageConfig, Layer, is_signal};
 use crate::world::World;
 
 /// What is asked of a container.

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::document::{self, Limit, Links};
-use crate::layer::Layer;
-use crate::oci::Descriptor;
+use crate::oci::{Descriptor, Layer};
 use crate::store::{Home, atomic_write};
 
 /// What is known of a container while no process of it runs.

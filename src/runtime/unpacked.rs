@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use super::Error;
 use crate::container::Identity;
-use crate::layer::{self, Below, Layer, OpaqueName, Ownership, Unpack};
+use crate::layer::{self, Below, OpaqueName, Ownership, Unpack};
+use crate::oci::Layer;
 use crate::tree::Tree;
 use crate::world::World;
 

@@ -29,7 +29,7 @@ pub(crate) fn limit(kind: DocumentKind) -> &'static Limit {
 }
 
 /// Reads a file of the layout itself, which has no digest.
-pub(super) fn read_file(path: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_file(path: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
     Ok(document::read(path, limit, Links::Refuse)?)
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, documents, write};
+use crate::limits::Limits;
 use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
-/// A folder with a store in it. The value is only the path; [`super::Store`] does the work.
+/// A folder with a store in it. The value is only the path and the limits; [`super::Store`] does the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
+    /// How much may be asked for by what is read, here and elsewhere.
+    limits: Limits,
 }
 
 impl Home {
@@ -35,6 +38,14 @@ impl Home {
     /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::LinkedFolder`] for one whose folders
     /// are links, [`Error::Io`] for what can't be made.
     pub fn open(path: impl AsRef<Path>) -> Result<Home, Error> {
+        Home::open_within(path, Limits::default())
+    }
+
+    /// As [`Home::open`], with other limits than the usual.
+    ///
+    /// # Errors
+    /// As [`Home::open`].
+    pub(crate) fn open_within(path: impl AsRef<Path>, limits: Limits) -> Result<Home, Error> {
         let path = path.as_ref();
         let layout = path.join("oci-layout");
         match documents::read_file(&layout, &documents::LAYOUT) {
@@ -59,7 +70,7 @@ impl Home {
         }
         // Absolute, because containers change the working directory.
         let root = std::path::absolute(path).map_err(Error::io("find", path))?;
-        let home = Home { root };
+        let home = Home { root, limits };
         home.require_own_folders()?;
         match home.complete() {
             // Whatever writes will say so; whatever reads finds nothing where nothing is.
@@ -117,6 +128,11 @@ impl Home {
             }
         }
         Ok(())
+    }
+
+    /// How much may be asked for by what is read.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The folder itself, absolute.

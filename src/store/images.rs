@@ -6,8 +6,9 @@
 //! ```
 
 use super::{Error, Store};
-use crate::layer::Layer;
-use crate::oci::{Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, Platform, media_type, to_json};
+use crate::oci::{
+    Descriptor, Digest, DocumentKind, ImageConfig, Index, Layer, Manifest, Platform, media_type, to_json,
+};
 
 /// How deep indexes may be nested in one another. One level is usual.
 pub(crate) const MOST_NESTED: usize = 8;

@@ -134,12 +134,12 @@ fn retain(manifests: &mut Vec<Descriptor>, keep: impl Fn(&Descriptor) -> bool) -
 }
 
 /// The text of an entry's name: this program's annotation, or what another tool has written.
-pub(super) fn name_text(entry: &Descriptor) -> Option<&str> {
+pub(crate) fn name_text(entry: &Descriptor) -> Option<&str> {
     entry.annotations.get(IMAGE_NAME).or_else(|| entry.annotations.get(REF_NAME)).map(String::as_str)
 }
 
 /// The full name of an entry of the index. A text that can't be a name is none: nobody could ask for it.
-pub(super) fn name_of(entry: &Descriptor) -> Option<Reference> {
+pub(crate) fn name_of(entry: &Descriptor) -> Option<Reference> {
     let reference = Reference::parse_normalized(name_text(entry)?).ok()?;
     Some(reference.with_default_tag())
 }

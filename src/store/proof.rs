@@ -17,8 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Error, Store, atomic_replace};
 use crate::document::{self, Limit, Links};
-use crate::layer::Layer;
-use crate::oci::{Descriptor, DiffId, Digest, Hasher};
+use crate::oci::{Descriptor, DiffId, Digest, Hasher, Layer};
 use crate::tree::FileIdentity;
 
 /// Seven numbers and the spaces between them are not longer.
@@ -112,7 +111,7 @@ impl Store {
     }
 
     /// Remembers that a file was found to have the content of a digest.
-    pub(super) fn remember(&self, digest: &Digest, metadata: &Metadata) {
+    pub(crate) fn remember(&self, digest: &Digest, metadata: &Metadata) {
         if !self.is_known(metadata, digest) {
             self.proven.lock().insert(*digest, FileIdentity::of(metadata));
             remember(&self.home().proof(digest), metadata);
@@ -168,7 +167,7 @@ fn is_remembered(proof: &Path, identity: FileIdentity) -> bool {
 }
 
 /// The digest and the size of what a reader gives.
-pub(super) fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
+pub(crate) fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     let mut size = 0;

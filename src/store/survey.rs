@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use super::index::name_of;
 use super::lease::Thing;
 use super::{Error, Store, write};
-use crate::layer::Layer;
-use crate::oci::{ChainId, Descriptor, Digest, DocumentKind, ImageConfig, Index, Manifest, media_type};
+use crate::oci::{ChainId, Descriptor, Digest, DocumentKind, ImageConfig, Index, Layer, Manifest, media_type};
 
 /// What has to stay besides the images of the list: the store does not know containers and the cache.
 #[derive(Clone, Debug, Default)]

@@ -8,8 +8,8 @@ use super::libraries::Libraries;
 use super::record::Record;
 use super::rootfs::Rootfs;
 use super::{BASE, Error, VARIABLE, WEB, programs};
-use crate::layer::{self, Layer, LayerWriter};
-use crate::oci::{Descriptor, Empty, History, ImageConfig, Platform, Reference};
+use crate::layer::{self, LayerWriter};
+use crate::oci::{Descriptor, Empty, History, ImageConfig, Layer, Platform, Reference};
 use crate::store::Store;
 use crate::tree::{Change, Tree, TreePath, diff};
 

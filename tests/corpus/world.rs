@@ -12,8 +12,9 @@ use layerlab::machine::{CacheUse, Control, Error, Event, Machine, Options, Sourc
 use layerlab::oci::{Descriptor, ImageConfig, Platform};
 use layerlab::plan::{Base, CopySource};
 use layerlab::source::SourceFile;
-use layerlab::store::{Home, Severity, Store, verify};
+use layerlab::store::{Home, Store};
 use layerlab::tree::{Node, Tree, TreePath};
+use layerlab::upkeep::{Severity, verify};
 use layerlab::world::{Clock, Interrupt, World};
 use serde_json::Value;
 

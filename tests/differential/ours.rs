@@ -9,8 +9,9 @@ use layerlab::layer::LayerWriter;
 use layerlab::machine::{CacheUse, Control, Decision, Machine, Options, Source};
 use layerlab::oci::{Digest, ImageConfig, Platform, Reference};
 use layerlab::source::SourceFile;
-use layerlab::store::{Home, Severity, Store, verify};
+use layerlab::store::{Home, Store};
 use layerlab::tree::{Node, Tree, TreePath};
+use layerlab::upkeep::{Severity, verify};
 use layerlab::world::{Clock, Interrupt, World};
 
 use crate::case::Case;

@@ -11,7 +11,8 @@ use layerlab::debugger::{
 };
 use layerlab::machine::{Acted, ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
-use layerlab::store::{Home, Store, verify};
+use layerlab::store::{Home, Store};
+use layerlab::upkeep::verify;
 use layerlab::world::{Clock, Interrupt, World};
 
 /// A home and a context folder.

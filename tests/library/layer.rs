@@ -674,7 +674,7 @@ fn describe(changes: &[Change]) -> String {
     changes.iter().map(line).collect()
 }
 
-fn entries_of(test: &TestStore, layer: &layer::Layer) -> String {
+fn entries_of(test: &TestStore, layer: &layerlab::oci::Layer) -> String {
     let mut archive = archive::read(&test.store.blob_path(&layer.descriptor.digest), &limits()).unwrap();
     let mut text = String::new();
     while let Some((path, _)) = archive.next_entry().unwrap() {

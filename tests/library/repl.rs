@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use layerlab::store::{Home, Store, verify};
+use layerlab::store::{Home, Store};
+use layerlab::upkeep::verify;
 
 /// A home, a context folder, and the sessions in them.
 struct Class {

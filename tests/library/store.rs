@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::store_support::{TestStore, listing};
-use layerlab::layer::{self, Layer, LayerWriter};
-use layerlab::oci::{Descriptor, Digest, History, ImageConfig, Platform, Reference};
-use layerlab::store::{self, Home, Store, verify};
+use layerlab::layer::{self, LayerWriter};
+use layerlab::oci::{Descriptor, Digest, History, ImageConfig, Layer, Platform, Reference};
+use layerlab::store::{self, Home, Store};
 use layerlab::tree::{Node, TreePath};
+use layerlab::upkeep::verify;
 
 fn name(text: &str) -> Reference {
     Reference::parse_normalized(text).unwrap()

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Read;
 
-use layerlab::layer::{self, Layer};
-use layerlab::oci::{Descriptor, DiffId, media_type};
+use layerlab::layer;
+use layerlab::oci::{Descriptor, DiffId, Layer, media_type};
 use layerlab::store::{Home, Store};
 use layerlab::tree::{Kind, Node, Tree, TreePath};
 

@@ -10,8 +10,9 @@ use std::process::Command;
 use layerlab::images::StandIns;
 use layerlab::layer;
 use layerlab::oci::Reference;
-use layerlab::store::{Home, Store, verify};
+use layerlab::store::{Home, Store};
 use layerlab::tree::{Follow, Kind, Tree, TreePath};
+use layerlab::upkeep::verify;
 use layerlab::userland::libraries::{Found, Libraries};
 use layerlab::userland::{BASE, Source, WEB, base, ensure, ensure_as, programs};
 

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use layerlab::diagnostic::{Origin, Severity};
 use layerlab::dockerfile::{self, rules};
-use layerlab::layer::limits::{Bound, Limits};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -156,20 +155,25 @@ fn amount(number: u64, unit: &str) -> String {
     format!("{} {unit}", grouped.collect::<Vec<_>>().join(",")).trim_end().to_owned()
 }
 
-/// What follows each of `Limit::new(` in the program: the document, the variable, and the bytes as `16 << 20`.
-fn limits_of_documents() -> Vec<(String, u64)> {
+/// What follows each constructor of a `Limit` in the program: the variable, and the usual bound as `16 << 20` or `10_000`, with its unit.
+fn limits_of_the_code() -> Vec<(String, u64, &'static str)> {
     let mut limits = Vec::new();
     for file in files_below(&project().join("src"), ".rs") {
         let text = read(&file);
         let code = text.split("#[cfg(test)]").next().unwrap();
-        let lines = code.lines().filter(|line| !line.starts_with("//"));
-        for call in lines.filter_map(|line| line.split_once("= Limit::new(")?.1.strip_suffix(");")) {
-            let [_, variable, bytes] = call.split(", ").collect::<Vec<_>>()[..] else { panic!("{call}") };
-            let (number, shift) = bytes.split_once(" << ").unwrap_or_else(|| panic!("{call}"));
-            limits.push((
-                variable.trim_matches('"').to_owned(),
-                number.parse::<u64>().unwrap() << shift.parse::<u32>().unwrap(),
-            ));
+        let code: String =
+            code.lines().filter(|line| !line.starts_with("//")).flat_map(str::split_whitespace).collect();
+        for (constructor, unit) in
+            [("=Limit::new(\"", "bytes"), ("=Limit::bytes(\"", "bytes"), ("=Limit::number(\"", "")]
+        {
+            for call in code.split(constructor).skip(1) {
+                let [_, variable, usual] = call.split_once(')').unwrap().0.split(',').collect::<Vec<_>>()[..] else {
+                    panic!("{call}")
+                };
+                let (number, shift) = usual.split_once("<<").unwrap_or((usual, "0"));
+                let number: u64 = number.replace('_', "").parse().unwrap();
+                limits.push((variable.trim_matches('"').to_owned(), number << shift.parse::<u32>().unwrap(), unit));
+            }
         }
     }
     limits
@@ -178,8 +182,8 @@ fn limits_of_documents() -> Vec<(String, u64)> {
 /// Each variable that changes a bound, with its default as the tables show it.
 fn defaults() -> BTreeMap<String, String> {
     let mut defaults: BTreeMap<String, String> = BTreeMap::new();
-    for (variable, bytes) in limits_of_documents() {
-        let shown = amount(bytes, "bytes");
+    for (variable, usual, unit) in limits_of_the_code() {
+        let shown = amount(usual, unit);
         defaults.entry(variable).and_modify(|others| *others = format!("{others} and {shown}")).or_insert(shown);
     }
     for limit in dockerfile::Limit::ALL {
@@ -192,18 +196,6 @@ fn defaults() -> BTreeMap<String, String> {
         };
         defaults.insert(limit.variable().to_owned(), amount(limit.default() as u64, unit));
     }
-    let limits = Limits::default();
-    for bound in Bound::ALL {
-        let (number, unit) = match bound {
-            Bound::Size => (limits.size, "bytes"),
-            Bound::Ratio => (limits.ratio, ""),
-            Bound::Entries => (limits.entries, ""),
-            Bound::Header => (limits.header, "bytes"),
-            Bound::Metadata => (limits.metadata, "bytes"),
-            Bound::Memory => (limits.memory, "bytes"),
-        };
-        defaults.insert(bound.variable().to_owned(), amount(number, unit));
-    }
     defaults
 }
 
@@ -214,7 +206,10 @@ fn named_variables() -> BTreeSet<String> {
         let text = read(&file);
         let code = text.split("#[cfg(test)]").next().unwrap();
         for piece in code.split("\"LAYERLAB_MAX_").skip(1) {
-            names.insert(format!("LAYERLAB_MAX_{}", piece.split('"').next().unwrap()));
+            // Alone, it is what all names begin with.
+            names.extend(
+                piece.split('"').next().filter(|name| !name.is_empty()).map(|name| format!("LAYERLAB_MAX_{name}")),
+            );
         }
     }
     names

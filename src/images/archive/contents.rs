@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::document::{self, Limit, Links};
+use crate::layer;
 use crate::layer::archive::{self, Member};
-use crate::layer::{self, Limits};
+use crate::limits::Limits;
 use crate::oci::{Descriptor, Digest};
 use crate::store::{self, StageError, Staging, Store};
 use crate::tree::{Kind, TreePath};
@@ -63,7 +64,7 @@ impl<'s> Contents<'s> {
     /// [`Error::NotImages`] as soon as a name shows that it is something else, [`Error::Invalid`] for a file that is there twice or is not
     /// what its name says, [`Error::Layer`] for what is not an archive.
     pub(crate) fn of_archive(store: &'s Store, name: &Path, file: File) -> Result<Contents<'s>, Error> {
-        let mut reading = archive::of_file(name, file, store.limits())?;
+        let mut reading = archive::of_file(name, file, &layer::Limits::of(store.limits()))?;
         let mut contents = Contents {
             name: name.display().to_string(),
             staging: Staging::new(store)?,
@@ -206,7 +207,7 @@ impl<'s> Contents<'s> {
     /// [`Error::Layer`] for what can't be decompressed within the limits.
     pub(crate) fn uncompressed(&self, file: Staged, limits: &Limits) -> Result<Staged, Error> {
         let opened = self.staging.open(&file.digest)?;
-        let decoder = layer::decompress(opened, limits);
+        let decoder = layer::decompress(opened, &layer::Limits::of(limits));
         let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, error))?;
         let (digest, size) = self.staged(decoder)?;
         Ok(Staged { digest, size })

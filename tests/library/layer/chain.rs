@@ -34,7 +34,7 @@ fn seen(test: &TestStore, lower: &[std::path::PathBuf]) -> Option<String> {
 }
 
 /// What the tree has, in the same form.
-fn expected(test: &TestStore, layers: &[layer::Layer]) -> String {
+fn expected(test: &TestStore, layers: &[layerlab::oci::Layer]) -> String {
     let tree = layer::tree_of(&test.store, layers).unwrap();
     let mut lines: Vec<String> = tree
         .walk(&TreePath::root())
@@ -48,7 +48,7 @@ fn expected(test: &TestStore, layers: &[layer::Layer]) -> String {
     lines.concat()
 }
 
-fn assert_seen(test: &TestStore, layers: &[layer::Layer]) -> Vec<std::path::PathBuf> {
+fn assert_seen(test: &TestStore, layers: &[layerlab::oci::Layer]) -> Vec<std::path::PathBuf> {
     let lower = layer::unpack_all(&test.store, layers, options(), Below::default()).unwrap().lower;
     assert_eq!(layer::already_unpacked(&test.store, layers, options()).unwrap(), lower);
     if let Some(seen) = seen(test, &lower) {
@@ -69,7 +69,7 @@ fn a_layer_that_comes_again_is_given_once() {
     let empty = test.layer(&tar_of(""));
     let opaque = test.layer(&tar_of("d d 755 0:0\nf d/.wh..wh..opq 0\nf d/new 644 0:0 = new"));
     let in_folder = test.layer(&tar_of("d d 755 0:0\nf d/old 644 0:0 = old"));
-    let chains: &[&[&layer::Layer]] = &[
+    let chains: &[&[&layerlab::oci::Layer]] = &[
         &[&added, &removed, &added],
         &[&added, &removed, &added, &removed],
         &[&added, &added],
@@ -79,7 +79,7 @@ fn a_layer_that_comes_again_is_given_once() {
         &[&opaque, &in_folder, &opaque, &in_folder],
     ];
     for chain in chains {
-        let layers: Vec<layer::Layer> = chain.iter().map(|layer| (*layer).clone()).collect();
+        let layers: Vec<layerlab::oci::Layer> = chain.iter().map(|layer| (*layer).clone()).collect();
         let lower = assert_seen(&test, &layers);
         let mut distinct = lower.clone();
         distinct.sort();
@@ -92,7 +92,7 @@ fn a_layer_that_comes_again_is_given_once() {
 fn any_chain_of_few_layers_looks_as_its_tree() {
     let test = TestStore::new();
     // Everything that can stand in the way of something: files, folders, deletions, opaque marks.
-    let layers: Vec<layer::Layer> = [
+    let layers: Vec<layerlab::oci::Layer> = [
         "f a 644 0:0 = file",
         "d a 755 0:0\nf a/x 644 0:0 = x",
         "d a 755 0:0\nd a/y 755 0:0\nf a/y/z 644 0:0 = z",
@@ -107,7 +107,7 @@ fn any_chain_of_few_layers_looks_as_its_tree() {
     let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
     for _ in 0..60 {
         let length = 3 + numbers.below(5);
-        let chain: Vec<layer::Layer> =
+        let chain: Vec<layerlab::oci::Layer> =
             (0..length).map(|_| layers[usize::try_from(numbers.below(7)).unwrap()].clone()).collect();
         assert_seen(&test, &chain);
     }
@@ -153,7 +153,7 @@ fn growth() {
     };
     for length in [10, 100, 1000] {
         let test = TestStore::new();
-        let layers: Vec<layer::Layer> = (0..length)
+        let layers: Vec<layerlab::oci::Layer> = (0..length)
             .map(|number| test.layer(&tar_of(&format!("f f-{number} 644 0:0 = x\nf .wh.f-{number}x 0"))))
             .collect();
         time(&format!("merge {length} layers"), &mut || drop(layer::tree_of(&test.store, &layers).unwrap()));

@@ -12,10 +12,10 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::images::{self, collection};
 use crate::oci::{Digest, Reference};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
+use crate::upkeep;
 use crate::world::World;
 
 /// Remove names of images, and what no name needs any more.
@@ -129,7 +129,7 @@ enum Left {
 
 /// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work.
 fn collect(world: &World) -> Result<Left, Failure> {
-    match collection::collect(&world.store) {
+    match upkeep::prune::collect(&world.store) {
         Ok(collected) => {
             if let Some(error) = collected.damaged.first() {
                 return Ok(Left::Everything(format!("nothing is deleted while an image is damaged ({error})")));
@@ -139,9 +139,9 @@ fn collect(world: &World) -> Result<Left, Failure> {
             }
             Ok(Left::InUse(collected.in_use))
         }
-        Err(collection::Error::Store(Error::Busy)) => {
+        Err(upkeep::Error::Store(Error::Busy)) => {
             Ok(Left::Everything("another layerlab has the store open".to_owned()))
         }
-        Err(error) => Err(images::Error::from(error).into()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,5 +1,6 @@
 //! `layerlab store`: look after the store.
 
+mod names;
 mod path;
 pub(in crate::cli) mod prune;
 mod size;

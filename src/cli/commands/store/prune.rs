@@ -5,14 +5,13 @@ use std::io::Write as _;
 use clap::Args;
 use serde_json::json;
 
+use super::names::name;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::images;
-use crate::images::collection::{self, Forgotten, Images, Pruned, Wish};
 use crate::machine;
 use crate::shown;
-use crate::store::Sort;
+use crate::upkeep::prune::{self, Forgotten, Images, Pruned, Wish};
 use crate::view::{json, table, units};
 use crate::world::World;
 
@@ -57,12 +56,12 @@ impl Prune {
         };
         let wish = Wish { images: if self.cache { Images::Stay } else { Images::Unnamed }, cache };
         let pruned = if self.dry_run {
-            collection::foresee(&world.store, &wish).map_err(images::Error::from)?
+            prune::foresee(&world.store, &wish)?
         } else {
             let remove = |folder: &std::path::Path| -> Result<(), Failure> {
                 Ok(world.identity.remove_dir_all(folder).map_err(machine::Error::from)?)
             };
-            collection::prune(&world.store, &wish, remove)?
+            prune::prune(&world.store, &wish, remove)?
         };
         if let Some(error) = pruned.damaged.first() {
             return Err(Diagnostic::error(format!("nothing is removed while an image is damaged: {error}"))
@@ -98,12 +97,6 @@ impl Prune {
     }
 }
 
-impl From<collection::Error> for Failure {
-    fn from(error: collection::Error) -> Failure {
-        images::Error::from(error).into()
-    }
-}
-
 fn document(pruned: &Pruned) -> serde_json::Value {
     let files = pruned.files.iter();
     let files = files.map(|(sort, (count, bytes))| json!({"what": name(*sort), "count": count, "bytes": bytes}));
@@ -114,15 +107,6 @@ fn document(pruned: &Pruned) -> serde_json::Value {
         "bytes": pruned.bytes(),
         "blobs_in_use": pruned.in_use,
     })
-}
-
-fn name(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Blob => "blobs",
-        Sort::Expanded => "uncompressed copies of layers",
-        Sort::Proof => "proofs of layers",
-        Sort::Unpacked | Sort::UnpackedChain => "unpacked copies of layers",
-    }
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {

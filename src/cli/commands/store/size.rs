@@ -5,11 +5,12 @@ use std::io::Write as _;
 use clap::Args;
 use serde::Serialize;
 
+use super::names::name;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::images::Error;
-use crate::images::collection::{self, size_of};
-use crate::store::{Reason, Sort, Stored};
+use crate::store::{Reason, Sort};
+use crate::upkeep::prune::{Held, held};
+use crate::upkeep::size_of;
 use crate::view::{json, table, units};
 use crate::world::World;
 
@@ -33,19 +34,14 @@ struct Row {
 
 impl Size {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let survey = collection::survey(&world.store).map_err(Error::from)?;
-        let mut rows: Vec<Row> = ROWS.iter().map(|(what, _)| Row { what, count: 0, bytes: 0, can_go: 0 }).collect();
-        for file in &survey.files {
-            let Some(row) = ROWS.iter().position(|(_, belongs)| belongs(file)) else { continue };
-            let is_folder = matches!(file.sort, Sort::Unpacked | Sort::UnpackedChain);
-            let bytes = if is_folder { size_of(&file.path) } else { file.bytes };
-            rows[row].count += 1;
-            rows[row].bytes += bytes;
-            let is_kept = file.reason == Some(Reason::Container)
-                || !is_folder && file.sort != Sort::Expanded && file.reason == Some(Reason::Named);
-            let stays = file.in_use || is_kept;
-            // While an image is damaged, nothing is removed.
-            rows[row].can_go += if stays || !survey.damaged.is_empty() { 0 } else { bytes };
+        let mut rows: Vec<Row> = LINES.iter().map(|line| Row::new(line_of(line.0, line.1))).collect();
+        for file in held(&world.store)? {
+            let what = line_of(file.sort, file.reason);
+            let row = rows.iter().position(|row| row.what == what).unwrap_or(rows.len());
+            if row == rows.len() {
+                rows.push(Row::new(what));
+            }
+            rows[row].add(&file);
         }
         let home = world.home();
         for (what, folder) in [
@@ -68,27 +64,43 @@ impl Size {
 }
 
 impl Row {
+    fn new(what: &'static str) -> Row {
+        Row { what, count: 0, bytes: 0, can_go: 0 }
+    }
+
+    fn add(&mut self, file: &Held) {
+        self.count += 1;
+        self.bytes += file.bytes;
+        self.can_go += if file.can_go { file.bytes } else { 0 };
+    }
+
     fn cells(&self) -> Vec<String> {
         vec![self.what.to_owned(), self.count.to_string(), units::size(self.bytes), units::size(self.can_go)]
     }
 }
 
-/// Whether a file belongs to a line.
-type Belongs = fn(&Stored) -> bool;
-
-/// The lines, and which files belong to each.
-const ROWS: &[(&str, Belongs)] = &[
-    ("blobs of images with a name", |file| is_blob(file, Some(Reason::Named))),
-    ("blobs of containers", |file| is_blob(file, Some(Reason::Container))),
-    ("blobs of images without a name", |file| is_blob(file, Some(Reason::Unnamed))),
-    ("layers that only the cache keeps", |file| is_blob(file, Some(Reason::Cache))),
-    ("blobs that only a running process uses", |file| is_blob(file, Some(Reason::InUse))),
-    ("blobs that nothing needs", |file| is_blob(file, None)),
-    ("uncompressed copies of layers", |file| file.sort == Sort::Expanded),
-    ("unpacked copies of layers", |file| matches!(file.sort, Sort::Unpacked | Sort::UnpackedChain)),
-    ("proofs of layers", |file| file.sort == Sort::Proof),
+/// The lines in their order, each by a file that belongs to it.
+const LINES: &[(Sort, Option<Reason>)] = &[
+    (Sort::Blob, Some(Reason::Named)),
+    (Sort::Blob, Some(Reason::Container)),
+    (Sort::Blob, Some(Reason::Unnamed)),
+    (Sort::Blob, Some(Reason::Cache)),
+    (Sort::Blob, Some(Reason::InUse)),
+    (Sort::Blob, None),
+    (Sort::Expanded, None),
+    (Sort::Unpacked, None),
+    (Sort::Proof, None),
 ];
 
-fn is_blob(file: &Stored, reason: Option<Reason>) -> bool {
-    file.sort == Sort::Blob && file.reason == reason
+/// The line that a file belongs to: blobs by the reason that they are kept for.
+fn line_of(sort: Sort, reason: Option<Reason>) -> &'static str {
+    match (sort, reason) {
+        (Sort::Blob, Some(Reason::Named)) => "blobs of images with a name",
+        (Sort::Blob, Some(Reason::Container)) => "blobs of containers",
+        (Sort::Blob, Some(Reason::Unnamed)) => "blobs of images without a name",
+        (Sort::Blob, Some(Reason::Cache)) => "layers that only the cache keeps",
+        (Sort::Blob, Some(Reason::InUse)) => "blobs that only a running process uses",
+        (Sort::Blob, None) => "blobs that nothing needs",
+        (Sort::Expanded | Sort::Unpacked | Sort::UnpackedChain | Sort::Proof, _) => name(sort),
+    }
 }

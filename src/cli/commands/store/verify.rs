@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::shown;
-use crate::store::verify;
+use crate::upkeep::verify;
 use crate::view::units;
 use crate::world::World;
 

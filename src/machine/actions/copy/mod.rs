@@ -24,7 +24,7 @@ use super::from::{self, Search};
 use crate::cache::{self, Ingredient};
 use crate::context::{Contents, glob};
 use crate::dockerfile::{Add, Copy};
-use crate::layer::archive;
+use crate::layer::{self, archive};
 use crate::machine::event::Reporter;
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
@@ -218,7 +218,7 @@ fn unpack_archive(
     // Opened once: what is looked at, what is unpacked and what the key was made of are one file.
     let opened = SeenReader::open(seen).map_err(crate::layer::Error::from)?;
     let file = || opened.file().map_err(crate::layer::Error::from);
-    let (path, limits) = (seen.path(), inputs.world().store.limits());
+    let (path, limits) = (seen.path(), &layer::Limits::of(inputs.world().store.limits()));
     if !archive::is_archive(&path, file()?, limits)? {
         return Ok(false);
     }

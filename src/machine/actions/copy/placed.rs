@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use crate::layer::{self, Layer, LayerWriter};
+use crate::layer::{self, LayerWriter};
+use crate::oci::Layer;
 use crate::tree::{Node, Tree, TreePath};
 use crate::world::World;
 

@@ -6,25 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::{Error, bytes_of, roots, roots_with, size_of, survey};
 use crate::cache::{self, Builds, Record, Records};
-use crate::layer::Layer;
-use crate::oci::Digest;
-use crate::runtime;
+use crate::oci::{Digest, Layer};
 use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
-
-/// Why it can't be told what may be removed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The store can't be read or written.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The cache can't be read or written.
-    #[error(transparent)]
-    Cache(#[from] cache::Error),
-    /// What a container needs can't be read: nobody knows what may be removed.
-    #[error(transparent)]
-    Containers(#[from] runtime::Error),
-}
 
 /// How much is to be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,30 +72,6 @@ impl Pruned {
     }
 }
 
-/// What the cache's records and the containers need.
-fn roots(store: &Store) -> Result<Roots, Error> {
-    let records = Records::open(store.home()).all()?;
-    roots_with(store, records.into_iter().filter_map(|record| record.result.layer).collect())
-}
-
-/// What the containers need, and layers of the cache.
-fn roots_with(store: &Store, cached: Vec<Layer>) -> Result<Roots, Error> {
-    let (mut images, mut layers) = (Vec::new(), Vec::new());
-    for container in runtime::roots(store.home())? {
-        images.push(container.manifest);
-        layers.extend(container.layers);
-    }
-    Ok(Roots { images, layers, cached })
-}
-
-/// Looks for what each file of the store is kept.
-///
-/// # Errors
-/// [`Error::Store`] and [`Error::Cache`] for what can't be read.
-pub(crate) fn survey(store: &Store) -> Result<Survey, Error> {
-    store.survey(&BTreeSet::new(), || roots(store))
-}
-
 /// Removes what no image and no record needs any more. Unpacked layers are left to the caller to remove, see [`Collected::folders`].
 ///
 /// # Errors
@@ -127,17 +88,13 @@ pub(crate) fn collect(store: &Store) -> Result<Collected, Error> {
 /// As [`survey`].
 pub(crate) fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
     let plan = Plan::of(store, wish)?;
-    let survey = store.survey(&plan.unnamed, || roots_with(store, plan.layers()))?;
-    let mut pruned = plan.pruned();
-    pruned.damaged = survey.damaged;
-    for file in survey.files {
-        if file.in_use {
-            pruned.in_use += usize::from(file.sort == Sort::Blob && file.reason == Some(Reason::InUse));
-        } else if pruned.damaged.is_empty() && plan.goes(&file) {
-            let bytes = if file.path.is_dir() { size_of(&file.path) } else { file.bytes };
-            pruned.add(file.sort, bytes);
-        }
+    let survey = plan.survey(store)?;
+    let in_use = |file: &&Stored| file.sort == Sort::Blob && file.reason == Some(Reason::InUse);
+    let mut pruned = Pruned { in_use: survey.files.iter().filter(in_use).count(), ..plan.pruned() };
+    for file in plan.going(&survey) {
+        pruned.add(file.sort, bytes_of(file));
     }
+    pruned.damaged = survey.damaged;
     Ok(pruned)
 }
 
@@ -208,6 +165,17 @@ impl Plan {
         self.kept.iter().filter_map(|record| record.result.layer.clone()).collect()
     }
 
+    /// For what each file is kept where the wish has come true.
+    fn survey(&self, store: &Store) -> Result<Survey, Error> {
+        store.survey(&self.unnamed, || roots_with(store, self.layers()))
+    }
+
+    /// The files that go. While an image is damaged, nothing does.
+    fn going<'f>(&self, survey: &'f Survey) -> impl Iterator<Item = &'f Stored> {
+        let files = if survey.damaged.is_empty() { survey.files.as_slice() } else { &[] };
+        files.iter().filter(|file| !file.in_use && self.goes(file))
+    }
+
     /// Whether a file goes that no other process uses.
     fn goes(&self, file: &Stored) -> bool {
         let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof) && file.reason != Some(Reason::Container);
@@ -267,18 +235,32 @@ fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>
     Ok((forgotten, kept))
 }
 
-/// The bytes of all files in a folder. What can't be looked at counts as nothing.
-pub(crate) fn size_of(folder: &Path) -> u64 {
-    let mut sum = 0;
-    let mut waiting = vec![folder.to_owned()];
-    while let Some(folder) = waiting.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => waiting.push(entry.path()),
-                Ok(metadata) if metadata.is_file() => sum += metadata.len(),
-                Ok(_) | Err(_) => {}
-            }
-        }
-    }
-    sum
+/// A file or folder of the store, and whether it could go.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// What it is.
+    pub(crate) sort: Sort,
+    /// Why it is kept.
+    pub(crate) reason: Option<Reason>,
+    /// Its bytes; of a folder, those of all files in it.
+    pub(crate) bytes: u64,
+    /// Whether it goes where everything goes that can.
+    pub(crate) can_go: bool,
+}
+
+/// Looks for what each file of the store is kept, and whether it goes where the most is removed that [`prune`] removes.
+///
+/// # Errors
+/// As [`survey`].
+pub(crate) fn held(store: &Store) -> Result<Vec<Held>, Error> {
+    let plan = Plan::of(store, &Wish { images: Images::Unnamed, cache: Forgotten::Everything })?;
+    let afterwards = plan.survey(store)?;
+    let going: BTreeSet<&Path> = plan.going(&afterwards).map(|file| file.path.as_path()).collect();
+    let held = |file: &Stored| Held {
+        sort: file.sort,
+        reason: file.reason,
+        bytes: bytes_of(file),
+        can_go: going.contains(file.path.as_path()),
+    };
+    Ok(survey(store)?.files.iter().map(held).collect())
 }

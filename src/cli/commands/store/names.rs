@@ -1,0 +1,13 @@
+//! What the files of the store are called.
+
+use crate::store::Sort;
+
+/// What files of a sort are called, in the plural.
+pub(super) fn name(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Blob => "blobs",
+        Sort::Expanded => "uncompressed copies of layers",
+        Sort::Proof => "proofs of layers",
+        Sort::Unpacked | Sort::UnpackedChain => "unpacked copies of layers",
+    }
+}
