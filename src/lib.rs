@@ -2,8 +2,9 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`] and [`document`]: spans of text, messages that point at them, text
-//!    made harmless for a terminal, the kernel's answers by name, sizes as they are written, how much may be asked for, files that are read whole
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`] and [`progress`]: spans of text, messages that
+//!    point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how much may be asked
+//!    for, files that are read whole, how far long work has come
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -45,6 +46,7 @@ pub mod limits;
 pub mod machine;
 pub mod oci;
 pub mod plan;
+pub mod progress;
 pub(crate) mod repl;
 pub mod runtime;
 pub mod seen;

@@ -1,16 +1,23 @@
-//! The signals that the program itself handles: Ctrl-C while it builds, and the end of a file that may not grow.
+//! The signals that the program itself handles: Ctrl-C, SIGTERM and SIGHUP, and the end of a file that may not grow.
+//!
+//! Ctrl-C makes the wish that what is under way should stop, and whoever works sees it within a moment. A third one ends the program at
+//! once, whatever it does: it may be killed anywhere, and the store is whole. SIGTERM and SIGHUP do the same; who
+//! sends them does not come back, so the program ends where a session would go on.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 
-use super::failure::Failure;
-use crate::diagnostic::Diagnostic;
-use crate::errno;
-use crate::world::Interrupt;
+use crate::progress::Interrupt;
 
-/// Made by Ctrl-C while the program itself handles it.
-static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
+/// So many wishes end the program.
+const PATIENCE: u32 = 3;
+
+/// What the handler needs; its process, too: a child that has our memory for a while gets the same Ctrl-C.
+static CAUGHT: OnceLock<(Interrupt, u32)> = OnceLock::new();
+/// The signal that came last; zero: none came.
+static LAST: AtomicI32 = AtomicI32::new(0);
 
 /// From now on a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG, which has a message; the signal would end us
 /// without one. Containers begin with the default again.
@@ -19,23 +26,51 @@ pub(super) fn refuse_to_die_of_large_files() {
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
-/// From now on Ctrl-C makes this wish to stop instead of ending the program.
-pub(super) fn catch_interrupts(interrupt: &Interrupt) {
-    extern "C" fn note(_: libc::c_int) {
-        if let Some(interrupt) = INTERRUPT.get() {
-            interrupt.request();
+/// From now on Ctrl-C, SIGTERM and SIGHUP make this wish to stop instead of ending the program. What the caller has ignored, as a shell
+/// does for what it starts in the background and nohup(1) for SIGHUP, stays ignored.
+pub(super) fn catch(interrupt: &Interrupt) {
+    CAUGHT.get_or_init(|| (interrupt.clone(), std::process::id()));
+    let action = SigAction::new(SigHandler::Handler(note), SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: the handler is safe in a signal handler, see there.
+        let before = unsafe { sigaction(signal, &action) };
+        if let Ok(before) = before
+            && matches!(before.handler(), SigHandler::SigIgn)
+        {
+            // SAFETY: the action that was there.
+            let _ = unsafe { sigaction(signal, &before) };
         }
     }
-    INTERRUPT.get_or_init(|| interrupt.clone());
-    let action = SigAction::new(SigHandler::Handler(note), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler reads a cell that is filled, and what `request` does is safe in a signal handler.
-    let _ = unsafe { sigaction(Signal::SIGINT, &action) };
+    // A thread that waits for a process with our memory has all signals blocked: another one is there to take them.
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(|| {
+        loop {
+            std::thread::park();
+        }
+    });
 }
 
-/// A wish that nobody makes yet.
-///
-/// # Errors
-/// The kernel has no descriptor left.
-pub(super) fn new_interrupt() -> Result<Interrupt, Failure> {
-    Interrupt::new().map_err(|error| Diagnostic::error(format!("eventfd: {}", errno::describe(&error))).into())
+/// The status of a command that a signal has stopped, as a shell gives it: 128 and the signal's number. `None`: none has.
+pub(super) fn status() -> Option<u8> {
+    let (interrupt, _) = CAUGHT.get()?;
+    let signal = LAST.load(Ordering::SeqCst);
+    (interrupt.is_requested() && signal != 0).then(|| u8::try_from(128 + signal).unwrap_or(1))
+}
+
+/// The handler. It reads a cell that is filled and atomics, and calls what signal-safety(7) allows: getpid(2), write(2), _exit(2).
+extern "C" fn note(signal: libc::c_int) {
+    let Some((interrupt, process)) = CAUGHT.get() else { return };
+    if *process != std::process::id() {
+        return;
+    }
+    LAST.store(signal, Ordering::SeqCst);
+    let is_last = signal != libc::SIGINT;
+    if is_last {
+        interrupt.request_for_good();
+    } else {
+        interrupt.request();
+    }
+    if interrupt.times() >= PATIENCE || is_last && interrupt.is_idle() {
+        // SAFETY: _exit(2) ends the process; the kernel ends its containers.
+        unsafe { libc::_exit(128 + signal) };
+    }
 }

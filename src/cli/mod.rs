@@ -104,6 +104,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(&arguments, &ui) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            if let Some(status) = interrupts::status() {
+                ui.note("interrupted");
+                return ExitCode::from(status);
+            }
             ui.report(&failure.diagnostics, failure.source.as_ref());
             // As Docker: 125 says that the container was not even begun.
             let usual = if matches!(arguments.command, Command::Run(_)) { 125 } else { 1 };

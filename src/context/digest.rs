@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::attributes;
 use super::error::Error;
 use crate::oci::{Digest, Hasher};
+use crate::progress::{Meter, Task, Work};
 use crate::seen::{self, Opener};
-use crate::tree::{KeptBytes, Known, Seen};
+use crate::tree::{KeptBytes, Known, Seen, Xattrs};
 
 /// How much of a file is held in memory.
 const BUFFER: usize = 128 * 1024;
@@ -34,11 +35,11 @@ const PORTION: usize = 16;
 #[derive(Debug, Default)]
 pub struct Contents(#[expect(dead_code, reason = "its life is what counts")] Vec<Arc<Vec<u8>>>);
 
-/// Reads those of the files that are not known yet; after it, all of them are.
+/// Reads those of the files that are not known yet; after it, all of them are. It is counted on the meter.
 ///
 /// # Errors
-/// The first file that can't be read, or isn't any more what was found: [`Error::Seen`].
-pub fn learn<'f>(files: impl Iterator<Item = &'f Seen>) -> Result<Contents, Error> {
+/// The first file that can't be read, or isn't any more what was found: [`Error::Seen`]; [`Error::Stopped`] where that was wished.
+pub fn learn<'f>(files: impl Iterator<Item = &'f Seen>, meter: &Meter) -> Result<Contents, Error> {
     let unknown: Vec<&Seen> = files.filter(|seen| seen.file().known().is_none()).collect();
     // Asking for the processors alone takes some twenty system calls.
     if unknown.is_empty() {
@@ -46,7 +47,14 @@ pub fn learn<'f>(files: impl Iterator<Item = &'f Seen>) -> Result<Contents, Erro
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = processors.min(MOST_THREADS).min(unknown.len().div_ceil(PORTION)).max(1);
-    let work = Work { files: &unknown, portion: (unknown.len() / (threads * 8)).clamp(1, 64), ..Work::default() };
+    let bytes = unknown.iter().map(|seen| seen.file().identity().size()).sum();
+    let work = Portions {
+        files: &unknown,
+        portion: (unknown.len() / (threads * 8)).clamp(1, 64),
+        task: meter.begin(Work::Hashing, Some(bytes)),
+        next: AtomicUsize::new(0),
+        kept: AtomicUsize::new(0),
+    };
     let outcomes = std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| work.take_part())).collect();
         let mut outcomes = vec![work.take_part()];
@@ -69,20 +77,20 @@ pub fn learn<'f>(files: impl Iterator<Item = &'f Seen>) -> Result<Contents, Erro
 }
 
 /// What the threads share.
-#[derive(Default)]
-struct Work<'f> {
+struct Portions<'f> {
     files: &'f [&'f Seen],
     /// How many files a thread takes at a time.
     portion: usize,
+    task: Task,
     next: AtomicUsize,
     /// How many bytes are kept, or were meant to be.
     kept: AtomicUsize,
 }
 
-impl Work<'_> {
+impl Portions<'_> {
     /// Reads portions until none is left, and gives the bytes to keep; or the position of the file that failed.
     fn take_part(&self) -> Result<Vec<Arc<Vec<u8>>>, (usize, Error)> {
-        let mut reader = Reader { opener: Opener::default(), buffer: Vec::new() };
+        let mut reader = Reader { opener: Opener::default(), buffer: Vec::new(), task: &self.task };
         let mut contents = Vec::new();
         loop {
             let start = self.next.fetch_add(self.portion, Ordering::Relaxed);
@@ -98,7 +106,7 @@ impl Work<'_> {
     }
 
     /// Reads some files, notes what is found, and gives the bytes of those that are to be kept.
-    fn read(&self, files: &[&Seen], reader: &mut Reader) -> Result<Option<Arc<Vec<u8>>>, (usize, Error)> {
+    fn read(&self, files: &[&Seen], reader: &mut Reader<'_>) -> Result<Option<Arc<Vec<u8>>>, (usize, Error)> {
         let mut together = Vec::new();
         let mut found = Vec::with_capacity(files.len());
         for (position, seen) in files.iter().enumerate() {
@@ -112,7 +120,7 @@ impl Work<'_> {
                 true => reader.read_small(seen, &mut together),
                 false => reader.read_large(seen),
             };
-            let (digest, xattrs) = read.map_err(|error| (position, error.into()))?;
+            let (digest, xattrs) = read.map_err(|error| (position, error))?;
             found.push((digest, xattrs, is_kept.then_some(offset as u32)));
         }
         together.shrink_to_fit();
@@ -126,18 +134,15 @@ impl Work<'_> {
 }
 
 /// Reads files one after the other.
-struct Reader {
+struct Reader<'t> {
     opener: Opener,
     buffer: Vec<u8>,
+    task: &'t Task,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Reads a small file behind what is in `together`.
-    fn read_small(
-        &mut self,
-        seen: &Seen,
-        together: &mut Vec<u8>,
-    ) -> Result<(Digest, crate::tree::Xattrs), seen::Error> {
+    fn read_small(&mut self, seen: &Seen, together: &mut Vec<u8>) -> Result<(Digest, Xattrs), Error> {
         let file = self.opener.open(seen)?;
         let start = together.len();
         together.resize(start + seen.file().identity().size() as usize, 0);
@@ -145,11 +150,12 @@ impl Reader {
         read_exact(&file, &mut together[start..], seen)?;
         let xattrs = attributes::of_file(&file).map_err(|source| failed("flistxattr", seen, source))?;
         seen::check(&file, seen)?;
+        self.task.add(seen.file().identity().size())?;
         Ok((Digest::of(&together[start..]), xattrs))
     }
 
     /// Reads a file piece by piece.
-    fn read_large(&mut self, seen: &Seen) -> Result<(Digest, crate::tree::Xattrs), seen::Error> {
+    fn read_large(&mut self, seen: &Seen) -> Result<(Digest, Xattrs), Error> {
         let file = self.opener.open(seen)?;
         // Before a byte is read, too: there may be many.
         seen::check(&file, seen)?;
@@ -161,6 +167,7 @@ impl Reader {
             read_exact(&file, &mut self.buffer[..piece], seen)?;
             hasher.update(&self.buffer[..piece]);
             rest -= piece as u64;
+            self.task.add(piece as u64)?;
         }
         let xattrs = attributes::of_file(&file).map_err(|source| failed("flistxattr", seen, source))?;
         seen::check(&file, seen)?;

@@ -31,6 +31,9 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// Somebody wished that it should stop.
+    #[error(transparent)]
+    Stopped(#[from] crate::progress::Stopped),
     /// The Dockerfile can't be read as a text.
     #[error(transparent)]
     Dockerfile(crate::document::Error),
@@ -93,7 +96,7 @@ impl Error {
                     path.display()
                 ))
             }
-            Error::Io { .. } | Error::Seen(seen::Error::Io { .. }) | Error::Cache { .. } => None,
+            Error::Io { .. } | Error::Seen(seen::Error::Io { .. }) | Error::Cache { .. } | Error::Stopped(_) => None,
             Error::IgnoreFile(error) => error.hint(),
             Error::IgnoreFileOutside { .. } => Some("put a copy of the file into the build context".to_owned()),
             Error::Dockerfile(error) if error.is_not_found() => {

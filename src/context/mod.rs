@@ -43,6 +43,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::progress::{Meter, Work};
 use crate::tree::{Folder, FoundFile, Tree, TreePath};
 
 /// A folder to build from, and what is left out of it.
@@ -51,6 +52,7 @@ pub struct Context {
     root: PathBuf,
     ignore_file: Option<PathBuf>,
     patterns: Patterns,
+    meter: Option<Meter>,
 }
 
 /// A context as it was at one moment.
@@ -106,9 +108,15 @@ impl Context {
                 Ok(patterns) => patterns,
                 Err(source) => return Err(Error::Pattern { file, source }),
             };
-            return Ok(Context { root, ignore_file: Some(file), patterns });
+            return Ok(Context { root, ignore_file: Some(file), patterns, meter: None });
         }
-        Ok(Context { root, ignore_file: None, patterns: Patterns::default() })
+        Ok(Context { root, ignore_file: None, patterns: Patterns::default(), meter: None })
+    }
+
+    /// Counts the files of a walk on a meter, by which it can be stopped.
+    pub(crate) fn counted_on(mut self, meter: &Meter) -> Context {
+        self.meter = Some(meter.clone());
+        self
     }
 
     /// The ignore file that is in force.
@@ -124,15 +132,18 @@ impl Context {
     /// Walks the folder. `now` is the real time at which the walk begins (see [`Snapshot::save`]).
     ///
     /// # Errors
-    /// [`Error::Io`] for the first thing that can't be read, [`Error::Pattern`] for a pattern that turns out unusable.
+    /// [`Error::Io`] for the first thing that can't be read, [`Error::Pattern`] for a pattern that turns out unusable,
+    /// [`Error::Stopped`] where that was wished.
     pub fn scan(&self, cache: &StatCache, now: SystemTime) -> Result<Snapshot, Error> {
         let directory = self.open_root()?;
-        let walk = walk::walk(&self.root, directory, &self.patterns, cache).map_err(|error| match error {
-            Error::Pattern { source, .. } => {
-                Error::Pattern { file: self.ignore_file.clone().unwrap_or_default(), source }
-            }
-            other => other,
-        })?;
+        let task = self.meter.as_ref().map(|meter| meter.begin(Work::Listing, None));
+        let walk =
+            walk::walk(&self.root, directory, &self.patterns, cache, task.as_ref()).map_err(|error| match error {
+                Error::Pattern { source, .. } => {
+                    Error::Pattern { file: self.ignore_file.clone().unwrap_or_default(), source }
+                }
+                other => other,
+            })?;
         Ok(Snapshot::assemble(walk, now))
     }
 

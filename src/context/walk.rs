@@ -21,6 +21,7 @@ use super::error::Error;
 use super::names::Names;
 use super::patterns::{Inherited, Patterns};
 use super::stat_cache::StatCache;
+use crate::progress;
 use crate::tree::{
     Content, FileIdentity, Folder, FoundFile, Kind, LinkId, Metadata, Node, Place, Seen, Tree, TreePath, Xattrs,
 };
@@ -79,16 +80,27 @@ struct Walker<'a> {
     root: &'a Path,
     patterns: &'a Patterns,
     cache: &'a StatCache,
+    counted: Option<&'a progress::Task>,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
 
 /// Walks the directory `root`, which is open as `directory`.
-pub(super) fn walk(root: &Path, directory: OwnedFd, patterns: &Patterns, cache: &StatCache) -> Result<Walk, Error> {
+///
+/// # Errors
+/// As [`super::Context::scan`].
+pub(super) fn walk(
+    root: &Path,
+    directory: OwnedFd,
+    patterns: &Patterns,
+    cache: &StatCache,
+    counted: Option<&progress::Task>,
+) -> Result<Walk, Error> {
     let walker = Walker {
         root,
         patterns,
         cache,
+        counted,
         queue: Mutex::new(Queue { busy: 1, ..Queue::default() }),
         changed: Condvar::new(),
     };
@@ -213,6 +225,7 @@ impl Walker<'_> {
         let prefix = child.len();
         let mut found = Vec::with_capacity(names.len());
         for name in names.sorted() {
+            self.counted.map_or(Ok(()), |counted| counted.add(1))?;
             child.truncate(prefix);
             child.extend_from_slice(name.to_bytes());
             let Some(excluded) = self.decide(&child, inherited, &mut below, walk)? else {

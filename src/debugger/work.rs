@@ -25,8 +25,6 @@ pub struct Setting {
     /// The Dockerfile, and where it lies; `None` begins an empty one.
     pub dockerfile: Option<(SourceFile, Option<PathBuf>)>,
     pub mistakes: Mistakes,
-    /// What acts on it from outside: Ctrl-C, or whoever else has a clone.
-    pub control: Control,
 }
 
 /// When a Dockerfile is refused for a mistake in its text.
@@ -76,7 +74,8 @@ pub(super) struct Work {
 
 impl Work {
     pub(crate) fn new(setting: Setting) -> Result<Work, Error> {
-        let Setting { world, mut options, folder, dockerfile, mistakes, control } = setting;
+        let Setting { world, mut options, folder, dockerfile, mistakes } = setting;
+        let control = Control::of(&world);
         options.request.every_stage |= dockerfile.is_none();
         let is_empty = dockerfile.is_none();
         let (file, path) = dockerfile.unwrap_or_else(|| (SourceFile::new("(prompt)", ""), None));

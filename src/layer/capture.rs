@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use super::source::read_full;
 use super::upper::{Below, Capture, Upper, is_kept_attribute, link_of};
 use super::{Error, LayerWriter, open};
+use crate::progress::{Task, Work};
 use crate::store::Store;
 use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Node, Tree, TreePath};
 
@@ -77,6 +78,7 @@ struct Capturing<'a, 's> {
     upper: Upper<'a>,
     /// The names of each file that has several; listed when the first such file is met.
     names: Option<HashMap<LinkId, Vec<TreePath>>>,
+    task: Task,
 }
 
 impl<'a, 's> Capturing<'a, 's> {
@@ -89,6 +91,7 @@ impl<'a, 's> Capturing<'a, 's> {
     ) -> Capturing<'a, 's> {
         let upper = Upper { parent, options, start, precision: writer.precision() };
         Capturing {
+            task: writer.store().meter().begin(Work::Comparing, None),
             store: writer.store(),
             parent,
             writer,
@@ -104,6 +107,7 @@ impl<'a, 's> Capturing<'a, 's> {
     fn run(mut self) -> Result<Vec<Change>, Error> {
         let mut open = vec![self.enter(&self.root, TreePath::root(), self.upper.start)?];
         while let Some(directory) = open.last_mut() {
+            self.task.add(1)?;
             let (path, below) = (&directory.path, directory.below);
             match directory.names.next() {
                 Some((name, Found::Gone)) => {
@@ -243,6 +247,7 @@ impl<'a, 's> Capturing<'a, 's> {
         let mut readers = [open(self.store, before)?, open(self.store, now)?];
         let mut buffers = [vec![0; 64 << 10], vec![0; 64 << 10]];
         loop {
+            self.store.meter().check()?;
             let left = read_full(&mut readers[0], &mut buffers[0]).map_err(failed)?;
             let right = read_full(&mut readers[1], &mut buffers[1]).map_err(failed)?;
             if buffers[0][..left] != buffers[1][..right] {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Error;
 use crate::document::{self, Links};
 use crate::oci::{DiffId, Digest};
+use crate::progress::{Counted, Work};
 use crate::seen::{self, SeenReader};
 use crate::store::Store;
 use crate::tree::{Content, Place};
@@ -26,7 +27,8 @@ pub fn open(store: &Store, content: &Content) -> Result<ContentReader, Error> {
 /// # Errors
 /// As [`open`], and for what can't be read to its end.
 pub fn digest_of(store: &Store, content: &Content) -> Result<Digest, Error> {
-    let mut reader = open(store, content)?;
+    let task = store.meter().begin(Work::Hashing, Some(content.size));
+    let mut reader = Counted { reader: open(store, content)?, task: &task };
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 128 << 10];
     loop {

@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use super::{Error, Limits, decompress, sparse};
 use crate::oci::{Descriptor, DiffId, Digest};
+use crate::progress::{Counted, Work};
 use crate::store::{self, Store, write};
 
 /// Opens a layer's uncompressed archive, which is made when the layer is stored compressed.
@@ -25,8 +26,9 @@ pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: Diff
     let expanded = store.home().expanded(&diff_id);
     let blob = descriptor.digest.to_string();
     let unreadable = |error: io::Error| Error::unreadable(&blob, error);
-    let mut decoder =
-        decompress(store.open_blob(&descriptor.digest)?, &Limits::of(store.limits())).map_err(unreadable)?;
+    let compressed = store.open_blob(&descriptor.digest)?;
+    let task = store.meter().begin(Work::Expanding, None);
+    let mut decoder = decompress(compressed, &Limits::of(store.limits())).map_err(unreadable)?;
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
@@ -37,6 +39,7 @@ pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: Diff
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(unreadable(error)),
         };
+        task.add(count as u64)?;
         hasher.update(&buffer[..count]);
         temporary.write(&buffer[..count])?;
     }
@@ -68,7 +71,8 @@ pub(super) fn expand_sparse(
         return Ok(name);
     }
     let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
-    let mut stored = At { archive, position: offset };
+    let task = store.meter().begin(Work::Expanding, None);
+    let mut stored = Counted { reader: At { archive, position: offset }, task: &task };
     let file = temporary.file();
     let written = file.set_len(map.size).and_then(|()| sparse::lay_out(map, &mut stored, file, 0));
     written.map_err(store::Error::io("write", &path))?;

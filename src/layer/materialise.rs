@@ -17,8 +17,12 @@ use nix::unistd::{Gid, Uid, Whence, lseek};
 use super::source::read_full;
 use super::unpack::Unpack;
 use super::{Delta, Error, Opener, Ownership};
+use crate::progress::{Task, Work};
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, TreePath};
+
+/// So much of a file is copied before it is counted, and somebody's wish to stop is looked for.
+const STRETCH: u64 = 4 << 20;
 
 /// The directory that one layer's files are made in, and what is remembered on the way.
 pub(super) struct Unpacking<'s> {
@@ -32,11 +36,19 @@ pub(super) struct Unpacking<'s> {
     open: Option<(TreePath, OwnedFd)>,
     notes: Vec<String>,
     buffer: Vec<u8>,
+    task: Task,
 }
 
 impl<'s> Unpacking<'s> {
-    /// Opens the directory, which is empty.
-    pub(super) fn new(store: &'s Store, root_path: &Path, options: Unpack) -> Result<Unpacking<'s>, Error> {
+    /// Opens the directory, which is empty, for what a layer brings.
+    pub(super) fn new(
+        store: &'s Store,
+        root_path: &Path,
+        options: Unpack,
+        delta: &Delta,
+    ) -> Result<Unpacking<'s>, Error> {
+        let size = |node: &Node| if let Kind::File(content) = &node.kind { content.size } else { 0 };
+        let bytes = delta.own.walk(&TreePath::root()).map(|(_, node)| size(node)).sum();
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let root = openat(AT_FDCWD, root_path, flags, Mode::empty()).map_err(failed("open", root_path))?;
         Ok(Unpacking {
@@ -48,6 +60,7 @@ impl<'s> Unpacking<'s> {
             open: None,
             notes: Vec::new(),
             buffer: vec![0; 128 << 10],
+            task: store.meter().begin(Work::Unpacking, Some(bytes)),
         })
     }
 
@@ -55,6 +68,7 @@ impl<'s> Unpacking<'s> {
     pub(super) fn run(mut self, delta: &Delta) -> Result<Vec<String>, Error> {
         let mut directories = Vec::new();
         for (path, node) in delta.own.walk(&TreePath::root()) {
+            self.task.add(0)?;
             if node.is_directory() {
                 self.make_directory(&path)?;
                 directories.push((path, node));
@@ -141,7 +155,7 @@ impl<'s> Unpacking<'s> {
         if content.size > self.buffer.len() as u64
             && let Some((archive, offset)) = self.opener.archive_of(content)?
         {
-            done = copy_with_holes(&archive, offset, content.size, file).map_err(failed)?;
+            done = copy_with_holes(&archive, offset, content.size, file, &self.task).map_err(failed)?;
         } else {
             let mut reader = self.opener.open(content)?;
             while done < content.size {
@@ -152,6 +166,7 @@ impl<'s> Unpacking<'s> {
                 }
                 file.write_all(&self.buffer[..count]).map_err(Error::io("write", self.host_path(path)))?;
                 done += count as u64;
+                self.task.add(count as u64)?;
             }
         }
         if done < content.size {
@@ -303,7 +318,7 @@ impl<'s> Unpacking<'s> {
 
 /// Copies a part of an archive into an empty file, and returns how many bytes there were. Where the archive has a hole, the
 /// file gets one; the rest is copied by copy_file_range(2), which `io::copy` uses between files.
-fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File) -> io::Result<u64> {
+fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File, task: &Task) -> io::Result<u64> {
     let end = offset.saturating_add(size).min(archive.metadata()?.len());
     let mut position = offset;
     while position < end {
@@ -318,12 +333,19 @@ fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File) -> i
             break;
         }
         let hole = seek(archive, data, Whence::SeekHole).unwrap_or(end).min(end);
+        task.add(data - position)?;
         let mut source = archive;
         source.seek(SeekFrom::Start(data))?;
         file.seek(SeekFrom::Start(data - offset))?;
-        position = data + io::copy(&mut source.take(hole - data), file)?;
-        if position < hole {
-            return Ok(position - offset);
+        position = data;
+        while position < hole {
+            let wanted = STRETCH.min(hole - position);
+            let count = io::copy(&mut source.take(wanted), file)?;
+            position += count;
+            task.add(count)?;
+            if count < wanted {
+                return Ok(position - offset);
+            }
         }
     }
     let length = end.saturating_sub(offset);

@@ -82,9 +82,8 @@ pub(crate) fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, low
     let archive = uncompressed(store, descriptor, diff_id)?;
     let name = diff_id.to_string();
     let mut merge = Merge::new(store, diff_id.0, &archive, lower);
-    let limits = Limits::of(store.limits());
-    for_each_entry(&archive, &name, &limits, |entry| merge.apply_whiteout(&entry))?;
-    for_each_entry(&archive, &name, &limits, |entry| merge.apply_entry(entry))?;
+    for_each_entry(&archive, &name, store, |entry| merge.apply_whiteout(&entry))?;
+    for_each_entry(&archive, &name, store, |entry| merge.apply_entry(entry))?;
     Ok(merge.finish())
 }
 // ANCHOR_END: delta
@@ -93,12 +92,14 @@ pub(crate) fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, low
 fn for_each_entry(
     archive: &File,
     name: &str,
-    limits: &Limits,
+    store: &Store,
     mut each: impl FnMut(RawEntry) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let file = archive.try_clone().and_then(FileSource::new);
-    let mut entries = Entries::new(file.map_err(|error| Error::unreadable(name, error))?, name, limits);
+    let file = file.map_err(|error| Error::unreadable(name, error))?;
+    let mut entries = Entries::new(file, name, &Limits::of(store.limits()));
     while let Some(entry) = entries.next_entry()? {
+        store.meter().check()?;
         each(entry)?;
     }
     Ok(())

@@ -58,6 +58,7 @@ pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 
 use crate::oci::DiffId;
+use crate::progress::Stopped;
 use crate::seen;
 use crate::store;
 use crate::tree::{self, TreePath};
@@ -170,8 +171,8 @@ pub enum Error {
         actual: DiffId,
     },
     /// Somebody wished that it should stop.
-    #[error("interrupted")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// A path can't be followed.
     #[error(transparent)]
     Tree(#[from] tree::Error),

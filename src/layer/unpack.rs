@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use super::materialise::Unpacking;
 use super::{Delta, Error, Ownership, apply, delta};
 use crate::oci::{ChainId, Layer};
-use crate::store::{LockMode, Store, lock, write};
+use crate::store::{LockMode, Store, lock_patiently, write};
 use crate::tree::Tree;
 
 /// Under which names overlayfs keeps its marks: it reads `user.…` when it is mounted with `userxattr`, as it must be in a
@@ -250,13 +250,13 @@ fn unpack_delta(store: &Store, delta: &Delta, destination: &Path, options: Unpac
     let folder = destination.parent().unwrap_or(Path::new("."));
     // Held to the end: two processes must not unpack the same layer at the same time, and what a killed one has left is
     // only removed by somebody who can: this may be the only process inside of the user namespace that owns it.
-    let _lock = lock(&store.home().unpacked_dir().join(".lock"), LockMode::Exclusive)?;
+    let _lock = lock_patiently(&store.home().unpacked_dir().join(".lock"), LockMode::Exclusive, store.meter())?;
     if destination.is_dir() {
         return Ok(Vec::new());
     }
     sweep(folder);
     let temporary = write::temporary_folder(folder)?;
-    let result = Unpacking::new(store, &temporary, options).and_then(|unpacking| unpacking.run(delta));
+    let result = Unpacking::new(store, &temporary, options, delta).and_then(|unpacking| unpacking.run(delta));
     match result {
         Ok(notes) => {
             write::publish_folder(&temporary, destination)?;

@@ -14,7 +14,6 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tar::{EntryType, Header};
 
@@ -23,12 +22,13 @@ use super::materialise::is_overlay_attribute;
 use super::ustar::{octal, set_checksum, set_name, set_target};
 use super::{EntryPath, Error, Opener, pax};
 use crate::oci::{Descriptor, DiffId, Layer, media_type};
+use crate::progress::{Task, Work};
 use crate::store::{self, BlobWriter, Store};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
 
 const BLOCK: u64 = 512;
-/// So much of a file is copied before somebody's wish to stop is looked for.
-const STRETCH: u64 = 16 << 20;
+/// So much of a file is copied before it is counted, and somebody's wish to stop is looked for.
+const STRETCH: u64 = 1 << 20;
 /// Octal digits of the 8-byte and 12-byte fields of a header.
 const LARGEST_SHORT: u64 = 0o7777777;
 const LARGEST_LONG: u64 = 0o77777777777;
@@ -54,8 +54,7 @@ pub struct LayerWriter<'s> {
     times: Times,
     entries: u64,
     budget: Budget,
-    /// Set where writing is to stop.
-    stop: Option<&'s AtomicBool>,
+    task: Task,
 }
 
 impl<'s> LayerWriter<'s> {
@@ -71,7 +70,7 @@ impl<'s> LayerWriter<'s> {
             times: Times::Seconds,
             entries: 0,
             budget: Budget::new(&Limits::of(store.limits())),
-            stop: None,
+            task: store.meter().begin(Work::Writing, None),
         })
     }
 
@@ -81,10 +80,9 @@ impl<'s> LayerWriter<'s> {
         self
     }
 
-    /// Names the flag by which somebody makes the writing stop, within a few megabytes: a layer may be large, and a file in it
-    /// full of zeros that are nowhere.
-    pub(crate) fn stopped_by(mut self, stop: &'s AtomicBool) -> LayerWriter<'s> {
-        self.stop = Some(stop);
+    /// Says how many bytes the files will have, where somebody knows it, for whoever looks on.
+    pub(crate) fn expecting(mut self, bytes: u64) -> LayerWriter<'s> {
+        self.task = self.store().meter().begin(Work::Writing, Some(bytes));
         self
     }
 
@@ -201,10 +199,10 @@ impl<'s> LayerWriter<'s> {
         let failed = |source| Error::Content { path: path.clone(), source };
         let mut copied = 0;
         while copied < file.size {
-            self.check_stop()?;
             let most = STRETCH.min(file.size - copied);
             let count = self.blob.copy_from(content, most).map_err(failed)?;
             copied += count;
+            self.task.add(count)?;
             if count < most {
                 return Err(changed(path, file.size, copied.to_string()));
             }
@@ -213,11 +211,6 @@ impl<'s> LayerWriter<'s> {
             return Err(changed(path, file.size, "more".to_string()));
         }
         self.pad(file.size)
-    }
-
-    fn check_stop(&self) -> Result<(), Error> {
-        let is_set = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
-        if is_set { Err(Error::Stopped) } else { Ok(()) }
     }
 
     fn append_special(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
@@ -243,7 +236,7 @@ impl<'s> LayerWriter<'s> {
         target: Option<&[u8]>,
         device: (u32, u32),
     ) -> Result<(), Error> {
-        self.check_stop()?;
+        self.task.add(0)?;
         let path = entry.path();
         let mut name = path.relative().to_vec();
         if path.is_root() {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
 use crate::container;
-use crate::world::Interrupt;
+use crate::progress::Interrupt;
+use crate::world::World;
 
 /// What acts on a machine from outside. Clones act on the same one, and on those that follow it when its text is edited.
 #[derive(Clone, Debug)]
@@ -23,13 +24,13 @@ pub enum Acted {
 }
 
 impl Control {
-    /// Control by a wish to stop that others may have, too.
-    pub fn new(interrupt: Interrupt) -> Control {
-        Control { interrupt, running: Arc::default() }
+    /// Control of what is done in a world, whose wish to stop it is.
+    pub fn of(world: &World) -> Control {
+        Control { interrupt: world.interrupt().clone(), running: Arc::default() }
     }
 
-    /// The wish that what is under way should stop: a phase that begins fails with [`Error::Interrupted`], and the command
-    /// of a RUN is ended.
+    /// The wish that what is under way should stop: a step fails with [`Error::Interrupted`], and the command of a
+    /// RUN is ended.
     pub fn interrupt(&self) -> &Interrupt {
         &self.interrupt
     }

@@ -159,12 +159,16 @@ impl Machine {
         match done {
             Ok(is_taken) => Ok(self.taken.last().filter(|_| is_taken)),
             Err(error) => {
+                // Whatever failed, it was wished.
+                let error = if self.control.interrupt().is_requested() { Error::Interrupted } else { error };
                 // What was stopped on purpose was not tried.
                 if !matches!(error, Error::Interrupted | Error::Missed { .. }) {
                     self.failed = Some(failed);
                 }
-                let message = errno::named(&error.to_string());
-                reporter.of_step(&label, self.steps.place(index)).tell(EventKind::StepFailed { message });
+                reporter.of_step(&label, self.steps.place(index)).tell(match &error {
+                    Error::Interrupted => EventKind::StepStopped,
+                    error => EventKind::StepFailed { message: errno::named(&error.to_string()) },
+                });
                 Err(error)
             }
         }

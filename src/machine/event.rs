@@ -172,6 +172,8 @@ pub enum EventKind {
     StepFailed {
         message: String,
     },
+    /// Somebody wished that the step should stop. It was not tried, and can be begun again.
+    StepStopped,
     Warning(Warning),
     BuildFinished {
         image: Digest,

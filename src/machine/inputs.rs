@@ -99,7 +99,8 @@ impl Inputs {
         let stat_file = self.world.home().cache_dir().join("stat");
         let cache = StatCache::load(&stat_file);
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let snapshot = Context::open(folder, self.dockerfile.as_deref())?.scan(&cache, SystemTime::now())?;
+        let context = Context::open(folder, self.dockerfile.as_deref())?;
+        let snapshot = context.counted_on(self.world.meter()).scan(&cache, SystemTime::now())?;
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, stat_file }))
     }
 
@@ -135,7 +136,7 @@ impl Inputs {
     /// The first file that can't be read or is another by now.
     pub(super) fn learn<'s>(&self, selections: impl Iterator<Item = &'s mut Selection>) -> Result<Contents, Error> {
         let mut selections: Vec<&mut Selection> = selections.collect();
-        let contents = learn(selections.iter().flat_map(|selection| selection.seen()))?;
+        let contents = learn(selections.iter().flat_map(|selection| selection.seen()), self.world.meter())?;
         selections.iter_mut().for_each(|selection| selection.complete());
         Ok(contents)
     }

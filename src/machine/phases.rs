@@ -175,23 +175,21 @@ impl Executed {
     /// Writes the layer of what changed.
     ///
     /// # Errors
-    /// The layer can't be written; [`Error::Interrupted`] where that was wished.
+    /// The layer can't be written.
     pub(crate) fn write(self, site: &Site<'_>) -> Result<Written, Error> {
         let Executed { resolved, decision, left } = self;
-        let interrupt = site.control.interrupt();
-        let written = match left {
-            Left::Record(record) => Ok((Made::Before(record), Changes::default())),
-            Left::Nothing => Ok((Made::Now(None), Changes::default())),
-            Left::Placed(placement, before) => placement
-                .placed
-                .write(site.world, interrupt.flag())
-                .map(|layer| (Made::Now(layer), Changes::placed(placement.placed, before)))
-                .map_err(Error::from),
-            Left::Ran(remains) => run::capture(remains, interrupt).map(|(layer, changes)| (Made::Now(layer), changes)),
+        let (made, changes) = match left {
+            Left::Record(record) => (Made::Before(record), Changes::default()),
+            Left::Nothing => (Made::Now(None), Changes::default()),
+            Left::Placed(placement, before) => {
+                let layer = placement.placed.write(site.world)?;
+                (Made::Now(layer), Changes::placed(placement.placed, before))
+            }
+            Left::Ran(remains) => {
+                let (layer, changes) = run::capture(remains)?;
+                (Made::Now(layer), changes)
+            }
         };
-        // Whatever failed, it was wished.
-        let (made, changes) =
-            written.map_err(|error| if interrupt.is_requested() { Error::Interrupted } else { error })?;
         Ok(Written { resolved, decision, made, changes })
     }
 }

@@ -45,7 +45,10 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
         moving::tell_position(&mut session)?;
         session.out.flush()?;
         lines.surround(&mut || surroundings(&session.debugger));
-        let text = match lines.next(PROMPT).map_err(Error::Input)? {
+        let idle = session.debugger.control().interrupt().idle();
+        let next = lines.next(PROMPT);
+        drop(idle);
+        let text = match next.map_err(Error::Input)? {
             Next::Line(text) => text,
             Next::Interrupted if session.interactive => continue,
             Next::Interrupted => {
@@ -70,6 +73,9 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
         }
         if session.debugger.control().interrupt().take() {
             session.note_interrupt();
+        }
+        if session.debugger.control().interrupt().is_for_good() {
+            session.ending = Ending::Interrupted;
         }
         if session.ending == Ending::Interrupted {
             break;

@@ -10,7 +10,7 @@ use super::unpacked;
 use crate::layer::{self, Capture, LayerWriter};
 use crate::oci::Layer;
 use crate::tree::{Change, Tree};
-use crate::world::{Interrupt, World};
+use crate::world::World;
 
 /// The changes of a container that has ended. Dropped, they are thrown away.
 pub(crate) struct Changes {
@@ -38,27 +38,22 @@ impl Changes {
     ///
     /// # Errors
     /// A file can't be read, or be in no layer.
-    pub(crate) fn write(self, below: &Tree, interrupt: &Interrupt) -> Result<(Option<Layer>, Vec<Change>), Error> {
+    pub(crate) fn write(self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
         let options = Capture {
             ownership: unpacked::ownership(&self.world.identity),
             marks: unpacked::marks(&self.world.identity),
             clamp_mtime: self.world.clock.epoch(),
         };
         self.world.identity.within(|| {
-            let captured = self.capture(below, options, interrupt);
+            let captured = self.capture(below, options);
             // Here already, as who may read the files may remove them, too.
             self.folder.remove_from_inside();
             captured
         })?
     }
 
-    fn capture(
-        &self,
-        below: &Tree,
-        options: Capture,
-        interrupt: &Interrupt,
-    ) -> Result<(Option<Layer>, Vec<Change>), Error> {
-        let mut writer = LayerWriter::new(&self.world.store)?.stopped_by(interrupt.flag());
+    fn capture(&self, below: &Tree, options: Capture) -> Result<(Option<Layer>, Vec<Change>), Error> {
+        let mut writer = LayerWriter::new(&self.world.store)?;
         let upper = self.folder.upper();
         let changes = match self.form {
             Form::Upper => layer::capture(&upper, below, &mut writer, options)?,

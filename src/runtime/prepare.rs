@@ -13,7 +13,8 @@ use crate::container::{
     self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, Plan, Process, RootKind, Running,
     Sandbox,
 };
-use crate::world::{Interrupt, World};
+use crate::progress::Interrupt;
+use crate::world::World;
 
 /// What a container is to be like, apart from its layers and its folder.
 #[derive(Clone, Debug)]

@@ -114,6 +114,9 @@ pub enum Error {
     /// Something can't be removed while others may use it.
     #[error("the store is in use by another process")]
     Busy,
+    /// Somebody wished that it should stop.
+    #[error(transparent)]
+    Stopped(#[from] crate::progress::Stopped),
 }
 
 impl Error {

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Error, Image, LockMode, Store, atomic_write, documents, lock, write};
+use super::{Error, Image, LockMode, Store, atomic_write, documents, lock_patiently, write};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Index, Reference, kind, to_json};
 
@@ -108,7 +108,7 @@ impl Store {
 
     /// Reads the index, changes it and writes it, unless nothing changed; returns what `change` says about that.
     fn change_index(&self, change: impl FnOnce(&mut Vec<Descriptor>) -> bool) -> Result<bool, Error> {
-        let _lock = lock(&self.home().index_lock_path(), LockMode::Exclusive)?;
+        let _lock = lock_patiently(&self.home().index_lock_path(), LockMode::Exclusive, self.meter())?;
         let mut index = self.index()?;
         if !change(&mut index.manifests) {
             return Ok(false);

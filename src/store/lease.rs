@@ -23,10 +23,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock::{self, Lock, LockMode, Wait, acquire};
+use super::lock::{self, Lock, LockMode, Wait, acquire, acquire_patiently};
 use super::{Error, Home, write};
 use crate::document::{self, Limit, Links};
 use crate::oci::{Digest, DocumentKind};
+use crate::progress::Meter;
 
 /// A line for each blob, layer and document that a process uses.
 const LEASE: Limit = Limit::new("list of what a process uses", "LAYERLAB_MAX_LEASE", 256 << 20);
@@ -44,6 +45,8 @@ pub(super) struct Lease {
     /// Who made the list: a child that was forked does not remove it.
     process: u32,
     held: Mutex<Held>,
+    /// By which waiting for the lock can be stopped.
+    meter: Meter,
 }
 
 #[derive(Debug, Default)]
@@ -66,9 +69,10 @@ impl Lease {
     ///
     /// # Errors
     /// [`Error::Io`] where the lock can't be opened, or not be had.
-    pub(crate) fn take(home: &Home) -> Result<Lease, Error> {
+    pub(crate) fn take(home: &Home, meter: &Meter) -> Result<Lease, Error> {
         let path = home.lock_path();
-        let mut lease = Lease { gate: None, list: None, process: std::process::id(), held: Mutex::default() };
+        let (process, meter) = (std::process::id(), meter.clone());
+        let mut lease = Lease { gate: None, list: None, process, held: Mutex::default(), meter };
         match lock::open_lock(&path).and_then(|gate| {
             lease.gate = Some((gate, path.clone()));
             claim(home)
@@ -93,7 +97,7 @@ impl Lease {
         let mut held = self.held();
         let is_held = held.things.get(digest).is_some_and(|known| kind.is_none() || *known == kind);
         let (Some((gate, path)), Some(list)) = (&self.gate, &self.list) else { return };
-        if is_held || held.everything || acquire(gate, path, LockMode::Shared, Wait::Yes).is_err() {
+        if is_held || held.everything || acquire_patiently(gate, path, LockMode::Shared, &self.meter).is_err() {
             return;
         }
         let line = format!("{} {}\n", kind.map_or("file", word), digest.hex());

@@ -4,9 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Error;
 use super::write::remove_file;
+use crate::progress::{Meter, Work};
+
+/// How long a lock that another holds is left alone before it is tried again.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// Whether others may hold a lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +63,38 @@ pub(crate) fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
     Ok(Lock { file, path: path.to_path_buf() })
 }
 
+/// As [`lock`], where another may hold it for long: it can be seen that it is waited for, and stopped. The kernel would not let us stop
+/// for sure: a signal can come just before the call that waits.
+///
+/// # Errors
+/// [`Error::Stopped`] where that was wished, [`Error::Io`] for what the kernel says.
+pub(crate) fn lock_patiently(path: &Path, mode: LockMode, meter: &Meter) -> Result<Lock, Error> {
+    let file = open_lock(path)?;
+    acquire_patiently(&file, path, mode, meter)?;
+    Ok(Lock { file, path: path.to_path_buf() })
+}
+
 /// As [`lock`], but gives `None` at once when another holds it.
 pub(crate) fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     let file = open_lock(path)?;
     let acquired = acquire(&file, path, mode, Wait::No)?;
     Ok(acquired.then(|| Lock { file, path: path.to_path_buf() }))
+}
+
+/// As [`acquire`], and waits as [`lock_patiently`] does.
+///
+/// # Errors
+/// As [`lock_patiently`].
+pub(super) fn acquire_patiently(file: &File, path: &Path, mode: LockMode, meter: &Meter) -> Result<(), Error> {
+    if acquire(file, path, mode, Wait::No)? {
+        return Ok(());
+    }
+    let task = meter.begin(Work::Waiting, None);
+    while !acquire(file, path, mode, Wait::No)? {
+        task.add(0)?;
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+    Ok(())
 }
 
 /// Opens the file of a lock in a folder that can't be written to: nothing is made there, so there may be none.

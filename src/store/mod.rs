@@ -49,7 +49,7 @@ pub(crate) use find::Catalogue;
 pub use find::Image;
 pub use home::Home;
 pub(crate) use images::{MOST_NESTED, Summary};
-pub(crate) use lock::{Lock, LockMode, lock, try_claim};
+pub(crate) use lock::{Lock, LockMode, lock, lock_patiently, try_claim};
 pub(crate) use staging::StageError;
 pub use staging::Staging;
 pub use survey::{Reason, Roots};
@@ -58,6 +58,7 @@ pub(crate) use write::{atomic_replace, atomic_write};
 
 use crate::limits::Limits;
 use crate::oci::{Descriptor, Digest, DocumentKind};
+use crate::progress::Meter;
 
 /// An open store. Opening is cheap; as long as it is open, nothing that it has given or taken is removed by others.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub struct Store {
     home: Home,
     lease: Arc<lease::Lease>,
     proven: proof::Proven,
+    meter: Meter,
 }
 
 impl Store {
@@ -73,12 +75,13 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] where the lock can't be taken. That the home is read-only is not an error.
     pub fn open(home: &Home) -> Result<Store, Error> {
-        let lease = lease::Lease::take(home)?;
+        let meter = Meter::new().map_err(Error::io("make an eventfd for", home.root()))?;
+        let lease = lease::Lease::take(home, &meter)?;
         let others = lease::look(home, &lease);
         if others.had_dead || others.living.is_empty() {
             home.sweep(|| lease::look(home, &lease).living);
         }
-        Ok(Store { home: home.clone(), lease: Arc::new(lease), proven: proof::Proven::default() })
+        Ok(Store { home: home.clone(), lease: Arc::new(lease), proven: proof::Proven::default(), meter })
     }
 
     /// From now on, as long as this value lives, what has the digest stays, if it is there: a blob, or the expanded or unpacked copy of a
@@ -90,6 +93,11 @@ impl Store {
     /// How much may be asked for by what is read.
     pub(crate) fn limits(&self) -> &Limits {
         self.home.limits()
+    }
+
+    /// Where long work on the store is counted, and what stops it.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The folder that the store is in.

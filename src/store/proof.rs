@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{Error, Store, atomic_replace};
 use crate::document::{self, Limit, Links};
 use crate::oci::{Descriptor, DiffId, Digest, Hasher, Layer};
+use crate::progress::{Counted, Work};
 use crate::tree::FileIdentity;
 
 /// Seven numbers and the spaces between them are not longer.
@@ -126,7 +127,10 @@ impl Store {
         // Through a handle of its own, so that the caller's still stands at the beginning.
         let (again, before) = document::open(path, Links::Refuse)?;
         LAYER.check(path, before.len())?;
-        let actual = hash(again).map_err(Error::io("read", path))?.0;
+        let task = self.meter().begin(Work::Verifying, Some(before.len()));
+        let read = hash(Counted { reader: again, task: &task });
+        self.meter().check()?;
+        let actual = read.map_err(Error::io("read", path))?.0;
         if actual != *digest {
             return Err(Error::Content { digest: *digest, actual });
         }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::{Error, Store, proof, write};
 use crate::document::{self, Links};
 use crate::oci::{Digest, Hasher};
+use crate::progress::{Counted, Work};
 
 /// A folder of blobs that do not belong to the store yet. It is removed when it is dropped.
 #[derive(Debug)]
@@ -43,8 +44,10 @@ impl<'s> Staging<'s> {
     ///
     /// # Errors
     /// What the stream says, and [`Error::Io`] for the disk's errors.
-    pub(crate) fn add(&self, mut stream: impl Read) -> Result<(Digest, u64), StageError> {
+    pub(crate) fn add(&self, stream: impl Read) -> Result<(Digest, u64), StageError> {
         let mut temporary = write::Temporary::create(&self.folder)?;
+        let task = self.store.meter().begin(Work::Reading, None);
+        let mut stream = Counted { reader: stream, task: &task };
         let mut hasher = Hasher::new();
         let mut buffer = vec![0; 256 << 10];
         let mut size = 0;

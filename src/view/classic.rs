@@ -66,7 +66,7 @@ impl View for Classic {
                 self.remove_container(out)?;
                 writeln!(out, " ---> {}", state.short())
             }
-            EventKind::StepFailed { .. } => {
+            EventKind::StepFailed { .. } | EventKind::StepStopped => {
                 out.write_all(self.program.end().as_bytes())?;
                 self.remove_container(out)
             }

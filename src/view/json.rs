@@ -92,7 +92,10 @@ impl View for Json {
             return output(event, *stream, whole, out);
         }
         // A program that ended, or that is given up, makes no more of its last character.
-        if matches!(event.kind, EventKind::ContainerEnded { .. } | EventKind::StepFailed { .. }) {
+        if matches!(
+            event.kind,
+            EventKind::ContainerEnded { .. } | EventKind::StepFailed { .. } | EventKind::StepStopped
+        ) {
             output(event, Stream::Stdout, self.stdout.rest(), out)?;
             output(event, Stream::Stderr, self.stderr.rest(), out)?;
         }

@@ -118,6 +118,10 @@ impl View for Plain {
                 self.end_output(number, out)?;
                 writeln!(out, "#{number} ERROR: {}", line(message))
             }
+            EventKind::StepStopped => {
+                self.end_output(number, out)?;
+                writeln!(out, "#{number} CANCELED")
+            }
             EventKind::Warning(told) => {
                 writeln!(out, "#{number} WARNING: {}", warning::text(told))
             }

@@ -26,6 +26,7 @@ impl View for Quiet {
             | EventKind::Changed { .. }
             | EventKind::Committed { .. }
             | EventKind::StepFailed { .. }
+            | EventKind::StepStopped
             | EventKind::Warning { .. }
             | EventKind::Tagged { .. } => Ok(()),
         }

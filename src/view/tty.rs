@@ -151,6 +151,9 @@ impl View for Tty {
                 }
                 writeln!(out, "    {}", line(message))
             }
+            EventKind::StepStopped => {
+                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "STOPPED"), title(event)), out)
+            }
             EventKind::Warning(told) => {
                 let text = warning::text(told);
                 self.lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)

@@ -6,18 +6,16 @@
 //! | file | what it is |
 //! |---|---|
 //! | `clock` | the one source of time and of random names |
-//! | `interrupt` | the wish that what is under way should stop |
 //!
 //! Left out: what was asked for (options, Dockerfiles, requests), and where it is shown.
 
 mod clock;
-mod interrupt;
 
 pub use clock::Clock;
 pub(crate) use clock::Stopwatch;
-pub use interrupt::Interrupt;
 
 use crate::container::Identity;
+use crate::progress::{Interrupt, Meter};
 use crate::store::{Home, Store};
 
 /// The store, the clock, the identity.
@@ -36,11 +34,20 @@ impl World {
     pub fn home(&self) -> &Home {
         self.store.home()
     }
+
+    /// Where all long work in this world is counted.
+    pub(crate) fn meter(&self) -> &Meter {
+        self.store.meter()
+    }
+
+    /// The wish that what is under way in this world should stop.
+    pub fn interrupt(&self) -> &Interrupt {
+        self.store.meter().interrupt()
+    }
 }
 
 /// The world is shared between threads.
 const _: fn() = || {
     fn is_shared<T: Send + Sync>() {}
     is_shared::<World>();
-    is_shared::<Interrupt>();
 };

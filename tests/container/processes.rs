@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use layerlab::container::{Exit, Heard, Io, Operation, Paused, Terminal, run, spawn};
-use layerlab::world::Interrupt;
+use layerlab::progress::Interrupt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 

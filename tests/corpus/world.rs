@@ -15,7 +15,7 @@ use layerlab::source::SourceFile;
 use layerlab::store::{Home, Store};
 use layerlab::tree::{Node, Tree, TreePath};
 use layerlab::upkeep::{Severity, verify};
-use layerlab::world::{Clock, Interrupt, World};
+use layerlab::world::{Clock, World};
 use serde_json::Value;
 
 /// A store of its own with the corpus's base image in it.
@@ -78,7 +78,7 @@ impl Bench {
     /// Builds to the end. Gives the machine, with every state, or the error.
     pub fn build(&self, source: Source, options: Options, events: &mut Vec<Event>) -> Result<Machine, Error> {
         self.name_base(&source.file, &options);
-        let mut machine = Machine::new(&self.world, source, options, Control::new(Interrupt::new().unwrap()))?;
+        let mut machine = Machine::new(&self.world, source, options, Control::of(&self.world))?;
         let mut result = Ok(());
         while !machine.is_done() && result.is_ok() {
             result = machine.step(&mut |event| events.push(event.clone())).map(|_| ());

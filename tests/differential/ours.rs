@@ -12,7 +12,7 @@ use layerlab::source::SourceFile;
 use layerlab::store::{Home, Store};
 use layerlab::tree::{Node, Tree, TreePath};
 use layerlab::upkeep::{Severity, verify};
-use layerlab::world::{Clock, Interrupt, World};
+use layerlab::world::{Clock, World};
 
 use crate::case::Case;
 use crate::tree::{self, Outcome};
@@ -116,8 +116,8 @@ impl Bench {
         let told = |error: &layerlab::machine::Error| {
             error.diagnostics(None).iter().map(|one| one.render(None)).collect::<String>()
         };
-        let mut machine = Machine::new(&self.world, source, options, Control::new(Interrupt::new().unwrap()))
-            .map_err(|error| told(&error))?;
+        let mut machine =
+            Machine::new(&self.world, source, options, Control::of(&self.world)).map_err(|error| told(&error))?;
         while !machine.is_done() {
             let taken = machine.step(&mut |_| {}).map_err(|error| told(&error))?;
             // FROM is no step that can miss.

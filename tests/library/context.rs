@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use layerlab::context::{Context, Error, Snapshot, StatCache, expand, go_match, learn};
 use layerlab::oci::Digest;
+use layerlab::progress::Meter;
 use layerlab::seen;
 use layerlab::tree::{Kind, Place, Seen, Tree, TreePath};
 
@@ -88,7 +89,7 @@ fn seen(tree: &Tree) -> Vec<Seen> {
 /// The digests of a context's files, read where they are not known.
 fn digests(snapshot: &Snapshot) -> Result<Vec<Digest>, Error> {
     let files = seen(snapshot.tree());
-    learn(files.iter())?;
+    learn(files.iter(), &Meter::new().unwrap())?;
     Ok(files.iter().map(|seen| seen.file().known().unwrap().digest).collect())
 }
 
@@ -458,7 +459,7 @@ fn the_bytes_of_small_files_stay_as_long_as_somebody_keeps_them() {
     fixture.write("large", &"x".repeat(100_000));
     let snapshot = fixture.scan();
     let files = seen(snapshot.tree());
-    let contents = learn(files.iter()).unwrap();
+    let contents = learn(files.iter(), &Meter::new().unwrap()).unwrap();
     let kept = |seen: &Seen| {
         let (together, start) = seen.kept()?;
         Some(together[start..start + seen.file().identity().size() as usize].to_vec())

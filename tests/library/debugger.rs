@@ -9,11 +9,11 @@ use layerlab::debugger::{
     self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Mistakes, Outlook, Place,
     Reason, Said, Setting, Standing, Stopped, Streams, Tense, Typed,
 };
-use layerlab::machine::{Acted, ChangeKind, Control, Decision, Event, EventKind, MissReason, Options};
+use layerlab::machine::{Acted, ChangeKind, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Store};
 use layerlab::upkeep::verify;
-use layerlab::world::{Clock, Interrupt, World};
+use layerlab::world::{Clock, World};
 
 /// A home and a context folder.
 struct Desk {
@@ -45,7 +45,6 @@ impl Desk {
             folder: self.context(),
             dockerfile: dockerfile.map(|text| (SourceFile::new("Dockerfile", text), Some(path))),
             mistakes,
-            control: Control::new(Interrupt::new().unwrap()),
         })
     }
 

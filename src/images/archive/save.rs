@@ -19,6 +19,7 @@ use super::Error;
 use super::tarball::{Bundle, begin_folder};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, DocumentKind, Index, Layout, Manifest, Platform, Reference, to_json};
+use crate::progress::Work;
 use crate::store::{self, Store, write};
 
 /// The form of an archive.
@@ -204,8 +205,10 @@ impl Selected {
         }
         bundle.folder("blobs")?;
         bundle.folder("blobs/sha256")?;
+        let bytes = self.blobs.values().map(|blob| blob.size).sum();
+        let task = store.meter().begin(Work::Writing, Some(bytes));
         for blob in self.blobs.values() {
-            bundle.file(&path_of(&blob.digest), store.open_blob(&blob.digest)?, blob.size)?;
+            bundle.file(&path_of(&blob.digest), &store.open_blob(&blob.digest)?, blob.size, &task)?;
         }
         bundle.finish()
     }

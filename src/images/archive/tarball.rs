@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use tar::{EntryType, Header};
 
 use super::Error;
+use crate::progress::Task;
 use crate::store::{self, write};
 
 const BLOCK: usize = 512;
+/// So much of a blob is copied before it is counted, and somebody's wish to stop is looked for.
+const STRETCH: u64 = 4 << 20;
 
 /// Something that files with names are put into.
 pub(super) enum Bundle<'o> {
@@ -43,7 +46,9 @@ impl Bundle<'_> {
     pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         match self {
             Bundle::Tar { out, name: archive } => {
-                append(out, name, bytes, bytes.len() as u64).map_err(Error::io("write", archive))
+                let size = bytes.len() as u64;
+                let written = begin(out, name, size).and_then(|()| out.write_all(bytes));
+                written.and_then(|()| pad(out, size)).map_err(Error::io("write", archive))
             }
             Bundle::Folder(root) => Ok(store::atomic_write(&root.join(name), bytes)?),
         }
@@ -53,13 +58,16 @@ impl Bundle<'_> {
     ///
     /// # Errors
     /// As [`Bundle::folder`].
-    pub(crate) fn file(&mut self, name: &str, file: File, size: u64) -> Result<(), Error> {
+    pub(crate) fn file(&mut self, name: &str, file: &File, size: u64, task: &Task) -> Result<(), Error> {
         match self {
-            Bundle::Tar { out, name: archive } => append(out, name, file, size).map_err(Error::io("write", archive)),
+            Bundle::Tar { out, name: archive } => {
+                let written = begin(out, name, size).and_then(|()| copy(file, out, size, task));
+                written.and_then(|()| pad(out, size)).map_err(Error::io("write", archive))
+            }
             Bundle::Folder(root) => {
                 let path = root.join(name);
                 let mut copy = write::Temporary::create(path.parent().unwrap_or(root))?;
-                io::copy(&mut file.take(size), copy.file()).map_err(Error::io("write", &path))?;
+                self::copy(file, copy.file(), size, task).map_err(Error::io("write", &path))?;
                 Ok(copy.persist(&path)?)
             }
         }
@@ -92,12 +100,25 @@ pub(super) fn begin_folder(path: &Path) -> Result<PathBuf, Error> {
     Ok(write::temporary_folder(parent)?)
 }
 
-fn append(out: &mut dyn Write, name: &str, bytes: impl io::Read, size: u64) -> io::Result<()> {
-    out.write_all(header(name, EntryType::Regular, 0o644, size)?.as_bytes())?;
-    let written = io::copy(&mut bytes.take(size), out)?;
-    if written != size {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a blob became shorter while it was read"));
+fn begin(out: &mut dyn Write, name: &str, size: u64) -> io::Result<()> {
+    out.write_all(header(name, EntryType::Regular, 0o644, size)?.as_bytes())
+}
+
+/// Copies a blob piece by piece, each inside of the kernel where it can.
+fn copy(file: &File, out: &mut (impl Write + ?Sized), size: u64, task: &Task) -> io::Result<()> {
+    let mut left = size;
+    while left > 0 {
+        let written = io::copy(&mut file.take(left.min(STRETCH)), out)?;
+        if written == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a blob became shorter while it was read"));
+        }
+        left -= written;
+        task.add(written)?;
     }
+    Ok(())
+}
+
+fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
     let padding = (BLOCK as u64 - size % BLOCK as u64) % BLOCK as u64;
     out.write_all(&[0; BLOCK][..usize::try_from(padding).unwrap_or(0)])
 }

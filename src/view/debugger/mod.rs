@@ -150,7 +150,7 @@ impl View for Blocks {
                 };
                 write!(out, "{row}")
             }
-            EventKind::StepFailed { .. } => out.write_all(self.program.end().as_bytes()),
+            EventKind::StepFailed { .. } | EventKind::StepStopped => out.write_all(self.program.end().as_bytes()),
             EventKind::Warning(told) => write!(out, "{}", layout.row("warning", &warning::text(told))),
             EventKind::Tagged { reference } => write!(out, "{}", layout.row("tagged", reference)),
         }

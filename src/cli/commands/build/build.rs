@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
-use crate::cli::interrupts::{catch_interrupts, new_interrupt};
+use crate::cli::interrupts;
 use crate::cli::names::parse_names;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
@@ -48,16 +48,16 @@ pub(crate) struct Build {
 
 impl Build {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        let interrupt = new_interrupt()?;
-        catch_interrupts(&interrupt);
+        let interrupt = world.interrupt();
+        interrupts::catch(interrupt);
         let tags = parse_names(&self.tag)?;
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
         let options = Options { at_miss, ..self.options.options()? };
-        let mut machine = Machine::new(world, source, options, Control::new(interrupt.clone()))
-            .map_err(|error| located(&error, &file, None))?;
+        let mut machine =
+            Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
             Some(progress) => progress,
@@ -79,7 +79,7 @@ impl Build {
         }
         let finished = match machine.build(&tags, &mut sink) {
             Ok(finished) => finished,
-            Err(error) => return Err(broken.map_or_else(|| failed(&error, &machine, &file, ui), Failure::from)),
+            Err(error) => return Err(broken.map_or_else(|| failed(&error, &machine, &file), Failure::from)),
         };
         if let Some(path) = &self.iidfile {
             std::fs::write(path, finished.image.to_string()).map_err(|error| {
@@ -94,14 +94,10 @@ impl Build {
 }
 
 /// What a build that failed is told by.
-fn failed(error: &Error, machine: &Machine, file: &SourceFile, ui: &Ui) -> Failure {
+fn failed(error: &Error, machine: &Machine, file: &SourceFile) -> Failure {
     // Behind the last step it is the image that could not be written.
     let place = machine.span(machine.position());
     match error {
-        Error::Interrupted => {
-            ui.note("interrupted");
-            Failure::status(130)
-        }
         Error::Missed { reason, .. } => {
             let missed = missed(error, reason);
             let missed = match place {

@@ -8,7 +8,6 @@ use clap::Args;
 
 use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
-use crate::cli::interrupts::new_interrupt;
 use crate::cli::ui::Ui;
 use crate::machine::{Control, Event, Machine};
 use crate::view::debugger::{self, Layout};
@@ -33,7 +32,7 @@ impl Plan {
         check_context(&self.context)?;
         let source = self.options.source(&self.context)?;
         let file = source.file.clone();
-        let machine = Machine::new(world, source, self.options.options()?, Control::new(new_interrupt()?))
+        let machine = Machine::new(world, source, self.options.options()?, Control::of(world))
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
         let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;

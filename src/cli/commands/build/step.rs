@@ -9,12 +9,12 @@ use clap::Args;
 
 use super::options::{BuildOptions, check_context};
 use crate::cli::failure::Failure;
-use crate::cli::interrupts::{catch_interrupts, new_interrupt};
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::debugger::{self, Debugger, Mistakes, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::machine::{Control, Unsupported};
+use crate::machine::Unsupported;
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
 use crate::world::World;
 
@@ -60,10 +60,7 @@ impl Step {
         options.stand_ins = true;
         options.unsupported = Unsupported::StoppedAt;
         let palette = ui.palette;
-        let interrupt = new_interrupt()?;
-        let control = Control::new(interrupt.clone());
-        let setting =
-            Setting { world: world.clone(), options, folder, dockerfile, mistakes: Mistakes::Refused, control };
+        let setting = Setting { world: world.clone(), options, folder, dockerfile, mistakes: Mistakes::Refused };
         let debugger = Debugger::new(setting)?;
         let mut stdout = io::stdout();
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
@@ -81,7 +78,7 @@ impl Step {
             }
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };
-        catch_interrupts(&interrupt);
+        interrupts::catch(world.interrupt());
         match repl::run(session, lines.as_mut())? {
             Ending::Good => Ok(()),
             Ending::Failed => Err(Failure::status(1)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::names::parse_name;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
@@ -33,6 +34,7 @@ impl Import {
         let mut config = ImageConfig::empty(&Platform::host());
         config.config.env.push(format!("PATH={}", machine::DEFAULT_PATH));
         let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
+        interrupts::catch(world.interrupt());
         let layer = archive::import(&world.store, path).map_err(machine::Error::from)?;
         let tree = layer::tree_of(&world.store, std::slice::from_ref(&layer)).map_err(machine::Error::from)?;
         if let Some(kind) = recognise(&world.store, &tree) {

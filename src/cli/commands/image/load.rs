@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::images::Error;
@@ -34,6 +35,7 @@ impl Load {
             Some(path) if path.as_os_str() != "-" => Input::Path(path),
             Some(_) | None => Input::Stream(standard_input()?, "(standard input)"),
         };
+        interrupts::catch(world.interrupt());
         let mut out = ui.plain();
         for image in archive::load(&world.store, input).map_err(Error::from)? {
             for name in &image.names {

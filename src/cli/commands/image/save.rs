@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::images::archive::save::{Named, Output};
@@ -61,6 +62,7 @@ impl Save {
                     .hint("name a file with `-o FILE`, or pipe it on: `layerlab save NAME | docker load`")
             })?),
         };
+        interrupts::catch(world.interrupt());
         archive::save(&world.store, &images, format, output).map_err(Error::from)?;
         Ok(())
     }

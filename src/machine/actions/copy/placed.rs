@@ -1,11 +1,10 @@
 //! Placed files: the entries of a layer to be, and the layer that is made of them.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
 
 use crate::layer::{self, LayerWriter};
 use crate::oci::Layer;
-use crate::tree::{Node, Tree, TreePath};
+use crate::tree::{Kind, Node, Tree, TreePath};
 use crate::world::World;
 
 /// The entries of a layer, as a tree: what is in it and in a state at once is kept once.
@@ -56,15 +55,17 @@ impl Placed {
         self.files.put_children(path, directory);
     }
 
-    /// Writes the entries as a layer: none where there are none. It ends early where the flag is set.
+    /// Writes the entries as a layer: none where there are none.
     ///
     /// # Errors
     /// For what can't be read, or not be written.
-    pub(crate) fn write(&self, world: &World, stop: &AtomicBool) -> Result<Option<Layer>, layer::Error> {
+    pub(crate) fn write(&self, world: &World) -> Result<Option<Layer>, layer::Error> {
         if self.entries().next().is_none() {
             return Ok(None);
         }
-        let mut writer = LayerWriter::new(&world.store)?.stopped_by(stop);
+        let size = |node: &Node| if let Kind::File(content) = &node.kind { content.size } else { 0 };
+        let bytes = self.entries().map(|(_, node)| size(node)).sum();
+        let mut writer = LayerWriter::new(&world.store)?.expecting(bytes);
         for (path, node) in self.entries() {
             match world.clock.epoch() {
                 Some(epoch) if node.metadata.mtime > epoch => {

@@ -24,7 +24,7 @@ use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
 use crate::runtime::{self, Room, unpacked};
 use crate::tree::Tree;
-use crate::world::{Interrupt, World};
+use crate::world::World;
 
 /// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -212,8 +212,8 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 ///
 /// # Errors
 /// The directory can't be read, or the layer not be written.
-pub(crate) fn capture(remains: Remains, interrupt: &Interrupt) -> Result<(Option<Layer>, Changes), Error> {
-    let (layer, changes) = remains.changes.write(&remains.below, interrupt)?;
+pub(crate) fn capture(remains: Remains) -> Result<(Option<Layer>, Changes), Error> {
+    let (layer, changes) = remains.changes.write(&remains.below)?;
     Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
 }
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -15,7 +15,12 @@ pub struct Interrupt(Arc<Wish>);
 
 #[derive(Debug)]
 struct Wish {
-    is_made: AtomicBool,
+    /// How often it was made since it was taken back.
+    times: AtomicU32,
+    /// Whether it is never taken back.
+    is_for_good: AtomicBool,
+    /// Whether nothing is under way that could see it.
+    is_idle: AtomicBool,
     /// Readable as long as the wish is made: eventfd(2).
     event: EventFd,
 }
@@ -27,33 +32,68 @@ impl Interrupt {
     /// The kernel has no descriptor left.
     pub fn new() -> io::Result<Interrupt> {
         let event = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
-        Ok(Interrupt(Arc::new(Wish { is_made: AtomicBool::new(false), event })))
+        let (is_for_good, is_idle) = Default::default();
+        Ok(Interrupt(Arc::new(Wish { times: AtomicU32::new(0), is_for_good, is_idle, event })))
     }
 
-    /// Makes the wish. May be called in a signal handler: it stores to an atomic and calls write(2), see signal-safety(7).
+    /// Makes the wish. May be called in a signal handler: it adds to an atomic and calls write(2), see signal-safety(7).
     pub fn request(&self) {
-        self.0.is_made.store(true, Ordering::SeqCst);
+        self.0.times.fetch_add(1, Ordering::SeqCst);
         let one = 1_u64.to_ne_bytes();
         // SAFETY: write(2) of eight bytes that are there to a descriptor that is open as long as `self` is. It can only fail with EAGAIN,
         // when the counter is full, and then the descriptor is readable.
         let _ = unsafe { libc::write(self.0.event.as_fd().as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
+    /// Makes the wish that everything should stop, also what comes next. May be called in a signal handler.
+    pub(crate) fn request_for_good(&self) {
+        self.0.is_for_good.store(true, Ordering::SeqCst);
+        self.request();
+    }
+
+    /// Whether it is the wish that everything should stop.
+    pub(crate) fn is_for_good(&self) -> bool {
+        self.0.is_for_good.load(Ordering::SeqCst)
+    }
+
+    /// Says that nothing is under way, as long as what this gives is kept: somebody is asked what to do next.
+    pub(crate) fn idle(&self) -> Idle<'_> {
+        self.0.is_idle.store(true, Ordering::SeqCst);
+        Idle(self)
+    }
+
+    /// Whether nothing is under way that could see the wish.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.is_idle.load(Ordering::SeqCst)
+    }
+
     /// Whether the wish is made.
     pub(crate) fn is_requested(&self) -> bool {
-        self.0.is_made.load(Ordering::SeqCst)
+        self.times() > 0
     }
 
-    /// The wish as a flag that is set, for who stands below and does not know wishes.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.0.is_made
+    /// How often it was made since it was taken back: somebody may be losing patience.
+    pub(crate) fn times(&self) -> u32 {
+        self.0.times.load(Ordering::Relaxed)
     }
 
-    /// Takes the wish back. Gives whether it was made.
+    /// Takes the wish back, unless it is one for good. Gives whether it was made.
     pub(crate) fn take(&self) -> bool {
+        if self.is_for_good() {
+            return true;
+        }
         // EAGAIN says that nobody had made it.
         let _ = self.0.event.read();
-        self.0.is_made.swap(false, Ordering::SeqCst)
+        self.0.times.swap(0, Ordering::SeqCst) > 0
+    }
+}
+
+/// Nothing is under way.
+pub(crate) struct Idle<'i>(&'i Interrupt);
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.0.is_idle.store(false, Ordering::SeqCst);
     }
 }
 
