@@ -33,14 +33,14 @@ use crate::store::{Home, Store};
 use crate::view::palette::ColorChoice;
 use crate::world::{Clock, World};
 
-/// A step debugger for Dockerfiles with a real backend.
+/// A step debugger for Dockerfiles that builds real images and runs real containers.
 #[derive(Debug, Parser)]
 #[command(name = "layerlab", version, disable_help_subcommand = true, max_term_width = 100)]
 struct Arguments {
     /// When to use colour
     #[arg(long, value_enum, global = true, default_value_t, value_name = "WHEN")]
     color: ColorChoice,
-    /// The folder of images, layers and cache (default: $LAYERLAB_HOME, else $XDG_DATA_HOME/layerlab)
+    /// The folder for images, layers and cache (default: $LAYERLAB_HOME, else $XDG_DATA_HOME/layerlab)
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     #[command(subcommand)]
@@ -49,11 +49,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Step through a Dockerfile, or begin an empty one
+    /// Step through a Dockerfile, or start an empty one
     Step(build::step::Step),
     /// Build an image from a Dockerfile
     Build(build::build::Build),
-    /// Say of each step whether it would hit the cache, without running anything
+    /// Predict which steps would hit the cache, without running them
     Plan(build::plan::Plan),
     /// Print the syntax tree of a Dockerfile
     Parse(parse::Parse),
@@ -67,17 +67,17 @@ enum Command {
     Inspect(image::inspect::Inspect),
     /// Give an image another name
     Tag(image::tag::Tag),
-    /// Remove names of images, and what no name needs any more
+    /// Remove image names, and the data that nothing else needs
     Rmi(image::remove::Rmi),
-    /// Load images from an archive that `docker save`, Podman or skopeo has written
+    /// Load images from an archive written by `docker save`, Podman or skopeo
     Load(image::load::Load),
-    /// Save images in an archive that Docker, Podman and skopeo read
+    /// Save images to an archive that Docker, Podman and skopeo can read
     Save(image::save::Save),
-    /// Make an image of a root file system in a tar archive
+    /// Create an image from a root file system archive
     Import(image::import::Import),
-    /// Remove what can be made again, and what nothing needs
+    /// Remove unused data, and data that can be made again
     Prune(store::prune::Prune),
-    /// Look after the store
+    /// Maintain the store
     Store(store::StoreCommand),
     /// Explain a part of Layerlab
     Explain(explain::Explain),

@@ -19,7 +19,7 @@ pub(super) fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
     let reference = Reference::parse_normalized(name)
         .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
     if reference.has_digest() {
-        return Err(Diagnostic::error(format!("`{name}` has a digest: an image can't be given one by name")));
+        return Err(Diagnostic::error(format!("`{name}` has a digest: a name can't contain one")));
     }
     Ok(reference.with_default_tag())
 }

@@ -110,7 +110,7 @@ pub(super) const USER_NAMESPACE_HINT: &str = "ordinary users may make namespaces
 
 /// Why a script with the line ends of Windows does not start.
 pub(crate) const CARRIAGE_RETURN_HINT: &str = "its `#!` line ends with a carriage return, and no interpreter has that in its name: \
-     save the script with the line ends of Unix (LF)";
+     save the script with Unix line ends (LF)";
 
 /// One refused operation, as it is reported by the child that executed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -173,8 +173,7 @@ impl Operation {
                      we are in"
             }
             Operation::EndWithParent => {
-                "whoever of us is killed, in whatever order, the container is ended by the kernel; \
-                     a command could undo this for itself, but not for us"
+                "whichever of our processes is killed, in whatever order, the kernel ends the container; a command could undo this for itself, but not for us"
             }
             Operation::ForkGuard => "that child is process 1 of the outer namespace",
             Operation::ForkInit => {
@@ -285,7 +284,7 @@ impl Operation {
             Operation::AwaitStart => "what is made now can be started later; usually the order is there already",
             Operation::Execute { .. } => "the command itself is process 1, as in Docker",
             Operation::RemoveMountPoints { .. } => {
-                "they are no part of what the command did, and must not get into a layer; the times of their \
+                "they are not part of what the command did, and must not get into a layer; the times of their \
                      directories are put back, too"
             }
             Operation::RemoveDirectory { .. } => "nothing of it is kept",

@@ -147,7 +147,7 @@ impl Mounts {
     fn find(&self, path: &str) -> Result<Option<OwnedFd>, Failure> {
         let split = ["/proc", "/sys"].into_iter().find_map(|mount| Some((mount, path.strip_prefix(mount)?)));
         let (mount, rest) = split.ok_or_else(|| {
-            Failure::refused("hide something outside of `/proc` and `/sys`:", Path::new(path), Errno::EINVAL)
+            Failure::refused("hide something outside `/proc` and `/sys`:", Path::new(path), Errno::EINVAL)
         })?;
         match inside::below(self.at(mount)?, Path::new(rest.trim_start_matches('/'))) {
             Ok(found) => Ok(Some(found)),

@@ -38,7 +38,7 @@ impl std::fmt::Display for Notice {
         formatter.write_str(match self {
             Notice::NoHandler => "process 1 has no handler for Ctrl-C, so the kernel drops it: Ctrl-C again kills it",
             Notice::Ignored => "process 1 ignores Ctrl-C: Ctrl-C again kills it",
-            Notice::Insisted => "process 1 has not ended after three times Ctrl-C: it is killed",
+            Notice::Insisted => "process 1 has not ended after Ctrl-C three times: it is killed",
             Notice::OutOfTime => "process 1 has not ended in time: it is killed",
         })
     }

@@ -55,7 +55,7 @@ pub enum Error {
     #[error(transparent)]
     IgnoreFile(#[from] crate::document::Error),
     /// The ignore file is a link to somewhere else on the machine.
-    #[error("`{}` is a symbolic link to `{}`, outside of the build context", path.display(), target.display())]
+    #[error("`{}` is a symbolic link to `{}`, outside the build context", path.display(), target.display())]
     IgnoreFileOutside {
         /// The ignore file.
         path: PathBuf,

@@ -44,13 +44,13 @@ pub enum Error {
     NotTaken { number: usize, taken: usize },
     #[error("state 0 is empty: there is no shell in it")]
     NothingInside,
-    #[error("every step is taken")]
+    #[error("no steps left")]
     NothingLeft,
     #[error("there is nothing to go back to")]
     AtBeginning,
-    #[error("there is no stage `{name}` to stop at")]
+    #[error("there is no stage `{name}`")]
     NoStage { name: String, stages: Vec<String> },
-    #[error("no step is on line {line} or below it")]
+    #[error("there is no step on line {line} or below it")]
     NoStepBelow { line: usize },
     #[error("there is no breakpoint {0}")]
     NoBreakpoint(usize),

@@ -185,12 +185,12 @@ pub(super) fn without_effect(source: &SourceFile) -> Vec<Diagnostic> {
                     format!("the frontend `{}` is not used: Layerlab reads the file by its own rules", directive.value),
                 )
                 .at(place)
-                .hint("they are those of `docker/dockerfile:1`"),
+                .hint("its rules are those of `docker/dockerfile:1`"),
             ),
             "check" => {
                 let check = Check::parse(&directive.value).unwrap_or_default();
                 warnings.extend(check.unknown_names().map(|name| {
-                    Diagnostic::new(&rules::DIRECTIVE_WITHOUT_EFFECT, format!("no check is called `{name}`"))
+                    Diagnostic::new(&rules::DIRECTIVE_WITHOUT_EFFECT, format!("there is no check `{name}`"))
                         .at(place)
                         .suggest(name, rules::ALL.iter().map(|rule| rule.name))
                 }));

@@ -171,9 +171,9 @@ impl<'s> LineReader<'s> {
         }
         if let Some(span) = blank_line {
             self.diagnostics.push(
-                Diagnostic::new(&rules::NO_EMPTY_CONTINUATION, "blank line inside of an instruction")
+                Diagnostic::new(&rules::NO_EMPTY_CONTINUATION, "blank line inside an instruction")
                     .at(span)
-                    .hint("remove it, or remove the continuation of the line before it"),
+                    .hint("remove it, or the continuation character of the line before it"),
             );
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn is_meant(text: &str) -> bool {
 /// What keeps the text from being a JSON array of strings, as advice.
 pub(super) fn advice(text: &str) -> &'static str {
     if text.contains(['“', '”', '‘', '’', '„', '«', '»']) {
-        return "these are typographic quotes: JSON has the plain double quote";
+        return "these are typographic quotes: JSON needs plain double quotes";
     }
     let Some(end) = text.rfind(']') else { return "the closing `]` is missing" };
     match text[end + 1..].trim_start() {

@@ -193,7 +193,7 @@ impl Place {
             }
             (Place::Instruction { is_taken }, Ok(Understood::Instruction(_))) => *is_taken = true,
             (Place::Instruction { .. }, Ok(Understood::From(_))) => {
-                let error = Diagnostic::new(&rules::SINGLE_INSTRUCTION, "FROM cannot stand alone");
+                let error = Diagnostic::new(&rules::SINGLE_INSTRUCTION, "FROM is not allowed here");
                 return Some(error.at(statement.keyword.span));
             }
             (Place::Instruction { .. }, Err(_)) => {}

@@ -31,68 +31,68 @@ rules! {
     MORE_ERRORS = Error Layerlab "MoreErrors" "there are more errors than are shown";
     INVALID_DIRECTIVE = Error Layerlab "InvalidDirective" "a directive at the top of the file is wrong or given twice";
     INSTRUCTION_BEFORE_FROM = Error Layerlab "InstructionBeforeFrom" "only ARG may come before the first FROM";
-    SINGLE_INSTRUCTION = Error Layerlab "SingleInstruction" "where one instruction is expected, there is another number of them, or a FROM";
+    SINGLE_INSTRUCTION = Error Layerlab "SingleInstruction" "exactly one instruction is expected, and not a FROM";
 
     // One instruction.
     UNKNOWN_INSTRUCTION = Error Layerlab "UnknownInstruction" "a line begins with a word that is not an instruction";
     WRONG_ARGUMENTS = Error Layerlab "WrongArguments" "an instruction lacks an argument or has one too many";
     BLANK_NAME = Error Layerlab "BlankName" "a name is missing before `=`";
-    INVALID_STAGE_NAME = Error Layerlab "InvalidStageName" "a word cannot name a stage";
-    INVALID_JSON = Error Layerlab "InvalidJSON" "a JSON array is needed, or does not hold only strings";
-    INVALID_HEREDOC = Error Layerlab "InvalidHeredoc" "a heredoc has a name with one quote, or stands where a path belongs";
-    HEREDOC_WITHOUT_END = Error Layerlab "HeredocWithoutEnd" "no line ends a heredoc";
+    INVALID_STAGE_NAME = Error Layerlab "InvalidStageName" "a stage name is not valid";
+    INVALID_JSON = Error Layerlab "InvalidJSON" "a JSON array is missing, or holds something other than strings";
+    INVALID_HEREDOC = Error Layerlab "InvalidHeredoc" "the name of a heredoc has an unclosed quote, or a heredoc is used where a path belongs";
+    HEREDOC_WITHOUT_END = Error Layerlab "HeredocWithoutEnd" "a heredoc has no end line";
     UNKNOWN_FLAG = Error Layerlab "UnknownFlag" "the instruction has no such flag";
     REPEATED_FLAG = Error Layerlab "RepeatedFlag" "a flag is given twice";
     FLAG_WITHOUT_VALUE = Error Layerlab "FlagWithoutValue" "a flag needs a value after `=`";
-    INVALID_FLAG_VALUE = Error Layerlab "InvalidFlagValue" "the value of a flag is not one that it can have";
-    INVALID_MOUNT = Error Layerlab "InvalidMount" "a mount or device makes no sense; a warning where only the build can tell";
+    INVALID_FLAG_VALUE = Error Layerlab "InvalidFlagValue" "the value of a flag is not valid";
+    INVALID_MOUNT = Error Layerlab "InvalidMount" "a mount or device is not valid; a warning if only the build can tell";
     INVALID_TRIGGER = Error Layerlab "InvalidTrigger" "an instruction cannot follow ONBUILD";
-    INVALID_WORD = Error Layerlab "InvalidWord" "quotes or variables in a word cannot be understood";
+    INVALID_WORD = Error Layerlab "InvalidWord" "quotes or variables in a word are not valid";
 
     // Stages and what they need.
-    BLANK_BASE_NAME = Error Layerlab "BlankBaseName" "the image of FROM expands to nothing";
-    INVALID_IMAGE_NAME = Error Layerlab "InvalidImageName" "a text cannot name an image";
-    INVALID_PLATFORM = Error Layerlab "InvalidPlatform" "a text cannot name a platform";
-    VARIABLE_IN_FROM = Error Layerlab "VariableInFrom" "`--from` holds a variable";
+    BLANK_BASE_NAME = Error Layerlab "BlankBaseName" "the image name in FROM expands to nothing";
+    INVALID_IMAGE_NAME = Error Layerlab "InvalidImageName" "an image name is not valid";
+    INVALID_PLATFORM = Error Layerlab "InvalidPlatform" "a platform is not valid";
+    VARIABLE_IN_FROM = Error Layerlab "VariableInFrom" "`--from` contains a variable";
     UNKNOWN_STAGE = Error Layerlab "UnknownStage" "there is no stage of this name or number";
     STAGE_DEFINED_LATER = Error Layerlab "StageDefinedLater" "a stage is used before it is defined";
-    CIRCULAR_DEPENDENCY = Error Layerlab "CircularDependency" "a stage needs itself";
+    CIRCULAR_DEPENDENCY = Error Layerlab "CircularDependency" "a stage depends on itself";
 
     // What can't be built here.
-    NOT_SUPPORTED = Error Layerlab "NotSupported" "the language has this, and Layerlab does not build it yet";
+    NOT_SUPPORTED = Error Layerlab "NotSupported" "the language has this, but Layerlab does not support it yet";
     FOREIGN_PLATFORM = Error Layerlab "ForeignPlatform" "RUN needs a machine of another platform";
-    MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` is for one source that is not local";
-    COPY_OF_URL = Error Layerlab "CopyOfUrl" "COPY takes no URL";
+    MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` takes a single source that is not local";
+    COPY_OF_URL = Error Layerlab "CopyOfUrl" "COPY does not accept URLs";
 
     // What is only suspicious.
-    NEARLY_JSON = Warning Layerlab "NearlyJSON" "text was meant as a JSON array, and is not one";
-    HEREDOC_CARRIAGE_RETURNS = Warning Layerlab "HeredocCarriageReturns" "the lines of a heredoc end as on Windows";
-    HEREDOC_WITHOUT_DOCUMENT = Warning Layerlab "HeredocWithoutDocument" "`<<NAME` opens no document, and stands for an empty file";
-    INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "an ONBUILD records an instruction that no build will understand";
-    FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag does nothing where it stands";
-    DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive asks for what there is not";
+    NEARLY_JSON = Warning Layerlab "NearlyJSON" "text looks like a JSON array, but is not valid JSON";
+    HEREDOC_CARRIAGE_RETURNS = Warning Layerlab "HeredocCarriageReturns" "the lines of a heredoc have Windows line ends";
+    HEREDOC_WITHOUT_DOCUMENT = Warning Layerlab "HeredocWithoutDocument" "`<<NAME` has no document, so the file is empty";
+    INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "ONBUILD records an instruction that no build will accept";
+    FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag has no effect here";
+    DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive names something that does not exist";
     MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";
     MORE_WARNINGS = Warning Layerlab "MoreWarnings" "there are more warnings than are shown";
 
     // Docker's build checks.
-    NO_EMPTY_CONTINUATION = Warning Docker "NoEmptyContinuation" "there is a blank line inside of an instruction";
-    DUPLICATE_STAGE_NAME = Warning Docker "DuplicateStageName" "two stages have one name";
+    NO_EMPTY_CONTINUATION = Warning Docker "NoEmptyContinuation" "there is a blank line inside an instruction";
+    DUPLICATE_STAGE_NAME = Warning Docker "DuplicateStageName" "two stages have the same name";
     RESERVED_STAGE_NAME = Warning Docker "ReservedStageName" "a stage is called `scratch` or `context`";
     UNDEFINED_ARG_IN_FROM = Warning Docker "UndefinedArgInFrom" "FROM uses a variable that no ARG above it declares";
     INVALID_DEFAULT_ARG_IN_FROM = Warning Docker "InvalidDefaultArgInFrom" "without `--build-arg` the image of FROM has no valid name";
     MULTIPLE_INSTRUCTIONS = Warning Docker "MultipleInstructionsDisallowed" "a later instruction of the stage replaces this one";
-    SECRETS_USED = Warning Docker "SecretsUsedInArgOrEnv" "the name of a variable tells of a secret, and its value can be read from the image";
-    EXPOSE_INVALID_FORMAT = Warning Docker "ExposeInvalidFormat" "EXPOSE takes no address and no port of the host";
+    SECRETS_USED = Warning Docker "SecretsUsedInArgOrEnv" "the name of a variable suggests a secret, and its value can be read from the image";
+    EXPOSE_INVALID_FORMAT = Warning Docker "ExposeInvalidFormat" "EXPOSE takes neither an address nor a host port";
     WORKDIR_RELATIVE_PATH = Note Docker "WorkdirRelativePath" "where the first WORKDIR of a stage leads depends on the base image";
     STAGE_NAME_CASING = Note Docker "StageNameCasing" "the name of a stage has capital letters";
     FROM_AS_CASING = Note Docker "FromAsCasing" "FROM and AS are written in different case";
-    CONSISTENT_INSTRUCTION_CASING = Note Docker "ConsistentInstructionCasing" "a keyword is written in another case than most of the file";
-    JSON_ARGS_RECOMMENDED = Note Docker "JSONArgsRecommended" "a command runs in a shell, which gets the signals in its place";
-    MAINTAINER_DEPRECATED = Note Docker "MaintainerDeprecated" "a label says who maintains an image";
-    LEGACY_KEY_VALUE_FORMAT = Note Docker "LegacyKeyValueFormat" "ENV or LABEL has a space in place of `=`";
-    EXPOSE_PROTO_CASING = Note Docker "ExposeProtoCasing" "the protocol of EXPOSE is not in lower case";
-    REDUNDANT_TARGET_PLATFORM = Note Docker "RedundantTargetPlatform" "`--platform` says what FROM does anyway";
-    CONSTANT_PLATFORM = Note Docker "FromPlatformFlagConstDisallowed" "`--platform` of FROM is a constant";
+    CONSISTENT_INSTRUCTION_CASING = Note Docker "ConsistentInstructionCasing" "a keyword is not in the same case as most of the file";
+    JSON_ARGS_RECOMMENDED = Note Docker "JSONArgsRecommended" "a command runs in a shell, which receives the signals instead";
+    MAINTAINER_DEPRECATED = Note Docker "MaintainerDeprecated" "MAINTAINER is deprecated: a label replaces it";
+    LEGACY_KEY_VALUE_FORMAT = Note Docker "LegacyKeyValueFormat" "ENV or LABEL has a space instead of `=`";
+    EXPOSE_PROTO_CASING = Note Docker "ExposeProtoCasing" "a protocol in EXPOSE is not in lower case";
+    REDUNDANT_TARGET_PLATFORM = Note Docker "RedundantTargetPlatform" "`--platform` is what FROM uses anyway";
+    CONSTANT_PLATFORM = Note Docker "FromPlatformFlagConstDisallowed" "FROM has a constant `--platform`";
     INVALID_DEFINITION_DESCRIPTION = Note DockerExperiment "InvalidDefinitionDescription" "the comment above a stage or argument does not begin with its name";
 }
 

@@ -26,6 +26,7 @@ pub use resolve::Before;
 pub use resolve::Origin;
 pub(crate) use resolve::{Fetch, Found, Policy, Substitution, by_reference, by_text};
 pub use stand_in::StandIns;
+pub(crate) use stand_in::stand_in_note;
 
 use crate::oci::{ImageConfig, Platform};
 use crate::{document, store, userland};
@@ -57,7 +58,7 @@ pub enum Error {
         stands_in_for: Option<String>,
     },
     /// The image is for another platform than the one that was asked for.
-    #[error("`{image}` in the store is an image for {has}, not for {wanted}")]
+    #[error("`{image}` in the store is for {has}, not for {wanted}")]
     OtherPlatform {
         /// Its name.
         image: String,
@@ -67,7 +68,7 @@ pub enum Error {
         wanted: Box<Platform>,
     },
     /// This machine does not execute the programs of the image.
-    #[error("`{image}` is an image for {has}, and this machine is {host}")]
+    #[error("`{image}` is for {has}, but this machine is {host}")]
     OtherMachine {
         /// Its name.
         image: String,
@@ -105,16 +106,16 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NotFound { stand_in: Some(name), .. } => {
-                Some(format!("`--stand-ins` lets {name} take its place; `layerlab load` brings an image in"))
+                Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab load` loads the real image"))
             }
             Error::NotFound { stand_in: None, .. } => {
-                Some("`layerlab load` brings an image in; `layerlab images` lists those there are".to_owned())
+                Some("`layerlab load` loads an image; `layerlab images` lists those in the store".to_owned())
             }
             Error::OtherPlatform { wanted, .. } => {
-                Some(format!("bring one for {wanted} in with `layerlab load`, or leave `--platform` out"))
+                Some(format!("load one for {wanted} with `layerlab load`, or omit `--platform`"))
             }
             Error::OtherMachine { .. } => {
-                Some("get the image for this machine's platform, or build it here".to_owned())
+                Some("load the image for this machine's platform, or build it here".to_owned())
             }
             Error::Archive(error) => error.hint(),
             Error::Document(error) => error.hint(),

@@ -1,4 +1,4 @@
-//! Which built-in image stands in for one that can't be had.
+//! Which built-in image stands in for one that is not in the store.
 //!
 //! The table is short: the images that introductions to Docker begin with. `stand-ins.toml` in the home adds to it, changes
 //! it, and takes away with an empty name:
@@ -75,6 +75,15 @@ impl StandIns {
         }
         Ok(self)
     }
+}
+
+/// What to say where a program is missing in an image that has this label of a stand-in.
+pub(crate) fn stand_in_note(label: &str) -> String {
+    let (stand_in, image) = label.split_once(" for ").unwrap_or((label, "another image"));
+    format!(
+        "this image is built on the stand-in {stand_in}, not on {image} itself; `layerlab load` loads the real image: see \"Real base \
+         images\" in the book"
+    )
 }
 
 /// Splits `key = "text"`, with an optional comment behind it.

@@ -128,7 +128,7 @@ pub struct Exceeded {
 impl Exceeded {
     /// How to go on, if the archive is to be trusted.
     pub(crate) fn hint(&self) -> String {
-        format!("if you trust it, raise the bound: set {} to a larger number", self.bound.limit().variable)
+        format!("if you trust it, raise the limit: set {} to a larger number", self.bound.limit().variable)
     }
 
     /// The bound that an error of a reader is about, if it is one of these.

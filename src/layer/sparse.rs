@@ -56,7 +56,7 @@ impl Map {
         for (offset, length) in &self.parts {
             let next = offset.checked_add(*length).ok_or_else(|| invalid("a part is too large"))?;
             if *offset < end || next > self.size {
-                return Err(invalid("parts overlap or lie outside of the file"));
+                return Err(invalid("parts overlap or lie outside the file"));
             }
             end = next;
             total += length;

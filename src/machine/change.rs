@@ -26,7 +26,7 @@ pub(crate) fn change(image: ImageConfig, instructions: &[String]) -> Result<Imag
             Applied::Files(_) => {
                 let name = instruction.value.name();
                 return Err(Error::Argument {
-                    message: format!("`{name}` changes files, and only the configuration can be changed here"),
+                    message: format!("`{name}` changes files, but only the configuration can be changed here"),
                     hint: None,
                 });
             }

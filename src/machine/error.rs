@@ -133,7 +133,7 @@ impl Error {
             Error::Workdir(obstacle) => obstacle.hint(),
             Error::Layer(error) if error.hint().is_some() => error.hint(),
             Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
-                Some("you have one id only, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
+                Some("you have only one id, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
             }
             Error::CommandFailed { carriage_return: Some(script), .. } => {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
@@ -144,7 +144,7 @@ impl Error {
             }
             Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
             Error::CommandFailed { status: 137, .. } => {
-                Some("137 is 128 + 9: the process was killed, often for want of memory".into())
+                Some("137 is 128 + 9: the process was killed, often because memory ran out".into())
             }
             Error::CommandFailed { status: 153, .. } => {
                 Some("153 is 128 + 25: a file became larger than `ulimit -f` allows".into())
@@ -163,11 +163,11 @@ impl Error {
 /// What helps where something could not be written to its end.
 fn out_of_room(kind: ErrorKind) -> Option<String> {
     match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("make room on that disk, or choose a folder on another with `--home` or LAYERLAB_HOME".into())
-        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
+            "free some space on that disk, or choose a folder on another one with `--home` or LAYERLAB_HOME".into(),
+        ),
         ErrorKind::FileTooLarge => {
-            Some("`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` takes the limit away".into())
+            Some("`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` removes the limit".into())
         }
         _ => None,
     }

@@ -57,7 +57,7 @@ impl Machine {
         let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
         let mut reporter = Reporter::of_build(self.watch, sink);
         for name in unused_build_args(self.plan(), &self.options.request, &self.taken) {
-            let message = format!("the build argument `{name}` was not used by any ARG");
+            let message = format!("no ARG uses the build argument `{name}`");
             reporter.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place: None }));
         }
         let mut image = last.state.image();

@@ -34,7 +34,7 @@ pub(super) fn foreign(platform: &Platform) -> Diagnostic {
         &rules::FOREIGN_PLATFORM,
         format!("RUN can't run programs for {platform}: this machine is {machine}"),
     )
-    .hint(format!("only RUN needs a machine of its platform: build for {machine}, or do without RUN in this stage"))
+    .hint(format!("only RUN needs a machine of that platform: build for {machine}, or remove RUN from this stage"))
 }
 
 /// What of one instruction is not supported yet.
@@ -93,7 +93,7 @@ fn misplaced_checksum(add: &Add) -> Option<&'static str> {
     match add.sources.as_slice() {
         [Source::Path(word)] if is_remote(&word.raw) || word.raw.contains('$') => None,
         [_] => Some("`--checksum` is for a URL or a git repository, not for a local file"),
-        _ => Some("`--checksum` is for one source, and there are several"),
+        _ => Some("`--checksum` takes one source, but there are several"),
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn not_supported(name: &str, what: &str) -> Diagnostic {
 
 /// The error for a COPY from elsewhere.
 pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
-    Diagnostic::new(&rules::COPY_OF_URL, format!("COPY takes no URL: `{source}`")).hint("ADD does")
+    Diagnostic::new(&rules::COPY_OF_URL, format!("COPY does not accept URLs: `{source}`")).hint("ADD does")
 }
 
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.

@@ -88,7 +88,7 @@ impl Traits {
         if let Some(own) = &self.media_type
             && DocumentKind::of(own) != Some(kind)
         {
-            return Some(format!("it says of itself that it is `{own}`"));
+            return Some(format!("it says that it is `{own}`"));
         }
         let foreign = match kind {
             DocumentKind::Index => {
@@ -98,7 +98,7 @@ impl Traits {
             DocumentKind::Config => Vec::new(),
         };
         let (field, _) = foreign.into_iter().find(|(_, value)| value.is_some())?;
-        Some(format!("it has `{field}`, which another kind of document has"))
+        Some(format!("it has `{field}`, which belongs to another kind of document"))
     }
 }
 

@@ -49,7 +49,7 @@ impl FromScope<'_> {
                 let message = format!("`{name}` is not an image name: {error}");
                 Diagnostic::new(&rules::INVALID_IMAGE_NAME, message).at(span).hint(
                     match names.contains_key(&name.to_lowercase()) {
-                        true => format!("FROM names a stage in lower case: `{}`", name.to_lowercase()),
+                        true => format!("write the name of a stage in lower case: `{}`", name.to_lowercase()),
                         false => {
                             "an image is named like `alpine`, `alpine:3.20` or `registry.example/team/app:1.0`".into()
                         }

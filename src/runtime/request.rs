@@ -92,7 +92,7 @@ pub(crate) fn parse_rights(options: &[String]) -> Result<Rights, Error> {
             _ => {
                 return Err(Error::argument(
                     format!("invalid --security-opt `{option}`"),
-                    "`no-new-privileges` and `seccomp=unconfined` are known",
+                    "use `no-new-privileges` or `seccomp=unconfined`",
                 ));
             }
         }
@@ -153,7 +153,7 @@ fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, E
     if args.is_empty() {
         return Err(Error::argument(
             "no command specified",
-            "the image has neither CMD nor ENTRYPOINT: name a command after the image",
+            "the image has neither CMD nor ENTRYPOINT: write a command after the image",
         ));
     }
     Ok(args)
@@ -183,7 +183,7 @@ fn check_stop_signal(image: &ImageConfig) -> Result<(), Error> {
     match &image.config.stop_signal {
         Some(signal) if !signal.is_empty() && !is_signal(signal) => Err(Error::argument(
             format!("the image's stop signal `{}` is not a signal", signal.escape_debug()),
-            "a name such as SIGTERM or a number from 1 to 64 is",
+            "a signal is a name such as SIGTERM or a number from 1 to 64",
         )),
         Some(_) | None => Ok(()),
     }

@@ -63,9 +63,10 @@ pub(super) fn read(folder: &Path) -> Result<Option<State>, Error> {
         .map_err(|error| Error::BadState { path: path.clone(), reason: error.to_string() })?;
     match state.schema {
         State::SCHEMA => Ok(Some(state)),
-        other => {
-            Err(Error::BadState { path, reason: format!("schema {other} is not known here, only {}", State::SCHEMA) })
-        }
+        other => Err(Error::BadState {
+            path,
+            reason: format!("schema {other} is unknown: this version reads only {}", State::SCHEMA),
+        }),
     }
 }
 

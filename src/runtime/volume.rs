@@ -79,7 +79,7 @@ impl Volume {
             if volumes.iter().any(|other| other.target == volume.target) {
                 return Err(Error::argument(
                     format!("duplicate mount point: {}", volume.target),
-                    "each volume needs a place of its own in the container",
+                    "mount each volume at a different path",
                 ));
             }
             volumes.push(volume);

@@ -18,7 +18,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The folder has files in it that are not a store's.
-    #[error("`{}` is not empty and not a layerlab store", path.display())]
+    #[error("`{}` is not empty and is not a layerlab store", path.display())]
     NotAStore {
         /// The folder.
         path: PathBuf,
@@ -94,7 +94,7 @@ pub enum Error {
         name: String,
     },
     /// More than one image id begins like this.
-    #[error("`{prefix}` is the beginning of {count} image ids")]
+    #[error("`{prefix}` matches {count} image ids")]
     Ambiguous {
         /// What was asked for.
         prefix: String,

@@ -50,7 +50,7 @@ pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
         }
     }
     if !rootfs.missing.is_empty() {
-        line(format_args!("\nnot on this machine, or not to be started: {}", rootfs.missing.join(" ")));
+        line(format_args!("\nnot on this machine, or not executable: {}", rootfs.missing.join(" ")));
     }
     text
 }

@@ -62,7 +62,7 @@ pub enum Error {
         reason: String,
     },
     /// The machine has no shell that could be taken.
-    #[error("no `sh` on this machine that could be taken into an image")]
+    #[error("this machine has no `sh` that can go into an image")]
     NoShell,
     /// `LAYERLAB_BASE=busybox` without a busybox.
     #[error("`LAYERLAB_BASE` asks for busybox, but none is installed")]
@@ -108,7 +108,7 @@ pub fn explain() -> Result<String, Error> {
         Source::Host => base::from_host()?,
         Source::Busybox(path) => base::from_busybox(path)?,
         Source::Archive(path) => {
-            return Ok(format!("layerlab/base is the archive `{}`, as it is\n", path.display()));
+            return Ok(format!("layerlab/base is the archive `{}`, unchanged\n", path.display()));
         }
     };
     Ok(explain::explain(&source, &rootfs))

@@ -44,7 +44,7 @@ impl View for Classic {
                 writeln!(out, "Step {}/{} : {}", step.number, step.total, line(&step.instruction))
             }
             EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
-                writeln!(out, "{} can't be reached: {} stands in", line(name), line(image))
+                writeln!(out, "{} is not in the store: the built-in {} is used instead", line(name), line(image))
             }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),

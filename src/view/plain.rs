@@ -96,7 +96,11 @@ impl View for Plain {
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 let image = line(image);
                 if let Some(name) = stands_in_for {
-                    writeln!(out, "#{number} {} can't be reached: {image} stands in", line(name))?;
+                    writeln!(
+                        out,
+                        "#{number} {} is not in the store: the built-in {image} is used instead",
+                        line(name)
+                    )?;
                 }
                 let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
                 writeln!(out, "#{number} resolved {image}{digest}, {}", units::count(*layers as u64, "layer"))

@@ -7,15 +7,15 @@ use super::{classic, json, plain, quiet, tty};
 /// How a build's progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Progress {
-    /// `Step 2/4 : …`, as tutorials have it.
+    /// `Step 2/4 : …`, as in tutorials.
     Classic,
-    /// One line an event, numbered by step.
+    /// One line per event, numbered by step.
     Plain,
-    /// A live line for the step under way.
+    /// A live line for the current step.
     Tty,
-    /// One JSON object an event.
+    /// One JSON object per event.
     Json,
-    /// Only the image id.
+    /// The image id only.
     Quiet,
 }
 

@@ -119,9 +119,10 @@ impl View for Tty {
                 self.tail = Tail::default();
                 self.live(&format!(" -> {}", title(event)), out)
             }
-            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
-                self.lasting(&format!("{} can't be reached: {} stands in", line(name), line(image)), out)
-            }
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => self.lasting(
+                &format!("{} is not in the store: the built-in {} is used instead", line(name), line(image)),
+                out,
+            ),
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Output { stream, bytes } => {
                 self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));

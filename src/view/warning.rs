@@ -1,4 +1,4 @@
-//! Warnings on one line: `Dockerfile:3:1: blank line inside of an instruction [NoEmptyContinuation] (remove it, …)`.
+//! Warnings on one line: `Dockerfile:3:1: blank line inside an instruction [NoEmptyContinuation] (remove it, …)`.
 
 use crate::machine::Warning;
 use crate::shown;

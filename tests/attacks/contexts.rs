@@ -168,7 +168,7 @@ fn the_ignore_file_is_not_a_file() {
         fs::remove_dir(&ignore).unwrap();
         for device in ["/dev/zero", "/dev/tty", "/proc/kmsg"] {
             symlink(device, &ignore).unwrap();
-            attack.build().refused("outside of the build context");
+            attack.build().refused("outside the build context");
             fs::remove_file(&ignore).unwrap();
         }
         mkfifo(&attack.path("Dockerfile.dockerignore"), Mode::from_bits_truncate(0o644)).unwrap();
@@ -188,7 +188,7 @@ fn the_ignore_file_is_a_link_out_of_the_context() {
         ] {
             attack.link(name, target);
             let outcome = attack.build();
-            outcome.refused("outside of the build context");
+            outcome.refused("outside the build context");
             assert!(!outcome.text.contains(SECRET), "{}", outcome.text);
             fs::remove_file(attack.path(name)).unwrap();
         }

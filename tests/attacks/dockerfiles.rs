@@ -233,7 +233,7 @@ fn a_platform_is_a_lie() {
         let foreign = if cfg!(target_arch = "x86_64") { "linux/arm64" } else { "linux/amd64" };
         let cases = [
             (format!("FROM --platform={foreign} layerlab/base\nRUN true\n"), "RUN can't run programs for"),
-            (format!("FROM --platform={foreign} layerlab/base\n"), "in the store is an image for"),
+            (format!("FROM --platform={foreign} layerlab/base\n"), "in the store is for"),
             ("FROM --platform=windows/amd64 layerlab/base\nRUN true\n".to_owned(), "RUN can't run programs for"),
             ("FROM --platform=linux/foo layerlab/base\n".to_owned(), "there is no `foo`"),
             ("FROM --platform=linux/ layerlab/base\n".to_owned(), "is not a platform"),

@@ -244,7 +244,7 @@ fn a_folder_with_other_files_is_refused_and_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "precious").unwrap();
     let error = Home::open(folder.path()).unwrap_err();
-    assert!(error.to_string().ends_with("is not empty and not a layerlab store"), "{error}");
+    assert!(error.to_string().ends_with("is not empty and is not a layerlab store"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     std::fs::write(folder.path().join("oci-layout"), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
     assert!(Home::open(folder.path()).is_err());

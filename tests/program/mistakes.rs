@@ -201,7 +201,7 @@ fn a_full_disk_has_the_same_hint_wherever_it_is_noticed() {
         let verified = place.run("--home tiny/home store verify");
         nix::mount::umount(&target).unwrap();
         assert!(captured.contains("No space left on device (ENOSPC)\n --> Dockerfile:2:1"), "{role:?}: {captured}");
-        assert!(captured.contains("hint: make room on that disk"), "{role:?}: {captured}");
+        assert!(captured.contains("hint: free some space on that disk"), "{role:?}: {captured}");
         assert!(written.contains("returned a non-zero code: 1"), "{role:?}: {written}");
         assert_eq!(again, "fine\n", "{role:?}");
         assert!(verified.ends_with("whole\n"), "{role:?}: {verified}");

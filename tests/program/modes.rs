@@ -43,7 +43,7 @@ fn a_user_with_one_id_is_told_why_chown_fails() {
     }
     let place = Place::of(Role::Single, "//- Dockerfile\nFROM layerlab/base\nRUN touch /f && chown 33 /f\n");
     let text = place.run("build --progress quiet .");
-    assert!(text.contains("hint: you have one id only"), "{text}");
+    assert!(text.contains("hint: you have only one id"), "{text}");
     place.assert_whole();
 }
 

@@ -70,11 +70,11 @@ fn a_name_needs_a_file_system() {
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY --chown=someone file /\n//- file\n1\n");
     insta::assert_snapshot!(changes(&place), @r"
     COPY --chown=someone file /
-      error: `someone` is a name, and there is no file system to look it up in
+      error: `someone` is a name, but there is no file system to look it up in
     ");
     insta::assert_snapshot!(on_base("COPY --link --chown=nobody file /\n", "//- file\n1\n"), @r"
     COPY --link --chown=nobody file /
-      error: `nobody` is a name, and there is no file system to look it up in
+      error: `nobody` is a name, but there is no file system to look it up in
     ");
 }
 
@@ -294,7 +294,7 @@ fn stages_that_are_not_built_may_be_out_of_order() {
     RUN
     ");
     let place = Place::new("//- Dockerfile\nFROM layerlab/base AS Upper\nFROM Upper\n");
-    assert!(place.run("build .").contains("FROM names a stage in lower case: `upper`"));
+    assert!(place.run("build .").contains("write the name of a stage in lower case: `upper`"));
 }
 
 /// Whether the last step of a second build is a hit, after the context was changed in some way.

@@ -158,7 +158,7 @@ fn a_container_that_is_stopped_stays() {
     assert!(layerlab::runtime::roots(&home).is_err(), "what an unreadable state needs is not known");
     std::fs::remove_dir_all(containers.join("unreadable")).unwrap();
     let refused = layerlab::runtime::roots(&home).unwrap_err().to_string();
-    assert!(refused.ends_with("schema 2 is not known here, only 1"), "{refused}");
+    assert!(refused.ends_with("schema 2 is unknown: this version reads only 1"), "{refused}");
     std::fs::remove_dir_all(containers.join("newer")).unwrap();
     let roots = layerlab::runtime::roots(&home).unwrap();
     assert_eq!(roots.iter().map(|state| state.manifest.digest.to_string()).collect::<Vec<_>>(), [digest]);

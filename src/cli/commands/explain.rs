@@ -18,7 +18,7 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Subcommand)]
 enum Subject {
-    /// What the built-in base image is made of, and why each library is in it
+    /// List what the built-in base image is made of, and why each library is in it
     Base,
 }
 

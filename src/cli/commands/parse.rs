@@ -18,14 +18,14 @@ use crate::view::screen::Screen;
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A tree to read
+    /// A readable tree
     #[default]
     Tree,
     /// JSON
     Json,
     /// The s-expressions of BuildKit's parser tests
     Sexp,
-    /// The Dockerfile again, from the syntax tree
+    /// A Dockerfile, printed from the syntax tree
     Dockerfile,
 }
 

@@ -107,7 +107,7 @@ pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>)
     let flags = Flags::read(statement, &known)?;
     if !kind.text.eq_ignore_ascii_case("cmd") {
         let error =
-            Diagnostic::new(&rules::WRONG_ARGUMENTS, format!("HEALTHCHECK knows no `{}`", kind.text)).at(kind.span);
+            Diagnostic::new(&rules::WRONG_ARGUMENTS, format!("HEALTHCHECK has no form `{}`", kind.text)).at(kind.span);
         return Err(vec![error.hint("write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`")]);
     }
     if arguments.is_empty() {
@@ -131,7 +131,7 @@ pub(super) fn healthcheck(statement: &Statement, warnings: &mut Vec<Diagnostic>)
 fn interval(name: &str, word: &Word) -> std::result::Result<Option<Duration>, Diagnostic> {
     let error = |message: String| Diagnostic::new(&rules::INVALID_FLAG_VALUE, message).at(word.span);
     let duration = duration::parse(&word.raw).map_err(|problem| {
-        error(format!("`--{name}`: {problem}")).hint("a duration is a number and a unit, as `30s` or `1m30s`")
+        error(format!("`--{name}`: {problem}")).hint("a duration is a number and a unit, such as `30s` or `1m30s`")
     })?;
     if duration.is_zero() {
         return Ok(None);

@@ -107,7 +107,7 @@ fn sources_and_destination(statement: &Statement, warnings: &mut Vec<Diagnostic>
 
 /// In JSON, and on a line whose quotes do not match, `<<NAME` stands for an empty file.
 fn no_document(source: &Token) -> Diagnostic {
-    let message = format!("`{}` opens no document: the file will be empty", source.text);
+    let message = format!("`{}` has no document: the file will be empty", source.text);
     Diagnostic::new(&rules::HEREDOC_WITHOUT_DOCUMENT, message)
         .at(source.span)
         .hint("write it without JSON, and close every quote of the line")

@@ -33,7 +33,7 @@ fn old_form(keyword: &str, name: &Token, value: &Token) -> Diagnostic {
     let place = name.span.join(value.span);
     let note = Diagnostic::new(
         &rules::LEGACY_KEY_VALUE_FORMAT,
-        format!("{keyword} with a space in place of `=` is an old form"),
+        format!("{keyword} with a space instead of `=` is an old form"),
     )
     .at(place)
     .hint(format!("write `{keyword} {}=…`", name.text));
@@ -64,9 +64,9 @@ pub(super) fn expose(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> R
             }
         }
         if port.text.contains(':') {
-            let message = format!("EXPOSE takes no address and no port of the host: `{}`", port.text);
+            let message = format!("EXPOSE takes neither an address nor a host port: `{}`", port.text);
             let warning = Diagnostic::new(&rules::EXPOSE_INVALID_FORMAT, message).at(port.span);
-            warnings.push(warning.hint("write the port of the container alone"));
+            warnings.push(warning.hint("write only the container's port"));
         }
     }
     Ok(Expose { ports })

@@ -22,7 +22,7 @@ pub(super) fn from(statement: &Statement, warnings: &mut Vec<Diagnostic>) -> Res
         }
         [_, second, ..] => {
             return Err(vec![
-                Diagnostic::new(&rules::WRONG_ARGUMENTS, "FROM takes an image, or an image and `AS` and a name")
+                Diagnostic::new(&rules::WRONG_ARGUMENTS, "FROM takes an image, optionally followed by `AS` and a name")
                     .at(second.span)
                     .hint("write `FROM image` or `FROM image AS name`"),
             ]);
@@ -51,7 +51,7 @@ fn stage_in_capitals(name: &Token) -> Option<Diagnostic> {
     let wanted = name.text.to_lowercase();
     let message = format!("the stage name `{}` has capital letters", name.text);
     let note = Diagnostic::new(&rules::STAGE_NAME_CASING, message).at(name.span).fix(name.span, wanted.as_str());
-    (name.text != wanted).then(|| note.hint(format!("FROM has to write it as `{wanted}`")))
+    (name.text != wanted).then(|| note.hint(format!("FROM has to refer to it as `{wanted}`")))
 }
 
 /// A stage's name in lower case: a letter, then letters, digits, `-`, `_` and `.`.
@@ -65,7 +65,7 @@ fn stage_name(token: &Token) -> Result<String> {
     Err(vec![
         Diagnostic::new(&rules::INVALID_STAGE_NAME, format!("`{}` cannot name a stage", token.text))
             .at(token.span)
-            .hint("a name begins with a letter and goes on with letters, digits, `-`, `_` and `.`"),
+            .hint("a name is a letter followed by letters, digits, `-`, `_` and `.`"),
     ])
 }
 

@@ -33,9 +33,9 @@ pub(super) fn warn_of_carriage_returns(statement: &Statement, warnings: &mut Vec
         let message = format!("the lines of the heredoc `{}` end with a carriage return, as on Windows", document.name);
         let warning = Diagnostic::new(&rules::HEREDOC_CARRIAGE_RETURNS, message);
         warnings.push(
-            warning.at(statement.keyword.span).hint(
-                "save the file with line feeds only; a shell takes the carriage return for a part of the last word",
-            ),
+            warning
+                .at(statement.keyword.span)
+                .hint("save the file with line feeds only; a shell takes the carriage return as part of the last word"),
         );
     }
 }
@@ -44,7 +44,7 @@ pub(super) fn warn_of_carriage_returns(statement: &Statement, warnings: &mut Vec
 pub(super) fn warn_of_flags(statement: &Statement, warnings: &mut Vec<Diagnostic>) {
     let keyword = statement.keyword.text.to_uppercase();
     for flag in &statement.flags {
-        let message = format!("{keyword} has no flags: `{}` means nothing", flag.text);
+        let message = format!("{keyword} has no flags: `{}` has no effect", flag.text);
         warnings.push(Diagnostic::new(&rules::FLAG_WITHOUT_EFFECT, message).at(flag.span));
     }
 }

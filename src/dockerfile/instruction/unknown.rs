@@ -20,10 +20,10 @@ pub(super) fn diagnose(keyword: &Token, previous: Option<&Statement>) -> Diagnos
 
 fn advice(word: &str, previous: Option<&Statement>) -> Option<String> {
     if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| word.starts_with(mark)) {
-        return Some("a merge conflict was left in the file: keep one side of it, and remove the marks".into());
+        return Some("a merge conflict was left in the file: keep one side and remove the markers".into());
     }
     if ["{{", "{%", "<%"].iter().any(|mark| word.contains(mark)) {
-        return Some("this is a template: render it first, and build what comes out".into());
+        return Some("this is a template: render it first and build the result".into());
     }
     if word.starts_with("//") || word.starts_with("/*") {
         return Some("a comment begins with `#`".into());
@@ -39,7 +39,7 @@ fn advice(word: &str, previous: Option<&Statement>) -> Option<String> {
         let doubled = ["\\\\", "``"].iter().find(|escapes| previous.text.trim_end().ends_with(*escapes));
         return Some(match doubled {
             Some(escapes) => format!(
-                "the line before ends with `{escapes}`, which is one escaped character and continues nothing: end it with `{}`",
+                "the line before ends with `{escapes}`, which is an escaped character and does not continue the line: end it with `{}`",
                 &escapes[..1]
             ),
             None => "if it belongs to the line before, end that line with `\\`".into(),
@@ -110,10 +110,10 @@ pub(super) fn unseen(character: char) -> String {
     let code = character as u32;
     match character {
         '\u{a0}' | '\u{2007}' | '\u{202f}' => {
-            format!("there is a no-break space (U+{code:04X}): put an ordinary space in its place")
+            format!("there is a no-break space (U+{code:04X}): replace it with an ordinary space")
         }
         '\u{feff}' => "there is a byte order mark (U+FEFF) in the middle of the file: remove it".into(),
         _ if character.is_control() => format!("there is a control character (U+{code:04X}): remove it"),
-        _ => format!("there is an invisible or wide space (U+{code:04X}): put an ordinary space in its place"),
+        _ => format!("there is an invisible or wide space (U+{code:04X}): replace it with an ordinary space"),
     }
 }

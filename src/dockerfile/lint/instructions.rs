@@ -39,7 +39,7 @@ pub(super) fn shell_form(stages: &[Stage]) -> Vec<Diagnostic> {
             }
             let name = instruction.value.name();
             let message =
-                format!("{name} without JSON runs its command in a shell, which gets the signals in its place");
+                format!("{name} without a JSON array runs its command in a shell, which receives the signals instead");
             found.push(
                 Diagnostic::new(&rules::JSON_ARGS_RECOMMENDED, message)
                     .at(instruction.span)
@@ -155,7 +155,7 @@ pub(super) fn constant_platform(stages: &[Stage]) -> Vec<Diagnostic> {
         (!platform.contains('$') && !says_so && image != "scratch").then(|| {
             Diagnostic::new(
                 &rules::CONSTANT_PLATFORM,
-                format!("`--platform={platform}` ties the stage to one platform, whatever is asked of the build"),
+                format!("`--platform={platform}` ties the stage to one platform, whatever the build asks for"),
             )
             .hint("use a variable such as `$BUILDPLATFORM`, or give `--platform` to the build")
         })
@@ -166,7 +166,7 @@ pub(super) fn constant_platform(stages: &[Stage]) -> Vec<Diagnostic> {
 pub(super) fn redundant_platform(stages: &[Stage]) -> Vec<Diagnostic> {
     platforms(stages, |platform, _, _| {
         ["$TARGETPLATFORM", "${TARGETPLATFORM}"].contains(&platform).then(|| {
-            let message = format!("`--platform={platform}` is what FROM does without the flag");
+            let message = format!("`--platform={platform}` is what FROM uses without the flag");
             Diagnostic::new(&rules::REDUNDANT_TARGET_PLATFORM, message).hint("remove the flag")
         })
     })

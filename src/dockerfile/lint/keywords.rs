@@ -15,7 +15,7 @@ pub(in super::super) fn consistent_casing(keywords: &[Token]) -> Vec<Diagnostic>
     };
     let others = keywords.iter().filter(|keyword| keyword.text != wanted(keyword));
     let tell = |keyword: &Token| {
-        let message = format!("`{}` is written in another case than most instructions of the file", keyword.text);
+        let message = format!("`{}` is not in the same case as most instructions in the file", keyword.text);
         Diagnostic::new(&rules::CONSISTENT_INSTRUCTION_CASING, message)
             .at(keyword.span)
             .hint(format!("write `{}`", wanted(keyword)))

@@ -149,7 +149,7 @@ impl<'s> Contents<'s> {
         }
     }
 
-    /// The file under a name that a document has; links are followed inside of the archive.
+    /// The file under a name that a document has; links are followed only inside the archive.
     pub(crate) fn file(&self, name: &str) -> Option<Staged> {
         let Place::Archive(entries) = &self.place else { return None };
         let mut path = TreePath::new(name);

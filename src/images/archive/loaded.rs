@@ -41,7 +41,7 @@ pub(super) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, E
         return Err(store::Error::Invalid {
             name: manifest.config.digest.to_string(),
             kind: DocumentKind::Config.name(),
-            reason: format!("it lists {listed} layers, and there are {there}"),
+            reason: format!("it lists {listed} layers, but there are {there}"),
         }
         .into());
     }
@@ -56,9 +56,7 @@ pub(super) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, E
 pub(super) fn name(contents: &Contents<'_>, member: &str, text: &str) -> Result<Reference, Error> {
     match Reference::parse_normalized(text) {
         Ok(name) if !name.has_digest() => Ok(name.with_default_tag()),
-        Ok(_) => {
-            Err(contents.invalid(member, format!("`{text}` has a digest, and can't be given to an image as its name")))
-        }
+        Ok(_) => Err(contents.invalid(member, format!("`{text}` has a digest and can't be used as an image name"))),
         Err(error) => Err(contents.invalid(member, format!("`{text}` is not an image name: {error}"))),
     }
 }

@@ -81,7 +81,7 @@ pub enum Error {
         available: String,
     },
     /// There is something under the name that would be overwritten.
-    #[error("`{}` is there already", path.display())]
+    #[error("`{}` already exists", path.display())]
     Exists {
         /// The name.
         path: PathBuf,
@@ -112,13 +112,12 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NotImages { .. } => Some(
-                "`layerlab load` takes what `docker save` or `skopeo copy` writes; `layerlab import FILE NAME` makes an image of \
-                 a root file system"
+                "`layerlab load` takes what `docker save` or `skopeo copy` writes; `layerlab import FILE NAME` creates an image from a root file system"
                     .to_owned(),
             ),
             Error::Missing { .. } => Some("the archive is not complete: save it again".to_owned()),
             Error::Platform { .. } => Some("save the image for this machine's platform".to_owned()),
-            Error::Exists { .. } => Some("give a name that is not taken, or remove what is there".to_owned()),
+            Error::Exists { .. } => Some("choose another name, or remove the existing one".to_owned()),
             Error::Document(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::Store(error) => error.hint(),

@@ -61,7 +61,7 @@ impl Following<'_> {
             if let Some(name) = entry.annotations.get(REF_NAME)
                 && !names.insert(name)
             {
-                self.report.error("index.json", format!("the name `{name}` is there twice"));
+                self.report.error("index.json", format!("the name `{name}` is listed twice"));
             }
             if let Some(name) = name_text(entry)
                 && name_of(entry).is_none()

@@ -95,7 +95,14 @@ impl View for Blocks {
             EventKind::Expanded { instruction } => write!(out, "{}", layout.row("expanded", instruction)),
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
-                    write!(out, "{}", layout.row("stand-in", &format!("{name} can't be reached: {image} stands in")))?;
+                    write!(
+                        out,
+                        "{}",
+                        layout.row(
+                            "stand-in",
+                            &format!("{name} is not in the store: the built-in {image} is used instead")
+                        )
+                    )?;
                 }
                 let digest =
                     digest.map(|digest| format!("  {}", decisions::shorten(&digest.to_string()))).unwrap_or_default();

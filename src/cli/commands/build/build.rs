@@ -35,7 +35,7 @@ pub(crate) struct Build {
     /// Accepted and without effect: intermediate containers are always removed
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide = true)]
     rm: bool,
-    /// Stop at the first step that is not in the cache, and say why: for CI. The exit status is 1
+    /// For CI: stop at the first step that is not in the cache, say why, and exit with status 1
     #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
     fail_on_miss: bool,
     /// Write the image id to a file
@@ -113,5 +113,5 @@ fn failed(error: &Error, machine: &Machine, file: &SourceFile) -> Failure {
 /// The message for a step that had to be in the cache.
 fn missed(error: &Error, reason: &MissReason) -> Diagnostic {
     Diagnostic::error(format!("{error}: {}", debugger::reason(reason)))
-        .hint("`--fail-on-miss` stops here; without it the step is executed. `layerlab plan` tells of all steps")
+        .hint("`--fail-on-miss` stops here; without it, the step runs. `layerlab plan` shows all steps")
 }

@@ -25,25 +25,25 @@ pub(crate) struct BuildOptions {
     /// The stage to build (default: the last)
     #[arg(long, value_name = "STAGE")]
     pub(crate) target: Option<String>,
-    /// Set an ARG; without a value, the environment's
+    /// Set an ARG; without a value, take it from the environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) build_arg: Vec<String>,
     /// Add a label to the image
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) label: Vec<String>,
-    /// Run every step, whatever the cache has
+    /// Run every step, even if it is in the cache
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Run every step of these stages
+    /// Run every step of these stages (separated by commas)
     #[arg(long, value_name = "STAGE", value_delimiter = ',')]
     pub(crate) no_cache_filter: Vec<String>,
-    /// Let a built-in image take the place of one that is not in the store
+    /// Use a built-in image instead of one that is not in the store
     #[arg(long)]
     pub(crate) stand_ins: bool,
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE")]
     pub(crate) network: Option<Mode>,
-    /// What the image is to run on (default: this machine's platform), as `linux/arm64`
+    /// The platform to build for, such as `linux/arm64` (default: this machine's)
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
     /// The host name that RUN sees
@@ -128,7 +128,7 @@ impl BuildOptions {
         let Some(text) = &self.platform else { return Ok(Platform::host()) };
         if text.contains(',') {
             return Err(Diagnostic::error("`--platform` takes one platform: images for several are not supported yet")
-                .hint("build once for each, with a name of its own"));
+                .hint("build once per platform, each with its own name"));
         }
         text.parse()
             .map_err(|error: PlatformError| Diagnostic::error(format!("`--platform`: {error}")).hint(error.hint()))

@@ -14,12 +14,12 @@ use crate::view::debugger::{self, Layout};
 use crate::view::json;
 use crate::world::World;
 
-/// Say of each step whether it would hit the cache.
+/// Predict which steps would hit the cache.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]
     options: BuildOptions,
-    /// Print JSON, one step a line
+    /// Print JSON, one step per line
     #[arg(long)]
     json: bool,
     /// The build context

@@ -18,15 +18,15 @@ use crate::machine::Unsupported;
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
 use crate::world::World;
 
-/// Step through a Dockerfile, or begin an empty one.
+/// Step through a Dockerfile, or start an empty one.
 ///
-/// Without DIR, and where the current folder has no Dockerfile, it begins an empty one: type `FROM alpine`. An image that is not in
-/// the store is replaced by a built-in one, which is said.
+/// Without DIR, if the current folder has no Dockerfile, it starts an empty one: type `FROM alpine`. If an image is not in the store,
+/// a built-in one is used instead, and this is said.
 #[derive(Debug, Args)]
 pub(crate) struct Step {
     #[command(flatten)]
     options: BuildOptions,
-    /// Run the commands of a file instead of asking; `-` is standard input
+    /// Read commands from a file instead of the prompt; `-` is standard input
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// The build context

@@ -11,8 +11,8 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::{self, Access, Heard, Hostname, Io, Network, Terminal};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::images::{self, Opened, Policy};
-use crate::machine;
+use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
+use crate::machine::{self, lacking::NOT_FOUND};
 use crate::oci::Platform;
 use crate::runtime::{self, Request, Variable, Volume};
 use crate::world::World;
@@ -27,19 +27,19 @@ pub(crate) struct Run {
     /// Give the container a terminal
     #[arg(short, long)]
     tty: bool,
-    /// Remove the container when it ends (as is always done for now)
+    /// Remove the container when it ends (always done so far)
     #[arg(long)]
     rm: bool,
     /// Name the container
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Set an environment variable; without a value, pass ours on
+    /// Set an environment variable; without a value, take it from the environment
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
     /// The working directory in the container
     #[arg(short, long, value_name = "DIR")]
     workdir: Option<String>,
-    /// The user, and group: NAME|UID[:GROUP|GID]
+    /// The user and group: NAME|UID[:GROUP|GID]
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
     /// What is mounted.
@@ -65,15 +65,15 @@ pub(crate) struct Run {
     /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
-    /// Print what would be done and why, and run nothing
+    /// Print what would be done and why, without running anything
     #[arg(long)]
     explain: bool,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
-    /// The image: a name, a digest, or the beginning of an id
+    /// The image: a name, a digest, or the start of an id
     image: String,
-    /// The command and its arguments, in place of the image's CMD
+    /// The command and its arguments, instead of the image's CMD
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
@@ -92,7 +92,7 @@ impl Run {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
             return Err(Diagnostic::error("the input device is not a terminal")
-                .hint("leave `-t` out when standard input is a pipe or a file")
+                .hint("omit `-t` when standard input is a pipe or a file")
                 .into());
         }
         let request = self.request()?;
@@ -116,12 +116,22 @@ impl Run {
                 ui.report(&[Diagnostic::error(failure.to_string()).severity(Severity::Warning)], None)
             }
         };
+        let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
         match prepared.run(Io::Inherited, None, &mut tell) {
             Ok(exit) if exit.status() == 0 => Ok(()),
-            Ok(exit) => Err(Failure::status(u8::try_from(exit.status()).unwrap_or(255))),
+            Ok(exit) => {
+                if let (NOT_FOUND, Some(note)) = (exit.status(), stand_in) {
+                    ui.note(&format!("note: {note}"));
+                }
+                Err(Failure::status(u8::try_from(exit.status()).unwrap_or(255)))
+            }
             Err(runtime::Error::Container(error)) => {
-                let status = u8::try_from(error.status()).unwrap_or(125);
-                Err(Failure { status: Some(status), ..machine::Error::from(error).into() })
+                let status = error.status();
+                let mut failure = Failure::from(machine::Error::from(error));
+                if let (NOT_FOUND, Some(note), Some(diagnostic)) = (status, stand_in, failure.diagnostics.first_mut()) {
+                    diagnostic.hint = Some(note);
+                }
+                Err(Failure { status: Some(u8::try_from(status).unwrap_or(125)), ..failure })
             }
             Err(error) => Err(error.into()),
         }

@@ -16,14 +16,14 @@ use crate::machine;
 use crate::oci::{History as HistoryEntry, ImageConfig, Platform};
 use crate::world::World;
 
-/// Make an image of a root file system in a tar archive.
+/// Create an image from a root file system archive.
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The archive: tar, or tar compressed with gzip, bzip2, xz or zstd; `-` is standard input
     file: PathBuf,
     /// The image's name
     name: String,
-    /// Set a part of the configuration, as an instruction: CMD, ENV, EXPOSE …
+    /// Change the configuration by an instruction: CMD, ENV, EXPOSE …
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
 }

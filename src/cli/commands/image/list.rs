@@ -27,10 +27,10 @@ pub(crate) struct Images {
     /// Show digests of the manifests
     #[arg(long)]
     digests: bool,
-    /// Also list images without a name (all of them are listed)
+    /// Also list images without a name (they are always listed)
     #[arg(short, long)]
     all: bool,
-    /// Only images of this name
+    /// Only list images with this name
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }

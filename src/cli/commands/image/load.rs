@@ -16,7 +16,7 @@ use crate::images::archive::{self, Input};
 use crate::shown;
 use crate::world::World;
 
-/// Load images from an archive that `docker save`, Podman or skopeo has written.
+/// Load images from an archive written by `docker save`, Podman or skopeo.
 ///
 /// A docker archive or an OCI layout, compressed or not, or the folder of an OCI layout: it is recognised by what is inside.
 #[derive(Debug, Args)]

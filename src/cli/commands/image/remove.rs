@@ -18,10 +18,10 @@ use crate::store::{Catalogue, Error, Image};
 use crate::upkeep;
 use crate::world::World;
 
-/// Remove names of images, and what no name needs any more.
+/// Remove image names, and the data that nothing else needs.
 #[derive(Debug, Args)]
 pub(crate) struct Rmi {
-    /// Remove an image with several names by its id
+    /// Remove an image by its id even if it has several names
     #[arg(short, long)]
     force: bool,
     /// The images
@@ -107,7 +107,7 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
         let Some(id) = removal.deleted else { continue };
         let reason = match &left {
             Left::Everything(reason) => reason.as_str(),
-            Left::InUse(blobs) if blobs.contains(&id) => "another layerlab uses it",
+            Left::InUse(blobs) if blobs.contains(&id) => "another layerlab process uses it",
             Left::InUse(_) | Left::Nothing => {
                 writeln!(out, "Deleted: {id}")?;
                 continue;
@@ -140,7 +140,7 @@ fn collect(world: &World) -> Result<Left, Failure> {
             Ok(Left::InUse(collected.in_use))
         }
         Err(upkeep::Error::Store(Error::Busy)) => {
-            Ok(Left::Everything("another layerlab has the store open".to_owned()))
+            Ok(Left::Everything("another layerlab process has the store open".to_owned()))
         }
         Err(error) => Err(error.into()),
     }

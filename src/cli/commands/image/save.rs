@@ -14,7 +14,7 @@ use crate::images::{self, Error, Policy};
 use crate::oci::Reference;
 use crate::world::World;
 
-/// Save images in an archive that Docker, Podman and skopeo read.
+/// Save images to an archive that Docker, Podman and skopeo can read.
 ///
 /// The same images give the same bytes.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Save {
     /// The form of the archive
     #[arg(long, value_enum, default_value_t)]
     format: Form,
-    /// The images; without a tag, `latest` is meant
+    /// The images; the default tag is `latest`
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Save {
 /// The forms, as the user names them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Form {
-    /// What `docker save` writes; it is an OCI layout, too
+    /// What `docker save` writes; also an OCI layout
     #[default]
     DockerArchive,
     /// An OCI layout in a tar archive
@@ -58,7 +58,7 @@ impl Save {
                     .into());
             }
             None => Output::Stream(ui.bytes().ok_or_else(|| {
-                Diagnostic::error("standard output is a terminal, and an archive is not to be read there")
+                Diagnostic::error("an archive can't be written to a terminal")
                     .hint("name a file with `-o FILE`, or pipe it on: `layerlab save NAME | docker load`")
             })?),
         };

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
 
-/// Look after the store.
+/// Maintain the store.
 #[derive(Debug, Args)]
 pub(crate) struct StoreCommand {
     #[command(subcommand)]
@@ -21,9 +21,9 @@ pub(crate) struct StoreCommand {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Hash everything again and check the chain from the index to every layer
+    /// Compute every digest again and check the chain from the index to every layer
     Verify(verify::Verify),
-    /// Show what takes how much room, for what it is kept, and how much of it can go
+    /// Show what takes up space, what keeps it, and how much can be freed
     Size(size::Size),
     /// Print the store's folder
     Path,

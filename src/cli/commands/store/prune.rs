@@ -18,25 +18,25 @@ use crate::world::World;
 /// Steps that were not used for so long are forgotten, in seconds.
 const LONG: i64 = 30 * 24 * 3600;
 
-/// Remove what can be made again, and what nothing needs.
+/// Remove unused data, and data that can be made again.
 ///
-/// Images without a name, copies of layers, blobs that nothing needs, and steps that the cache has not used for 30 days. Images with a name,
-/// volumes, and what another process uses stay.
+/// Removes images without a name, copies of layers, blobs that nothing needs, and steps that were not used for 30 days. Keeps images with a
+/// name, volumes, and what another process uses.
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    /// Forget the whole cache, however recently it was used
+    /// Remove the whole cache, however recently it was used
     #[arg(short, long)]
     all: bool,
-    /// Look at the cache only
+    /// Only look at the cache
     #[arg(long)]
     cache: bool,
-    /// Forget the steps that were not used for the longest time, until what only the cache keeps is at most so large, as `2GB`
+    /// Remove the least recently used steps until what only the cache needs is at most this large, such as `2GB`
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["all", "until"], value_parser = parse_size)]
     keep_storage: Option<u64>,
-    /// Forget the steps that were not used for so long, as `12h` or `7d` (default: 30d)
+    /// Remove steps that were not used for this long, such as `12h` or `7d` (default: 30d)
     #[arg(long, value_name = "DURATION", conflicts_with = "all", value_parser = parse_duration)]
     until: Option<i64>,
-    /// Say what would go, and remove nothing
+    /// Print what would be removed, without removing it
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Print JSON
@@ -91,7 +91,7 @@ impl Prune {
         writeln!(out, "{total}: {}", units::size(pruned.bytes()))?;
         if pruned.in_use > 0 {
             let blobs = units::count(pruned.in_use as u64, "blob");
-            ui.note(&shown::line(&format!("note: another layerlab uses {blobs} that nothing else needs")));
+            ui.note(&shown::line(&format!("note: another layerlab process uses {blobs} that nothing else needs")));
         }
         Ok(())
     }
@@ -110,9 +110,9 @@ fn document(pruned: &Pruned) -> serde_json::Value {
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    units::parse_size(text).ok_or_else(|| "expected a number of bytes, as `500MB` or `2GB`".to_owned())
+    units::parse_size(text).ok_or_else(|| "expected a size such as `500MB` or `2GB`".to_owned())
 }
 
 fn parse_duration(text: &str) -> Result<i64, String> {
-    units::parse_duration(text).ok_or_else(|| "expected a duration, as `90m`, `12h` or `7d`".to_owned())
+    units::parse_duration(text).ok_or_else(|| "expected a duration such as `90m`, `12h` or `7d`".to_owned())
 }

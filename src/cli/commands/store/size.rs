@@ -14,7 +14,7 @@ use crate::upkeep::size_of;
 use crate::view::{json, table, units};
 use crate::world::World;
 
-/// Show what takes how much room, for what it is kept, and how much of it can go.
+/// Show what takes up space, what keeps it, and how much can be freed.
 #[derive(Debug, Args)]
 pub(crate) struct Size {
     /// Print JSON

@@ -11,7 +11,7 @@ use crate::upkeep::verify;
 use crate::view::units;
 use crate::world::World;
 
-/// Hash everything again and check the chain from the index to every layer.
+/// Compute every digest again and check the chain from the index to every layer.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// List the blobs that no image needs
@@ -35,7 +35,7 @@ impl Verify {
             let bytes = units::size(report.unneeded.values().sum());
             writeln!(
                 out,
-                "note: {count} ({bytes}) that no image needs: `--list` lists them, `layerlab store size` says what they are kept for"
+                "note: {count} ({bytes}) that no image needs: `--list` lists them, `layerlab store size` says what keeps them"
             )?;
         }
         let images = units::count(report.images as u64, "image");

@@ -74,7 +74,7 @@ pub(super) fn nothing_matches(word: &str, searched: &Searched<'_>) -> Error {
     let folder = glob::plain_part(word);
     Error::Argument {
         message: format!("nothing in {} matches `{word}`", searched.name),
-        hint: Some(format!("`{}` is there, but nothing in it has such a name", shown(&folder, word))),
+        hint: Some(format!("`{}` exists, but nothing in it has this name", shown(&folder, word))),
     }
 }
 
@@ -84,8 +84,7 @@ fn left_out_error(word: &str, path: &TreePath, searched: &Searched<'_>) -> Error
     let hint = match decisive {
         Some(pattern) => format!("`--exclude={}` leaves it out", pattern.text),
         None => {
-            "`--parents` keeps the directories of what is named, and this names nothing in them: leave `--parents` out \
-                 to copy everything"
+            "`--parents` keeps the directories of what is named, but this names nothing in them: omit `--parents` to copy everything"
                 .into()
         }
     };
@@ -101,11 +100,11 @@ fn behind_link_error(word: &str, path: &TreePath, real: &TreePath, searched: &Se
     let link = path.ancestors().iter().find_map(is_link);
     Error::Argument {
         message: format!(
-            "`{word}` is not in {}: {}, and `--parents` follows no links",
+            "`{word}` is not in {}: {}, and `--parents` does not follow links",
             searched.name,
             link.unwrap_or_else(|| "it lies behind a symbolic link".into())
         ),
-        hint: Some(format!("name where it is: `{}`", shown(real, word))),
+        hint: Some(format!("use its real path: `{}`", shown(real, word))),
     }
 }
 
@@ -154,11 +153,11 @@ fn dead_link(
         }
         Ok(_) | Err(_) if climbs_out(link, target) => dead(
             format!("a symbolic link to `{shown_target}`, which leads out of {origin}"),
-            Some(format!("links are followed inside of {origin} only: put the file itself there")),
+            Some(format!("links are followed only inside {origin}: put the file itself there")),
             None,
         ),
         outcome => {
-            let absolute = || format!("an absolute link begins at the root of {origin}, not at that of this machine");
+            let absolute = || format!("an absolute link begins at the root of {origin}, not of this machine");
             let hint = target.starts_with(b"/").then(absolute);
             let missing = outcome.ok().or_else(|| Some(target_of(link, target)));
             dead(format!("a symbolic link to `{shown_target}`, which is not in {origin}"), hint, missing)

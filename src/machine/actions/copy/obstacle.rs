@@ -36,7 +36,7 @@ impl Obstacle {
     pub(crate) fn hint(&self) -> Option<String> {
         match &self.kind {
             Some(Kind::Symlink(target)) => Some(format!(
-                "a directory does not go through a link in its place: remove the link first, or copy to where it leads, `{}`",
+                "a directory can't take the place of a link: remove the link first, or copy to where it leads, `{}`",
                 target_of(&self.at, target)
             )),
             _ => None,

@@ -41,7 +41,7 @@ pub struct BadId {
 
 /// A name where there is no file system to look it up in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{owner}` is a name, and there is no file system to look it up in")]
+#[error("`{owner}` is a name, but there is no file system to look it up in")]
 pub struct NoOwners {
     owner: String,
 }
@@ -103,7 +103,7 @@ impl Owner {
             Part::Name(name) => match lookup(store, tree, PASSWD, name) {
                 Some(fields) => Owner { uid: field(&fields, 2, PASSWD)?, gid: field(&fields, 3, PASSWD)? },
                 None => {
-                    warn(format!("the image has no user `{name}` in its `{PASSWD}`: root takes the place"));
+                    warn(format!("the image has no user `{name}` in its `{PASSWD}`: root is used instead"));
                     Owner { uid: 0, gid: 0 }
                 }
             },
@@ -115,7 +115,7 @@ impl Owner {
                 Part::Name(name) => match lookup(store, tree, GROUP, name) {
                     Some(fields) => field(&fields, 2, GROUP)?,
                     None => {
-                        warn(format!("the image has no group `{name}` in its `{GROUP}`: the name changes nothing"));
+                        warn(format!("the image has no group `{name}` in its `{GROUP}`: the group is ignored"));
                         owner.gid
                     }
                 },

@@ -47,9 +47,9 @@ const COPIED: u64 = u64::MAX - 1;
 pub enum CopyError {
     #[error("`{path}` is not there")]
     NotFound { path: String },
-    #[error("the destination {obstacle}{}", if obstacle.is_in_place() { ", and a directory is needed there" } else { "" })]
+    #[error("the destination {obstacle}{}", if obstacle.is_in_place() { ", but a directory is needed there" } else { "" })]
     Obstacle { obstacle: Box<Obstacle> },
-    #[error("the destination `{path}` is a directory, and a file is to be copied over it")]
+    #[error("the destination `{path}` is a directory, and a file can't replace it")]
     FileOverDirectory { path: String },
     #[error("`{path}`: {source}")]
     Path { path: String, source: tree::Error },

@@ -3,7 +3,7 @@
 //!
 //! Of package managers only the words are looked at that a shell would start: `RUN set -e; FOO=1 apt-get install curl`, but not `RUN echo apt-get`.
 
-use crate::images::STAND_IN_LABEL;
+use crate::images::{STAND_IN_LABEL, stand_in_note};
 use crate::machine::{DEFAULT_PATH, State};
 use crate::tree::{Follow, Tree, TreePath};
 
@@ -12,7 +12,7 @@ const MANAGERS: &[&str] =
     &["apk", "apt", "apt-get", "dnf", "dpkg", "emerge", "microdnf", "pacman", "rpm", "tdnf", "yum", "zypper"];
 
 /// The status of a shell that did not find a program.
-const NOT_FOUND: i32 = 127;
+pub(crate) const NOT_FOUND: i32 = 127;
 
 /// Words after which a shell looks for another command.
 const BEFORE_COMMANDS: &[&str] =
@@ -20,22 +20,18 @@ const BEFORE_COMMANDS: &[&str] =
 
 /// What to say about a command that failed with a status in a stand-in, for want of a program. `None`: that was not it.
 pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
-    let stand_in = state.settings.labels.get(STAND_IN_LABEL)?;
+    let label = state.settings.labels.get(STAND_IN_LABEL)?;
     let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let is_there = |program: &str| {
         path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
     };
     let manager = started(command).find(|program| MANAGERS.contains(program) && !is_there(program));
-    let (stand_in, image) = stand_in.split_once(" for ").unwrap_or((stand_in, "the image"));
     let what = match manager {
         Some(manager) => format!("there is no `{manager}` here"),
         None if status == NOT_FOUND => format!("{NOT_FOUND} means that the shell did not find the program"),
         None => return None,
     };
-    Some(format!(
-        "{what}: {stand_in} stands in for {image}, and is made of this machine's programs; `layerlab load` brings in the \
-         real one, from what `docker save` writes"
-    ))
+    Some(format!("{what}: {}", stand_in_note(label)))
 }
 
 /// The programs that a shell would start, by the last part of their path.
