@@ -1,13 +1,18 @@
-//! What a command writes to: standard output and standard error, each with colours of its own.
+//! What a command writes to: standard output and standard error, each with colours and a width of its own.
 //!
 //! `layerlab build . 2>errors` has colours on the terminal and none in the file, and the other way round.
 
 use std::io::{self, Write as _};
 
+use super::failure::Failure;
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
+use crate::view::layout::Layout;
+use crate::view::message::message;
 use crate::view::palette::{ColorChoice, Palette};
-use crate::view::screen::Screen;
+use crate::view::screen::{Screen, Width};
+use crate::view::table::{self, TooWide};
+use crate::world::Clock;
 
 /// The two streams for people.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +38,29 @@ impl Ui {
         Screen::stdout(Palette::PLAIN)
     }
 
+    /// The layout for standard output as it is now.
+    pub(crate) fn layout(&self, clock: &Clock) -> Layout {
+        Layout::new(self.palette, clock, Width::of_stdout())
+    }
+
+    /// Shows a table: as wide as the terminal at most, in a pipe a line for each row.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>], too_wide: TooWide) -> Result<(), Failure> {
+        let columns = Width::of_stdout().of_lines();
+        Ok(self.plain().write_all(table::render(header, rows, columns, too_wide).as_bytes())?)
+    }
+
+    /// Shows lines: broken where the terminal is too narrow, in a pipe as they are.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn lines(&self, text: &str) -> Result<(), Failure> {
+        let columns = Width::of_stdout().of_lines();
+        Ok(self.plain().write_all(table::fill(text, columns).as_bytes())?)
+    }
+
     /// Standard error.
     pub(crate) fn errors(&self) -> Screen<'static> {
         Screen::stderr(self.errors)
@@ -46,16 +74,17 @@ impl Ui {
     /// Draws messages on standard error. `source` is the text that they point into.
     pub(crate) fn report(&self, diagnostics: &[Diagnostic], source: Option<&SourceFile>) {
         let mut stderr = self.errors();
+        let columns = Width::of_stderr().of_lines();
         for diagnostic in diagnostics {
             // Nobody is left to be told when standard error is closed.
-            let _ = writeln!(stderr, "{}", self.errors.diagnostic(&diagnostic.render(source)).trim_end());
+            let _ = stderr.write_all(message(diagnostic, source, self.errors, columns).as_bytes());
         }
     }
 
     /// Says something on standard error that is neither an error nor a warning.
     pub(crate) fn note(&self, text: &str) {
         // Nobody is left to be told when standard error is closed.
-        let _ = writeln!(self.errors(), "{text}");
+        let _ = self.errors().write_all(table::hang("", text, Width::of_stderr().of_lines()).as_bytes());
     }
 
     /// Draws what clap says of arguments that it did not understand.

@@ -29,7 +29,7 @@ pub use rule::{Origin, Severity};
 use serde_json::{Value, json};
 
 use crate::source::{NotUtf8, SourceFile, Span};
-use drawing::{excerpt, printable};
+use drawing::{EXCERPT_WIDTH, excerpt, printable};
 
 /// A change of the text that certainly mends it and changes nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -170,15 +170,28 @@ impl Diagnostic {
     ///
     /// The text ends with a newline and no line of it ends with a space.
     pub fn render(&self, source: Option<&SourceFile>) -> String {
-        let name = self.skippable_name().map(|name| format!(" [{name}]")).unwrap_or_default();
-        let mut out = format!("{}: {}{name}\n", self.severity.word(), printable(&self.message));
-        if let Some(source) = source {
-            out.push_str(&excerpt(source, &self.labels));
-        }
-        if let Some(hint) = &self.hint {
-            out.push_str(&format!("hint: {}\n", printable(hint)));
+        let mut out = format!("{}: {}\n", self.severity.word(), self.headline());
+        out.push_str(&self.excerpt(source, EXCERPT_WIDTH));
+        if let Some(hint) = self.advice() {
+            out.push_str(&format!("hint: {hint}\n"));
         }
         out
+    }
+
+    /// What is wrong, with the name by which it can be skipped. Harmless, as are the other parts.
+    pub(crate) fn headline(&self) -> String {
+        let name = self.skippable_name().map(|name| format!(" [{name}]")).unwrap_or_default();
+        printable(&self.message) + &name
+    }
+
+    /// The lines of the source that the labels point at, within so many columns.
+    pub(crate) fn excerpt(&self, source: Option<&SourceFile>, columns: usize) -> String {
+        source.map_or(String::new(), |source| excerpt(source, &self.labels, columns))
+    }
+
+    /// What to do about it.
+    pub(crate) fn advice(&self) -> Option<String> {
+        self.hint.as_deref().map(printable)
     }
 
     /// The message as data, with places as bytes, line and column.

@@ -93,7 +93,7 @@ fn tell(session: &mut Session<'_>, refreshed: Refreshed) -> Result<(), Error> {
         }
         Err(error) => {
             session.row("edit", &format!("{what} changed"))?;
-            session.show_message(&Error::from(error).render())
+            session.show_messages(&Error::from(error).messages())
         }
     }
 }

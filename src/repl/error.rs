@@ -6,6 +6,7 @@ use crate::debugger::{self, Failure};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::KEYWORDS;
 use crate::errno;
+use crate::source::SourceFile;
 
 /// Why a command did not do what it was to do. The session goes on.
 #[derive(Debug, thiserror::Error)]
@@ -47,32 +48,35 @@ impl Error {
         Diagnostic::error(message).hint(hint).into()
     }
 
-    /// The error as it is drawn.
-    pub(super) fn render(&self) -> String {
+    /// What is said of it.
+    pub(super) fn messages(&self) -> Messages {
+        let one = |diagnostic| Messages { diagnostics: vec![diagnostic], source: None };
         match self {
-            Error::Command(diagnostic) => diagnostic.render(None),
-            Error::Refused { error, hint } => refused(error, *hint),
-            Error::Said => String::new(),
-            Error::Io { .. } | Error::Input(_) | Error::Output(_) => Diagnostic::error(self.to_string()).render(None),
+            Error::Command(diagnostic) => one((**diagnostic).clone()),
+            Error::Refused { error, hint } => match error.as_ref() {
+                debugger::Error::Dockerfile(failure) => failure.into(),
+                debugger::Error::Machine(error) => Messages { diagnostics: error.diagnostics(None), source: None },
+                error => {
+                    let hint = hint.map(str::to_owned).or_else(|| advice(error));
+                    one(Diagnostic { hint, ..Diagnostic::error(error.to_string()) })
+                }
+            },
+            Error::Said => Messages { diagnostics: Vec::new(), source: None },
+            Error::Io { .. } | Error::Input(_) | Error::Output(_) => one(Diagnostic::error(self.to_string())),
         }
     }
 }
 
-/// Messages with their excerpts.
-pub(super) fn failure(Failure { diagnostics, source }: &Failure) -> String {
-    diagnostics.iter().map(|diagnostic| diagnostic.render(Some(source))).collect()
+/// Messages, and the text that they point into.
+#[derive(Debug)]
+pub(super) struct Messages {
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) source: Option<SourceFile>,
 }
 
-fn refused(error: &debugger::Error, hint: Option<&'static str>) -> String {
-    match error {
-        debugger::Error::Dockerfile(messages) => failure(messages),
-        debugger::Error::Machine(error) => {
-            error.diagnostics(None).iter().map(|diagnostic| diagnostic.render(None)).collect()
-        }
-        error => {
-            let hint = hint.map(str::to_owned).or_else(|| advice(error));
-            Diagnostic { hint, ..Diagnostic::error(error.to_string()) }.render(None)
-        }
+impl From<&Failure> for Messages {
+    fn from(Failure { diagnostics, source }: &Failure) -> Messages {
+        Messages { diagnostics: diagnostics.clone(), source: Some(source.clone()) }
     }
 }
 

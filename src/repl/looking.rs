@@ -14,14 +14,14 @@ const MOST_FILES: usize = 500;
 
 pub(super) fn ls(session: &mut Session<'_>, path: Option<&str>) -> Result<(), Error> {
     let entries = session.debugger.files()?.list(path.unwrap_or("."))?;
-    Ok(session.out.page(|_| blocks::entries(&entries))?)
+    Ok(session.out.page(|layout| blocks::entries(layout, &entries))?)
 }
 
 pub(super) fn tree(session: &mut Session<'_>, path: Option<&str>) -> Result<(), Error> {
     let listing = session.debugger.files()?.walk(path.unwrap_or("."), MOST_FILES)?;
     let cut =
         if listing.is_cut { format!("only the first {MOST_FILES} are shown: name a folder\n") } else { "".into() };
-    Ok(session.out.page(|_| blocks::listing(&listing) + &cut)?)
+    Ok(session.out.page(|layout| blocks::listing(layout, &listing) + &cut)?)
 }
 
 pub(super) fn cat(session: &mut Session<'_>, path: &str) -> Result<(), Error> {
@@ -39,7 +39,7 @@ pub(super) fn layers(session: &mut Session<'_>) -> Result<(), Error> {
 
 pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {
     let text = json::pretty(&session.debugger.state(None)?.image())?;
-    Ok(session.out.page(|_| format!("{text}\n"))?)
+    Ok(session.out.page(|layout| blocks::document(layout, &text))?)
 }
 
 pub(super) fn env(session: &mut Session<'_>) -> Result<(), Error> {

@@ -1,7 +1,6 @@
 //! The commands that move: step, next, continue, back, goto, restart; an instruction that is typed in; the line with the ▶.
 
 use super::Error;
-use super::error::failure;
 use super::session::Session;
 use crate::debugger::{self, Debugger, Position, Reason, Sink, Stopped, Typed};
 use crate::machine::EventKind;
@@ -118,7 +117,7 @@ fn tell_stop(session: &mut Session<'_>, stopped: &Stopped, after_failure: &str) 
             session.row("stopped", "by Ctrl-C: the state is the one before this step")
         }
         Reason::Failed(messages) => {
-            session.show_error(&failure(messages))?;
+            session.show_error(&messages.into())?;
             session.row("", &format!("the state is the one before this step: {after_failure}"))?;
             Err(Error::Said)
         }

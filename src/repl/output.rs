@@ -11,7 +11,7 @@ use crate::machine::{Event, Stream};
 use crate::view::View as _;
 use crate::view::debugger::{Blocks, Layout};
 use crate::view::palette::Palette;
-use crate::view::screen::{self, Screen};
+use crate::view::screen::{self, Screen, Width};
 use crate::world::Clock;
 
 /// How much of a session is kept for `save`, in bytes: the end of it.
@@ -73,12 +73,11 @@ impl Pane<'_> {
 impl<'o> Output<'o> {
     pub(crate) fn new(out: &'o mut dyn Write, palette: Palette, clock: &Clock, shown: Shown) -> Output<'o> {
         let transcript = Rc::<RefCell<Transcript>>::default();
-        let screen = Pane { blocks: Blocks::new(Layout::new(palette, clock)), screen: Screen::new(out, palette) };
+        let layout = |palette| Layout::new(palette, clock, Width::Anywhere);
+        let screen = Pane { blocks: Blocks::new(layout(palette)), screen: Screen::new(out, palette) };
         let plain = Palette::PLAIN;
-        let copy = Pane {
-            blocks: Blocks::new(Layout::new(plain, clock)),
-            screen: Screen::new(Copy(Rc::clone(&transcript)), plain),
-        };
+        let copy = Screen::new(Copy(Rc::clone(&transcript)), plain);
+        let copy = Pane { blocks: Blocks::new(layout(plain)), screen: copy };
         let mut output = Output { shown, paging: Paging::Off, head: None, screen, copy, transcript };
         output.measure();
         output
@@ -86,8 +85,9 @@ impl<'o> Output<'o> {
 
     /// Lays out for the terminal as it is now: somebody may have made it larger or smaller.
     pub(crate) fn measure(&mut self) {
-        if let (Shown::OnTerminal, Some(size)) = (self.shown, screen::terminal()) {
-            self.screen.blocks.fit(size.columns);
+        match self.shown {
+            Shown::Anywhere => {}
+            Shown::OnTerminal => self.screen.blocks.fit(Width::of_stdout()),
         }
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
             Ok(Flow::On) => {}
             Ok(Flow::Quit) => break,
             Err(Error::Output(error)) => return Err(Error::Output(error)),
-            Err(error) => session.show_error(&error.render())?,
+            Err(error) => session.show_error(&error.messages())?,
         }
         if session.debugger.control().interrupt().take() {
             session.note_interrupt();
@@ -158,7 +158,7 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
         Err(error) => (String::new(), Some(Error::from(error))),
     };
     session.out.show(|layout| layout.fill(&format!("{name}: {steps} in {stages}.{context}\n")))?;
-    error.map_or(Ok(()), |error| session.show_error(&error.render()))
+    error.map_or(Ok(()), |error| session.show_error(&error.messages()))
 }
 
 fn echo(session: &mut Session<'_>, text: &str) -> Result<(), Error> {

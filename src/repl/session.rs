@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Error;
+use super::error::Messages;
 use super::output::{Output, Shown};
 use crate::debugger::Debugger;
 use crate::view::palette::Palette;
@@ -37,15 +38,15 @@ impl<'o> Session<'o> {
         Ok(self.out.show(|layout| layout.row(name, text))?)
     }
 
-    /// Shows a message that was drawn, and notes that something failed.
-    pub(super) fn show_error(&mut self, rendered: &str) -> Result<(), Error> {
+    /// Shows what is wrong, and notes that something failed.
+    pub(super) fn show_error(&mut self, messages: &Messages) -> Result<(), Error> {
         self.ending = Ending::Failed;
-        self.show_message(rendered)
+        self.show_messages(messages)
     }
 
-    /// Shows a message that was drawn.
-    pub(super) fn show_message(&mut self, rendered: &str) -> Result<(), Error> {
-        Ok(self.out.show(|layout| layout.diagnostic(rendered))?)
+    /// Shows messages.
+    pub(super) fn show_messages(&mut self, Messages { diagnostics, source }: &Messages) -> Result<(), Error> {
+        Ok(self.out.show(|layout| layout.messages(diagnostics, source.as_ref()))?)
     }
 
     /// Ctrl-C stopped something: without a person it ends the session, too.

@@ -2,7 +2,7 @@
 //!
 //! A view gets one event after another and writes text; it recomputes nothing. `classic` is the transcript that tutorials
 //! show; `plain` is BuildKit's numbered one; `tty` keeps one live line; `quiet` gives the image id alone; `json` is for
-//! programs; `debugger` is what the debugger's prompt shows of a step. `palette` is the only place that knows colours, `screen`
+//! programs; `debugger` is what the debugger's prompt shows of a step. `layout` fits blocks to a width, `table` columns, `message` messages. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
 //! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed. Begin with
 //! `progress.rs`.
@@ -10,6 +10,8 @@
 pub(crate) mod classic;
 pub(crate) mod debugger;
 pub(crate) mod json;
+pub(crate) mod layout;
+pub(crate) mod message;
 pub(crate) mod palette;
 pub(crate) mod plain;
 pub(crate) mod program;

@@ -85,29 +85,4 @@ impl Palette {
         };
         painted.to_string()
     }
-
-    /// Colours a rendered diagnostic: its first words, its carets, its hints.
-    pub(crate) fn diagnostic(&self, rendered: &str) -> String {
-        if !self.enabled {
-            return rendered.to_owned();
-        }
-        let mut painted = String::with_capacity(rendered.len() + 64);
-        for line in rendered.split_inclusive('\n') {
-            let role = match line {
-                line if line.starts_with("error:") => Some((Role::Bad, "error:")),
-                line if line.starts_with("warning:") => Some((Role::Notice, "warning:")),
-                line if line.starts_with("note:") => Some((Role::Notice, "note:")),
-                line if line.starts_with("hint:") => Some((Role::Good, "hint:")),
-                _ => None,
-            };
-            match role {
-                Some((role, word)) => {
-                    painted.push_str(&self.paint(role, word));
-                    painted.push_str(&line[word.len()..]);
-                }
-                None => painted.push_str(line),
-            }
-        }
-        painted
-    }
 }

@@ -10,6 +10,7 @@
 //! document that another program reads ([`Screen::document`]).
 
 use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::AsFd;
 
 use super::palette::Palette;
 use super::sgr::{Colours, colour_length};
@@ -111,8 +112,60 @@ pub(crate) struct Size {
 
 /// How large standard output is, where it is a terminal that says so.
 pub(crate) fn terminal() -> Option<Size> {
-    let (width, height) = terminal_size::terminal_size_of(io::stdout())?;
+    size_of(&io::stdout())
+}
+
+fn size_of(stream: &impl AsFd) -> Option<Size> {
+    let (width, height) = terminal_size::terminal_size_of(stream)?;
     Some(Size { columns: width.0.into(), rows: height.0.into() })
+}
+
+/// How wide a block is laid out. It is asked for each block, since a terminal may be made larger or smaller at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// A pipe or a file: nobody knows how wide it will be shown.
+    Anywhere,
+    /// A terminal of so many columns.
+    Terminal(usize),
+}
+
+impl Width {
+    /// Nothing is laid out for less room, even where a terminal has less.
+    const NARROWEST: usize = 60;
+    /// Longer rows are hard to read.
+    const WIDEST: usize = 200;
+    /// The width of what may be shown anywhere.
+    const FIXED: usize = 100;
+
+    /// The width of standard output as it is now.
+    pub(crate) fn of_stdout() -> Width {
+        Width::of(size_of(&io::stdout()))
+    }
+
+    /// The width of standard error as it is now.
+    pub(crate) fn of_stderr() -> Width {
+        Width::of(size_of(&io::stderr()))
+    }
+
+    fn of(size: Option<Size>) -> Width {
+        size.map_or(Width::Anywhere, |size| Width::Terminal(size.columns))
+    }
+
+    /// How wide sentences are.
+    pub(crate) fn columns(self) -> usize {
+        match self {
+            Width::Anywhere => Width::FIXED,
+            Width::Terminal(columns) => columns.clamp(Width::NARROWEST, Width::WIDEST),
+        }
+    }
+
+    /// How wide lines are that another program may read: in a pipe or a file they stay whole.
+    pub(crate) fn of_lines(self) -> usize {
+        match self {
+            Width::Anywhere => usize::MAX,
+            Width::Terminal(_) => self.columns(),
+        }
+    }
 }
 
 impl Write for Screen<'_> {

@@ -8,28 +8,65 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use super::sgr::colour_length;
 use crate::shown;
 
-/// Lays rows out under a header. The last column is not padded.
-pub(crate) fn render(header: &[&str], rows: &[Vec<String>]) -> String {
-    let columns = header.len();
+/// How far columns are apart.
+const GAP: usize = 3;
+/// A column is not made narrower than this.
+const NARROWEST: usize = 8;
+/// What stands behind a number and belongs to it.
+const UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "s", "min"];
+
+/// What becomes of a cell that has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooWide {
+    /// `…` stands for the rest.
+    Cut,
+    /// It goes on in the next line.
+    Broken,
+}
+
+/// Lays rows out under a header within so many columns. The widest column gives way first; the last is not padded.
+pub(crate) fn render(header: &[&str], rows: &[Vec<String>], columns: usize, too_wide: TooWide) -> String {
     let header: Vec<Cow<'_, str>> = header.iter().map(|&name| name.into()).collect();
     let cells = |row: &'_ Vec<String>| row.iter().map(|cell| shown::cell(cell).into_owned().into()).collect();
     let rows: Vec<Vec<Cow<'_, str>>> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let widths = widths(&rows, columns);
     let mut text = String::new();
     for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            line.push_str(cell);
-            if column + 1 < columns {
-                let padding = widths[column].saturating_sub(cell.width()) + 3;
-                line.extend(std::iter::repeat_n(' ', padding));
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| lines(cell, width, too_wide)).collect();
+        for number in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+            let mut line = String::new();
+            for (cell, width) in cells.iter().zip(&widths) {
+                let part = cell.get(number).map_or("", String::as_str);
+                line.push_str(part);
+                line.extend(std::iter::repeat_n(' ', width.saturating_sub(part.width()) + GAP));
             }
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
     }
     text
+}
+
+/// How wide each column is.
+fn widths(rows: &[Vec<Cow<'_, str>>], columns: usize) -> Vec<usize> {
+    let count = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
+    let mut widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let room = columns.saturating_sub(GAP * count.saturating_sub(1));
+    while widths.iter().sum::<usize>() > room
+        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
+    {
+        *widest -= 1;
+    }
+    widths
+}
+
+/// The lines of a cell.
+fn lines(cell: &str, width: usize, too_wide: TooWide) -> Vec<String> {
+    match too_wide {
+        TooWide::Cut => vec![shortened(cell, width)],
+        TooWide::Broken => hang("", cell, width).lines().map(str::to_owned).collect(),
+    }
 }
 
 /// A text for so many columns: what is too wide is broken between words. Lines of prose that follow one another are filled anew. A line
@@ -50,7 +87,7 @@ pub(crate) fn fill(text: &str, columns: usize) -> String {
         if line.is_empty() {
             filled.push('\n');
         } else {
-            break_words(&line[..label], &line[label..].split(' ').collect::<Vec<_>>(), columns, &mut filled);
+            break_words(&line[..label], &words(&line[label..]), columns, &mut filled);
         }
     }
     break_words("", &prose, columns, &mut filled);
@@ -63,7 +100,8 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
     if words.is_empty() {
         return;
     }
-    let margin = visible_width(label);
+    // A quarter of the width is left below a very long label: else there would be a column of single letters.
+    let margin = visible_width(label).min(columns - columns / 4);
     let room = columns.saturating_sub(margin).max(1);
     let new_line = |filled: &mut String| {
         filled.truncate(filled.trim_end_matches(' ').len());
@@ -71,16 +109,16 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
         filled.extend(std::iter::repeat_n(' ', margin));
     };
     filled.push_str(label);
-    let mut left = room;
+    let mut left = columns.saturating_sub(visible_width(label));
     for (number, word) in words.iter().enumerate() {
         let (mut word, mut width) = (*word, visible_width(word));
         let gap = usize::from(number > 0);
         if gap + width > left && left < room {
             new_line(filled);
             left = room;
-        } else if number > 0 {
+        } else if gap > 0 {
             filled.push(' ');
-            left -= 1;
+            left = left.saturating_sub(1);
         }
         while width > left && !word.contains('\x1b') {
             let piece = fitting(word, left);
@@ -95,14 +133,32 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
         filled.push_str(word);
         left = left.saturating_sub(width);
     }
+    filled.truncate(filled.trim_end_matches(' ').len());
     filled.push('\n');
 }
 
 /// A text behind a label, broken between words where it is too wide: it goes on below where it began.
 pub(crate) fn hang(label: &str, text: &str, columns: usize) -> String {
     let mut filled = String::new();
-    break_words(label, &text.split(' ').collect::<Vec<_>>(), columns, &mut filled);
+    break_words(label, &words(text), columns, &mut filled);
     filled
+}
+
+/// The words of a text. A number and its unit are one.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    let mut start = 0;
+    for part in text.split(' ') {
+        let end = start + part.len();
+        match words.last_mut() {
+            Some(last) if UNITS.contains(&part) && last.ends_with(|letter: char| letter.is_ascii_digit()) => {
+                *last = &text[start - last.len() - 1..end];
+            }
+            Some(_) | None => words.push(part),
+        }
+        start = end + 1;
+    }
+    words
 }
 
 /// How many places a text takes that may have colours in it.
@@ -136,7 +192,7 @@ pub(crate) fn fitting(text: &str, most: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{fill, fitting, hang, render};
+    use super::{TooWide, fill, fitting, hang, render};
 
     #[test]
     fn only_what_is_too_wide_is_filled_anew() {
@@ -146,13 +202,26 @@ mod tests {
         // A word that is wider than a line is broken, and nothing else.
         assert_eq!(hang("a ", "b /usr/share/x c", 8), "a b\n  /usr/s\n  hare/x\n  c\n");
         assert_eq!(hang("a ", "日本語日本語 c", 8), "a 日本語\n  日本語\n  c\n");
+        assert_eq!(hang("a ", "bb 12 kB", 8), "a bb\n  12 kB\n");
         assert_eq!(hang("a ", "b  c", 4), "a b\n  c\n");
     }
 
     #[test]
     fn columns_stand_below_each_other() {
         let rows = [["日本".to_owned(), "1".to_owned()], ["a\tb\nc\x1b".to_owned(), "2".to_owned()]].map(Vec::from);
-        assert_eq!(render(&["NAME", "NUMBER"], &rows), "NAME     NUMBER\n日本     1\na b␊c␛   2\n");
+        assert_eq!(render(&["NAME", "NUMBER"], &rows, 100, TooWide::Cut), "NAME     NUMBER\n日本     1\na b␊c␛   2\n");
+    }
+
+    #[test]
+    fn the_widest_column_gives_way() {
+        let rows = [vec!["one".to_owned(), "a rather long cell".to_owned(), "2".to_owned()]];
+        let header = ["A", "B", "C"];
+        assert_eq!(render(&header, &rows, 22, TooWide::Cut), "A     B              C\none   a rather lo…   2\n");
+        assert_eq!(
+            render(&header, &rows, 22, TooWide::Broken),
+            "A     B              C\none   a rather       2\n      long cell\n"
+        );
+        assert_eq!(render(&header, &rows, 9, TooWide::Cut), "A     B          C\none   a rathe…   2\n");
     }
 
     #[test]

@@ -289,14 +289,11 @@ fn nothing_is_wider_than_the_terminal() {
     let states = lines.iter().filter_map(|line| line.split_once("→ state "));
     assert!(states.clone().all(|(_, state)| state.len() == 12) && states.count() == 3, "{all}");
 
-    // The copy does not depend on the terminal: rows are as long as they are, and states stand where they stand in a pipe.
+    // The copy does not depend on the terminal: it has the width that a pipe has.
     let saved = fs::read_to_string(context.join("session.txt")).unwrap();
     let state = saved.lines().find_map(|line| line.split_once("→ state ")).unwrap();
     assert_eq!(state.0.chars().count(), 70, "{saved}");
-    assert!(
-        saved.lines().any(|line| line.contains("a rather long description") && line.ends_with("ever need\"")),
-        "{saved}"
-    );
+    assert!(saved.lines().any(|line| (81..=100).contains(&line.chars().count())), "{saved}");
 }
 
 #[test]

@@ -152,7 +152,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("view", &["cache", "debugger", "machine", "progress", "shown", "world"]),
+    ("view", &["cache", "debugger", "diagnostic", "machine", "progress", "shown", "source", "world"]),
     (
         "repl",
         &[

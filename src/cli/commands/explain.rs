@@ -1,7 +1,5 @@
 //! `layerlab explain`: what a part of Layerlab does here, and why.
 
-use std::io::Write as _;
-
 use clap::{Args, Subcommand};
 
 use crate::cli::failure::Failure;
@@ -25,11 +23,7 @@ enum Subject {
 impl Explain {
     pub(in crate::cli) fn run(&self, _: &World, ui: &Ui) -> Result<(), Failure> {
         match self.subject {
-            Subject::Base => {
-                let text = userland::explain().map_err(crate::images::Error::from)?;
-                write!(ui.plain(), "{text}")?;
-            }
+            Subject::Base => ui.lines(&userland::explain().map_err(crate::images::Error::from)?),
         }
-        Ok(())
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
 
 /// The rows of changed paths, at most `most`.
 pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
-    let names: Vec<String> = changes.iter().take(most).map(|change| name(&change)).collect();
+    let names: Vec<String> = changes.iter().take(most).map(|change| line(&change.path).into_owned()).collect();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(LETTER + BESIDE_PATH));
     let mut text = String::new();
@@ -75,14 +75,6 @@ pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
         text.push_str(&layout.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
     }
     text
-}
-
-/// A path as it is shown, with where it leads when it is a link.
-fn name(change: &PathChange) -> String {
-    match &change.target {
-        Some(target) => line(&format!("{} -> {target}", change.path)).into_owned(),
-        None => line(&change.path).into_owned(),
-    }
 }
 
 fn all_changes(layout: &Layout, changes: &Changes, none: &str) -> String {
@@ -101,11 +93,13 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
         return layout.marked_row(margin, &letter, name);
     }
     let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
-    let beside = format!("{} {}:{}  {size:>9}", change.mode, change.uid, change.gid);
-    let beside = format!("   {beside}");
-    let beside = beside.trim_end();
+    let owned = format!("   {} {}:{}  ", change.mode, change.uid, change.gid);
+    let beside = match &change.target {
+        Some(target) => format!("{owned}-> {}", line(target)),
+        None => format!("{owned}{size:>9}").trim_end().to_owned(),
+    };
     let padding = " ".repeat(width.saturating_sub(name.width()));
-    if name.width() > width && name.width() + LETTER + beside.len() > layout.room() {
+    if name.width() > width && name.width() + LETTER + beside.width() > layout.room() {
         let path = layout.marked_row(margin, &letter, name);
         return path + &layout.painted_row("", &format!("{}{beside}", " ".repeat(LETTER + width)));
     }
@@ -142,11 +136,13 @@ fn diff_line(layout: &Layout, text: &str) -> String {
         Some(b'@') => Some(Role::Label),
         _ => None,
     };
-    let (content, end) = text.strip_suffix('\n').map_or((text, ""), |content| (content, "\n"));
-    let content = line(content.trim_end_matches('\r'));
+    let content = line(text.trim_end_matches(['\r', '\n']));
+    // What goes on in the next line stands behind the sign.
+    let (sign, rest) = content.split_at(content.len().min(1));
+    let lines = layout.line(sign, rest);
     match role {
-        Some(role) => format!("{}{end}", layout.palette.paint(role, &content)),
-        None => format!("{content}{end}"),
+        Some(role) => lines.lines().map(|part| layout.palette.paint(role, part) + "\n").collect(),
+        None => lines,
     }
 }
 

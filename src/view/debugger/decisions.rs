@@ -95,13 +95,13 @@ pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
     text
 }
 
-/// `key       9c11…  from  parent state · COPY … · 1 file`.
+/// `key       9c11… from parent state · COPY … · 1 file`.
 fn key(layout: &Layout, why: &Why) -> String {
     if why.ingredients.is_empty() {
         return String::new();
     }
     let parts = summary(&why.ingredients, &why.step.instruction);
-    layout.row("key", &format!("{}…  from  {}", why.ingredients.key().short(), parts.join(" · ")))
+    layout.row("key", &format!("{}… from {}", why.ingredients.key().short(), parts.join(" · ")))
 }
 
 /// What differs from a step of an earlier build, a line for each attribute.
@@ -220,7 +220,7 @@ fn attribute(change: &AttributeChange, is_alone: bool, counts: &[LineCount]) -> 
     let is_content = change.attribute == Attribute::Content;
     let count = counts.iter().find(|count| is_content && count.path == change.path);
     let lines = count.map(|count| {
-        let command = if count.is_comparable { format!("; `diff {}` shows them", change.path) } else { String::new() };
+        let command = if count.is_comparable { format!(": `diff {}`", change.path) } else { String::new() };
         format!("   (+{} −{} lines{command})", count.added, count.removed)
     });
     format!("{name}  {values}{}", lines.unwrap_or_default())

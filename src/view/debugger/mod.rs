@@ -8,7 +8,6 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `rows` | the layout of a row |
 //! | `decisions` | hits and misses with their reasons, `why`, `plan` |
 //! | `changes` | paths and settings that changed, the lines of a file that differ |
 //! | `states` | folders, files, layers, variables, history |
@@ -19,7 +18,6 @@
 
 mod changes;
 mod decisions;
-mod rows;
 mod states;
 mod steps;
 
@@ -27,15 +25,15 @@ use std::io::{self, Write};
 
 pub(crate) use self::changes::compared;
 pub(crate) use self::decisions::{against, plan, reason, why};
-pub(crate) use self::rows::Layout;
 pub(crate) use self::states::env;
-pub(crate) use self::states::{content, entries, explained, history, layers, listing};
+pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::dockerfile;
 pub(crate) use self::steps::{Stages, breakpoints, end, step, stopped_at};
+pub(crate) use super::layout::Layout;
 
 use self::changes::MOST_CHANGES;
 use super::program::Program;
-use super::screen::Screen;
+use super::screen::{Screen, Width};
 use super::sgr::Colours;
 use super::showing::View;
 use super::{units, warning};
@@ -61,9 +59,9 @@ impl Blocks {
         &self.layout
     }
 
-    /// Lays out for a terminal of so many columns.
-    pub(crate) fn fit(&mut self, columns: usize) {
-        self.layout.fit(columns);
+    /// Lays out for another width from now on.
+    pub(crate) fn fit(&mut self, width: Width) {
+        self.layout.fit(width);
     }
 
     /// A piece of what a program prints.

@@ -1,30 +1,37 @@
 //! Looking at a state: folders, files, layers, variables, history.
 
-use unicode_width::UnicodeWidthStr as _;
-
 use super::Layout;
 use crate::debugger::{Branch, Entry, Explained, LayerRow, Listing, Past, Variable, is_binary};
 use crate::shown::{self, line};
 use crate::view::palette::Role;
 use crate::view::{table, units};
 
+/// How wide the column of owners is at least.
+const OWNER: usize = 7;
 /// The widest column of instructions.
 const WIDEST_INSTRUCTION: usize = 60;
-/// A column of instructions is not made narrower than this.
-const NARROWEST_INSTRUCTION: usize = 20;
-/// How far the columns of a table are apart.
-const GAP: usize = 3;
 
 /// The entries of a folder, a line for each.
-pub(crate) fn entries(entries: &[Entry]) -> String {
-    entries.iter().map(|entry| format!("{}\n", describe(entry))).collect()
+pub(crate) fn entries(layout: &Layout, entries: &[Entry]) -> String {
+    let owner = |entry: &Entry| format!("{}:{}", entry.uid, entry.gid);
+    let widest = entries.iter().map(|entry| owner(entry).len()).max().unwrap_or(0).max(OWNER);
+    let row = |entry: &Entry| {
+        let size = entry.size.map(units::spaced_size).unwrap_or_default();
+        layout.line(&format!("{} {:<widest$} {size:>9}  ", entry.mode, owner(entry)), &name(entry))
+    };
+    entries.iter().map(row).collect()
 }
 
 /// A folder with everything in it.
-pub(crate) fn listing(listing: &Listing) -> String {
+pub(crate) fn listing(layout: &Layout, listing: &Listing) -> String {
     let mut text = format!("{}\n", listing.path);
-    branches(&listing.branches, "", &mut text);
+    branches(layout, &listing.branches, "", &mut text);
     text
+}
+
+/// A document of ours, such as JSON.
+pub(crate) fn document(layout: &Layout, text: &str) -> String {
+    text.lines().map(|text| layout.line("", &line(text))).collect()
 }
 
 /// The content of a file, with a line break at its end.
@@ -48,10 +55,10 @@ pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
             (index + 1).to_string(),
             row.layer.diff_id.0.short(),
             units::spaced_size(row.layer.descriptor.size),
-            row.created_by.clone().unwrap_or_default(),
+            instruction(row.created_by.as_deref()),
         ]
     };
-    table(layout, &["LAYER", "DIFF ID", "SIZE", "CREATED BY"], layers.iter().enumerate().map(row).collect(), 3)
+    layout.table(&["LAYER", "DIFF ID", "SIZE", "CREATED BY"], &layers.iter().enumerate().map(row).collect::<Vec<_>>())
 }
 
 /// The history of a state, newest first.
@@ -59,9 +66,9 @@ pub(crate) fn history(layout: &Layout, history: &[Past]) -> String {
     let now = layout.clock.seconds();
     let row = |past: &Past| {
         let created = units::ago(now, past.created.as_deref());
-        vec![created, past.created_by.clone().unwrap_or_default(), units::size(past.size)]
+        vec![created, instruction(past.created_by.as_deref()), units::size(past.size)]
     };
-    table(layout, &["CREATED", "CREATED BY", "SIZE"], history.iter().rev().map(row).collect(), 1)
+    layout.table(&["CREATED", "CREATED BY", "SIZE"], &history.iter().rev().map(row).collect::<Vec<_>>())
 }
 
 /// The variables that a RUN would see.
@@ -69,7 +76,7 @@ pub(crate) fn env(layout: &Layout, variables: &[Variable]) -> String {
     let row = |variable: &Variable| {
         let note = if variable.is_in_image { "" } else { "   (ARG: not in the image)" };
         let assignment = format!("{}={}", variable.name, variable.value);
-        format!("{}{}\n", line(&assignment), layout.palette.paint(Role::Faint, note))
+        layout.line("", &format!("{}{}", line(&assignment), layout.palette.paint(Role::Faint, note)))
     };
     variables.iter().map(row).collect()
 }
@@ -85,38 +92,22 @@ pub(crate) fn explained(layout: &Layout, explained: &Explained) -> String {
     page
 }
 
-/// A table with one column of instructions, which is as wide as the others leave room for.
-fn table(layout: &Layout, header: &[&str], mut rows: Vec<Vec<String>>, instructions: usize) -> String {
-    let widest =
-        |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0).max(header[column].len());
-    let others: usize =
-        (0..header.len()).filter(|column| *column != instructions).map(|column| widest(column) + GAP).sum();
-    let room = layout.columns.saturating_sub(others).max(NARROWEST_INSTRUCTION);
-    let most = room.min(WIDEST_INSTRUCTION);
-    for row in &mut rows {
-        row[instructions] = table::shortened(&row[instructions], most);
-    }
-    table::render(header, &rows)
-}
-
-/// `-rwxr-xr-x 0:0      61 B  name -> target`.
-fn describe(entry: &Entry) -> String {
-    let size = entry.size.map(units::spaced_size).unwrap_or_default();
-    let owner = format!("{}:{}", entry.uid, entry.gid);
-    line(&format!("{} {owner:<7} {size:>9}  {}", entry.mode, name(entry))).into_owned()
+/// An instruction for a column of them.
+fn instruction(text: Option<&str>) -> String {
+    table::shortened(&shown::cell(text.unwrap_or_default()), WIDEST_INSTRUCTION)
 }
 
 /// `folder/`, `link -> target`.
 fn name(entry: &Entry) -> String {
     let slash = if entry.is_directory { "/" } else { "" };
     let target = entry.target.as_deref().map(|target| format!(" -> {target}")).unwrap_or_default();
-    format!("{}{slash}{target}", entry.name)
+    line(&format!("{}{slash}{target}", entry.name)).into_owned()
 }
 
-fn branches(of: &[Branch], indent: &str, text: &mut String) {
+fn branches(layout: &Layout, of: &[Branch], indent: &str, text: &mut String) {
     for (index, branch) in of.iter().enumerate() {
         let (corner, below) = if index + 1 == of.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
-        text.push_str(&format!("{indent}{corner}{}\n", line(&name(&branch.entry))));
-        branches(&branch.branches, &format!("{indent}{below}"), text);
+        text.push_str(&layout.line(&format!("{indent}{corner}"), &name(&branch.entry)));
+        branches(layout, &branch.branches, &format!("{indent}{below}"), text);
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed:
     }
     let number = format!("{:>2}/{} ", step.number, step.total);
     let beside: usize = notes.iter().map(|(_, note)| table::visible_width(note)).sum();
-    let room = layout.columns.saturating_sub(number.len() + 2 + beside).clamp(10, INSTRUCTION_WIDTH);
+    let room = layout.columns().saturating_sub(number.len() + 2 + beside).clamp(10, INSTRUCTION_WIDTH);
     let instruction = step.instruction.split_whitespace().collect::<Vec<_>>().join(" ");
     let instruction = table::shortened(&line(&instruction), room);
     let notes: String = notes.iter().map(|(role, note)| layout.palette.paint(*role, note)).collect();
@@ -65,8 +65,7 @@ pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow]) -> Stri
             Standing::Taken => layout.palette.paint(Role::Good, "✓"),
             Standing::ToCome => " ".to_owned(),
         };
-        list.push_str(format!("{:>4} {stop}{mark} {}", index + 1, line(source)).trim_end());
-        list.push('\n');
+        list.push_str(&layout.line(&format!("{:>4} {stop}{mark} ", index + 1), &line(source)));
     }
     list
 }

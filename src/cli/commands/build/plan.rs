@@ -10,8 +10,7 @@ use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::machine::{Control, Event, Machine};
-use crate::view::debugger::{self, Layout};
-use crate::view::json;
+use crate::view::{debugger, json};
 use crate::world::World;
 
 /// Predict which steps would hit the cache.
@@ -38,8 +37,7 @@ impl Plan {
         let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;
         let mut out = ui.out();
         if !self.json {
-            let layout = Layout::new(ui.palette, &world.clock);
-            return Ok(out.write_all(debugger::plan(&layout, &predictions).as_bytes())?);
+            return Ok(out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?);
         }
         for prediction in &predictions {
             let line = serde_json::json!({

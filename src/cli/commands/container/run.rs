@@ -1,7 +1,6 @@
 //! `layerlab run`: a container in the foreground.
 
 use std::io::IsTerminal as _;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use clap::builder::PossibleValue;
@@ -101,8 +100,7 @@ impl Run {
         image.require_runnable(&self.image)?;
         let prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
         if self.explain {
-            write!(ui.plain(), "{}", prepared.plan)?;
-            return Ok(());
+            return ui.lines(&prepared.plan.to_string());
         }
         if !self.interactive && !self.tty {
             // As with Docker: a loop around `run` keeps its own input.

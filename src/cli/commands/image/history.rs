@@ -1,14 +1,16 @@
 //! `layerlab history`: the instructions that made an image.
 
-use std::io::Write as _;
-
 use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::images::{self, Policy};
-use crate::view::{table, units};
+use crate::view::table::{self, TooWide};
+use crate::view::units;
 use crate::world::World;
+
+/// The widest column of instructions, as `docker history` has it.
+const WIDEST_INSTRUCTION: usize = 45;
 
 /// Show the history of an image.
 #[derive(Debug, Args)]
@@ -32,11 +34,7 @@ impl History {
             .map(|entry| {
                 let size = if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) };
                 let text = entry.created_by.clone().unwrap_or_default();
-                let text = if self.no_trunc || text.chars().count() <= 45 {
-                    text
-                } else {
-                    text.chars().take(44).chain(['…']).collect()
-                };
+                let text = if self.no_trunc { text } else { table::shortened(&text, WIDEST_INSTRUCTION) };
                 let created = units::ago(now, entry.created.as_deref());
                 vec![
                     "<missing>".to_owned(),
@@ -52,7 +50,7 @@ impl History {
             let id = manifest.config.digest;
             first[0] = if self.no_trunc { id.to_string() } else { id.short() };
         }
-        write!(ui.plain(), "{}", table::render(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows))?;
-        Ok(())
+        let too_wide = if self.no_trunc { TooWide::Broken } else { TooWide::Cut };
+        ui.table(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows, too_wide)
     }
 }

@@ -12,7 +12,8 @@ use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Reference};
 use crate::shown;
 use crate::store::{Error as StoreError, Image, Summary};
-use crate::view::{table, units};
+use crate::view::table::TooWide;
+use crate::view::units;
 use crate::world::World;
 
 /// List images.
@@ -51,8 +52,8 @@ impl Images {
         let mut rows = self.described(world, images);
         // Newest first, as Docker lists them; what is damaged has no time and comes last.
         rows.sort_by(|one, other| other.created().cmp(&one.created()));
-        let mut out = ui.plain();
         if self.quiet {
+            let mut out = ui.plain();
             let mut seen = HashSet::new();
             for id in rows.iter().map(Row::id).filter(|id| seen.insert(*id)) {
                 writeln!(out, "{}", self.shown(id))?;
@@ -65,8 +66,7 @@ impl Images {
         if self.digests {
             header.insert(2, "DIGEST");
         }
-        write!(out, "{}", table::render(&header, &rows))?;
-        Ok(())
+        ui.table(&header, &rows, TooWide::Broken)
     }
 
     /// Looks at each image, once however many names it has. Images for other machines are left out.

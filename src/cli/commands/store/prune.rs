@@ -12,7 +12,8 @@ use crate::diagnostic::Diagnostic;
 use crate::machine;
 use crate::shown;
 use crate::upkeep::prune::{self, Forgotten, Images, Pruned, Wish};
-use crate::view::{json, table, units};
+use crate::view::table::TooWide;
+use crate::view::{json, units};
 use crate::world::World;
 
 /// Steps that were not used for so long are forgotten, in seconds.
@@ -85,7 +86,8 @@ impl Prune {
         rows.extend(pruned.files.iter().map(|(sort, (count, bytes))| row(name(*sort), *count, units::size(*bytes))));
         let mut out = ui.plain();
         if !rows.is_empty() {
-            writeln!(out, "{}", table::render(&["WHAT", "COUNT", "SIZE"], &rows))?;
+            ui.table(&["WHAT", "COUNT", "SIZE"], &rows, TooWide::Cut)?;
+            writeln!(out)?;
         }
         let total = if self.dry_run { "Would be reclaimed" } else { "Total reclaimed space" };
         writeln!(out, "{total}: {}", units::size(pruned.bytes()))?;

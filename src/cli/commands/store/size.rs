@@ -11,7 +11,8 @@ use crate::cli::ui::Ui;
 use crate::store::{Reason, Sort};
 use crate::upkeep::prune::{Held, held};
 use crate::upkeep::size_of;
-use crate::view::{json, table, units};
+use crate::view::table::TooWide;
+use crate::view::{json, units};
 use crate::world::World;
 
 /// Show what takes up space, what keeps it, and how much can be freed.
@@ -59,7 +60,7 @@ impl Size {
         let total = (rows.iter().map(|row| row.bytes).sum(), rows.iter().map(|row| row.can_go).sum());
         let mut cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells()).collect();
         cells.push(vec!["together".to_owned(), String::new(), units::size(total.0), units::size(total.1)]);
-        Ok(write!(ui.plain(), "{}", table::render(&["WHAT", "COUNT", "SIZE", "CAN GO"], &cells))?)
+        ui.table(&["WHAT", "COUNT", "SIZE", "CAN GO"], &cells, TooWide::Cut)
     }
 }
 
