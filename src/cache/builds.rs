@@ -1,18 +1,19 @@
 //! Past builds: which steps ran, under which keys, with what outcome.
 //!
-//! `builds/<n>.json`, numbered from 1. A number is taken by making its file, empty; the build that has it writes the file when
-//! it ends, whole. So two builds at once get two numbers, and an empty file is a build that was killed. Writing does not wait for the
-//! disk: what a loss of power has damaged is a build that is not compared with.
+//! `builds/<n>.json`, numbered from 1. A number is taken by making its file, empty; the build that has it fills the file when
+//! it ends. So two builds at once get two numbers, and an empty file is a build that was killed. Nothing waits for the disk, and no
+//! other file is put in its place: a file that is not whole, be it that it is just being written, is a build that is not compared with.
 
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use super::{CacheKey, Error, Roots};
 use crate::oci::Digest;
-use crate::store::{Home, atomic_replace};
+use crate::store::Home;
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,7 @@ const MOST_COMPARED: usize = 200;
 pub(crate) struct Reservation {
     pub(crate) number: u64,
     path: PathBuf,
+    file: File,
     used: Cell<bool>,
 }
 
@@ -135,7 +137,7 @@ impl Builds {
         loop {
             let path = self.path(number);
             match File::create_new(&path) {
-                Ok(_) => return Ok(Reservation { number, path, used: Cell::new(false) }),
+                Ok(file) => return Ok(Reservation { number, path, file, used: Cell::new(false) }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(Error::Io { operation: "create", path, source }),
             }
@@ -169,7 +171,10 @@ impl Builds {
     /// The folder can't be written to.
     pub(crate) fn put(&self, reservation: &Reservation, build: &Build) -> Result<(), Error> {
         let json = serde_json::to_vec_pretty(build).expect("builds are plain data");
-        atomic_replace(&self.path(reservation.number), &json)?;
+        // Not by a file that replaces it, which ext4 writes to the disk at once (0.13 ms of a build that is all from the cache).
+        let written =
+            reservation.file.write_all_at(&json, 0).and_then(|()| reservation.file.set_len(json.len() as u64));
+        written.map_err(|source| Error::Io { operation: "write", path: reservation.path.clone(), source })?;
         reservation.used.set(true);
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! the bounding set stays, so that a set-user-id program still works.
 
 use nix::errno::Errno;
-use rustix::thread::clear_ambient_capability_set;
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities};
 
 use super::error::{Failure, answer};
 
@@ -154,34 +154,12 @@ pub(super) fn bound(keep: Capabilities, last: u8) -> Result<(), Failure> {
 /// Sets permitted and effective to what `keep` and the process have in common, inheritable to
 /// nothing; ambient is emptied first.
 pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
-    /// `struct __user_cap_header_struct` of linux/capability.h.
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    /// `struct __user_cap_data_struct`: 32 bits of each set; version 3 has two of them.
-    #[repr(C)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    const VERSION_3: u32 = 0x2008_0522;
-    let header = Header { version: VERSION_3, pid: 0 };
-    let mut data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
-    // SAFETY: capget(2) fills both structures, which have the layout of version 3.
-    let read = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
-    Errno::result(read).map_err(|errno| Failure::call("capget", errno))?;
+    let had = capabilities(None).map_err(|error| Failure::call("capget", answer(error)))?;
     // What is not permitted now can't be had: we may be root of a container ourselves.
-    for (half, shift) in data.iter_mut().zip([0, 32]) {
-        let kept = half.permitted & (keep.0 >> shift) as u32;
-        *half = Data { effective: kept, permitted: kept, inheritable: 0 };
-    }
+    let kept = had.permitted & CapabilitySet::from_bits_retain(keep.0);
     clear_ambient_capability_set().map_err(|error| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", answer(error)))?;
-    // SAFETY: capset(2) reads both structures.
-    let answer = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    Errno::result(answer).map(drop).map_err(|errno| Failure::call("capset", errno))
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).map_err(|error| Failure::call("capset", answer(error)))
 }
 
 #[cfg(test)]

@@ -1,29 +1,22 @@
 //! What this process may do on the machine: its own privileges, and the ids that it was granted.
 //!
-//! Sources: proc_pid_status(5), subuid(5), subgid(5). Only reads.
+//! Sources: capabilities(7), subuid(5), subgid(5). Only reads.
 
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use super::userns::Range;
 
-/// Whether this process holds CAP_SYS_ADMIN (bit 21): root inside someone else's container may not.
+/// Whether this process holds CAP_SYS_ADMIN: root inside someone else's container may not.
 pub(super) fn may_mount() -> bool {
-    own_status("CapEff")
-        .and_then(|text| u64::from_str_radix(&text, 16).ok())
-        .is_some_and(|capabilities| capabilities & (1 << 21) != 0)
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Whether set-user-id programs such as the helpers have no effect for us.
 pub(super) fn no_new_privileges() -> bool {
-    own_status("NoNewPrivs").as_deref() == Some("1")
-}
-
-/// A field of /proc/self/status.
-fn own_status(field: &str) -> Option<String> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
+    matches!(nix::sys::prctl::get_no_new_privs(), Ok(true))
 }
 
 /// The map that `file` grants to this user: own id as 0, then the granted runs one after another.

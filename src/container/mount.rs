@@ -50,14 +50,18 @@ pub(super) fn file_system(kind: &str, flags: Flags, options: &str) -> Result<Own
 
 /// Creates what a context describes, and makes a mount of it.
 fn mounted(context: &OwnedFd, kind: &str, flags: Flags) -> Result<OwnedFd, Failure> {
-    fsconfig_create(context).map_err(|error| {
-        let said = complaint(context);
-        Failure::call(&format!("create {kind}{said}"), answer(error))
-    })?;
+    create(context, kind)?;
     // Flags that this library does not know by name are the kernel's all the same.
     let attributes = MountAttrFlags::from_bits_retain(flags.0 as libc::c_uint);
     fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .map_err(|error| Failure::call(&format!("fsmount {kind}"), answer(error)))
+}
+
+fn create(context: &OwnedFd, kind: &str) -> Result<(), Failure> {
+    fsconfig_create(context).map_err(|error| {
+        let said = complaint(context);
+        Failure::call(&format!("create {kind}{said}"), answer(error))
+    })
 }
 
 /// Makes a further mount of what a path of the machine leads to. It is attached nowhere yet.
@@ -142,7 +146,20 @@ pub(super) fn overlay(overlay: &Overlay) -> Result<(), Failure> {
     }
 }
 
+/// Has the kernel make an overlay by fsconfig(2) and lets it go again, unmounted. It is read-only, or letting it go would write the whole file
+/// system below back to the disk. What stays is an empty directory in `work`.
+pub(super) fn try_overlay(overlay: &Overlay) -> Result<(), Failure> {
+    let context = overlay_context(overlay)?;
+    set_option(&context, OVERLAY, "ro")?;
+    create(&context, OVERLAY)
+}
+
 fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
+    let context = overlay_context(overlay)?;
+    attach_at(&mounted(&context, OVERLAY, Flags::NO_DEVICES)?, &overlay.root)
+}
+
+fn overlay_context(overlay: &Overlay) -> Result<OwnedFd, Failure> {
     let context =
         fsopen(OVERLAY, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| Failure::call("fsopen overlay", answer(error)))?;
     let set = |key, path: &Path| set_string(&context, OVERLAY, key, path.as_os_str().as_bytes());
@@ -154,7 +171,7 @@ fn overlay_by_fsconfig(overlay: &Overlay) -> Result<(), Failure> {
     for option in &overlay.options {
         set_option(&context, OVERLAY, option)?;
     }
-    attach_at(&mounted(&context, OVERLAY, Flags::NO_DEVICES)?, &overlay.root)
+    Ok(context)
 }
 
 const OVERLAY: &str = "overlay";

@@ -101,10 +101,7 @@ impl Planner<'_> {
 
     fn outside(&mut self) {
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.root() });
-        self.push(Phase::Outside, Operation::CreateDirectory { path: self.sandbox.work.join("overlay") });
-        if !self.identity.in_user_namespace() {
-            self.push(Phase::Outside, Operation::CreateDirectory { path: layout::device_place(self.sandbox) });
-        }
+        self.push(Phase::Outside, Operation::CreateDirectory { path: self.sandbox.overlay_work() });
         for file in EtcFile::of(self.sandbox.etc) {
             let content = match file {
                 EtcFile::Hosts => network::hosts(&self.sandbox.hostname, &self.sandbox.extra_hosts),
@@ -212,7 +209,7 @@ impl Planner<'_> {
         let overlay = Overlay {
             lower,
             upper: self.sandbox.upper.clone(),
-            work: self.sandbox.work.join("overlay"),
+            work: self.sandbox.overlay_work(),
             root: self.root(),
             options,
             interface,
@@ -265,7 +262,7 @@ impl Planner<'_> {
     }
 
     fn root(&self) -> PathBuf {
-        self.sandbox.work.join("root")
+        self.sandbox.mount_point()
     }
 }
 

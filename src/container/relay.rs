@@ -10,6 +10,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::read;
+use rustix::buffer::spare_capacity;
 
 use super::channel::{Heard as Message, Link, Order, Word};
 use super::console::{Came, Console, Far};
@@ -44,7 +45,12 @@ pub(super) struct Relay {
     kill_when: Option<OwnedFd>,
     patience: Patience,
     found: Found,
+    /// What is read of an output or of the terminal lies here. On the stack it would cost a page fault for each of its pages.
+    buffer: Vec<u8>,
 }
+
+/// How much of an output is read at a time.
+const PIECE: usize = 32 << 10;
 
 /// What was told.
 #[derive(Default)]
@@ -83,6 +89,7 @@ impl Relay {
             kill_when: None,
             patience: Patience::default(),
             found: Found::default(),
+            buffer: Vec::new(),
         }
     }
 
@@ -297,18 +304,19 @@ impl Relay {
     }
 
     fn read_output(&mut self, stream: Stream, listen: &mut dyn FnMut(Heard<'_>)) {
-        let mut buffer = [0; 64 << 10];
-        let output = self.outputs.iter().find(|(of, _)| *of == stream);
-        match output.map(|(_, pipe)| read(pipe, &mut buffer)) {
-            Some(Ok(count)) if count > 0 => listen(Heard::Output(stream, &buffer[..count])),
-            Some(Err(Errno::EINTR)) => {}
-            Some(Ok(_) | Err(_)) | None => self.outputs.retain(|(of, _)| *of != stream),
+        let Some((_, pipe)) = self.outputs.iter().find(|(of, _)| *of == stream) else { return };
+        self.buffer.clear();
+        self.buffer.reserve(PIECE);
+        match rustix::io::read(pipe, spare_capacity(&mut self.buffer)) {
+            Ok(count) if count > 0 => listen(Heard::Output(stream, &self.buffer)),
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(_) => self.outputs.retain(|(of, _)| *of != stream),
         }
     }
 
     fn read_console(&mut self, listen: &mut dyn FnMut(Heard<'_>)) {
-        let mut buffer = [0; 32 << 10];
-        match self.console.as_mut().map(|console| console.read(&mut buffer)) {
+        self.buffer.resize(PIECE, 0);
+        match self.console.as_mut().map(|console| console.read(&mut self.buffer)) {
             Some(Came::Bytes(bytes)) => listen(Heard::Output(Stream::Stdout, bytes)),
             Some(Came::Nothing) => {}
             Some(Came::End) | None => self.console = None,

@@ -41,6 +41,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// The name of [`Sandbox::mount_point`] in `work`.
+    pub(super) const MOUNT_POINT: &str = "root";
+    /// The name of [`Sandbox::overlay_work`] in `work`.
+    pub(super) const OVERLAY_WORK: &str = "overlay";
+
+    /// Where the root is mounted.
+    pub(super) fn mount_point(&self) -> PathBuf {
+        self.work.join(Sandbox::MOUNT_POINT)
+    }
+
+    /// The directory that overlayfs wants beside the one that takes the changes.
+    pub(super) fn overlay_work(&self) -> PathBuf {
+        self.work.join(Sandbox::OVERLAY_WORK)
+    }
+
     /// A room with Docker's defaults, without further mounts, in the host's network.
     pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf) -> Sandbox {
         Sandbox {

@@ -112,8 +112,11 @@ pub(super) fn walk(
         let only = first.remove(0);
         first = walker.visit(only, &mut walk)?;
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    let threads = threads.min(first.len()).max(1);
+    // Nothing to share out, and asking for the processors alone takes some twenty system calls.
+    let threads = match first.len() {
+        0 => 1,
+        tasks => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS).min(tasks),
+    };
     walker.finish(first);
     let outcomes = std::thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| walker.work())).collect();

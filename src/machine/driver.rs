@@ -22,6 +22,7 @@ use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
 use crate::images::Fetch;
+use crate::runtime::Remover;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
 use crate::{dockerfile, errno, plan};
@@ -69,6 +70,8 @@ pub struct Machine {
     pub(super) watch: Stopwatch,
     is_announced: bool,
     told: RefCell<Told>,
+    /// What is left of RUNs.
+    pub(super) remover: Remover,
 }
 
 impl Machine {
@@ -98,6 +101,7 @@ impl Machine {
             watch: world.clock.stopwatch(),
             is_announced: false,
             told: RefCell::default(),
+            remover: Remover::default(),
             world: world.clone(),
         })
     }
@@ -262,7 +266,7 @@ impl Machine {
     }
 
     fn site(&self) -> Site<'_> {
-        Site { world: &self.world, inputs: &self.inputs, control: &self.control }
+        Site { world: &self.world, inputs: &self.inputs, control: &self.control, remover: &self.remover }
     }
 
     fn books(&self) -> Books<'_> {

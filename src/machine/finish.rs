@@ -65,6 +65,7 @@ impl Machine {
         let manifest = self.world.store.put_image(&image, &last.state.layers())?;
         let image = Digest::of(&serde_json::to_vec(&image).expect("a configuration is plain data"));
         self.remember(Some(image))?;
+        self.remover.finish();
         let count = |is_meant: fn(&Decision) -> bool| self.taken.iter().filter(|one| is_meant(&one.decision)).count();
         let cached = count(|decision| matches!(decision, Decision::Hit { .. }));
         let ran = count(|decision| matches!(decision, Decision::Miss { .. }));

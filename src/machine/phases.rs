@@ -24,6 +24,7 @@ use super::taken::Taken;
 use super::{Decision, Error};
 use crate::cache::{Listing, Outcome, Record, Records, Roots, StepResult};
 use crate::oci::Layer;
+use crate::runtime::Remover;
 use crate::tree::Tree;
 use crate::world::{Clock, World};
 
@@ -80,6 +81,7 @@ pub(super) struct Site<'m> {
     pub(crate) world: &'m Arc<World>,
     pub(crate) inputs: &'m Inputs,
     pub(crate) control: &'m Control,
+    pub(crate) remover: &'m Remover,
 }
 
 /// Where steps are recorded.
@@ -154,7 +156,7 @@ impl Decided {
 }
 
 fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Left, Error> {
-    let Site { world, inputs, control } = site;
+    let Site { world, inputs, control, remover: _ } = site;
     let before = &planned.intent.before;
     match &planned.action {
         Action::Configure => Ok(Left::Nothing),
@@ -186,7 +188,7 @@ impl Executed {
                 (Made::Now(layer), Changes::placed(placement.placed, before))
             }
             Left::Ran(remains) => {
-                let (layer, changes) = run::capture(remains)?;
+                let (layer, changes) = run::capture(remains, site.remover)?;
                 (Made::Now(layer), changes)
             }
         };

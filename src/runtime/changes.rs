@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::folder::Folder;
+use super::remover::Remover;
 use super::unpacked;
 use crate::layer::{self, Capture, LayerWriter};
 use crate::oci::Layer;
@@ -34,22 +35,19 @@ impl Changes {
         Changes { world, folder, form }
     }
 
-    /// Writes the layer, and gives the changes to the tree below; no layer where nothing has changed. The folder is removed.
+    /// Writes the layer, and gives the changes to the tree below; no layer where nothing has changed. `remover` gets the folder.
     ///
     /// # Errors
     /// A file can't be read, or be in no layer.
-    pub(crate) fn write(self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
+    pub(crate) fn write(self, below: &Tree, remover: &Remover) -> Result<(Option<Layer>, Vec<Change>), Error> {
         let options = Capture {
             ownership: unpacked::ownership(&self.world.identity),
             marks: unpacked::marks(&self.world.identity),
             clamp_mtime: self.world.clock.epoch(),
         };
-        self.world.identity.within(|| {
-            let captured = self.capture(below, options);
-            // Here already, as who may read the files may remove them, too.
-            self.folder.remove_from_inside();
-            captured
-        })?
+        let captured = self.world.identity.within(|| self.capture(below, options))??;
+        remover.take(self.folder);
+        Ok(captured)
     }
 
     fn capture(&self, below: &Tree, options: Capture) -> Result<(Option<Layer>, Vec<Change>), Error> {

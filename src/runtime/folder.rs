@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! containers/<name>.lock    locked as long as somebody works with the container of that name
-//! containers/<name>/        upper, work, script
+//! containers/<name>/        upper: what it changes; beside it the files of its set-up
 //!                   state.json   of a container that stays, see `state`
 //! ```
 //!
@@ -44,9 +44,7 @@ impl Folder {
                 continue;
             }
             let folder = Folder { path, world: world.clone(), when_dropped: WhenUnused::Remove, name: Some(name) };
-            for path in [folder.upper(), folder.work()] {
-                std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
-            }
+            std::fs::create_dir_all(folder.upper()).map_err(Error::io("create", folder.upper()))?;
             return Ok(folder);
         }
         unreachable!("there are more names than folders")
@@ -73,14 +71,9 @@ impl Folder {
         self.path.join("upper")
     }
 
-    /// Where its set-up has its files.
+    /// Where its set-up has its files: beside the changes, as each directory more would take 0.3 ms to make and to remove on ext4.
     pub(crate) fn work(&self) -> PathBuf {
-        self.path.join("work")
-    }
-
-    /// Removes what is in the folder, for a process that is in the namespace that owns it. What is left, dropping removes.
-    pub(crate) fn remove_from_inside(&self) {
-        let _ = std::fs::remove_dir_all(&self.path);
+        self.path.clone()
     }
 }
 

@@ -17,6 +17,7 @@
 pub(crate) mod changes;
 pub(crate) mod folder;
 pub(crate) mod prepare;
+pub(crate) mod remover;
 pub(crate) mod request;
 pub(crate) mod state;
 pub(crate) mod unpacked;
@@ -24,6 +25,7 @@ pub(crate) mod volume;
 
 pub(crate) use changes::Changes;
 pub(crate) use prepare::{Room, Script, prepare};
+pub(crate) use remover::Remover;
 pub use request::Request;
 pub(crate) use request::{Variable, launch, parse_rights};
 pub use state::roots;

@@ -1,11 +1,30 @@
 //! The folder in which the program keeps everything.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, documents, write};
 use crate::limits::Limits;
 use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
+
+/// Who may enter a folder of a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doors {
+    /// Whoever may enter the home.
+    AsMade,
+    /// Its owner alone.
+    Closed,
+}
+
+impl Doors {
+    fn are_right(self, mode: u32) -> bool {
+        match self {
+            Doors::AsMade => true,
+            Doors::Closed => mode & write::OTHERS == 0,
+        }
+    }
+}
 
 /// A folder with a store in it. The value is only the path and the limits; [`super::Store`] does the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,54 +90,55 @@ impl Home {
         // Absolute, because containers change the working directory.
         let root = std::path::absolute(path).map_err(Error::io("find", path))?;
         let home = Home { root, limits };
-        home.require_own_folders()?;
-        match home.complete() {
+        let wanting = home.look()?;
+        match home.complete(&wanting) {
             // Whatever writes will say so; whatever reads finds nothing where nothing is.
             Err(error) if error.is_read_only() => Ok(home),
             made => made.map(|()| home),
         }
     }
 
-    /// Refuses a home of which a folder is a link. What is left over in the folders is removed, and their modes are changed: behind a
-    /// link that would happen to files that are not the home's.
-    fn require_own_folders(&self) -> Result<(), Error> {
-        let blobs = self.root.join("blobs");
-        for folder in [
-            blobs,
-            self.blobs(),
-            self.unpacked_dir(),
-            self.containers_dir(),
-            self.volumes_dir(),
-            self.leases_dir(),
-            self.temporary(),
-            self.expanded_dir(),
-            self.proven_dir(),
-            self.cache_dir(),
-            self.builds_dir(),
-        ] {
-            if folder.is_symlink() {
-                return Err(Error::LinkedFolder { path: folder });
+    /// The folders of a home, and who may come in: of those below the root, the ones with files that others could execute are closed as well,
+    /// since somebody may open the root again.
+    fn folders(&self) -> [(PathBuf, Doors); 11] {
+        [
+            (self.root.join("blobs"), Doors::AsMade),
+            (self.blobs(), Doors::AsMade),
+            (self.unpacked_dir(), Doors::Closed),
+            (self.containers_dir(), Doors::Closed),
+            (self.volumes_dir(), Doors::Closed),
+            (self.leases_dir(), Doors::AsMade),
+            (self.temporary(), Doors::AsMade),
+            (self.expanded_dir(), Doors::AsMade),
+            (self.proven_dir(), Doors::AsMade),
+            (self.cache_dir(), Doors::AsMade),
+            (self.builds_dir(), Doors::AsMade),
+        ]
+    }
+
+    /// Looks at each folder once, and gives those that are to be made or closed: in a home that was opened before, none. A home of which a
+    /// folder is a link is refused. What is left over in the folders is removed, and their modes are changed: behind a link that would
+    /// happen to files that are not the home's.
+    fn look(&self) -> Result<Vec<(PathBuf, Doors)>, Error> {
+        let mut wanting = Vec::new();
+        for (path, doors) in self.folders() {
+            match path.symlink_metadata() {
+                Ok(found) if found.is_symlink() => return Err(Error::LinkedFolder { path }),
+                Ok(found) if found.is_dir() && doors.are_right(found.mode()) => {}
+                Ok(_) | Err(_) => wanting.push((path, doors)),
             }
         }
-        Ok(())
+        Ok(wanting)
     }
 
     /// Makes what is missing.
-    fn complete(&self) -> Result<(), Error> {
-        // Of the folders below, those with files that others could execute are closed as well: somebody may open the root again.
-        for folder in [self.root.clone(), self.unpacked_dir(), self.containers_dir(), self.volumes_dir()] {
-            write::create_private_folder(&folder)?;
-        }
-        for folder in [
-            self.blobs(),
-            self.leases_dir(),
-            self.temporary(),
-            self.expanded_dir(),
-            self.proven_dir(),
-            self.cache_dir(),
-            self.builds_dir(),
-        ] {
-            write::create_folder(&folder)?;
+    fn complete(&self, wanting: &[(PathBuf, Doors)]) -> Result<(), Error> {
+        write::create_private_folder(&self.root)?;
+        for (folder, doors) in wanting {
+            match doors {
+                Doors::Closed => write::create_private_folder(folder)?,
+                Doors::AsMade => write::create_folder(folder)?,
+            }
         }
         if !self.index_path().exists() {
             // Two processes may come here at a time; neither may replace an index that the other has already changed.
@@ -237,17 +257,14 @@ impl Home {
     /// files were listed: whoever begins one has a lease before.
     ///
     /// What can't be removed is left: a half-unpacked layer may belong to other user ids of a user namespace.
-    pub(super) fn sweep(&self, living: impl FnOnce() -> BTreeSet<u32>) {
-        let folders = [
-            self.root.clone(),
-            self.temporary(),
-            self.expanded_dir(),
-            self.unpacked_dir(),
-            self.proven_dir(),
-            self.cache_dir(),
-            self.builds_dir(),
-        ];
-        let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+    pub(super) fn sweep(&self, extent: Extent, living: impl FnOnce() -> BTreeSet<u32>) {
+        let few = [self.root.clone(), self.temporary(), self.unpacked_dir()];
+        let many = [self.expanded_dir(), self.proven_dir(), self.cache_dir(), self.builds_dir()];
+        let folders = few.iter().chain(match extent {
+            Extent::Short => &[][..],
+            Extent::All => &many,
+        });
+        let entries = folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
         let owned = entries.filter_map(|entry| Some((write::owner_of(&entry.file_name())?, entry)));
         let temporary: Vec<_> = owned.collect();
         if temporary.is_empty() {
@@ -261,6 +278,15 @@ impl Home {
             };
         }
     }
+}
+
+/// How much is swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The folders that have few files in them.
+    Short,
+    /// All: those with a file for each step of each build, too.
+    All,
 }
 
 /// Whether a folder has nothing in it but temporary files of an opening that was killed.

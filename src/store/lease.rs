@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock::{self, Lock, LockMode, Wait, acquire, acquire_patiently};
-use super::{Error, Home, write};
+use super::{Error, Extent, Home, write};
 use crate::document::{self, Limit, Links};
 use crate::oci::{Digest, DocumentKind};
 use crate::progress::Meter;
@@ -137,6 +137,16 @@ impl Lease {
         Ok(alone)
     }
 
+    /// Removes the list: from now on nothing is held.
+    pub(super) fn end(&self) {
+        if let Some(list) = &self.list
+            && self.process == std::process::id()
+        {
+            // What is left is that of a killed process.
+            let _ = write::remove_file(list.path());
+        }
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // What is in the list stays true where another thread has panicked.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -145,12 +155,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(list) = &self.list
-            && self.process == std::process::id()
-        {
-            // What is left is that of a killed process.
-            let _ = write::remove_file(list.path());
-        }
+        self.end();
     }
 }
 
@@ -175,10 +180,12 @@ impl Drop for Alone<'_> {
 /// # Errors
 /// [`Error::Document`] for a list that can't be read.
 pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error> {
-    let own = own.list.as_ref().map(Lock::path);
+    let own_list = own.list.as_ref().map(Lock::path);
     let mut things = BTreeSet::new();
-    for path in lists(home).into_iter().filter(|path| Some(path.as_path()) != own) {
+    let mut had_dead = false;
+    for path in lists(home).into_iter().filter(|path| Some(path.as_path()) != own_list) {
         if remove_if_dead(&path) {
+            had_dead = true;
             continue;
         }
         match document::read(&path, &LEASE, Links::Refuse) {
@@ -187,6 +194,10 @@ pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error>
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    if had_dead {
+        // Nobody else will know that there was one.
+        home.sweep(Extent::All, || look(home, own).living);
     }
     Ok(things)
 }
@@ -220,8 +231,11 @@ fn claim(home: &Home) -> Result<Lock, Error> {
         let path = home.leases_dir().join(format!("{}-{number}", write::owner()));
         match lock::try_claim(&path)? {
             Some(list) => {
-                // A killed process of the same number may have had it.
-                list.file().set_len(0).map_err(Error::io("shorten", &path))?;
+                // A killed process of the same number may have had it. Not where it is empty anyway: ext4 writes a file to the disk at
+                // once that was shortened to nothing, even if it was nothing before, and this one seldom lives so long otherwise.
+                if list.file().metadata().map_err(Error::io("stat", &path))?.len() > 0 {
+                    list.file().set_len(0).map_err(Error::io("shorten", &path))?;
+                }
                 return Ok(list);
             }
             None => number += 1,

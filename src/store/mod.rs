@@ -39,6 +39,7 @@ mod staging;
 mod survey;
 pub(crate) mod write;
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub use collect::Collected;
 pub use error::Error;
 pub(crate) use find::Catalogue;
 pub use find::Image;
+use home::Extent;
 pub use home::Home;
 pub(crate) use images::{MOST_NESTED, Summary};
 pub(crate) use lock::{Lock, LockMode, lock, lock_patiently, try_claim};
@@ -78,8 +80,11 @@ impl Store {
         let meter = Meter::new().map_err(Error::io("make an eventfd for", home.root()))?;
         let lease = lease::Lease::take(home, &meter)?;
         let others = lease::look(home, &lease);
-        if others.had_dead || others.living.is_empty() {
-            home.sweep(|| lease::look(home, &lease).living);
+        // A killed process has left its lease; only one that could write none has left files without.
+        if others.had_dead {
+            home.sweep(Extent::All, || lease::look(home, &lease).living);
+        } else if others.living.is_empty() {
+            home.sweep(Extent::Short, || lease::look(home, &lease).living);
         }
         Ok(Store { home: home.clone(), lease: Arc::new(lease), proven: proof::Proven::default(), meter })
     }
@@ -88,6 +93,12 @@ impl Store {
     /// layer. Reading and writing by this module holds by itself; this is for who looks for a copy by its name.
     pub(crate) fn hold(&self, digest: &Digest) {
         self.lease.hold(digest, None);
+    }
+
+    /// Ends the lease, for a program that ends without dropping this. A lease that stays is that of a killed process: the next to come would
+    /// look for what it has left, and remove its list, for which a disk may take milliseconds.
+    pub(crate) fn end_lease(&self) {
+        self.lease.end();
     }
 
     /// How much may be asked for by what is read.
@@ -134,9 +145,10 @@ impl Store {
     pub fn put_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let descriptor = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
         self.lease.hold(&descriptor.digest, DocumentKind::of(media_type));
-        let is_there = self
-            .open_sized(&descriptor)
-            .is_ok_and(|file| proof::hash(file).is_ok_and(|(actual, _)| actual == descriptor.digest));
+        let is_there = self.open_sized(&descriptor).is_ok_and(|mut file| {
+            let mut found = Vec::with_capacity(bytes.len() + 1);
+            file.read_to_end(&mut found).is_ok() && found == bytes
+        });
         if !is_there {
             let mut temporary = write::Temporary::create(&self.home.temporary())?;
             temporary.write(bytes)?;

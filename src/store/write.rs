@@ -195,19 +195,26 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::io("create", path))
 }
 
+/// The bits of a mode that let others than the owner come in.
+pub(super) const OTHERS: u32 = 0o077;
+
 /// Makes a folder that only its owner may enter, or takes the access of others away where it is there already.
 ///
 /// Where that is refused (another's folder, a file system that is read-only), the folder stays as it is.
 pub(crate) fn create_private_folder(path: &Path) -> Result<(), Error> {
-    const OTHERS: u32 = 0o077;
-    let parents = parent(path);
-    create_folder(parents)?;
-    if let Err(error) = fs::DirBuilder::new().mode(0o777 & !OTHERS).create(path)
-        && error.kind() != io::ErrorKind::AlreadyExists
-    {
-        return Err(Error::io("create", path)(error));
-    }
-    let mode = fs::metadata(path).map_err(Error::io("stat", path))?.mode();
+    let found = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create_folder(parent(path))?;
+            match fs::DirBuilder::new().mode(0o777 & !OTHERS).create(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("create", path)(error));
+                }
+                _ => fs::metadata(path),
+            }
+        }
+        found => found,
+    };
+    let mode = found.map_err(Error::io("stat", path))?.mode();
     if mode & OTHERS == 0 {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use crate::machine::{Control, Event, Machine};
 use crate::view::{debugger, json};
 use crate::world::World;
 
-/// Predict which steps would hit the cache.
+/// Predict which steps would hit the cache, without running them.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]

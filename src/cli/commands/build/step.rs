@@ -23,6 +23,7 @@ use crate::world::World;
 /// Without DIR, if the current folder has no Dockerfile, it starts an empty one: type `FROM alpine`. If an image is not in the store,
 /// a built-in one is used instead, and this is said.
 #[derive(Debug, Args)]
+#[command(long_about = None)]
 pub(crate) struct Step {
     #[command(flatten)]
     options: BuildOptions,

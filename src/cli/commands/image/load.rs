@@ -20,6 +20,7 @@ use crate::world::World;
 ///
 /// A docker archive or an OCI layout, compressed or not, or the folder of an OCI layout: it is recognised by what is inside.
 #[derive(Debug, Args)]
+#[command(long_about = None)]
 pub(crate) struct Load {
     /// The archive, or the folder of an OCI layout (default: standard input)
     #[arg(short, long, value_name = "FILE")]

@@ -18,6 +18,7 @@ use crate::world::World;
 ///
 /// The same images give the same bytes.
 #[derive(Debug, Args)]
+#[command(long_about = None)]
 pub(crate) struct Save {
     /// The archive, or with `--format oci-dir` a new folder (default: standard output)
     #[arg(short, long, value_name = "FILE")]

@@ -24,6 +24,7 @@ const LONG: i64 = 30 * 24 * 3600;
 /// Removes images without a name, copies of layers, blobs that nothing needs, and steps that were not used for 30 days. Keeps images with a
 /// name, volumes, and what another process uses.
 #[derive(Debug, Args)]
+#[command(long_about = None)]
 pub(crate) struct Prune {
     /// Remove the whole cache, however recently it was used
     #[arg(short, long)]

@@ -22,7 +22,7 @@ use crate::machine::intent::Intent;
 use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
-use crate::runtime::{self, Room, unpacked};
+use crate::runtime::{self, Remover, Room, unpacked};
 use crate::tree::Tree;
 use crate::world::World;
 
@@ -212,8 +212,8 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 ///
 /// # Errors
 /// The directory can't be read, or the layer not be written.
-pub(crate) fn capture(remains: Remains) -> Result<(Option<Layer>, Changes), Error> {
-    let (layer, changes) = remains.changes.write(&remains.below)?;
+pub(crate) fn capture(remains: Remains, remover: &Remover) -> Result<(Option<Layer>, Changes), Error> {
+    let (layer, changes) = remains.changes.write(&remains.below, remover)?;
     Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
 }
 
