@@ -108,7 +108,8 @@ impl Builds {
         Builds { folder: home.builds_dir() }
     }
 
-    fn path(&self, number: u64) -> PathBuf {
+    /// Where the build of a number is, or would be.
+    pub(crate) fn path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{number}.json"))
     }
 

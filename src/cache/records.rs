@@ -71,7 +71,8 @@ impl Records {
         Records { folder: home.cache_dir() }
     }
 
-    fn path(&self, key: CacheKey) -> PathBuf {
+    /// Where the record of a key is, or would be.
+    pub(crate) fn path(&self, key: CacheKey) -> PathBuf {
         self.folder.join(format!("{}.json", key.0.hex()))
     }
 

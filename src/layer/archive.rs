@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::decompress::Decompressed;
 use super::read::{Entries, RawKind};
 use super::source::StreamSource;
 use super::{EntryPath, Error, LayerWriter, Limits, apply, decompress, sparse};
@@ -88,7 +89,7 @@ pub(crate) enum Member {
 
 /// An archive that is being read.
 pub struct Archive {
-    entries: Entries<StreamSource<Box<dyn Read + Send>>>,
+    entries: Entries<StreamSource<Decompressed>>,
     /// What hard links may name.
     seen: HashMap<TreePath, Node>,
     /// How many files there were, each with an id by its number.
@@ -129,12 +130,14 @@ impl Archive {
         Ok(Some((path, node)))
     }
 
-    /// The next entry as the archive has it, hard links not looked up; `None` at the end.
+    /// The next entry as the archive has it, hard links not looked up; `None` at the end of the archive, when the whole of a
+    /// compressed file has proved to be undamaged.
     ///
     /// # Errors
     /// [`Error::Archive`], [`Error::Entry`] or [`Error::Limit`] for an archive that is broken or asks for too much.
     pub(crate) fn next_member(&mut self) -> Result<Option<(TreePath, Member)>, Error> {
         let Some(raw) = self.entries.next_entry()? else {
+            self.entries.source().0.finish().map_err(|error| self.entries.unreadable(error))?;
             return Ok(None);
         };
         let path = TreePath::new(&raw.name);

@@ -45,16 +45,43 @@ pub(crate) fn sniff(beginning: &[u8]) -> Compression {
 /// The compressed file, read ahead and counted.
 type Stored = BufReader<Counted<File>>;
 
-/// The uncompressed bytes of a file, whatever its compression. An error of its reader may be an [`Exceeded`].
+/// The uncompressed bytes of a file. An error of this reader may be an [`Exceeded`].
+pub struct Decompressed {
+    bytes: Box<dyn Read + Send>,
+    compression: Compression,
+}
+
+impl Decompressed {
+    /// Reads on to the end of a compressed file, where the checksum is: only then its bytes are known to be right. What
+    /// stands behind an archive that is not compressed is nobody's business, and may have no end.
+    ///
+    /// # Errors
+    /// The file is damaged or cut off, and what the kernel refuses.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        match self.compression {
+            Compression::None => Ok(()),
+            _ => io::copy(&mut self.bytes, &mut io::sink()).map(|_| ()),
+        }
+    }
+}
+
+impl Read for Decompressed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(buffer)
+    }
+}
+
+/// The uncompressed bytes of a file, whatever its compression.
 ///
 /// # Errors
 /// What the kernel refuses, and [`Exceeded`] for a window or a dictionary that is too large.
-pub fn decompress(file: File, limits: &Limits) -> io::Result<Box<dyn Read + Send>> {
+pub fn decompress(file: File, limits: &Limits) -> io::Result<Decompressed> {
     let count = Arc::new(AtomicU64::new(0));
     let mut stored = BufReader::with_capacity(128 << 10, Counted { inner: file, count: Arc::clone(&count) });
-    let decoder: Box<dyn Read + Send> = match sniff(stored.fill_buf()?) {
+    let compression = sniff(stored.fill_buf()?);
+    let decoder: Box<dyn Read + Send> = match compression {
         // As large as it is: it can neither expand nor surprise. Its entries are counted all the same.
-        Compression::None => return Ok(Box::new(stored)),
+        Compression::None => return Ok(Decompressed { bytes: Box::new(stored), compression }),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(stored)),
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(stored)),
         Compression::Zstd => Box::new(ZstdFrames { state: Zstd::Between(stored), limits: *limits }),
@@ -64,7 +91,7 @@ pub fn decompress(file: File, limits: &Limits) -> io::Result<Box<dyn Read + Send
             Box::new(XzStreams { streams, limits: *limits })
         }
     };
-    Ok(Box::new(Bounded::new(decoder, count, limits)))
+    Ok(Decompressed { bytes: Box::new(Bounded::new(decoder, count, limits)), compression })
 }
 
 /// Reads xz and names the bound when a dictionary is too large for it.

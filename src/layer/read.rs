@@ -114,6 +114,11 @@ impl<S: Source> Entries<S> {
         StoredContent { entries: self }
     }
 
+    /// Where the archive comes from.
+    pub(super) fn source(&mut self) -> &mut S {
+        &mut self.source
+    }
+
     /// How many stored bytes of the current entry were not read yet.
     pub(super) fn stored(&self) -> u64 {
         self.rest

@@ -72,8 +72,10 @@ impl Machine {
         let (steps, milliseconds) = (self.steps.len(), self.watch.milliseconds());
         let digest = manifest.digest;
         reporter.tell(EventKind::BuildFinished { image, manifest: digest, steps, cached, ran, milliseconds });
+        if !tags.is_empty() {
+            self.world.store.name_all([(&manifest, tags)])?;
+        }
         for tag in tags {
-            self.world.store.tag(tag, &manifest)?;
             reporter.tell(EventKind::Tagged { reference: tag.familiar() });
         }
         Ok(Finished { build: self.build_number()?, image, manifest, cached, ran })

@@ -37,42 +37,49 @@ impl Store {
     /// # Errors
     /// What [`Store::index`] says, and [`Error::Io`] where the new one can't be written.
     pub fn tag(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
-        let name = name.without_digest().with_default_tag();
-        let mut texts = vec![name.familiar()];
-        if name.tag() == Some("latest") {
-            texts.push(name.familiar_name());
-        }
-        let named = |text: String| {
-            let mut entry = without_name(descriptor.clone());
-            entry.annotations.insert(REF_NAME.to_string(), text);
-            entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
-            entry
-        };
-        let new: Vec<Descriptor> = texts.into_iter().map(named).collect();
-        let is_old = |entry: &Descriptor| is_named(entry, &name) || is_plain(entry, descriptor);
-        self.change_index(|manifests| {
-            if manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
-                return false;
-            }
-            manifests.retain(|entry| !is_old(entry));
-            manifests.extend(new.iter().cloned());
-            true
-        })
-        .map(|_| ())
+        self.name_all([(descriptor, std::slice::from_ref(name))])
     }
 
-    /// Lists an image that has no name. Where it is listed already, with a name or without, nothing changes.
+    /// Gives images their names, all of them or none. As [`Store::tag`] for each; an image without a name is listed as one,
+    /// unless it is listed already. Of two images with one name, the later has it.
     ///
     /// # Errors
     /// As [`Store::tag`].
-    pub fn list(&self, descriptor: &Descriptor) -> Result<(), Error> {
-        let entry = without_name(descriptor.clone());
-        self.change_index(|manifests| {
-            let is_new = manifests.iter().all(|other| other.digest != entry.digest);
-            if is_new {
-                manifests.push(entry);
+    pub fn name_all<'a>(
+        &self,
+        images: impl IntoIterator<Item = (&'a Descriptor, &'a [Reference])>,
+    ) -> Result<(), Error> {
+        let (mut named, mut nameless) = (Vec::new(), Vec::new());
+        for (descriptor, names) in images {
+            named.extend(names.iter().map(|name| (name.without_digest().with_default_tag(), descriptor)));
+            if names.is_empty() {
+                nameless.push(without_name(descriptor.clone()));
             }
-            is_new
+        }
+        let names: HashSet<&Reference> = named.iter().map(|(name, _)| name).collect();
+        let ends: HashSet<&str> = names.iter().map(|name| last_component(name.path())).collect();
+        let digests: HashSet<Digest> = named.iter().map(|(_, descriptor)| descriptor.digest).collect();
+        // Most entries are other images, whose names need not be understood to see that.
+        let is_old_name = |entry: &Descriptor| {
+            name_text(entry).is_some_and(|text| ends.contains(last_component(text)))
+                && name_of(entry).is_some_and(|name| names.contains(&name))
+        };
+        let is_old =
+            |entry: &Descriptor| is_old_name(entry) || entry.annotations.is_empty() && digests.contains(&entry.digest);
+        let new: Vec<Descriptor> = named.iter().flat_map(|(name, descriptor)| entries(name, descriptor)).collect();
+        self.change_index(|manifests| {
+            let mut is_changed = false;
+            if !manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
+                manifests.retain(|entry| !is_old(entry));
+                manifests.extend(new.iter().cloned());
+                is_changed = true;
+            }
+            let mut listed: HashSet<Digest> = manifests.iter().map(|entry| entry.digest).collect();
+            for entry in nameless.into_iter().filter(|entry| listed.insert(entry.digest)) {
+                manifests.push(entry);
+                is_changed = true;
+            }
+            is_changed
         })
         .map(|_| ())
     }
@@ -146,13 +153,29 @@ pub(crate) fn name_of(entry: &Descriptor) -> Option<Reference> {
 
 /// Whether an entry has this full name. Most entries are other images, whose names need not be understood to see that.
 pub(super) fn is_named(entry: &Descriptor, name: &Reference) -> bool {
-    let last = name.path().rsplit('/').next().unwrap_or_default();
-    name_text(entry).is_some_and(|text| text.contains(last)) && name_of(entry).as_ref() == Some(name)
+    let last = last_component(name.path());
+    name_text(entry).is_some_and(|text| last_component(text) == last) && name_of(entry).as_ref() == Some(name)
 }
 
-/// Whether an entry is the same image without any name, which naming it makes superfluous.
-fn is_plain(entry: &Descriptor, descriptor: &Descriptor) -> bool {
-    entry.digest == descriptor.digest && entry.annotations.is_empty()
+/// The last component of a name's path, without tag and digest.
+fn last_component(name: &str) -> &str {
+    let name = name.rsplit('/').next().unwrap_or_default();
+    name.split([':', '@']).next().unwrap_or_default()
+}
+
+/// The entries of an image with a full name: `latest` is written with and without its tag, since other tools look for either.
+fn entries(name: &Reference, descriptor: &Descriptor) -> Vec<Descriptor> {
+    let mut texts = vec![name.familiar()];
+    if name.tag() == Some("latest") {
+        texts.push(name.familiar_name());
+    }
+    let entry = |text: String| {
+        let mut entry = without_name(descriptor.clone());
+        entry.annotations.insert(REF_NAME.to_string(), text);
+        entry.annotations.insert(IMAGE_NAME.to_string(), name.to_string());
+        entry
+    };
+    texts.into_iter().map(entry).collect()
 }
 
 /// A descriptor as documents have it, without what the index adds.

@@ -4,7 +4,9 @@
 //! leads to nothing of these can go, and copies that can be made again can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Error, bytes_of, roots, roots_with, size_of, survey};
 use crate::cache::{self, Builds, Record, Records};
@@ -36,8 +38,8 @@ pub(crate) enum Forgotten {
     /// None.
     #[default]
     Nothing,
-    /// Those that were not used after this time, in seconds since 1970.
-    UnusedSince(i64),
+    /// Those that were not used for so many seconds.
+    UnusedFor(i64),
     /// Those that were last used the longest ago, until what only the cache keeps has at most so many bytes.
     Beyond(u64),
     /// All of them.
@@ -152,9 +154,9 @@ impl Plan {
         let (forgotten, kept) = match wish.cache {
             Forgotten::Nothing => (Vec::new(), all),
             Forgotten::Everything => (all, Vec::new()),
-            Forgotten::UnusedSince(moment) => {
-                let uses = last_uses(store)?;
-                all.into_iter().partition(|record| last_use(record, &uses) <= moment)
+            Forgotten::UnusedFor(age) => {
+                let (uses, moment) = (LastUses::of(store)?, now().saturating_sub(age));
+                all.into_iter().partition(|record| uses.get(record) <= moment)
             }
             Forgotten::Beyond(most) => beyond(store, all, most)?,
         };
@@ -187,35 +189,51 @@ impl Plan {
     }
 }
 
-/// When each step of the past builds was last taken, in seconds since 1970.
-fn last_uses(store: &Store) -> Result<BTreeMap<cache::CacheKey, i64>, Error> {
-    let builds = Builds::open(store.home());
-    let mut uses = BTreeMap::new();
-    for number in builds.numbers()? {
-        let Some(build) = builds.get(number)? else { continue };
-        let Some(started) = seconds(&build.started) else { continue };
-        for key in build.steps.iter().filter_map(|step| step.key) {
-            let last = uses.entry(key).or_insert(started);
-            *last = started.max(*last);
+/// When steps were last taken: by the real time at which files were written. The times inside the files are the build's own,
+/// which SOURCE_DATE_EPOCH sets.
+struct LastUses {
+    records: Records,
+    /// By the past builds that there still are.
+    builds: BTreeMap<cache::CacheKey, i64>,
+}
+
+impl LastUses {
+    fn of(store: &Store) -> Result<LastUses, Error> {
+        let past = Builds::open(store.home());
+        let mut builds = BTreeMap::new();
+        for number in past.numbers()? {
+            let Some(build) = past.get(number)? else { continue };
+            let ended = written(&past.path(number));
+            for key in build.steps.iter().filter_map(|step| step.key) {
+                let last = builds.entry(key).or_insert(ended);
+                *last = ended.max(*last);
+            }
         }
+        Ok(LastUses { records: Records::open(store.home()), builds })
     }
-    Ok(uses)
+
+    /// In seconds since 1970.
+    fn get(&self, record: &Record) -> i64 {
+        let made = written(&self.records.path(record.key));
+        self.builds.get(&record.key).copied().unwrap_or(made).max(made)
+    }
 }
 
-/// When a record was last used: by the past builds that there still are, else when it was made.
-fn last_use(record: &Record, uses: &BTreeMap<cache::CacheKey, i64>) -> i64 {
-    let made = seconds(&record.result.created).unwrap_or(0);
-    uses.get(&record.key).copied().unwrap_or(made).max(made)
+/// When a file was written, in seconds since 1970: 0 for one that is gone.
+fn written(path: &Path) -> i64 {
+    path.symlink_metadata().map_or(0, |found| found.mtime())
 }
 
-fn seconds(time: &str) -> Option<i64> {
-    Some(time.parse::<jiff::Timestamp>().ok()?.as_second())
+/// The real time, in seconds since 1970.
+fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    elapsed.as_secs().cast_signed()
 }
 
 /// Forgets the records that were not used for the longest time, until what only the others keep is small enough.
 fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>, Vec<Record>), Error> {
-    let uses = last_uses(store)?;
-    all.sort_by_key(|record| std::cmp::Reverse(last_use(record, &uses)));
+    let uses = LastUses::of(store)?;
+    all.sort_by_key(|record| std::cmp::Reverse(uses.get(record)));
     let survey = survey(store)?;
     let only_cache: BTreeMap<Digest, u64> = survey
         .files

@@ -7,7 +7,7 @@ use layerlab::oci::Digest;
 use serde_json::{Value, json};
 
 use crate::harness::{Attack, USERS, attack};
-use crate::tarballs::{Entry, Tar, gzip};
+use crate::tarballs::{Entry, Tar, compress, gzip};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -242,5 +242,80 @@ fn an_archive_is_saved_through_a_link() {
         let before = fs::read(attack.sentinel().join("secret")).unwrap();
         attack.run("save --format oci-dir -o /proc/self/cwd/../sentinel attack").refused("is there already");
         assert_eq!(fs::read(attack.sentinel().join("secret")).unwrap(), before);
+    });
+}
+
+#[test]
+fn compressed_bytes_are_others_than_were_compressed() {
+    attack("an archive whose checksum is wrong, or cut off: a broken download", USERS, |attack| {
+        let tar = Tar::new().file("etc/note", &b"hello world ".repeat(1000)).end();
+        let mut compressed: Vec<(String, Vec<u8>)> = vec![("gzip".into(), gzip(&tar))];
+        for (program, arguments) in [("bzip2", &["-c"] as &[&str]), ("xz", &["-c"]), ("zstd", &["-c", "--check"])] {
+            compressed.extend(compress(program, arguments, &tar).map(|bytes| (program.to_owned(), bytes)));
+        }
+        attack.write("Dockerfile", "FROM scratch\nADD archive /\n");
+        for (program, whole) in compressed {
+            let mut damaged = whole.clone();
+            // The sum is in the last bytes of all four formats, or is cut off.
+            let sum = damaged.len() - 5;
+            damaged[sum] ^= 1;
+            for bytes in [&damaged, &whole[..whole.len() - 3]] {
+                fs::write(attack.path("archive"), bytes).unwrap();
+                attack.run(&format!("import archive {program}:1")).refused("archive");
+                // Where not even the first header can be decompressed, ADD takes it for a file that is no archive.
+                if program == "gzip" {
+                    attack.build().refused("archive");
+                }
+            }
+        }
+        assert_eq!(attack.run("images -q").text, "");
+    });
+}
+
+#[test]
+fn names_of_an_archive_do_not_fit_into_the_list() {
+    attack("an archive of which some names could be given, and then no more", USERS, |attack| {
+        let (layer, config) = (layer(), config(&[&layer()]));
+        let tags: Vec<String> = (0..60).map(|number| format!("p{number}:1")).collect();
+        let list = json!([{"Config": "c", "RepoTags": tags, "Layers": ["l"]}]);
+        let archive = docker(&list, &[("c", config.as_bytes()), ("l", &layer)]);
+        fs::write(attack.path("archive.tar"), &archive).unwrap();
+        let mut command = attack.place.command("load -i archive.tar");
+        command.env("LAYERLAB_MAX_INDEX", "9000");
+        attack.run_command(command).refused("LAYERLAB_MAX_INDEX");
+        assert_eq!(attack.run("images -q").text, "");
+        attack.run("load -i archive.tar").succeeded();
+        assert_eq!(attack.run("images").text.lines().count(), 61);
+    });
+}
+
+#[test]
+fn an_archive_lists_what_is_no_image() {
+    attack("an artifact and an index of nothing, each with the name of an image", USERS, |attack| {
+        let named = |mut entry: Value, name: &str| {
+            entry["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+            entry
+        };
+        let empty = descriptor("application/vnd.oci.empty.v1+json", b"{}");
+        let artifact =
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "x/y", "config": empty, "layers": []});
+        let nothing = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []});
+        for (media_type, document) in [(MANIFEST, artifact), (INDEX, nothing)] {
+            let text = document.to_string();
+            let entry = named(descriptor(media_type, text.as_bytes()), "name:1");
+            refused(attack, &oci(&[entry], &[b"{}", text.as_bytes()]), "lists no image");
+        }
+    });
+}
+
+#[test]
+fn a_docker_archive_lies_there_as_a_folder() {
+    attack("the files of a Docker archive, unpacked", USERS, |attack| {
+        fs::create_dir(attack.path("folder")).unwrap();
+        fs::write(attack.path("folder/c"), config(&[&layer()])).unwrap();
+        fs::write(attack.path("folder/l"), layer()).unwrap();
+        let list = json!([{"Config": "c", "RepoTags": ["a:1"], "Layers": ["l"]}]);
+        fs::write(attack.path("folder/manifest.json"), list.to_string()).unwrap();
+        attack.run("load -i folder").refused("pack a Docker archive with tar");
     });
 }

@@ -151,7 +151,7 @@ fn garbage_is_what_no_name_and_no_root_leads_to() {
     let loose = layer_of(store, "loose");
     let kept = layer_of(store, "kept");
     store.tag(&name("one"), &one).unwrap();
-    store.list(&two).unwrap();
+    store.name_all([(&two, [].as_slice())]).unwrap();
     let other = Store::open(store.home()).unwrap();
     other.load_image(&three).unwrap();
     let collected = collect(store, std::slice::from_ref(&kept));

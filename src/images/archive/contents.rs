@@ -3,6 +3,7 @@
 //! A file of a tar archive is staged when it comes by. A file of a folder is staged when it is asked for. From then on both are the
 //! same: bytes of which the digest is known.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -45,6 +46,8 @@ pub(super) struct Contents<'s> {
     pub(crate) name: String,
     pub(crate) staging: Staging<'s>,
     place: Place,
+    /// What was staged of a folder so far.
+    staged: RefCell<BTreeMap<Digest, Staged>>,
 }
 
 impl<'s> Contents<'s> {
@@ -55,7 +58,12 @@ impl<'s> Contents<'s> {
     pub(crate) fn of_folder(store: &'s Store, folder: &Path) -> Result<Contents<'s>, Error> {
         // What the folder's own name leads to is the user's choice; what its files' names lead to is not.
         let root = folder.canonicalize().map_err(Error::io("open", folder))?;
-        Ok(Contents { name: folder.display().to_string(), staging: Staging::new(store)?, place: Place::Folder(root) })
+        Ok(Contents {
+            name: folder.display().to_string(),
+            staging: Staging::new(store)?,
+            place: Place::Folder(root),
+            staged: RefCell::default(),
+        })
     }
 
     /// Reads a tar archive, compressed or not, to its end.
@@ -69,6 +77,7 @@ impl<'s> Contents<'s> {
             name: name.display().to_string(),
             staging: Staging::new(store)?,
             place: Place::Archive(BTreeMap::new()),
+            staged: RefCell::default(),
         };
         let mut entries = BTreeMap::new();
         while let Some((path, member)) = reading.next_member()? {
@@ -99,7 +108,7 @@ impl<'s> Contents<'s> {
 
     /// Stages one file of the archive. A blob has to be what its name says.
     fn stage(&self, path: &TreePath, stream: impl std::io::Read) -> Result<Staged, Error> {
-        let (digest, size) = self.staged(stream)?;
+        let (digest, size) = self.add(stream)?;
         if let Some(name) = blob_name(path)
             && name != digest.hex()
         {
@@ -108,7 +117,7 @@ impl<'s> Contents<'s> {
         Ok(Staged { digest, size })
     }
 
-    fn staged(&self, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
+    fn add(&self, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
         self.staging.add(stream).map_err(|error| match error {
             StageError::Read(error) => layer::Error::unreadable(&self.name, error).into(),
             StageError::Store(error) => error.into(),
@@ -124,6 +133,11 @@ impl<'s> Contents<'s> {
             return Ok(());
         }
         Err(self.not_images(format!("it has a file `{}`", path.to_string().trim_start_matches('/'))))
+    }
+
+    /// Whether it is a folder, and not a tar archive.
+    pub(crate) fn is_folder(&self) -> bool {
+        matches!(self.place, Place::Folder(_))
     }
 
     /// Whether there is a file of this name.
@@ -182,11 +196,7 @@ impl<'s> Contents<'s> {
         let name = format!("blobs/sha256/{}", descriptor.digest.hex());
         let staged = match &self.place {
             Place::Archive(_) => self.file(&name),
-            Place::Folder(root) => match document::open(&root.join(&name), Links::RefuseOnTheWay) {
-                Ok((file, _)) => Some(self.stage(&TreePath::new(&name), file)?),
-                Err(error) if error.is_not_found() => None,
-                Err(error) => return Err(error.into()),
-            },
+            Place::Folder(root) => self.blob_of_folder(root, &name, descriptor.digest)?,
         };
         match staged {
             Some(staged) if staged.size != descriptor.size => {
@@ -201,6 +211,29 @@ impl<'s> Contents<'s> {
         }
     }
 
+    /// A blob of a folder, which is staged when it is asked for the first time.
+    fn blob_of_folder(&self, root: &Path, name: &str, digest: Digest) -> Result<Option<Staged>, Error> {
+        if let Some(staged) = self.staged.borrow().get(&digest) {
+            return Ok(Some(*staged));
+        }
+        let file = match document::open(&root.join(name), Links::RefuseOnTheWay) {
+            Ok((file, _)) => file,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let staged = self.stage(&TreePath::new(name), file)?;
+        self.staged.borrow_mut().insert(digest, staged);
+        Ok(Some(staged))
+    }
+
+    /// The digest of the file under a name that a document has: of a blob of a folder, what its name says.
+    pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
+        match &self.place {
+            Place::Archive(_) => self.file(name).map(|file| file.digest),
+            Place::Folder(_) => format!("sha256:{}", blob_name(&TreePath::new(name))?).parse().ok(),
+        }
+    }
+
     /// The uncompressed form of a file, staged as well.
     ///
     /// # Errors
@@ -209,7 +242,7 @@ impl<'s> Contents<'s> {
         let opened = self.staging.open(&file.digest)?;
         let decoder = layer::decompress(opened, &layer::Limits::of(limits));
         let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, error))?;
-        let (digest, size) = self.staged(decoder)?;
+        let (digest, size) = self.add(decoder)?;
         Ok(Staged { digest, size })
     }
 

@@ -7,14 +7,14 @@
 //! The configuration is kept byte for byte, so the image has the id that it had where it was saved. A manifest is made for it, because
 //! the archive has none. A layer that is compressed in a way that no image may have is stored uncompressed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 
 use serde::Deserialize;
 
 use super::contents::{Contents, Staged};
 use super::loaded::{Loaded, name, put_manifest};
-use super::{Error, LIST};
+use super::{Error, LIST, MOST_LAYERS};
 use crate::layer::decompress::{Compression, sniff};
 use crate::oci::{Descriptor, Digest, ImageConfig, Reference, kind, media_type};
 use crate::store::{self, Store, documents};
@@ -35,10 +35,20 @@ struct Entry {
 /// # Errors
 /// As [`super::load()`].
 pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loaded>, Error> {
-    let mut images = Vec::new();
-    for entry in list(contents)? {
-        let names = names_of(contents, &entry)?;
-        let (id, manifest) = image(store, contents, &entry)?;
+    let mut images: Vec<Loaded> = Vec::new();
+    let mut brought = HashMap::new();
+    for Entry { config, repo_tags, layers } in list(contents)? {
+        let names = names_of(contents, repo_tags)?;
+        let parts = (config, layers.unwrap_or_default());
+        // The same image may be listed once for each of its names.
+        let (id, manifest) = match brought.get(&parts) {
+            Some(image) => Clone::clone(image),
+            None => {
+                let image = image(store, contents, &parts.0, &parts.1)?;
+                brought.insert(parts, image.clone());
+                image
+            }
+        };
         images.push(Loaded { names, id, manifest });
     }
     if images.is_empty() {
@@ -55,8 +65,8 @@ pub(super) fn names(contents: &Contents<'_>) -> Result<BTreeMap<Digest, Vec<Refe
     let mut names = BTreeMap::new();
     if contents.has(LIST_NAME) {
         for entry in list(contents)? {
-            if let Some(config) = contents.file(&entry.config) {
-                names.insert(config.digest, names_of(contents, &entry)?);
+            if let Some(config) = contents.digest(&entry.config) {
+                names.insert(config, names_of(contents, entry.repo_tags)?);
             }
         }
     }
@@ -68,18 +78,27 @@ fn list(contents: &Contents<'_>) -> Result<Vec<Entry>, Error> {
     serde_json::from_slice(&text).map_err(|error| contents.invalid(LIST_NAME, error))
 }
 
-fn names_of(contents: &Contents<'_>, entry: &Entry) -> Result<Vec<Reference>, Error> {
-    entry.repo_tags.iter().flatten().map(|text| name(contents, LIST_NAME, text)).collect()
+fn names_of(contents: &Contents<'_>, tags: Option<Vec<String>>) -> Result<Vec<Reference>, Error> {
+    tags.iter().flatten().map(|text| name(contents, LIST_NAME, text)).collect()
 }
 
-fn image(store: &Store, contents: &Contents<'_>, entry: &Entry) -> Result<(Digest, Descriptor), Error> {
+/// Brings one image into the store, from the names of its configuration and its layers.
+fn image(
+    store: &Store,
+    contents: &Contents<'_>,
+    config_name: &str,
+    layer_names: &[String],
+) -> Result<(Digest, Descriptor), Error> {
+    if layer_names.len() > MOST_LAYERS {
+        return Err(contents.invalid(LIST_NAME, format!("an image has more than {MOST_LAYERS} layers")));
+    }
     let find = |name: &str| contents.file(name).ok_or_else(|| contents.missing(name, format!("`{LIST_NAME}`")));
-    let config = find(&entry.config)?;
-    let text = contents.bytes(&entry.config, config, &documents::CONFIG)?;
+    let config = find(config_name)?;
+    let text = contents.bytes(config_name, config, &documents::CONFIG)?;
     // What is listed as layers is looked at only after the configuration is known to be one.
-    kind::parse::<ImageConfig>(&text).map_err(|reason| contents.invalid(&entry.config, reason))?;
+    kind::parse::<ImageConfig>(&text).map_err(|reason| contents.invalid(config_name, reason))?;
     let mut layers = Vec::new();
-    for name in entry.layers.iter().flatten() {
+    for name in layer_names {
         layers.push(layer(store, contents, find(name)?)?);
     }
     contents.staging.keep(&config.digest)?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::Contents;
 use super::loaded::{Loaded, name, prove};
-use super::{Error, docker};
+use super::{Error, LIST, docker};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{
     Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, media_type, validate,
@@ -23,7 +23,7 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
     if let Some(reason) = validate::layout(&text).into_iter().next() {
         return Err(contents.invalid("oci-layout", reason));
     }
-    let text = contents.document("index.json", &documents::INDEX)?.unwrap_or_default();
+    let text = contents.document("index.json", &LIST)?.unwrap_or_default();
     let index: Index = parse(contents, "index.json", &text)?;
     let mut loaded = Images::default();
     for mut entry in index.manifests {
@@ -36,8 +36,8 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
             // A signature, or something else that is no image.
             Some(DocumentKind::Config) | None => continue,
         };
-        if !loaded.has(&chosen) {
-            bring(store, contents, &chosen)?;
+        if !loaded.has(&chosen) && !bring(store, contents, &chosen)? {
+            continue;
         }
         loaded.add(store, chosen, named);
     }
@@ -99,11 +99,14 @@ fn choose(contents: &Contents<'_>, index: Descriptor) -> Result<Descriptor, Erro
     Err(too_deep(contents, &current))
 }
 
-/// Moves what an image needs into the store, and proves it.
-fn bring(store: &Store, contents: &Contents<'_>, image: &Descriptor) -> Result<(), Error> {
+/// Moves what an image needs into the store, and proves it. `false` for what leads to no image: an artifact has a manifest, too.
+fn bring(store: &Store, contents: &Contents<'_>, image: &Descriptor) -> Result<bool, Error> {
     let reached = reach(contents, image)?;
     if let Some((blob, by)) = reached.missing {
         return Err(contents.missing(format!("blobs/sha256/{}", blob.hex()), by));
+    }
+    if reached.images.is_empty() {
+        return Ok(false);
     }
     for digest in &reached.blobs {
         contents.staging.keep(digest)?;
@@ -111,7 +114,7 @@ fn bring(store: &Store, contents: &Contents<'_>, image: &Descriptor) -> Result<(
     for manifest in &reached.images {
         prove(store, manifest)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What a descriptor leads to.

@@ -16,12 +16,9 @@ use serde::Deserialize;
 use super::contents::Contents;
 use super::docker;
 use super::loaded::{Loaded, name, put_manifest};
-use super::{Error, LIST};
+use super::{Error, LIST, MOST_LAYERS};
 use crate::oci::{ContainerConfig, Descriptor, DiffId, Digest, History, ImageConfig, RootFs, media_type, to_json};
 use crate::store::{Store, documents};
-
-/// More layers than this no version of Docker could mount.
-const MOST_LAYERS: usize = 1000;
 
 /// `ID/json`.
 #[derive(Deserialize)]

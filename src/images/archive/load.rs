@@ -1,5 +1,6 @@
 //! From an archive to images in the store.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -28,8 +29,12 @@ pub(crate) fn load(store: &Store, input: Input<'_>) -> Result<Vec<Loaded>, Error
         Input::Path(path) => Contents::of_archive(store, path, File::open(path).map_err(Error::io("open", path))?)?,
         Input::Stream(file, name) => Contents::of_archive(store, Path::new(name), file)?,
     };
-    let images = if contents.has("oci-layout") && contents.has("index.json") {
+    let mut images = if contents.has("oci-layout") && contents.has("index.json") {
         layout::images(store, &contents)?
+    } else if contents.is_folder() {
+        let reason =
+            "a folder has to be an OCI layout, with `oci-layout` and `index.json`; pack a Docker archive with tar";
+        return Err(contents.not_images(reason.to_owned()));
     } else if contents.has("manifest.json") {
         docker::images(store, &contents)?
     } else if contents.has("repositories") {
@@ -38,13 +43,11 @@ pub(crate) fn load(store: &Store, input: Input<'_>) -> Result<Vec<Loaded>, Error
         let reason = "it has neither `oci-layout` with `index.json`, nor `manifest.json`, nor `repositories`";
         return Err(contents.not_images(reason.to_owned()));
     };
-    for image in &images {
-        for name in &image.names {
-            store.tag(name, &image.manifest)?;
-        }
-        if image.names.is_empty() {
-            store.list(&image.manifest)?;
-        }
+    // Of two images with one name, the later has it.
+    let mut taken = HashSet::new();
+    for image in images.iter_mut().rev() {
+        image.names.retain(|name| taken.insert(name.clone()));
     }
+    store.name_all(images.iter().map(|image| (&image.manifest, image.names.as_slice())))?;
     Ok(images)
 }

@@ -41,7 +41,7 @@ pub(super) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, E
         return Err(store::Error::Invalid {
             name: manifest.config.digest.to_string(),
             kind: DocumentKind::Config.name(),
-            reason: format!("it lists {listed} layers, but there are {there}"),
+            reason: format!("its number of layers is {listed}, that of the manifest {there}"),
         }
         .into());
     }

@@ -65,7 +65,7 @@ struct Entry {
 /// # Errors
 /// [`Error::Store`] for an image that is damaged; [`Error::Exists`] for a folder that is there; [`Error::Io`] for what can't be written.
 pub(crate) fn save(store: &Store, images: &[Named], format: Format, output: Output<'_>) -> Result<(), Error> {
-    let selected = Selected::of(store, images)?;
+    let selected = Selected::of(store, images, format)?;
     match output {
         Output::Stream(out) => selected.write(store, format, Bundle::Tar { out, name: "standard output".into() }),
         Output::Path(path) if format == Format::OciDir => {
@@ -93,7 +93,7 @@ struct Selected {
 }
 
 impl Selected {
-    fn of(store: &Store, images: &[Named]) -> Result<Selected, Error> {
+    fn of(store: &Store, images: &[Named], format: Format) -> Result<Selected, Error> {
         let mut selected = Selected::default();
         for image in images {
             let descriptor = match selected.follow(store, &image.manifest) {
@@ -106,7 +106,9 @@ impl Selected {
                 followed => followed.map(|()| image.manifest.clone())?,
             };
             selected.list(descriptor.clone(), image.name.as_ref());
-            selected.list_for_docker(store, &descriptor, image.name.as_ref())?;
+            if format == Format::DockerArchive {
+                selected.list_for_docker(store, &descriptor, image.name.as_ref())?;
+            }
         }
         Ok(selected)
     }

@@ -54,7 +54,7 @@ impl Prune {
         let cache = match (self.all, self.keep_storage) {
             (true, _) => Forgotten::Everything,
             (false, Some(bytes)) => Forgotten::Beyond(bytes),
-            (false, None) => Forgotten::UnusedSince(world.clock.seconds() - self.until.unwrap_or(LONG)),
+            (false, None) => Forgotten::UnusedFor(self.until.unwrap_or(LONG)),
         };
         let wish = Wish { images: if self.cache { Images::Stay } else { Images::Unnamed }, cache };
         let pruned = if self.dry_run {
