@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 
 use crate::progress::Interrupt;
+use crate::view::screen;
 
 /// So many wishes end the program.
 const PATIENCE: u32 = 3;
@@ -70,6 +71,7 @@ extern "C" fn note(signal: libc::c_int) {
         interrupt.request();
     }
     if interrupt.times() >= PATIENCE || is_last && interrupt.is_idle() {
+        screen::erase_at_the_end();
         // SAFETY: _exit(2) ends the process; the kernel ends its containers.
         unsafe { libc::_exit(128 + signal) };
     }

@@ -51,8 +51,11 @@ fn in_terminal(session: &mut Session<'_>, what: &Enter) -> Result<Exit, Error> {
 /// Runs a container whose output becomes part of the session.
 fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
-    let exit = enter(debugger, out, what, Streams::Captured)?;
-    session.out.end_of_output()?;
+    out.begin();
+    let exit = enter(debugger, out, what, Streams::Captured);
+    out.end()?;
+    out.end_of_output()?;
+    let exit = exit?;
     tell(session, exit)
 }
 

@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use super::pager;
-use crate::machine::{Event, Stream};
-use crate::view::View as _;
+use crate::machine::{Event, EventKind, Stream};
 use crate::view::debugger::{Blocks, Layout};
 use crate::view::palette::Palette;
 use crate::view::screen::{self, Screen, Width};
-use crate::world::Clock;
+use crate::view::{Scene, View as _};
+use crate::world::World;
 
 /// How much of a session is kept for `save`, in bytes: the end of it.
 const MOST_KEPT: usize = 64 << 20;
@@ -71,10 +71,15 @@ impl Pane<'_> {
 }
 
 impl<'o> Output<'o> {
-    pub(crate) fn new(out: &'o mut dyn Write, palette: Palette, clock: &Clock, shown: Shown) -> Output<'o> {
+    pub(crate) fn new(out: &'o mut dyn Write, palette: Palette, world: &World, shown: Shown) -> Output<'o> {
         let transcript = Rc::<RefCell<Transcript>>::default();
-        let layout = |palette| Layout::new(palette, clock, Width::Anywhere);
-        let screen = Pane { blocks: Blocks::new(layout(palette)), screen: Screen::new(out, palette) };
+        let layout = |palette| Layout::new(palette, &world.clock, Width::Anywhere);
+        let screen = Screen::new(out, palette);
+        let screen = match shown {
+            Shown::Anywhere => screen,
+            Shown::OnTerminal => screen.with_live(world.meter()),
+        };
+        let screen = Pane { blocks: Blocks::new(layout(palette)), screen };
         let plain = Palette::PLAIN;
         let copy = Screen::new(Copy(Rc::clone(&transcript)), plain);
         let copy = Pane { blocks: Blocks::new(layout(plain)), screen: copy };
@@ -99,6 +104,7 @@ impl<'o> Output<'o> {
 
     /// Shows it, one screen after another where it is longer than the terminal.
     pub(crate) fn page(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+        self.end()?;
         self.copy.show(&render)?;
         let text = self.screen.screen.harmless(&render(self.screen.blocks.layout()));
         match screen::terminal() {
@@ -109,10 +115,27 @@ impl<'o> Output<'o> {
         }
     }
 
+    /// Something begins that may take long: on a terminal it is seen that it goes on.
+    pub(crate) fn begin(&mut self) {
+        self.screen.screen.begin(Scene::Below);
+    }
+
+    /// It is over.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.screen.screen.end()
+    }
+
     /// Shows an event.
     pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
+        match &event.kind {
+            EventKind::Committed { .. } | EventKind::StepFailed { .. } | EventKind::StepStopped => self.end()?,
+            _ => {}
+        }
         self.copy.event(event)?;
         self.screen.event(event)?;
+        if event.kind == EventKind::StepStarted {
+            self.begin();
+        }
         self.flush()
     }
 

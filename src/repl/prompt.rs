@@ -99,7 +99,18 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
     if matches!(command, Command::Step { .. } | Command::Next | Command::Continue | Command::Back { .. }) {
         *last = Some(command.clone());
     }
-    dispatch(session, command)
+    if is_look(&command) {
+        session.out.begin();
+    }
+    let flow = dispatch(session, command);
+    session.out.end()?;
+    flow
+}
+
+/// Whether a command only looks, which takes long where a state is large. The others begin by themselves what can be seen.
+fn is_look(command: &Command) -> bool {
+    use Command::{Cat, Diff, Layers, Ls, Plan, Tree, Why};
+    matches!(command, Why { .. } | Plan | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers)
 }
 
 fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> {

@@ -29,7 +29,7 @@ pub(crate) struct Session<'o> {
 impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
     pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
-        let out = Output::new(out, palette, &debugger.world().clock, shown);
+        let out = Output::new(out, palette, debugger.world(), shown);
         Session { debugger, out, interactive: false, ending: Ending::Good }
     }
 

@@ -1,16 +1,19 @@
 //! Views: what people and programs see of the machine's events.
 //!
 //! A view gets one event after another and writes text; it recomputes nothing. `classic` is the transcript that tutorials
-//! show; `plain` is BuildKit's numbered one; `tty` keeps one live line; `quiet` gives the image id alone; `json` is for
-//! programs; `debugger` is what the debugger's prompt shows of a step. `layout` fits blocks to a width, `table` columns, `message` messages. `palette` is the only place that knows colours, `screen`
+//! show; `plain` is BuildKit's numbered one; `tty` keeps a line for each step; `quiet` gives the image id alone; `json` is for
+//! programs; `debugger` is what the debugger's prompt shows of a step. `layout` fits blocks to a width, `table` columns, `message` messages;
+//! `live` and `frame` are the lines that move. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
 //! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed. Begin with
 //! `progress.rs`.
 
 pub(crate) mod classic;
 pub(crate) mod debugger;
+mod frame;
 pub(crate) mod json;
 pub(crate) mod layout;
+mod live;
 pub(crate) mod message;
 pub(crate) mod palette;
 pub(crate) mod plain;
@@ -25,5 +28,6 @@ pub(crate) mod tty;
 pub(crate) mod units;
 mod warning;
 
+pub(crate) use frame::Scene;
 pub(crate) use progress::Progress;
 pub(crate) use showing::View;

@@ -118,9 +118,10 @@ impl View for Plain {
                 }
                 writeln!(out, "#{number} DONE {:.1}s", *milliseconds as f64 / 1000.0)
             }
-            EventKind::StepFailed { message } => {
+            // Why it failed is told by whoever builds, once and with its place.
+            EventKind::StepFailed { .. } => {
                 self.end_output(number, out)?;
-                writeln!(out, "#{number} ERROR: {}", line(message))
+                writeln!(out, "#{number} ERROR")
             }
             EventKind::StepStopped => {
                 self.end_output(number, out)?;

@@ -11,24 +11,32 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::frame::Scene;
+use super::live::Live;
 use super::palette::Palette;
 use super::sgr::{Colours, colour_length};
+use crate::progress::Meter;
 use crate::shown;
 
-/// Erases the current line and goes to its beginning.
-const CLEAR_LINE: &[u8] = b"\r\x1b[2K";
+/// Erases what is behind the cursor and below it.
+const ERASE_BELOW: &[u8] = b"\x1b[J";
+
+/// Whether there are live lines on the terminal.
+static IS_DRAWN: AtomicBool = AtomicBool::new(false);
 
 /// Writes text that is safe to show.
 pub(crate) struct Screen<'o> {
     out: Box<dyn Write + 'o>,
     palette: Palette,
+    live: Option<Live>,
 }
 
 impl<'o> Screen<'o> {
     /// A screen on any writer.
     pub(crate) fn new(out: impl Write + 'o, palette: Palette) -> Screen<'o> {
-        Screen { out: Box::new(out), palette }
+        Screen { out: Box::new(out), palette, live: None }
     }
 
     /// Standard output.
@@ -63,12 +71,41 @@ impl<'o> Screen<'o> {
         if self.palette.is_enabled() { Colours::Kept } else { Colours::Dropped }
     }
 
-    /// Erases the line that the cursor is in, to write it again.
+    /// The same screen, which is standard output, with live lines of what is counted on a meter: where it is a terminal.
+    pub(crate) fn with_live(mut self, meter: &Meter) -> Screen<'o> {
+        let is_smart = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        if is_smart && terminal().is_some() {
+            self.live = Some(Live::new(meter, self.palette, draw_below));
+        }
+        self
+    }
+
+    /// Something begins that may take long.
+    pub(crate) fn begin(&mut self, scene: Scene) {
+        if let Some(live) = &mut self.live {
+            live.begin(scene);
+        }
+    }
+
+    /// The last lines that a command has printed; asked for where they are shown.
+    pub(crate) fn set_tail(&self, lines: impl FnOnce() -> Vec<String>) {
+        if let Some(live) = &self.live {
+            live.set_tail(lines());
+        }
+    }
+
+    /// It is over: there are no live lines any more.
     ///
     /// # Errors
     /// What writing says.
-    pub(crate) fn clear_line(&mut self) -> io::Result<()> {
-        self.out.write_all(CLEAR_LINE)
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        let Some(live) = &self.live else { return Ok(()) };
+        let mut state = live.end();
+        if std::mem::take(&mut state.is_drawn) {
+            erase_below(&mut self.out)?;
+            self.out.flush()?;
+        }
+        Ok(())
     }
 
     /// A text as it would be written: what a terminal would act on is gone from it, but for colours.
@@ -79,6 +116,16 @@ impl<'o> Screen<'o> {
         let _ = screen.put(text);
         drop(screen);
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn put_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for chunk in bytes.utf8_chunks() {
+            self.put(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                self.put("\u{fffd}")?;
+            }
+        }
+        Ok(())
     }
 
     fn put(&mut self, text: &str) -> io::Result<()> {
@@ -100,6 +147,50 @@ impl<'o> Screen<'o> {
             }
         }
         self.out.write_all(rest.as_bytes())
+    }
+}
+
+/// Draws lines on standard output, below the cursor's line, or from it on where that is empty, and goes back to where it was.
+fn draw_below(palette: Palette, lines: &dyn Fn(usize, usize) -> Vec<String>, column: usize) -> io::Result<()> {
+    let Some(size) = terminal().filter(|size| column < size.columns) else { return Ok(()) };
+    let lines = lines(size.columns, size.rows);
+    let mut bytes = Vec::new();
+    if column > 0 {
+        bytes.push(b'\n');
+    }
+    for (number, line) in lines.iter().enumerate() {
+        if number > 0 {
+            bytes.push(b'\n');
+        }
+        Screen::new(&mut bytes, palette).put(line)?;
+        // What the last frame had behind it.
+        bytes.extend_from_slice(b"\x1b[K");
+    }
+    bytes.extend_from_slice(ERASE_BELOW);
+    bytes.push(b'\r');
+    let up = lines.len() - usize::from(column == 0);
+    if up > 0 {
+        bytes.extend_from_slice(format!("\x1b[{up}A").as_bytes());
+    }
+    if column > 0 {
+        bytes.extend_from_slice(format!("\x1b[{column}C").as_bytes());
+    }
+    IS_DRAWN.store(true, Ordering::Relaxed);
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+fn erase_below(out: &mut impl Write) -> io::Result<()> {
+    IS_DRAWN.store(false, Ordering::Relaxed);
+    out.write_all(ERASE_BELOW)
+}
+
+/// Erases live lines where the program ends at once. May be called in a signal handler: it reads an atomic and calls write(2).
+pub(crate) fn erase_at_the_end() {
+    if IS_DRAWN.load(Ordering::Relaxed) {
+        // SAFETY: write(2) of bytes that are there, to standard output, on which the lines were drawn.
+        let _ = unsafe { libc::write(libc::STDOUT_FILENO, ERASE_BELOW.as_ptr().cast(), ERASE_BELOW.len()) };
     }
 }
 
@@ -168,15 +259,24 @@ impl Width {
     }
 }
 
+impl Drop for Screen<'_> {
+    fn drop(&mut self) {
+        // Nobody is left to be told where writing fails.
+        let _ = self.end();
+    }
+}
+
 impl Write for Screen<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for chunk in bytes.utf8_chunks() {
-            self.put(chunk.valid())?;
-            if !chunk.invalid().is_empty() {
-                self.put("\u{fffd}")?;
-            }
-        }
-        Ok(bytes.len())
+        // Live lines make room for what stays. As long as the state is held, nobody else draws.
+        let Some(live) = self.live.take() else { return self.put_all(bytes).map(|()| bytes.len()) };
+        let mut state = live.lock();
+        let erased = if std::mem::take(&mut state.is_drawn) { erase_below(&mut self.out) } else { Ok(()) };
+        let written = erased.and_then(|()| self.put_all(bytes));
+        state.follow(&String::from_utf8_lossy(bytes));
+        drop(state);
+        self.live = Some(live);
+        written.map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,21 +1,22 @@
-//! For a terminal: finished steps stay as lines, the step under way is one live line with the command's last output.
+//! For a terminal, and its default: each step becomes a line when it is done, with the time that it took. The step under way is shown by
+//! live lines, where the screen has some: its clock, what is counted, the command's last output. A command that fails leaves its last
+//! lines. In a pipe there are only the lines that stay.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::palette::{Palette, Role};
 use super::program::Program;
 use super::screen::Screen;
 use super::sgr::Colours;
 use super::showing::View;
-use super::{table, units, warning};
+use super::{Scene, frame, units, warning};
 use crate::cache::Outcome;
 use crate::machine::{Event, EventKind, StepLabel, Stream};
-use crate::shown::{self, line};
+use crate::shown::line;
 
-/// How wide a live line is: it must not wrap, or it could not be erased.
-const WIDTH: usize = 78;
 /// How many lines of the output are shown when the command fails, and how many bytes of each are kept.
 const MOST_LINES: usize = 20;
 const MOST_OF_A_LINE: usize = 4 << 10;
@@ -26,6 +27,15 @@ pub(crate) struct Tty {
     palette: Palette,
     program: Program,
     tail: Tail,
+    slowest: Option<Slowest>,
+}
+
+/// The step that took longest so far.
+#[derive(Clone, Debug)]
+struct Slowest {
+    /// Which it was, without its instruction.
+    place: String,
+    milliseconds: u64,
 }
 
 /// The last lines of a command's output.
@@ -58,13 +68,11 @@ impl Tail {
         }
     }
 
-    /// The line that is being written, else the last one.
-    fn last(&self, stream: Stream) -> &str {
-        let open = match stream {
-            Stream::Stdout => &self.stdout,
-            Stream::Stderr => &self.stderr,
-        };
-        if open.is_empty() { self.lines.back().map_or("", String::as_str) } else { open }
+    /// At most so many of the last lines, also those that are being written.
+    fn last(&self, most: usize) -> Vec<String> {
+        let open = [&self.stdout, &self.stderr].into_iter().filter(|line| !line.is_empty());
+        let lines: Vec<&String> = self.lines.iter().chain(open).collect();
+        lines[lines.len().saturating_sub(most)..].iter().map(|line| (*line).clone()).collect()
     }
 
     /// Ends the lines that are open.
@@ -79,28 +87,46 @@ impl Tail {
 
 impl Tty {
     pub(crate) fn new(palette: Palette) -> Tty {
-        Tty { palette, program: Program::default(), tail: Tail::default() }
+        Tty { palette, program: Program::default(), tail: Tail::default(), slowest: None }
     }
 
-    fn live(&self, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
-        out.clear_line()?;
-        write!(out, "{}", table::fitting(&shown::cell(text), WIDTH))?;
-        out.flush()
+    /// What is to be said at the end of how long it took.
+    fn total(&self, milliseconds: u64, ran: usize) -> String {
+        let total = format!(" => {} in all", time(milliseconds));
+        match &self.slowest {
+            Some(Slowest { place, milliseconds }) if ran > 1 => {
+                format!("{total}; the slowest step is {place}, {}", time(*milliseconds))
+            }
+            Some(_) | None => total,
+        }
     }
 
-    /// A line that stays, in place of the live one.
-    fn lasting(&self, text: &str, out: &mut Screen<'_>) -> io::Result<()> {
-        out.clear_line()?;
-        writeln!(out, " => {text}")
+    fn note_time(&mut self, place: String, milliseconds: u64) {
+        if self.slowest.as_ref().is_none_or(|slowest| slowest.milliseconds < milliseconds) {
+            self.slowest = Some(Slowest { place, milliseconds });
+        }
     }
+}
+
+/// A line that stays.
+fn lasting(text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+    writeln!(out, " => {text}")
+}
+
+fn time(milliseconds: u64) -> String {
+    units::time(Duration::from_millis(milliseconds))
+}
+
+/// Which step of which stage an event is about.
+fn place(event: &Event) -> String {
+    let place = |step: &Arc<StepLabel>| format!("[{} {}/{}]", line(&step.stage), step.number, step.total);
+    event.step.as_ref().map(place).unwrap_or_default()
 }
 
 /// What the step of an event is called.
 fn title(event: &Event) -> String {
-    let title = |step: &Arc<StepLabel>| {
-        line(&format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction)).into_owned()
-    };
-    event.step.as_ref().map(title).unwrap_or_default()
+    let instruction = event.step.as_ref().map(|step| line(&step.instruction).into_owned()).unwrap_or_default();
+    format!("{} {instruction}", place(event))
 }
 
 impl View for Tty {
@@ -113,22 +139,22 @@ impl View for Tty {
             | EventKind::Changed { .. } => Ok(()),
             EventKind::ContextLoaded { files, bytes, .. } => {
                 let text = format!("context: {}, {}", units::count(*files, "file"), units::size(*bytes));
-                self.lasting(&text, out)
+                lasting(&text, out)
             }
             EventKind::StepStarted => {
                 self.tail = Tail::default();
-                self.live(&format!(" -> {}", title(event)), out)
+                out.begin(Scene::Step { title: title(event), tail: Vec::new() });
+                Ok(())
             }
-            EventKind::Resolved { image, stands_in_for: Some(name), .. } => self.lasting(
-                &format!("{} is not in the store: the built-in {} is used instead", line(name), line(image)),
-                out,
-            ),
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
+                let (name, image) = (line(name), line(image));
+                lasting(&format!("{name} is not in the store: the built-in {image} is used instead"), out)
+            }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Output { stream, bytes } => {
                 self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));
-                // Only as much of the title as can be shown, so that what comes last is seen.
-                let title: String = title(event).chars().take(WIDTH).collect();
-                self.live(&format!(" -> {title}  {}", self.tail.last(*stream)), out)
+                out.set_tail(|| self.tail.last(frame::MOST_LINES));
+                Ok(())
             }
             EventKind::ContainerEnded { .. } => {
                 for stream in [Stream::Stdout, Stream::Stderr] {
@@ -138,29 +164,35 @@ impl View for Tty {
                 Ok(())
             }
             EventKind::Committed { outcome, milliseconds, .. } => {
+                out.end()?;
                 let mark = match outcome {
-                    Outcome::Cached => self.palette.paint(Role::Good, "CACHED "),
-                    Outcome::Ran | Outcome::Failed => format!("{:>5.1}s ", *milliseconds as f64 / 1000.0),
+                    Outcome::Cached => self.palette.paint(Role::Good, " CACHED"),
+                    Outcome::Ran | Outcome::Failed => {
+                        self.note_time(place(event), *milliseconds);
+                        format!("{:>7}", time(*milliseconds))
+                    }
                 };
-                self.lasting(&format!("{mark}{}", title(event)), out)
+                lasting(&format!("{mark} {}", title(event)), out)
             }
-            EventKind::StepFailed { message } => {
+            // Why it failed is told by whoever builds, once and with its place.
+            EventKind::StepFailed { .. } => {
+                out.end()?;
                 self.tail.end();
-                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "FAILED"), title(event)), out)?;
-                for text in &self.tail.lines {
-                    writeln!(out, "    {}", line(text))?;
-                }
-                writeln!(out, "    {}", line(message))
+                lasting(&format!("{} {}", self.palette.paint(Role::Bad, " FAILED"), title(event)), out)?;
+                self.tail.lines.iter().try_for_each(|text| writeln!(out, "    {}", line(text)))
             }
             EventKind::StepStopped => {
-                self.lasting(&format!("{} {}", self.palette.paint(Role::Bad, "STOPPED"), title(event)), out)
+                out.end()?;
+                lasting(&format!("{} {}", self.palette.paint(Role::Notice, "STOPPED"), title(event)), out)
             }
             EventKind::Warning(told) => {
                 let text = warning::text(told);
-                self.lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
+                lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
-            EventKind::BuildFinished { image, cached, ran, .. } => {
-                writeln!(out, " => image {image} ({ran} ran, {cached} cached)")
+            EventKind::BuildFinished { image, cached, ran, milliseconds, .. } => {
+                writeln!(out, " => image {image} ({ran} ran, {cached} cached)")?;
+                // Where time stands still there is nothing to say of it.
+                if *milliseconds > 0 { writeln!(out, "{}", self.total(*milliseconds, *ran)) } else { Ok(()) }
             }
             EventKind::Tagged { reference } => writeln!(out, " => named {}", line(reference)),
         }

@@ -35,6 +35,17 @@ fn significant(value: f64, digits: usize) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// `0.3 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something takes or took.
+pub(crate) fn time(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        // Cut and not rounded, so that no clock shows 60.0.
+        0..60 => format!("{seconds}.{} s", duration.subsec_millis() / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
 /// `About an hour`, `3 weeks`: how long something took or is ago, as Docker rounds it.
 pub(crate) fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
@@ -109,7 +120,13 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, parse_duration, parse_size, size, spaced_size};
+    use super::{ago, duration, parse_duration, parse_size, size, spaced_size, time};
+
+    #[test]
+    fn times() {
+        let times = [0, 349, 59_999, 72_000, 7_500_000].map(|ms| time(std::time::Duration::from_millis(ms)));
+        assert_eq!(times, ["0.0 s", "0.3 s", "59.9 s", "1 min 12 s", "2 h 5 min"]);
+    }
 
     #[test]
     fn sizes() {

@@ -65,7 +65,7 @@ impl Build {
             None => Progress::Classic,
         };
         let mut view = progress.view(ui.palette);
-        let mut screen = ui.out();
+        let mut screen = ui.out().with_live(world.meter());
         let mut broken: Option<io::Error> = None;
         let mut sink = |event: &Event| {
             let written = view.event(event, &mut screen).and_then(|()| screen.flush());

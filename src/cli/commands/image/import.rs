@@ -14,6 +14,7 @@ use crate::images::archive::recognise::recognise;
 use crate::layer::{self, archive};
 use crate::machine;
 use crate::oci::{History as HistoryEntry, ImageConfig, Platform};
+use crate::view::Scene;
 use crate::world::World;
 
 /// Create an image from a root file system archive.
@@ -35,6 +36,8 @@ impl Import {
         config.config.env.push(format!("PATH={}", machine::DEFAULT_PATH));
         let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
         interrupts::catch(world.interrupt());
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
         let layer = archive::import(&world.store, path).map_err(machine::Error::from)?;
         let tree = layer::tree_of(&world.store, std::slice::from_ref(&layer)).map_err(machine::Error::from)?;
         if let Some(kind) = recognise(&world.store, &tree) {
@@ -58,7 +61,8 @@ impl Import {
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;
-        writeln!(ui.plain(), "{}", manifest.config.digest)?;
+        out.end()?;
+        writeln!(out, "{}", manifest.config.digest)?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::images::Error;
 use crate::images::archive::{self, Input};
 use crate::shown;
+use crate::view::Scene;
 use crate::world::World;
 
 /// Load images from an archive written by `docker save`, Podman or skopeo.
@@ -37,8 +38,11 @@ impl Load {
             Some(_) | None => Input::Stream(standard_input()?, "(standard input)"),
         };
         interrupts::catch(world.interrupt());
-        let mut out = ui.plain();
-        for image in archive::load(&world.store, input).map_err(Error::from)? {
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
+        let images = archive::load(&world.store, input).map_err(Error::from)?;
+        out.end()?;
+        for image in images {
             for name in &image.names {
                 writeln!(out, "Loaded image: {}", shown::line(&name.familiar()))?;
             }

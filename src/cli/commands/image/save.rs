@@ -12,6 +12,7 @@ use crate::images::archive::save::{Named, Output};
 use crate::images::archive::{self, Format};
 use crate::images::{self, Error, Policy};
 use crate::oci::Reference;
+use crate::view::Scene;
 use crate::world::World;
 
 /// Save images to an archive that Docker, Podman and skopeo can read.
@@ -64,6 +65,8 @@ impl Save {
             })?),
         };
         interrupts::catch(world.interrupt());
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
         archive::save(&world.store, &images, format, output).map_err(Error::from)?;
         Ok(())
     }
