@@ -1,10 +1,10 @@
-//! Layerlab: a step debugger for Dockerfiles with a real backend.
+//! Layerlab: a step debugger for Dockerfiles that builds real images and runs real containers.
 //!
 //! Reading order, from the text to the container:
 //!
 //! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`] and [`progress`]: spans of text, messages that
 //!    point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how much may be asked
-//!    for, files that are read whole, how far long work has come
+//!    for, files that are read whole, the progress of long work
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -18,14 +18,14 @@
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`runtime`]: containers with their folders, layers and volumes
-//! 15. [`upkeep`]: whether the store is whole, and what of it may be removed
+//! 15. [`upkeep`]: whether the store is intact, and what in it may be removed
 //! 16. [`machine`]: the machine that takes one step after another
-//! 17. [`debugger`]: the debugger without a face: it goes, goes back, compares and explains, as plain data
+//! 17. [`debugger`]: the debugger without a user interface: it steps, goes back, compares and explains, in plain data
 //! 18. [`view`]: what people and programs see of the machine's events and of the debugger's data
 //! 19. [`repl`]: the debugger's prompt
 //! 20. [`cli`]: the command line
 //!
-//! What is `pub` is what `main.rs`, the tests and the benchmarks use; all else is `pub(crate)`, so the compiler tells what nobody uses.
+//! Only what `main.rs`, the tests and the benchmarks use is `pub`; all else is `pub(crate)`, so the compiler reports what nobody uses.
 
 #![warn(unreachable_pub)]
 // The documentation is read by whoever changes the code: it is built with what is private.

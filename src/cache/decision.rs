@@ -1,4 +1,4 @@
-//! Decisions: what the cache says of a step, and why. This one value is what every front end shows in its own words.
+//! Decisions: what the cache says about a step, and why. Every front end shows this one value in its own words.
 
 use serde::Serialize;
 

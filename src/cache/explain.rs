@@ -1,7 +1,7 @@
 //! Explanations: which ingredient differs between two steps, down to the file and the attribute.
 //!
-//! Comparing is pure data against data. Who is to be compared with whom (the step before, the same step of an earlier
-//! build) is the caller's choice.
+//! Comparing is pure: data against data. The caller chooses what to compare (the step before, the same step of an earlier
+//! build).
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,7 +1,7 @@
 //! Ingredients: what a step's result depends on, as an ordered list of named values.
 //!
-//! The list is hashed in order, so that two environments with the same variables in another order give two keys, as
-//! BuildKit has it. Kinds and names are part of the hash: a value can't slip from one ingredient into another.
+//! The list is hashed in order, so that two environments with the same variables in a different order give two keys, as
+//! in BuildKit. Kinds and names are part of the hash: a value can't slip from one ingredient into another.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

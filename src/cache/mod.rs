@@ -1,17 +1,17 @@
 //! The build cache: a key is a record of named ingredients, not a hash.
 //!
 //! A step's [`Ingredients`] are everything that its result depends on, each with a name. Their digest is the
-//! [`CacheKey`]; the list itself is kept beside the result as a [`Record`]. So a miss is explained by comparing two
-//! lists ([`explain`]), and a prediction is the same look-up without running anything.
+//! [`CacheKey`]; the list itself is kept beside the result as a [`Record`]. So comparing two lists explains a miss
+//! ([`explain`]), and a prediction is the same look-up without running anything.
 //!
 //! On disk, below `cache/` of the home:
 //!
 //! ```text
 //! <key>.json             one record: the instruction, its ingredients, its result
-//! listings/<digest>      the files that went into a COPY, one line a file (see listing.rs)
+//! listings/<digest>      the files that went into a COPY, one per line (see listing.rs)
 //! ```
 //!
-//! The rules of what is an ingredient are BuildKit's; they live with the instructions, in `machine`. Nothing here knows
+//! What counts as an ingredient follows BuildKit; the rules are with the instructions, in `machine`. Nothing here knows
 //! an instruction. Next: `ingredient.rs`, `state.rs`, `decision.rs`, then `explain.rs`.
 
 pub(crate) mod builds;

@@ -1,10 +1,10 @@
-//! States have identities: what a step starts from.
+//! Identities of states: what a step starts from.
 //!
 //! A key says what a result *depends on*; an identity says what a state *is*: the state before it, and what was added. Most
 //! steps depend on everything below them, and a layer of `COPY --link` on nothing below it, but the file system after it
-//! holds both. So the two are two types, and only a [`StateId`] can be an ingredient of a later step.
+//! contains both. So key and identity are two types, and only a [`StateId`] can be an ingredient of a later step.
 //!
-//! An identity counts the layer too, and not only the key that led to it: a step that runs again with equal inputs may leave
+//! An identity includes the layer, not only the key that led to it: a step that runs again with equal inputs may leave
 //! other files (`RUN date > /built`), and what was made from the first ones is not what would be made from these.
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! The guard: process 1 of a process id namespace around the container's own.
 //!
 //! The command is process 1 of its namespace, as in Docker, so it could ask the kernel not to be killed with us (prctl(2),
-//! PR_SET_PDEATHSIG) and live on when we are gone. The guard is why it does not: it is process 1 of the namespace outside,
-//! it runs no foreign code, and nothing inside can see it. Its end is the end of everything inside. See pid_namespaces(7)
+//! PR_SET_PDEATHSIG) and live on when we are gone. The guard prevents this: it is process 1 of the outer namespace,
+//! it runs no foreign code, and nothing inside can see it. When it ends, everything inside ends. See pid_namespaces(7)
 //! and [`super::keeper`].
 
 use std::os::fd::OwnedFd;

@@ -8,21 +8,21 @@
 //!  └── status ───┘◀──── ends ──────┘◀───── ends ──────┘
 //! ```
 //!
-//! Each has its reason. A new process id namespace holds only the *children* of the one who made it. The keeper stays
-//! outside of all namespaces but the user's, so it can remove what the set-up made in the upper directory when the
-//! container's mounts are gone. The [`guard`](mod@super::guard) makes the end certain.
+//! Each has its reason. A new process id namespace holds only the *children* of the process that made it. The keeper stays
+//! outside all namespaces except the user namespace, so it can remove what the set-up made in the upper directory after the
+//! container's mounts are gone. The [`guard`](mod@super::guard) makes sure that the container ends.
 //!
 //! **Who dies with whom.** The keeper has asked the kernel to be killed when we end, and the guard when the keeper ends.
 //! When process 1 of a process id namespace ends, the kernel kills everything in it and in the namespaces below. So
-//! whichever of us is killed, stopped or not, alone or with the others: no process of the container is left. None of this
-//! depends on the command, which can neither see the guard nor change what the guard has asked for. A keeper that is to outlive
-//! who started it would be the same one without [`Operation::EndWithParent`] in its phase, with given streams, and with somebody
-//! to write its last word down.
+//! whichever of us is killed, stopped or not, alone or with the others, no process of the container is left. None of this
+//! depends on the command, which can neither see the guard nor change what the guard has asked for. A keeper that
+//! outlives its parent would be the same one without [`Operation::EndWithParent`] in its phase, with given streams, and with somebody
+//! to record its last message.
 //!
-//! **Whose memory.** The keeper is a copy of us, as we go on working meanwhile. Only the thread that forked goes on in it, and a
-//! lock that another one held stays locked for ever. So this code calls the system and allocates (the C library's `fork` makes
-//! the allocator usable in the child), and does nothing else: no standard streams, no environment, no threads. The other two
-//! share the keeper's memory, which waits for them, see [`vfork`]. So what they leave for it are values.
+//! **Whose memory.** The keeper is a copy of us, because we go on working meanwhile. Only the thread that forked goes on in it, and a
+//! lock that another thread held stays locked for ever. So this code only makes system calls and allocates (the C library's `fork` makes
+//! the allocator usable in the child): no standard streams, no environment, no threads. The other two
+//! share the memory of the keeper, which waits for them, see [`vfork`]. So they can leave it values.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,12 +4,12 @@
 //! Sandbox + Process + Identity + Host ──plan()──▶ Plan ──spawn()──▶ Running ──wait()──▶ Exit
 //!                                                  │                  │
 //!                                                  │                  └──Control: signal, pause, kill
-//!                                                  └──Display──▶ what is done, in which order, and why
+//!                                                  └──Display──▶ what is done, in what order, and why
 //! ```
 //!
-//! A container is no object of the kernel. It is a process that entered some namespaces, saw a
+//! The kernel knows no containers. A container is a process that entered some namespaces, got a
 //! different root, gave up most of its rights and then executed a program. [`plan()`] writes these
-//! steps down as data ([`Operation`]), from the first to those that take everything away again, and
+//! operations down as data ([`Operation`]), from the first to those that remove everything again, and
 //! [`spawn()`] carries out exactly that list. Nothing here needs root: see [`Identity`].
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds

@@ -1,7 +1,7 @@
-//! The operations a container is set up with: pure data, one line and one reason each.
+//! The operations that set up a container: pure data, one line and one reason each.
 //!
-//! An operation says what is done, in the order in which it stands in a [`Plan`](super::Plan), and
-//! nothing is done that is not an operation. [`super::execute`] carries them out. Paths of the
+//! Operations are carried out in the order in which a [`Plan`](super::Plan) lists them, and nothing
+//! is done that is not an operation. [`super::execute`] carries them out. Paths of the
 //! machine are `PathBuf`; paths inside the container are `String` and begin with `/`.
 
 use std::fmt;

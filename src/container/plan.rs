@@ -1,4 +1,4 @@
-//! From what is wished for to the list of operations.
+//! From what is wanted to the list of operations.
 //!
 //! Planning is pure: it looks at the [`Sandbox`], the [`Process`], the [`Identity`] and the facts in [`Host`], touches
 //! no file and makes no system call, so the same input gives the same list. Every difference

@@ -1,4 +1,4 @@
-//! A plan becomes a running container.
+//! From a plan to a running container.
 
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! What each instruction does, in a learner's words, and what is special in one that is there.
+//! What each instruction does, in a learner's words, and what is special about a particular one.
 //!
 //! The texts are data; that there is one for each keyword is a test.
 
@@ -35,130 +35,129 @@ const LESSONS: &[Lesson] = &[
     Lesson {
         keyword: "FROM",
         syntax: "FROM image[:tag] [AS name]",
-        text: "Begins a stage: everything after it happens on top of this image. The image brings its layers (the\n\
-               files) and its configuration (environment, command, user). `FROM scratch` begins with nothing at\n\
-               all. A Dockerfile may have several stages; only the last becomes the image, and the others are\n\
+        text: "Begins a stage: everything after it builds on this image. The image brings its layers (the files)\n\
+               and its configuration (environment, command, user). `FROM scratch` starts with nothing at all. A\n\
+               Dockerfile may have several stages; only the last one becomes the image, and the others are\n\
                workshops from which `COPY --from=name` takes what is needed.",
-        example: "FROM alpine:3.20 AS build",
+        example: "FROM alpine AS build",
     },
     Lesson {
         keyword: "RUN",
         syntax: "RUN command | RUN [\"program\", \"argument\"] | RUN <<EOF",
-        text: "Starts a container on the state so far, runs the command in it, waits until it ends, and keeps what\n\
+        text: "Starts a container on the state so far, runs the command in it, waits for it to end, and keeps what\n\
                it changed in the file system as a new layer. Nothing else survives: no process, no variable, no\n\
-               `cd`. A command that ends with another status than 0 stops the build. The key is the command's\n\
-               text, the environment and the state before; what the command fetches from the network is not in it.",
+               `cd`. If the exit status is not 0, the build stops. The key is made of the command's text, the\n\
+               environment and the state before; what the command fetches from the network is not in it.",
         example: "RUN mkdir -p /app/data && echo ready > /app/state",
     },
     Lesson {
         keyword: "COPY",
         syntax: "COPY [--from=stage] [--chown=user] [--chmod=mode] source… destination",
-        text: "Copies files from the build context (the folder that is given to the build) or, with `--from`, from\n\
-               another stage or image. Of a folder its contents are copied, not the folder itself. A destination\n\
-               that ends with `/` is a folder. The files become a layer. Their contents, modes and owners are in\n\
-               the key, their times are not: a file that is touched but not changed is still a hit.",
+        text: "Copies files from the build context (the folder given to the build) or, with `--from`, from another\n\
+               stage or image. Of a folder it copies the contents, not the folder itself. A destination that ends\n\
+               with `/` is a folder. The files become a layer. Their contents, modes and owners are in the key, but\n\
+               not their times: a file that was only touched is still a hit.",
         example: "COPY src/ /app/src/",
     },
     Lesson {
         keyword: "ADD",
         syntax: "ADD [--chown=user] [--chmod=mode] source… destination",
-        text: "Does what COPY does, and unpacks a local tar archive on the way. COPY says more clearly what will\n\
-               happen, so ADD is best kept for archives.",
+        text: "Does what COPY does, but unpacks local tar archives. COPY is clearer about what will happen, so keep\n\
+               ADD for archives.",
         example: "ADD rootfs.tar.gz /",
     },
     Lesson {
         keyword: "WORKDIR",
         syntax: "WORKDIR path",
-        text: "Sets the folder in which RUN, CMD and ENTRYPOINT start and from which relative destinations of COPY\n\
-               count. A folder that is not there is made, which is a layer. A relative path begins at the WORKDIR\n\
-               before. `RUN cd` does not do this: the shell that changed its folder ends with its RUN.",
+        text: "Sets the folder in which RUN, CMD and ENTRYPOINT start, and in which relative destinations of COPY\n\
+               begin. If the folder does not exist, it is made, which adds a layer. A relative path begins at the\n\
+               previous WORKDIR. `RUN cd` does not do this: the shell that changed its folder ends with its RUN.",
         example: "WORKDIR /app",
     },
     Lesson {
         keyword: "ENV",
         syntax: "ENV name=value…",
         text: "Sets environment variables for the instructions that follow and for every container of the image.\n\
-               Later instructions can use them as `$name`. They are in the key of each RUN after them, so that a\n\
-               changed value runs those again.",
+               Later instructions can use them as `$name`. They are in the key of each RUN after them, so a changed\n\
+               value runs those again.",
         example: "ENV LANG=C.UTF-8",
     },
     Lesson {
         keyword: "ARG",
         syntax: "ARG name[=default]",
-        text: "Declares a variable that exists while the image is built and is not in the image; `--build-arg\n\
-               name=value` sets it. It counts from its line to the end of its stage. An ARG before the first FROM\n\
-               is for FROM lines only; a stage that wants it declares it again. It is not a place for secrets:\n\
-               RUN leaves its value in the history.",
+        text: "Declares a variable that exists during the build but not in the image; `--build-arg name=value` sets\n\
+               it. It is valid from its line to the end of its stage. An ARG before the first FROM is for FROM\n\
+               lines only; a stage that wants it declares it again. Do not use it for secrets: RUN leaves its value\n\
+               in the history.",
         example: "ARG VERSION=1.0",
     },
     Lesson {
         keyword: "LABEL",
         syntax: "LABEL name=value…",
-        text: "Notes something about the image for people and tools: who maintains it, where its source is. It\n\
-               changes the configuration only, makes no layer, and does not disturb the cache of what follows.",
+        text: "Notes something about the image for people and tools: who maintains it, where its source is. It only\n\
+               changes the configuration, makes no layer, and does not affect the cache of what follows.",
         example: "LABEL org.opencontainers.image.source=\"https://example.org/app\"",
     },
     Lesson {
         keyword: "CMD",
         syntax: "CMD [\"program\", \"argument\"] | CMD command",
-        text: "Says what a container of the image runs when nobody says otherwise. It runs nothing now. Only the\n\
-               last CMD counts. With an ENTRYPOINT it holds the arguments to that. In the form with brackets the\n\
-               program is started as it is; without them by a shell, which then is process 1 and gets the signals.",
-        example: "CMD [\"nginx\", \"-g\", \"daemon off;\"]",
+        text: "Sets what a container of the image runs by default. Nothing runs now. Only the last CMD counts. With\n\
+               an ENTRYPOINT, CMD holds its arguments. With brackets, the program is started directly; without\n\
+               them, by a shell, which is then process 1 and receives the signals.",
+        example: "CMD [\"ls\", \"-l\", \"/\"]",
     },
     Lesson {
         keyword: "ENTRYPOINT",
         syntax: "ENTRYPOINT [\"program\", \"argument\"] | ENTRYPOINT command",
-        text: "Says which program a container of the image is. What is written after the image's name when it is\n\
-               started goes to this program as arguments, in place of CMD. A new ENTRYPOINT drops the CMD that the\n\
-               base image had.",
-        example: "ENTRYPOINT [\"/usr/bin/curl\"]",
+        text: "Sets the program that every container of the image runs. What follows the image's name on the\n\
+               command line becomes its arguments, instead of CMD. A new ENTRYPOINT drops the CMD of the base\n\
+               image.",
+        example: "ENTRYPOINT [\"/bin/echo\", \"hello\"]",
     },
     Lesson {
         keyword: "EXPOSE",
         syntax: "EXPOSE port[/protocol]…",
-        text: "Notes on which ports the program listens. It opens nothing: whoever starts the container publishes\n\
-               ports, with `-p`, or all of the noted ones with `-P`.",
+        text: "Notes which ports the program listens on. It opens nothing: whoever starts the container publishes\n\
+               ports, with `-p`, or all the noted ones with `-P`.",
         example: "EXPOSE 8080",
     },
     Lesson {
         keyword: "USER",
         syntax: "USER name|uid[:group|gid]",
-        text: "Sets who RUN, CMD and ENTRYPOINT run as from here on. A name has to be in the image's /etc/passwd; a\n\
-               number need not. Files of COPY stay root's unless `--chown` says otherwise.",
+        text: "Sets the user for RUN, CMD and ENTRYPOINT from here on. A name must be in the image's /etc/passwd; a\n\
+               number need not be. COPY still gives files to root unless `--chown` says otherwise.",
         example: "USER 1000:1000",
     },
     Lesson {
         keyword: "VOLUME",
         syntax: "VOLUME path…",
-        text: "Marks folders whose content does not belong to the image: each container gets an empty volume there,\n\
-               filled with what the image has at the place.",
+        text: "Marks folders whose content does not belong to the image: each container gets a new volume there,\n\
+               filled with what the image has in that folder.",
         example: "VOLUME /var/lib/data",
     },
     Lesson {
         keyword: "SHELL",
         syntax: "SHELL [\"program\", \"argument\"]",
-        text: "Sets the shell by which RUN, CMD and ENTRYPOINT without brackets are run. It is `/bin/sh -c` at\n\
-               first.",
-        example: "SHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]",
+        text: "Sets the shell that runs RUN, CMD and ENTRYPOINT without brackets. The default is `/bin/sh -c`.",
+        example: "SHELL [\"/bin/sh\", \"-e\", \"-c\"]",
     },
     Lesson {
         keyword: "STOPSIGNAL",
         syntax: "STOPSIGNAL signal",
-        text: "Sets the signal that asks a container of the image to end. Without it, it is SIGTERM.",
+        text: "Sets the signal that asks a container of the image to end. The default is SIGTERM.",
         example: "STOPSIGNAL SIGQUIT",
     },
     Lesson {
         keyword: "HEALTHCHECK",
         syntax: "HEALTHCHECK [--interval=30s] [--timeout=30s] [--retries=3] CMD command | HEALTHCHECK NONE",
-        text: "Says by which command a running container can be asked whether it is well: status 0 means yes. NONE\n\
-               takes away the check that the base image has.",
+        text: "Sets a command that checks whether a running container is healthy: status 0 means yes. NONE removes\n\
+               the check of the base image.",
         example: "HEALTHCHECK --interval=1m CMD wget -q -O- http://localhost/ || exit 1",
     },
     Lesson {
         keyword: "ONBUILD",
         syntax: "ONBUILD instruction",
-        text: "Stores an instruction in the image, which is not done now but in every build that begins FROM this\n\
+        text: "Stores an instruction in the image. It does not run now but in every build that begins FROM this\n\
                image, directly after its FROM. Such steps are marked here as coming from the base image.",
         example: "ONBUILD COPY . /app",
     },
@@ -253,7 +252,7 @@ fn special(label: &StepLabel, instruction: Option<&Instruction>) -> Vec<String> 
         Instruction::Add(add) => sources(&add.sources, &add.destination.raw, &mut notes),
         Instruction::Cmd(cmd) => form(&cmd.command, &mut notes),
         Instruction::Entrypoint(entrypoint) => form(&entrypoint.command, &mut notes),
-        Instruction::Healthcheck(Healthcheck::None) => notes.push("the base image's check is switched off".into()),
+        Instruction::Healthcheck(Healthcheck::None) => notes.push("the base image's check is removed".into()),
         Instruction::Healthcheck(Healthcheck::Check { command, .. }) => form(command, &mut notes),
         Instruction::Arg(arg) => {
             for (name, default) in &arg.names {
@@ -263,9 +262,9 @@ fn special(label: &StepLabel, instruction: Option<&Instruction>) -> Vec<String> 
             }
         }
         Instruction::Workdir(workdir) if !workdir.path.raw.starts_with(['/', '$']) => {
-            notes.push("the path is relative: it begins at the WORKDIR before".into());
+            notes.push("the path is relative: it begins at the previous WORKDIR".into());
         }
-        Instruction::Maintainer(_) => notes.push("this form is old: prefer LABEL".into()),
+        Instruction::Maintainer(_) => notes.push("this form is old: use LABEL".into()),
         Instruction::Onbuild(onbuild) => {
             let trigger = onbuild.instruction.as_ref().map_or("the instruction", |trigger| trigger.text.as_str());
             notes.push(format!("nothing happens now; `{trigger}` runs in builds FROM this image"));
@@ -290,11 +289,11 @@ fn special(label: &StepLabel, instruction: Option<&Instruction>) -> Vec<String> 
 fn from(text: &str, notes: &mut Vec<String>) {
     let image = text.split_whitespace().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     if image == "scratch" {
-        notes.push("`scratch` is not an image: the file system begins empty".into());
+        notes.push("`scratch` is not an image: the file system starts empty".into());
     } else if image.contains('$') {
         notes.push("`$…` is replaced by the value of an ARG before the first FROM".into());
     } else if !image.contains('@') && !image.rsplit('/').next().unwrap_or_default().contains(':') {
-        notes.push("there is no tag, so `latest` is meant: what it is can change from one day to the next".into());
+        notes.push("there is no tag, so it means `latest`, which can change from one day to the next".into());
     }
     if text.split_whitespace().any(|word| word.eq_ignore_ascii_case("as")) {
         notes.push("the stage has a name: other stages can copy from it".into());
@@ -313,16 +312,16 @@ fn run(run: &Run, notes: &mut Vec<String>) {
             }
         }
         Command::Exec(_) => {
-            notes.push("in brackets: the program is started without a shell, `$…` is not replaced".into())
+            notes.push("in brackets: the program starts without a shell, so `$…` is not replaced".into())
         }
         Command::Heredocs { documents, .. } => {
             let is_script = documents.first().is_some_and(|document| document.content.starts_with("#!"));
             let by = if is_script { "a script with its own interpreter" } else { "a script for the shell" };
-            notes.push(format!("the lines up to the end mark are {by}: one step, one layer"));
+            notes.push(format!("the lines up to the end marker are {by}: one step, one layer"));
         }
     }
     if !run.mounts.is_empty() {
-        notes.push("`--mount` is there while the command runs, and not in the layer".into());
+        notes.push("`--mount` exists while the command runs, but is not in the layer".into());
     }
     if run.network.is_some() {
         notes.push("`--network` sets which network the command has".into());
@@ -338,9 +337,7 @@ fn sources(sources: &[Source], destination: &str, notes: &mut Vec<String>) {
         notes.push("a pattern is replaced by the files that match it".into());
     }
     if sources.iter().any(|source| matches!(source, Source::Path(word) if word.raw == ".")) {
-        notes.push(
-            "`.` is the whole context: every file that changes makes it miss; `.dockerignore` leaves files out".into(),
-        );
+        notes.push("`.` is the whole context: any changed file makes it miss; `.dockerignore` excludes files".into());
     }
     if !destination.starts_with(['/', '$']) {
         notes.push("the destination is relative: it begins at WORKDIR".into());
@@ -349,7 +346,7 @@ fn sources(sources: &[Source], destination: &str, notes: &mut Vec<String>) {
 
 fn form(command: &Command, notes: &mut Vec<String>) {
     notes.push(match command {
-        Command::Exec(_) => "in brackets: the program is started as it is, without a shell".into(),
+        Command::Exec(_) => "in brackets: the program starts directly, without a shell".into(),
         Command::Shell(_) | Command::Heredocs { .. } => "without brackets: a shell runs it, and is process 1".into(),
     });
 }

@@ -1,8 +1,8 @@
-//! The debugger without a face: it steps through a Dockerfile, goes back, stops at breakpoints, compares states and says why, and
-//! gives all of it as plain data.
+//! The debugger without a user interface: it steps through a Dockerfile, goes back, stops at breakpoints, compares states and says
+//! why, all in plain data.
 //!
 //! ```text
-//! prompt · full-screen view · debug adapter · notebook · lesson checker      they render, and decide nothing
+//! prompt · full-screen view · debug adapter · notebook · lesson checker      they render and decide nothing
 //!                          │ methods            ▲ data, events, typed errors
 //!                          ▼                    │
 //!                       Debugger ── owns ──▶ Machine, the Dockerfile in memory, breakpoints
@@ -10,18 +10,18 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `work` | what is worked on: the Dockerfile, the machine, and what the past builds have of it |
-//! | `moving` | step, next, go on, back, go to; where it stopped, and for what reason |
+//! | `work` | what is being debugged: the Dockerfile, the machine, and what past builds know about it |
+//! | `moving` | step, next, continue, back, go to; where it stopped, and why |
 //! | `breakpoint` | where to stop |
-//! | `change` | the Dockerfile or the context changes, and the steps that are still right are kept |
-//! | `typed` | an instruction that is typed in: taken there and then, and written into the Dockerfile |
+//! | `change` | the Dockerfile or the context changes, and the steps that are still valid are kept |
+//! | `typed` | an instruction that is typed in: taken at once, and added to the Dockerfile |
 //! | `why`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
 //! | `look`, `inspect` | a state's files; steps, stages, layers, variables, history |
 //! | `enter` | a command, a shell or the image's own program in a state |
 //! | `going` | a motion in a thread of its own, which can be paused and stopped |
 //! | `lesson` | what each instruction does, in a learner's words |
 //!
-//! It prints nothing and knows no terminal, no width and no colour. What happens in a step under way is told to a sink as the machine's
+//! It prints nothing and knows no terminal, no width and no colour. What happens during a step is reported to a sink as the machine's
 //! [`Event`](crate::machine::Event)s. It decides nothing about the cache: it asks the machine.
 
 mod breakpoint;

@@ -1,6 +1,6 @@
-//! Moving: step, next, go on, back, go to, restart. Each tells where it stopped, and for what reason.
+//! Moving: step, next, continue, back, go to, restart. Each says where it stopped, and why.
 //!
-//! Going back is indexing: states are kept, and what was committed stays in the cache.
+//! Going back returns to a state that was kept. What was committed stays in the cache.
 
 use super::error::{Error, Failure};
 use super::work::{Memory, Sink, Work};

@@ -1,17 +1,17 @@
 //! The Dockerfile language: text → syntax tree, and the expansion of words.
 //!
-//! The language is that of BuildKit's Dockerfile frontend 1.26. A file goes through three phases, each of which
-//! can be used alone:
+//! The language is that of BuildKit's Dockerfile frontend 1.26. A file goes through three phases, each usable on
+//! its own:
 //!
-//! 1. `lines.rs` joins continued lines and takes out comments and directives ([`directive`]);
-//! 2. [`statement`] takes each instruction apart by `grammar/dockerfile.pest`: keyword, flags, arguments;
+//! 1. `lines.rs` joins continued lines and removes comments and directives ([`directive`]);
+//! 2. [`statement`] splits each instruction by `grammar/dockerfile.pest`: keyword, flags, arguments;
 //! 3. `instruction/` finds out what it means and builds the `ast/`, or says what is wrong.
 //!
-//! [`parse`](parse()) does all of it, and gives a tree and messages ([`rules`]) whatever the text is: a mistake costs the tree one
+//! [`parse`](parse()) does all of it, and returns a tree and messages ([`rules`]) for any text: a mistake costs the tree one
 //! instruction, not the rest. [`words`] (`grammar/words.pest`) replaces variables in the arguments later, when
 //! their values are known. Nothing here reads a file, a clock or the environment.
 //!
-//! Only this module knows pest.
+//! Only this module uses pest.
 
 mod ast;
 mod checks;

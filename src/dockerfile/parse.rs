@@ -1,4 +1,4 @@
-//! From a source file to its syntax tree, and what is to be said of it.
+//! From a source file to its syntax tree, and the messages about it.
 
 use super::ast::{Dockerfile, Instruction, Located, Node, SyntaxTree};
 use super::checks::Checks;

@@ -1,21 +1,21 @@
-//! What a process has changed, from the upper directory of an overlay, as a layer.
+//! What a process changed, from the upper directory of an overlay, as a layer.
 //!
 //! Specification: kernel, Documentation/filesystems/overlayfs.rst; the choices are those of BuildKit's overlay differ:
 //!
 //! - Entries are in the order of a walk. The directories that lead to a changed file are in the layer too, as the upper
-//!   directory has them: with the new modification time that the change has given them.
+//!   directory has them: with the new modification time that the change gave them.
 //! - What is equal to the lower layers' file (owner, mode, time, attributes, bytes) is left out; overlayfs copies a file
-//!   up when it is only opened for writing. A file that has got a further name stays, with both of its names, so that the
+//!   up when it is only opened for writing. A file that got another name stays, with both of its names, so that the
 //!   hard link can be made wherever the layer is unpacked.
 //! - An opaque directory becomes deletions of the names that it hides, not an opaque mark.
 //! - Sockets are left out, and the root directory itself: the upper directory stands for it and was made by this program.
-//!   Of the extended attributes, `security.capability` and `user.*` are kept, but for those in which an overlay keeps its
-//!   state: a process may set `user.overlay.opaque` where that is not a mark, but in another place it would be one.
+//!   Of the extended attributes, `security.capability` and `user.*` are kept, except for those in which an overlay keeps its
+//!   state: a process may set `user.overlay.opaque` where that is not a mark, but elsewhere it would be one.
 //!
 //! [`capture_full`] does the same where there was no overlay but a copy of the whole file system: what is missing from the
 //! copy was deleted.
 //!
-//! The process must have ended: files that change meanwhile are an error. Left out: overlays that were mounted with
+//! The process must have ended: files that change meanwhile are an error. Left out: overlays mounted with
 //! `redirect_dir=on` or `metacopy=on`; a directory that only they can make is refused.
 
 use std::collections::{BTreeMap, HashMap};

@@ -2,17 +2,17 @@
 //!
 //! The rules, where the specification leaves a choice, are those of containerd's unpacking:
 //!
-//! - Names are cleaned by their letters; `..` stops at the root.
+//! - Names are cleaned as text, without looking at files; `..` stops at the root.
 //! - A parent that is a symbolic link, in a lower layer or in this one, is followed inside the tree. A parent that is any
-//!   other kind of file is replaced by a directory.
-//! - An entry replaces what has its name; a directory over a directory keeps what is in it.
-//! - Whiteouts hide lower layers only, wherever they stand in the archive: they are applied before all entries.
-//! - A hard link may name a file of a lower layer, even one that this layer deletes. It takes metadata and bytes of its
+//!   other kind of file is replaced with a directory.
+//! - An entry replaces whatever has its name; a directory over a directory keeps its content.
+//! - Whiteouts hide lower layers only, wherever they are in the archive: they are applied before all entries.
+//! - A hard link may name a file of a lower layer, even one that this layer deletes. It has the metadata and bytes of its
 //!   target.
-//! - Names that begin with `.wh..wh.` belong to an old storage driver and are passed over, and so is what lies below a name that
+//! - Names that begin with `.wh..wh.` belong to an old storage driver and are skipped, and so is everything below a name that
 //!   begins with `.wh.`: no file can have such a name.
 //!
-//! [`delta`] gives both results: the tree above the layer, and what the layer itself brings, which unpacking needs.
+//! [`delta`] gives both results: the tree above the layer, and what the layer itself adds, which unpacking needs.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;

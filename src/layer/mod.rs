@@ -1,4 +1,4 @@
-//! Layers: tar archives that are written, indexed, unpacked, and captured from what a process has changed.
+//! Layers: tar archives that are written, indexed, unpacked, and captured from what a process changed.
 //!
 //! Specification: OCI image specification, layer.md; POSIX pax(1) for the archive; the kernel's overlayfs.rst for the
 //! form of deletions on disk.
@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`write`](mod@write), `ustar` | nodes of a tree → archive in the store |
 //! | [`read`], `header` | archive → its entries, headers only |
-//! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself brings |
+//! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself adds |
 //! | [`content`] | place of a file's bytes → a reader |
 //! | [`names`] | which names are files, which are deletions, and which cannot be in a layer |
 //! | [`limits`] | how much an archive may ask for |
@@ -20,7 +20,7 @@
 //! A deletion has two forms. In an archive it is an empty file `.wh.NAME` (one name) or `.wh..wh..opq` (everything that
 //! lower layers have in the directory). For overlayfs it is a character device 0:0, or an extended attribute.
 //!
-//! Left out: writing compressed layers. What others have compressed is expanded once into the store.
+//! Left out: writing compressed layers. Layers that others compressed are expanded once into the store.
 
 pub mod archive;
 pub mod capture;

@@ -1,10 +1,10 @@
-//! Names in a layer: which are files, which say that something is gone, and which cannot be there.
+//! Names in a layer: which are files, which are deletions, and which cannot be in one.
 //!
 //! Specification: OCI image specification, layer.md, "Whiteouts". It reserves every name that begins with `.wh.`: a file of
 //! such a name would delete another one wherever the layer is unpacked.
 //!
-//! What goes into a layer passes through [`EntryPath`], the only thing that the writer accepts as a name. So a layer that
-//! is written here says nothing by accident, and it can be unpacked: no path is longer than the kernel takes, and none is
+//! Every name that goes into a layer is an [`EntryPath`], the only type that the writer accepts as a name. So a layer
+//! written here deletes nothing by accident, and it can be unpacked: no path is longer than the kernel accepts or
 //! deeper than this program walks.
 
 use super::Error;

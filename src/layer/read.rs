@@ -1,11 +1,11 @@
 //! Reading an archive: its entries one after the other, contents skipped unless asked for.
 //!
 //! Formats: old (v7), ustar, PAX, and GNU with long names and sparse files. The headers are those of the `tar` crate; the
-//! walk over them is here, because a layer needs what the crate's own iterator can't give: extended attributes with
+//! walk over them is here, because a layer needs what the crate's own iterator lacks: extended attributes with
 //! binary values, every sparse format, and offsets that hold while contents are skipped.
 //!
-//! Nothing that an archive says is believed beyond its own bounds: sizes are checked against what is there, and what takes
-//! memory or room is counted against the [`Limits`]. What a header means is in `header.rs`.
+//! An archive is not trusted about its own size: sizes are checked against what is there, and everything that takes
+//! memory or disk space is counted against the [`Limits`]. What a header means is in `header.rs`.
 
 use std::io::{self, Read};
 

@@ -1,13 +1,13 @@
 //! Writing a layer: nodes of a tree, one after the other, straight into a blob.
 //!
 //! The archive is canonical: the same nodes in the same order give the same bytes. Format: ustar headers; a PAX header
-//! only where ustar can't say it (a long or non-ASCII path or target, a number that is too large, a time before 1970,
+//! only for what ustar can't express (a long or non-ASCII path or target, a number that is too large, a time before 1970,
 //! an extended attribute as `SCHILY.xattr.<name>`). Names have no leading slash, directories end with one; user and
 //! group names are empty; the archive ends with two empty blocks. Times are whole seconds unless asked otherwise.
 //!
-//! What is written can be read: every name is an [`EntryPath`], extension headers are no larger than other programs read
-//! them, and the whole keeps to the store's limits. Attributes in which overlayfs keeps its own state are not part of an
-//! image, whoever has set them.
+//! What is written can be read: every name is an [`EntryPath`], extension headers are no larger than other programs
+//! accept, and the whole archive keeps to the store's limits. Attributes in which overlayfs keeps its own state are not part of an
+//! image, whoever set them.
 //!
 //! A file's bytes go from its reader into the blob's buffer without a copy in between. A reader that has fewer or more
 //! bytes than the node says is an error, so the archive that is written is never corrupt.

@@ -1,8 +1,8 @@
 //! Decide: hit or miss, and why.
 //!
 //! A miss is explained by comparing with the latest earlier build of the same context and Dockerfile: with the ingredients that the
-//! corresponding step had there. Cause and consequence are told apart: where only the parent's key differs, the step
-//! follows, and the step that is the cause is named.
+//! corresponding step had there. Cause and consequence are told apart: if only the parent's key differs, the step
+//! follows, and the step that caused it is named.
 
 use super::past::Past;
 use super::steps::Steps;

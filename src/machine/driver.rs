@@ -1,8 +1,8 @@
-//! The machine's driver: the list of steps, the list of states, and how far the step under way has come.
+//! The machine's driver: the list of steps, the list of states, and how far the current step has come.
 //!
 //! [`Machine::advance`] does one phase and can be called again and again; [`Machine::step`] does all of one step. Stepping back,
-//! jumping and comparing are indexing into [`Machine::taken`]. What is done in a phase lies elsewhere: in `resolve.rs`,
-//! `decide.rs`, `phases.rs` and with the actions. What a machine can be asked is in `questions.rs`, its end in `finish.rs`.
+//! jumping and comparing all index into [`Machine::taken`]. What a phase does is elsewhere: in `resolve.rs`,
+//! `decide.rs`, `phases.rs` and the actions. What can be asked of a machine is in `questions.rs`, its end in `finish.rs`.
 
 use std::cell::RefCell;
 use std::path::PathBuf;

@@ -4,13 +4,13 @@
 //!
 //! ```text
 //! resolve   expand variables, find the image or the files: what exactly is to be done, and from which ingredients
-//! decide    look the ingredients' key up: hit, or miss with its reason
+//! decide    look up the ingredients' key: hit, or miss with its reason
 //! execute   on a miss: place the files, or run the command
 //! diff      what that changed in the file system and in the configuration
 //! commit    write the layer and the cache record: the next state
 //! ```
 //!
-//! Everything that happens is told as an [`Event`]. Read `state.rs` first, then `driver.rs` and `phases.rs`; what each family of
+//! Everything that happens is reported as an [`Event`]. Read `state.rs` first, then `driver.rs` and `phases.rs`; what each family of
 //! instructions does is in `actions/`.
 //!
 //! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and

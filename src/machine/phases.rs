@@ -1,10 +1,10 @@
-//! A step under way: one type for each phase that is done, each consumed by the next.
+//! The current step: one type for each completed phase, each consumed by the next.
 //!
 //! ```text
 //! Resolved ──decide──▶ Decided ──execute──▶ Executed ──write──▶ Written ──commit──▶ Taken
 //! ```
 //!
-//! A phase that fails consumes its step as well: the step is begun again. Nothing of it was kept, but what is true anyway: layers
+//! A phase that fails consumes its step as well: the step starts again. Nothing of it is kept, except for what is true anyway: layers
 //! in the store, unpacked directories.
 
 use std::sync::Arc;

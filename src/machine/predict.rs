@@ -1,8 +1,8 @@
 //! Prediction: what would hit if it ran now, without running anything.
 //!
 //! A step after one that would hit starts from a state that is known, and so does one after a step with inputs that no build had:
-//! whatever that leaves, nothing was made from it yet. Two things stay unknown: what reads a result that does not exist
-//! (COPY --from a stage that would run), and what follows a step that has a result and would still run again, since it may
+//! whatever that leaves, nothing was made from it yet. Two things stay unknown: what reads a result that does not exist yet
+//! (COPY --from a stage that would run), and what follows a step that has a result but would run again, since it may
 //! leave the same files or others.
 
 use std::collections::HashMap;

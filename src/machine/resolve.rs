@@ -1,7 +1,7 @@
-//! Resolve: from an instruction and a state to exactly what is to be done, and from which ingredients.
+//! Resolve: from an instruction and a state to exactly what is to be done, and its ingredients.
 //!
 //! After this phase nothing depends on the Dockerfile any more: variables are expanded, files are found and listed, the
-//! configuration after the step is known but for its layer.
+//! configuration after the step is known, except for its layer.
 
 use std::sync::Arc;
 

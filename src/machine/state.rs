@@ -1,8 +1,8 @@
 //! States: the immutable values between steps.
 //!
-//! A state is a configuration, a stack of layers, a history, and what only the build knows of it. Each state shares with
-//! the one before it all that its step did not change, so that a step costs what it adds, however many came before. Its
-//! file tree is the fold of its layers and is made when somebody asks (see `trees.rs`): a build of nothing but cache hits
+//! A state is a configuration, a stack of layers, a history, and what only the build knows about it. Each state shares
+//! everything that its step did not change with the one before it, so a step costs what it adds, however many came before. Its
+//! file tree is the fold of its layers and is made on demand (see `trees.rs`): a build of nothing but cache hits
 //! opens no layer.
 
 use std::sync::Arc;

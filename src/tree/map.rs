@@ -1,7 +1,7 @@
 //! The tree itself: directories as persistent ordered maps.
 //!
-//! Every directory holds its children in an `imbl::OrdMap`; entries are shared by reference count. A change copies the
-//! entries on the way from the root to the changed file and shares everything else.
+//! Every directory holds its children in an `imbl::OrdMap`; entries are reference-counted. A change copies the
+//! entries on the path from the root to the changed file and shares everything else.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! A file system as a value: a persistent map from path to metadata and the place of the bytes.
 //!
 //! A [`Tree`] is cheap to copy: two trees share every folder in which they do not differ. So each step of a build keeps
-//! its own whole file system, going back is taking an older value, and [`diff`](diff()) looks only at what differs.
+//! a whole file system of its own, going back means taking an older value, and [`diff`](diff()) looks only at what differs.
 //! Names are bytes, as in the kernel. Symbolic links are resolved inside the tree and cannot lead out of it, because
-//! nothing is outside.
+//! there is no outside.
 //!
-//! Left out: file contents (a [`Place`] says where they lie; [`crate::layer`] opens them), access times, sockets.
+//! Left out: file contents (a [`Place`] says where they are; [`crate::layer`] opens them), access times, sockets.
 //!
-//! Read `path.rs`, `node.rs`, then `map.rs`; `seen.rs`, `resolve.rs` and `diff.rs` are extra.
+//! Read `path.rs`, `node.rs`, then `map.rs`; `seen.rs`, `resolve.rs` and `diff.rs` are optional.
 
 mod diff;
 mod map;

@@ -1,10 +1,10 @@
 //! The syntax tree: what a Dockerfile says, before any variable is replaced.
 //!
-//! There are two forms of it. A [`SyntaxTree`] exists for every text: a list of [`Node`]s, of which those that could not be read say
-//! only where they stand. It is for whoever shows or edits a text. A [`Dockerfile`] exists only for a text without errors: its
-//! instructions lie in stages, and it can be planned and built. [`Parsed`](super::parse::Parsed) has the one and makes the other of it.
+//! It has two forms. A [`SyntaxTree`] exists for every text: a list of [`Node`]s, where those that could not be read only say
+//! where they are. It is for showing or editing a text. A [`Dockerfile`] exists only for a text without errors: its
+//! instructions are grouped into stages, and it can be planned and built. [`Parsed`](super::parse::Parsed) has the first and makes the second from it.
 //!
-//! The instructions in them are checked: their arguments and flags are right. Not checked is whatever needs an expanded value (a
+//! The arguments and flags of the instructions are checked, except for whatever needs an expanded value (a
 //! mount's type, a file mode, the image of a stage). Read `instruction.rs` next.
 
 mod instruction;

@@ -1,14 +1,14 @@
-//! The actions: what each family of instructions does, as functions over what it needs and nothing else.
+//! The actions: what each family of instructions does, as functions that take only what they need.
 //!
 //! | file | instructions |
 //! |---|---|
 //! | `from` | FROM: the state that a stage begins with |
-//! | `configure` | those that change the configuration and no file |
+//! | `configure` | those that change only the configuration |
 //! | `workdir` | WORKDIR |
 //! | `copy` | COPY and ADD |
 //! | `run` | RUN |
 //!
-//! Resolving gives an [`Intent`](super::intent::Intent), and what is to be executed; executing leaves what a layer is made of.
+//! Resolving gives an [`Intent`](super::intent::Intent), and what is to be executed; executing it leaves what a layer is made from.
 
 pub(crate) mod command;
 pub(crate) mod configure;
