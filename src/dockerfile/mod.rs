@@ -44,6 +44,7 @@ pub use ast::{
     Arg, Command, Dockerfile, Healthcheck, Heredoc, Instruction, Located, Network, Node, Security, Separator, Source,
     Stage,
 };
+pub(crate) use checks::Checks;
 pub(crate) use keywords::KEYWORDS;
 pub use limits::{Limit, Limits};
 pub(crate) use parse::is_complete;

@@ -64,6 +64,20 @@ rules! {
     MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` takes a single source that is not local";
     COPY_OF_URL = Error Layerlab "CopyOfUrl" "COPY does not accept URLs";
 
+    // What is found when an instruction is carried out.
+    INVALID_PORT = Error Layerlab "InvalidPort" "a port of EXPOSE is not valid";
+    INVALID_SIGNAL = Error Layerlab "InvalidSignal" "the signal of STOPSIGNAL is not valid";
+    EMPTY_VOLUME = Error Layerlab "EmptyVolume" "a path of VOLUME expands to nothing";
+    INVALID_SCRIPT_NAME = Error Layerlab "InvalidScriptName" "the name of a RUN script is not a plain file name";
+    INVALID_MODE = Error Layerlab "InvalidMode" "the mode of `--chmod` is not valid";
+    INVALID_OWNER = Error Layerlab "InvalidOwner" "the owner of `--chown` is not valid, or the image does not define it";
+    INVALID_PATTERN = Error Layerlab "InvalidPattern" "a wildcard or `--exclude` pattern is not valid";
+    SOURCE_NOT_FOUND = Error Layerlab "SourceNotFound" "a source of COPY or ADD does not exist";
+    CANNOT_BE_PLACED = Error Layerlab "CannotBePlaced" "something is in the way of a file or directory that COPY, ADD or WORKDIR makes";
+    IMAGE_NOT_FOUND = Error Layerlab "ImageNotFound" "the image of FROM or `--from` is not in the store";
+    TRIGGER_NOT_UNDERSTOOD = Error Layerlab "TriggerNotUnderstood" "an ONBUILD trigger of the base image cannot be built";
+    COMMAND_FAILED = Error Layerlab "CommandFailed" "the command of RUN failed";
+
     // What is only suspicious.
     NEARLY_JSON = Warning Layerlab "NearlyJSON" "text looks like a JSON array, but is not valid JSON";
     HEREDOC_CARRIAGE_RETURNS = Warning Layerlab "HeredocCarriageReturns" "the lines of a heredoc have Windows line ends";
@@ -83,6 +97,9 @@ rules! {
     MULTIPLE_INSTRUCTIONS = Warning Docker "MultipleInstructionsDisallowed" "a later instruction of the stage replaces this one";
     SECRETS_USED = Warning Docker "SecretsUsedInArgOrEnv" "the name of a variable suggests a secret, and its value can be read from the image";
     EXPOSE_INVALID_FORMAT = Warning Docker "ExposeInvalidFormat" "EXPOSE takes neither an address nor a host port";
+    UNDEFINED_VAR = Warning Docker "UndefinedVar" "an instruction uses a variable that nothing above it in the stage defines";
+    COPY_IGNORED_FILE = Warning Docker "CopyIgnoredFile" "`.dockerignore` excludes what is to be copied";
+    INVALID_BASE_IMAGE_PLATFORM = Warning Docker "InvalidBaseImagePlatform" "the image of FROM is for another platform than the build";
     WORKDIR_RELATIVE_PATH = Note Docker "WorkdirRelativePath" "where the first WORKDIR of a stage leads depends on the base image";
     STAGE_NAME_CASING = Note Docker "StageNameCasing" "the name of a stage has capital letters";
     FROM_AS_CASING = Note Docker "FromAsCasing" "FROM and AS are written in different case";

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::actions::configure::{self, Applied};
+use super::noted::Noted;
 use super::scope::Scope;
 use super::{Error, State};
 use crate::dockerfile::{self, Limits};
@@ -16,7 +17,8 @@ use crate::source::SourceFile;
 pub(crate) fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
     let nothing = BTreeMap::new();
     let limits = Limits::default();
-    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing, limits: &limits };
+    let noted = Noted::default();
+    let scope = Scope { escape: '\\', global_args: &nothing, build_args: &nothing, limits: &limits, noted: &noted };
     let mut state = State::first(image.clone(), Vec::new(), String::new(), None);
     for text in instructions {
         let source = SourceFile::new("--change", text);

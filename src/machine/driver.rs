@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::decide::Decider;
-use super::event::{Event, EventKind, Reporter, StepLabel};
+use super::event::{Event, EventKind, Reporter, StepLabel, Warning};
 use super::inputs::Inputs;
 use super::intent::Intent;
+use super::noted::Noted;
 use super::past::{Identity, Past};
 use super::phases::{Books, Decided, Progress, Site, Standing};
 use super::resolve::{Resolved, Resolver};
@@ -21,6 +22,7 @@ use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
+use crate::diagnostic::Diagnostic;
 use crate::images::Fetch;
 use crate::runtime::Remover;
 use crate::source::SourceFile;
@@ -185,7 +187,11 @@ impl Machine {
         let mut reporter = reporter.of_step(label, self.steps.place(index));
         let context_was_loaded = self.inputs.loaded().is_some();
         reporter.tell(EventKind::StepStarted);
-        let resolved = self.resolver(Fetch::Missing).step(index, &|stage| self.taken.state_of(stage, usize::MAX))?;
+        let noted = Noted::default();
+        let resolved =
+            self.resolver(Fetch::Missing, &noted).step(index, &|stage| self.taken.state_of(stage, usize::MAX));
+        self.warn_of_step(index, noted, &mut reporter)?;
+        let resolved = resolved?;
         if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {
             reporter.tell(EventKind::Expanded { instruction });
         }
@@ -200,6 +206,27 @@ impl Machine {
         }
         self.under_way = Some(UnderWay { label: label.clone(), watch, progress: Progress::Resolved(resolved) });
         Ok(())
+    }
+
+    /// Tells what was noticed when step `index` was resolved, as far as the Dockerfile does not skip it.
+    fn warn_of_step(&self, index: usize, noted: Noted, reporter: &mut Reporter<'_>) -> Result<(), Error> {
+        let Some(span) = self.steps.span(index) else { return Ok(()) };
+        // The words of a trigger stand in another text.
+        let place = |warning: Diagnostic| match self.steps.is_trigger(index) {
+            true => warning.at(span),
+            false => warning.at_if_none(span),
+        };
+        let (errors, warnings): (Vec<_>, Vec<_>) = self
+            .steps
+            .plan
+            .checks
+            .apply(noted.into_warnings().into_iter().map(place))
+            .into_iter()
+            .partition(Diagnostic::is_error);
+        for warning in &warnings {
+            reporter.tell(EventKind::Warning(Warning::of(&self.source.file, warning)));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Error::Diagnostics(errors)) }
     }
 
     /// Does the next phase of a step that is begun. Says whether it is taken now.
@@ -256,8 +283,8 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn resolver(&self, fetch: Fetch) -> Resolver<'_> {
-        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch }
+    pub(super) fn resolver<'m>(&'m self, fetch: Fetch, noted: &'m Noted) -> Resolver<'m> {
+        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch, noted }
     }
 
     pub(super) fn decider(&self) -> Decider<'_> {

@@ -9,8 +9,10 @@ use super::actions::copy::owner::{BadId, NoOwners, OwnerError};
 use super::actions::copy::placement::CopyError;
 use super::actions::copy::selection::SelectError;
 use crate::cache::MissReason;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Rule};
+use crate::dockerfile::rules;
 use crate::errno;
+use crate::images;
 use crate::runtime;
 
 /// Why a step, or a build, can't go on.
@@ -25,8 +27,6 @@ pub enum Error {
     NoOwners(#[from] NoOwners),
     #[error(transparent)]
     BadId(#[from] BadId),
-    #[error("`{path}` is not in {origin}")]
-    NotFound { path: String, origin: String, hint: Option<String> },
     #[error(transparent)]
     Select(#[from] SelectError),
     #[error(transparent)]
@@ -111,16 +111,52 @@ impl Error {
         if let Error::Diagnostics(diagnostics) = self {
             return diagnostics.iter().cloned().map(place).collect();
         }
-        let mut diagnostic = place(Diagnostic::error(errno::named(&self.to_string())));
+        let message = errno::named(&self.to_string());
+        let mut diagnostic = place(match self.rule() {
+            Some(rule) => Diagnostic::new(rule, message),
+            None => Diagnostic::error(message),
+        });
         if let Some(hint) = self.hint() {
             diagnostic = diagnostic.hint(hint);
         }
         vec![diagnostic]
     }
 
+    /// The kind of mistake in the Dockerfile; `None` for what lies elsewhere.
+    fn rule(&self) -> Option<&'static Rule> {
+        match self {
+            Error::NoOwners(_) | Error::BadId(_) => Some(&rules::INVALID_OWNER),
+            Error::Select(
+                SelectError::NotFound { .. } | SelectError::LeftOut { .. } | SelectError::BehindLink { .. },
+            )
+            | Error::Copy(CopyError::NotFound { .. }) => Some(&rules::SOURCE_NOT_FOUND),
+            Error::Select(SelectError::Wildcard { .. } | SelectError::Pattern(_)) => Some(&rules::INVALID_PATTERN),
+            Error::Copy(CopyError::Obstacle { .. } | CopyError::FileOverDirectory { .. } | CopyError::Path { .. })
+            | Error::Workdir(_) => Some(&rules::CANNOT_BE_PLACED),
+            Error::Mode(_) => Some(&rules::INVALID_MODE),
+            Error::CommandFailed { .. } => Some(&rules::COMMAND_FAILED),
+            Error::Trigger { .. } => Some(&rules::TRIGGER_NOT_UNDERSTOOD),
+            Error::Image(images::Error::NotFound { .. }) => Some(&rules::IMAGE_NOT_FOUND),
+            Error::Diagnostics(_)
+            | Error::Argument { .. }
+            | Error::Copy(CopyError::Layer(_) | CopyError::Spool { .. })
+            | Error::Missed { .. }
+            | Error::Interrupted
+            | Error::Io { .. }
+            | Error::NoStep { .. }
+            | Error::Store(_)
+            | Error::Image(_)
+            | Error::Layer(_)
+            | Error::Tree(_)
+            | Error::Context(_)
+            | Error::Cache(_)
+            | Error::Container(_) => None,
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Argument { hint, .. } | Error::NotFound { hint, .. } => hint.clone(),
+            Error::Argument { hint, .. } => hint.clone(),
             Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::NoOwners(_) => Some(NoOwners::HINT.into()),
             Error::Container(error) => {

@@ -128,7 +128,7 @@ pub enum EventKind {
         excluded: u64,
     },
     StepStarted,
-    /// The instruction after expansion, where that differs from its text.
+    /// The instruction after expansion, where variables made something of it.
     Expanded {
         instruction: String,
     },

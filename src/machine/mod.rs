@@ -28,6 +28,7 @@ mod finish;
 mod go;
 mod inputs;
 mod intent;
+mod noted;
 mod options;
 mod past;
 mod phases;

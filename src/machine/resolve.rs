@@ -10,6 +10,7 @@ use super::actions::{configure, copy, from, run, workdir};
 use super::decide::{Asked, Question};
 use super::inputs::Inputs;
 use super::intent::Intent;
+use super::noted::Noted;
 use super::scope::Scope;
 use super::state::{Addition, StageStates};
 use super::steps::{StepKind, Steps};
@@ -107,6 +108,7 @@ pub(super) struct Resolver<'m> {
     pub(crate) options: &'m Options,
     pub(crate) inputs: &'m Inputs,
     pub(crate) fetch: Fetch,
+    pub(crate) noted: &'m Noted,
 }
 
 impl Resolver<'_> {
@@ -127,7 +129,7 @@ impl Resolver<'_> {
                     return Err(Error::Diagnostics(problems));
                 }
                 let before = states(step.stage).expect("a stage begins with FROM");
-                let planned = self.instruction(step.stage, &instruction.value, &instruction.text, &before, states)?;
+                let planned = self.instruction(step.stage, &instruction.value, &before, states)?;
                 Ok(Resolved::Instruction(Box::new(planned)))
             }
         }
@@ -137,7 +139,6 @@ impl Resolver<'_> {
         &self,
         stage: usize,
         instruction: &Instruction,
-        text: &str,
         before: &Arc<State>,
         states: StageStates<'_>,
     ) -> Result<Planned, Error> {
@@ -145,7 +146,7 @@ impl Resolver<'_> {
         let Resolver { steps, inputs, .. } = *self;
         let surroundings = copy::Surroundings { scope, plan: &steps.plan, search: self.search(), inputs, states };
         let (intent, action) = match configure::apply(instruction, before, &scope)? {
-            Applied::Configured(done) => (configure::resolve(done, text, before, scope.limits)?, Action::Configure),
+            Applied::Configured(done) => (configure::resolve(done, before, &scope)?, Action::Configure),
             Applied::Files(WithFiles::Copy(copy)) => {
                 let (intent, action) = copy::resolve_copy(copy, stage, before, &surroundings)?;
                 (intent, Action::Copy(action))
@@ -167,7 +168,7 @@ impl Resolver<'_> {
     }
 
     fn search(&self) -> from::Search<'_> {
-        from::Search { store: &self.inputs.world().store, options: self.options, fetch: self.fetch }
+        from::Search { store: &self.inputs.world().store, options: self.options, fetch: self.fetch, noted: self.noted }
     }
 
     fn scope(&self) -> Scope<'_> {
@@ -176,6 +177,7 @@ impl Resolver<'_> {
             global_args: &self.steps.plan.global_args,
             build_args: &self.options.request.build_args,
             limits: &self.options.request.limits,
+            noted: self.noted,
         }
     }
 }

@@ -114,6 +114,11 @@ impl Steps {
         }
     }
 
+    /// Whether an ONBUILD of the base image put step `index` there.
+    pub(crate) fn is_trigger(&self, index: usize) -> bool {
+        self.get(index).is_some_and(|step| step.trigger)
+    }
+
     /// Whether step `index` is a FROM.
     pub(crate) fn is_stage_start(&self, index: usize) -> bool {
         self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))

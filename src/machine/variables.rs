@@ -34,6 +34,11 @@ impl Variables {
         self.arguments.get(name).is_some()
     }
 
+    /// The names of all that have a value.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.run.iter().map(|(name, _)| name)
+    }
+
     /// Whether the image has a variable of this name.
     pub(crate) fn is_in_image(&self, name: &str) -> bool {
         self.image.get(name).is_some()

@@ -14,14 +14,14 @@ mod order;
 mod stage;
 mod suspicious;
 
-pub(crate) use args::{PROXY_ARGS, expand};
+pub(crate) use args::PROXY_ARGS;
 pub(crate) use stage::CHECK_ARG;
 pub use stage::{Base, CopySource, Request, Stage};
 
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
-use crate::dockerfile::{Copy, Dockerfile};
+use crate::dockerfile::{Checks, Copy, Dockerfile};
 use base::FromScope;
 use stage::StageNames;
 
@@ -37,6 +37,8 @@ pub struct Plan {
     pub(crate) escape: char,
     /// What is suspicious about the Dockerfile: what its parser found, and what planning found. Notes are not in it.
     pub warnings: Vec<Diagnostic>,
+    /// What the file says of its checks, for what is only known when a step is begun.
+    pub(crate) checks: Checks,
     /// Names in lower case → the last stage of that name.
     names: StageNames,
 }
@@ -93,7 +95,7 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Plan { stages, target, order, global_args, escape, warnings, names })
+    Ok(Plan { stages, target, order, global_args, escape, warnings, checks: file.checks.clone(), names })
 }
 
 impl Plan {

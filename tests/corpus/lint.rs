@@ -1,14 +1,16 @@
 //! instructions/lint.json: which build checks fire, and in which line.
 
-use layerlab::dockerfile;
+use layerlab::dockerfile::{self, rules};
+use layerlab::machine::{EventKind, Options, Source};
 use layerlab::plan::{self, Request};
 use layerlab::source::SourceFile;
 use serde_json::Value;
 
 use crate::report::{self, Outcome, Report, compare};
+use crate::world::Bench;
 
-/// Checks that need an image or a build context, and are not made yet.
-const NOT_MADE: [&str; 3] = ["UndefinedVar", "CopyIgnoredFile", "InvalidBaseImagePlatform"];
+/// Checks that the machine makes of a step that is begun.
+const OF_THE_MACHINE: [&str; 3] = ["UndefinedVar", "CopyIgnoredFile", "InvalidBaseImagePlatform"];
 
 #[test]
 fn lint() {
@@ -16,13 +18,15 @@ fn lint() {
         return;
     };
     let mut report = Report::new("lint");
+    let base = std::fs::read(folder.join("../build/base-busybox.json")).unwrap();
+    let base: Value = serde_json::from_slice(&base).unwrap();
     for case in report::cases(&folder, "lint.json") {
-        report.case(case["name"].as_str().unwrap(), || check(&case));
+        report.case(case["name"].as_str().unwrap(), || check(&case, &base));
     }
     report.finish();
 }
 
-fn check(case: &Value) -> Outcome {
+fn check(case: &Value, base: &Value) -> Outcome {
     let mut request = Request::default();
     for (name, value) in case["attrs"].as_object().into_iter().flatten() {
         let name = name.strip_prefix("build-arg:").unwrap();
@@ -34,8 +38,8 @@ fn check(case: &Value) -> Outcome {
         .iter()
         .map(|warning| (warning["rule"].as_str().unwrap().to_owned(), warning["line"].as_u64().unwrap()))
         .collect();
-    if expected.iter().any(|(rule, _)| NOT_MADE.contains(&rule.as_str())) {
-        return Outcome::Skipped("this check is not made yet".to_owned());
+    if expected.iter().any(|(rule, _)| OF_THE_MACHINE.contains(&rule.as_str())) || case["dockerignore"].is_string() {
+        return check_build(case, expected, base);
     }
     let source = SourceFile::new("Dockerfile", case["dockerfile"].as_str().unwrap());
     let parsed = dockerfile::parse_checked(&source, &request.limits, request.check().unwrap());
@@ -55,5 +59,38 @@ fn check(case: &Value) -> Outcome {
     let mut expected = expected;
     expected.sort();
     found.sort();
+    compare(&expected, &found)
+}
+
+/// A build tells the same, up to the instruction that fails.
+fn check_build(case: &Value, mut expected: Vec<(String, u64)>, base: &Value) -> Outcome {
+    let Some(bench) = Bench::new(base) else { return Outcome::Skipped("there is no static busybox".into()) };
+    let context = bench.folder.path().join("context");
+    std::fs::create_dir(&context).unwrap();
+    let text = case["dockerfile"].as_str().unwrap();
+    std::fs::write(context.join("Dockerfile"), text).unwrap();
+    if let Some(ignored) = case["dockerignore"].as_str() {
+        std::fs::write(context.join(".dockerignore"), ignored).unwrap();
+    }
+    let source = Source { file: SourceFile::new("Dockerfile", text), context: Some(context), dockerfile: None };
+    let mut events = Vec::new();
+    let built = bench.build(source, Options::default(), &mut events);
+    match (built, case["error_line"].as_u64()) {
+        (Ok(_), None) => {}
+        (Err(_), Some(line)) => expected.retain(|(_, of)| *of <= line),
+        (Ok(_), Some(line)) => return Outcome::Failed(format!("line {line} can't be built, and was")),
+        (Err(error), None) => return Outcome::Failed(error.to_string()),
+    }
+    let mut found = Vec::new();
+    for event in &events {
+        if !matches!(event.kind, EventKind::Warning(_)) {
+            continue;
+        }
+        let warning = serde_json::to_value(&event.kind).unwrap();
+        let name = warning["kind"].as_str().unwrap_or_default();
+        if rules::ALL.iter().any(|rule| rule.name == name && rule.page().is_some()) {
+            found.push((name.to_owned(), warning["place"]["line"].as_u64().unwrap()));
+        }
+    }
     compare(&expected, &found)
 }

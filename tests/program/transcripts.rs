@@ -90,6 +90,17 @@ fn a_miss_can_be_a_failure() {
 }
 
 #[test]
+fn what_a_step_shows_to_be_suspicious_is_a_warning_of_a_kind() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nARG COLOUR\nENV PATH=$PAHT:/bin NONE=$COLOUR\nCOPY --link \\\n  $WHAT/ /x\nEXPOSE $PORT\n\
+         LABEL a=${b:-c}\n//- skip/Dockerfile\n# check=skip=InvalidBaseImagePlatform\nFROM layerlab/base\n# check=skip=UndefinedVar\n\
+         ENV A=$B\n//- error/Dockerfile\n# check=error=true\nFROM scratch\nENV A=$B\n",
+    );
+    let text = place.session(&["build --platform linux/s390x .", "build --platform linux/s390x skip", "build error"]);
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
 fn a_plan_makes_no_image() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base\nCOPY --from=layerlab/web / /web\n//- more/Dockerfile\nFROM nginx\nCOPY x /\n",

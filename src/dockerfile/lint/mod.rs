@@ -4,8 +4,8 @@
 //! them. What can be seen in one statement alone is reported where that is understood (`instruction/`), and what needs the values of
 //! variables where the build is planned ([`crate::plan`]). Whether a message is wanted is decided elsewhere ([`super::checks`]).
 //!
-//! Most of the rules are those of BuildKit's linter, which tells them apart by the same signs. Of its list these need an image or a
-//! build context and are not here: UndefinedVar, CopyIgnoredFile, InvalidBaseImagePlatform.
+//! Most of the rules are those of BuildKit's linter, which tells them apart by the same signs. Those that need an image,
+//! the build context or the variables of a step are the machine's: UndefinedVar, CopyIgnoredFile, InvalidBaseImagePlatform.
 
 mod instructions;
 mod keywords;

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::{command, ports};
 use crate::cache::{Ingredient, Ingredients, Setting};
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{
     Arg, Cmd, Command, Entrypoint, Env, Expose, Healthcheck, Instruction, Label, Limit, Limits, Stopsignal, Volume,
-    WithFiles,
+    WithFiles, rules,
 };
 use crate::machine::go;
 use crate::machine::intent::Intent;
+use crate::machine::noted::Noted;
 use crate::machine::scope::Scope;
 use crate::machine::{Error, State};
 use crate::oci::{HealthConfig, is_signal};
@@ -45,28 +47,23 @@ pub(crate) enum Applied<'i> {
     Files(WithFiles<'i>),
 }
 
-/// An instruction without files as a step. `written` is its text.
+/// An instruction without files as a step.
 ///
 /// # Errors
 /// The stage has collected too much.
-pub(crate) fn resolve(
-    mut done: Configured,
-    written: &str,
-    before: &Arc<State>,
-    limits: &Limits,
-) -> Result<Intent, Error> {
-    done.state.collected = collected(before, &done.text, limits)?;
-    Ok(without_files(before, done, written))
+pub(crate) fn resolve(mut done: Configured, before: &Arc<State>, scope: &Scope<'_>) -> Result<Intent, Error> {
+    done.state.collected = collected(before, &done.text, scope.limits)?;
+    Ok(without_files(before, done, scope.noted))
 }
 
 /// A step without files. It depends on the base image and on its own text, and on nothing else: no such step makes a later
 /// one miss.
-pub(crate) fn without_files(before: &Arc<State>, done: Configured, written: &str) -> Intent {
+pub(crate) fn without_files(before: &Arc<State>, done: Configured, noted: &Noted) -> Intent {
     let Configured { state: after, text, history } = done;
     let mut ingredients = Ingredients::default();
     ingredients.push(Ingredient::setting(Setting::BaseImage, &*before.base));
     ingredients.push(Ingredient::Instruction { text: text.clone() });
-    let expanded = (text != written).then(|| text.clone());
+    let expanded = noted.expanded(&text);
     let history = (history == Recorded::Yes).then_some(text);
     Intent { expanded, ..Intent::new(before, after, ingredients, history) }
 }
@@ -143,13 +140,16 @@ fn set(env: &Env, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<
 fn declare(arg: &Arg, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {
     let mut text = String::from("ARG");
     for (name, default) in &arg.names {
-        let value = if let Some(given) = scope.build_args.get(name) {
-            Some(given.clone())
-        } else if let Some(default) = default {
+        let value = match (scope.build_args.get(name), default) {
             // Unlike in ENV, the names of one ARG are declared one after another: a default sees those before it.
-            Some(scope.word(default, next)?)
-        } else {
-            scope.global_args.get(name).cloned()
+            (None, Some(default)) => Some(scope.word(default, next)?),
+            (given, _) => {
+                let given = given.or_else(|| scope.global_args.get(name)).cloned();
+                if given.is_some() {
+                    scope.noted.variable();
+                }
+                given
+            }
         };
         text.push_str(&format!(" {name}"));
         if let Some(value) = &value {
@@ -199,9 +199,10 @@ fn expose_ports(expose: &Expose, state: &State, next: &mut State, scope: &Scope<
     }
     let mut found = Vec::new();
     for specification in &specifications {
-        found.extend(ports::exposed(specification).map_err(|problem| Error::Argument {
-            message: format!("invalid port `{specification}`: {problem}"),
-            hint: Some("a port is written like `80`, `80/tcp`, `53/udp` or `8000-8010`".into()),
+        found.extend(ports::exposed(specification).map_err(|problem| {
+            let message = format!("invalid port `{specification}`: {problem}");
+            Diagnostic::new(&rules::INVALID_PORT, message)
+                .hint("a port is written like `80`, `80/tcp`, `53/udp` or `8000-8010`")
         })?);
     }
     found.sort();
@@ -215,7 +216,7 @@ fn declare_volumes(volume: &Volume, state: &State, next: &mut State, scope: &Sco
     for word in &volume.paths {
         let path = scope.word(word, state)?;
         if path.is_empty() {
-            return Err(Error::Argument { message: "a VOLUME can't be an empty string".into(), hint: None });
+            return Err(Diagnostic::new(&rules::EMPTY_VOLUME, "a VOLUME can't be an empty string").into());
         }
         next.settings.volumes.insert(path.as_str().into());
         paths.push(path);
@@ -226,10 +227,8 @@ fn declare_volumes(volume: &Volume, state: &State, next: &mut State, scope: &Sco
 fn stop_by(stop: &Stopsignal, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {
     let signal = scope.word(&stop.signal, state)?;
     if !is_signal(&signal) {
-        return Err(Error::Argument {
-            message: format!("invalid signal `{signal}`"),
-            hint: Some("a signal is a name like `SIGTERM` or `QUIT`, or a number from 1 to 64".into()),
-        });
+        let error = Diagnostic::new(&rules::INVALID_SIGNAL, format!("invalid signal `{signal}`"));
+        return Err(error.hint("a signal is a name like `SIGTERM` or `QUIT`, or a number from 1 to 64").into());
     }
     next.settings.single_mut().stop_signal = Some(signal.clone());
     Ok(format!("STOPSIGNAL {signal}"))

@@ -4,9 +4,10 @@
 //! another, everybody is told.
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Instruction, Located};
+use crate::dockerfile::{self, Instruction, Located, rules};
 use crate::images::{self, Before, Fetch, Opened, Policy, STAND_IN_LABEL, Substitution};
 use crate::machine::event::EventKind;
+use crate::machine::noted::Noted;
 use crate::machine::state::{SCRATCH, StageStates};
 use crate::machine::{Error, Options, State, Unsupported, supported};
 use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
@@ -34,6 +35,7 @@ pub(crate) struct Search<'m> {
     pub(crate) store: &'m Store,
     pub(crate) options: &'m Options,
     pub(crate) fetch: Fetch,
+    pub(crate) noted: &'m Noted,
 }
 
 impl Search<'_> {
@@ -140,8 +142,13 @@ enum Wanted {
 fn image(reference: &Reference, platform: &Platform, wanted: Wanted, search: Search<'_>) -> Result<Start, Error> {
     let found = images::by_reference(search.store, reference, search.policy())?;
     let opened = Opened::of(search.store, &found, platform)?;
-    if wanted == Wanted::Only {
-        opened.require_platform(&found.name, platform)?;
+    match wanted {
+        Wanted::Only => opened.require_platform(&found.name, platform)?,
+        Wanted::Rather => {
+            if let Err(error) = opened.require_platform(&found.name, platform) {
+                search.noted.warn(Diagnostic::new(&rules::INVALID_BASE_IMAGE_PLATFORM, error.to_string()));
+            }
+        }
     }
     let Opened { config, layers, .. } = opened;
     let identity = ChainId::of(&config.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());

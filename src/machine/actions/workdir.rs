@@ -44,10 +44,9 @@ pub(crate) fn resolve(
     let mut after = (**before).clone();
     let text = format!("WORKDIR {shown}");
     after.settings.single_mut().working_dir = shown;
-    let written = format!("WORKDIR {written}");
     if path == "/" {
         let done = Configured { state: after, text, history: Recorded::Yes };
-        return Ok((without_files(before, done, &written), None));
+        return Ok((without_files(before, done, scope.noted), None));
     }
     let user = before.user().to_owned();
     let mut ingredients = Ingredients::default();
@@ -56,7 +55,7 @@ pub(crate) fn resolve(
     if !user.is_empty() {
         ingredients.push(Ingredient::setting(Setting::Owner, user.clone()));
     }
-    let expanded = (text != written).then(|| text.clone());
+    let expanded = scope.noted.expanded(&text);
     let intent = Intent { expanded, ..Intent::new(before, after, ingredients, Some(text)) };
     Ok((intent, Some(Making { path, user })))
 }

@@ -75,11 +75,6 @@ impl Blocks {
     }
 }
 
-/// Whether the instruction of an event's step has variables.
-fn has_variables(event: &Event) -> bool {
-    event.step.as_ref().is_some_and(|step| step.instruction.contains('$'))
-}
-
 impl View for Blocks {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         let layout = &self.layout;
@@ -88,8 +83,6 @@ impl View for Blocks {
                 Ok(())
             }
             EventKind::StepStarted => Ok(()),
-            // Where there is no variable it is not worth a line.
-            EventKind::Expanded { .. } if !has_variables(event) => Ok(()),
             EventKind::Expanded { instruction } => write!(out, "{}", layout.row("expanded", instruction)),
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {

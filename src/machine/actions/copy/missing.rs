@@ -3,9 +3,11 @@
 use super::obstacle::{noun, target_of};
 use super::selection::SelectError;
 use crate::context::{Patterns, Snapshot, glob};
-use crate::diagnostic::closest;
+use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::rules;
 use crate::machine::Error;
 use crate::machine::inputs::Inputs;
+use crate::machine::noted::Noted;
 use crate::tree::{self, Kind, Tree, TreePath};
 
 /// Where a source was looked for.
@@ -50,7 +52,7 @@ pub(super) fn explain_source(error: SelectError, word: &str, searched: &Searched
             true => format!("`{at}` is {}", end.why),
             false => format!("`{whole}` leads nowhere: `{at}` is {}", end.why),
         };
-        return Error::Argument { message, hint: excluded.or(end.hint) };
+        return not_found(message, excluded.or(end.hint));
     }
     let outside = || {
         (searched.place == SearchPlace::Context && word.split('/').any(|component| component == ".."))
@@ -58,7 +60,28 @@ pub(super) fn explain_source(error: SelectError, word: &str, searched: &Searched
     };
     let hint =
         outside().or_else(|| excluded_hint(&path, searched)).or_else(|| similar_hint(searched.tree, &path, word));
-    Error::NotFound { path: word.to_owned(), origin: searched.name.to_owned(), hint }
+    not_found(format!("`{word}` is not in {}", searched.name), hint)
+}
+
+fn not_found(message: String, hint: Option<String>) -> Error {
+    let error = Diagnostic::new(&rules::SOURCE_NOT_FOUND, message);
+    match hint {
+        Some(hint) => error.hint(hint).into(),
+        None => error.into(),
+    }
+}
+
+/// A source in the context that `.dockerignore` leaves out, or leaves nothing of.
+pub(super) fn note_ignored(word: &str, snapshot: &Snapshot, noted: &Noted) {
+    let path = TreePath::new(word);
+    let is_ignored = match path.is_root() {
+        true => snapshot.tree().children(&path).next().is_none() && !snapshot.excluded().is_empty(),
+        false => exclusion(snapshot, &path).is_some(),
+    };
+    if is_ignored {
+        let message = format!("`.dockerignore` excludes `{word}`");
+        noted.warn(Diagnostic::new(&rules::COPY_IGNORED_FILE, message));
+    }
 }
 
 /// Why a file that is in the folder is not in the context.
@@ -72,10 +95,8 @@ fn excluded_hint(path: &TreePath, searched: &Searched<'_>) -> Option<String> {
 /// The error for a pattern that matches nothing where the folder that it names would have to be there for it.
 pub(super) fn nothing_matches(word: &str, searched: &Searched<'_>) -> Error {
     let folder = glob::plain_part(word);
-    Error::Argument {
-        message: format!("nothing in {} matches `{word}`", searched.name),
-        hint: Some(format!("`{}` exists, but nothing in it has this name", shown(&folder, word))),
-    }
+    let hint = format!("`{}` exists, but nothing in it has this name", shown(&folder, word));
+    not_found(format!("nothing in {} matches `{word}`", searched.name), Some(hint))
 }
 
 /// `--parents` with something that is there, of which nothing would be copied.
@@ -88,7 +109,7 @@ fn left_out_error(word: &str, path: &TreePath, searched: &Searched<'_>) -> Error
                 .into()
         }
     };
-    Error::Argument { message: format!("nothing of `{word}` would be copied"), hint: Some(hint) }
+    not_found(format!("nothing of `{word}` would be copied"), Some(hint))
 }
 
 /// `--parents` with a path that goes on behind a link.
@@ -98,14 +119,12 @@ fn behind_link_error(word: &str, path: &TreePath, real: &TreePath, searched: &Se
         _ => None,
     };
     let link = path.ancestors().iter().find_map(is_link);
-    Error::Argument {
-        message: format!(
-            "`{word}` is not in {}: {}, and `--parents` does not follow links",
-            searched.name,
-            link.unwrap_or_else(|| "it lies behind a symbolic link".into())
-        ),
-        hint: Some(format!("use its real path: `{}`", shown(real, word))),
-    }
+    let message = format!(
+        "`{word}` is not in {}: {}, and `--parents` does not follow links",
+        searched.name,
+        link.unwrap_or_else(|| "it lies behind a symbolic link".into())
+    );
+    not_found(message, Some(format!("use its real path: `{}`", shown(real, word))))
 }
 
 /// Finds what a path fails at, where that is not simply a missing name.

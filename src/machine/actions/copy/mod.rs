@@ -23,11 +23,13 @@ use std::sync::Arc;
 use super::from::{self, Search};
 use crate::cache::{self, Ingredient};
 use crate::context::{Contents, glob};
-use crate::dockerfile::{Add, Copy};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{Add, Copy, rules};
 use crate::layer::{self, archive};
 use crate::machine::event::Reporter;
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
+use crate::machine::noted::Noted;
 use crate::machine::scope::Scope;
 use crate::machine::state::StageStates;
 use crate::machine::{Error, State};
@@ -81,9 +83,9 @@ pub(crate) fn resolve_copy(
         Some(CopySource::Scratch) => Some((Tree::empty(), cache::Origin::Scratch)),
         Some(CopySource::Stage(index)) => {
             let label = stages[index].label();
-            let state = states(index).ok_or_else(|| Error::Argument {
-                message: format!("cannot copy from stage `{label}`: it is not built yet"),
-                hint: None,
+            let state = states(index).ok_or_else(|| {
+                let message = format!("cannot copy from stage `{label}`: it is not built yet");
+                Diagnostic::new(&rules::STAGE_DEFINED_LATER, message)
             })?;
             Some((inputs.tree(&state)?, cache::Origin::Stage(label)))
         }
@@ -92,7 +94,7 @@ pub(crate) fn resolve_copy(
             Some((inputs.tree(&state)?, cache::Origin::Image(reference.familiar())))
         }
     };
-    resolve(transfer, source, inputs, before)
+    resolve(transfer, source, inputs, before, scope.noted)
 }
 
 /// What an ADD comes to in a state.
@@ -106,7 +108,7 @@ pub(crate) fn resolve_add(
 ) -> Result<(Intent, CopyAction), Error> {
     let Surroundings { scope, inputs, .. } = surroundings;
     let transfer = Transfer::of_add(add, Words { scope, before })?;
-    resolve(transfer, None, inputs, before)
+    resolve(transfer, None, inputs, before, scope.noted)
 }
 
 /// Chooses the files and makes the key of them. Without a `source` they are the context's.
@@ -115,12 +117,17 @@ fn resolve(
     source: Option<(Tree, cache::Origin)>,
     inputs: &Inputs,
     before: &Arc<State>,
+    noted: &Noted,
 ) -> Result<(Intent, CopyAction), Error> {
     let place = if source.is_some() { SearchPlace::Elsewhere } else { SearchPlace::Context };
     let (tree, origin) = match source {
         Some(source) => source,
         None if transfer.paths.is_empty() => (Tree::empty(), cache::Origin::Context),
-        None => (inputs.context()?.snapshot.tree().clone(), cache::Origin::Context),
+        None => {
+            let snapshot = &inputs.context()?.snapshot;
+            transfer.paths.iter().for_each(|path| missing::note_ignored(path, snapshot, noted));
+            (snapshot.tree().clone(), cache::Origin::Context)
+        }
     };
     let excludes = transfer.patterns()?;
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
@@ -146,7 +153,7 @@ fn resolve(
     }
     let history = transfer.history();
     let selections = sources.into_iter().flatten().collect();
-    let expanded = transfer.has_variables.then(|| history.clone());
+    let expanded = noted.expanded(&history);
     let intent = Intent::new(before, (**before).clone(), ingredients, Some(history));
     let action = CopyAction { transfer, selections, contents: Arc::new(contents) };
     Ok((Intent { listings, expanded, ..intent }, action))

@@ -12,7 +12,7 @@ use super::selection::{Names, SelectError};
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::context::Patterns;
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Add, Copy, Limit, Word};
+use crate::dockerfile::{self, Add, Copy, Limit, Word, rules};
 use crate::machine::go::quoted_list;
 use crate::machine::scope::Scope;
 use crate::machine::supported::{copy_of_remote, is_remote, not_supported};
@@ -40,8 +40,6 @@ pub(super) struct Transfer {
     excludes: Vec<String>,
     /// As they are written, variables expanded.
     written: Written,
-    /// Whether something was expanded, so that the text alone does not tell what is done.
-    pub(crate) has_variables: bool,
 }
 
 /// A file whose content stands in the Dockerfile.
@@ -82,7 +80,7 @@ impl Words<'_> {
             true => {
                 let most = self.scope.limits.of(Limit::Heredoc);
                 let expanded = dockerfile::words::expand_document(&text, self.before, most);
-                expanded.map_err(|error| Diagnostic::error(error.to_string()))?.text
+                expanded.map_err(|error| Diagnostic::new(&rules::INVALID_WORD, error.to_string()))?.text
             }
         };
         Ok(Document { name: document.name.clone(), text })
@@ -120,7 +118,6 @@ impl Transfer {
         excludes: &[Word],
         words: Words<'_>,
     ) -> Result<Transfer, Error> {
-        let mut used: Vec<&Word> = [Some(destination), chown, chmod].into_iter().flatten().chain(excludes).collect();
         let chown = words.flag(chown)?;
         chown.as_deref().map_or(Ok(()), Owner::check)?;
         let written_mode = words.flag(chmod)?;
@@ -132,7 +129,6 @@ impl Transfer {
             match source {
                 dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
                 dockerfile::Source::Path(word) => {
-                    used.push(word);
                     let path = words.one(word)?;
                     match (is_remote(&path), keyword) {
                         (false, _) => paths.push(path),
@@ -155,7 +151,6 @@ impl Transfer {
             link: false,
             unpack: false,
             excludes,
-            has_variables: used.iter().any(|word| word.raw.contains('$')),
             written,
         })
     }

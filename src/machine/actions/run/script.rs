@@ -3,6 +3,8 @@
 //! The file lies in `/dev/pipes/` of the container and is called what the Dockerfile says. That name means something only
 //! there, inside of a file system in memory: on the machine every script has the same name.
 
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::rules;
 use crate::machine::Error;
 use crate::runtime;
 use crate::tree::TreePath;
@@ -35,12 +37,14 @@ impl Script {
         let fits = cleaned.relative().len() <= LONGEST_NAME && !name.contains('\0');
         match String::from_utf8(path.as_bytes().to_vec()) {
             Ok(path) if is_one_name && fits => Ok(Script { path, text }),
-            Ok(_) | Err(_) => Err(Error::Argument {
-                message: format!("a script can't be called `{}`", shown(name)),
-                hint: Some(format!(
-                    "a heredoc that begins with `#!` becomes a file in `{FOLDER}`: give it a plain name such as `EOF`"
-                )),
-            }),
+            Ok(_) | Err(_) => Err(Diagnostic::new(
+                &rules::INVALID_SCRIPT_NAME,
+                format!("a script can't be called `{}`", shown(name)),
+            )
+            .hint(format!(
+                "a heredoc that begins with `#!` becomes a file in `{FOLDER}`: give it a plain name such as `EOF`"
+            ))
+            .into()),
         }
     }
 

@@ -1,0 +1,36 @@
+//! What is noticed while a step is resolved: variables that were replaced, and what is suspicious.
+//!
+//! A step that fails is told of with what was noticed before it failed.
+
+use std::cell::{Cell, RefCell};
+
+use crate::diagnostic::Diagnostic;
+
+/// What is noticed of one step.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    warnings: RefCell<Vec<Diagnostic>>,
+    has_variables: Cell<bool>,
+}
+
+impl Noted {
+    /// Something suspicious.
+    pub(crate) fn warn(&self, warning: Diagnostic) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// A variable was replaced, or an ARG got its value from elsewhere.
+    pub(crate) fn variable(&self) {
+        self.has_variables.set(true);
+    }
+
+    /// The instruction as its expansion has it, where the text alone does not tell what is done.
+    pub(crate) fn expanded(&self, text: &str) -> Option<String> {
+        self.has_variables.get().then(|| text.to_owned())
+    }
+
+    /// All that was suspicious.
+    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
+        self.warnings.into_inner()
+    }
+}
