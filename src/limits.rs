@@ -35,7 +35,7 @@ impl Limit {
     }
 }
 
-/// The bounds in force: the usual ones, but for those that somebody has changed.
+/// The bounds in force: the usual ones, except for those that somebody has changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits(Arc<BTreeMap<String, u64>>);
 

@@ -8,7 +8,7 @@
 //! next: it draws spans.
 
 /// The three bytes that some editors put before UTF-8 text. They are kept in [`SourceFile::text`], so
-/// that spans are those of the file on disk, and are no part of the first line.
+/// that spans are those of the file on disk, and are not part of the first line.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A half-open range of bytes in a [`SourceFile`]: `start` is in it, `end` is not.

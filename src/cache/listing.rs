@@ -2,7 +2,7 @@
 //!
 //! BuildKit hashes for each file: its path from the name that is copied on, type, mode, owner, size, link target, device
 //! numbers, contents and extended attributes; the modification time is left out. A listing is the same as text, so
-//! that two of them can be compared file by file, and attribute by attribute. One line an entry, fields parted by one space:
+//! that two of them can be compared file by file, and attribute by attribute. One line per entry, fields separated by one space:
 //!
 //! ```text
 //! f 644 0:0 61 sha256:77ab… date-script.sh

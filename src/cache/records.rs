@@ -80,7 +80,7 @@ impl Records {
         self.folder.join("listings").join(digest.hex())
     }
 
-    /// The record of a key, if there is one. A file that is no record of this schema counts as none.
+    /// The record of a key, if there is one. A file that is not a record of this schema counts as none.
     ///
     /// # Errors
     /// The file is there and can't be read.
@@ -98,7 +98,7 @@ impl Records {
         Ok(atomic_replace(&self.path(record.key), &json)?)
     }
 
-    /// Forgets a key; that there is no record of it is no error.
+    /// Forgets a key; that there is no record of it is not an error.
     ///
     /// # Errors
     /// [`Error::Store`] for what can't be removed.
@@ -131,7 +131,7 @@ impl Records {
         Ok(file.replace(&path)?)
     }
 
-    /// Every record of this home, in no order. Files that are no records are passed over.
+    /// Every record of this home, in no order. Files that are not records are passed over.
     ///
     /// # Errors
     /// The folder, or a file in it, can't be read.

@@ -74,7 +74,7 @@ impl From<Diagnostic> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
-        // A closed pipe (`layerlab images | head -1`) is no failure to speak of.
+        // A closed pipe (`layerlab images | head -1`) is not a failure to speak of.
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             return Failure::status(0);
         }

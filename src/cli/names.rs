@@ -14,7 +14,7 @@ pub(super) fn parse_names(names: &[String]) -> Result<Vec<Reference>, Diagnostic
 /// One image name, with its tag.
 ///
 /// # Errors
-/// A text that is no name, or that has a digest.
+/// A text that is not a name, or that has a digest.
 pub(super) fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
     let reference = Reference::parse_normalized(name)
         .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;

@@ -155,7 +155,7 @@ pub(super) fn bound(keep: Capabilities, last: u8) -> Result<(), Failure> {
 /// nothing; ambient is emptied first.
 pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
     let had = capabilities(None).map_err(|error| Failure::call("capget", answer(error)))?;
-    // What is not permitted now can't be had: we may be root of a container ourselves.
+    // What is not permitted now can't be gained: we may be root of a container ourselves.
     let kept = had.permitted & CapabilitySet::from_bits_retain(keep.0);
     clear_ambient_capability_set().map_err(|error| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", answer(error)))?;
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };

@@ -189,7 +189,7 @@ struct Raw {
 }
 
 impl Raw {
-    /// Puts our standard input into raw mode; `None` where it is no terminal.
+    /// Puts our standard input into raw mode; `None` where it is not a terminal.
     fn begin() -> Result<Option<Raw>, Error> {
         let input = std::io::stdin();
         if !isatty(&input).unwrap_or(false) {

@@ -89,7 +89,7 @@ impl Error {
         (number != 0).then(|| std::io::Error::from_raw_os_error(number))
     }
 
-    /// A descriptor could not be had twice.
+    /// A descriptor could not be duplicated.
     pub(crate) fn descriptor(source: std::io::Error) -> Error {
         Error::Call { call: "dup", errno: errno(&source) }
     }

@@ -10,7 +10,7 @@
 //! come to lie where the set-up itself has mounted something: an image whose `/data` is a link to `/proc` would have it
 //! hidden or replaced.
 //!
-//! Removing happens outside of the container's mount namespace, on a tree that the container may
+//! Removing happens outside the container's mount namespace, on a tree that the container may
 //! have filled with hostile symbolic links: the directory is opened with openat2(2) in a way that
 //! follows none.
 

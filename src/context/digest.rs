@@ -177,7 +177,7 @@ impl Reader<'_> {
 
 fn read_exact(mut file: &File, buffer: &mut [u8], seen: &Seen) -> Result<(), seen::Error> {
     file.read_exact(buffer).map_err(|source| match seen::check(file, seen) {
-        // What is no file any more, or is shorter, can't be read; what it is now is no matter.
+        // What is not a file any more, or is shorter, can't be read; what it is now is no matter.
         Err(changed @ seen::Error::Changed { .. }) => changed,
         _ => failed("read", seen, source),
     })

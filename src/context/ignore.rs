@@ -22,7 +22,7 @@ const LIMIT: Limit = Limit::new("ignore file", "LAYERLAB_MAX_IGNORE_FILE", 1 << 
 
 /// Returns the text of an ignore file, `None` if there is none.
 ///
-/// Lines of it are shown in messages. So it may be a link inside of the context or beside itself, but not one to a file that whoever
+/// Lines of it are shown in messages. So it may be a link inside the context or beside itself, but not one to a file that whoever
 /// made the context could not have read.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Reading the Dockerfile: from the context, from elsewhere, from a stream.
 //!
 //! The context may come from anybody. What lies in it under its name may be a pipe, a device, or a link to a file
-//! that is nobody's business, a line of which would stand in a message: none of these is read. What the user names outside of
+//! that is nobody's business, a line of which would stand in a message: none of these is read. What the user names outside
 //! the context is theirs to name, and so is a stream that they opened (`-f -`, `-f /dev/stdin`, `-f <(command)`).
 
 use std::fs::File;
@@ -45,7 +45,7 @@ fn is_open_stream(path: &Path) -> bool {
     path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
 }
 
-/// The file that a path in the context leads to; `None` for a path outside of it, and for one that leads nowhere.
+/// The file that a path in the context leads to; `None` for a path outside it, and for one that leads nowhere.
 fn target_in(path: &Path, context: &Path) -> Result<Option<PathBuf>, Error> {
     let (Ok(absolute), Ok(folder)) = (std::path::absolute(path), std::path::absolute(context)) else { return Ok(None) };
     let Ok(root) = context.canonicalize() else { return Ok(None) };

@@ -30,7 +30,7 @@ pub struct Files {
 /// One file, folder, link or device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// Its name in its folder, with escapes for what is no text.
+    /// Its name in its folder, with escapes for what is not text.
     pub name: String,
     /// Like `-rwxr-xr-x`.
     pub(crate) mode: String,
@@ -39,7 +39,7 @@ pub struct Entry {
     /// The bytes of a regular file.
     pub(crate) size: Option<u64>,
     pub(crate) is_directory: bool,
-    /// What a symbolic link leads to, with escapes for what is no text.
+    /// What a symbolic link leads to, with escapes for what is not text.
     pub(crate) target: Option<String>,
 }
 
@@ -156,7 +156,7 @@ impl Files {
     }
 }
 
-/// Whether bytes are no text: they have a NUL, as git tells it.
+/// Whether bytes are not text: they have a NUL, as git tells it.
 pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes.iter().take(8000).any(|byte| *byte == 0)
 }

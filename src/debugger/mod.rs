@@ -143,7 +143,7 @@ impl Debugger {
     /// Takes so many steps. Breakpoints do not stop it.
     ///
     /// # Errors
-    /// [`Error::NothingLeft`]. A step that fails is no error: it is the reason of the stop.
+    /// [`Error::NothingLeft`]. A step that fails is not an error: it is the reason for the stop.
     pub fn step(&mut self, count: usize, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
         moving::go(&mut self.0, Goal::Steps(count), sink)
     }

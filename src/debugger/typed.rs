@@ -19,7 +19,7 @@ use crate::source::SourceFile;
 pub enum Typed {
     /// An ARG before the first FROM: it counts from there on.
     BeforeFrom,
-    /// It is written down and is no step, such as an ARG that only a later FROM needs.
+    /// It is written down and is not a step, such as an ARG that only a later FROM needs.
     NotAStep,
     /// It was taken. It is not kept where the reason is that it failed or was interrupted.
     Took(Box<Stopped>),

@@ -170,7 +170,7 @@ fn content_in(work: &Work, layer: &Layer, digest: Digest) -> Result<Option<Vec<u
     Ok(None)
 }
 
-/// How many lines are added and removed. `None` for what is no text.
+/// How many lines are added and removed. `None` for what is not text.
 pub(super) fn count_lines(before: &[u8], after: &[u8]) -> Option<(usize, usize)> {
     if is_binary(before) || is_binary(after) {
         return None;

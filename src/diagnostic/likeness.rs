@@ -1,7 +1,7 @@
 //! "Did you mean …?": the candidate that a misspelt word is nearest to.
 
 /// The candidate that `written` was probably meant to be, letters compared without case. One edit may lie between them, and two
-/// in a word of six letters or more: between short words two edits are no likeness.
+/// in a word of six letters or more: between short words two edits are not a likeness.
 pub(crate) fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Words much longer than any keyword are not typos, and comparing them would be slow.
     if written.len() > 64 {

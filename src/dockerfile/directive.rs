@@ -7,7 +7,7 @@
 //! FROM alpine
 //! ```
 //!
-//! The first line that is no known directive ends them: an instruction, a blank line, another comment, or a
+//! The first line that is not a known directive ends them: an instruction, a blank line, another comment, or a
 //! comment with an unknown name. Each may be given once; names do not depend on case.
 
 use std::fmt;
@@ -228,7 +228,7 @@ pub fn detect_syntax(text: &str) -> Option<Directive> {
 
 /// Splits `# name=value` when the name is known: name in lower case, value, and where the value begins.
 pub(super) fn parse_line(line: &str) -> Option<(String, String, usize)> {
-    // Most lines are no comments; they need no parser.
+    // Most lines are not comments; they need no parser.
     if !line.starts_with('#') {
         return None;
     }

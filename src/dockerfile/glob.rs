@@ -107,7 +107,7 @@ impl Glob {
                 position += step;
                 continue;
             };
-            // An empty match directly after a match is no match.
+            // An empty match directly after a match is not a match.
             if matched > 0 || previous_end != Some(position) {
                 out.push_str(&text[copied..position]);
                 out.push_str(replacement);

@@ -1,6 +1,6 @@
 //! Heredocs: finding `<<NAME` in an instruction.
 //!
-//! Whether a `<<` opens a heredoc is decided as a shell would: not inside of quotes, and only as the
+//! Whether a `<<` opens a heredoc is decided as a shell would: not inside quotes, and only as the
 //! beginning of a word. The names are found here, the bodies are read by `lines.rs`.
 
 use super::ast::Heredoc;
@@ -48,7 +48,7 @@ pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
                 let ([plain], [quoted]) = (plain.as_slice(), quoted.as_slice()) else {
                     return Ok(None);
                 };
-                // A name that loses quotes when it is read was quoted. An escaped quote is no quote.
+                // A name that loses quotes when it is read was quoted. An escaped quote is not a quote.
                 heredoc.expand = quotes(plain) == quotes(quoted);
                 heredoc.name = plain.clone();
             }

@@ -99,7 +99,7 @@ impl Limits {
         self.0[limit as usize]
     }
 
-    /// The usual bounds, but for those that `variable` has a value for.
+    /// The usual bounds, except for those that `variable` has a value for.
     ///
     /// # Errors
     /// For a value that is not a number.

@@ -34,7 +34,7 @@ pub struct ResolvedMount {
     pub kind: MountKind,
     /// The stage, image or context that holds `source`; the build context if not given.
     pub from: Option<String>,
-    /// The path inside of `from`.
+    /// The path inside `from`.
     pub source: Option<String>,
     /// Where it appears in the container.
     pub target: Option<String>,

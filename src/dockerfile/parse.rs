@@ -152,7 +152,7 @@ fn read(source: &SourceFile, limits: &Limits, meant: Meant, check: Option<Check>
 
 /// What may stand where.
 enum Place {
-    /// In a file: an instruction needs a stage, but for ARG. After a FROM that is wrong its instructions are checked as if
+    /// In a file: an instruction needs a stage, except for ARG. After a FROM that is wrong its instructions are checked as if
     /// it were right.
     File { stage_is_open: bool },
     /// In a text of one instruction.

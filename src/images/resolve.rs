@@ -85,7 +85,7 @@ pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy)
 /// Finds an image by what a person types: a whole digest or image id, a name, or the beginning of an id or digest.
 ///
 /// # Errors
-/// As [`by_reference`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is no image's name either.
+/// As [`by_reference`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is not an image's name either.
 pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found, Error> {
     let error = match store.find(text) {
         Ok(image) => return Ok(Found { name: text.to_owned(), manifest: image.manifest, origin: Origin::Store }),

@@ -55,7 +55,7 @@ pub(crate) fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archiv
     })
 }
 
-/// Takes an archive as a layer, entry by entry, in the archive's order and with its owners. The root directory is no part
+/// Takes an archive as a layer, entry by entry, in the archive's order and with its owners. The root directory is not part
 /// of it.
 ///
 /// The layer can be read and unpacked: an archive whose entries contradict each other is refused here, and not when the

@@ -148,7 +148,7 @@ impl<'s> Unpacking<'s> {
         self.finish_open(path, &file, &node.metadata)
     }
 
-    /// Copies the bytes: small files through a buffer, large ones inside of the kernel where it can.
+    /// Copies the bytes: small files through a buffer, large ones inside the kernel where it can.
     fn copy(&mut self, path: &TreePath, content: &Content, file: &mut File) -> Result<(), Error> {
         let failed = |source| Error::Content { path: path.clone(), source };
         let mut done = 0;
@@ -353,7 +353,7 @@ fn copy_with_holes(archive: &File, offset: u64, size: u64, file: &mut File, task
     Ok(length)
 }
 
-/// lseek(2), with a position that is known to be inside of a file.
+/// lseek(2), with a position that is known to be inside a file.
 fn seek(file: &File, position: u64, whence: Whence) -> Result<u64, Errno> {
     let position = i64::try_from(position).map_err(|_| Errno::EOVERFLOW)?;
     lseek(file, position, whence).map(i64::unsigned_abs)

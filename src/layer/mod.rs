@@ -79,7 +79,7 @@ pub enum Error {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The kernel refused an operation on a file outside of the store.
+    /// The kernel refused an operation on a file outside the store.
     #[error("can't {operation} `{}`: {source}", path.display())]
     Io {
         /// What was tried, as a verb.
@@ -184,7 +184,7 @@ impl Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 
-    /// An archive that can't be read to its end, or not be let be.
+    /// An archive that can't be read to its end, or goes beyond a limit.
     pub(crate) fn unreadable(name: &str, error: std::io::Error) -> Error {
         let name = name.to_string();
         match (Exceeded::within(&error), error.raw_os_error()) {

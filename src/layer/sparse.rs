@@ -49,7 +49,7 @@ impl Map {
         Ok(())
     }
 
-    /// Checks that the parts are in order, inside of the file, and together as long as what is stored.
+    /// Checks that the parts are in order, inside the file, and together as long as what is stored.
     pub(super) fn check(&self, stored: u64) -> io::Result<()> {
         let mut end = 0;
         let mut total = 0u64;

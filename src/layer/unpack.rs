@@ -217,7 +217,7 @@ fn places(store: &Store, layers: &[Layer], options: Unpack) -> Vec<Place> {
 /// Returns what could not be made, one sentence each.
 ///
 /// # Errors
-/// [`Error::Io`] for what the kernel refuses to make, but for what only root of the machine may.
+/// [`Error::Io`] for what the kernel refuses to make, except for what only root of the machine may.
 pub fn unpack(
     store: &Store,
     layer: &Layer,
@@ -249,7 +249,7 @@ fn unpack_delta(store: &Store, delta: &Delta, destination: &Path, options: Unpac
     }
     let folder = destination.parent().unwrap_or(Path::new("."));
     // Held to the end: two processes must not unpack the same layer at the same time, and what a killed one has left is
-    // only removed by somebody who can: this may be the only process inside of the user namespace that owns it.
+    // only removed by somebody who can: this may be the only process inside the user namespace that owns it.
     let _lock = lock_patiently(&store.home().unpacked_dir().join(".lock"), LockMode::Exclusive, store.meter())?;
     if destination.is_dir() {
         return Ok(Vec::new());

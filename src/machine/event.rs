@@ -150,7 +150,7 @@ pub enum EventKind {
     },
     Output {
         stream: Stream,
-        /// As the program wrote them: a piece may begin and end inside of a character.
+        /// As the program wrote them: a piece may begin and end inside a character.
         #[serde(flatten, serialize_with = "text_or_base64")]
         bytes: Arc<[u8]>,
     },

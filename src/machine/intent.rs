@@ -11,7 +11,7 @@ use crate::cache::{CacheKey, Ingredients, Listing, Roots};
 #[derive(Clone, Debug)]
 pub(super) struct Intent {
     pub(crate) before: Arc<State>,
-    /// The state after the step, but for its layer, its identity and its history.
+    /// The state after the step, except for its layer, its identity and its history.
     pub(crate) after: State,
     /// What the result depends on.
     pub(crate) ingredients: Ingredients,

@@ -243,7 +243,7 @@ impl Written {
     }
 }
 
-/// The state after a step, and what led to it but for FROM.
+/// The state after a step, and what led to it except for FROM.
 struct After {
     state: State,
     intent: Option<Intent>,

@@ -187,7 +187,7 @@ impl<'m> Predictor<'m> {
         match self.resolver.step(index, &|stage| self.stages.state(stage)) {
             Ok(Resolved::Start(_)) => Ok(None),
             Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before),
-            // An image to copy from that is not made yet is no mistake of the step.
+            // An image to copy from that is not made yet is not a mistake of the step.
             Err(Error::Image(error @ images::Error::NotMade { .. })) => Ok(self.open(index, error.to_string())),
             Err(error) => Err(error),
         }

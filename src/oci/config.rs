@@ -79,7 +79,7 @@ pub struct ContainerConfig {
     /// The default command or arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
-    /// Paths that hold data outside of the image.
+    /// Paths that hold data outside the image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
     pub(crate) volumes: BTreeMap<String, Empty>,
     /// The working directory; empty is `/`.

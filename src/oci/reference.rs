@@ -304,7 +304,7 @@ impl AnyReference {
     }
 }
 
-/// The message for a name that is right but for a digest with too few digits to be one by the grammar.
+/// The message for a name that is right except for a digest with too few digits to be one by the grammar.
 fn short_digest(text: &str) -> Option<ReferenceError> {
     let (name, digest) = text.split_once('@')?;
     let (_, digits) = digest.split_once(':')?;

@@ -24,7 +24,7 @@ pub(super) fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Re
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }
 
-/// Uses of a stage before it is defined, in stages that are built. Elsewhere they do no harm and are no mistake.
+/// Uses of a stage before it is defined, in stages that are built. Elsewhere they do no harm and are not a mistake.
 pub(super) fn out_of_order(stages: &[Stage], order: &[usize], names: &StageNames) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for &index in order {

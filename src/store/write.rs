@@ -169,7 +169,7 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0) && bytes[1..] == bytes[..bytes.len() - 1]
 }
 
-/// Makes an empty folder with a temporary name inside of another.
+/// Makes an empty folder with a temporary name inside another.
 pub(crate) fn temporary_folder(folder: &Path) -> Result<PathBuf, Error> {
     with_temporary_name(folder, |path| fs::create_dir(path)).map(|(path, ())| path)
 }

@@ -42,7 +42,7 @@ impl Change {
         }
     }
 
-    /// Whether a directory changed in nothing but its modification time: the trace of a change inside of it.
+    /// Whether a directory changed in nothing but its modification time: the trace of a change inside it.
     pub fn is_directory_time(&self) -> bool {
         match self {
             Change::Modified { before, after, .. } if before.is_directory() && after.is_directory() => {

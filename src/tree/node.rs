@@ -112,7 +112,7 @@ impl PartialEq for Spool {
 
 impl Eq for Spool {}
 
-/// The identity of a file with several names; unique in a tree, without meaning outside of it.
+/// The identity of a file with several names; unique in a tree, without meaning outside it.
 ///
 /// By convention the first number names the source (a device, the beginning of a digest), the second the file in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

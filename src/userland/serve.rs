@@ -43,7 +43,7 @@ pub enum ServeError {
         /// The kernel's answer.
         source: io::Error,
     },
-    /// The port can't be had.
+    /// The port is not available.
     #[error("listen at port {port}: {reason}")]
     Listen {
         /// The port.
@@ -181,7 +181,7 @@ fn find(url: &str, folder: &Path) -> Answer {
     }
 }
 
-/// Undoes `%41`. `None` for what is no path: broken escapes, NUL, text that is not UTF-8.
+/// Undoes `%41`. `None` for what is not a path: broken escapes, NUL, text that is not UTF-8.
 fn decode(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();

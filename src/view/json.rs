@@ -2,7 +2,7 @@
 //! belongs to, `type`, and the kind's own fields. The whole `label` of a step comes once, when it starts.
 //!
 //! Whatever a terminal would act on is written as `\u…`, which is the same text to a program and harmless to a person. What a
-//! program printed is text in `bytes`, put together over pieces; where it is no UTF-8, `base64` beside it has the exact bytes.
+//! program printed is text in `bytes`, put together over pieces; where it is not UTF-8, `base64` beside it has the exact bytes.
 
 use std::io::{self, Write};
 
@@ -47,7 +47,7 @@ pub(crate) fn pretty(value: &impl serde::Serialize) -> io::Result<String> {
     Ok(harmless(&serde_json::to_string_pretty(value)?))
 }
 
-/// The same JSON with escapes for what a terminal acts on: outside of strings JSON has none of that but newlines.
+/// The same JSON with escapes for what a terminal acts on: outside strings JSON has none of that but newlines.
 pub(crate) fn harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {

@@ -126,7 +126,7 @@ pub(crate) struct Characters {
 }
 
 impl Characters {
-    /// A piece with what was held back before it, and without the unfinished character at its end. What is no UTF-8 at all
+    /// A piece with what was held back before it, and without the unfinished character at its end. What is not UTF-8 at all
     /// is in it unchanged.
     pub(crate) fn whole(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut whole = std::mem::take(&mut self.unfinished);

@@ -108,7 +108,7 @@ impl<'o> Screen<'o> {
         Ok(())
     }
 
-    /// A text as it would be written: what a terminal would act on is gone from it, but for colours.
+    /// A text as it would be written: what a terminal would act on is gone from it, except for colours.
     pub(crate) fn harmless(&self, text: &str) -> String {
         let mut bytes = Vec::with_capacity(text.len());
         let mut screen = Screen::new(&mut bytes, self.palette);

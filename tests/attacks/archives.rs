@@ -73,7 +73,7 @@ fn refused(idea: &str, archives: &[(&str, Vec<u8>)], why: &str) {
     });
 }
 
-/// The archives are refused, but for ADD, which copies as a file what is no archive to it.
+/// The archives are refused, except for ADD, which copies as a file what is not an archive to it.
 fn refused_or_copied(idea: &str, archives: &[(&str, Vec<u8>)]) {
     by_every_way(idea, archives, |way, outcome| {
         assert!(way == Way::Add || !outcome.status.success(), "{idea}: {}", outcome.text);
@@ -554,7 +554,7 @@ fn an_archive_is_cut_or_damaged() {
 
 #[test]
 fn a_compressed_archive_has_frames_of_nothing() {
-    // Millions of frames that hold no data, one inside of another's place: each is passed over, and nothing is kept.
+    // Millions of frames that hold no data, one inside another's place: each is passed over, and nothing is kept.
     let mut archive = Vec::new();
     for _ in 0..500_000 {
         archive.extend_from_slice(&[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0]);

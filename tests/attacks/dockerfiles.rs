@@ -1,4 +1,4 @@
-//! Dockerfiles that ask for more than there is, that are no files, or that have odd texts in every place of a name.
+//! Dockerfiles that ask for more than there is, that are not files, or that have odd texts in every place of a name.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;

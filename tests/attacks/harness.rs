@@ -109,7 +109,7 @@ impl Attack {
         attack
     }
 
-    /// A tree outside of the context and the home, of everything that could be read, changed or removed. It belongs to
+    /// A tree outside the context and the home, of everything that could be read, changed or removed. It belongs to
     /// the user, so that nothing but the program protects it.
     fn plant_sentinel(&self) {
         let root = self.sentinel();

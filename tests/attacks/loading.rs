@@ -262,7 +262,7 @@ fn compressed_bytes_are_others_than_were_compressed() {
             for bytes in [&damaged, &whole[..whole.len() - 3]] {
                 fs::write(attack.path("archive"), bytes).unwrap();
                 attack.run(&format!("import archive {program}:1")).refused("archive");
-                // Where not even the first header can be decompressed, ADD takes it for a file that is no archive.
+                // Where not even the first header can be decompressed, ADD takes it for a file that is not an archive.
                 if program == "gzip" {
                     attack.build().refused("archive");
                 }

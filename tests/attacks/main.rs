@@ -1,7 +1,7 @@
 //! Hostile inputs: Dockerfiles, contexts, archives, images, stores and running containers that try to get out.
 //!
 //! Each names the advisory or the idea it comes from. It is tried as root, as a user with one id and, where the kind of user
-//! matters, as a user with mapped ids; nothing outside of the home may change, and the program neither hangs, panics nor grows.
+//! matters, as a user with mapped ids; nothing outside the home may change, and the program neither hangs, panics nor grows.
 
 mod archives;
 mod bare;

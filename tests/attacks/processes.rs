@@ -156,7 +156,7 @@ fn the_program_may_be_executed_where_it_was_mounted() {
     });
 }
 
-/// The processes that a container has outside of it.
+/// The processes that a container has outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
     Program,

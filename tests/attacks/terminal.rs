@@ -31,7 +31,7 @@ const REWRITE: &str = "\r\x1b[2K";
 
 const FORMS: [&str; 5] = ["classic", "plain", "tty", "json", "quiet"];
 
-/// The user makes no difference to what is shown, but for what the kernel lets them do.
+/// The user makes no difference to what is shown, except for what the kernel lets them do.
 const ONE: &[Role] = &[Role::Self_];
 
 /// Fails where a terminal would act on something, our own colours and rewriting aside.
@@ -546,7 +546,7 @@ fn the_environment() {
                 assert_harmless(&attack.run_command(command));
             }
         }
-        // A home of such a name is in the context; it is no part of what was tried.
+        // A home of such a name is in the context; it is not part of what was tried.
         let _ = fs::remove_dir_all(attack.path(text.trim_start_matches('/')));
     });
 }

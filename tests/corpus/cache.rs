@@ -53,7 +53,7 @@ fn run(case: &Value, base: &Value) -> Outcome {
             let place = steps.iter().position(|(other, _)| same_instruction(other, text));
             let place = place.or_else(|| steps.iter().position(|(other, _)| keyword(other) == keyword(text)));
             let Some((_, actual)) = place.map(|place| steps.remove(place)) else {
-                // BuildKit's second half of COPY --link is no step here.
+                // BuildKit's second half of COPY --link is not a step here.
                 if !text.starts_with("LINK ") {
                     problems.push(format!("build {number}: no step `{text}`"));
                 }

@@ -206,7 +206,7 @@ fn command(command: &Command, empty_as_null: bool) -> Value {
 fn mounts(given: &[Mount]) -> Value {
     let resolve = |mount: &Mount| mount.resolve(&mut |value| Ok(value.to_owned()));
     let resolved: Result<Vec<ResolvedMount>, _> = given.iter().map(resolve).collect();
-    // When one of them cannot be resolved without variables, upstream leaves all as they are, but for `from`.
+    // When one of them cannot be resolved without variables, upstream leaves all as they are, except for `from`.
     let unresolved = |mount: &Mount| ResolvedMount { from: mount.from.clone(), read_only: true, ..Default::default() };
     let mounts = resolved.unwrap_or_else(|_| given.iter().map(unresolved).collect());
     mounts.iter().map(mount).collect()

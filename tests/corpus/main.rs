@@ -1,6 +1,6 @@
 //! Conformance with cases that others wrote and observed.
 //!
-//! The cases lie outside of this repository, in the folder that `LAYERLAB_CORPUS` names or else in
+//! The cases lie outside this repository, in the folder that `LAYERLAB_CORPUS` names or else in
 //! `../shared/corpus` beside it. Each module runs one folder of them. Without the folder nothing is tested,
 //! and the output says so.
 

@@ -105,7 +105,7 @@ fn node(statement: &Statement, top: bool) -> Value {
         "value": statement.keyword.text,
         "original": statement.text,
         "args": arguments(&statement.arguments),
-        // Upstream gives the node inside of an ONBUILD no lines.
+        // Upstream gives the node inside an ONBUILD no lines.
         "start_line": if top { statement.lines.0 } else { 0 },
         "end_line": if top { statement.lines.1 } else { 0 },
     });

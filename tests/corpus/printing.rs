@@ -23,7 +23,7 @@ fn printing() {
         }
     }
     for (name, text) in files {
-        // Some files are no whole Dockerfiles; the other tests say which.
+        // Some files are not whole Dockerfiles; the other tests say which.
         let parse = |text: String| dockerfile::parse(&SourceFile::new("Dockerfile", text)).into_dockerfile();
         if let Ok(first) = parse(text.clone()).or_else(|_| parse(format!("FROM scratch\n{text}"))) {
             report.case(&name, || round_trip(&first));

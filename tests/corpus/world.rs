@@ -232,7 +232,7 @@ pub fn options(case: &Value) -> Options {
     options
 }
 
-/// A Dockerfile outside of any context.
+/// A Dockerfile outside any context.
 pub fn dockerfile(text: &[u8]) -> Result<SourceFile, String> {
     SourceFile::from_bytes("Dockerfile", text).map_err(|error| error.to_string())
 }

@@ -120,7 +120,7 @@ impl Bench {
             Machine::new(&self.world, source, options, Control::of(&self.world)).map_err(|error| told(&error))?;
         while !machine.is_done() {
             let taken = machine.step(&mut |_| {}).map_err(|error| told(&error))?;
-            // FROM is no step that can miss.
+            // FROM is not a step that can miss.
             let hit = !matches!(taken.decision, Decision::Miss { .. });
             steps.push(Step { instruction: taken.label.instruction.clone(), state: taken.state.id(), hit });
         }

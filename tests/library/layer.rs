@@ -815,7 +815,7 @@ fn deep_directories_do_not_exhaust_the_stack() {
     }
 }
 
-/// The part of [`an_ordinary_user_keeps_owners_in_the_tree`] that runs inside of a user namespace.
+/// The part of [`an_ordinary_user_keeps_owners_in_the_tree`] that runs inside a user namespace.
 #[test]
 #[ignore = "it is started by another test, inside of a user namespace"]
 fn inside_of_a_user_namespace() {

@@ -206,7 +206,7 @@ fn a_change_that_counts_misses_and_another_does_not() {
         if outcome != wanted {
             wrong.push_str(&format!("{outcome}, not {wanted}: {text}  after {}\n", change.command));
         }
-        // What was built twice is what is built once, but for when.
+        // What was built twice is what is built once, except for when.
         let fresh = place.run("build --no-cache --progress quiet .");
         assert_eq!(fresh, format!("{}\n", record["image"].as_str().unwrap()), "{text}");
         place.assert_whole();

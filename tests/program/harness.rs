@@ -100,7 +100,7 @@ impl Place {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    /// The program with these arguments, parted by spaces.
+    /// The program with these arguments, separated by spaces.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(self.program());
         command

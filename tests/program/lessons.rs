@@ -390,7 +390,7 @@ fn lessons_show_the_files_that_they_have() {
     }
 }
 
-/// The lesson's own text is no part of the image.
+/// The lesson's own text is not part of the image.
 #[test]
 fn contexts_hold_no_lesson() {
     for lesson in lessons() {

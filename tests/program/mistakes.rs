@@ -1,4 +1,4 @@
-//! Bad input that is no syntax error: each with its whole message. Syntax errors are in `tests/library/syntax_errors.rs`.
+//! Bad input that is not a syntax error: each with its whole message. Syntax errors are in `tests/library/syntax_errors.rs`.
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,7 +1,7 @@
 //! Reading Rust as far as tidiness needs it: files, their code without comments and strings, what they import, their functions.
 //!
 //! No parser: letters, brackets and paths are enough, and rustfmt has put them where they are expected. Left out: macros that make
-//! paths, and modules inside of a file other than its tests.
+//! paths, and modules inside a file other than its tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

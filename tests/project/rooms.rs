@@ -78,7 +78,7 @@ fn room(file: &str) -> Option<&str> {
     (!["main", "lib"].contains(&name)).then_some(name)
 }
 
-/// Each room with its floor, counted from the top, as ARCHITECTURE.md draws them: the rooms of a floor stand side by side, parted by `·`.
+/// Each room with its floor, counted from the top, as ARCHITECTURE.md draws them: the rooms of a floor stand side by side, separated by `·`.
 fn drawing() -> Vec<(String, usize)> {
     let architecture = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
     let (_, rest) = architecture.split_once("\n## Rooms\n").expect("ARCHITECTURE.md draws the rooms");

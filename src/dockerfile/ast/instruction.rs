@@ -123,7 +123,7 @@ pub enum Command {
     },
 }
 
-/// A document inside of the Dockerfile: `<<NAME`, its lines, and a line that is `NAME`.
+/// A document inside the Dockerfile: `<<NAME`, its lines, and a line that is `NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Heredoc {
     /// The word that ends the document, without quotes.
@@ -132,7 +132,7 @@ pub struct Heredoc {
     pub content: String,
     /// Whether variables are replaced in it: no part of the name was quoted.
     pub expand: bool,
-    /// `<<-`: the tabs at the beginning of lines are no part of the document.
+    /// `<<-`: the tabs at the beginning of lines are not part of the document.
     pub chomp: bool,
     /// The number before `<<`, or 0: the file descriptor that reads it.
     pub descriptor: u32,

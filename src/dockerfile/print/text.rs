@@ -1,7 +1,7 @@
 //! A Dockerfile from its syntax tree.
 //!
 //! The text means the same and has the same comments, one instruction a line; [`parse`](super::super::parse()) gives the same tree for it,
-//! but for places. Continuations are not restored.
+//! except for places. Continuations are not restored.
 
 use super::super::ast::{
     Add, Arg, Command, Copy, Dockerfile, From, Healthcheck, Heredoc, Instruction, Located, Network, Run, Security,

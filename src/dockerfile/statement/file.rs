@@ -129,7 +129,7 @@ fn read_heredocs(
         statement.lines.1 = reader.line();
         statement.span.end = reader.end_of_line();
     }
-    // The statement inside of an ONBUILD is the one that reads them.
+    // The statement inside an ONBUILD is the one that reads them.
     if let Arguments::Trigger(trigger) = &mut statement.arguments {
         trigger.heredocs = statement.heredocs.clone();
         trigger.lines = statement.lines;

@@ -13,7 +13,7 @@ use super::literal::{json_text, unquoted};
 use super::{Arguments, Statement, Token};
 use crate::diagnostic::Diagnostic;
 
-/// ONBUILDs directly inside of each other are refused later; here they must only not exhaust the stack.
+/// ONBUILDs directly inside each other are refused later; here they must only not exhaust the stack.
 const MAXIMUM_DEPTH: usize = 16;
 
 /// Takes one logical line apart.
@@ -155,7 +155,7 @@ impl StatementParser<'_> {
         Ok(Arguments::Pairs(pairs, Separator::Space))
     }
 
-    /// JSON that is no array of strings is a mistake; text that is no JSON is a shell command.
+    /// JSON that is not an array of strings is a mistake; text that is not JSON is a shell command.
     fn refuse_other_json(&self, text: &Pair<Rule>, base: usize) -> Result<(), Diagnostic> {
         let is_array = text.as_str().starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(text.as_str()).is_ok();
         if !is_array {

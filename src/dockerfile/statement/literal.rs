@@ -27,7 +27,7 @@ pub(super) fn json_text(literal: &str) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// Removes quotes and escape characters, inside of quotes too.
+/// Removes quotes and escape characters, inside quotes too.
 pub(super) fn unquoted(text: &str, escape: char) -> String {
     let mut out = String::new();
     let mut quote = None;

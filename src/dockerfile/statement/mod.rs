@@ -3,7 +3,7 @@
 //! A [`Statement`] has a keyword, flags and arguments, whatever the keyword is. This is what BuildKit's parser
 //! calls a node; `instruction/` turns it into an [`super::Instruction`] and finds out whether the
 //! instruction exists and its arguments are right. The two are apart because a text can be taken apart, and
-//! shown, that is no valid Dockerfile.
+//! shown, that is not a valid Dockerfile.
 //!
 //! `file.rs` goes through a file, `line.rs` takes one instruction of it apart.
 
@@ -56,7 +56,7 @@ pub struct Statement {
     pub text: String,
     /// The whole statement in the source, heredoc bodies included.
     pub span: Span,
-    /// First and last line, counted from 1. The statement inside of an ONBUILD has the lines of the whole.
+    /// First and last line, counted from 1. The statement inside an ONBUILD has the lines of the whole.
     pub lines: (usize, usize),
 }
 

@@ -33,7 +33,7 @@ struct Evaluator<'a> {
     variables: &'a dyn Variables,
     lexing: Lexing,
     expansion: Expansion,
-    /// The bytes that substitutions have given so far, those inside of others included.
+    /// The bytes that substitutions have given so far, those inside others included.
     added: usize,
 }
 

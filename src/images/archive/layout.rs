@@ -33,7 +33,7 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
         let chosen = match DocumentKind::of(&entry.media_type) {
             Some(DocumentKind::Manifest) => entry,
             Some(DocumentKind::Index) => choose(contents, entry)?,
-            // A signature, or something else that is no image.
+            // A signature, or something else that is not an image.
             Some(DocumentKind::Config) | None => continue,
         };
         if !loaded.has(&chosen) && !bring(store, contents, &chosen)? {

@@ -104,7 +104,7 @@ fn begin(out: &mut dyn Write, name: &str, size: u64) -> io::Result<()> {
     out.write_all(header(name, EntryType::Regular, 0o644, size)?.as_bytes())
 }
 
-/// Copies a blob piece by piece, each inside of the kernel where it can.
+/// Copies a blob piece by piece, each inside the kernel where it can.
 fn copy(file: &File, out: &mut (impl Write + ?Sized), size: u64, task: &Task) -> io::Result<()> {
     let mut left = size;
     while left > 0 {

@@ -20,7 +20,7 @@ use crate::machine::scope::Scope;
 use crate::machine::{Error, State};
 use crate::oci::{HealthConfig, is_signal};
 
-/// ARGs that speak to the builder and are no part of the environment.
+/// ARGs that speak to the builder and are not part of the environment.
 const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
 /// What an instruction that touches no file does.

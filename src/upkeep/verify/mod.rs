@@ -12,7 +12,7 @@
 //!
 //! Compressed layers are expanded into the store on the way, as every reader does.
 //!
-//! Blobs that nothing leads to are listed; they are no errors. Left out: unpacked layers, caches and containers, which
+//! Blobs that nothing leads to are listed; they are not errors. Left out: unpacked layers, caches and containers, which
 //! other modules keep and can make again.
 
 mod blobs;

@@ -1,6 +1,6 @@
 //! `--chmod`: an octal mode, or the symbolic form of chmod(1).
 //!
-//! Symbolic: clauses parted by commas; each is who (`u g o a`, none = everybody; no umask, as BuildKit has it), then one or more
+//! Symbolic: clauses separated by commas; each is who (`u g o a`, none = everybody; no umask, as BuildKit has it), then one or more
 //! of an operator (`+ - =`) with permissions (`r w x X s t`, and `u g o` to copy from). Where chmod programs differ, the BSD one is
 //! followed, as BuildKit does: `=` clears the set-id bits of a directory too, `X` looks at the mode the file had at first, and `t`
 //! is nothing to `o` alone.
@@ -31,7 +31,7 @@ pub(crate) enum Change {
 const EVERYBODY: u32 = 0o6777;
 const STICKY: u32 = 0o1000;
 
-/// The text is no mode.
+/// The text is not a mode.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("invalid chmod parameter `{0}`: it should be an octal number up to 07777, or symbolic like `u=rwX,go=rX`")]
 pub struct BadMode(pub(crate) String);

@@ -174,7 +174,7 @@ fn select(word: &str, names: selection::Names, searched: &Searched<'_>) -> Resul
 /// Places the chosen files and the documents over what is below the step.
 ///
 /// # Errors
-/// For a destination where they can't be, an owner that can't be had, and an archive that can't be unpacked.
+/// For a destination where they can't be, an owner that can't be set, and an archive that can't be unpacked.
 pub(crate) fn execute(
     action: &CopyAction,
     before: &State,
@@ -210,7 +210,7 @@ pub(crate) fn execute(
     Ok((placement, below))
 }
 
-/// ADD of a local archive: its entries, below the destination. Gives `false` where the file is no archive.
+/// ADD of a local archive: its entries, below the destination. Gives `false` where the file is not an archive.
 fn unpack_archive(
     selection: &Selection,
     transfer: &Transfer,

@@ -170,7 +170,7 @@ impl Transfer {
         if self.excludes.is_empty() { Ok(None) } else { Ok(Some(Patterns::new(&self.excludes)?)) }
     }
 
-    /// What the key has of it, but for the files.
+    /// What the key has of it, except for the files.
     pub(crate) fn ingredients(&self, before: &State) -> Ingredients {
         let mut ingredients = Ingredients::default();
         if !self.link {

@@ -124,7 +124,7 @@ fn ingredients(execution: &Execution, before: &State) -> Ingredients {
 }
 // ANCHOR_END: ingredients
 
-/// The variables of the command: the state's, and the proxies, which are no ingredients. A proxy is given in one case and set in
+/// The variables of the command: the state's, and the proxies, which are not ingredients. A proxy is given in one case and set in
 /// both. What the Dockerfile itself sets wins.
 fn environment(before: &State, options: &Options) -> Vec<String> {
     let variables = before.settings.variables.run_environment();

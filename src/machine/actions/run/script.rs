@@ -1,7 +1,7 @@
 //! Scripts: a heredoc of RUN that begins with `#!` is a file of the container, executed by its own name.
 //!
 //! The file lies in `/dev/pipes/` of the container and is called what the Dockerfile says. That name means something only
-//! there, inside of a file system in memory: on the machine every script has the same name.
+//! there, inside a file system in memory: on the machine every script has the same name.
 
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::rules;
