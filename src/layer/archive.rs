@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::decompress::Decompressed;
-use super::read::{Entries, RawKind};
+use super::entry::RawKind;
+use super::read::Entries;
 use super::source::StreamSource;
 use super::{EntryPath, Error, LayerWriter, Limits, apply, decompress, sparse};
 use crate::oci::Layer;

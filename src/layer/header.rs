@@ -7,8 +7,8 @@ use std::io;
 
 use tar::{EntryType, Header};
 
+use super::entry::RawKind;
 use super::names::LONGEST_PATH;
-use super::read::RawKind;
 use super::{pax, sparse};
 use crate::tree::{Metadata, Xattrs};
 

@@ -14,8 +14,8 @@ use nix::sys::stat::{self, FchmodatFlags, Mode, SFlag, UtimensatFlags};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, Whence, lseek};
 
+use super::overlay::{Unpack, is_overlay_attribute};
 use super::source::read_full;
-use super::unpack::Unpack;
 use super::{Delta, Error, Opener, Ownership};
 use crate::progress::{Task, Work};
 use crate::store::Store;
@@ -371,11 +371,6 @@ enum Outcome {
 enum ModeBits {
     Set,
     None,
-}
-
-/// Whether an extended attribute is one by which overlayfs keeps its own state.
-pub(super) fn is_overlay_attribute(name: &[u8]) -> bool {
-    name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
 }
 
 fn times(metadata: &Metadata) -> (TimeSpec, TimeSpec) {

@@ -18,9 +18,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::sync::Arc;
 
+use super::entry::{RawEntry, RawKind};
 use super::expand::{expand_sparse, uncompressed};
 use super::names::{Meaning, meaning, misfit};
-use super::read::{Entries, RawEntry, RawKind};
+use super::read::Entries;
 use super::source::FileSource;
 use super::{Error, Limits};
 use crate::oci::{Descriptor, DiffId, Digest, Layer};

@@ -6,14 +6,14 @@
 //! | file | direction |
 //! |---|---|
 //! | [`write`](mod@write), `ustar` | nodes of a tree → archive in the store |
-//! | [`read`], `header` | archive → its entries, headers only |
+//! | [`read`], `entry`, `header` | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself adds |
 //! | [`content`] | place of a file's bytes → a reader |
 //! | [`names`] | which names are files, which are deletions, and which cannot be in a layer |
 //! | [`limits`] | how much an archive may ask for |
 //! | [`decompress`](mod@decompress) | gzip, bzip2, xz, zstd → bytes |
 //! | `expand` | compressed layers and sparse files → bytes in place |
-//! | [`unpack`](mod@unpack) | layer → a directory for overlayfs |
+//! | [`unpack`](mod@unpack), `materialise`, `overlay` | layer → a directory for overlayfs |
 //! | [`capture`](mod@capture), `upper` | a directory of overlayfs after a process ran → archive |
 //! | [`archive`] | an archive of the build context, compressed or not → its entries (`ADD`) |
 //!
@@ -26,12 +26,14 @@ pub mod archive;
 pub mod capture;
 pub(crate) mod content;
 pub mod decompress;
+pub(crate) mod entry;
 mod expand;
 mod header;
 pub mod limits;
 mod materialise;
 pub(crate) mod merge;
 pub(crate) mod names;
+mod overlay;
 mod pax;
 pub(crate) mod read;
 mod source;
@@ -53,7 +55,8 @@ pub use merge::tree_of;
 pub(crate) use merge::{Delta, apply, delta};
 pub(crate) use names::EntryPath;
 use names::is_mark_by_name;
-pub use unpack::{Below, MOST_LOWER, OpaqueName, Unpack, already_unpacked, first_missing, unpack, unpack_all};
+pub use overlay::{OpaqueName, Unpack};
+pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unpack_all};
 pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 

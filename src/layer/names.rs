@@ -8,7 +8,7 @@
 //! deeper than this program walks.
 
 use super::Error;
-use super::read::RawKind;
+use super::entry::RawKind;
 use crate::tree::{DEEPEST, TreePath};
 
 /// The prefix of a file name that deletes a name of a lower layer.

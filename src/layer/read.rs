@@ -11,49 +11,13 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header};
 
+use super::entry::{RawEntry, RawKind};
 use super::header::{Extensions, Form, describe};
 use super::limits::{Budget, Exceeded, Limits};
 use super::source::{Source, read_full};
+use super::ustar::BLOCK;
 use super::{Error, header, pax, sparse};
-use crate::tree::{Metadata, TreePath};
-
-pub(super) const BLOCK: u64 = 512;
-
-/// One entry of an archive, as it is written there.
-#[derive(Debug, Clone)]
-pub(crate) struct RawEntry {
-    /// The name, not cleaned.
-    pub(crate) name: Vec<u8>,
-    /// What it is.
-    pub(crate) kind: RawKind,
-    /// Owner, mode, time, extended attributes.
-    pub(crate) metadata: Metadata,
-    /// Where the stored bytes begin in the uncompressed archive.
-    pub(crate) offset: u64,
-    /// How many bytes are stored.
-    pub(crate) stored: u64,
-}
-
-/// The kind of an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RawKind {
-    /// A directory.
-    Directory,
-    /// A regular file; its bytes are stored as they are.
-    File,
-    /// A regular file of which only the parts that are not zero are stored.
-    Sparse(sparse::Map),
-    /// Another name of a file; the target is a name in the archive.
-    HardLink(Vec<u8>),
-    /// A symbolic link.
-    Symlink(Vec<u8>),
-    /// A character device.
-    CharDevice(u32, u32),
-    /// A block device.
-    BlockDevice(u32, u32),
-    /// A named pipe.
-    Fifo,
-}
+use crate::tree::TreePath;
 
 /// An archive that is being read.
 pub(crate) struct Entries<S> {

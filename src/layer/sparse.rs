@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
+use super::ustar::BLOCK;
+
 /// Where the stored bytes of a sparse file belong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Map {
@@ -135,7 +137,7 @@ impl PaxMap {
 
 /// Reads decimal numbers, one a line: how many parts, then offset and length of each; filled up to whole blocks.
 fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
-    let mut block = [0u8; super::read::BLOCK as usize];
+    let mut block = [0u8; BLOCK as usize];
     let mut numbers: Vec<u64> = Vec::new();
     let mut wanted = None;
     let mut digits = String::new();
@@ -145,7 +147,7 @@ fn read_map(content: &mut impl Read) -> io::Result<(Vec<u64>, u64)> {
             io::ErrorKind::UnexpectedEof => invalid("its map has no end"),
             _ => error,
         })?;
-        used += super::read::BLOCK;
+        used += BLOCK;
         for byte in block {
             match byte {
                 b'0'..=b'9' if digits.len() < 20 => digits.push(char::from(byte)),

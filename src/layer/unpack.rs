@@ -23,47 +23,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::materialise::Unpacking;
+use super::overlay::{OpaqueName, Unpack};
 use super::{Delta, Error, Ownership, apply, delta};
 use crate::oci::{ChainId, Layer};
 use crate::store::{LockMode, Store, lock_patiently, write};
 use crate::tree::Tree;
-
-/// Under which names overlayfs keeps its marks: it reads `user.…` when it is mounted with `userxattr`, as it must be in a
-/// user namespace. Attributes of the other kind are then like any others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpaqueName {
-    /// `trusted.overlay.…`, for root.
-    Trusted,
-    /// `user.overlay.…`, for user namespaces.
-    User,
-}
-
-impl OpaqueName {
-    /// The name of the attribute that makes a directory opaque.
-    pub(crate) fn attribute(self) -> &'static str {
-        match self {
-            OpaqueName::Trusted => "trusted.overlay.opaque",
-            OpaqueName::User => "user.overlay.opaque",
-        }
-    }
-
-    /// What the names of all its attributes begin with.
-    pub(crate) fn prefix(self) -> &'static str {
-        match self {
-            OpaqueName::Trusted => "trusted.overlay.",
-            OpaqueName::User => "user.overlay.",
-        }
-    }
-}
-
-/// How to unpack.
-#[derive(Debug, Clone, Copy)]
-pub struct Unpack {
-    /// Whether owners can be set.
-    pub ownership: Ownership,
-    /// How to mark opaque directories.
-    pub opaque: OpaqueName,
-}
 
 /// What was unpacked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::materialise::is_overlay_attribute;
+use super::overlay::is_overlay_attribute;
 use super::{Error, OpaqueName, Ownership, Times};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 

@@ -18,15 +18,14 @@ use std::io::{Read, Write};
 use tar::{EntryType, Header};
 
 use super::limits::{Bound, Budget, Exceeded, LARGEST_PORTABLE_HEADER, Limits};
-use super::materialise::is_overlay_attribute;
-use super::ustar::{octal, set_checksum, set_name, set_target};
+use super::overlay::is_overlay_attribute;
+use super::ustar::{BLOCK, octal, set_checksum, set_name, set_target};
 use super::{EntryPath, Error, Opener, pax};
 use crate::oci::{Descriptor, DiffId, Layer, media_type};
 use crate::progress::{Task, Work};
 use crate::store::{self, BlobWriter, Store};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Tree, TreePath};
 
-const BLOCK: u64 = 512;
 /// So much of a file is copied before it is counted, and somebody's wish to stop is looked for.
 const STRETCH: u64 = 1 << 20;
 /// Octal digits of the 8-byte and 12-byte fields of a header.

@@ -12,6 +12,7 @@ pub(crate) mod config;
 pub(crate) mod descriptor;
 pub mod digest;
 pub(crate) mod environment;
+mod grammar;
 pub(crate) mod kind;
 mod layer;
 pub(crate) mod manifest;

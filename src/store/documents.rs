@@ -1,15 +1,11 @@
-//! Reading the documents of the store: the layout file, the index, and those that are blobs.
-//!
-//! A blob is only read as what its descriptor says it is, after its size was compared with the descriptor's and with the
-//! limit of its kind; and what was read has the digest by which it was asked for. So a document that is damaged, swapped
-//! or far too large is an error of this one document, found before it is understood.
+//! Which documents the store has, and how large each may be: the layout file, the index, and those that are blobs
+//! ([`super::reading`]).
 
-use std::io::Read as _;
 use std::path::Path;
 
-use super::{Error, Store};
+use super::Error;
 use crate::document::{self, Limit, Links};
-use crate::oci::{Descriptor, Digest, Document, DocumentKind, kind};
+use crate::oci::DocumentKind;
 
 /// The file `oci-layout`, which has some thirty bytes.
 pub(crate) const LAYOUT: Limit = Limit::new("image layout", "LAYERLAB_MAX_LAYOUT", 64 << 10);
@@ -31,80 +27,4 @@ pub(crate) fn limit(kind: DocumentKind) -> &'static Limit {
 /// Reads a file of the layout itself, which has no digest.
 pub(crate) fn read_file(path: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
     Ok(document::read(path, limit, Links::Refuse)?)
-}
-
-impl Store {
-    /// Reads a document, as the kind that both its type and its descriptor name. It stays, with all that it leads to, as long as the store
-    /// is open.
-    ///
-    /// # Errors
-    /// [`Error::Kind`] where the descriptor names another kind, [`Error::Invalid`] for what can't be understood, and what
-    /// [`Store::read`] says.
-    pub(crate) fn read_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
-        if DocumentKind::of(&descriptor.media_type) == Some(T::KIND) {
-            self.lease.hold(&descriptor.digest, Some(T::KIND));
-        }
-        self.look_at_document(descriptor)
-    }
-
-    /// As [`Store::read_document`], for who only looks and does not use it.
-    ///
-    /// # Errors
-    /// As [`Store::read_document`].
-    pub(super) fn look_at_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
-        if DocumentKind::of(&descriptor.media_type) != Some(T::KIND) {
-            return Err(Error::Kind {
-                digest: descriptor.digest,
-                wanted: T::KIND.name(),
-                media_type: descriptor.media_type.clone(),
-            });
-        }
-        kind::parse(&self.look_at(descriptor, limit(T::KIND))?).map_err(|reason| Error::Invalid {
-            name: descriptor.digest.to_string(),
-            kind: T::KIND.name(),
-            reason,
-        })
-    }
-
-    /// Reads a whole blob, and checks its size and its digest.
-    ///
-    /// # Errors
-    /// [`Error::Missing`], [`Error::Size`] and [`Error::Content`] for a blob that is not the one that the descriptor means,
-    /// [`Error::NotAFile`] for what is not a file, [`Error::Document`] for one that is too large.
-    pub fn read(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
-        self.hold(&descriptor.digest);
-        self.look_at(descriptor, limit)
-    }
-
-    fn look_at(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
-        let path = self.blob_path(&descriptor.digest);
-        limit.check(&path, descriptor.size)?;
-        let file = self.open_sized(descriptor)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or(0));
-        file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-        let actual = Digest::of(&bytes);
-        if actual != descriptor.digest {
-            return Err(Error::Content { digest: descriptor.digest, actual });
-        }
-        Ok(bytes)
-    }
-
-    /// Opens a blob that has the size that its descriptor says.
-    pub(super) fn open_sized(&self, descriptor: &Descriptor) -> Result<std::fs::File, Error> {
-        let (digest, expected) = (descriptor.digest, descriptor.size);
-        let (file, metadata) = self.open_unproven(&digest)?;
-        if metadata.len() != expected {
-            return Err(Error::Size { digest, expected, actual: metadata.len() });
-        }
-        Ok(file)
-    }
-
-    /// Opens a blob whose content nobody has looked at.
-    pub(super) fn open_unproven(&self, digest: &Digest) -> Result<(std::fs::File, std::fs::Metadata), Error> {
-        document::open(&self.blob_path(digest), Links::Refuse).map_err(|error| match error {
-            error if error.is_not_found() => Error::Missing { digest: *digest },
-            document::Error::NotRegular { kind, .. } => Error::NotAFile { digest: *digest, kind },
-            error => error.into(),
-        })
-    }
 }

@@ -7,18 +7,9 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use super::index::{is_named, name_of, without_name};
+use super::index::{Image, is_named, name_of, without_name};
 use super::{Error, Store};
 use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference};
-
-/// One entry of the index: a name, and what it stands for. Nothing of the image itself was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// The name; `None` for an image that only has a digest.
-    pub reference: Option<Reference>,
-    /// The manifest, or an index of manifests.
-    pub manifest: Descriptor,
-}
 
 /// The list of images at one moment, for many questions.
 #[derive(Debug)]
@@ -102,12 +93,6 @@ impl Store {
     pub(crate) fn id_of(&self, descriptor: &Descriptor) -> Option<Digest> {
         let manifest = self.manifest_for(descriptor, &Platform::host()).ok()?;
         Some(self.read_document::<Manifest>(&manifest).ok()?.config.digest)
-    }
-}
-
-impl Image {
-    fn of(entry: Descriptor) -> Image {
-        Image { reference: name_of(&entry), manifest: without_name(entry) }
     }
 }
 

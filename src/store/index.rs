@@ -12,9 +12,24 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Error, Image, LockMode, Store, atomic_write, documents, lock_patiently, write};
+use super::{Error, LockMode, Store, atomic_write, documents, lock_patiently, write};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Index, Reference, kind, to_json};
+
+/// One entry of the index: a name, and what it stands for. Nothing of the image itself was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The name; `None` for an image that only has a digest.
+    pub reference: Option<Reference>,
+    /// The manifest, or an index of manifests.
+    pub manifest: Descriptor,
+}
+
+impl Image {
+    pub(super) fn of(entry: Descriptor) -> Image {
+        Image { reference: name_of(&entry), manifest: without_name(entry) }
+    }
+}
 
 impl Store {
     /// The list of everything in the store that has a name.
