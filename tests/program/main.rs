@@ -3,6 +3,7 @@
 mod archives;
 mod cache;
 mod crash;
+mod film;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod harness;
