@@ -19,7 +19,7 @@
 //! | `look`, `inspect` | a state's files; steps, stages, layers, variables, history |
 //! | `enter` | a command, a shell or the image's own program in a state |
 //! | `going` | a motion in a thread of its own, which can be paused and stopped |
-//! | `lesson` | what each instruction does, in a learner's words |
+//! | `keyword` | what each instruction does, in a learner's words |
 //!
 //! It prints nothing and knows no terminal, no width and no colour. What happens during a step is reported to a sink as the machine's
 //! [`Event`](crate::machine::Event)s. It decides nothing about the cache: it asks the machine.
@@ -31,7 +31,7 @@ mod enter;
 mod error;
 mod going;
 mod inspect;
-mod lesson;
+mod keyword;
 mod look;
 mod moving;
 mod typed;
@@ -51,7 +51,7 @@ pub(crate) use error::Failure;
 pub use going::Going;
 pub(crate) use inspect::{LayerRow, Past, StageRow, StepRow, Tagged, Variable};
 pub use inspect::{Outlook, Standing, env, history, layers};
-pub(crate) use lesson::Explained;
+pub(crate) use keyword::Explained;
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
@@ -349,7 +349,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::NoInstruction`], [`Error::NothingToExplain`].
     pub fn explain(&self, keyword: Option<&str>) -> Result<Explained, Error> {
-        lesson::explain_here(&self.0, keyword)
+        keyword::explain_here(&self.0, keyword)
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum Phase {
     Resolve,
     Decide,
     Execute,
-    Diff,
+    Write,
     Commit,
 }
 
@@ -297,7 +297,7 @@ impl Machine {
     }
 
     fn books(&self) -> Books<'_> {
-        Books { records: &self.records, past: &self.past, clock: &self.world.clock }
+        Books { records: &self.records, past: &self.past, clock: &self.world.clock, labels: &self.options.labels }
     }
 
     /// Tells of it what was not told yet. A build that starts does it by itself.

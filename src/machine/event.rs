@@ -23,6 +23,9 @@ pub struct StepLabel {
     pub number: usize,
     pub total: usize,
     pub stage: String,
+    /// The instruction's keyword, in capitals.
+    #[serde(skip)]
+    pub(crate) keyword: &'static str,
     /// The instruction as written, continuations joined.
     pub instruction: String,
     /// The instruction after expansion, where that differs.
@@ -38,11 +41,6 @@ impl StepLabel {
     pub(super) fn is_same(&self, other: &StepLabel) -> bool {
         let telling = |label: &StepLabel| (label.instruction.clone(), label.stage.clone(), label.trigger);
         telling(self) == telling(other)
-    }
-
-    /// The instruction's keyword, in capitals.
-    pub(crate) fn keyword(&self) -> String {
-        self.instruction.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
     }
 }
 

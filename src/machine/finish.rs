@@ -2,6 +2,7 @@
 
 use super::driver::Machine;
 use super::event::{Event, EventKind, Reporter, Warning};
+use super::state::id_of;
 use super::taken::Taken;
 use super::{Decision, Error};
 use crate::cache::{BuildStep, Ingredients, Outcome};
@@ -60,10 +61,9 @@ impl Machine {
             let message = format!("no ARG uses the build argument `{name}`");
             reporter.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place: None }));
         }
-        let mut image = last.state.image();
-        image.config.labels.extend(self.options.labels.clone());
+        let image = last.state.finished_image(&self.options.labels);
         let manifest = self.world.store.put_image(&image, &last.state.layers())?;
-        let image = Digest::of(&serde_json::to_vec(&image).expect("a configuration is plain data"));
+        let image = id_of(&image);
         self.remember(Some(image))?;
         self.remover.finish();
         let count = |is_meant: fn(&Decision) -> bool| self.taken.iter().filter(|one| is_meant(&one.decision)).count();

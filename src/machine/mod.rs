@@ -6,8 +6,8 @@
 //! resolve   expand variables, find the image or the files: what exactly is to be done, and from which ingredients
 //! decide    look up the ingredients' key: hit, or miss with its reason
 //! execute   on a miss: place the files, or run the command
-//! diff      what that changed in the file system and in the configuration
-//! commit    write the layer and the cache record: the next state
+//! write     the layer of what that changed in the file system
+//! commit    the cache record, and what changed in the configuration: the next state
 //! ```
 //!
 //! Everything that happens is reported as an [`Event`]. Read `state.rs` first, then `driver.rs` and `phases.rs`; what each family of

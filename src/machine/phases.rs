@@ -7,6 +7,7 @@
 //! A phase that fails consumes its step as well: the step starts again. Nothing of it is kept, except for what is true anyway: layers
 //! in the store, unpacked directories.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::actions::copy::placement::Placement;
@@ -19,7 +20,7 @@ use super::inputs::Inputs;
 use super::intent::Intent;
 use super::past::Past;
 use super::resolve::{Action, Files, Planned, Resolved};
-use super::state::State;
+use super::state::{State, id_of};
 use super::taken::Taken;
 use super::{Decision, Error};
 use crate::cache::{Listing, Outcome, Record, Records, Roots, StepResult};
@@ -89,6 +90,8 @@ pub(super) struct Books<'m> {
     pub(crate) records: &'m Records,
     pub(crate) past: &'m Past,
     pub(crate) clock: &'m Clock,
+    /// Those that the finished image gets.
+    pub(crate) labels: &'m BTreeMap<String, String>,
 }
 
 /// What a committed step is called, and where it stands.
@@ -230,7 +233,10 @@ impl Written {
         };
         // The last state is the image: it is known by the id that the image has.
         let is_last = standing.label.number == standing.label.total;
-        let known_by = if is_last { after.state.id() } else { after.state.identity() };
+        let known_by = match is_last {
+            true => id_of(&after.state.finished_image(books.labels)),
+            false => after.state.identity(),
+        };
         reporter.tell(EventKind::Committed { layer: layer.clone(), state: known_by, outcome, milliseconds });
         let Standing { label, stage, .. } = standing;
         let (ingredients, roots, expanded) = match after.intent {

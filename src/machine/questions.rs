@@ -53,7 +53,7 @@ impl Machine {
             None => Phase::Resolve,
             Some(Progress::Resolved(_)) => Phase::Decide,
             Some(Progress::Decided(_)) => Phase::Execute,
-            Some(Progress::Executed(_)) => Phase::Diff,
+            Some(Progress::Executed(_)) => Phase::Write,
             Some(Progress::Written(_)) => Phase::Commit,
         }
     }

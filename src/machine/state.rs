@@ -5,6 +5,7 @@
 //! file tree is the fold of its layers and is made on demand (see `trees.rs`): a build of nothing but cache hits
 //! opens no layer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::Vector;
@@ -146,6 +147,13 @@ impl State {
         image
     }
 
+    /// The document of the finished image: the labels of `--label` belong to no state.
+    pub(crate) fn finished_image(&self, labels: &BTreeMap<String, String>) -> ImageConfig {
+        let mut image = self.image();
+        image.config.labels.extend(labels.clone());
+        image
+    }
+
     /// The digest of the configuration: the id that the image of this state has or would have.
     pub fn id(&self) -> Digest {
         id_of(&self.image())
@@ -227,7 +235,8 @@ impl State {
 /// The last state of a stage, by its number, as far as there is one.
 pub(super) type StageStates<'s> = &'s dyn Fn(usize) -> Option<Arc<State>>;
 
-fn id_of(image: &ImageConfig) -> Digest {
+/// The id of an image with this configuration.
+pub(super) fn id_of(image: &ImageConfig) -> Digest {
     Digest::of(&serde_json::to_vec(image).expect("a configuration is plain data"))
 }
 

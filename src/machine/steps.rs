@@ -57,14 +57,17 @@ impl Steps {
     pub(crate) fn label(&self, index: usize) -> Option<StepLabel> {
         let step = self.get(index)?;
         let stage = &self.plan.stages[step.stage];
-        let (instruction, lines) = match &step.kind {
-            StepKind::From => (stage.source.from.text.clone(), stage.source.from.lines),
-            StepKind::Instruction(instruction) => (instruction.text.clone(), instruction.lines),
+        let (keyword, instruction, lines) = match &step.kind {
+            StepKind::From => ("FROM", stage.source.from.text.clone(), stage.source.from.lines),
+            StepKind::Instruction(instruction) => {
+                (instruction.value.name(), instruction.text.clone(), instruction.lines)
+            }
         };
         Some(StepLabel {
             number: index + 1,
             total: self.list.len(),
             stage: stage.label(),
+            keyword,
             instruction,
             expanded: None,
             lines,

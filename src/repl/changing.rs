@@ -106,8 +106,7 @@ fn affected(what: &str, predictions: &[Prediction]) -> String {
         let Decision::Miss { reason, .. } = decision else { continue };
         match reason {
             MissReason::Cause { .. } => {
-                let keyword = label.instruction.split_whitespace().next().unwrap_or_default();
-                causes.push(format!("{}/{} {keyword}", label.number, label.total));
+                causes.push(format!("{}/{} {}", label.number, label.total, label.keyword));
             }
             MissReason::Follows { .. } => followers += 1,
             // These were not in the cache before either.

@@ -1,7 +1,7 @@
 //! The classic transcript: `Step 2/4 : …`, ` ---> Using cache`, ` ---> 33beb1ebcb3c`.
 //!
-//! The form is that of Docker's retired builder, because it is the one that tutorials show. Every id is real: after
-//! `--->` comes the id of the image that the state is. Metadata instructions run in no container, so no line says so.
+//! The form is that of Docker's retired builder, because it is the one that tutorials show. After `--->` comes what tells the
+//! state from every other; after the last step that is the id of the image. Metadata instructions run in no container, so no line says so.
 
 use std::io::{self, Write};
 

@@ -101,6 +101,16 @@ fn what_a_step_shows_to_be_suspicious_is_a_warning_of_a_kind() {
 }
 
 #[test]
+fn the_last_state_has_the_id_of_the_image_also_with_a_label() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nENV A=1\n");
+    for options in ["", "--label a=b "] {
+        let text = place.run(&format!("build {options}."));
+        let last = text.lines().rev().find_map(|line| line.strip_prefix(" ---> ")).unwrap();
+        assert!(text.contains(&format!("Successfully built {last}")), "{text}");
+    }
+}
+
+#[test]
 fn a_plan_makes_no_image() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base\nCOPY --from=layerlab/web / /web\n//- more/Dockerfile\nFROM nginx\nCOPY x /\n",

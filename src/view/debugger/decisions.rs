@@ -243,8 +243,7 @@ fn fate(following: &Following) -> Option<String> {
         },
     };
     let step = &following.step;
-    let keyword = step.instruction.split_whitespace().next().unwrap_or_default();
-    Some(format!("{}/{} {} {fate}", step.number, step.total, keyword.to_uppercase()))
+    Some(format!("{}/{} {} {fate}", step.number, step.total, step.keyword))
 }
 
 /// What an ingredient is called in one line: for files, the file where it is only one.

@@ -127,7 +127,7 @@ impl View for Blocks {
             }
             EventKind::Committed { layer, state, .. } => {
                 let state = state.short();
-                let keyword = event.step.as_ref().map(|step| step.keyword()).unwrap_or_default();
+                let keyword = event.step.as_ref().map(|step| step.keyword).unwrap_or_default();
                 let row = match layer {
                     Some(layer) => {
                         let text = format!(
@@ -138,7 +138,7 @@ impl View for Blocks {
                         layout.row_with_state("layer", &text, &state)
                     }
                     None if keyword == "FROM" => layout.row_with_state("image", &self.image, &state),
-                    None if matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") => {
+                    None if matches!(keyword, "RUN" | "COPY" | "ADD" | "WORKDIR") => {
                         layout.row_with_state("layer", "none: no file changed", &state)
                     }
                     None => {

@@ -192,10 +192,7 @@ pub(super) fn explain_here(work: &Work, keyword: Option<&str>) -> Result<Explain
         machine.and_then(|machine| Some((machine.label(machine.position())?, machine.instruction(machine.position()))));
     let (keyword, notes) = match (keyword, next) {
         (Some(keyword), _) => (keyword.to_uppercase(), Vec::new()),
-        (None, Some((label, instruction))) => {
-            let keyword = label.instruction.split_whitespace().next().unwrap_or_default().to_uppercase();
-            (keyword, special(&label, instruction))
-        }
+        (None, Some((label, instruction))) => (label.keyword.to_owned(), special(&label, instruction)),
         (None, None) => return Err(Error::NothingToExplain),
     };
     let mut explained = explain(&keyword).ok_or(Error::NoInstruction(keyword))?;
