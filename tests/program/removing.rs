@@ -53,7 +53,7 @@ fn nothing_is_removed_that_a_container_uses() {
     let (volume, _) = (format!("{}:/go", place.path("go").display()), fs::create_dir(place.path("go")));
     let running = start(&place, &["run", "-v", &volume, "image", "sh", "-c", wait]);
     let text = place.run("rmi image");
-    assert!(text.contains("another layerlab process uses it") && text.contains("stays until later"), "{text}");
+    assert!(text.contains("another layerlab process uses it") && text.contains("stays for now; `layerlab prune` removes it later"), "{text}");
     place.run("rmi layerlab/base");
     let text = place.run("prune --all");
     assert!(text.contains("another layerlab process uses"), "{text}");
@@ -113,7 +113,7 @@ fn room_is_made_and_said() {
     let filtered: Vec<String> = text
         .lines()
         .map(|line| match line {
-            line if ["records of", "proofs of", "together"].iter().any(|what| line.starts_with(what)) => {
+            line if ["cache records", "proofs of", "total "].iter().any(|what| line.starts_with(what)) => {
                 line.split("  ").next().unwrap_or_default().to_owned() + " …"
             }
             line if line.trim_start().starts_with("\"bytes\": ") => line.split_once(": ").unwrap().0.to_owned() + ": …",

@@ -163,7 +163,7 @@ fn to_be_made(image: String, before: Before, config: ImageConfig, stands_in_for:
     let state = State::first(config, Vec::new(), format!("{image}, not made yet"), stands_in_for.as_deref());
     let files = match before {
         Before::Never => Known::New,
-        Before::Outdated => Known::Open(format!("`{image}` would be made anew first")),
+        Before::Outdated => Known::Open(format!("`{image}` would first be made again")),
     };
     Start { files, ..Start::new(state, image).standing_in_for(stands_in_for) }
 }

@@ -46,7 +46,7 @@ impl Size {
         }
         let home = world.home();
         for (what, folder) in [
-            ("records of the cache and past builds", vec![home.cache_dir(), home.builds_dir()]),
+            ("cache records and past builds", vec![home.cache_dir(), home.builds_dir()]),
             ("containers", vec![home.containers_dir()]),
             ("volumes", vec![home.volumes_dir()]),
         ] {
@@ -59,8 +59,8 @@ impl Size {
         }
         let total = (rows.iter().map(|row| row.bytes).sum(), rows.iter().map(|row| row.can_go).sum());
         let mut cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells()).collect();
-        cells.push(vec!["together".to_owned(), String::new(), units::size(total.0), units::size(total.1)]);
-        ui.table(&["WHAT", "COUNT", "SIZE", "CAN GO"], &cells, TooWide::Cut)
+        cells.push(vec!["total".to_owned(), String::new(), units::size(total.0), units::size(total.1)]);
+        ui.table(&["WHAT", "COUNT", "SIZE", "RECLAIMABLE"], &cells, TooWide::Cut)
     }
 }
 

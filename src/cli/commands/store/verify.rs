@@ -35,7 +35,7 @@ impl Verify {
             let bytes = units::size(report.unneeded.values().sum());
             writeln!(
                 out,
-                "note: {count} ({bytes}) that no image needs: `--list` lists them, `layerlab store size` says what keeps them"
+                "note: no image needs {count} ({bytes}): `--list` lists them, `layerlab store size` says what keeps them"
             )?;
         }
         let images = units::count(report.images as u64, "image");
