@@ -20,6 +20,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::errno;
 use crate::size;
 
 /// How large a kind of document may be, and the variable of the environment that changes it.
@@ -77,7 +78,7 @@ pub(crate) enum Links {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused an operation.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::document;
+use crate::errno;
 use crate::tree::{FileIdentity, Folder, Seen};
 
 /// Why a file can't be read.
@@ -26,7 +27,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The kernel refused an operation.
-    #[error("{operation} `{}`: {source}", path.display())]
+    #[error("{operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// The system call.
         operation: &'static str,

@@ -42,6 +42,7 @@ pub(crate) use state::StateId;
 use std::path::{Path, PathBuf};
 
 use crate::document::{self, Limit, Links};
+use crate::errno;
 
 /// A record: an instruction and its ingredients.
 pub(crate) const RECORD: Limit = Limit::new("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
@@ -53,7 +54,7 @@ pub(crate) const BUILD: Limit = Limit::new("record of a build", "LAYERLAB_MAX_BU
 /// Why the cache could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error("`{}` is not a cache record: {source}", path.display())]
     Record { path: PathBuf, source: serde_json::Error },

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file operation of our own process failed.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), described(source))]
     Io {
         /// What was tried, as a verb: `create`, `write`.
         operation: &'static str,
@@ -100,6 +100,14 @@ impl Error {
 
     pub(super) fn call(call: &'static str) -> impl FnOnce(Errno) -> Error {
         move |errno| Error::Call { call, errno }
+    }
+}
+
+/// The system's answer with its name, as the rest of the program says it.
+fn described(error: &std::io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(errno) => format!("{} ({errno:?})", errno.desc()),
+        None => error.to_string(),
     }
 }
 

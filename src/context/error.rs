@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::patterns::PatternError;
+use crate::errno;
 use crate::seen;
 
 /// Why a context can't be read.
@@ -22,7 +23,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The kernel refused an operation.
-    #[error("{operation} `{}`: {source}", path.display())]
+    #[error("{operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// The system call.
         operation: &'static str,

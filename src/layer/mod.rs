@@ -60,6 +60,7 @@ pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unp
 pub use upper::Capture;
 pub use write::{LayerWriter, Times};
 
+use crate::errno;
 use crate::oci::DiffId;
 use crate::progress::Stopped;
 use crate::seen;
@@ -83,7 +84,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The kernel refused an operation on a file outside the store.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,
@@ -93,7 +94,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The bytes of a file in a tree can't be read, or not be written to the layer.
-    #[error("can't copy the content of `{path}`: {source}")]
+    #[error("can't copy the content of `{path}`: {}", errno::describe(source))]
     Content {
         /// The path in the image.
         path: TreePath,
@@ -122,7 +123,7 @@ pub enum Error {
         reason: String,
     },
     /// The kernel refused to read the archive.
-    #[error("can't read `{name}`: {source}")]
+    #[error("can't read `{name}`: {}", errno::describe(source))]
     Unreadable {
         /// The blob's digest or the file.
         name: String,

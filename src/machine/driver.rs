@@ -27,7 +27,7 @@ use crate::images::Fetch;
 use crate::runtime::Remover;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
-use crate::{dockerfile, errno, plan};
+use crate::{dockerfile, plan};
 
 /// What is built: a Dockerfile, and the folder it may copy from.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ impl Machine {
                 }
                 reporter.of_step(&label, self.steps.place(index)).tell(match &error {
                     Error::Interrupted => EventKind::StepStopped,
-                    error => EventKind::StepFailed { message: errno::named(&error.to_string()) },
+                    error => EventKind::StepFailed { message: error.to_string() },
                 });
                 Err(error)
             }

@@ -51,7 +51,7 @@ pub enum Error {
     Missed { number: usize, total: usize, reason: Box<MissReason> },
     #[error("interrupted")]
     Interrupted,
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io { operation: &'static str, path: PathBuf, source: std::io::Error },
     #[error("the ONBUILD trigger `{text}` of the base image can't be used: {}", problem.message)]
     Trigger { text: String, problem: Box<Diagnostic> },
@@ -111,7 +111,7 @@ impl Error {
         if let Error::Diagnostics(diagnostics) = self {
             return diagnostics.iter().cloned().map(place).collect();
         }
-        let message = errno::named(&self.to_string());
+        let message = self.to_string();
         let mut diagnostic = place(match self.rule() {
             Some(rule) => Diagnostic::new(rule, message),
             None => Diagnostic::error(message),
@@ -187,12 +187,23 @@ impl Error {
             }
             Error::Store(error) | Error::Layer(crate::layer::Error::Store(error)) if error.hint().is_some() => error.hint(),
             _ => match errno::cause(self)?.kind() {
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem if self.is_about_the_home() => {
                     Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
                 }
                 kind => out_of_room(kind),
             },
         }
+    }
+
+    /// Whether the files in question are the program's own: another home helps then, and nowhere else.
+    fn is_about_the_home(&self) -> bool {
+        matches!(
+            self,
+            Error::Store(_)
+                | Error::Cache(_)
+                | Error::Layer(crate::layer::Error::Store(_) | crate::layer::Error::Io { .. })
+                | Error::Image(crate::images::Error::Store(_))
+        )
     }
 }
 

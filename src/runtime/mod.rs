@@ -33,6 +33,8 @@ pub(crate) use volume::Volume;
 
 use std::path::{Path, PathBuf};
 
+use crate::errno;
+
 /// Why a container can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,7 +47,7 @@ pub enum Error {
         hint: Option<&'static str>,
     },
     /// A file or folder that the container needs can't be made or read.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,

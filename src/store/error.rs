@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::errno;
 use crate::oci::Digest;
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused an operation on a file.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::errno;
+
 /// Why a built-in image can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused an operation.
-    #[error("{operation} `{}`: {source}", path.display())]
+    #[error("{operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// The system call.
         operation: &'static str,
@@ -44,7 +46,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A program could not be started.
-    #[error("run `{}`: {source}", path.display())]
+    #[error("run `{}`: {}", path.display(), errno::describe(source))]
     Run {
         /// The program.
         path: PathBuf,

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
 use crate::document::{self, Links};
+use crate::errno;
 use crate::shown;
 
 /// How many requests are answered at the same time.
@@ -30,7 +31,7 @@ const THREADS: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The folder isn't there.
-    #[error("serve `{}`: {source}", folder.display())]
+    #[error("serve `{}`: {}", folder.display(), errno::describe(source))]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -38,7 +39,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The signals that end it can't be caught.
-    #[error("catch signals: {source}")]
+    #[error("catch signals: {}", errno::describe(source))]
     Signals {
         /// The kernel's answer.
         source: io::Error,

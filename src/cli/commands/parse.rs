@@ -10,7 +10,6 @@ use crate::cli::ui::Ui;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Limits, print};
-use crate::errno;
 use crate::source::SourceFile;
 use crate::view::json;
 use crate::view::screen::Screen;
@@ -84,7 +83,7 @@ impl Parse {
             false => text::read(&self.file, None, &text::DOCKERFILE),
         };
         let bytes = bytes.map_err(|error| {
-            let diagnostic = Diagnostic::error(errno::named(&error.to_string()));
+            let diagnostic = Diagnostic::error(error.to_string());
             error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
         })?;
         Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes)?)

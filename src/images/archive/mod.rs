@@ -34,6 +34,7 @@ pub(crate) use load::{Input, load};
 pub(crate) use save::{Format, save};
 
 use crate::document::Limit;
+use crate::errno;
 use crate::{document, layer, oci, store};
 
 /// `manifest.json` and `repositories`: a line for each image and layer.
@@ -90,7 +91,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The archive can't be opened or written.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,

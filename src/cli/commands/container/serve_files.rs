@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::diagnostic::Diagnostic;
-use crate::{errno, userland};
+use crate::userland;
 
 /// The file server of the built-in web image.
 #[derive(Debug, Args)]
@@ -21,7 +21,6 @@ pub(crate) struct ServeFiles {
 
 impl ServeFiles {
     pub(in crate::cli) fn run(&self) -> Result<(), Failure> {
-        userland::serve(&self.root, self.port)
-            .map_err(|error| Diagnostic::error(errno::named(&error.to_string())).into())
+        userland::serve(&self.root, self.port).map_err(|error| Diagnostic::error(error.to_string()).into())
     }
 }

@@ -13,6 +13,7 @@ use super::obstacle::Obstacle;
 use super::owner::Owner;
 use super::placed::Placed;
 use super::selection::{Directory, Part, Selected, Selection};
+use crate::errno;
 use crate::layer::archive::{Archive, Member};
 use crate::layer::{self, EntryPath};
 use crate::tree::{self, Follow, Kind, LinkId, Metadata, Node, Place, Spool, Tree, TreePath};
@@ -57,7 +58,7 @@ pub enum CopyError {
     #[error(transparent)]
     Layer(#[from] layer::Error),
     /// The file without a name that archives are unpacked through.
-    #[error("can't {operation} `{}`: {source}", path.display())]
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Spool { operation: &'static str, path: PathBuf, source: std::io::Error },
 }
 
