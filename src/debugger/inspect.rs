@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::breakpoint::steps_at;
 use super::error::Error;
 use super::work::{Sink, Work};
-use crate::machine::{Decision, State, StepLabel};
+use crate::machine::{Decision, Graph, State, StepLabel};
 use crate::oci::{History, Layer, Reference};
 
 /// Where a step is, seen from where the debugger is.
@@ -134,6 +134,16 @@ pub(super) fn steps_foreseen(work: &mut Work) -> Vec<StepRow> {
         rows[prediction.label.number - 1].outlook = Outlook::Decided(prediction.decision);
     }
     rows
+}
+
+/// The stages with their steps, taken and to come, and what each takes from which.
+pub(super) fn graph(work: &mut Work) -> Result<Graph, Error> {
+    let rows = steps_foreseen(work);
+    let decision = |index: usize| match &rows.get(index)?.outlook {
+        Outlook::Decided(decision) => Some(decision.clone()),
+        Outlook::Unforeseen | Outlook::NotAsked => None,
+    };
+    Ok(work.machine()?.graph(decision))
 }
 
 /// The stages that are built, with how far each is. The first that is begun and not at its end is the one under way; where

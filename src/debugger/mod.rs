@@ -67,7 +67,7 @@ use std::sync::Arc;
 use self::moving::Goal;
 use self::work::Work;
 use crate::context::Summary;
-use crate::machine::{Control, Finished, Prediction, State, StepLabel};
+use crate::machine::{Control, Finished, Graph, Prediction, State, StepLabel};
 use crate::source::SourceFile;
 use crate::world::World;
 
@@ -363,6 +363,14 @@ impl Debugger {
     /// The steps, with what the cache has of those to come. Nothing is run.
     pub fn steps_foreseen(&mut self) -> Vec<StepRow> {
         inspect::steps_foreseen(&mut self.0)
+    }
+
+    /// The stages with their steps, what each takes from which, and how far a change reaches. Nothing is run.
+    ///
+    /// # Errors
+    /// [`Error::Empty`].
+    pub(crate) fn graph(&mut self) -> Result<Graph, Error> {
+        inspect::graph(&mut self.0)
     }
 
     /// The stages that are built, in that order.

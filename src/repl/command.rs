@@ -33,7 +33,7 @@ pub(super) enum Command {
     Break(Break),
     List,
     Why { step: Option<usize>, against: Option<u64> },
-    Plan,
+    Plan { form: PlanForm },
     Diff { states: Option<(usize, usize)>, path: Option<String> },
     Ls { path: Option<String> },
     Tree { path: Option<String> },
@@ -53,6 +53,14 @@ pub(super) enum Command {
     Write { file: String },
     Help { command: Option<Name> },
     Quit,
+}
+
+/// How `plan` shows what is foreseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanForm {
+    List,
+    /// The stages, and what each takes from which.
+    Graph,
 }
 
 /// What `break` is asked to do.
@@ -162,7 +170,11 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Break => break_at(rest, &parts, &wrong).map(Command::Break),
         Name::List => none(Command::List),
         Name::Why => why(&parts, &wrong),
-        Name::Plan => none(Command::Plan),
+        Name::Plan => match parts.as_slice() {
+            [] => Ok(Command::Plan { form: PlanForm::List }),
+            ["graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
+            _ => Err(no_argument(entry, rest)),
+        },
         Name::Diff => diff(rest, &parts, &wrong),
         Name::Ls => Ok(Command::Ls { path: optional() }),
         Name::Tree => Ok(Command::Tree { path: optional() }),

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::{Error, table};
 use crate::debugger::{self, Compare};
 use crate::view::debugger as blocks;
-use crate::view::json;
+use crate::view::{json, pictures};
 
 /// The most files that `tree` prints.
 const MOST_FILES: usize = 500;
@@ -89,6 +89,12 @@ pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
         return session.row("", "every step is taken");
     }
     Ok(session.out.page(|layout| blocks::plan(layout, &predictions))?)
+}
+
+/// The stages, and what each takes from which.
+pub(super) fn graph(session: &mut Session<'_>) -> Result<(), Error> {
+    let graph = session.debugger.graph()?;
+    Ok(session.out.page(|layout| pictures::graph(layout, &graph))?)
 }
 
 pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 //! An error ends nothing: it is told, and the next line is read. With a script the session remembers that something failed, for the
 //! exit code.
 
-use super::command::{self, Command, Line};
+use super::command::{self, Command, Line, PlanForm};
 use super::lines::{Lines, Next, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
@@ -110,7 +110,7 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
 /// Whether a command only looks, which takes long where a state is large. The others begin by themselves what can be seen.
 fn is_look(command: &Command) -> bool {
     use Command::{Cat, Diff, Layers, Ls, Plan, Tree, Why};
-    matches!(command, Why { .. } | Plan | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers)
+    matches!(command, Why { .. } | Plan { .. } | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers)
 }
 
 fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> {
@@ -125,7 +125,8 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Break(action) => looking::break_at(session, action),
         Command::List => looking::list(session),
         Command::Why { step, against } => looking::why(session, step, against),
-        Command::Plan => looking::plan(session),
+        Command::Plan { form: PlanForm::List } => looking::plan(session),
+        Command::Plan { form: PlanForm::Graph } => looking::graph(session),
         Command::Diff { states, path } => looking::diff(session, states, path),
         Command::Ls { path } => looking::ls(session, path.as_deref()),
         Command::Tree { path } => looking::tree(session, path.as_deref()),

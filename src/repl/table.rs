@@ -157,9 +157,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Plan,
         "plan",
         &["p"],
-        "",
+        "[graph]",
         "say of each step to come whether it would hit",
-        "Nothing is run.",
+        "Nothing is run. `plan graph` draws the stages: what each takes from which, and what a change reaches.",
         Argument::Nothing,
     ),
     entry(

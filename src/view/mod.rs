@@ -16,6 +16,7 @@ pub(crate) mod layout;
 mod live;
 pub(crate) mod message;
 pub(crate) mod palette;
+pub(crate) mod pictures;
 pub(crate) mod plain;
 pub(crate) mod program;
 mod progress;

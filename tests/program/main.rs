@@ -12,6 +12,7 @@ mod images;
 mod lessons;
 mod mistakes;
 mod modes;
+mod pictures;
 mod placing;
 mod removing;
 mod running;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
 
+use crate::harness::Place;
+
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -147,6 +149,16 @@ impl Drop for Screen {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a command shows on a terminal of so many columns.
+pub fn shown_in(columns: u16, place: &Place, arguments: &str) -> String {
+    let home = place.home().display().to_string();
+    let variables =
+        [("LAYERLAB_HOME", home.as_str()), ("LAYERLAB_BASE", "busybox"), ("SOURCE_DATE_EPOCH", "1700000000")];
+    let arguments: Vec<&str> = ["--color", "never"].into_iter().chain(arguments.split_whitespace()).collect();
+    let (_, shown) = Screen::start((columns, 50), &place.path(""), &arguments, &variables).end();
+    shown.replace("\r\n", "\n")
 }
 
 fn context(dockerfile: &str) -> (tempfile::TempDir, std::path::PathBuf) {

@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::machine::{Control, Event, Machine};
-use crate::view::{debugger, json};
+use crate::view::screen::Screen;
+use crate::view::{debugger, json, pictures};
 use crate::world::World;
 
 /// Predict which steps would hit the cache, without running them.
@@ -19,11 +20,23 @@ pub(crate) struct Plan {
     #[command(flatten)]
     options: BuildOptions,
     /// Print JSON, one step per line
-    #[arg(long)]
+    #[arg(long, conflicts_with = "graph")]
     json: bool,
+    /// Draw the stages, what each takes from which, and what a change reaches
+    #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    graph: Option<GraphForm>,
     /// The build context
     #[arg(value_name = "DIR", default_value = ".")]
     context: PathBuf,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum GraphForm {
+    // Boxes and lines for the terminal.
+    Text,
+    // A file for a page.
+    Svg,
 }
 
 impl Plan {
@@ -36,6 +49,14 @@ impl Plan {
         ui.report(machine.warnings(), Some(&file));
         let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;
         let mut out = ui.out();
+        if let Some(form) = self.graph {
+            let foreseen = |index| predictions.iter().find(|one| one.label.number == index + 1);
+            let graph = machine.graph(|index| foreseen(index).map(|one| one.decision.clone()));
+            return Ok(match form {
+                GraphForm::Text => out.write_all(pictures::graph(&ui.layout(&world.clock), &graph).as_bytes())?,
+                GraphForm::Svg => Screen::document(&pictures::svg(&graph))?,
+            });
+        }
         if !self.json {
             return Ok(out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?);
         }

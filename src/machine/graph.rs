@@ -1,0 +1,146 @@
+//! The graph of a build: its stages, what each takes from which, and how far a step that misses reaches.
+//!
+//! An edge is FROM or COPY --from; RUN --mount, which may read from a stage too, is refused before a build. Images are no nodes: the
+//! instruction names them. Which steps a miss reaches follows from the edges and from what is decided: a step behind it that is in
+//! the cache all the same is not reached.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::driver::Machine;
+use super::event::StepLabel;
+use super::{Decision, MissReason};
+use crate::dockerfile::Instruction;
+use crate::plan::{Base, CopySource};
+
+/// The stages that are built, and what they take from one another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Graph {
+    /// In the order in which they are built: an edge leads from an earlier one to a later one.
+    pub(crate) stages: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) reaches: Vec<Reach>,
+    /// The stages that the target does not need.
+    pub(crate) left_out: Vec<String>,
+}
+
+/// One stage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) steps: Vec<Outcome>,
+}
+
+/// A step, and what the cache has of it; `None` where that can't be foreseen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Outcome {
+    pub(crate) step: StepLabel,
+    pub(crate) decision: Option<Decision>,
+}
+
+/// A step that takes something from another stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Edge {
+    /// The place of the stage that it takes from, in [`Graph::stages`].
+    pub(crate) from: usize,
+    /// The number of the step.
+    pub(crate) step: usize,
+    pub(crate) kind: EdgeKind,
+}
+
+/// How a step takes from another stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EdgeKind {
+    From,
+    Copy,
+}
+
+/// How far a step that misses by itself reaches.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Reach {
+    pub(crate) step: StepLabel,
+    pub(crate) reason: MissReason,
+    /// The numbers of the steps behind it that are not in the cache any more, or not known to be.
+    pub(crate) reached: Vec<usize>,
+}
+
+impl Machine {
+    /// The graph of the build, with what was decided or is foreseen for each step, by its index.
+    pub(crate) fn graph(&self, decision: impl Fn(usize) -> Option<Decision>) -> Graph {
+        let plan = self.plan();
+        let decisions: Vec<Option<Decision>> = (0..self.step_count()).map(decision).collect();
+        let stages = plan.order.iter().map(|&stage| self.node(stage, &decisions)).collect();
+        let place = |stage| plan.order.iter().position(|&built| built == stage);
+        let edge = |index: usize| {
+            let (stage, kind) = self.source_of(index)?;
+            Some(Edge { from: place(stage)?, step: index + 1, kind })
+        };
+        Graph {
+            stages,
+            edges: (0..self.step_count()).filter_map(edge).collect(),
+            reaches: (0..self.step_count()).filter_map(|index| self.reach(index, &decisions)).collect(),
+            left_out: plan
+                .stages
+                .iter()
+                .filter(|stage| !plan.order.contains(&stage.index))
+                .map(|stage| stage.label())
+                .collect(),
+        }
+    }
+
+    fn node(&self, stage: usize, decisions: &[Option<Decision>]) -> Node {
+        let own = (0..self.step_count()).filter(|&index| self.steps.stage(index) == stage);
+        let outcome = |index| Some(Outcome { step: self.label(index)?, decision: decisions[index].clone() });
+        Node { name: self.plan().stages[stage].label(), steps: own.filter_map(outcome).collect() }
+    }
+
+    /// The stage that a step takes something from, and how.
+    fn source_of(&self, index: usize) -> Option<(usize, EdgeKind)> {
+        let stage = self.steps.stage(index);
+        match self.instruction(index) {
+            None => match self.plan().stages[stage].base {
+                Base::Stage(base) => Some((base, EdgeKind::From)),
+                Base::Scratch | Base::Image(_) => None,
+            },
+            Some(Instruction::Copy(copy)) => match self.plan().copy_source(stage, copy) {
+                Ok(Some(CopySource::Stage(source))) => Some((source, EdgeKind::Copy)),
+                Ok(Some(CopySource::Image(_) | CopySource::Scratch) | None) | Err(_) => None,
+            },
+            Some(_) => None,
+        }
+    }
+
+    /// How far a step reaches that misses by itself. What has no earlier build to be compared with reaches nothing.
+    fn reach(&self, index: usize, decisions: &[Option<Decision>]) -> Option<Reach> {
+        let reason = decisions[index].as_ref()?.miss()?;
+        match reason {
+            MissReason::Cause { .. } | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
+            MissReason::FirstTime | MissReason::Follows { .. } | MissReason::NoCache => return None,
+        }
+        self.instruction(index)?.with_files()?;
+        let is_lost =
+            |&index: &usize| matches!(decisions[index], None | Some(Decision::Miss { .. } | Decision::Unknown { .. }));
+        let reached = self.behind(index).into_iter().filter(is_lost).map(|index| index + 1).collect();
+        Some(Reach { step: self.label(index)?, reason: reason.clone(), reached })
+    }
+
+    /// The steps that start from what a step leaves, or read of it.
+    fn behind(&self, first: usize) -> Vec<usize> {
+        let mut changed = BTreeSet::from([self.steps.stage(first)]);
+        let mut behind = Vec::new();
+        for index in first + 1..self.step_count() {
+            let stage = self.steps.stage(index);
+            let reads = self.source_of(index).is_some_and(|(source, _)| changed.contains(&source));
+            let has_files = self.instruction(index).is_some_and(|instruction| instruction.with_files().is_some());
+            if reads {
+                changed.insert(stage);
+            }
+            if has_files && changed.contains(&stage) {
+                behind.push(index);
+            }
+        }
+        behind
+    }
+}

@@ -1,0 +1,33 @@
+//! Pictures in text: what is easier to see than to read.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `graph` | the stages of a build and what they take from one another, with a mark on each step |
+//! | `svg` | the same as a drawing for a page |
+//! | `lanes` | where the lines between stages run, for both |
+//!
+//! Each is a function from plain data and a layout to lines. They are drawn with the box drawing characters of Unicode, in cells and not in
+//! characters, no wider than the layout. A mark stands beside a word that says the same, so nothing is said by a colour or a mark alone. What
+//! others chose is harmless ([`crate::shown`]).
+
+mod graph;
+mod lanes;
+mod svg;
+
+pub(crate) use self::graph::graph;
+pub(crate) use self::svg::svg;
+
+use super::layout::Layout;
+use super::table::{shortened, visible_width};
+use crate::shown;
+
+/// A text of one line within so many cells.
+fn fitted(text: &str, cells: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    shortened(&shown::cell(&text), cells)
+}
+
+/// A text that may be painted, with spaces up to so many cells.
+fn padded(text: &str, cells: usize) -> String {
+    format!("{text}{}", " ".repeat(cells.saturating_sub(visible_width(text))))
+}
