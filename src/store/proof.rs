@@ -67,7 +67,7 @@ pub(super) fn is_remembered(proof: &Path, identity: FileIdentity) -> bool {
 }
 
 /// The digest and the size of what a reader gives.
-pub(crate) fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
+pub(super) fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     let mut size = 0;

@@ -1,6 +1,7 @@
 //! Proving layers: before one is used, its bytes are known to have its digest.
 
 use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::proof::{LAYER, hash, is_remembered, remember};
@@ -72,6 +73,15 @@ impl Store {
         }
     }
 
+    /// The digest and the size of what a reader gives. It is counted, and can be stopped.
+    ///
+    /// # Errors
+    /// What the reader says.
+    pub(crate) fn hash(&self, reader: impl Read, size: Option<u64>) -> io::Result<(Digest, u64)> {
+        let task = self.meter().begin(Work::Verifying, size);
+        hash(Counted { reader, task: &task })
+    }
+
     /// Whether a file is known to have the content of a digest, without reading it.
     fn is_known(&self, metadata: &Metadata, digest: &Digest) -> bool {
         let identity = FileIdentity::of(metadata);
@@ -101,8 +111,7 @@ impl Store {
         // Through a handle of its own, so that the caller's still stands at the beginning.
         let (again, before) = document::open(path, Links::Refuse)?;
         LAYER.check(path, before.len())?;
-        let task = self.meter().begin(Work::Verifying, Some(before.len()));
-        let read = hash(Counted { reader: again, task: &task });
+        let read = self.hash(again, Some(before.len()));
         self.meter().check()?;
         let actual = read.map_err(Error::io("read", path))?.0;
         if actual != *digest {

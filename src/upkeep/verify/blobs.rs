@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::document::{self, Links};
 use crate::oci::Digest;
 use crate::store::Store;
-use crate::store::proof::{LAYER, hash};
+use crate::store::proof::LAYER;
 
 /// The blobs of a store.
 pub(super) struct Blobs {
@@ -54,7 +54,7 @@ impl Blobs {
                 report.error(digest, error);
                 continue;
             }
-            match hash(file) {
+            match store.hash(file, Some(metadata.len())) {
                 Ok((actual, size)) => {
                     blobs.present.insert(digest, size);
                     report.blobs += 1;

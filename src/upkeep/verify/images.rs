@@ -13,7 +13,6 @@ use crate::oci::{
 use crate::store::documents::{self, INDEX};
 use crate::store::images::{MOST_NESTED, too_deep};
 use crate::store::index::{name_of, name_text};
-use crate::store::proof::hash;
 use crate::store::{Error, Store};
 use crate::tree::Tree;
 
@@ -196,7 +195,7 @@ impl Following<'_> {
         if digest != layer.diff_id.0 {
             let actual = self.store.open_blob(&digest).map_err(io::Error::other).and_then(|blob| {
                 let decoder = layer::decompress(blob, &layer::Limits::of(self.store.limits()))?;
-                hash(decoder)
+                self.store.hash(decoder, None)
             });
             match actual {
                 Ok((actual, _)) if actual == layer.diff_id.0 => {}

@@ -10,6 +10,7 @@ use std::io::Write as _;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Reference};
@@ -38,6 +39,7 @@ struct Removal {
 
 impl Rmi {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        interrupts::end_at_once();
         let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
         let mut removals = Vec::new();
         let mut problems = Vec::new();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::names::name;
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::machine;
@@ -51,6 +52,7 @@ pub(crate) struct Prune {
 
 impl Prune {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        interrupts::end_at_once();
         let cache = match (self.all, self.keep_storage) {
             (true, _) => Forgotten::Everything,
             (false, Some(bytes)) => Forgotten::Beyond(bytes),

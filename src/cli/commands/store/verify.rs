@@ -5,10 +5,11 @@ use std::io::Write as _;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::shown;
 use crate::upkeep::verify;
-use crate::view::units;
+use crate::view::{Scene, units};
 use crate::world::World;
 
 /// Compute every digest again and check the chain from the index to every layer.
@@ -21,8 +22,15 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        interrupts::catch(world.interrupt());
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
         let report = verify(&world.store);
-        let mut out = ui.plain();
+        out.end()?;
+        if world.meter().check().is_err() {
+            // What could not be read was not read because of that.
+            return Err(Failure::default());
+        }
         for finding in &report.findings {
             writeln!(out, "{}", shown::line(&finding.to_string()))?;
         }
