@@ -63,11 +63,11 @@ pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String
         Against::Same => line(format!("the same inputs as in build {number}")),
         Against::Differs { differences, lines } => {
             let names: Vec<String> = differences.iter().map(|difference| difference.subject.to_string()).collect();
-            line(format!("other inputs than in build {number}: {}", names.join(", ")))
+            line(format!("the inputs differ from build {number}: {}", names.join(", ")))
                 + &itemised(layout, differences, lines)
         }
         Against::OnlyParent => {
-            line(format!("the same inputs as in build {number}, but for the state that it starts from"))
+            line(format!("the same inputs as in build {number}, except for the state that it starts from"))
         }
         Against::RecordGone => line(format!("the record of build {number} is gone")),
     }
@@ -139,7 +139,7 @@ fn following(layout: &Layout, after: &[Following]) -> String {
 pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> String {
     let (hit, miss, and_it) = match tense {
         Tense::Was => ("hit", "miss", ""),
-        Tense::WouldBe => ("would hit", "would miss", ", and it is the cause"),
+        Tense::WouldBe => ("would hit", "would miss", " because of its own inputs"),
     };
     let miss = layout.palette.paint(Role::Notice, miss);
     match decision {
@@ -161,16 +161,16 @@ pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> Str
 pub(crate) fn reason(reason: &MissReason) -> String {
     match reason {
         MissReason::FirstTime => "no earlier step had these inputs".to_owned(),
-        MissReason::NoCache => "the cache was not asked (--no-cache)".to_owned(),
-        MissReason::LayerGone => "the record is there, but its layer was removed".to_owned(),
+        MissReason::NoCache => "the cache was not used (--no-cache)".to_owned(),
+        MissReason::LayerGone => "the record exists, but its layer was removed".to_owned(),
         MissReason::NeverFinished { build } => {
-            format!("the same inputs were in build {build}, where this step did not finish")
+            format!("build {build} had the same inputs, but this step did not finish there")
         }
         MissReason::Follows { step: Some(step), .. } => {
-            format!("it follows step {step}, which is the cause; its own inputs are the same")
+            format!("only because of step {step}; its own inputs are the same")
         }
         MissReason::Follows { step: None, build } => {
-            format!("its parent is another than in build {build}; its own inputs are the same")
+            format!("it starts from a different state than in build {build}; its own inputs are the same")
         }
         MissReason::Cause { .. } => {
             let names: Vec<String> = reason.own_differences().map(short_name).collect();
@@ -230,11 +230,12 @@ fn attribute(change: &AttributeChange, is_alone: bool, counts: &[LineCount]) -> 
 fn fate(following: &Following) -> Option<String> {
     let fate = match &following.decision {
         Decision::NotCached => return None,
-        Decision::Hit { .. } if !following.has_files => "would hit (it has no layer and no input but the state)".into(),
+        Decision::Hit { .. } if !following.has_files => "would hit (it neither changes nor reads files)".into(),
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is not known yet ({because})"),
         Decision::Miss { reason, .. } => match reason {
-            MissReason::Follows { .. } => "would miss (it only follows)".to_owned(),
+            MissReason::Follows { step: Some(step), .. } => format!("would miss (only because of step {step})"),
+            MissReason::Follows { step: None, .. } => "would miss (only because of an earlier step)".to_owned(),
             MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
             MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
             MissReason::NoCache => "would run (--no-cache)".to_owned(),
