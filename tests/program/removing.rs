@@ -53,7 +53,11 @@ fn nothing_is_removed_that_a_container_uses() {
     let (volume, _) = (format!("{}:/go", place.path("go").display()), fs::create_dir(place.path("go")));
     let running = start(&place, &["run", "-v", &volume, "image", "sh", "-c", wait]);
     let text = place.run("rmi image");
-    assert!(text.contains("another layerlab process uses it") && text.contains("stays for now; `layerlab prune` removes it later"), "{text}");
+    assert!(
+        text.contains("another layerlab process uses it")
+            && text.contains("stays for now; `layerlab prune` removes it later"),
+        "{text}"
+    );
     place.run("rmi layerlab/base");
     let text = place.run("prune --all");
     assert!(text.contains("another layerlab process uses"), "{text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use crate::cache::{Attribute, AttributeChange, Difference, Ingredient, Ingredients, Setting};
+use crate::cache::{Attribute, AttributeChange, Difference, Ingredient, Ingredients, Kind, Setting, Subject};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, Prediction};
 use crate::shown::line;
@@ -173,7 +173,8 @@ pub(crate) fn reason(reason: &MissReason) -> String {
             format!("it starts from a different state than in build {build}; its own inputs are the same")
         }
         MissReason::Cause { .. } => {
-            let names: Vec<String> = reason.own_differences().map(short_name).collect();
+            let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
+            names.dedup();
             format!("{} changed", line(&names.join(", ")))
         }
     }
@@ -247,11 +248,15 @@ fn fate(following: &Following) -> Option<String> {
     Some(format!("{}/{} {} {fate}", step.number, step.total, step.keyword))
 }
 
-/// What an ingredient is called in one line: for files, the file where it is only one.
+/// What an ingredient is called in one line: the words of a RUN are its command; for files, the file where it is only one.
 fn short_name(difference: &Difference) -> String {
     let paths: BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
     match paths.len() {
-        0 => difference.subject.to_string(),
+        0 => match &difference.subject {
+            Subject::Ingredient(Kind::Argument(_)) => "the command".to_owned(),
+            Subject::Ingredient(Kind::Instruction) => "the instruction".to_owned(),
+            subject => subject.to_string(),
+        },
         1 => paths.into_iter().next().unwrap_or_default().to_owned(),
         number => format!("{number} {}", difference.subject),
     }

@@ -115,7 +115,11 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
                 continue;
             }
         };
-        ui.note(&format!("note: {}: {} stays for now; `layerlab prune` removes it later", shown::line(reason), id.short()));
+        ui.note(&format!(
+            "note: {}: {} stays for now; `layerlab prune` removes it later",
+            shown::line(reason),
+            id.short()
+        ));
     }
     Ok(())
 }
