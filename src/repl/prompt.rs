@@ -69,6 +69,8 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
             Ok(Flow::On) => {}
             Ok(Flow::Quit) => break,
             Err(Error::Output(error)) => return Err(Error::Output(error)),
+            // Whatever failed, it was wished.
+            Err(_) if session.debugger.control().interrupt().is_requested() => session.row("stopped", "by Ctrl-C")?,
             Err(error) => session.show_error(&error.messages())?,
         }
         if session.debugger.control().interrupt().take() {
