@@ -27,7 +27,7 @@
 //!
 //! Only what `main.rs`, the tests and the benchmarks use is `pub`; all else is `pub(crate)`, so the compiler reports what nobody uses.
 
-#![warn(unreachable_pub)]
+#![warn(unreachable_pub, clippy::missing_errors_doc)]
 // The documentation is read by whoever changes the code: it is built with what is private.
 #![allow(rustdoc::private_intra_doc_links)]
 

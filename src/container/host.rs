@@ -78,8 +78,10 @@ impl Host {
     /// Tries what works here for `identity`, using `scratch`, the directory in which a container's set-up will have its files.
     ///
     /// What it makes there are directories that the set-up has as well. `LAYERLAB_OVERLAY=off` (or `mount`) in the
-    /// environment forces the copying fallback (or the older interface). Errors: `scratch` can't
-    /// be written, or no user namespace can be made.
+    /// environment forces the copying fallback (or the older interface).
+    ///
+    /// # Errors
+    /// `scratch` can't be written, or no user namespace can be made.
     pub fn detect(identity: &Identity, scratch: &Path) -> Result<Host, Error> {
         let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
         let overlay = match forced.as_str() {

@@ -135,6 +135,9 @@ impl Identity {
     ///
     /// Files made by a container may belong to mapped ids and lie in directories that only those
     /// may change, so this happens inside the namespace. Symbolic links are removed, not followed.
+    ///
+    /// # Errors
+    /// What the kernel refuses to remove.
     pub fn remove_dir_all(&self, path: &Path) -> Result<(), Error> {
         if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(());

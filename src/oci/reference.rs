@@ -115,6 +115,9 @@ pub enum AnyReference {
 
 impl Reference {
     /// Reads a reference exactly as it is written; a name without a domain keeps none.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for what the grammar of references does not allow.
     pub fn parse(text: &str) -> Result<Reference, ReferenceError> {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
@@ -135,6 +138,9 @@ impl Reference {
     }
 
     /// Reads a reference as people mean it: without a domain it is on `docker.io`, there without a folder in `library`.
+    ///
+    /// # Errors
+    /// As [`Reference::parse`]; [`ReferenceError::Identifier`] for 64 hexadecimal digits, which are an image id.
     pub fn parse_normalized(text: &str) -> Result<Reference, ReferenceError> {
         if is_identifier(text) {
             return Err(ReferenceError::Identifier(text.to_string()));
@@ -151,6 +157,9 @@ impl Reference {
     }
 
     /// Reads a name in its full form and refuses every other.
+    ///
+    /// # Errors
+    /// As [`Reference::parse_normalized`]; [`ReferenceError::NotCanonical`] for a shorter form.
     pub fn parse_canonical(text: &str) -> Result<Reference, ReferenceError> {
         let reference = Reference::parse_normalized(text)?;
         if reference.to_string() != text {
@@ -160,6 +169,9 @@ impl Reference {
     }
 
     /// Reads a reference as an engine uses it: normalised, a digest makes the tag superfluous, without both it is `latest`.
+    ///
+    /// # Errors
+    /// As [`Reference::parse_normalized`].
     pub fn parse_for_engine(text: &str) -> Result<Reference, ReferenceError> {
         let mut reference = Reference::parse_normalized(text)?;
         if reference.digest.is_some() {
@@ -169,6 +181,9 @@ impl Reference {
     }
 
     /// Reads a name alone, without tag and digest.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Format`] and [`ReferenceError::TooLong`].
     pub fn with_name(name: &str) -> Result<Reference, ReferenceError> {
         let (domain, path) = split_name(name).ok_or(ReferenceError::Format)?;
         if path.len() > LONGEST_PATH {
@@ -282,6 +297,9 @@ impl<'de> serde::Deserialize<'de> for Reference {
 
 impl AnyReference {
     /// Reads an image id, a digest, or a name that is then normalised.
+    ///
+    /// # Errors
+    /// As [`Reference::parse_normalized`].
     pub fn parse(text: &str) -> Result<AnyReference, ReferenceError> {
         if is_identifier(text) {
             return Ok(AnyReference::Digest(Digest::from_hex(text)?));

@@ -37,6 +37,9 @@ pub struct Home {
 impl Home {
     /// The folder that the environment names: `LAYERLAB_HOME`, else `layerlab` in `XDG_DATA_HOME`, else
     /// `~/.local/share/layerlab`. A variable that is empty counts as not set.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] where none of the three is set.
     pub fn default_path(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<PathBuf, Error> {
         let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         set("LAYERLAB_HOME")

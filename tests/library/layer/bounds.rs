@@ -186,7 +186,7 @@ fn an_import_keeps_the_digest_of_what_a_sparse_file_holds() {
 const COMPRESSIONS: &[(&str, &[&str])] = &[("gzip", &["-c"]), ("bzip2", &["-c"]), ("xz", &["-c"]), ("zstd", &["-c"])];
 
 #[test]
-fn compressed_archives_may_come_in_pieces_and_with_something_after_them() {
+fn compressed_archives_may_come_in_pieces_but_with_nothing_else_after_them() {
     let test = TestStore::new();
     let tar = Tar::new().file("a", &[b'a'; 3000]).file("b", b"b").end();
     for (program, arguments) in COMPRESSIONS {
@@ -197,9 +197,8 @@ fn compressed_archives_may_come_in_pieces_and_with_something_after_them() {
         let other = compress(program, arguments, &tar[1500..]).unwrap();
         let expected = "/a 3000; /b 1; ";
         assert_eq!(read_all(&test, &[one.as_slice(), &other].concat(), &limits()), expected, "{program}");
-        // The archive has ended by then, and what follows is not looked at.
         let garbage = [one.as_slice(), &other, &[0; 700], b"garbage"].concat();
-        assert_eq!(read_all(&test, &garbage, &limits()), expected, "{program} with garbage");
+        assert!(read_all(&test, &garbage, &limits()) != expected, "{program} with garbage");
         let cut = [one.as_slice(), &other[..other.len() / 2]].concat();
         assert!(read_all(&test, &cut, &limits()) != expected, "{program}, cut");
     }
