@@ -20,6 +20,11 @@ static CAUGHT: OnceLock<(Interrupt, u32)> = OnceLock::new();
 /// The signal that came last; zero: none came.
 static LAST: AtomicI32 = AtomicI32::new(0);
 
+/// The modes of the terminal before anything changed them.
+static MODES: OnceLock<libc::termios> = OnceLock::new();
+/// What a terminal is told when no line is edited any more.
+const NO_PASTE: &[u8] = b"\x1b[?2004l";
+
 /// From now on a write beyond the limit on a file's size (`ulimit -f`) fails with EFBIG, which has a message; the signal would end us
 /// without one. Containers begin with the default again.
 pub(super) fn refuse_to_die_of_large_files() {
@@ -59,6 +64,27 @@ fn take_signals() {
     });
 }
 
+/// From now on the terminal gets its modes of this moment back when a signal ends the program: the editor of lines changes them.
+pub(super) fn keep_terminal() {
+    // SAFETY: zeroes are a termios, and tcgetattr(3) fills it where standard input is a terminal.
+    let mut modes: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a termios.
+    if unsafe { libc::tcgetattr(0, &mut modes) } == 0 {
+        let _ = MODES.set(modes);
+    }
+}
+
+/// Puts the terminal's modes back, and ends bracketed paste. Safe in a signal handler, see signal-safety(7).
+fn restore_terminal() {
+    if let Some(modes) = MODES.get() {
+        // SAFETY: the pointers are to a termios and to so many bytes.
+        unsafe {
+            libc::tcsetattr(0, libc::TCSANOW, modes);
+            libc::write(1, NO_PASTE.as_ptr().cast(), NO_PASTE.len());
+        }
+    }
+}
+
 /// The status of a command that a signal has stopped, as a shell gives it: 128 and the signal's number. `None`: none has.
 pub(super) fn status() -> Option<u8> {
     let (interrupt, _) = CAUGHT.get()?;
@@ -66,7 +92,7 @@ pub(super) fn status() -> Option<u8> {
     (interrupt.is_requested() && signal != 0).then(|| u8::try_from(128 + signal).unwrap_or(1))
 }
 
-/// The handler. It reads a cell that is filled and atomics, and calls what signal-safety(7) allows: getpid(2), write(2), _exit(2).
+/// The handler. It reads a cell that is filled and atomics, and calls what signal-safety(7) allows: getpid(2), write(2), tcsetattr(3), _exit(2).
 extern "C" fn note(signal: libc::c_int) {
     let Some((interrupt, process)) = CAUGHT.get() else { return };
     if *process != std::process::id() {
@@ -81,6 +107,7 @@ extern "C" fn note(signal: libc::c_int) {
     }
     if interrupt.times() >= PATIENCE || is_last && interrupt.is_idle() {
         screen::erase_at_the_end();
+        restore_terminal();
         // SAFETY: _exit(2) ends the process; the kernel ends its containers.
         unsafe { libc::_exit(128 + signal) };
     }

@@ -112,7 +112,12 @@ fn guest(work: &Work, what: &Enter) -> Result<Guest, Error> {
                 Some(number) => work.state_after(*number)?.ok_or(Error::NothingInside)?,
             };
             let shell = state.shell().into_iter().next().unwrap_or_else(|| "/bin/sh".into());
-            Ok(as_run_sees_it(state, vec![shell]))
+            let machine = work.machine()?;
+            let after = number.unwrap_or_else(|| machine.position());
+            let mut guest = as_run_sees_it(state, vec![shell]);
+            // Shells of all kinds replace the variable.
+            guest.image.config.env.push(format!("PS1=(after step {after}/{}) $PWD # ", machine.step_count()));
+            Ok(guest)
         }
         Enter::Image(arguments) => {
             let state = work.current()?;

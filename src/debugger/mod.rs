@@ -56,6 +56,7 @@ pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
 pub use typed::Typed;
+pub(crate) use typed::replace;
 pub use why::{Against, Tense};
 pub(crate) use why::{Following, LineCount, Why};
 pub(crate) use work::Sink;
@@ -112,6 +113,11 @@ impl Debugger {
     /// Whether instructions were typed in that no file has.
     pub fn has_typed(&self) -> bool {
         self.0.has_typed()
+    }
+
+    /// Whether the Dockerfile in memory has something that was neither read from a file nor written to one.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.0.has_typed() && self.0.written != self.0.file.text
     }
 
     /// Whether there is a FROM: something to step through.
@@ -297,8 +303,13 @@ impl Debugger {
     ///
     /// # Errors
     /// [`Error::NoText`], and what the system says.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
-        typed::write(&self.0, path)
+    pub fn write(&mut self, path: &Path) -> Result<(), Error> {
+        typed::write(&mut self.0, path)
+    }
+
+    /// Whether a file is not there, or has what was read from it or written to it here: then nothing is lost when it is replaced.
+    pub(crate) fn is_ours(&self, path: &Path) -> bool {
+        typed::is_ours(&self.0, path)
     }
 
     /// Gives the current state a name. The last state is the build's image; any other becomes one as it is.

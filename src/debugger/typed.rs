@@ -3,12 +3,17 @@
 //! The text grows by the instruction, behind the last step taken; a machine is made for the new text, takes over what the
 //! old one has taken, and takes the new step. An instruction that fails is not kept: text and machine stay as they were.
 
+use std::fs::{Metadata, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use super::error::{Error, Failure};
 use super::moving::{AtMiss, Reason, Stopped, position, take};
 use super::work::{Memory, Sink, Work};
+use crate::context::text;
 use crate::dockerfile::{self, Instruction};
+use crate::document::{self, Links};
 use crate::machine::Machine;
 use crate::plan::Request;
 use crate::source::SourceFile;
@@ -33,7 +38,8 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
         return Err(Error::TriggersFirst);
     }
     let mut options = work.options.clone();
-    let begins_stage = instruction.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+    let is_from = |line: &str| line.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+    let begins_stage = instruction.lines().any(is_from);
     options.request = Request { every_stage: options.request.every_stage || begins_stage, ..options.request };
     let file = SourceFile::new(work.file.name.clone(), with_instruction(work, instruction));
     if work.machine.is_none() && is_before_first_from(&file)? {
@@ -71,12 +77,44 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
 }
 
 /// Writes the Dockerfile in memory to a file.
-pub(super) fn write(work: &Work, path: &Path) -> Result<(), Error> {
+pub(super) fn write(work: &mut Work, path: &Path) -> Result<(), Error> {
     if work.file.text.is_empty() {
         return Err(Error::NoText);
     }
+    replace(path, work.file.text.as_bytes())?;
+    work.written = work.file.text.clone();
+    Ok(())
+}
+
+/// Whether a file is not there, or has a text that was read or written here.
+pub(super) fn is_ours(work: &Work, path: &Path) -> bool {
+    match document::read(path, &text::DOCKERFILE, Links::Follow) {
+        Ok(bytes) => [&work.loaded, &work.written].iter().any(|known| known.as_bytes() == bytes),
+        Err(error) => error.is_not_found(),
+    }
+}
+
+/// Puts bytes into a file, all or none: they are written beside it, and then take its name. What a symbolic link leads to is
+/// replaced, the link stays.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let io = |source| Error::Io { operation: "write", path: path.to_owned(), source };
-    std::fs::write(path, &work.file.text).map_err(io)
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let before = target.metadata().ok();
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return Err(Error::NotRegular(path.display().to_string()));
+    }
+    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let permissions = before.as_ref().map_or_else(|| Permissions::from_mode(0o666), Metadata::permissions);
+    let mut file = tempfile::Builder::new().permissions(permissions.clone()).tempfile_in(folder).map_err(io)?;
+    file.write_all(bytes).map_err(io)?;
+    if let Some(before) = before {
+        // The umask has no say in what was there before. Only root can give a file away.
+        file.as_file().set_permissions(permissions).map_err(io)?;
+        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
+    }
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(&target).map_err(|error| io(error.error))?;
+    Ok(())
 }
 
 /// Puts back what was there before an instruction that did not succeed.

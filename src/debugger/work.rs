@@ -60,6 +60,8 @@ pub(super) struct Work {
     pub(crate) file: SourceFile,
     /// The Dockerfile as it was read last.
     pub(crate) loaded: String,
+    /// The Dockerfile as it was written last; empty where it was not.
+    pub(crate) written: String,
     pub(crate) mistakes: Mistakes,
     /// `None` as long as there is no FROM.
     pub(crate) machine: Option<Machine>,
@@ -85,6 +87,7 @@ impl Work {
             folder,
             path,
             loaded: file.text.clone(),
+            written: String::new(),
             file,
             mistakes,
             machine: None,

@@ -127,7 +127,7 @@ fn path_change(kind: ChangeKind, path: &TreePath, node: &Node) -> PathChange {
         gid,
         size: node.content().map_or(0, |content| content.size),
         target: match &node.kind {
-            Kind::Symlink(target) => Some(target.escape_ascii().to_string()),
+            Kind::Symlink(target) => Some(String::from_utf8_lossy(target).into_owned()),
             _ => None,
         },
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Error;
+use super::command::Existing;
+use super::modes::Modes;
 use super::moving::{Heads, watch};
 use super::session::Session;
 use crate::context::text;
@@ -19,6 +21,12 @@ use crate::view::units;
 
 /// `edit [FILE]`.
 pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), Error> {
+    if !session.interactive && editor().is_none() {
+        return Err(Error::usage(
+            "`edit` needs a terminal, and this session reads its lines from a file or a pipe",
+            "change the file, then `reload`; or let $EDITOR name a program that needs no terminal",
+        ));
+    }
     match session.debugger.editable(file) {
         Editable::OnDisk(path) => {
             run_editor(&path)?;
@@ -58,18 +66,35 @@ pub(super) fn tag(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
     session.row("tagged", &format!("{}{what}", tagged.reference.familiar()))
 }
 
-/// `write FILE`.
-pub(super) fn write(session: &mut Session<'_>, file: &str) -> Result<(), Error> {
-    session.debugger.write(Path::new(file))?;
+/// `write [FILE]`: without a name, the Dockerfile that the session is about.
+pub(super) fn write(session: &mut Session<'_>, file: Option<&str>, existing: Existing) -> Result<(), Error> {
+    let usual = || session.debugger.path().map_or_else(|| session.debugger.folder().join("Dockerfile"), Path::to_owned);
+    let path = file.map_or_else(usual, PathBuf::from);
+    let file = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+    if existing == Existing::Kept && !session.debugger.is_ours(&path) {
+        return Err(refused("write", &file));
+    }
+    session.debugger.write(&path)?;
     let lines = session.debugger.source().text.lines().count() as u64;
     session.row("written", &format!("{file}: {}", units::count(lines, "line")))
 }
 
 /// `save FILE`.
-pub(super) fn save(session: &mut Session<'_>, file: &str) -> Result<(), Error> {
+pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) -> Result<(), Error> {
     let path = PathBuf::from(file);
-    std::fs::write(&path, session.out.transcript()).map_err(|source| Error::Io { operation: "write", path, source })?;
+    if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
+        return Err(refused("save", file));
+    }
+    debugger::replace(&path, &session.out.transcript())?;
+    session.saved = Some(path);
     session.row("saved", file)
+}
+
+fn refused(command: &str, file: &str) -> Error {
+    Error::usage(
+        format!("`{file}` exists, and this session has not written it"),
+        format!("`{command} --force {file}` replaces it; another name keeps it"),
+    )
 }
 
 /// Says which steps would run because of a change.
@@ -149,11 +174,16 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
+/// The editor that the user has named.
+fn editor() -> Option<String> {
+    ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
 /// Runs $VISUAL, else $EDITOR, else vi on a file. The variable may hold arguments, so a shell takes it apart.
 fn run_editor(path: &Path) -> Result<(), Error> {
-    let named =
-        ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let editor = named.unwrap_or_else(|| "vi".into());
+    let editor = editor().unwrap_or_else(|| "vi".into());
+    // An editor that dies may leave the terminal as it needed it.
+    let _modes = Modes::keep();
     let status = Command::new("/bin/sh")
         .arg("-c")
         .arg(format!("{editor} \"$1\""))

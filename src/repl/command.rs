@@ -49,9 +49,9 @@ pub(super) enum Command {
     Reload,
     Tag { name: String },
     Launch { arguments: Vec<String> },
-    Save { file: String },
-    Write { file: String },
-    Help { command: Option<Name> },
+    Save { file: String, existing: Existing },
+    Write { file: Option<String>, existing: Existing },
+    Help(Topic),
     Quit,
 }
 
@@ -61,6 +61,21 @@ pub(crate) enum PlanForm {
     List,
     /// The stages, and what each takes from which.
     Graph,
+}
+
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    Kept,
+    Replaced,
+}
+
+/// What `help` is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    Overview,
+    All,
+    Command(Name),
 }
 
 /// What `break` is asked to do.
@@ -201,13 +216,21 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
             let (arguments, _) = split.map_err(|error| wrong(error.to_string()))?;
             Ok(Command::Launch { arguments })
         }
-        Name::Save => Ok(Command::Save { file: needed("a file")? }),
-        Name::Write => Ok(Command::Write { file: needed("a file")? }),
+        Name::Save => {
+            let (file, existing) = forced(rest);
+            let file = file.ok_or_else(|| wrong("`save` needs a file".into()))?;
+            Ok(Command::Save { file, existing })
+        }
+        Name::Write => {
+            let (file, existing) = forced(rest);
+            Ok(Command::Write { file, existing })
+        }
         Name::Help => match rest {
-            "" => Ok(Command::Help { command: None }),
+            "" => Ok(Command::Help(Topic::Overview)),
+            "all" => Ok(Command::Help(Topic::All)),
             name => {
                 match table::find(name).or_else(|| <[_; 1]>::try_from(table::beginning(name)).ok().map(|[one]| one)) {
-                    Some(entry) => Ok(Command::Help { command: Some(entry.id) }),
+                    Some(entry) => Ok(Command::Help(Topic::Command(entry.id))),
                     None => Err(Diagnostic::error(format!("there is no command `{name}`"))
                         .suggest(name, table::COMMANDS.iter().map(|entry| entry.name))),
                 }
@@ -215,6 +238,17 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         },
         Name::Quit => none(Command::Quit),
     }
+}
+
+/// `[--force] [FILE]`.
+fn forced(rest: &str) -> (Option<String>, Existing) {
+    let forced = ["--force", "-f", "!"].into_iter().find_map(|word| {
+        let file = rest.strip_prefix(word)?;
+        (file.is_empty() || file.starts_with(char::is_whitespace)).then(|| file.trim())
+    });
+    let file = forced.unwrap_or(rest);
+    let existing = if forced.is_some() { Existing::Replaced } else { Existing::Kept };
+    ((!file.is_empty()).then(|| file.to_owned()), existing)
 }
 
 /// A command that takes no argument got one: perhaps the instruction of the same name was meant.

@@ -1,6 +1,7 @@
 //! A person at a terminal: line editing, history, completion, hints and colours. The only module that names rustyline.
 //!
-//! Ctrl-C clears the line, Ctrl-D ends the session; an instruction that is not complete goes on in the next line.
+//! Ctrl-C clears the line, Ctrl-D ends the session. An instruction that is not complete goes on behind a prompt of its own, where both give
+//! it up.
 
 use std::borrow::Cow;
 use std::io;
@@ -10,12 +11,13 @@ use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::{Hinter, HistoryHinter};
-use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::history::{DefaultHistory, History as _};
+use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::command;
-use super::lines::{Lines, Next, Surroundings};
+use super::lines::{Growing, Growth, Lines, Next, Surroundings};
 use super::table::{self, Argument};
 use crate::dockerfile::KEYWORDS;
 use crate::document::{self, Limit, Links};
@@ -24,6 +26,10 @@ use crate::view::palette::{Palette, Role};
 
 /// How many lines the history keeps.
 const HISTORY: usize = 2000;
+/// Whoever has typed so many lines is not new any more.
+const BEGINNING: usize = 3;
+/// What stands before the further lines of an instruction.
+const CONTINUATION: &str = "... ";
 
 /// Lines from a terminal.
 pub(crate) struct Terminal {
@@ -70,25 +76,66 @@ impl Terminal {
     }
 }
 
-impl Lines for Terminal {
-    fn next(&mut self, prompt: &str) -> io::Result<Next> {
+impl Terminal {
+    /// One line, or several that were pasted.
+    fn read(&mut self, prompt: &str) -> io::Result<Next> {
         match self.editor.readline(prompt) {
-            Ok(line) => {
-                // What a terminal would act on is not kept: the history is shown again as it is.
-                if !line.contains(shown::is_harmful) {
-                    let _ = self.editor.add_history_entry(&line);
-                }
-                // Saved at once: a session that is killed has a history too. It is a convenience: failing is not told.
-                if let Some(history) = &self.history {
-                    let _ = self.editor.append_history(history);
-                }
-                Ok(Next::Line(line))
-            }
-            Err(ReadlineError::Interrupted) => Ok(Next::Interrupted),
-            Err(ReadlineError::Signal(_)) => Ok(Next::Interrupted),
+            Ok(line) => Ok(Next::Line(line)),
+            Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Next::Interrupted),
             Err(ReadlineError::Eof) => Ok(Next::End),
             Err(error) => Err(to_io(error)),
         }
+    }
+
+    fn remember(&mut self, line: &str) {
+        // What a terminal would act on is not kept: the history is shown again as it is.
+        if !line.contains(shown::is_harmful) {
+            let _ = self.editor.add_history_entry(line);
+        }
+        // Saved at once: a session that is killed has a history too. It is a convenience: failing is not told.
+        if let Some(history) = &self.history {
+            let _ = self.editor.append_history(history);
+        }
+    }
+}
+
+/// Whether more has to come behind these lines. What is complete before the last of them is another command or instruction.
+fn push_all(growing: &mut Growing, lines: &str) -> Growth {
+    let mut growth = Growth::Open;
+    for line in lines.split('\n') {
+        if growth == Growth::Complete {
+            *growing = Growing::default();
+        }
+        growth = growing.push(&format!("{line}\n"));
+    }
+    growth
+}
+
+impl Lines for Terminal {
+    fn next(&mut self, prompt: &str) -> io::Result<Next> {
+        let mut line = match self.read(prompt)? {
+            Next::Line(line) => line,
+            other => return Ok(other),
+        };
+        let mut growing = Growing::default();
+        let mut growth = push_all(&mut growing, &line);
+        let continuation = format!("{CONTINUATION:>width$}", width = prompt.width());
+        while growth == Growth::Open {
+            match self.read(&continuation)? {
+                Next::Line(more) => {
+                    growth = push_all(&mut growing, &more);
+                    line.push('\n');
+                    line.push_str(&more);
+                }
+                Next::Interrupted | Next::End => return Ok(Next::Interrupted),
+            }
+        }
+        self.remember(&line);
+        Ok(Next::Line(line))
+    }
+
+    fn is_new(&self) -> bool {
+        self.editor.history().len() < BEGINNING
     }
 
     fn is_interactive(&self) -> bool {
@@ -159,15 +206,7 @@ impl Highlighter for Assistant {
     }
 }
 
-impl Validator for Assistant {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if command::is_complete(context.input()) {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
-    }
-}
+impl Validator for Assistant {}
 
 /// Colours the first word: a command, or a keyword of the language with its flags and variables.
 fn highlight(line: &str, palette: Palette) -> String {

@@ -25,7 +25,8 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
     }
     // A shell ends with the status of its last command, which says nothing of the session.
     in_terminal(session, &Enter::Shell(number))?;
-    Ok(())
+    session.out.forget_head();
+    session.row("shell", "left, and what it changed is thrown away: RUN, in capitals, keeps what a command changes")
 }
 
 /// `launch [ARGUMENTS]`.
@@ -61,21 +62,31 @@ fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
 
 fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Exit, Error> {
     let mut broken = Ok(());
+    // Whether the keys of the last Ctrl-C are shown where the next row would begin.
+    let mut is_open = false;
     let exit = debugger.enter(what, streams, &mut |said| {
         if broken.is_ok() {
             broken = match said {
                 Said::Output(stream, bytes) => out.output(stream, bytes),
-                Said::Note(notice) => told(out, "note", &notice.to_string()),
-                Said::Untidy(failure) => told(out, "warning", &failure.to_string()),
+                Said::Note(notice) => told(out, streams, "note", &notice.to_string()),
+                Said::Untidy(failure) => told(out, streams, "warning", &failure.to_string()),
             };
+            is_open |= streams == Streams::Terminal && matches!(said, Said::Note(_));
         }
     })?;
     broken?;
+    if is_open {
+        out.aside("")?;
+    }
     Ok(exit)
 }
 
 /// Shows something that comes while the container runs.
-fn told(out: &mut Output<'_>, name: &str, text: &str) -> io::Result<()> {
+fn told(out: &mut Output<'_>, streams: Streams, name: &str, text: &str) -> io::Result<()> {
+    if streams == Streams::Terminal {
+        // The program has left the cursor anywhere.
+        out.aside("")?;
+    }
     out.show(|layout| layout.row(name, text))?;
     out.flush()
 }

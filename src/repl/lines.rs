@@ -5,7 +5,7 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use super::command;
+use super::command::{self, Line};
 use crate::document::Limit;
 
 /// How long one command or instruction of a script may be. What a script comes from need not have an end.
@@ -35,11 +35,95 @@ pub(crate) trait Lines {
     /// The next line; `prompt` is shown where somebody sees it.
     fn next(&mut self, prompt: &str) -> io::Result<Next>;
 
+    /// Whether the person is new here: only a few lines were ever typed.
+    fn is_new(&self) -> bool {
+        false
+    }
+
     /// Whether a person is there, at a terminal: then the prompt and the line are on the screen already.
     fn is_interactive(&self) -> bool;
 
     /// Whether completion asks for [`Lines::surround`]; making them costs something.
     fn surround(&mut self, _surroundings: &mut dyn FnMut() -> Surroundings) {}
+}
+
+/// A command or an instruction that comes line by line.
+///
+/// Most lines tell by themselves that more has to come, so that the whole is parsed for a few of them only: else the time would grow with
+/// the square of the length.
+#[derive(Debug, Default)]
+pub(super) struct Growing {
+    pub(super) text: String,
+    /// How much of the text names the heredocs that are open.
+    heredocs: Option<usize>,
+}
+
+/// Whether more has to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growth {
+    Open,
+    Complete,
+}
+
+impl Growing {
+    /// Adds a line with its end.
+    pub(super) fn push(&mut self, line: &str) -> Growth {
+        let is_first = self.text.is_empty();
+        self.text.push_str(line);
+        let line = line.trim_end();
+        let tells = match self.heredocs {
+            Some(end) => is_name_of_heredoc(&self.text[..end], line.trim_start_matches('\t')),
+            None => is_first || !line.ends_with('\\'),
+        };
+        if !tells {
+            return Growth::Open;
+        }
+        if command::is_complete(&self.text) {
+            return Growth::Complete;
+        }
+        if self.heredocs.is_none() && !line.ends_with('\\') && self.text.contains("<<") {
+            self.heredocs = Some(self.text.len());
+        }
+        Growth::Open
+    }
+
+    /// The commands and blocks of instructions in a text that was pasted. Instructions that follow one another are one block.
+    pub(super) fn parts(text: &str) -> Vec<String> {
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        let mut growing = Growing::default();
+        let mut lines = text.split_inclusive('\n').peekable();
+        while let Some(line) = lines.next() {
+            if growing.push(line) == Growth::Open && lines.peek().is_some() {
+                continue;
+            }
+            let whole = std::mem::take(&mut growing).text;
+            let is_block = match command::parse(&whole) {
+                Ok(Line::Empty) => continue,
+                Ok(Line::Instruction(_) | Line::Comment) => true,
+                Ok(Line::Command(_)) | Err(_) => false,
+            };
+            match parts.last_mut() {
+                Some((true, block)) if is_block => block.push_str(&whole),
+                Some(_) | None => parts.push((is_block, whole)),
+            }
+        }
+        parts.into_iter().map(|(_, text)| text.trim_end_matches(['\n', '\r']).to_owned()).collect()
+    }
+}
+
+/// Whether a line may end a heredoc of an instruction.
+fn is_name_of_heredoc(instruction: &str, line: &str) -> bool {
+    let mut rest = instruction;
+    while let Some(at) = rest.find("<<") {
+        rest = &rest[at + 2..];
+        let name = rest.trim_start_matches('-').trim_start_matches(['"', '\'']);
+        let end =
+            name.find(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'')).unwrap_or(name.len());
+        if &name[..end] == line {
+            return true;
+        }
+    }
+    false
 }
 
 /// The lines of a script file or of a pipe.
@@ -72,20 +156,19 @@ impl<R: BufRead> Script<R> {
 
 impl<R: BufRead> Lines for Script<R> {
     fn next(&mut self, _prompt: &str) -> io::Result<Next> {
-        let mut text = String::new();
+        let mut growing = Growing::default();
         loop {
-            let bytes = match self.physical_line(text.len()) {
+            let bytes = match self.physical_line(growing.text.len()) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Next::Interrupted),
                 Err(error) => return Err(error),
             };
             if bytes.is_empty() {
                 // An instruction that the end cuts off is taken as it is: its parser says what is missing.
-                return Ok(if text.is_empty() { Next::End } else { Next::Line(text) });
+                return Ok(if growing.text.is_empty() { Next::End } else { Next::Line(growing.text) });
             }
-            text.push_str(&String::from_utf8_lossy(&bytes));
-            if command::is_complete(&text) {
-                return Ok(Next::Line(text.trim_end_matches(['\n', '\r']).to_owned()));
+            if growing.push(&String::from_utf8_lossy(&bytes)) == Growth::Complete {
+                return Ok(Next::Line(growing.text.trim_end_matches(['\n', '\r']).to_owned()));
             }
         }
     }
@@ -97,7 +180,7 @@ impl<R: BufRead> Lines for Script<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lines, Next, Script};
+    use super::{Growing, Lines, Next, Script};
 
     #[test]
     fn an_instruction_is_read_whole() {
@@ -107,5 +190,22 @@ mod tests {
             lines.push(line);
         }
         assert_eq!(lines, ["step", "RUN <<EOF\na\nEOF", "", "RUN a \\\n  b"]);
+    }
+
+    #[test]
+    fn long_instructions_are_read_in_time_that_grows_with_them() {
+        let continued = "RUN a \\\n".to_owned() + &"b \\\n".repeat(50_000) + "c\n";
+        let heredoc = "RUN <<-'EOF' <<B\n".to_owned() + &"EO\n".repeat(50_000) + "\tEOF\nB\n";
+        for text in [continued, heredoc] {
+            let Next::Line(line) = Script::new(text.as_bytes()).next("").unwrap() else { panic!("no line") };
+            assert_eq!(line, text.trim_end());
+        }
+    }
+
+    #[test]
+    fn what_is_pasted_is_taken_apart() {
+        let text = "FROM a\n\n# why\nRUN b \\\n c\nCOPY <<EOF /d\nls\nEOF\nls /\nstep\nRUN e";
+        let parts = ["FROM a\n# why\nRUN b \\\n c\nCOPY <<EOF /d\nls\nEOF", "ls /", "step", "RUN e"];
+        assert_eq!(Growing::parts(text), parts);
     }
 }

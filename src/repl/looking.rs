@@ -2,7 +2,7 @@
 //!
 //! Each asks the debugger and shows what it says.
 
-use super::command::Break;
+use super::command::{Break, Topic};
 use super::session::Session;
 use super::{Error, table};
 use crate::debugger::{self, Compare};
@@ -141,7 +141,11 @@ pub(super) fn explain(session: &mut Session<'_>, instruction: Option<&str>) -> R
     Ok(session.out.page(|layout| blocks::explained(layout, &explained))?)
 }
 
-pub(super) fn help(session: &mut Session<'_>, command: Option<table::Name>) -> Result<(), Error> {
-    let text = table::help(command);
+pub(super) fn help(session: &mut Session<'_>, topic: Topic) -> Result<(), Error> {
+    let text = match topic {
+        Topic::Overview => table::overview(),
+        Topic::All => table::all(),
+        Topic::Command(name) => table::help(name),
+    };
     Ok(session.out.page(|layout| layout.fill(&text))?)
 }

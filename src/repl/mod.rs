@@ -14,6 +14,7 @@
 //! | `session` | what is kept between two lines |
 //! | `moving`, `looking`, `changing`, `entering` | the commands: each asks the debugger and shows what it says |
 //! | `output`, `pager` | the screen and the copy for `save`; what is longer than the screen |
+//! | `modes` | the terminal as it was, and one key of it |
 //! | `error` | what went wrong, with the command to type instead |
 //!
 //! A front end: it parses lines and renders data, and decides nothing. Only `editor` names rustyline.
@@ -25,6 +26,7 @@ mod entering;
 mod error;
 mod lines;
 mod looking;
+mod modes;
 mod moving;
 mod output;
 mod pager;

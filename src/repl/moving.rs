@@ -42,10 +42,17 @@ pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
 
 /// Takes an instruction in the current state.
 pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
+    let before = session.debugger.position().total;
     match watch(session, Heads::Hidden, |debugger, sink| debugger.type_in(text, sink))? {
         Typed::BeforeFrom => session.row("noted", "an ARG before FROM counts from the first FROM on"),
         Typed::NotAStep => session.row("noted", "it is not a step of its own"),
-        Typed::Took(stopped) => tell_stop(session, &stopped, "the instruction is not kept"),
+        Typed::Took(stopped) => {
+            tell_stop(session, &stopped, "the instruction is not kept")?;
+            match stopped.position.total.saturating_sub(before) {
+                0 | 1 => Ok(()),
+                added => session.row("added", &format!("{added} steps: the first is taken, and `step` takes the next")),
+            }
+        }
     }
 }
 
@@ -114,9 +121,11 @@ fn tell_stop(session: &mut Session<'_>, stopped: &Stopped, after_failure: &str) 
         }
         Reason::Interrupted => {
             session.note_interrupt();
+            session.out.forget_head();
             session.row("stopped", "by Ctrl-C: the state is the one before this step")
         }
         Reason::Failed(messages) => {
+            session.out.forget_head();
             session.show_error(&messages.into())?;
             session.row("", &format!("the state is the one before this step: {after_failure}"))?;
             Err(Error::Said)

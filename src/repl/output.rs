@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::pager;
 use crate::machine::{Event, EventKind, Stream};
 use crate::view::debugger::{Blocks, Layout};
-use crate::view::palette::Palette;
+use crate::view::palette::{Palette, Role};
 use crate::view::screen::{self, Screen, Width};
 use crate::view::{Scene, View as _};
 use crate::world::World;
@@ -155,6 +155,17 @@ impl<'o> Output<'o> {
     /// Notes what somebody else put on the screen: the prompt and what was typed there.
     pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
         self.copy.screen.write_all(text.as_bytes())
+    }
+
+    /// Shows a person something that is no part of the session.
+    pub(crate) fn aside(&mut self, text: &str) -> io::Result<()> {
+        let text = self.screen.blocks.layout().palette.paint(Role::Faint, text);
+        writeln!(self.screen.screen, "{text}")
+    }
+
+    /// The next line with the ▶ is shown even if it is the same again.
+    pub(crate) fn forget_head(&mut self) {
+        self.head = None;
     }
 
     /// Shows the line with the ▶, where it is not the one that was shown last.

@@ -2,14 +2,22 @@
 //!
 //! The text has passed a screen before, so there is nothing in it but colours that a terminal would act on.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
+use super::modes::{self, Modes};
 use crate::view::screen::{Screen, Size};
 use crate::view::table::visible_width;
 
 /// What `less` is told where the user tells it nothing: show colours, stay on the screen, end by itself at a short text.
 const LESS: &str = "FRX";
+/// The last line of a page of `less`, in its own language: a colon and a full stop are signs in it.
+const PROMPT: &str = r"-Psq\: back to layerlab   space\: next page   /TEXT\: search";
+
+/// What our own pager asks.
+const QUESTION: &str = "-- any key: next page, q: back to layerlab --";
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
 
 /// Whether a text has more lines than a terminal.
 pub(super) fn is_longer(text: &str, size: Size) -> bool {
@@ -17,30 +25,44 @@ pub(super) fn is_longer(text: &str, size: Size) -> bool {
     text.lines().map(rows).sum::<usize>() >= size.rows
 }
 
-/// Shows a harmless text on the terminal that standard output is.
+/// Shows a harmless text on the terminal that standard output is. Where no pager can show it, we do.
 pub(super) fn page(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     out.flush()?;
+    let is_poor = std::env::var("TERM").map_or(true, |term| term.is_empty() || term == "dumb");
+    if is_poor {
+        return out.write_all(text.as_bytes());
+    }
     let mut command = match std::env::var("PAGER") {
         Ok(pager) if !pager.trim().is_empty() => {
             let mut shell = Command::new("/bin/sh");
             shell.args(["-c", &pager]);
             shell
         }
-        Ok(_) | Err(_) => Command::new("less"),
+        Ok(_) | Err(_) => {
+            let mut less = Command::new("less");
+            // Whatever the user has told it, colours have to be shown as such.
+            less.args(["-R", PROMPT]);
+            less
+        }
     };
     if std::env::var_os("LESS").is_none() {
         command.env("LESS", LESS);
     }
-    match command.stdin(Stdio::piped()).spawn() {
+    // One that is killed may leave the terminal as it needed it.
+    let _modes = Modes::keep();
+    let status = match command.stdin(Stdio::piped()).spawn() {
         Ok(mut pager) => {
             if let Some(mut input) = pager.stdin.take() {
                 // Whoever has seen enough closes the pipe.
                 let _ = input.write_all(text.as_bytes());
             }
-            pager.wait().map(drop)
+            pager.wait()?
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => page_simply(text, out, size),
-        Err(error) => Err(error),
+        Err(_) => return page_simply(text, out, size),
+    };
+    match status.code() {
+        Some(0) | None => Ok(()),
+        Some(_) => page_simply(text, out, size),
     }
 }
 
@@ -50,13 +72,12 @@ fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     for line in text.split_inclusive('\n') {
         let rows = visible_width(line.trim_end_matches('\n')).div_ceil(size.columns.max(1)).max(1);
         if rows > left {
-            write!(out, "-- Enter shows more, q is enough --")?;
+            write!(out, "{QUESTION}")?;
             out.flush()?;
-            match answer()? {
-                // The terminal has shown the answer and gone to the next line.
-                Answer::More => {}
-                Answer::Enough => return Ok(()),
-                Answer::Interrupted => return writeln!(out),
+            let key = modes::key()?;
+            out.erase_line()?;
+            if matches!(key, None | Some(b'q' | b'Q' | CTRL_C | CTRL_D)) {
+                return Ok(());
             }
             left = size.rows.saturating_sub(1).max(1);
         }
@@ -64,31 +85,6 @@ fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
         out.write_all(line.as_bytes())?;
     }
     Ok(())
-}
-
-/// What a person says to the question.
-enum Answer {
-    More,
-    /// A line that begins with `q`, or Ctrl-D.
-    Enough,
-    /// Ctrl-C: nothing ends the line.
-    Interrupted,
-}
-
-fn answer() -> io::Result<Answer> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    loop {
-        match io::stdin().lock().read(&mut byte) {
-            Ok(0) => return Ok(Answer::Enough),
-            Ok(_) if byte == *b"\n" => {
-                return Ok(if line.starts_with(b"q") { Answer::Enough } else { Answer::More });
-            }
-            Ok(_) => line.push(byte[0]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Answer::Interrupted),
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

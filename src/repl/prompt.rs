@@ -4,16 +4,19 @@
 //! exit code.
 
 use super::command::{self, Command, Line, PlanForm};
-use super::lines::{Lines, Next, Surroundings};
+use super::lines::{Growing, Lines, Next, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
 use super::{Error, changing, entering, looking, moving};
-use crate::debugger::Debugger;
+use crate::debugger::{Debugger, Position};
 use crate::shown;
-use crate::view::units;
+use crate::view::debugger::STAGE;
+use crate::view::{table, units};
 
-/// The prompt.
+/// The prompt of a script, and of a session as it is saved.
 const PROMPT: &str = "(layerlab) ";
+/// What those who are new could do next.
+const HINT: &str = "Enter takes the next step · why · ls / · help";
 /// The most paths that completion knows.
 const MOST_PATHS: usize = 50_000;
 
@@ -28,25 +31,30 @@ enum Flow {
 ///
 /// # Errors
 /// Only where lines can't be read or nothing can be written any more.
-pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<Ending, Error> {
+pub(crate) fn run(session: &mut Session<'_>, lines: &mut dyn Lines) -> Result<Ending, Error> {
     session.interactive = lines.is_interactive();
     if session.interactive {
         session.out.paging = Paging::On;
     }
-    header(&mut session)?;
-    moving::watch(&mut session, moving::Heads::Hidden, |debugger, sink| {
+    header(session)?;
+    moving::watch(session, moving::Heads::Hidden, |debugger, sink| {
         debugger.tell_warnings(sink);
         Ok(())
     })?;
     session.out.show(|_| "\n".into())?;
     let mut last = None;
+    // Whether it was said already that leaving loses something.
+    let mut is_warned = false;
     loop {
         session.out.measure();
-        moving::tell_position(&mut session)?;
+        moving::tell_position(session)?;
+        if lines.is_new() && session.debugger.position().next.is_some() {
+            session.out.aside(HINT)?;
+        }
         session.out.flush()?;
         lines.surround(&mut || surroundings(&session.debugger));
         let idle = session.debugger.control().interrupt().idle();
-        let next = lines.next(PROMPT);
+        let next = lines.next(&prompt(session));
         drop(idle);
         let text = match next.map_err(Error::Input)? {
             Next::Line(text) => text,
@@ -60,13 +68,18 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
                 if session.interactive {
                     session.out.show(|_| "\n".into())?;
                 }
+                if keeps(session, is_warned)? {
+                    is_warned = true;
+                    continue;
+                }
                 break;
             }
         };
-        echo(&mut session, &text)?;
+        echo(session, &text)?;
         session.out.measure();
-        match take_line(&mut session, &text, &mut last) {
-            Ok(Flow::On) => {}
+        match take(session, &text, &mut last) {
+            Ok(Flow::On) => is_warned = false,
+            Ok(Flow::Quit) if keeps(session, is_warned)? => is_warned = true,
             Ok(Flow::Quit) => break,
             Err(Error::Output(error)) => return Err(Error::Output(error)),
             // Whatever failed, it was wished.
@@ -88,12 +101,52 @@ pub(crate) fn run(mut session: Session<'_>, lines: &mut dyn Lines) -> Result<End
     Ok(session.ending)
 }
 
+/// Whether the session goes on although it was to end: somebody's work would be lost, and nobody has said so yet.
+fn keeps(session: &mut Session<'_>, is_warned: bool) -> Result<bool, Error> {
+    if is_warned || !session.interactive || !session.is_unsaved() {
+        return Ok(false);
+    }
+    session.row("unsaved", "what you typed is in no file yet: `write` saves the Dockerfile; `quit` again drops it")?;
+    Ok(true)
+}
+
+/// The prompt, which tells where the session is: `(layerlab 7/25 build) `.
+fn prompt(session: &Session<'_>) -> String {
+    let debugger = &session.debugger;
+    if !session.interactive || !debugger.is_begun() {
+        return PROMPT.to_owned();
+    }
+    let Position { next, total, .. } = debugger.position();
+    match next {
+        None => format!("(layerlab {total}/{total} done) "),
+        Some(step) if debugger.stages().len() > 1 => {
+            let stage = table::shortened(&shown::line(&step.stage), STAGE);
+            format!("(layerlab {}/{total} {stage}) ", step.number)
+        }
+        Some(step) => format!("(layerlab {}/{total}) ", step.number),
+    }
+}
+
+/// Takes what was typed, or one after another what was pasted.
+fn take(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) -> Result<Flow, Error> {
+    if !session.interactive || !text.contains('\n') {
+        return take_line(session, text, last);
+    }
+    for part in Growing::parts(text) {
+        if take_line(session, &part, last)? == Flow::Quit {
+            return Ok(Flow::Quit);
+        }
+    }
+    Ok(Flow::On)
+}
+
 fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) -> Result<Flow, Error> {
     let command = match command::parse(text)? {
         Line::Comment => return Ok(Flow::On),
         Line::Instruction(text) => return moving::type_in(session, &text).map(|()| Flow::On),
         Line::Empty => match last.clone() {
             Some(command) => command,
+            None if session.interactive && session.debugger.is_begun() => Command::Step { count: 1 },
             None => return Ok(Flow::On),
         },
         Line::Command(command) => command,
@@ -144,9 +197,9 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Reload => changing::reload(session),
         Command::Tag { name } => changing::tag(session, &name),
         Command::Launch { arguments } => entering::launch(session, arguments),
-        Command::Save { file } => changing::save(session, &file),
-        Command::Write { file } => changing::write(session, &file),
-        Command::Help { command } => looking::help(session, command),
+        Command::Save { file, existing } => changing::save(session, &file, existing),
+        Command::Write { file, existing } => changing::write(session, file.as_deref(), existing),
+        Command::Help(topic) => looking::help(session, topic),
     }?;
     Ok(Flow::On)
 }

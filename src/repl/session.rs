@@ -1,6 +1,7 @@
 //! A session: a debugger, where it is shown, and what is kept between two lines.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::Error;
 use super::error::Messages;
@@ -24,13 +25,20 @@ pub(crate) struct Session<'o> {
     pub(super) out: Output<'o>,
     pub(super) interactive: bool,
     pub(super) ending: Ending,
+    /// The file that the session was saved to last.
+    pub(super) saved: Option<PathBuf>,
 }
 
 impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
     pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
         let out = Output::new(out, palette, debugger.world(), shown);
-        Session { debugger, out, interactive: false, ending: Ending::Good }
+        Session { debugger, out, interactive: false, ending: Ending::Good, saved: None }
+    }
+
+    /// Whether something was typed that no file has.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.debugger.is_unsaved()
     }
 
     /// Writes one row of a block.

@@ -253,17 +253,33 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "ARGUMENTS take the place of CMD.",
         Argument::Nothing,
     ),
-    entry(Name::Save, "save", &[], "FILE", "save the session so far as text", "", Argument::Nothing),
+    entry(
+        Name::Save,
+        "save",
+        &[],
+        "[--force] FILE",
+        "save the session so far as text",
+        "--force replaces a file that exists.",
+        Argument::Nothing,
+    ),
     entry(
         Name::Write,
         "write",
         &[],
-        "FILE",
+        "[--force] [FILE]",
         "save the Dockerfile with the instructions that were typed in",
-        "",
+        "Without FILE, to the Dockerfile of this session.\n--force replaces a file that this session has not written.",
         Argument::Nothing,
     ),
-    entry(Name::Help, "help", &["h", "?"], "[COMMAND]", "list the commands, or explain one", "", Argument::Command),
+    entry(
+        Name::Help,
+        "help",
+        &["h", "?"],
+        "[COMMAND | all]",
+        "list the commands, or explain one",
+        "",
+        Argument::Command,
+    ),
     entry(Name::Quit, "quit", &["q", "exit"], "", "end the session (so does Ctrl-D)", "", Argument::Nothing),
 ];
 
@@ -286,28 +302,69 @@ pub(crate) fn beginning(text: &str) -> Vec<&'static Entry> {
     COMMANDS.iter().filter(|entry| entry.name.starts_with(text)).collect()
 }
 
-/// What `help` prints: of one command, or of all.
-pub(crate) fn help(of: Option<Name>) -> String {
-    let usage = |entry: &Entry| format!("{} {}", entry.name, entry.usage).trim_end().to_owned();
+/// The commands by what they are for, as `help` shows them.
+const GROUPS: &[(&str, &[Name])] = &[
+    ("move", &[Name::Step, Name::Next, Name::Continue, Name::Back, Name::Goto, Name::Restart, Name::Break]),
+    ("ask", &[Name::List, Name::Why, Name::Plan, Name::Diff, Name::Explain]),
+    ("look", &[Name::Ls, Name::Tree, Name::Cat, Name::Env, Name::Config, Name::Layers, Name::History]),
+    ("try", &[Name::Run, Name::Shell, Name::Launch]),
+    ("change", &[Name::Edit, Name::Reload]),
+    ("keep", &[Name::Write, Name::Tag, Name::Save]),
+    ("leave", &[Name::Quit, Name::Help]),
+];
+
+/// What `help` shows: it fits a small screen.
+pub(crate) fn overview() -> String {
     let mut text = String::new();
-    match of.and_then(|id| COMMANDS.iter().find(|entry| entry.id == id)) {
-        Some(entry) => {
-            text.push_str(&format!("{}\n  {}\n", usage(entry), entry.summary));
-            for line in entry.details.lines() {
-                text.push_str(&format!("  {line}\n"));
-            }
-            if !entry.short.is_empty() {
-                text.push_str(&format!("  short: {}\n", entry.short.join(", ")));
-            }
+    for (title, names) in GROUPS {
+        let name = |entry: &Entry| match entry.short.first() {
+            Some(short) => format!("{} ({short})", entry.name),
+            None => entry.name.to_owned(),
+        };
+        let names: Vec<String> = COMMANDS.iter().filter(|entry| names.contains(&entry.id)).map(name).collect();
+        text.push_str(&format!("  {title:<8}  {}\n", names.join(", ")));
+    }
+    text + "\n\
+        Commands are written in small letters, instructions in capitals: `RUN make` is a step, taken at once and added to the\n\
+        Dockerfile. Enter repeats the last move. Ctrl-C stops a step, Ctrl-D leaves.\n\n\
+        `help COMMAND` explains one command, `help all` lists them all.\n"
+}
+
+/// What `help all` shows.
+pub(crate) fn all() -> String {
+    let mut text = String::new();
+    for entry in COMMANDS {
+        let short = entry.short.first().map_or(String::new(), |short| format!("{short}, "));
+        text.push_str(&format!("{:>4}{:<9}  {}\n", short, entry.name, entry.summary));
+    }
+    format!("{text}\n{RULE}")
+}
+
+/// What `help COMMAND` shows.
+pub(crate) fn help(of: Name) -> String {
+    let mut text = String::new();
+    for entry in COMMANDS.iter().filter(|entry| entry.id == of) {
+        text.push_str(format!("{} {}", entry.name, entry.usage).trim_end());
+        text.push_str(&format!("\n  {}\n", entry.summary));
+        for line in entry.details.lines() {
+            text.push_str(&format!("  {line}\n"));
         }
-        None => {
-            for entry in COMMANDS {
-                let short = entry.short.first().map_or(String::new(), |short| format!("{short}, "));
-                text.push_str(&format!("{:>4}{:<9}  {}\n", short, entry.name, entry.summary));
-            }
-            text.push('\n');
-            text.push_str(RULE);
+        if !entry.short.is_empty() {
+            text.push_str(&format!("  short: {}\n", entry.short.join(", ")));
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMANDS, GROUPS, overview};
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        for entry in COMMANDS {
+            assert_eq!(GROUPS.iter().filter(|(_, names)| names.contains(&entry.id)).count(), 1, "{}", entry.name);
+        }
+        assert!(crate::view::table::fill(&overview(), 80).lines().count() <= 22);
+    }
 }

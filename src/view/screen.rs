@@ -108,6 +108,14 @@ impl<'o> Screen<'o> {
         Ok(())
     }
 
+    /// Erases the line that the cursor is in: a question that was answered.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn erase_line(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\r\x1b[2K")
+    }
+
     /// A text as it would be written: what a terminal would act on is gone from it, except for colours.
     pub(crate) fn harmless(&self, text: &str) -> String {
         let mut bytes = Vec::with_capacity(text.len());

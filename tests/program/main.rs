@@ -16,6 +16,7 @@ mod pictures;
 mod placing;
 mod removing;
 mod running;
+mod screens;
 mod sources;
 #[path = "../library/tarballs.rs"]
 mod tarballs;

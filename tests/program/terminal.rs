@@ -17,18 +17,21 @@ use crate::harness::Place;
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How each prompt begins.
+const PROMPT: &str = "(layerlab";
+
 /// A terminal with room for everything.
 const WIDE: (u16, u16) = (140, 40);
 
 /// A person's terminal with the program on it.
-struct Screen {
-    keyboard: File,
-    output: Receiver<Vec<u8>>,
+pub(super) struct Screen {
+    pub(super) keyboard: File,
+    pub(super) output: Receiver<Vec<u8>>,
     /// What has appeared and was not waited for yet.
     fresh: String,
     /// Everything.
     all: String,
-    child: Child,
+    pub(super) child: Child,
 }
 
 impl Screen {
@@ -43,7 +46,12 @@ impl Screen {
     }
 
     /// Any command.
-    fn start((columns, rows): (u16, u16), folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Screen {
+    pub(super) fn start(
+        (columns, rows): (u16, u16),
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Screen {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(&size, None).unwrap();
         let (master, slave) = (File::from(pair.master), File::from(pair.slave));
@@ -86,7 +94,7 @@ impl Screen {
         Screen { keyboard: master, output, fresh: String::new(), all: String::new(), child }
     }
 
-    fn type_keys(&mut self, keys: &str) {
+    pub(super) fn type_keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
@@ -123,7 +131,7 @@ impl Screen {
         self.type_keys("\x03");
         // The prompt is drawn again with every key; only the new one comes after a line break.
         self.wait_for("\n");
-        self.wait_for("(layerlab) ");
+        self.wait_for(PROMPT);
     }
 
     fn end(mut self) -> (Option<i32>, String) {
@@ -176,31 +184,35 @@ fn context(dockerfile: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 fn words_are_completed_and_lines_go_on() {
     let (_folder, context) = context("");
     let mut screen = Screen::open(&context, &[], "never");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("FROM scratch", "1/1 ■");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     // The context's file, then the state's.
     screen.line("COPY gree\t /", "/greeting.txt");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("cat /gr\t", "\nhello");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     // An instruction that is not complete is not taken yet.
     screen.line("COPY <<EOF /typed", "");
     screen.line("first line", "");
     screen.line("EOF", "A /typed");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     // Ctrl-C clears the line and ends nothing; Ctrl-D ends.
     screen.type_keys("nonsense");
     screen.clear_line("nonsense");
     screen.line("cat /typed", "\nfirst line");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
+    // Typed work is not lost without a word.
+    screen.type_keys("\x04");
+    screen.wait_for("unsaved");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     let (code, all) = screen.end();
     assert_eq!(code, Some(0), "{all}");
 
     // The history is there in the next session: the last line but one is the COPY.
     let mut screen = Screen::open(&context, &[], "never");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x1b[A");
     screen.clear_line("cat /typed");
     screen.type_keys("quit\r");
@@ -211,17 +223,17 @@ fn words_are_completed_and_lines_go_on() {
 fn ctrl_c_stops_a_step_and_not_the_session() {
     let (_folder, context) = context("FROM alpine\nRUN echo begun; sleep 1000\nRUN echo never\n");
     let mut screen = Screen::open(&context, &["."], "never");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("step", "2/3 ▶");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("continue", "begun");
     screen.type_keys("\x03");
     screen.wait_for("stopped   by Ctrl-C");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("run echo still here", "\nstill here");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("list", "▶ RUN echo begun");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     let (code, all) = screen.end();
     assert_eq!(code, Some(0), "{all}");
@@ -232,16 +244,16 @@ fn a_shell_is_opened_in_a_state() {
     let (_folder, context) =
         context("FROM alpine\nRUN echo content > /made\nCMD [\"sh\", \"-c\", \"echo launched $0\"]\n");
     let mut screen = Screen::open(&context, &["."], "never");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("step 2", "3/3 ▶");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("shell", "# ");
     screen.line("cat /made", "\ncontent");
-    screen.line("echo changed > /made; exit 3", "(layerlab) ");
+    screen.line("echo changed > /made; exit 3", PROMPT);
     screen.line("cat /made", "\ncontent");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("launch", "\nlaunched sh");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("quit", "");
     let (code, all) = screen.end();
     assert_eq!(code, Some(0), "{all}");
@@ -251,7 +263,7 @@ fn a_shell_is_opened_in_a_state() {
 fn what_is_typed_has_colours_where_they_are_wanted() {
     let (_folder, context) = context("FROM scratch\n");
     let mut screen = Screen::open(&context, &["."], "always");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.type_keys("COPY --chown=1 a");
     // The keyword is cyan and bold, the flag blue.
     screen.wait_for("\x1b[1;36mCOPY");
@@ -279,20 +291,20 @@ fn printed(all: &str) -> Vec<&str> {
 fn nothing_is_wider_than_the_terminal() {
     let (_folder, context) = context(LONG_LINES);
     let mut screen = Screen::of_size((80, 24), &context, &["."], "never", &[("PAGER", "cat")]);
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("step 3", "4/5 ▶");
     let commands =
         ["step", "why 2", "why 3", "plan", "diff", "layers", "history", "explain copy", "help", "help diff", "no"];
     for command in commands {
-        screen.wait_for("(layerlab) ");
+        screen.wait_for(PROMPT);
         screen.line(command, "\n");
     }
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("save session.txt", "saved");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("quit", "");
     let (_, all) = screen.end();
-    for shown in ["would run", "CREATED BY", "Copies files", "ends the session.", "saved"] {
+    for shown in ["would run", "CREATED BY", "Copies files", "Ctrl-D leaves", "saved"] {
         assert!(all.contains(shown), "{shown}\n{all}");
     }
     let lines = printed(&all);
@@ -313,28 +325,59 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
     let (_folder, context) = context(LONG_LINES);
     // Without `less` anywhere: a pager of our own.
     let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[("PATH", "/nowhere")]);
-    screen.wait_for("(layerlab) ");
-    let first = screen.line("help", "-- Enter shows more, q is enough --");
+    screen.wait_for(PROMPT);
+    const QUESTION: &str = "-- any key: next page, q: back to layerlab --";
+    let first = screen.line("help all", QUESTION);
     assert_eq!(first.lines().count(), 1 + 9 + 1, "{first}");
-    let second = screen.line("", "-- Enter shows more, q is enough --");
-    assert_eq!(second.lines().count(), 1 + 9 + 1, "{second}");
-    screen.line("q", "(layerlab) ");
-    screen.line("help", "-- Enter shows more, q is enough --");
+    screen.type_keys(" ");
+    let second = screen.wait_for(QUESTION);
+    assert_eq!(second.lines().count(), 9 + 1, "{second}");
+    screen.type_keys("q");
+    screen.wait_for(PROMPT);
+    screen.line("help all", QUESTION);
     screen.type_keys("\x03");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     // What fits the screen is not paged, and neither is a session without a person.
     screen.line("env", "hint: ");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     assert_eq!(screen.end().0, Some(1));
 
     // $PAGER has the text on its standard input.
     let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[("PAGER", "wc -l; echo paged")]);
-    screen.wait_for("(layerlab) ");
-    screen.line("help", "\npaged");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
+    screen.line("help all", "\npaged");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     assert_eq!(screen.end().0, Some(0));
+
+    // What no pager shows is shown by us, and a terminal that can do nothing is sent all of it.
+    let cases = [("PAGER", "/no/such/pager", QUESTION), ("PAGER", "false", QUESTION), ("TERM", "dumb", "ends the session.")];
+    for (name, value, shown) in cases {
+        let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[(name, value)]);
+        screen.wait_for(PROMPT);
+        screen.line("help all", shown);
+        if shown == QUESTION {
+            screen.type_keys("q");
+        }
+        screen.wait_for(PROMPT);
+        screen.type_keys("quit\r");
+        assert_eq!(screen.end().0, Some(0));
+    }
+}
+
+#[test]
+fn a_signal_gives_the_terminal_its_modes_back() {
+    let (_folder, context) = context("FROM scratch\n");
+    let mut screen = Screen::open(&context, &["."], "never");
+    let before = nix::sys::termios::tcgetattr(&screen.keyboard).unwrap().local_flags;
+    screen.wait_for(PROMPT);
+    assert_ne!(nix::sys::termios::tcgetattr(&screen.keyboard).unwrap().local_flags, before);
+    let process = nix::unistd::Pid::from_raw(screen.child.id().try_into().unwrap());
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let keyboard = screen.keyboard.try_clone().unwrap();
+    assert_eq!(screen.end().0, Some(143));
+    assert_eq!(nix::sys::termios::tcgetattr(&keyboard).unwrap().local_flags, before);
 }
 
 const DROPPED: &str = "process 1 has no handler for Ctrl-C, so the kernel drops it: Ctrl-C again kills it";
@@ -372,13 +415,13 @@ fn ctrl_c_is_for_a_program_that_handles_it() {
 fn a_launched_server_is_ended_and_the_session_goes_on() {
     let (_folder, context) = context(&format!("FROM layerlab/base\nCMD [\"sh\", \"-c\", \"{DEAF}\"]\n"));
     let mut screen = Screen::open(&context, &["."], "never");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.line("launch", "\nbegun");
     screen.type_keys("\x03");
     screen.wait_for(DROPPED);
     screen.type_keys("\x03");
     screen.wait_for("137");
-    screen.wait_for("(layerlab) ");
+    screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     let (code, all) = screen.end();
     assert_eq!(code, Some(1), "{all}");

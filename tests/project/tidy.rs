@@ -59,6 +59,7 @@ const LIBRARIES: &[Only] = &[
         places: &["src/container/", "src/context/", "src/seen.rs"],
         because: "what the standard library can't do in an open folder is done where files of others are read",
     },
+    Only { library: "rustix", places: &["src/repl/modes.rs"], because: "the modes of the terminal at the prompt" },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
         library: "tar",

@@ -9,6 +9,8 @@ use crate::shown::line;
 use crate::view::palette::Role;
 use crate::view::table;
 
+/// How much of a stage's name is shown where it is said by the way.
+pub(crate) const STAGE: usize = 20;
 /// The most characters of an instruction that the line with the ▶ shows.
 const INSTRUCTION_WIDTH: usize = 100;
 
@@ -23,7 +25,7 @@ pub(crate) enum Stages {
 pub(crate) fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed: bool) -> String {
     let mut notes = Vec::new();
     if stages == Stages::Several {
-        notes.push((Role::Faint, format!("   (stage {})", line(&step.stage))));
+        notes.push((Role::Faint, format!("   (stage {})", table::shortened(&line(&step.stage), STAGE))));
     }
     if step.trigger {
         notes.push((Role::Faint, "   (ONBUILD of the base image)".to_owned()));

@@ -65,7 +65,7 @@ impl Step {
         let debugger = Debugger::new(setting)?;
         let mut stdout = io::stdout();
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
-        let session = Session::new(debugger, palette, shown, &mut stdout);
+        let mut session = Session::new(debugger, palette, shown, &mut stdout);
 
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {
@@ -80,7 +80,12 @@ impl Step {
             Some(_) | None => Box::new(Script::new(io::stdin().lock())),
         };
         interrupts::catch(world.interrupt());
-        match repl::run(session, lines.as_mut())? {
+        interrupts::keep_terminal();
+        let ending = repl::run(&mut session, lines.as_mut())?;
+        if !lines.is_interactive() && session.is_unsaved() {
+            ui.note("note: the instructions that were typed are in no file: `write FILE` would have saved them");
+        }
+        match ending {
             Ending::Good => Ok(()),
             Ending::Failed => Err(Failure::status(1)),
             Ending::Interrupted => Err(Failure::status(130)),

@@ -1,0 +1,40 @@
+//! The modes of the terminal: kept while another program has it, and changed to read one key. See termios(3).
+
+use std::io::{self, stdin};
+
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+
+/// The modes of standard input as they were. Dropped, they are put back. `None`: it is no terminal.
+pub(super) struct Modes(Option<Termios>);
+
+impl Modes {
+    pub(super) fn keep() -> Modes {
+        Modes(tcgetattr(stdin()).ok())
+    }
+}
+
+impl Drop for Modes {
+    fn drop(&mut self) {
+        if let Some(modes) = &self.0 {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
+        }
+    }
+}
+
+/// One key, Ctrl-C being one too. `None`: there is nobody any more.
+///
+/// # Errors
+/// Standard input can't be read.
+pub(super) fn key() -> io::Result<Option<u8>> {
+    let kept = Modes::keep();
+    if let Some(mut modes) = kept.0.clone() {
+        modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
+    }
+    let mut byte = [0];
+    // Not by the buffer of the standard library: what is typed ahead is for the prompt.
+    let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut byte))?;
+    Ok((count == 1).then_some(byte[0]))
+}
