@@ -119,7 +119,7 @@ pub(super) fn steps(work: &Work) -> Vec<StepRow> {
     rows
 }
 
-/// The steps, with what the cache has of those to come. Nothing is run.
+/// The steps, with what the cache has of those to come. It runs nothing.
 pub(super) fn steps_foreseen(work: &mut Work) -> Vec<StepRow> {
     work.look_again();
     let mut rows = steps(work);

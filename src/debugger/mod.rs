@@ -371,12 +371,12 @@ impl Debugger {
         inspect::steps(&self.0)
     }
 
-    /// The steps, with what the cache has of those to come. Nothing is run.
+    /// The steps, with what the cache has of those to come. It runs nothing.
     pub fn steps_foreseen(&mut self) -> Vec<StepRow> {
         inspect::steps_foreseen(&mut self.0)
     }
 
-    /// The stages with their steps, what each takes from which, and how far a change reaches. Nothing is run.
+    /// The stages with their steps, what each takes from which, and how far a change reaches. It runs nothing.
     ///
     /// # Errors
     /// [`Error::Empty`].

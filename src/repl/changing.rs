@@ -23,8 +23,8 @@ use crate::view::units;
 pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), Error> {
     if !session.interactive && editor().is_none() {
         return Err(Error::usage(
-            "`edit` needs a terminal, and this session reads its lines from a file or a pipe",
-            "change the file, then `reload`; or let $EDITOR name a program that needs no terminal",
+            "`edit` needs a terminal, but this session reads its lines from a file or a pipe",
+            "change the file, then `reload`; or set $EDITOR to a program that needs no terminal",
         ));
     }
     match session.debugger.editable(file) {
@@ -45,7 +45,7 @@ pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), 
             run_editor(&path)?;
             let name = file.unwrap_or_default();
             if content(&path)? == before {
-                return session.row("edit", &format!("{name} is the same as before"));
+                return session.row("edit", &format!("{name}: not changed"));
             }
             let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.context_changed(name, sink))?;
             tell(session, refreshed)
@@ -92,8 +92,8 @@ pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) ->
 
 fn refused(command: &str, file: &str) -> Error {
     Error::usage(
-        format!("`{file}` exists, and this session has not written it"),
-        format!("`{command} --force {file}` replaces it; another name keeps it"),
+        format!("`{file}` exists, and was not written by this session"),
+        format!("`{command} --force {file}` replaces it; or choose another name"),
     )
 }
 
@@ -104,7 +104,7 @@ fn tell(session: &mut Session<'_>, refreshed: Refreshed) -> Result<(), Error> {
     }
     let Refreshed { changed, back, lost_typed, outlook } = refreshed;
     if lost_typed {
-        session.row("warning", "the Dockerfile changed on disk: the instructions typed in are dropped")?;
+        session.row("warning", "the Dockerfile changed on disk: the instructions that were typed in are dropped")?;
     }
     let what = match &changed {
         Changed::Dockerfile => "the Dockerfile",
@@ -139,7 +139,7 @@ fn affected(what: &str, predictions: &[Prediction]) -> String {
         }
     }
     let text = match causes.as_slice() {
-        [] => format!("{what}: no step taken so far is affected"),
+        [] => format!("{what}: no step so far is affected"),
         causes => format!("{what}: {} would miss", causes.join(", ")),
     };
     match followers {
@@ -195,6 +195,6 @@ fn run_editor(path: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Diagnostic::error(format!("the editor `{editor}` failed: {status}"))
-        .hint("$VISUAL or $EDITOR names the editor")
+        .hint("set $VISUAL or $EDITOR to your editor")
         .into())
 }

@@ -116,7 +116,7 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
         [] => Err(unknown(first)),
         several => {
             let names: Vec<String> = several.iter().map(|entry| format!("`{}`", entry.name)).collect();
-            Err(Diagnostic::error(format!("`{first}` can be {}", names.join(", "))).hint("type one letter more"))
+            Err(Diagnostic::error(format!("`{first}` can be {}", names.join(", "))).hint("type another letter"))
         }
     }
 }
@@ -167,10 +167,10 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
     let count = || match parts.as_slice() {
         [] => Ok(1),
         [text] => match number(text)? {
-            0 => Err(wrong("0 steps are none".into())),
+            0 => Err(wrong("N must be 1 or more".into())),
             count => Ok(count),
         },
-        _ => Err(wrong("one number is enough".into())),
+        _ => Err(wrong("it takes one number".into())),
     };
     // A path is the rest of the line, so that it can have spaces.
     let optional = || (!rest.is_empty()).then(|| rest.to_owned());
@@ -284,9 +284,9 @@ fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) ->
                 Some(line) => line.parse().map(Place::Line),
                 None => text.parse().map(Place::Step),
             };
-            place.map(Break::At).map_err(|_| wrong(format!("`{text}` is not a place to stop at")))
+            place.map(Break::At).map_err(|_| wrong(format!("`{text}` is not a place where a breakpoint can be")))
         }
-        _ => Err(wrong(format!("`{rest}` is not a place to stop at"))),
+        _ => Err(wrong(format!("`{rest}` is not a place where a breakpoint can be"))),
     }
 }
 
@@ -314,7 +314,7 @@ fn diff(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Res
     let states = match parts {
         [first, second, ..] => first.parse::<usize>().ok().zip(second.parse::<usize>().ok()),
         [only] if only.parse::<usize>().is_ok() => {
-            return Err(wrong("one state is compared with nothing: name two".into()));
+            return Err(wrong("`diff` needs two states, or none".into()));
         }
         _ => None,
     };

@@ -19,14 +19,14 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
         // A state that is not there is said first.
         session.debugger.state(number)?;
         return Err(Error::usage(
-            "`shell` needs a terminal, and this session reads its lines from a file or a pipe",
+            "`shell` needs a terminal, but this session reads its lines from a file or a pipe",
             "`run COMMAND` runs one command in the state",
         ));
     }
     // A shell ends with the status of its last command, which says nothing of the session.
     in_terminal(session, &Enter::Shell(number))?;
     session.out.forget_head();
-    session.row("shell", "left, and what it changed is thrown away: RUN, in capitals, keeps what a command changes")
+    session.row("shell", "left; its changes are thrown away (RUN, in capitals, keeps what a command changes)")
 }
 
 /// `launch [ARGUMENTS]`.

@@ -88,14 +88,17 @@ fn advice(error: &debugger::Error) -> Option<String> {
         Error::Document(error) => return error.hint(),
         Error::Empty => "begin it with an instruction such as `FROM alpine`".into(),
         Error::NoText => "type an instruction first".into(),
-        Error::NoState => "`step` takes the first step: FROM opens an image".into(),
-        Error::NotTaken { taken: 0, .. } => "no step is taken yet; `step` takes the first".into(),
-        Error::NotTaken { taken, .. } => format!("the states are numbered from 1 to {taken}, by the step before"),
+        Error::NoState => "`step` takes the first step: FROM loads an image".into(),
+        Error::NotTaken { taken: 0, .. } => "no step has been taken; `step` takes the first".into(),
+        Error::NotTaken { taken, .. } => {
+            format!("the states are numbered from 1 to {taken}, each after the step that made it")
+        }
         Error::NothingInside => "`shell 1` is the state after the first step".into(),
         Error::NothingLeft => {
-            "`continue` writes the image, `launch` runs it, `back` and `goto` go back, an instruction goes on".into()
+            "`continue` writes the image, `launch` runs it, `back` and `goto` go back; or type the next instruction"
+                .into()
         }
-        Error::AtBeginning => "no step is taken yet".into(),
+        Error::AtBeginning => "no step has been taken yet".into(),
         Error::NoStage { stages, .. } => format!("the stages are {}", stages.join(", ")),
         Error::NoStepBelow { .. } => "`list` shows the lines".into(),
         Error::NoBreakpoint(_) => "`break` lists them".into(),
@@ -108,14 +111,12 @@ fn advice(error: &debugger::Error) -> Option<String> {
             Some(candidate) => format!("did you mean `{candidate}`?"),
             None => format!("the instructions are {}", KEYWORDS.join(", ")),
         },
-        Error::NothingToExplain => "`explain INSTRUCTION` explains any, such as `explain COPY`".into(),
+        Error::NothingToExplain => "`explain INSTRUCTION` explains any instruction, such as `explain COPY`".into(),
         Error::TriggersFirst => "`step` takes the next of them; then type the instruction".into(),
-        Error::InNeither { .. } => {
-            "`ls` lists the files; a path without `/` at its front is one of the build context".into()
-        }
+        Error::InNeither { .. } => "`ls` lists the files; a path without a leading `/` is in the build context".into(),
         Error::Directory(path) => format!("`ls {path}` lists it"),
         Error::NotRegular(_) => "only regular files have content".into(),
         Error::BadName { .. } => "an image is named like `first_image` or `team/app:1.0`".into(),
-        Error::NameWithDigest(_) => "an image can't be given one by name".into(),
+        Error::NameWithDigest(_) => "a name can't contain one".into(),
     })
 }

@@ -86,7 +86,7 @@ pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), E
 pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
     let predictions = session.debugger.plan()?;
     if predictions.is_empty() {
-        return session.row("", "every step is taken");
+        return session.row("", "no steps left");
     }
     Ok(session.out.page(|layout| blocks::plan(layout, &predictions))?)
 }
@@ -117,7 +117,7 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
     }?;
     match is_told {
         true => Ok(()),
-        false => session.row("", "not known yet: a step before it has to run first"),
+        false => session.row("", "not known yet: an earlier step has to run first"),
     }
 }
 

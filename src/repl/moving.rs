@@ -44,13 +44,15 @@ pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
 pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
     let before = session.debugger.position().total;
     match watch(session, Heads::Hidden, |debugger, sink| debugger.type_in(text, sink))? {
-        Typed::BeforeFrom => session.row("noted", "an ARG before FROM counts from the first FROM on"),
+        Typed::BeforeFrom => session.row("noted", "an ARG before FROM takes effect at the first FROM"),
         Typed::NotAStep => session.row("noted", "it is not a step of its own"),
         Typed::Took(stopped) => {
             tell_stop(session, &stopped, "the instruction is not kept")?;
             match stopped.position.total.saturating_sub(before) {
                 0 | 1 => Ok(()),
-                added => session.row("added", &format!("{added} steps: the first is taken, and `step` takes the next")),
+                added => {
+                    session.row("added", &format!("{added} steps: only the first was taken; `step` takes the next"))
+                }
             }
         }
     }
@@ -69,8 +71,8 @@ pub(super) fn tell_position(session: &mut Session<'_>) -> Result<(), Error> {
     }
     let what = match (debugger.finished(), debugger.path()) {
         (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
-        (None, Some(_)) => "every step is taken: `continue` writes the image, `launch` runs it",
-        (None, None) => "every step is taken: type the next instruction, or `launch`",
+        (None, Some(_)) => "no steps left: `continue` writes the image, `launch` runs it",
+        (None, None) => "no steps left: type the next instruction, or `launch`",
     };
     Ok(session.out.head(|layout| blocks::end(layout, total, what))?)
 }
@@ -111,8 +113,8 @@ fn stages(debugger: &Debugger) -> Stages {
 fn tell_stop(session: &mut Session<'_>, stopped: &Stopped, after_failure: &str) -> Result<(), Error> {
     match &stopped.reason {
         Reason::Step | Reason::Done => Ok(()),
-        Reason::Breakpoint(_) if stopped.position.is_missed => {
-            session.row("stop", "a breakpoint: this step would be executed now")
+        Reason::Breakpoint(id) if stopped.position.is_missed => {
+            session.row("stop", &format!("breakpoint {id}: this step misses the cache; it has not run yet"))
         }
         Reason::Breakpoint(id) => {
             let Session { debugger, out, .. } = session;

@@ -106,7 +106,10 @@ fn keeps(session: &mut Session<'_>, is_warned: bool) -> Result<bool, Error> {
     if is_warned || !session.interactive || !session.is_unsaved() {
         return Ok(false);
     }
-    session.row("unsaved", "what you typed is in no file yet: `write` saves the Dockerfile; `quit` again drops it")?;
+    session.row(
+        "unsaved",
+        "the instructions you typed are not saved: `write` saves the Dockerfile, `quit` again drops them",
+    )?;
     Ok(true)
 }
 

@@ -125,14 +125,14 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "break",
         &["br"],
         "[N | :LINE | stage NAME | /TEXT/ | miss | failure | delete ID]",
-        "stop `continue` and `next` at a place; without arguments, list the places",
+        "stop `continue` and `next` at a place; without arguments, list the breakpoints",
         "N             before step N\n\
          :LINE         before the step on a line of the Dockerfile, or the next one below it\n\
          stage NAME    before the first step of a stage\n\
          /TEXT/        before a step whose instruction has TEXT in it, in any case\n\
-         miss          when a step is not in the cache, before it is executed\n\
+         miss          when a step misses the cache, before it runs\n\
          failure       before a step that failed in an earlier build\n\
-         delete ID     take a breakpoint away; `delete all`, all of them",
+         delete ID     remove a breakpoint; `delete all` removes all",
         Argument::Place,
     ),
     entry(
@@ -149,8 +149,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "why",
         &["w"],
         "[N] [--against BUILD]",
-        "say why a step is, was or would be in the cache or not",
-        "Without N, the step that comes next. With --against, compare with that build and no other.",
+        "say why a step hit or missed the cache, or would",
+        "Without N, the step that comes next. With --against, compare only with that build.",
         Argument::Nothing,
     ),
     entry(
@@ -158,8 +158,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "plan",
         &["p"],
         "[graph]",
-        "say of each step to come whether it would hit",
-        "Nothing is run. `plan graph` draws the stages: what each takes from which, and what a change reaches.",
+        "predict which of the next steps would hit the cache",
+        "It runs nothing. `plan graph` draws the stages: what each takes from which, and what a change reaches.",
         Argument::Nothing,
     ),
     entry(
@@ -169,14 +169,14 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[A B] [PATH]",
         "show what changed",
         "diff            the paths that the last step changed\n\
-         diff A B        the paths that differ between the states after step A and step B; state 0 is empty\n\
+         diff A B        the paths that differ between the states after steps A and B; state 0 is empty\n\
          diff /PATH      the content of a file of the image, before and after the last step\n\
          diff A B /PATH  the same, between two states\n\
          diff PATH       a file of the build context: the last build's content and now",
         Argument::AnyPath,
     ),
     entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", Argument::ImagePath),
-    entry(Name::Tree, "tree", &[], "[PATH]", "list a folder with everything in it", "", Argument::ImagePath),
+    entry(Name::Tree, "tree", &[], "[PATH]", "list a folder and everything below it", "", Argument::ImagePath),
     entry(Name::Cat, "cat", &[], "PATH", "print a file of the state's file system", "", Argument::ImagePath),
     entry(Name::Layers, "layers", &[], "", "list the state's layers", "", Argument::Nothing),
     entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", Argument::Nothing),
@@ -185,8 +185,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "env",
         &[],
         "",
-        "list the variables that a RUN would see now",
-        "ENV and ARG; of the ARGs, nothing is left in the image.",
+        "list the variables that RUN would see now",
+        "ENV and ARG; ARGs are not in the image.",
         Argument::Nothing,
     ),
     entry(Name::History, "history", &[], "", "print the state's history, newest first", "", Argument::Nothing),
@@ -195,7 +195,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "explain",
         &["x"],
         "[INSTRUCTION]",
-        "say what an instruction does, in a learner's words",
+        "explain what an instruction does",
         "Without an argument, the instruction of the step that comes next.",
         Argument::Keyword,
     ),
@@ -231,7 +231,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "reload",
         &["r"],
         "",
-        "read the Dockerfile and the context again, and keep the steps that are still right",
+        "read the Dockerfile and the context again, and keep the steps that are still valid",
         "",
         Argument::Nothing,
     ),
@@ -241,7 +241,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &[],
         "NAME[:TAG]",
         "give the state a name: it becomes an image",
-        "It can be any state, not only the last.",
+        "Any state can be named, not only the last.",
         Argument::Nothing,
     ),
     entry(
@@ -249,8 +249,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "launch",
         &[],
         "[ARGUMENTS]",
-        "take what steps remain, write the image, and run a container of it",
-        "ARGUMENTS take the place of CMD.",
+        "take the remaining steps, write the image, and run a container from it",
+        "ARGUMENTS replace CMD.",
         Argument::Nothing,
     ),
     entry(
@@ -285,11 +285,11 @@ pub(crate) const COMMANDS: &[Entry] = &[
 
 /// The rule by which a line is a command or an instruction, as `help` prints it.
 pub(crate) const RULE: &str = "\
-A line is a command when its first word is one of these in small letters; a beginning that fits only one will do.
-Every other line that begins with a Dockerfile keyword is an instruction: it is taken there and then, and added
+A line is a command if its first word is one of these in small letters; an unambiguous beginning is enough.
+Every other line that begins with a Dockerfile keyword is an instruction: it is taken at once and added
 to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
 `from`, `copy`, `label` are instructions in any case. A line goes on after `\\` and until the end of a heredoc.
-An empty line does the last step, next, continue or back again. Ctrl-C stops a step, Ctrl-D ends the session.
+An empty line repeats the last step, next, continue or back. Ctrl-C stops a step, Ctrl-D ends the session.
 ";
 
 /// The entry of a command.

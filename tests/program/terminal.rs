@@ -352,7 +352,8 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
     assert_eq!(screen.end().0, Some(0));
 
     // What no pager shows is shown by us, and a terminal that can do nothing is sent all of it.
-    let cases = [("PAGER", "/no/such/pager", QUESTION), ("PAGER", "false", QUESTION), ("TERM", "dumb", "ends the session.")];
+    let cases =
+        [("PAGER", "/no/such/pager", QUESTION), ("PAGER", "false", QUESTION), ("TERM", "dumb", "ends the session.")];
     for (name, value, shown) in cases {
         let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[(name, value)]);
         screen.wait_for(PROMPT);

@@ -23,7 +23,7 @@ const LETTER: usize = 2;
 pub(crate) fn compared(layout: &Layout, compared: &Compared) -> String {
     match compared {
         Compared::Step { paths: None, .. } => {
-            layout.row("", "FROM begins a file system: `ls /` lists it, `diff 0 1` shows all of it")
+            layout.row("", "FROM starts a file system: `ls /` lists it, `diff 0 1` shows all of it")
         }
         Compared::Step { config, paths: Some(paths) } if paths.is_empty() && !config.is_empty() => {
             settings(layout, config)

@@ -31,7 +31,7 @@ pub(crate) fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed:
         notes.push((Role::Faint, "   (ONBUILD of the base image)".to_owned()));
     }
     if is_missed {
-        notes.push((Role::Notice, "   (a miss, not executed yet)".to_owned()));
+        notes.push((Role::Notice, "   (a miss, not run yet)".to_owned()));
     }
     let number = format!("{:>2}/{} ", step.number, step.total);
     let beside: usize = notes.iter().map(|(_, note)| table::visible_width(note)).sum();
