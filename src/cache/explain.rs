@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::Serialize;
+
 use super::difference::{Attribute, AttributeChange, Difference, Subject};
 use super::ingredient::{Ingredient, Ingredients, Kind};
 use super::pairs::pairs;
@@ -33,6 +35,21 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// One ingredient of two lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Side {
+    Same { name: String, value: String },
+    Differs(Difference),
+}
+
+impl Side {
+    /// An ingredient that there is nothing to compare with.
+    pub(crate) fn alone(ingredient: &Ingredient) -> Side {
+        Side::Same { name: ingredient.kind().to_string(), value: ingredient.value() }
+    }
+}
+
 // ANCHOR: compare
 /// Compares the ingredients of an earlier step with those of a later one. Equal lists give no difference.
 ///
@@ -42,23 +59,37 @@ pub(crate) fn compare(
     after: Inputs<'_>,
     listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
 ) -> Vec<Difference> {
+    let is_other = |side| match side {
+        Side::Same { .. } => None,
+        Side::Differs(difference) => Some(difference),
+    };
+    side_by_side(before, after, listing).into_iter().filter_map(is_other).collect()
+}
+
+/// The ingredients of both, those of the later step in its order, and at the end those that only the earlier had.
+pub(crate) fn side_by_side(
+    before: Inputs<'_>,
+    after: Inputs<'_>,
+    listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
+) -> Vec<Side> {
     let (earlier, later) = (before.members(), after.members());
     let partners = pairs(&names(&earlier), &names(&later));
-    let mut differences = Vec::new();
+    let mut sides = Vec::new();
     for (member, partner) in later.iter().zip(&partners) {
-        match partner.map(|place| earlier[place]) {
-            Some((same, _)) if same == member.0 => {}
-            other => differences.push(difference(*member, other, Some(*member), listing)),
-        }
+        sides.push(match partner.map(|place| earlier[place]) {
+            Some((same, _)) if same == member.0 => Side::alone(same),
+            other => Side::Differs(difference(*member, other, Some(*member), listing)),
+        });
     }
     let kept: HashSet<usize> = partners.iter().flatten().copied().collect();
     for (_, member) in earlier.iter().enumerate().filter(|(place, _)| !kept.contains(place)) {
-        differences.push(difference(*member, Some(*member), None, listing));
+        sides.push(Side::Differs(difference(*member, Some(*member), None, listing)));
     }
-    if differences.is_empty() && before.ingredients != after.ingredients {
-        differences.push(order(before.ingredients, after.ingredients));
+    let is_same = |side: &Side| matches!(side, Side::Same { .. });
+    if sides.iter().all(is_same) && before.ingredients != after.ingredients {
+        sides.push(Side::Differs(order(before.ingredients, after.ingredients)));
     }
-    differences
+    sides
 }
 // ANCHOR_END: compare
 

@@ -31,7 +31,7 @@ pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub(crate) use counterpart::{Counterparts, Sought};
 pub use decision::{Decision, MissReason};
 pub(crate) use difference::{Attribute, AttributeChange, Difference, Subject};
-pub(crate) use explain::{Inputs, compare};
+pub(crate) use explain::{Inputs, Side, compare, side_by_side};
 pub(crate) use ingredient::{Ingredient, Ingredients, Kind, Setting};
 pub(crate) use key::CacheKey;
 pub(crate) use listing::{Draft, Entry, EntryKind, Listing};

@@ -15,8 +15,8 @@
 //! | `breakpoint` | where to stop |
 //! | `change` | the Dockerfile or the context changes, and the steps that are still valid are kept |
 //! | `typed` | an instruction that is typed in: taken at once, and added to the Dockerfile |
-//! | `why`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
-//! | `look`, `inspect` | a state's files; steps, stages, layers, variables, history |
+//! | `why`, `sides`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
+//! | `look`, `inspect`, `weigh` | a state's files; steps, stages, layers, variables, history; what layers weigh |
 //! | `enter` | a command, a shell or the image's own program in a state |
 //! | `going` | a motion in a thread of its own, which can be paused and stopped |
 //! | `keyword` | what each instruction does, in a learner's words |
@@ -34,8 +34,10 @@ mod inspect;
 mod keyword;
 mod look;
 mod moving;
+mod sides;
 mod typed;
 mod versions;
+mod weigh;
 mod why;
 mod work;
 
@@ -55,8 +57,10 @@ pub(crate) use keyword::Explained;
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
+pub(crate) use sides::Sides;
 pub use typed::Typed;
 pub(crate) use typed::replace;
+pub(crate) use weigh::{WeighedLayer, weigh};
 pub use why::{Against, Tense};
 pub(crate) use why::{Following, LineCount, Why};
 pub(crate) use work::Sink;
@@ -347,6 +351,15 @@ impl Debugger {
         why::why_against(&mut self.0, number, build)
     }
 
+    /// All ingredients of step `number`, or of the next one, beside those of a past build: of the latest that has such a step, if none
+    /// is named. `None`: a step before it has to run first.
+    ///
+    /// # Errors
+    /// As [`Debugger::why_against`].
+    pub(crate) fn sides(&mut self, number: Option<usize>, against: Option<u64>) -> Result<Option<Sides>, Error> {
+        sides::sides(&mut self.0, number, against)
+    }
+
     /// Compares states or files.
     ///
     /// # Errors
@@ -395,6 +408,15 @@ impl Debugger {
     /// [`Error::NoState`], [`Error::NotTaken`], [`Error::NothingInside`].
     pub fn state(&self, number: Option<usize>) -> Result<Arc<State>, Error> {
         inspect::state(&self.0, number)
+    }
+
+    /// What the layers of the current state weigh, and how much of that later layers overwrite or delete.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], and layers that can't be read.
+    pub(crate) fn weigh(&self) -> Result<Vec<WeighedLayer>, Error> {
+        let state = self.state(None)?;
+        weigh(self.world(), &state.layers(), state.history())
     }
 
     /// The files of the current state.

@@ -73,8 +73,8 @@ pub enum Against {
 }
 
 /// The step that is asked about.
-struct Subject {
-    index: usize,
+pub(super) struct Subject {
+    pub(super) index: usize,
     ingredients: Ingredients,
     roots: Vec<Roots>,
     /// Those that may not be stored yet.
@@ -93,7 +93,7 @@ impl Subject {
         Subject { index, ingredients, roots, listings: prediction.listings.clone() }
     }
 
-    fn asked(&self) -> Asked<'_> {
+    pub(super) fn asked(&self) -> Asked<'_> {
         Asked { ingredients: &self.ingredients, roots: &self.roots, listings: &self.listings }
     }
 }
@@ -125,22 +125,24 @@ pub(super) fn why(work: &mut Work, number: Option<usize>) -> Result<Option<Why>,
 
 /// Compares step `number`, or the next one, with its counterpart in one past build. `None`: a step before it has to run first.
 pub(super) fn why_against(work: &mut Work, number: Option<usize>, build: u64) -> Result<Option<Against>, Error> {
-    work.look_again();
-    let index = asked_about(work, number)?;
-    let subject = match work.machine()?.taken().get(index) {
-        Some(taken) => Subject::taken(index, taken),
-        None => {
-            let predictions = foresee(work, index)?;
-            let found = predictions.iter().find(|prediction| prediction.label.number == index + 1);
-            let Some(prediction) = found else { return Ok(None) };
-            Subject::foreseen(index, prediction)
-        }
-    };
+    let Some(subject) = subject(work, number)? else { return Ok(None) };
     let builds = Builds::open(work.world.home());
     let Some(build) = builds.get(build)? else {
         return Err(Error::NoBuild { number: build, known: builds.numbers()? });
     };
     against(work, &subject, &build).map(Some)
+}
+
+/// What step `number`, or the next one, depends on. `None`: a step before it has to run first.
+pub(super) fn subject(work: &mut Work, number: Option<usize>) -> Result<Option<Subject>, Error> {
+    work.look_again();
+    let index = asked_about(work, number)?;
+    if let Some(taken) = work.machine()?.taken().get(index) {
+        return Ok(Some(Subject::taken(index, taken)));
+    }
+    let predictions = foresee(work, index)?;
+    let found = predictions.iter().find(|prediction| prediction.label.number == index + 1);
+    Ok(found.map(|prediction| Subject::foreseen(index, prediction)))
 }
 
 fn against(work: &Work, subject: &Subject, build: &Build) -> Result<Against, Error> {

@@ -41,6 +41,7 @@ mod sparse;
 pub mod unpack;
 mod upper;
 mod ustar;
+mod weigh;
 pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ use names::is_mark_by_name;
 pub use overlay::{OpaqueName, Unpack};
 pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unpack_all};
 pub use upper::Capture;
+pub(crate) use weigh::{Weight, weigh};
 pub use write::{LayerWriter, Times};
 
 use crate::errno;

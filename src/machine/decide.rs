@@ -8,8 +8,10 @@ use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
 use crate::cache::{
-    Build, Decision, Difference, Ingredients, Inputs, Listing, MissReason, Record, Records, Roots, compare,
+    Build, Decision, Difference, Entry, Ingredients, Inputs, Listing, MissReason, Record, Records, Roots, Side,
+    compare, side_by_side,
 };
+use crate::oci::Digest;
 use crate::store::Store;
 
 /// What a step depends on, and what is known of its files. `listings` are those of this step, which may not be stored yet.
@@ -18,6 +20,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) ingredients: &'a Ingredients,
     pub(crate) roots: &'a [Roots],
     pub(crate) listings: &'a [Listing],
+}
+
+impl<'a> Asked<'a> {
+    fn inputs(self) -> Inputs<'a> {
+        Inputs { ingredients: self.ingredients, roots: self.roots }
+    }
 }
 
 /// What is asked, and for which step.
@@ -90,20 +98,37 @@ impl Decider<'_> {
         }
         let Some(earlier) = self.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
         let before = Inputs { ingredients: &earlier.ingredients, roots: &step.roots };
-        let after = Inputs { ingredients: asked.ingredients, roots: asked.roots };
-        let differences = compare(before, after, &mut |digest| match asked
-            .listings
-            .iter()
-            .find(|listing| listing.digest() == digest)
-        {
-            Some(listing) => listing.entries().ok(),
-            None => self.records.listing(digest).ok().flatten(),
-        });
+        let differences = compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest));
         // ANCHOR: cause
         if differences.iter().all(Difference::is_parent) {
             return Ok(MissReason::Follows { build: build.number, step: cause });
         }
         Ok(MissReason::Cause { build: build.number, differences })
         // ANCHOR_END: cause
+    }
+
+    /// All ingredients of a step beside those of its counterpart in one past build; `None` where that is not known any more.
+    ///
+    /// # Errors
+    /// A record can't be read.
+    pub(crate) fn side_by_side(
+        &self,
+        index: usize,
+        asked: Asked<'_>,
+        build: &Build,
+    ) -> Result<Option<Vec<Side>>, Error> {
+        let counterpart = self.past.counterpart(build, self.steps, index);
+        let Some((step, key)) = counterpart.and_then(|step| Some((step, step.key?))) else { return Ok(None) };
+        let Some(earlier) = self.records.get(key)? else { return Ok(None) };
+        let before = Inputs { ingredients: &earlier.ingredients, roots: &step.roots };
+        Ok(Some(side_by_side(before, asked.inputs(), &mut |digest| self.listing(asked, digest))))
+    }
+
+    /// The entries of a listing, which may not be stored yet.
+    fn listing(&self, asked: Asked<'_>, digest: Digest) -> Option<Vec<Entry>> {
+        match asked.listings.iter().find(|listing| listing.digest() == digest) {
+            Some(listing) => listing.entries().ok(),
+            None => self.records.listing(digest).ok().flatten(),
+        }
     }
 }

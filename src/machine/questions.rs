@@ -12,7 +12,7 @@ use super::phases::Progress;
 use super::predict::{Foresight, Prediction, Predictor};
 use super::taken::Taken;
 use super::{Decision, Error, MissReason, Options, State};
-use crate::cache::{Build, BuildStep};
+use crate::cache::{Build, BuildStep, Side};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Instruction;
 use crate::images::Fetch;
@@ -158,6 +158,19 @@ impl Machine {
     pub(crate) fn against(&self, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
         let question = Question { index, cause: self.taken.cause_before(index), asked };
         self.decider().against(question, build)
+    }
+
+    /// All ingredients of a step beside those of its counterpart in one past build; `None` where that is not known any more.
+    ///
+    /// # Errors
+    /// A record can't be read.
+    pub(crate) fn side_by_side(
+        &self,
+        index: usize,
+        asked: Asked<'_>,
+        build: &Build,
+    ) -> Result<Option<Vec<Side>>, Error> {
+        self.decider().side_by_side(index, asked, build)
     }
 
     /// What is suspicious about the Dockerfile, in its order.

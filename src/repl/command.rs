@@ -3,6 +3,7 @@
 //! The rule of what is a command and what an instruction is in `table.rs` (`RULE`). In order: a command's name or short
 //! form; a Dockerfile keyword in any case; the beginning of exactly one command.
 
+pub(super) use super::form::{Existing, LayersForm, PlanForm, Topic, WhyForm};
 use super::table::{self, Name};
 use crate::debugger::Place;
 use crate::diagnostic::{Diagnostic, closest};
@@ -32,13 +33,13 @@ pub(super) enum Command {
     Restart,
     Break(Break),
     List,
-    Why { step: Option<usize>, against: Option<u64> },
+    Why { step: Option<usize>, against: Option<u64>, form: WhyForm },
     Plan { form: PlanForm },
     Diff { states: Option<(usize, usize)>, path: Option<String> },
     Ls { path: Option<String> },
     Tree { path: Option<String> },
     Cat { path: String },
-    Layers,
+    Layers { form: LayersForm },
     Config,
     Env,
     History,
@@ -53,29 +54,6 @@ pub(super) enum Command {
     Write { file: Option<String>, existing: Existing },
     Help(Topic),
     Quit,
-}
-
-/// How `plan` shows what is foreseen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PlanForm {
-    List,
-    /// The stages, and what each takes from which.
-    Graph,
-}
-
-/// What becomes of a file that has the name already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Existing {
-    Kept,
-    Replaced,
-}
-
-/// What `help` is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
-    Overview,
-    All,
-    Command(Name),
 }
 
 /// What `break` is asked to do.
@@ -194,7 +172,11 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Ls => Ok(Command::Ls { path: optional() }),
         Name::Tree => Ok(Command::Tree { path: optional() }),
         Name::Cat => Ok(Command::Cat { path: needed("a path")? }),
-        Name::Layers => none(Command::Layers),
+        Name::Layers => match parts.as_slice() {
+            [] => Ok(Command::Layers { form: LayersForm::Table }),
+            ["bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
+            _ => Err(no_argument(entry, rest)),
+        },
         Name::Config => none(Command::Config),
         Name::Env => none(Command::Env),
         Name::History => none(Command::History),
@@ -293,8 +275,13 @@ fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) ->
 fn why(parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Command, Diagnostic> {
     let mut step = None;
     let mut against = None;
+    let mut form = WhyForm::Reason;
     let mut parts = parts.iter();
     while let Some(part) = parts.next() {
+        if ["full", "--full"].contains(part) {
+            form = WhyForm::Full;
+            continue;
+        }
         let build = match part.strip_prefix("--against") {
             Some("") => Some(*parts.next().ok_or_else(|| wrong("`--against` needs the number of a build".into()))?),
             Some(text) => text.strip_prefix('='),
@@ -307,7 +294,7 @@ fn why(parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Command, 
             None => step = Some(part.parse().map_err(|_| wrong(format!("`{part}` is not the number of a step")))?),
         }
     }
-    Ok(Command::Why { step, against })
+    Ok(Command::Why { step, against, form })
 }
 
 fn diff(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Command, Diagnostic> {
@@ -351,8 +338,11 @@ mod tests {
         assert_eq!(command("cont"), Command::Continue);
         assert_eq!(command("b"), Command::Back { count: 1 });
         assert_eq!(command("!ls -l"), Command::Run { command: "ls -l".into() });
-        assert_eq!(command("why 2 --against 7"), Command::Why { step: Some(2), against: Some(7) });
-        assert_eq!(command("why --against=7"), Command::Why { step: None, against: Some(7) });
+        assert_eq!(
+            command("why 2 --against 7"),
+            Command::Why { step: Some(2), against: Some(7), form: WhyForm::Reason }
+        );
+        assert_eq!(command("why --against=7"), Command::Why { step: None, against: Some(7), form: WhyForm::Reason });
         assert_eq!(command("break :22"), Command::Break(Break::At(Place::Line(22))));
         assert_eq!(command("break /apk add/"), Command::Break(Break::At(Place::Text("apk add".into()))));
         assert_eq!(command("diff 1 2 /a b"), Command::Diff { states: Some((1, 2)), path: Some("/a b".into()) });

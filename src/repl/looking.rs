@@ -37,6 +37,12 @@ pub(super) fn layers(session: &mut Session<'_>) -> Result<(), Error> {
     Ok(session.out.page(|layout| blocks::layers(layout, &layers))?)
 }
 
+/// The layers as bars.
+pub(super) fn bars(session: &mut Session<'_>) -> Result<(), Error> {
+    let layers = session.debugger.weigh()?;
+    Ok(session.out.page(|layout| pictures::layers(layout, &layers))?)
+}
+
 pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {
     let text = json::pretty(&session.debugger.state(None)?.image())?;
     Ok(session.out.page(|layout| blocks::document(layout, &text))?)
@@ -99,12 +105,6 @@ pub(super) fn graph(session: &mut Session<'_>) -> Result<(), Error> {
 
 pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
-    let advised = |error| match error {
-        error @ debugger::Error::NothingLeft => {
-            Error::Refused { error: Box::new(error), hint: Some("`why N` asks about step N") }
-        }
-        error => error.into(),
-    };
     let is_told = match against {
         None => match debugger.why(step).map_err(advised)? {
             Some(why) => out.page(|layout| blocks::why(layout, &why)).map(|()| true),
@@ -118,6 +118,23 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
     match is_told {
         true => Ok(()),
         false => session.row("", "not known yet: an earlier step has to run first"),
+    }
+}
+
+/// Everything that the key of a step is made from, then and now.
+pub(super) fn sides(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
+    match session.debugger.sides(step, against).map_err(advised)? {
+        Some(sides) => Ok(session.out.page(|layout| pictures::ingredients(layout, &sides))?),
+        None => session.row("", "not known yet: a step before it has to run first"),
+    }
+}
+
+fn advised(error: debugger::Error) -> Error {
+    match error {
+        error @ debugger::Error::NothingLeft => {
+            Error::Refused { error: Box::new(error), hint: Some("`why N` asks about step N") }
+        }
+        error => error.into(),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `table` | the commands as data: names, usage, help |
-//! | `command` | a line of text → a `Command`, or what is wrong with it; pure |
+//! | `command`, `form` | a line of text → a `Command`, or what is wrong with it; pure |
 //! | `lines`, `editor` | where lines come from: a script, or a person at a terminal |
 //! | `prompt` | the loop: one line after another, each to its command |
 //! | `session` | what is kept between two lines |
@@ -24,6 +24,7 @@ mod command;
 mod editor;
 mod entering;
 mod error;
+mod form;
 mod lines;
 mod looking;
 mod modes;

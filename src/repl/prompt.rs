@@ -3,7 +3,7 @@
 //! An error ends nothing: it is told, and the next line is read. With a script the session remembers that something failed, for the
 //! exit code.
 
-use super::command::{self, Command, Line, PlanForm};
+use super::command::{self, Command, LayersForm, Line, PlanForm, WhyForm};
 use super::lines::{Growing, Lines, Next, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
@@ -168,7 +168,7 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
 /// Whether a command only looks, which takes long where a state is large. The others begin by themselves what can be seen.
 fn is_look(command: &Command) -> bool {
     use Command::{Cat, Diff, Layers, Ls, Plan, Tree, Why};
-    matches!(command, Why { .. } | Plan { .. } | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers)
+    matches!(command, Why { .. } | Plan { .. } | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers { .. })
 }
 
 fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> {
@@ -182,14 +182,16 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Restart => moving::go(session, |debugger, _| debugger.restart()).map(drop),
         Command::Break(action) => looking::break_at(session, action),
         Command::List => looking::list(session),
-        Command::Why { step, against } => looking::why(session, step, against),
+        Command::Why { step, against, form: WhyForm::Reason } => looking::why(session, step, against),
+        Command::Why { step, against, form: WhyForm::Full } => looking::sides(session, step, against),
         Command::Plan { form: PlanForm::List } => looking::plan(session),
         Command::Plan { form: PlanForm::Graph } => looking::graph(session),
         Command::Diff { states, path } => looking::diff(session, states, path),
         Command::Ls { path } => looking::ls(session, path.as_deref()),
         Command::Tree { path } => looking::tree(session, path.as_deref()),
         Command::Cat { path } => looking::cat(session, &path),
-        Command::Layers => looking::layers(session),
+        Command::Layers { form: LayersForm::Table } => looking::layers(session),
+        Command::Layers { form: LayersForm::Bars } => looking::bars(session),
         Command::Config => looking::config(session),
         Command::Env => looking::env(session),
         Command::History => looking::history(session),

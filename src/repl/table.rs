@@ -148,9 +148,10 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Why,
         "why",
         &["w"],
-        "[N] [--against BUILD]",
+        "[N] [full] [--against BUILD]",
         "say why a step hit or missed the cache, or would",
-        "Without N, the step that comes next. With --against, compare only with that build.",
+        "Without N, the step that comes next. With --against, compare only with that build.\n\
+         `why full` lists everything that the key is made from, then and now.",
         Argument::Nothing,
     ),
     entry(
@@ -178,7 +179,15 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", Argument::ImagePath),
     entry(Name::Tree, "tree", &[], "[PATH]", "list a folder and everything below it", "", Argument::ImagePath),
     entry(Name::Cat, "cat", &[], "PATH", "print a file of the state's file system", "", Argument::ImagePath),
-    entry(Name::Layers, "layers", &[], "", "list the state's layers", "", Argument::Nothing),
+    entry(
+        Name::Layers,
+        "layers",
+        &[],
+        "[bars]",
+        "list the state's layers",
+        "`layers bars` draws how large they are, and how much of each later layers overwrite or delete.",
+        Argument::Nothing,
+    ),
     entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", Argument::Nothing),
     entry(
         Name::Env,

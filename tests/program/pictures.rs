@@ -66,3 +66,57 @@ fn a_graph_is_a_drawing_for_a_page() {
     place.write("main.txt", "changed\n");
     insta::assert_snapshot!(place.run("plan --graph=svg"));
 }
+
+/// A file that is overwritten, one that stays, and one that only gets another mode.
+const WASTE: &str = "\
+//- Dockerfile
+FROM scratch
+COPY large small 名前 /
+COPY other /large
+COPY --chmod=600 名前 /
+COPY whole /whole
+//- large
+0123456789012345678901234567890123456789
+//- small
+0123456789
+//- 名前
+01234567890123456789
+//- other
+new
+//- whole
+01234567890123456789012345678901234567890123456789012345678901234567890123456789
+";
+
+#[test]
+fn layers_are_bars_with_their_waste() {
+    let place = Place::new(WASTE);
+    place.run("build --quiet -t waste .");
+    insta::assert_snapshot!(at_all_widths(&place, "history --bars waste"));
+}
+
+#[test]
+fn the_ingredients_of_a_key_stand_side_by_side() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM scratch\nENV MODE=fast OLD=1\nCOPY src 名前 /src/\nWORKDIR /src\n//- src/one\n1\n//- src/two\n2\n//- 名前\nx\n\
+         //- script\nwhy 3 full\nwhy 4 --full --against 1\nwhy full 2\nwhy 1 full\n",
+    );
+    let mut text = place.run("step --script script .");
+    place.run("build --quiet .");
+    place.write("src/two", "2 and more\n");
+    place.write("src/three", "3\n");
+    text += &at_all_widths(&place, "step --script script .");
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
+fn an_image_is_walked_from_the_index_to_its_layers() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\nLABEL a=b\nCOPY Dockerfile /again\n");
+    place.run("build --quiet -t walked:1 .");
+    // On a narrow terminal a digest is in two pieces.
+    let is_digits =
+        |word: &str| word.len() > 12 && word.trim_start_matches("sha256:").chars().all(|one| one.is_ascii_hexdigit());
+    let shown = |word| if is_digits(word) { "…" } else { word };
+    let text = at_all_widths(&place, "inspect --tree walked:1");
+    let lines = text.lines().map(|line| line.split(' ').map(shown).collect::<Vec<_>>().join(" "));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}

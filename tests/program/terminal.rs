@@ -84,9 +84,17 @@ impl Screen {
         let mut reader = master.try_clone().unwrap();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
+            let mut bytes = Vec::new();
             // On Linux reading ends with EIO when the last descriptor of the other side is closed.
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
+                bytes.extend_from_slice(&buffer[..count]);
+                // A character may be in two pieces.
+                let whole = match std::str::from_utf8(&bytes) {
+                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                    Ok(_) | Err(_) => bytes.len(),
+                };
+                let rest = bytes.split_off(whole);
+                if sender.send(std::mem::replace(&mut bytes, rest)).is_err() {
                     break;
                 }
             }

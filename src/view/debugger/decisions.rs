@@ -281,7 +281,7 @@ fn lower(text: &str) -> String {
 }
 
 /// A digest's first digits; everything else as it is.
-pub(super) fn shorten(value: &str) -> String {
+pub(crate) fn shorten(value: &str) -> String {
     match value.strip_prefix("sha256:") {
         Some(hex) if hex.len() == 64 && hex.is_ascii() => format!("sha256:{}…", &hex[..12]),
         _ => value.to_owned(),

@@ -24,7 +24,7 @@ mod steps;
 use std::io::{self, Write};
 
 pub(crate) use self::changes::compared;
-pub(crate) use self::decisions::{against, plan, reason, why};
+pub(crate) use self::decisions::{against, plan, reason, shorten, why};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::dockerfile;

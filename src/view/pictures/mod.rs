@@ -5,17 +5,26 @@
 //! | `graph` | the stages of a build and what they take from one another, with a mark on each step |
 //! | `svg` | the same as a drawing for a page |
 //! | `lanes` | where the lines between stages run, for both |
+//! | `ingredients` | what a key is made from, then and now |
+//! | `layers` | layers as bars, with what later ones overwrite or delete |
+//! | `tree` | an image from its index to its layers |
 //!
 //! Each is a function from plain data and a layout to lines. They are drawn with the box drawing characters of Unicode, in cells and not in
 //! characters, no wider than the layout. A mark stands beside a word that says the same, so nothing is said by a colour or a mark alone. What
 //! others chose is harmless ([`crate::shown`]).
 
 mod graph;
+mod ingredients;
 mod lanes;
+mod layers;
 mod svg;
+mod tree;
 
 pub(crate) use self::graph::graph;
+pub(crate) use self::ingredients::ingredients;
+pub(crate) use self::layers::layers;
 pub(crate) use self::svg::svg;
+pub(crate) use self::tree::{Branch, tree};
 
 use super::layout::Layout;
 use super::table::{shortened, visible_width};

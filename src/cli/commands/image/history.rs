@@ -1,10 +1,15 @@
 //! `layerlab history`: the instructions that made an image.
 
+use std::io::Write as _;
+
 use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::images::{self, Policy};
+use crate::debugger;
+use crate::images::{self, Opened, Policy};
+use crate::oci::Platform;
+use crate::view::pictures;
 use crate::view::table::{self, TooWide};
 use crate::view::units;
 use crate::world::World;
@@ -18,6 +23,9 @@ pub(crate) struct History {
     /// Print whole instructions and ids
     #[arg(long)]
     no_trunc: bool,
+    /// Draw the layers as bars, with what later layers overwrite or delete
+    #[arg(long, conflicts_with = "no_trunc")]
+    bars: bool,
     /// The image
     image: String,
 }
@@ -25,6 +33,12 @@ pub(crate) struct History {
 impl History {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let found = images::by_text(&world.store, &self.image, Policy::default())?;
+        if self.bars {
+            let image = Opened::of(&world.store, &found, &Platform::host())?;
+            let layers = debugger::weigh(world, &image.layers, image.config.history.iter())?;
+            let text = pictures::layers(&ui.layout(&world.clock), &layers);
+            return Ok(ui.out().write_all(text.as_bytes())?);
+        }
         let (manifest, config) = world.store.load_image(&found.manifest)?;
         let now = world.clock.seconds();
         let mut sizes = manifest.layers.iter().map(|layer| layer.size);

@@ -7,13 +7,17 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::images::{self, Policy};
-use crate::oci::Reference;
-use crate::view::json;
+use crate::oci::{Descriptor, DiffId, ImageConfig, Platform, Reference};
+use crate::view::pictures::{self, Branch};
+use crate::view::{json, units};
 use crate::world::World;
 
 /// Show the configuration of images as JSON.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
+    /// Draw each image as a tree: the list of images, the manifest, the configuration, the layers, with the digest of each
+    #[arg(long)]
+    tree: bool,
     /// The images
     #[arg(required = true)]
     images: Vec<String>,
@@ -21,6 +25,9 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        if self.tree {
+            return self.images.iter().try_for_each(|name| show_tree(world, ui, name));
+        }
         let mut documents = Vec::new();
         for name in &self.images {
             let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
@@ -43,4 +50,56 @@ impl Inspect {
         writeln!(ui.plain(), "{}", json::pretty(&documents)?)?;
         Ok(())
     }
+}
+
+fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
+    let found = images::by_text(&world.store, name, Policy::default())?;
+    let manifest = world.store.manifest_for(&found.manifest, &Platform::host())?;
+    let (document, config) = world.store.load_image(&manifest)?;
+    let layers = layers(&document.layers, &config);
+    let mut branches = vec![branch(&document.config, "config", config_facts(&config))];
+    branches.extend(layers);
+    let names: Vec<String> = world.store.names_of(&found.manifest.digest)?.iter().map(Reference::familiar).collect();
+    let mut below = Branch { branches, ..branch(&manifest, "manifest", Vec::new()) };
+    if manifest.digest != found.manifest.digest {
+        let facts = vec![format!("of its manifests, the one for {}", config.platform())];
+        below = Branch { branches: vec![below], ..branch(&found.manifest, "index", facts) };
+    }
+    below.facts.extend((!names.is_empty()).then(|| format!("named {}", names.join(", "))));
+    let facts = vec![
+        "each digest is the SHA-256 of a file in `blobs/sha256` of the home: `sha256sum` gives it again".to_owned(),
+    ];
+    let root = Branch { name: "index.json".to_owned(), facts, branches: vec![below] };
+    Ok(ui.out().write_all(pictures::tree(&ui.layout(&world.clock), &root).as_bytes())?)
+}
+
+/// A file of the store.
+fn branch(descriptor: &Descriptor, what: &str, facts: Vec<String>) -> Branch {
+    Branch {
+        name: format!("{what} {}", descriptor.digest),
+        facts: std::iter::once(format!("{}, {}", units::spaced_size(descriptor.size), descriptor.media_type))
+            .chain(facts)
+            .collect(),
+        branches: Vec::new(),
+    }
+}
+
+fn config_facts(config: &ImageConfig) -> Vec<String> {
+    let mut facts = vec![format!("its digest is the image's id; for {}", config.platform())];
+    facts.extend(config.created.as_ref().map(|created| format!("created {created}")));
+    facts
+}
+
+/// The layers, base first. A layer that lies uncompressed has the same digest as its content.
+fn layers(layers: &[Descriptor], config: &ImageConfig) -> Vec<Branch> {
+    let mut created_by = config.history.iter().filter(|entry| !entry.empty_layer);
+    let layer = |(index, (descriptor, diff_id)): (usize, (&Descriptor, &DiffId))| {
+        let mut facts: Vec<String> = created_by.next().and_then(|entry| entry.created_by.clone()).into_iter().collect();
+        facts.push(match diff_id.0 == descriptor.digest {
+            true => "diff id: the same, since it is not compressed".to_owned(),
+            false => format!("diff id {diff_id}, the digest of its content without compression"),
+        });
+        branch(descriptor, &format!("layer {}", index + 1), facts)
+    };
+    layers.iter().zip(&config.rootfs.diff_ids).enumerate().map(layer).collect()
 }

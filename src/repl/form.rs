@@ -1,0 +1,43 @@
+//! What a command is asked for, where it has more than one way to answer.
+
+use super::table::Name;
+
+/// How `plan` shows what is foreseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanForm {
+    List,
+    /// The stages, and what each takes from which.
+    Graph,
+}
+
+/// What becomes of a file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Kept,
+    Replaced,
+}
+
+/// What `help` is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    Overview,
+    All,
+    Command(Name),
+}
+
+/// What `why` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhyForm {
+    /// The decision, and what differs.
+    Reason,
+    /// Everything that the key is made from, then and now.
+    Full,
+}
+
+/// How `layers` shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayersForm {
+    Table,
+    /// With what later layers overwrite or delete.
+    Bars,
+}

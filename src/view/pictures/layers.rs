@@ -1,0 +1,81 @@
+//! Layers as bars: how much each brings, and how much of that later layers overwrite or delete.
+//!
+//! ```text
+//! LAYER      FILES                              WASTE  CREATED BY
+//!     1     7.8 MB  ████████████████████████      0 B  layerlab base
+//!     2     5.0 MB  ░░░░░░░░░░░░░░░           5.0 MB  RUN fetch sources
+//! ```
+
+use super::{Layout, fitted};
+use crate::debugger::WeighedLayer;
+use crate::view::palette::Role;
+use crate::view::units::{count, spaced_size};
+
+/// What a bar is made of.
+const KEPT: &str = "█";
+const WASTED: &str = "░";
+/// The widest bar.
+const WIDEST: usize = 50;
+
+/// The layers of an image, base first.
+pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
+    let Some(largest) = layers.iter().map(|layer| layer.files).max() else {
+        return layout.row("", "no layers: the file system is empty");
+    };
+    let width = (layout.columns() * 3 / 10).min(WIDEST);
+    let bar = Bar { layout, width, largest: largest.max(1) };
+    let mut text = format!("LAYER      FILES  {:width$}      WASTE  CREATED BY\n", "");
+    for (index, layer) in layers.iter().enumerate() {
+        let numbers = format!(
+            "{:>5}  {:>9}  {}  {:>9}  ",
+            index + 1,
+            spaced_size(layer.files),
+            bar.of(layer),
+            spaced_size(layer.wasted)
+        );
+        let room = layout.columns() - (5 + 2 + 9 + 2 + width + 2 + 9 + 2);
+        let created_by = fitted(layer.row.created_by.as_deref().unwrap_or_default(), room);
+        text.push_str(format!("{numbers}{created_by}").trim_end());
+        text.push('\n');
+    }
+    text + &layout.hang("", &sum(layers))
+}
+
+/// What the bars are, and what is wasted in all.
+fn sum(layers: &[WeighedLayer]) -> String {
+    let total: u64 = layers.iter().map(|layer| layer.files).sum();
+    let wasted: u64 = layers.iter().map(|layer| layer.wasted).sum();
+    let share = if total == 0 { 0 } else { (wasted as u128 * 100 / total as u128) as u64 };
+    format!(
+        "{}, {} of files: {KEPT} is part of the image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, and shipped all the same",
+        count(layers.len() as u64, "layer"),
+        spaced_size(total),
+        spaced_size(wasted)
+    )
+}
+
+struct Bar<'l> {
+    layout: &'l Layout,
+    width: usize,
+    /// The bytes of the whole width.
+    largest: u64,
+}
+
+impl Bar<'_> {
+    /// The bar of a layer, padded. What is there at all has at least one cell.
+    fn of(&self, layer: &WeighedLayer) -> String {
+        let whole = self.cells(layer.files);
+        let wasted = match layer.wasted {
+            all if all == layer.files => whole,
+            part => self.cells(part).min(whole.saturating_sub(1)),
+        };
+        let kept = KEPT.repeat(whole - wasted);
+        let wasted = self.layout.palette.paint(Role::Notice, &WASTED.repeat(wasted));
+        format!("{kept}{wasted}{}", " ".repeat(self.width - whole))
+    }
+
+    fn cells(&self, bytes: u64) -> usize {
+        let cells = (u128::from(bytes) * self.width as u128 / u128::from(self.largest)) as usize;
+        cells.max(usize::from(bytes > 0)).min(self.width)
+    }
+}
