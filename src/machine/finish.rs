@@ -95,7 +95,7 @@ fn unused_build_args(plan: &Plan, request: &Request, taken: &[Taken]) -> Vec<Str
 }
 
 /// What is remembered of the steps, with the one that failed.
-fn build_steps(taken: &[Taken], failed: Option<&BuildStep>) -> Vec<BuildStep> {
+pub(super) fn build_steps(taken: &[Taken], failed: Option<&BuildStep>) -> Vec<BuildStep> {
     let steps = taken.iter().map(|taken| BuildStep {
         stage: taken.label.stage.clone(),
         stage_index: taken.stage,

@@ -42,6 +42,7 @@ mod state;
 mod steps;
 mod supported;
 mod taken;
+mod times;
 mod trees;
 pub(crate) mod variables;
 mod warnings;
@@ -64,6 +65,7 @@ pub use options::{CacheUse, Options};
 pub(crate) use predict::{Foresight, Prediction, Wrong};
 pub(crate) use state::State;
 pub(crate) use taken::Taken;
+pub(crate) use times::{Spent, Timed, Times};
 
 pub use crate::cache::{Decision, MissReason};
 pub(crate) use crate::container::DEFAULT_PATH;

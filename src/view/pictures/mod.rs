@@ -7,6 +7,7 @@
 //! | `lanes` | where the lines between stages run, for both |
 //! | `ingredients` | what a key is made from, then and now |
 //! | `layers` | layers as bars, with what later ones overwrite or delete |
+//! | `times` | a build as a time line, beside the build before it |
 //! | `tree` | an image from its index to its layers |
 //!
 //! Each is a function from plain data and a layout to lines. They are drawn with the box drawing characters of Unicode, in cells and not in
@@ -18,12 +19,14 @@ mod ingredients;
 mod lanes;
 mod layers;
 mod svg;
+mod times;
 mod tree;
 
 pub(crate) use self::graph::graph;
 pub(crate) use self::ingredients::ingredients;
 pub(crate) use self::layers::layers;
 pub(crate) use self::svg::svg;
+pub(crate) use self::times::times;
 pub(crate) use self::tree::{Branch, tree};
 
 use super::layout::Layout;

@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
 use crate::source::SourceFile;
-use crate::view::{Progress, debugger};
+use crate::view::{Progress, debugger, pictures};
 use crate::world::World;
 
 /// Build an image from a Dockerfile.
@@ -38,6 +38,9 @@ pub(crate) struct Build {
     /// For CI: stop at the first step that is not in the cache, say why, and exit with status 1
     #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
     fail_on_miss: bool,
+    /// At the end, draw how long each step took, beside the last build
+    #[arg(long, conflicts_with = "quiet")]
+    times: bool,
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
@@ -85,6 +88,15 @@ impl Build {
             std::fs::write(path, finished.image.to_string()).map_err(|error| {
                 Diagnostic::error(format!("can't write `{}`: {}", path.display(), errno::describe(&error)))
             })?;
+        }
+        if self.times {
+            let times = machine.times()?;
+            let text = pictures::times(&ui.layout(&world.clock), &times);
+            match progress {
+                // What another program reads stays as it is.
+                Progress::Json | Progress::Quiet => ui.errors().write_all(text.as_bytes())?,
+                Progress::Classic | Progress::Plain | Progress::Tty => ui.out().write_all(text.as_bytes())?,
+            }
         }
         // The program ends now, and the kernel takes all memory back at once. Freeing the trees file by file is 4 % of the time of a build
         // from the cache with 20,000 files in its context.
