@@ -146,7 +146,7 @@ impl Resolver<'_> {
         let Resolver { steps, inputs, .. } = *self;
         let surroundings = copy::Surroundings { scope, plan: &steps.plan, search: self.search(), inputs, states };
         let (intent, action) = match configure::apply(instruction, before, &scope)? {
-            Applied::Configured(done) => (configure::resolve(done, before, &scope)?, Action::Configure),
+            Applied::Configured(done) => (configure::resolve(*done, before, &scope)?, Action::Configure),
             Applied::Files(WithFiles::Copy(copy)) => {
                 let (intent, action) = copy::resolve_copy(copy, stage, before, &surroundings)?;
                 (intent, Action::Copy(action))

@@ -101,7 +101,7 @@ impl Camera {
     }
 
     /// Films to the end; gives the status.
-    fn to_the_end(&mut self) -> i32 {
+    fn watch_to_the_end(&mut self) -> i32 {
         while !self.roll() {}
         self.child.wait().unwrap().code().unwrap()
     }
@@ -154,7 +154,7 @@ fn a_large_copy_is_seen_to_go_on_and_can_be_stopped_and_tried_again() {
     camera.until("writing");
     camera.roll();
     camera.type_keys("\x03");
-    assert_eq!(camera.to_the_end(), 130);
+    assert_eq!(camera.watch_to_the_end(), 130);
     assert!(camera.seen().contains("=> STOPPED [stage-0 2/2] COPY large /"), "{}", camera.seen());
     assert!(camera.seen().contains("interrupted"), "{}", camera.seen());
     assert!(!camera.seen().contains("writing"), "{}", camera.seen());
@@ -162,7 +162,7 @@ fn a_large_copy_is_seen_to_go_on_and_can_be_stopped_and_tried_again() {
     place.assert_whole();
 
     let mut camera = Camera::start(&place, "build -t large .", (80, 24));
-    assert_eq!(camera.to_the_end(), 0, "{}", camera.seen());
+    assert_eq!(camera.watch_to_the_end(), 0, "{}", camera.seen());
     assert!(camera.stillest() <= STILL, "{}", camera.frames.join("\n----\n"));
     assert!(camera.seen().contains(" in all"), "{}", camera.seen());
 
@@ -170,7 +170,7 @@ fn a_large_copy_is_seen_to_go_on_and_can_be_stopped_and_tried_again() {
     let mut camera = Camera::start(&place, "save -o archive.tar large", (80, 24));
     camera.until("writing");
     kill(Pid::from_raw(camera.child.id().cast_signed()), Signal::SIGTERM).unwrap();
-    let status = camera.to_the_end();
+    let status = camera.watch_to_the_end();
     assert!([0, 143].contains(&status), "{status}: {}", camera.seen());
     assert!(temporary_files(&place.path("")).is_empty());
     assert_eq!(place.path("archive.tar").exists(), status == 0);
@@ -198,7 +198,7 @@ fn the_last_lines_of_a_command_are_seen_and_give_way_to_its_result() {
     camera.resize(70, 20);
     camera.until("line 10");
     assert!(!camera.seen().contains("line 4"), "{}", camera.seen());
-    assert_eq!(camera.to_the_end(), 0, "{}", camera.seen());
+    assert_eq!(camera.watch_to_the_end(), 0, "{}", camera.seen());
     assert!(camera.stillest() <= STILL, "{}", camera.frames.join("\n----\n"));
     let seen = camera.seen();
     assert!(!seen.contains("line 10 日") && seen.matches("=> image").count() == 1, "{seen}");
@@ -225,7 +225,7 @@ fn at_the_prompt_all_that_a_command_prints_stays() {
     assert!(!camera.seen().contains("running"), "{}", camera.seen());
     assert!(camera.stillest() <= STILL, "{}", camera.frames.join("\n----\n"));
     camera.type_keys("\x04");
-    assert_eq!(camera.to_the_end(), 0, "{}", camera.seen());
+    assert_eq!(camera.watch_to_the_end(), 0, "{}", camera.seen());
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_lock_that_is_waited_for_is_seen_and_the_wait_can_be_stopped() {
     let mut camera = Camera::start(&place, "build --no-cache .", (80, 24));
     camera.until("waiting for another layerlab");
     camera.type_keys("\x03");
-    assert_eq!(camera.to_the_end(), 130, "{}", camera.seen());
+    assert_eq!(camera.watch_to_the_end(), 130, "{}", camera.seen());
     drop(lock);
     place.assert_whole();
 }
@@ -258,7 +258,7 @@ fn a_third_ctrl_c_ends_what_does_not_stop() {
     }
     camera.until("stopping");
     camera.type_keys("\x03");
-    assert_eq!(camera.to_the_end(), 130, "{}", camera.seen());
+    assert_eq!(camera.watch_to_the_end(), 130, "{}", camera.seen());
     assert!(!camera.seen().contains("running") && !camera.seen().contains("stopping"), "{}", camera.seen());
     place.assert_whole();
 }

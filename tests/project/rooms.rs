@@ -79,7 +79,7 @@ fn the_drawing_of_the_rooms_is_true() {
 #[test]
 fn no_files_know_each_other_in_a_loop() {
     let imports = Imports::read(&sources());
-    for circle in imports.circles() {
+    if let Some(circle) = imports.circles().first() {
         let arrows = circle.iter().flat_map(|file| {
             let targets = imports.files[*file].iter().filter(|(target, _)| circle.contains(target.as_str()));
             targets.map(move |(target, line)| format!("  {file}:{line} names {target}\n"))

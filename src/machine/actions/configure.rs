@@ -42,7 +42,7 @@ pub(crate) enum Recorded {
 
 /// What [`apply`] makes of an instruction.
 pub(crate) enum Applied<'i> {
-    Configured(Configured),
+    Configured(Box<Configured>),
     /// Nothing: it has to do with files.
     Files(WithFiles<'i>),
 }
@@ -123,7 +123,7 @@ pub(crate) fn apply<'i>(instruction: &'i Instruction, state: &State, scope: &Sco
             format!("ONBUILD {}", onbuild.text)
         }
     };
-    Ok(Applied::Configured(Configured { state: next, text, history }))
+    Ok(Applied::Configured(Box::new(Configured { state: next, text, history })))
 }
 
 fn set(env: &Env, state: &State, next: &mut State, scope: &Scope<'_>) -> Result<String, Error> {

@@ -52,10 +52,11 @@ impl Plan {
         if let Some(form) = self.graph {
             let foreseen = |index| predictions.iter().find(|one| one.label.number == index + 1);
             let graph = machine.graph(|index| foreseen(index).map(|one| one.decision.clone()));
-            return Ok(match form {
+            match form {
                 GraphForm::Text => out.write_all(pictures::graph(&ui.layout(&world.clock), &graph).as_bytes())?,
                 GraphForm::Svg => Screen::document(&pictures::svg(&graph))?,
-            });
+            }
+            return Ok(());
         }
         if !self.json {
             return Ok(out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?);
