@@ -26,12 +26,23 @@ pub enum Place {
     Failure,
 }
 
+/// When a breakpoint stops at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// When the step is not in the cache, before it is executed.
+    Miss,
+    /// When the step failed in the latest build that has it.
+    Failure,
+}
+
 /// One breakpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Breakpoint {
     /// From 1; never used again.
     pub id: usize,
     pub(crate) place: Place,
+    pub(crate) condition: Option<Condition>,
     /// One that is not enabled stops nowhere.
     pub(crate) is_enabled: bool,
 }
@@ -50,13 +61,18 @@ impl Breakpoints {
     }
 
     /// Sets one, where the place can be reached. Without a machine every place may still come.
-    pub(crate) fn add(&mut self, place: Place, machine: Option<&Machine>) -> Result<&Breakpoint, Error> {
+    pub(crate) fn add(
+        &mut self,
+        place: Place,
+        condition: Option<Condition>,
+        machine: Option<&Machine>,
+    ) -> Result<&Breakpoint, Error> {
         if let Some(machine) = machine {
             check(&place, machine)?;
         }
         self.last_id += 1;
         let index = self.set.len();
-        self.set.push(Breakpoint { id: self.last_id, place, is_enabled: true });
+        self.set.push(Breakpoint { id: self.last_id, place, condition, is_enabled: true });
         Ok(&self.set[index])
     }
 
@@ -78,18 +94,26 @@ impl Breakpoints {
         self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
     }
 
-    /// The one that stops at a miss.
-    pub(crate) fn at_miss(&self) -> Option<usize> {
-        self.enabled().find(|breakpoint| breakpoint.place == Place::Miss).map(|breakpoint| breakpoint.id)
+    /// The one that stops before the execution of the next step, should it be a miss.
+    pub(crate) fn at_miss(&self, machine: &Machine) -> Option<usize> {
+        let next = machine.label(machine.position())?;
+        let stops = |breakpoint: &&Breakpoint| match (&breakpoint.place, breakpoint.condition) {
+            (Place::Miss, _) => true,
+            (place, Some(Condition::Miss)) => is_before(place, &next, machine),
+            (_, Some(Condition::Failure) | None) => false,
+        };
+        self.enabled().find(stops).map(|breakpoint| breakpoint.id)
     }
 
     /// The one that stops before the next step. One at misses stops later, when the cache was asked.
     pub(crate) fn before_next(&self, machine: &Machine) -> Result<Option<usize>, Error> {
         let Some(next) = machine.label(machine.position()) else { return Ok(None) };
         for breakpoint in self.enabled() {
-            let stops = match &breakpoint.place {
-                Place::Failure => failed_before(machine, &next)?,
-                place => steps_at(place, machine).iter().any(|label| label.number == next.number),
+            let stops = match (&breakpoint.place, breakpoint.condition) {
+                (_, Some(Condition::Miss)) => false,
+                (Place::Failure, _) => failed_before(machine, &next)?,
+                (place, None) => is_before(place, &next, machine),
+                (place, Some(Condition::Failure)) => is_before(place, &next, machine) && failed_before(machine, &next)?,
             };
             if stops {
                 return Ok(Some(breakpoint.id));
@@ -97,6 +121,11 @@ impl Breakpoints {
         }
         Ok(None)
     }
+}
+
+/// Whether a place is before a step.
+fn is_before(place: &Place, step: &StepLabel, machine: &Machine) -> bool {
+    steps_at(place, machine).iter().any(|label| label.number == step.number)
 }
 
 /// The steps that a place stops before, as the Dockerfile is now. None for a place that only a build can tell.

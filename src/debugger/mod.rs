@@ -42,7 +42,7 @@ mod why;
 mod work;
 
 pub(crate) use breakpoint::Breakpoint;
-pub use breakpoint::Place;
+pub use breakpoint::{Condition, Place};
 pub(crate) use change::Refreshed;
 pub use change::{Changed, Editable};
 pub(crate) use compare::Version;
@@ -223,8 +223,8 @@ impl Debugger {
     ///
     /// # Errors
     /// A place that can't be reached. Without a FROM every place may still come.
-    pub fn break_at(&mut self, place: Place) -> Result<&Breakpoint, Error> {
-        self.0.breakpoints.add(place, self.0.machine.as_ref())
+    pub fn break_at(&mut self, place: Place, condition: Option<Condition>) -> Result<&Breakpoint, Error> {
+        self.0.breakpoints.add(place, condition, self.0.machine.as_ref())
     }
 
     /// Lets a breakpoint stop again.

@@ -120,15 +120,15 @@ pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Sto
     if work.is_done() && goal != Goal::Steps(0) {
         return Err(Error::NothingLeft);
     }
-    let at_miss = match goal {
-        Goal::Steps(_) => AtMiss::GoOn,
-        Goal::Stage | Goal::End => work.breakpoints.at_miss().map_or(AtMiss::GoOn, AtMiss::Stop),
-    };
     let begin = work.machine()?.position();
     let reason = loop {
         if let Some(reason) = arrived(work, goal, begin)? {
             break reason;
         }
+        let at_miss = match goal {
+            Goal::Steps(_) => AtMiss::GoOn,
+            Goal::Stage | Goal::End => work.breakpoints.at_miss(work.machine()?).map_or(AtMiss::GoOn, AtMiss::Stop),
+        };
         if let Some(reason) = take(work, at_miss, sink)? {
             break reason;
         }

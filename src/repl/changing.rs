@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Error;
-use super::command::Existing;
+use super::form::Existing;
 use super::modes::Modes;
 use super::moving::{Heads, watch};
 use super::session::Session;

@@ -1,12 +1,13 @@
 //! From a line of text to a command, or to what is wrong with it. Pure: nothing is looked up but the table.
 //!
 //! The rule of what is a command and what an instruction is in `table.rs` (`RULE`). In order: a command's name or short
-//! form; a Dockerfile keyword in any case; the beginning of exactly one command.
+//! form; a Dockerfile keyword in any case; a habit from another program (`habits.rs`); the beginning of exactly one command.
 
-pub(super) use super::form::{Existing, LayersForm, PlanForm, Topic, WhyForm};
+use super::form::{Existing, LayersForm, PlanForm, Topic, WhyForm};
+use super::habits::{self, Habit};
+use super::operands::{self, Break, Extent, Target, forced, numbered, without_switches};
 use super::table::{self, Name};
-use crate::debugger::Place;
-use crate::diagnostic::{Diagnostic, closest};
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::KEYWORDS;
 use crate::dockerfile::{self, words};
 
@@ -18,6 +19,8 @@ pub(crate) enum Line {
     /// `# …`
     Comment,
     Command(Command),
+    /// What a command shows is the input of a program of the user's machine.
+    Piped(Command, String),
     /// Dockerfile text.
     Instruction(String),
 }
@@ -26,19 +29,19 @@ pub(crate) enum Line {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Command {
     Step { count: usize },
-    Next,
+    Finish,
     Continue,
     Back { count: usize },
-    Goto { step: usize },
+    Goto(Target),
     Restart,
     Break(Break),
-    List,
+    List(Extent),
     Why { step: Option<usize>, against: Option<u64>, form: WhyForm },
     Plan { form: PlanForm },
     Diff { states: Option<(usize, usize)>, path: Option<String> },
     Ls { path: Option<String> },
     Tree { path: Option<String> },
-    Cat { path: String },
+    Cat { paths: String },
     Layers { form: LayersForm },
     Config,
     Env,
@@ -56,13 +59,28 @@ pub(super) enum Command {
     Quit,
 }
 
-/// What `break` is asked to do.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Break {
-    List,
-    At(Place),
-    /// `None`: all of them.
-    Delete(Option<usize>),
+impl Command {
+    /// Whether a command only looks: what it shows can go to a program.
+    pub(super) fn is_look(&self) -> bool {
+        use Command::{Cat, Config, Diff, Env, Explain, Help, History, Layers, List, Ls, Plan, Tree, Why};
+        matches!(
+            self,
+            Why { .. }
+                | Plan { .. }
+                | Diff { .. }
+                | Ls { .. }
+                | Tree { .. }
+                | Cat { .. }
+                | Layers { .. }
+                | List(_)
+                | Config
+                | Env
+                | History
+                | Explain { .. }
+                | Help { .. }
+                | Command::Break(Break::List)
+        )
+    }
 }
 
 /// Reads a line.
@@ -77,6 +95,9 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     if trimmed.starts_with('#') {
         return Ok(Line::Comment);
     }
+    if let Some(line) = piped(trimmed)? {
+        return Ok(line);
+    }
     // `!command` needs no space.
     let (first, rest) = match trimmed.strip_prefix('!') {
         Some(rest) => ("!", rest.trim_start()),
@@ -89,9 +110,16 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     if is_keyword(first) {
         return Ok(Line::Instruction(text.to_owned()));
     }
+    match habits::find(trimmed) {
+        Some(Habit::Line(line)) => return parse(&line),
+        Some(Habit::Answer { typed, text }) => {
+            return Err(Diagnostic::error(format!("`{typed}` is not a command here")).hint(text));
+        }
+        None => {}
+    }
     match table::beginning(first).as_slice() {
         [entry] => arguments(entry, rest).map(Line::Command),
-        [] => Err(unknown(first)),
+        [] => Err(habits::suggest(first)),
         several => {
             let names: Vec<String> = several.iter().map(|entry| format!("`{}`", entry.name)).collect();
             Err(Diagnostic::error(format!("`{first}` can be {}", names.join(", "))).hint("type another letter"))
@@ -111,23 +139,29 @@ fn is_keyword(word: &str) -> bool {
     KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }
 
-fn unknown(word: &str) -> Diagnostic {
-    let shown: String = word.chars().take(40).collect();
-    let diagnostic = Diagnostic::error(format!("`{shown}` is neither a command nor an instruction"));
-    let is_capital = word.chars().any(char::is_uppercase);
-    let commands = table::COMMANDS.iter().map(|entry| entry.name);
-    let found = if is_capital {
-        closest(word, KEYWORDS.iter().copied()).or_else(|| closest(word, commands))
-    } else {
-        closest(word, commands).or_else(|| closest(word, KEYWORDS.iter().copied()))
+/// `COMMAND | PROGRAM`, where the command only looks. In all other lines a `|` is part of what is typed.
+fn piped(line: &str) -> Result<Option<Line>, Diagnostic> {
+    let left = |at: usize| match parse(&line[..at]) {
+        Ok(Line::Command(command)) if command.is_look() => Some(command),
+        _ => None,
     };
-    match found {
-        Some(candidate) => diagnostic.hint(format!("did you mean `{candidate}`?")),
-        None => match table::find(&word.to_lowercase()) {
-            Some(entry) => diagnostic.hint(format!("commands are written in small letters: `{}`", entry.name)),
-            None => diagnostic.hint("`help` lists the commands"),
-        },
+    if let Some(at) = line.find(" |")
+        && let Some(command) = left(at)
+    {
+        let program = line[at + 2..].trim();
+        if program.is_empty() {
+            return Err(Diagnostic::error("there is no program after the `|`").hint("such as `config | grep Env`"));
+        }
+        return Ok(Some(Line::Piped(command, program.to_owned())));
     }
+    if let Some(at) = line.find(" > ")
+        && left(at).is_some()
+    {
+        let (command, file) = (&line[..at], line[at + 3..].trim());
+        return Err(Diagnostic::error("output goes to a program, not to a file")
+            .hint(format!("`{command} | cat > {file}` writes it to a file of your machine")));
+    }
+    Ok(None)
 }
 
 fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
@@ -150,28 +184,51 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         },
         _ => Err(wrong("it takes one number".into())),
     };
+    let ids = || -> Result<Vec<usize>, Diagnostic> {
+        match parts.as_slice() {
+            [] => Err(wrong(format!("`{}` needs the number of a breakpoint", entry.name))),
+            ids => ids.iter().map(|id| id.parse().map_err(|_| wrong(operands::not_an_id(id)))).collect(),
+        }
+    };
     // A path is the rest of the line, so that it can have spaces.
-    let optional = || (!rest.is_empty()).then(|| rest.to_owned());
+    let path = |rest: &str| (!rest.is_empty()).then(|| rest.to_owned());
+    let optional = || path(rest);
     let needed = |what: &str| optional().ok_or_else(|| wrong(format!("`{}` needs {what}", entry.name)));
     match entry.id {
         Name::Step => Ok(Command::Step { count: count()? }),
-        Name::Next => none(Command::Next),
+        Name::Finish => none(Command::Finish),
         Name::Continue => none(Command::Continue),
         Name::Back => Ok(Command::Back { count: count()? }),
-        Name::Goto => Ok(Command::Goto { step: number(&needed("the number of a step")?)? }),
+        Name::Goto => {
+            let text = needed("the number of a step, or `:` and a line")?;
+            let target = numbered(&text).ok_or_else(|| wrong(format!("`{text}` is neither a step nor a line")))?;
+            Ok(Command::Goto(target))
+        }
         Name::Restart => none(Command::Restart),
-        Name::Break => break_at(rest, &parts, &wrong).map(Command::Break),
-        Name::List => none(Command::List),
-        Name::Why => why(&parts, &wrong),
+        Name::Break => operands::break_at(rest, &parts, &wrong).map(Command::Break),
+        Name::Delete if parts.as_slice() == ["all"] => Ok(Command::Break(Break::DeleteAll)),
+        Name::Delete => ids().map(Break::Delete).map(Command::Break),
+        Name::Enable => ids().map(Break::Enable).map(Command::Break),
+        Name::Disable => ids().map(Break::Disable).map(Command::Break),
+        Name::List => match (rest, numbered(rest)) {
+            ("", _) => Ok(Command::List(Extent::Here)),
+            ("all", _) => Ok(Command::List(Extent::All)),
+            (_, Some(target)) => Ok(Command::List(Extent::Around(target))),
+            (_, None) => Err(wrong(format!("`{rest}` is neither a step nor a line"))),
+        },
+        Name::Why => operands::why(&parts, &wrong).map(|(step, against, form)| Command::Why { step, against, form }),
         Name::Plan => match parts.as_slice() {
             [] => Ok(Command::Plan { form: PlanForm::List }),
             ["graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
             _ => Err(no_argument(entry, rest)),
         },
-        Name::Diff => diff(rest, &parts, &wrong),
-        Name::Ls => Ok(Command::Ls { path: optional() }),
-        Name::Tree => Ok(Command::Tree { path: optional() }),
-        Name::Cat => Ok(Command::Cat { path: needed("a path")? }),
+        Name::Diff => operands::diff(rest, &parts).map(|(states, path)| Command::Diff { states, path }),
+        Name::Ls => Ok(Command::Ls { path: path(without_switches(rest)) }),
+        Name::Tree => Ok(Command::Tree { path: path(without_switches(rest)) }),
+        Name::Cat => {
+            let paths = path(without_switches(rest)).ok_or_else(|| wrong("`cat` needs a path".into()))?;
+            Ok(Command::Cat { paths })
+        }
         Name::Layers => match parts.as_slice() {
             [] => Ok(Command::Layers { form: LayersForm::Table }),
             ["bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
@@ -181,7 +238,9 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Env => none(Command::Env),
         Name::History => none(Command::History),
         Name::Explain => Ok(Command::Explain { instruction: optional() }),
-        Name::Run => Ok(Command::Run { command: needed("a command")? }),
+        Name::Run if rest.is_empty() => Err(Diagnostic::error("`run` needs a command")
+            .hint("`continue` runs to the next breakpoint, `launch` runs the image")),
+        Name::Run => Ok(Command::Run { command: rest.to_owned() }),
         Name::Shell => match parts.as_slice() {
             [] => Ok(Command::Shell { state: None }),
             [text] if text.parse::<usize>().is_ok() => Ok(Command::Shell { state: Some(number(text)?) }),
@@ -222,17 +281,6 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
     }
 }
 
-/// `[--force] [FILE]`.
-fn forced(rest: &str) -> (Option<String>, Existing) {
-    let forced = ["--force", "-f", "!"].into_iter().find_map(|word| {
-        let file = rest.strip_prefix(word)?;
-        (file.is_empty() || file.starts_with(char::is_whitespace)).then(|| file.trim())
-    });
-    let file = forced.unwrap_or(rest);
-    let existing = if forced.is_some() { Existing::Replaced } else { Existing::Kept };
-    ((!file.is_empty()).then(|| file.to_owned()), existing)
-}
-
 /// A command that takes no argument got one: perhaps the instruction of the same name was meant.
 fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(format!("the command `{}` does not take `{rest}`", entry.name));
@@ -243,88 +291,26 @@ fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
     }
 }
 
-fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Break, Diagnostic> {
-    if let Some(text) = rest.strip_prefix('/') {
-        let text = text.strip_suffix('/').unwrap_or(text);
-        if text.is_empty() {
-            return Err(wrong("the text between the slashes is empty".into()));
-        }
-        return Ok(Break::At(Place::Text(text.to_owned())));
-    }
-    match parts {
-        [] => Ok(Break::List),
-        ["miss"] => Ok(Break::At(Place::Miss)),
-        ["failure"] => Ok(Break::At(Place::Failure)),
-        ["stage", name] => Ok(Break::At(Place::Stage((*name).to_owned()))),
-        ["delete", "all"] => Ok(Break::Delete(None)),
-        ["delete", id] => match id.parse() {
-            Ok(id) => Ok(Break::Delete(Some(id))),
-            Err(_) => Err(wrong(format!("`{id}` is not the number of a breakpoint"))),
-        },
-        [text] => {
-            let place = match text.strip_prefix(':') {
-                Some(line) => line.parse().map(Place::Line),
-                None => text.parse().map(Place::Step),
-            };
-            place.map(Break::At).map_err(|_| wrong(format!("`{text}` is not a place where a breakpoint can be")))
-        }
-        _ => Err(wrong(format!("`{rest}` is not a place where a breakpoint can be"))),
-    }
-}
-
-fn why(parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Command, Diagnostic> {
-    let mut step = None;
-    let mut against = None;
-    let mut form = WhyForm::Reason;
-    let mut parts = parts.iter();
-    while let Some(part) = parts.next() {
-        if ["full", "--full"].contains(part) {
-            form = WhyForm::Full;
-            continue;
-        }
-        let build = match part.strip_prefix("--against") {
-            Some("") => Some(*parts.next().ok_or_else(|| wrong("`--against` needs the number of a build".into()))?),
-            Some(text) => text.strip_prefix('='),
-            None => None,
-        };
-        match build {
-            Some(text) => {
-                against = Some(text.parse().map_err(|_| wrong(format!("`{text}` is not the number of a build")))?);
-            }
-            None => step = Some(part.parse().map_err(|_| wrong(format!("`{part}` is not the number of a step")))?),
-        }
-    }
-    Ok(Command::Why { step, against, form })
-}
-
-fn diff(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Command, Diagnostic> {
-    let states = match parts {
-        [first, second, ..] => first.parse::<usize>().ok().zip(second.parse::<usize>().ok()),
-        [only] if only.parse::<usize>().is_ok() => {
-            return Err(wrong("`diff` needs two states, or none".into()));
-        }
-        _ => None,
-    };
-    let rest = match states {
-        // What follows the two numbers, with its spaces.
-        Some(_) => {
-            let after_first = rest.split_once(char::is_whitespace).map_or("", |(_, after)| after.trim_start());
-            after_first.split_once(char::is_whitespace).map_or("", |(_, path)| path.trim())
-        }
-        None => rest,
-    };
-    Ok(Command::Diff { states, path: (!rest.is_empty()).then(|| rest.to_owned()) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::debugger::{Condition, Place};
 
     fn command(text: &str) -> Command {
         match parse(text) {
             Ok(Line::Command(command)) => command,
             other => panic!("{text}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn what_a_command_shows_goes_to_a_program() {
+        let ls = || Command::Ls { path: Some("/a".into()) };
+        assert_eq!(parse("ls /a | grep 'b | c'"), Ok(Line::Piped(ls(), "grep 'b | c'".into())));
+        assert_eq!(parse("bt |head"), Ok(Line::Piped(Command::History, "head".into())));
+        assert_eq!(command("run a | b"), Command::Run { command: "a | b".into() });
+        assert!(matches!(parse("RUN a | b"), Ok(Line::Instruction(_))));
+        assert!(problem("ls |").contains("no program") && problem("ls > f").contains("`ls | cat > f`"));
     }
 
     fn problem(text: &str) -> String {
@@ -336,15 +322,25 @@ mod tests {
         assert_eq!(command("s"), Command::Step { count: 1 });
         assert_eq!(command("  step   3 "), Command::Step { count: 3 });
         assert_eq!(command("cont"), Command::Continue);
-        assert_eq!(command("b"), Command::Back { count: 1 });
+        assert_eq!(command("n"), Command::Step { count: 1 });
+        assert_eq!(command("b"), Command::Break(Break::List));
+        assert_eq!(command("b 3"), Command::Break(Break::At(Place::Step(3), None)));
         assert_eq!(command("!ls -l"), Command::Run { command: "ls -l".into() });
         assert_eq!(
             command("why 2 --against 7"),
             Command::Why { step: Some(2), against: Some(7), form: WhyForm::Reason }
         );
         assert_eq!(command("why --against=7"), Command::Why { step: None, against: Some(7), form: WhyForm::Reason });
-        assert_eq!(command("break :22"), Command::Break(Break::At(Place::Line(22))));
-        assert_eq!(command("break /apk add/"), Command::Break(Break::At(Place::Text("apk add".into()))));
+        assert_eq!(command("break :22"), Command::Break(Break::At(Place::Line(22), None)));
+        assert_eq!(command("b Dockerfile:22"), command("break :22"));
+        assert_eq!(
+            command("break stage build if miss"),
+            Command::Break(Break::At(Place::Stage("build".into()), Some(Condition::Miss)))
+        );
+        assert_eq!(command("break /apk add/"), Command::Break(Break::At(Place::Text("apk add".into()), None)));
+        assert_eq!(command("d 1 2"), command("diff 1 2"));
+        assert_eq!(command("ls -la /etc"), Command::Ls { path: Some("/etc".into()) });
+        assert_eq!(command("delete 1 2"), Command::Break(Break::Delete(vec![1, 2])));
         assert_eq!(command("diff 1 2 /a b"), Command::Diff { states: Some((1, 2)), path: Some("/a b".into()) });
         assert_eq!(command("launch echo 'a b'"), Command::Launch { arguments: vec!["echo".into(), "a b".into()] });
     }

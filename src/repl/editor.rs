@@ -264,11 +264,14 @@ fn complete(surroundings: &Surroundings, line: &str) -> (usize, Vec<String>) {
         Argument::Place if line.split_whitespace().nth(1) == Some("stage") => {
             surroundings.stages.iter().filter(|name| name.starts_with(word)).cloned().collect()
         }
-        Argument::Place => ["stage ", "miss", "failure", "delete "]
+        Argument::Place => ["stage ", "miss", "failure", "if "]
             .iter()
             .filter(|name| name.starts_with(word))
             .map(|&name| name.into())
             .collect(),
+        Argument::Breakpoint => {
+            surroundings.breakpoints.iter().filter(|id| id.starts_with(word)).map(|id| format!("{id} ")).collect()
+        }
         Argument::Keyword => {
             KEYWORDS.iter().filter(|name| name.starts_with(&word.to_uppercase())).map(|&name| name.into()).collect()
         }
@@ -322,6 +325,7 @@ mod tests {
             image_paths: ["/bin/", "/bin/sh", "/etc/", "/etc/passwd"].map(String::from).into(),
             context: None,
             stages: vec!["build".into(), "stage-1".into()],
+            breakpoints: vec!["1".into(), "2".into()],
         };
         complete(&surroundings, line).1
     }
@@ -335,6 +339,7 @@ mod tests {
         assert_eq!(words("cat etc/"), ["etc/passwd"]);
         assert_eq!(words("break stage b"), ["build"]);
         assert_eq!(words("break m"), ["miss"]);
+        assert_eq!(words("delete "), ["1 ", "2 "]);
         assert_eq!(words("COPY --from=b"), ["--from=build "]);
         assert_eq!(words("explain wo"), ["WORKDIR"]);
         assert_eq!(words("help sa"), ["save"]);

@@ -6,6 +6,7 @@ use crate::debugger::{self, Failure};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::KEYWORDS;
 use crate::errno;
+use crate::machine;
 use crate::source::SourceFile;
 
 /// Why a command did not do what it was to do. The session goes on.
@@ -48,6 +49,21 @@ impl Error {
         Diagnostic::error(message).hint(hint).into()
     }
 
+    /// The same for a command that takes a number: a number that is not a step may have been meant as a line.
+    pub(super) fn for_a_number(self) -> Error {
+        match self {
+            Error::Refused { error, .. }
+                if matches!(*error, debugger::Error::Machine(machine::Error::NoStep { .. })) =>
+            {
+                Error::Refused {
+                    error,
+                    hint: Some("a number is a step, `:LINE` a line of the Dockerfile; `list` shows both"),
+                }
+            }
+            error => error,
+        }
+    }
+
     /// What is said of it.
     pub(super) fn messages(&self) -> Messages {
         let one = |diagnostic| Messages { diagnostics: vec![diagnostic], source: None };
@@ -55,7 +71,13 @@ impl Error {
             Error::Command(diagnostic) => one((**diagnostic).clone()),
             Error::Refused { error, hint } => match error.as_ref() {
                 debugger::Error::Dockerfile(failure) => failure.into(),
-                debugger::Error::Machine(error) => Messages { diagnostics: error.diagnostics(None), source: None },
+                debugger::Error::Machine(error) => {
+                    let mut diagnostics = error.diagnostics(None);
+                    if let (Some(first), Some(hint)) = (diagnostics.first_mut(), hint) {
+                        first.hint.get_or_insert_with(|| (*hint).to_owned());
+                    }
+                    Messages { diagnostics, source: None }
+                }
                 error => {
                     let hint = hint.map(str::to_owned).or_else(|| advice(error));
                     one(Diagnostic { hint, ..Diagnostic::error(error.to_string()) })

@@ -28,6 +28,8 @@ pub(crate) struct Surroundings {
     /// The build context's folder.
     pub(crate) context: Option<std::path::PathBuf>,
     pub(crate) stages: Vec<String>,
+    /// The numbers of the breakpoints.
+    pub(crate) breakpoints: Vec<String>,
 }
 
 /// A source of lines.
@@ -100,7 +102,7 @@ impl Growing {
             let is_block = match command::parse(&whole) {
                 Ok(Line::Empty) => continue,
                 Ok(Line::Instruction(_) | Line::Comment) => true,
-                Ok(Line::Command(_)) | Err(_) => false,
+                Ok(Line::Command(_) | Line::Piped(..)) | Err(_) => false,
             };
             match parts.last_mut() {
                 Some((true, block)) if is_block => block.push_str(&whole),

@@ -2,12 +2,14 @@
 //!
 //! Each asks the debugger and shows what it says.
 
-use super::command::{Break, Topic};
+use super::form::Topic;
+use super::operands::{Break, Extent, Target};
 use super::session::Session;
 use super::{Error, table};
-use crate::debugger::{self, Compare};
+use crate::debugger::{self, Compare, Debugger};
+use crate::machine;
 use crate::view::debugger as blocks;
-use crate::view::{json, pictures};
+use crate::view::{json, pictures, units};
 
 /// The most files that `tree` prints.
 const MOST_FILES: usize = 500;
@@ -24,11 +26,22 @@ pub(super) fn tree(session: &mut Session<'_>, path: Option<&str>) -> Result<(), 
     Ok(session.out.page(|layout| blocks::listing(layout, &listing) + &cut)?)
 }
 
-pub(super) fn cat(session: &mut Session<'_>, path: &str) -> Result<(), Error> {
+/// One file, whose path may have spaces, or several.
+pub(super) fn cat(session: &mut Session<'_>, paths: &str) -> Result<(), Error> {
     let files = session.debugger.files()?;
-    let bytes = files.cat(path)?;
-    let name = files.absolute(path).to_string();
-    Ok(session.out.page(|layout| blocks::content(layout, &name, &bytes))?)
+    let read = |path: &str| files.cat(path).map(|bytes| (files.absolute(path).to_string(), bytes));
+    let contents = match read(paths) {
+        Err(_) if paths.contains(char::is_whitespace) => {
+            paths.split_whitespace().map(read).collect::<Result<Vec<_>, _>>()?
+        }
+        only => vec![only?],
+    };
+    for (name, bytes) in &contents {
+        if !session.out.keeps_bytes(bytes) {
+            session.out.page(|layout| blocks::content(layout, name, bytes))?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn layers(session: &mut Session<'_>) -> Result<(), Error> {
@@ -60,33 +73,63 @@ pub(super) fn history(session: &mut Session<'_>) -> Result<(), Error> {
     Ok(session.out.page(|layout| blocks::history(layout, &history))?)
 }
 
-/// The Dockerfile with its line numbers, and a mark at the first line of each step.
-pub(super) fn list(session: &mut Session<'_>) -> Result<(), Error> {
-    let text = &session.debugger.source().text;
-    if text.is_empty() {
+/// The Dockerfile with its lines, steps and stages, and what the cache has of each step.
+pub(super) fn list(session: &mut Session<'_>, extent: Extent) -> Result<(), Error> {
+    if session.debugger.source().text.is_empty() {
         return Err(debugger::Error::Empty.into());
     }
-    let steps = session.debugger.steps();
-    Ok(session.out.page(|layout| blocks::dockerfile(layout, text, &steps))?)
+    let steps = session.debugger.steps_foreseen();
+    let line_of = |number: usize| steps.iter().find(|row| row.step.number == number).map(|row| row.step.lines.0);
+    let text = &session.debugger.source().text;
+    let around = match extent {
+        Extent::All => None,
+        Extent::Here => session.debugger.position().next.map(|step| step.lines.0).or(Some(text.lines().count())),
+        Extent::Around(Target::Line(line)) => Some(line),
+        Extent::Around(Target::Step(number)) => {
+            let total = steps.len();
+            let line = line_of(number).ok_or(debugger::Error::Machine(machine::Error::NoStep { number, total }));
+            Some(line.map_err(|error| Error::from(error).for_a_number())?)
+        }
+    };
+    let window = blocks::Window::of(text, around);
+    Ok(session.out.page(|layout| blocks::dockerfile(layout, text, &steps, &window))?)
 }
 
 pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
     match action {
         Break::List if debugger.breakpoints().is_empty() => {
-            session.row("", "no breakpoints; `help break` says how to set one")
+            session.row("", "no breakpoints; `break N` sets one, `help break` says more; `back` goes back a step")
         }
         Break::List => Ok(out.show(|layout| blocks::breakpoints(layout, debugger.breakpoints()))?),
-        Break::At(place) => {
-            let breakpoint = debugger.break_at(place)?;
-            Ok(out.show(|layout| blocks::breakpoints(layout, std::slice::from_ref(breakpoint)))?)
+        Break::At(place, condition) => {
+            let steps = debugger.steps_at(&place);
+            let set = debugger.break_at(place, condition).map_err(|error| Error::from(error).for_a_number())?;
+            Ok(out.show(|layout| blocks::breakpoint(layout, set, &steps))?)
         }
-        Break::Delete(None) => {
+        Break::DeleteAll => {
+            let count = debugger.breakpoints().len() as u64;
             debugger.delete_breakpoints();
-            Ok(())
+            session.row("deleted", &units::count(count, "breakpoint"))
         }
-        Break::Delete(Some(id)) => Ok(debugger.delete_breakpoint(id)?),
+        Break::Delete(ids) => each(session, "deleted", &ids, Debugger::delete_breakpoint),
+        Break::Enable(ids) => each(session, "enabled", &ids, Debugger::enable_breakpoint),
+        Break::Disable(ids) => each(session, "disabled", &ids, Debugger::disable_breakpoint),
     }
+}
+
+/// Does something with several breakpoints, up to the first that does not exist.
+fn each(
+    session: &mut Session<'_>,
+    done: &str,
+    ids: &[usize],
+    what: impl Fn(&mut Debugger, usize) -> Result<(), debugger::Error>,
+) -> Result<(), Error> {
+    for id in ids {
+        what(&mut session.debugger, *id)?;
+        session.row(done, &format!("breakpoint {id}"))?;
+    }
+    Ok(())
 }
 
 pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {

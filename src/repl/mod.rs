@@ -8,13 +8,16 @@
 //! | file | what it does |
 //! |---|---|
 //! | `table` | the commands as data: names, usage, help |
+//! | `habits` | what people type who know other programs, and what it does here |
 //! | `command`, `form` | a line of text → a `Command`, or what is wrong with it; pure |
+//! | `operands` | the arguments that are more than a number |
 //! | `lines`, `editor` | where lines come from: a script, or a person at a terminal |
 //! | `prompt` | the loop: one line after another, each to its command |
 //! | `session` | what is kept between two lines |
 //! | `moving`, `looking`, `changing`, `entering` | the commands: each asks the debugger and shows what it says |
 //! | `output`, `pager` | the screen and the copy for `save`; what is longer than the screen |
 //! | `modes` | the terminal as it was, and one key of it |
+//! | `pipe` | `COMMAND | PROGRAM` |
 //! | `error` | what went wrong, with the command to type instead |
 //!
 //! A front end: it parses lines and renders data, and decides nothing. Only `editor` names rustyline.
@@ -25,12 +28,15 @@ mod editor;
 mod entering;
 mod error;
 mod form;
+mod habits;
 mod lines;
 mod looking;
 mod modes;
 mod moving;
+mod operands;
 mod output;
 mod pager;
+mod pipe;
 mod prompt;
 mod session;
 mod table;

@@ -1,8 +1,9 @@
 //! The commands that move: step, next, continue, back, goto, restart; an instruction that is typed in; the line with the ▶.
 
 use super::Error;
+use super::operands::Target;
 use super::session::Session;
-use crate::debugger::{self, Debugger, Position, Reason, Sink, Stopped, Typed};
+use crate::debugger::{self, Debugger, Place, Position, Reason, Sink, Stopped, Typed};
 use crate::machine::EventKind;
 use crate::view::debugger::{self as blocks, Stages};
 use crate::view::units;
@@ -38,6 +39,18 @@ pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
         }
         None => go(session, Debugger::go_on).map(drop),
     }
+}
+
+/// `goto N`, `goto :LINE`.
+pub(super) fn goto(session: &mut Session<'_>, target: Target) -> Result<(), Error> {
+    let number = match target {
+        Target::Step(number) => number,
+        Target::Line(line) => {
+            let steps = session.debugger.steps_at(&Place::Line(line));
+            steps.first().ok_or(debugger::Error::NoStepBelow { line })?.number
+        }
+    };
+    go(session, |debugger, sink| debugger.goto(number, sink)).map(drop).map_err(Error::for_a_number)
 }
 
 /// Takes an instruction in the current state.

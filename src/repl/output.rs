@@ -38,6 +38,8 @@ pub(super) struct Output<'o> {
     shown: Shown,
     /// Whether somebody is there to turn pages.
     pub(crate) paging: Paging,
+    /// What is shown while a command's output goes to a program.
+    diverted: Option<Vec<u8>>,
     /// The last line with the ▶, as the copy has it.
     head: Option<String>,
     screen: Pane<'o>,
@@ -83,7 +85,7 @@ impl<'o> Output<'o> {
         let plain = Palette::PLAIN;
         let copy = Screen::new(Copy(Rc::clone(&transcript)), plain);
         let copy = Pane { blocks: Blocks::new(layout(plain)), screen: copy };
-        let mut output = Output { shown, paging: Paging::Off, head: None, screen, copy, transcript };
+        let mut output = Output { shown, paging: Paging::Off, diverted: None, head: None, screen, copy, transcript };
         output.measure();
         output
     }
@@ -98,13 +100,45 @@ impl<'o> Output<'o> {
 
     /// Shows what a layout makes of some data.
     pub(crate) fn show(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
+        if self.keeps(&render) {
+            return Ok(());
+        }
         self.copy.show(&render)?;
         self.screen.show(&render)
+    }
+
+    /// From now on nothing is shown: it is kept for a program, laid out as for a pipe.
+    pub(crate) fn divert(&mut self) {
+        self.diverted = Some(Vec::new());
+    }
+
+    /// What was kept. From now on everything is shown again.
+    pub(crate) fn diverted(&mut self) -> Vec<u8> {
+        self.diverted.take().unwrap_or_default()
+    }
+
+    /// Keeps a file's content for a program, byte for byte; `false` where it is to be shown.
+    pub(crate) fn keeps_bytes(&mut self, bytes: &[u8]) -> bool {
+        match &mut self.diverted {
+            Some(kept) => {
+                kept.extend_from_slice(bytes);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn keeps(&mut self, render: &dyn Fn(&Layout) -> String) -> bool {
+        let is_diverted = self.diverted.is_some();
+        is_diverted && self.keeps_bytes(render(self.copy.blocks.layout()).as_bytes())
     }
 
     /// Shows it, one screen after another where it is longer than the terminal.
     pub(crate) fn page(&mut self, render: impl Fn(&Layout) -> String) -> io::Result<()> {
         self.end()?;
+        if self.keeps(&render) {
+            return Ok(());
+        }
         self.copy.show(&render)?;
         let text = self.screen.screen.harmless(&render(self.screen.blocks.layout()));
         match screen::terminal() {

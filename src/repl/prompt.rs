@@ -3,11 +3,12 @@
 //! An error ends nothing: it is told, and the next line is read. With a script the session remembers that something failed, for the
 //! exit code.
 
-use super::command::{self, Command, LayersForm, Line, PlanForm, WhyForm};
+use super::command::{self, Command, Line};
+use super::form::{LayersForm, PlanForm, WhyForm};
 use super::lines::{Growing, Lines, Next, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
-use super::{Error, changing, entering, looking, moving};
+use super::{Error, changing, entering, looking, moving, pipe};
 use crate::debugger::{Debugger, Position};
 use crate::shown;
 use crate::view::debugger::STAGE;
@@ -153,11 +154,12 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
             None => return Ok(Flow::On),
         },
         Line::Command(command) => command,
+        Line::Piped(command, program) => return pipe::run(session, &program, |session| dispatch(session, command)),
     };
-    if matches!(command, Command::Step { .. } | Command::Next | Command::Continue | Command::Back { .. }) {
+    if matches!(command, Command::Step { .. } | Command::Finish | Command::Continue | Command::Back { .. }) {
         *last = Some(command.clone());
     }
-    if is_look(&command) {
+    if command.is_look() {
         session.out.begin();
     }
     let flow = dispatch(session, command);
@@ -165,23 +167,17 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
     flow
 }
 
-/// Whether a command only looks, which takes long where a state is large. The others begin by themselves what can be seen.
-fn is_look(command: &Command) -> bool {
-    use Command::{Cat, Diff, Layers, Ls, Plan, Tree, Why};
-    matches!(command, Why { .. } | Plan { .. } | Diff { .. } | Ls { .. } | Tree { .. } | Cat { .. } | Layers { .. })
-}
-
 fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> {
     match command {
         Command::Quit => return Ok(Flow::Quit),
         Command::Step { count } => moving::go(session, |debugger, sink| debugger.step(count, sink)).map(drop),
-        Command::Next => moving::go(session, Debugger::next).map(drop),
+        Command::Finish => moving::go(session, Debugger::next).map(drop),
         Command::Continue => moving::go_on(session),
         Command::Back { count } => moving::go(session, |debugger, _| debugger.back(count)).map(drop),
-        Command::Goto { step } => moving::go(session, |debugger, sink| debugger.goto(step, sink)).map(drop),
+        Command::Goto(target) => moving::goto(session, target),
         Command::Restart => moving::go(session, |debugger, _| debugger.restart()).map(drop),
         Command::Break(action) => looking::break_at(session, action),
-        Command::List => looking::list(session),
+        Command::List(extent) => looking::list(session, extent),
         Command::Why { step, against, form: WhyForm::Reason } => looking::why(session, step, against),
         Command::Why { step, against, form: WhyForm::Full } => looking::sides(session, step, against),
         Command::Plan { form: PlanForm::List } => looking::plan(session),
@@ -189,7 +185,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Diff { states, path } => looking::diff(session, states, path),
         Command::Ls { path } => looking::ls(session, path.as_deref()),
         Command::Tree { path } => looking::tree(session, path.as_deref()),
-        Command::Cat { path } => looking::cat(session, &path),
+        Command::Cat { paths } => looking::cat(session, &paths),
         Command::Layers { form: LayersForm::Table } => looking::layers(session),
         Command::Layers { form: LayersForm::Bars } => looking::bars(session),
         Command::Config => looking::config(session),
@@ -248,6 +244,7 @@ fn surroundings(debugger: &Debugger) -> Surroundings {
     Surroundings {
         context: Some(debugger.folder().to_owned()),
         stages: debugger.stages().into_iter().map(|stage| stage.name).collect(),
+        breakpoints: debugger.breakpoints().iter().map(|breakpoint| breakpoint.id.to_string()).collect(),
         image_paths: debugger.files().map(|files| files.paths(MOST_PATHS)).unwrap_or_default(),
     }
 }

@@ -4,12 +4,15 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Step,
-    Next,
+    Finish,
     Continue,
     Back,
     Goto,
     Restart,
     Break,
+    Delete,
+    Enable,
+    Disable,
     List,
     Why,
     Plan,
@@ -46,6 +49,8 @@ pub(crate) enum Argument {
     ContextPath,
     /// A stage or a kind of breakpoint.
     Place,
+    /// The number of a breakpoint.
+    Breakpoint,
     /// An instruction's keyword.
     Keyword,
     /// Another command.
@@ -85,16 +90,16 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry(
         Name::Step,
         "step",
-        &["s"],
+        &["s", "n", "next"],
         "[N]",
         "take the next step, or the next N",
-        "An empty line does it again.",
+        "An empty line does it again. `finish` takes the steps up to the end of the stage.",
         Argument::Nothing,
     ),
     entry(
-        Name::Next,
-        "next",
-        &["n"],
+        Name::Finish,
+        "finish",
+        &[],
         "",
         "take the steps up to the end of the stage",
         "Breakpoints stop it.",
@@ -112,36 +117,48 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry(
         Name::Back,
         "back",
-        &["b"],
+        &[],
         "[N]",
         "go back one step, or N",
         "States are kept, so going back costs nothing. What was committed stays in the cache:\ntaking the step again is a hit.",
         Argument::Nothing,
     ),
-    entry(Name::Goto, "goto", &["g"], "N", "go to where step N comes next, forwards or back", "", Argument::Nothing),
+    entry(
+        Name::Goto,
+        "goto",
+        &["g"],
+        "N | :LINE",
+        "go to where step N comes next, forwards or back",
+        "N is a step; `:LINE` is a line of the Dockerfile. `list` shows both.",
+        Argument::Nothing,
+    ),
     entry(Name::Restart, "restart", &[], "", "go back to the beginning", "", Argument::Nothing),
     entry(
         Name::Break,
         "break",
-        &["br"],
-        "[N | :LINE | stage NAME | /TEXT/ | miss | failure | delete ID]",
-        "stop `continue` and `next` at a place; without arguments, list the breakpoints",
+        &["b", "br"],
+        "[N | :LINE | stage NAME | /TEXT/ | miss | failure] [if miss | if failure]",
+        "stop `continue` and `finish` at a place; without arguments, list the breakpoints",
         "N             before step N\n\
          :LINE         before the step on a line of the Dockerfile, or the next one below it\n\
          stage NAME    before the first step of a stage\n\
          /TEXT/        before a step whose instruction has TEXT in it, in any case\n\
          miss          when a step misses the cache, before it runs\n\
          failure       before a step that failed in an earlier build\n\
-         delete ID     remove a breakpoint; `delete all` removes all",
+         … if miss     only where the step is not in the cache\n\
+         … if failure  only where it failed in an earlier build",
         Argument::Place,
     ),
+    entry(Name::Delete, "delete", &[], "ID | all", "remove a breakpoint, or all of them", "", Argument::Breakpoint),
+    entry(Name::Enable, "enable", &[], "ID", "let a breakpoint stop again", "", Argument::Breakpoint),
+    entry(Name::Disable, "disable", &[], "ID", "keep a breakpoint, but do not stop at it", "", Argument::Breakpoint),
     entry(
         Name::List,
         "list",
         &["l"],
-        "",
-        "show the Dockerfile: ▶ the step that comes next, ✓ steps taken, ● breakpoints",
-        "",
+        "[all | N | :LINE]",
+        "show the Dockerfile around the next step: lines, steps, stages, hits and misses",
+        "N is a step, `:LINE` a line of the Dockerfile.",
         Argument::Nothing,
     ),
     entry(
@@ -238,7 +255,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry(
         Name::Reload,
         "reload",
-        &["r"],
+        &[],
         "",
         "read the Dockerfile and the context again, and keep the steps that are still valid",
         "",
@@ -298,7 +315,7 @@ A line is a command if its first word is one of these in small letters; an unamb
 Every other line that begins with a Dockerfile keyword is an instruction: it is taken at once and added
 to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
 `from`, `copy`, `label` are instructions in any case. A line goes on after `\\` and until the end of a heredoc.
-An empty line repeats the last step, next, continue or back. Ctrl-C stops a step, Ctrl-D ends the session.
+An empty line repeats the last step, finish, continue or back. Ctrl-C stops a step, Ctrl-D ends the session.
 ";
 
 /// The entry of a command.
@@ -313,7 +330,8 @@ pub(crate) fn beginning(text: &str) -> Vec<&'static Entry> {
 
 /// The commands by what they are for, as `help` shows them.
 const GROUPS: &[(&str, &[Name])] = &[
-    ("move", &[Name::Step, Name::Next, Name::Continue, Name::Back, Name::Goto, Name::Restart, Name::Break]),
+    ("move", &[Name::Step, Name::Finish, Name::Continue, Name::Back, Name::Goto, Name::Restart]),
+    ("stop", &[Name::Break, Name::Delete, Name::Enable, Name::Disable]),
     ("ask", &[Name::List, Name::Why, Name::Plan, Name::Diff, Name::Explain]),
     ("look", &[Name::Ls, Name::Tree, Name::Cat, Name::Env, Name::Config, Name::Layers, Name::History]),
     ("try", &[Name::Run, Name::Shell, Name::Launch]),

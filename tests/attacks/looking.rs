@@ -11,7 +11,7 @@ use crate::harness::{Attack, USERS, attack};
 fn prepare(attack: &mut Attack) {
     attack.write("Dockerfile", "FROM scratch\nCOPY file /file\n");
     attack.write("file", "what was copied\n");
-    attack.write("commands", "diff file\nnext\nwhy 2\ndiff file\n");
+    attack.write("commands", "diff file\nfinish\nwhy 2\ndiff file\n");
     attack.build().succeeded();
 }
 
@@ -44,7 +44,7 @@ fn a_compared_file_is_a_pipe() {
 fn a_file_of_the_image_is_larger_than_memory() {
     attack("`cat` and `diff` read a whole file of the image into memory", USERS, |attack| {
         prepare(attack);
-        attack.write("commands", "next\nnext\ncat /file\ndiff 1 2 /file\n");
+        attack.write("commands", "finish\nfinish\ncat /file\ndiff 1 2 /file\n");
         let mut command = attack.place.command("step --script commands .");
         command.env("LAYERLAB_MAX_SHOWN", "8");
         attack.run_command(command).says("`/file` has more than 8 bytes").says("set LAYERLAB_MAX_SHOWN");

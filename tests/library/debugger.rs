@@ -124,14 +124,14 @@ fn it_breaks_where_it_is_told_to() {
     let desk = two_stages();
     let mut debugger = desk.open();
     let ids: Vec<usize> = [Place::Line(4), Place::Stage("stage-1".into()), Place::Text("mode".into())]
-        .map(|place| debugger.break_at(place).unwrap().id)
+        .map(|place| debugger.break_at(place, None).unwrap().id)
         .into();
     assert_eq!(ids, [1, 2, 3]);
     // Line 4 goes on with the instruction of line 3; line 5 is empty, so it means line 6.
     let line = |line| debugger.steps_at(&Place::Line(line)).iter().map(|step| step.number).collect::<Vec<_>>();
     assert_eq!([line(1), line(3), line(4), line(5), line(6)], [[1], [3], [3], [4], [4]]);
-    assert!(matches!(debugger.break_at(Place::Line(9)), Err(Error::NoStepBelow { line: 9 })));
-    assert!(matches!(debugger.break_at(Place::Stage("no".into())), Err(Error::NoStage { .. })));
+    assert!(matches!(debugger.break_at(Place::Line(9), None), Err(Error::NoStepBelow { line: 9 })));
+    assert!(matches!(debugger.break_at(Place::Stage("no".into()), None), Err(Error::NoStage { .. })));
 
     assert_eq!(taken(debugger.go_on(&mut deaf), Reason::Breakpoint(1)), 2);
     assert_eq!(taken(debugger.go_on(&mut deaf), Reason::Breakpoint(2)), 3);
@@ -147,7 +147,7 @@ fn it_breaks_where_it_is_told_to() {
 
     // Everything is in the cache but what was changed: a miss stops it when the cache was asked, and before it is executed.
     fs::write(desk.context().join("two.txt"), "1\n").unwrap();
-    let id = debugger.break_at(Place::Miss).unwrap().id;
+    let id = debugger.break_at(Place::Miss, None).unwrap().id;
     debugger.restart().unwrap();
     let stopped = debugger.go_on(&mut deaf).unwrap();
     assert_eq!((stopped.reason, stopped.position.taken), (Reason::Breakpoint(id), 2));
@@ -162,7 +162,7 @@ fn steps_and_stages_are_rows() {
     debugger.go_on(&mut deaf).unwrap();
     fs::write(desk.context().join("two.txt"), "other\n").unwrap();
     debugger.goto(3, &mut deaf).unwrap();
-    debugger.break_at(Place::Step(5)).unwrap();
+    debugger.break_at(Place::Step(5), None).unwrap();
     let rows = debugger.steps_foreseen();
     let standing: Vec<Standing> = rows.iter().map(|row| row.standing).collect();
     use Standing::{Next, Taken, ToCome};

@@ -3,6 +3,7 @@
 mod checks;
 mod context;
 mod debugger;
+mod habits;
 mod hostile;
 mod layer;
 mod printing;

@@ -13,13 +13,13 @@ use layerlab::store::{Home, Store};
 use layerlab::upkeep::verify;
 
 /// A home, a context folder, and the sessions in them.
-struct Class {
+pub(crate) struct Class {
     folder: tempfile::TempDir,
 }
 
 impl Class {
     /// Writes files given as `//- path` headers, each followed by its lines. A file whose first line begins with `#!` is executable.
-    fn new(files: &str) -> Class {
+    pub(crate) fn new(files: &str) -> Class {
         let class = Class { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(class.context()).unwrap();
         for part in files.split("//- ").skip(1) {
@@ -66,7 +66,7 @@ impl Class {
     }
 
     /// A session as its transcript, with the exit code where it is not 0; verifies the store.
-    fn session(&self, arguments: &[&str], lines: &str) -> String {
+    pub(crate) fn session(&self, arguments: &[&str], lines: &str) -> String {
         let output = self.piped(&[&["step"], arguments].concat(), lines);
         let mut text = String::from_utf8(output.stdout).unwrap();
         text.push_str(&String::from_utf8(output.stderr).unwrap());
@@ -178,7 +178,7 @@ ENV MODE=full
 #[test]
 fn breakpoints_stop_before_a_step() {
     insta::assert_snapshot!(check(
-        "break 3\nbreak stage stage-1\nbreak /mode=/\nbreak\nlist\ncontinue\ncontinue\nwhy\nlist\nnext\ncontinue\nbreak delete 1\nbreak delete 7\nbreak 99\nbreak stage x\nbreak delete all\nbreak\n",
+        "break 3\nbreak stage stage-1\nbreak /mode=/\nbreak\nlist\ncontinue\ncontinue\nwhy\nlist\nfinish\ncontinue\ndelete 1\ndelete 7\nbreak 99\nbreak stage x\ndelete all\nbreak\n",
         TWO_STAGES
     ));
 }
@@ -276,7 +276,7 @@ fn every_command_looks_at_the_state() {
     let class = Class::new(TWO_STAGES);
     let text = class.session(
         &["."],
-        "# a comment\nplan\nstep 3\nls\nls /out/one.txt\ntree\ntree /out\ncat /out/one.txt\ncat /out\nlayers\nconfig\nenv\nhistory\nwhy\nwhy 2\nexplain\nexplain run\ndiff /out/two.txt\ndiff 0 2 /out/two.txt\ndiff two.txt\ndiff Dockerfile\ndiff /none\nn\nc\nwhy 5 --against 1\nwhy\ntag lab/two:1\nsave session.txt\n",
+        "# a comment\nplan\nstep 3\nls\nls /out/one.txt\ntree\ntree /out\ncat /out/one.txt\ncat /out\nlayers\nconfig\nenv\nhistory\nwhy\nwhy 2\nexplain\nexplain run\ndiff /out/two.txt\ndiff 0 2 /out/two.txt\ndiff two.txt\ndiff Dockerfile\ndiff /none\nfinish\nc\nwhy 5 --against 1\nwhy\ntag lab/two:1\nsave session.txt\n",
     );
     insta::assert_snapshot!(text);
     let saved = filter(&fs::read_to_string(class.context().join("session.txt")).unwrap(), &class.context());
@@ -319,7 +319,7 @@ mine
     let built = class.piped(&["build", "-q", "-t", "lab/base", "base"], "");
     assert!(built.status.success(), "{built:?}");
     insta::assert_snapshot!(
-        class.session(&["child"], "step\nlist\nLABEL a=b\nstep\nexplain\nback\nnext\nLABEL a=b\nrestart\ncontinue\n")
+        class.session(&["child"], "step\nlist\nLABEL a=b\nstep\nexplain\nback\nfinish\nLABEL a=b\nrestart\ncontinue\n")
     );
 }
 

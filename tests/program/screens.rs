@@ -237,10 +237,10 @@ fn a_build_of_25_steps_in_stages() {
     recorded("a_build_of_25_steps", &format!("//- Dockerfile\n{dockerfile}"), |person| {
         person.line("step 10");
         person.line("why 10");
-        person.line("next");
+        person.line("finish");
         person.line("continue");
         person.line("history");
-        person.begin("list");
+        person.begin("list all");
         person.text("q: back to layerlab");
         person.keys("q");
         person.prompt();

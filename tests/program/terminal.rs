@@ -240,7 +240,7 @@ fn ctrl_c_stops_a_step_and_not_the_session() {
     screen.wait_for(PROMPT);
     screen.line("run echo still here", "\nstill here");
     screen.wait_for(PROMPT);
-    screen.line("list", "▶ RUN echo begun");
+    screen.line("list", "▶ ✗ RUN echo begun");
     screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     let (code, all) = screen.end();

@@ -27,8 +27,7 @@ pub(crate) use self::changes::compared;
 pub(crate) use self::decisions::{against, plan, reason, shorten, why};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
-pub(crate) use self::steps::dockerfile;
-pub(crate) use self::steps::{STAGE, Stages, breakpoints, end, step, stopped_at};
+pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, breakpoints, dockerfile, end, step, stopped_at};
 pub(crate) use super::layout::Layout;
 
 use self::changes::MOST_CHANGES;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Layout;
-use crate::debugger::{Breakpoint, Place, Standing, StepRow};
-use crate::machine::StepLabel;
+use crate::debugger::{Breakpoint, Condition, Outlook, Place, Standing, StepRow};
+use crate::machine::{Decision, StepLabel};
 use crate::shown::line;
 use crate::view::palette::Role;
 use crate::view::table;
@@ -47,39 +47,136 @@ pub(crate) fn end(layout: &Layout, total: usize, what: &str) -> String {
     layout.hang(&format!("{total:>2}/{total} ■ "), what)
 }
 
-/// The Dockerfile with its line numbers, and marks at the first line of each step.
-pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow]) -> String {
-    let mut marks = BTreeMap::new();
-    for row in steps {
-        // A trigger stands where its FROM does: the mark that matters more stays.
-        let entry = marks.entry(row.step.lines.0).or_insert((row.standing, false));
-        if row.standing == Standing::Next {
-            entry.0 = row.standing;
+/// How many lines `list` shows before and behind the line that it is about.
+const AROUND: usize = 8;
+
+/// The lines of a Dockerfile that are shown, from 1.
+pub(crate) struct Window {
+    first: usize,
+    last: usize,
+    total: usize,
+}
+
+impl Window {
+    /// All lines, or those around one.
+    pub(crate) fn of(text: &str, around: Option<usize>) -> Window {
+        let total = text.lines().count();
+        match around {
+            None => Window { first: 1, last: total, total },
+            Some(line) => {
+                let line = line.clamp(1, total.max(1));
+                Window { first: line.saturating_sub(AROUND).max(1), last: (line + AROUND).min(total), total }
+            }
         }
-        entry.1 |= !row.breakpoints.is_empty();
     }
-    let mut list = String::new();
-    for (index, source) in text.lines().enumerate() {
-        let (standing, is_stop) = marks.get(&(index + 1)).copied().unwrap_or((Standing::ToCome, false));
-        let stop = if is_stop { "●" } else { " " };
-        let mark = match standing {
-            Standing::Next => layout.palette.paint(Role::Strong, "▶"),
-            Standing::Taken => layout.palette.paint(Role::Good, "✓"),
-            Standing::ToCome => " ".to_owned(),
+}
+
+/// The Dockerfile by lines, with the number and the marks of each step at its first line.
+pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow], window: &Window) -> String {
+    let mut by_line = BTreeMap::<usize, Vec<&StepRow>>::new();
+    for row in steps {
+        by_line.entry(row.step.lines.0).or_default().push(row);
+    }
+    let has_stages = steps.windows(2).any(|pair| pair[0].step.stage != pair[1].step.stage);
+    let mut list = layout.palette.paint(Role::Faint, "line step") + "\n";
+    // A window that begins inside a stage says so.
+    let before = steps.iter().rfind(|row| row.step.lines.0 < window.first).map(|row| &row.step);
+    if let Some(step) = before.filter(|_| has_stages) {
+        list.push_str(&heading(layout, step));
+    }
+    for (number, source) in text.lines().enumerate().map(|(index, source)| (index + 1, source)) {
+        if number < window.first || number > window.last {
+            continue;
+        }
+        let Some(rows) = by_line.get(&number) else {
+            list.push_str(&layout.line(&format!("{number:>4}           "), &line(source)));
+            continue;
         };
-        list.push_str(&layout.line(&format!("{:>4} {stop}{mark} ", index + 1), &line(source)));
+        for row in rows {
+            if has_stages && !row.step.trigger && is_from(&row.step) {
+                list.push_str(&heading(layout, &row.step));
+            }
+            // A trigger stands where its FROM does, and has no line of its own.
+            let (place, shown) = match row.step.trigger {
+                true => (String::new(), format!("ONBUILD {}", row.step.instruction)),
+                false => (number.to_string(), source.to_owned()),
+            };
+            let marks = format!("{place:>4} {:>4} {} ", row.step.number, marks(layout, row));
+            list.push_str(&layout.line(&marks, &line(&shown)));
+        }
     }
+    list.push_str(&legend(layout, window));
     list
+}
+
+fn heading(layout: &Layout, step: &StepLabel) -> String {
+    layout.palette.paint(Role::Label, &format!("stage {}", line(&step.stage))) + "\n"
+}
+
+fn is_from(step: &StepLabel) -> bool {
+    step.instruction.split_whitespace().next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("FROM"))
+}
+
+/// `▶`, `●`, and what the cache has: three cells and a space between them.
+fn marks(layout: &Layout, row: &StepRow) -> String {
+    let next = match row.standing {
+        Standing::Next => layout.palette.paint(Role::Strong, "▶"),
+        Standing::Taken | Standing::ToCome => " ".to_owned(),
+    };
+    let stop = if row.breakpoints.is_empty() { " " } else { "●" };
+    let cache = match &row.outlook {
+        Outlook::Decided(Decision::Hit { .. }) => layout.palette.paint(Role::Good, "✓"),
+        Outlook::Decided(Decision::Miss { .. }) => layout.palette.paint(Role::Notice, "✗"),
+        Outlook::Decided(Decision::NotCached) | Outlook::NotAsked => " ".to_owned(),
+        Outlook::Decided(Decision::Unknown { .. }) | Outlook::Unforeseen => "?".to_owned(),
+    };
+    format!("{next}{stop}{cache}")
+}
+
+/// What the marks mean, and what is left out.
+fn legend(layout: &Layout, window: &Window) -> String {
+    let mut text = "▶ next  ● breakpoint  ✓ hit  ✗ miss  ? not known yet".to_owned();
+    if window.first > 1 || window.last < window.total {
+        text.push_str(&format!("  · {} lines, `list all` shows them", window.total));
+    }
+    layout.palette.paint(Role::Faint, &text) + "\n"
 }
 
 /// The breakpoints, a line for each.
 pub(crate) fn breakpoints(layout: &Layout, breakpoints: &[Breakpoint]) -> String {
-    breakpoints.iter().map(|one| layout.hang(&format!("{:>4}  ", one.id), &line(&place(&one.place)))).collect()
+    breakpoints.iter().map(|one| layout.hang(&format!("{:>4}  ", one.id), &line(&described(one)))).collect()
+}
+
+/// A breakpoint that was set, with the step that it is before.
+pub(crate) fn breakpoint(layout: &Layout, set: &Breakpoint, steps: &[StepLabel]) -> String {
+    let at = match steps {
+        [] => String::new(),
+        [step] if matches!(set.place, Place::Step(_)) => format!("  (line {}: {})", step.lines.0, step.instruction),
+        [step] => format!("  (step {}, line {}: {})", step.number, step.lines.0, step.instruction),
+        steps => {
+            format!("  (steps {})", steps.iter().map(|step| step.number.to_string()).collect::<Vec<_>>().join(", "))
+        }
+    };
+    layout.hang(
+        &format!("{:>4}  ", set.id),
+        &table::shortened(&line(&(described(set) + &at)), layout.columns().saturating_sub(6)),
+    )
 }
 
 /// The row that says that a breakpoint stopped.
 pub(crate) fn stopped_at(layout: &Layout, breakpoint: &Breakpoint) -> String {
-    layout.row("stop", &format!("breakpoint {}: {}", breakpoint.id, place(&breakpoint.place)))
+    layout.row("stop", &format!("breakpoint {}: {}", breakpoint.id, described(breakpoint)))
+}
+
+/// Where and when a breakpoint stops.
+fn described(breakpoint: &Breakpoint) -> String {
+    let condition = match breakpoint.condition {
+        None => "",
+        Some(Condition::Miss) => " if it misses",
+        Some(Condition::Failure) => " if it failed in an earlier build",
+    };
+    let disabled = if breakpoint.is_enabled { "" } else { "  (disabled)" };
+    format!("{}{condition}{disabled}", place(&breakpoint.place))
 }
 
 /// Where a breakpoint stops.

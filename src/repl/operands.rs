@@ -1,0 +1,157 @@
+//! The arguments of commands that take more than a number: places, breakpoints, builds, states and paths.
+
+use super::form::{Existing, WhyForm};
+use crate::debugger::{Condition, Place};
+use crate::diagnostic::Diagnostic;
+
+/// What is to be done with breakpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Break {
+    List,
+    At(Place, Option<Condition>),
+    Delete(Vec<usize>),
+    DeleteAll,
+    Enable(Vec<usize>),
+    Disable(Vec<usize>),
+}
+
+/// How much of the Dockerfile `list` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Around the step that comes next.
+    Here,
+    Around(Target),
+    All,
+}
+
+/// A step or a line, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Step(usize),
+    Line(usize),
+}
+
+impl From<Target> for Place {
+    fn from(target: Target) -> Place {
+        match target {
+            Target::Step(number) => Place::Step(number),
+            Target::Line(line) => Place::Line(line),
+        }
+    }
+}
+
+/// `N` is a step; `:N`, and `Dockerfile:N`, a line.
+pub(super) fn numbered(text: &str) -> Option<Target> {
+    match text.split_once(':') {
+        None => text.parse().ok().map(Target::Step),
+        Some((file, line)) if file.is_empty() || file.ends_with("ockerfile") => line.parse().ok().map(Target::Line),
+        Some(_) => None,
+    }
+}
+
+/// A line without the `-la` that a shell's `ls` takes: everything is shown here anyway.
+pub(super) fn without_switches(rest: &str) -> &str {
+    let mut rest = rest;
+    while rest.starts_with('-') {
+        rest = rest.split_once(char::is_whitespace).map_or("", |(_, after)| after.trim_start());
+    }
+    rest
+}
+
+pub(super) fn not_an_id(text: &str) -> String {
+    format!("`{text}` is not the number of a breakpoint")
+}
+
+pub(super) fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Break, Diagnostic> {
+    let (place, condition) = match rest.rsplit_once(" if ") {
+        Some((place, "miss")) => (place.trim_end(), Some(Condition::Miss)),
+        Some((place, "failure")) => (place.trim_end(), Some(Condition::Failure)),
+        Some(_) | None => (rest, None),
+    };
+    if let Some(text) = place.strip_prefix('/') {
+        let text = text.strip_suffix('/').unwrap_or(text);
+        if text.is_empty() {
+            return Err(wrong("the text between the slashes is empty".into()));
+        }
+        return Ok(Break::At(Place::Text(text.to_owned()), condition));
+    }
+    let words: Vec<&str> = place.split_whitespace().collect();
+    match words.as_slice() {
+        [] => Ok(Break::List),
+        ["miss"] => Ok(Break::At(Place::Miss, None)),
+        ["failure"] => Ok(Break::At(Place::Failure, None)),
+        ["stage", name] => Ok(Break::At(Place::Stage((*name).to_owned()), condition)),
+        ["delete", ..] => {
+            Err(wrong("a breakpoint is removed by `delete`".into()).hint(format!("`{}`", parts.join(" "))))
+        }
+        words => match words {
+            [text] => numbered(text).map(|target| Break::At(target.into(), condition)),
+            _ => None,
+        }
+        .ok_or_else(|| wrong(format!("`{rest}` is not a place where a breakpoint can be"))),
+    }
+}
+
+/// `[N] [full] [--against BUILD]`.
+pub(super) fn why(
+    parts: &[&str],
+    wrong: &dyn Fn(String) -> Diagnostic,
+) -> Result<(Option<usize>, Option<u64>, WhyForm), Diagnostic> {
+    let mut step = None;
+    let mut against = None;
+    let mut form = WhyForm::Reason;
+    let mut parts = parts.iter();
+    while let Some(part) = parts.next() {
+        if ["full", "--full"].contains(part) {
+            form = WhyForm::Full;
+            continue;
+        }
+        let build = match part.strip_prefix("--against") {
+            Some("") => Some(*parts.next().ok_or_else(|| wrong("`--against` needs the number of a build".into()))?),
+            Some(text) => text.strip_prefix('='),
+            None => None,
+        };
+        match build {
+            Some(text) => {
+                against = Some(text.parse().map_err(|_| wrong(format!("`{text}` is not the number of a build")))?);
+            }
+            None => step = Some(part.parse().map_err(|_| wrong(format!("`{part}` is not the number of a step")))?),
+        }
+    }
+    Ok((step, against, form))
+}
+
+/// Two states, and a path.
+type Compared = (Option<(usize, usize)>, Option<String>);
+
+/// `[A B] [PATH]`.
+pub(super) fn diff(rest: &str, parts: &[&str]) -> Result<Compared, Diagnostic> {
+    let states = match parts {
+        [first, second, ..] => first.parse::<usize>().ok().zip(second.parse::<usize>().ok()),
+        [only] if only.parse::<usize>().is_ok() => {
+            return Err(Diagnostic::error("`diff` needs two states, or none")
+                .hint(format!("`diff {rest} N`; a breakpoint is removed by `delete {rest}`", rest = only)));
+        }
+        _ => None,
+    };
+    let rest = match states {
+        // What follows the two numbers, with its spaces.
+        Some(_) => {
+            let after_first = rest.split_once(char::is_whitespace).map_or("", |(_, after)| after.trim_start());
+            after_first.split_once(char::is_whitespace).map_or("", |(_, path)| path.trim())
+        }
+        None => rest,
+    };
+    Ok((states, (!rest.is_empty()).then(|| rest.to_owned())))
+}
+
+/// `[--force] [FILE]`.
+pub(super) fn forced(rest: &str) -> (Option<String>, Existing) {
+    let forced = ["--force", "-f", "!"].into_iter().find_map(|word| {
+        let file = rest.strip_prefix(word)?;
+        (file.is_empty() || file.starts_with(char::is_whitespace)).then(|| file.trim())
+    });
+    let file = forced.unwrap_or(rest);
+    let existing = if forced.is_some() { Existing::Replaced } else { Existing::Kept };
+    ((!file.is_empty()).then(|| file.to_owned()), existing)
+}
