@@ -122,6 +122,6 @@ mod tests {
         let typed = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
         assert!(parse::<Index>(typed.as_bytes()).is_ok());
         let typed = typed.replace("index", "manifest");
-        assert!(parse::<Index>(typed.as_bytes()).expect_err("its type").contains("says of itself"));
+        assert!(parse::<Index>(typed.as_bytes()).expect_err("its type").contains("says that it is"));
     }
 }

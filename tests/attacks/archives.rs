@@ -91,7 +91,7 @@ fn room_of(folder: &std::path::Path) -> u64 {
         .sum()
 }
 
-const SIZE: &str = "raise the bound: set LAYERLAB_MAX_ARCHIVE_SIZE";
+const SIZE: &str = "raise the limit: set LAYERLAB_MAX_ARCHIVE_SIZE";
 
 // Too much
 
@@ -116,7 +116,7 @@ fn a_sparse_file_has_exabytes() {
     refused("a sparse bomb", &archives, SIZE);
     let archives =
         [("60 GiB within the bound on the size", Tar::new().gnu_sparse("x", 60 << 30, &[(0, 1)], b"x").end())];
-    refused("a sparse bomb", &archives, "raise the bound: set LAYERLAB_MAX_ARCHIVE_RATIO");
+    refused("a sparse bomb", &archives, "raise the limit: set LAYERLAB_MAX_ARCHIVE_RATIO");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn blobs_are_not_what_their_names_say() {
         // A document that is one thing to its index and another by its own words.
         let mut as_index = entry.clone();
         as_index["mediaType"] = INDEX.into();
-        refused(attack, &oci(&[as_index], &good), "it says of itself");
+        refused(attack, &oci(&[as_index], &good), "it says that it is");
         // The same name twice: the one who reads the first sees another image than the one who reads the last.
         let list = |layer: &str| json!([{"Config": "c.json", "RepoTags": ["a:b"], "Layers": [layer]}]).to_string();
         let twice = Tar::new()
@@ -240,7 +240,7 @@ fn an_archive_is_saved_through_a_link() {
         attack.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
         attack.build().succeeded();
         let before = fs::read(attack.sentinel().join("secret")).unwrap();
-        attack.run("save --format oci-dir -o /proc/self/cwd/../sentinel attack").refused("is there already");
+        attack.run("save --format oci-dir -o /proc/self/cwd/../sentinel attack").refused("already exists");
         assert_eq!(fs::read(attack.sentinel().join("secret")).unwrap(), before);
     });
 }

@@ -249,7 +249,7 @@ fn a_manifest_is_an_index_too() {
     });
     with_images("CVE-2021-41190: a document says that it is of another kind", |attack| {
         forge(attack, |documents| documents.manifest["mediaType"] = INDEX.into());
-        attack.run("inspect attack").refused("says of itself");
+        attack.run("inspect attack").refused("says that it is");
         only_the_image_is_refused(attack);
     });
     with_images("CVE-2021-41190: the list of images is a manifest, too", |attack| {
