@@ -4,13 +4,6 @@
 //! from somebody else, what lies under the name may be anything: a pipe that nobody writes to makes the reader wait for
 //! ever, `/dev/zero` never ends, and a file of many gigabytes fills the memory before its first byte is understood. So type
 //! and size are looked at first, here and nowhere else: nothing in this program reads a whole file without a [`Limit`].
-//!
-//! ```
-//! # use layerlab::document::{self, Limit, Links};
-//! const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 64 << 20);
-//! let error = document::read("/dev/zero".as_ref(), &DOCKERFILE, Links::Follow).unwrap_err();
-//! assert_eq!(error.to_string(), "`/dev/zero` is a character device, not a regular file");
-//! ```
 
 use std::ffi::CString;
 use std::fs::{File, FileType, Metadata, OpenOptions};

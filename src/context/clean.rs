@@ -9,12 +9,7 @@ use crate::tree::cleaned_components;
 
 /// Returns the shortest path that is lexically the same as `path`; the empty path becomes `.`.
 ///
-/// ```
-/// use layerlab::context::clean;
-/// assert_eq!(clean("a//b/./../c/"), "a/c");
-/// assert_eq!(clean("../x/.."), "..");
-/// assert_eq!(clean("/.."), "/");
-/// ```
+/// `a//b/./../c/` becomes `a/c`, `../x/..` becomes `..`, and `/..` becomes `/`.
 pub(crate) fn clean(path: &str) -> String {
     String::from_utf8(clean_bytes(path.as_bytes())).expect("whole components of UTF-8 text are UTF-8")
 }
@@ -32,5 +27,18 @@ pub(super) fn clean_bytes(path: &[u8]) -> Vec<u8> {
         (true, _) => [b"/", joined.as_slice()].concat(),
         (false, true) => b".".to_vec(),
         (false, false) => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn the_shortest_spelling() {
+        assert_eq!(clean("a//b/./../c/"), "a/c");
+        assert_eq!(clean("../x/.."), "..");
+        assert_eq!(clean("/.."), "/");
+        assert_eq!(clean(""), ".");
     }
 }

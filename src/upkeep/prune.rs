@@ -155,7 +155,7 @@ impl Plan {
             Forgotten::Nothing => (Vec::new(), all),
             Forgotten::Everything => (all, Vec::new()),
             Forgotten::UnusedFor(age) => {
-                let (uses, moment) = (LastUses::of(store)?, now().saturating_sub(age));
+                let (uses, moment) = (LastUses::of(store)?, now().saturating_sub(age.saturating_mul(SECOND)));
                 all.into_iter().partition(|record| uses.get(record) <= moment)
             }
             Forgotten::Beyond(most) => beyond(store, all, most)?,
@@ -189,6 +189,9 @@ impl Plan {
     }
 }
 
+/// In nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
 /// When steps were last taken: by the real time at which files were written. The times inside the files are the build's own,
 /// which SOURCE_DATE_EPOCH sets.
 struct LastUses {
@@ -212,22 +215,22 @@ impl LastUses {
         Ok(LastUses { records: Records::open(store.home()), builds })
     }
 
-    /// In seconds since 1970.
+    /// In nanoseconds since 1970.
     fn get(&self, record: &Record) -> i64 {
         let made = written(&self.records.path(record.key));
         self.builds.get(&record.key).copied().unwrap_or(made).max(made)
     }
 }
 
-/// When a file was written, in seconds since 1970: 0 for one that is gone.
+/// When a file was written, in nanoseconds since 1970: 0 for one that is gone.
 fn written(path: &Path) -> i64 {
-    path.symlink_metadata().map_or(0, |found| found.mtime())
+    path.symlink_metadata().map_or(0, |found| found.mtime().saturating_mul(SECOND).saturating_add(found.mtime_nsec()))
 }
 
-/// The real time, in seconds since 1970.
+/// The real time, in nanoseconds since 1970.
 fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    elapsed.as_secs().cast_signed()
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Forgets the records that were not used for the longest time, until what only the others keep is small enough.
@@ -242,12 +245,14 @@ fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>
         .map(|file| (file.digest, file.bytes))
         .collect();
     let (mut counted, mut sum) = (BTreeSet::new(), 0);
-    // From the latest on; each layer counts once.
+    // From the latest on; each layer counts once. To forget a record whose layer something else keeps would free nothing.
     let stays = |record: &Record| {
         let digest = record.result.layer.as_ref().map(|layer| layer.descriptor.digest);
         let own = digest.filter(|digest| counted.insert(*digest)).and_then(|digest| only_cache.get(&digest));
-        sum += own.copied().unwrap_or(0);
-        sum <= most
+        own.is_none_or(|bytes| {
+            sum += bytes;
+            sum <= most
+        })
     };
     let (kept, forgotten) = all.into_iter().partition(stays);
     Ok((forgotten, kept))
