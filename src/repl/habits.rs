@@ -246,7 +246,7 @@ fn longest(line: &str, table: &[Entry]) -> Option<(Meaning, usize)> {
     let words: Vec<&str> = line.split_whitespace().take(3).collect();
     (1..=words.len()).rev().find_map(|count| {
         let begins = |habit: &&str| habit.split(' ').eq(words[..count].iter().copied());
-        let entry = table.iter().find(|(typed, _)| typed.iter().any(|habit| begins(habit)))?;
+        let entry = table.iter().find(|(typed, _)| typed.iter().any(&begins))?;
         Some((entry.1, count))
     })
 }
