@@ -4,19 +4,14 @@
 //! may take: it counts frames, generously.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::num::NonZero;
-use std::os::fd::AsRawFd as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::Child;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::harness::Place;
+use crate::pty::Pty;
 
 /// How long a frame is seen.
 const FRAME: Duration = Duration::from_millis(100);
@@ -28,60 +23,27 @@ const MOST_FRAMES: usize = 1200;
 /// A terminal that is filmed, with the program on it.
 struct Camera {
     terminal: vt100::Parser,
-    master: File,
-    output: Receiver<Vec<u8>>,
-    child: Child,
+    pty: Pty,
     frames: Vec<String>,
 }
 
 impl Camera {
     fn start(place: &Place, arguments: &str, (columns, rows): (u16, u16)) -> Camera {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(&size, None).unwrap();
-        let (master, slave) = (File::from(pair.master), File::from(pair.slave));
         let mut command = place.command(arguments);
         command.env("TERM", "xterm").env_remove("SOURCE_DATE_EPOCH");
-        command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-        // SAFETY: setsid(2) and ioctl(2) are safe between fork and exec, see signal-safety(7); descriptor 0 is the terminal.
-        unsafe {
-            command.pre_exec(|| {
-                nix::unistd::setsid()?;
-                if nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) == -1 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                Ok(())
-            });
-        }
-        let child = command.spawn().unwrap();
-        drop(command);
-        let (sender, output) = channel();
-        let mut reader = master.try_clone().unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        Camera {
-            terminal: vt100::Parser::new(cells(rows), cells(columns), 0),
-            master,
-            output,
-            child,
-            frames: Vec::new(),
-        }
+        let pty = Pty::start(command, (columns, rows));
+        Camera { terminal: vt100::Parser::new(cells(rows), cells(columns), 0), pty, frames: Vec::new() }
     }
 
     /// Films one frame. Says whether the program has ended.
     fn roll(&mut self) -> bool {
         std::thread::sleep(FRAME);
-        let is_over = self.child.try_wait().unwrap().is_some();
+        let is_over = self.pty.child.try_wait().unwrap().is_some();
         if is_over {
             // What is on its way still.
             std::thread::sleep(FRAME);
         }
-        while let Ok(bytes) = self.output.try_recv() {
+        while let Ok(bytes) = self.pty.output.try_recv() {
             self.terminal.process(&bytes);
         }
         self.frames.push(self.seen());
@@ -103,30 +65,21 @@ impl Camera {
     /// Films to the end; gives the status.
     fn watch_to_the_end(&mut self) -> i32 {
         while !self.roll() {}
-        self.child.wait().unwrap().code().unwrap()
+        self.pty.child.wait().unwrap().code().unwrap()
     }
 
     fn type_keys(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).unwrap();
+        self.pty.type_keys(keys);
     }
 
     fn resize(&mut self, columns: u16, rows: u16) {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        // SAFETY: ioctl_tty(2), TIOCSWINSZ reads a structure that is there.
-        assert_eq!(unsafe { nix::libc::ioctl(self.master.as_raw_fd(), nix::libc::TIOCSWINSZ, &size) }, 0);
+        self.pty.resize(columns, rows);
         self.terminal.screen_mut().set_size(cells(rows), cells(columns));
     }
 
     /// How many frames that follow one another are the same, at most.
     fn stillest(&self) -> usize {
         self.frames.chunk_by(|one, next| one == next).map(<[String]>::len).max().unwrap_or(0)
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -169,7 +122,7 @@ fn a_large_copy_is_seen_to_go_on_and_can_be_stopped_and_tried_again() {
     // What would be written beside the user's files is not left there.
     let mut camera = Camera::start(&place, "save -o archive.tar large", (80, 24));
     camera.until("writing");
-    kill(Pid::from_raw(camera.child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    kill(Pid::from_raw(camera.pty.child.id().cast_signed()), Signal::SIGTERM).unwrap();
     let status = camera.watch_to_the_end();
     assert!([0, 143].contains(&status), "{status}: {}", camera.seen());
     assert!(temporary_files(&place.path("")).is_empty());

@@ -14,6 +14,7 @@ mod mistakes;
 mod modes;
 mod pictures;
 mod placing;
+mod pty;
 mod removing;
 mod running;
 mod screens;

@@ -48,7 +48,7 @@ impl Person {
     fn see(&mut self, what: &str, is_there: impl Fn(&vt100::Screen) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !is_there(self.model.screen()) {
-            match self.screen.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.screen.pty.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.model.process(&bytes),
                 Err(_) => panic!("{what} did not appear:\n{}", self.model.screen().contents()),
             }
@@ -94,7 +94,7 @@ impl Person {
         // An empty line looks like a prompt until it is answered.
         let end = Instant::now() + PATIENCE;
         while self.model.screen().cursor_position().0 == row && self.scrolled() == scrolled {
-            match self.screen.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.screen.pty.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.model.process(&bytes),
                 Err(_) => panic!("`{line}` was not taken:\n{}", self.model.screen().contents()),
             }
@@ -134,8 +134,7 @@ impl Person {
     fn resizes(&mut self, columns: u16) {
         let rows = self.rows();
         self.before.push_str(&format!("{rows}-- {columns} columns --\n"));
-        let size = rustix::termios::Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(&self.screen.keyboard, size).unwrap();
+        self.screen.pty.resize(columns, ROWS);
         self.model = model(columns);
         // Ctrl-L: the model begins empty, as does the screen.
         self.keys("\x0c");
@@ -146,9 +145,9 @@ impl Person {
     fn leaves(mut self) -> String {
         self.begin("quit");
         let end = Instant::now() + PATIENCE;
-        while self.screen.child.try_wait().unwrap().is_none() {
+        while self.screen.pty.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "it did not end");
-            while let Ok(bytes) = self.screen.output.recv_timeout(Duration::from_millis(20)) {
+            while let Ok(bytes) = self.screen.pty.output.recv_timeout(Duration::from_millis(20)) {
                 self.model.process(&bytes);
             }
         }

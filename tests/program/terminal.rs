@@ -2,17 +2,13 @@
 //!
 //! The program runs on a pseudo-terminal of its own; the test types, and waits for what has to appear.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
-
 use crate::harness::Place;
+use crate::pty::Pty;
 
 /// How long something may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,13 +21,11 @@ const WIDE: (u16, u16) = (140, 40);
 
 /// A person's terminal with the program on it.
 pub(super) struct Screen {
-    pub(super) keyboard: File,
-    pub(super) output: Receiver<Vec<u8>>,
+    pub(super) pty: Pty,
     /// What has appeared and was not waited for yet.
     fresh: String,
     /// Everything.
     all: String,
-    pub(super) child: Child,
 }
 
 impl Screen {
@@ -46,15 +40,7 @@ impl Screen {
     }
 
     /// Any command.
-    pub(super) fn start(
-        (columns, rows): (u16, u16),
-        folder: &Path,
-        arguments: &[&str],
-        variables: &[(&str, &str)],
-    ) -> Screen {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(&size, None).unwrap();
-        let (master, slave) = (File::from(pair.master), File::from(pair.slave));
+    pub(super) fn start(size: (u16, u16), folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Screen {
         let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
         command
             .args(arguments)
@@ -64,46 +50,12 @@ impl Screen {
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
             .env_remove("PAGER")
-            .envs(variables.iter().copied())
-            .stdin(slave.try_clone().unwrap())
-            .stdout(slave.try_clone().unwrap())
-            .stderr(slave);
-        // SAFETY: setsid(2) and ioctl(2) are safe between fork and exec, see signal-safety(7); descriptor 0 is the terminal.
-        unsafe {
-            command.pre_exec(|| {
-                nix::unistd::setsid()?;
-                if nix::libc::ioctl(0, nix::libc::TIOCSCTTY, 0) == -1 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                Ok(())
-            });
-        }
-        let child = command.spawn().unwrap();
-        drop(command);
-        let (sender, output) = channel();
-        let mut reader = master.try_clone().unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            let mut bytes = Vec::new();
-            // On Linux reading ends with EIO when the last descriptor of the other side is closed.
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                bytes.extend_from_slice(&buffer[..count]);
-                // A character may be in two pieces.
-                let whole = match std::str::from_utf8(&bytes) {
-                    Err(error) if error.error_len().is_none() => error.valid_up_to(),
-                    Ok(_) | Err(_) => bytes.len(),
-                };
-                let rest = bytes.split_off(whole);
-                if sender.send(std::mem::replace(&mut bytes, rest)).is_err() {
-                    break;
-                }
-            }
-        });
-        Screen { keyboard: master, output, fresh: String::new(), all: String::new(), child }
+            .envs(variables.iter().copied());
+        Screen { pty: Pty::start(command, size), fresh: String::new(), all: String::new() }
     }
 
     pub(super) fn type_keys(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self.pty.type_keys(keys);
     }
 
     /// Waits until a text appears, and gives all that did up to its end.
@@ -115,7 +67,7 @@ impl Screen {
                 return std::mem::replace(&mut self.fresh, rest);
             }
             let left = end.saturating_duration_since(Instant::now());
-            match self.output.recv_timeout(left) {
+            match self.pty.output.recv_timeout(left) {
                 Ok(bytes) => {
                     let text = String::from_utf8_lossy(&bytes);
                     self.fresh.push_str(&text);
@@ -145,25 +97,18 @@ impl Screen {
     fn end(mut self) -> (Option<i32>, String) {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(100)) {
+            if let Some(status) = self.pty.child.try_wait().unwrap() {
+                while let Ok(bytes) = self.pty.output.recv_timeout(Duration::from_millis(100)) {
                     self.all.push_str(&String::from_utf8_lossy(&bytes));
                 }
                 return (status.code(), self.all.clone());
             }
-            while let Ok(bytes) = self.output.try_recv() {
+            while let Ok(bytes) = self.pty.output.try_recv() {
                 self.all.push_str(&String::from_utf8_lossy(&bytes));
             }
             assert!(Instant::now() < end, "it did not end:\n{}", self.all);
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -379,12 +324,12 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
 fn a_signal_gives_the_terminal_its_modes_back() {
     let (_folder, context) = context("FROM scratch\n");
     let mut screen = Screen::open(&context, &["."], "never");
-    let before = nix::sys::termios::tcgetattr(&screen.keyboard).unwrap().local_flags;
+    let before = nix::sys::termios::tcgetattr(&screen.pty.keyboard).unwrap().local_flags;
     screen.wait_for(PROMPT);
-    assert_ne!(nix::sys::termios::tcgetattr(&screen.keyboard).unwrap().local_flags, before);
-    let process = nix::unistd::Pid::from_raw(screen.child.id().try_into().unwrap());
+    assert_ne!(nix::sys::termios::tcgetattr(&screen.pty.keyboard).unwrap().local_flags, before);
+    let process = nix::unistd::Pid::from_raw(screen.pty.child.id().try_into().unwrap());
     nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
-    let keyboard = screen.keyboard.try_clone().unwrap();
+    let keyboard = screen.pty.keyboard.try_clone().unwrap();
     assert_eq!(screen.end().0, Some(143));
     assert_eq!(nix::sys::termios::tcgetattr(&keyboard).unwrap().local_flags, before);
 }
@@ -441,7 +386,7 @@ fn an_order_to_end_reaches_a_container_that_does_not_hear_it() {
     let (_folder, context) = context("");
     let mut screen = Screen::start(WIDE, &context, &["run", "layerlab/base", "sh", "-c", DEAF], &[]);
     screen.wait_for("begun");
-    let process = nix::unistd::Pid::from_raw(screen.child.id().try_into().unwrap());
+    let process = nix::unistd::Pid::from_raw(screen.pty.child.id().try_into().unwrap());
     nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
     screen.wait_for("process 1 has not ended in time: it is killed");
     let (code, all) = screen.end();
