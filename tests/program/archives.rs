@@ -268,3 +268,36 @@ fn import_refuses_an_archive_of_images() {
     insta::assert_snapshot!(text);
     place.assert_whole();
 }
+
+#[test]
+fn an_index_of_another_platform_goes_in_and_comes_out() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY note /note\n//- note\nhello\n");
+    place.run("build -q -t note .");
+    place.run("save --format oci-dir -o out note");
+    // The image stays as it is; an index says that it is for a machine that this is not.
+    let blob = |bytes: &[u8]| {
+        let digest = layerlab::oci::Digest::of(bytes);
+        std::fs::write(place.path(&format!("out/blobs/sha256/{}", digest.hex())), bytes).unwrap();
+        digest.to_string()
+    };
+    let index = std::fs::read(place.path("out/index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let mut entry = index["manifests"][0].clone();
+    entry["platform"] = serde_json::json!({"os": "linux", "architecture": "s390x"});
+    entry.as_object_mut().unwrap().remove("annotations");
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let inner = serde_json::json!({"schemaVersion": 2, "mediaType": media_type, "manifests": [entry]}).to_string();
+    let outer = serde_json::json!({"schemaVersion": 2, "manifests": [{
+        "mediaType": media_type, "digest": blob(inner.as_bytes()), "size": inner.len(),
+        "annotations": {"org.opencontainers.image.ref.name": "other:1"},
+    }]});
+    std::fs::write(place.path("out/index.json"), outer.to_string()).unwrap();
+    assert_eq!(place.run("load -i out").lines().next(), Some("Loaded image: other:1"));
+    for format in ["oci-archive", "oci-dir"] {
+        let saved = place.output(&format!("save --format {format} -o saved-{format} other:1"));
+        assert!(saved.status.success(), "{format}: {}", String::from_utf8_lossy(&saved.stderr));
+    }
+    let refused = place.run("save -o saved.tar other:1");
+    assert!(refused.contains("has no image for"), "{refused}");
+    place.assert_whole();
+}

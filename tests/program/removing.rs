@@ -161,3 +161,16 @@ fn what_a_stopped_container_needs_stays() {
     assert_eq!(blobs(), 0);
     place.assert_whole();
 }
+
+#[test]
+fn what_a_reproducible_build_has_just_used_stays() {
+    // The build's own time is years ago; it is the real one that counts.
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY note /note\n//- note\nhello\n");
+    let mut building = place.command("build -q .");
+    building.env("SOURCE_DATE_EPOCH", "1000");
+    assert!(building.status().unwrap().success());
+    let foreseen = place.run("prune --dry-run");
+    assert!(!foreseen.contains("steps of the cache"), "{foreseen}");
+    let foreseen = place.run("prune --until 0s --dry-run");
+    assert!(foreseen.contains("steps of the cache   1"), "{foreseen}");
+}
