@@ -161,9 +161,8 @@ impl<'o> Output<'o> {
 
     /// Shows an event.
     pub(crate) fn event(&mut self, event: &Event) -> io::Result<()> {
-        match &event.kind {
-            EventKind::Committed { .. } | EventKind::StepFailed { .. } | EventKind::StepStopped => self.end()?,
-            _ => {}
+        if matches!(event.kind, EventKind::Committed { .. } | EventKind::StepFailed { .. } | EventKind::StepStopped) {
+            self.end()?;
         }
         self.copy.event(event)?;
         self.screen.event(event)?;
