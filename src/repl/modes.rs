@@ -1,8 +1,10 @@
 //! The modes of the terminal: kept while another program has it, and changed to read one key. See termios(3).
 
-use std::io::{self, stdin};
+use std::io::{self, Write as _, stdin};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+
+use crate::view::screen::Screen;
 
 /// The modes of standard input as they were. Dropped, they are put back. `None`: it is no terminal.
 pub(super) struct Modes(Option<Termios>);
@@ -21,11 +23,13 @@ impl Drop for Modes {
     }
 }
 
-/// One key, Ctrl-C being one too. `None`: there is nobody any more.
+/// Asks for one key, Ctrl-C being one too. `None`: there is nobody any more.
+///
+/// The terminal gives single keys before the question can be read: whoever answers at once is heard.
 ///
 /// # Errors
-/// Standard input can't be read.
-pub(super) fn key() -> io::Result<Option<u8>> {
+/// The question can't be written, or standard input not be read.
+pub(super) fn ask(question: &str, out: &mut Screen<'_>) -> io::Result<Option<u8>> {
     let kept = Modes::keep();
     if let Some(mut modes) = kept.0.clone() {
         modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
@@ -33,6 +37,8 @@ pub(super) fn key() -> io::Result<Option<u8>> {
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(stdin(), OptionalActions::Now, &modes)?;
     }
+    write!(out, "{question}")?;
+    out.flush()?;
     let mut byte = [0];
     // Not by the buffer of the standard library: what is typed ahead is for the prompt.
     let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut byte))?;

@@ -72,9 +72,7 @@ fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     for line in text.split_inclusive('\n') {
         let rows = visible_width(line.trim_end_matches('\n')).div_ceil(size.columns.max(1)).max(1);
         if rows > left {
-            write!(out, "{QUESTION}")?;
-            out.flush()?;
-            let key = modes::key()?;
+            let key = modes::ask(QUESTION, out)?;
             out.erase_line()?;
             if matches!(key, None | Some(b'q' | b'Q' | CTRL_C | CTRL_D)) {
                 return Ok(());
