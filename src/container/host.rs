@@ -255,8 +255,13 @@ fn thermal_directories() -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(processors) else {
         return Vec::new();
     };
+    // Beside the processors' directories there are a dozen others.
+    let is_processor =
+        |name: &str| name.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let mut found: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.path().join("thermal_throttle").to_str().map(str::to_owned))
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| is_processor(name))
+        .filter_map(|name| processors.join(name).join("thermal_throttle").to_str().map(str::to_owned))
         .filter(|path| Path::new(path).is_dir())
         .collect();
     found.sort();

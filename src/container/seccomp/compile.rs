@@ -16,6 +16,8 @@ use super::profile::{RULES, Test, Verdict};
 
 /// The kernel's numbers, one call a line.
 const NUMBERS: &str = include_str!("numbers.txt");
+/// How many numbers a call has there.
+const COLUMNS: usize = 5;
 
 /// Bit 30 of a number says that the caller uses the x32 interface of x86_64.
 const X32: u32 = 0x4000_0000;
@@ -29,9 +31,9 @@ struct Section {
 }
 
 const X86_64: [Section; 2] =
-    [Section { audit: 0xc000_003e, columns: &[(1, 0), (3, X32)] }, Section { audit: 0x4000_0003, columns: &[(2, 0)] }];
+    [Section { audit: 0xc000_003e, columns: &[(0, 0), (2, X32)] }, Section { audit: 0x4000_0003, columns: &[(1, 0)] }];
 const AARCH64: [Section; 2] =
-    [Section { audit: 0xc000_00b7, columns: &[(4, 0)] }, Section { audit: 0x4000_0028, columns: &[(5, 0)] }];
+    [Section { audit: 0xc000_00b7, columns: &[(3, 0)] }, Section { audit: 0x4000_0028, columns: &[(4, 0)] }];
 
 /// What happens at a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +55,13 @@ pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
         "aarch64" => &AARCH64,
         _ => return None,
     };
-    let actions = actions(capabilities);
+    let calls = calls(&actions(capabilities));
     // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8,
     // six arguments from 16 on.
     let mut program = vec![load(4)];
     for section in sections {
         let mut body = vec![load(0)];
-        body.extend(search(&intervals(section, &actions)));
+        body.extend(search(&intervals(section, &calls)));
         program.push(jump_equal(section.audit, 0, 1));
         program.push(jump(1));
         program.push(jump(body.len()));
@@ -89,21 +91,28 @@ fn actions(capabilities: Capabilities) -> BTreeMap<&'static str, Action> {
     actions
 }
 
+/// What happens at each call that a rule names, with the call's numbers: the columns of [`NUMBERS`] behind its name.
+fn calls(actions: &BTreeMap<&str, Action>) -> Vec<([Option<u32>; COLUMNS], Action)> {
+    let mut calls = Vec::with_capacity(actions.len());
+    for line in NUMBERS.lines() {
+        let mut fields = line.split(' ');
+        let name = fields.next().unwrap_or_default();
+        if let Some(action) = actions.get(name) {
+            calls.push((std::array::from_fn(|_| fields.next()?.parse().ok()), *action));
+        }
+    }
+    calls
+}
+
 /// The first number of each interval and what happens there, beginning with 0, up to the last
 /// number there is.
-fn intervals(section: &Section, actions: &BTreeMap<&str, Action>) -> Vec<(u32, Action)> {
+fn intervals(section: &Section, calls: &[([Option<u32>; COLUMNS], Action)]) -> Vec<(u32, Action)> {
     let mut known: BTreeMap<u32, Action> = BTreeMap::new();
     let mut ends = Vec::new();
     for (column, base) in section.columns {
         let mut last = *base;
-        for line in NUMBERS.lines().filter(|line| !line.starts_with('#')) {
-            let mut fields = line.split(' ');
-            let (Some(name), Some(number)) = (fields.next(), fields.nth(column - 1)) else {
-                continue;
-            };
-            let (Some(action), Ok(number)) = (actions.get(name), number.parse::<u32>()) else {
-                continue;
-            };
+        for (numbers, action) in calls {
+            let Some(number) = numbers[*column] else { continue };
             known.insert(base + number, *action);
             // The arm architecture has a few calls of its own far above the common ones: those do
             // not say how new the profile is.
