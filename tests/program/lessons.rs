@@ -116,12 +116,12 @@ fn edited(before: &str, diff: &Fence) -> String {
 }
 
 /// A folder of its own with the lessons, a home and the program in it.
-struct Classroom {
+pub struct Classroom {
     folder: tempfile::TempDir,
 }
 
 impl Classroom {
-    fn new() -> Classroom {
+    pub fn new() -> Classroom {
         let classroom = Classroom { folder: tempfile::tempdir().unwrap() };
         copy(&project().join("lessons"), &classroom.path("lessons"));
         std::fs::create_dir(classroom.path("bin")).unwrap();
@@ -130,28 +130,37 @@ impl Classroom {
         classroom
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Gives what a shell command prints on both streams. The next command starts in the folder where this one ended.
-    fn run(&self, command: &str, input: &str) -> (String, bool) {
+    /// A shell that finds the program, in the folder of this place.
+    pub fn shell(&self) -> Command {
         let path = std::env::var_os("PATH").unwrap();
         let paths = [self.path("bin")].into_iter().chain(std::env::split_paths(&path));
-        let note = self.path("folder");
-        let folders = std::fs::read_to_string(&note).unwrap();
-        let (folder, old) = folders.trim_end().split_once(':').unwrap();
-        let mut child = Command::new("sh")
-            .args(["-c", &format!("exec 2>&1; {command}\ns=$?; echo $PWD:$OLDPWD > {}; exit $s", note.display())])
-            .current_dir(folder)
-            .env("OLDPWD", old)
+        let mut shell = Command::new("sh");
+        shell
+            .current_dir(self.folder.path())
             .env("PATH", std::env::join_paths(paths).unwrap())
             .env("LAYERLAB_HOME", self.path("home"))
             .env("LAYERLAB_BASE", "busybox")
             .env("SOURCE_DATE_EPOCH", "1700000000")
             .env("VISUAL", format!("sh {}", self.path("editor").display()))
             .env("LC_ALL", "C.UTF-8")
-            .env("TZ", "UTC")
+            .env("TZ", "UTC");
+        shell
+    }
+
+    /// Gives what a shell command prints on both streams. The next command starts in the folder where this one ended.
+    pub fn run(&self, command: &str, input: &str) -> (String, bool) {
+        let note = self.path("folder");
+        let folders = std::fs::read_to_string(&note).unwrap();
+        let (folder, old) = folders.trim_end().split_once(':').unwrap();
+        let mut child = self
+            .shell()
+            .args(["-c", &format!("exec 2>&1; {command}\ns=$?; echo $PWD:$OLDPWD > {}; exit $s", note.display())])
+            .current_dir(folder)
+            .env("OLDPWD", old)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -207,7 +216,7 @@ fn digests(text: &str) -> Vec<(&str, bool)> {
 }
 
 /// A line without what differs from machine to machine: digests and ids, the size of the base image, and the width of columns.
-fn filtered(line: &str) -> String {
+pub fn filtered(line: &str) -> String {
     let text: String = digests(line).iter().map(|(part, is_digest)| if *is_digest { "HEX" } else { part }).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_number = |word: &str| word.parse::<f64>().is_ok();

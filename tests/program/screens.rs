@@ -4,9 +4,9 @@
 //! than the terminal: only a prompt with what was typed behind it may go on in the next row.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::pty::Pty;
 use super::terminal::Screen;
 
 /// How long something may take to appear.
@@ -15,17 +15,18 @@ const WIDTHS: [u16; 3] = [60, 80, 130];
 const ROWS: u16 = 24;
 
 /// A person at a terminal.
-struct Person {
-    _folder: tempfile::TempDir,
-    screen: Screen,
-    model: vt100::Parser,
+pub struct Person {
+    pty: Pty,
+    pub model: vt100::Parser,
+    /// All that was written to the terminal.
+    pub written: String,
     /// The rows that were seen before the terminal became another.
     before: String,
 }
 
 impl Person {
-    /// Files are given as `//- path` headers, each followed by its lines.
-    fn sits_down(columns: u16, files: &str) -> Person {
+    /// Files are given as `//- path` headers, each followed by its lines; they are in `context` below the folder that is given.
+    fn sits_down(columns: u16, files: &str) -> (tempfile::TempDir, Person) {
         let folder = tempfile::tempdir().unwrap();
         let context = folder.path().join("context");
         fs::create_dir(&context).unwrap();
@@ -38,25 +39,34 @@ impl Person {
         fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let variables = [("LAYERLAB_BASE", "busybox"), ("EDITOR", editor.to_str().unwrap())];
         let screen = Screen::start((columns, ROWS), &context, &["step", "--color", "never", "."], &variables);
-        let model = model(columns);
-        let mut person = Person { _folder: folder, screen, model, before: String::new() };
+        let mut person = Person::at(screen.pty, columns);
         person.prompt();
-        person
+        (folder, person)
+    }
+
+    /// At a terminal of so many columns that is there already.
+    pub fn at(pty: Pty, columns: u16) -> Person {
+        Person { pty, model: model(columns), written: String::new(), before: String::new() }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.model.process(bytes);
+        self.written.push_str(&String::from_utf8_lossy(bytes));
     }
 
     /// Takes in what comes until the screen is as wanted.
-    fn see(&mut self, what: &str, is_there: impl Fn(&vt100::Screen) -> bool) {
+    pub fn see(&mut self, what: &str, is_there: impl Fn(&vt100::Screen) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !is_there(self.model.screen()) {
-            match self.screen.pty.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.model.process(&bytes),
+            match self.pty.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.take_in(&bytes),
                 Err(_) => panic!("{what} did not appear:\n{}", self.model.screen().contents()),
             }
         }
     }
 
     /// Waits for a prompt with nothing behind it: the cursor stands there.
-    fn prompt(&mut self) {
+    pub fn prompt(&mut self) {
         self.see("a prompt", |screen| {
             let (row, column) = screen.cursor_position();
             let line = screen.rows(0, screen.size().1.get()).nth(row.into()).unwrap_or_default();
@@ -70,8 +80,8 @@ impl Person {
         self.see(text, |screen| screen.contents().lines().any(|row| row.contains(text)));
     }
 
-    fn keys(&mut self, keys: &str) {
-        self.screen.type_keys(keys);
+    pub fn keys(&mut self, keys: &str) {
+        self.pty.type_keys(keys);
     }
 
     /// Types a line, and waits for the next prompt.
@@ -88,32 +98,21 @@ impl Person {
             let line = line.split_whitespace().last().unwrap_or_default();
             screen.rows(0, screen.size().1.get()).nth(row.into()).is_some_and(|shown| shown.contains(line))
         });
-        let (row, _) = self.model.screen().cursor_position();
-        let scrolled = self.scrolled();
-        self.keys("\r");
-        // An empty line looks like a prompt until it is answered.
-        let end = Instant::now() + PATIENCE;
-        while self.model.screen().cursor_position().0 == row && self.scrolled() == scrolled {
-            match self.screen.pty.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.model.process(&bytes),
-                Err(_) => panic!("`{line}` was not taken:\n{}", self.model.screen().contents()),
-            }
-        }
+        self.enter();
     }
 
-    /// How many rows have left the screen.
-    fn scrolled(&mut self) -> usize {
-        let screen = self.model.screen_mut();
-        screen.set_scrollback(usize::MAX);
-        let count = screen.scrollback();
-        screen.set_scrollback(0);
-        count
+    /// Enter. An empty line looks like a prompt until it is taken.
+    pub fn enter(&mut self) {
+        let place = |screen: &vt100::Screen| (screen.cursor_position().0, screen.scrollback_len());
+        let before = place(self.model.screen());
+        self.keys("\r");
+        self.see("the next row", |screen| place(screen) != before);
     }
 
     /// All rows; none is wider than the terminal.
     fn rows(&mut self) -> String {
-        let scrolled = self.scrolled();
         let screen = self.model.screen_mut();
+        let scrolled = screen.scrollback_len();
         let width = screen.size().1.get();
         let mut rows: Vec<(String, bool)> = Vec::new();
         for offset in (1..=scrolled).rev() {
@@ -134,7 +133,7 @@ impl Person {
     fn resizes(&mut self, columns: u16) {
         let rows = self.rows();
         self.before.push_str(&format!("{rows}-- {columns} columns --\n"));
-        self.screen.pty.resize(columns, ROWS);
+        self.pty.resize(columns, ROWS);
         self.model = model(columns);
         // Ctrl-L: the model begins empty, as does the screen.
         self.keys("\x0c");
@@ -145,10 +144,10 @@ impl Person {
     fn leaves(mut self) -> String {
         self.begin("quit");
         let end = Instant::now() + PATIENCE;
-        while self.screen.pty.child.try_wait().unwrap().is_none() {
+        while self.pty.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "it did not end");
-            while let Ok(bytes) = self.screen.pty.output.recv_timeout(Duration::from_millis(20)) {
-                self.model.process(&bytes);
+            while let Ok(bytes) = self.pty.output.recv_timeout(Duration::from_millis(20)) {
+                self.take_in(&bytes);
             }
         }
         let rows = self.rows();
@@ -157,7 +156,7 @@ impl Person {
 }
 
 /// A terminal of so many columns.
-fn model(columns: u16) -> vt100::Parser {
+pub fn model(columns: u16) -> vt100::Parser {
     let size = |number| std::num::NonZero::new(number).unwrap();
     vt100::Parser::new(size(ROWS), size(columns), 10_000)
 }
@@ -191,7 +190,7 @@ fn filter(text: &str) -> String {
 /// A session at each width, beside its record.
 fn recorded(name: &str, files: &str, session: impl Fn(&mut Person)) {
     for columns in WIDTHS {
-        let mut person = Person::sits_down(columns, files);
+        let (_folder, mut person) = Person::sits_down(columns, files);
         session(&mut person);
         insta::assert_snapshot!(format!("{name}_{columns}"), person.leaves());
     }
@@ -300,7 +299,7 @@ fn wide_characters_stand_in_columns() {
 
 #[test]
 fn a_terminal_is_resized_between_blocks() {
-    let mut person = Person::sits_down(80, LESSON);
+    let (_folder, mut person) = Person::sits_down(80, LESSON);
     person.line("");
     person.resizes(130);
     person.line("");
@@ -312,7 +311,7 @@ fn a_terminal_is_resized_between_blocks() {
 
 #[test]
 fn a_pasted_block_is_taken_apart_and_typed_work_is_kept() {
-    let mut person = Person::sits_down(80, LESSON);
+    let (folder, mut person) = Person::sits_down(80, LESSON);
     person.keys("\x1b[200~RUN echo one > /one \\\r  && echo two\rENV A=1\rENV B=2\x1b[201~");
     person.text("ENV B=2");
     person.keys("\r");
@@ -334,8 +333,7 @@ fn a_pasted_block_is_taken_apart_and_typed_work_is_kept() {
     person.line("write date-script.sh");
     person.line("quit");
     person.line("write --force date-script.sh");
-    let context: &Path = person._folder.path();
-    let written = fs::read_to_string(context.join("context/date-script.sh")).unwrap();
+    let written = fs::read_to_string(folder.path().join("context/date-script.sh")).unwrap();
     assert!(written.contains("LABEL typed=again") && written.contains("&& echo two"), "{written}");
     insta::assert_snapshot!("a_pasted_block", person.leaves());
 }
