@@ -1,14 +1,14 @@
 //! From a line of text to a command, or to what is wrong with it. Pure: nothing is looked up but the table.
 //!
-//! The rule of what is a command and what an instruction is in `table.rs` (`RULE`). In order: a command's name or short
+//! The rule of what is a command and what an instruction is in `help.rs` (`RULE`). In order: a command's name or short
 //! form; a Dockerfile keyword in any case; a habit from another program (`habits.rs`); the beginning of exactly one command.
 
 use super::form::{Existing, LayersForm, PlanForm, Topic, WhyForm};
-use super::habits::{self, Habit};
+use super::help;
+use super::meant::{self, Habit};
 use super::operands::{self, Break, Extent, Target, forced, numbered, without_switches};
 use super::table::{self, Name};
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::KEYWORDS;
 use crate::dockerfile::{self, words};
 
 /// What a line is.
@@ -107,10 +107,10 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     if let Some(entry) = table::find(first) {
         return arguments(entry, rest).map(Line::Command);
     }
-    if is_keyword(first) {
+    if table::is_keyword(first) {
         return Ok(Line::Instruction(text.to_owned()));
     }
-    match habits::find(trimmed) {
+    match meant::find(trimmed) {
         Some(Habit::Line(line)) => return parse(&line),
         Some(Habit::Answer { typed, text }) => {
             return Err(Diagnostic::error(format!("`{typed}` is not a command here")).hint(text));
@@ -119,7 +119,7 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     }
     match table::beginning(first).as_slice() {
         [entry] => arguments(entry, rest).map(Line::Command),
-        [] => Err(habits::suggest(first)),
+        [] => Err(meant::suggest(first)),
         several => {
             let names: Vec<String> = several.iter().map(|entry| format!("`{}`", entry.name)).collect();
             Err(Diagnostic::error(format!("`{first}` can be {}", names.join(", "))).hint("type another letter"))
@@ -133,10 +133,6 @@ pub(crate) fn is_complete(text: &str) -> bool {
         Ok(Line::Instruction(text)) => dockerfile::is_complete(&text),
         _ => true,
     }
-}
-
-fn is_keyword(word: &str) -> bool {
-    KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }
 
 /// `COMMAND | PROGRAM`, where the command only looks. In all other lines a `|` is part of what is typed.
@@ -165,16 +161,13 @@ fn piped(line: &str) -> Result<Option<Line>, Diagnostic> {
 }
 
 fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
+    if entry.arguments.is_empty() && !rest.is_empty() {
+        return Err(no_argument(entry, rest));
+    }
     let parts: Vec<&str> = rest.split_whitespace().collect();
-    let wrong = |message: String| {
-        Diagnostic::error(message).hint(format!("usage: `{}`", format!("{} {}", entry.name, entry.usage).trim_end()))
-    };
+    let wrong = |message: String| Diagnostic::error(message).hint(format!("usage: `{}`", entry.synopsis()));
     let number = |text: &str| -> Result<usize, Diagnostic> {
         text.parse().map_err(|_| wrong(format!("`{text}` is not a number")))
-    };
-    let none = |command: Command| match parts.as_slice() {
-        [] => Ok(command),
-        _ => Err(no_argument(entry, rest)),
     };
     let count = || match parts.as_slice() {
         [] => Ok(1),
@@ -196,15 +189,15 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
     let needed = |what: &str| optional().ok_or_else(|| wrong(format!("`{}` needs {what}", entry.name)));
     match entry.id {
         Name::Step => Ok(Command::Step { count: count()? }),
-        Name::Finish => none(Command::Finish),
-        Name::Continue => none(Command::Continue),
+        Name::Finish => Ok(Command::Finish),
+        Name::Continue => Ok(Command::Continue),
         Name::Back => Ok(Command::Back { count: count()? }),
         Name::Goto => {
             let text = needed("the number of a step, or `:` and a line")?;
             let target = numbered(&text).ok_or_else(|| wrong(format!("`{text}` is neither a step nor a line")))?;
             Ok(Command::Goto(target))
         }
-        Name::Restart => none(Command::Restart),
+        Name::Restart => Ok(Command::Restart),
         Name::Break => operands::break_at(rest, &parts, &wrong).map(Command::Break),
         Name::Delete if parts.as_slice() == ["all"] => Ok(Command::Break(Break::DeleteAll)),
         Name::Delete => ids().map(Break::Delete).map(Command::Break),
@@ -234,9 +227,9 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
             ["bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
             _ => Err(no_argument(entry, rest)),
         },
-        Name::Config => none(Command::Config),
-        Name::Env => none(Command::Env),
-        Name::History => none(Command::History),
+        Name::Config => Ok(Command::Config),
+        Name::Env => Ok(Command::Env),
+        Name::History => Ok(Command::History),
         Name::Explain => Ok(Command::Explain { instruction: optional() }),
         Name::Run if rest.is_empty() => Err(Diagnostic::error("`run` needs a command")
             .hint("`continue` runs to the next breakpoint, `launch` runs the image")),
@@ -247,7 +240,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
             _ => Err(no_argument(entry, rest)),
         },
         Name::Edit => Ok(Command::Edit { file: optional() }),
-        Name::Reload => none(Command::Reload),
+        Name::Reload => Ok(Command::Reload),
         Name::Tag => match parts.as_slice() {
             [name] => Ok(Command::Tag { name: (*name).to_owned() }),
             _ => Err(wrong("`tag` needs one name".into())),
@@ -269,25 +262,22 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Help => match rest {
             "" => Ok(Command::Help(Topic::Overview)),
             "all" => Ok(Command::Help(Topic::All)),
-            name => {
-                match table::find(name).or_else(|| <[_; 1]>::try_from(table::beginning(name)).ok().map(|[one]| one)) {
-                    Some(entry) => Ok(Command::Help(Topic::Command(entry.id))),
-                    None => Err(Diagnostic::error(format!("there is no command `{name}`"))
-                        .suggest(name, table::COMMANDS.iter().map(|entry| entry.name))),
-                }
-            }
+            name => help::topic(name).map(Command::Help),
         },
-        Name::Quit => none(Command::Quit),
+        Name::Quit => Ok(Command::Quit),
     }
 }
 
 /// A command that takes no argument got one: perhaps the instruction of the same name was meant.
 fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(format!("the command `{}` does not take `{rest}`", entry.name));
-    if is_keyword(entry.name) {
+    if table::is_keyword(entry.name) {
         diagnostic.hint(format!("the instruction is written in capitals: `{} {rest}`", entry.name.to_uppercase()))
+    } else if entry.id == Name::Plan {
+        let name = rest.trim_start_matches('$');
+        diagnostic.hint(format!("`env` lists the variables, `run echo \"${name}\"` prints one"))
     } else {
-        diagnostic.hint(format!("usage: `{}`", format!("{} {}", entry.name, entry.usage).trim_end()))
+        diagnostic.hint(format!("usage: `{}`", entry.synopsis()))
     }
 }
 

@@ -17,9 +17,9 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::command;
+use super::completion;
 use super::lines::{Growing, Growth, Lines, Next, Surroundings};
-use super::table::{self, Argument};
-use crate::dockerfile::KEYWORDS;
+use super::table;
 use crate::document::{self, Limit, Links};
 use crate::shown;
 use crate::view::palette::{Palette, Role};
@@ -169,10 +169,8 @@ impl Completer for Assistant {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (start, words) = complete(&self.surroundings, &line[..position]);
-        // A name that a terminal would act on is not offered: it would be sent to it with the line.
-        let words = words.into_iter().filter(|word| shown::line(word) == *word);
-        let pairs = words.map(|word| Pair { display: word.trim_end().to_owned(), replacement: word });
+        let (start, candidates) = completion::complete(&self.surroundings, &line[..position]);
+        let pairs = candidates.into_iter().map(|one| Pair { display: one.shown, replacement: one.text });
         Ok((start, pairs.collect()))
     }
 }
@@ -232,117 +230,4 @@ fn highlight(line: &str, palette: Palette) -> String {
         painted.push_str(space);
     }
     painted
-}
-
-/// Where the word before the cursor begins, and what it can become.
-fn complete(surroundings: &Surroundings, line: &str) -> (usize, Vec<String>) {
-    let start = line.rfind(char::is_whitespace).map_or(0, |space| space + 1);
-    let word = &line[start..];
-    let first = line.split_whitespace().next().unwrap_or_default();
-    if start == line.len() - line.trim_start().len() {
-        let commands = table::COMMANDS.iter().map(|entry| entry.name);
-        let is_capital = word.starts_with(char::is_uppercase);
-        let matching =
-            |name: &str| if is_capital { name.starts_with(&word.to_uppercase()) } else { name.starts_with(word) };
-        let keywords = KEYWORDS.iter().copied().filter(|_| is_capital || word.is_empty());
-        return (
-            start,
-            commands.chain(keywords).filter(|name| matching(name)).map(|name| format!("{name} ")).collect(),
-        );
-    }
-    let argument = match table::find(first) {
-        Some(entry) => entry.argument,
-        None if first.eq_ignore_ascii_case("COPY") || first.eq_ignore_ascii_case("ADD") => Argument::ContextPath,
-        None => Argument::Nothing,
-    };
-    let words = match argument {
-        Argument::Nothing => Vec::new(),
-        Argument::ImagePath => image_paths(surroundings, word),
-        Argument::ContextPath => stages_from(surroundings, word).unwrap_or_else(|| context_paths(surroundings, word)),
-        Argument::AnyPath if word.starts_with('/') => image_paths(surroundings, word),
-        Argument::AnyPath => context_paths(surroundings, word),
-        Argument::Place if line.split_whitespace().nth(1) == Some("stage") => {
-            surroundings.stages.iter().filter(|name| name.starts_with(word)).cloned().collect()
-        }
-        Argument::Place => ["stage ", "miss", "failure", "if "]
-            .iter()
-            .filter(|name| name.starts_with(word))
-            .map(|&name| name.into())
-            .collect(),
-        Argument::Breakpoint => {
-            surroundings.breakpoints.iter().filter(|id| id.starts_with(word)).map(|id| format!("{id} ")).collect()
-        }
-        Argument::Keyword => {
-            KEYWORDS.iter().filter(|name| name.starts_with(&word.to_uppercase())).map(|&name| name.into()).collect()
-        }
-        Argument::Command => {
-            table::COMMANDS.iter().filter(|entry| entry.name.starts_with(word)).map(|entry| entry.name.into()).collect()
-        }
-    };
-    (start, words)
-}
-
-/// `--from=` is followed by a stage.
-fn stages_from(surroundings: &Surroundings, word: &str) -> Option<Vec<String>> {
-    let name = word.strip_prefix("--from=")?;
-    let stages = surroundings.stages.iter().filter(|stage| stage.starts_with(name));
-    Some(stages.map(|stage| format!("--from={stage} ")).collect())
-}
-
-/// The paths of the state that go on from a text by one name.
-fn image_paths(surroundings: &Surroundings, word: &str) -> Vec<String> {
-    let (prefix, slash) = if word.starts_with('/') { (word.to_owned(), "") } else { (format!("/{word}"), "/") };
-    let paths = surroundings.image_paths.iter().filter(|path| path.starts_with(&prefix) && **path != prefix);
-    // Only the next name: what is below a folder comes when the folder is typed.
-    let direct = paths.filter(|path| !path[prefix.len()..].trim_end_matches('/').contains('/'));
-    direct.map(|path| path.strip_prefix(slash).unwrap_or(path).to_owned()).collect()
-}
-
-/// The files of the context that go on from a text by one name.
-fn context_paths(surroundings: &Surroundings, word: &str) -> Vec<String> {
-    let Some(root) = &surroundings.context else { return Vec::new() };
-    let (folder, name) = word.rsplit_once('/').map_or(("", word), |(folder, name)| (folder, name));
-    let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return Vec::new() };
-    let mut paths = Vec::new();
-    for entry in entries.flatten() {
-        let Ok(found) = entry.file_name().into_string() else { continue };
-        if found.starts_with(name) {
-            let slash = if entry.path().is_dir() { "/" } else { "" };
-            let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-            paths.push(format!("{folder}{found}{slash}"));
-        }
-    }
-    paths.sort();
-    paths
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Surroundings, complete};
-
-    fn words(line: &str) -> Vec<String> {
-        let surroundings = Surroundings {
-            image_paths: ["/bin/", "/bin/sh", "/etc/", "/etc/passwd"].map(String::from).into(),
-            context: None,
-            stages: vec!["build".into(), "stage-1".into()],
-            breakpoints: vec!["1".into(), "2".into()],
-        };
-        complete(&surroundings, line).1
-    }
-
-    #[test]
-    fn what_can_be_typed_is_completed() {
-        assert_eq!(words("ste"), ["step "]);
-        assert_eq!(words("WO"), ["WORKDIR "]);
-        assert_eq!(words("ls /"), ["/bin/", "/etc/"]);
-        assert_eq!(words("cat /etc/p"), ["/etc/passwd"]);
-        assert_eq!(words("cat etc/"), ["etc/passwd"]);
-        assert_eq!(words("break stage b"), ["build"]);
-        assert_eq!(words("break m"), ["miss"]);
-        assert_eq!(words("delete "), ["1 ", "2 "]);
-        assert_eq!(words("COPY --from=b"), ["--from=build "]);
-        assert_eq!(words("explain wo"), ["WORKDIR"]);
-        assert_eq!(words("help sa"), ["save"]);
-        assert!(words("step ").is_empty() && words("x y").is_empty());
-    }
 }

@@ -1,6 +1,6 @@
 //! What a command is asked for, where it has more than one way to answer.
 
-use super::table::Name;
+use super::table::Entry;
 
 /// How `plan` shows what is foreseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Existing {
 pub(crate) enum Topic {
     Overview,
     All,
-    Command(Name),
+    Command(&'static Entry),
 }
 
 /// What `why` shows.

@@ -3,15 +3,11 @@
 //! A habit that is harmless stands for a command of ours; one that could mean two things, or would change something that its user does
 //! not expect, is answered by one line. Our own commands and the instructions come first: a word of theirs is never a habit.
 //!
-//! Read next: `command`, which asks this table for a line that is neither.
-
-use super::table;
-use crate::diagnostic::{Diagnostic, closest};
-use crate::dockerfile::KEYWORDS;
+//! Read next: `meant`, which looks a line up in these tables.
 
 /// What a habit comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     /// The beginning of a line of ours; what follows the habit follows it, too.
     Is(&'static str),
     /// The same, but what follows it is dropped: it names something that does not exist here.
@@ -25,17 +21,8 @@ enum Meaning {
 }
 use Meaning::{Changes, Is, Just, Looks, Says};
 
-/// What a line that begins with a habit is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Habit {
-    /// Another line, in our words.
-    Line(String),
-    /// What to say.
-    Answer { typed: String, text: String },
-}
-
 /// Habits that have the same meaning. A habit is one to three words.
-type Entry = (&'static [&'static str], Meaning);
+pub(super) type Entry = (&'static [&'static str], Meaning);
 
 const DEBUGGERS: &[Entry] = &[
     (
@@ -56,7 +43,7 @@ const DEBUGGERS: &[Entry] = &[
     ),
     (&["kill", "stop"], Says("Ctrl-C stops a step that is running; `restart` goes back to the beginning")),
     (&["breakpoint set", "tbreak", "tb", "catch", "rbreak", "hbreak"], Says("`break` sets a breakpoint: `help break`")),
-    (&["breakpoint list", "breakpoints", "info breakpoints", "info break", "info b", "i b"], Just("break")),
+    (&["breakpoint list", "breakpoints", "info breakpoints"], Just("break")),
     (&["breakpoint delete", "br del"], Is("delete")),
     (&["breakpoint disable"], Is("disable")),
     (&["breakpoint enable"], Is("enable")),
@@ -222,121 +209,8 @@ const EDITORS_AND_SHELLS: &[Entry] = &[
 ];
 
 /// The programs whose own words follow them.
-const PREFIXES: &[(&[&str], &[Entry])] = &[(&["docker", "podman", "nerdctl", "layerlab"], DOCKER), (&["git"], GIT)];
+pub(super) const PREFIXES: &[(&[&str], &[Entry])] =
+    &[(&["docker", "podman", "nerdctl", "layerlab"], DOCKER), (&["git"], GIT)];
 
 /// The tables of habits that stand alone, the nearest first: this is a debugger.
-const ALONE: &[&[Entry]] = &[DEBUGGERS, EDITORS_AND_SHELLS, DOCKER, GIT];
-
-/// What a line means that begins with a habit.
-pub(super) fn find(line: &str) -> Option<Habit> {
-    let line = line.trim();
-    let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    for (programs, table) in PREFIXES {
-        if programs.contains(&first)
-            && let Some((meaning, count)) = longest(rest, table)
-        {
-            return Some(habit(line, count + 1, meaning));
-        }
-    }
-    ALONE.iter().find_map(|table| longest(line, table)).map(|(meaning, count)| habit(line, count, meaning))
-}
-
-/// The longest habit that a line begins with, and how many words it has.
-fn longest(line: &str, table: &[Entry]) -> Option<(Meaning, usize)> {
-    let words: Vec<&str> = line.split_whitespace().take(3).collect();
-    (1..=words.len()).rev().find_map(|count| {
-        let begins = |habit: &&str| habit.split(' ').eq(words[..count].iter().copied());
-        let entry = table.iter().find(|(typed, _)| typed.iter().any(&begins))?;
-        Some((entry.1, count))
-    })
-}
-
-/// What a line is whose first words are a habit.
-fn habit(line: &str, count: usize, meaning: Meaning) -> Habit {
-    let rest = after(line, count);
-    let typed = line[..line.len() - rest.len()].trim().to_owned();
-    let ours = |beginning: &str, rest: &str| Habit::Line(format!("{beginning} {rest}").trim_end().to_owned());
-    match meaning {
-        Is(beginning) => ours(beginning, rest),
-        Just(beginning) => ours(beginning, ""),
-        Says(text) => Habit::Answer { typed, text: text.to_owned() },
-        Looks if line.contains('>') => Habit::Answer { text: changes(line), typed },
-        Looks => ours("run", line),
-        Changes => Habit::Answer { text: changes(line), typed },
-    }
-}
-
-/// What to say to a command that would change the state.
-fn changes(line: &str) -> String {
-    let line: String = line.chars().take(60).collect();
-    format!("`RUN {line}` makes it a step; `run {line}` tries it and throws the changes away")
-}
-
-/// What follows the first words of a line.
-fn after(line: &str, words: usize) -> &str {
-    (0..words).fold(line.trim_start(), |rest, _| {
-        rest.split_once(char::is_whitespace).map_or("", |(_, after)| after.trim_start())
-    })
-}
-
-/// A word that is nothing. What is suggested is near it and of its kind: small letters are commands and capitals instructions, and an
-/// instruction in small letters begins with the letter that was typed.
-pub(super) fn suggest(word: &str) -> Diagnostic {
-    let shown: String = word.chars().take(40).collect();
-    let diagnostic = Diagnostic::error(format!("`{shown}` is neither a command nor an instruction"));
-    if let Some(entry) = table::find(&word.to_lowercase()) {
-        return diagnostic.hint(format!("commands are written in small letters: `{}`", entry.name));
-    }
-    let first = word.chars().next().map(|letter| letter.to_ascii_uppercase());
-    let alike = KEYWORDS.iter().copied().filter(|keyword| keyword.chars().next() == first);
-    let found = if word.chars().any(char::is_uppercase) {
-        closest(word, KEYWORDS.iter().copied())
-    } else {
-        closest(word, table::COMMANDS.iter().map(|entry| entry.name)).or_else(|| closest(word, alike))
-    };
-    match found {
-        Some(candidate) => diagnostic.hint(format!("did you mean `{candidate}`?")),
-        None => diagnostic.hint("`help` lists the commands"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::table;
-    use super::{ALONE, Entry, Habit, Meaning, find};
-    use std::collections::BTreeSet;
-
-    fn entries() -> impl Iterator<Item = &'static Entry> {
-        ALONE.iter().copied().flatten()
-    }
-
-    #[test]
-    fn a_habit_stands_for_a_command_that_exists() {
-        for (typed, meaning) in entries() {
-            if let Meaning::Is(line) | Meaning::Just(line) = meaning {
-                let first = line.split(' ').next().unwrap();
-                assert!(table::COMMANDS.iter().any(|entry| entry.name == first), "{typed:?}: {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_habit_is_named_twice_in_a_table() {
-        for table in ALONE {
-            let mut seen = BTreeSet::new();
-            for habit in table.iter().flat_map(|(typed, _)| *typed) {
-                assert!(seen.insert(habit), "{habit}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_longest_habit_counts_and_what_follows_it_is_kept() {
-        assert_eq!(find("vim  a b"), Some(Habit::Line("edit a b".into())));
-        assert_eq!(find("info breakpoints 1"), Some(Habit::Line("break".into())));
-        assert_eq!(find("git   tag  x"), Some(Habit::Line("tag x".into())));
-        assert!(matches!(find("docker ps -a"), Some(Habit::Answer { typed, .. }) if typed == "docker ps"));
-        assert!(matches!(find("echo a > /b"), Some(Habit::Answer { .. })));
-        assert_eq!(find("xyzzy"), None);
-    }
-}
+pub(super) const ALONE: &[&[Entry]] = &[DEBUGGERS, EDITORS_AND_SHELLS, DOCKER, GIT];

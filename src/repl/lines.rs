@@ -28,8 +28,18 @@ pub(crate) struct Surroundings {
     /// The build context's folder.
     pub(crate) context: Option<std::path::PathBuf>,
     pub(crate) stages: Vec<String>,
+    pub(crate) steps: Vec<Step>,
     /// The numbers of the breakpoints.
     pub(crate) breakpoints: Vec<String>,
+}
+
+/// A step that can be named.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) number: usize,
+    /// Its first line.
+    pub(crate) line: usize,
+    pub(crate) instruction: String,
 }
 
 /// A source of lines.

@@ -5,7 +5,7 @@
 use super::form::Topic;
 use super::operands::{Break, Extent, Target};
 use super::session::Session;
-use super::{Error, table};
+use super::{Error, help};
 use crate::debugger::{self, Compare, Debugger};
 use crate::machine;
 use crate::view::debugger as blocks;
@@ -203,9 +203,9 @@ pub(super) fn explain(session: &mut Session<'_>, instruction: Option<&str>) -> R
 
 pub(super) fn help(session: &mut Session<'_>, topic: Topic) -> Result<(), Error> {
     let text = match topic {
-        Topic::Overview => table::overview(),
-        Topic::All => table::all(),
-        Topic::Command(name) => table::help(name),
+        Topic::Overview => help::overview(),
+        Topic::All => help::all(),
+        Topic::Command(entry) => help::of(entry),
     };
     Ok(session.out.page(|layout| layout.fill(&text))?)
 }

@@ -8,9 +8,11 @@
 //! | file | what it does |
 //! |---|---|
 //! | `table` | the commands as data: names, usage, help |
-//! | `habits` | what people type who know other programs, and what it does here |
+//! | `habits`, `meant` | what people type who know other programs, and what it does here |
+//! | `help` | what `help` shows |
 //! | `command`, `form` | a line of text → a `Command`, or what is wrong with it; pure |
 //! | `operands` | the arguments that are more than a number |
+//! | `completion` | what a line that is being typed can go on with |
 //! | `lines`, `editor` | where lines come from: a script, or a person at a terminal |
 //! | `prompt` | the loop: one line after another, each to its command |
 //! | `session` | what is kept between two lines |
@@ -24,13 +26,16 @@
 
 mod changing;
 mod command;
+mod completion;
 mod editor;
 mod entering;
 mod error;
 mod form;
 mod habits;
+mod help;
 mod lines;
 mod looking;
+mod meant;
 mod modes;
 mod moving;
 mod operands;

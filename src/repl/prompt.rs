@@ -5,7 +5,7 @@
 
 use super::command::{self, Command, Line};
 use super::form::{LayersForm, PlanForm, WhyForm};
-use super::lines::{Growing, Lines, Next, Surroundings};
+use super::lines::{Growing, Lines, Next, Step, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
 use super::{Error, changing, entering, looking, moving, pipe};
@@ -241,7 +241,13 @@ fn echo(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
 
 /// What completion needs to know.
 fn surroundings(debugger: &Debugger) -> Surroundings {
+    let steps = debugger.steps().into_iter().map(|row| Step {
+        number: row.step.number,
+        line: row.step.lines.0,
+        instruction: row.step.instruction,
+    });
     Surroundings {
+        steps: steps.collect(),
         context: Some(debugger.folder().to_owned()),
         stages: debugger.stages().into_iter().map(|stage| stage.name).collect(),
         breakpoints: debugger.breakpoints().iter().map(|breakpoint| breakpoint.id.to_string()).collect(),

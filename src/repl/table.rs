@@ -1,4 +1,6 @@
-//! The commands as data. The parser, the completion and `help` are made from this one table.
+//! The commands as data: `help` and completion are made from this table, and the parser refuses what it does not list.
+
+use crate::dockerfile::KEYWORDS;
 
 /// What a command does; one for each line of [`COMMANDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,28 +39,40 @@ pub(crate) enum Name {
     Quit,
 }
 
-/// What can be completed in a command's arguments.
+/// What a command's arguments can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Argument {
-    Nothing,
-    /// A path in the state's file system.
-    ImagePath,
-    /// A file of the build context, or a path in the state.
-    AnyPath,
-    /// A file of the build context.
-    ContextPath,
-    /// A stage or a kind of breakpoint.
+    /// A number, a name, or whatever else nobody can foresee.
+    Free,
+    /// This word.
+    Word(&'static str),
+    /// A step by its number, or by its line.
+    Step,
+    /// Where a breakpoint can be.
     Place,
     /// The number of a breakpoint.
     Breakpoint,
+    /// A path in the state's file system.
+    ImagePath,
+    /// A file of the build context.
+    ContextPath,
+    /// A file of the build context, or a path in the state.
+    AnyPath,
+    /// A file of the user's machine.
+    MachinePath,
+    /// A line for the state's shell.
+    Shell,
     /// An instruction's keyword.
     Keyword,
     /// Another command.
     Command,
 }
+use Argument::{
+    AnyPath, Breakpoint, Command, ContextPath, Free, ImagePath, Keyword, MachinePath, Place, Shell, Step, Word,
+};
 
 /// One command.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: Name,
     pub name: &'static str,
@@ -70,7 +84,15 @@ pub(crate) struct Entry {
     pub(crate) summary: &'static str,
     /// The rest of what there is to know; lines of their own.
     pub(crate) details: &'static str,
-    pub(crate) argument: Argument,
+    /// None: it takes none.
+    pub(crate) arguments: &'static [Argument],
+}
+
+impl Entry {
+    /// Its name and its arguments.
+    pub(crate) fn synopsis(&self) -> String {
+        format!("{} {}", self.name, self.usage).trim_end().to_owned()
+    }
 }
 
 const fn entry(
@@ -80,9 +102,9 @@ const fn entry(
     usage: &'static str,
     summary: &'static str,
     details: &'static str,
-    argument: Argument,
+    arguments: &'static [Argument],
 ) -> Entry {
-    Entry { id, name, short, usage, summary, details, argument }
+    Entry { id, name, short, usage, summary, details, arguments }
 }
 
 /// All commands, in the order in which `help` lists them.
@@ -94,17 +116,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[N]",
         "take the next step, or the next N",
         "An empty line does it again. `finish` takes the steps up to the end of the stage.",
-        Argument::Nothing,
+        &[Free],
     ),
-    entry(
-        Name::Finish,
-        "finish",
-        &[],
-        "",
-        "take the steps up to the end of the stage",
-        "Breakpoints stop it.",
-        Argument::Nothing,
-    ),
+    entry(Name::Finish, "finish", &[], "", "take the steps up to the end of the stage", "Breakpoints stop it.", &[]),
     entry(
         Name::Continue,
         "continue",
@@ -112,7 +126,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "",
         "take all steps up to a breakpoint or the end; at the end, write the image",
         "",
-        Argument::Nothing,
+        &[],
     ),
     entry(
         Name::Back,
@@ -120,8 +134,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &[],
         "[N]",
         "go back one step, or N",
-        "States are kept, so going back costs nothing. What was committed stays in the cache:\ntaking the step again is a hit.",
-        Argument::Nothing,
+        "States are kept, so going back costs nothing. What was committed stays in the cache: taking the step again is a hit.",
+        &[Free],
     ),
     entry(
         Name::Goto,
@@ -130,9 +144,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "N | :LINE",
         "go to where step N comes next, forwards or back",
         "N is a step; `:LINE` is a line of the Dockerfile. `list` shows both.",
-        Argument::Nothing,
+        &[Step],
     ),
-    entry(Name::Restart, "restart", &[], "", "go back to the beginning", "", Argument::Nothing),
+    entry(Name::Restart, "restart", &[], "", "go back to the beginning", "", &[]),
     entry(
         Name::Break,
         "break",
@@ -147,11 +161,19 @@ pub(crate) const COMMANDS: &[Entry] = &[
          failure       before a step that failed in an earlier build\n\
          … if miss     only where the step is not in the cache\n\
          … if failure  only where it failed in an earlier build",
-        Argument::Place,
+        &[Place],
     ),
-    entry(Name::Delete, "delete", &[], "ID | all", "remove a breakpoint, or all of them", "", Argument::Breakpoint),
-    entry(Name::Enable, "enable", &[], "ID", "let a breakpoint stop again", "", Argument::Breakpoint),
-    entry(Name::Disable, "disable", &[], "ID", "keep a breakpoint, but do not stop at it", "", Argument::Breakpoint),
+    entry(
+        Name::Delete,
+        "delete",
+        &[],
+        "ID | all",
+        "remove a breakpoint, or all of them",
+        "",
+        &[Breakpoint, Word("all")],
+    ),
+    entry(Name::Enable, "enable", &[], "ID", "let a breakpoint stop again", "", &[Breakpoint]),
+    entry(Name::Disable, "disable", &[], "ID", "keep a breakpoint, but do not stop at it", "", &[Breakpoint]),
     entry(
         Name::List,
         "list",
@@ -159,7 +181,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[all | N | :LINE]",
         "show the Dockerfile around the next step: lines, steps, stages, hits and misses",
         "N is a step, `:LINE` a line of the Dockerfile.",
-        Argument::Nothing,
+        &[Step, Word("all")],
     ),
     entry(
         Name::Why,
@@ -169,7 +191,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "say why a step hit or missed the cache, or would",
         "Without N, the step that comes next. With --against, compare only with that build.\n\
          `why full` lists everything that the key is made from, then and now.",
-        Argument::Nothing,
+        &[Step, Word("full"), Word("--against"), Free],
     ),
     entry(
         Name::Plan,
@@ -178,7 +200,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[graph]",
         "predict which of the next steps would hit the cache",
         "It runs nothing. `plan graph` draws the stages: what each takes from which, and what a change reaches.",
-        Argument::Nothing,
+        &[Word("graph")],
     ),
     entry(
         Name::Diff,
@@ -191,11 +213,11 @@ pub(crate) const COMMANDS: &[Entry] = &[
          diff /PATH      the content of a file of the image, before and after the last step\n\
          diff A B /PATH  the same, between two states\n\
          diff PATH       a file of the build context: the last build's content and now",
-        Argument::AnyPath,
+        &[AnyPath, Free],
     ),
-    entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", Argument::ImagePath),
-    entry(Name::Tree, "tree", &[], "[PATH]", "list a folder and everything below it", "", Argument::ImagePath),
-    entry(Name::Cat, "cat", &[], "PATH", "print a file of the state's file system", "", Argument::ImagePath),
+    entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", &[ImagePath]),
+    entry(Name::Tree, "tree", &[], "[PATH]", "list a folder and everything below it", "", &[ImagePath]),
+    entry(Name::Cat, "cat", &[], "PATH", "print a file of the state's file system", "", &[ImagePath]),
     entry(
         Name::Layers,
         "layers",
@@ -203,9 +225,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[bars]",
         "list the state's layers",
         "`layers bars` draws how large they are, and how much of each later layers overwrite or delete.",
-        Argument::Nothing,
+        &[Word("bars")],
     ),
-    entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", Argument::Nothing),
+    entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", &[]),
     entry(
         Name::Env,
         "env",
@@ -213,9 +235,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "",
         "list the variables that RUN would see now",
         "ENV and ARG; ARGs are not in the image.",
-        Argument::Nothing,
+        &[],
     ),
-    entry(Name::History, "history", &[], "", "print the state's history, newest first", "", Argument::Nothing),
+    entry(Name::History, "history", &[], "", "print the state's history, newest first", "", &[]),
     entry(
         Name::Explain,
         "explain",
@@ -223,7 +245,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[INSTRUCTION]",
         "explain what an instruction does",
         "Without an argument, the instruction of the step that comes next.",
-        Argument::Keyword,
+        &[Keyword],
     ),
     entry(
         Name::Run,
@@ -232,7 +254,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "COMMAND",
         "run a shell command in the state; its changes are thrown away",
         "The instruction is written in capitals: `RUN COMMAND` is a step.",
-        Argument::Nothing,
+        &[Shell],
     ),
     entry(
         Name::Shell,
@@ -241,7 +263,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[N]",
         "open a shell in the state, or in the state after step N; its changes are thrown away",
         "The instruction is written in capitals: `SHELL [\"…\"]` is a step.",
-        Argument::Nothing,
+        &[Step],
     ),
     entry(
         Name::Edit,
@@ -250,7 +272,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[FILE]",
         "edit the Dockerfile or a file of the context with $VISUAL or $EDITOR, then reload",
         "",
-        Argument::ContextPath,
+        &[ContextPath],
     ),
     entry(
         Name::Reload,
@@ -259,7 +281,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "",
         "read the Dockerfile and the context again, and keep the steps that are still valid",
         "",
-        Argument::Nothing,
+        &[],
     ),
     entry(
         Name::Tag,
@@ -268,7 +290,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "NAME[:TAG]",
         "give the state a name: it becomes an image",
         "Any state can be named, not only the last.",
-        Argument::Nothing,
+        &[Free],
     ),
     entry(
         Name::Launch,
@@ -277,7 +299,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[ARGUMENTS]",
         "take the remaining steps, write the image, and run a container from it",
         "ARGUMENTS replace CMD.",
-        Argument::Nothing,
+        &[Free],
     ),
     entry(
         Name::Save,
@@ -286,7 +308,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[--force] FILE",
         "save the session so far as text",
         "--force replaces a file that exists.",
-        Argument::Nothing,
+        &[MachinePath, Word("--force")],
     ),
     entry(
         Name::Write,
@@ -295,7 +317,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[--force] [FILE]",
         "save the Dockerfile with the instructions that were typed in",
         "Without FILE, to the Dockerfile of this session.\n--force replaces a file that this session has not written.",
-        Argument::Nothing,
+        &[MachinePath, Word("--force")],
     ),
     entry(
         Name::Help,
@@ -304,19 +326,10 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[COMMAND | all]",
         "list the commands, or explain one",
         "",
-        Argument::Command,
+        &[Command, Word("all")],
     ),
-    entry(Name::Quit, "quit", &["q", "exit"], "", "end the session (so does Ctrl-D)", "", Argument::Nothing),
+    entry(Name::Quit, "quit", &["q", "exit"], "", "end the session (so does Ctrl-D)", "", &[]),
 ];
-
-/// The rule by which a line is a command or an instruction, as `help` prints it.
-pub(crate) const RULE: &str = "\
-A line is a command if its first word is one of these in small letters; an unambiguous beginning is enough.
-Every other line that begins with a Dockerfile keyword is an instruction: it is taken at once and added
-to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
-`from`, `copy`, `label` are instructions in any case. A line goes on after `\\` and until the end of a heredoc.
-An empty line repeats the last step, finish, continue or back. Ctrl-C stops a step, Ctrl-D ends the session.
-";
 
 /// The entry of a command.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
@@ -328,70 +341,7 @@ pub(crate) fn beginning(text: &str) -> Vec<&'static Entry> {
     COMMANDS.iter().filter(|entry| entry.name.starts_with(text)).collect()
 }
 
-/// The commands by what they are for, as `help` shows them.
-const GROUPS: &[(&str, &[Name])] = &[
-    ("move", &[Name::Step, Name::Finish, Name::Continue, Name::Back, Name::Goto, Name::Restart]),
-    ("stop", &[Name::Break, Name::Delete, Name::Enable, Name::Disable]),
-    ("ask", &[Name::List, Name::Why, Name::Plan, Name::Diff, Name::Explain]),
-    ("look", &[Name::Ls, Name::Tree, Name::Cat, Name::Env, Name::Config, Name::Layers, Name::History]),
-    ("try", &[Name::Run, Name::Shell, Name::Launch]),
-    ("change", &[Name::Edit, Name::Reload]),
-    ("keep", &[Name::Write, Name::Tag, Name::Save]),
-    ("leave", &[Name::Quit, Name::Help]),
-];
-
-/// What `help` shows: it fits a small screen.
-pub(crate) fn overview() -> String {
-    let mut text = String::new();
-    for (title, names) in GROUPS {
-        let name = |entry: &Entry| match entry.short.first() {
-            Some(short) => format!("{} ({short})", entry.name),
-            None => entry.name.to_owned(),
-        };
-        let names: Vec<String> = COMMANDS.iter().filter(|entry| names.contains(&entry.id)).map(name).collect();
-        text.push_str(&format!("  {title:<8}  {}\n", names.join(", ")));
-    }
-    text + "\n\
-        Commands are written in small letters, instructions in capitals: `RUN make` is a step, taken at once and added to the\n\
-        Dockerfile. Enter repeats the last move. Ctrl-C stops a step, Ctrl-D leaves.\n\n\
-        `help COMMAND` explains one command, `help all` lists them all.\n"
-}
-
-/// What `help all` shows.
-pub(crate) fn all() -> String {
-    let mut text = String::new();
-    for entry in COMMANDS {
-        let short = entry.short.first().map_or(String::new(), |short| format!("{short}, "));
-        text.push_str(&format!("{:>4}{:<9}  {}\n", short, entry.name, entry.summary));
-    }
-    format!("{text}\n{RULE}")
-}
-
-/// What `help COMMAND` shows.
-pub(crate) fn help(of: Name) -> String {
-    let mut text = String::new();
-    for entry in COMMANDS.iter().filter(|entry| entry.id == of) {
-        text.push_str(format!("{} {}", entry.name, entry.usage).trim_end());
-        text.push_str(&format!("\n  {}\n", entry.summary));
-        for line in entry.details.lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
-        if !entry.short.is_empty() {
-            text.push_str(&format!("  short: {}\n", entry.short.join(", ")));
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{COMMANDS, GROUPS, overview};
-
-    #[test]
-    fn every_command_is_in_one_group() {
-        for entry in COMMANDS {
-            assert_eq!(GROUPS.iter().filter(|(_, names)| names.contains(&entry.id)).count(), 1, "{}", entry.name);
-        }
-        assert!(crate::view::table::fill(&overview(), 80).lines().count() <= 22);
-    }
+/// Whether a word is the keyword of an instruction, in any case.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
 }

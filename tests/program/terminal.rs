@@ -145,6 +145,11 @@ fn words_are_completed_and_lines_go_on() {
     screen.wait_for(PROMPT);
     screen.line("cat /gr\t", "\nhello");
     screen.wait_for(PROMPT);
+    // A program of the machine, and a word of a habit.
+    screen.line("cat /greeting.txt | sha256su\t", "\n5891b5b522d5df08");
+    screen.wait_for(PROMPT);
+    screen.line("info sharedl\t", "\nLAYER");
+    screen.wait_for(PROMPT);
     // An instruction that is not complete is not taken yet.
     screen.line("COPY <<EOF /typed", "");
     screen.line("first line", "");

@@ -139,7 +139,7 @@ fn legend(layout: &Layout, window: &Window) -> String {
     if window.first > 1 || window.last < window.total {
         text.push_str(&format!("  · {} lines, `list all` shows them", window.total));
     }
-    layout.palette.paint(Role::Faint, &text) + "\n"
+    layout.hang("", &text).lines().map(|part| layout.palette.paint(Role::Faint, part) + "\n").collect()
 }
 
 /// The breakpoints, a line for each.
