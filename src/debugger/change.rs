@@ -3,12 +3,12 @@
 //! A step is still right when its instruction is the same and its ingredients are the same now. Behind the last such step, steps that
 //! are in the cache are taken again silently, up to where the debugger was.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use super::error::Error;
+use super::error::{Error, Failure};
 use super::work::{Memory, Sink, Work};
 use crate::context::text;
-use crate::machine::{self, Decision, Event, Foresight, Machine, Prediction};
+use crate::machine::{self, Decision, Event, Foresight, Machine, MissReason, Prediction, StepLabel};
 use crate::source::SourceFile;
 
 /// What became another.
@@ -22,15 +22,32 @@ pub enum Changed {
 }
 
 /// What a change came to.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Refreshed {
     pub changed: Changed,
     /// How many steps it went back.
     pub back: usize,
     /// Whether instructions that were typed in are lost, since the Dockerfile changed on disk.
-    pub(crate) lost_typed: bool,
-    /// What is foreseen from here on.
-    pub(crate) outlook: Result<Vec<Prediction>, Error>,
+    pub lost_typed: bool,
+    pub effect: Effect,
+}
+
+/// What a change means for the steps from here on.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The steps of which the own inputs are others now, and how many miss only because of them.
+    Misses { causes: Vec<StepLabel>, followers: usize },
+    /// A step can't be foreseen.
+    Unforeseen(Failure),
+}
+
+impl Refreshed {
+    /// Whether no step notices.
+    pub fn is_without_effect(&self) -> bool {
+        let Effect::Misses { causes, followers: 0 } = &self.effect else { return false };
+        self.back == 0 && causes.is_empty()
+    }
 }
 
 /// Where a text that somebody wants to edit is kept.
@@ -45,17 +62,30 @@ pub enum Editable {
 }
 
 /// Where the Dockerfile is kept, or the file that a name means.
-pub(super) fn editable(work: &Work, name: Option<&str>) -> Editable {
+pub(super) fn editable(work: &Work, name: Option<&str>) -> Result<Editable, Error> {
     let dockerfile = match &work.path {
         Some(path) if !work.has_typed() => Editable::OnDisk(path.clone()),
         Some(_) | None => Editable::InMemory,
     };
-    let Some(name) = name else { return dockerfile };
+    let Some(name) = name else { return Ok(dockerfile) };
     let wanted = work.folder.join(name);
     match &work.path {
-        Some(path) if same_file(path, &wanted) => dockerfile,
-        Some(_) | None => Editable::Context(wanted),
+        Some(path) if same_file(path, &wanted) => Ok(dockerfile),
+        Some(_) | None if is_inside(&work.folder, &wanted) => Ok(Editable::Context(wanted)),
+        Some(_) | None => Err(Error::OutsideContext(name.to_owned())),
     }
+}
+
+/// Whether a path leads to a file of a folder, or to one that can be made there.
+fn is_inside(folder: &Path, path: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    if let Ok(real) = path.canonicalize() {
+        return real.starts_with(folder);
+    }
+    // Nobody knows where a link that leads nowhere, or a `..` of a folder that is not there, will lead to.
+    let is_plain = path.symlink_metadata().is_err() && !path.components().any(|part| part == Component::ParentDir);
+    is_plain
+        && path.ancestors().find_map(|parent| parent.canonicalize().ok()).is_some_and(|real| real.starts_with(folder))
 }
 
 /// Replaces the Dockerfile in memory.
@@ -96,7 +126,8 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     work.record()?;
     if file.text.trim().is_empty() && work.path.is_none() {
         (work.machine, work.mistake, work.file) = (None, None, file);
-        return Ok(Refreshed { changed, back: 0, lost_typed: false, outlook: Ok(Vec::new()) });
+        let effect = Effect::Misses { causes: Vec::new(), followers: 0 };
+        return Ok(Refreshed { changed, back: 0, lost_typed: false, effect });
     }
     let (mut machine, mistake) = work.machine_of(&file, &work.options)?;
     let wanted = work.machine.as_ref().map_or(0, Machine::position);
@@ -109,12 +140,36 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     }
     take_what_is_cached(&mut machine, wanted)?;
     let position = machine.position();
+    let identity = |machine: &Machine| machine.current().map(|state| state.identity());
+    let is_same = file.text == work.file.text && work.machine.as_ref().map(identity) == Some(identity(&machine));
     (work.machine, work.mistake) = (Some(machine), mistake);
     work.file = file;
-    work.finished = None;
-    work.memory = Memory::Fresh;
+    // An image that is written stays written where nothing of it changed.
+    if !is_same || work.finished.is_none() {
+        work.finished = None;
+        work.memory = Memory::Fresh;
+    }
     work.tell_warnings(sink);
-    Ok(Refreshed { changed, back: wanted.saturating_sub(position), lost_typed: false, outlook: plan(work) })
+    Ok(Refreshed { changed, back: wanted.saturating_sub(position), lost_typed: false, effect: effect(work)? })
+}
+
+fn effect(work: &mut Work) -> Result<Effect, Error> {
+    let predictions = match plan(work) {
+        Ok(predictions) => predictions,
+        Err(Error::Dockerfile(failure)) => return Ok(Effect::Unforeseen(failure)),
+        Err(error) => return Err(error),
+    };
+    let (mut causes, mut followers) = (Vec::new(), 0);
+    for Prediction { label, decision, .. } in predictions {
+        let Decision::Miss { reason, .. } = decision else { continue };
+        match reason {
+            MissReason::Cause { .. } => causes.push(label),
+            MissReason::Follows { .. } => followers += 1,
+            // These were not in the cache before either.
+            MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
+        }
+    }
+    Ok(Effect::Misses { causes, followers })
 }
 
 /// What is foreseen from the next step on; nothing is run.

@@ -56,6 +56,9 @@ pub enum Error {
     NoBreakpoint(usize),
     #[error("there is no build {number}")]
     NoBuild { number: u64, known: Vec<u64> },
+    /// What is edited belongs to what is debugged.
+    #[error("`{0}` is outside the build context")]
+    OutsideContext(String),
     #[error("there is no instruction `{0}`")]
     NoInstruction(String),
     #[error("there is no step to explain")]

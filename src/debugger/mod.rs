@@ -43,8 +43,7 @@ mod work;
 
 pub(crate) use breakpoint::Breakpoint;
 pub use breakpoint::{Condition, Place};
-pub(crate) use change::Refreshed;
-pub use change::{Changed, Editable};
+pub use change::{Changed, Editable, Effect, Refreshed};
 pub(crate) use compare::Version;
 pub use compare::{Compare, Compared};
 pub use enter::{Enter, Exit, Said, Streams};
@@ -267,7 +266,10 @@ impl Debugger {
 /// Changing the Dockerfile or the context.
 impl Debugger {
     /// Where the Dockerfile is kept, or the file that a name means.
-    pub fn editable(&self, name: Option<&str>) -> Editable {
+    ///
+    /// # Errors
+    /// [`Error::OutsideContext`].
+    pub fn editable(&self, name: Option<&str>) -> Result<Editable, Error> {
         change::editable(&self.0, name)
     }
 

@@ -1,168 +1,164 @@
-//! The commands that change something: edit and reload, tag, write and save.
+//! The commands that change what is debugged: edit and reload.
 //!
 //! Editing is done by the user's own editor; what became of the steps is the debugger's to say.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::Error;
-use super::form::Existing;
 use super::modes::Modes;
 use super::moving::{Heads, watch};
-use super::session::Session;
+use super::session::{Draft, Session};
 use crate::context::text;
-use crate::debugger::{self, Changed, Editable, Refreshed, SHOWN};
+use crate::debugger::{self, Changed, Editable, Effect, Refreshed, SHOWN};
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Links};
-use crate::machine::{self, Decision, MissReason, Prediction};
+use crate::machine::{self, StepLabel};
 use crate::source::SourceFile;
 use crate::store::write::temporary_folder;
 use crate::view::units;
 
+/// What is asked after a mistake.
+const AGAIN: &str = "-- Enter: edit again, any other key: back to layerlab --";
+
 /// `edit [FILE]`.
 pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), Error> {
-    if !session.interactive && editor().is_none() {
+    let editable = session.debugger.editable(file)?;
+    let Some(editor) = Editor::of(session) else {
         return Err(Error::usage(
             "`edit` needs a terminal, but this session reads its lines from a file or a pipe",
             "change the file, then `reload`; or set $EDITOR to a program that needs no terminal",
         ));
+    };
+    match editable {
+        Editable::OnDisk(path) => until_right(session, &editor, &path, &|session| {
+            watch(session, Heads::Hidden, |debugger, sink| debugger.reload(sink))
+        }),
+        Editable::InMemory => edit_in_memory(session, &editor),
+        Editable::Context(path) => edit_context(session, &editor, &path, file.unwrap_or_default()),
     }
-    match session.debugger.editable(file) {
-        Editable::OnDisk(path) => {
-            run_editor(&path)?;
-            reload(session)
-        }
-        Editable::InMemory => {
-            let text = edit_text(session)?;
-            let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.edit(text, sink))?;
-            tell(session, refreshed)
-        }
-        Editable::Context(path) => {
-            if path.is_dir() {
-                return Err(Error::usage(format!("`{}` is a folder", path.display()), "name a file"));
-            }
-            let before = content(&path)?;
-            run_editor(&path)?;
-            let name = file.unwrap_or_default();
-            if content(&path)? == before {
-                return session.row("edit", &format!("{name}: not changed"));
-            }
-            let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.context_changed(name, sink))?;
-            tell(session, refreshed)
+}
+
+/// Lets the user edit a Dockerfile until it has no mistake, or until the user has had enough. What was typed stays in the file.
+fn until_right(
+    session: &mut Session<'_>,
+    editor: &Editor,
+    path: &Path,
+    take: &dyn Fn(&mut Session<'_>) -> Result<Refreshed, Error>,
+) -> Result<(), Error> {
+    let mut line = None;
+    loop {
+        editor.open(path, line)?;
+        let error = match take(session) {
+            Ok(refreshed) => return tell(session, "edit", &refreshed),
+            Err(error) => error,
+        };
+        let Some(failure) = error.failure() else { return Err(error) };
+        line = failure.diagnostics.first().and_then(|one| Some(failure.source.line_column(one.span()?.start).0));
+        session.show_error(&failure.into())?;
+        let again = session.interactive && matches!(session.out.ask(AGAIN)?, Some(b'\r' | b'\n' | b' ' | b'e' | b'y'));
+        if !again {
+            session.row("edit", "the Dockerfile from before the edit stays in force; `edit` opens yours again")?;
+            return Err(Error::Said);
         }
     }
+}
+
+/// Lets the user edit the Dockerfile in memory: in a file in a folder of its own, so that the editor sees what sort of file it is.
+fn edit_in_memory(session: &mut Session<'_>, editor: &Editor) -> Result<(), Error> {
+    let source = session.debugger.source();
+    let (name, instead_of) = (source.name.clone(), source.text.clone());
+    let draft = session.draft.take().filter(|draft| draft.instead_of == instead_of);
+    let text = draft.map_or_else(|| instead_of.clone().into_bytes(), |draft| draft.text);
+    let folder = temporary_folder(&session.debugger.world().home().temporary()).map_err(debugger::Error::from)?;
+    let path = folder.join("Dockerfile");
+    std::fs::write(&path, text).map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
+    let edited = until_right(session, editor, &path, &|session| {
+        let bytes = text::read(&path, None, &text::DOCKERFILE);
+        let bytes = bytes.map_err(|error| debugger::Error::from(machine::Error::from(error)))?;
+        let text = SourceFile::from_bytes(&name, &bytes).map_err(Diagnostic::from)?.text;
+        watch(session, Heads::Hidden, |debugger, sink| debugger.edit(text, sink))
+    });
+    if edited.is_err() {
+        let text = std::fs::read(&path).ok().filter(|text| *text != instead_of.as_bytes());
+        session.draft = text.map(|text| Draft { text, instead_of });
+    }
+    // What can't be removed is swept with the home's temporary files.
+    let _ = std::fs::remove_dir_all(&folder);
+    edited
+}
+
+/// Lets the user edit a file of the context. Others may have been changed meanwhile, whatever becomes of it.
+fn edit_context(session: &mut Session<'_>, editor: &Editor, path: &Path, name: &str) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::usage(format!("`{name}` is a folder"), "name a file"));
+    }
+    let before = content(path)?;
+    editor.open(path, None)?;
+    if content(path)? != before {
+        let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.context_changed(name, sink))?;
+        return tell(session, "edit", &refreshed);
+    }
+    session.row("edit", &format!("{name}: not changed"))?;
+    let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.reload(sink))?;
+    if refreshed.is_without_effect() { Ok(()) } else { tell(session, "reload", &refreshed) }
 }
 
 /// `reload`.
 pub(super) fn reload(session: &mut Session<'_>) -> Result<(), Error> {
-    let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.reload(sink))?;
-    tell(session, refreshed)
-}
-
-/// `tag NAME`.
-pub(super) fn tag(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
-    let tagged = watch(session, Heads::Hidden, |debugger, sink| debugger.tag(name, sink))?;
-    let what = tagged.after_step.map(|number| format!("  (the state after step {number})")).unwrap_or_default();
-    session.row("tagged", &format!("{}{what}", tagged.reference.familiar()))
-}
-
-/// `write [FILE]`: without a name, the Dockerfile that the session is about.
-pub(super) fn write(session: &mut Session<'_>, file: Option<&str>, existing: Existing) -> Result<(), Error> {
-    let usual = || session.debugger.path().map_or_else(|| session.debugger.folder().join("Dockerfile"), Path::to_owned);
-    let path = file.map_or_else(usual, PathBuf::from);
-    let file = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-    if existing == Existing::Kept && !session.debugger.is_ours(&path) {
-        return Err(refused("write", &file));
+    match watch(session, Heads::Hidden, |debugger, sink| debugger.reload(sink)) {
+        Ok(refreshed) => tell(session, "reload", &refreshed),
+        Err(error) => {
+            let Some(failure) = error.failure() else { return Err(error) };
+            session.show_error(&failure.into())?;
+            session.row("reload", "the Dockerfile from before stays in force")?;
+            Err(Error::Said)
+        }
     }
-    session.debugger.write(&path)?;
-    let lines = session.debugger.source().text.lines().count() as u64;
-    session.row("written", &format!("{file}: {}", units::count(lines, "line")))
 }
 
-/// `save FILE`.
-pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) -> Result<(), Error> {
-    let path = PathBuf::from(file);
-    if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
-        return Err(refused("save", file));
-    }
-    debugger::replace(&path, &session.out.transcript())?;
-    session.saved = Some(path);
-    session.row("saved", file)
-}
-
-fn refused(command: &str, file: &str) -> Error {
-    Error::usage(
-        format!("`{file}` exists, and was not written by this session"),
-        format!("`{command} --force {file}` replaces it; or choose another name"),
-    )
-}
-
-/// Says which steps would run because of a change.
-fn tell(session: &mut Session<'_>, refreshed: Refreshed) -> Result<(), Error> {
+/// Says which steps would miss because of a change.
+fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<(), Error> {
     if !session.debugger.is_begun() {
         return Ok(());
     }
-    let Refreshed { changed, back, lost_typed, outlook } = refreshed;
-    if lost_typed {
+    if refreshed.lost_typed {
         session.row("warning", "the Dockerfile changed on disk: the instructions that were typed in are dropped")?;
     }
-    let what = match &changed {
+    let what = match &refreshed.changed {
+        Changed::Context if refreshed.is_without_effect() => {
+            return session.row(name, "nothing changed that a step depends on");
+        }
         Changed::Dockerfile => "the Dockerfile",
         Changed::Context => "the context",
         Changed::File(name) => name,
     };
-    match outlook {
-        Ok(predictions) => {
-            let back = if back > 0 { format!("; back {}", units::count(back as u64, "step")) } else { String::new() };
-            session.row("edit", &format!("{}{back}", affected(what, &predictions)))
+    let back = match refreshed.back {
+        0 => String::new(),
+        back => format!("; back {}", units::count(back as u64, "step")),
+    };
+    match &refreshed.effect {
+        Effect::Misses { causes, followers } => {
+            session.row(name, &format!("{what}: {}{back}", affected(causes, *followers)))
         }
-        Err(error) => {
-            session.row("edit", &format!("{what} changed"))?;
-            session.show_messages(&Error::from(error).messages())
+        Effect::Unforeseen(failure) => {
+            session.row(name, &format!("{what} changed{back}"))?;
+            session.show_messages(&failure.into())
         }
     }
 }
 
 /// Which steps would miss because of a change, and how many only follow them.
-fn affected(what: &str, predictions: &[Prediction]) -> String {
-    let mut causes = Vec::new();
-    let mut followers = 0;
-    for Prediction { label, decision, .. } in predictions {
-        let Decision::Miss { reason, .. } = decision else { continue };
-        match reason {
-            MissReason::Cause { .. } => {
-                causes.push(format!("{}/{} {}", label.number, label.total, label.keyword));
-            }
-            MissReason::Follows { .. } => followers += 1,
-            // These were not in the cache before either.
-            MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
-        }
-    }
-    let text = match causes.as_slice() {
-        [] => format!("{what}: no step so far is affected"),
-        causes => format!("{what}: {} would miss", causes.join(", ")),
+fn affected(causes: &[StepLabel], followers: usize) -> String {
+    let name = |step: &StepLabel| format!("{}/{} {}", step.number, step.total, step.keyword);
+    let text = match causes {
+        [] => "no step so far is affected".to_owned(),
+        causes => format!("{} would miss", causes.iter().map(name).collect::<Vec<_>>().join(", ")),
     };
     match followers {
         0 => text,
-        count => format!("{text}, and {} after it", units::count(count, "step")),
+        count => format!("{text}, and {} after it", units::count(count as u64, "step")),
     }
-}
-
-/// Lets the user edit the text in memory.
-fn edit_text(session: &Session<'_>) -> Result<String, Error> {
-    let home = session.debugger.world().home();
-    let file = session.debugger.source();
-    // In a folder of its own, so that the editor sees what sort of file it is.
-    let folder = temporary_folder(&home.temporary()).map_err(debugger::Error::from)?;
-    let path = folder.join("Dockerfile");
-    std::fs::write(&path, &file.text).map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
-    let edited = run_editor(&path).and_then(|()| {
-        let read = text::read(&path, None, &text::DOCKERFILE);
-        Ok(read.map_err(|error| debugger::Error::from(machine::Error::from(error)))?)
-    });
-    // What can't be removed is swept with the home's temporary files.
-    let _ = std::fs::remove_dir_all(&folder);
-    Ok(SourceFile::from_bytes(&file.name, &edited?).map_err(Diagnostic::from)?.text)
 }
 
 /// What a file has in it; `None` for one that does not exist yet.
@@ -174,27 +170,50 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// The editor that the user has named.
-fn editor() -> Option<String> {
-    ["VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+/// The user's editor.
+struct Editor {
+    /// $VISUAL, else $EDITOR, else vi. It may hold arguments, so a shell takes it apart.
+    command: String,
+    /// Without a terminal the editor has no input: it would take the lines of the session.
+    input: fn() -> Stdio,
 }
 
-/// Runs $VISUAL, else $EDITOR, else vi on a file. The variable may hold arguments, so a shell takes it apart.
-fn run_editor(path: &Path) -> Result<(), Error> {
-    let editor = editor().unwrap_or_else(|| "vi".into());
-    // An editor that dies may leave the terminal as it needed it.
-    let _modes = Modes::keep();
-    let status = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(format!("{editor} \"$1\""))
-        .arg("sh")
-        .arg(path)
-        .status()
-        .map_err(|source| Error::Io { operation: "start", path: PathBuf::from(&editor), source })?;
-    if status.success() {
-        return Ok(());
+/// The editors that open a file at a line by `+LINE`.
+const AT_LINE: &[&str] =
+    &["vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "mg", "kak", "ne"];
+
+impl Editor {
+    /// `None`: there is no terminal, and the user has named no program.
+    fn of(session: &Session<'_>) -> Option<Editor> {
+        let value = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let named = value("VISUAL").or_else(|| value("EDITOR"));
+        match session.interactive {
+            true => Some(Editor { command: named.unwrap_or_else(|| "vi".into()), input: Stdio::inherit }),
+            false => named.map(|command| Editor { command, input: Stdio::null }),
+        }
     }
-    Err(Diagnostic::error(format!("the editor `{editor}` failed: {status}"))
-        .hint("set $VISUAL or $EDITOR to your editor")
-        .into())
+
+    /// Runs it on a file, at a line where it knows how.
+    fn open(&self, path: &Path, line: Option<usize>) -> Result<(), Error> {
+        let Editor { command, input } = self;
+        let program = command.split_whitespace().next().unwrap_or_default();
+        let knows = |name: &&str| Path::new(program).file_name().is_some_and(|program| program == *name);
+        let line = line.filter(|_| AT_LINE.iter().any(knows)).map_or(String::new(), |line| format!(" +{line}"));
+        // An editor that dies may leave the terminal as it needed it.
+        let _modes = Modes::keep();
+        let status = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(format!("{command}{line} \"$1\""))
+            .arg("sh")
+            .arg(path)
+            .stdin(input())
+            .status()
+            .map_err(|source| Error::Io { operation: "start", path: PathBuf::from(command), source })?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Diagnostic::error(format!("the editor `{command}` failed: {status}"))
+            .hint("set $VISUAL or $EDITOR to your editor")
+            .into())
+    }
 }

@@ -64,6 +64,13 @@ impl Error {
         }
     }
 
+    /// What is wrong with a Dockerfile, where it is that.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        let Error::Refused { error, .. } = self else { return None };
+        let debugger::Error::Dockerfile(failure) = error.as_ref() else { return None };
+        Some(failure)
+    }
+
     /// What is said of it.
     pub(super) fn messages(&self) -> Messages {
         let one = |diagnostic| Messages { diagnostics: vec![diagnostic], source: None };
@@ -128,6 +135,10 @@ fn advice(error: &debugger::Error) -> Option<String> {
         Error::NoBuild { known, .. } => {
             let known: Vec<String> = known.iter().map(u64::to_string).collect();
             format!("there are {}", known.join(", "))
+        }
+        Error::OutsideContext(_) => {
+            "`edit` opens the Dockerfile, `edit FILE` a file of the context; `cat PATH` shows a file of the image"
+                .into()
         }
         Error::NoInstruction(keyword) => match closest(keyword, KEYWORDS) {
             Some(candidate) => format!("did you mean `{candidate}`?"),

@@ -16,7 +16,7 @@
 //! | `lines`, `editor` | where lines come from: a script, or a person at a terminal |
 //! | `prompt` | the loop: one line after another, each to its command |
 //! | `session` | what is kept between two lines |
-//! | `moving`, `looking`, `changing`, `entering` | the commands: each asks the debugger and shows what it says |
+//! | `moving`, `looking`, `changing`, `keeping`, `entering` | the commands: each asks the debugger and shows what it says |
 //! | `output`, `pager` | the screen and the copy for `save`; what is longer than the screen |
 //! | `modes` | the terminal as it was, and one key of it |
 //! | `pipe` | `COMMAND | PROGRAM` |
@@ -33,6 +33,7 @@ mod error;
 mod form;
 mod habits;
 mod help;
+mod keeping;
 mod lines;
 mod looking;
 mod meant;

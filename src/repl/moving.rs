@@ -41,6 +41,16 @@ pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
     }
 }
 
+/// `back [N]`.
+pub(super) fn back(session: &mut Session<'_>, count: usize) -> Result<(), Error> {
+    let taken = session.debugger.position().taken;
+    go(session, |debugger, _| debugger.back(count))?;
+    match count > taken {
+        true => session.row("back", &format!("{}, to the beginning", units::count(taken as u64, "step"))),
+        false => Ok(()),
+    }
+}
+
 /// `goto N`, `goto :LINE`.
 pub(super) fn goto(session: &mut Session<'_>, target: Target) -> Result<(), Error> {
     let number = match target {

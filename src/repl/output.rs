@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use super::pager;
+use super::{modes, pager};
 use crate::machine::{Event, EventKind, Stream};
 use crate::view::debugger::{Blocks, Layout};
 use crate::view::palette::{Palette, Role};
@@ -194,6 +194,13 @@ impl<'o> Output<'o> {
     pub(crate) fn aside(&mut self, text: &str) -> io::Result<()> {
         let text = self.screen.blocks.layout().palette.paint(Role::Faint, text);
         writeln!(self.screen.screen, "{text}")
+    }
+
+    /// Asks a person for one key. `None`: there is nobody.
+    pub(crate) fn ask(&mut self, question: &str) -> io::Result<Option<u8>> {
+        let key = modes::ask(question, &mut self.screen.screen)?;
+        self.screen.screen.erase_line()?;
+        Ok(key)
     }
 
     /// The next line with the ▶ is shown even if it is the same again.

@@ -8,7 +8,7 @@ use super::form::{LayersForm, PlanForm, WhyForm};
 use super::lines::{Growing, Lines, Next, Step, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
-use super::{Error, changing, entering, looking, moving, pipe};
+use super::{Error, changing, entering, keeping, looking, moving, pipe};
 use crate::debugger::{Debugger, Position};
 use crate::shown;
 use crate::view::debugger::STAGE;
@@ -109,7 +109,10 @@ fn keeps(session: &mut Session<'_>, is_warned: bool) -> Result<bool, Error> {
     }
     session.row(
         "unsaved",
-        "the instructions you typed are not saved: `write` saves the Dockerfile, `quit` again drops them",
+        match session.draft {
+            Some(_) => "the Dockerfile with the mistake is not saved: `edit` opens it again, `quit` again drops it",
+            None => "the instructions you typed are not saved: `write` saves the Dockerfile, `quit` again drops them",
+        },
     )?;
     Ok(true)
 }
@@ -173,7 +176,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Step { count } => moving::go(session, |debugger, sink| debugger.step(count, sink)).map(drop),
         Command::Finish => moving::go(session, Debugger::next).map(drop),
         Command::Continue => moving::go_on(session),
-        Command::Back { count } => moving::go(session, |debugger, _| debugger.back(count)).map(drop),
+        Command::Back { count } => moving::back(session, count),
         Command::Goto(target) => moving::goto(session, target),
         Command::Restart => moving::go(session, |debugger, _| debugger.restart()).map(drop),
         Command::Break(action) => looking::break_at(session, action),
@@ -196,10 +199,10 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Shell { state } => entering::shell(session, state),
         Command::Edit { file } => changing::edit(session, file.as_deref()),
         Command::Reload => changing::reload(session),
-        Command::Tag { name } => changing::tag(session, &name),
+        Command::Tag { name } => keeping::tag(session, &name),
         Command::Launch { arguments } => entering::launch(session, arguments),
-        Command::Save { file, existing } => changing::save(session, &file, existing),
-        Command::Write { file, existing } => changing::write(session, file.as_deref(), existing),
+        Command::Save { file, existing } => keeping::save(session, &file, existing),
+        Command::Write { file, existing } => keeping::write(session, file.as_deref(), existing),
         Command::Help(topic) => looking::help(session, topic),
     }?;
     Ok(Flow::On)

@@ -19,12 +19,21 @@ pub(crate) enum Ending {
     Interrupted,
 }
 
+/// A text that could not take the place of another.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) text: Vec<u8>,
+    pub(super) instead_of: String,
+}
+
 /// A session under way.
 pub(crate) struct Session<'o> {
     pub(super) debugger: Debugger,
     pub(super) out: Output<'o>,
     pub(super) interactive: bool,
     pub(super) ending: Ending,
+    /// A Dockerfile with a mistake that was typed in an editor, and the one that it was to replace: no file has it.
+    pub(super) draft: Option<Draft>,
     /// The file that the session was saved to last.
     pub(super) saved: Option<PathBuf>,
 }
@@ -33,12 +42,12 @@ impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
     pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
         let out = Output::new(out, palette, debugger.world(), shown);
-        Session { debugger, out, interactive: false, ending: Ending::Good, saved: None }
+        Session { debugger, out, interactive: false, ending: Ending::Good, draft: None, saved: None }
     }
 
     /// Whether something was typed that no file has.
     pub(crate) fn is_unsaved(&self) -> bool {
-        self.debugger.is_unsaved()
+        self.debugger.is_unsaved() || self.draft.is_some()
     }
 
     /// Writes one row of a block.

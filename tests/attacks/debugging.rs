@@ -45,6 +45,6 @@ fn a_file_of_the_context_becomes_something_else() {
         attack.link("note", secret);
         let said = session(attack, "diff note\nquit\n");
         assert!(!said.text.contains("sentinel's own text"), "{}", said.text);
-        session(attack, "edit /dev/zero\nquit\n").says("is a character device, not a regular file");
+        session(attack, "edit /dev/zero\nquit\n").says("`/dev/zero` is outside the build context");
     });
 }

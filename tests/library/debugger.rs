@@ -249,7 +249,7 @@ fn an_edit_goes_back_and_says_why() {
     let refreshed = debugger.edit(TWO_STAGES.replace("one.txt /one.txt", "one.txt /first"), &mut deaf).unwrap();
     assert_eq!((refreshed.changed, refreshed.back), (Changed::Dockerfile, 1));
     assert_eq!((debugger.position().taken, debugger.has_typed()), (1, true));
-    assert_eq!(debugger.editable(None), Editable::InMemory);
+    assert_eq!(debugger.editable(None).unwrap(), Editable::InMemory);
 }
 
 #[test]

@@ -238,6 +238,18 @@ echo FORM >> \"$1\"
         "an_edit_of_what_is_taken_goes_back",
         class.session(&["."], "step 3\nedit a\nstep\ndiff a\nedit b\nreload\nedit nothing/there\nedit .\n")
     );
+    // The editor has no part of the script, and no file that is none of the build's.
+    class.write("editor.sh", "cat\n");
+    std::os::unix::fs::symlink("/etc/passwd", class.context().join("link")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", class.context().join("dangling")).unwrap();
+    insta::assert_snapshot!(
+        "what_is_outside_the_context_is_not_edited",
+        class.session(
+            &["."],
+            "continue\nedit\nreload\nlaunch\nedit /etc/passwd\nedit ../x\nedit no/../../x\nedit link\nedit dangling\ncontinue\n\
+             back 9\nback\n"
+        )
+    );
 }
 
 #[test]

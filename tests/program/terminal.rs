@@ -197,6 +197,57 @@ fn ctrl_c_stops_a_step_and_not_the_session() {
     assert_eq!(code, Some(0), "{all}");
 }
 
+/// Makes a mistake in a text, and mends it when it is opened again.
+const CARELESS: &str =
+    "#!/bin/sh\nif grep -q COYP \"$1\"; then sed -i s/COYP/COPY/ \"$1\"; else sed -i s/COPY/COYP/ \"$1\"; fi\n";
+
+#[test]
+fn a_mistake_in_an_edit_is_edited_again() {
+    let (folder, context) = context("FROM scratch\nCOPY greeting.txt /\n");
+    let editor = folder.path().join("editor");
+    fs::write(&editor, CARELESS).unwrap();
+    fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let variables = [("EDITOR", editor.to_str().unwrap())];
+    let mut screen = Screen::of_size(WIDE, &context, &["."], "never", &variables);
+    const QUESTION: &str = "-- Enter: edit again, any other key: back to layerlab --";
+    screen.wait_for(PROMPT);
+    screen.line("edit", "`COYP`");
+    screen.wait_for(QUESTION);
+    screen.type_keys("\r");
+    screen.wait_for("nothing changed that a step depends on");
+    screen.wait_for(PROMPT);
+    // What was there stays in force, and what was typed is there the next time.
+    screen.line("edit", QUESTION);
+    screen.type_keys("q");
+    screen.wait_for("stays in force");
+    screen.wait_for(PROMPT);
+    screen.line("edit", "nothing changed that a step depends on");
+    screen.wait_for(PROMPT);
+    // The same where no file has it.
+    screen.line("step", "2/2 ▶");
+    screen.wait_for(PROMPT);
+    screen.line("LABEL a=b", "3/3 ▶");
+    screen.wait_for(PROMPT);
+    screen.line("edit", QUESTION);
+    screen.type_keys("q");
+    screen.wait_for("stays in force");
+    screen.wait_for(PROMPT);
+    screen.type_keys("\x04");
+    screen.wait_for("the Dockerfile with the mistake is not saved");
+    screen.wait_for(PROMPT);
+    screen.line("edit", "the Dockerfile: ");
+    screen.wait_for(PROMPT);
+    screen.line("list", "COPY greeting.txt");
+    screen.wait_for(PROMPT);
+    screen.line("edit /etc/passwd", "is outside the build context");
+    screen.wait_for(PROMPT);
+    screen.type_keys("\x04");
+    screen.wait_for("the instructions you typed are not saved");
+    screen.wait_for(PROMPT);
+    screen.type_keys("\x04");
+    assert_eq!(screen.end().0, Some(1));
+}
+
 #[test]
 fn a_shell_is_opened_in_a_state() {
     let (_folder, context) =

@@ -1,0 +1,48 @@
+//! The commands that keep something: tag, write and save.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::form::Existing;
+use super::moving::{Heads, watch};
+use super::session::Session;
+use crate::debugger;
+use crate::view::units;
+
+/// `tag NAME`.
+pub(super) fn tag(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
+    let tagged = watch(session, Heads::Hidden, |debugger, sink| debugger.tag(name, sink))?;
+    let what = tagged.after_step.map(|number| format!("  (the state after step {number})")).unwrap_or_default();
+    session.row("tagged", &format!("{}{what}", tagged.reference.familiar()))
+}
+
+/// `write [FILE]`: without a name, the Dockerfile that the session is about.
+pub(super) fn write(session: &mut Session<'_>, file: Option<&str>, existing: Existing) -> Result<(), Error> {
+    let usual = || session.debugger.path().map_or_else(|| session.debugger.folder().join("Dockerfile"), Path::to_owned);
+    let path = file.map_or_else(usual, PathBuf::from);
+    let file = path.strip_prefix(".").unwrap_or(&path).display().to_string();
+    if existing == Existing::Kept && !session.debugger.is_ours(&path) {
+        return Err(refused("write", &file));
+    }
+    session.debugger.write(&path)?;
+    let lines = session.debugger.source().text.lines().count() as u64;
+    session.row("written", &format!("{file}: {}", units::count(lines, "line")))
+}
+
+/// `save FILE`.
+pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) -> Result<(), Error> {
+    let path = PathBuf::from(file);
+    if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
+        return Err(refused("save", file));
+    }
+    debugger::replace(&path, &session.out.transcript())?;
+    session.saved = Some(path);
+    session.row("saved", file)
+}
+
+fn refused(command: &str, file: &str) -> Error {
+    Error::usage(
+        format!("`{file}` exists, and was not written by this session"),
+        format!("`{command} --force {file}` replaces it; or choose another name"),
+    )
+}
