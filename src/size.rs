@@ -1,7 +1,7 @@
-//! Numbers of bytes and of other things as people write them: `100`, `512K`, `64MiB`, `2G`.
+//! Numbers of bytes as people write them.
 //!
-//! The units are powers of 1024, in any case, with or without `B` or `iB`. Every variable of the environment that sets a limit is read
-//! by this module, so all of them take the same spellings.
+//! Sizes of images, layers and files have decimal units, as Docker counts: `2.1 MB`. Limits are powers of 1024: `64 GiB`, typed as `512K`, `64MiB`
+//! or `2G`, in any case. Every variable of the environment that sets a limit is read here, so all of them take the same spellings.
 
 use std::fmt;
 
@@ -10,7 +10,40 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 
-/// Reads a number with its unit. `None` for anything else, and for what is larger than any file.
+/// `61 B`, `12.4 kB`, `2.1 MB`: decimal units, as Docker counts.
+pub(crate) fn shown(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
+        // What would be rounded to 1000.0 has the next unit already.
+        if value < if unit == "B" { 1000.0 } else { 999.95 } {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+/// The number of bytes in a text as [`shown`] gives it, or with a binary unit: `61B`, `2.5 GB`, `512MiB`; `2G` is `2 GB`.
+pub(crate) fn parse_shown(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    Some((number * factor) as u64)
+}
+
+/// Reads a limit: a number with its unit. `None` for anything else, and for what is larger than any file.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
@@ -72,5 +105,27 @@ mod tests {
     fn sizes_are_shown_in_the_largest_unit_that_is_exact() {
         let shown = [64 * GIB, 3 * MIB, KIB + 1].map(|size| Bytes(size).to_string());
         assert_eq!(shown, ["64 GiB", "3 MiB", "1025 bytes"]);
+    }
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        let sizes = [0, 61, 999, 1000, 2048, 999_949, 999_950, 109_400_000, 1_234_567_890].map(shown);
+        let expected = ["0 B", "61 B", "999 B", "1.0 kB", "2.0 kB", "999.9 kB", "1.0 MB", "109.4 MB", "1.2 GB"];
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn a_size_that_was_shown_can_be_typed() {
+        for bytes in [0, 61, 1000, 12_400, 2_100_000, 5_000_000_000, 7_000_000_000_000] {
+            assert_eq!(parse_shown(&shown(bytes)), Some(bytes));
+        }
+    }
+
+    #[test]
+    fn what_is_typed_is_read() {
+        let sizes = ["61B", "61", "2.5GB", "1kB", "512MiB", "2G", "", "-1", "x", "1x", "infGB"].map(parse_shown);
+        let expected = [Some(61), Some(61), Some(2_500_000_000), Some(1000), Some(512 << 20), Some(2_000_000_000)];
+        assert_eq!(sizes[..6], expected);
+        assert!(sizes[6..].iter().all(Option::is_none), "{sizes:?}");
     }
 }

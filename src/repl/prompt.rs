@@ -224,7 +224,7 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
         Ok(summary) => {
             let summary = summary.unwrap_or_default();
             let files = units::count(summary.files as u64, "file");
-            (format!(" Context: {files}, {}.", units::spaced_size(summary.bytes)), None)
+            (format!(" Context: {files}, {}.", units::size(summary.bytes)), None)
         }
         Err(error) => (String::new(), Some(Error::from(error))),
     };

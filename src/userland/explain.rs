@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::base::Source;
 use super::rootfs::{Reason, Rootfs, Taken};
+use crate::size;
 use crate::tree::{Kind, Node, Place, TreePath};
 
 /// Describes a base image in words and tables.
@@ -20,11 +21,11 @@ pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
         writeln!(text, "{arguments}").expect("writing to a string does not fail");
     };
     line(format_args!("layerlab/base is made of {}", source.describe()));
-    line(format_args!("{} files of this machine, {}", files.len(), megabytes(bytes)));
+    line(format_args!("{} files of this machine, {}", files.len(), size::shown(bytes)));
     line(format_args!("owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"));
     line(format_args!("\ncommands ({})", commands.len()));
     for taken in commands {
-        let (path, size) = (taken.path.display().to_string(), megabytes(taken.size));
+        let (path, size) = (taken.path.display().to_string(), size::shown(taken.size));
         let row = format!("  {path:<28} {size:>9}  {}", origin(taken));
         line(format_args!("{}", row.trim_end()));
     }
@@ -32,7 +33,7 @@ pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
         line(format_args!("\nlibraries, and what needs them ({})", libraries.len()));
     }
     for (real, paths, needed_by) in by_file(&libraries) {
-        line(format_args!("  {}  {}  {}", paths.join(" = "), megabytes(real.size), some_of(&needed_by)));
+        line(format_args!("  {}  {}  {}", paths.join(" = "), size::shown(real.size), some_of(&needed_by)));
     }
     let links = links(rootfs);
     if !links.is_empty() {
@@ -113,12 +114,4 @@ fn wrapped(items: &[String]) -> Vec<String> {
         }
     }
     rows
-}
-
-fn megabytes(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Moment {
 pub(crate) fn frame(scene: &Scene, moment: &Moment, palette: Palette, columns: usize, rows: usize) -> Vec<String> {
     // A terminal that is full to its last column may be about to wrap.
     let columns = columns.saturating_sub(1);
-    let clock = units::time(moment.elapsed);
+    let clock = units::time(moment.elapsed.as_millis() as u64);
     let work = moment.work.as_ref().map(|(sample, rate)| described(sample, *rate));
     let mut lines = match scene {
         Scene::Step { title, tail } => {
@@ -105,9 +105,9 @@ fn described(sample: &Sample, rate: Option<u64>) -> (&'static str, String) {
     };
     let numbers = match sample.work.unit() {
         Unit::Bytes => {
-            let total = sample.total.map(|total| format!(" of {}", units::spaced_size(total))).unwrap_or_default();
-            let rate = rate.map(|rate| format!("  {}/s", units::spaced_size(rate))).unwrap_or_default();
-            format!("{}{total}{rate}", units::spaced_size(sample.done))
+            let total = sample.total.map(|total| format!(" of {}", units::size(total))).unwrap_or_default();
+            let rate = rate.map(|rate| format!("  {}/s", units::size(rate))).unwrap_or_default();
+            format!("{}{total}{rate}", units::size(sample.done))
         }
         Unit::Files => units::count(sample.done, "file"),
         Unit::Nothing => "for another layerlab".to_owned(),

@@ -116,7 +116,7 @@ impl View for Plain {
                 if let Some(layer) = layer {
                     writeln!(out, "#{number} layer {} {}", layer.diff_id, units::size(layer.descriptor.size))?;
                 }
-                writeln!(out, "#{number} DONE {:.1}s", *milliseconds as f64 / 1000.0)
+                writeln!(out, "#{number} DONE {}", units::time(*milliseconds))
             }
             // Why it failed is told by whoever builds, once and with its place.
             EventKind::StepFailed { .. } => {

@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::palette::{Palette, Role};
 use super::program::Program;
@@ -92,10 +91,10 @@ impl Tty {
 
     /// What is to be said at the end of how long it took.
     fn total(&self, milliseconds: u64, ran: usize) -> String {
-        let total = format!(" => {} in all", time(milliseconds));
+        let total = format!(" => {} in all", units::time(milliseconds));
         match &self.slowest {
             Some(Slowest { place, milliseconds }) if ran > 1 => {
-                format!("{total}; the slowest step is {place}, {}", time(*milliseconds))
+                format!("{total}; the slowest step is {place}, {}", units::time(*milliseconds))
             }
             Some(_) | None => total,
         }
@@ -111,10 +110,6 @@ impl Tty {
 /// A line that stays.
 fn lasting(text: &str, out: &mut Screen<'_>) -> io::Result<()> {
     writeln!(out, " => {text}")
-}
-
-fn time(milliseconds: u64) -> String {
-    units::time(Duration::from_millis(milliseconds))
 }
 
 /// Which step of which stage an event is about.
@@ -169,7 +164,7 @@ impl View for Tty {
                     Outcome::Cached => self.palette.paint(Role::Good, " CACHED"),
                     Outcome::Ran | Outcome::Failed => {
                         self.note_time(place(event), *milliseconds);
-                        format!("{:>7}", time(*milliseconds))
+                        format!("{:>7}", units::time(*milliseconds))
                     }
                 };
                 lasting(&format!("{mark} {}", title(event)), out)

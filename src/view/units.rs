@@ -1,53 +1,22 @@
-//! Sizes and times as people read them, in Docker's forms.
+//! Sizes and times as people read them: one form each.
 
-/// `2.048kB`, `5.52MB`: decimal units, up to four digits, as `docker images` prints them.
-pub(crate) fn size(bytes: u64) -> String {
-    let (value, unit) = scaled(bytes);
-    significant(value, 4) + unit
-}
+pub(crate) use crate::size::{parse_shown as parse_size, shown as size};
 
-/// `61 B`, `2.0 kB`, `7.8 MB`: with a space and one decimal, for the debugger.
-pub(crate) fn spaced_size(bytes: u64) -> String {
-    match scaled(bytes) {
-        (_, "B") => format!("{bytes} B"),
-        (value, unit) => format!("{value:.1} {unit}"),
-    }
-}
-
-/// A number below 1000, and its unit.
-fn scaled(bytes: u64) -> (f64, &'static str) {
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1000.0;
-        unit = larger;
-    }
-    (value, unit)
-}
-
-/// Go's `%.4g`, without an exponent: the value is below 1000.
-fn significant(value: f64, digits: usize) -> String {
-    let whole = value.trunc().abs().to_string().len();
-    let text = format!("{value:.*}", digits.saturating_sub(whole));
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// `0.3 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something takes or took.
-pub(crate) fn time(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
+/// `12 ms`, `0.3 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something takes or took.
+pub(crate) fn time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match milliseconds {
+        0..100 => format!("{milliseconds} ms"),
         // Cut and not rounded, so that no clock shows 60.0.
-        0..60 => format!("{seconds}.{} s", duration.subsec_millis() / 100),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        100..60_000 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
 }
 
-/// `About an hour`, `3 weeks`: how long something took or is ago, as Docker rounds it.
-pub(crate) fn duration(seconds: i64) -> String {
+/// `About an hour`, `3 weeks`: how long ago something was, as Docker rounds it. The tables of images and of their history are Docker's, and its
+/// users know their column CREATED by heart.
+fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours) = (seconds / 60, (seconds as f64 / 3600.0).round() as i64);
     match () {
@@ -71,24 +40,6 @@ pub(crate) fn ago(now: i64, time: Option<&str>) -> String {
         Some(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
         None => "N/A".into(),
     }
-}
-
-/// The number of bytes in a text as [`size`] gives it, or with a binary unit: `61B`, `2.5GB`, `512MiB`; `2G` is `2GB`.
-pub(crate) fn parse_size(text: &str) -> Option<u64> {
-    let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len()));
-    let number: f64 = number.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
-    let factor = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "t" | "tb" => 1e12,
-        "kib" => 1024.0,
-        "mib" => 1024.0 * 1024.0,
-        "gib" => 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    Some((number * factor) as u64)
 }
 
 /// The number of seconds in a text such as `90m`, `12h`, `7d` or `1d12h`.
@@ -120,27 +71,16 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, parse_duration, parse_size, size, spaced_size, time};
+    use super::{ago, duration, parse_duration, time};
 
     #[test]
     fn times() {
-        let times = [0, 349, 59_999, 72_000, 7_500_000].map(|ms| time(std::time::Duration::from_millis(ms)));
-        assert_eq!(times, ["0.0 s", "0.3 s", "59.9 s", "1 min 12 s", "2 h 5 min"]);
-    }
-
-    #[test]
-    fn sizes() {
-        let sizes: Vec<String> = [0, 61, 1000, 2048, 5_520_000, 109_400_000, 1_234_567_890].map(size).into();
-        assert_eq!(sizes, ["0B", "61B", "1kB", "2.048kB", "5.52MB", "109.4MB", "1.235GB"]);
-        assert_eq!([61, 2048, 7_800_000].map(spaced_size), ["61 B", "2.0 kB", "7.8 MB"]);
+        let times = [0, 12, 99, 100, 349, 59_999, 72_000, 7_500_000].map(time);
+        assert_eq!(times, ["0 ms", "12 ms", "99 ms", "0.1 s", "0.3 s", "59.9 s", "1 min 12 s", "2 h 5 min"]);
     }
 
     #[test]
     fn what_is_typed_is_read() {
-        let sizes = ["61B", "61", "2.5GB", "1kB", "512MiB", "2G", "", "-1", "x", "1x", "infGB"].map(parse_size);
-        let expected = [Some(61), Some(61), Some(2_500_000_000), Some(1000), Some(512 << 20), Some(2_000_000_000)];
-        assert_eq!(sizes[..6], expected);
-        assert!(sizes[6..].iter().all(Option::is_none), "{sizes:?}");
         let durations = ["90m", "12h", "7d", "1d12h", "", "5", "h", "1y", "99999999999999999w"].map(parse_duration);
         assert_eq!(durations[..4], [Some(5400), Some(43_200), Some(604_800), Some(129_600)]);
         assert!(durations[4..].iter().all(Option::is_none), "{durations:?}");

@@ -220,12 +220,9 @@ pub fn filtered(line: &str) -> String {
     let text: String = digests(line).iter().map(|(part, is_digest)| if *is_digest { "HEX" } else { part }).collect();
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_number = |word: &str| word.parse::<f64>().is_ok();
-    let filter = |(index, word): (usize, &&str)| match word.strip_suffix("MB") {
-        Some(number) if is_number(number) => "N MB".to_owned(),
-        _ if is_number(word) && words.get(index + 1).is_some_and(|next| next.starts_with("MB")) => "N".to_owned(),
-        _ => (*word).to_owned(),
-    };
-    words.iter().enumerate().map(filter).collect::<Vec<_>>().join(" ")
+    let is_size = |index: usize| words.get(index + 1).is_some_and(|next| next.starts_with("MB"));
+    let filter = |(index, word)| if is_number(word) && is_size(index) { "N" } else { word };
+    words.iter().copied().enumerate().map(filter).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a line of a block, in which `…` stands for anything, fits a line that was printed.
@@ -414,7 +411,6 @@ fn an_ellipsis_stands_for_anything() {
     assert!(fits("same as build 1, …", "same as build 1, 2 minutes ago"));
     assert!(fits("sha256:5f0e… 2.0 kB", "sha256:62632402ca7f…  2.0 kB"));
     assert!(fits("1 layer, 2.1 MB  → state x", "1 layer, 2.3 MB → state x"));
-    assert!(fits("a   2.144MB", "a 2.3MB"));
     assert!(!fits("A /a 40 B", "A /a 41 B"));
     assert!(!fits("build 1, … x", "build 1, 2 minutes ago"));
 }

@@ -92,7 +92,7 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
     if change.kind == ChangeKind::Deleted {
         return layout.marked_row(margin, &letter, name);
     }
-    let size = if change.mode.starts_with('-') { units::spaced_size(change.size) } else { String::new() };
+    let size = if change.mode.starts_with('-') { units::size(change.size) } else { String::new() };
     let owned = format!("   {} {}:{}  ", change.mode, change.uid, change.gid);
     let beside = match &change.target {
         Some(target) => format!("{owned}-> {}", line(target)),
@@ -113,7 +113,7 @@ fn versions(layout: &Layout, old: &Version, new: &Version) -> String {
     }
     if [old, new].into_iter().any(|version| version.bytes.as_deref().is_some_and(is_binary)) {
         let size = |version: &Version| match &version.bytes {
-            Some(bytes) => units::spaced_size(bytes.len() as u64),
+            Some(bytes) => units::size(bytes.len() as u64),
             None => "not there".to_owned(),
         };
         let text = format!("binary files differ: {} {}, {} {}", old.name, size(old), new.name, size(new));

@@ -318,7 +318,7 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
         _ => parts.push(short),
     }
     if files.2 {
-        parts.push(format!("{}, {}", units::count(files.0, "file"), units::spaced_size(files.1)));
+        parts.push(format!("{}, {}", units::count(files.0, "file"), units::size(files.1)));
     }
     if variables > 0 {
         parts.push(units::count(variables, "variable"));

@@ -97,7 +97,7 @@ impl View for Blocks {
                 let digest =
                     digest.map(|digest| format!("  {}", decisions::shorten(&digest.to_string()))).unwrap_or_default();
                 write!(out, "{}", layout.row("resolve", &format!("{image}{digest}")))?;
-                self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::spaced_size(*bytes));
+                self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::size(*bytes));
                 Ok(())
             }
             EventKind::Decided { decision: Decision::NotCached } => Ok(()),
@@ -132,7 +132,7 @@ impl View for Blocks {
                         let text = format!(
                             "{}  {}",
                             decisions::shorten(&layer.diff_id.to_string()),
-                            units::spaced_size(layer.descriptor.size)
+                            units::size(layer.descriptor.size)
                         );
                         layout.row_with_state("layer", &text, &state)
                     }

@@ -16,7 +16,7 @@ pub(crate) fn entries(layout: &Layout, entries: &[Entry]) -> String {
     let owner = |entry: &Entry| format!("{}:{}", entry.uid, entry.gid);
     let widest = entries.iter().map(|entry| owner(entry).len()).max().unwrap_or(0).max(OWNER);
     let row = |entry: &Entry| {
-        let size = entry.size.map(units::spaced_size).unwrap_or_default();
+        let size = entry.size.map(units::size).unwrap_or_default();
         layout.line(&format!("{} {:<widest$} {size:>9}  ", entry.mode, owner(entry)), &name(entry))
     };
     entries.iter().map(row).collect()
@@ -37,7 +37,7 @@ pub(crate) fn document(layout: &Layout, text: &str) -> String {
 /// The content of a file, with a line break at its end.
 pub(crate) fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
     if is_binary(bytes) {
-        return layout.row("", &format!("{path} is a binary file of {}", units::spaced_size(bytes.len() as u64)));
+        return layout.row("", &format!("{path} is a binary file of {}", units::size(bytes.len() as u64)));
     }
     // Every character of it for the eye only: colours are shown, not obeyed.
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
@@ -54,7 +54,7 @@ pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
         vec![
             (index + 1).to_string(),
             row.layer.diff_id.0.short(),
-            units::spaced_size(row.layer.descriptor.size),
+            units::size(row.layer.descriptor.size),
             instruction(row.created_by.as_deref()),
         ]
     };

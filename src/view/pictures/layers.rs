@@ -9,7 +9,7 @@
 use super::{Layout, fitted};
 use crate::debugger::WeighedLayer;
 use crate::view::palette::Role;
-use crate::view::units::{count, spaced_size};
+use crate::view::units::{count, size};
 
 /// What a bar is made of.
 const KEPT: &str = "█";
@@ -26,13 +26,8 @@ pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
     let bar = Bar { layout, width, largest: largest.max(1) };
     let mut text = format!("LAYER      FILES  {:width$}      WASTE  CREATED BY\n", "");
     for (index, layer) in layers.iter().enumerate() {
-        let numbers = format!(
-            "{:>5}  {:>9}  {}  {:>9}  ",
-            index + 1,
-            spaced_size(layer.files),
-            bar.of(layer),
-            spaced_size(layer.wasted)
-        );
+        let numbers =
+            format!("{:>5}  {:>9}  {}  {:>9}  ", index + 1, size(layer.files), bar.of(layer), size(layer.wasted));
         let room = layout.columns() - (5 + 2 + 9 + 2 + width + 2 + 9 + 2);
         let created_by = fitted(layer.row.created_by.as_deref().unwrap_or_default(), room);
         text.push_str(format!("{numbers}{created_by}").trim_end());
@@ -49,8 +44,8 @@ fn sum(layers: &[WeighedLayer]) -> String {
     format!(
         "{}, {} of files: {KEPT} is part of the image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, and shipped all the same",
         count(layers.len() as u64, "layer"),
-        spaced_size(total),
-        spaced_size(wasted)
+        size(total),
+        size(wasted)
     )
 }
 

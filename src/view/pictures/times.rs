@@ -7,12 +7,10 @@
 //!   3 RUN make           ████████               2.2 s  ran
 //! ```
 
-use std::time::Duration;
-
 use super::{Layout, fitted, padded};
 use crate::cache::Outcome;
 use crate::machine::{Spent, Timed, Times};
-use crate::view::units;
+use crate::view::units::time;
 
 /// How wide a time with its word is.
 const TIME: usize = 20;
@@ -73,10 +71,6 @@ impl Line {
     fn cells(&self, milliseconds: u64) -> usize {
         (u128::from(milliseconds) * self.width as u128 / u128::from(self.whole)) as usize
     }
-}
-
-fn time(milliseconds: u64) -> String {
-    units::time(Duration::from_millis(milliseconds))
 }
 
 #[cfg(test)]

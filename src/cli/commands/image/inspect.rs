@@ -77,7 +77,7 @@ fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
 fn branch(descriptor: &Descriptor, what: &str, facts: Vec<String>) -> Branch {
     Branch {
         name: format!("{what} {}", descriptor.digest),
-        facts: std::iter::once(format!("{}, {}", units::spaced_size(descriptor.size), descriptor.media_type))
+        facts: std::iter::once(format!("{}, {}", units::size(descriptor.size), descriptor.media_type))
             .chain(facts)
             .collect(),
         branches: Vec::new(),

@@ -33,7 +33,7 @@ pub(crate) struct Prune {
     /// Only look at the cache
     #[arg(long)]
     cache: bool,
-    /// Remove the least recently used steps until what only the cache needs is at most this large, such as `2GB`
+    /// Remove the least recently used steps until what only the cache needs is at most this large, such as `2.5GB`
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["all", "until"], value_parser = parse_size)]
     keep_storage: Option<u64>,
     /// Remove steps that were not used for this long, such as `12h` or `7d` (default: 30d)
@@ -115,7 +115,7 @@ fn document(pruned: &Pruned) -> serde_json::Value {
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    units::parse_size(text).ok_or_else(|| "expected a size such as `500MB` or `2GB`".to_owned())
+    units::parse_size(text).ok_or_else(|| "expected a size such as `500MB` or `2.5GB`".to_owned())
 }
 
 fn parse_duration(text: &str) -> Result<i64, String> {
