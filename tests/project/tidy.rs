@@ -106,7 +106,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cache", &["document", "errno", "oci", "store"]),
     ("container", &[]),
     ("world", &["container", "progress", "store"]),
-    ("userland", &["context", "document", "errno", "layer", "oci", "shown", "store", "tree"]),
+    ("userland", &["context", "document", "errno", "layer", "oci", "shown", "size", "store", "tree"]),
     ("images", &["document", "errno", "layer", "limits", "oci", "progress", "store", "tree", "userland"]),
     ("runtime", &["container", "document", "errno", "layer", "oci", "progress", "store", "tree", "world"]),
     ("upkeep", &["cache", "document", "layer", "oci", "runtime", "store", "tree"]),
@@ -153,7 +153,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("view", &["cache", "debugger", "diagnostic", "machine", "progress", "shown", "source", "world"]),
+    ("view", &["cache", "debugger", "diagnostic", "machine", "progress", "shown", "size", "source", "world"]),
     (
         "repl",
         &[
