@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Explained;
 use crate::errno;
 use crate::size;
 
@@ -115,9 +116,10 @@ impl Error {
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
     }
+}
 
-    /// What can be done about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Error::TooLarge { variable, .. } => {
                 Some(format!("set {variable} to a larger number of bytes to raise the limit"))

@@ -1,8 +1,8 @@
 //! The kernel's answers by name: `No space left on device (ENOSPC)`, which can be looked up in errno(3), where Rust's own text
-//! has only the number.
+//! has only the number; and what helps against some of them.
 
 use nix::errno::Errno;
-use std::io;
+use std::io::{self, ErrorKind};
 
 /// An I/O error with the name of its number.
 pub(crate) fn describe(error: &io::Error) -> String {
@@ -15,16 +15,30 @@ pub(crate) fn describe(error: &io::Error) -> String {
     }
 }
 
-/// The I/O error at the bottom of an error, if there is one.
-pub(crate) fn cause<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e io::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<io::Error>() {
-            return Some(found);
+/// What helps where something could not be written to its end.
+pub(crate) fn hint(error: &io::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("free some space on that disk, or choose a place on another one".to_owned())
         }
-        next = error.source();
+        ErrorKind::FileTooLarge => Some(
+            "`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` removes the limit".to_owned(),
+        ),
+        _ => None,
     }
-    None
+}
+
+/// What helps against a refusal in the program's own folder: there another folder does, and nowhere else.
+pub(crate) fn hint_at_home(error: &io::Error) -> Option<String> {
+    match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".to_owned())
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
+            "free some space on that disk, or choose a folder on another one with `--home` or LAYERLAB_HOME".to_owned(),
+        ),
+        _ => hint(error),
+    }
 }
 
 #[cfg(test)]

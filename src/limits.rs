@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::diagnostic::Explained;
 use crate::size;
 
 /// What the names of all variables that set a bound begin with.
@@ -49,10 +50,9 @@ pub struct BadLimit {
     value: String,
 }
 
-impl BadLimit {
-    /// What can be done about it.
-    pub(crate) fn hint(&self) -> String {
-        "write a number such as 100000, 512K, 8M or 1G".to_owned()
+impl Explained for BadLimit {
+    fn hint(&self) -> Option<String> {
+        Some("write a number such as 100000, 512K, 8M or 1G".to_owned())
     }
 }
 

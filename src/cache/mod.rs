@@ -41,6 +41,7 @@ pub(crate) use state::StateId;
 
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Explained;
 use crate::document::{self, Limit, Links};
 use crate::errno;
 
@@ -62,6 +63,16 @@ pub enum Error {
     Listing { path: PathBuf, line: usize },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Io { source, .. } => errno::hint_at_home(source),
+            Error::Store(error) => error.hint(),
+            Error::Record { .. } | Error::Listing { .. } => None,
+        }
+    }
 }
 
 /// Reads a file of the cache. What is not there, not a file or too large to be one of ours counts as none: everything in the

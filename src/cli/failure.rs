@@ -1,8 +1,8 @@
 //! Why a command failed: what is said of it on standard error, and the exit code.
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained};
 use crate::source::SourceFile;
-use crate::{errno, images, machine, runtime, store, upkeep};
+use crate::{debugger, errno, repl};
 
 /// A failure, as it is shown.
 #[derive(Debug, Default)]
@@ -32,36 +32,32 @@ impl Failure {
     }
 }
 
-impl From<machine::Error> for Failure {
-    fn from(error: machine::Error) -> Failure {
-        Failure::messages(error.diagnostics(None))
+/// Every error that explains itself is a failure as it is: a command passes it on with `?`.
+impl<E: Explained> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::messages(error.diagnostics())
     }
 }
 
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Failure {
-        machine::Error::from(error).into()
-    }
-}
-
-impl From<images::Error> for Failure {
-    fn from(error: images::Error) -> Failure {
-        machine::Error::from(error).into()
-    }
-}
-
-impl From<runtime::Error> for Failure {
-    fn from(error: runtime::Error) -> Failure {
-        machine::Error::from(error).into()
-    }
-}
-
-impl From<upkeep::Error> for Failure {
-    fn from(error: upkeep::Error) -> Failure {
+impl From<debugger::Error> for Failure {
+    fn from(error: debugger::Error) -> Failure {
         match error {
-            upkeep::Error::Store(error) => error.into(),
-            upkeep::Error::Cache(error) => machine::Error::from(error).into(),
-            upkeep::Error::Containers(error) => error.into(),
+            debugger::Error::Dockerfile(failure) => Failure::messages(failure.diagnostics).within(&failure.source),
+            debugger::Error::Machine(error) => error.into(),
+            debugger::Error::Document(error) => error.into(),
+            error => Diagnostic::error(error.to_string()).into(),
+        }
+    }
+}
+
+impl From<repl::Error> for Failure {
+    fn from(error: repl::Error) -> Failure {
+        match error {
+            repl::Error::Command(diagnostic) => (*diagnostic).into(),
+            repl::Error::Refused { error, .. } => (*error).into(),
+            repl::Error::Said => Failure::status(1),
+            repl::Error::Io { .. } | repl::Error::Input(_) => Diagnostic::error(error.to_string()).into(),
+            repl::Error::Output(error) => error.into(),
         }
     }
 }

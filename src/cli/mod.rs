@@ -26,8 +26,7 @@ use self::commands::{build, container, explain, image, parse, store};
 use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
-use crate::diagnostic::Diagnostic;
-use crate::limits::Limits;
+use crate::limits::{BadLimit, Limits};
 use crate::shown;
 use crate::store::{Home, Store};
 use crate::view::palette::ColorChoice;
@@ -151,16 +150,14 @@ fn open_world(arguments: &Arguments) -> Result<Arc<World>, Failure> {
         None => Home::open_within(Home::default_path(|name| std::env::var_os(name))?, limits)?,
     };
     let store = Store::open(&home)?;
-    let clock = Clock::from_environment()
-        .map_err(|error| Diagnostic::error(error.to_string()).hint("`date +%s` prints such a number"))?;
-    Ok(Arc::new(World { store, clock, identity: Identity::detect() }))
+    Ok(Arc::new(World { store, clock: Clock::from_environment()?, identity: Identity::detect() }))
 }
 
 /// The limits that the environment sets. This is the one place that reads these variables.
-fn limits() -> Result<Limits, Diagnostic> {
+fn limits() -> Result<Limits, BadLimit> {
     let variables = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    Limits::from_variables(variables).map_err(|error| Diagnostic::error(error.to_string()).hint(error.hint()))
+    Limits::from_variables(variables)
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::patterns::PatternError;
+use crate::diagnostic::Explained;
 use crate::errno;
 use crate::seen;
 
@@ -63,12 +64,6 @@ pub enum Error {
         /// What it leads to.
         target: PathBuf,
     },
-    /// The stat cache can't be saved.
-    #[error("save the cache of file digests: {source}")]
-    Cache {
-        /// What the store's write layer says.
-        source: crate::store::Error,
-    },
     /// A file can't be read, or did not stay the same from the walk to the end of its reading.
     #[error(transparent)]
     Seen(#[from] seen::Error),
@@ -79,9 +74,10 @@ impl Error {
     pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {
         Error::Io { operation, path: path.as_ref().to_owned(), source }
     }
+}
 
-    /// What the user can do about it, if something can be said.
-    pub fn hint(&self) -> Option<String> {
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Error::Missing { .. } => {
                 Some("the context is the folder that COPY reads from; name one that exists".to_owned())
@@ -97,7 +93,7 @@ impl Error {
                     path.display()
                 ))
             }
-            Error::Io { .. } | Error::Seen(seen::Error::Io { .. }) | Error::Cache { .. } | Error::Stopped(_) => None,
+            Error::Io { .. } | Error::Seen(seen::Error::Io { .. }) | Error::Stopped(_) => None,
             Error::IgnoreFile(error) => error.hint(),
             Error::IgnoreFileOutside { .. } => Some("put a copy of the file into the build context".to_owned()),
             Error::Dockerfile(error) if error.is_not_found() => {

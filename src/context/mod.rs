@@ -44,6 +44,7 @@ use std::time::SystemTime;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::progress::{Meter, Work};
+use crate::store;
 use crate::tree::{Folder, FoundFile, Tree, TreePath};
 
 /// A folder to build from, and what is left out of it.
@@ -217,8 +218,8 @@ impl Snapshot {
     /// Keeps for the next build what this one has learnt of the files: see [`StatCache::save`].
     ///
     /// # Errors
-    /// [`Error::Cache`] if the cache can't be written. The build can go on without.
-    pub fn save(&self, cache: &StatCache) -> Result<(), Error> {
+    /// [`store::Error`] if the cache can't be written. The build can go on without.
+    pub fn save(&self, cache: &StatCache) -> Result<(), store::Error> {
         cache.save(self.files(), self.started)
     }
 

@@ -24,10 +24,9 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::Error;
 use crate::document::{self, Limit, Links};
 use crate::oci::Digest;
-use crate::store::write::Temporary;
+use crate::store::{self, write::Temporary};
 use crate::tree::{FileIdentity, FoundFile, Known, Xattrs};
 
 /// The cache as it was when the build began.
@@ -89,22 +88,22 @@ impl StatCache {
     /// folder has to exist.
     ///
     /// # Errors
-    /// [`Error::Cache`] if the file can't be written. The build can go on without.
+    /// [`store::Error`] if the file can't be written. The build can go on without.
     pub(crate) fn save<'f>(
         &self,
         files: impl Iterator<Item = &'f FoundFile>,
         started: SystemTime,
-    ) -> Result<(), Error> {
+    ) -> Result<(), store::Error> {
         let is_settled = |file: &&FoundFile| file.known().is_some() && is_settled(file.identity(), started);
         let mut files: Vec<&FoundFile> = files.filter(is_settled).collect();
         files.sort_unstable_by_key(|file| file.identity().number());
         files.dedup_by_key(|file| file.identity().number());
         let is_crowded = self.len() + files.len() > ROOM;
-        self.write(&files, is_crowded).map_err(|source| Error::Cache { source })
+        self.write(&files, is_crowded)
     }
 
     /// Merges the records with those of files, both sorted.
-    fn write(&self, files: &[&FoundFile], is_crowded: bool) -> Result<(), crate::store::Error> {
+    fn write(&self, files: &[&FoundFile], is_crowded: bool) -> Result<(), store::Error> {
         let mut records = self.records().chunks_exact(RECORD).map(Record).peekable();
         let mut files = files.iter().peekable();
         let mut merged: Vec<Entry<'_>> = Vec::with_capacity(files.len());

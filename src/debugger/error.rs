@@ -94,4 +94,4 @@ macro_rules! from_machine {
         })*
     };
 }
-from_machine!(store, layer, tree, cache, context, container, images);
+from_machine!(store, layer, tree, cache, context, runtime, images);

@@ -170,7 +170,7 @@ pub(super) fn take(work: &mut Work, at_miss: AtMiss, sink: &mut Sink<'_>) -> Res
                 return Ok(Some(Reason::Interrupted));
             }
             Err(error) => {
-                let diagnostics = error.diagnostics(machine.span(index));
+                let diagnostics = error.diagnostics_at(machine.span(index));
                 work.memory = Memory::Unwritten;
                 return Ok(Some(Reason::Failed(Failure { diagnostics, source: work.file.clone() })));
             }

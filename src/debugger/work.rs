@@ -106,7 +106,7 @@ impl Work {
 
     /// A step that can't be foreseen, for whoever asks for it.
     pub(crate) fn wrong(&self, machine: &Machine, wrong: &Wrong) -> Error {
-        let diagnostics = wrong.error.diagnostics(machine.span(wrong.index));
+        let diagnostics = wrong.error.diagnostics_at(machine.span(wrong.index));
         Error::Dockerfile(Failure { diagnostics, source: self.file.clone() })
     }
 
@@ -120,7 +120,7 @@ impl Work {
             Ok(machine) => return Ok((machine, None)),
             Err(error) => error,
         };
-        let failure = Failure { diagnostics: error.diagnostics(None), source: file.clone() };
+        let failure = Failure { diagnostics: error.diagnostics_at(None), source: file.clone() };
         let readable = match self.mistakes {
             Mistakes::Refused => None,
             Mistakes::StoppedAt => readable(file, &options.request.limits),

@@ -14,13 +14,15 @@
 //! hint: did you mean `FROM`?
 //! ```
 //!
-//! `drawing.rs` has the drawing, `likeness.rs` finds what a misspelt word was meant to be.
+//! `drawing.rs` has the drawing, `likeness.rs` finds what a misspelt word was meant to be, `explained.rs` makes a message of an error.
 
 mod drawing;
+mod explained;
 mod label;
 mod likeness;
 mod rule;
 
+pub use explained::Explained;
 pub(crate) use label::Label;
 pub(crate) use likeness::closest;
 pub(crate) use rule::Rule;

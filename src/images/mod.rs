@@ -28,6 +28,7 @@ pub(crate) use resolve::{Fetch, Found, Policy, Substitution, by_reference, by_te
 pub use stand_in::StandIns;
 pub(crate) use stand_in::stand_in_note;
 
+use crate::diagnostic::Explained;
 use crate::oci::{ImageConfig, Platform};
 use crate::{document, store, userland};
 
@@ -101,9 +102,8 @@ pub enum Error {
     Userland(#[from] userland::Error),
 }
 
-impl Error {
-    /// What can be done about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Error::NotFound { stand_in: Some(name), .. } => {
                 Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab load` loads the real image"))
@@ -120,7 +120,8 @@ impl Error {
             Error::Archive(error) => error.hint(),
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
-            Error::NotMade { .. } | Error::StandIns { .. } | Error::Userland(_) => None,
+            Error::Userland(error) => error.hint(),
+            Error::NotMade { .. } | Error::StandIns { .. } => None,
         }
     }
 }

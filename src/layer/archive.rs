@@ -36,9 +36,10 @@ pub fn is_archive(path: &Path, file: File, limits: &Limits) -> Result<bool, Erro
 /// Begins to read an archive of the machine.
 ///
 /// # Errors
-/// [`Error::Io`] for what can't be opened, otherwise as [`of_file`].
+/// [`Error::Unreadable`] for what can't be opened, otherwise as [`of_file`].
 pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
-    of_file(path, File::open(path).map_err(Error::io("open", path))?, limits)
+    let unreadable = |source| Error::Unreadable { name: path.display().to_string(), source };
+    of_file(path, File::open(path).map_err(unreadable)?, limits)
 }
 
 /// Begins to read an archive that is open. `path` is for messages.

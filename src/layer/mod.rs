@@ -62,6 +62,7 @@ pub use upper::Capture;
 pub(crate) use weigh::{Weight, weigh};
 pub use write::{LayerWriter, Times};
 
+use crate::diagnostic::Explained;
 use crate::errno;
 use crate::oci::DiffId;
 use crate::progress::Stopped;
@@ -200,14 +201,29 @@ impl Error {
             (None, None) => Error::Archive { name, reason: error.to_string() },
         }
     }
+}
 
-    /// What the user can do about it, where there is something.
-    pub fn hint(&self) -> Option<String> {
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
+            Error::Store(error) => error.hint(),
+            // All that is read and written outside of blobs is a folder of the home.
+            Error::Io { source, .. } => errno::hint_at_home(source),
             Error::Limit { exceeded, .. } => Some(exceeded.hint()),
-            Error::Content { source, .. } => Exceeded::within(source).map(|exceeded| exceeded.hint()),
+            Error::Content { source, .. } => match Exceeded::within(source) {
+                Some(exceeded) => Some(exceeded.hint()),
+                None => errno::hint(source),
+            },
+            Error::Unreadable { source, .. } => errno::hint(source),
             Error::Reserved { .. } => Some("give the file another name, or leave it out".to_string()),
-            _ => None,
+            Error::Seen(_)
+            | Error::Changed { .. }
+            | Error::Archive { .. }
+            | Error::Entry { .. }
+            | Error::Unwritable { .. }
+            | Error::DiffId { .. }
+            | Error::Stopped(_)
+            | Error::Tree(_) => None,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Why a step, or a build, can't go on: one type for the whole machine, and what helps.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::actions::copy::chmod::BadMode;
@@ -9,11 +8,12 @@ use super::actions::copy::owner::{BadId, NoOwners, OwnerError};
 use super::actions::copy::placement::CopyError;
 use super::actions::copy::selection::SelectError;
 use crate::cache::MissReason;
-use crate::diagnostic::{Diagnostic, Rule};
+use crate::diagnostic::{Diagnostic, Explained, Rule};
 use crate::dockerfile::rules;
 use crate::errno;
 use crate::images;
 use crate::runtime;
+use crate::source::Span;
 
 /// Why a step, or a build, can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ pub enum Error {
     #[error(transparent)]
     Cache(#[from] crate::cache::Error),
     #[error(transparent)]
-    Container(#[from] crate::container::Error),
+    Runtime(#[from] runtime::Error),
 }
 
 impl From<OwnerError> for Error {
@@ -82,16 +82,9 @@ impl From<OwnerError> for Error {
     }
 }
 
-impl From<runtime::Error> for Error {
-    fn from(error: runtime::Error) -> Error {
-        match error {
-            runtime::Error::Argument { message, hint } => Error::Argument { message, hint: hint.map(str::to_owned) },
-            runtime::Error::Io { operation, path, source } => Error::Io { operation, path, source },
-            bad @ runtime::Error::BadState { .. } => Error::Argument { message: bad.to_string(), hint: None },
-            runtime::Error::Container(error) => error.into(),
-            runtime::Error::Store(error) => error.into(),
-            runtime::Error::Layer(error) => error.into(),
-        }
+impl From<crate::container::Error> for Error {
+    fn from(error: crate::container::Error) -> Error {
+        Error::Runtime(error.into())
     }
 }
 
@@ -102,27 +95,24 @@ impl From<Diagnostic> for Error {
 }
 
 impl Error {
-    /// The error as diagnostics. An error without a place of its own is laid on `span`, the instruction that it stopped.
-    pub fn diagnostics(&self, span: Option<crate::source::Span>) -> Vec<Diagnostic> {
+    /// The error as messages. One without a place of its own is laid on `span`, the instruction that it stopped.
+    pub fn diagnostics_at(&self, span: Option<Span>) -> Vec<Diagnostic> {
         let place = |diagnostic: Diagnostic| match span {
             Some(span) => diagnostic.at_if_none(span),
             None => diagnostic,
         };
-        if let Error::Diagnostics(diagnostics) = self {
-            return diagnostics.iter().cloned().map(place).collect();
+        self.diagnostics().into_iter().map(place).collect()
+    }
+}
+
+impl Explained for Error {
+    fn diagnostics(&self) -> Vec<Diagnostic> {
+        match self {
+            Error::Diagnostics(diagnostics) => diagnostics.clone(),
+            error => vec![error.diagnostic()],
         }
-        let message = self.to_string();
-        let mut diagnostic = place(match self.rule() {
-            Some(rule) => Diagnostic::new(rule, message),
-            None => Diagnostic::error(message),
-        });
-        if let Some(hint) = self.hint() {
-            diagnostic = diagnostic.hint(hint);
-        }
-        vec![diagnostic]
     }
 
-    /// The kind of mistake in the Dockerfile; `None` for what lies elsewhere.
     fn rule(&self) -> Option<&'static Rule> {
         match self {
             Error::NoOwners(_) | Error::BadId(_) => Some(&rules::INVALID_OWNER),
@@ -150,24 +140,17 @@ impl Error {
             | Error::Tree(_)
             | Error::Context(_)
             | Error::Cache(_)
-            | Error::Container(_) => None,
+            | Error::Runtime(_) => None,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Error::Argument { hint, .. } => hint.clone(),
-            Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::NoOwners(_) => Some(NoOwners::HINT.into()),
-            Error::Container(error) => {
-                error.hint().map(str::to_owned).or_else(|| error.answer().and_then(|answer| out_of_room(answer.kind())))
-            }
             Error::BadId(_) => Some(BadId::HINT.into()),
-            Error::Context(error) => error.hint(),
-            Error::Image(error) if error.hint().is_some() => error.hint(),
-            Error::Copy(error) if error.hint().is_some() => error.hint(),
+            Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
-            Error::Layer(error) if error.hint().is_some() => error.hint(),
             Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
                 Some("you have only one id, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
             }
@@ -175,47 +158,33 @@ impl Error {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
             }
             Error::CommandFailed { lacking: Some(advice), .. } => Some(advice.clone()),
-            Error::CommandFailed { status: 127, .. } => {
-                Some("127 means that the shell did not find the program".into())
-            }
-            Error::CommandFailed { status: 126, .. } => Some("126 means that the file can't be executed".into()),
-            Error::CommandFailed { status: 137, .. } => {
-                Some("137 is 128 + 9: the process was killed, often because memory ran out".into())
-            }
-            Error::CommandFailed { status: 153, .. } => {
-                Some("153 is 128 + 25: a file became larger than `ulimit -f` allows".into())
-            }
-            Error::Store(error) | Error::Layer(crate::layer::Error::Store(error)) if error.hint().is_some() => error.hint(),
-            _ => match errno::cause(self)?.kind() {
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem if self.is_about_the_home() => {
-                    Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".into())
-                }
-                kind => out_of_room(kind),
-            },
+            Error::CommandFailed { status, .. } => meaning(*status).map(str::to_owned),
+            Error::Io { source, .. } => errno::hint(source),
+            Error::Trigger { problem, .. } => problem.hint.clone(),
+            Error::Store(error) => error.hint(),
+            Error::Image(error) => error.hint(),
+            Error::Layer(error) => error.hint(),
+            Error::Context(error) => error.hint(),
+            Error::Cache(error) => error.hint(),
+            Error::Runtime(error) => error.hint(),
+            Error::Diagnostics(_)
+            | Error::Select(_)
+            | Error::Mode(_)
+            | Error::Missed { .. }
+            | Error::Interrupted
+            | Error::NoStep { .. }
+            | Error::Tree(_) => None,
         }
-    }
-
-    /// Whether the files in question are the program's own: another home helps then, and nowhere else.
-    fn is_about_the_home(&self) -> bool {
-        matches!(
-            self,
-            Error::Store(_)
-                | Error::Cache(_)
-                | Error::Layer(crate::layer::Error::Store(_) | crate::layer::Error::Io { .. })
-                | Error::Image(crate::images::Error::Store(_))
-        )
     }
 }
 
-/// What helps where something could not be written to its end.
-fn out_of_room(kind: ErrorKind) -> Option<String> {
-    match kind {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
-            "free some space on that disk, or choose a folder on another one with `--home` or LAYERLAB_HOME".into(),
-        ),
-        ErrorKind::FileTooLarge => {
-            Some("`ulimit -f` shows how large a file may become, and `ulimit -f unlimited` removes the limit".into())
-        }
+/// What the exit code of a shell stands for.
+fn meaning(status: i32) -> Option<&'static str> {
+    match status {
+        127 => Some("127 means that the shell did not find the program"),
+        126 => Some("126 means that the file can't be executed"),
+        137 => Some("137 is 128 + 9: the process was killed, often because memory ran out"),
+        153 => Some("153 is 128 + 25: a file became larger than `ulimit -f` allows"),
         _ => None,
     }
 }

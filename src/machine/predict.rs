@@ -128,7 +128,7 @@ impl<'m> Predictor<'m> {
         for index in self.stages.first..self.steps.len() {
             match self.step(index) {
                 Ok(prediction) => predictions.extend(prediction),
-                Err(error) => problems.extend(error.diagnostics(self.steps.span(index))),
+                Err(error) => problems.extend(error.diagnostics_at(self.steps.span(index))),
             }
             if problems.len() >= MOST_MESSAGES {
                 break;

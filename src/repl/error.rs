@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::debugger::{self, Failure};
-use crate::diagnostic::{Diagnostic, closest};
+use crate::diagnostic::{Diagnostic, Explained as _, closest};
 use crate::dockerfile::KEYWORDS;
 use crate::errno;
 use crate::machine;
@@ -79,7 +79,7 @@ impl Error {
             Error::Refused { error, hint } => match error.as_ref() {
                 debugger::Error::Dockerfile(failure) => failure.into(),
                 debugger::Error::Machine(error) => {
-                    let mut diagnostics = error.diagnostics(None);
+                    let mut diagnostics = error.diagnostics();
                     if let (Some(first), Some(hint)) = (diagnostics.first_mut(), hint) {
                         first.hint.get_or_insert_with(|| (*hint).to_owned());
                     }

@@ -31,8 +31,11 @@ pub(crate) use request::{Variable, launch, parse_rights};
 pub use state::roots;
 pub(crate) use volume::Volume;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::container;
+use crate::diagnostic::Explained;
 use crate::errno;
 
 /// Why a container can't be made.
@@ -46,12 +49,22 @@ pub enum Error {
         /// What would be right.
         hint: Option<&'static str>,
     },
-    /// A file or folder that the container needs can't be made or read.
+    /// A file or folder of the home that the container needs can't be made or read.
     #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
     Io {
         /// What was tried, as a verb.
         operation: &'static str,
         /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A folder of the machine that is to be a volume can't be used.
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
+    Volume {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// The folder.
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
@@ -66,7 +79,7 @@ pub enum Error {
     },
     /// It can't be set up.
     #[error(transparent)]
-    Container(#[from] crate::container::Error),
+    Container(#[from] container::Error),
     /// A folder of the home can't be locked.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
@@ -82,5 +95,29 @@ impl Error {
 
     fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
+    }
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Argument { hint, .. } => hint.map(str::to_owned),
+            Error::Io { source, .. } => errno::hint_at_home(source),
+            Error::Volume { source, .. } => errno::hint(source),
+            Error::BadState { .. } => None,
+            Error::Container(error) => Explained::hint(error),
+            Error::Store(error) => error.hint(),
+            Error::Layer(error) => error.hint(),
+        }
+    }
+}
+
+/// Containers know nobody, and so no messages either.
+impl Explained for container::Error {
+    fn hint(&self) -> Option<String> {
+        // A disk that is full is the home's, where the container's files are; what is forbidden has to do with namespaces.
+        let is_about_rights = |kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+        let answer = || self.answer().filter(|answer| !is_about_rights(answer.kind()));
+        self.hint().map(str::to_owned).or_else(|| errno::hint_at_home(&answer()?))
     }
 }

@@ -94,10 +94,11 @@ impl Volume {
     pub(super) fn mount(&self, home: &Home) -> Result<Mount, Error> {
         let path = match &self.source {
             Source::Path(path) => {
-                if !path.exists() {
-                    fs::create_dir_all(path).map_err(Error::io("create", path))?;
+                let refused = |operation| move |source| Error::Volume { operation, path: path.clone(), source };
+                if !path.try_exists().map_err(refused("look at"))? {
+                    fs::create_dir_all(path).map_err(refused("create"))?;
                 }
-                path.canonicalize().map_err(Error::io("resolve", path))?
+                path.canonicalize().map_err(refused("resolve"))?
             }
             Source::Named(name) => {
                 let path = home.volumes_dir().join(name);

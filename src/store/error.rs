@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Explained;
+use crate::document;
 use crate::errno;
 use crate::oci::Digest;
 
@@ -51,7 +53,7 @@ pub enum Error {
     },
     /// A file is not a regular one, or larger than a document of its kind may be.
     #[error(transparent)]
-    Document(#[from] crate::document::Error),
+    Document(#[from] document::Error),
     /// In the place of a blob is something else than a file.
     #[error("blob {digest} is a {kind}, not a regular file")]
     NotAFile {
@@ -133,9 +135,18 @@ impl Error {
         matches!(self, Error::Io { source, .. } if matches!(source.kind(), QuotaExceeded | StorageFull))
     }
 
-    /// What can be done about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    /// Wraps an I/O error with what was tried on which file: `map_err(Error::io("open", path))`.
+    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
+    }
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
+            Error::Io { source, .. } | Error::Document(document::Error::Io { source, .. }) => {
+                errno::hint_at_home(source)
+            }
             Error::NotAStore { .. } => Some("choose a new or empty folder with `--home` or LAYERLAB_HOME".to_owned()),
             Error::LinkedFolder { .. } => Some(
                 "files of the store are removed without asking: move the whole store, or mount the folder there"
@@ -149,12 +160,13 @@ impl Error {
             | Error::Kind { .. } => {
                 Some("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image".to_owned())
             }
-            _ => None,
+            Error::NoHome
+            | Error::Invalid { .. }
+            | Error::NoImage { .. }
+            | Error::Ambiguous { .. }
+            | Error::Platform { .. }
+            | Error::Busy
+            | Error::Stopped(_) => None,
         }
-    }
-
-    /// Wraps an I/O error with what was tried on which file: `map_err(Error::io("open", path))`.
-    pub(crate) fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
 }

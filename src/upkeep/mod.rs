@@ -13,6 +13,7 @@ use std::path::Path;
 
 pub use self::verify::{Finding, Report, Severity, verify};
 use crate::cache::{self, Records};
+use crate::diagnostic::Explained;
 use crate::oci::Layer;
 use crate::runtime;
 use crate::store::{self, Roots, Sort, Store, Stored, Survey};
@@ -29,6 +30,16 @@ pub enum Error {
     /// What a container needs can't be read: nobody knows what may be removed.
     #[error(transparent)]
     Containers(#[from] runtime::Error),
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Store(error) => error.hint(),
+            Error::Cache(error) => error.hint(),
+            Error::Containers(error) => error.hint(),
+        }
+    }
 }
 
 /// Looks for what each file of the store is kept.

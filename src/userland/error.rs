@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::diagnostic::Explained;
 use crate::errno;
 
 /// Why a built-in image can't be made.
@@ -68,4 +69,22 @@ pub enum Error {
     /// The image can't be kept.
     #[error(transparent)]
     Store(#[from] crate::store::Error),
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Document(error) => error.hint(),
+            Error::Layer(error) => error.hint(),
+            Error::Store(error) => error.hint(),
+            Error::Io { .. }
+            | Error::Library { .. }
+            | Error::Elf { .. }
+            | Error::NoShell
+            | Error::NoBusybox
+            | Error::NoArchive { .. }
+            | Error::Run { .. }
+            | Error::Unknown { .. } => None,
+        }
+    }
 }

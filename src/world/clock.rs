@@ -3,6 +3,7 @@
 //! With SOURCE_DATE_EPOCH set, time stands still at it and names count up from a fixed seed: the same input then gives the same
 //! output to the byte. See <https://reproducible-builds.org/specs/source-date-epoch/>.
 
+use crate::diagnostic::Explained;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +28,12 @@ pub struct Clock {
 #[derive(Debug, thiserror::Error)]
 #[error("SOURCE_DATE_EPOCH is `{0}`, not a number of seconds since 1970")]
 pub(crate) struct NotAnEpoch(String);
+
+impl Explained for NotAnEpoch {
+    fn hint(&self) -> Option<String> {
+        Some("`date +%s` prints such a number".to_owned())
+    }
+}
 
 impl Clock {
     /// The machine's clock, or the one that SOURCE_DATE_EPOCH stops.

@@ -58,7 +58,7 @@ fn run(case: &Path, base: &Value) -> Outcome {
     let machine = match built {
         Ok(machine) => machine,
         Err(error) => {
-            let diagnostics = error.diagnostics(None);
+            let diagnostics = error.diagnostics_at(None);
             let message: String = diagnostics.iter().map(|one| one.render(None)).collect();
             return match expected["error"].as_str() {
                 _ if diagnostics.iter().any(|one| one.is(&rules::NOT_SUPPORTED)) => {

@@ -36,7 +36,7 @@ fn run(case: &Value, base: &Value) -> Outcome {
         let mut events = Vec::new();
         let built = bench.build(source, options(build), &mut events).map(|_| ());
         if let Err(error) = &built {
-            let diagnostics = error.diagnostics(None);
+            let diagnostics = error.diagnostics_at(None);
             if diagnostics.iter().any(|one| one.is(&rules::NOT_SUPPORTED)) {
                 let message: String = diagnostics.iter().map(|one| one.render(None)).collect();
                 return Outcome::Skipped(message.trim().to_owned());

@@ -114,7 +114,7 @@ impl Bench {
         let cache = if cache == Cache::Ask { CacheUse::Ask } else { CacheUse::Ignore };
         let options = Options { cache, ..Options::default() };
         let told = |error: &layerlab::machine::Error| {
-            error.diagnostics(None).iter().map(|one| one.render(None)).collect::<String>()
+            error.diagnostics_at(None).iter().map(|one| one.render(None)).collect::<String>()
         };
         let mut machine =
             Machine::new(&self.world, source, options, Control::of(&self.world)).map_err(|error| told(&error))?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use layerlab::context::{Context, Error, Snapshot, StatCache, expand, go_match, learn};
+use layerlab::diagnostic::Explained as _;
 use layerlab::oci::Digest;
 use layerlab::progress::Meter;
 use layerlab::seen;

@@ -23,7 +23,7 @@ enum Subject {
 impl Explain {
     pub(in crate::cli) fn run(&self, _: &World, ui: &Ui) -> Result<(), Failure> {
         match self.subject {
-            Subject::Base => ui.lines(&userland::explain().map_err(crate::images::Error::from)?),
+            Subject::Base => ui.lines(&userland::explain()?),
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::context::text;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::dockerfile::{self, Limits, print};
 use crate::source::SourceFile;
 use crate::view::json;
@@ -82,10 +82,7 @@ impl Parse {
             true => text::read_stream(std::io::stdin().lock(), "(standard input)"),
             false => text::read(&self.file, None, &text::DOCKERFILE),
         };
-        let bytes = bytes.map_err(|error| {
-            let diagnostic = Diagnostic::error(error.to_string());
-            error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
-        })?;
+        let bytes = bytes.map_err(|error| error.diagnostic())?;
         Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes)?)
     }
 }

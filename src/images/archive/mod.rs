@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use load::{Input, load};
 pub(crate) use save::{Format, save};
 
+use crate::diagnostic::Explained;
 use crate::document::Limit;
 use crate::errno;
 use crate::{document, layer, oci, store};
@@ -112,8 +113,23 @@ pub enum Error {
 }
 
 impl Error {
-    /// What can be done about it.
-    pub(crate) fn hint(&self) -> Option<String> {
+    /// Wraps an I/O error with what was tried on which file.
+    fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { operation, path: path.as_ref().to_owned(), source }
+    }
+
+    /// Tells of a file that is not the store's, though the store's functions wrote it: by the name that the user has given, and not
+    /// by the temporary one.
+    fn outside(path: &Path) -> impl Fn(store::Error) -> Error {
+        move |error| match error {
+            store::Error::Io { operation, source, .. } => Error::Io { operation, path: path.to_owned(), source },
+            error => error.into(),
+        }
+    }
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
         match self {
             Error::NotImages { .. } => Some(
                 "`layerlab load` takes what `docker save` or `skopeo copy` writes; `layerlab import FILE NAME` creates an image from a root file system"
@@ -125,12 +141,8 @@ impl Error {
             Error::Document(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::Store(error) => error.hint(),
-            Error::Invalid { .. } | Error::Io { .. } => None,
+            Error::Io { source, .. } => errno::hint(source),
+            Error::Invalid { .. } => None,
         }
-    }
-
-    /// Wraps an I/O error with what was tried on which file.
-    fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io { operation, path: path.as_ref().to_owned(), source }
     }
 }

@@ -70,12 +70,13 @@ pub(crate) fn save(store: &Store, images: &[Named], format: Format, output: Outp
         Output::Stream(out) => selected.write(store, format, Bundle::Tar { out, name: "standard output".into() }),
         Output::Path(path) if format == Format::OciDir => {
             let folder = begin_folder(path)?;
-            let written = selected.write(store, format, Bundle::Folder(folder.clone()));
-            let published = written.and_then(|()| Ok(write::publish_folder(&folder, path)?));
+            let written = selected.write(store, format, Bundle::Folder { root: folder.clone(), name: path.to_owned() });
+            let publish = || write::publish_folder(&folder, path).map_err(Error::outside(path));
+            let published = written.and_then(|()| publish());
             match published {
                 Ok(true) => Ok(()),
                 Ok(false) | Err(_) => {
-                    write::remove_folder(&folder)?;
+                    write::remove_folder(&folder).map_err(Error::outside(path))?;
                     published.and(Err(Error::Exists { path: path.to_owned() }))
                 }
             }
@@ -189,14 +190,10 @@ impl Selected {
         // What a link leads to is replaced, and not the link.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = write::Temporary::create(parent).map_err(|error| match error {
-            // The name that the user has given, and not the temporary one.
-            store::Error::Io { operation, source, .. } => Error::Io { operation, path: path.clone(), source },
-            error => error.into(),
-        })?;
+        let mut temporary = write::Temporary::create(parent).map_err(Error::outside(path))?;
         let out = std::io::BufWriter::with_capacity(256 << 10, temporary.file());
         self.write(store, format, Bundle::Tar { out: Box::new(out), name: path.clone() })?;
-        Ok(temporary.persist(path)?)
+        temporary.persist(path).map_err(Error::outside(path))
     }
 
     fn write(&self, store: &Store, format: Format, mut bundle: Bundle<'_>) -> Result<(), Error> {

@@ -20,22 +20,24 @@ const STRETCH: u64 = 4 << 20;
 pub(super) enum Bundle<'o> {
     /// A tar archive, and what messages call it.
     Tar { out: Box<dyn Write + 'o>, name: PathBuf },
-    /// A folder under a temporary name.
-    Folder(PathBuf),
+    /// A folder under a temporary name, and what messages call it.
+    Folder { root: PathBuf, name: PathBuf },
 }
 
 impl Bundle<'_> {
     /// Puts a folder in. Those above it have to be there.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Store`] for what can't be written.
+    /// [`Error::Io`] for what can't be written.
     pub(crate) fn folder(&mut self, name: &str) -> Result<(), Error> {
         match self {
             Bundle::Tar { out, name: archive } => {
                 let header = header(&format!("{name}/"), EntryType::Directory, 0o755, 0);
                 header.and_then(|header| out.write_all(header.as_bytes())).map_err(Error::io("write", archive))
             }
-            Bundle::Folder(root) => Ok(write::create_folder(&root.join(name))?),
+            Bundle::Folder { root, name: archive } => {
+                write::create_folder(&root.join(name)).map_err(Error::outside(archive))
+            }
         }
     }
 
@@ -50,7 +52,9 @@ impl Bundle<'_> {
                 let written = begin(out, name, size).and_then(|()| out.write_all(bytes));
                 written.and_then(|()| pad(out, size)).map_err(Error::io("write", archive))
             }
-            Bundle::Folder(root) => Ok(store::atomic_write(&root.join(name), bytes)?),
+            Bundle::Folder { root, name: archive } => {
+                store::atomic_write(&root.join(name), bytes).map_err(Error::outside(archive))
+            }
         }
     }
 
@@ -64,11 +68,12 @@ impl Bundle<'_> {
                 let written = begin(out, name, size).and_then(|()| copy(file, out, size, task));
                 written.and_then(|()| pad(out, size)).map_err(Error::io("write", archive))
             }
-            Bundle::Folder(root) => {
+            Bundle::Folder { root, name: archive } => {
                 let path = root.join(name);
-                let mut copy = write::Temporary::create(path.parent().unwrap_or(root))?;
-                self::copy(file, copy.file(), size, task).map_err(Error::io("write", &path))?;
-                Ok(copy.persist(&path)?)
+                let copy = write::Temporary::create(path.parent().unwrap_or(root));
+                let mut copy = copy.map_err(Error::outside(archive))?;
+                self::copy(file, copy.file(), size, task).map_err(Error::io("write", &*archive))?;
+                copy.persist(&path).map_err(Error::outside(archive))
             }
         }
     }
@@ -83,7 +88,7 @@ impl Bundle<'_> {
                 let end = out.write_all(&[0; 2 * BLOCK]).and_then(|()| out.flush());
                 end.map_err(Error::io("write", &name))
             }
-            Bundle::Folder(_) => Ok(()),
+            Bundle::Folder { .. } => Ok(()),
         }
     }
 }
@@ -91,13 +96,13 @@ impl Bundle<'_> {
 /// Begins the folder of a layout beside the place where it will be.
 ///
 /// # Errors
-/// [`Error::Exists`], and [`Error::Store`] where it can't be made.
+/// [`Error::Exists`], and [`Error::Io`] where it can't be made.
 pub(super) fn begin_folder(path: &Path) -> Result<PathBuf, Error> {
     if path.symlink_metadata().is_ok() {
         return Err(Error::Exists { path: path.to_owned() });
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(write::temporary_folder(parent)?)
+    write::temporary_folder(parent).map_err(Error::outside(path))
 }
 
 fn begin(out: &mut dyn Write, name: &str, size: u64) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! What an archive may ask for, and what it gets: bounds, compressions, holes.
 
+use layerlab::diagnostic::Explained as _;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::tarballs::{Entry, Tar};
+use layerlab::diagnostic::Explained as _;
 
 /// Paths that no layer can have, and why.
 const IMPOSSIBLE: &[&str] =

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::failure::Failure;
 use crate::container::{Hostname, Network};
 use crate::context::text;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::dockerfile::Limits;
 use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
@@ -94,13 +94,7 @@ impl BuildOptions {
             labels.insert(name.to_owned(), value.to_owned());
         }
         let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
-        let hostname = hostname.map(|name| Hostname::parse(name)).transpose().map_err(|error| {
-            let diagnostic = Diagnostic::error(error.to_string());
-            match error.hint() {
-                Some(hint) => diagnostic.hint(hint),
-                None => diagnostic,
-            }
-        })?;
+        let hostname = hostname.map(|name| Hostname::parse(name)).transpose().map_err(|error| error.diagnostic())?;
         let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
             (true, _) => CacheUse::Ignore,
             (false, []) => CacheUse::Ask,
@@ -139,11 +133,11 @@ impl BuildOptions {
         let (name, path, bytes) = match &self.file {
             Some(path) if path.as_os_str() == "-" => {
                 let name = "(standard input)";
-                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name).map_err(Error::from)?)
+                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name)?)
             }
             file => {
                 let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
-                let bytes = text::read(&path, Some(folder), &text::DOCKERFILE).map_err(Error::from)?;
+                let bytes = text::read(&path, Some(folder), &text::DOCKERFILE)?;
                 (display_name(&path, folder), Some(path), bytes)
             }
         };
@@ -166,10 +160,10 @@ fn display_name(path: &Path, folder: &Path) -> String {
 
 /// An error on its place in the Dockerfile.
 pub(crate) fn located(error: &Error, file: &SourceFile, span: Option<crate::source::Span>) -> Failure {
-    Failure::messages(error.diagnostics(span)).within(file)
+    Failure::messages(error.diagnostics_at(span)).within(file)
 }
 
 /// The folder has to be one before anything is said of the build.
 pub(crate) fn check_context(folder: &Path) -> Result<(), Failure> {
-    crate::context::Context::open(folder, None).map(|_| ()).map_err(|error| Error::from(error).into())
+    Ok(crate::context::Context::open(folder, None).map(|_| ())?)
 }

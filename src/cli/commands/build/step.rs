@@ -11,7 +11,7 @@ use super::options::{BuildOptions, check_context};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::debugger::{self, Debugger, Mistakes, Setting};
+use crate::debugger::{Debugger, Mistakes, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::Unsupported;
@@ -109,29 +109,4 @@ fn numbered(folder: &Path) -> Option<PathBuf> {
     let mut found = entries.filter(|path| path.is_dir() && is_numbered(path) == Some(true));
     let only = found.next()?;
     found.next().is_none().then_some(only)
-}
-
-impl From<repl::Error> for Failure {
-    fn from(error: repl::Error) -> Failure {
-        match error {
-            repl::Error::Command(diagnostic) => (*diagnostic).into(),
-            repl::Error::Refused { error, .. } => (*error).into(),
-            repl::Error::Said => Failure::status(1),
-            repl::Error::Io { .. } | repl::Error::Input(_) => Diagnostic::error(error.to_string()).into(),
-            repl::Error::Output(error) => error.into(),
-        }
-    }
-}
-
-impl From<debugger::Error> for Failure {
-    fn from(error: debugger::Error) -> Failure {
-        match error {
-            debugger::Error::Dockerfile(failure) => Failure::messages(failure.diagnostics).within(&failure.source),
-            debugger::Error::Machine(error) => error.into(),
-            debugger::Error::Document(error) => {
-                Diagnostic { hint: error.hint(), ..Diagnostic::error(error.to_string()) }.into()
-            }
-            error => Diagnostic::error(error.to_string()).into(),
-        }
-    }
 }

@@ -11,7 +11,7 @@ use crate::cli::ui::Ui;
 use crate::container::{self, Access, Heard, Hostname, Io, Network, Terminal};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
-use crate::machine::{self, lacking::NOT_FOUND};
+use crate::machine::lacking::NOT_FOUND;
 use crate::oci::Platform;
 use crate::runtime::{self, Request, Variable, Volume};
 use crate::world::World;
@@ -104,7 +104,7 @@ impl Run {
         }
         if !self.interactive && !self.tty {
             // As with Docker: a loop around `run` keeps its own input.
-            container::close_input().map_err(machine::Error::from)?;
+            container::close_input()?;
         }
         let mut tell = |heard: Heard<'_>| match heard {
             // It goes to our own streams by itself.
@@ -125,7 +125,7 @@ impl Run {
             }
             Err(runtime::Error::Container(error)) => {
                 let status = error.status();
-                let mut failure = Failure::from(machine::Error::from(error));
+                let mut failure = Failure::from(error);
                 if let (NOT_FOUND, Some(note), Some(diagnostic)) = (status, stand_in, failure.diagnostics.first_mut()) {
                     diagnostic.hint = Some(note);
                 }
@@ -146,7 +146,7 @@ impl Run {
             env: self.env.iter().filter_map(|text| Variable::parse(text, ours)).collect(),
             working_dir: self.workdir.clone(),
             user: self.user.clone(),
-            hostname: hostname.map(Hostname::parse).transpose().map_err(machine::Error::from)?,
+            hostname: hostname.map(Hostname::parse).transpose()?,
             network: self.network.unwrap_or_default(),
             volumes: Volume::parse_all(&self.volume)?,
             root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },

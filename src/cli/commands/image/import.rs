@@ -38,8 +38,8 @@ impl Import {
         interrupts::catch(world.interrupt());
         let mut out = ui.plain().with_live(world.meter());
         out.begin(Scene::Below);
-        let layer = archive::import(&world.store, path).map_err(machine::Error::from)?;
-        let tree = layer::tree_of(&world.store, std::slice::from_ref(&layer)).map_err(machine::Error::from)?;
+        let layer = archive::import(&world.store, path)?;
+        let tree = layer::tree_of(&world.store, std::slice::from_ref(&layer))?;
         if let Some(kind) = recognise(&world.store, &tree) {
             let input =
                 if self.file.as_os_str() == "-" { String::new() } else { format!(" -i {}", self.file.display()) };
@@ -57,7 +57,7 @@ impl Import {
             comment: None,
             empty_layer: false,
         });
-        let config = machine::change(config, &self.change).map_err(Failure::from)?;
+        let config = machine::change(config, &self.change)?;
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;

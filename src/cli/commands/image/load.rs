@@ -11,7 +11,6 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::images::Error;
 use crate::images::archive::{self, Input};
 use crate::shown;
 use crate::view::Scene;
@@ -40,7 +39,7 @@ impl Load {
         interrupts::catch(world.interrupt());
         let mut out = ui.plain().with_live(world.meter());
         out.begin(Scene::Below);
-        let images = archive::load(&world.store, input).map_err(Error::from)?;
+        let images = archive::load(&world.store, input)?;
         out.end()?;
         for image in images {
             for name in &image.names {

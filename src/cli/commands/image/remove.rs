@@ -141,7 +141,7 @@ fn collect(world: &World) -> Result<Left, Failure> {
                 return Ok(Left::Everything(format!("nothing is deleted while an image is damaged ({error})")));
             }
             for folder in &collected.folders {
-                world.identity.remove_dir_all(folder).map_err(crate::machine::Error::from)?;
+                world.identity.remove_dir_all(folder)?;
             }
             Ok(Left::InUse(collected.in_use))
         }

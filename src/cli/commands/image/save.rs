@@ -10,7 +10,7 @@ use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::images::archive::save::{Named, Output};
 use crate::images::archive::{self, Format};
-use crate::images::{self, Error, Policy};
+use crate::images::{self, Policy};
 use crate::oci::Reference;
 use crate::view::Scene;
 use crate::world::World;
@@ -67,7 +67,7 @@ impl Save {
         interrupts::catch(world.interrupt());
         let mut out = ui.plain().with_live(world.meter());
         out.begin(Scene::Below);
-        archive::save(&world.store, &images, format, output).map_err(Error::from)?;
+        archive::save(&world.store, &images, format, output)?;
         Ok(())
     }
 }

@@ -10,7 +10,6 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::machine;
 use crate::shown;
 use crate::upkeep::prune::{self, Forgotten, Images, Pruned, Wish};
 use crate::view::table::TooWide;
@@ -62,9 +61,8 @@ impl Prune {
         let pruned = if self.dry_run {
             prune::foresee(&world.store, &wish)?
         } else {
-            let remove = |folder: &std::path::Path| -> Result<(), Failure> {
-                Ok(world.identity.remove_dir_all(folder).map_err(machine::Error::from)?)
-            };
+            let remove =
+                |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
             prune::prune(&world.store, &wish, remove)?
         };
         if let Some(error) = pruned.damaged.first() {

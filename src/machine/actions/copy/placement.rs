@@ -13,6 +13,7 @@ use super::obstacle::Obstacle;
 use super::owner::Owner;
 use super::placed::Placed;
 use super::selection::{Directory, Part, Selected, Selection};
+use crate::diagnostic::Explained as _;
 use crate::errno;
 use crate::layer::archive::{Archive, Member};
 use crate::layer::{self, EntryPath};
@@ -76,10 +77,8 @@ impl CopyError {
         match self {
             CopyError::Obstacle { obstacle } => obstacle.hint(),
             CopyError::Layer(error) => error.hint(),
-            CopyError::NotFound { .. }
-            | CopyError::FileOverDirectory { .. }
-            | CopyError::Path { .. }
-            | CopyError::Spool { .. } => None,
+            CopyError::Spool { source, .. } => errno::hint(source),
+            CopyError::NotFound { .. } | CopyError::FileOverDirectory { .. } | CopyError::Path { .. } => None,
         }
     }
 }
