@@ -3,7 +3,7 @@
 //! A document is read whole and then understood: a Dockerfile, a manifest, a record of the cache. Where its name comes
 //! from somebody else, what lies under the name may be anything: a pipe that nobody writes to makes the reader wait for
 //! ever, `/dev/zero` never ends, and a file of many gigabytes fills the memory before its first byte is understood. So type
-//! and size are looked at first, here and nowhere else: nothing in this program reads a whole file without a [`Limit`].
+//! and size are looked at first, here and nowhere else: nothing in this program reads a whole file without a [`Bound`].
 
 use std::ffi::CString;
 use std::fs::{File, FileType, Metadata, OpenOptions};
@@ -15,47 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Explained;
 use crate::errno;
-use crate::size;
-
-/// How large a kind of document may be, and the variable of the environment that changes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    document: &'static str,
-    variable: &'static str,
-    bytes: u64,
-}
-
-impl Limit {
-    /// A limit for a kind of document, named as messages name it: `Dockerfile`, `image manifest`.
-    pub(crate) const fn new(document: &'static str, variable: &'static str, bytes: u64) -> Limit {
-        Limit { document, variable, bytes }
-    }
-
-    /// The limit in force: what the variable says, else the usual one.
-    ///
-    /// # Errors
-    /// [`Error::Variable`] where the variable holds something that is not a size.
-    pub(crate) fn bytes(&self) -> Result<u64, Error> {
-        match std::env::var(self.variable) {
-            Ok(text) if !text.is_empty() => {
-                size::parse(&text).ok_or(Error::Variable { variable: self.variable, value: text })
-            }
-            _ => Ok(self.bytes),
-        }
-    }
-
-    /// Refuses a size above the limit; `path` is whose size it is.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`], and what [`Limit::bytes`] says.
-    pub(crate) fn check(&self, path: &Path, size: u64) -> Result<(), Error> {
-        let most = self.bytes()?;
-        if size <= most {
-            return Ok(());
-        }
-        Err(Error::TooLarge { path: path.to_owned(), document: self.document, variable: self.variable, most })
-    }
-}
+use crate::limits::Bound;
 
 /// What to do with a symbolic link under the document's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,24 +50,12 @@ pub enum Error {
         kind: &'static str,
     },
     /// It is larger than documents of its kind may be.
-    #[error("`{}` has more than {most} bytes, the limit for this kind of file ({document})", path.display())]
+    #[error("`{}` has more than {} bytes, the limit for this kind of file ({})", path.display(), bound.most, bound.what)]
     TooLarge {
         /// The name.
         path: PathBuf,
-        /// Its kind.
-        document: &'static str,
-        /// The variable that raises the limit.
-        variable: &'static str,
-        /// The limit in force.
-        most: u64,
-    },
-    /// A variable of the environment that sets a limit does not hold a size.
-    #[error("{variable} is `{value}`, not a number of bytes")]
-    Variable {
-        /// The variable.
-        variable: &'static str,
-        /// What it holds.
-        value: String,
+        /// The limit for its kind.
+        bound: Bound,
     },
 }
 
@@ -121,10 +69,9 @@ impl Error {
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::TooLarge { variable, .. } => {
-                Some(format!("set {variable} to a larger number of bytes to raise the limit"))
+            Error::TooLarge { bound, .. } => {
+                Some(format!("set {} to a larger number of bytes to raise the limit", bound.variable))
             }
-            Error::Variable { .. } => Some("write a number such as 8388608, 8192K, 8M or 1G".to_owned()),
             Error::Io { .. } | Error::NotRegular { .. } => None,
         }
     }
@@ -134,27 +81,37 @@ impl Explained for Error {
 ///
 /// # Errors
 /// [`Error::NotRegular`] and [`Error::TooLarge`] before a byte is read, [`Error::Io`] for what the kernel refuses.
-pub(crate) fn read(path: &Path, limit: &Limit, links: Links) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, bound: Bound, links: Links) -> Result<Vec<u8>, Error> {
     let (file, metadata) = open(path, links)?;
-    limit.check(path, metadata.len())?;
-    read_stream(file, path, limit, metadata.len())
+    check(path, metadata.len(), bound)?;
+    read_stream(file, path, bound, metadata.len())
 }
 
 /// Reads what has no size beforehand, such as standard input, until its end or the limit; `name` is for messages.
 ///
 /// # Errors
 /// [`Error::TooLarge`] as soon as there is one byte too many, [`Error::Io`] for what the kernel refuses.
-pub(crate) fn read_to_end(stream: impl Read, name: &Path, limit: &Limit) -> Result<Vec<u8>, Error> {
-    read_stream(stream, name, limit, 0)
+pub(crate) fn read_to_end(stream: impl Read, name: &Path, bound: Bound) -> Result<Vec<u8>, Error> {
+    read_stream(stream, name, bound, 0)
+}
+
+/// Refuses a size above the limit; `path` is whose size it is.
+///
+/// # Errors
+/// [`Error::TooLarge`].
+pub(crate) fn check(path: &Path, size: u64, bound: Bound) -> Result<(), Error> {
+    if size <= bound.most {
+        return Ok(());
+    }
+    Err(Error::TooLarge { path: path.to_owned(), bound })
 }
 
 /// A file may grow while it is read, and those of /proc have no size at all: the limit holds for what comes.
-fn read_stream(stream: impl Read, path: &Path, limit: &Limit, expected: u64) -> Result<Vec<u8>, Error> {
-    let most = limit.bytes()?;
+fn read_stream(stream: impl Read, path: &Path, bound: Bound, expected: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
-    let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    let read = stream.take(bound.most.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|source| Error::Io { operation: "read", path: path.to_owned(), source })?;
-    limit.check(path, bytes.len() as u64)?;
+    check(path, bytes.len() as u64, bound)?;
     Ok(bytes)
 }
 
@@ -227,7 +184,7 @@ fn require_regular(path: &Path, kind: FileType) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    const SMALL: Limit = Limit::new("note", "LAYERLAB_MAX_NOTE_OF_THIS_TEST", 4);
+    const SMALL: Bound = Bound { what: "note", variable: "LAYERLAB_MAX_NOTE", most: 4 };
 
     #[test]
     fn only_small_regular_files_are_read() {
@@ -237,7 +194,7 @@ mod tests {
         std::fs::write(at("large"), "12345").expect("a file");
         std::os::unix::fs::symlink("good", at("link")).expect("a link");
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
-        let read = |name: &str, links| match read(&at(name), &SMALL, links) {
+        let read = |name: &str, links| match read(&at(name), SMALL, links) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) => error.to_string().replace(&folder.path().display().to_string(), ""),
         };
@@ -260,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_stream_ends_at_the_limit() {
-        let read = |stream: &mut dyn Read| read_to_end(stream, Path::new("-"), &SMALL);
+        let read = |stream: &mut dyn Read| read_to_end(stream, Path::new("-"), SMALL);
         assert_eq!(read(&mut &b"1234"[..]).expect("it fits"), b"1234");
-        assert!(matches!(read(&mut io::repeat(b'x')), Err(Error::TooLarge { most: 4, .. })));
+        assert!(matches!(read(&mut io::repeat(b'x')), Err(Error::TooLarge { .. })));
     }
 }

@@ -34,6 +34,13 @@ pub(crate) fn hint_at_home(error: &io::Error) -> Option<String> {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             Some("choose a folder that is yours with `--home` or LAYERLAB_HOME".to_owned())
         }
+        _ => hint_if_home_is_full(error),
+    }
+}
+
+/// The same where it can only have been writing that failed for want of room: what was forbidden is somebody else's file.
+pub(crate) fn hint_if_home_is_full(error: &io::Error) -> Option<String> {
+    match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(
             "free some space on that disk, or choose a folder on another one with `--home` or LAYERLAB_HOME".to_owned(),
         ),

@@ -36,6 +36,17 @@ impl Limit {
     }
 }
 
+/// A bound in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// What is bounded.
+    pub(crate) what: &'static str,
+    /// The variable that changes it.
+    pub(crate) variable: &'static str,
+    /// Where it is.
+    pub(crate) most: u64,
+}
+
 /// The bounds in force: the usual ones, except for those that somebody has changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits(Arc<BTreeMap<String, u64>>);
@@ -57,7 +68,7 @@ impl Explained for BadLimit {
 }
 
 impl Limits {
-    /// The bounds that these variables set. Others are passed over.
+    /// The bounds that these variables set. Others are passed over, and so is one that is empty.
     ///
     /// # Errors
     /// [`BadLimit`] for the first value that is not a number.
@@ -68,7 +79,7 @@ impl Limits {
     {
         let mut changed = BTreeMap::new();
         for (variable, value) in variables.into_iter().map(|(variable, value)| (variable.into(), value.into())) {
-            if variable.starts_with(PREFIX) {
+            if variable.starts_with(PREFIX) && !value.is_empty() {
                 match size::parse(&value) {
                     Some(number) => drop(changed.insert(variable, number)),
                     None => return Err(BadLimit { variable, value }),
@@ -82,6 +93,11 @@ impl Limits {
     pub(crate) fn most(&self, limit: &Limit) -> u64 {
         self.0.get(limit.variable).copied().unwrap_or(limit.usual)
     }
+
+    /// A bound as it is in force.
+    pub fn bound(&self, limit: &Limit) -> Bound {
+        Bound { what: limit.what, variable: limit.variable, most: self.most(limit) }
+    }
 }
 
 #[cfg(test)]
@@ -92,14 +108,14 @@ mod tests {
 
     #[test]
     fn a_variable_changes_a_bound() {
-        let limits = Limits::from_variables([("LAYERLAB_MAX_NOTE", "2M"), ("HOME", "/root")]);
+        let limits = Limits::from_variables([("LAYERLAB_MAX_NOTE", "2M"), ("LAYERLAB_MAX_X", ""), ("HOME", "/root")]);
         assert_eq!(limits.map(|limits| limits.most(&NOTE)), Ok(2 << 20));
         assert_eq!(Limits::default().most(&NOTE), 4);
     }
 
     #[test]
     fn what_is_no_number_is_an_error() {
-        for value in ["", "x", "-1", "1.5", "M", "99999999999G"] {
+        for value in ["x", "-1", "1.5", "M", "99999999999G"] {
             let error = Limits::from_variables([("LAYERLAB_MAX_NOTE", value)]).expect_err(value);
             assert_eq!(error.to_string(), format!("LAYERLAB_MAX_NOTE is `{value}`, not a number"));
         }

@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use super::{CacheKey, Error, Roots};
+use crate::limits::Bound;
 use crate::oci::Digest;
 use crate::store::Home;
 
@@ -91,6 +92,7 @@ impl Drop for Reservation {
 #[derive(Clone, Debug)]
 pub(crate) struct Builds {
     folder: PathBuf,
+    bound: Bound,
 }
 
 /// No machine builds more often: a file of a larger number was not made here.
@@ -105,7 +107,7 @@ fn number_of(name: &str) -> Option<u64> {
 
 impl Builds {
     pub(crate) fn open(home: &Home) -> Builds {
-        Builds { folder: home.builds_dir() }
+        Builds { folder: home.builds_dir(), bound: home.bound(&super::BUILD) }
     }
 
     /// Where the build of a number is, or would be.
@@ -150,7 +152,7 @@ impl Builds {
     /// # Errors
     /// The file is there and can't be read.
     pub(crate) fn get(&self, number: u64) -> Result<Option<Build>, Error> {
-        let Some(bytes) = super::read(&self.path(number), &super::BUILD)? else { return Ok(None) };
+        let Some(bytes) = super::read(&self.path(number), self.bound)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Build>(&bytes).ok().filter(|build| build.schema == Build::SCHEMA))
     }
 

@@ -42,15 +42,16 @@ pub(crate) use state::StateId;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Explained;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
 use crate::errno;
+use crate::limits::{Bound, Limit};
 
 /// A record: an instruction and its ingredients.
-pub(crate) const RECORD: Limit = Limit::new("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
+pub(crate) const RECORD: Limit = Limit::bytes("cache record", "LAYERLAB_MAX_RECORD", 64 << 20);
 /// A listing has a line for each file of a COPY: room for some eight million.
-pub(crate) const LISTING: Limit = Limit::new("file listing", "LAYERLAB_MAX_LISTING", 1 << 30);
+pub(crate) const LISTING: Limit = Limit::bytes("file listing", "LAYERLAB_MAX_LISTING", 1 << 30);
 /// A past build: some hundred bytes for each step, and its instruction.
-pub(crate) const BUILD: Limit = Limit::new("record of a build", "LAYERLAB_MAX_BUILD", 256 << 20);
+pub(crate) const BUILD: Limit = Limit::bytes("record of a build", "LAYERLAB_MAX_BUILD", 256 << 20);
 
 /// Why the cache could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +78,8 @@ impl Explained for Error {
 
 /// Reads a file of the cache. What is not there, not a file or too large to be one of ours counts as none: everything in the
 /// cache can be made again.
-fn read(path: &Path, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
-    match document::read(path, limit, Links::Refuse) {
+fn read(path: &Path, bound: Bound) -> Result<Option<Vec<u8>>, Error> {
+    match document::read(path, bound, Links::Refuse) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(document::Error::NotRegular { .. } | document::Error::TooLarge { .. }) => Ok(None),
         Err(error) if error.is_not_found() => Ok(None),

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{CacheKey, Entry, Error, Ingredients, Listing};
+use crate::limits::Bound;
 use crate::oci::{Digest, Layer};
 use crate::store::write::Temporary;
 use crate::store::{Home, atomic_replace, write};
@@ -64,11 +65,13 @@ impl Record {
 #[derive(Clone, Debug)]
 pub(crate) struct Records {
     folder: PathBuf,
+    record: Bound,
+    listing: Bound,
 }
 
 impl Records {
     pub(crate) fn open(home: &Home) -> Records {
-        Records { folder: home.cache_dir() }
+        Records { folder: home.cache_dir(), record: home.bound(&super::RECORD), listing: home.bound(&super::LISTING) }
     }
 
     /// Where the record of a key is, or would be.
@@ -85,7 +88,7 @@ impl Records {
     /// # Errors
     /// The file is there and can't be read.
     pub(crate) fn get(&self, key: CacheKey) -> Result<Option<Record>, Error> {
-        let Some(bytes) = super::read(&self.path(key), &super::RECORD)? else { return Ok(None) };
+        let Some(bytes) = super::read(&self.path(key), self.record)? else { return Ok(None) };
         Ok(serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.is_of(key)))
     }
 
@@ -157,7 +160,7 @@ impl Records {
     /// The file can't be read, or a line of it is not an entry.
     pub(crate) fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
         let path = self.listing_path(digest);
-        match super::read(&path, &super::LISTING)? {
+        match super::read(&path, self.listing)? {
             Some(bytes) if Digest::of(&bytes) == digest => {
                 Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line })
             }

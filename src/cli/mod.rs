@@ -28,7 +28,7 @@ use self::ui::Ui;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
 use crate::shown;
-use crate::store::{Home, Store};
+use crate::store::{Home, Preferences, Store};
 use crate::view::palette::ColorChoice;
 use crate::world::{Clock, World};
 
@@ -138,26 +138,28 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Import(command) => command.run(&*world()?, ui),
         Command::Prune(command) => command.run(&*world()?, ui),
         Command::Store(command) => command.run(&*world()?, ui),
-        Command::Explain(command) => command.run(&*world()?, ui),
+        Command::Explain(command) => command.run(ui),
     }
 }
 
 /// The opened home with everything around it.
 fn open_world(arguments: &Arguments) -> Result<Arc<World>, Failure> {
-    let limits = limits()?;
+    let preferences = preferences()?;
     let home = match &arguments.home {
-        Some(path) => Home::open_within(path, limits)?,
-        None => Home::open_within(Home::default_path(|name| std::env::var_os(name))?, limits)?,
+        Some(path) => Home::open_with(path, preferences)?,
+        None => Home::open_with(Home::default_path(|name| std::env::var_os(name))?, preferences)?,
     };
     let store = Store::open(&home)?;
     Ok(Arc::new(World { store, clock: Clock::from_environment()?, identity: Identity::detect() }))
 }
 
-/// The limits that the environment sets. This is the one place that reads these variables.
-fn limits() -> Result<Limits, BadLimit> {
+/// What the environment asks for. This is the one place that reads these variables.
+fn preferences() -> Result<Preferences, BadLimit> {
     let variables = std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    Limits::from_variables(variables)
+    let limits = Limits::from_variables(variables)?;
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    Ok(Preferences { limits, base: set("LAYERLAB_BASE"), overlay: set("LAYERLAB_OVERLAY") })
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

@@ -43,6 +43,29 @@ pub struct Host {
     pub last_capability: u8,
 }
 
+/// Which way of mounting an overlay may be used, as far as somebody asks for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OverlayWish {
+    /// Whatever works.
+    #[default]
+    Any,
+    /// The older interface, mount(2).
+    Options,
+    /// None: files are copied.
+    Off,
+}
+
+impl OverlayWish {
+    /// What the value of `LAYERLAB_OVERLAY` asks for.
+    pub(crate) fn named(name: &str) -> OverlayWish {
+        match name {
+            "off" => OverlayWish::Off,
+            "mount" => OverlayWish::Options,
+            _ => OverlayWish::Any,
+        }
+    }
+}
+
 /// Whether and how overlayfs can be mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OverlaySupport {
@@ -77,16 +100,17 @@ pub struct Hierarchy {
 impl Host {
     /// Tries what works here for `identity`, using `scratch`, the directory in which a container's set-up will have its files.
     ///
-    /// What it makes there are directories that the set-up has as well. `LAYERLAB_OVERLAY=off` (or `mount`) in the
-    /// environment forces the copying fallback (or the older interface).
+    /// What it makes there are directories that the set-up has as well. `overlay` may force the copying fallback,
+    /// or the older interface.
     ///
     /// # Errors
     /// `scratch` can't be written, or no user namespace can be made.
-    pub fn detect(identity: &Identity, scratch: &Path) -> Result<Host, Error> {
-        let forced = std::env::var("LAYERLAB_OVERLAY").unwrap_or_default();
-        let overlay = match forced.as_str() {
-            "off" => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
-            _ => overlay_support(identity, scratch, forced == "mount")?,
+    pub fn detect(identity: &Identity, scratch: &Path, overlay: OverlayWish) -> Result<Host, Error> {
+        let overlay = match overlay {
+            OverlayWish::Off => OverlaySupport::Refused("`LAYERLAB_OVERLAY` is `off`".to_owned()),
+            OverlayWish::Options | OverlayWish::Any => {
+                overlay_support(identity, scratch, overlay == OverlayWish::Options)?
+            }
         };
         let mounts = mountinfo()?;
         let cgroups = mounted_cgroups(&mounts);

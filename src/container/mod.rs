@@ -68,7 +68,7 @@ pub use error::Error;
 pub(crate) use error::{CARRIAGE_RETURN_HINT, Failure};
 pub use freeze::Paused;
 pub use heard::{Exit, Heard, Stream};
-pub use host::{Cgroups, Hierarchy, Host, OverlaySupport};
+pub use host::{Cgroups, Hierarchy, Host, OverlaySupport, OverlayWish};
 pub use identity::Identity;
 pub(crate) use leave::DEFAULT_PATH;
 pub use operation::{Device, Flags, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};

@@ -15,10 +15,11 @@ use std::path::Path;
 
 use super::clean::clean;
 use super::error::Error;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::{Limit, Limits};
 
 /// How large an ignore file may be. The largest of real projects have some thousand lines; each line is compared with each path.
-const LIMIT: Limit = Limit::new("ignore file", "LAYERLAB_MAX_IGNORE_FILE", 1 << 20);
+const LIMIT: Limit = Limit::bytes("ignore file", "LAYERLAB_MAX_IGNORE_FILE", 1 << 20);
 
 /// Returns the text of an ignore file, `None` if there is none.
 ///
@@ -27,7 +28,7 @@ const LIMIT: Limit = Limit::new("ignore file", "LAYERLAB_MAX_IGNORE_FILE", 1 << 
 ///
 /// # Errors
 /// [`Error::IgnoreFile`] for what is not a file of a bounded size, [`Error::IgnoreFileOutside`] for a link that leads out.
-pub(super) fn read(file: &Path, root: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn read(file: &Path, root: &Path, limits: &Limits) -> Result<Option<Vec<u8>>, Error> {
     let real = match file.canonicalize() {
         Ok(real) => real,
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => return Ok(None),
@@ -38,7 +39,7 @@ pub(super) fn read(file: &Path, root: &Path) -> Result<Option<Vec<u8>>, Error> {
     if !real.starts_with(root) && !folder.is_some_and(|folder| real.starts_with(folder)) {
         return Err(Error::IgnoreFileOutside { path: file.to_owned(), target: real });
     }
-    match document::read(&real, &LIMIT, Links::Refuse) {
+    match document::read(&real, limits.bound(&LIMIT), Links::Refuse) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(Error::IgnoreFile(error)),

@@ -43,6 +43,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
+use crate::limits::Limits;
 use crate::progress::{Meter, Work};
 use crate::store;
 use crate::tree::{Folder, FoundFile, Tree, TreePath};
@@ -88,7 +89,7 @@ impl Context {
     /// # Errors
     /// [`Error::Missing`] and [`Error::NotADirectory`] for the folder, [`Error::Pattern`] for a line of the ignore file,
     /// [`Error::IgnoreFile`] and [`Error::IgnoreFileOutside`] for one that must not be read, [`Error::Io`] for what can't be.
-    pub fn open(directory: &Path, dockerfile: Option<&Path>) -> Result<Context, Error> {
+    pub fn open(directory: &Path, dockerfile: Option<&Path>, limits: &Limits) -> Result<Context, Error> {
         let metadata = std::fs::metadata(directory).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => Error::Missing { path: directory.to_owned() },
             _ => Error::io("stat", directory, source),
@@ -103,7 +104,7 @@ impl Context {
             PathBuf::from(name)
         });
         for file in beside_dockerfile.into_iter().chain([root.join(".dockerignore")]) {
-            let Some(text) = ignore::read(&file, &root)? else { continue };
+            let Some(text) = ignore::read(&file, &root, limits)? else { continue };
             let lines = ignore::parse(&String::from_utf8_lossy(&text));
             let patterns = match Patterns::numbered(lines) {
                 Ok(patterns) => patterns,

@@ -24,7 +24,8 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::{Limit, Limits};
 use crate::oci::Digest;
 use crate::store::{self, write::Temporary};
 use crate::tree::{FileIdentity, FoundFile, Known, Xattrs};
@@ -42,7 +43,7 @@ const HEADER: usize = 24;
 const RECORD: usize = 88;
 const CHECKSUM: usize = 4;
 /// What the file may have at most; one of [`ROOM`] entries has some 30 MB.
-const LIMIT: Limit = Limit::new("stat cache", "LAYERLAB_MAX_STAT_CACHE", 1 << 30);
+const LIMIT: Limit = Limit::bytes("stat cache", "LAYERLAB_MAX_STAT_CACHE", 1 << 30);
 /// Above this number, entries that a build did not come across are dropped when it saves.
 const ROOM: usize = 300_000;
 /// How far apart two changes have to be to get different times: a tick of the kernel's clock is at most 10 ms, and FAT
@@ -54,8 +55,8 @@ const PIECE: usize = 256 << 10;
 
 impl StatCache {
     /// Loads the cache from `file`; it is empty if there is none or if it is damaged.
-    pub fn load(file: &Path) -> StatCache {
-        let bytes = document::read(file, &LIMIT, Links::Refuse).ok().filter(|bytes| is_whole(bytes));
+    pub fn load(file: &Path, limits: &Limits) -> StatCache {
+        let bytes = document::read(file, limits.bound(&LIMIT), Links::Refuse).ok().filter(|bytes| is_whole(bytes));
         StatCache { file: file.to_owned(), bytes: bytes.unwrap_or_default() }
     }
 

@@ -8,34 +8,35 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::{Bound, Limit, Limits};
 
 /// BuildKit's messages hold 16 MiB at most, and so no larger Dockerfile.
-pub(crate) const DOCKERFILE: Limit = Limit::new("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 16 << 20);
+pub(crate) const DOCKERFILE: Limit = Limit::bytes("Dockerfile", "LAYERLAB_MAX_DOCKERFILE", 16 << 20);
 
 /// Reads a Dockerfile from a stream, such as standard input, to its end.
 ///
 /// # Errors
 /// [`Error::Dockerfile`]: it is too long, or can't be read.
-pub(crate) fn read_stream(stream: impl std::io::Read, name: &str) -> Result<Vec<u8>, Error> {
-    document::read_to_end(stream, Path::new(name), &DOCKERFILE).map_err(Error::Dockerfile)
+pub(crate) fn read_stream(stream: impl std::io::Read, name: &str, limits: &Limits) -> Result<Vec<u8>, Error> {
+    document::read_to_end(stream, Path::new(name), limits.bound(&DOCKERFILE)).map_err(Error::Dockerfile)
 }
 
 /// Reads a text by its path. In `context` it may be a link only to a file of the context.
 ///
 /// # Errors
 /// [`Error::Dockerfile`]: it is missing, not a regular file, or too large. [`Error::LeadsOut`] for a link.
-pub(crate) fn read(path: &Path, context: Option<&Path>, limit: &Limit) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(path: &Path, context: Option<&Path>, bound: Bound) -> Result<Vec<u8>, Error> {
     if is_open_stream(path) {
         let failed = |source| document::Error::Io { operation: "open", path: path.to_owned(), source };
         let stream = File::open(path).map_err(failed).map_err(Error::Dockerfile)?;
-        return document::read_to_end(stream, path, limit).map_err(Error::Dockerfile);
+        return document::read_to_end(stream, path, bound).map_err(Error::Dockerfile);
     }
     let target = context.map_or(Ok(None), |context| target_in(path, context))?;
     let bytes = match target {
         // What leads there was followed already.
-        Some(target) => document::read(&target, limit, Links::Refuse),
-        None => document::read(path, limit, Links::Follow),
+        Some(target) => document::read(&target, bound, Links::Refuse),
+        None => document::read(path, bound, Links::Follow),
     };
     bytes.map_err(Error::Dockerfile)
 }

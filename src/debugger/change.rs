@@ -104,7 +104,8 @@ pub(super) fn reload(work: &mut Work, sink: &mut Sink<'_>) -> Result<Refreshed, 
     let mut file = work.file.clone();
     let mut lost_typed = false;
     if let Some(path) = &work.path {
-        let bytes = text::read(path, Some(&work.folder), &text::DOCKERFILE).map_err(machine::Error::from)?;
+        let bound = work.world.home().bound(&text::DOCKERFILE);
+        let bytes = text::read(path, Some(&work.folder), bound).map_err(machine::Error::from)?;
         let on_disk = SourceFile::from_bytes(&work.file.name, &bytes)
             .map_err(|error| machine::Error::Diagnostics(vec![error.into()]))?;
         if on_disk.text != work.loaded {

@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::work::Work;
-use crate::document::{self, Limit};
+use crate::document;
 use crate::layer;
+use crate::limits::Limit;
 use crate::machine::describe;
 use crate::tree::{self, Change, Follow, Kind, Node, Tree, TreePath};
 use crate::world::World;
 
 /// A file that is shown or compared: all of it is in memory then, and an image may have files that are not.
-pub(crate) const SHOWN: Limit = Limit::new("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
+pub(crate) const SHOWN: Limit = Limit::bytes("file to show", "LAYERLAB_MAX_SHOWN", 64 << 20);
 
 /// The file system of one state.
 #[derive(Clone)]
@@ -125,7 +126,7 @@ impl Files {
             Kind::File(content) => {
                 let name = real.to_string();
                 let reader = layer::open(&self.world.store, content)?;
-                Ok(document::read_to_end(reader, Path::new(&name), &SHOWN)?)
+                Ok(document::read_to_end(reader, Path::new(&name), self.world.home().bound(&SHOWN))?)
             }
             Kind::Directory => Err(Error::Directory(path.to_string())),
             Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => {

@@ -88,7 +88,7 @@ pub(super) fn write(work: &mut Work, path: &Path) -> Result<(), Error> {
 
 /// Whether a file is not there, or has a text that was read or written here.
 pub(super) fn is_ours(work: &Work, path: &Path) -> bool {
-    match document::read(path, &text::DOCKERFILE, Links::Follow) {
+    match document::read(path, work.world.home().bound(&text::DOCKERFILE), Links::Follow) {
         Ok(bytes) => [&work.loaded, &work.written].iter().any(|known| known.as_bytes() == bytes),
         Err(error) => error.is_not_found(),
     }

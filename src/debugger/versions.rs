@@ -124,7 +124,7 @@ pub(super) fn content_in_step(work: &Work, index: usize, path: &str, digest: Dig
 /// A file of the context as it is now. By now there may be something else under its name (a pipe, a link out of the
 /// context), which a COPY would not read either.
 fn context_file(work: &Work, path: &str) -> Option<Vec<u8>> {
-    text::read(&work.folder.join(path), Some(&work.folder), &SHOWN).ok()
+    text::read(&work.folder.join(path), Some(&work.folder), work.world.home().bound(&SHOWN)).ok()
 }
 
 /// The digest that a file of the context has in the listings of a step.
@@ -160,7 +160,8 @@ fn content_in(work: &Work, layer: &Layer, digest: Digest) -> Result<Option<Vec<u
         let Some(content) = node.content() else { continue };
         if layer::digest_of(store, content)? == digest {
             let name = path.to_string();
-            return match document::read_to_end(layer::open(store, content)?, Path::new(&name), &SHOWN) {
+            let bound = store.home().bound(&SHOWN);
+            return match document::read_to_end(layer::open(store, content)?, Path::new(&name), bound) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(document::Error::TooLarge { .. }) => Ok(None),
                 Err(error) => Err(error.into()),

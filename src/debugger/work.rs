@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::breakpoint::Breakpoints;
 use super::error::{Error, Failure};
-use crate::dockerfile::{self, Limits, Node};
+use crate::dockerfile::{self, Node};
+use crate::limits::Limits;
 use crate::machine::{Control, Event, Finished, Machine, Options, Source, State, Wrong};
 use crate::source::SourceFile;
 use crate::world::World;

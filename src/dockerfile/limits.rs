@@ -2,8 +2,7 @@
 //!
 //! A Dockerfile may come from anybody, and a few lines of it can ask for more than a machine has: variables that double each
 //! other, a line without an end. So each dimension has a bound. [`Limit`] names them, says what they are by default, and is
-//! the one place that words the message. [`Limits`] are the bounds in force: a variable of the environment raises one. Its
-//! value comes from the command line's code, because nothing here reads the environment.
+//! the one place that words the message. Which bounds are in force ([`Limits`]) comes from above: nothing here reads the environment.
 //!
 //! The size of the file is bounded where it is read. Two bounds are fixed, because what they protect is the stack: `${…}` may
 //! be nested 32 deep (`grammar/words.pest`), ONBUILD 16 deep ([`super::statement`]).
@@ -12,7 +11,7 @@ use std::fmt;
 
 use super::rules;
 use crate::diagnostic::Diagnostic;
-use crate::size;
+use crate::limits::{self, Limits};
 
 /// One of the bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,38 +30,34 @@ pub enum Limit {
     Configuration,
 }
 
-impl Limit {
-    /// All of them.
-    pub const ALL: [Limit; 6] =
-        [Limit::Line, Limit::Instructions, Limit::Stages, Limit::Heredoc, Limit::Expansion, Limit::Configuration];
+const LINE: limits::Limit = limits::Limit::bytes("line", "LAYERLAB_MAX_LINE", 65_535);
+const INSTRUCTIONS: limits::Limit = limits::Limit::number("instructions", "LAYERLAB_MAX_INSTRUCTIONS", 100_000);
+const STAGES: limits::Limit = limits::Limit::number("stages", "LAYERLAB_MAX_STAGES", 10_000);
+const HEREDOC: limits::Limit = limits::Limit::bytes("heredoc", "LAYERLAB_MAX_HEREDOC", 8 << 20);
+const EXPANSION: limits::Limit = limits::Limit::bytes("expanded argument", "LAYERLAB_MAX_EXPANSION", 128 << 10);
+const CONFIGURATION: limits::Limit = limits::Limit::bytes("settings", "LAYERLAB_MAX_CONFIGURATION", 16 << 20);
 
-    /// The variable of the environment that changes it.
-    pub fn variable(self) -> &'static str {
+impl Limit {
+    /// The variable that changes it, and the usual bound.
+    pub fn limit(self) -> &'static limits::Limit {
         match self {
-            Limit::Line => "LAYERLAB_MAX_LINE",
-            Limit::Instructions => "LAYERLAB_MAX_INSTRUCTIONS",
-            Limit::Stages => "LAYERLAB_MAX_STAGES",
-            Limit::Heredoc => "LAYERLAB_MAX_HEREDOC",
-            Limit::Expansion => "LAYERLAB_MAX_EXPANSION",
-            Limit::Configuration => "LAYERLAB_MAX_CONFIGURATION",
+            Limit::Line => &LINE,
+            Limit::Instructions => &INSTRUCTIONS,
+            Limit::Stages => &STAGES,
+            Limit::Heredoc => &HEREDOC,
+            Limit::Expansion => &EXPANSION,
+            Limit::Configuration => &CONFIGURATION,
         }
     }
 
-    /// The bound where nobody changed it.
-    pub const fn default(self) -> usize {
-        match self {
-            Limit::Line => 65_535,
-            Limit::Instructions => 100_000,
-            Limit::Stages => 10_000,
-            Limit::Heredoc => 8 << 20,
-            Limit::Expansion => 128 << 10,
-            Limit::Configuration => 16 << 20,
-        }
+    /// Where it is.
+    pub(crate) fn of(self, limits: &Limits) -> usize {
+        usize::try_from(limits.most(self.limit())).unwrap_or(usize::MAX)
     }
 
     /// The message that `what` goes beyond this bound: "line 3 is longer than 65535 bytes".
     pub(crate) fn exceeded(self, limits: &Limits, what: impl fmt::Display) -> Diagnostic {
-        let bound = limits.of(self);
+        let bound = self.of(limits);
         let message = match self {
             Limit::Line | Limit::Heredoc => format!("{what} is longer than {bound} bytes"),
             Limit::Instructions => format!("{what} has more than {bound} instructions"),
@@ -75,74 +70,10 @@ impl Limit {
 
     /// How to raise it.
     pub(crate) fn hint(self) -> String {
-        let raise = format!("set {} to a larger number to allow it", self.variable());
+        let raise = format!("set {} to a larger number to allow it", self.limit().variable);
         match self {
             Limit::Line => format!("BuildKit has this limit too; {raise}"),
             Limit::Heredoc | Limit::Instructions | Limit::Stages | Limit::Expansion | Limit::Configuration => raise,
-        }
-    }
-}
-
-/// The bounds in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits([usize; Limit::ALL.len()]);
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits(Limit::ALL.map(Limit::default))
-    }
-}
-
-impl Limits {
-    /// The bound.
-    pub(crate) fn of(&self, limit: Limit) -> usize {
-        self.0[limit as usize]
-    }
-
-    /// The usual bounds, except for those that `variable` has a value for.
-    ///
-    /// # Errors
-    /// For a value that is not a number.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, Diagnostic> {
-        let mut limits = Limits::default();
-        for limit in Limit::ALL {
-            let name = limit.variable();
-            if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
-                let size = size::parse(&value).and_then(|size| usize::try_from(size).ok());
-                limits.0[limit as usize] = size.ok_or_else(|| {
-                    Diagnostic::error(format!("{name} is `{value}`, not a number"))
-                        .hint("write a number such as 100000, 512K, 8M or 1G")
-                })?;
-            }
-        }
-        Ok(limits)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_changes_a_limit() {
-        let limits = Limits::from_environment(|name| (name == "LAYERLAB_MAX_LINE").then(|| "2M".to_owned()));
-        let limits = limits.expect("valid");
-        assert_eq!(limits.of(Limit::Line), 2 << 20);
-        assert_eq!(limits.of(Limit::Stages), 10_000);
-    }
-
-    #[test]
-    fn what_is_no_number_is_an_error() {
-        for value in ["x", "-1", "1.5", "M", "99999999999G"] {
-            let limits = Limits::from_environment(|_| Some(value.to_owned()));
-            assert!(limits.is_err(), "{value}");
-        }
-    }
-
-    #[test]
-    fn every_limit_stands_at_its_place() {
-        for (place, limit) in Limit::ALL.into_iter().enumerate() {
-            assert_eq!(place, limit as usize);
         }
     }
 }

@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use super::directive::{DirectiveReader, Directives};
 use super::grammar::{self, Rule};
-use super::limits::{Limit, Limits};
+use super::limits::Limit;
 use super::rules;
 use crate::diagnostic::Diagnostic;
+use crate::limits::Limits;
 use crate::source::{BYTE_ORDER_MARK, Span};
 
 /// An instruction on one line: continued lines are joined.
@@ -191,7 +192,7 @@ impl<'s> LineReader<'s> {
                 return Ok(self.text[start..end].to_owned());
             }
             end = self.position;
-            if end - start > self.limits.of(Limit::Heredoc) {
+            if end - start > Limit::Heredoc.of(self.limits) {
                 self.stop();
                 return Err(NoBody::TooLong);
             }
@@ -205,7 +206,7 @@ impl<'s> LineReader<'s> {
         let line = self.text[start..].split_inclusive('\n').next()?;
         self.position += line.len();
         self.line += 1;
-        if line.strip_suffix('\n').unwrap_or(line).len() > self.limits.of(Limit::Line) {
+        if line.strip_suffix('\n').unwrap_or(line).len() > Limit::Line.of(self.limits) {
             let error = Limit::Line.exceeded(self.limits, format_args!("line {}", self.line));
             self.diagnostics.push(error.at(Span::new(start, start)));
             self.stop();

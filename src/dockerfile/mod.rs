@@ -46,7 +46,7 @@ pub use ast::{
 };
 pub(crate) use checks::Checks;
 pub(crate) use keywords::KEYWORDS;
-pub use limits::{Limit, Limits};
+pub use limits::Limit;
 pub(crate) use parse::is_complete;
 pub use parse::{parse, parse_checked, parse_instruction, parse_within};
 pub use word::Word;

@@ -5,10 +5,10 @@ use super::checks::Checks;
 use super::directive::Check;
 use super::instruction::{Understood, understand};
 use super::keywords::KEYWORDS;
-use super::limits::Limits;
 use super::statement::{self, Piece, Statement};
 use super::{directive, lint, rules};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
+use crate::limits::Limits;
 use crate::source::{SourceFile, Span};
 
 /// What became of a text.

@@ -106,7 +106,7 @@ fn elsewhere(store: &Store, reference: &Reference, policy: Policy) -> Result<Fou
         let manifest = make(store, name, None, policy.fetch)?;
         return Ok(Found { name: name.to_owned(), manifest, origin: Origin::BuiltIn });
     }
-    let stand_ins = StandIns::load(store.home().root())?;
+    let stand_ins = StandIns::load(store.home())?;
     let stand_in = stand_ins.get(reference);
     match (stand_in, policy.substitution) {
         (Some(name), Substitution::StandIns) => {

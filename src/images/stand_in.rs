@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::Limit;
 use crate::oci::Reference;
+use crate::store::Home;
 use crate::userland::{BASE, WEB};
 
 /// The table of stand-ins.
@@ -36,16 +38,16 @@ impl Default for StandIns {
 }
 
 /// `stand-ins.toml`, which has a line for each image.
-const TABLE: Limit = Limit::new("table of stand-ins", "LAYERLAB_MAX_STAND_INS", 4 << 20);
+const TABLE: Limit = Limit::bytes("table of stand-ins", "LAYERLAB_MAX_STAND_INS", 4 << 20);
 
 impl StandIns {
     /// Reads the table with the changes in `stand-ins.toml` of this home; there need not be one.
     ///
     /// # Errors
     /// [`Error::StandIns`] for a line that is not understood, [`Error::Document`] for a file that can't be read.
-    pub fn load(home: &Path) -> Result<StandIns, Error> {
-        let file = home.join("stand-ins.toml");
-        match document::read(&file, &TABLE, Links::Follow) {
+    pub fn load(home: &Home) -> Result<StandIns, Error> {
+        let file = home.root().join("stand-ins.toml");
+        match document::read(&file, home.bound(&TABLE), Links::Follow) {
             Ok(text) => StandIns::default().changed_by(&String::from_utf8_lossy(&text), &file),
             Err(error) if error.is_not_found() => Ok(StandIns::default()),
             Err(error) => Err(error.into()),

@@ -212,7 +212,8 @@ impl Explained for Error {
             Error::Limit { exceeded, .. } => Some(exceeded.hint()),
             Error::Content { source, .. } => match Exceeded::within(source) {
                 Some(exceeded) => Some(exceeded.hint()),
-                None => errno::hint(source),
+                // Only the layer is written, and that lies in the home.
+                None => errno::hint_if_home_is_full(source),
             },
             Error::Unreadable { source, .. } => errno::hint(source),
             Error::Reserved { .. } => Some("give the file another name, or leave it out".to_string()),

@@ -6,7 +6,8 @@ use super::actions::configure::{self, Applied};
 use super::noted::Noted;
 use super::scope::Scope;
 use super::{Error, State};
-use crate::dockerfile::{self, Limits};
+use crate::dockerfile;
+use crate::limits::Limits;
 use crate::oci::ImageConfig;
 use crate::source::SourceFile;
 

@@ -45,7 +45,7 @@ impl Machine {
     pub fn remember(&self, image: Option<Digest>) -> Result<(), Error> {
         self.past.remember(build_steps(&self.taken, self.failed.as_ref()), image)?;
         if let Some(context) = self.inputs.loaded() {
-            context.save_digests();
+            context.save_digests(self.inputs.world().store.limits());
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use super::{Error, State};
 use crate::cache::{Draft, Entry, EntryKind, Listing, Roots};
 use crate::context::{Contents, Context, Snapshot, StatCache, learn};
 use crate::layer;
+use crate::limits::Limits;
 use crate::oci::{Digest, Layer};
 use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath};
 use crate::world::World;
@@ -58,9 +59,9 @@ impl LoadedContext {
     }
 
     /// Keeps what was learnt of the files for the next build. Where it can't, that one reads them again, and nothing else is lost.
-    pub(super) fn save_digests(&self) {
+    pub(super) fn save_digests(&self, limits: &Limits) {
         if self.snapshot.has_learnt() {
-            let _ = self.snapshot.save(&StatCache::load(&self.stat_file));
+            let _ = self.snapshot.save(&StatCache::load(&self.stat_file, limits));
         }
     }
 }
@@ -97,9 +98,10 @@ impl Inputs {
             });
         };
         let stat_file = self.world.home().cache_dir().join("stat");
-        let cache = StatCache::load(&stat_file);
+        let limits = self.world.store.limits();
+        let cache = StatCache::load(&stat_file, limits);
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let context = Context::open(folder, self.dockerfile.as_deref())?;
+        let context = Context::open(folder, self.dockerfile.as_deref(), limits)?;
         let snapshot = context.counted_on(self.world.meter()).scan(&cache, SystemTime::now())?;
         Ok(self.context.get_or_init(|| LoadedContext { snapshot, stat_file }))
     }

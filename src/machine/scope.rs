@@ -6,7 +6,8 @@ use super::noted::Noted;
 use super::{Error, State};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::words::Expansion;
-use crate::dockerfile::{self, Limit, Limits, Word, rules};
+use crate::dockerfile::{self, Limit, Word, rules};
+use crate::limits::Limits;
 
 /// What an instruction may look at besides the state.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,7 @@ impl Scope<'_> {
     }
 
     fn expand(&self, word: &Word, state: &State) -> Result<(Vec<String>, Expansion), Error> {
-        let most = self.limits.of(Limit::Expansion);
+        let most = Limit::Expansion.of(self.limits);
         let expanded = dockerfile::words::expand_within(&word.raw, self.escape, state, most);
         Ok(expanded.map_err(|error| word.diagnostic(&error))?)
     }

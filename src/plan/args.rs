@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::stage::Request;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::words::Variables;
-use crate::dockerfile::{self, Dockerfile, Limit, Limits};
+use crate::dockerfile::{self, Dockerfile, Limit};
+use crate::limits::Limits;
 use crate::oci::Platform;
 
 /// ARGs that need no declaration: they reach RUN and no cache key.
@@ -58,7 +59,7 @@ pub(super) fn global_args(
                 (None, None) => continue,
             };
             bytes = bytes.saturating_add(name.len() + value.len());
-            if bytes > request.limits.of(Limit::Configuration) {
+            if bytes > Limit::Configuration.of(&request.limits) {
                 let what = "the ARGs before the first FROM";
                 return Err(Limit::Configuration.exceeded(&request.limits, what).at(arg.span));
             }
@@ -78,7 +79,7 @@ pub(crate) fn expand(
     variables: &dyn Variables,
     limits: &Limits,
 ) -> Result<String, Diagnostic> {
-    let (_, expansion) = dockerfile::words::expand_within(&word.raw, escape, variables, limits.of(Limit::Expansion))
+    let (_, expansion) = dockerfile::words::expand_within(&word.raw, escape, variables, Limit::Expansion.of(limits))
         .map_err(|error| word.diagnostic(&error))?;
     Ok(expansion.text)
 }

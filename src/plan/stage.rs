@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile;
 use crate::dockerfile::directive::{self, Check};
-use crate::dockerfile::{self, Limits};
+use crate::limits::Limits;
 use crate::oci::{Platform, Reference};
 
 /// The build argument that says what shall be done of the checks. It needs no ARG.

@@ -13,6 +13,7 @@ use crate::context::text;
 use crate::debugger::{self, Changed, Editable, Effect, Refreshed, SHOWN};
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Links};
+use crate::limits::Bound;
 use crate::machine::{self, StepLabel};
 use crate::source::SourceFile;
 use crate::store::write::temporary_folder;
@@ -74,7 +75,8 @@ fn edit_in_memory(session: &mut Session<'_>, editor: &Editor) -> Result<(), Erro
     let path = folder.join("Dockerfile");
     std::fs::write(&path, text).map_err(|source| Error::Io { operation: "write", path: path.clone(), source })?;
     let edited = until_right(session, editor, &path, &|session| {
-        let bytes = text::read(&path, None, &text::DOCKERFILE);
+        let bound = session.debugger.world().home().bound(&text::DOCKERFILE);
+        let bytes = text::read(&path, None, bound);
         let bytes = bytes.map_err(|error| debugger::Error::from(machine::Error::from(error)))?;
         let text = SourceFile::from_bytes(&name, &bytes).map_err(Diagnostic::from)?.text;
         watch(session, Heads::Hidden, |debugger, sink| debugger.edit(text, sink))
@@ -93,9 +95,10 @@ fn edit_context(session: &mut Session<'_>, editor: &Editor, path: &Path, name: &
     if path.is_dir() {
         return Err(Error::usage(format!("`{name}` is a folder"), "name a file"));
     }
-    let before = content(path)?;
+    let bound = session.debugger.world().home().bound(&SHOWN);
+    let before = content(path, bound)?;
     editor.open(path, None)?;
-    if content(path)? != before {
+    if content(path, bound)? != before {
         let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.context_changed(name, sink))?;
         return tell(session, "edit", &refreshed);
     }
@@ -162,8 +165,8 @@ fn affected(causes: &[StepLabel], followers: usize) -> String {
 }
 
 /// What a file has in it; `None` for one that does not exist yet.
-fn content(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match document::read(path, &SHOWN, Links::Follow) {
+fn content(path: &Path, bound: Bound) -> Result<Option<Vec<u8>>, Error> {
+    match document::read(path, bound, Links::Follow) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(debugger::Error::from(error).into()),

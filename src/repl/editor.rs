@@ -20,7 +20,8 @@ use super::command;
 use super::completion;
 use super::lines::{Growing, Growth, Lines, Next, Surroundings};
 use super::table;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::{Limit, Limits};
 use crate::shown;
 use crate::view::palette::{Palette, Role};
 
@@ -39,12 +40,12 @@ pub(crate) struct Terminal {
 }
 
 /// The history of prompts: room for long lines.
-const FILE: Limit = Limit::new("history of prompts", "LAYERLAB_MAX_HISTORY", 16 << 20);
+const FILE: Limit = Limit::bytes("history of prompts", "LAYERLAB_MAX_HISTORY", 16 << 20);
 
 /// Whether a file is one that the history can be read from and added to, or not there yet.
-fn is_history(path: &Path) -> bool {
+fn is_history(path: &Path, limits: &Limits) -> bool {
     match document::open(path, Links::Refuse) {
-        Ok((_, metadata)) => FILE.check(path, metadata.len()).is_ok(),
+        Ok((_, metadata)) => document::check(path, metadata.len(), limits.bound(&FILE)).is_ok(),
         Err(error) => error.is_not_found(),
     }
 }
@@ -54,7 +55,7 @@ impl Terminal {
     ///
     /// # Errors
     /// Where the terminal can't be used.
-    pub(crate) fn open(history: &Path, palette: Palette) -> io::Result<Terminal> {
+    pub(crate) fn open(history: &Path, limits: &Limits, palette: Palette) -> io::Result<Terminal> {
         let config = Config::builder()
             .max_history_size(HISTORY)
             .map_err(to_io)?
@@ -67,7 +68,7 @@ impl Terminal {
             hinter: HistoryHinter::new(),
             palette,
         }));
-        let history = is_history(history).then(|| history.to_owned());
+        let history = is_history(history, limits).then(|| history.to_owned());
         if let Some(history) = &history {
             // One that can't be read is no reason not to debug.
             let _ = editor.load_history(history);

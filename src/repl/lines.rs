@@ -6,10 +6,11 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use super::command::{self, Line};
-use crate::document::Limit;
+use crate::document;
+use crate::limits::{Bound, Limit, Limits};
 
 /// How long one command or instruction of a script may be. What a script comes from need not have an end.
-pub(crate) const INSTRUCTION: Limit = Limit::new("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
+pub(crate) const INSTRUCTION: Limit = Limit::bytes("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
 
 /// What came.
 #[derive(Debug)]
@@ -141,11 +142,12 @@ fn is_name_of_heredoc(instruction: &str, line: &str) -> bool {
 /// The lines of a script file or of a pipe.
 pub(crate) struct Script<R> {
     reader: R,
+    bound: Bound,
 }
 
 impl<R: BufRead> Script<R> {
-    pub(crate) fn new(reader: R) -> Script<R> {
-        Script { reader }
+    pub(crate) fn new(reader: R, limits: &Limits) -> Script<R> {
+        Script { reader, bound: limits.bound(&INSTRUCTION) }
     }
 
     /// One line with its end, behind `before` bytes of the same instruction. Unlike `read_until` it does not go on after a
@@ -158,7 +160,8 @@ impl<R: BufRead> Script<R> {
             let count = end.unwrap_or(buffer.len());
             line.extend_from_slice(&buffer[..count]);
             self.reader.consume(count);
-            INSTRUCTION.check(Path::new("the script"), (before + line.len()) as u64).map_err(io::Error::other)?;
+            let length = (before + line.len()) as u64;
+            document::check(Path::new("the script"), length, self.bound).map_err(io::Error::other)?;
             if end.is_some() || count == 0 {
                 return Ok(line);
             }
@@ -196,7 +199,8 @@ mod tests {
 
     #[test]
     fn an_instruction_is_read_whole() {
-        let mut script = Script::new("step\r\nRUN <<EOF\na\nEOF\n\nRUN a \\\n  b".as_bytes());
+        let mut script =
+            Script::new("step\r\nRUN <<EOF\na\nEOF\n\nRUN a \\\n  b".as_bytes(), &crate::limits::Limits::default());
         let mut lines = Vec::new();
         while let Next::Line(line) = script.next("").unwrap() {
             lines.push(line);
@@ -209,7 +213,10 @@ mod tests {
         let continued = "RUN a \\\n".to_owned() + &"b \\\n".repeat(50_000) + "c\n";
         let heredoc = "RUN <<-'EOF' <<B\n".to_owned() + &"EO\n".repeat(50_000) + "\tEOF\nB\n";
         for text in [continued, heredoc] {
-            let Next::Line(line) = Script::new(text.as_bytes()).next("").unwrap() else { panic!("no line") };
+            let Next::Line(line) = Script::new(text.as_bytes(), &crate::limits::Limits::default()).next("").unwrap()
+            else {
+                panic!("no line")
+            };
             assert_eq!(line, text.trim_end());
         }
     }

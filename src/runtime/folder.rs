@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::state::{self, State, WhenUnused};
-use crate::store::{Lock, try_claim};
+use crate::store::{Home, Lock, try_claim};
 use crate::world::World;
 
 /// A container's folder, locked. Dropped, it is removed, unless its state says that it stays.
@@ -40,7 +40,7 @@ impl Folder {
         for path in names.map(|name| containers.join(name)) {
             let Some(name) = try_claim(&lock_of(&path))? else { continue };
             // A container that stays has the name; or what a killed process left under it is for somebody else to remove.
-            if stays(&path) || world.identity.remove_dir_all(&path).is_err() {
+            if stays(world.home(), &path) || world.identity.remove_dir_all(&path).is_err() {
                 continue;
             }
             let folder = Folder { path, world: world.clone(), when_dropped: WhenUnused::Remove, name: Some(name) };
@@ -102,7 +102,7 @@ fn sweep(world: &World, containers: &Path) {
             _ => continue,
         };
         if let Ok(Some(name)) = try_claim(&lock_of(&path))
-            && !stays(&path)
+            && !stays(world.home(), &path)
         {
             remove(world, &path, name);
         }
@@ -110,8 +110,8 @@ fn sweep(world: &World, containers: &Path) {
 }
 
 /// Whether a folder has to stay. One whose state can't be read does: it may be that of a container with somebody's work in it.
-fn stays(path: &Path) -> bool {
-    match state::read(path) {
+fn stays(home: &Home, path: &Path) -> bool {
+    match state::read(home, path) {
         Ok(None) => false,
         Ok(Some(state)) => state.when_unused == WhenUnused::Keep,
         Err(_) => true,

@@ -31,7 +31,6 @@ pub(crate) use request::{Variable, launch, parse_rights};
 pub use state::roots;
 pub(crate) use volume::Volume;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::container;
@@ -115,9 +114,7 @@ impl Explained for Error {
 /// Containers know nobody, and so no messages either.
 impl Explained for container::Error {
     fn hint(&self) -> Option<String> {
-        // A disk that is full is the home's, where the container's files are; what is forbidden has to do with namespaces.
-        let is_about_rights = |kind| matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
-        let answer = || self.answer().filter(|answer| !is_about_rights(answer.kind()));
-        self.hint().map(str::to_owned).or_else(|| errno::hint_at_home(&answer()?))
+        // The disk that is full is the home's, where the container's files are.
+        self.hint().map(str::to_owned).or_else(|| errno::hint_if_home_is_full(&self.answer()?))
     }
 }

@@ -1,5 +1,6 @@
 //! A container ready to run: its folder, and the plan of it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,8 +11,8 @@ use super::Error;
 use super::changes::Changes;
 use super::folder::Folder;
 use crate::container::{
-    self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, Plan, Process, RootKind, Running,
-    Sandbox,
+    self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish, Plan, Process,
+    RootKind, Running, Sandbox,
 };
 use crate::progress::Interrupt;
 use crate::world::World;
@@ -65,7 +66,9 @@ pub(crate) fn prepare(
     if let Some(script) = room.script {
         sandbox.mounts.push(put(&folder, &script)?);
     }
-    let host = Host::detect(&world.identity, &folder.work())?;
+    let overlay = world.home().preferences().overlay.as_deref().and_then(OsStr::to_str);
+    let overlay = overlay.map_or(OverlayWish::Any, OverlayWish::named);
+    let host = Host::detect(&world.identity, &folder.work(), overlay)?;
     let plan = container::plan(&sandbox, process, &world.identity, &host);
     Ok(Prepared { plan, folder, world: world.clone() })
 }

@@ -13,7 +13,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::Limit;
 use crate::oci::{Descriptor, Layer};
 use crate::store::{Home, atomic_write};
 
@@ -49,12 +50,12 @@ impl State {
 const FILE: &str = "state.json";
 
 /// Room for ten thousand layers.
-const LIMIT: Limit = Limit::new("state of a container", "LAYERLAB_MAX_STATE", 4 << 20);
+const LIMIT: Limit = Limit::bytes("state of a container", "LAYERLAB_MAX_STATE", 4 << 20);
 
 /// The state in a container's folder; `None` where there is none.
-pub(super) fn read(folder: &Path) -> Result<Option<State>, Error> {
+pub(super) fn read(home: &Home, folder: &Path) -> Result<Option<State>, Error> {
     let path = folder.join(FILE);
-    let text = match document::read(&path, &LIMIT, Links::Refuse) {
+    let text = match document::read(&path, home.bound(&LIMIT), Links::Refuse) {
         Ok(text) => text,
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(crate::store::Error::from(error).into()),
@@ -72,7 +73,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<State>, Error> {
 
 /// Writes it, whole or not at all, and onto the disk: nothing else says that the container stays.
 pub(super) fn write(folder: &Path, state: &State) -> Result<(), Error> {
-    let text = serde_json::to_vec(state).map_err(|error| Error::io("write", folder.join(FILE))(error.into()))?;
+    let text = serde_json::to_vec(state).expect("a state has string keys only");
     Ok(atomic_write(&folder.join(FILE), &text)?)
 }
 
@@ -87,7 +88,7 @@ pub fn roots(home: &Home) -> Result<Vec<State>, Error> {
     for entry in entries {
         let path = entry.map_err(Error::io("list", &containers))?.path();
         if path.is_dir() {
-            states.extend(read(&path)?);
+            states.extend(read(home, &path)?);
         }
     }
     Ok(states)

@@ -1,11 +1,12 @@
 //! The folder in which the program keeps everything.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, documents, write};
-use crate::limits::Limits;
+use crate::limits::{Bound, Limit, Limits};
 use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
 /// Who may enter a folder of a home.
@@ -26,12 +27,22 @@ impl Doors {
     }
 }
 
-/// A folder with a store in it. The value is only the path and the limits; [`super::Store`] does the work.
+/// What the environment of the program asks of all work in a home. Who starts the program reads it, once, and nobody else does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Preferences {
+    /// How much may be asked for by what is read, here and elsewhere.
+    pub limits: Limits,
+    /// What the built-in base image is made of: `LAYERLAB_BASE`.
+    pub base: Option<OsString>,
+    /// How overlays are mounted: `LAYERLAB_OVERLAY`.
+    pub overlay: Option<OsString>,
+}
+
+/// A folder with a store in it. The value is only the path and the preferences; [`super::Store`] does the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     root: PathBuf,
-    /// How much may be asked for by what is read, here and elsewhere.
-    limits: Limits,
+    preferences: Preferences,
 }
 
 impl Home {
@@ -60,17 +71,17 @@ impl Home {
     /// [`Error::NotAStore`] and [`Error::Invalid`] for a folder that is something else, [`Error::LinkedFolder`] for one whose folders
     /// are links, [`Error::Io`] for what can't be made.
     pub fn open(path: impl AsRef<Path>) -> Result<Home, Error> {
-        Home::open_within(path, Limits::default())
+        Home::open_with(path, Preferences::default())
     }
 
-    /// As [`Home::open`], with other limits than the usual.
+    /// As [`Home::open`], with preferences.
     ///
     /// # Errors
     /// As [`Home::open`].
-    pub(crate) fn open_within(path: impl AsRef<Path>, limits: Limits) -> Result<Home, Error> {
+    pub fn open_with(path: impl AsRef<Path>, preferences: Preferences) -> Result<Home, Error> {
         let path = path.as_ref();
         let layout = path.join("oci-layout");
-        match documents::read_file(&layout, &documents::LAYOUT) {
+        match documents::read_file(&layout, preferences.limits.bound(&documents::LAYOUT)) {
             Ok(text) => {
                 if let Some(reason) = validate::layout(&text).into_iter().next() {
                     return Err(Error::Invalid { name: layout.display().to_string(), kind: "image layout", reason });
@@ -92,7 +103,7 @@ impl Home {
         }
         // Absolute, because containers change the working directory.
         let root = std::path::absolute(path).map_err(Error::io("find", path))?;
-        let home = Home { root, limits };
+        let home = Home { root, preferences };
         let wanting = home.look()?;
         match home.complete(&wanting) {
             // Whatever writes will say so; whatever reads finds nothing where nothing is.
@@ -153,9 +164,14 @@ impl Home {
         Ok(())
     }
 
-    /// How much may be asked for by what is read.
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    /// What the environment asks for.
+    pub(crate) fn preferences(&self) -> &Preferences {
+        &self.preferences
+    }
+
+    /// A limit as it is in force here.
+    pub(crate) fn bound(&self, limit: &Limit) -> Bound {
+        self.preferences.limits.bound(limit)
     }
 
     /// The folder itself, absolute.

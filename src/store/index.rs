@@ -13,6 +13,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Error, LockMode, Store, atomic_write, documents, lock_patiently, write};
+use crate::document;
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Index, Reference, kind, to_json};
 
@@ -38,7 +39,7 @@ impl Store {
     /// [`Error::Document`] for a file that can't be read, [`Error::Invalid`] for one that can't be understood.
     pub(crate) fn index(&self) -> Result<Index, Error> {
         let path = self.home().index_path();
-        let text = documents::read_file(&path, &documents::INDEX)?;
+        let text = documents::read_file(&path, self.home().bound(&documents::INDEX))?;
         kind::parse(&text).map_err(|reason| Error::Invalid {
             name: path.display().to_string(),
             kind: "image index",
@@ -137,7 +138,7 @@ impl Store {
         }
         let (path, spare) = (self.home().index_path(), self.home().index_spare_path());
         let bytes = to_json(&index);
-        documents::INDEX.check(&path, bytes.len() as u64)?;
+        document::check(&path, bytes.len() as u64, self.home().bound(&documents::INDEX))?;
         match atomic_write(&path, &bytes) {
             Err(error) if error.is_full() => write::write_reserved(&spare, &path, &bytes).map_err(|_| error)?,
             written => written?,

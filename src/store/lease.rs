@@ -25,12 +25,13 @@ use std::time::{Duration, Instant};
 
 use super::lock::{self, Lock, LockMode, Wait, acquire, acquire_patiently};
 use super::{Error, Extent, Home, write};
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::Limit;
 use crate::oci::{Digest, DocumentKind};
 use crate::progress::Meter;
 
 /// A line for each blob, layer and document that a process uses.
-const LEASE: Limit = Limit::new("list of what a process uses", "LAYERLAB_MAX_LEASE", 256 << 20);
+const LEASE: Limit = Limit::bytes("list of what a process uses", "LAYERLAB_MAX_LEASE", 256 << 20);
 
 /// How long somebody may hold the lock for a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -188,7 +189,7 @@ pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error>
             had_dead = true;
             continue;
         }
-        match document::read(&path, &LEASE, Links::Refuse) {
+        match document::read(&path, home.bound(&LEASE), Links::Refuse) {
             Ok(text) => things.extend(String::from_utf8_lossy(&text).lines().filter_map(thing)),
             // It ended just now.
             Err(error) if error.is_not_found() => {}

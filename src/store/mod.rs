@@ -50,7 +50,7 @@ pub use collect::Collected;
 pub use error::Error;
 pub(crate) use find::Catalogue;
 use home::Extent;
-pub use home::Home;
+pub use home::{Home, Preferences};
 pub(crate) use images::{MOST_NESTED, Summary};
 pub use index::Image;
 pub(crate) use lock::{Lock, LockMode, lock, lock_patiently, try_claim};
@@ -60,6 +60,7 @@ pub use survey::{Reason, Roots};
 pub(crate) use survey::{Sort, Stored, Survey};
 pub(crate) use write::{atomic_replace, atomic_write};
 
+use crate::document;
 use crate::limits::Limits;
 use crate::oci::{Descriptor, Digest, DocumentKind};
 use crate::progress::Meter;
@@ -105,7 +106,7 @@ impl Store {
 
     /// How much may be asked for by what is read.
     pub(crate) fn limits(&self) -> &Limits {
-        self.home.limits()
+        &self.home.preferences().limits
     }
 
     /// Where long work on the store is counted, and what stops it.
@@ -135,7 +136,7 @@ impl Store {
     pub(crate) fn put_document(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
         let digest = Digest::of(bytes);
         if let Some(kind) = DocumentKind::of(media_type) {
-            documents::limit(kind).check(&self.blob_path(&digest), bytes.len() as u64)?;
+            document::check(&self.blob_path(&digest), bytes.len() as u64, self.home.bound(documents::limit(kind)))?;
         }
         self.put_bytes(media_type, bytes)
     }

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::atomic_replace;
-use crate::document::Limit;
+use crate::limits::Limit;
 use crate::oci::{Digest, Hasher};
 use crate::tree::FileIdentity;
 
@@ -26,7 +26,7 @@ use crate::tree::FileIdentity;
 const LONGEST_PROOF: usize = 256;
 
 /// A layer, which has to be read to its end before it is used.
-pub(crate) const LAYER: Limit = Limit::new("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
+pub(crate) const LAYER: Limit = Limit::bytes("layer", "LAYERLAB_MAX_LAYER", 64 << 30);
 
 /// What this process has seen proven.
 #[derive(Debug, Default)]

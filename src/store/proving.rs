@@ -110,7 +110,7 @@ impl Store {
         }
         // Through a handle of its own, so that the caller's still stands at the beginning.
         let (again, before) = document::open(path, Links::Refuse)?;
-        LAYER.check(path, before.len())?;
+        document::check(path, before.len(), self.home().bound(&LAYER))?;
         let read = self.hash(again, Some(before.len()));
         self.meter().check()?;
         let actual = read.map_err(Error::io("read", path))?.0;

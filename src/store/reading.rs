@@ -8,7 +8,8 @@ use std::io::Read as _;
 
 use super::documents::limit;
 use super::{Error, Store};
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Document, DocumentKind, kind};
 
 impl Store {
@@ -56,7 +57,7 @@ impl Store {
 
     fn look_at(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
         let path = self.blob_path(&descriptor.digest);
-        limit.check(&path, descriptor.size)?;
+        document::check(&path, descriptor.size, self.home().bound(limit))?;
         let file = self.open_sized(descriptor)?;
         let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or(0));
         file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Store, proof, write};
+use super::{Error, Home, Store, proof, write};
 use crate::document::{self, Links};
 use crate::oci::{Digest, Hasher};
 use crate::progress::{Counted, Work};
@@ -105,6 +105,11 @@ impl<'s> Staging<'s> {
             proof::remember(&proof, &metadata);
         }
         Ok(())
+    }
+
+    /// The home that it is in.
+    pub(crate) fn home(&self) -> &Home {
+        self.store.home()
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {

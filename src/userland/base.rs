@@ -17,6 +17,7 @@ use super::libraries::{self, Libraries};
 use super::rootfs::Rootfs;
 use super::{Error, programs};
 use crate::document::{self, Links};
+use crate::limits::Limits;
 
 /// What the base image is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +35,11 @@ impl Source {
     ///
     /// # Errors
     /// [`Error::NoBusybox`] and [`Error::NoArchive`] for a wish that the machine can't fulfil.
-    pub fn choose(wish: Option<&OsStr>) -> Result<Source, Error> {
+    pub fn choose(wish: Option<&OsStr>, limits: &Limits) -> Result<Source, Error> {
         match wish.filter(|wish| !wish.is_empty()) {
-            None => Ok(programs::find("busybox").filter(|path| is_static(path)).map_or(Source::Host, Source::Busybox)),
+            None => Ok(programs::find("busybox")
+                .filter(|path| is_static(path, limits))
+                .map_or(Source::Host, Source::Busybox)),
             Some(wish) if wish == "host" => Ok(Source::Host),
             Some(wish) if wish == "busybox" => programs::find("busybox").map(Source::Busybox).ok_or(Error::NoBusybox),
             Some(wish) => {
@@ -72,8 +75,8 @@ impl Source {
 ///
 /// # Errors
 /// [`Error::NoShell`] if there is no `sh`; what else can't be taken is listed as missing.
-pub fn from_host() -> Result<Rootfs, Error> {
-    let libraries = Libraries::of_this_machine();
+pub fn from_host(limits: &Limits) -> Result<Rootfs, Error> {
+    let libraries = Libraries::of_this_machine(limits);
     let mut rootfs = Rootfs::default();
     for folder in ["/bin", "/sbin", "/lib"] {
         // One that the machine hasn't got is not needed for its programs.
@@ -104,9 +107,9 @@ pub fn from_host() -> Result<Rootfs, Error> {
 ///
 /// # Errors
 /// [`Error::Run`] if it can't be asked for its applets, and as [`Rootfs::program_at`].
-pub fn from_busybox(busybox: &Path) -> Result<Rootfs, Error> {
+pub fn from_busybox(busybox: &Path, limits: &Limits) -> Result<Rootfs, Error> {
     let mut rootfs = Rootfs::default();
-    rootfs.program_at(busybox, "/bin/busybox", &Libraries::of_this_machine())?;
+    rootfs.program_at(busybox, "/bin/busybox", &Libraries::of_this_machine(limits))?;
     for applet in applets(busybox)? {
         rootfs.link(&applet, "/bin/busybox");
     }
@@ -131,8 +134,8 @@ fn applets(busybox: &Path) -> Result<Vec<String>, Error> {
 }
 
 /// Whether the program starts without any other file.
-pub(crate) fn is_static(path: &Path) -> bool {
-    let Ok(data) = document::read(path, &libraries::PROGRAM, Links::Follow) else {
+pub(crate) fn is_static(path: &Path, limits: &Limits) -> bool {
+    let Ok(data) = document::read(path, limits.bound(&libraries::PROGRAM), Links::Follow) else {
         return false;
     };
     matches!(linkage(&data), Some(Ok(linkage)) if linkage.interpreter.is_none())

@@ -7,7 +7,7 @@ use super::base::Source;
 use super::libraries::Libraries;
 use super::record::Record;
 use super::rootfs::Rootfs;
-use super::{BASE, Error, VARIABLE, WEB, programs};
+use super::{BASE, Error, WEB, programs};
 use crate::layer::{self, LayerWriter};
 use crate::oci::{Descriptor, Empty, History, ImageConfig, Layer, Platform, Reference};
 use crate::store::Store;
@@ -30,7 +30,7 @@ const LABEL_SOURCE: &str = "org.layerlab.base.source";
 /// [`Error::Unknown`] for another name; what [`super::base`] says if the machine lacks something; [`Error::Layer`] and
 /// [`Error::Store`] if it can't be written.
 pub fn ensure(store: &Store, name: &str) -> Result<Descriptor, Error> {
-    ensure_as(store, name, std::env::var_os(VARIABLE).as_deref())
+    ensure_as(store, name, store.home().preferences().base.as_deref())
 }
 
 /// [`ensure`] with the value of `LAYERLAB_BASE` given.
@@ -61,7 +61,7 @@ pub(crate) enum AtHand {
 /// # Errors
 /// [`Error::Unknown`] for another name.
 pub(crate) fn at_hand(store: &Store, name: &str) -> Result<AtHand, Error> {
-    let base = || held(store, BASE, &wish(std::env::var_os(VARIABLE).as_deref()));
+    let base = || held(store, BASE, &wish(store.home().preferences().base.as_deref()));
     let image = match name {
         BASE => base(),
         WEB => base().and_then(|below| held(store, WEB, &below.digest.to_string())),
@@ -118,10 +118,10 @@ fn ensure_base(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error>
     if let Some(image) = held(store, BASE, &wish) {
         return Ok(image);
     }
-    let source = Source::choose(base)?;
+    let source = Source::choose(base, store.limits())?;
     let (layer, rootfs) = match &source {
-        Source::Host => write_base(store, super::base::from_host()?)?,
-        Source::Busybox(path) => write_base(store, super::base::from_busybox(path)?)?,
+        Source::Host => write_base(store, super::base::from_host(store.limits())?)?,
+        Source::Busybox(path) => write_base(store, super::base::from_busybox(path, store.limits())?)?,
         Source::Archive(path) => (layer::archive::import(store, path)?, Rootfs::default()),
     };
     let mut config = base_config();
@@ -163,7 +163,7 @@ fn ensure_web(store: &Store, base: Option<&OsStr>) -> Result<Descriptor, Error> 
     let mut layers = store.layers(&manifest, &config);
     let tree = layer::tree_of(store, &layers)?;
     let mut rootfs = Rootfs::on(tree.clone());
-    rootfs.program_at(&program, WEB_PROGRAM, &Libraries::of_this_machine())?;
+    rootfs.program_at(&program, WEB_PROGRAM, &Libraries::of_this_machine(store.limits()))?;
     rootfs.file(&format!("{WEB_ROOT}/index.html"), INDEX);
     layers.push(write_difference(store, &tree, &rootfs.tree)?);
 

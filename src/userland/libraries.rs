@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 use super::Error;
 use super::elf::{Linkage, linkage};
 use crate::context::Glob;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::{Bound, Limit, Limits};
 
 /// Where libraries are looked for on this machine.
 #[derive(Debug)]
 pub struct Libraries {
     folders: Vec<PathBuf>,
+    /// The largest program or library that is read.
+    largest: Bound,
     /// What was read already: every program needs the same few.
     known: RefCell<HashMap<PathBuf, File>>,
 }
@@ -52,9 +55,9 @@ struct Pending {
 
 impl Libraries {
     /// Reads the machine's configuration.
-    pub fn of_this_machine() -> Libraries {
+    pub fn of_this_machine(limits: &Limits) -> Libraries {
         let mut folders = Vec::new();
-        read_configuration(Path::new("/etc/ld.so.conf"), &mut folders, 0);
+        read_configuration(Path::new("/etc/ld.so.conf"), limits.bound(&CONFIGURATION), &mut folders, 0);
         let processor = std::env::consts::ARCH;
         let abi = if processor == "arm" { "gnueabihf" } else { "gnu" };
         for folder in ["/lib", "/usr/lib"] {
@@ -63,7 +66,7 @@ impl Libraries {
         folders.extend(["/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"].map(PathBuf::from));
         let mut seen = HashSet::new();
         folders.retain(|folder| folder.is_dir() && seen.insert(folder.clone()));
-        Libraries { folders, known: RefCell::default() }
+        Libraries { folders, largest: limits.bound(&PROGRAM), known: RefCell::default() }
     }
 
     /// Returns everything that the program `path` needs to start, each file once, nearest first.
@@ -129,7 +132,7 @@ impl Libraries {
         if let Some(file) = self.known.borrow().get(path) {
             return Ok(file.clone());
         }
-        let file = read(path)?;
+        let file = read(path, self.largest)?;
         self.known.borrow_mut().insert(path.to_owned(), file.clone());
         Ok(file)
     }
@@ -150,10 +153,10 @@ impl Libraries {
 }
 
 /// A program or library of the machine, which is read whole for its headers.
-pub(super) const PROGRAM: Limit = Limit::new("program", "LAYERLAB_MAX_PROGRAM", 1 << 30);
+pub(super) const PROGRAM: Limit = Limit::bytes("program", "LAYERLAB_MAX_PROGRAM", 1 << 30);
 
 /// A file that tells the loader where libraries are.
-const CONFIGURATION: Limit = Limit::new("loader configuration", "LAYERLAB_MAX_LOADER_CONFIGURATION", 8 << 20);
+const CONFIGURATION: Limit = Limit::bytes("loader configuration", "LAYERLAB_MAX_LOADER_CONFIGURATION", 8 << 20);
 
 #[derive(Debug, Clone)]
 enum File {
@@ -162,8 +165,8 @@ enum File {
     Other,
 }
 
-fn read(path: &Path) -> Result<File, Error> {
-    let data = document::read(path, &PROGRAM, Links::Follow)?;
+fn read(path: &Path, bound: Bound) -> Result<File, Error> {
+    let data = document::read(path, bound, Links::Follow)?;
     if let Some(rest) = data.strip_prefix(b"#!") {
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
@@ -187,12 +190,12 @@ fn expand_origin(folder: &str, file: &Path) -> PathBuf {
 }
 
 /// Adds the folders that a configuration file lists; it may include others, by wildcard.
-fn read_configuration(file: &Path, folders: &mut Vec<PathBuf>, depth: usize) {
+fn read_configuration(file: &Path, bound: Bound, folders: &mut Vec<PathBuf>, depth: usize) {
     // The loader's configuration is the machine's own, but a file that includes itself must not hang us.
     if depth > 8 {
         return;
     }
-    let Ok(text) = document::read(file, &CONFIGURATION, Links::Follow) else {
+    let Ok(text) = document::read(file, bound, Links::Follow) else {
         return;
     };
     let text = String::from_utf8_lossy(&text);
@@ -202,7 +205,7 @@ fn read_configuration(file: &Path, folders: &mut Vec<PathBuf>, depth: usize) {
             Some(pattern) => {
                 let pattern = file.parent().unwrap_or(Path::new("/")).join(pattern.trim());
                 for included in files_matching(&pattern) {
-                    read_configuration(&included, folders, depth + 1);
+                    read_configuration(&included, bound, folders, depth + 1);
                 }
             }
             None if line.starts_with('/') => folders.push(PathBuf::from(line)),

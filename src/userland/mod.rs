@@ -25,22 +25,23 @@ pub(crate) use image::{AtHand, at_hand, config};
 pub use image::{ensure, ensure_as};
 pub use serve::serve;
 
+use crate::store::Preferences;
+
 /// The name of the image with a shell and the usual programs.
 pub const BASE: &str = "layerlab/base";
 /// The name of the image with a web server.
 pub const WEB: &str = "layerlab/web";
-/// The environment variable that chooses what `layerlab/base` is made of.
-pub(crate) const VARIABLE: &str = "LAYERLAB_BASE";
 
 /// Describes `layerlab/base` as it would be made now: what is taken, from where, and why each library is there.
 ///
 /// # Errors
 /// As [`ensure`]; nothing is written.
-pub fn explain() -> Result<String, Error> {
-    let source = Source::choose(std::env::var_os(VARIABLE).as_deref())?;
+pub fn explain(preferences: &Preferences) -> Result<String, Error> {
+    let limits = &preferences.limits;
+    let source = Source::choose(preferences.base.as_deref(), limits)?;
     let rootfs = match &source {
-        Source::Host => base::from_host()?,
-        Source::Busybox(path) => base::from_busybox(path)?,
+        Source::Host => base::from_host(limits)?,
+        Source::Busybox(path) => base::from_busybox(path, limits)?,
         Source::Archive(path) => {
             return Ok(format!("layerlab/base is the archive `{}`, unchanged\n", path.display()));
         }

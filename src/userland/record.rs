@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::programs;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
+use crate::limits::Limit;
 use crate::oci::Descriptor;
 use crate::store::Store;
 use crate::tree::FileIdentity;
@@ -20,7 +21,7 @@ use crate::tree::FileIdentity;
 const FORM: u32 = 1;
 
 /// A record has a line for each file of an image, of which there are some sixty.
-const RECORD: Limit = Limit::new("record of a built-in image", "LAYERLAB_MAX_BUILT_IN_RECORD", 8 << 20);
+const RECORD: Limit = Limit::bytes("record of a built-in image", "LAYERLAB_MAX_BUILT_IN_RECORD", 8 << 20);
 
 /// What an image was made of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ impl Record {
 
     /// Reads the record of an image; `None` if there is none that can be used.
     pub(crate) fn load(store: &Store, name: &str) -> Option<Record> {
-        let text = document::read(&path(store, name), &RECORD, Links::Refuse).ok()?;
+        let text = document::read(&path(store, name), store.home().bound(&RECORD), Links::Refuse).ok()?;
         serde_json::from_slice(&text).ok()
     }
 

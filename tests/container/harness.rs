@@ -137,7 +137,8 @@ impl Container {
         let mut process = Process::new(args);
         process.env = vec!["PATH=/bin".to_owned()];
         let identity = Identity::detect();
-        let host = Host::detect(&identity, &directory).expect("the machine can be examined");
+        let host = Host::detect(&identity, &directory, layerlab::container::OverlayWish::Any)
+            .expect("the machine can be examined");
         Container { directory, sandbox, process, identity, host }
     }
 

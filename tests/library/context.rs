@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use layerlab::context::{Context, Error, Snapshot, StatCache, expand, go_match, learn};
 use layerlab::diagnostic::Explained as _;
+use layerlab::limits::Limits;
 use layerlab::oci::Digest;
 use layerlab::progress::Meter;
 use layerlab::seen;
@@ -44,11 +45,11 @@ impl Fixture {
     }
 
     fn cache(&self) -> StatCache {
-        StatCache::load(&self.folder.path().join("stat"))
+        StatCache::load(&self.folder.path().join("stat"), &Limits::default())
     }
 
     fn scan(&self) -> Snapshot {
-        Context::open(&self.path(""), None).unwrap().scan(&self.cache(), SystemTime::now()).unwrap()
+        Context::open(&self.path(""), None, &Limits::default()).unwrap().scan(&self.cache(), SystemTime::now()).unwrap()
     }
 }
 
@@ -157,7 +158,7 @@ fn what_is_excluded_twice_stays_out() {
     let kept = |list: &str| {
         let fixture = Fixture::new(&format!("//- /.dockerignore\n{list}\n.dockerignore\n{files}"));
         let snapshot = fixture.scan();
-        let patterns = Context::open(&fixture.path(""), None).unwrap();
+        let patterns = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
         for path in ["d/e/f", "d/e/g", "d/1", "x/e/f"] {
             let is_there = snapshot.tree().get(&TreePath::new(path)).is_some();
             assert_eq!(is_there, !patterns.patterns().excludes(path).unwrap(), "{list:?}: {path}");
@@ -188,7 +189,7 @@ fn the_ignore_file_beside_the_dockerfile_comes_first() {
         "//- /.dockerignore\na\n//- /docker/web.Dockerfile\n//- /docker/web.Dockerfile.dockerignore\nb\n//- /a\n//- /b\n",
     );
     let dockerfile = fixture.path("docker/web.Dockerfile");
-    let context = Context::open(&fixture.path(""), Some(&dockerfile)).unwrap();
+    let context = Context::open(&fixture.path(""), Some(&dockerfile), &Limits::default()).unwrap();
     assert!(context.ignore_file().unwrap().ends_with("web.Dockerfile.dockerignore"));
     let tree = context.tree().unwrap();
     assert!(tree.get(&TreePath::new("a")).is_some());
@@ -199,7 +200,7 @@ fn the_ignore_file_beside_the_dockerfile_comes_first() {
 fn errors_say_what_and_where() {
     let fixture = Fixture::new("//- /.dockerignore\nok\n[b-\n//- /file\n");
     let message = |path: &str| {
-        let error = Context::open(&fixture.path(path), None).unwrap_err();
+        let error = Context::open(&fixture.path(path), None, &Limits::default()).unwrap_err();
         let root = fixture.path("").display().to_string();
         format!("{error}\nhint: {}", error.hint().unwrap()).replace(&root, "CONTEXT/")
     };
@@ -221,7 +222,7 @@ fn errors_say_what_and_where() {
 fn what_cannot_be_read_is_an_error_with_a_hint() {
     let fixture = Fixture::new("//- /secret/file\nx\n");
     fs::set_permissions(fixture.path("secret"), fs::Permissions::from_mode(0o000)).unwrap();
-    let context = Context::open(&fixture.path(""), None).unwrap();
+    let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
     let outcome = context.tree();
     fs::set_permissions(fixture.path("secret"), fs::Permissions::from_mode(0o755)).unwrap();
     let Err(error) = outcome else {
@@ -352,7 +353,7 @@ fn wildcards_are_expanded_in_the_order_of_a_walk() {
 fn digests_are_those_of_the_contents_and_survive_a_restart() {
     let fixture = Fixture::new("//- /a\nalpha\n//- /b\nbeta\n");
     let later = SystemTime::now() + Duration::from_secs(5);
-    let context = Context::open(&fixture.path(""), None).unwrap();
+    let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
     let cache = fixture.cache();
     let snapshot = context.scan(&cache, later).unwrap();
     let before = digests(&snapshot).unwrap();
@@ -374,7 +375,8 @@ fn a_cache_keeps_what_other_contexts_have_and_replaces_what_changed() {
     let later = SystemTime::now() + Duration::from_secs(5);
     let build = |folder: &str| {
         let cache = fixture.cache();
-        let snapshot = Context::open(&fixture.path(folder), None).unwrap().scan(&cache, later).unwrap();
+        let snapshot =
+            Context::open(&fixture.path(folder), None, &Limits::default()).unwrap().scan(&cache, later).unwrap();
         digests(&snapshot).unwrap();
         snapshot.save(&cache).unwrap();
         fixture.cache().len()
@@ -383,14 +385,15 @@ fn a_cache_keeps_what_other_contexts_have_and_replaces_what_changed() {
     assert_eq!(build("two"), 3);
     fs::write(fixture.path("one/a"), "other\n").unwrap();
     assert_eq!(build("one"), 3);
-    let snapshot = Context::open(&fixture.path(""), None).unwrap().scan(&fixture.cache(), later).unwrap();
+    let snapshot =
+        Context::open(&fixture.path(""), None, &Limits::default()).unwrap().scan(&fixture.cache(), later).unwrap();
     assert!(seen(snapshot.tree()).iter().all(|seen| seen.file().known().is_some()));
 }
 
 #[test]
 fn a_file_that_changed_just_now_is_not_remembered() {
     let fixture = Fixture::new("//- /a\none\n");
-    let context = Context::open(&fixture.path(""), None).unwrap();
+    let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
     let file = fixture.path("a").canonicalize().unwrap();
     let cache = fixture.cache();
     for content in ["one\n", "two\n", "six\n", "ten\n"] {
@@ -405,7 +408,7 @@ fn a_file_that_changed_just_now_is_not_remembered() {
 #[test]
 fn a_damaged_cache_is_an_empty_one() {
     let fixture = Fixture::new("//- /a\none\n");
-    let context = Context::open(&fixture.path(""), None).unwrap();
+    let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
     let cache = fixture.cache();
     let snapshot = context.scan(&cache, SystemTime::now() + Duration::from_secs(5)).unwrap();
     digests(&snapshot).unwrap();
@@ -481,7 +484,7 @@ fn attributes_of_users_come_with_the_content() {
         }
     }
     let later = SystemTime::now() + Duration::from_secs(5);
-    let context = Context::open(&fixture.path(""), None).unwrap();
+    let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
     for _ in 0..2 {
         let cache = fixture.cache();
         let snapshot = context.scan(&cache, later).unwrap();
@@ -512,7 +515,7 @@ fn measure_twenty_thousand_unchanged_files() {
         let started = std::time::Instant::now();
         let cache = fixture.cache();
         let loaded = started.elapsed();
-        let context = Context::open(&fixture.path(""), None).unwrap();
+        let context = Context::open(&fixture.path(""), None, &Limits::default()).unwrap();
         let snapshot = context.scan(&cache, later).unwrap();
         let walked = started.elapsed();
         let count = digests(&snapshot).unwrap().len();

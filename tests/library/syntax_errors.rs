@@ -1,7 +1,8 @@
 //! What a person sees who writes a wrong Dockerfile: every message whole, in one snapshot.
 
 use layerlab::diagnostic::Diagnostic;
-use layerlab::dockerfile::{self, Limits};
+use layerlab::dockerfile;
+use layerlab::limits::Limits;
 use layerlab::source::SourceFile;
 
 /// What is wrong, and the text with the mistake.
@@ -125,13 +126,8 @@ fn what_is_only_suspicious_is_a_warning() {
 
 #[test]
 fn what_is_too_much_is_an_error_that_names_the_limit() {
-    let limits = |name: &str| match name {
-        "LAYERLAB_MAX_INSTRUCTIONS" => Some("4".to_owned()),
-        "LAYERLAB_MAX_STAGES" => Some("2".to_owned()),
-        "LAYERLAB_MAX_HEREDOC" => Some("1K".to_owned()),
-        _ => None,
-    };
-    let limits = Limits::from_environment(limits).expect("numbers");
+    let variables = [("LAYERLAB_MAX_INSTRUCTIONS", "4"), ("LAYERLAB_MAX_STAGES", "2"), ("LAYERLAB_MAX_HEREDOC", "1K")];
+    let limits = Limits::from_variables(variables).expect("numbers");
     let long = "x".repeat(65_536);
     let mut out = String::new();
     for text in [

@@ -9,8 +9,10 @@ use std::process::Command;
 
 use layerlab::images::StandIns;
 use layerlab::layer;
+use layerlab::limits::Limits;
 use layerlab::oci::Reference;
-use layerlab::store::{Home, Store};
+use layerlab::store::Store;
+use layerlab::store::{Home, Preferences};
 use layerlab::tree::{Follow, Kind, Tree, TreePath};
 use layerlab::upkeep::verify;
 use layerlab::userland::libraries::{Found, Libraries};
@@ -91,7 +93,7 @@ echo "failed:$failed"
 #[test]
 fn every_program_of_the_machine_starts_in_the_image() {
     let fixture = Fixture::new();
-    let rootfs = base::from_host().unwrap();
+    let rootfs = base::from_host(&Limits::default()).unwrap();
     let root = fixture.unpack(&rootfs.tree);
     let names: Vec<&str> =
         programs::WANTED.iter().copied().filter(|name| !rootfs.missing.iter().any(|other| other == name)).collect();
@@ -108,9 +110,9 @@ fn the_usual_things_can_be_done_in_both_kinds_of_image() {
     let script = "set -e; cd /tmp; echo one > a; cp a b; sed s/one/two/ b | tee c | tr a-z A-Z; cat a c | sort | wc -l; \
                   id -u; whoami; tar -cf x.tar a b; gzip x.tar; ls x.tar.gz; find . -name 'x*'; ls -ld /tmp | cut -c1-10; \
                   awk 'BEGIN { print 6 * 7 }'; sha256sum < a | cut -c1-8; printf '%s\\n' \"$(basename /a/b)\"; /usr/bin/env true";
-    let mut kinds = vec![base::from_host().unwrap()];
+    let mut kinds = vec![base::from_host(&Limits::default()).unwrap()];
     match programs::find("busybox") {
-        Some(busybox) => kinds.push(base::from_busybox(&busybox).unwrap()),
+        Some(busybox) => kinds.push(base::from_busybox(&busybox, &Limits::default()).unwrap()),
         None => eprintln!("skipped in part: no busybox here"),
     }
     for rootfs in kinds {
@@ -126,7 +128,7 @@ fn the_usual_things_can_be_done_in_both_kinds_of_image() {
 
 #[test]
 fn paths_of_the_machine_lead_to_the_same_files_in_the_image() {
-    let rootfs = base::from_host().unwrap();
+    let rootfs = base::from_host(&Limits::default()).unwrap();
     assert!(rootfs.taken.len() > 40);
     for taken in &rootfs.taken {
         let path = TreePath::new(taken.path.to_str().unwrap());
@@ -198,8 +200,8 @@ fn an_archive_can_be_the_base_and_the_web_server_goes_on_top() {
 
 #[test]
 fn a_wish_that_cannot_be_fulfilled_is_an_error() {
-    assert_eq!(Source::choose(Some(OsStr::new("host"))).unwrap(), Source::Host);
-    let error = Source::choose(Some(OsStr::new("/nowhere.tar"))).unwrap_err();
+    assert_eq!(Source::choose(Some(OsStr::new("host")), &Limits::default()).unwrap(), Source::Host);
+    let error = Source::choose(Some(OsStr::new("/nowhere.tar")), &Limits::default()).unwrap_err();
     assert_eq!(error.to_string(), "`LAYERLAB_BASE` is neither `host` nor `busybox` nor a file: `/nowhere.tar`");
     let fixture = Fixture::new();
     assert!(ensure(&fixture.store, "layerlab/other").is_err());
@@ -239,7 +241,7 @@ fn libraries_are_found_where_a_program_says() {
         let link = ["-o", "bin/program", "-Llib", "-louter", "-Wl,-rpath-link,lib", "-Wl,-rpath,$ORIGIN/../lib", flag];
         compile(&folder, program, &link);
 
-        let libraries = Libraries::of_this_machine();
+        let libraries = Libraries::of_this_machine(&Limits::default());
         let program = folder.join("bin/program");
         let closure = libraries.closure(&program);
         if !inherited {
@@ -256,7 +258,7 @@ fn libraries_are_found_where_a_program_says() {
         assert_eq!(named("libinner.so"), (Found::AsNamed, "libouter.so".to_owned()));
         assert_eq!(named("libc.so.6").0, Found::InLibraryFolder);
 
-        let mut rootfs = base::from_host().unwrap();
+        let mut rootfs = base::from_host(&Limits::default()).unwrap();
         rootfs.program(&program, &libraries).unwrap();
         let root = fixture.unpack(&rootfs.tree);
         // The loader asks /proc for the program's folder, and there is none in this bare root.
@@ -275,7 +277,7 @@ fn a_damaged_program_is_an_error_and_a_text_needs_nothing() {
     let file = folder.path().join("program");
     let libraries = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        Libraries::of_this_machine().closure(&file)
+        Libraries::of_this_machine(&Limits::default()).closure(&file)
     };
     assert!(!libraries(&whole).unwrap().is_empty());
     // Wherever it is cut off, the answer is an answer and not a panic.
@@ -309,7 +311,7 @@ fn the_web_image_adds_a_server_to_the_base() {
 
 #[test]
 fn explain_says_where_everything_comes_from() {
-    let text = layerlab::userland::explain().unwrap();
+    let text = layerlab::userland::explain(&Preferences::default()).unwrap();
     assert!(text.starts_with("layerlab/base is made of "), "{text}");
     assert!(text.contains("/etc/passwd"));
 }
@@ -318,7 +320,8 @@ fn explain_says_where_everything_comes_from() {
 fn stand_ins_can_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     let get = |table: &StandIns, name: &str| table.get(&Reference::parse_normalized(name).unwrap()).map(str::to_owned);
-    let table = StandIns::load(folder.path()).unwrap();
+    let home = Home::open(folder.path()).unwrap();
+    let table = StandIns::load(&home).unwrap();
     assert_eq!(get(&table, "alpine:3.20").as_deref(), Some(BASE));
     assert_eq!(get(&table, "docker.io/library/nginx").as_deref(), Some(WEB));
     assert_eq!(get(&table, "python"), None);
@@ -327,14 +330,14 @@ fn stand_ins_can_be_changed() {
     let file = folder.path().join("stand-ins.toml");
     fs::write(&file, "# mine\nfedora = \"layerlab/base\" # too\n\"ghcr.io/me/site\"=\"layerlab/web\"\nnginx = \"\"\n")
         .unwrap();
-    let table = StandIns::load(folder.path()).unwrap();
+    let table = StandIns::load(&home).unwrap();
     assert_eq!(get(&table, "fedora").as_deref(), Some(BASE));
     assert_eq!(get(&table, "ghcr.io/me/site:1").as_deref(), Some(WEB));
     assert_eq!(get(&table, "nginx"), None);
     assert_eq!(get(&table, "alpine").as_deref(), Some(BASE));
 
     fs::write(&file, "\nfedora: layerlab/base\n").unwrap();
-    let message = StandIns::load(folder.path()).unwrap_err().to_string();
+    let message = StandIns::load(&home).unwrap_err().to_string();
     let message = message.replace(&folder.path().display().to_string(), "HOME");
     assert_eq!(message, "HOME/stand-ins.toml:2: expected `image = \"stand-in\"`, found `fedora: layerlab/base`");
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use layerlab::diagnostic::{Origin, Severity};
-use layerlab::dockerfile::{self, rules};
+use layerlab::dockerfile::rules;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -163,9 +163,7 @@ fn limits_of_the_code() -> Vec<(String, u64, &'static str)> {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let code: String =
             code.lines().filter(|line| !line.starts_with("//")).flat_map(str::split_whitespace).collect();
-        for (constructor, unit) in
-            [("=Limit::new(\"", "bytes"), ("=Limit::bytes(\"", "bytes"), ("=Limit::number(\"", "")]
-        {
+        for (constructor, unit) in [("Limit::bytes(\"", "bytes"), ("Limit::number(\"", "")] {
             for call in code.split(constructor).skip(1) {
                 let [_, variable, usual] = call.split_once(')').unwrap().0.split(',').collect::<Vec<_>>()[..] else {
                     panic!("{call}")
@@ -185,16 +183,6 @@ fn defaults() -> BTreeMap<String, String> {
     for (variable, usual, unit) in limits_of_the_code() {
         let shown = amount(usual, unit);
         defaults.entry(variable).and_modify(|others| *others = format!("{others} and {shown}")).or_insert(shown);
-    }
-    for limit in dockerfile::Limit::ALL {
-        let unit = match limit {
-            dockerfile::Limit::Instructions | dockerfile::Limit::Stages => "",
-            dockerfile::Limit::Line
-            | dockerfile::Limit::Heredoc
-            | dockerfile::Limit::Expansion
-            | dockerfile::Limit::Configuration => "bytes",
-        };
-        defaults.insert(limit.variable().to_owned(), amount(limit.default() as u64, unit));
     }
     defaults
 }

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::failure::Failure;
+use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::userland;
-use crate::world::World;
 
 /// Explain a part of Layerlab.
 #[derive(Debug, Args)]
@@ -21,9 +21,9 @@ enum Subject {
 }
 
 impl Explain {
-    pub(in crate::cli) fn run(&self, _: &World, ui: &Ui) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
         match self.subject {
-            Subject::Base => ui.lines(&userland::explain()?),
+            Subject::Base => ui.lines(&userland::explain(&preferences()?)?),
         }
     }
 }

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
+use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::context::text;
 use crate::diagnostic::{Diagnostic, Explained as _};
-use crate::dockerfile::{self, Limits, print};
+use crate::dockerfile::{self, print};
+use crate::limits::Limits;
 use crate::source::SourceFile;
 use crate::view::json;
 use crate::view::screen::Screen;
@@ -44,9 +46,9 @@ pub(crate) struct Parse {
 
 impl Parse {
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
-        let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
+        let limits = preferences()?.limits;
         let format = if self.json { Format::Json } else { self.format };
-        let source = match self.source() {
+        let source = match self.source(&limits) {
             Ok(source) => source,
             // Whoever reads JSON gets every mistake as JSON, also that the file is not a text.
             Err(error) if format == Format::Json => {
@@ -77,10 +79,10 @@ impl Parse {
         }
     }
 
-    fn source(&self) -> Result<SourceFile, Diagnostic> {
+    fn source(&self, limits: &Limits) -> Result<SourceFile, Diagnostic> {
         let bytes = match self.file.as_os_str() == "-" {
-            true => text::read_stream(std::io::stdin().lock(), "(standard input)"),
-            false => text::read(&self.file, None, &text::DOCKERFILE),
+            true => text::read_stream(std::io::stdin().lock(), "(standard input)", limits),
+            false => text::read(&self.file, None, limits.bound(&text::DOCKERFILE)),
         };
         let bytes = bytes.map_err(|error| error.diagnostic())?;
         Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes)?)

@@ -2,12 +2,13 @@
 
 use super::super::ast::{Located, Unreadable};
 use super::super::heredoc;
-use super::super::limits::{Limit, Limits};
+use super::super::limits::Limit;
 use super::super::lines::{LineReader, LogicalLine, NoBody};
 use super::super::rules;
 use super::line::StatementParser;
 use super::{Arguments, Piece, Statement, Statements};
 use crate::diagnostic::Diagnostic;
+use crate::limits::Limits;
 use crate::source::SourceFile;
 
 /// Takes a whole file apart, within the usual limits. Reads on after an error, so that one run shows them all.
@@ -68,7 +69,7 @@ impl Counts {
             false => (&mut self.instructions, Limit::Instructions),
         };
         *count += 1;
-        (*count > limits.of(limit))
+        (*count > limit.of(limits))
             .then(|| limit.exceeded(limits, format_args!("`{file}`")).at(statement.keyword.span).label("one too many"))
     }
 }

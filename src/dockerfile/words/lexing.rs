@@ -1,6 +1,7 @@
 //! The parser of words, and how its tree is evaluated.
 
 use super::super::limits::Limit;
+use crate::limits::Limits;
 
 /// The parser that pest makes from the grammar.
 #[derive(pest_derive::Parser)]
@@ -22,6 +23,11 @@ pub(crate) struct Lexing {
 
 impl Default for Lexing {
     fn default() -> Self {
-        Lexing { raw_quotes: false, raw_escapes: false, keep_unset: false, most: Limit::Expansion.default() }
+        Lexing {
+            raw_quotes: false,
+            raw_escapes: false,
+            keep_unset: false,
+            most: Limit::Expansion.of(&Limits::default()),
+        }
     }
 }

@@ -10,10 +10,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::document::{self, Limit, Links};
+use crate::document::{self, Links};
 use crate::layer;
 use crate::layer::archive::{self, Member};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::oci::{Descriptor, Digest};
 use crate::store::{self, StageError, Staging, Store};
 use crate::tree::{Kind, TreePath};
@@ -155,11 +155,13 @@ impl<'s> Contents<'s> {
     pub(crate) fn document(&self, name: &str, limit: &Limit) -> Result<Option<Vec<u8>>, Error> {
         match &self.place {
             Place::Archive(_) => self.file(name).map(|file| self.bytes(name, file, limit)).transpose(),
-            Place::Folder(root) => match document::read(&root.join(name), limit, Links::RefuseOnTheWay) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.is_not_found() => Ok(None),
-                Err(error) => Err(error.into()),
-            },
+            Place::Folder(root) => {
+                match document::read(&root.join(name), self.staging.home().bound(limit), Links::RefuseOnTheWay) {
+                    Ok(bytes) => Ok(Some(bytes)),
+                    Err(error) if error.is_not_found() => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            }
         }
     }
 
@@ -181,7 +183,7 @@ impl<'s> Contents<'s> {
     /// # Errors
     /// [`Error::Document`] for more than the limit.
     pub(crate) fn bytes(&self, name: &str, file: Staged, limit: &Limit) -> Result<Vec<u8>, Error> {
-        limit.check(Path::new(name), file.size)?;
+        document::check(Path::new(name), file.size, self.staging.home().bound(limit))?;
         let mut bytes = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0));
         let opened = self.staging.open(&file.digest)?;
         opened.take(file.size).read_to_end(&mut bytes).map_err(store::Error::io("read", self.staging.folder()))?;

@@ -34,12 +34,12 @@ pub(crate) use load::{Input, load};
 pub(crate) use save::{Format, save};
 
 use crate::diagnostic::Explained;
-use crate::document::Limit;
 use crate::errno;
+use crate::limits::Limit;
 use crate::{document, layer, oci, store};
 
 /// `manifest.json` and `repositories`: a line for each image and layer.
-const LIST: Limit = Limit::new("list of an archive's images", "LAYERLAB_MAX_ARCHIVE_LIST", 16 << 20);
+const LIST: Limit = Limit::bytes("list of an archive's images", "LAYERLAB_MAX_ARCHIVE_LIST", 16 << 20);
 
 /// The most layers of an image in Docker's archives: more than any version of Docker could mount.
 const MOST_LAYERS: usize = 1000;

@@ -10,9 +10,10 @@ use super::{command, ports};
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{
-    Arg, Cmd, Command, Entrypoint, Env, Expose, Healthcheck, Instruction, Label, Limit, Limits, Stopsignal, Volume,
-    WithFiles, rules,
+    Arg, Cmd, Command, Entrypoint, Env, Expose, Healthcheck, Instruction, Label, Limit, Stopsignal, Volume, WithFiles,
+    rules,
 };
+use crate::limits::Limits;
 use crate::machine::go;
 use crate::machine::intent::Intent;
 use crate::machine::noted::Noted;
@@ -71,7 +72,7 @@ pub(crate) fn without_files(before: &Arc<State>, done: Configured, noted: &Noted
 /// The bytes that a stage has collected with one more instruction, if that is not more than it may.
 fn collected(before: &State, text: &str, limits: &Limits) -> Result<usize, Error> {
     let collected = before.collected.saturating_add(text.len());
-    if collected > limits.of(Limit::Configuration) {
+    if collected > Limit::Configuration.of(limits) {
         let what = "the variables, labels and other settings of this stage";
         return Err(Limit::Configuration.exceeded(limits, what).into());
     }

@@ -48,7 +48,7 @@ impl Blobs {
                     continue;
                 }
             };
-            if let Err(error) = LAYER.check(&path, metadata.len()) {
+            if let Err(error) = document::check(&path, metadata.len(), store.home().bound(&LAYER)) {
                 blobs.present.insert(digest, metadata.len());
                 blobs.damaged.insert(digest);
                 report.error(digest, error);

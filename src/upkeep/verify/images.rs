@@ -35,7 +35,7 @@ struct Following<'a> {
 
 impl Following<'_> {
     fn index(&mut self) {
-        let text = match documents::read_file(&self.store.home().index_path(), &INDEX) {
+        let text = match documents::read_file(&self.store.home().index_path(), self.store.home().bound(&INDEX)) {
             Ok(text) => text,
             Err(error) => return self.report.error("index.json", error),
         };

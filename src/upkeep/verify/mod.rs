@@ -42,7 +42,7 @@ pub fn verify(store: &Store) -> Report {
 
 /// Checks the layout file.
 fn layout(store: &Store, report: &mut Report) {
-    match documents::read_file(&store.home().root().join("oci-layout"), &LAYOUT) {
+    match documents::read_file(&store.home().root().join("oci-layout"), store.home().bound(&LAYOUT)) {
         Ok(text) => {
             for finding in validate::layout(&text) {
                 report.error("oci-layout", finding);

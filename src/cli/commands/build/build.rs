@@ -54,11 +54,11 @@ impl Build {
         let interrupt = world.interrupt();
         interrupts::catch(interrupt);
         let tags = parse_names(&self.tag)?;
-        check_context(&self.context)?;
-        let source = self.options.source(&self.context)?;
+        check_context(&self.context, world.store.limits())?;
+        let source = self.options.source(&self.context, world.store.limits())?;
         let file = source.file.clone();
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
-        let options = Options { at_miss, ..self.options.options()? };
+        let options = Options { at_miss, ..self.options.options(world.store.limits())? };
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {

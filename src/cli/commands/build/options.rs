@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::container::{Hostname, Network};
 use crate::context::text;
 use crate::diagnostic::{Diagnostic, Explained as _};
-use crate::dockerfile::Limits;
+use crate::limits::Limits;
 use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
 use crate::plan::Request;
@@ -71,7 +71,7 @@ impl Mode {
 
 impl BuildOptions {
     /// The machine's options. Unknown forms are errors.
-    pub(crate) fn options(&self) -> Result<Options, Diagnostic> {
+    pub(crate) fn options(&self, limits: &Limits) -> Result<Options, Diagnostic> {
         let mut build_args = BTreeMap::new();
         for text in &self.build_arg {
             match text.split_once('=') {
@@ -105,7 +105,7 @@ impl BuildOptions {
                 target: self.target.clone(),
                 build_args,
                 platform: self.platform()?,
-                limits: Limits::from_environment(|name| std::env::var(name).ok())?,
+                limits: limits.clone(),
                 every_stage: false,
             },
             cache,
@@ -129,15 +129,15 @@ impl BuildOptions {
     }
 
     /// Finds and reads the Dockerfile of a context folder.
-    pub(crate) fn source(&self, folder: &Path) -> Result<Source, Failure> {
+    pub(crate) fn source(&self, folder: &Path, limits: &Limits) -> Result<Source, Failure> {
         let (name, path, bytes) = match &self.file {
             Some(path) if path.as_os_str() == "-" => {
                 let name = "(standard input)";
-                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name)?)
+                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name, limits)?)
             }
             file => {
                 let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
-                let bytes = text::read(&path, Some(folder), &text::DOCKERFILE)?;
+                let bytes = text::read(&path, Some(folder), limits.bound(&text::DOCKERFILE))?;
                 (display_name(&path, folder), Some(path), bytes)
             }
         };
@@ -164,6 +164,6 @@ pub(crate) fn located(error: &Error, file: &SourceFile, span: Option<crate::sour
 }
 
 /// The folder has to be one before anything is said of the build.
-pub(crate) fn check_context(folder: &Path) -> Result<(), Failure> {
-    Ok(crate::context::Context::open(folder, None).map(|_| ())?)
+pub(crate) fn check_context(folder: &Path, limits: &Limits) -> Result<(), Failure> {
+    Ok(crate::context::Context::open(folder, None, limits).map(|_| ())?)
 }

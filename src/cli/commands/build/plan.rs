@@ -41,10 +41,10 @@ enum GraphForm {
 
 impl Plan {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        check_context(&self.context)?;
-        let source = self.options.source(&self.context)?;
+        check_context(&self.context, world.store.limits())?;
+        let source = self.options.source(&self.context, world.store.limits())?;
         let file = source.file.clone();
-        let machine = Machine::new(world, source, self.options.options()?, Control::of(world))
+        let machine = Machine::new(world, source, self.options.options(world.store.limits())?, Control::of(world))
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
         let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;

@@ -41,7 +41,7 @@ impl Step {
             Some(folder) => numbered(folder).unwrap_or_else(|| folder.clone()),
             None => PathBuf::from("."),
         };
-        check_context(&folder)?;
+        check_context(&folder, world.store.limits())?;
         let is_piped = self.options.file.as_deref() == Some(Path::new("-"));
         if is_piped && self.script.as_ref().is_none_or(|script| script.as_os_str() == "-") {
             return Err(Diagnostic::error("the Dockerfile and the commands can't both come from standard input")
@@ -54,10 +54,10 @@ impl Step {
         let dockerfile = if is_empty {
             None
         } else {
-            let source = self.options.source(&folder)?;
+            let source = self.options.source(&folder, world.store.limits())?;
             Some((source.file, source.dockerfile))
         };
-        let mut options = self.options.options()?;
+        let mut options = self.options.options(world.store.limits())?;
         options.stand_ins = true;
         options.unsupported = Unsupported::StoppedAt;
         let palette = ui.palette;
@@ -67,17 +67,18 @@ impl Step {
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
         let mut session = Session::new(debugger, palette, shown, &mut stdout);
 
+        let limits = world.store.limits();
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {
                 let file = File::open(path).map_err(|error| {
                     Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)))
                 })?;
-                Box::new(Script::new(BufReader::new(file)))
+                Box::new(Script::new(BufReader::new(file), limits))
             }
             None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), palette)?)
+                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), limits, palette)?)
             }
-            Some(_) | None => Box::new(Script::new(io::stdin().lock())),
+            Some(_) | None => Box::new(Script::new(io::stdin().lock(), limits)),
         };
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();

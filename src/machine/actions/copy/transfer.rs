@@ -78,7 +78,7 @@ impl Words<'_> {
         let text = match document.expand {
             false => text,
             true => {
-                let most = self.scope.limits.of(Limit::Heredoc);
+                let most = Limit::Heredoc.of(self.scope.limits);
                 let expanded = dockerfile::words::expand_document(&text, self.before, most);
                 expanded.map_err(|error| Diagnostic::new(&rules::INVALID_WORD, error.to_string()))?.text
             }
