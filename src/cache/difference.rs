@@ -4,19 +4,20 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
+use super::change::Change;
 use super::ingredient::Kind;
-use super::{Origin, Roots};
+use super::{EntryKind, Origin, Roots};
+use crate::oci::Digest;
+use crate::shown;
 
 /// One thing that differs between an earlier step and a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     pub(crate) subject: Subject,
-    /// `None`: the earlier step had no such ingredient.
-    pub(crate) before: Option<String>,
-    /// `None`: the later step has none.
-    pub(crate) after: Option<String>,
+    /// The values, as a person reads them.
+    pub(crate) values: Change<String>,
     /// For files: which of them, and what of each.
-    pub files: Vec<AttributeChange>,
+    pub files: Vec<FileChange>,
 }
 
 /// What differs.
@@ -31,32 +32,62 @@ pub(crate) enum Subject {
 }
 
 /// One attribute of one file that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AttributeChange {
-    /// The file's path where it was copied from (see [`Roots::paths`]), with escapes for what can't be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The file's path where it was copied from (see [`Roots::paths`]).
     pub(crate) path: String,
     pub(crate) attribute: Attribute,
-    pub(crate) before: Option<String>,
-    pub(crate) after: Option<String>,
 }
 
-/// What of a file differs.
+/// What of a file differs, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attribute {
-    /// It was not there before.
-    Added,
-    /// It is there no more.
-    Removed,
-    Content,
-    Mode,
-    Owner,
-    Type,
-    /// What a symbolic link leads to.
-    Target,
+    /// It is there or not, or another kind of file.
+    Kind(Change<EntryKind>),
+    Content {
+        before: Digest,
+        after: Digest,
+    },
     /// Which device it is.
-    Device,
+    Device {
+        before: EntryKind,
+        after: EntryKind,
+    },
+    /// What a symbolic link leads to.
+    Target {
+        before: Vec<u8>,
+        after: Vec<u8>,
+    },
+    Mode {
+        before: u32,
+        after: u32,
+    },
+    /// Its user and its group.
+    Owner {
+        before: (u32, u32),
+        after: (u32, u32),
+    },
     /// An extended attribute of this name.
-    Xattr(String),
+    Xattr(Vec<u8>, Change<Vec<u8>>),
+}
+
+impl Attribute {
+    /// The values, as a person reads them.
+    pub(crate) fn values(&self) -> Change<String> {
+        match self {
+            Attribute::Kind(kinds) => kinds.as_ref().map(EntryKind::to_string),
+            Attribute::Content { before, after } => became(before, after, Digest::to_string),
+            Attribute::Device { before, after } => became(before, after, EntryKind::to_string),
+            Attribute::Target { before, after } => became(before, after, |target| shown::bytes(target)),
+            Attribute::Mode { before, after } => became(before, after, |mode| format!("{mode:04o}")),
+            Attribute::Owner { before, after } => became(before, after, |(user, group)| format!("{user}:{group}")),
+            Attribute::Xattr(_, values) => values.as_ref().map(|value| shown::bytes(value)),
+        }
+    }
+}
+
+fn became<T>(before: &T, after: &T, text: impl Fn(&T) -> String) -> Change<String> {
+    Change::Became { before: text(before), after: text(after) }
 }
 
 impl Difference {
@@ -92,26 +123,33 @@ impl fmt::Display for Subject {
     }
 }
 
+/// What people call it.
 impl fmt::Display for Attribute {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Attribute::Added => "added",
-            Attribute::Removed => "removed",
-            Attribute::Content => "content",
-            Attribute::Mode => "mode",
-            Attribute::Owner => "owner",
-            Attribute::Type => "type",
-            Attribute::Target => "target",
-            Attribute::Device => "device",
-            Attribute::Xattr(name) => return formatter.pad(&format!("xattr {name}")),
-        };
-        formatter.pad(name)
+        formatter.pad(match self {
+            Attribute::Kind(Change::Added(_)) => "added",
+            Attribute::Kind(Change::Removed(_)) => "removed",
+            Attribute::Kind(Change::Became { .. }) => "type",
+            Attribute::Content { .. } => "content",
+            Attribute::Device { .. } => "device",
+            Attribute::Target { .. } => "target",
+            Attribute::Mode { .. } => "mode",
+            Attribute::Owner { .. } => "owner",
+            Attribute::Xattr(name, _) => return formatter.pad(&format!("xattr {}", shown::bytes(name))),
+        })
     }
 }
 
-impl Serialize for Attribute {
+/// `{"path": …, "attribute": …, "before": …, "after": …}`.
+impl Serialize for FileChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut fields = serializer.serialize_struct("FileChange", 4)?;
+        fields.serialize_field("path", &self.path)?;
+        fields.serialize_field("attribute", &self.attribute.to_string())?;
+        let values = self.attribute.values();
+        fields.serialize_field("before", &values.before())?;
+        fields.serialize_field("after", &values.after())?;
+        fields.end()
     }
 }
 
@@ -121,8 +159,8 @@ impl Serialize for Difference {
         let origin = self.origin();
         let mut fields = serializer.serialize_struct("Difference", if origin.is_some() { 6 } else { 5 })?;
         fields.serialize_field("ingredient", &self.subject.to_string())?;
-        fields.serialize_field("before", &self.before)?;
-        fields.serialize_field("after", &self.after)?;
+        fields.serialize_field("before", &self.values.before())?;
+        fields.serialize_field("after", &self.values.after())?;
         fields.serialize_field("parent", &self.is_parent())?;
         match origin {
             Some(origin) => fields.serialize_field("origin", origin)?,

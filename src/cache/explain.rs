@@ -4,14 +4,17 @@
 //! build).
 
 use std::collections::{BTreeMap, HashSet};
+use std::mem;
 
 use serde::Serialize;
 
-use super::difference::{Attribute, AttributeChange, Difference, Subject};
+use super::change::Change;
+use super::difference::{Attribute, Difference, FileChange, Subject};
 use super::ingredient::{Ingredient, Ingredients, Kind};
 use super::pairs::pairs;
 use super::{Entry, EntryKind, Roots};
 use crate::oci::Digest;
+use crate::shown;
 
 /// What a step depends on, and where its files lay: one of `roots` for each listing among the ingredients.
 #[derive(Clone, Copy, Debug)]
@@ -78,12 +81,13 @@ pub(crate) fn side_by_side(
     for (member, partner) in later.iter().zip(&partners) {
         sides.push(match partner.map(|place| earlier[place]) {
             Some((same, _)) if same == member.0 => Side::alone(same),
-            other => Side::Differs(difference(*member, other, Some(*member), listing)),
+            Some(other) => Side::Differs(difference(Change::Became { before: other, after: *member }, listing)),
+            None => Side::Differs(difference(Change::Added(*member), listing)),
         });
     }
     let kept: HashSet<usize> = partners.iter().flatten().copied().collect();
     for (_, member) in earlier.iter().enumerate().filter(|(place, _)| !kept.contains(place)) {
-        sides.push(Side::Differs(difference(*member, Some(*member), None, listing)));
+        sides.push(Side::Differs(difference(Change::Removed(*member), listing)));
     }
     let is_same = |side: &Side| matches!(side, Side::Same { .. });
     if sides.iter().all(is_same) && before.ingredients != after.ingredients {
@@ -100,39 +104,35 @@ fn names(members: &[Member<'_>]) -> Vec<((Kind, Option<String>), Kind)> {
 
 fn order(before: &Ingredients, after: &Ingredients) -> Difference {
     let names = |list: &Ingredients| list.iter().map(|one| one.kind().to_string()).collect::<Vec<_>>().join(", ");
-    Difference { subject: Subject::Order, before: Some(names(before)), after: Some(names(after)), files: Vec::new() }
+    let values = Change::Became { before: names(before), after: names(after) };
+    Difference { subject: Subject::Order, values, files: Vec::new() }
 }
 
-/// `member` is the later of the two, where there are two.
-fn difference(
-    member: Member<'_>,
-    before: Option<Member<'_>>,
-    after: Option<Member<'_>>,
-    listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
-) -> Difference {
-    let files = match (before, after) {
-        (
-            Some((Ingredient::Files { listing: old, .. }, old_roots)),
-            Some((Ingredient::Files { listing: new, .. }, new_roots)),
-        ) => match (listing(*old), listing(*new)) {
-            (Some(old), Some(new)) => compare_files((&old, old_roots), (&new, new_roots)),
+fn difference(members: Change<Member<'_>>, listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>) -> Difference {
+    let files = match &members {
+        Change::Became {
+            before: (Ingredient::Files { listing: old, .. }, old_roots),
+            after: (Ingredient::Files { listing: new, .. }, new_roots),
+        } => match (listing(*old), listing(*new)) {
+            (Some(old), Some(new)) => compare_files((&old, *old_roots), (&new, *new_roots)),
             _ => Vec::new(),
         },
-        _ => Vec::new(),
+        Change::Became { .. } | Change::Added(_) | Change::Removed(_) => Vec::new(),
     };
-    let value = |member: Option<Member<'_>>| member.map(|(ingredient, _)| ingredient.value());
-    let (ingredient, roots) = member;
+    let (Change::Added((ingredient, roots))
+    | Change::Removed((ingredient, roots))
+    | Change::Became { after: (ingredient, roots), .. }) = members;
     let subject = roots.map_or_else(|| Subject::Ingredient(ingredient.kind()), Subject::files);
-    Difference { subject, before: value(before), after: value(after), files }
+    Difference { subject, values: members.map(|(ingredient, _)| ingredient.value()), files }
 }
 
 /// Compares two listings file by file.
-fn compare_files(before: (&[Entry], Option<&Roots>), after: (&[Entry], Option<&Roots>)) -> Vec<AttributeChange> {
+fn compare_files(before: (&[Entry], Option<&Roots>), after: (&[Entry], Option<&Roots>)) -> Vec<FileChange> {
     let named = |(entries, roots): (&[Entry], Option<&Roots>)| -> Vec<(String, Vec<u8>)> {
         let paths = entries.iter().map(|entry| entry.path.as_slice());
         let shown = match roots {
             Some(roots) => roots.paths(paths),
-            None => paths.map(|path| path.escape_ascii().to_string()).collect(),
+            None => paths.map(shown::bytes).collect(),
         };
         shown.into_iter().zip(entries.iter().map(|entry| entry.path.clone())).collect()
     };
@@ -142,69 +142,57 @@ fn compare_files(before: (&[Entry], Option<&Roots>), after: (&[Entry], Option<&R
     let mut changes = Vec::new();
     for ((new, (path, _)), partner) in after.0.iter().zip(&later).zip(&partners) {
         match partner {
-            None => changes.push(change(path, Attribute::Added, None, Some(describe(new)))),
+            None => changes.push(change(path, Attribute::Kind(Change::Added(new.kind.clone())))),
             Some(place) => compare_entry(path, &before.0[*place], new, &mut changes),
         }
     }
     let gone = before.0.iter().zip(&earlier).enumerate().filter(|(place, _)| !kept.contains(place));
     for (_, (old, (path, _))) in gone {
-        changes.push(change(path, Attribute::Removed, Some(describe(old)), None));
+        changes.push(change(path, Attribute::Kind(Change::Removed(old.kind.clone()))));
     }
     changes.sort_by(|one, other| one.path.cmp(&other.path));
     changes
 }
 
-fn compare_entry(path: &str, old: &Entry, new: &Entry, changes: &mut Vec<AttributeChange>) {
-    let mut note = |attribute: Attribute, before: String, after: String| {
-        if before != after {
-            changes.push(change(path, attribute, Some(before), Some(after)));
-        }
-    };
-    match (&old.kind, &new.kind) {
-        (EntryKind::File { digest: one, .. }, EntryKind::File { digest: other, .. }) => {
-            note(Attribute::Content, one.to_string(), other.to_string());
-        }
-        (EntryKind::Symlink { target: one }, EntryKind::Symlink { target: other }) => {
-            note(Attribute::Target, one.escape_ascii().to_string(), other.escape_ascii().to_string());
-        }
-        (one, other) if std::mem::discriminant(one) == std::mem::discriminant(other) => {
-            note(Attribute::Device, format!("{one:?}"), format!("{other:?}"));
-        }
-        _ => note(Attribute::Type, describe(old), describe(new)),
+fn compare_entry(path: &str, old: &Entry, new: &Entry, changes: &mut Vec<FileChange>) {
+    let mut note = |attribute| changes.push(change(path, attribute));
+    if let Some(attribute) = compare_kind(&old.kind, &new.kind) {
+        note(attribute);
     }
-    note(Attribute::Mode, format!("{:04o}", old.mode), format!("{:04o}", new.mode));
-    note(Attribute::Owner, format!("{}:{}", old.uid, old.gid), format!("{}:{}", new.uid, new.gid));
-    let values = |entry: &Entry| -> BTreeMap<String, String> {
-        entry
-            .xattrs
-            .iter()
-            .map(|(name, value)| (name.escape_ascii().to_string(), value.escape_ascii().to_string()))
-            .collect()
-    };
+    if old.mode != new.mode {
+        note(Attribute::Mode { before: old.mode, after: new.mode });
+    }
+    let owner = |entry: &Entry| (entry.uid, entry.gid);
+    if owner(old) != owner(new) {
+        note(Attribute::Owner { before: owner(old), after: owner(new) });
+    }
+    let values = |entry: &Entry| -> BTreeMap<Vec<u8>, Vec<u8>> { entry.xattrs.iter().cloned().collect() };
     let (before, after) = (values(old), values(new));
     for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
-        if before.get(name) != after.get(name) {
-            changes.push(AttributeChange {
-                path: path.to_owned(),
-                attribute: Attribute::Xattr(name.clone()),
-                before: before.get(name).cloned(),
-                after: after.get(name).cloned(),
-            });
+        if let Some(values) = Change::between(before.get(name).cloned(), after.get(name).cloned()) {
+            note(Attribute::Xattr(name.clone(), values));
         }
     }
 }
 
-fn change(path: &str, attribute: Attribute, before: Option<String>, after: Option<String>) -> AttributeChange {
-    AttributeChange { path: path.to_owned(), attribute, before, after }
+/// What differs besides mode, owner and extended attributes. The size says nothing that the content does not.
+fn compare_kind(old: &EntryKind, new: &EntryKind) -> Option<Attribute> {
+    let (before, after) = (old.clone(), new.clone());
+    match (before, after) {
+        (EntryKind::File { digest: before, .. }, EntryKind::File { digest: after, .. }) => {
+            (before != after).then_some(Attribute::Content { before, after })
+        }
+        _ if old == new => None,
+        (EntryKind::Symlink { target: before }, EntryKind::Symlink { target: after }) => {
+            Some(Attribute::Target { before, after })
+        }
+        (before, after) if mem::discriminant(old) == mem::discriminant(new) => {
+            Some(Attribute::Device { before, after })
+        }
+        (before, after) => Some(Attribute::Kind(Change::Became { before, after })),
+    }
 }
 
-fn describe(entry: &Entry) -> String {
-    match &entry.kind {
-        EntryKind::File { size, .. } => format!("file, {size} B"),
-        EntryKind::Directory => "directory".into(),
-        EntryKind::Symlink { target } => format!("symbolic link to {}", target.escape_ascii()),
-        EntryKind::CharDevice { major, minor } => format!("character device {major}:{minor}"),
-        EntryKind::BlockDevice { major, minor } => format!("block device {major}:{minor}"),
-        EntryKind::Fifo => "fifo".into(),
-    }
+fn change(path: &str, attribute: Attribute) -> FileChange {
+    FileChange { path: path.to_owned(), attribute }
 }

@@ -16,6 +16,7 @@
 //!
 //! The text of a large listing waits in a file without a name: nobody looks at it but where a step misses.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use super::Roots;
 use crate::oci::{Digest, Hasher};
+use crate::shown;
 
 /// What kind of file an entry is, with what identifies its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,20 @@ pub(crate) enum EntryKind {
     CharDevice { major: u32, minor: u32 },
     BlockDevice { major: u32, minor: u32 },
     Fifo,
+}
+
+/// As a person reads it.
+impl fmt::Display for EntryKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EntryKind::File { size, .. } => write!(formatter, "file, {size} B"),
+            EntryKind::Directory => write!(formatter, "directory"),
+            EntryKind::Symlink { target } => write!(formatter, "symbolic link to {}", shown::bytes(target)),
+            EntryKind::CharDevice { major, minor } => write!(formatter, "character device {major}:{minor}"),
+            EntryKind::BlockDevice { major, minor } => write!(formatter, "block device {major}:{minor}"),
+            EntryKind::Fifo => write!(formatter, "fifo"),
+        }
+    }
 }
 
 /// One file of a listing.

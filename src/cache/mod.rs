@@ -15,6 +15,7 @@
 //! an instruction. Next: `ingredient.rs`, `state.rs`, `decision.rs`, then `explain.rs`.
 
 pub(crate) mod builds;
+pub(crate) mod change;
 pub(crate) mod counterpart;
 pub(crate) mod decision;
 pub(crate) mod difference;
@@ -28,9 +29,10 @@ pub(crate) mod records;
 pub(crate) mod state;
 
 pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
+pub(crate) use change::Change;
 pub(crate) use counterpart::{Counterparts, Sought};
 pub use decision::{Decision, MissReason};
-pub(crate) use difference::{Attribute, AttributeChange, Difference, Subject};
+pub(crate) use difference::{Attribute, Difference, FileChange, Subject};
 pub(crate) use explain::{Inputs, Side, compare, side_by_side};
 pub(crate) use ingredient::{Ingredient, Ingredients, Kind, Setting};
 pub(crate) use key::CacheKey;

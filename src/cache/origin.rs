@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use crate::shown;
+
 /// What was copied from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
@@ -79,9 +81,9 @@ impl Roots {
         entries
             .zip(folders)
             .map(|(entry, folder)| match (folder, entry) {
-                ("", _) => format!("{front}{}", entry.escape_ascii()),
+                ("", _) => format!("{front}{}", shown::bytes(entry)),
                 (_, b".") => format!("{front}{folder}"),
-                _ => format!("{front}{folder}/{}", entry.escape_ascii()),
+                _ => format!("{front}{folder}/{}", shown::bytes(entry)),
             })
             .collect()
     }

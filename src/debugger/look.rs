@@ -12,8 +12,8 @@ use super::work::Work;
 use crate::document;
 use crate::layer;
 use crate::limits::Limit;
-use crate::machine::describe;
-use crate::tree::{self, Change, Follow, Kind, Node, Tree, TreePath};
+use crate::machine::FileFacts;
+use crate::tree::{self, Follow, Kind, Node, Tree, TreePath};
 use crate::world::World;
 
 /// A file that is shown or compared: all of it is in memory then, and an image may have files that are not.
@@ -33,15 +33,7 @@ pub struct Files {
 pub struct Entry {
     /// Its name in its folder, with escapes for what is not text.
     pub name: String,
-    /// Like `-rwxr-xr-x`.
-    pub(crate) mode: String,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    /// The bytes of a regular file.
-    pub(crate) size: Option<u64>,
-    pub(crate) is_directory: bool,
-    /// What a symbolic link leads to, with escapes for what is not text.
-    pub(crate) target: Option<String>,
+    pub(crate) file: FileFacts,
 }
 
 /// An entry with what is below it.
@@ -163,15 +155,6 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
 }
 
 fn entry(name: &[u8], node: &Node) -> Entry {
-    let shown = describe(&Change::Added { path: TreePath::root(), node: node.clone() });
-    Entry {
-        // As a path is shown, without the slash at its front.
-        name: TreePath::new(name).to_string().split_off(1),
-        mode: shown.mode,
-        uid: shown.uid,
-        gid: shown.gid,
-        size: node.content().map(|content| content.size),
-        is_directory: node.is_directory(),
-        target: shown.target,
-    }
+    // As a path is shown, without the slash at its front.
+    Entry { name: TreePath::new(name).to_string().split_off(1), file: FileFacts::of(node) }
 }

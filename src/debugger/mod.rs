@@ -25,8 +25,8 @@
 //! [`Event`](crate::machine::Event)s. It decides nothing about the cache: it asks the machine.
 
 mod breakpoint;
-mod change;
 mod compare;
+mod edit;
 mod enter;
 mod error;
 mod going;
@@ -43,9 +43,9 @@ mod work;
 
 pub(crate) use breakpoint::Breakpoint;
 pub use breakpoint::{Condition, Place};
-pub use change::{Changed, Editable, Effect, Refreshed};
 pub(crate) use compare::Version;
 pub use compare::{Compare, Compared};
+pub use edit::{Changed, Editable, Effect, Refreshed};
 pub use enter::{Enter, Exit, Said, Streams};
 pub use error::Error;
 pub(crate) use error::Failure;
@@ -270,7 +270,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::OutsideContext`].
     pub fn editable(&self, name: Option<&str>) -> Result<Editable, Error> {
-        change::editable(&self.0, name)
+        edit::editable(&self.0, name)
     }
 
     /// Replaces the Dockerfile in memory.
@@ -278,7 +278,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
     pub fn edit(&mut self, text: impl Into<String>, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        change::edit(&mut self.0, text.into(), sink)
+        edit::edit(&mut self.0, text.into(), sink)
     }
 
     /// A file of the context has been changed by somebody.
@@ -286,7 +286,7 @@ impl Debugger {
     /// # Errors
     /// What taking a step can say.
     pub fn context_changed(&mut self, name: &str, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        change::context_changed(&mut self.0, name, sink)
+        edit::context_changed(&mut self.0, name, sink)
     }
 
     /// Reads the Dockerfile and the context as they are on disk now. What was typed in stays unless the file changed under it.
@@ -294,7 +294,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::Dockerfile`] for a text that is wrong: then all stays as it was.
     pub(crate) fn reload(&mut self, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
-        change::reload(&mut self.0, sink)
+        edit::reload(&mut self.0, sink)
     }
 
     /// Takes an instruction in the current state, and writes it into the Dockerfile in memory.
@@ -334,7 +334,7 @@ impl Debugger {
     /// # Errors
     /// [`Error::Dockerfile`], on the step that can't be foreseen.
     pub fn plan(&mut self) -> Result<Vec<Prediction>, Error> {
-        change::plan(&mut self.0)
+        edit::plan(&mut self.0)
     }
 
     /// Why step `number`, or the next, is, was or would be in the cache or not. `None`: a step before it has to run first.

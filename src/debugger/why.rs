@@ -7,9 +7,8 @@ use serde::Serialize;
 use super::error::Error;
 use super::versions::{content_in_build, content_in_step, context_versions, count_lines};
 use super::work::Work;
-use crate::cache::{AttributeChange, Build, Builds, Difference, Ingredients, Listing, Origin, Roots};
+use crate::cache::{Attribute, Build, Builds, Difference, FileChange, Ingredients, Listing, Origin, Roots};
 use crate::machine::{self, Asked, Decision, Foresight, MissReason, Prediction, StepLabel, Taken};
-use crate::oci::Digest;
 
 /// The most changed files whose lines are counted: each has to be read twice.
 const MOST_COUNTED: usize = 20;
@@ -213,9 +212,8 @@ fn counts(work: &Work, subject: &Subject, build: &Build, differences: &[Differen
 }
 
 /// The lines of a file whose content is at hand both as that build had it and as it is in the step.
-fn line_count(work: &Work, index: usize, build: &Build, change: &AttributeChange) -> Result<Option<LineCount>, Error> {
-    let digest = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Digest>().ok());
-    let (Some(old), Some(new)) = (digest(&change.before), digest(&change.after)) else { return Ok(None) };
+fn line_count(work: &Work, index: usize, build: &Build, change: &FileChange) -> Result<Option<LineCount>, Error> {
+    let Attribute::Content { before: old, after: new } = change.attribute else { return Ok(None) };
     let before = content_in_build(work, index, build, old)?;
     let after = content_in_step(work, index, &change.path, new)?;
     let (Some(before), Some(after)) = (before, after) else { return Ok(None) };

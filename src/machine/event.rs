@@ -4,13 +4,13 @@
 //! remember which step is under way. Clones are cheap: what is large is shared. A new kind of event must break every view
 //! that has to know it: no view matches with a wildcard.
 
+use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
-use super::changes::Changes;
-use crate::cache::{Decision, Outcome};
+use super::paths::Changes;
+use crate::cache::{Change, Decision, Outcome};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Layer};
 use crate::source::{SourceFile, Span};
@@ -49,8 +49,32 @@ impl StepLabel {
 pub struct ConfigChange {
     /// Like `Labels.maintainer`.
     pub(crate) field: String,
-    pub(crate) before: Option<String>,
-    pub(crate) after: Option<String>,
+    #[serde(flatten)]
+    pub(crate) values: Change<Value>,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Text(String),
+    /// A list, a number, an object: as the document has it.
+    Json(serde_json::Value),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => formatter.write_str(text),
+            Value::Json(json) => write!(formatter, "{json}"),
+        }
+    }
+}
+
+/// As text.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// A place in the Dockerfile, as messages give it.
@@ -70,8 +94,8 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
@@ -103,12 +127,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-impl Event {
-    /// The version of the form that events have in JSON.
-    pub(crate) const SCHEMA: u32 = 2;
-}
-
-/// What happened. In JSON it is an object with a `type`.
+/// What happened. In JSON it is an object with a `type`; the bytes of files and programs become text only in a view.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
@@ -146,19 +165,19 @@ pub enum EventKind {
         id: String,
         command: Vec<String>,
     },
+    #[serde(skip)]
     Output {
         stream: Stream,
         /// As the program wrote them: a piece may begin and end inside a character.
-        #[serde(flatten, serialize_with = "text_or_base64")]
         bytes: Arc<[u8]>,
     },
     ContainerEnded {
         id: String,
         status: i32,
     },
+    #[serde(skip)]
     Changed {
         changes: Changes,
-        #[serde(serialize_with = "list")]
         config: Arc<[ConfigChange]>,
     },
     Committed {
@@ -239,44 +258,5 @@ impl<'s> Reporter<'s> {
     pub(crate) fn warn(&mut self, message: String) {
         let place = self.step.as_ref().and_then(|(_, place)| place.clone());
         self.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place }));
-    }
-}
-
-fn list<T: Serialize, S: serde::Serializer>(list: &Arc<[T]>, serializer: S) -> Result<S::Ok, S::Error> {
-    list.as_ref().serialize(serializer)
-}
-
-/// Bytes as text, and in base64 beside it where the text is not all of it.
-fn text_or_base64<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("bytes", &text)?;
-    if text.as_bytes() != bytes {
-        map.serialize_entry("base64", &base64(bytes))?;
-    }
-    map.end()
-}
-
-/// The encoding of RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        // Three bytes are four digits; each byte less is one digit less, and `=` in its place.
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit)) as usize & 0x3f;
-            text.push(if digit <= group.len() { char::from(DIGITS[index]) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn base64_of_the_standard() {
-        let encoded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| super::base64(text.as_bytes()));
-        assert_eq!(encoded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
     }
 }

@@ -18,6 +18,7 @@ use crate::context::{Contents, Context, Snapshot, StatCache, learn};
 use crate::layer;
 use crate::limits::Limits;
 use crate::oci::{Digest, Layer};
+use crate::shown;
 use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath};
 use crate::world::World;
 
@@ -259,5 +260,5 @@ fn folder_of(path: &TreePath) -> String {
 }
 
 fn text_of(path: &TreePath) -> String {
-    path.relative().escape_ascii().to_string()
+    shown::bytes(path.relative())
 }

@@ -17,8 +17,6 @@
 //! devices of RUN, remote sources of ADD.
 
 mod actions;
-mod change;
-mod changes;
 mod control;
 mod decide;
 mod driver;
@@ -32,9 +30,11 @@ mod intent;
 mod noted;
 mod options;
 mod past;
+mod paths;
 mod phases;
 mod predict;
 mod questions;
+mod reconfigure;
 mod resolve;
 mod scope;
 pub(crate) mod settings;
@@ -48,21 +48,21 @@ pub(crate) mod variables;
 mod warnings;
 
 pub(crate) use actions::run::lacking;
-pub(crate) use change::change;
-pub use changes::ChangeKind;
-pub(crate) use changes::{Changes, PathChange, describe};
 pub use control::{Acted, Control};
 pub(crate) use decide::Asked;
 pub(crate) use driver::Phase;
 pub use driver::{Machine, Source};
 pub use error::Error;
-pub(crate) use event::{ConfigChange, StepLabel, Stream, Warning};
+pub(crate) use event::{ConfigChange, StepLabel, Stream, Value, Warning};
 pub use event::{Event, EventKind};
 pub(crate) use finish::Finished;
 pub(crate) use graph::{EdgeKind, Graph, Node, Outcome, Reach};
 pub(crate) use options::{AtMiss, Unsupported};
 pub use options::{CacheUse, Options};
+pub use paths::ChangeKind;
+pub(crate) use paths::{Changes, FileFacts, FileKind, PathChange};
 pub(crate) use predict::{Foresight, Prediction, Wrong};
+pub(crate) use reconfigure::reconfigure;
 pub(crate) use state::State;
 pub(crate) use taken::Taken;
 pub(crate) use times::{Spent, Timed, Times};

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use super::actions::copy::placement::Placement;
 use super::actions::{copy, run, workdir};
-use super::changes::Changes;
 use super::control::Control;
 use super::decide::Decider;
 use super::event::{ConfigChange, EventKind, Reporter, StepLabel};
 use super::inputs::Inputs;
 use super::intent::Intent;
 use super::past::Past;
+use super::paths::Changes;
 use super::resolve::{Action, Files, Planned, Resolved};
 use super::state::{State, id_of};
 use super::taken::Taken;

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
-use serde_json::Value;
+use serde_json::Value as Json;
 
-use super::event::ConfigChange;
+use super::event::{ConfigChange, Value};
 use super::variables::Variables;
+use crate::cache::Change;
 use crate::oci::ContainerConfig;
 
 /// The configuration of a state.
@@ -68,9 +69,9 @@ impl Settings {
         if !Arc::ptr_eq(&self.single, &after.single) {
             single_changes(&self.single, &after.single, &mut changes);
         }
-        let text = |value: &str| value.to_owned();
         for (name, before, after) in self.variables.changes(&after.variables) {
-            changes.push(change(format!("Env.{name}"), before.map(text), after.map(text)));
+            let text = |value: &str| Value::Text(value.to_owned());
+            changes.extend(change(format!("Env.{name}"), before.map(text), after.map(text)));
         }
         for difference in self.labels.diff(&after.labels) {
             use imbl::ordmap::DiffItem;
@@ -79,58 +80,61 @@ impl Settings {
                 DiffItem::Update { old: (name, old), new: (_, new) } => (name, Some(old), Some(new)),
                 DiffItem::Remove(name, old) => (name, Some(old), None),
             };
-            changes.push(change(format!("Labels.{name}"), before.map(|one| text(one)), after.map(|one| text(one))));
+            let text = |value: &Arc<str>| Value::Text(value.to_string());
+            changes.extend(change(format!("Labels.{name}"), before.map(text), after.map(text)));
         }
         set_changes("ExposedPorts", &self.exposed_ports, &after.exposed_ports, &mut changes);
         set_changes("Volumes", &self.volumes, &after.volumes, &mut changes);
         if after.on_build.len() > self.on_build.len() {
             let added: Vec<&str> = after.on_build.iter().skip(self.on_build.len()).map(|one| &**one).collect();
-            changes.push(change("OnBuild".into(), None, Some(Value::from(added).to_string())));
+            changes.extend(change("OnBuild".into(), None, Some(Value::Json(added.into()))));
         }
         // What was there first, then what is new; each by its name.
-        changes.sort_by(|one, other| (one.before.is_none(), &one.field).cmp(&(other.before.is_none(), &other.field)));
+        let place = |one: &ConfigChange| (one.values.before().is_none(), one.field.clone());
+        changes.sort_by_cached_key(place);
         changes
     }
 }
 
-fn change(field: String, before: Option<String>, after: Option<String>) -> ConfigChange {
-    ConfigChange { field, before, after }
+fn change(field: String, before: Option<Value>, after: Option<Value>) -> Option<ConfigChange> {
+    Some(ConfigChange { field, values: Change::between(before, after)? })
 }
 
 fn set_changes(field: &str, before: &OrdSet<Arc<str>>, after: &OrdSet<Arc<str>>, changes: &mut Vec<ConfigChange>) {
     use imbl::ordset::DiffItem;
-    for difference in before.diff(after) {
-        match difference {
-            DiffItem::Add(name) => changes.push(change(format!("{field}.{name}"), None, Some("{}".into()))),
-            DiffItem::Remove(name) => changes.push(change(format!("{field}.{name}"), Some("{}".into()), None)),
-        }
-    }
+    // As the document has them.
+    let empty = Value::Json(Json::Object(Default::default()));
+    changes.extend(before.diff(after).map(|difference| {
+        let (name, values) = match difference {
+            DiffItem::Add(name) => (name, Change::Added(empty.clone())),
+            DiffItem::Remove(name) => (name, Change::Removed(empty.clone())),
+        };
+        ConfigChange { field: format!("{field}.{name}"), values }
+    }));
 }
 
 fn single_changes(before: &ContainerConfig, after: &ContainerConfig, changes: &mut Vec<ConfigChange>) {
     let (old, new) = (fields(before), fields(after));
     for name in old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))) {
-        if old.get(name) != new.get(name) {
-            changes.push(change(name.clone(), old.get(name).map(shown), new.get(name).map(shown)));
-        }
+        changes.extend(change(name.clone(), old.get(name).map(value), new.get(name).map(value)));
     }
 }
 
 /// The fields of a document by their names; those of `Healthcheck` each by itself.
-fn fields(config: &ContainerConfig) -> serde_json::Map<String, Value> {
+fn fields(config: &ContainerConfig) -> serde_json::Map<String, Json> {
     let mut fields = match serde_json::to_value(config) {
-        Ok(Value::Object(object)) => object,
+        Ok(Json::Object(object)) => object,
         _ => serde_json::Map::new(),
     };
-    if let Some(Value::Object(parts)) = fields.remove("Healthcheck") {
+    if let Some(Json::Object(parts)) = fields.remove("Healthcheck") {
         fields.extend(parts.into_iter().map(|(name, value)| (format!("Healthcheck.{name}"), value)));
     }
     fields
 }
 
-fn shown(value: &Value) -> String {
+fn value(value: &Json) -> Value {
     match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Json::String(text) => Value::Text(text.clone()),
+        other => Value::Json(other.clone()),
     }
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use imbl::Vector;
 
-use super::event::ConfigChange;
+use super::event::{ConfigChange, Value};
 use super::settings::Settings;
-use crate::cache::{CacheKey, StateId};
+use crate::cache::{CacheKey, Change, StateId};
 use crate::container::DEFAULT_PATH;
 use crate::oci::{ChainId, DiffId, Digest, History, ImageConfig, Layer, Platform};
 
@@ -167,10 +167,9 @@ impl State {
     /// What differs between its configuration and that of a later state, field by field.
     pub(super) fn changes_to(&self, after: &State) -> Vec<ConfigChange> {
         let mut changes = self.settings.changes(&after.settings);
-        if self.author != after.author {
-            let text = |author: &Option<Arc<str>>| author.as_deref().map(str::to_owned);
-            let (before, after) = (text(&self.author), text(&after.author));
-            changes.insert(0, ConfigChange { field: "Author".into(), before, after });
+        let text = |author: &Option<Arc<str>>| author.as_deref().map(|author| Value::Text(author.to_owned()));
+        if let Some(values) = Change::between(text(&self.author), text(&after.author)) {
+            changes.insert(0, ConfigChange { field: "Author".into(), values });
         }
         changes
     }

@@ -142,7 +142,16 @@ impl PartialOrd for TreePath {
     }
 }
 
+/// Bytes of a path or of a link's target, as a message has them: with escapes for what is not printable UTF-8.
+pub(crate) struct Readable<'b>(pub(crate) &'b [u8]);
+
 impl fmt::Display for TreePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Readable(&self.0).fmt(formatter)
+    }
+}
+
+impl fmt::Display for Readable<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {

@@ -4,13 +4,19 @@
 //! Whatever a terminal would act on is written as `\u…`, which is the same text to a program and harmless to a person. What a
 //! program printed is text in `bytes`, put together over pieces; where it is not UTF-8, `base64` beside it has the exact bytes.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::base64::base64;
+use super::files;
 use super::program::Characters;
 use super::screen::Screen;
 use super::showing::View;
-use crate::machine::{Event, EventKind, StepLabel, Stream};
+use crate::machine::{ChangeKind, Changes, ConfigChange, Event, EventKind, PathChange, StepLabel, Stream};
 use crate::shown;
+
+/// The version of the form that events have.
+pub(crate) const SCHEMA: u32 = 2;
 
 /// Writes JSON lines.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +32,76 @@ struct Line<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<usize>,
     #[serde(flatten)]
-    kind: &'e EventKind,
+    kind: Kind<'e>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'e StepLabel>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Kind<'e> {
+    AsItIs(&'e EventKind),
+    Written(Written<'e>),
+}
+
+/// The kinds whose bytes become text here.
+#[derive(serde::Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Written<'e> {
+    Output {
+        stream: Stream,
+        bytes: Cow<'e, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        base64: Option<String>,
+    },
+    Changed {
+        #[serde(serialize_with = "paths")]
+        changes: &'e Changes,
+        config: &'e [ConfigChange],
+    },
+}
+
+/// A changed path.
+#[derive(serde::Serialize)]
+struct Path {
+    kind: ChangeKind,
+    path: String,
+    /// Like `-rwxr-xr-x`; empty for a deleted path.
+    mode: String,
+    uid: u32,
+    gid: u32,
+    /// Zero for what is not a regular file.
+    size: u64,
+    /// A symbolic link's target.
+    target: Option<String>,
+}
+
+fn paths<S: serde::Serializer>(changes: &Changes, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(changes.iter().map(Path::of))
+}
+
+impl Kind<'_> {
+    fn of(kind: &EventKind) -> Kind<'_> {
+        Kind::Written(match kind {
+            EventKind::Output { stream, bytes } => {
+                let text = String::from_utf8_lossy(bytes);
+                let base64 = (text.as_bytes() != &**bytes).then(|| base64(bytes));
+                Written::Output { stream: *stream, bytes: text, base64 }
+            }
+            EventKind::Changed { changes, config } => Written::Changed { changes, config },
+            // Whoever has bytes and is not here has no form in JSON, and does not compile.
+            other => return Kind::AsItIs(other),
+        })
+    }
+}
+
+impl Path {
+    fn of(change: PathChange) -> Path {
+        let PathChange { kind, path, file } = change;
+        let mode = if kind == ChangeKind::Deleted { String::new() } else { files::mode(&file) };
+        let (size, target) = (files::size(&file).unwrap_or(0), files::target(&file).map(str::to_owned));
+        Path { kind, path, mode, uid: file.uid, gid: file.gid, size, target }
+    }
 }
 
 /// A value on one line, harmless.
@@ -72,10 +145,10 @@ fn output(event: &Event, stream: Stream, bytes: Vec<u8>, out: &mut Screen<'_>) -
 fn line(event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
     let Event { time, step, kind } = event;
     let line = Line {
-        schema: Event::SCHEMA,
+        schema: SCHEMA,
         time: *time,
         step: step.as_ref().map(|label| label.number),
-        kind,
+        kind: Kind::of(kind),
         label: step.as_deref().filter(|_| *kind == EventKind::StepStarted),
     };
     writeln!(out, "{}", compact(&line)?)

@@ -5,11 +5,14 @@
 //! programs; `debugger` is what the debugger's prompt shows of a step. `layout` fits blocks to a width, `table` columns, `message` messages;
 //! `live` and `frame` are the lines that move. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
-//! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed. Begin with
+//! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed, `files` what ls(1) says of a
+//! file. Begin with
 //! `progress.rs`.
 
+mod base64;
 pub(crate) mod classic;
 pub(crate) mod debugger;
+mod files;
 mod frame;
 pub(crate) mod json;
 pub(crate) mod layout;

@@ -4,11 +4,12 @@ use similar::TextDiff;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::Layout;
+use crate::cache::Change;
 use crate::debugger::{Compared, Version, is_binary};
-use crate::machine::{ChangeKind, Changes, ConfigChange, PathChange};
+use crate::machine::{ChangeKind, Changes, ConfigChange, PathChange, Value};
 use crate::shown::line;
 use crate::view::palette::Role;
-use crate::view::units;
+use crate::view::{files, units};
 
 /// How many changed paths of a step are shown; `diff` shows all.
 pub(super) const MOST_CHANGES: usize = 20;
@@ -48,13 +49,11 @@ pub(crate) fn compared(layout: &Layout, compared: &Compared) -> String {
 pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
     let mut text = String::new();
     for change in changes {
-        let row = match (&change.before, &change.after) {
-            (None, Some(after)) => format!("+ {} = {}", change.field, quote(&change.field, after)),
-            (Some(before), Some(after)) => {
-                format!("~ {} = {}   (was {})", change.field, quote(&change.field, after), quote(&change.field, before))
-            }
-            (Some(before), None) => format!("- {}   (was {})", change.field, quote(&change.field, before)),
-            (None, None) => continue,
+        let ConfigChange { field, values } = change;
+        let row = match values {
+            Change::Added(after) => format!("+ {field} = {}", quote(after)),
+            Change::Became { before, after } => format!("~ {field} = {}   (was {})", quote(after), quote(before)),
+            Change::Removed(before) => format!("- {field}   (was {})", quote(before)),
         };
         text.push_str(&layout.row(if text.is_empty() { "config" } else { "" }, &row));
     }
@@ -92,9 +91,9 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
     if change.kind == ChangeKind::Deleted {
         return layout.marked_row(margin, &letter, name);
     }
-    let size = if change.mode.starts_with('-') { units::size(change.size) } else { String::new() };
-    let owned = format!("   {} {}:{}  ", change.mode, change.uid, change.gid);
-    let beside = match &change.target {
+    let size = files::size(&change.file).map(units::size).unwrap_or_default();
+    let owned = format!("   {} {}  ", files::mode(&change.file), files::owner(&change.file));
+    let beside = match files::target(&change.file) {
         Some(target) => format!("{owned}-> {}", line(target)),
         None => format!("{owned}{size:>9}").trim_end().to_owned(),
     };
@@ -146,11 +145,10 @@ fn diff_line(layout: &Layout, text: &str) -> String {
     }
 }
 
-/// A text in quotes; lists and numbers of the configuration, which are JSON already, as they are.
-fn quote(field: &str, value: &str) -> String {
-    let is_text = field.starts_with("Env.") || field.starts_with("Labels.");
-    match serde_json::from_str::<serde_json::Value>(value) {
-        Ok(json) if !json.is_string() && !is_text => value.to_owned(),
-        _ => format!("{value:?}"),
+/// A text in quotes; lists and numbers of the configuration as they are.
+fn quote(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        Value::Json(json) => json.to_string(),
     }
 }

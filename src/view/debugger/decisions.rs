@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use crate::cache::{Attribute, AttributeChange, Difference, Ingredient, Ingredients, Kind, Setting, Subject};
+use crate::cache::{Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, Setting, Subject};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, Prediction};
 use crate::shown::line;
@@ -109,8 +109,8 @@ fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -
     let mut lines = Vec::new();
     for difference in differences.iter().filter(|difference| !difference.is_parent()) {
         if difference.files.is_empty() {
-            let value = |value: &Option<String>| value.as_deref().map_or("(none)".to_owned(), shorten);
-            let (before, after) = (value(&difference.before), value(&difference.after));
+            let value = |value: Option<&String>| value.map_or("(none)".to_owned(), |value| shorten(value));
+            let (before, after) = (value(difference.values.before()), value(difference.values.after()));
             lines.push(format!("{}  {before} → {after}", difference.subject));
         }
         let is_alone = difference.files.iter().all(|change| change.path == difference.files[0].path);
@@ -185,20 +185,12 @@ fn all_differences(layout: &Layout, differences: &[Difference]) -> String {
     let mut text = String::new();
     for difference in differences {
         if difference.files.is_empty() {
-            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-            let (before, after) = (value(&difference.before), value(&difference.after));
+            let value = |value: Option<&String>| value.map_or("(none)".to_owned(), String::clone);
+            let (before, after) = (value(difference.values.before()), value(difference.values.after()));
             text.push_str(&layout.row("", &format!("{}  {before} → {after}", difference.subject)));
         }
         for change in difference.files.iter().take(MOST_FILES) {
-            let name = format!("{} {}", change.path, change.attribute);
-            text.push_str(&layout.row(
-                "",
-                &match (&change.before, &change.after) {
-                    (Some(before), Some(after)) => format!("{name}  {} → {}", shorten(before), shorten(after)),
-                    (Some(value), None) | (None, Some(value)) => format!("{name}  {value}"),
-                    (None, None) => name,
-                },
-            ));
+            text.push_str(&layout.row("", &format!("{} {}  {}", change.path, change.attribute, values(change))));
         }
         if difference.files.len() > MOST_FILES {
             text.push_str(&layout.row("", &format!("and {} more", difference.files.len() - MOST_FILES)));
@@ -208,23 +200,26 @@ fn all_differences(layout: &Layout, differences: &[Difference]) -> String {
 }
 
 /// One changed attribute of a file. The file is named where it is not the only one.
-fn attribute(change: &AttributeChange, is_alone: bool, counts: &[LineCount]) -> String {
-    let values = match (&change.before, &change.after) {
-        (Some(before), Some(after)) => format!("{} → {}", shorten(before), shorten(after)),
-        (Some(value), None) | (None, Some(value)) => shorten(value),
-        (None, None) => String::new(),
-    };
+fn attribute(change: &FileChange, is_alone: bool, counts: &[LineCount]) -> String {
     let name = match is_alone {
         true => format!("{:<8}", change.attribute),
         false => format!("{} {}", change.path, change.attribute),
     };
-    let is_content = change.attribute == Attribute::Content;
+    let is_content = matches!(change.attribute, Attribute::Content { .. });
     let count = counts.iter().find(|count| is_content && count.path == change.path);
     let lines = count.map(|count| {
         let command = if count.is_comparable { format!(": `diff {}`", change.path) } else { String::new() };
         format!("   (+{} −{} lines{command})", count.added, count.removed)
     });
-    format!("{name}  {values}{}", lines.unwrap_or_default())
+    format!("{name}  {}{}", values(change), lines.unwrap_or_default())
+}
+
+/// What an attribute was and is.
+fn values(change: &FileChange) -> String {
+    match change.attribute.values() {
+        Change::Became { before, after } => format!("{} → {}", shorten(&before), shorten(&after)),
+        Change::Added(value) | Change::Removed(value) => value,
+    }
 }
 
 /// What becomes of a step after the one that was asked about; nothing is said of a FROM.

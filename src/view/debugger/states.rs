@@ -2,9 +2,10 @@
 
 use super::Layout;
 use crate::debugger::{Branch, Entry, Explained, LayerRow, Listing, Past, Variable, is_binary};
+use crate::machine::FileKind;
 use crate::shown::{self, line};
 use crate::view::palette::Role;
-use crate::view::{table, units};
+use crate::view::{files, table, units};
 
 /// How wide the column of owners is at least.
 const OWNER: usize = 7;
@@ -13,11 +14,11 @@ const WIDEST_INSTRUCTION: usize = 60;
 
 /// The entries of a folder, a line for each.
 pub(crate) fn entries(layout: &Layout, entries: &[Entry]) -> String {
-    let owner = |entry: &Entry| format!("{}:{}", entry.uid, entry.gid);
-    let widest = entries.iter().map(|entry| owner(entry).len()).max().unwrap_or(0).max(OWNER);
+    let widest = entries.iter().map(|entry| files::owner(&entry.file).len()).max().unwrap_or(0).max(OWNER);
     let row = |entry: &Entry| {
-        let size = entry.size.map(units::size).unwrap_or_default();
-        layout.line(&format!("{} {:<widest$} {size:>9}  ", entry.mode, owner(entry)), &name(entry))
+        let size = files::size(&entry.file).map(units::size).unwrap_or_default();
+        let (mode, owner) = (files::mode(&entry.file), files::owner(&entry.file));
+        layout.line(&format!("{mode} {owner:<widest$} {size:>9}  "), &name(entry))
     };
     entries.iter().map(row).collect()
 }
@@ -99,8 +100,8 @@ fn instruction(text: Option<&str>) -> String {
 
 /// `folder/`, `link -> target`.
 fn name(entry: &Entry) -> String {
-    let slash = if entry.is_directory { "/" } else { "" };
-    let target = entry.target.as_deref().map(|target| format!(" -> {target}")).unwrap_or_default();
+    let slash = if entry.file.kind == FileKind::Directory { "/" } else { "" };
+    let target = files::target(&entry.file).map(|target| format!(" -> {target}")).unwrap_or_default();
     line(&format!("{}{slash}{target}", entry.name)).into_owned()
 }
 

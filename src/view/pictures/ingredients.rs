@@ -7,7 +7,7 @@
 //! ```
 
 use super::Layout;
-use crate::cache::{AttributeChange, Difference, Side};
+use crate::cache::{Change, Difference, FileChange, Side};
 use crate::debugger::Sides;
 use crate::view::debugger::shorten;
 use crate::view::table::{self, TooWide};
@@ -56,14 +56,12 @@ fn compared(layout: &Layout, build: u64, rows: &[Side]) -> String {
 
 /// A row for the ingredient, and one for each attribute of a file.
 fn differing(difference: &Difference) -> Vec<Vec<String>> {
-    let row = |name: String, before: &Option<String>, after: &Option<String>| {
-        let value = |value: &Option<String>| value.as_deref().map_or_else(|| NOTHING.to_owned(), shorten);
-        vec![DIFFERS.to_owned(), name, value(before), value(after)]
+    let row = |name: String, values: &Change<String>| {
+        let value = |value: Option<&String>| value.map_or_else(|| NOTHING.to_owned(), |value| shorten(value));
+        vec![DIFFERS.to_owned(), name, value(values.before()), value(values.after())]
     };
-    let mut rows = vec![row(difference.subject.to_string(), &difference.before, &difference.after)];
-    let file = |change: &AttributeChange| {
-        row(format!("└ {} {}", change.path, change.attribute), &change.before, &change.after)
-    };
+    let mut rows = vec![row(difference.subject.to_string(), &difference.values)];
+    let file = |change: &FileChange| row(format!("└ {} {}", change.path, change.attribute), &change.attribute.values());
     rows.extend(difference.files.iter().take(MOST_FILES).map(file));
     let more = difference.files.len().saturating_sub(MOST_FILES);
     if more > 0 {
@@ -77,7 +75,8 @@ fn alone(layout: &Layout, rows: &[Side]) -> String {
     let row = |side: &Side| match side {
         Side::Same { name, value } => vec![name.clone(), value.clone()],
         Side::Differs(difference) => {
-            vec![difference.subject.to_string(), difference.after.clone().unwrap_or_else(|| NOTHING.to_owned())]
+            let after = difference.values.after().map_or_else(|| NOTHING.to_owned(), String::clone);
+            vec![difference.subject.to_string(), after]
         }
     };
     let rows: Vec<Vec<String>> = rows.iter().map(row).collect();

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::machine::{Control, Event, Machine};
+use crate::machine::{Control, Machine};
 use crate::view::screen::Screen;
 use crate::view::{debugger, json, pictures};
 use crate::world::World;
@@ -63,7 +63,7 @@ impl Plan {
         }
         for prediction in &predictions {
             let line = serde_json::json!({
-                "schema": Event::SCHEMA,
+                "schema": json::SCHEMA,
                 "type": "predicted",
                 "step": prediction.label.number,
                 "label": prediction.label,

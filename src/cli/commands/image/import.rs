@@ -57,7 +57,7 @@ impl Import {
             comment: None,
             empty_layer: false,
         });
-        let config = machine::change(config, &self.change)?;
+        let config = machine::reconfigure(config, &self.change)?;
         let manifest = world.store.put_image(&config, &[layer])?;
         world.store.tag(&name, &manifest)?;
         let (manifest, _) = world.store.load_image(&manifest)?;

@@ -8,7 +8,7 @@ use crate::dockerfile::rules;
 use crate::machine::Error;
 use crate::machine::inputs::Inputs;
 use crate::machine::noted::Noted;
-use crate::tree::{self, Kind, Tree, TreePath};
+use crate::tree::{self, Kind, Readable, Tree, TreePath};
 
 /// Where a source was looked for.
 pub(super) struct Searched<'s> {
@@ -161,7 +161,7 @@ fn dead_link(
     outcome: Result<TreePath, tree::Error>,
     origin: &str,
 ) -> DeadEnd {
-    let shown_target = target.escape_ascii();
+    let shown_target = Readable(target);
     let dead = |why: String, hint: Option<String>, missing| DeadEnd { at: part.clone(), why, hint, missing };
     match outcome {
         Err(tree::Error::Loop { .. }) => {
@@ -228,7 +228,7 @@ fn exclusion(snapshot: &Snapshot, path: &TreePath) -> Option<String> {
     Some(format!(
         "`.dockerignore` line {} leaves `{}` out: `{}`",
         excluded.line,
-        excluded.path.escape_ascii(),
+        Readable(&excluded.path),
         excluded.pattern
     ))
 }

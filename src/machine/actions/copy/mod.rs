@@ -35,7 +35,7 @@ use crate::machine::state::StageStates;
 use crate::machine::{Error, State};
 use crate::plan::{CopySource, Plan};
 use crate::seen::SeenReader;
-use crate::tree::{Content, Kind, Node, Place, Tree, TreePath};
+use crate::tree::{Content, Kind, Node, Place, Readable, Tree, TreePath};
 
 use missing::{SearchPlace, Searched};
 use owner::Owner;
@@ -204,7 +204,7 @@ pub(crate) fn execute(
     for (path, last) in &placement.replaced {
         warn(format!(
             "`{path}` is not a directory, so each source replaces the one before it, and only `{}` is left: end the destination with `/`",
-            last.escape_ascii()
+            Readable(last)
         ));
     }
     Ok((placement, below))

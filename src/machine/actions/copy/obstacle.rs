@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::tree::{Follow, Kind, Tree, TreePath};
+use crate::tree::{Follow, Kind, Readable, Tree, TreePath};
 
 /// Something that is not a directory, in the place or on the way of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(crate) fn noun(kind: &Kind) -> String {
     match kind {
         Kind::Directory => "a directory".into(),
         Kind::File(_) => "a file".into(),
-        Kind::Symlink(target) => format!("a symbolic link to `{}`", target.escape_ascii()),
+        Kind::Symlink(target) => format!("a symbolic link to `{}`", Readable(target)),
         Kind::CharDevice { .. } | Kind::BlockDevice { .. } => "a device".into(),
         Kind::Fifo => "a named pipe".into(),
     }

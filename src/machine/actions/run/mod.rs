@@ -15,10 +15,10 @@ use super::command;
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::container::{Access, Etc, Heard, Hostname, Io, Network, Process};
 use crate::dockerfile::{self, Command, Run, heredoc};
-use crate::machine::changes::{Changes, describe};
 use crate::machine::event::{EventKind, Reporter};
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
+use crate::machine::paths::Changes;
 use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
@@ -214,7 +214,7 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
 /// The directory can't be read, or the layer not be written.
 pub(crate) fn capture(remains: Remains, remover: &Remover) -> Result<(Option<Layer>, Changes), Error> {
     let (layer, changes) = remains.changes.write(&remains.below, remover)?;
-    Ok((layer, Changes::shown(changes.iter().map(describe).collect())))
+    Ok((layer, Changes::told(&changes)))
 }
 
 /// Whether this machine runs the programs of a platform; an image that names none is believed to be right.

@@ -15,7 +15,7 @@ use crate::source::SourceFile;
 ///
 /// # Errors
 /// Diagnostics for a text that is not an instruction, and for an instruction that touches files.
-pub(crate) fn change(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
+pub(crate) fn reconfigure(image: ImageConfig, instructions: &[String]) -> Result<ImageConfig, Error> {
     let nothing = BTreeMap::new();
     let limits = Limits::default();
     let noted = Noted::default();
