@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CacheKey, Difference};
+use super::{CacheKey, Difference, Record, StepResult};
 
 /// What was decided about the cache.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,6 +45,12 @@ pub enum MissReason {
 }
 
 impl Decision {
+    /// That the cache has this.
+    pub(crate) fn hit(record: &Record) -> Decision {
+        let StepResult { build, created, milliseconds, .. } = &record.result;
+        Decision::Hit { key: record.key, build: *build, created: created.clone(), saved_milliseconds: *milliseconds }
+    }
+
     /// Why it is a miss; `None` for everything else.
     pub(crate) fn miss(&self) -> Option<&MissReason> {
         match self {

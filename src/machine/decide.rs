@@ -8,8 +8,8 @@ use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
 use crate::cache::{
-    Build, Decision, Difference, Entry, Ingredients, Inputs, Listing, MissReason, Record, Records, Roots, Side,
-    compare, side_by_side,
+    Build, CacheKey, Decision, Difference, Entry, Ingredients, Inputs, Listing, MissReason, Record, Records, Roots,
+    Side, compare, side_by_side,
 };
 use crate::oci::Digest;
 use crate::store::Store;
@@ -38,6 +38,23 @@ pub(super) struct Question<'a> {
     pub(crate) asked: Asked<'a>,
 }
 
+/// What the cache has of a step.
+pub(super) enum Found {
+    /// A result, whose layer is there.
+    Hit(Box<Record>),
+    Miss(MissReason),
+}
+
+impl Found {
+    /// What every front end shows of it.
+    pub(crate) fn decision(self, key: CacheKey) -> Decision {
+        match self {
+            Found::Hit(record) => Decision::hit(&record),
+            Found::Miss(reason) => Decision::Miss { key, reason },
+        }
+    }
+}
+
 /// What decisions are made with.
 #[derive(Clone, Copy)]
 pub(super) struct Decider<'m> {
@@ -49,29 +66,23 @@ pub(super) struct Decider<'m> {
 }
 
 impl Decider<'_> {
-    /// Looks a step's ingredients up. A hit comes with its record.
+    /// Looks a step's ingredients up.
     ///
     /// # Errors
     /// A record or a past build can't be read.
-    pub(crate) fn look_up(&self, question: Question<'_>) -> Result<(Decision, Option<Box<Record>>), Error> {
-        let key = question.asked.ingredients.key();
-        let miss = |reason| Ok((Decision::Miss { key, reason }, None));
+    pub(crate) fn look_up(&self, question: Question<'_>) -> Result<Found, Error> {
         let stage = self.steps.stage_label(question.index).unwrap_or_default();
         if !self.cache.asks_for(&stage) {
-            return miss(MissReason::NoCache);
+            return Ok(Found::Miss(MissReason::NoCache));
         }
-        let Some(record) = self.records.get(key)? else { return miss(self.reason(question)?) };
+        let Some(record) = self.records.get(question.asked.ingredients.key())? else {
+            return Ok(Found::Miss(self.reason(question)?));
+        };
         let layer = record.result.layer.as_ref();
         if !layer.is_none_or(|layer| self.store.is_whole(&layer.descriptor)) {
-            return miss(MissReason::LayerGone);
+            return Ok(Found::Miss(MissReason::LayerGone));
         }
-        let decision = Decision::Hit {
-            key,
-            build: record.result.build,
-            created: record.result.created.clone(),
-            saved_milliseconds: record.result.milliseconds,
-        };
-        Ok((decision, Some(Box::new(record))))
+        Ok(Found::Hit(Box::new(record)))
     }
 
     /// Why there is no record: by comparison with the latest comparable build.

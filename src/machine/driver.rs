@@ -155,8 +155,8 @@ impl Machine {
         let label = begun.as_ref().map(|step| step.label.clone()).or_else(|| self.steps.label(index).map(Arc::new));
         let label = label.ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
         let mut reporter = Reporter::of_build(self.watch, sink);
-        let resolved = begun.as_ref().map(|step| step.progress.resolved());
-        let failed = failed_step(&label, self.steps.stage(index), resolved);
+        let intent = begun.as_ref().and_then(|step| step.progress.intent());
+        let failed = failed_step(&label, self.steps.stage(index), intent);
         let done = match begun {
             _ if self.control.interrupt().is_requested() => Err(Error::Interrupted),
             None => self.begin(index, &label, &mut reporter).map(|()| false),
@@ -237,8 +237,10 @@ impl Machine {
             Progress::Resolved(resolved) => {
                 let cause = self.taken.cause_before(index);
                 let decided = Decided::of(resolved, index, cause, &self.decider())?;
-                reporter.tell(EventKind::Decided { decision: decided.decision.clone() });
-                self.allow(&label, &decided.decision)?;
+                let decision = decided.decision();
+                let allowed = self.allow(&label, &decision);
+                reporter.tell(EventKind::Decided { decision });
+                allowed?;
                 Progress::Decided(decided)
             }
             Progress::Decided(decided) => Progress::Executed(decided.execute(&self.site(), reporter)?),
@@ -345,8 +347,7 @@ impl Machine {
 }
 
 /// What is to be remembered of a step if it fails in its next phase.
-fn failed_step(label: &StepLabel, stage: usize, resolved: Option<&Resolved>) -> BuildStep {
-    let intent = resolved.and_then(Resolved::intent);
+fn failed_step(label: &StepLabel, stage: usize, intent: Option<&Intent>) -> BuildStep {
     BuildStep {
         stage: label.stage.clone(),
         stage_index: stage,

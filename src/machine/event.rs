@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::paths::Changes;
-use crate::cache::{Change, Decision, Outcome};
+use crate::cache::{Change, Decision};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Layer};
 use crate::source::{SourceFile, Span};
@@ -117,6 +117,14 @@ impl From<crate::container::Stream> for Stream {
     }
 }
 
+/// How a step was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Done {
+    Ran,
+    Cached,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -183,7 +191,7 @@ pub enum EventKind {
     Committed {
         layer: Option<Layer>,
         state: Digest,
-        outcome: Outcome,
+        outcome: Done,
         milliseconds: u64,
     },
     StepFailed {

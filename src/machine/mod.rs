@@ -53,7 +53,7 @@ pub(crate) use decide::Asked;
 pub(crate) use driver::Phase;
 pub use driver::{Machine, Source};
 pub use error::Error;
-pub(crate) use event::{ConfigChange, StepLabel, Stream, Value, Warning};
+pub(crate) use event::{ConfigChange, Done, StepLabel, Stream, Value, Warning};
 pub use event::{Event, EventKind};
 pub(crate) use finish::Finished;
 pub(crate) use graph::{EdgeKind, Graph, Node, Outcome, Reach};

@@ -4,26 +4,28 @@
 //! Resolved ──decide──▶ Decided ──execute──▶ Executed ──write──▶ Written ──commit──▶ Taken
 //! ```
 //!
-//! A phase that fails consumes its step as well: the step starts again. Nothing of it is kept, except for what is true anyway: layers
-//! in the store, unpacked directories.
+//! What the cache has passes through unchanged; the last three differ in what there is of a step that it did not have. A phase that fails
+//! consumes its step as well: the step starts again. Nothing is kept but what holds regardless: layers in the store, unpacked
+//! directories.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::actions::copy::placement::Placement;
+use super::actions::from::Start;
 use super::actions::{copy, run, workdir};
 use super::control::Control;
-use super::decide::Decider;
-use super::event::{ConfigChange, EventKind, Reporter, StepLabel};
+use super::decide::{Decider, Found};
+use super::event::{ConfigChange, Done, EventKind, Reporter, StepLabel};
 use super::inputs::Inputs;
 use super::intent::Intent;
 use super::past::Past;
 use super::paths::Changes;
-use super::resolve::{Action, Files, Planned, Resolved};
-use super::state::{State, id_of};
+use super::resolve::{Action, Planned, Resolved};
+use super::state::{FilesAfter, State, id_of};
 use super::taken::Taken;
 use super::{Decision, Error};
-use crate::cache::{Listing, Outcome, Record, Records, Roots, StepResult};
+use crate::cache::{Listing, MissReason, Record, Records, Roots, StepResult};
 use crate::oci::Layer;
 use crate::runtime::Remover;
 use crate::tree::Tree;
@@ -37,44 +39,37 @@ pub(super) enum Progress {
     Written(Written),
 }
 
-/// A step of which it is known whether the cache has it.
-pub(super) struct Decided {
-    pub(crate) resolved: Resolved,
-    pub(crate) decision: Decision,
-    /// What the cache has.
-    record: Option<Box<Record>>,
+/// A step that the cache has answered about. `R` is what there is of it where the cache does not have it.
+pub(super) enum Answered<R> {
+    /// FROM has no key.
+    Start(Box<Start>),
+    Hit(Box<Planned>, Box<Record>),
+    Miss(Box<Planned>, MissReason, R),
 }
 
-/// A step that was executed, or that the cache had.
-pub(super) struct Executed {
-    resolved: Resolved,
-    decision: Decision,
-    left: Left,
-}
+/// A step of which it is known whether the cache has it.
+pub(super) type Decided = Answered<()>;
+
+/// A step that was executed, or that the cache has.
+pub(super) type Executed = Answered<Unwritten>;
+
+/// A step with its layer in the store, if it has one.
+pub(super) type Written = Answered<Made>;
 
 /// What there is to make a layer of.
-enum Left {
-    /// The cache has what comes next.
-    Record(Box<Record>),
+pub(super) enum Unwritten {
     Nothing,
-    /// Files were placed in the tree, and are not written yet.
+    /// Files were placed in the tree.
     Placed(Placement, Tree),
     /// A process left its changes in a directory.
     Ran(run::Remains),
 }
 
-/// A step with a layer in the store, if it has one.
-pub(super) struct Written {
-    resolved: Resolved,
-    decision: Decision,
-    made: Made,
+/// What a step made now.
+#[derive(Default)]
+pub(super) struct Made {
+    layer: Option<Layer>,
     changes: Changes,
-}
-
-/// When the layer was made.
-enum Made {
-    Before(Box<Record>),
-    Now(Option<Layer>),
 }
 
 /// Where steps are executed.
@@ -102,24 +97,54 @@ pub(super) struct Standing {
 }
 
 impl Progress {
-    /// What was resolved first.
-    pub(crate) fn resolved(&self) -> &Resolved {
+    /// What the instruction is about to do; `None` for FROM.
+    pub(crate) fn intent(&self) -> Option<&Intent> {
         match self {
-            Progress::Resolved(resolved) => resolved,
-            Progress::Decided(decided) => &decided.resolved,
-            Progress::Executed(executed) => &executed.resolved,
-            Progress::Written(written) => &written.resolved,
+            Progress::Resolved(resolved) => resolved.intent(),
+            Progress::Decided(decided) => decided.intent(),
+            Progress::Executed(executed) => executed.intent(),
+            Progress::Written(written) => written.intent(),
         }
     }
 
     /// What was decided, once it was.
-    pub(crate) fn decision(&self) -> Option<&Decision> {
+    pub(crate) fn decision(&self) -> Option<Decision> {
         match self {
             Progress::Resolved(_) => None,
-            Progress::Decided(decided) => Some(&decided.decision),
-            Progress::Executed(executed) => Some(&executed.decision),
-            Progress::Written(written) => Some(&written.decision),
+            Progress::Decided(decided) => Some(decided.decision()),
+            Progress::Executed(executed) => Some(executed.decision()),
+            Progress::Written(written) => Some(written.decision()),
         }
+    }
+}
+
+impl<R> Answered<R> {
+    fn intent(&self) -> Option<&Intent> {
+        match self {
+            Answered::Start(_) => None,
+            Answered::Hit(planned, _) | Answered::Miss(planned, ..) => Some(&planned.intent),
+        }
+    }
+
+    /// What every front end shows of it.
+    pub(crate) fn decision(&self) -> Decision {
+        match self {
+            Answered::Start(_) => Decision::NotCached,
+            Answered::Hit(_, record) => Decision::hit(record),
+            Answered::Miss(planned, reason, _) => Decision::Miss { key: planned.intent.key(), reason: reason.clone() },
+        }
+    }
+
+    /// The next phase, which has something to do only where the cache does not have the step.
+    fn miss<N>(self, next: impl FnOnce(&Planned, R) -> Result<N, Error>) -> Result<Answered<N>, Error> {
+        Ok(match self {
+            Answered::Start(start) => Answered::Start(start),
+            Answered::Hit(planned, record) => Answered::Hit(planned, record),
+            Answered::Miss(planned, reason, result) => {
+                let result = next(&planned, result)?;
+                Answered::Miss(planned, reason, result)
+            }
+        })
     }
 }
 
@@ -134,13 +159,15 @@ impl Decided {
         cause: Option<usize>,
         decider: &Decider<'_>,
     ) -> Result<Decided, Error> {
-        let (decision, record) = match &resolved {
-            Resolved::Start(_) => (Decision::NotCached, None),
+        Ok(match resolved {
+            Resolved::Start(start) => Answered::Start(start),
             Resolved::Instruction(planned) => {
-                decider.look_up(planned.question(index, &planned.intent.roots(), cause))?
+                match decider.look_up(planned.question(index, &planned.intent.roots(), cause))? {
+                    Found::Hit(record) => Answered::Hit(planned, record),
+                    Found::Miss(reason) => Answered::Miss(planned, reason, ()),
+                }
             }
-        };
-        Ok(Decided { resolved, decision, record })
+        })
     }
 
     /// Does what is to be done, where the cache has no result of it.
@@ -148,31 +175,27 @@ impl Decided {
     /// # Errors
     /// What the action says.
     pub(crate) fn execute(self, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
-        let Decided { resolved, decision, record } = self;
-        let left = match (record, &resolved) {
-            (Some(record), _) => Left::Record(record),
-            (None, Resolved::Start(_)) => Left::Nothing,
-            (None, Resolved::Instruction(planned)) => execute(planned, site, reporter)?,
-        };
-        Ok(Executed { resolved, decision, left })
+        self.miss(|planned, ()| execute(planned, site, reporter))
     }
 }
 
-fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Left, Error> {
+fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Unwritten, Error> {
     let Site { world, inputs, control, remover: _ } = site;
     let before = &planned.intent.before;
     match &planned.action {
-        Action::Configure => Ok(Left::Nothing),
+        Action::Configure => Ok(Unwritten::Nothing),
         Action::Copy(action) => {
             let (placement, below) = copy::execute(action, before, inputs, reporter)?;
-            Ok(Left::Placed(placement, below))
+            Ok(Unwritten::Placed(placement, below))
         }
         Action::MakeDirectory(making) => {
             let below = inputs.tree(before)?;
             let placement = workdir::execute(making, &below, world, reporter)?;
-            Ok(placement.map_or(Left::Nothing, |placement| Left::Placed(placement, below)))
+            Ok(placement.map_or(Unwritten::Nothing, |placement| Unwritten::Placed(placement, below)))
         }
-        Action::Run(execution) => Ok(Left::Ran(run::execute(execution, before, world, inputs, control, reporter)?)),
+        Action::Run(execution) => {
+            Ok(Unwritten::Ran(run::execute(execution, before, world, inputs, control, reporter)?))
+        }
     }
 }
 
@@ -182,20 +205,19 @@ impl Executed {
     /// # Errors
     /// The layer can't be written.
     pub(crate) fn write(self, site: &Site<'_>) -> Result<Written, Error> {
-        let Executed { resolved, decision, left } = self;
-        let (made, changes) = match left {
-            Left::Record(record) => (Made::Before(record), Changes::default()),
-            Left::Nothing => (Made::Now(None), Changes::default()),
-            Left::Placed(placement, before) => {
-                let layer = placement.placed.write(site.world)?;
-                (Made::Now(layer), Changes::placed(placement.placed, before))
-            }
-            Left::Ran(remains) => {
-                let (layer, changes) = run::capture(remains, site.remover)?;
-                (Made::Now(layer), changes)
-            }
-        };
-        Ok(Written { resolved, decision, made, changes })
+        self.miss(|_, unwritten| {
+            Ok(match unwritten {
+                Unwritten::Nothing => Made::default(),
+                Unwritten::Placed(placement, before) => {
+                    let layer = placement.placed.write(site.world)?;
+                    Made { layer, changes: Changes::placed(placement.placed, before) }
+                }
+                Unwritten::Ran(remains) => {
+                    let (layer, changes) = run::capture(remains, site.remover)?;
+                    Made { layer, changes }
+                }
+            })
+        })
     }
 }
 
@@ -210,49 +232,64 @@ impl Written {
         books: &Books<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Result<Taken, Error> {
-        let Written { resolved, decision, made, changes } = self;
-        let (outcome, layer, created) = match made {
-            Made::Before(record) => (Outcome::Cached, record.result.layer, record.result.created),
-            Made::Now(layer) => (Outcome::Ran, layer, books.clock.rfc3339()),
-        };
-        let milliseconds = standing.milliseconds;
-        let (after, config) = match resolved {
-            Resolved::Start(start) => (After { state: start.state, intent: None }, Arc::default()),
-            Resolved::Instruction(planned) => {
-                let state = planned.state_after(Files::Made(layer.as_ref()), &created);
-                let intent = planned.intent;
-                if outcome == Outcome::Ran {
-                    let result =
-                        StepResult { layer: layer.clone(), created, build: books.past.number()?, milliseconds };
-                    books.record(&standing.label.instruction, &intent, result)?;
-                }
-                let config: Arc<[ConfigChange]> = intent.before.changes_to(&state).into();
-                reporter.tell(EventKind::Changed { changes: changes.clone(), config: config.clone() });
-                (After { state, intent: Some(intent) }, config)
+        let Standing { label, stage, milliseconds } = standing;
+        let (done, decision, after) = match self {
+            Answered::Start(start) => (Done::Ran, Decision::NotCached, After::start(start.state)),
+            Answered::Hit(planned, record) => {
+                let decision = Decision::hit(&record);
+                let StepResult { layer, created, .. } = record.result;
+                (Done::Cached, decision, After::instruction(*planned, layer, &created, Changes::default(), reporter))
+            }
+            Answered::Miss(planned, reason, Made { layer, changes }) => {
+                let decision = Decision::Miss { key: planned.intent.key(), reason };
+                let created = books.clock.rfc3339();
+                let build = books.past.number()?;
+                let result = StepResult { layer: layer.clone(), created: created.clone(), build, milliseconds };
+                books.record(&label.instruction, &planned.intent, result)?;
+                (Done::Ran, decision, After::instruction(*planned, layer, &created, changes, reporter))
             }
         };
+        let After { state, layer, config, intent } = after;
         // The last state is the image: it is known by the id that the image has.
-        let is_last = standing.label.number == standing.label.total;
-        let known_by = match is_last {
-            true => id_of(&after.state.finished_image(books.labels)),
-            false => after.state.identity(),
-        };
-        reporter.tell(EventKind::Committed { layer: layer.clone(), state: known_by, outcome, milliseconds });
-        let Standing { label, stage, .. } = standing;
-        let (ingredients, roots, expanded) = match after.intent {
+        let is_last = label.number == label.total;
+        let known_by = if is_last { id_of(&state.finished_image(books.labels)) } else { state.identity() };
+        reporter.tell(EventKind::Committed { layer: layer.clone(), state: known_by, outcome: done, milliseconds });
+        let (ingredients, roots, expanded) = match intent {
             Some(intent) => (Some(intent.ingredients), roots_of(intent.listings), intent.expanded),
             None => (None, Vec::new(), None),
         };
-        let label = StepLabel { expanded, ..label };
-        let state = Arc::new(after.state);
+        let (label, state) = (StepLabel { expanded, ..label }, Arc::new(state));
         Ok(Taken { label, stage, state, decision, ingredients, roots, layer, config, milliseconds })
     }
 }
 
-/// The state after a step, and what led to it except for FROM.
+/// The state after a step, and what led to it.
 struct After {
     state: State,
+    layer: Option<Layer>,
+    config: Arc<[ConfigChange]>,
+    /// `None` for FROM.
     intent: Option<Intent>,
+}
+
+impl After {
+    fn start(state: State) -> After {
+        After { state, layer: None, config: Arc::default(), intent: None }
+    }
+
+    /// Tells what changed, too.
+    fn instruction(
+        planned: Planned,
+        layer: Option<Layer>,
+        created: &str,
+        changes: Changes,
+        reporter: &mut Reporter<'_>,
+    ) -> After {
+        let state = planned.state_after(FilesAfter::With(layer.as_ref()), created);
+        let config: Arc<[ConfigChange]> = planned.intent.before.changes_to(&state).into();
+        reporter.tell(EventKind::Changed { changes, config: config.clone() });
+        After { state, layer, config, intent: Some(planned.intent) }
+    }
 }
 
 fn roots_of(listings: Vec<Listing>) -> Vec<Roots> {

@@ -9,13 +9,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actions::from::Known;
-use super::decide::Decider;
+use super::decide::{Decider, Found};
 use super::event::StepLabel;
-use super::resolve::{Files, Planned, Resolved, Resolver};
+use super::resolve::{Planned, Resolved, Resolver};
+use super::state::FilesAfter;
 use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
 use super::{CacheUse, Error, State, supported};
-use crate::cache::{Decision, Ingredients, Listing, MissReason};
+use crate::cache::{Decision, Ingredients, Listing, MissReason, StepResult};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
 use crate::images;
@@ -200,24 +201,23 @@ impl<'m> Predictor<'m> {
     }
 
     fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
-        let (decision, record) = self.decider.look_up(planned.question(index, &planned.intent.roots(), self.cause))?;
-        let touches_files = planned.action.touches_files();
-        let is_cause = decision.miss().is_some_and(|reason| !reason.is_consequence());
-        if is_cause && touches_files {
-            self.cause = Some(index + 1);
-        }
-        let created = record.as_ref().map_or_else(String::new, |record| record.result.created.clone());
-        let files = match (&record, touches_files) {
-            (Some(record), true) => Files::Made(record.result.layer.as_ref()),
-            (None, true) => Files::Foreseen,
-            (_, false) => Files::Made(None),
+        let found = self.decider.look_up(planned.question(index, &planned.intent.roots(), self.cause))?;
+        let (state, known) = match &found {
+            Found::Hit(record) => {
+                let StepResult { layer, created, .. } = &record.result;
+                (planned.state_after(FilesAfter::With(layer.as_ref()), created), before.files.clone())
+            }
+            Found::Miss(reason) => {
+                let touches_files = planned.action.touches_files();
+                if touches_files && !reason.is_consequence() {
+                    self.cause = Some(index + 1);
+                }
+                let known = if touches_files { after_miss(reason, index + 1) } else { before.files.clone() };
+                (planned.state_after(FilesAfter::Foreseen, ""), known)
+            }
         };
-        let known = match decision.miss() {
-            Some(reason) if touches_files => after_miss(reason, index + 1),
-            Some(_) | None => before.files.clone(),
-        };
-        let next = Some(Foreseen { state: Arc::new(planned.state_after(files, &created)), files: known });
-        let Some(prediction) = self.prediction(index, decision) else { return Ok(None) };
+        let next = Some(Foreseen { state: Arc::new(state), files: known });
+        let Some(prediction) = self.prediction(index, found.decision(planned.intent.key())) else { return Ok(None) };
         let (ingredients, listings) = (Some(planned.intent.ingredients), planned.intent.listings);
         Ok(Some(Outlook { prediction: Prediction { ingredients, listings, ..prediction }, next }))
     }

@@ -59,7 +59,7 @@ impl Machine {
     }
 
     /// What was decided for the step under way, once it was.
-    pub(crate) fn decided(&self) -> Option<&Decision> {
+    pub(crate) fn decided(&self) -> Option<Decision> {
         self.under_way.as_ref()?.progress.decision()
     }
 

@@ -12,13 +12,12 @@ use super::inputs::Inputs;
 use super::intent::Intent;
 use super::noted::Noted;
 use super::scope::Scope;
-use super::state::{Addition, StageStates};
+use super::state::{Addition, FilesAfter, StageStates};
 use super::steps::{StepKind, Steps};
 use super::{Error, Options, State, supported};
 use crate::cache::Roots;
 use crate::dockerfile::{Instruction, WithFiles};
 use crate::images::Fetch;
-use crate::oci::Layer;
 
 /// A step, resolved.
 #[derive(Clone, Debug)]
@@ -35,15 +34,6 @@ pub(super) struct Planned {
     pub(crate) action: Action,
 }
 
-/// What is known of the files after a step.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Files<'a> {
-    /// They are the layers, with this one where there is one.
-    Made(Option<&'a Layer>),
-    /// The step would have to run first.
-    Foreseen,
-}
-
 impl Planned {
     /// The question to the cache. `cause` is the number of the nearest step before it that is a cause of misses.
     pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], cause: Option<usize>) -> Question<'a> {
@@ -52,22 +42,10 @@ impl Planned {
     }
 
     /// The state after the step, which was done at a time in RFC 3339.
-    pub(crate) fn state_after(&self, files: Files<'_>, created: &str) -> State {
+    pub(crate) fn state_after(&self, files: FilesAfter<'_>, created: &str) -> State {
         let Intent { after, history, .. } = &self.intent;
-        let key = self.intent.key();
-        let mut state = after.clone();
-        let layer = match files {
-            Files::Made(layer) => layer,
-            Files::Foreseen => None,
-        };
-        state.add(Addition { key, layer, created_by: history.as_deref(), created });
-        if self.action.touches_files() {
-            state.file_system = match files {
-                Files::Made(layer) => state.file_system.after(key, layer.map(|layer| layer.diff_id)),
-                Files::Foreseen => state.file_system.foreseen(key),
-            };
-        }
-        state
+        let files = if self.action.touches_files() { files } else { FilesAfter::Same };
+        after.after(Addition { key: self.intent.key(), files, created_by: history.as_deref(), created })
     }
 }
 

@@ -32,7 +32,7 @@ pub struct State {
     bytes: u64,
     history: Vector<Arc<History>>,
     /// What its file system is: a step that depends on what is below it names this as its parent.
-    pub(crate) file_system: StateId,
+    file_system: StateId,
     /// What the whole state is: the base image, and everything that was added to it.
     identity: Digest,
     /// The base image's identity: what a step without files depends on besides its own text.
@@ -53,15 +53,26 @@ pub(crate) struct Stacked {
     pub(crate) chain: ChainId,
 }
 
-/// What a step did to a state, for the history.
+/// What a step adds to a state.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Addition<'a> {
+pub(super) struct Addition<'a> {
     pub(crate) key: CacheKey,
-    pub(crate) layer: Option<&'a Layer>,
+    pub(crate) files: FilesAfter<'a>,
     /// What the history says of it, where it says something.
     pub(crate) created_by: Option<&'a str>,
     /// In RFC 3339.
     pub(crate) created: &'a str,
+}
+
+/// What is known of the files after a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FilesAfter<'a> {
+    /// The step has nothing to do with them.
+    Same,
+    /// They are the layers, with this one where there is one.
+    With(Option<&'a Layer>),
+    /// The step would have to run first.
+    Foreseen,
 }
 
 impl State {
@@ -113,27 +124,34 @@ impl State {
         self.stack.push_back(Arc::new(Stacked { layer, chain }));
     }
 
-    /// Adds what a step gave: its layer, and its line of history. What its file system is then is for the caller to say.
-    pub(crate) fn add(&mut self, addition: Addition<'_>) {
-        let Addition { key, layer, created_by, created } = addition;
+    /// This state with what a step adds: its layer, and its line of history.
+    pub(super) fn after(&self, addition: Addition<'_>) -> State {
+        let Addition { key, files, created_by, created } = addition;
+        let (layer, file_system) = match files {
+            FilesAfter::Same => (None, self.file_system),
+            FilesAfter::With(layer) => (layer, self.file_system.after(key, layer.map(|layer| layer.diff_id))),
+            FilesAfter::Foreseen => (None, self.file_system.foreseen(key)),
+        };
         let diff_id: Option<DiffId> = layer.map(|layer| layer.diff_id);
         let added = serde_json::to_vec(&(self.identity, key, diff_id, created_by, created));
-        self.identity = Digest::of(&added.expect("an addition is plain data"));
+        let identity = Digest::of(&added.expect("an addition is plain data"));
+        let mut state = State { file_system, identity, ..self.clone() };
         if let Some(layer) = layer {
-            self.push_layer(layer.clone());
+            state.push_layer(layer.clone());
         }
-        let Some(created_by) = created_by else { return };
+        let Some(created_by) = created_by else { return state };
         // Times are RFC 3339 in UTC: they sort as text.
-        if &*self.created < created {
-            self.created = created.into();
+        if &*state.created < created {
+            state.created = created.into();
         }
-        self.history.push_back(Arc::new(History {
+        state.history.push_back(Arc::new(History {
             created: Some(created.to_owned()),
             created_by: Some(created_by.to_owned()),
             author: None,
             comment: None,
             empty_layer: layer.is_none(),
         }));
+        state
     }
 
     /// The configuration document as it would be committed, with rootfs and history. It costs as much as there is in it.
@@ -162,6 +180,11 @@ impl State {
     /// What tells this state from every other; known without making the document.
     pub(crate) fn identity(&self) -> Digest {
         self.identity
+    }
+
+    /// What its file system is: the parent of a step that depends on what is below it.
+    pub(crate) fn file_system(&self) -> StateId {
+        self.file_system
     }
 
     /// What differs between its configuration and that of a later state, field by field.

@@ -6,8 +6,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::{units, warning};
-use crate::cache::Outcome;
-use crate::machine::{Event, EventKind, Stream};
+use crate::machine::{Done, Event, EventKind, Stream};
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -111,8 +110,8 @@ impl View for Plain {
                 self.output(number, *stream, &text, out)
             }
             EventKind::ContainerEnded { .. } => self.end_output(number, out),
-            EventKind::Committed { outcome: Outcome::Cached, .. } => writeln!(out, "#{number} CACHED"),
-            EventKind::Committed { outcome: Outcome::Ran | Outcome::Failed, layer, milliseconds, .. } => {
+            EventKind::Committed { outcome: Done::Cached, .. } => writeln!(out, "#{number} CACHED"),
+            EventKind::Committed { outcome: Done::Ran, layer, milliseconds, .. } => {
                 if let Some(layer) = layer {
                     writeln!(out, "#{number} layer {} {}", layer.diff_id, units::size(layer.descriptor.size))?;
                 }

@@ -12,8 +12,7 @@ use super::screen::Screen;
 use super::sgr::Colours;
 use super::showing::View;
 use super::{Scene, frame, units, warning};
-use crate::cache::Outcome;
-use crate::machine::{Event, EventKind, StepLabel, Stream};
+use crate::machine::{Done, Event, EventKind, StepLabel, Stream};
 use crate::shown::line;
 
 /// How many lines of the output are shown when the command fails, and how many bytes of each are kept.
@@ -161,8 +160,8 @@ impl View for Tty {
             EventKind::Committed { outcome, milliseconds, .. } => {
                 out.end()?;
                 let mark = match outcome {
-                    Outcome::Cached => self.palette.paint(Role::Good, " CACHED"),
-                    Outcome::Ran | Outcome::Failed => {
+                    Done::Cached => self.palette.paint(Role::Good, " CACHED"),
+                    Done::Ran => {
                         self.note_time(place(event), *milliseconds);
                         format!("{:>7}", units::time(*milliseconds))
                     }

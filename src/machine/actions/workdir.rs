@@ -50,7 +50,7 @@ pub(crate) fn resolve(
     }
     let user = before.user().to_owned();
     let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::Parent { state: before.file_system });
+    ingredients.push(Ingredient::Parent { state: before.file_system() });
     ingredients.push(Ingredient::setting(Setting::Directory, path.clone()));
     if !user.is_empty() {
         ingredients.push(Ingredient::setting(Setting::Owner, user.clone()));

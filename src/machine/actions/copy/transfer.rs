@@ -174,7 +174,7 @@ impl Transfer {
     pub(crate) fn ingredients(&self, before: &State) -> Ingredients {
         let mut ingredients = Ingredients::default();
         if !self.link {
-            ingredients.push(Ingredient::Parent { state: before.file_system });
+            ingredients.push(Ingredient::Parent { state: before.file_system() });
         }
         let mode = self.chmod.as_ref().zip(self.written.chmod.as_ref()).map(|(mode, text)| match mode {
             Chmod::Octal(mode) => format!("{mode:04o}"),

@@ -105,7 +105,7 @@ fn network(run: &Run, options: &Options) -> Network {
 // ANCHOR: ingredients
 fn ingredients(execution: &Execution, before: &State) -> Ingredients {
     let mut ingredients = Ingredients::default();
-    ingredients.push(Ingredient::Parent { state: before.file_system });
+    ingredients.push(Ingredient::Parent { state: before.file_system() });
     for (index, value) in execution.args.iter().enumerate() {
         ingredients.push(Ingredient::Argument { index, value: value.clone() });
     }
