@@ -59,16 +59,6 @@ pub(crate) fn cell(text: &str) -> Cow<'_, str> {
     replaced(text, is_tab, |character| if character == '\t' { ' ' } else { symbol(character) })
 }
 
-/// The bytes of a name as text, for whoever makes it harmless: what is not UTF-8 in it becomes `\\x…`.
-pub(crate) fn bytes(name: &[u8]) -> String {
-    let mut text = String::with_capacity(name.len());
-    for chunk in name.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    text
-}
-
 fn replaced(text: &str, is_meant: impl Fn(char) -> bool, replace: impl Fn(char) -> char) -> Cow<'_, str> {
     if text.chars().any(&is_meant) {
         Cow::Owned(text.chars().map(|one| if is_meant(one) { replace(one) } else { one }).collect())

@@ -8,7 +8,7 @@ use super::change::Change;
 use super::ingredient::Kind;
 use super::{EntryKind, Origin, Roots};
 use crate::oci::Digest;
-use crate::shown;
+use crate::tree::name_text;
 
 /// One thing that differs between an earlier step and a later one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,10 +78,10 @@ impl Attribute {
             Attribute::Kind(kinds) => kinds.as_ref().map(EntryKind::to_string),
             Attribute::Content { before, after } => became(before, after, Digest::to_string),
             Attribute::Device { before, after } => became(before, after, EntryKind::to_string),
-            Attribute::Target { before, after } => became(before, after, |target| shown::bytes(target)),
+            Attribute::Target { before, after } => became(before, after, |target| name_text(target)),
             Attribute::Mode { before, after } => became(before, after, |mode| format!("{mode:04o}")),
             Attribute::Owner { before, after } => became(before, after, |(user, group)| format!("{user}:{group}")),
-            Attribute::Xattr(_, values) => values.as_ref().map(|value| shown::bytes(value)),
+            Attribute::Xattr(_, values) => values.as_ref().map(|value| name_text(value)),
         }
     }
 }
@@ -135,7 +135,7 @@ impl fmt::Display for Attribute {
             Attribute::Target { .. } => "target",
             Attribute::Mode { .. } => "mode",
             Attribute::Owner { .. } => "owner",
-            Attribute::Xattr(name, _) => return formatter.pad(&format!("xattr {}", shown::bytes(name))),
+            Attribute::Xattr(name, _) => return formatter.pad(&format!("xattr {}", name_text(name))),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::ingredient::{Ingredient, Ingredients, Kind};
 use super::pairs::pairs;
 use super::{Entry, EntryKind, Roots};
 use crate::oci::Digest;
-use crate::shown;
+use crate::tree::name_text;
 
 /// What a step depends on, and where its files lay: one of `roots` for each listing among the ingredients.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +132,7 @@ fn compare_files(before: (&[Entry], Option<&Roots>), after: (&[Entry], Option<&R
         let paths = entries.iter().map(|entry| entry.path.as_slice());
         let shown = match roots {
             Some(roots) => roots.paths(paths),
-            None => paths.map(shown::bytes).collect(),
+            None => paths.map(name_text).collect(),
         };
         shown.into_iter().zip(entries.iter().map(|entry| entry.path.clone())).collect()
     };

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use super::Roots;
 use crate::oci::{Digest, Hasher};
-use crate::shown;
+use crate::tree::name_text;
 
 /// What kind of file an entry is, with what identifies its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl fmt::Display for EntryKind {
         match self {
             EntryKind::File { size, .. } => write!(formatter, "file, {size} B"),
             EntryKind::Directory => write!(formatter, "directory"),
-            EntryKind::Symlink { target } => write!(formatter, "symbolic link to {}", shown::bytes(target)),
+            EntryKind::Symlink { target } => write!(formatter, "symbolic link to {}", name_text(target)),
             EntryKind::CharDevice { major, minor } => write!(formatter, "character device {major}:{minor}"),
             EntryKind::BlockDevice { major, minor } => write!(formatter, "block device {major}:{minor}"),
             EntryKind::Fifo => write!(formatter, "fifo"),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::shown;
+use crate::tree::name_text;
 
 /// What was copied from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,9 +81,9 @@ impl Roots {
         entries
             .zip(folders)
             .map(|(entry, folder)| match (folder, entry) {
-                ("", _) => format!("{front}{}", shown::bytes(entry)),
+                ("", _) => format!("{front}{}", name_text(entry)),
                 (_, b".") => format!("{front}{folder}"),
-                _ => format!("{front}{folder}/{}", shown::bytes(entry)),
+                _ => format!("{front}{folder}/{}", name_text(entry)),
             })
             .collect()
     }

@@ -139,14 +139,16 @@ impl Context {
     pub fn scan(&self, cache: &StatCache, now: SystemTime) -> Result<Snapshot, Error> {
         let directory = self.open_root()?;
         let task = self.meter.as_ref().map(|meter| meter.begin(Work::Listing, None));
-        let walk =
-            walk::walk(&self.root, directory, &self.patterns, cache, task.as_ref()).map_err(|error| match error {
-                Error::Pattern { source, .. } => {
-                    Error::Pattern { file: self.ignore_file.clone().unwrap_or_default(), source }
-                }
-                other => other,
-            })?;
-        Ok(Snapshot::assemble(walk, now))
+        let walk = walk::walk(&self.root, directory, &self.patterns, task.as_ref()).map_err(|error| match error {
+            Error::Pattern { source, .. } => {
+                Error::Pattern { file: self.ignore_file.clone().unwrap_or_default(), source }
+            }
+            other => other,
+        })?;
+        let mut snapshot = Snapshot::assemble(walk, now);
+        cache.recognise(snapshot.files());
+        snapshot.recognised = snapshot.known();
+        Ok(snapshot)
     }
 
     /// Walks the folder without remembering anything, and returns its tree.
@@ -188,7 +190,6 @@ impl Snapshot {
             for file in listing.folder.iter().flat_map(|folder| folder.files()) {
                 snapshot.summary.files += 1;
                 snapshot.summary.bytes += file.identity().size();
-                snapshot.recognised += usize::from(file.known().is_some());
             }
             snapshot.folders.extend(listing.folder);
         }
@@ -213,7 +214,11 @@ impl Snapshot {
 
     /// Whether more is known of the files than when they were found.
     pub(crate) fn has_learnt(&self) -> bool {
-        self.files().filter(|file| file.known().is_some()).count() > self.recognised
+        self.known() > self.recognised
+    }
+
+    fn known(&self) -> usize {
+        self.files().filter(|file| file.known().is_some()).count()
     }
 
     /// Keeps for the next build what this one has learnt of the files: see [`StatCache::save`].

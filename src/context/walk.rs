@@ -20,7 +20,6 @@ use super::attributes;
 use super::error::Error;
 use super::names::Names;
 use super::patterns::{Inherited, Patterns};
-use super::stat_cache::StatCache;
 use crate::progress;
 use crate::tree::{
     Content, FileIdentity, Folder, FoundFile, Kind, LinkId, Metadata, Node, Place, Seen, Tree, TreePath, Xattrs,
@@ -79,7 +78,6 @@ struct Queue {
 struct Walker<'a> {
     root: &'a Path,
     patterns: &'a Patterns,
-    cache: &'a StatCache,
     counted: Option<&'a progress::Task>,
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -93,13 +91,11 @@ pub(super) fn walk(
     root: &Path,
     directory: OwnedFd,
     patterns: &Patterns,
-    cache: &StatCache,
     counted: Option<&progress::Task>,
 ) -> Result<Walk, Error> {
     let walker = Walker {
         root,
         patterns,
-        cache,
         counted,
         queue: Mutex::new(Queue { busy: 1, ..Queue::default() }),
         changed: Condvar::new(),
@@ -253,15 +249,8 @@ impl Walker<'_> {
 
     /// Puts what was found in a directory into its listing.
     fn fill(&self, listing: &mut Listing, found: Vec<Found>) {
-        let file = |one: &Found| {
-            matches!(one.what, What::File).then(|| {
-                let file = FoundFile::new(Arc::clone(&one.name), one.identity);
-                if let Some(known) = self.cache.find(&one.identity) {
-                    file.learn(known);
-                }
-                file
-            })
-        };
+        let file =
+            |one: &Found| matches!(one.what, What::File).then(|| FoundFile::new(Arc::clone(&one.name), one.identity));
         let files: Vec<FoundFile> = found.iter().filter_map(file).collect();
         let folder = (!files.is_empty()).then(|| Folder::new(self.host_path(&listing.path), files));
         let mut next = 0;

@@ -18,8 +18,7 @@ use crate::context::{Contents, Context, Snapshot, StatCache, learn};
 use crate::layer;
 use crate::limits::Limits;
 use crate::oci::{Digest, Layer};
-use crate::shown;
-use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath};
+use crate::tree::{Content, Kind, LinkId, Node, Place, Tree, TreePath, name_text};
 use crate::world::World;
 
 /// What a build reads. Each thing is read when it is first asked for.
@@ -29,6 +28,8 @@ pub(super) struct Inputs {
     folder: Option<PathBuf>,
     dockerfile: Option<PathBuf>,
     context: OnceCell<LoadedContext>,
+    /// The bytes of the small files that were read last: they are most often written into a layer next.
+    contents: RefCell<Contents>,
     /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
     digests: RefCell<HashMap<(Digest, u64), Digest>>,
     trees: Trees,
@@ -38,7 +39,7 @@ pub(super) struct Inputs {
 #[derive(Debug)]
 pub(crate) struct LoadedContext {
     pub(crate) snapshot: Snapshot,
-    /// Where it is kept what is known of the files. It is not held in memory meanwhile (88 bytes a file).
+    /// Where it is kept what is known of the files.
     stat_file: PathBuf,
 }
 
@@ -75,6 +76,7 @@ impl Inputs {
             folder,
             dockerfile,
             context: OnceCell::new(),
+            contents: RefCell::default(),
             digests: RefCell::default(),
             trees: Trees::default(),
         }
@@ -115,6 +117,7 @@ impl Inputs {
     /// Lets go of the context: whoever needs it next reads it anew.
     pub(super) fn forget_context(&mut self) {
         self.context = OnceCell::new();
+        self.contents = RefCell::default();
     }
 
     /// The file tree of a state.
@@ -137,11 +140,14 @@ impl Inputs {
     ///
     /// # Errors
     /// The first file that can't be read or is another by now.
-    pub(super) fn learn<'s>(&self, selections: impl Iterator<Item = &'s mut Selection>) -> Result<Contents, Error> {
+    pub(super) fn learn<'s>(&self, selections: impl Iterator<Item = &'s mut Selection>) -> Result<(), Error> {
         let mut selections: Vec<&mut Selection> = selections.collect();
+        // Those of the COPY before are let go of first: there is room for one.
+        self.contents.take();
         let contents = learn(selections.iter().flat_map(|selection| selection.seen()), self.world.meter())?;
+        self.contents.replace(contents);
         selections.iter_mut().for_each(|selection| selection.complete());
-        Ok(contents)
+        Ok(())
     }
 
     /// Everything about the files of a source that its key is made of.
@@ -260,5 +266,5 @@ fn folder_of(path: &TreePath) -> String {
 }
 
 fn text_of(path: &TreePath) -> String {
-    shown::bytes(path.relative())
+    name_text(path.relative())
 }

@@ -148,7 +148,7 @@ impl<R> Answered<R> {
     }
 }
 
-impl Decided {
+impl Answered<()> {
     /// Asks the cache about step `index`. `cause` is the number of the nearest step before it that is a cause of misses.
     ///
     /// # Errors
@@ -199,7 +199,7 @@ fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> R
     }
 }
 
-impl Executed {
+impl Answered<Unwritten> {
     /// Writes the layer of what changed.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ impl Executed {
     }
 }
 
-impl Written {
+impl Answered<Made> {
     /// Records the step and tells of it: the next state.
     ///
     /// # Errors

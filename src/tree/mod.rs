@@ -22,7 +22,7 @@ pub use map::Tree;
 pub use node::{Content, Kind, LinkId, Node, Place};
 pub(crate) use node::{Metadata, Spool};
 pub use path::TreePath;
-pub(crate) use path::{Readable, cleaned_components};
+pub(crate) use path::{Readable, cleaned_components, name_text};
 pub use resolve::Follow;
 pub use seen::Seen;
 pub(crate) use seen::{FileIdentity, Folder, FoundFile, KeptBytes, Known};

@@ -142,6 +142,16 @@ impl PartialOrd for TreePath {
     }
 }
 
+/// The bytes of a name as text, for whoever makes it harmless: what is not UTF-8 in it becomes `\\x…`.
+pub(crate) fn name_text(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
 /// Bytes of a path or of a link's target, as a message has them: with escapes for what is not printable UTF-8.
 pub(crate) struct Readable<'b>(pub(crate) &'b [u8]);
 

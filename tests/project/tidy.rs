@@ -103,7 +103,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("layer", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "size", "store", "tree"]),
     ("context", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "limits", "oci"]),
-    ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store"]),
+    ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store", "tree"]),
     ("container", &[]),
     ("world", &["container", "diagnostic", "progress", "store"]),
     (

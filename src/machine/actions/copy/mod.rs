@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::from::{self, Search};
 use crate::cache::{self, Ingredient};
-use crate::context::{Contents, glob};
+use crate::context::glob;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Add, Copy, rules};
 use crate::layer::{self, archive};
@@ -49,9 +49,6 @@ pub(crate) struct CopyAction {
     transfer: Transfer,
     /// The files of all paths, in order.
     selections: Vec<Selection>,
-    /// What was read of them for the key, and will be written to the layer.
-    #[expect(dead_code, reason = "the files know where their bytes are as long as this lives")]
-    contents: Arc<Contents>,
 }
 
 /// What a COPY or an ADD may look at besides the state.
@@ -133,7 +130,7 @@ fn resolve(
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
     let selected = |path: &String| select(path, transfer.names, &searched);
     let mut sources = transfer.paths.iter().map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
-    let contents = inputs.learn(sources.iter_mut().flatten())?;
+    inputs.learn(sources.iter_mut().flatten())?;
 
     let mut ingredients = transfer.ingredients(before);
     let mut listings = Vec::new();
@@ -155,7 +152,7 @@ fn resolve(
     let selections = sources.into_iter().flatten().collect();
     let expanded = noted.expanded(&history);
     let intent = Intent::new(before, (**before).clone(), ingredients, Some(history));
-    let action = CopyAction { transfer, selections, contents: Arc::new(contents) };
+    let action = CopyAction { transfer, selections };
     Ok((Intent { listings, expanded, ..intent }, action))
 }
 
@@ -181,7 +178,7 @@ pub(crate) fn execute(
     inputs: &Inputs,
     reporter: &mut Reporter<'_>,
 ) -> Result<(Placement, Tree), Error> {
-    let CopyAction { transfer, selections, .. } = action;
+    let CopyAction { transfer, selections } = action;
     let world = inputs.world();
     let mut warn = |message| reporter.warn(message);
     let below = if transfer.link { Tree::empty() } else { inputs.tree(before)? };
