@@ -2,7 +2,8 @@
 //!
 //! Ctrl-C makes the wish that what is under way should stop, and whoever works sees it within a moment. A third one ends the program at
 //! once, whatever it does: it may be killed anywhere, and the store is whole. SIGTERM and SIGHUP do the same; who
-//! sends them does not come back, so the program ends where a session would go on.
+//! sends them does not come back, so the program ends where a session would go on. SIGQUIT does what it always does, with the terminal
+//! put in order first.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -36,9 +37,14 @@ pub(super) fn refuse_to_die_of_large_files() {
 /// does for what it starts in the background and nohup(1) for SIGHUP, stays ignored.
 pub(super) fn catch(interrupt: &Interrupt) {
     CAUGHT.get_or_init(|| (interrupt.clone(), std::process::id()));
-    let action = SigAction::new(SigHandler::Handler(note), SaFlags::empty(), SigSet::empty());
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // SAFETY: the handler is safe in a signal handler, see there.
+    for (signal, handler) in [
+        (Signal::SIGINT, note as extern "C" fn(libc::c_int)),
+        (Signal::SIGTERM, note),
+        (Signal::SIGHUP, note),
+        (Signal::SIGQUIT, quit),
+    ] {
+        let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handlers are safe in a signal handler, see there.
         let before = unsafe { sigaction(signal, &action) };
         if let Ok(before) = before
             && matches!(before.handler(), SigHandler::SigIgn)
@@ -110,5 +116,20 @@ extern "C" fn note(signal: libc::c_int) {
         restore_terminal();
         // SAFETY: _exit(2) ends the process; the kernel ends its containers.
         unsafe { libc::_exit(128 + signal) };
+    }
+}
+
+/// The handler of SIGQUIT: the terminal is put in order, and the signal does what it does by itself once this returns. It calls what
+/// signal-safety(7) allows.
+extern "C" fn quit(signal: libc::c_int) {
+    if CAUGHT.get().is_none_or(|(_, process)| *process != std::process::id()) {
+        return;
+    }
+    screen::erase_at_the_end();
+    restore_terminal();
+    // SAFETY: signal(2) with the default action, and raise(3).
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
     }
 }

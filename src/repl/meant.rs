@@ -60,14 +60,14 @@ pub(super) fn next_words(line: &str) -> BTreeSet<&'static str> {
     next
 }
 
-/// The habits that stand for a command as it is, in the order of the tables.
+/// The words that stand for a command as it is, in the order of the tables.
 pub(super) fn leading_to(command: &str) -> Vec<&'static str> {
     let entries = ALONE.iter().copied().flatten();
     let those =
         entries.filter(|(_, meaning)| matches!(meaning, Meaning::Is(ours) | Meaning::Just(ours) if *ours == command));
     let mut habits: Vec<&str> = those.flat_map(|(typed, _)| *typed).copied().collect();
     let mut seen = BTreeSet::new();
-    habits.retain(|habit| *habit != command && seen.insert(*habit) && means(habit, command));
+    habits.retain(|habit| !habit.contains(' ') && seen.insert(*habit) && means(habit, command));
     habits
 }
 
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_command_knows_its_habits_and_a_habit_its_next_word() {
-        assert_eq!(leading_to("finish"), ["fin", "out", "step-out", "return", "thread step-out"]);
+        assert_eq!(leading_to("finish"), ["fin", "out", "step-out", "return"]);
         assert!(leading_to("restart").contains(&"start") && !leading_to("quit").contains(&"quit"));
         assert!(next_words("docker").contains("ps") && next_words("docker image ").contains("ls"));
         assert!(next_words("info ").contains("locals") && next_words("vim").is_empty());

@@ -378,16 +378,21 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
 
 #[test]
 fn a_signal_gives_the_terminal_its_modes_back() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::termios::tcgetattr;
     let (_folder, context) = context("FROM scratch\n");
-    let mut screen = Screen::open(&context, &["."], "never");
-    let before = nix::sys::termios::tcgetattr(&screen.pty.keyboard).unwrap().local_flags;
-    screen.wait_for(PROMPT);
-    assert_ne!(nix::sys::termios::tcgetattr(&screen.pty.keyboard).unwrap().local_flags, before);
-    let process = nix::unistd::Pid::from_raw(screen.pty.child.id().try_into().unwrap());
-    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
-    let keyboard = screen.pty.keyboard.try_clone().unwrap();
-    assert_eq!(screen.end().0, Some(143));
-    assert_eq!(nix::sys::termios::tcgetattr(&keyboard).unwrap().local_flags, before);
+    // SIGQUIT is not a status, but the end of the process.
+    for (signal, status) in [(Signal::SIGTERM, Some(143)), (Signal::SIGHUP, Some(129)), (Signal::SIGQUIT, None)] {
+        let mut screen = Screen::open(&context, &["."], "never");
+        let before = tcgetattr(&screen.pty.keyboard).unwrap().local_flags;
+        screen.wait_for(PROMPT);
+        assert_ne!(tcgetattr(&screen.pty.keyboard).unwrap().local_flags, before);
+        let process = nix::unistd::Pid::from_raw(screen.pty.child.id().try_into().unwrap());
+        kill(process, signal).unwrap();
+        let keyboard = screen.pty.keyboard.try_clone().unwrap();
+        assert_eq!(screen.end().0, status);
+        assert_eq!(tcgetattr(&keyboard).unwrap().local_flags, before, "{signal}");
+    }
 }
 
 const DROPPED: &str = "process 1 has no handler for Ctrl-C, so the kernel drops it: Ctrl-C again kills it";

@@ -14,6 +14,8 @@ use crate::view::{table, units};
 const MOST_FILES: usize = 20;
 /// The most lines of one list of `why`.
 const MOST_LINES: usize = 12;
+/// Between a step and what is foreseen for it.
+const GAP: usize = 3;
 /// The most characters of an instruction that a list of ingredients shows.
 const INSTRUCTION_WIDTH: usize = 60;
 /// In which column the lines of `why` begin.
@@ -21,11 +23,14 @@ const INDENT: &str = "      ";
 
 /// The rows that explain a decision.
 pub(crate) fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> String {
-    let mut text = verdict_row(layout, decision, tense);
-    if let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision {
-        text.push_str(&all_differences(layout, differences));
+    verdict_row(layout, decision, tense) + &differences(layout, decision)
+}
+
+fn differences(layout: &Layout, decision: &Decision) -> String {
+    match decision {
+        Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } => all_differences(layout, differences),
+        _ => String::new(),
     }
-    text
 }
 
 /// The row that tells a decision, without what differs.
@@ -73,26 +78,72 @@ pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String
     }
 }
 
-/// What is foreseen for each step, and how many would hit.
+/// What is foreseen for each step, and how many would hit. A step has one line where that has room.
 pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
-    let mut text = String::new();
+    let mut rows = Vec::new();
     let (mut hits, mut misses, mut unknown) = (0, 0, 0);
-    for prediction in predictions {
-        match prediction.decision {
+    for Prediction { label, decision, .. } in predictions {
+        let verdict = match decision {
+            Decision::NotCached => String::new(),
+            decision => foreseen(layout, decision),
+        };
+        match decision {
             Decision::Hit { .. } => hits += 1,
             Decision::Miss { .. } => misses += 1,
             Decision::Unknown { .. } => unknown += 1,
             Decision::NotCached => {}
         }
-        let label = &prediction.label;
-        let number = format!("{:>2}/{} ", label.number, label.total);
-        text.push_str(&layout.hang(&number, &line(&label.instruction)));
-        if prediction.decision != Decision::NotCached {
-            text.push_str(&decision(layout, &prediction.decision, Tense::WouldBe));
+        let instruction = label.instruction.split_whitespace().collect::<Vec<_>>().join(" ");
+        rows.push((format!("{:>2}/{} {}", label.number, label.total, line(&instruction)), verdict, decision));
+    }
+    let width = table::visible_width;
+    let has_room = |column: usize, verdict: &str| column + GAP + width(verdict) <= layout.columns();
+    let fitting = rows.iter().filter(|(step, verdict, _)| has_room(width(step), verdict));
+    let widest = fitting.map(|(step, ..)| width(step)).max().unwrap_or(0);
+    let mut text = String::new();
+    for (step, verdict, decision) in rows {
+        let own = width(&step);
+        match [widest.max(own), own].into_iter().find(|&column| has_room(column, &verdict)) {
+            Some(column) if !verdict.is_empty() => {
+                text.push_str(&format!("{step}{:gap$}{verdict}\n", "", gap = column - own + GAP));
+            }
+            Some(_) | None => {
+                text.push_str(&layout.hang("", &step));
+                if !verdict.is_empty() {
+                    text.push_str(&layout.painted_row("", &verdict));
+                }
+            }
+        }
+        if !is_one_file(decision) {
+            text.push_str(&differences(layout, decision));
         }
     }
-    text.push_str(&layout.hang("", &format!("{hits} would hit, {misses} would run, {unknown} not known yet")));
-    text
+    text + &layout.hang("", &format!("{hits} would hit, {misses} would run, {unknown} not known yet"))
+}
+
+/// What is foreseen for a step among others, painted and harmless.
+fn foreseen(layout: &Layout, decision: &Decision) -> String {
+    let miss = layout.palette.paint(Role::Notice, "would miss");
+    match decision {
+        Decision::Hit { build, .. } => {
+            format!("{}: same as build {build}", layout.palette.paint(Role::Good, "would hit"))
+        }
+        Decision::Miss { reason: MissReason::Follows { step: Some(step), .. }, .. } => {
+            format!("{miss}: only because of step {step}")
+        }
+        Decision::Miss { reason: other, .. } => {
+            let attributes: BTreeSet<String> = match is_one_file(decision) {
+                true => {
+                    other.own_differences().flat_map(|one| &one.files).map(|file| file.attribute.to_string()).collect()
+                }
+                false => BTreeSet::new(),
+            };
+            let attributes = attributes.into_iter().collect::<Vec<_>>().join(", ");
+            let which = if attributes.is_empty() { attributes } else { format!(" ({attributes})") };
+            format!("{miss}: {}{which}", reason(other))
+        }
+        Decision::NotCached | Decision::Unknown { .. } => verdict(layout, decision, Tense::WouldBe),
+    }
 }
 
 /// `key       9c11… from parent state · COPY … · 1 file`.
