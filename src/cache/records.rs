@@ -25,6 +25,9 @@ pub(crate) struct StepResult {
     pub(crate) build: u64,
     /// How long it took, in milliseconds.
     pub(crate) milliseconds: u64,
+    /// What is told of the changed paths where the result is used again. The cache does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<serde_json::Value>,
 }
 
 /// One step as the cache remembers it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::work::Work;
 use crate::container::{self, Heard, Io, Terminal};
-use crate::machine::{self, State, Stream, lacking};
+use crate::machine::{self, Changes, State, Stream, lacking};
 use crate::oci::ImageConfig;
 use crate::runtime::{self, Request};
 
@@ -35,6 +35,8 @@ pub enum Said<'a> {
     Output(Stream, &'a [u8]),
     /// Something to be told at once, such as what the next Ctrl-C will do.
     Note(container::Notice),
+    /// What a shell has changed, when it has ended. It is thrown away.
+    Changed(&'a Changes),
     /// What it has left behind.
     Untidy(&'a container::Failure),
 }
@@ -68,7 +70,10 @@ pub(super) fn enter(
         Streams::Captured => Terminal::No,
         Streams::Terminal => Terminal::Yes,
     };
-    let prepared = runtime::launch(&work.world, &image, &state.layers(), &request).map_err(machine::Error::from)?;
+    let mut prepared = runtime::launch(&work.world, &image, &state.layers(), &request).map_err(machine::Error::from)?;
+    if !matches!(what, Enter::Shell(_)) {
+        prepared.remove_at_end();
+    }
     let mut forward = |heard: Heard<'_>| {
         listen(match heard {
             Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
@@ -88,6 +93,13 @@ pub(super) fn enter(
     let exit = exit.map_err(machine::Error::from)?;
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
+    }
+    if matches!(what, Enter::Shell(_)) {
+        // What can't be listed is thrown away all the same; Ctrl-C stops the listing.
+        if let Ok(changes) = prepared.into_changes().list(&work.machine()?.tree(&state)?) {
+            listen(Said::Changed(&Changes::listed(changes)));
+        }
+        work.control.interrupt().take();
     }
     let status = exit.status();
     let advice = match what {

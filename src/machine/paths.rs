@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::actions::copy::placed::Placed;
 use crate::tree::{Change, Kind, Metadata, Node, Tree, TreePath};
 
 /// What happened to one path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     Added,
@@ -20,7 +20,7 @@ pub enum ChangeKind {
 }
 
 /// One changed path of a layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathChange {
     pub kind: ChangeKind,
     /// With escapes for what can't be shown.
@@ -30,7 +30,7 @@ pub struct PathChange {
 }
 
 /// What is told of one file: what a tree knows of it, except for its bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileFacts {
     pub(crate) kind: FileKind,
     /// Permission bits with set-user-id, set-group-id and sticky.
@@ -40,7 +40,7 @@ pub(crate) struct FileFacts {
 }
 
 /// The kind of a file, with what only this kind has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum FileKind {
     File {
@@ -68,6 +68,18 @@ enum Source {
     Listed(Vec<Change>),
     /// What a process left: its files are gone by now.
     Told(Vec<PathChange>),
+    /// What a record has of them.
+    Noted(Noted),
+}
+
+/// How many changes a record has at most: what a view shows of a step.
+const MOST_NOTED: usize = 20;
+
+/// The first changes, and how many there are.
+#[derive(Debug, Serialize, Deserialize)]
+struct Noted {
+    first: Vec<PathChange>,
+    count: usize,
 }
 
 impl Changes {
@@ -88,6 +100,26 @@ impl Changes {
         Changes((!changes.is_empty()).then(told))
     }
 
+    /// The beginning of them, for a record.
+    pub(super) fn for_record(&self) -> Option<serde_json::Value> {
+        let noted = || Noted { first: self.iter().take(MOST_NOTED).collect(), count: self.len() };
+        (!self.is_empty()).then(|| serde_json::to_value(noted()).ok()).flatten()
+    }
+
+    /// What a record tells of them.
+    pub(super) fn from_record(told: Option<serde_json::Value>) -> Changes {
+        let noted = told.and_then(|told| serde_json::from_value(told).ok());
+        Changes(noted.map(|noted| Arc::new(Source::Noted(noted))))
+    }
+
+    /// Whether [`Changes::iter`] gives all of them.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self.0.as_deref() {
+            Some(Source::Noted(noted)) => noted.count == noted.first.len(),
+            Some(Source::Placed { .. } | Source::Listed(_) | Source::Told(_)) | None => true,
+        }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         match self.0.as_deref() {
@@ -95,6 +127,7 @@ impl Changes {
             Some(Source::Placed { count, .. }) => *count,
             Some(Source::Listed(changes)) => changes.len(),
             Some(Source::Told(changes)) => changes.len(),
+            Some(Source::Noted(noted)) => noted.count,
         }
     }
 
@@ -103,7 +136,7 @@ impl Changes {
         self.len() == 0
     }
 
-    /// Each of them.
+    /// Each of them, or the first ones where there is no more than a record.
     pub fn iter(&self) -> Box<dyn Iterator<Item = PathChange> + '_> {
         match self.0.as_deref() {
             None => Box::new(std::iter::empty()),
@@ -113,6 +146,7 @@ impl Changes {
             })),
             Some(Source::Listed(changes)) => Box::new(changes.iter().map(PathChange::of)),
             Some(Source::Told(changes)) => Box::new(changes.iter().cloned()),
+            Some(Source::Noted(noted)) => Box::new(noted.first.iter().cloned()),
         }
     }
 }

@@ -237,14 +237,16 @@ impl Answered<Made> {
             Answered::Start(start) => (Done::Ran, Decision::NotCached, After::start(start.state)),
             Answered::Hit(planned, record) => {
                 let decision = Decision::hit(&record);
-                let StepResult { layer, created, .. } = record.result;
-                (Done::Cached, decision, After::instruction(*planned, layer, &created, Changes::default(), reporter))
+                let StepResult { layer, created, told, .. } = record.result;
+                let changes = Changes::from_record(told);
+                (Done::Cached, decision, After::instruction(*planned, layer, &created, changes, reporter))
             }
             Answered::Miss(planned, reason, Made { layer, changes }) => {
                 let decision = Decision::Miss { key: planned.intent.key(), reason };
                 let created = books.clock.rfc3339();
                 let build = books.past.number()?;
-                let result = StepResult { layer: layer.clone(), created: created.clone(), build, milliseconds };
+                let (layer_made, created_now, told) = (layer.clone(), created.clone(), changes.for_record());
+                let result = StepResult { layer: layer_made, created: created_now, build, milliseconds, told };
                 books.record(&label.instruction, &planned.intent, result)?;
                 (Done::Ran, decision, After::instruction(*planned, layer, &created, changes, reporter))
             }

@@ -7,6 +7,8 @@ use super::moving::go;
 use super::output::Output;
 use super::session::Session;
 use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
+use crate::machine::Changes;
+use crate::view::debugger as blocks;
 
 /// `run COMMAND`: as a RUN would, but nothing of it is kept.
 pub(super) fn run(session: &mut Session<'_>, command: String) -> Result<(), Error> {
@@ -24,9 +26,14 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
         ));
     }
     // A shell ends with the status of its last command, which says nothing of the session.
-    in_terminal(session, &Enter::Shell(number))?;
+    let Left { changes, .. } = in_terminal(session, &Enter::Shell(number))?;
     session.out.forget_head();
-    session.row("shell", "left; its changes are thrown away (RUN, in capitals, keeps what a command changes)")
+    let Some(changes) = changes else { return session.row("shell", "left; its changes are thrown away") };
+    if changes.is_empty() {
+        return session.row("shell", "left; it changed no file");
+    }
+    session.row("shell", "left; its changes are thrown away (RUN, in capitals, keeps what a command changes)")?;
+    Ok(session.out.page(|layout| blocks::thrown_away(layout, &changes))?)
 }
 
 /// `launch [ARGUMENTS]`.
@@ -38,12 +45,18 @@ pub(super) fn launch(session: &mut Session<'_>, arguments: Vec<String>) -> Resul
     if !session.interactive {
         return captured(session, &what);
     }
-    let exit = in_terminal(session, &what)?;
+    let Left { exit, .. } = in_terminal(session, &what)?;
     tell(session, exit)
 }
 
+/// What a container has left: how it ended, and, of a shell, what it changed.
+struct Left {
+    exit: Exit,
+    changes: Option<Changes>,
+}
+
 /// Runs a container that has the terminal.
-fn in_terminal(session: &mut Session<'_>, what: &Enter) -> Result<Exit, Error> {
+fn in_terminal(session: &mut Session<'_>, what: &Enter) -> Result<Left, Error> {
     let Session { debugger, out, .. } = session;
     out.flush()?;
     enter(debugger, out, what, Streams::Terminal)
@@ -56,19 +69,23 @@ fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
     let exit = enter(debugger, out, what, Streams::Captured);
     out.end()?;
     out.end_of_output()?;
-    let exit = exit?;
-    tell(session, exit)
+    tell(session, exit?.exit)
 }
 
-fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Exit, Error> {
+fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Left, Error> {
     let mut broken = Ok(());
     // Whether the keys of the last Ctrl-C are shown where the next row would begin.
     let mut is_open = false;
+    let mut changes = None;
     let exit = debugger.enter(what, streams, &mut |said| {
         if broken.is_ok() {
             broken = match said {
                 Said::Output(stream, bytes) => out.output(stream, bytes),
                 Said::Note(notice) => told(out, streams, "note", &notice.to_string()),
+                Said::Changed(changed) => {
+                    changes = Some(changed.clone());
+                    Ok(())
+                }
                 Said::Untidy(failure) => told(out, streams, "warning", &failure.to_string()),
             };
             is_open |= streams == Streams::Terminal && matches!(said, Said::Note(_));
@@ -78,7 +95,7 @@ fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: S
     if is_open {
         out.aside("")?;
     }
-    Ok(exit)
+    Ok(Left { exit, changes })
 }
 
 /// Shows something that comes while the container runs.

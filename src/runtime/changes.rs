@@ -40,26 +40,38 @@ impl Changes {
     /// # Errors
     /// A file can't be read, or be in no layer.
     pub(crate) fn write(self, below: &Tree, remover: &Remover) -> Result<(Option<Layer>, Vec<Change>), Error> {
+        let captured = self.world.identity.within(|| self.layer(below))??;
+        remover.take(self.folder);
+        Ok(captured)
+    }
+
+    /// The changes to the tree below. They are thrown away.
+    ///
+    /// # Errors
+    /// As [`Changes::write`].
+    pub(crate) fn list(self, below: &Tree) -> Result<Vec<Change>, Error> {
+        self.world.identity.within(|| self.capture(below, &mut LayerWriter::new(&self.world.store)?))?
+    }
+
+    fn layer(&self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
+        let mut writer = LayerWriter::new(&self.world.store)?;
+        let changes = self.capture(below, &mut writer)?;
+        if changes.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        Ok((Some(writer.finish()?), changes))
+    }
+
+    fn capture(&self, below: &Tree, writer: &mut LayerWriter<'_>) -> Result<Vec<Change>, Error> {
         let options = Capture {
             ownership: unpacked::ownership(&self.world.identity),
             marks: unpacked::marks(&self.world.identity),
             clamp_mtime: self.world.clock.epoch(),
         };
-        let captured = self.world.identity.within(|| self.capture(below, options))??;
-        remover.take(self.folder);
-        Ok(captured)
-    }
-
-    fn capture(&self, below: &Tree, options: Capture) -> Result<(Option<Layer>, Vec<Change>), Error> {
-        let mut writer = LayerWriter::new(&self.world.store)?;
         let upper = self.folder.upper();
-        let changes = match self.form {
-            Form::Upper => layer::capture(&upper, below, &mut writer, options)?,
-            Form::Copy => layer::capture_full(&upper, below, &mut writer, options)?,
-        };
-        if changes.is_empty() {
-            return Ok((None, Vec::new()));
-        }
-        Ok((Some(writer.finish()?), changes))
+        Ok(match self.form {
+            Form::Upper => layer::capture(&upper, below, writer, options)?,
+            Form::Copy => layer::capture_full(&upper, below, writer, options)?,
+        })
     }
 }

@@ -107,8 +107,8 @@ impl Prepared {
         Changes::new(self.world, self.folder, self.plan.root == RootKind::Copy)
     }
 
-    /// Has the folder removed by the container's own processes when it ends.
-    pub(super) fn remove_at_end(&mut self) {
+    /// Has the folder removed by the container's own processes when it ends: nobody asks for its changes.
+    pub(crate) fn remove_at_end(&mut self) {
         self.plan.remove_at_end(self.folder.path().to_path_buf());
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn parse_rights(options: &[String]) -> Result<Rights, Error> {
     Ok(rights)
 }
 
-/// Prepares a container of an image. It is removed when it ends.
+/// Prepares a container of an image. Its folder is removed when what is given here is dropped, if not before.
 ///
 /// # Errors
 /// [`Error::Argument`] for an image without a command; and what can't be made.
@@ -135,9 +135,7 @@ pub(crate) fn launch(
         script: None,
     };
     let lower = unpacked::chain_of_image(world, layers)?;
-    let mut prepared = prepare(world, &id, lower, room, &process)?;
-    prepared.remove_at_end();
-    Ok(prepared)
+    prepare(world, &id, lower, room, &process)
 }
 
 fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {

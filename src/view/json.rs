@@ -77,7 +77,8 @@ struct Path {
 }
 
 fn paths<S: serde::Serializer>(changes: &Changes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(changes.iter().map(Path::of))
+    // A list that is cut off could be taken for the whole.
+    serializer.collect_seq(changes.iter().filter(|_| changes.is_whole()).map(Path::of))
 }
 
 impl Kind<'_> {

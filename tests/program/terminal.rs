@@ -258,8 +258,17 @@ fn a_shell_is_opened_in_a_state() {
     screen.wait_for(PROMPT);
     screen.line("shell", "# ");
     screen.line("cat /made", "\ncontent");
-    screen.line("echo changed > /made; exit 3", PROMPT);
+    // What is thrown away is listed.
+    screen.line("echo changed > /made; mkdir /new; rm /bin/cat; exit 3", "left; its changes are thrown away");
+    let listed = screen.wait_for("D /bin/cat");
+    assert!(!listed.contains("/etc") && !listed.contains("/dev"), "{listed}");
+    let listed = screen.wait_for(PROMPT);
+    let marks: Vec<_> = listed.lines().filter_map(|line| line.trim().split_once("   ")).map(|(path, _)| path).collect();
+    assert_eq!(marks, ["C /made", "A /new"], "{listed}");
     screen.line("cat /made", "\ncontent");
+    screen.wait_for(PROMPT);
+    screen.line("sh", "# ");
+    screen.line("exit", "left; it changed no file");
     screen.wait_for(PROMPT);
     screen.line("launch", "\nlaunched sh");
     screen.wait_for(PROMPT);

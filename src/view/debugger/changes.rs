@@ -12,7 +12,7 @@ use crate::view::palette::Role;
 use crate::view::{files, units};
 
 /// How many changed paths of a step are shown; `diff` shows all.
-pub(super) const MOST_CHANGES: usize = 20;
+const MOST_CHANGES: usize = 20;
 /// The widest column of paths.
 const WIDEST_PATH: usize = 40;
 /// What stands right of a path at most: mode, owner and size.
@@ -60,8 +60,18 @@ pub(super) fn settings(layout: &Layout, changes: &[ConfigChange]) -> String {
     text
 }
 
-/// The rows of changed paths, at most `most`.
-pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
+/// The rows of what a step changed.
+pub(super) fn of_step(layout: &Layout, changes: &Changes) -> String {
+    paths(layout, changes, MOST_CHANGES, ": `diff` shows them all")
+}
+
+/// The rows of what is thrown away.
+pub(crate) fn thrown_away(layout: &Layout, changes: &Changes) -> String {
+    paths(layout, changes, MOST_CHANGES, "")
+}
+
+/// The rows of changed paths, at most `most`, and where the rest is.
+fn paths(layout: &Layout, changes: &Changes, most: usize, rest: &str) -> String {
     let names: Vec<String> = changes.iter().take(most).map(|change| line(&change.path).into_owned()).collect();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
     let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(LETTER + BESIDE_PATH));
@@ -71,13 +81,13 @@ pub(super) fn paths(layout: &Layout, changes: &Changes, most: usize) -> String {
         text.push_str(&path_rows(layout, margin, &change, name, width));
     }
     if changes.len() > most {
-        text.push_str(&layout.row("", &format!("and {} more: `diff` shows them all", changes.len() - most)));
+        text.push_str(&layout.row("", &format!("and {} more{rest}", changes.len() - most)));
     }
     text
 }
 
 fn all_changes(layout: &Layout, changes: &Changes, none: &str) -> String {
-    if changes.is_empty() { layout.row("", none) } else { paths(layout, changes, usize::MAX) }
+    if changes.is_empty() { layout.row("", none) } else { paths(layout, changes, usize::MAX, "") }
 }
 
 /// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`. A path that would leave no room for the rest has a row of its own.

@@ -23,14 +23,13 @@ mod steps;
 
 use std::io::{self, Write};
 
-pub(crate) use self::changes::compared;
+pub(crate) use self::changes::{compared, thrown_away};
 pub(crate) use self::decisions::{against, plan, reason, shorten, why};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, breakpoints, dockerfile, end, step, stopped_at};
 pub(crate) use super::layout::Layout;
 
-use self::changes::MOST_CHANGES;
 use super::program::Program;
 use super::screen::{Screen, Width};
 use super::sgr::Colours;
@@ -121,7 +120,7 @@ impl View for Blocks {
                 }
             }
             EventKind::Changed { changes, config } => {
-                let text = changes::settings(layout, config) + &changes::paths(layout, changes, MOST_CHANGES);
+                let text = changes::settings(layout, config) + &changes::of_step(layout, changes);
                 out.write_all(text.as_bytes())
             }
             EventKind::Committed { layer, state, .. } => {

@@ -98,7 +98,8 @@ impl Run {
         let found = images::by_text(&world.store, &self.image, Policy::default())?;
         let image = Opened::of(&world.store, &found, &Platform::host())?;
         image.require_runnable(&self.image)?;
-        let prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
+        let mut prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
+        prepared.remove_at_end();
         if self.explain {
             return ui.lines(&prepared.plan.to_string());
         }
