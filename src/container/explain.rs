@@ -353,7 +353,7 @@ impl fmt::Display for Bound {
     }
 }
 
-fn list(paths: &[std::path::PathBuf]) -> String {
+pub(super) fn list(paths: &[std::path::PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 

@@ -21,6 +21,7 @@
 //! and `init`, which carry the list out in four processes; `relay` is our side of them.
 
 mod account;
+mod boxes;
 mod capabilities;
 mod channel;
 mod console;
@@ -62,6 +63,7 @@ mod trampoline;
 mod userns;
 mod vfork;
 
+pub(crate) use boxes::{Enclosure, Row, boxes};
 pub use capabilities::Capabilities;
 pub(crate) use control::Control;
 pub use error::Error;

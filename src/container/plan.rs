@@ -49,6 +49,11 @@ impl Plan {
         self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
     }
 
+    /// All operations with their phases, phase by phase.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (Phase, &Operation)> {
+        Phase::ALL.into_iter().flat_map(|phase| self.of(phase).map(move |operation| (phase, operation)))
+    }
+
     /// Has this directory removed at the end, with everything in it: by the keeper, who may do so with files of any owner.
     pub(crate) fn remove_at_end(&mut self, path: PathBuf) {
         self.operations.push((Phase::Ending, Operation::RemoveDirectory { path }));

@@ -101,6 +101,7 @@ impl Attack {
             &["inspect", "attack"],
             &["store", "verify"],
             &["run", "--explain", "attack", "true"],
+            &["run", "--explain=list", "attack", "true"],
         ] {
             self.shows(command);
         }
@@ -517,6 +518,7 @@ fn arguments() {
             &["run", "-h", "TEXT", "layerlab/base", "true"],
             &["run", "--security-opt", "TEXT", "layerlab/base", "true"],
             &["run", "--explain", "-w", "/TEXT", "-e", "A=TEXT", "-h", "TEXT", "layerlab/base", "TEXT"],
+            &["run", "--explain=list", "-w", "/TEXT", "-e", "A=TEXT", "-h", "TEXT", "layerlab/base", "TEXT"],
             &["images", "TEXT"],
             &["history", "TEXT"],
             &["inspect", "TEXT"],

@@ -82,7 +82,7 @@ fn the_plan_of_a_container_is_explained() {
         return missing("the plan as root: the tests don't run as root");
     }
     let place = Place::new("");
-    let text = place.run("run --explain -v /tmp:/host:ro layerlab/base true");
+    let text = place.run("run --explain=list -v /tmp:/host:ro layerlab/base true");
     assert!(text.contains("pivot_root") && text.contains("system call filter"), "{text}");
     let numbered =
         text.lines().filter(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count();

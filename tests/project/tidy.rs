@@ -173,7 +173,10 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("view", &["cache", "debugger", "diagnostic", "machine", "progress", "shown", "size", "source", "world"]),
+    (
+        "view",
+        &["cache", "container", "debugger", "diagnostic", "machine", "progress", "shown", "size", "source", "world"],
+    ),
     (
         "repl",
         &[

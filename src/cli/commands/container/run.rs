@@ -1,6 +1,6 @@
 //! `layerlab run`: a container in the foreground.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use clap::builder::PossibleValue;
@@ -14,6 +14,7 @@ use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
 use crate::machine::lacking::NOT_FOUND;
 use crate::oci::Platform;
 use crate::runtime::{self, Request, Variable, Volume};
+use crate::view::pictures;
 use crate::world::World;
 
 /// Run a command in a new container.
@@ -64,9 +65,9 @@ pub(crate) struct Run {
     /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
-    /// Print what would be done and why, without running anything
-    #[arg(long)]
-    explain: bool,
+    /// Draw the container and run nothing; with `=list`, print every operation and why
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "boxes", hide_possible_values = true)]
+    explain: Option<Explained>,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -75,6 +76,15 @@ pub(crate) struct Run {
     /// The command and its arguments, instead of the image's CMD
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
+}
+
+/// How a container that is not run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Explained {
+    /// As boxes within boxes.
+    Boxes,
+    /// As the list of operations, with reasons.
+    List,
 }
 
 impl ValueEnum for Network {
@@ -89,7 +99,7 @@ impl ValueEnum for Network {
 
 impl Run {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        if self.tty && !self.explain && !std::io::stdin().is_terminal() && self.interactive {
+        if self.tty && self.explain.is_none() && !std::io::stdin().is_terminal() && self.interactive {
             return Err(Diagnostic::error("the input device is not a terminal")
                 .hint("omit `-t` when standard input is a pipe or a file")
                 .into());
@@ -100,8 +110,13 @@ impl Run {
         image.require_runnable(&self.image)?;
         let mut prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
         prepared.remove_at_end();
-        if self.explain {
-            return ui.lines(&prepared.plan.to_string());
+        match self.explain {
+            Some(Explained::List) => return ui.lines(&prepared.plan.to_string()),
+            Some(Explained::Boxes) => {
+                let text = pictures::boxes(&ui.layout(&world.clock), &prepared.plan);
+                return Ok(ui.out().write_all(text.as_bytes())?);
+            }
+            None => {}
         }
         if !self.interactive && !self.tty {
             // As with Docker: a loop around `run` keeps its own input.
