@@ -56,11 +56,6 @@ pub(super) fn catch(interrupt: &Interrupt) {
     take_signals();
 }
 
-/// From now on signals end the program at once, also while files of containers are removed: there is nothing to be tidied up.
-pub(super) fn end_at_once() {
-    take_signals();
-}
-
 /// A thread that waits for a process with our memory has all signals blocked: another one is there to take them.
 fn take_signals() {
     let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(|| {

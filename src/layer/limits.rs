@@ -12,6 +12,8 @@
 //! | extension headers of one entry: long names, attributes | `LAYERLAB_MAX_ARCHIVE_HEADER` |
 //! | extension headers of all entries | `LAYERLAB_MAX_ARCHIVE_METADATA` |
 //! | memory of a decompressor | `LAYERLAB_MAX_ARCHIVE_MEMORY` |
+//! | bytes of all layers of an image together | `LAYERLAB_MAX_IMAGE_SIZE` |
+//! | entries of all layers of an image together | `LAYERLAB_MAX_IMAGE_ENTRIES` |
 //!
 //! How long and how deep a path may be has no variable: the first is the kernel's bound, the second that of a thread's
 //! stack (see [`super::names`]).
@@ -31,11 +33,11 @@ const GIB: u64 = 1 << 30;
 pub(super) const LARGEST_PORTABLE_HEADER: u64 = 1 << 20;
 
 /// The ratio counts from here on: so much is expanded of any archive, however small it is.
-const FREE_OF_RATIO: u64 = GIB;
+pub(super) const FREE_OF_RATIO: u64 = GIB;
 /// The same for sparse files, whose holes take no room but are read as zeros again and again.
 const HOLES_FREE_OF_RATIO: u64 = 8 * GIB;
 
-/// Bounds on one archive.
+/// Bounds on one archive, and on those of one image together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the archive, uncompressed, and bytes of its files, holes included.
@@ -50,6 +52,10 @@ pub struct Limits {
     pub metadata: u64,
     /// Bytes that a decompressor may keep.
     pub memory: u64,
+    /// Bytes of all archives of an image, uncompressed.
+    pub image_size: u64,
+    /// Entries of all archives of an image.
+    pub image_entries: u64,
 }
 
 impl Default for Limits {
@@ -69,6 +75,8 @@ impl Limits {
             header: limits.most(Bound::Header.limit()),
             metadata: limits.most(Bound::Metadata.limit()),
             memory: limits.most(Bound::Memory.limit()),
+            image_size: limits.most(Bound::ImageSize.limit()),
+            image_entries: limits.most(Bound::ImageEntries.limit()),
         }
     }
 }
@@ -88,6 +96,12 @@ pub enum Bound {
     Metadata,
     /// [`Limits::memory`]
     Memory,
+    /// [`Limits::image_size`]
+    ImageSize,
+    /// [`Limits::image_entries`]
+    ImageEntries,
+    /// [`Limits::ratio`], of all archives of an image together.
+    ImageRatio,
 }
 
 const SIZE: Limit = Limit::bytes("archive", "LAYERLAB_MAX_ARCHIVE_SIZE", 64 << 30);
@@ -97,11 +111,22 @@ const HEADER: Limit = Limit::bytes("extension headers of an entry", "LAYERLAB_MA
 const METADATA: Limit = Limit::bytes("extension headers of an archive", "LAYERLAB_MAX_ARCHIVE_METADATA", 256 << 20);
 /// `xz -9` takes 64 MiB, `zstd --ultra -22` 128 MiB.
 const MEMORY: Limit = Limit::bytes("memory of a decompressor", "LAYERLAB_MAX_ARCHIVE_MEMORY", 256 << 20);
+const IMAGE_SIZE: Limit = Limit::bytes("layers of an image", "LAYERLAB_MAX_IMAGE_SIZE", 256 << 30);
+const IMAGE_ENTRIES: Limit = Limit::number("entries of an image's layers", "LAYERLAB_MAX_IMAGE_ENTRIES", 2_000_000);
 
 impl Bound {
     /// All of them.
-    pub const ALL: [Bound; 6] =
-        [Bound::Size, Bound::Ratio, Bound::Entries, Bound::Header, Bound::Metadata, Bound::Memory];
+    pub const ALL: [Bound; 9] = [
+        Bound::Size,
+        Bound::Ratio,
+        Bound::Entries,
+        Bound::Header,
+        Bound::Metadata,
+        Bound::Memory,
+        Bound::ImageSize,
+        Bound::ImageEntries,
+        Bound::ImageRatio,
+    ];
 
     /// The variable that sets it, and the usual bound.
     pub fn limit(self) -> &'static Limit {
@@ -112,6 +137,9 @@ impl Bound {
             Bound::Header => &HEADER,
             Bound::Metadata => &METADATA,
             Bound::Memory => &MEMORY,
+            Bound::ImageSize => &IMAGE_SIZE,
+            Bound::ImageEntries => &IMAGE_ENTRIES,
+            Bound::ImageRatio => &RATIO,
         }
     }
 }
@@ -156,6 +184,11 @@ impl fmt::Display for Exceeded {
             Bound::Header => write!(formatter, "the extension headers of an entry have more than {bytes}"),
             Bound::Metadata => write!(formatter, "the extension headers of the archive have more than {bytes}"),
             Bound::Memory => write!(formatter, "decompressing the archive takes more than {bytes} of memory"),
+            Bound::ImageSize => write!(formatter, "with this layer, the image has more than {bytes}"),
+            Bound::ImageEntries => write!(formatter, "with this layer, the image has more than {limit} entries"),
+            Bound::ImageRatio => {
+                write!(formatter, "with this layer, the image expands to more than {limit} times its size")
+            }
         }
     }
 }

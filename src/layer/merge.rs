@@ -24,7 +24,7 @@ use super::names::{Meaning, meaning, misfit};
 use super::read::Entries;
 use super::source::FileSource;
 use super::{Error, Limits};
-use crate::oci::{Descriptor, DiffId, Digest, Layer};
+use crate::oci::{Descriptor, DiffId, Digest};
 use crate::store::Store;
 use crate::tree::{self, Content, Follow, Kind, LinkId, Node, Place, Tree, TreePath};
 
@@ -42,13 +42,17 @@ pub(crate) struct Delta {
     /// Whether `own` is the same over any other lower tree. It is not when the archive leaves out directories that lead
     /// to its files, names files through symbolic links, or has hard links to files of lower layers.
     pub(crate) stands_alone: bool,
+    /// How many entries the archive has.
+    pub(crate) entries: u64,
+    /// How many bytes it has, uncompressed.
+    pub(crate) bytes: u64,
 }
 
 impl Delta {
     /// A tree as if one layer had brought all of it.
     pub(super) fn whole(tree: Tree) -> Delta {
         let (whiteouts, opaques) = (BTreeSet::new(), BTreeSet::new());
-        Delta { after: tree.clone(), own: tree, whiteouts, opaques, stands_alone: false }
+        Delta { after: tree.clone(), own: tree, whiteouts, opaques, stands_alone: false, entries: 0, bytes: 0 }
     }
 }
 
@@ -62,18 +66,6 @@ pub(crate) fn apply(store: &Store, descriptor: &Descriptor, diff_id: DiffId, tre
     Ok(())
 }
 
-/// The tree above all of the layers, lowest first.
-///
-/// # Errors
-/// As [`delta`].
-pub fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
-    let mut tree = Tree::empty();
-    for layer in layers {
-        apply(store, &layer.descriptor, layer.diff_id, &mut tree)?;
-    }
-    Ok(tree)
-}
-
 // ANCHOR: delta
 /// Reads a layer's headers and works out what it does to the tree below.
 ///
@@ -85,7 +77,8 @@ pub(crate) fn delta(store: &Store, descriptor: &Descriptor, diff_id: DiffId, low
     let mut merge = Merge::new(store, diff_id.0, &archive, lower);
     for_each_entry(&archive, &name, store, |entry| merge.apply_whiteout(&entry))?;
     for_each_entry(&archive, &name, store, |entry| merge.apply_entry(entry))?;
-    Ok(merge.finish())
+    let bytes = archive.metadata().map_err(|error| Error::unreadable(&name, error))?.len();
+    Ok(merge.finish(bytes))
 }
 // ANCHOR_END: delta
 
@@ -120,6 +113,7 @@ struct Merge<'a> {
     /// Paths where a directory of the lower tree was replaced by another kind of file.
     replaced: BTreeSet<TreePath>,
     stands_alone: bool,
+    entries: u64,
     /// Where parents lead to, as long as nothing changes that could change it.
     parents: HashMap<TreePath, TreePath>,
 }
@@ -141,6 +135,7 @@ impl<'a> Merge<'a> {
             opaques: BTreeSet::new(),
             replaced: BTreeSet::new(),
             stands_alone: true,
+            entries: 0,
             parents: HashMap::new(),
         }
     }
@@ -181,6 +176,7 @@ impl<'a> Merge<'a> {
     }
 
     fn apply_entry(&mut self, entry: RawEntry) -> Result<(), Error> {
+        self.entries += 1;
         let path = TreePath::new(&entry.name);
         let Some(name) = path.file_name() else {
             // The root itself: only its metadata counts.
@@ -325,7 +321,7 @@ impl<'a> Merge<'a> {
         Ok(node)
     }
 
-    fn finish(mut self) -> Delta {
+    fn finish(mut self, bytes: u64) -> Delta {
         // A directory in the place of something that the layer has hidden or replaced shows nothing of what was there.
         let hidden: Vec<TreePath> = self.whiteouts.union(&self.replaced).cloned().collect();
         for path in hidden {
@@ -349,6 +345,8 @@ impl<'a> Merge<'a> {
             whiteouts: self.whiteouts,
             opaques: self.opaques,
             stands_alone: self.stands_alone,
+            entries: self.entries,
+            bytes,
         }
     }
 

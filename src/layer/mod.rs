@@ -8,6 +8,7 @@
 //! | [`write`](mod@write), `ustar` | nodes of a tree → archive in the store |
 //! | [`read`], `entry`, `header` | archive → its entries, headers only |
 //! | [`merge`] | entries over a lower tree → the tree above it, and what the layer itself adds |
+//! | `stack` | the layers of an image → its tree, within bounds on all of them together |
 //! | [`content`] | place of a file's bytes → a reader |
 //! | [`names`] | which names are files, which are deletions, and which cannot be in a layer |
 //! | [`limits`] | how much an archive may ask for |
@@ -38,6 +39,7 @@ mod pax;
 pub(crate) mod read;
 mod source;
 mod sparse;
+mod stack;
 pub mod unpack;
 mod upper;
 mod ustar;
@@ -52,11 +54,12 @@ pub use content::{digest_of, open};
 pub use decompress::decompress;
 pub(crate) use limits::Exceeded;
 pub use limits::Limits;
-pub use merge::tree_of;
 pub(crate) use merge::{Delta, apply, delta};
 pub(crate) use names::EntryPath;
 use names::is_mark_by_name;
 pub use overlay::{OpaqueName, Unpack};
+pub(crate) use stack::Stack;
+pub use stack::tree_of;
 pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unpack_all};
 pub use upper::Capture;
 pub(crate) use weigh::{Weight, weigh};

@@ -68,6 +68,11 @@ pub(crate) fn parse<T: Document>(text: &[u8]) -> Result<T, String> {
     }
 }
 
+/// What a document says that it is, if it says so.
+pub(crate) fn media_type(text: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Traits>(text).ok()?.media_type
+}
+
 /// The fields by which the kinds are told apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -111,7 +111,7 @@ pub fn config(text: &[u8]) -> Vec<String> {
     })
 }
 
-fn container_config(config: &Value, findings: &mut Vec<String>) {
+fn container_config(config: &Value, findings: &mut Findings) {
     for field in ["User", "WorkingDir", "StopSignal"] {
         string_field(config, field, &format!("config.{field}"), findings);
     }
@@ -146,12 +146,12 @@ fn container_config(config: &Value, findings: &mut Vec<String>) {
     }
 }
 
-fn descriptor_at(value: &Value, place: &str, findings: &mut Vec<String>) {
+fn descriptor_at(value: &Value, place: &str, findings: &mut Findings) {
     if !value.is_object() {
         findings.push(format!("`{place}` is not a descriptor"));
         return;
     }
-    let mut own = Vec::new();
+    let mut own = Findings::default();
     media_type_field(value, "mediaType", Presence::Required, &mut own);
     media_type_field(value, "artifactType", Presence::Optional, &mut own);
     match value.get("digest").map(|digest| digest.as_str().is_some_and(is_digest)) {
@@ -180,22 +180,55 @@ fn descriptor_at(value: &Value, place: &str, findings: &mut Vec<String>) {
         }
     });
     annotations(value, &mut own);
-    findings.extend(own.into_iter().map(|finding| format!("{place}: {finding}")));
+    findings.add_all(own, place);
 }
 
-fn document(text: &[u8], check: impl FnOnce(&Value, &mut Vec<String>)) -> Vec<String> {
+/// The most that is said of one document: more help nobody, and a document has room for millions.
+const MOST: usize = 50;
+
+/// What is wrong with a document, as far as it is told.
+#[derive(Default)]
+struct Findings {
+    told: Vec<String>,
+    more: usize,
+}
+
+impl Findings {
+    fn push(&mut self, finding: String) {
+        if self.told.len() < MOST {
+            self.told.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Adds what is wrong with a part.
+    fn add_all(&mut self, part: Findings, place: &str) {
+        part.told.into_iter().for_each(|finding| self.push(format!("{place}: {finding}")));
+        self.more += part.more;
+    }
+
+    fn told(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.told.push(format!("and {} more", self.more));
+        }
+        self.told
+    }
+}
+
+fn document(text: &[u8], check: impl FnOnce(&Value, &mut Findings)) -> Vec<String> {
     match serde_json::from_slice::<Value>(text) {
         Err(error) => vec![format!("not JSON: {error}")],
         Ok(value) if !value.is_object() => vec!["not a JSON object".to_string()],
         Ok(value) => {
-            let mut findings = Vec::new();
+            let mut findings = Findings::default();
             check(&value, &mut findings);
-            findings
+            findings.told()
         }
     }
 }
 
-fn schema_version(value: &Value, findings: &mut Vec<String>) {
+fn schema_version(value: &Value, findings: &mut Findings) {
     if value.get("schemaVersion").and_then(Value::as_u64) != Some(2) {
         findings.push("`schemaVersion` is not 2".to_string());
     }
@@ -206,7 +239,7 @@ enum Presence {
     Optional,
 }
 
-fn media_type_field(value: &Value, field: &str, presence: Presence, findings: &mut Vec<String>) {
+fn media_type_field(value: &Value, field: &str, presence: Presence, findings: &mut Findings) {
     match (value.get(field), presence) {
         (None, Presence::Optional) => {}
         (None, Presence::Required) => findings.push(format!("`{field}` is missing")),
@@ -215,34 +248,34 @@ fn media_type_field(value: &Value, field: &str, presence: Presence, findings: &m
     }
 }
 
-fn string_field(value: &Value, field: &str, place: &str, findings: &mut Vec<String>) {
+fn string_field(value: &Value, field: &str, place: &str, findings: &mut Findings) {
     if value.get(field).is_some_and(|text| !text.is_string() && !text.is_null()) {
         findings.push(format!("`{place}` is not a string"));
     }
 }
 
-fn annotations(value: &Value, findings: &mut Vec<String>) {
+fn annotations(value: &Value, findings: &mut Findings) {
     optional(value, "annotations", findings, |annotations, _, findings| match annotations {
         Value::Object(pairs) if pairs.values().all(Value::is_string) => {}
         _ => findings.push("`annotations` is not a map from strings to strings".to_string()),
     });
 }
 
-fn required(value: &Value, field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
+fn required(value: &Value, field: &str, findings: &mut Findings, check: impl Fn(&Value, &str, &mut Findings)) {
     match value.get(field) {
         Some(member) => check(member, field, findings),
         None => findings.push(format!("`{field}` is missing")),
     }
 }
 
-fn optional(value: &Value, field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
+fn optional(value: &Value, field: &str, findings: &mut Findings, check: impl Fn(&Value, &str, &mut Findings)) {
     match value.get(field) {
         None | Some(Value::Null) => {}
         Some(member) => check(member, field, findings),
     }
 }
 
-fn each(values: &[Value], field: &str, findings: &mut Vec<String>, check: impl Fn(&Value, &str, &mut Vec<String>)) {
+fn each(values: &[Value], field: &str, findings: &mut Findings, check: impl Fn(&Value, &str, &mut Findings)) {
     for (position, value) in values.iter().enumerate() {
         check(value, &format!("{field}[{position}]"), findings);
     }

@@ -38,6 +38,10 @@ pub enum Work {
     Unpacking,
     /// What a process has changed is looked for.
     Comparing,
+    /// What the files of the store are kept for is looked for.
+    Surveying,
+    /// Files are removed.
+    Removing,
     /// A lock is waited for.
     Waiting,
 }
@@ -58,7 +62,7 @@ impl Work {
             Work::Hashing | Work::Verifying | Work::Reading | Work::Writing | Work::Expanding | Work::Unpacking => {
                 Unit::Bytes
             }
-            Work::Listing | Work::Comparing => Unit::Files,
+            Work::Listing | Work::Comparing | Work::Surveying | Work::Removing => Unit::Files,
             Work::Waiting => Unit::Nothing,
         }
     }

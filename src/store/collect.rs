@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use super::survey::{Roots, Sort, Stored, Survey};
 use super::{Error, Reason, Store, lease, write};
 use crate::oci::Digest;
+use crate::progress::Work;
 
 /// What was removed.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub struct Collected {
     pub in_use: BTreeSet<Digest>,
     /// Why nothing was removed: documents that can't be read.
     pub damaged: Vec<Error>,
+    /// What stands where only lists of what processes use should be, and is none.
+    pub(crate) strange: Vec<Error>,
 }
 
 impl Collected {
@@ -45,7 +48,7 @@ impl Store {
         roots: impl FnOnce() -> Result<Roots, E>,
     ) -> Result<Survey, E> {
         let others = lease::others(self.home(), &self.lease)?;
-        Ok(Survey::of(self, without, &roots()?, &others)?)
+        Ok(Survey::of(self, without, &roots()?, others)?)
     }
 
     /// Removes the files for which `goes` says so, of those that no other process uses. `roots` is asked, and may itself remove what leads to
@@ -54,7 +57,7 @@ impl Store {
     /// What this store has given or taken before is not held any more: trees that were read are to be read again.
     ///
     /// # Errors
-    /// [`Error::Busy`] while somebody who can't write down what they use has the store open; what `roots` says; [`Error::Io`] for what
+    /// [`Error::Stopped`], [`Error::Busy`] while somebody who can't write down what they use has the store open; what `roots` says; [`Error::Io`] for what
     /// can't be listed or removed.
     pub fn collect<E: From<Error>>(
         &self,
@@ -64,8 +67,8 @@ impl Store {
     ) -> Result<Collected, E> {
         let alone = self.lease.alone()?;
         let others = lease::others(self.home(), &self.lease)?;
-        let survey = Survey::of(self, without, &roots()?, &others)?;
-        let mut collected = Collected::default();
+        let survey = Survey::of(self, without, &roots()?, others)?;
+        let mut collected = Collected { strange: survey.strange, ..Collected::default() };
         if survey.damaged.is_empty() {
             self.remove_files(survey.files, &goes, &mut collected)?;
         } else {
@@ -81,7 +84,9 @@ impl Store {
         goes: impl Fn(&Stored) -> bool,
         collected: &mut Collected,
     ) -> Result<(), Error> {
+        let task = self.meter().begin(Work::Removing, None);
         for file in files {
+            task.add(0)?;
             match file {
                 file if file.in_use => {
                     if file.reason == Some(Reason::InUse) {
@@ -91,10 +96,12 @@ impl Store {
                 file if !goes(&file) => {}
                 file if matches!(file.sort, Sort::Unpacked | Sort::UnpackedChain) => {
                     collected.folders.push(write::move_away(&file.path)?);
+                    task.add(1)?;
                 }
                 file => {
                     write::remove_file(&file.path)?;
                     collected.files.push(file);
+                    task.add(1)?;
                 }
             }
         }

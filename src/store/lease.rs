@@ -177,12 +177,20 @@ impl Drop for Alone<'_> {
 }
 
 /// What the others hold.
+#[derive(Debug, Default)]
+pub(super) struct HeldByOthers {
+    pub(super) things: BTreeSet<Thing>,
+    /// What has the name of a list and is no file. No process of ours has made it, so it protects nothing.
+    pub(super) strange: Vec<Error>,
+}
+
+/// Reads what the others hold.
 ///
 /// # Errors
-/// [`Error::Document`] for a list that can't be read.
-pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error> {
+/// [`Error::Document`] for a list that can't be read: it may be that of a process which lives.
+pub(super) fn others(home: &Home, own: &Lease) -> Result<HeldByOthers, Error> {
     let own_list = own.list.as_ref().map(Lock::path);
-    let mut things = BTreeSet::new();
+    let mut others = HeldByOthers::default();
     let mut had_dead = false;
     for path in lists(home).into_iter().filter(|path| Some(path.as_path()) != own_list) {
         if remove_if_dead(&path) {
@@ -190,9 +198,10 @@ pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error>
             continue;
         }
         match document::read(&path, home.bound(&LEASE), Links::Refuse) {
-            Ok(text) => things.extend(String::from_utf8_lossy(&text).lines().filter_map(thing)),
+            Ok(text) => others.things.extend(String::from_utf8_lossy(&text).lines().filter_map(thing)),
             // It ended just now.
             Err(error) if error.is_not_found() => {}
+            Err(error @ document::Error::NotRegular { .. }) => others.strange.push(error.into()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -200,7 +209,7 @@ pub(super) fn others(home: &Home, own: &Lease) -> Result<BTreeSet<Thing>, Error>
         // Nobody else will know that there was one.
         home.sweep(Extent::All, || look(home, own).living);
     }
-    Ok(things)
+    Ok(others)
 }
 
 /// The leases that there are besides one's own.

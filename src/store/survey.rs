@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::index::name_of;
-use super::lease::Thing;
+use super::lease::{HeldByOthers, Thing};
 use super::{Error, Store, write};
 use crate::oci::{ChainId, Descriptor, Digest, DocumentKind, ImageConfig, Index, Layer, Manifest, media_type};
+use crate::progress::{Stopped, Task, Work};
 
 /// What has to stay besides the images of the list: the store does not know containers and the cache.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,8 @@ pub(crate) struct Survey {
     pub(crate) files: Vec<Stored>,
     /// Documents of images that can't be read. What they lead to is not known, and may be what seems to be kept for nothing.
     pub(crate) damaged: Vec<Error>,
+    /// What stands where only lists of what processes use should be, and is none.
+    pub(crate) strange: Vec<Error>,
 }
 
 impl Survey {
@@ -84,30 +87,32 @@ impl Survey {
     /// processes use.
     ///
     /// # Errors
-    /// [`Error::Io`] for what can't be listed, and what [`Store::index`] says.
+    /// [`Error::Io`] for what can't be listed, [`Error::Stopped`], and what [`Store::index`] says.
     pub(super) fn of(
         store: &Store,
         without: &BTreeSet<Digest>,
         roots: &Roots,
-        others: &BTreeSet<Thing>,
+        others: HeldByOthers,
     ) -> Result<Survey, Error> {
         let home = store.home();
         let has_copies = has_entries(&home.expanded_dir())? || has_entries(&home.unpacked_dir())?;
-        let mut marking = Marking::new(store, has_copies);
+        let task = store.meter().begin(Work::Surveying, None);
+        let mut marking = Marking::new(store, &task, has_copies);
         let (named, unnamed): (Vec<Descriptor>, Vec<Descriptor>) =
             store.index()?.manifests.into_iter().partition(|entry| name_of(entry).is_some());
-        marking.images(named, Reason::Named);
+        marking.images(named, Reason::Named)?;
         for image in &roots.images {
-            marking.mark(image.clone(), Reason::Container);
+            marking.mark(image.clone(), Reason::Container)?;
         }
-        marking.layers(&roots.layers, Reason::Container);
-        marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed);
-        marking.layers(&roots.cached, Reason::Cache);
-        let mut using = Marking::new(store, has_copies);
-        for thing in others {
-            using.thing(*thing);
+        marking.layers(&roots.layers, Reason::Container)?;
+        marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed)?;
+        marking.layers(&roots.cached, Reason::Cache)?;
+        let mut using = Marking::new(store, &task, has_copies);
+        for thing in others.things {
+            using.thing(thing)?;
         }
-        let mut survey = Survey { files: Vec::new(), damaged: std::mem::take(&mut marking.damaged) };
+        let mut survey =
+            Survey { files: Vec::new(), damaged: std::mem::take(&mut marking.damaged), strange: others.strange };
         let blob = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Blob));
         survey.list(&home.blobs(), blob, &marking.blobs, &using.blobs)?;
         let expanded = |name: &str| Some((digest_before_dot(name)?, Sort::Expanded));
@@ -171,6 +176,7 @@ fn unpacked(name: &str) -> Option<(Digest, Sort)> {
 /// What is needed, as far as it was found.
 struct Marking<'s> {
     store: &'s Store,
+    task: &'s Task,
     blobs: BTreeMap<Digest, Reason>,
     /// Diff ids and chains, by which copies are named.
     copies: BTreeMap<Digest, Reason>,
@@ -182,9 +188,10 @@ struct Marking<'s> {
 }
 
 impl<'s> Marking<'s> {
-    fn new(store: &'s Store, has_copies: bool) -> Marking<'s> {
+    fn new(store: &'s Store, task: &'s Task, has_copies: bool) -> Marking<'s> {
         Marking {
             store,
+            task,
             blobs: BTreeMap::new(),
             copies: BTreeMap::new(),
             has_copies,
@@ -199,24 +206,26 @@ impl<'s> Marking<'s> {
     }
 
     /// Marks entries of the list of images, which have to be there.
-    fn images(&mut self, entries: impl IntoIterator<Item = Descriptor>, reason: Reason) {
+    fn images(&mut self, entries: impl IntoIterator<Item = Descriptor>, reason: Reason) -> Result<(), Stopped> {
         for entry in entries {
             if !self.store.has(&entry.digest) {
                 self.damaged.push(Error::Missing { digest: entry.digest });
             }
-            self.mark(entry, reason);
+            self.mark(entry, reason)?;
         }
+        Ok(())
     }
 
-    fn layers(&mut self, layers: &[Layer], reason: Reason) {
+    fn layers(&mut self, layers: &[Layer], reason: Reason) -> Result<(), Stopped> {
         for layer in layers {
-            self.mark(layer.descriptor.clone(), reason);
+            self.mark(layer.descriptor.clone(), reason)?;
             self.copies.entry(layer.diff_id.0).or_insert(reason);
         }
+        Ok(())
     }
 
     /// Marks what another process uses. Where it is a document, its size is that of the file.
-    fn thing(&mut self, thing: Thing) {
+    fn thing(&mut self, thing: Thing) -> Result<(), Stopped> {
         self.copies.entry(thing.digest).or_insert(Reason::InUse);
         let media_type = match thing.kind {
             Some(DocumentKind::Index) => media_type::INDEX,
@@ -225,12 +234,12 @@ impl<'s> Marking<'s> {
             None => media_type::LAYER,
         };
         let size = self.store.blob_path(&thing.digest).symlink_metadata().map_or(0, |metadata| metadata.len());
-        self.mark(Descriptor::new(media_type, thing.digest, size), Reason::InUse);
+        self.mark(Descriptor::new(media_type, thing.digest, size), Reason::InUse)
     }
 
     /// Marks a blob and everything that it leads to. Documents may be nested as deep as somebody liked, so what is still to
     /// be looked at is a list and not a recursion.
-    fn mark(&mut self, root: Descriptor, reason: Reason) {
+    fn mark(&mut self, root: Descriptor, reason: Reason) -> Result<(), Stopped> {
         let mut waiting = vec![root];
         while let Some(descriptor) = waiting.pop() {
             let kind = DocumentKind::of(&descriptor.media_type);
@@ -239,11 +248,13 @@ impl<'s> Marking<'s> {
             if !self.seen.insert((descriptor.digest, kind)) || kind.is_some() && !self.store.has(&descriptor.digest) {
                 continue;
             }
+            self.task.add(1)?;
             match self.parts(&descriptor, reason) {
                 Ok(parts) => waiting.extend(parts),
                 Err(error) => self.damaged.push(error),
             }
         }
+        Ok(())
     }
 
     /// What a document leads to, by its descriptor's media type.

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Error, bytes_of, roots, roots_with, size_of, survey};
 use crate::cache::{self, Builds, Record, Records};
 use crate::oci::{Digest, Layer};
+use crate::progress::Work;
 use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
 
 /// How much is to be removed.
@@ -59,6 +60,8 @@ pub(crate) struct Pruned {
     pub(crate) in_use: usize,
     /// Why nothing goes: documents that can't be read.
     pub(crate) damaged: Vec<store::Error>,
+    /// What was passed over, though it has the name of a list of what a process uses.
+    pub(crate) strange: Vec<store::Error>,
 }
 
 impl Pruned {
@@ -96,7 +99,7 @@ pub(crate) fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
     for file in plan.going(&survey) {
         pruned.add(file.sort, bytes_of(file));
     }
-    pruned.damaged = survey.damaged;
+    (pruned.damaged, pruned.strange) = (survey.damaged, survey.strange);
     Ok(pruned)
 }
 
@@ -120,13 +123,20 @@ pub(crate) fn prune<E: From<Error>>(
         roots(store)
     };
     let collected = store.collect(&plan.unnamed, left, |file| plan.goes(file))?;
-    let mut pruned = Pruned { in_use: collected.in_use.len(), damaged: collected.damaged, ..plan.pruned() };
+    let mut pruned = Pruned {
+        in_use: collected.in_use.len(),
+        damaged: collected.damaged,
+        strange: collected.strange,
+        ..plan.pruned()
+    };
     for file in collected.files {
         pruned.add(file.sort, file.bytes);
     }
+    let task = store.meter().begin(Work::Removing, None);
     for folder in collected.folders {
         pruned.add(Sort::Unpacked, size_of(&folder));
         remove(&folder)?;
+        task.add(1).map_err(|stopped| Error::Store(stopped.into()))?;
     }
     Ok(pruned)
 }

@@ -101,6 +101,8 @@ fn described(sample: &Sample, rate: Option<u64>) -> (&'static str, String) {
         Work::Expanding => "expanding",
         Work::Unpacking => "unpacking",
         Work::Comparing => "comparing",
+        Work::Surveying => "looking through",
+        Work::Removing => "removing",
         Work::Waiting => "waiting",
     };
     let numbers = match sample.work.unit() {

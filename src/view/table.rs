@@ -1,8 +1,6 @@
 //! Columns, as wide as their widest cell and three spaces apart: the form of Docker's lists. Widths are those of a terminal,
 //! where a character of East Asia or an emoji takes two places.
 
-use std::borrow::Cow;
-
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::sgr::colour_length;
@@ -26,16 +24,50 @@ pub(crate) enum TooWide {
 
 /// Lays rows out under a header within so many columns. The widest column gives way first; the last is not padded.
 pub(crate) fn render(header: &[&str], rows: &[Vec<String>], columns: usize, too_wide: TooWide) -> String {
-    let header: Vec<Cow<'_, str>> = header.iter().map(|&name| name.into()).collect();
-    let cells = |row: &'_ Vec<String>| row.iter().map(|cell| shown::cell(cell).into_owned().into()).collect();
-    let rows: Vec<Vec<Cow<'_, str>>> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
-    let widths = widths(&rows, columns);
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, &width)| lines(cell, width, too_wide)).collect();
+    let columns = Columns::of(header, rows, columns, too_wide);
+    rows.iter().fold(columns.row(header), |text, row| text + &columns.row(row))
+}
+
+/// How wide the columns of a table are. A long table is written row by row: there is no need to have all of its text at once.
+pub(crate) struct Columns {
+    widths: Vec<usize>,
+    too_wide: TooWide,
+}
+
+impl Columns {
+    /// Those in which the header and the rows have room, as far as there is any.
+    pub(crate) fn of<R: AsRef<[String]>>(
+        header: &[&str],
+        rows: impl IntoIterator<Item = R>,
+        columns: usize,
+        too_wide: TooWide,
+    ) -> Columns {
+        let mut widths: Vec<usize> = header.iter().map(|name| name.width()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
+                *width = shown::cell(cell).width().max(*width);
+            }
+        }
+        let room = columns.saturating_sub(GAP * widths.len().saturating_sub(1));
+        while widths.iter().sum::<usize>() > room
+            && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
+        {
+            *widest -= 1;
+        }
+        Columns { widths, too_wide }
+    }
+
+    /// One row, or the header, on as many lines as it takes.
+    pub(crate) fn row(&self, cells: &[impl AsRef<str>]) -> String {
+        let cells: Vec<_> = cells
+            .iter()
+            .zip(&self.widths)
+            .map(|(cell, &width)| lines(&shown::cell(cell.as_ref()), width, self.too_wide))
+            .collect();
+        let mut text = String::new();
         for number in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
             let mut line = String::new();
-            for (cell, width) in cells.iter().zip(&widths) {
+            for (cell, width) in cells.iter().zip(&self.widths) {
                 let part = cell.get(number).map_or("", String::as_str);
                 line.push_str(part);
                 line.extend(std::iter::repeat_n(' ', width.saturating_sub(part.width()) + GAP));
@@ -43,22 +75,8 @@ pub(crate) fn render(header: &[&str], rows: &[Vec<String>], columns: usize, too_
             text.push_str(line.trim_end());
             text.push('\n');
         }
+        text
     }
-    text
-}
-
-/// How wide each column is.
-fn widths(rows: &[Vec<Cow<'_, str>>], columns: usize) -> Vec<usize> {
-    let count = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
-    let mut widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
-    let room = columns.saturating_sub(GAP * count.saturating_sub(1));
-    while widths.iter().sum::<usize>() > room
-        && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
-    {
-        *widest -= 1;
-    }
-    widths
 }
 
 /// The lines of a cell.

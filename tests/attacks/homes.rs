@@ -84,3 +84,23 @@ fn a_past_build_has_the_largest_number() {
         attack.run("plan .").succeeded();
     });
 }
+
+#[test]
+fn a_list_of_what_is_used_is_no_file() {
+    attack("what has the name of a process's list, and no process has made", USERS, |attack| {
+        built(attack);
+        for name in ["99999-0", "99999-1"] {
+            attack.run("tag attack other").succeeded();
+            let path = attack.place.home().join("leases").join(name);
+            match name {
+                "99999-0" => fs::create_dir(&path).unwrap(),
+                _ => symlink(attack.sentinel().join("folder"), &path).unwrap(),
+            }
+            attack.run("rmi other").succeeded().says("Untagged: other:latest");
+            attack.run("prune").succeeded().says("not a regular file");
+            attack.run("store size").succeeded();
+            assert!(path.symlink_metadata().is_ok());
+        }
+        attack.run("rmi attack").succeeded().says("Untagged: attack:latest").says("Deleted: sha256:");
+    });
+}

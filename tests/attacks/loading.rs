@@ -25,7 +25,7 @@ fn refused(attack: &mut Attack, archive: &[u8], why: &str) {
 }
 
 /// The files of a docker archive.
-fn docker(list: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn docker(list: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = Tar::new();
     for (name, bytes) in files {
         tar.file(name, bytes);
@@ -33,12 +33,12 @@ fn docker(list: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.file("manifest.json", list.to_string().as_bytes()).end()
 }
 
-fn layer() -> Vec<u8> {
+pub fn layer() -> Vec<u8> {
     Tar::new().file("file", b"text").end()
 }
 
 /// A configuration that lists layers of these bytes.
-fn config(layers: &[&[u8]]) -> String {
+pub fn config(layers: &[&[u8]]) -> String {
     let diff_ids: Vec<String> = layers.iter().map(|layer| Digest::of(layer).to_string()).collect();
     json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": diff_ids}}).to_string()
 }

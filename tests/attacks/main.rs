@@ -3,6 +3,7 @@
 //! Each names the advisory or the idea it comes from. It is tried as root, as a user with one id and, where the kind of user
 //! matters, as a user with mapped ids; nothing outside the home may change, and the program neither hangs, panics nor grows.
 
+mod amounts;
 mod archives;
 mod bare;
 mod cache;

@@ -5,7 +5,7 @@ use std::io;
 
 use super::blobs::Blobs;
 use super::report::Report;
-use crate::layer;
+use crate::layer::{self, Stack};
 use crate::oci::manifest::REF_NAME;
 use crate::oci::{
     Descriptor, Digest, Document, DocumentKind, ImageConfig, Index, Layer, Manifest, kind, media_type, validate,
@@ -14,7 +14,6 @@ use crate::store::documents::{self, INDEX};
 use crate::store::images::{MOST_NESTED, too_deep};
 use crate::store::index::{name_of, name_text};
 use crate::store::{Error, Store};
-use crate::tree::Tree;
 
 /// Checks everything that the index leads to, and tells which blobs that are.
 pub(super) fn follow(store: &Store, blobs: &Blobs, report: &mut Report) -> BTreeSet<Digest> {
@@ -131,18 +130,23 @@ impl Following<'_> {
                 return None;
             }
         };
+        let parsed = kind::parse(&text);
         for finding in validate(&text) {
-            self.report.error(descriptor.digest, finding);
+            match T::KIND {
+                // What everybody reads, and so does this program, is odd and no damage.
+                DocumentKind::Config if parsed.is_ok() => self.report.warning(descriptor.digest, finding),
+                DocumentKind::Config | DocumentKind::Index | DocumentKind::Manifest => {
+                    self.report.error(descriptor.digest, finding);
+                }
+            }
         }
-        let own = serde_json::from_slice::<serde_json::Value>(&text).ok();
-        let own = own.as_ref().and_then(|document| document.get("mediaType")).and_then(|own| own.as_str());
-        if let Some(own) = own
+        if let Some(own) = kind::media_type(&text)
             && own != descriptor.media_type
         {
             self.report
                 .error(descriptor.digest, format!("it says it is `{own}`, its descriptor `{}`", descriptor.media_type));
         }
-        match kind::parse(&text) {
+        match parsed {
             Ok(document) => Some(document),
             Err(error) => {
                 self.report.error(descriptor.digest, format!("it can't be understood: {error}"));
@@ -179,15 +183,15 @@ impl Following<'_> {
                 format!("its history has {with_layer} entries with a layer, but there are {layers} layers"),
             );
         }
-        let mut tree = Some(Tree::empty());
+        let mut below = Some(Stack::new(self.store));
         for layer in self.store.layers(manifest, &config) {
-            tree = self.layer(&layer, tree);
+            below = self.layer(&layer, below);
         }
         self.report.images += 1;
     }
 
-    /// Checks the diff id of a layer, and reads its archive over the tree below, as far as that is known.
-    fn layer(&mut self, layer: &Layer, tree: Option<Tree>) -> Option<Tree> {
+    /// Checks the diff id of a layer, and reads its archive over the layers below, as far as those are known.
+    fn layer<'s>(&mut self, layer: &Layer, below: Option<Stack<'s>>) -> Option<Stack<'s>> {
         let digest = layer.descriptor.digest;
         if self.blobs.damaged.contains(&digest) {
             return None;
@@ -212,9 +216,9 @@ impl Following<'_> {
                 }
             }
         }
-        let mut tree = tree?;
-        match layer::apply(self.store, &layer.descriptor, layer.diff_id, &mut tree) {
-            Ok(()) => Some(tree),
+        let mut stack = below?;
+        match stack.push(layer) {
+            Ok(()) => Some(stack),
             Err(error) => {
                 self.report.error(digest, error);
                 None

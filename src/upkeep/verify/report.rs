@@ -9,6 +9,8 @@ use crate::oci::Digest;
 pub enum Severity {
     /// Nothing is wrong.
     Note,
+    /// It is not as it should be, and can be used all the same.
+    Warning,
     /// The store is damaged.
     Error,
 }
@@ -40,15 +42,21 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether nothing but notes was found.
+    /// Whether nothing is damaged.
     pub fn is_whole(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity == Severity::Note)
+        self.findings.iter().all(|finding| finding.severity < Severity::Error)
     }
 
     /// Adds what is wrong.
     pub(super) fn error(&mut self, blob: impl ToString, message: impl ToString) {
         let (blob, message) = (blob.to_string(), message.to_string());
         self.findings.push(Finding { severity: Severity::Error, blob, message });
+    }
+
+    /// Adds what is wrong and does no harm.
+    pub(super) fn warning(&mut self, blob: impl ToString, message: impl ToString) {
+        let (blob, message) = (blob.to_string(), message.to_string());
+        self.findings.push(Finding { severity: Severity::Warning, blob, message });
     }
 
     /// Adds what is not wrong, but worth a word.
@@ -62,6 +70,7 @@ impl std::fmt::Display for Finding {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let severity = match self.severity {
             Severity::Note => "note",
+            Severity::Warning => "warning",
             Severity::Error => "error",
         };
         write!(formatter, "{severity}: {}: {}", self.blob, self.message)

@@ -34,7 +34,15 @@ fn read_all(test: &TestStore, bytes: &[u8], limits: &Limits) -> String {
 #[test]
 fn each_bound_is_named_with_the_way_to_raise_it() {
     let test = TestStore::new();
-    let limits = Limits { size: 1 << 20, ratio: 100, entries: 10, header: 1 << 10, metadata: 2 << 10, memory: 1 << 20 };
+    let limits = Limits {
+        size: 1 << 20,
+        ratio: 100,
+        entries: 10,
+        header: 1 << 10,
+        metadata: 2 << 10,
+        memory: 1 << 20,
+        ..Limits::default()
+    };
     let mut text = String::new();
     let mut check = |name: &str, bytes: &[u8]| {
         writeln!(text, "# {name}\n{}\n", read_all(&test, bytes, &limits)).unwrap();

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::debugger;
 use crate::images::{self, Opened, Policy};
-use crate::oci::Platform;
+use crate::oci::{ImageConfig, Manifest, Platform};
 use crate::view::pictures;
 use crate::view::table::{self, TooWide};
 use crate::view::units;
@@ -40,31 +40,40 @@ impl History {
             return Ok(ui.out().write_all(text.as_bytes())?);
         }
         let (manifest, config) = world.store.load_image(&found.manifest)?;
-        let now = world.clock.seconds();
-        let mut sizes = manifest.layers.iter().map(|layer| layer.size);
-        let mut rows: Vec<Vec<String>> = config
-            .history
-            .iter()
-            .map(|entry| {
-                let size = if entry.empty_layer { 0 } else { sizes.next().unwrap_or(0) };
-                let text = entry.created_by.clone().unwrap_or_default();
-                let text = if self.no_trunc { text } else { table::shortened(&text, WIDEST_INSTRUCTION) };
-                let created = units::ago(now, entry.created.as_deref());
-                vec![
-                    "<missing>".to_owned(),
-                    created,
-                    text,
-                    units::size(size),
-                    entry.comment.clone().unwrap_or_default(),
-                ]
-            })
-            .collect();
-        rows.reverse();
-        if let Some(first) = rows.first_mut() {
-            let id = manifest.config.digest;
-            first[0] = if self.no_trunc { id.to_string() } else { id.short() };
-        }
+        let table = Table { history: self, now: world.clock.seconds(), manifest, config };
         let too_wide = if self.no_trunc { TooWide::Broken } else { TooWide::Cut };
-        ui.table(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], &rows, too_wide)
+        ui.long_table(&["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], || table.rows(), too_wide)
+    }
+}
+
+/// The history of an image, the last instruction first.
+struct Table<'a> {
+    history: &'a History,
+    now: i64,
+    manifest: Manifest,
+    config: ImageConfig,
+}
+
+impl Table<'_> {
+    fn rows(&self) -> impl Iterator<Item = Vec<String>> {
+        let mut layer = self.config.history.iter().filter(|entry| !entry.empty_layer).count();
+        self.config.history.iter().rev().enumerate().map(move |(number, entry)| {
+            let size = if entry.empty_layer {
+                0
+            } else {
+                layer -= 1;
+                self.manifest.layers.get(layer).map_or(0, |layer| layer.size)
+            };
+            let id = &self.manifest.config.digest;
+            let image = match number {
+                0 if self.history.no_trunc => id.to_string(),
+                0 => id.short(),
+                _ => "<missing>".to_owned(),
+            };
+            let text = entry.created_by.clone().unwrap_or_default();
+            let text = if self.history.no_trunc { text } else { table::shortened(&text, WIDEST_INSTRUCTION) };
+            let created = units::ago(self.now, entry.created.as_deref());
+            vec![image, created, text, units::size(size), entry.comment.clone().unwrap_or_default()]
+        })
     }
 }

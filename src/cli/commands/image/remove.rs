@@ -12,11 +12,13 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained as _, Severity};
 use crate::oci::{Digest, Reference};
+use crate::progress::Work;
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
 use crate::upkeep;
+use crate::view::Scene;
 use crate::world::World;
 
 /// Remove image names, and the data that nothing else needs.
@@ -39,7 +41,7 @@ struct Removal {
 
 impl Rmi {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        interrupts::end_at_once();
+        interrupts::catch(world.interrupt());
         let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
         let mut removals = Vec::new();
         let mut problems = Vec::new();
@@ -95,22 +97,27 @@ impl Planning<'_> {
     }
 }
 
+/// Takes the names away and says so; then removes what they alone needed, and says what of it is gone. What stays, for whatever reason, goes
+/// with the next image that is removed.
 fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure> {
     let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
     world.store.remove(&entries)?;
-    let is_any_deleted = removals.iter().any(|removal| removal.deleted.is_some());
-    // The names are gone; what they alone needed may have to go with the next image that is removed.
-    let left = if is_any_deleted { collect(world)? } else { Left::Nothing };
-    let mut out = ui.plain();
-    for removal in removals {
-        for name in removal.entries.iter().filter_map(|image| image.reference.as_ref()) {
-            writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
-        }
-        let Some(id) = removal.deleted else { continue };
+    let mut out = ui.plain().with_live(world.meter());
+    for name in entries.iter().filter_map(|image| image.reference.as_ref()) {
+        writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
+    }
+    let mut deleted = removals.iter().filter_map(|removal| removal.deleted).peekable();
+    if deleted.peek().is_none() {
+        return Ok(());
+    }
+    out.begin(Scene::Below);
+    let left = collect(world, ui)?;
+    out.end()?;
+    for id in deleted {
         let reason = match &left {
             Left::Everything(reason) => reason.as_str(),
             Left::InUse(blobs) if blobs.contains(&id) => "another layerlab process uses it",
-            Left::InUse(_) | Left::Nothing => {
+            Left::InUse(_) => {
                 writeln!(out, "Deleted: {id}")?;
                 continue;
             }
@@ -126,7 +133,6 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
 
 /// What could not be removed.
 enum Left {
-    Nothing,
     /// What others use.
     InUse(BTreeSet<Digest>),
     /// All of it, for this reason.
@@ -134,14 +140,19 @@ enum Left {
 }
 
 /// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work.
-fn collect(world: &World) -> Result<Left, Failure> {
+fn collect(world: &World, ui: &Ui) -> Result<Left, Failure> {
     match upkeep::prune::collect(&world.store) {
         Ok(collected) => {
             if let Some(error) = collected.damaged.first() {
                 return Ok(Left::Everything(format!("nothing is deleted while an image is damaged ({error})")));
             }
+            for strange in &collected.strange {
+                ui.report(&[strange.diagnostic().severity(Severity::Warning)], None);
+            }
+            let task = world.meter().begin(Work::Removing, None);
             for folder in &collected.folders {
                 world.identity.remove_dir_all(folder)?;
+                task.add(1).map_err(Error::from)?;
             }
             Ok(Left::InUse(collected.in_use))
         }

@@ -9,11 +9,11 @@ use super::names::name;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained as _, Severity};
 use crate::shown;
 use crate::upkeep::prune::{self, Forgotten, Images, Pruned, Wish};
 use crate::view::table::TooWide;
-use crate::view::{json, units};
+use crate::view::{Scene, json, units};
 use crate::world::World;
 
 /// Steps that were not used for so long are forgotten, in seconds.
@@ -51,7 +51,9 @@ pub(crate) struct Prune {
 
 impl Prune {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        interrupts::end_at_once();
+        interrupts::catch(world.interrupt());
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
         let cache = match (self.all, self.keep_storage) {
             (true, _) => Forgotten::Everything,
             (false, Some(bytes)) => Forgotten::Beyond(bytes),
@@ -65,6 +67,10 @@ impl Prune {
                 |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
             prune::prune(&world.store, &wish, remove)?
         };
+        out.end()?;
+        for strange in &pruned.strange {
+            ui.report(&[strange.diagnostic().severity(Severity::Warning)], None);
+        }
         if let Some(error) = pruned.damaged.first() {
             return Err(Diagnostic::error(format!("nothing is removed while an image is damaged: {error}"))
                 .hint("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image")
