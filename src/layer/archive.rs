@@ -38,7 +38,7 @@ pub fn is_archive(path: &Path, file: File, limits: &Limits) -> Result<bool, Erro
 /// # Errors
 /// [`Error::Unreadable`] for what can't be opened, otherwise as [`of_file`].
 pub fn read(path: &Path, limits: &Limits) -> Result<Archive, Error> {
-    let unreadable = |source| Error::Unreadable { name: path.display().to_string(), source };
+    let unreadable = |source| Error::Unreadable { operation: "open", name: path.display().to_string(), source };
     of_file(path, File::open(path).map_err(unreadable)?, limits)
 }
 

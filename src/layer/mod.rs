@@ -129,8 +129,10 @@ pub enum Error {
         reason: String,
     },
     /// The kernel refused to read the archive.
-    #[error("can't read `{name}`: {}", errno::describe(source))]
+    #[error("can't {operation} `{name}`: {}", errno::describe(source))]
     Unreadable {
+        /// What was tried, as a verb.
+        operation: &'static str,
         /// The blob's digest or the file.
         name: String,
         /// The kernel's answer.
@@ -200,7 +202,7 @@ impl Error {
         match (Exceeded::within(&error), error.raw_os_error()) {
             (Some(exceeded), _) => Error::Limit { name, exceeded },
             // Not the archive's fault.
-            (None, Some(_)) => Error::Unreadable { name, source: error },
+            (None, Some(_)) => Error::Unreadable { operation: "read", name, source: error },
             (None, None) => Error::Archive { name, reason: error.to_string() },
         }
     }

@@ -30,7 +30,7 @@ pub const USERS: &[Role] = &[Role::Self_, Role::Single];
 /// An input that meets other code, or other rights, with each kind of user.
 pub const EVERY_USER: &[Role] = &[Role::Self_, Role::Single, Role::Mapped];
 
-/// An input that only root can be attacked with.
+/// An input that only root can be attacked with, or for which the user makes no difference at all.
 pub const ROOT: &[Role] = &[Role::Self_];
 
 /// How long one command may take. Far above what any needs: reaching it means that the program hangs.

@@ -127,7 +127,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("upkeep", &["cache", "diagnostic", "document", "layer", "oci", "runtime", "store", "tree"]),
+    ("upkeep", &["cache", "diagnostic", "document", "layer", "oci", "progress", "runtime", "store", "tree"]),
     (
         "machine",
         &[

@@ -130,8 +130,10 @@ impl Following<'_> {
                 return None;
             }
         };
+        // One after the other: each takes a multiple of a document's size.
+        let findings = validate(&text);
         let parsed = kind::parse(&text);
-        for finding in validate(&text) {
+        for finding in findings {
             match T::KIND {
                 // What everybody reads, and so does this program, is odd and no damage.
                 DocumentKind::Config if parsed.is_ok() => self.report.warning(descriptor.digest, finding),
