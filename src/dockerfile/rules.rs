@@ -76,6 +76,7 @@ rules! {
     CANNOT_BE_PLACED = Error Layerlab "CannotBePlaced" "something is in the way of a file or directory that COPY, ADD or WORKDIR makes";
     IMAGE_NOT_FOUND = Error Layerlab "ImageNotFound" "the image of FROM or `--from` is not in the store";
     TRIGGER_NOT_UNDERSTOOD = Error Layerlab "TriggerNotUnderstood" "an ONBUILD trigger of the base image cannot be built";
+    ID_NOT_AVAILABLE = Error Layerlab "IdNotAvailable" "RUN needs a user or group id that does not exist for whoever builds";
     COMMAND_FAILED = Error Layerlab "CommandFailed" "the command of RUN failed";
 
     // What is only suspicious.
@@ -84,6 +85,9 @@ rules! {
     HEREDOC_WITHOUT_DOCUMENT = Warning Layerlab "HeredocWithoutDocument" "`<<NAME` has no document, so the file is empty";
     INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "ONBUILD records an instruction that no build will accept";
     FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag has no effect here";
+    UNKNOWN_OWNER = Warning Layerlab "UnknownOwner" "the image does not define the user or group that files are to belong to";
+    SOURCES_REPLACED = Warning Layerlab "SourcesReplaced" "several sources of COPY or ADD become one file, so only the last is left";
+    UNUSED_BUILD_ARG = Warning Layerlab "UnusedBuildArg" "no ARG uses a build argument";
     DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive names something that does not exist";
     MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";
     MORE_WARNINGS = Warning Layerlab "MoreWarnings" "there are more warnings than are shown";

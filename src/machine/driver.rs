@@ -22,7 +22,6 @@ use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
-use crate::diagnostic::Diagnostic;
 use crate::images::Fetch;
 use crate::runtime::Remover;
 use crate::source::SourceFile;
@@ -189,7 +188,7 @@ impl Machine {
         reporter.tell(EventKind::StepStarted);
         let noted = Noted::default();
         let resolved =
-            self.resolver(Fetch::Missing, &noted).step(index, &|stage| self.taken.state_of(stage, usize::MAX));
+            self.resolver(Fetch::Missing).step(index, &|stage| self.taken.state_of(stage, usize::MAX), &noted);
         self.warn_of_step(index, noted, &mut reporter)?;
         let resolved = resolved?;
         if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {
@@ -208,21 +207,9 @@ impl Machine {
         Ok(())
     }
 
-    /// Tells what was noticed when step `index` was resolved, as far as the Dockerfile does not skip it.
+    /// Tells what was noticed of step `index`.
     fn warn_of_step(&self, index: usize, noted: Noted, reporter: &mut Reporter<'_>) -> Result<(), Error> {
-        let Some(span) = self.steps.span(index) else { return Ok(()) };
-        // The words of a trigger stand in another text.
-        let place = |warning: Diagnostic| match self.steps.is_trigger(index) {
-            true => warning.at(span),
-            false => warning.at_if_none(span),
-        };
-        let (errors, warnings): (Vec<_>, Vec<_>) = self
-            .steps
-            .plan
-            .checks
-            .apply(noted.into_warnings().into_iter().map(place))
-            .into_iter()
-            .partition(Diagnostic::is_error);
+        let (errors, warnings) = self.steps.judge(index, noted);
         for warning in &warnings {
             reporter.tell(EventKind::Warning(Warning::of(&self.source.file, warning)));
         }
@@ -243,7 +230,12 @@ impl Machine {
                 allowed?;
                 Progress::Decided(decided)
             }
-            Progress::Decided(decided) => Progress::Executed(decided.execute(&self.site(), reporter)?),
+            Progress::Decided(decided) => {
+                let noted = Noted::default();
+                let executed = decided.execute(&self.site(), &noted, reporter);
+                self.warn_of_step(index, noted, reporter)?;
+                Progress::Executed(executed?)
+            }
             Progress::Executed(executed) => Progress::Written(executed.write(&self.site())?),
             Progress::Written(written) => {
                 let milliseconds = watch.milliseconds();
@@ -285,8 +277,8 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn resolver<'m>(&'m self, fetch: Fetch, noted: &'m Noted) -> Resolver<'m> {
-        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch, noted }
+    pub(super) fn resolver(&self, fetch: Fetch) -> Resolver<'_> {
+        Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch }
     }
 
     pub(super) fn decider(&self) -> Decider<'_> {

@@ -151,8 +151,10 @@ impl Explained for Error {
             Error::BadId(_) => Some(BadId::HINT.into()),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
-            Error::CommandFailed { single_id: true, command, .. } if command.contains("chown") || command.contains("chgrp") => {
-                Some("you have only one id, so `chown` can't work: install newuidmap, and add yourself to /etc/subuid and /etc/subgid".into())
+            Error::CommandFailed { single_id: true, command, .. }
+                if command.contains("chown") || command.contains("chgrp") =>
+            {
+                Some(format!("you have only one id, so `chown` can't work: {MORE_IDS}"))
             }
             Error::CommandFailed { carriage_return: Some(script), .. } => {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
@@ -177,6 +179,9 @@ impl Explained for Error {
         }
     }
 }
+
+/// What helps somebody who has one id.
+pub(super) const MORE_IDS: &str = "install newuidmap, and add yourself to /etc/subuid and /etc/subgid";
 
 /// What the exit code of a shell stands for.
 fn meaning(status: i32) -> Option<&'static str> {

@@ -216,7 +216,7 @@ pub enum EventKind {
 /// Something suspicious that stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The name of its kind, by which a Dockerfile skips it. `None`: it is of no kind.
+    /// The name of its kind, by which a Dockerfile skips it. `None`: it is not about the Dockerfile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<&'static str>,
     pub(crate) message: String,
@@ -262,7 +262,7 @@ impl<'s> Reporter<'s> {
         (self.sink)(&Event { time: self.watch.milliseconds(), step, kind });
     }
 
-    /// A warning about the step, which stands at its instruction.
+    /// A warning about the machine that the step is carried out on, not about the Dockerfile. It stands at the instruction.
     pub(crate) fn warn(&mut self, message: String) {
         let place = self.step.as_ref().and_then(|(_, place)| place.clone());
         self.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place }));

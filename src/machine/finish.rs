@@ -6,6 +6,8 @@ use super::state::id_of;
 use super::taken::Taken;
 use super::{Decision, Error};
 use crate::cache::{BuildStep, Ingredients, Outcome};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::rules;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::plan::{CHECK_ARG, PROXY_ARGS, Plan, Request};
 
@@ -58,8 +60,10 @@ impl Machine {
         let last = self.taken.last().ok_or(Error::NoStep { number: 1, total: self.steps.len() })?;
         let mut reporter = Reporter::of_build(self.watch, sink);
         for name in unused_build_args(self.plan(), &self.options.request, &self.taken) {
-            let message = format!("no ARG uses the build argument `{name}`");
-            reporter.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place: None }));
+            let warning = Diagnostic::new(&rules::UNUSED_BUILD_ARG, format!("no ARG uses the build argument `{name}`"));
+            for warning in self.plan().checks.apply([warning]) {
+                reporter.tell(EventKind::Warning(Warning::of(&self.source.file, &warning)));
+            }
         }
         let image = last.state.finished_image(&self.options.labels);
         let manifest = self.world.store.put_image(&image, &last.state.layers())?;

@@ -1,4 +1,4 @@
-//! What is noticed while a step is resolved: variables that were replaced, and what is suspicious.
+//! What is noticed while a step is resolved or executed: variables that were replaced, and what is suspicious.
 //!
 //! A step that fails is told of with what was noticed before it failed.
 

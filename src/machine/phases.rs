@@ -19,6 +19,7 @@ use super::decide::{Decider, Found};
 use super::event::{ConfigChange, Done, EventKind, Reporter, StepLabel};
 use super::inputs::Inputs;
 use super::intent::Intent;
+use super::noted::Noted;
 use super::past::Past;
 use super::paths::Changes;
 use super::resolve::{Action, Planned, Resolved};
@@ -174,23 +175,28 @@ impl Answered<()> {
     ///
     /// # Errors
     /// What the action says.
-    pub(crate) fn execute(self, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Executed, Error> {
-        self.miss(|planned, ()| execute(planned, site, reporter))
+    pub(crate) fn execute(
+        self,
+        site: &Site<'_>,
+        noted: &Noted,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Executed, Error> {
+        self.miss(|planned, ()| execute(planned, site, noted, reporter))
     }
 }
 
-fn execute(planned: &Planned, site: &Site<'_>, reporter: &mut Reporter<'_>) -> Result<Unwritten, Error> {
+fn execute(planned: &Planned, site: &Site<'_>, noted: &Noted, reporter: &mut Reporter<'_>) -> Result<Unwritten, Error> {
     let Site { world, inputs, control, remover: _ } = site;
     let before = &planned.intent.before;
     match &planned.action {
         Action::Configure => Ok(Unwritten::Nothing),
         Action::Copy(action) => {
-            let (placement, below) = copy::execute(action, before, inputs, reporter)?;
+            let (placement, below) = copy::execute(action, before, inputs, noted)?;
             Ok(Unwritten::Placed(placement, below))
         }
         Action::MakeDirectory(making) => {
             let below = inputs.tree(before)?;
-            let placement = workdir::execute(making, &below, world, reporter)?;
+            let placement = workdir::execute(making, &below, world, noted)?;
             Ok(placement.map_or(Unwritten::Nothing, |placement| Unwritten::Placed(placement, below)))
         }
         Action::Run(execution) => {

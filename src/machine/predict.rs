@@ -9,9 +9,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actions::from::Known;
+use super::actions::run;
 use super::decide::{Decider, Found};
 use super::event::StepLabel;
-use super::resolve::{Planned, Resolved, Resolver};
+use super::noted::Noted;
+use super::resolve::{Action, Planned, Resolved, Resolver};
 use super::state::FilesAfter;
 use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
@@ -30,6 +32,8 @@ pub struct Prediction {
     pub(crate) ingredients: Option<Ingredients>,
     /// The listings that the ingredients point at; they may not be stored yet.
     pub(crate) listings: Vec<Listing>,
+    /// What is suspicious about it.
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
 /// What is foreseen of a build, as far as it can be.
@@ -141,10 +145,15 @@ impl<'m> Predictor<'m> {
     /// Predicts one step; `None` where its stage could not be begun.
     fn step(&mut self, index: usize) -> Result<Option<Prediction>, Error> {
         let Some(step) = self.steps.get(index) else { return Ok(None) };
+        let noted = Noted::default();
         let outlook = match &step.kind {
-            StepKind::From => self.start(index, step.stage)?,
-            StepKind::Instruction(instruction) => self.instruction(index, step.stage, instruction)?,
+            StepKind::From => self.start(index, step.stage, &noted)?,
+            StepKind::Instruction(instruction) => self.instruction(index, step.stage, instruction, &noted)?,
         };
+        let (errors, warnings) = self.steps.judge(index, noted);
+        if !errors.is_empty() {
+            return Err(Error::Diagnostics(errors));
+        }
         let Some(Outlook { prediction, next }) = outlook else { return Ok(None) };
         let next = next.or_else(|| {
             let before = self.stages.get(step.stage)?;
@@ -152,14 +161,15 @@ impl<'m> Predictor<'m> {
             Some(Foreseen { files, ..before })
         });
         self.stages.foreseen.extend(next.map(|next| (step.stage, next)));
-        Ok(Some(prediction))
+        Ok(Some(Prediction { warnings, ..prediction }))
     }
 
     fn prediction(&self, index: usize, decision: Decision) -> Option<Prediction> {
-        Some(Prediction { label: self.steps.label(index)?, decision, ingredients: None, listings: Vec::new() })
+        let label = self.steps.label(index)?;
+        Some(Prediction { label, decision, ingredients: None, listings: Vec::new(), warnings: Vec::new() })
     }
 
-    fn start(&self, index: usize, stage: usize) -> Result<Option<Outlook>, Error> {
+    fn start(&self, index: usize, stage: usize, noted: &Noted) -> Result<Option<Outlook>, Error> {
         let below = match self.steps.plan.stages[stage].base {
             Base::Stage(base) => match self.stages.get(base) {
                 Some(base) => Some(base.files),
@@ -167,7 +177,7 @@ impl<'m> Predictor<'m> {
             },
             Base::Scratch | Base::Image(_) => None,
         };
-        let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage))? else {
+        let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage), noted)? else {
             return Ok(None);
         };
         let files = below.unwrap_or(start.files);
@@ -180,12 +190,13 @@ impl<'m> Predictor<'m> {
         index: usize,
         stage: usize,
         instruction: &Located<Instruction>,
+        noted: &Noted,
     ) -> Result<Option<Outlook>, Error> {
         let Some(before) = self.stages.get(stage) else { return Ok(None) };
         if let Some(because) = self.unknown(stage, instruction, &before) {
             return Ok(self.open(index, because));
         }
-        match self.resolver.step(index, &|stage| self.stages.state(stage)) {
+        match self.resolver.step(index, &|stage| self.stages.state(stage), noted) {
             Ok(Resolved::Start(_)) => Ok(None),
             Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before),
             // An image to copy from that is not made yet is not a mistake of the step.
@@ -208,6 +219,11 @@ impl<'m> Predictor<'m> {
                 (planned.state_after(FilesAfter::With(layer.as_ref()), created), before.files.clone())
             }
             Found::Miss(reason) => {
+                if let Action::Run(execution) = &planned.action
+                    && let Some(problem) = run::missing_id(execution, &planned.intent.before, self.resolver.inputs)?
+                {
+                    return Err(problem.into());
+                }
                 let touches_files = planned.action.touches_files();
                 if touches_files && !reason.is_consequence() {
                     self.cause = Some(index + 1);

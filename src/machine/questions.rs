@@ -7,7 +7,6 @@ use super::decide::{Asked, Question};
 use super::driver::{Machine, Phase};
 use super::event::StepLabel;
 use super::inputs::LoadedContext;
-use super::noted::Noted;
 use super::phases::Progress;
 use super::predict::{Foresight, Prediction, Predictor};
 use super::taken::Taken;
@@ -113,8 +112,7 @@ impl Machine {
     /// Foresees a range of steps, up to the first that is wrong. Steps before it are taken as they were. Nothing is executed, and no
     /// image is made.
     pub(crate) fn foresee(&self, steps: Range<usize>) -> Foresight {
-        let noted = Noted::default();
-        self.predictor(steps.start, &noted).until(steps.end)
+        self.predictor(steps.start).until(steps.end)
     }
 
     /// Predicts the whole build.
@@ -122,12 +120,11 @@ impl Machine {
     /// # Errors
     /// All mistakes that can be found without running anything, each on its step.
     pub(crate) fn foresee_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
-        let noted = Noted::default();
-        self.predictor(0, &noted).all()
+        self.predictor(0).all()
     }
 
-    fn predictor<'m>(&'m self, first: usize, noted: &'m Noted) -> Predictor<'m> {
-        Predictor::new(self.resolver(Fetch::Never, noted), self.decider(), &self.taken, first)
+    fn predictor(&self, first: usize) -> Predictor<'_> {
+        Predictor::new(self.resolver(Fetch::Never), self.decider(), &self.taken, first)
     }
 
     /// The number of this build among the past builds. The first call takes one.

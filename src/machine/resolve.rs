@@ -86,19 +86,18 @@ pub(super) struct Resolver<'m> {
     pub(crate) options: &'m Options,
     pub(crate) inputs: &'m Inputs,
     pub(crate) fetch: Fetch,
-    pub(crate) noted: &'m Noted,
 }
 
 impl Resolver<'_> {
-    /// Resolves step `index` from the last states of the stages.
+    /// Resolves step `index` from the last states of the stages. What is suspicious is noted.
     ///
     /// # Errors
     /// An image or a file that is not there, a bad variable, what is not supported.
-    pub(crate) fn step(&self, index: usize, states: StageStates<'_>) -> Result<Resolved, Error> {
+    pub(crate) fn step(&self, index: usize, states: StageStates<'_>, noted: &Noted) -> Result<Resolved, Error> {
         let step = self.steps.get(index).ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
         match &step.kind {
             StepKind::From => {
-                let start = from::resolve(step.stage, &self.steps.plan, self.search(), states)?;
+                let start = from::resolve(step.stage, &self.steps.plan, self.search(noted), states)?;
                 Ok(Resolved::Start(Box::new(start)))
             }
             StepKind::Instruction(instruction) => {
@@ -107,7 +106,7 @@ impl Resolver<'_> {
                     return Err(Error::Diagnostics(problems));
                 }
                 let before = states(step.stage).expect("a stage begins with FROM");
-                let planned = self.instruction(step.stage, &instruction.value, &before, states)?;
+                let planned = self.instruction(step.stage, &instruction.value, &before, states, noted)?;
                 Ok(Resolved::Instruction(Box::new(planned)))
             }
         }
@@ -119,10 +118,11 @@ impl Resolver<'_> {
         instruction: &Instruction,
         before: &Arc<State>,
         states: StageStates<'_>,
+        noted: &Noted,
     ) -> Result<Planned, Error> {
-        let scope = self.scope();
+        let scope = self.scope(noted);
         let Resolver { steps, inputs, .. } = *self;
-        let surroundings = copy::Surroundings { scope, plan: &steps.plan, search: self.search(), inputs, states };
+        let surroundings = copy::Surroundings { scope, plan: &steps.plan, search: self.search(noted), inputs, states };
         let (intent, action) = match configure::apply(instruction, before, &scope)? {
             Applied::Configured(done) => (configure::resolve(*done, before, &scope)?, Action::Configure),
             Applied::Files(WithFiles::Copy(copy)) => {
@@ -145,17 +145,17 @@ impl Resolver<'_> {
         Ok(Planned { intent, action })
     }
 
-    fn search(&self) -> from::Search<'_> {
-        from::Search { store: &self.inputs.world().store, options: self.options, fetch: self.fetch, noted: self.noted }
+    fn search<'n>(&'n self, noted: &'n Noted) -> from::Search<'n> {
+        from::Search { store: &self.inputs.world().store, options: self.options, fetch: self.fetch, noted }
     }
 
-    fn scope(&self) -> Scope<'_> {
+    fn scope<'n>(&'n self, noted: &'n Noted) -> Scope<'n> {
         Scope {
             escape: self.steps.plan.escape,
             global_args: &self.steps.plan.global_args,
             build_args: &self.options.request.build_args,
             limits: &self.options.request.limits,
-            noted: self.noted,
+            noted,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use super::Error;
 use super::event::{Place, StepLabel};
+use super::noted::Noted;
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Instruction, Located};
 use crate::plan::{CopySource, Plan};
 use crate::source::{SourceFile, Span};
@@ -115,6 +117,19 @@ impl Steps {
             StepKind::From => None,
             StepKind::Instruction(instruction) => Some(&instruction.value),
         }
+    }
+
+    /// What is suspicious about step `index` and the Dockerfile does not skip, each at its place: first what it makes errors, then
+    /// the warnings.
+    pub(crate) fn judge(&self, index: usize, noted: Noted) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+        let Some(span) = self.span(index) else { return Default::default() };
+        // The words of a trigger stand in another text.
+        let place = |warning: Diagnostic| match self.is_trigger(index) {
+            true => warning.at(span),
+            false => warning.at_if_none(span),
+        };
+        let judged = self.plan.checks.apply(noted.into_warnings().into_iter().map(place));
+        judged.into_iter().partition(Diagnostic::is_error)
     }
 
     /// Whether an ONBUILD of the base image put step `index` there.

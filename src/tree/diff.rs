@@ -106,7 +106,7 @@ fn compare(before: &Arc<Entry>, after: &Arc<Entry>, path: &TreePath, changes: &m
 
 fn added(entry: &Entry, path: TreePath, changes: &mut Vec<Change>) {
     changes.push(Change::Added { path: path.clone(), node: entry.node.clone() });
-    for (name, child) in &entry.children {
+    for (name, child) in entry.children.iter() {
         added(child, path.join(&**name), changes);
     }
 }

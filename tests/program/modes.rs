@@ -48,6 +48,20 @@ fn a_user_with_one_id_is_told_why_chown_fails() {
 }
 
 #[test]
+fn a_user_with_one_id_is_told_beforehand_that_another_user_is_not_there() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("becoming other users: the tests don't run as root");
+    }
+    let place = Place::of(Role::Single, "//- Dockerfile\nFROM layerlab/base\nUSER 7:8\nRUN true\n");
+    for command in ["plan .", "build --progress quiet ."] {
+        let text = place.run(command);
+        assert!(text.contains("error: RUN can't run as user `7:8`: it needs id 7"), "{command}: {text}");
+        assert!(text.contains("Dockerfile:3:1"), "{command}: {text}");
+    }
+    place.assert_whole();
+}
+
+#[test]
 fn everybody_builds_the_same_layers() {
     let ours = hello(Role::Self_);
     assert!(ours.contains("Todays date is the day of the test\n0\n"), "{}", filter(&ours));

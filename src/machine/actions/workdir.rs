@@ -9,8 +9,8 @@ use super::copy::owner::Owner;
 use super::copy::placement::{Adjustments, CopyError, Placement};
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::dockerfile::Workdir;
-use crate::machine::event::Reporter;
 use crate::machine::intent::Intent;
+use crate::machine::noted::Noted;
 use crate::machine::scope::Scope;
 use crate::machine::{Error, State};
 use crate::tree::{Follow, Node, Tree, TreePath};
@@ -64,17 +64,11 @@ pub(crate) fn resolve(
 ///
 /// # Errors
 /// The owner is not known, or something stands in the way.
-pub(crate) fn execute(
-    making: &Making,
-    below: &Tree,
-    world: &World,
-    reporter: &mut Reporter<'_>,
-) -> Result<Option<Placement>, Error> {
-    let mut warn = |message| reporter.warn(message);
+pub(crate) fn execute(making: &Making, below: &Tree, world: &World, noted: &Noted) -> Result<Option<Placement>, Error> {
     // Before anything else: an owner that the file system does not know is an error even where nothing is to be made.
     let owner = match making.user.as_str() {
         "" => None,
-        user => Some(Owner::resolve(user, &world.store, below, &mut warn)?),
+        user => Some(Owner::resolve(user, &world.store, below, noted)?),
     };
     let path = TreePath::new(making.path.as_bytes());
     let is_there =

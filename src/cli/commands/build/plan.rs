@@ -48,6 +48,8 @@ impl Plan {
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
         let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;
+        let warnings = predictions.iter().flat_map(|prediction| &prediction.warnings).cloned();
+        ui.report(&warnings.collect::<Vec<_>>(), Some(&file));
         let mut out = ui.out();
         if let Some(form) = self.graph {
             let foreseen = |index| predictions.iter().find(|one| one.label.number == index + 1);

@@ -26,7 +26,6 @@ use crate::context::glob;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Add, Copy, rules};
 use crate::layer::{self, archive};
-use crate::machine::event::Reporter;
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
 use crate::machine::noted::Noted;
@@ -176,14 +175,13 @@ pub(crate) fn execute(
     action: &CopyAction,
     before: &State,
     inputs: &Inputs,
-    reporter: &mut Reporter<'_>,
+    noted: &Noted,
 ) -> Result<(Placement, Tree), Error> {
     let CopyAction { transfer, selections } = action;
     let world = inputs.world();
-    let mut warn = |message| reporter.warn(message);
     let below = if transfer.link { Tree::empty() } else { inputs.tree(before)? };
     let owner = match &transfer.chown {
-        Some(text) => Some(Owner::resolve(text, &world.store, &below, &mut warn)?),
+        Some(text) => Some(Owner::resolve(text, &world.store, &below, noted)?),
         None => None,
     };
     let mut placement = Placement::new(&below);
@@ -199,10 +197,11 @@ pub(crate) fn execute(
         placement.copy(&Selection::of_file(&document.name, node), &transfer.destination, &adjust)?;
     }
     for (path, last) in &placement.replaced {
-        warn(format!(
+        let message = format!(
             "`{path}` is not a directory, so each source replaces the one before it, and only `{}` is left: end the destination with `/`",
             Readable(last)
-        ));
+        );
+        noted.warn(Diagnostic::new(&rules::SOURCES_REPLACED, message));
     }
     Ok((placement, below))
 }

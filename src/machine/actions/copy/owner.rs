@@ -5,10 +5,14 @@
 //! is BuildKit's rule, surprising as it is. Refused are a name where there is no file system at all, and a number out of range: the
 //! kernel reads -1 as "leave it as it is", and the numbers above the range mean different things to different programs.
 
+use std::io::Read as _;
+
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::rules;
 use crate::layer;
+use crate::machine::noted::Noted;
 use crate::store::Store;
 use crate::tree::{Follow, Kind, Tree, TreePath};
-use std::io::Read as _;
 
 /// At most this much of `/etc/passwd` and `/etc/group` is read: they may be hostile.
 const LIMIT: u64 = 16 << 20;
@@ -79,17 +83,12 @@ impl Owner {
         text.splitn(2, ':').try_for_each(|part| Part::parse(part).map(|_| ()))
     }
 
-    /// Resolves `user[:group]`; a part that is empty is root's. `warn` is told of names that the image does not have.
+    /// Resolves `user[:group]`; a part that is empty is root's. A name that the image does not have is noted.
     ///
     /// # Errors
     /// [`NoOwners`] for a name where there is no file system to look it up in, [`BadId`] for a number out of range, here
     /// or in the image's files.
-    pub(crate) fn resolve(
-        text: &str,
-        store: &Store,
-        tree: &Tree,
-        warn: &mut dyn FnMut(String),
-    ) -> Result<Owner, OwnerError> {
+    pub(crate) fn resolve(text: &str, store: &Store, tree: &Tree, noted: &Noted) -> Result<Owner, OwnerError> {
         if Owner::has_name(text) && tree.children(&TreePath::root()).next().is_none() {
             return Err(NoOwners { owner: text.into() }.into());
         }
@@ -103,7 +102,8 @@ impl Owner {
             Part::Name(name) => match lookup(store, tree, PASSWD, name) {
                 Some(fields) => Owner { uid: field(&fields, 2, PASSWD)?, gid: field(&fields, 3, PASSWD)? },
                 None => {
-                    warn(format!("the image has no user `{name}` in its `{PASSWD}`: root is used instead"));
+                    let message = format!("the image has no user `{name}` in its `{PASSWD}`: root is used instead");
+                    noted.warn(Diagnostic::new(&rules::UNKNOWN_OWNER, message));
                     Owner { uid: 0, gid: 0 }
                 }
             },
@@ -115,7 +115,8 @@ impl Owner {
                 Part::Name(name) => match lookup(store, tree, GROUP, name) {
                     Some(fields) => field(&fields, 2, GROUP)?,
                     None => {
-                        warn(format!("the image has no group `{name}` in its `{GROUP}`: the group is ignored"));
+                        let message = format!("the image has no group `{name}` in its `{GROUP}`: the group is ignored");
+                        noted.warn(Diagnostic::new(&rules::UNKNOWN_OWNER, message));
                         owner.gid
                     }
                 },

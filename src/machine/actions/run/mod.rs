@@ -12,12 +12,16 @@ use std::sync::Arc;
 use script::Script;
 
 use super::command;
+use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::container::{Access, Etc, Heard, Hostname, Io, Network, Process};
-use crate::dockerfile::{self, Command, Run, heredoc};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::{self, Command, Run, heredoc, rules};
+use crate::machine::error::MORE_IDS;
 use crate::machine::event::{EventKind, Reporter};
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
+use crate::machine::noted::Noted;
 use crate::machine::paths::Changes;
 use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::{Layer, Platform};
@@ -152,6 +156,9 @@ pub(crate) fn execute(
     control: &Control,
     reporter: &mut Reporter<'_>,
 ) -> Result<Remains, Error> {
+    if let Some(problem) = missing_id(execution, state, inputs)? {
+        return Err(problem.into());
+    }
     let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
     let room = Room {
         hostname: execution.hostname.clone(),
@@ -192,6 +199,24 @@ pub(crate) fn execute(
         return Err(failure(execution, state, &below, status, world));
     }
     Ok(Remains { changes: prepared.into_changes(), below })
+}
+
+/// Why the command can't run as its user, where only one id exists and the image gives the user another.
+///
+/// # Errors
+/// The users of the image can't be read.
+pub(crate) fn missing_id(execution: &Execution, state: &State, inputs: &Inputs) -> Result<Option<Diagnostic>, Error> {
+    let world = inputs.world();
+    if world.identity.keeps_owners() || execution.user.is_empty() {
+        return Ok(None);
+    }
+    let owner = Owner::resolve(&execution.user, &world.store, &inputs.tree(state)?, &Noted::default());
+    // What is not a user is for the container to say.
+    let Some(id) = owner.ok().and_then(|owner| [owner.uid, owner.gid].into_iter().find(|id| *id != 0)) else {
+        return Ok(None);
+    };
+    let message = format!("RUN can't run as user `{}`: it needs id {id}, but only id 0 exists here", execution.user);
+    Ok(Some(Diagnostic::new(&rules::ID_NOT_AVAILABLE, message).hint(MORE_IDS)))
 }
 
 /// What is to be said of a command that failed.
