@@ -100,8 +100,8 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     }
     // `!command` needs no space.
     let (first, rest) = match trimmed.strip_prefix('!') {
-        Some(rest) => ("!", rest.trim_start()),
-        None => trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, "")),
+        Some(rest) if !rest.starts_with('!') => ("!", rest.trim_start()),
+        Some(_) | None => trimmed.split_once(char::is_whitespace).unwrap_or((trimmed, "")),
     };
     let rest = rest.trim();
     if let Some(entry) = table::find(first) {
@@ -271,7 +271,9 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
 /// A command that takes no argument got one: perhaps the instruction of the same name was meant.
 fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
     let diagnostic = Diagnostic::error(format!("the command `{}` does not take `{rest}`", entry.name));
-    if table::is_keyword(entry.name) {
+    if entry.id == Name::Shell && !rest.starts_with('[') {
+        diagnostic.hint(format!("`run {}` runs one command in the state", rest.trim_start_matches("-c ")))
+    } else if table::is_keyword(entry.name) {
         diagnostic.hint(format!("the instruction is written in capitals: `{} {rest}`", entry.name.to_uppercase()))
     } else if entry.id == Name::Plan {
         let name = rest.trim_start_matches('$');

@@ -6,7 +6,7 @@ use super::form::Topic;
 use super::operands::{Break, Extent, Target};
 use super::session::Session;
 use super::{Error, help};
-use crate::debugger::{self, Compare, Debugger};
+use crate::debugger::{self, Breakpoint, Compare, Debugger};
 use crate::machine;
 use crate::view::debugger as blocks;
 use crate::view::{json, pictures, units};
@@ -101,12 +101,17 @@ pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), E
         Break::List if debugger.breakpoints().is_empty() => {
             session.row("", "no breakpoints; `break N` sets one, `help break` says more; `back` goes back a step")
         }
-        Break::List => Ok(out.show(|layout| blocks::breakpoints(layout, debugger.breakpoints()))?),
+        Break::List => {
+            let steps = |set: &Breakpoint| debugger.steps_at(&set.place);
+            let one = |layout: &blocks::Layout, set: &Breakpoint| blocks::breakpoint(layout, set, &steps(set));
+            Ok(out.show(|layout| debugger.breakpoints().iter().map(|set| one(layout, set)).collect())?)
+        }
         Break::At(place, condition) => {
             let steps = debugger.steps_at(&place);
             let set = debugger.break_at(place, condition).map_err(|error| Error::from(error).for_a_number())?;
             Ok(out.show(|layout| blocks::breakpoint(layout, set, &steps))?)
         }
+        Break::DeleteAll if debugger.breakpoints().is_empty() => session.row("", "there are no breakpoints"),
         Break::DeleteAll => {
             let count = debugger.breakpoints().len() as u64;
             debugger.delete_breakpoints();

@@ -56,7 +56,7 @@ fn docker() {
         docker build -t a . ; build . ; docker images ; images ; docker run -it a sh ; docker inspect a ; inspect ; rmi a
         docker history a ; docker version ; version ; --version ; docker info ; commit ; docker commit a b ; docker tag a b
         docker cp a:/b . ; docker push a ; push ; login ; search alpine ; docker system prune ; prune ; docker compose up
-        compose up ; network ls ; volume ls ; docker rm a ; stop ; docker stop a ; docker volume ls ; docker ; docker nosuch
+        compose up ; network ls ; inspect ; volume ls ; docker rm a ; stop ; docker stop a ; docker volume ls ; docker ; docker nosuch
         podman ps ; load ; import ; docker diff a ; docker save a ; buildx ; layerlab build . ; kubectl get pods"
     ));
 }
@@ -77,7 +77,7 @@ fn shells_and_editors() {
         cat /etc/one.txt /etc/none ; less /etc/one.txt ; more /etc/one.txt ; cat /etc/one.txt | grep 1 ; ls /etc | wc -l
         cat /etc/two.txt | sha256sum ; env | grep NAME ; config | grep -c Env ; layers | head -n 1 ; ls > out ; ls |
         cat /etc/one.txt | exit 3 ; tree -a / ; mkdir /x ; rm -rf / ; touch /a ; apt-get install vim ; apk add curl ; pip install x
-        npm ci ; chmod 755 /etc ; echo a > /b ; curl example.com ; make ; export A=1 ; set A=1 ; sudo ls ; bash -c x ; clear ; cls
+        npm ci ; chmod 755 /etc ; echo a > /b ; curl example.com ; make ; export A=1 ; set A=1 ; sudo ls ; bash -c x ; sh -c x ; clear ; cls
         vim Dockerfile ; vi ; nano one.txt ; edit nosuch.txt ; :wq ; man ls ; help me
         jobs ; fg ; alias x=y ; source x ; !! ; which ; history ; reset ; printenv ; python x.py ; node ; go ; cargo build ; f
         wq ; ZZ ; x y ; HELP ; Step ; stpe ; form scratch ; cpoy a b ; add a b ; pwdd ; lss ; q!"

@@ -192,6 +192,37 @@ fn a_breakpoint_at_misses_stops_before_the_execution() {
 }
 
 #[test]
+fn breakpoints_have_conditions_and_can_be_put_aside() {
+    let class = Class::new(
+        "\
+//- Dockerfile
+FROM alpine AS build
+COPY one /one
+RUN cat /one
+FROM build
+RUN test -e /never
+//- one
+1
+",
+    );
+    // Nothing failed yet, and everything misses.
+    insta::assert_snapshot!(class.session(
+        &["."],
+        "break 5 if failure\nbreak stage build if miss\nbreak :3 if miss\nbreak /CAT/ if failure\nbreak\ncontinue\ndisable 2 3\n\
+         break\ncontinue\n"
+    ));
+    // Now the last step failed, and what is in the cache is no miss.
+    insta::assert_snapshot!(
+        "conditions_of_a_second_build",
+        class.session(
+            &["."],
+            "break :3 if miss\nbreak 5 if failure\ndisable 2\ncontinue\nback\nenable 2\ncontinue\ncontinue\ndelete 1\nenable 1\n\
+             delete all\nbreak\n"
+        )
+    );
+}
+
+#[test]
 fn a_failed_run_is_tried_again_after_an_edit() {
     let class = Class::new(
         "\

@@ -27,7 +27,7 @@ pub(crate) use self::changes::{compared, thrown_away};
 pub(crate) use self::decisions::{against, plan, reason, shorten, why};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
-pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, breakpoints, dockerfile, end, step, stopped_at};
+pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, step, stopped_at};
 pub(crate) use super::layout::Layout;
 
 use super::program::Program;

@@ -64,6 +64,9 @@ pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
 
 /// The history of a state, newest first.
 pub(crate) fn history(layout: &Layout, history: &[Past]) -> String {
+    if history.is_empty() {
+        return layout.row("", "no history: FROM scratch has none");
+    }
     let now = layout.clock.seconds();
     let row = |past: &Past| {
         let created = units::ago(now, past.created.as_deref());

@@ -142,16 +142,14 @@ fn legend(layout: &Layout, window: &Window) -> String {
     layout.hang("", &text).lines().map(|part| layout.palette.paint(Role::Faint, part) + "\n").collect()
 }
 
-/// The breakpoints, a line for each.
-pub(crate) fn breakpoints(layout: &Layout, breakpoints: &[Breakpoint]) -> String {
-    breakpoints.iter().map(|one| layout.hang(&format!("{:>4}  ", one.id), &line(&described(one)))).collect()
-}
-
-/// A breakpoint that was set, with the step that it is before.
+/// A breakpoint, with the steps that it is before.
 pub(crate) fn breakpoint(layout: &Layout, set: &Breakpoint, steps: &[StepLabel]) -> String {
     let at = match steps {
         [] => String::new(),
         [step] if matches!(set.place, Place::Step(_)) => format!("  (line {}: {})", step.lines.0, step.instruction),
+        [step] if matches!(set.place, Place::Line(line) if line == step.lines.0) => {
+            format!("  (step {}: {})", step.number, step.instruction)
+        }
         [step] => format!("  (step {}, line {}: {})", step.number, step.lines.0, step.instruction),
         steps => {
             format!("  (steps {})", steps.iter().map(|step| step.number.to_string()).collect::<Vec<_>>().join(", "))
