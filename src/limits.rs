@@ -68,7 +68,7 @@ impl Explained for BadLimit {
 }
 
 impl Limits {
-    /// The bounds that these variables set. Others are passed over, and so is one that is empty.
+    /// The bounds that these variables set. Others are passed over. One that is empty is a mistake: a bound must not be lifted by a slip.
     ///
     /// # Errors
     /// [`BadLimit`] for the first value that is not a number.
@@ -79,7 +79,7 @@ impl Limits {
     {
         let mut changed = BTreeMap::new();
         for (variable, value) in variables.into_iter().map(|(variable, value)| (variable.into(), value.into())) {
-            if variable.starts_with(PREFIX) && !value.is_empty() {
+            if variable.starts_with(PREFIX) {
                 match size::parse(&value) {
                     Some(number) => drop(changed.insert(variable, number)),
                     None => return Err(BadLimit { variable, value }),
@@ -108,14 +108,14 @@ mod tests {
 
     #[test]
     fn a_variable_changes_a_bound() {
-        let limits = Limits::from_variables([("LAYERLAB_MAX_NOTE", "2M"), ("LAYERLAB_MAX_X", ""), ("HOME", "/root")]);
+        let limits = Limits::from_variables([("LAYERLAB_MAX_NOTE", "2M"), ("HOME", "/root")]);
         assert_eq!(limits.map(|limits| limits.most(&NOTE)), Ok(2 << 20));
         assert_eq!(Limits::default().most(&NOTE), 4);
     }
 
     #[test]
     fn what_is_no_number_is_an_error() {
-        for value in ["x", "-1", "1.5", "M", "99999999999G"] {
+        for value in ["", "x", "-1", "1.5", "M", "99999999999G"] {
             let error = Limits::from_variables([("LAYERLAB_MAX_NOTE", value)]).expect_err(value);
             assert_eq!(error.to_string(), format!("LAYERLAB_MAX_NOTE is `{value}`, not a number"));
         }

@@ -107,13 +107,7 @@ impl<'s> LayerWriter<'s> {
     /// [`Error::Changed`] where the content has another length than the node says; [`Error::Unwritable`], [`Error::Reserved`] and [`Error::Limit`] for what a layer
     /// can't have; [`Error::Stopped`] where that was wished.
     pub(crate) fn append(&mut self, path: &TreePath, node: &Node, content: &mut dyn Read) -> Result<(), Error> {
-        if self.append_link(path, node)? {
-            return Ok(());
-        }
-        match &node.kind {
-            Kind::File(file) => self.append_file(path, &node.metadata, file, content),
-            _ => self.append_special(path, node),
-        }
+        self.append_with(path, node, |writer, file| writer.append_file(path, &node.metadata, file, content))
     }
 
     /// Writes one file whose bytes are where its node says.
@@ -121,14 +115,10 @@ impl<'s> LayerWriter<'s> {
     /// # Errors
     /// As [`LayerWriter::append`], and for content that can't be opened.
     pub fn append_node(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
-        if self.append_link(path, node)? {
-            return Ok(());
-        }
-        let Kind::File(file) = &node.kind else {
-            return self.append_special(path, node);
-        };
-        let mut content = self.opener.open(file).map_err(|error| at(path, error))?;
-        self.append_file(path, &node.metadata, file, &mut content)
+        self.append_with(path, node, |writer, file| {
+            let mut content = writer.opener.open(file).map_err(|error| at(path, error))?;
+            writer.append_file(path, &node.metadata, file, &mut content)
+        })
     }
 
     /// Writes everything at and below a path of a tree.
@@ -186,6 +176,28 @@ impl<'s> LayerWriter<'s> {
         Ok(true)
     }
 
+    /// Writes one file, of whatever kind; `file` writes a regular one of which this layer has no name yet.
+    fn append_with(
+        &mut self,
+        path: &TreePath,
+        node: &Node,
+        file: impl FnOnce(&mut Self, &Content) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.append_link(path, node)? {
+            return Ok(());
+        }
+        let (kind, target, device) = match &node.kind {
+            Kind::File(content) => return file(self, content),
+            Kind::Directory => (EntryType::Directory, None, (0, 0)),
+            Kind::Symlink(target) => (EntryType::Symlink, Some(target.as_slice()), (0, 0)),
+            Kind::CharDevice { major: 0, minor: 0 } => return Err(Error::Reserved { path: path.clone() }),
+            Kind::CharDevice { major, minor } => (EntryType::Char, None, (*major, *minor)),
+            Kind::BlockDevice { major, minor } => (EntryType::Block, None, (*major, *minor)),
+            Kind::Fifo => (EntryType::Fifo, None, (0, 0)),
+        };
+        self.header(&EntryPath::file(path)?, &node.metadata, kind, 0, target, device)
+    }
+
     fn append_file(
         &mut self,
         path: &TreePath,
@@ -210,19 +222,6 @@ impl<'s> LayerWriter<'s> {
             return Err(changed(path, file.size, "more".to_string()));
         }
         self.pad(file.size)
-    }
-
-    fn append_special(&mut self, path: &TreePath, node: &Node) -> Result<(), Error> {
-        let (kind, target, device) = match &node.kind {
-            Kind::Directory => (EntryType::Directory, None, (0, 0)),
-            Kind::Symlink(target) => (EntryType::Symlink, Some(target.as_slice()), (0, 0)),
-            Kind::CharDevice { major: 0, minor: 0 } => return Err(Error::Reserved { path: path.clone() }),
-            Kind::CharDevice { major, minor } => (EntryType::Char, None, (*major, *minor)),
-            Kind::BlockDevice { major, minor } => (EntryType::Block, None, (*major, *minor)),
-            Kind::Fifo => (EntryType::Fifo, None, (0, 0)),
-            Kind::File(_) => unreachable!("regular files are written by append_file"),
-        };
-        self.header(&EntryPath::file(path)?, &node.metadata, kind, 0, target, device)
     }
 
     /// Writes the header of one entry, with a PAX header before it if there is anything that ustar can't say.

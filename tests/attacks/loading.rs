@@ -1,7 +1,7 @@
 //! Archives of images that lead out, lie about what they hold, or hold something else for each reader.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use layerlab::oci::Digest;
 use serde_json::{Value, json};
@@ -242,6 +242,14 @@ fn an_archive_is_saved_through_a_link() {
         let before = fs::read(attack.sentinel().join("secret")).unwrap();
         attack.run("save --format oci-dir -o /proc/self/cwd/../sentinel attack").refused("already exists");
         assert_eq!(fs::read(attack.sentinel().join("secret")).unwrap(), before);
+    });
+    attack("an archive that nobody else may read is written anew", USERS, |attack| {
+        attack.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n").write("out.tar", "");
+        attack.build().succeeded();
+        fs::set_permissions(attack.path("out.tar"), fs::Permissions::from_mode(0o600)).unwrap();
+        attack.run("save -o out.tar attack").succeeded();
+        let written = fs::metadata(attack.path("out.tar")).unwrap();
+        assert!(written.len() > 0 && written.permissions().mode() & 0o777 == 0o600);
     });
 }
 

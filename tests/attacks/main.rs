@@ -6,11 +6,13 @@
 mod amounts;
 mod archives;
 mod bare;
+mod bombs;
 mod cache;
 mod confinement;
 mod contexts;
 mod debugging;
 mod dockerfiles;
+mod documents;
 #[allow(dead_code)]
 mod forge;
 // Each file uses the part that it needs.
@@ -25,6 +27,7 @@ mod names;
 #[allow(dead_code)]
 mod place;
 mod processes;
+mod speaking;
 mod store;
 #[path = "../library/tarballs.rs"]
 mod tarballs;

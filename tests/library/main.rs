@@ -9,6 +9,7 @@ mod layer;
 mod printing;
 mod repl;
 mod store;
+mod store_shared;
 mod store_support;
 mod syntax_errors;
 mod syntax_tree;

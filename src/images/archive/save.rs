@@ -193,6 +193,10 @@ impl Selected {
         let mut temporary = write::Temporary::create(parent).map_err(Error::outside(path))?;
         let out = std::io::BufWriter::with_capacity(256 << 10, temporary.file());
         self.write(store, format, Bundle::Tar { out: Box::new(out), name: path.clone() })?;
+        if let Ok(before) = path.metadata() {
+            // As if it were the same file with another content.
+            temporary.file().set_permissions(before.permissions()).map_err(Error::io("set the mode of", path))?;
+        }
         temporary.persist(path).map_err(Error::outside(path))
     }
 

@@ -176,13 +176,15 @@ impl Following<'_> {
         };
         let (listed, layers) = (config.rootfs.diff_ids.len(), manifest.layers.len());
         if listed != layers {
-            return self.report.error(digest, format!("it has {layers} layers, but its configuration lists {listed}"));
+            return self
+                .report
+                .error(digest, format!("its number of layers is {layers}, that of its configuration {listed}"));
         }
         let with_layer = config.history.iter().filter(|entry| !entry.empty_layer).count();
         if !config.history.is_empty() && with_layer != layers {
             self.report.note(
                 manifest.config.digest,
-                format!("its history has {with_layer} entries with a layer, but there are {layers} layers"),
+                format!("its history has {with_layer} entries with a layer, its number of layers is {layers}"),
             );
         }
         let mut below = Some(Stack::new(self.store));

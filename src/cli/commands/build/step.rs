@@ -70,9 +70,13 @@ impl Step {
         let limits = world.store.limits();
         let mut lines: Box<dyn Lines> = match &self.script {
             Some(path) if path.as_os_str() != "-" => {
-                let file = File::open(path).map_err(|error| {
-                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(&error)))
-                })?;
+                let refused = |error: &io::Error| {
+                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(error)))
+                };
+                let file = File::open(path).map_err(|error| refused(&error))?;
+                if path.is_dir() {
+                    return Err(refused(&io::Error::from_raw_os_error(libc::EISDIR)).into());
+                }
                 Box::new(Script::new(BufReader::new(file), limits))
             }
             None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
