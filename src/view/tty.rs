@@ -184,7 +184,8 @@ impl View for Tty {
                 lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
             EventKind::BuildFinished { image, cached, ran, milliseconds, .. } => {
-                writeln!(out, " => image {image} ({ran} ran, {cached} cached)")?;
+                let cached = units::count(*cached as u64, "step");
+                writeln!(out, " => image {}: {cached} cached, {ran} ran", image.short())?;
                 // Where time stands still there is nothing to say of it.
                 if *milliseconds > 0 { writeln!(out, "{}", self.total(*milliseconds, *ran)) } else { Ok(()) }
             }

@@ -1,6 +1,10 @@
 //! Pictures in text, on narrow, usual and wide terminals.
 
 use std::fmt::Write as _;
+use std::fs;
+
+use layerlab::oci::{Digest, Platform};
+use serde_json::{Value, json};
 
 use crate::harness::{Place, filter};
 use crate::terminal::shown_in;
@@ -112,11 +116,83 @@ fn the_ingredients_of_a_key_stand_side_by_side() {
 fn an_image_is_walked_from_the_index_to_its_layers() {
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\nLABEL a=b\nCOPY Dockerfile /again\n");
     place.run("build --quiet -t walked:1 .");
-    // On a narrow terminal a digest is in two pieces.
+    insta::assert_snapshot!(without_digests(&at_all_widths(&place, "inspect --tree walked:1")));
+}
+
+/// On a narrow terminal a digest is in two pieces.
+fn without_digests(text: &str) -> String {
     let is_digits =
         |word: &str| word.len() > 12 && word.trim_start_matches("sha256:").chars().all(|one| one.is_ascii_hexdigit());
     let shown = |word| if is_digits(word) { "…" } else { word };
-    let text = at_all_widths(&place, "inspect --tree walked:1");
     let lines = text.lines().map(|line| line.split(' ').map(shown).collect::<Vec<_>>().join(" "));
-    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn an_index_has_a_manifest_for_each_platform() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n");
+    place.run("build --quiet -t walked:1 .");
+    let list = place.home().join("index.json");
+    let mut names: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    let mut own = names["manifests"][0].clone();
+    let annotations = own.as_object_mut().unwrap().remove("annotations").unwrap();
+    own["platform"] = json!({"os": "linux", "architecture": Platform::host().architecture});
+    let foreign = json!({"mediaType": own["mediaType"], "digest": Digest::of(b"elsewhere").to_string(), "size": 9,
+        "platform": {"os": "linux", "architecture": "s390x"}});
+    let kind = "application/vnd.oci.image.index.v1+json";
+    let index = json!({"schemaVersion": 2, "mediaType": kind, "manifests": [foreign, own]}).to_string();
+    let digest = Digest::of(index.as_bytes());
+    fs::write(place.home().join("blobs/sha256").join(digest.hex()), &index).unwrap();
+    names["manifests"] = json!([{"mediaType": kind, "digest": digest.to_string(), "size": index.len(),
+        "annotations": annotations}]);
+    fs::write(&list, names.to_string()).unwrap();
+    insta::assert_snapshot!(without_digests(&at_all_widths(&place, "inspect --tree walked:1")));
+}
+
+/// What a command at the prompt shows in a pipe.
+fn at_the_prompt(place: &Place, command: &str) -> String {
+    place.write("script", &format!("continue\n{command}\n"));
+    let text = place.run("step --script script .");
+    let (_, shown) = text.split_once(&format!("(layerlab) {command}\n")).expect(&text);
+    shown.to_owned()
+}
+
+#[test]
+fn pictures_are_the_same_at_the_prompt() {
+    let place = Place::new(WASTE);
+    place.run("build --quiet -t waste .");
+    assert_eq!(at_the_prompt(&place, "layers bars"), place.run("history --bars waste"));
+    let place = Place::new(STAGES);
+    place.run("build --quiet .");
+    assert_eq!(at_the_prompt(&place, "plan graph"), place.run("plan --graph"));
+}
+
+/// The size of the base image depends on the machine.
+#[test]
+fn a_deleted_file_is_waste_of_the_layer_that_brought_it() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nRUN mkdir /all && head -c 50000000 /dev/zero > /all/large\n\
+         RUN head -c 30000000 /dev/zero > /half && head -c 30000000 /dev/zero > /other\nRUN rm -r /all /half\n",
+    );
+    place.run("build --quiet -t waste .");
+    let shown = shown_in(80, &place, "history --bars waste");
+    let row = |number: usize| shown.lines().nth(number).unwrap();
+    assert!(row(2).contains("50.0 MB  ░░░░") && !row(2).contains('█') && row(2).contains("  50.0 MB  RUN"), "{shown}");
+    assert!(row(3).contains("60.0 MB  ████") && row(3).contains("█░") && row(3).contains("  30.0 MB  RUN"), "{shown}");
+    assert!(row(4).contains("      0 B   ") && !row(4).contains(['█', '░']), "{shown}");
+    assert!(shown.contains("░ (80.0 MB, 7"), "{shown}");
+    place.assert_whole();
+}
+
+#[test]
+fn the_times_of_a_build_stand_beside_those_of_the_last() {
+    let place =
+        Place::new("//- Dockerfile\nFROM layerlab/base\nRUN true\nCOPY note /\nRUN exit $(cat note)\n//- note\n0\n");
+    // Time stands still here, so every step takes none.
+    let mut text = place.run("build --times --progress tty .");
+    place.write("note", "00\n");
+    text += &at_all_widths(&place, "build --times --progress tty .");
+    place.write("note", "7\n");
+    text += &place.run("build --times --progress tty .");
+    insta::assert_snapshot!(filter(&text));
 }

@@ -40,11 +40,13 @@ pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
 fn sum(layers: &[WeighedLayer]) -> String {
     let total: u64 = layers.iter().map(|layer| layer.files).sum();
     let wasted: u64 = layers.iter().map(|layer| layer.wasted).sum();
+    let all = format!("{}, {} of files", count(layers.len() as u64, "layer"), size(total));
+    if wasted == 0 {
+        return format!("{all}: no later layer overwrites or deletes any of it");
+    }
     let share = if total == 0 { 0 } else { (wasted as u128 * 100 / total as u128) as u64 };
     format!(
-        "{}, {} of files: {KEPT} is part of the image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, and shipped all the same",
-        count(layers.len() as u64, "layer"),
-        size(total),
+        "{all}: {KEPT} is part of the image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, and shipped all the same",
         size(wasted)
     )
 }

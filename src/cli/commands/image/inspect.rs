@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::images::{self, Policy};
-use crate::oci::{Descriptor, DiffId, ImageConfig, Platform, Reference};
+use crate::oci::{Descriptor, DiffId, ImageConfig, Index, Platform, Reference};
 use crate::view::pictures::{self, Branch};
 use crate::view::{json, units};
 use crate::world::World;
@@ -62,8 +62,10 @@ fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
     let names: Vec<String> = world.store.names_of(&found.manifest.digest)?.iter().map(Reference::familiar).collect();
     let mut below = Branch { branches, ..branch(&manifest, "manifest", Vec::new()) };
     if manifest.digest != found.manifest.digest {
-        let facts = vec![format!("of its manifests, the one for {}", config.platform())];
-        below = Branch { branches: vec![below], ..branch(&found.manifest, "index", facts) };
+        below.facts.push(format!("for {}: this machine's", config.platform()));
+        let mut platforms = vec![below];
+        platforms.extend(of_other_platforms(&world.store.read_document(&found.manifest)?));
+        below = Branch { branches: platforms, ..branch(&found.manifest, "index", Vec::new()) };
     }
     below.facts.extend((!names.is_empty()).then(|| format!("named {}", names.join(", "))));
     let facts = vec![
@@ -71,6 +73,15 @@ fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
     ];
     let root = Branch { name: "index.json".to_owned(), facts, branches: vec![below] };
     Ok(ui.out().write_all(pictures::tree(&ui.layout(&world.clock), &root).as_bytes())?)
+}
+
+/// The manifests of an index that are not for this machine. Their files need not be in the store.
+fn of_other_platforms(index: &Index) -> impl Iterator<Item = Branch> {
+    let others = index.manifests.iter().filter(|entry| !entry.is_for(&Platform::host()));
+    others.map(|entry| {
+        let platform = entry.platform.as_ref().map_or_else(String::new, Platform::to_string);
+        branch(entry, "manifest", vec![format!("for {platform}")])
+    })
 }
 
 /// A file of the store.
