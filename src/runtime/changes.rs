@@ -22,7 +22,7 @@ pub(crate) struct Changes {
 
 /// How changes lie on disk.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     /// As the upper directory of an overlay.
     Upper,
     /// As a whole file system that began as a copy of the one below.
@@ -30,8 +30,7 @@ enum Form {
 }
 
 impl Changes {
-    pub(super) fn new(world: Arc<World>, folder: Folder, is_copy: bool) -> Changes {
-        let form = if is_copy { Form::Copy } else { Form::Upper };
+    pub(super) fn new(world: Arc<World>, folder: Folder, form: Form) -> Changes {
         Changes { world, folder, form }
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Error;
-use super::changes::Changes;
+use super::changes::{Changes, Form};
 use super::folder::Folder;
 use crate::container::{
     self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish, Plan, Process,
@@ -104,7 +104,11 @@ impl Prepared {
 
     /// What it has changed, when it has ended.
     pub(crate) fn into_changes(self) -> Changes {
-        Changes::new(self.world, self.folder, self.plan.root == RootKind::Copy)
+        let form = match self.plan.root {
+            RootKind::Copy => Form::Copy,
+            RootKind::Overlay => Form::Upper,
+        };
+        Changes::new(self.world, self.folder, form)
     }
 
     /// Has the folder removed by the container's own processes when it ends: nobody asks for its changes.

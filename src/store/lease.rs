@@ -28,7 +28,7 @@ use super::{Error, Extent, Home, write};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Digest, DocumentKind};
-use crate::progress::Meter;
+use crate::progress::{Meter, Work};
 
 /// A line for each blob, layer and document that a process uses.
 const LEASE: Limit = Limit::bytes("list of what a process uses", "LAYERLAB_MAX_LEASE", 256 << 20);
@@ -116,16 +116,19 @@ impl Lease {
     /// holds is given up: the caller says what stays.
     ///
     /// # Errors
-    /// [`Error::Busy`] where somebody keeps the lock, or there is none.
+    /// [`Error::Busy`] where somebody keeps the lock, or there is none; [`Error::Stopped`] where that was wished meanwhile.
     pub(crate) fn alone(&self) -> Result<Alone<'_>, Error> {
         let held = self.held();
         let Some((gate, path)) = &self.gate else { return Err(Error::Busy) };
         let begun = Instant::now();
+        let task = self.meter.begin(Work::Waiting, None);
         while !acquire(gate, path, LockMode::Exclusive, Wait::No)? {
-            if begun.elapsed() > PATIENCE {
+            let wish = task.add(0);
+            if wish.is_err() || begun.elapsed() > PATIENCE {
                 if held.everything {
                     acquire(gate, path, LockMode::Shared, Wait::Yes)?;
                 }
+                wish?;
                 return Err(Error::Busy);
             }
             std::thread::sleep(Duration::from_millis(5));

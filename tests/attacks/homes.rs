@@ -1,8 +1,13 @@
 //! Homes that somebody else prepared: what is swept, closed and locked in them may not be files of the machine.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::harness::{Attack, USERS, attack};
 
@@ -102,5 +107,25 @@ fn a_list_of_what_is_used_is_no_file() {
             assert!(path.symlink_metadata().is_ok());
         }
         attack.run("rmi attack").succeeded().says("Untagged: attack:latest").says("Deleted: sha256:");
+    });
+}
+
+#[test]
+fn a_removal_waits_for_a_lock_that_somebody_keeps() {
+    attack("a lock that is never given back: Ctrl-C is heard all the same", USERS, |attack| {
+        built(attack);
+        let lock = fs::File::open(attack.place.home().join("store.lock")).unwrap();
+        lock.lock_shared().unwrap();
+        let mut command = attack.place.command("rmi attack");
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        // What was done is said before the rest is begun.
+        assert_eq!(line, "Untagged: attack:latest\n");
+        kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        drop(lock);
+        attack.run("store verify").succeeded();
+        attack.run("prune --all").succeeded();
     });
 }

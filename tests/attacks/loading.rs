@@ -7,6 +7,7 @@ use layerlab::oci::Digest;
 use serde_json::{Value, json};
 
 use crate::harness::{Attack, USERS, attack};
+use crate::place::Role;
 use crate::tarballs::{Entry, Tar, compress, gzip};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -250,6 +251,25 @@ fn an_archive_is_saved_through_a_link() {
         attack.run("save -o out.tar attack").succeeded();
         let written = fs::metadata(attack.path("out.tar")).unwrap();
         assert!(written.len() > 0 && written.permissions().mode() & 0o777 == 0o600);
+    });
+}
+
+#[test]
+fn a_refusal_is_about_the_place_that_was_named() {
+    attack("advice that leads elsewhere", USERS, |attack| {
+        attack.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
+        attack.build().succeeded();
+        let outcome = attack.run("save -o /dev/full attack");
+        outcome.refused("can't write `/dev/full`: No space left on device (ENOSPC)").says("free some space");
+        assert!(!outcome.text.contains("--home"), "{}", outcome.text);
+        attack.run("save --format oci-dir -o nowhere/x attack").refused("can't create `nowhere/x`: No such file");
+        attack.run("save -o nowhere/x attack").refused("can't create `nowhere/x`: No such file");
+        attack.run("step --script .").refused("can't read `.`: Is a directory (EISDIR)");
+    });
+    attack("a folder that is somebody else's, as a volume", &[Role::Single], |attack| {
+        let outcome = attack.run("run -v /proc/1/new:/x layerlab/base true");
+        outcome.refused("`/proc/1/new`");
+        assert!(!outcome.text.contains("--home"), "{}", outcome.text);
     });
 }
 

@@ -96,7 +96,12 @@ fn what_a_step_shows_to_be_suspicious_is_a_warning_of_a_kind() {
          LABEL a=${b:-c}\n//- skip/Dockerfile\n# check=skip=InvalidBaseImagePlatform\nFROM layerlab/base\n# check=skip=UndefinedVar\n\
          ENV A=$B\n//- error/Dockerfile\n# check=error=true\nFROM scratch\nENV A=$B\n",
     );
-    let text = place.session(&["build --platform linux/s390x .", "build --platform linux/s390x skip", "build error", "plan ."]);
+    let text = place.session(&[
+        "build --platform linux/s390x .",
+        "build --platform linux/s390x skip",
+        "build error",
+        "plan .",
+    ]);
     insta::assert_snapshot!(filter(&text));
 }
 
