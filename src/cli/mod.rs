@@ -14,13 +14,13 @@ mod interrupts;
 mod names;
 mod ui;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{build, container, explain, image, parse, store};
 use self::failure::Failure;
@@ -62,6 +62,38 @@ enum Command {
     Parse(parse::Parse),
     /// Run a command in a new container
     Run(container::run::Run),
+    /// Create a container without starting it
+    Create(container::create::Create),
+    /// Start containers that are not running
+    Start(container::start::Start),
+    /// Stop running containers
+    Stop(container::control::Stop),
+    /// Stop containers, and start them again
+    Restart(container::start::Restart),
+    /// Kill running containers, or send them a signal
+    Kill(container::control::Kill),
+    /// Pause all processes of containers
+    Pause(container::control::Pause),
+    /// Let paused containers go on
+    Unpause(container::control::Unpause),
+    /// Wait until containers end, and print their exit codes
+    Wait(container::control::Wait),
+    /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
+    Attach(container::attach::Attach),
+    /// List containers
+    #[command(name = "ps")]
+    List(container::list::List),
+    /// Show the output of a container
+    Logs(container::logs::Logs),
+    /// Rename a container
+    Rename(container::rename::Rename),
+    /// Remove containers, with their changes
+    #[command(name = "rm")]
+    Remove(container::remove::Remove),
+    /// Manage containers
+    Container(container::Containers),
+    /// Manage images
+    Image(image::ImageCommands),
     /// List images
     Images(image::list::Images),
     /// Show the history of an image
@@ -89,10 +121,13 @@ enum Command {
     ServeFiles(container::serve_files::ServeFiles),
 }
 
+/// The name under which this is Docker's command line.
+const DOCKER: &str = "docker";
+
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     interrupts::refuse_to_die_of_large_files();
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             Ui::new(ColorChoice::Auto).usage(&harmless(error).render());
@@ -113,10 +148,29 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             ui.report(&failure.diagnostics, failure.source.as_ref());
             // As Docker: 125 says that the container was not even begun.
-            let usual = if matches!(arguments.command, Command::Run(_)) { 125 } else { 1 };
+            let usual = match &arguments.command {
+                Command::Run(_) | Command::Create(_) => 125,
+                Command::Container(command) if command.makes_one() => 125,
+                _ => 1,
+            };
             ExitCode::from(failure.status.unwrap_or(usual))
         }
     }
+}
+
+/// Reads the arguments. Who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in help and messages.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_link = arguments.first().is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new(DOCKER)));
+    let is_asked = arguments.get(1).is_some_and(|word| word == DOCKER);
+    if is_asked {
+        arguments.remove(1);
+    }
+    if !is_link && !is_asked {
+        return Arguments::try_parse_from(arguments);
+    }
+    let matches = Arguments::command().name(DOCKER).bin_name(DOCKER).try_get_matches_from(arguments)?;
+    Arguments::from_arg_matches(&matches)
 }
 
 fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
@@ -128,6 +182,21 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Build(command) => command.run(&world()?, ui),
         Command::Plan(command) => command.run(&world()?, ui),
         Command::Run(command) => command.run(&world()?, ui),
+        Command::Create(command) => command.run(&world()?, ui),
+        Command::Start(command) => command.run(&world()?, ui),
+        Command::Stop(command) => command.run(&world()?, ui),
+        Command::Restart(command) => command.run(&world()?, ui),
+        Command::Kill(command) => command.run(&world()?, ui),
+        Command::Pause(command) => command.run(&world()?, ui),
+        Command::Unpause(command) => command.run(&world()?, ui),
+        Command::Wait(command) => command.run(&world()?, ui),
+        Command::Attach(command) => command.run(&world()?, ui),
+        Command::List(command) => command.run(&*world()?, ui),
+        Command::Logs(command) => command.run(&world()?, ui),
+        Command::Rename(command) => command.run(&*world()?),
+        Command::Remove(command) => command.run(&world()?, ui),
+        Command::Container(command) => command.run(&world()?, ui),
+        Command::Image(command) => command.run(&world()?, ui),
         Command::Images(command) => command.run(&*world()?, ui),
         Command::History(command) => command.run(&*world()?, ui),
         Command::Inspect(command) => command.run(&*world()?, ui),

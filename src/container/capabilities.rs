@@ -11,7 +11,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, clear_ambient_
 use super::error::{Failure, answer};
 
 /// A set of capabilities, one bit each, in the kernel's numbering.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Capabilities(u64);
 
 /// Every capability by its number in linux/capability.h, without the `CAP_`.

@@ -20,8 +20,8 @@ pub(super) enum Far {
     Ours,
     /// To these two.
     Given { input: OwnedFd, output: OwnedFd },
-    /// To nothing that can be read from; what comes out is the caller's.
-    Caller,
+    /// What comes out is the caller's; what goes in comes from here, if anything does.
+    Caller { input: Option<OwnedFd> },
 }
 
 /// What came out of a terminal.
@@ -48,11 +48,11 @@ impl Console {
     pub(crate) fn new(master: OwnedFd, far: Far) -> Result<Console, Error> {
         let ours = match far {
             Far::Ours => Raw::begin()?,
-            Far::Given { .. } | Far::Caller => None,
+            Far::Given { .. } | Far::Caller { .. } => None,
         };
         // A program that reads nothing must not keep us from reading what it writes.
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).map_err(Error::call("fcntl"))?;
-        let listening = !matches!(far, Far::Caller);
+        let listening = !matches!(far, Far::Caller { input: None });
         let console = Console { master, far, pending: Vec::new(), listening, ours };
         console.copy_window_size();
         Ok(console)
@@ -75,7 +75,7 @@ impl Console {
         match &self.far {
             Far::Ours => Some(standard(0)),
             Far::Given { input, .. } => Some(input.as_fd()),
-            Far::Caller => None,
+            Far::Caller { input } => input.as_ref().map(AsFd::as_fd),
         }
     }
 
@@ -92,7 +92,7 @@ impl Console {
         let is_taken = match &self.far {
             Far::Ours => write_all(standard(1), bytes),
             Far::Given { output, .. } => write_all(output.as_fd(), bytes),
-            Far::Caller => return Came::Bytes(bytes),
+            Far::Caller { .. } => return Came::Bytes(bytes),
         };
         if is_taken { Came::Nothing } else { Came::End }
     }
@@ -149,25 +149,28 @@ impl Console {
         }
     }
 
-    /// Says something while our terminal is as it was before: a line of ours would look like stairs in raw mode.
+    /// Says something while our terminal is as it was before.
     pub(crate) fn aside(&self, say: impl FnOnce()) {
-        let settings = self.ours.as_ref().and_then(|raw| raw.pause());
-        say();
-        if let Some(settings) = settings {
-            // Nothing better can be done with a terminal that is gone.
-            let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &settings);
+        match &self.ours {
+            Some(raw) => raw.aside(say),
+            None => say(),
         }
     }
 }
 
 /// The size of our own terminal; `None` where standard input is none.
-pub(super) fn window_size() -> Option<Winsize> {
+pub(crate) fn window_size() -> Option<Winsize> {
     tcgetwinsize(standard(0)).ok()
+}
+
+/// Our own standard streams.
+pub(crate) fn standard_streams() -> [BorrowedFd<'static>; 3] {
+    [standard(0), standard(1), standard(2)]
 }
 
 /// One of our own standard streams.
 fn standard(number: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: descriptors 0 and 1 stay open as long as the process lives.
+    // SAFETY: descriptors 0, 1 and 2 stay open as long as the process lives.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
@@ -184,13 +187,16 @@ fn write_all(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
 }
 
 /// Our terminal in raw mode, and its settings from before, which are put back when this is dropped.
-struct Raw {
+pub(crate) struct Raw {
     before: Termios,
 }
 
 impl Raw {
     /// Puts our standard input into raw mode; `None` where it is not a terminal.
-    fn begin() -> Result<Option<Raw>, Error> {
+    ///
+    /// # Errors
+    /// As tcsetattr(3).
+    pub(crate) fn begin() -> Result<Option<Raw>, Error> {
         let input = std::io::stdin();
         if !isatty(&input).unwrap_or(false) {
             return Ok(None);
@@ -200,6 +206,16 @@ impl Raw {
         cfmakeraw(&mut raw);
         tcsetattr(&input, SetArg::TCSADRAIN, &raw).map_err(Error::call("tcsetattr"))?;
         Ok(Some(Raw { before }))
+    }
+
+    /// Says something while the terminal is as it was before: a line would look like stairs in raw mode.
+    pub(crate) fn aside(&self, say: impl FnOnce()) {
+        let settings = self.pause();
+        say();
+        if let Some(settings) = settings {
+            // Nothing better can be done with a terminal that is gone.
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &settings);
+        }
     }
 
     /// Puts the settings from before back, and gives those that were in force.

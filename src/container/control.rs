@@ -6,11 +6,12 @@
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use nix::errno::Errno;
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::error::Error;
+use super::error::{Error, answer};
 use super::freeze::{self, Paused};
 use super::processes;
 
@@ -23,6 +24,10 @@ struct Held {
     keeper: OwnedFd,
     /// The container's first process, once it becomes the command.
     first: OnceLock<OwnedFd>,
+    /// Our end of its terminal, where it has one.
+    terminal: OnceLock<OwnedFd>,
+    /// The size that it is to have as soon as it is there.
+    size: Mutex<Option<Winsize>>,
     /// The container's own control groups.
     groups: Vec<PathBuf>,
     was_killed: AtomicBool,
@@ -30,7 +35,14 @@ struct Held {
 
 impl Control {
     pub(super) fn new(keeper: OwnedFd, groups: Vec<PathBuf>) -> Control {
-        Control(Arc::new(Held { keeper, first: OnceLock::new(), groups, was_killed: AtomicBool::new(false) }))
+        Control(Arc::new(Held {
+            keeper,
+            first: OnceLock::new(),
+            terminal: OnceLock::new(),
+            size: Mutex::new(None),
+            groups,
+            was_killed: AtomicBool::new(false),
+        }))
     }
 
     pub(super) fn started(&self, first: OwnedFd) {
@@ -40,6 +52,32 @@ impl Control {
 
     pub(super) fn first(&self) -> Option<&OwnedFd> {
         self.0.first.get()
+    }
+
+    pub(super) fn has_terminal(&self, master: OwnedFd) {
+        // There is only one terminal.
+        let _ = self.0.terminal.set(master);
+        let size = *self.0.size.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(size), Some(master)) = (size, self.0.terminal.get()) {
+            // It keeps the size that it had.
+            let _ = tcsetwinsize(master, size);
+        }
+    }
+
+    /// The number that the command has for us; `None` before it is executed and when it has ended.
+    pub(crate) fn process(&self) -> Option<i32> {
+        processes::number(self.first()?)
+    }
+
+    /// Gives the container's terminal another size; without a terminal there is nothing to do.
+    ///
+    /// # Errors
+    /// As ioctl(2), TIOCSWINSZ.
+    pub(crate) fn resize(&self, rows: u16, columns: u16) -> Result<(), Error> {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        *self.0.size.lock().unwrap_or_else(PoisonError::into_inner) = Some(size);
+        let Some(terminal) = self.0.terminal.get() else { return Ok(()) };
+        tcsetwinsize(terminal, size).map_err(|errno| Error::Call { call: "ioctl(TIOCSWINSZ)", errno: answer(errno) })
     }
 
     /// Sends a signal to the command. One that has ended gets nothing.

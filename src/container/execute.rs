@@ -18,7 +18,7 @@ use nix::unistd::{fchdir, getpid, pivot_root};
 
 use super::account::Account;
 use super::capabilities;
-use super::channel::{Ends, Heard, Order, Word};
+use super::channel::{Ends, Order, Word};
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
 use super::identity::Identity;
@@ -37,6 +37,7 @@ use super::stubs::{self, Kind, Stub, Stubs};
 use super::terminal;
 use super::trampoline;
 use super::userns;
+use crate::link::Heard;
 
 /// What one operation leaves for a later one.
 pub(super) struct Setup<'a> {

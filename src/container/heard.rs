@@ -18,6 +18,8 @@ pub enum Heard<'a> {
     /// A piece of its output, where that is captured. Pieces are in order within one stream and end anywhere, also within a
     /// character.
     Output(Stream, &'a [u8]),
+    /// The command was executed.
+    Started,
     /// Something to tell the user at once. Our terminal is not in raw mode meanwhile.
     Notice(Notice),
     /// Something could not be taken away again. The container has ended, and its status counts.

@@ -142,6 +142,10 @@ impl Identity {
         if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(());
         }
+        // Mostly there is nothing of others left in it, and no namespace has to be made.
+        if self.in_user_namespace() && std::fs::remove_dir_all(path).is_ok() {
+            return Ok(());
+        }
         self.within(|| match std::fs::remove_dir_all(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
             Ok(()) | Err(_) => Ok(()),

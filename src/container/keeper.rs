@@ -24,7 +24,7 @@
 //! the allocator usable in the child): no standard streams, no environment, no threads. The other two
 //! share the memory of the keeper, which waits for them, see [`vfork`]. So they can leave it values.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::errno::Errno;
@@ -38,7 +38,7 @@ use super::execute::{Left, Setup};
 use super::guard;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
-use super::processes::{has_ended, pidfd};
+use super::processes::{close_all_but, has_ended, pidfd};
 use super::vfork;
 
 /// Runs as the keeper in the process just forked; never returns.
@@ -73,7 +73,7 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
     }
     let mut kept = vec![ends.parent.as_raw_fd(), std::os::fd::AsFd::as_fd(&ends.link).as_raw_fd()];
     kept.extend(ends.errno.as_ref().map(AsRawFd::as_raw_fd));
-    close_all_but(kept)
+    close_all_but(kept).map_err(|errno| Failure::call("close_range", errno))
 }
 
 /// Carries out the keeper's phase, and waits for the guard's end.
@@ -119,20 +119,4 @@ fn conclude(plan: &Plan, ends: &Ends, left: Left) {
         }
     }
     ends.link.say(&Word::Ended(left.status.unwrap_or(libc::SIGKILL)));
-}
-
-/// Closes every descriptor above 2 that is not `kept`.
-fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Failure> {
-    kept.sort_unstable();
-    let mut first = 3;
-    for descriptor in kept.into_iter().chain([RawFd::MAX]) {
-        if first < descriptor {
-            // SAFETY: close_range(2). The descriptors belong to the process we were forked from;
-            // their owners' code never runs here.
-            let answer = unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
-            Errno::result(answer).map_err(|errno| Failure::call("close_range", errno))?;
-        }
-        first = descriptor.saturating_add(1);
-    }
-    Ok(())
 }

@@ -25,7 +25,7 @@ pub(super) fn hosts(hostname: &Hostname, extra: &[(Hostname, IpAddr)]) -> String
 pub(super) fn resolver(network: Network, machine: &str) -> String {
     match network {
         Network::Host => machine.to_owned(),
-        Network::None => {
+        Network::None | Network::Private => {
             machine.lines().filter(|line| nameserver(line).is_none()).map(|line| format!("{line}\n")).collect()
         }
     }

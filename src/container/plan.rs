@@ -154,7 +154,7 @@ impl Planner<'_> {
         let mut namespaces = vec![Namespace::Pid, Namespace::Uts, Namespace::Ipc];
         match self.sandbox.network {
             Network::Host => {}
-            Network::None => namespaces.push(Namespace::Network),
+            Network::None | Network::Private => namespaces.push(Namespace::Network),
         }
         // After the group was joined: the group we are in now becomes the root of what is seen
         // inside.
@@ -169,7 +169,7 @@ impl Planner<'_> {
         self.push(Phase::Inside, Operation::SetHostname { name: self.sandbox.hostname.to_string() });
         match self.sandbox.network {
             Network::Host => {}
-            Network::None => self.push(Phase::Inside, Operation::LoopbackUp),
+            Network::None | Network::Private => self.push(Phase::Inside, Operation::LoopbackUp),
         }
         for operation in self.mounts.made.clone() {
             self.push(Phase::Inside, operation);

@@ -3,10 +3,12 @@
 //! It is about what execve(2) is given and with which rights: the same for the first process of a container and for one that
 //! joins it later. The room that it runs in is a [`Sandbox`](super::Sandbox).
 
+use serde::{Deserialize, Serialize};
+
 use super::capabilities::Capabilities;
 
 /// A program in a sandbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// The program and its arguments; the program is looked up on the PATH of `env` inside the
     /// container.
@@ -40,7 +42,7 @@ impl Process {
 }
 
 /// Whether the container's standard streams are a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Terminal {
     /// They are what the caller gives: its own streams, or pipes.
     No,
@@ -49,7 +51,7 @@ pub enum Terminal {
 }
 
 /// What a process may do, and all that it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
     /// The capabilities that root has.
     pub capabilities: Capabilities,
@@ -80,7 +82,7 @@ impl Rights {
 }
 
 /// The system call filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seccomp {
     /// Docker's default profile.
     Docker,
@@ -89,7 +91,7 @@ pub enum Seccomp {
 }
 
 /// Whether executing a file may raise privileges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NewPrivileges {
     /// As usual.
     Allowed,

@@ -2,7 +2,7 @@
 //!
 //! The number of a process may belong to another one as soon as it has ended. Its descriptor never does.
 
-use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -81,4 +81,20 @@ pub(super) fn disposition(process: i32, signal: i32) -> Option<Disposition> {
         (false, true) => Disposition::Ignored,
         (false, false) => Disposition::Default,
     })
+}
+
+/// Closes every descriptor above 2 that is not `kept`: in a process that was just forked.
+pub(crate) fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Errno> {
+    kept.sort_unstable();
+    let mut first = 3;
+    for descriptor in kept.into_iter().chain([RawFd::MAX]) {
+        if first < descriptor {
+            // SAFETY: close_range(2). The descriptors belong to the process we were forked from;
+            // their owners' code never runs here.
+            let answer = unsafe { libc::syscall(libc::SYS_close_range, first, descriptor - 1, 0) };
+            Errno::result(answer)?;
+        }
+        first = descriptor.saturating_add(1);
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::read;
 use rustix::buffer::spare_capacity;
 
-use super::channel::{Heard as Message, Link, Order, Word};
+use super::channel::{Order, Word};
 use super::console::{Came, Console, Far};
 use super::control::Control;
 use super::error::{Error, Failure};
@@ -20,8 +20,9 @@ use super::heard::{Exit, Heard, Stream};
 use super::leave;
 use super::patience::{Act, Patience, Wish};
 use super::processes::{self, Disposition};
-use super::signals::Caught;
+use super::signals::{self, Caught};
 use super::trampoline;
+use crate::link::{Heard as Message, Link};
 
 /// What leads to us from a container that was just made.
 pub(super) struct Inlets {
@@ -43,6 +44,8 @@ pub(super) struct Relay {
     console: Option<Console>,
     caught: Option<Caught>,
     kill_when: Option<OwnedFd>,
+    /// Signals that somebody else wants passed on, a byte each.
+    asked: Option<OwnedFd>,
     patience: Patience,
     found: Found,
     /// What is read of an output or of the terminal lies here. On the stack it would cost a page fault for each of its pages.
@@ -73,6 +76,7 @@ enum Source {
     Console,
     Input,
     Signals,
+    Asked,
     Kill,
 }
 
@@ -87,6 +91,7 @@ impl Relay {
             console: None,
             caught,
             kill_when: None,
+            asked: None,
             patience: Patience::default(),
             found: Found::default(),
             buffer: Vec::new(),
@@ -95,6 +100,10 @@ impl Relay {
 
     pub(crate) fn kill_when(&mut self, readable: OwnedFd) {
         self.kill_when = Some(readable);
+    }
+
+    pub(crate) fn pass_on_from(&mut self, readable: OwnedFd) {
+        self.asked = Some(readable);
     }
 
     /// Gives an order; nobody is there to take it when the container has ended.
@@ -203,6 +212,7 @@ impl Relay {
             ends.push((Source::Link, link.as_fd(), input));
             ends.extend(self.kill_when.iter().map(|end| (Source::Kill, end.as_fd(), input)));
             ends.extend(self.caught.iter().map(|end| (Source::Signals, end.as_fd(), input)));
+            ends.extend(self.asked.iter().map(|end| (Source::Asked, end.as_fd(), input)));
             ends.extend(self.console.iter().filter_map(Console::input).map(|end| (Source::Input, end, input)));
         }
         ends
@@ -211,7 +221,12 @@ impl Relay {
     fn serve(&mut self, source: Source, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
         match source {
             Source::Link => self.hear(control, listen)?,
-            Source::Errno => self.read_errno(),
+            Source::Errno => {
+                self.hear_of_first(control, listen)?;
+                if self.read_errno() && self.found.not_executed.is_none() && control.first().is_some() {
+                    listen(Heard::Started);
+                }
+            }
             Source::Output(stream) => {
                 self.hear_of_first(control, listen)?;
                 self.read_output(stream, listen);
@@ -231,6 +246,10 @@ impl Relay {
                     self.pass_on(signal, control, listen);
                 }
             }
+            Source::Asked => match self.asked.as_ref().and_then(signals::numbers) {
+                Some(numbers) => numbers.into_iter().for_each(|number| self.pass_on(number, control, listen)),
+                None => self.asked = None,
+            },
             Source::Kill => {
                 self.kill_when = None;
                 control.kill();
@@ -243,7 +262,7 @@ impl Relay {
         let Some(link) = &self.link else { return Ok(()) };
         // It may have been heard already, for the sake of an output.
         match link.hear_now() {
-            Message::Message(word, descriptor) => self.note(word, descriptor, control, listen),
+            Message::Message(word, descriptors) => self.note(word, descriptors.into_iter().next(), control, listen),
             Message::Nothing => Ok(()),
             Message::End => {
                 self.link = None;
@@ -258,7 +277,9 @@ impl Relay {
             && let Some(link) = &self.link
         {
             match link.hear_now() {
-                Message::Message(word, descriptor) => self.note(word, descriptor, control, listen)?,
+                Message::Message(word, descriptors) => {
+                    self.note(word, descriptors.into_iter().next(), control, listen)?
+                }
                 Message::Nothing | Message::End => break,
             }
         }
@@ -277,6 +298,7 @@ impl Relay {
             Word::IdsWanted => {}
             Word::Terminal => {
                 if let (Some(master), Some(far)) = (descriptor, self.far.take()) {
+                    control.has_terminal(master.try_clone().map_err(Error::descriptor)?);
                     self.console = Some(Console::new(master, far)?);
                 }
             }
@@ -294,13 +316,15 @@ impl Relay {
         Ok(())
     }
 
-    fn read_errno(&mut self) {
+    /// Says whether the pipe is closed: then the command is being executed, or the container has ended.
+    fn read_errno(&mut self) -> bool {
         let mut buffer = [0; 4];
         match self.errno.as_ref().map(|pipe| read(pipe, &mut buffer)) {
             Some(Ok(count)) if count > 0 => self.found.not_executed = trampoline::failed_with(&buffer[..count]),
             Some(Err(Errno::EINTR)) => {}
             Some(Ok(_) | Err(_)) | None => self.errno = None,
         }
+        self.errno.is_none()
     }
 
     fn read_output(&mut self, stream: Stream, listen: &mut dyn FnMut(Heard<'_>)) {

@@ -37,6 +37,12 @@ impl Running {
         self.relay.kill_when(readable);
     }
 
+    /// Passes on the signals that are written to the other end of this pipe, a byte each, as it does with those that our own process
+    /// gets where it has the container in the foreground.
+    pub(crate) fn pass_on_from(&mut self, readable: OwnedFd) {
+        self.relay.pass_on_from(readable);
+    }
+
     /// Waits until everything is set up and only the command is missing.
     ///
     /// # Errors

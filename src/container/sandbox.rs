@@ -6,6 +6,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Error;
 
 /// A root file system, and what else those who run in it share.
@@ -44,7 +46,7 @@ impl Sandbox {
     /// The name of [`Sandbox::mount_point`] in `work`.
     pub(super) const MOUNT_POINT: &str = "root";
     /// The name of [`Sandbox::overlay_work`] in `work`.
-    pub(super) const OVERLAY_WORK: &str = "overlay";
+    pub(crate) const OVERLAY_WORK: &str = "overlay";
 
     /// Where the root is mounted.
     pub(super) fn mount_point(&self) -> PathBuf {
@@ -77,7 +79,7 @@ impl Sandbox {
 
 /// The name of a machine, as it may stand in `/etc/hosts`: it begins with a letter or a digit; hyphens, underscores and dots
 /// may follow; it has 64 bytes at most, which is what sethostname(2) takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hostname(String);
 
 impl Hostname {
@@ -129,13 +131,16 @@ pub enum Durability {
 }
 
 /// Which network a container sees.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Network {
     /// The machine's own.
     #[default]
     Host,
     /// A new one with nothing but the loopback interface.
     None,
+    /// A new one whose published ports are reached from outside. There is no way out of it.
+    Private,
 }
 
 impl Network {
@@ -144,12 +149,14 @@ impl Network {
         match self {
             Network::Host => "host",
             Network::None => "none",
+            Network::Private => "private",
         }
     }
 }
 
 /// Whether something may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Access {
     /// It may.
     ReadWrite,

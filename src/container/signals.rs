@@ -32,7 +32,7 @@ const CAUGHT: [Signal; 9] = [
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
 /// While it lives, the signals of [`CAUGHT`] can be read from it.
-pub(super) struct Caught {
+pub(crate) struct Caught {
     reader: OwnedFd,
     /// Kept open for the handler.
     _writer: OwnedFd,
@@ -60,11 +60,17 @@ impl Caught {
 
     /// The signals that came since the last call.
     pub(crate) fn take(&self) -> Vec<i32> {
-        let mut buffer = [0; 64];
-        match nix::unistd::read(&self.reader, &mut buffer) {
-            Ok(count) => buffer[..count].iter().map(|number| i32::from(*number)).collect(),
-            Err(_) => Vec::new(),
-        }
+        numbers(&self.reader).unwrap_or_default()
+    }
+}
+
+/// The signals that somebody has written to a pipe, a byte each; `None` when nobody will write any more.
+pub(super) fn numbers(reader: &OwnedFd) -> Option<Vec<i32>> {
+    let mut buffer = [0; 64];
+    match nix::unistd::read(reader, &mut buffer) {
+        Ok(0) => None,
+        Ok(count) => Some(buffer[..count].iter().map(|number| i32::from(*number)).collect()),
+        Err(_) => Some(Vec::new()),
     }
 }
 

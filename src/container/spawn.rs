@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::unistd::{ForkResult, Pid, fork, getpid, pipe2};
 
-use super::channel::{Ends, Heard as Message, Link, Order, Word};
+use super::channel::{Ends, Order, Word};
 use super::console;
 use super::control::Control;
 use super::error::Error;
@@ -22,6 +22,7 @@ use super::running::{Keeper, Running};
 use super::seccomp;
 use super::signals::Caught;
 use super::userns;
+use crate::link::{Heard as Message, Link};
 
 /// Where the container's standard streams lead.
 #[derive(Debug)]
@@ -29,9 +30,12 @@ pub enum Io {
     /// They are ours, or with a terminal in the plan, that terminal is connected to ours. Signals
     /// that we get are passed on.
     Inherited,
-    /// Standard input is empty, and what is written is [heard](Heard::Output) as it comes. With a
-    /// terminal in the plan everything is [`Stream::Stdout`]. Signals are not touched.
-    Captured,
+    /// What is written is [heard](Heard::Output) as it comes. With a terminal in the plan everything is [`Stream::Stdout`]. Signals
+    /// are not touched.
+    Captured {
+        /// Descriptor 0, or what is typed at the terminal; `None` for an empty one.
+        input: Option<OwnedFd>,
+    },
     /// These descriptors, such as files of a log; with a terminal in the plan, what is read from and written to it. Signals are
     /// not touched.
     Given {
@@ -71,7 +75,7 @@ pub fn close_input() -> Result<(), Error> {
 /// What has to be done outside was refused, or the ids can't be mapped. What is refused inside is told by [`Running::wait`].
 pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
     let outside = Outside::begin(plan)?;
-    let (link, their_link) = Link::pair()?;
+    let (link, their_link) = Link::pair().map_err(Error::call("socketpair"))?;
     let (errno, their_errno) = pipe()?;
     let streams = Streams::new(io, plan)?;
     let ends = Ends {
@@ -155,13 +159,17 @@ impl Streams {
                 let theirs = Some([null()?, null()?, error]);
                 Ok(streams(theirs, console::Far::Given { input, output }))
             }
-            Io::Given { input, output, error } => Ok(streams(Some([input, output, error]), console::Far::Caller)),
-            Io::Captured => {
+            Io::Given { input, output, error } => {
+                Ok(streams(Some([input, output, error]), console::Far::Caller { input: None }))
+            }
+            Io::Captured { input } => {
+                let (typed, input) = if plan.has_terminal() { (input, None) } else { (None, input) };
+                let input = input.map_or_else(null, Ok)?;
                 let (output, their_output) = pipe()?;
                 let (errors, their_errors) = pipe()?;
                 let ours = vec![(Stream::Stdout, output), (Stream::Stderr, errors)];
-                let theirs = Some([null()?, their_output, their_errors]);
-                Ok(Streams { ours, ..streams(theirs, console::Far::Caller) })
+                let theirs = Some([input, their_output, their_errors]);
+                Ok(Streams { ours, ..streams(theirs, console::Far::Caller { input: typed }) })
             }
         }
     }

@@ -76,13 +76,14 @@ pub(super) fn enter(
     }
     let mut forward = |heard: Heard<'_>| {
         listen(match heard {
+            Heard::Started => return,
             Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
             Heard::Notice(notice) => Said::Note(notice),
             Heard::Untidy(failure) => Said::Untidy(failure),
         });
     };
     let exit = match streams {
-        Streams::Captured => prepared.run(Io::Captured, Some(work.control.interrupt()), &mut forward),
+        Streams::Captured => prepared.run(Io::Captured { input: None }, Some(work.control.interrupt()), &mut forward),
         Streams::Terminal => {
             let exit = prepared.run(Io::Inherited, None, &mut forward);
             // Ctrl-C was meant for what ran.

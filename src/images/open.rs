@@ -1,7 +1,7 @@
 //! Reading an image that was found: its documents, and its layers once they are proven.
 
 use super::{Error, Found};
-use crate::oci::{ImageConfig, Layer, Platform};
+use crate::oci::{Descriptor, Digest, ImageConfig, Layer, Platform};
 use crate::store::Store;
 
 /// An image for one platform. Its layers are in the store, and are what their digests say.
@@ -11,6 +11,10 @@ pub(crate) struct Opened {
     pub(crate) config: ImageConfig,
     /// Its layers, the lowest first.
     pub(crate) layers: Vec<Layer>,
+    /// Its manifest.
+    pub(crate) manifest: Descriptor,
+    /// The digest of its configuration.
+    pub(crate) id: Digest,
 }
 
 impl Opened {
@@ -19,10 +23,11 @@ impl Opened {
     /// # Errors
     /// [`Error::Store`] for an image that is damaged, or not there for the platform.
     pub(crate) fn of(store: &Store, found: &Found, platform: &Platform) -> Result<Opened, Error> {
-        let (manifest, config) = store.load_image(&store.manifest_for(&found.manifest, platform)?)?;
+        let descriptor = store.manifest_for(&found.manifest, platform)?;
+        let (manifest, config) = store.load_image(&descriptor)?;
         let layers = store.layers(&manifest, &config);
         store.prove_layers(&layers)?;
-        Ok(Opened { config, layers })
+        Ok(Opened { config, layers, manifest: descriptor, id: manifest.config.digest })
     }
 
     /// Refuses an image that is for another platform than a wanted one. `name` is for the message.

@@ -17,6 +17,7 @@ pub(crate) mod kind;
 mod layer;
 pub(crate) mod manifest;
 pub(crate) mod platform;
+mod port;
 pub(crate) mod reference;
 pub(crate) mod signal;
 pub mod validate;
@@ -33,8 +34,9 @@ pub use manifest::Manifest;
 pub(crate) use manifest::{Index, Layout};
 pub use platform::Platform;
 pub(crate) use platform::PlatformError;
+pub(crate) use port::{PortSpecification, Protocol};
 pub use reference::{AnyReference, Reference, ReferenceError};
-pub(crate) use signal::is_signal;
+pub(crate) use signal::{is_signal, signal_number};
 
 /// Returns the canonical JSON of a document: compact, fields in the order of the type, no newline at the end.
 ///

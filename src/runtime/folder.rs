@@ -3,28 +3,35 @@
 //! ```text
 //! containers/<name>.lock    locked as long as somebody works with the container of that name
 //! containers/<name>/        upper: what it changes; beside it the files of its set-up
-//!                   state.json   of a container that stays, see `state`
+//!                   stays     of a container that stays, see `record`
 //! ```
 //!
 //! Whoever holds the lock of a name, and nobody else, makes and removes the folder of that name. So a folder whose lock can be
-//! taken, and that has no state which says that it stays, was left behind by a killed process: whoever comes by removes it. And
+//! taken, and that does not stay, was left behind by a killed process: whoever comes by removes it. And
 //! the owner of a folder can remove it in several steps, without another taking the name in between.
 
+use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Error;
-use super::state::{self, State, WhenUnused};
-use crate::store::{Home, Lock, try_claim};
+use super::{Error, record};
+use crate::container::Sandbox;
+use crate::store::{Lock, try_claim};
 use crate::world::World;
 
-/// A container's folder, locked. Dropped, it is removed, unless its state says that it stays.
+/// A container's folder, locked. Dropped, it is removed, unless it stays.
 pub(crate) struct Folder {
     path: PathBuf,
     world: Arc<World>,
-    when_dropped: WhenUnused,
+    when_dropped: WhenDropped,
     /// `None` only while it is dropped.
     name: Option<Lock>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum WhenDropped {
+    Remove,
+    Keep,
 }
 
 impl Folder {
@@ -40,25 +47,76 @@ impl Folder {
         for path in names.map(|name| containers.join(name)) {
             let Some(name) = try_claim(&lock_of(&path))? else { continue };
             // A container that stays has the name; or what a killed process left under it is for somebody else to remove.
-            if stays(world.home(), &path) || world.identity.remove_dir_all(&path).is_err() {
+            if record::stays(&path) || world.identity.remove_dir_all(&path).is_err() {
                 continue;
             }
-            let folder = Folder { path, world: world.clone(), when_dropped: WhenUnused::Remove, name: Some(name) };
+            let folder = Folder { path, world: world.clone(), when_dropped: WhenDropped::Remove, name: Some(name) };
             std::fs::create_dir_all(folder.upper()).map_err(Error::io("create", folder.upper()))?;
             return Ok(folder);
         }
         unreachable!("there are more names than folders")
     }
 
-    /// Writes down what the container is, and with that whether its folder stays when nobody works with it.
+    /// Makes a folder for a container that has a record: its name is its id.
+    ///
+    /// # Errors
+    /// As [`Folder::create`].
+    pub(crate) fn create_for_id(world: &Arc<World>) -> Result<(Folder, String), Error> {
+        let containers = world.home().containers_dir();
+        sweep(world, &containers);
+        loop {
+            let id = world.clock.new_id();
+            let path = containers.join(&id);
+            let Some(name) = try_claim(&lock_of(&path))? else { continue };
+            if path.exists() {
+                continue;
+            }
+            let folder = Folder { path, world: world.clone(), when_dropped: WhenDropped::Remove, name: Some(name) };
+            std::fs::create_dir_all(folder.upper()).map_err(Error::io("create", folder.upper()))?;
+            return Ok((folder, id));
+        }
+    }
+
+    /// Takes the folder of a container; `None` while somebody else has it: a monitor, for as long as the container runs.
+    ///
+    /// # Errors
+    /// It can't be locked.
+    pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Option<Folder>, Error> {
+        let path = world.home().containers_dir().join(id);
+        let Some(name) = try_claim(&lock_of(&path))? else { return Ok(None) };
+        let when_dropped = if record::stays(&path) { WhenDropped::Keep } else { WhenDropped::Remove };
+        Ok(Some(Folder { path, world: world.clone(), when_dropped, name: Some(name) }))
+    }
+
+    /// Whether nobody works with the container: then none of its processes is left.
+    pub(super) fn is_free(path: &Path) -> bool {
+        // A lock that can't be had because there is no such file was given up with its container.
+        !lock_of(path).exists() || matches!(try_claim(&lock_of(path)), Ok(Some(_)))
+    }
+
+    /// From now on it stays when nobody works with it.
     ///
     /// # Errors
     /// It can't be written.
-    #[expect(dead_code, reason = "every container is removed at its end so far")]
-    pub(crate) fn record(&mut self, state: &State) -> Result<(), Error> {
-        state::write(&self.path, state)?;
-        self.when_dropped = state.when_unused;
+    pub(crate) fn keep(&mut self) -> Result<(), Error> {
+        record::keep(&self.path)?;
+        self.when_dropped = WhenDropped::Keep;
         Ok(())
+    }
+
+    /// From now on it goes when nobody works with it.
+    pub(crate) fn discard(&mut self) {
+        self.when_dropped = WhenDropped::Remove;
+    }
+
+    /// Leaves it to another process that has a copy of the lock: nothing is removed, and that other one goes on having it locked.
+    pub(crate) fn leave(mut self) {
+        self.when_dropped = WhenDropped::Keep;
+    }
+
+    /// What has to stay open for it to stay locked.
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        self.name.iter().map(|name| name.as_fd().as_raw_fd()).collect()
     }
 
     /// The folder itself.
@@ -71,6 +129,11 @@ impl Folder {
         self.path.join("upper")
     }
 
+    /// Where overlayfs works beside them.
+    pub(super) fn overlay(&self) -> PathBuf {
+        self.path.join(Sandbox::OVERLAY_WORK)
+    }
+
     /// Where its set-up has its files: beside the changes, as each directory more would take 0.3 ms to make and to remove on ext4.
     pub(crate) fn work(&self) -> PathBuf {
         self.path.clone()
@@ -79,7 +142,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let (Some(name), WhenUnused::Remove) = (self.name.take(), self.when_dropped) {
+        if let (Some(name), WhenDropped::Remove) = (self.name.take(), self.when_dropped) {
             remove(&self.world, &self.path, name);
         }
     }
@@ -94,6 +157,8 @@ fn remove(world: &World, path: &Path, name: Lock) {
 
 /// Removes the folders of containers that are dead and do not stay, as far as that is possible: with another identity they may
 /// not be ours to remove, and that is not a reason to stop.
+///
+/// Whether a folder stays is asked first, and again when it is locked: there may be a thousand that do.
 fn sweep(world: &World, containers: &Path) {
     for entry in std::fs::read_dir(containers).into_iter().flatten().flatten() {
         let path = match entry.path() {
@@ -101,20 +166,14 @@ fn sweep(world: &World, containers: &Path) {
             path if path.is_dir() => path,
             _ => continue,
         };
+        if record::stays(&path) {
+            continue;
+        }
         if let Ok(Some(name)) = try_claim(&lock_of(&path))
-            && !stays(world.home(), &path)
+            && !record::stays(&path)
         {
             remove(world, &path, name);
         }
-    }
-}
-
-/// Whether a folder has to stay. One whose state can't be read does: it may be that of a container with somebody's work in it.
-fn stays(home: &Home, path: &Path) -> bool {
-    match state::read(home, path) {
-        Ok(None) => false,
-        Ok(Some(state)) => state.when_unused == WhenUnused::Keep,
-        Err(_) => true,
     }
 }
 

@@ -16,19 +16,32 @@
 
 pub(crate) mod changes;
 pub(crate) mod folder;
+pub(crate) mod log;
+pub(crate) mod monitor;
+pub(crate) mod names;
+pub(crate) mod ports;
 pub(crate) mod prepare;
+pub(crate) mod record;
 pub(crate) mod remover;
 pub(crate) mod request;
-pub(crate) mod state;
+pub(crate) mod session;
+pub(crate) mod stored;
 pub(crate) mod unpacked;
 pub(crate) mod volume;
 
 pub(crate) use changes::Changes;
+pub(crate) use folder::Folder;
+pub(crate) use monitor::start;
+pub(crate) use monitor::talk::{Ask, Failed};
+pub(crate) use ports::Published;
 pub(crate) use prepare::{Room, Script, prepare};
+pub use record::roots;
+pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};
 pub(crate) use remover::Remover;
 pub use request::Request;
 pub(crate) use request::{Variable, launch, parse_rights};
-pub use state::roots;
+pub(crate) use session::{Parted, Session, Streams, folder};
+pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, list, rename};
 pub(crate) use volume::Volume;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +89,47 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The kernel refuses a call.
+    #[error("{call}: {} ({errno:?})", errno.desc())]
+    Call {
+        /// Its name.
+        call: &'static str,
+        /// The kernel's answer.
+        errno: nix::errno::Errno,
+    },
+    /// There is no container of this name or id.
+    #[error("no such container: {0}")]
+    NoContainer(String),
+    /// Several ids begin so.
+    #[error("{count} containers have an id that begins with `{text}`")]
+    Ambiguous {
+        /// What was given.
+        text: String,
+        /// How many they are.
+        count: usize,
+    },
+    /// Another container has the name.
+    #[error("the container name `{name}` is in use by container {}", owner.chars().take(12).collect::<String>())]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The id of the container that has it.
+        owner: String,
+    },
+    /// It runs, and what was asked is for one that does not.
+    #[error("container {0} is running")]
+    Running(String),
+    /// A port can't be published.
+    #[error("can't publish port {}: bind {address}: {}", address.port(), errno::describe(source))]
+    Port {
+        /// Where it was to be reached.
+        address: std::net::SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Its monitor says no.
+    #[error("{0}")]
+    Refused(String),
     /// It can't be set up.
     #[error(transparent)]
     Container(#[from] container::Error),
@@ -99,15 +153,26 @@ impl Error {
 
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
-        match self {
-            Error::Argument { hint, .. } => hint.map(str::to_owned),
-            Error::Io { source, .. } => errno::hint_at_home(source),
-            Error::Volume { source, .. } => errno::hint(source),
-            Error::BadState { .. } => None,
-            Error::Container(error) => Explained::hint(error),
-            Error::Store(error) => error.hint(),
-            Error::Layer(error) => error.hint(),
-        }
+        let hint = match self {
+            Error::Argument { hint, .. } => *hint,
+            Error::NoContainer(_) => Some("`ps -a` lists all containers"),
+            Error::Ambiguous { .. } => Some("write more digits of the id"),
+            Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),
+            Error::Running(_) => Some("stop it first"),
+            Error::Port { source, .. } => match source.raw_os_error()? {
+                libc::EADDRINUSE => Some("another program has that port: choose another one, such as 8082:80"),
+                libc::EACCES => Some("ports below 1024 are for root: choose a higher one, such as 8080:80"),
+                libc::EADDRNOTAVAIL => Some("this machine does not have that address"),
+                _ => None,
+            },
+            Error::BadState { .. } | Error::Call { .. } | Error::Refused(_) => None,
+            Error::Io { source, .. } => return errno::hint_at_home(source),
+            Error::Volume { source, .. } => return errno::hint(source),
+            Error::Container(error) => return Explained::hint(error),
+            Error::Store(error) => return error.hint(),
+            Error::Layer(error) => return error.hint(),
+        };
+        hint.map(str::to_owned)
     }
 }
 

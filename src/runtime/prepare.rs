@@ -11,8 +11,8 @@ use super::Error;
 use super::changes::{Changes, Form};
 use super::folder::Folder;
 use crate::container::{
-    self, Access, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish, Plan, Process,
-    RootKind, Running, Sandbox,
+    self, Access, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish, Plan,
+    Process, RootKind, Running, Sandbox,
 };
 use crate::progress::Interrupt;
 use crate::world::World;
@@ -26,6 +26,8 @@ pub(crate) struct Room {
     pub(crate) etc: Etc,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) root: Access,
+    /// Whether its changes are to survive.
+    pub(crate) durability: Durability,
     /// A file of ours for it.
     pub(crate) script: Option<Script>,
 }
@@ -45,24 +47,24 @@ pub(crate) struct Prepared {
     world: Arc<World>,
 }
 
-/// Makes a folder for a container on these layers (the top one first), and plans it.
+/// Plans a container in a folder, on these layers (the top one first).
 ///
 /// # Errors
-/// The folder can't be made, or the machine does not allow containers.
+/// A file of its set-up can't be written, or the machine does not allow containers.
 pub(crate) fn prepare(
     world: &Arc<World>,
-    id: &str,
+    folder: Folder,
     lower: Vec<PathBuf>,
     room: Room,
     process: &Process,
 ) -> Result<Prepared, Error> {
-    let folder = Folder::create(world, id)?;
     let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
     sandbox.hostname = room.hostname;
     sandbox.network = room.network;
     sandbox.etc = room.etc;
     sandbox.mounts = room.mounts;
     sandbox.root = room.root;
+    sandbox.durability = room.durability;
     if let Some(script) = room.script {
         sandbox.mounts.push(put(&folder, &script)?);
     }
@@ -109,6 +111,24 @@ impl Prepared {
             RootKind::Overlay => Form::Upper,
         };
         Changes::new(self.world, self.folder, form)
+    }
+
+    /// Its folder.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Lets go of everything but the folder.
+    pub(super) fn into_folder(self) -> Folder {
+        self.folder
+    }
+
+    /// Has what may belong to other ids removed by the container's own processes when it ends. The rest of the folder is for whoever has it
+    /// locked, who may be writing there.
+    pub(super) fn remove_changes_at_end(&mut self) {
+        for path in [self.folder.upper(), self.folder.overlay()] {
+            self.plan.remove_at_end(path);
+        }
     }
 
     /// Has the folder removed by the container's own processes when it ends: nobody asks for its changes.

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use super::Error;
+use super::folder::Folder;
+use super::ports::Published;
 use super::prepare::{Prepared, Room, prepare};
 use super::unpacked;
 use super::volume::Volume;
 use crate::container::{
-    Access, DEFAULT_PATH, Etc, Hostname, Network, NewPrivileges, Process, Rights, Seccomp, Terminal,
+    Access, DEFAULT_PATH, Durability, Etc, Hostname, Network, NewPrivileges, Process, Rights, Seccomp, Terminal,
 };
-use crate::oci::{Environment, ImageConfig, Layer, is_signal};
+use crate::oci::{Environment, ImageConfig, Layer, signal_number};
 use crate::world::World;
 
 /// What is asked of a container.
@@ -30,9 +32,14 @@ pub struct Request {
     pub(crate) hostname: Option<Hostname>,
     pub(crate) network: Network,
     pub(crate) volumes: Vec<Volume>,
+    pub(crate) ports: Vec<Published>,
+    /// Whether every port that the image exposes is published, too.
+    pub(crate) publish_all: bool,
     pub(crate) root: Access,
     pub(crate) terminal: Terminal,
     pub(crate) rights: Rights,
+    /// `None`: what the image says.
+    pub(crate) stop_signal: Option<i32>,
 }
 
 impl Request {
@@ -47,9 +54,12 @@ impl Request {
             hostname: None,
             network: Network::Host,
             volumes: Vec::new(),
+            ports: Vec::new(),
+            publish_all: false,
             root: Access::ReadWrite,
             terminal: Terminal::No,
             rights: Rights::docker(),
+            stop_signal: None,
         }
     }
 }
@@ -100,42 +110,90 @@ pub(crate) fn parse_rights(options: &[String]) -> Result<Rights, Error> {
     Ok(rights)
 }
 
-/// Prepares a container of an image. Its folder is removed when what is given here is dropped, if not before.
+/// What a container is to be, as it comes of a request and an image: everything but its id, its name and its folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) process: Process,
+    pub(crate) hostname: Hostname,
+    pub(crate) network: Network,
+    pub(crate) volumes: Vec<Volume>,
+    pub(crate) ports: Vec<Published>,
+    pub(crate) root: Access,
+    /// The signal that asks it to end.
+    pub(crate) stop_signal: i32,
+}
+
+impl Wanted {
+    /// Puts a request and an image together. The beginning of `id` is the host name where none was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an image without a command, or with a stop signal that is none.
+    pub(super) fn of(image: &ImageConfig, request: &Request, id: &str) -> Result<Wanted, Error> {
+        let args = command_line(image, request)?;
+        let hostname = match &request.hostname {
+            Some(hostname) => hostname.clone(),
+            None => Hostname::parse(&id.chars().take(12).collect::<String>())?,
+        };
+        let process = Process {
+            args,
+            env: environment(image, request, hostname.as_str()),
+            cwd: request.working_dir.clone().unwrap_or_else(|| image.config.working_dir.clone()),
+            user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
+            terminal: request.terminal,
+            rights: request.rights,
+        };
+        let mut ports = request.ports.clone();
+        if request.publish_all {
+            let all = Published::all_exposed(image.config.exposed_ports.keys());
+            let is_published = |port: &Published| {
+                request.ports.iter().any(|other| (other.container, other.protocol) == (port.container, port.protocol))
+            };
+            ports.extend(all.into_iter().filter(|port| !is_published(port)));
+        }
+        Ok(Wanted {
+            process,
+            hostname,
+            network: request.network,
+            volumes: request.volumes.clone(),
+            ports,
+            root: request.root,
+            stop_signal: stop_signal(image, request)?,
+        })
+    }
+
+    /// The room for it. The folders of its volumes are made where they are missing.
+    ///
+    /// # Errors
+    /// One can't be made.
+    pub(super) fn room(&self, world: &World, durability: Durability) -> Result<Room, Error> {
+        let mounts = self.volumes.iter().map(|volume| volume.mount(world.home()));
+        Ok(Room {
+            hostname: self.hostname.clone(),
+            network: self.network,
+            etc: Etc::Launch,
+            mounts: mounts.collect::<Result<_, _>>()?,
+            root: self.root,
+            durability,
+            script: None,
+        })
+    }
+}
+
+/// Prepares a container of an image that ends with us. Its folder is removed when what is given here is dropped, if not before.
 ///
 /// # Errors
-/// [`Error::Argument`] for an image without a command; and what can't be made.
+/// As [`Wanted::of`]; and what can't be made.
 pub(crate) fn launch(
     world: &Arc<World>,
     image: &ImageConfig,
     layers: &[Layer],
     request: &Request,
 ) -> Result<Prepared, Error> {
-    let args = command_line(image, request)?;
-    check_stop_signal(image)?;
     let id = world.clock.new_id();
-    let hostname = match &request.hostname {
-        Some(hostname) => hostname.clone(),
-        None => Hostname::parse(&id.chars().take(12).collect::<String>())?,
-    };
-    let process = Process {
-        args,
-        env: environment(image, request, hostname.as_str()),
-        cwd: request.working_dir.clone().unwrap_or_else(|| image.config.working_dir.clone()),
-        user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
-        terminal: request.terminal,
-        rights: request.rights,
-    };
-    let mounts = request.volumes.iter().map(|volume| volume.mount(world.home()));
-    let room = Room {
-        hostname,
-        network: request.network,
-        etc: Etc::Launch,
-        mounts: mounts.collect::<Result<_, _>>()?,
-        root: request.root,
-        script: None,
-    };
+    let wanted = Wanted::of(image, request, &id)?;
+    let room = wanted.room(world, Durability::Scratch)?;
     let lower = unpacked::chain_of_image(world, layers)?;
-    prepare(world, &id, lower, room, &process)
+    prepare(world, Folder::create(world, &id)?, lower, room, &wanted.process)
 }
 
 fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {
@@ -176,13 +234,19 @@ fn environment(image: &ImageConfig, request: &Request, hostname: &str) -> Vec<St
     environment.entries()
 }
 
-/// An image may have been made by anybody, so what BuildKit checks when it writes a configuration is checked here once more.
-fn check_stop_signal(image: &ImageConfig) -> Result<(), Error> {
-    match &image.config.stop_signal {
-        Some(signal) if !signal.is_empty() && !is_signal(signal) => Err(Error::argument(
-            format!("the image's stop signal `{}` is not a signal", signal.escape_debug()),
-            "a signal is a name such as SIGTERM or a number from 1 to 64",
-        )),
-        Some(_) | None => Ok(()),
+/// The signal that asks the container to end: the request's, else the image's, else SIGTERM. An image may have been made by anybody, so
+/// what BuildKit checks when it writes a configuration is checked here once more.
+fn stop_signal(image: &ImageConfig, request: &Request) -> Result<i32, Error> {
+    if let Some(number) = request.stop_signal {
+        return Ok(number);
+    }
+    match image.config.stop_signal.as_deref() {
+        None | Some("") => Ok(libc::SIGTERM),
+        Some(signal) => signal_number(signal).ok_or_else(|| {
+            Error::argument(
+                format!("the image's stop signal `{}` is not a signal", signal.escape_debug()),
+                "a signal is a name such as SIGTERM or a number from 1 to 64",
+            )
+        }),
     }
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 use crate::container::{Access, Mount, MountKind};
 use crate::store::Home;
 
 /// A volume, wished for: `SOURCE:TARGET[:ro]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Volume {
     /// What is mounted.
     pub(crate) source: Source,
@@ -19,7 +21,7 @@ pub(crate) struct Volume {
 }
 
 /// What a volume is of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A path of this machine.
     Path(PathBuf),

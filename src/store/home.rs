@@ -114,13 +114,14 @@ impl Home {
 
     /// The folders of a home, and who may come in: of those below the root, the ones with files that others could execute are closed as well,
     /// since somebody may open the root again.
-    fn folders(&self) -> [(PathBuf, Doors); 11] {
+    fn folders(&self) -> [(PathBuf, Doors); 12] {
         [
             (self.root.join("blobs"), Doors::AsMade),
             (self.blobs(), Doors::AsMade),
             (self.unpacked_dir(), Doors::Closed),
             (self.containers_dir(), Doors::Closed),
             (self.volumes_dir(), Doors::Closed),
+            (self.names_dir(), Doors::AsMade),
             (self.leases_dir(), Doors::AsMade),
             (self.temporary(), Doors::AsMade),
             (self.expanded_dir(), Doors::AsMade),
@@ -247,6 +248,11 @@ impl Home {
     /// Containers.
     pub fn containers_dir(&self) -> PathBuf {
         self.root.join("containers")
+    }
+
+    /// Which container has which name.
+    pub(crate) fn names_dir(&self) -> PathBuf {
+        self.root.join("names")
     }
 
     /// Volumes.

@@ -60,7 +60,7 @@ fn roots(store: &Store) -> Result<Roots, Error> {
 fn roots_with(store: &Store, cached: Vec<Layer>) -> Result<Roots, Error> {
     let (mut images, mut layers) = (Vec::new(), Vec::new());
     for container in runtime::roots(store.home())? {
-        images.push(container.manifest);
+        images.push(container.image.manifest);
         layers.extend(container.layers);
     }
     Ok(Roots { images, layers, cached })

@@ -16,7 +16,7 @@ pub(crate) fn time(milliseconds: u64) -> String {
 
 /// `About an hour`, `3 weeks`: how long ago something was, as Docker rounds it. The tables of images and of their history are Docker's, and its
 /// users know their column CREATED by heart.
-fn duration(seconds: i64) -> String {
+pub(crate) fn duration(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours) = (seconds / 60, (seconds as f64 / 3600.0).round() as i64);
     match () {

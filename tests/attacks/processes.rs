@@ -159,11 +159,11 @@ fn the_program_may_be_executed_where_it_was_mounted() {
 /// The processes that a container has outside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
-    Program,
+    Monitor,
     Keeper,
     Guard,
     First,
-    /// The process group of the program.
+    /// The process group of the monitor.
     Group,
 }
 
@@ -172,24 +172,24 @@ type Order = &'static [(Who, Signal)];
 
 const ORDERS: &[Order] = {
     use Signal::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM};
-    use Who::{First, Group, Guard, Keeper, Program};
+    use Who::{First, Group, Guard, Keeper, Monitor};
     &[
-        &[(Program, SIGKILL)],
-        &[(Keeper, SIGKILL), (Program, SIGKILL)],
-        &[(Program, SIGKILL), (Keeper, SIGKILL)],
-        &[(Guard, SIGKILL), (Keeper, SIGKILL), (Program, SIGKILL)],
-        &[(Program, SIGKILL), (Keeper, SIGKILL), (Guard, SIGKILL)],
+        &[(Monitor, SIGKILL)],
+        &[(Keeper, SIGKILL), (Monitor, SIGKILL)],
+        &[(Monitor, SIGKILL), (Keeper, SIGKILL)],
+        &[(Guard, SIGKILL), (Keeper, SIGKILL), (Monitor, SIGKILL)],
+        &[(Monitor, SIGKILL), (Keeper, SIGKILL), (Guard, SIGKILL)],
         &[(Keeper, SIGKILL)],
         &[(Guard, SIGKILL)],
         &[(Group, SIGKILL)],
-        &[(Keeper, SIGSTOP), (Program, SIGKILL)],
-        &[(Guard, SIGSTOP), (Program, SIGKILL)],
-        &[(First, SIGSTOP), (Program, SIGKILL)],
+        &[(Keeper, SIGSTOP), (Monitor, SIGKILL)],
+        &[(Guard, SIGSTOP), (Monitor, SIGKILL)],
+        &[(First, SIGSTOP), (Monitor, SIGKILL)],
         &[(Keeper, SIGSTOP), (Guard, SIGSTOP), (First, SIGSTOP), (Group, SIGKILL)],
         &[(Guard, SIGSTOP), (Keeper, SIGKILL)],
-        &[(Keeper, SIGSTOP), (Guard, SIGKILL), (Program, SIGKILL)],
-        &[(Program, SIGSTOP), (Keeper, SIGKILL), (Program, SIGCONT)],
-        &[(Program, SIGSTOP), (Guard, SIGKILL), (Program, SIGCONT)],
+        &[(Keeper, SIGSTOP), (Guard, SIGKILL), (Monitor, SIGKILL)],
+        &[(Monitor, SIGSTOP), (Keeper, SIGKILL), (Monitor, SIGCONT)],
+        &[(Monitor, SIGSTOP), (Guard, SIGKILL), (Monitor, SIGCONT)],
         // These are for nobody but the program to act on.
         &[
             (Keeper, SIGTERM),
@@ -197,7 +197,7 @@ const ORDERS: &[Order] = {
             (Keeper, SIGHUP),
             (Guard, SIGINT),
             (Keeper, SIGQUIT),
-            (Program, SIGKILL),
+            (Monitor, SIGKILL),
         ],
     ]
 };
@@ -211,9 +211,9 @@ const STAY: &str = "trap '' HUP INT QUIT TERM PIPE TSTP; \
 fn no_process_outlives_us() {
     attack("an orphan that ignores signals and has no parent (CVE-2019-5736's second half)", EVERY_USER, |attack| {
         let before = digest(attack);
-        attack.run("run layerlab/base true").succeeded();
+        attack.run("run --rm layerlab/base true").succeeded();
         for order in ORDERS {
-            let mut command = attack.place.command("run layerlab/base sh -c");
+            let mut command = attack.place.command("run --rm layerlab/base sh -c");
             command.arg(STAY).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
             let mut child = command.spawn().unwrap();
             let mut ready = [0; 6];
@@ -222,7 +222,7 @@ fn no_process_outlives_us() {
             for (who, signal) in *order {
                 match who {
                     // One that is gone already is what we want.
-                    Who::Group => drop(killpg(everybody[&Who::Program], *signal)),
+                    Who::Group => drop(killpg(everybody[&Who::Monitor], *signal)),
                     who => drop(kill(everybody[who], *signal)),
                 }
             }
@@ -234,7 +234,7 @@ fn no_process_outlives_us() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        attack.run("run layerlab/base true").succeeded();
+        attack.run("run --rm layerlab/base true").succeeded();
         let left = fs::read_dir(attack.place.home().join("containers")).unwrap();
         let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| name.to_str().unwrap().starts_with('.')), "{left:?}");
@@ -254,11 +254,12 @@ fn a_container_is_gone_when_the_program_says_so() {
     });
 }
 
-/// The program's children, from the outside in.
+/// The container's monitor, which is the program's child, and its children, from the outside in.
 fn everybody(program: &Child) -> HashMap<Who, Pid> {
     let mut found = HashMap::new();
-    let mut process = Pid::from_raw(program.id().try_into().unwrap());
-    found.insert(Who::Program, process);
+    let program = Pid::from_raw(program.id().try_into().unwrap());
+    let mut process = child_of(program).expect("the monitor is not there");
+    found.insert(Who::Monitor, process);
     for who in [Who::Keeper, Who::Guard, Who::First] {
         process = child_of(process).unwrap_or_else(|| panic!("{who:?} is not there"));
         found.insert(who, process);

@@ -168,7 +168,8 @@ impl Container {
 
     pub fn run(&self) -> Outcome {
         let mut captured: BTreeMap<bool, Vec<u8>> = BTreeMap::new();
-        let result = run(&self.plan(), Io::Captured, &mut |heard| match heard {
+        let result = run(&self.plan(), Io::Captured { input: None }, &mut |heard| match heard {
+            Heard::Started => {}
             Heard::Output(stream, piece) => captured.entry(stream == Stream::Stderr).or_default().extend(piece),
             heard @ (Heard::Notice(_) | Heard::Untidy(_)) => panic!("{heard:?}"),
         });

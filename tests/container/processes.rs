@@ -63,7 +63,7 @@ fn a_container_can_be_cancelled() {
     everyone("processes::a_container_can_be_cancelled", || {
         let container = Container::new("echo started; sleep 100");
         let cancel = Interrupt::new().unwrap();
-        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        let mut running = spawn(&container.plan(), Io::Captured { input: None }).unwrap();
         running.kill_when(cancel.as_fd().try_clone_to_owned().unwrap());
         running.start();
         assert_eq!(running.wait(&mut |_| cancel.request()).unwrap(), Exit::Signal(9));
@@ -74,7 +74,7 @@ fn a_container_can_be_cancelled() {
 fn a_container_waits_for_the_order_to_start() {
     everyone("processes::a_container_waits_for_the_order_to_start", || {
         let container = Container::new("echo begun");
-        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        let mut running = spawn(&container.plan(), Io::Captured { input: None }).unwrap();
         running.until_ready().unwrap();
         let control = running.control();
         assert_eq!(control.signal(15).unwrap_err().to_string(), "the container is not started");
@@ -96,17 +96,20 @@ fn a_container_waits_for_the_order_to_start() {
 fn a_container_that_never_starts_can_be_killed_or_dropped() {
     everyone("processes::a_container_that_never_starts_can_be_killed_or_dropped", || {
         let container = Container::new("echo never");
-        let mut running = spawn(&container.plan(), Io::Captured).unwrap();
+        let mut running = spawn(&container.plan(), Io::Captured { input: None }).unwrap();
         running.until_ready().unwrap();
         let control = running.control();
         std::thread::spawn(move || control.kill()).join().unwrap();
-        assert_eq!(running.wait(&mut |heard| panic!("{heard:?}")).unwrap(), Exit::Signal(9));
+        assert_eq!(
+            running.wait(&mut |heard| assert!(matches!(heard, Heard::Started), "{heard:?}")).unwrap(),
+            Exit::Signal(9)
+        );
         let dropped = Container::new("echo never");
-        let mut running = spawn(&dropped.plan(), Io::Captured).unwrap();
+        let mut running = spawn(&dropped.plan(), Io::Captured { input: None }).unwrap();
         running.until_ready().unwrap();
         drop(running);
         let missing = Container::new("").with(|container| container.process.user = "nobody".into());
-        let mut running = spawn(&missing.plan(), Io::Captured).unwrap();
+        let mut running = spawn(&missing.plan(), Io::Captured { input: None }).unwrap();
         let refused = running.until_ready().unwrap_err();
         assert_eq!(refused.to_string(), "the image has no user `nobody` in its `/etc/passwd`");
     });
@@ -134,7 +137,7 @@ fn a_container_is_paused_and_goes_on_and_another_thread_can_do_it() {
         let word = format!("{}.125", std::process::id());
         let script = format!("sleep {word} & sleep {word} & echo begun; exec sleep {word}");
         let container = Container::new(&script);
-        let running = spawn(&container.plan(), Io::Captured).unwrap();
+        let running = spawn(&container.plan(), Io::Captured { input: None }).unwrap();
         running.start();
         let control = running.control();
         let (begun, is_begun) = std::sync::mpsc::channel();
@@ -186,7 +189,10 @@ fn streams_can_be_given() {
             let (read, write) = nix::unistd::pipe().unwrap();
             nix::unistd::write(&write, b"hello\n").unwrap();
             let io = Io::Given { input: read, output: file(), error: file() };
-            assert_eq!(run(&container.plan(), io, &mut |heard| panic!("{heard:?}")).unwrap(), Exit::Code(0));
+            assert_eq!(
+                run(&container.plan(), io, &mut |heard| assert!(matches!(heard, Heard::Started), "{heard:?}")).unwrap(),
+                Exit::Code(0)
+            );
             let expected = match terminal {
                 Terminal::No => "got hello\nerror\n",
                 Terminal::Yes => "hello\r\ngot hello\r\nerror\r\n",
@@ -372,7 +378,7 @@ fn a_plan_that_makes_no_sense_is_an_error_and_no_second_caller() {
         let container = Container::new("true");
         let mut plan = container.plan();
         plan.operations.retain(|(_, operation)| !matches!(operation, Operation::ResolveUser { .. }));
-        let error = run(&plan, Io::Captured, &mut |_| {}).unwrap_err().to_string();
+        let error = run(&plan, Io::Captured { input: None }, &mut |_| {}).unwrap_err().to_string();
         assert!(error.starts_with("the set-up panicked"), "{error}");
         // Were the panic to unwind into the child's copy of this function, this would run twice.
         let marker = container.path("once");

@@ -65,7 +65,7 @@ fn layers_that_are_gone_are_not_kept_unpacked() {
         .status();
     assert!(tar.unwrap().success());
     place.run("import r.tar gone");
-    place.run("run gone /bin/true");
+    place.run("run --rm gone /bin/true");
     let unpacked = || {
         std::fs::read_dir(place.home().join("unpacked"))
             .unwrap()

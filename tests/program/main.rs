@@ -2,6 +2,7 @@
 
 mod archives;
 mod cache;
+mod containers;
 mod crash;
 mod film;
 // Other tests use it, too, and other parts of it.

@@ -51,18 +51,17 @@ fn nothing_is_removed_that_a_container_uses() {
     place.run("build -q -t image .");
     let wait = "until test -e /go/on; do sleep 0.05; done; cat /note; ls / | grep -c root; true";
     let (volume, _) = (format!("{}:/go", place.path("go").display()), fs::create_dir(place.path("go")));
-    let running = start(&place, &["run", "-v", &volume, "image", "sh", "-c", wait]);
-    let text = place.run("rmi image");
-    assert!(
-        text.contains("another layerlab process uses it")
-            && text.contains("stays for now; `layerlab prune` removes it later"),
-        "{text}"
-    );
+    let running = start(&place, &["run", "--rm", "-v", &volume, "image", "sh", "-c", wait]);
+    while place.run("ps -q").is_empty() {}
+    for command in ["rmi image", "rmi -f image"] {
+        let text = place.run(command);
+        assert!(text.contains("is used by the running container"), "{text}");
+    }
     place.run("rmi layerlab/base");
-    let text = place.run("prune --all");
-    assert!(text.contains("another layerlab process uses"), "{text}");
+    place.run("prune --all");
     fs::write(place.path("go/on"), "").unwrap();
     assert_eq!(end(running), "hello\n0\n");
+    place.run("rmi image");
     place.run("prune --all");
     for folder in ["blobs/sha256", "unpacked", "expanded", "leases"] {
         let left = fs::read_dir(place.home().join(folder)).unwrap().flatten();
@@ -135,26 +134,18 @@ fn room_is_made_and_said() {
 fn what_a_stopped_container_needs_stays() {
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY note /note\n//- note\nhello\n");
     place.run("build -q -t image .");
-    let container = place.home().join("containers/0123456789ab");
-    let state = {
-        let home = layerlab::store::Home::open(place.home()).unwrap();
-        let store = layerlab::store::Store::open(&home).unwrap();
-        let image = store.find("image").unwrap().manifest;
-        let (manifest, config) = store.load_image(&image).unwrap();
-        let layers = store.layers(&manifest, &config);
-        serde_json::json!({"schema": 1, "manifest": image, "layers": layers, "when_unused": "keep"}).to_string()
-    };
-    fs::create_dir_all(&container).unwrap();
-    fs::write(container.join("state.json"), &state).unwrap();
-    place.run("rmi image");
+    let id = place.run("create image /note").trim().to_owned();
+    let container = place.home().join("containers").join(id);
+    assert!(place.run("rmi image").contains("stopped container"), "a container uses it");
+    place.run("rmi -f image");
     place.run("prune --all");
     let blobs = || fs::read_dir(place.home().join("blobs/sha256")).unwrap().count();
     assert_eq!(blobs(), 3, "manifest, configuration, layer");
     assert!(place.run("store size").contains("blobs of containers                      3"));
     // Where nobody can tell what it needs, nothing goes.
-    fs::write(container.join("state.json"), "{").unwrap();
+    fs::write(container.join("container.json"), "{").unwrap();
     let text = place.run("prune --all");
-    assert!(text.contains("state.json") && text.contains("[exit code 1]"), "{text}");
+    assert!(text.contains("container.json") && text.contains("[exit code 1]"), "{text}");
     assert_eq!(blobs(), 3);
     fs::remove_dir_all(&container).unwrap();
     place.run("prune --all");

@@ -37,8 +37,8 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "nix",
-        places: &["src/container/", "src/layer/materialise.rs"],
-        because: "system calls that set up containers and make the files of foreign layers are kept together",
+        places: &["src/container/", "src/link.rs", "src/runtime/", "src/layer/materialise.rs"],
+        because: "system calls that set up containers, watch over them and make the files of foreign layers are kept together",
     },
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
     Only { library: "nix", places: &["src/cli/interrupts.rs"], because: "the handler of Ctrl-C" },
@@ -56,7 +56,7 @@ const LIBRARIES: &[Only] = &[
     Only { library: "terminal_size", places: &["src/view/screen.rs"], because: "the screen knows where it is shown" },
     Only {
         library: "rustix",
-        places: &["src/container/", "src/context/", "src/seen.rs"],
+        places: &["src/container/", "src/context/", "src/runtime/", "src/seen.rs"],
         because: "what the standard library can't do in an open folder is done where files of others are read",
     },
     Only { library: "rustix", places: &["src/repl/modes.rs"], because: "the modes of the terminal at the prompt" },
@@ -88,6 +88,7 @@ const WRITERS: &[&str] = &[
 /// What a module may use of the others. `main.rs` and `lib.rs` stand above all of them.
 const MODULES: &[(&str, &[&str])] = &[
     ("errno", &[]),
+    ("link", &[]),
     ("document", &["diagnostic", "errno", "limits"]),
     ("limits", &["diagnostic", "size"]),
     ("progress", &[]),
@@ -104,7 +105,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("context", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "limits", "oci"]),
     ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store", "tree"]),
-    ("container", &[]),
+    ("container", &["link"]),
     ("world", &["container", "diagnostic", "progress", "store"]),
     (
         "userland",
@@ -120,6 +121,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "errno",
             "layer",
             "limits",
+            "link",
             "oci",
             "progress",
             "store",

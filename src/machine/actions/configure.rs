@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{command, ports};
+use super::command;
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{
@@ -19,7 +19,7 @@ use crate::machine::intent::Intent;
 use crate::machine::noted::Noted;
 use crate::machine::scope::Scope;
 use crate::machine::{Error, State};
-use crate::oci::{HealthConfig, is_signal};
+use crate::oci::{HealthConfig, PortSpecification, is_signal};
 
 /// ARGs that speak to the builder and are not part of the environment.
 const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -200,11 +200,12 @@ fn expose_ports(expose: &Expose, state: &State, next: &mut State, scope: &Scope<
     }
     let mut found = Vec::new();
     for specification in &specifications {
-        found.extend(ports::exposed(specification).map_err(|problem| {
+        let read = PortSpecification::parse(specification).map_err(|problem| {
             let message = format!("invalid port `{specification}`: {problem}");
             Diagnostic::new(&rules::INVALID_PORT, message)
                 .hint("a port is written like `80`, `80/tcp`, `53/udp` or `8000-8010`")
-        })?);
+        })?;
+        found.extend(read.exposed());
     }
     found.sort();
     found.dedup();

@@ -1,4 +1,91 @@
 //! Containers.
 
+pub(in crate::cli) mod attach;
+pub(in crate::cli) mod control;
+pub(in crate::cli) mod create;
+pub(in crate::cli) mod list;
+pub(in crate::cli) mod logs;
+mod options;
+mod outcome;
+pub(in crate::cli) mod remove;
+pub(in crate::cli) mod rename;
 pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
+pub(in crate::cli) mod start;
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::world::World;
+
+/// The commands for containers by their long names: `container ls` is `ps`.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum ContainerCommand {
+    /// Run a command in a new container
+    Run(run::Run),
+    /// Create a container without starting it
+    Create(create::Create),
+    /// Start containers that are not running
+    Start(start::Start),
+    /// Stop running containers
+    Stop(control::Stop),
+    /// Stop containers, and start them again
+    Restart(start::Restart),
+    /// Kill running containers, or send them a signal
+    Kill(control::Kill),
+    /// Pause all processes of containers
+    Pause(control::Pause),
+    /// Let paused containers go on
+    Unpause(control::Unpause),
+    /// Wait until containers end, and print their exit codes
+    Wait(control::Wait),
+    /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
+    Attach(attach::Attach),
+    /// List containers
+    #[command(name = "ls", visible_aliases = ["list", "ps"])]
+    List(list::List),
+    /// Show the output of a container
+    Logs(logs::Logs),
+    /// Rename a container
+    Rename(rename::Rename),
+    /// Remove containers, with their changes
+    #[command(name = "rm", alias = "remove")]
+    Remove(remove::Remove),
+}
+
+/// Manage containers.
+#[derive(Debug, Args)]
+pub(crate) struct Containers {
+    #[command(subcommand)]
+    command: ContainerCommand,
+}
+
+impl Containers {
+    /// Whether its exit codes are those of a container.
+    pub(in crate::cli) fn makes_one(&self) -> bool {
+        matches!(self.command, ContainerCommand::Run(_) | ContainerCommand::Create(_))
+    }
+
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        match &self.command {
+            ContainerCommand::Run(command) => command.run(world, ui),
+            ContainerCommand::Create(command) => command.run(world, ui),
+            ContainerCommand::Start(command) => command.run(world, ui),
+            ContainerCommand::Stop(command) => command.run(world, ui),
+            ContainerCommand::Restart(command) => command.run(world, ui),
+            ContainerCommand::Kill(command) => command.run(world, ui),
+            ContainerCommand::Pause(command) => command.run(world, ui),
+            ContainerCommand::Unpause(command) => command.run(world, ui),
+            ContainerCommand::Wait(command) => command.run(world, ui),
+            ContainerCommand::Attach(command) => command.run(world, ui),
+            ContainerCommand::List(command) => command.run(world, ui),
+            ContainerCommand::Logs(command) => command.run(world, ui),
+            ContainerCommand::Rename(command) => command.run(world),
+            ContainerCommand::Remove(command) => command.run(world, ui),
+        }
+    }
+}

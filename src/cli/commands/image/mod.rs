@@ -8,3 +8,61 @@ pub(in crate::cli) mod load;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
 pub(in crate::cli) mod tag;
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use super::build::build::Build;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::world::World;
+
+/// Manage images.
+#[derive(Debug, Args)]
+pub(crate) struct ImageCommands {
+    #[command(subcommand)]
+    command: ImageCommand,
+}
+
+/// The commands for images by their long names: `image ls` is `images`.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum ImageCommand {
+    /// Build an image from a Dockerfile
+    Build(Build),
+    /// List images
+    #[command(name = "ls", visible_alias = "list")]
+    List(list::Images),
+    /// Show the history of an image
+    History(history::History),
+    /// Show the configuration of images as JSON
+    Inspect(inspect::Inspect),
+    /// Give an image another name
+    Tag(tag::Tag),
+    /// Remove image names, and the data that nothing else needs
+    #[command(name = "rm", alias = "remove")]
+    Remove(remove::Rmi),
+    /// Load images from an archive written by `docker save`, Podman or skopeo
+    Load(load::Load),
+    /// Save images to an archive that Docker, Podman and skopeo can read
+    Save(save::Save),
+    /// Create an image from a root file system archive
+    Import(import::Import),
+}
+
+impl ImageCommands {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        match &self.command {
+            ImageCommand::Build(command) => command.run(world, ui),
+            ImageCommand::List(command) => command.run(world, ui),
+            ImageCommand::History(command) => command.run(world, ui),
+            ImageCommand::Inspect(command) => command.run(world, ui),
+            ImageCommand::Tag(command) => command.run(world),
+            ImageCommand::Remove(command) => command.run(world, ui),
+            ImageCommand::Load(command) => command.run(world, ui),
+            ImageCommand::Save(command) => command.run(world, ui),
+            ImageCommand::Import(command) => command.run(world, ui),
+        }
+    }
+}

@@ -13,8 +13,9 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _, Severity};
-use crate::oci::{Digest, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::progress::Work;
+use crate::runtime::{self, Status, Stored};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
 use crate::upkeep;
@@ -42,7 +43,14 @@ struct Removal {
 impl Rmi {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         interrupts::catch(world.interrupt());
-        let mut planning = Planning { rmi: self, world, catalogue: world.store.catalogue()?, gone: HashSet::new() };
+        let mut planning = Planning {
+            rmi: self,
+            world,
+            catalogue: world.store.catalogue()?,
+            gone: HashSet::new(),
+            // Where one can't be read, nothing will be deleted anyway.
+            containers: runtime::list(world).unwrap_or_default(),
+        };
         let mut removals = Vec::new();
         let mut problems = Vec::new();
         for text in &self.images {
@@ -62,6 +70,7 @@ struct Planning<'a> {
     rmi: &'a Rmi,
     world: &'a World,
     catalogue: Catalogue<'a>,
+    containers: Vec<Stored>,
     /// The places in the catalogue that earlier arguments remove.
     gone: HashSet<usize>,
 }
@@ -89,11 +98,31 @@ impl Planning<'_> {
                 .hint("remove one of the names, or all of them with `--force`")
                 .into());
         }
+        if is_last || !is_by_name {
+            self.check_unused(text, manifest, id())?;
+        }
         let removed = if is_by_name { vec![found] } else { left };
         let deleted = (is_last || !is_by_name).then(id);
         let entries = removed.iter().map(|position| images[*position].clone()).collect();
         self.gone.extend(removed);
         Ok(Removal { entries, deleted })
+    }
+}
+
+impl Planning<'_> {
+    /// Refuses to take the last name, or all of them, from an image that a container uses, as Docker does: of one that is stopped
+    /// unless that is forced. What the container needs stays in any case.
+    fn check_unused(&self, text: &str, manifest: &Descriptor, id: Digest) -> Result<(), Diagnostic> {
+        let user = self.containers.iter().filter(|stored| stored.record.image.manifest.digest == manifest.digest);
+        let is_running = |stored: &&Stored| matches!(stored.status, Status::Running(_) | Status::Paused(_));
+        let Some(stored) = user.max_by_key(is_running) else { return Ok(()) };
+        let name = &stored.record.name;
+        let (how, hint) = match (is_running(&stored), self.rmi.force) {
+            (true, _) => ("running", "stop and remove the container first"),
+            (false, false) => ("stopped", "remove the container first, or take the name from the image with `--force`"),
+            (false, true) => return Ok(()),
+        };
+        Err(Diagnostic::error(format!("`{text}` ({}) is used by the {how} container {name}", id.short())).hint(hint))
     }
 }
 

@@ -14,7 +14,7 @@ use script::Script;
 use super::command;
 use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{Access, Etc, Heard, Hostname, Io, Network, Process};
+use crate::container::{Access, Durability, Etc, Heard, Hostname, Io, Network, Process};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Command, Run, heredoc, rules};
 use crate::machine::error::MORE_IDS;
@@ -26,7 +26,7 @@ use crate::machine::paths::Changes;
 use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
-use crate::runtime::{self, Remover, Room, unpacked};
+use crate::runtime::{self, Folder, Remover, Room, unpacked};
 use crate::tree::Tree;
 use crate::world::World;
 
@@ -166,6 +166,7 @@ pub(crate) fn execute(
         etc: Etc::Build,
         mounts: Vec::new(),
         root: Access::ReadWrite,
+        durability: Durability::Scratch,
         script: execution.script.as_ref().map(Script::for_container),
     };
     let process = Process {
@@ -175,9 +176,9 @@ pub(crate) fn execute(
         ..Process::new(execution.args.clone())
     };
     let id = world.clock.new_id();
-    let prepared = runtime::prepare(world, &id, lower, room, &process)?;
+    let prepared = runtime::prepare(world, Folder::create(world, &id)?, lower, room, &process)?;
     reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
-    let running = prepared.spawn(Io::Captured, Some(control.interrupt()))?;
+    let running = prepared.spawn(Io::Captured { input: None }, Some(control.interrupt()))?;
     let under_control = control.hold(running.control());
     running.start();
     let exit = running.wait(&mut |heard| match heard {
@@ -185,7 +186,7 @@ pub(crate) fn execute(
             reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
         }
         // Nobody's signals are passed on.
-        Heard::Notice(_) => {}
+        Heard::Started | Heard::Notice(_) => {}
         Heard::Untidy(failure) => reporter.warn(failure.to_string()),
     })?;
     drop(under_control);

@@ -1,0 +1,171 @@
+//! `layerlab stop`, `kill`, `pause`, `unpause` and `wait`: what is done to containers that run.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::options::signal;
+use super::outcome::each;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::runtime::{self, Ask, Parted, Session, Status, Stored};
+use crate::world::World;
+
+/// Stop running containers.
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// How many seconds they have to end before they are killed
+    #[arg(short = 't', long = "time", alias = "timeout", value_name = "SECONDS")]
+    time: Option<i64>,
+    /// The signal that asks them to end
+    #[arg(short, long, value_name = "SIGNAL")]
+    signal: Option<String>,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Stop {
+    /// How long a container has to end when it is told to, as with Docker.
+    pub(super) const GRACE: Duration = Duration::from_secs(10);
+    /// For as long as it takes, in a number that clocks can still add.
+    const FOREVER: Duration = Duration::from_secs(1 << 31);
+
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        let number = self.signal.as_deref().map(signal).transpose()?;
+        let time = match self.time {
+            None => Stop::GRACE,
+            Some(seconds) => u64::try_from(seconds).map_or(Stop::FOREVER, Duration::from_secs),
+        };
+        each(&self.containers, ui, |name| stop(world, name, number, time))
+    }
+}
+
+/// Asks a container to end, and kills it when it does not in time. One that does not run is left as it is.
+pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Duration) -> Result<(), Failure> {
+    let stored = runtime::find(world, name)?;
+    let Some(session) = running(world, &stored)? else { return Ok(()) };
+    if matches!(stored.status, Status::Paused(_)) {
+        session.ask(&Ask::Resume)?;
+    }
+    // It may have ended just now, which is what was wanted.
+    let _ = session.ask(&Ask::Signal(signal.unwrap_or(stored.record.stop_signal)));
+    // A connection has answers of its own; another one waits.
+    let Some(waiting) = running(world, &stored)? else { return Ok(()) };
+    if waiting.until_the_end_within(time).is_none() {
+        let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+        waiting.until_the_end();
+    }
+    Ok(())
+}
+
+/// A connection to a container's monitor, while it runs.
+fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failure> {
+    match stored.status {
+        Status::Running(_) | Status::Paused(_) => Ok(Session::open(world, &stored.record.id)?),
+        Status::Created | Status::Exited(_) => Ok(None),
+    }
+}
+
+/// As [`running`], for what can only be done to a container that runs.
+pub(super) fn must_run(world: &Arc<World>, name: &str) -> Result<(Stored, Session), Failure> {
+    let stored = runtime::find(world, name)?;
+    match running(world, &stored)? {
+        Some(session) => Ok((stored, session)),
+        None => Err(Diagnostic::error(format!("container {name} is not running")).into()),
+    }
+}
+
+/// Kill running containers, or send them a signal.
+#[derive(Debug, Args)]
+pub(crate) struct Kill {
+    /// The signal
+    #[arg(short, long, value_name = "SIGNAL", default_value = "KILL")]
+    signal: String,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Kill {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        let number = signal(&self.signal)?;
+        each(&self.containers, ui, |name| {
+            let (_, session) = must_run(world, name)?;
+            session.ask(&Ask::Signal(number))?;
+            if number == libc::SIGKILL {
+                session.until_the_end();
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Pause all processes of containers.
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Pause {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        each(&self.containers, ui, |name| {
+            let (stored, session) = must_run(world, name)?;
+            match stored.status {
+                Status::Paused(_) => Err(Diagnostic::error(format!("container {name} is already paused")).into()),
+                _ => Ok(session.ask(&Ask::Pause)?),
+            }
+        })
+    }
+}
+
+/// Let paused containers go on.
+#[derive(Debug, Args)]
+pub(crate) struct Unpause {
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Unpause {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        each(&self.containers, ui, |name| {
+            let (stored, session) = must_run(world, name)?;
+            match stored.status {
+                Status::Paused(_) => Ok(session.ask(&Ask::Resume)?),
+                _ => Err(Diagnostic::error(format!("container {name} is not paused")).into()),
+            }
+        })
+    }
+}
+
+/// Wait until containers end, and print their exit codes.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Wait {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        for name in &self.containers {
+            let stored = runtime::find(world, name)?;
+            let status = match running(world, &stored)?.map(|session| session.until_the_end()) {
+                Some(Parted::Ended(status)) => status,
+                Some(Parted::Failed(failed)) => failed.status,
+                Some(Parted::Detached | Parted::Lost) | None => match runtime::find(world, name)?.status {
+                    Status::Exited(end) => end.status,
+                    Status::Created | Status::Running(_) | Status::Paused(_) => 0,
+                },
+            };
+            writeln!(ui.plain(), "{status}")?;
+        }
+        Ok(())
+    }
+}

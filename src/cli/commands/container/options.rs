@@ -1,0 +1,224 @@
+//! What `run` and `create` are told of a container.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::container::{Access, Hostname, Network, Plan, Terminal};
+use crate::diagnostic::Diagnostic;
+use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
+use crate::oci::{Platform, signal_number};
+use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Published, Request, Variable, Volume, WhenEnded};
+use crate::world::World;
+
+/// What a container is to be like.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Keep standard input open
+    #[arg(short, long)]
+    pub(super) interactive: bool,
+    /// Give the container a terminal
+    #[arg(short, long)]
+    pub(super) tty: bool,
+    /// Remove the container when it ends
+    #[arg(long)]
+    pub(super) rm: bool,
+    /// Name the container
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Set an environment variable; without a value, take it from the environment
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<std::path::PathBuf>,
+    /// Label the container
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    label: Vec<String>,
+    /// The working directory in the container
+    #[arg(short, long, value_name = "DIR")]
+    workdir: Option<String>,
+    /// The user and group: NAME|UID[:GROUP|GID]
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// What is mounted.
+    #[arg(
+        short,
+        long,
+        value_name = "VOLUME",
+        help = "Mount a folder or file of this machine, or a named volume: SOURCE:TARGET[:ro]"
+    )]
+    volume: Vec<String>,
+    /// Replace the image's ENTRYPOINT
+    #[arg(long, value_name = "COMMAND")]
+    entrypoint: Option<String>,
+    /// The container's host name
+    #[arg(short = 'h', long, value_name = "NAME")]
+    hostname: Option<String>,
+    /// Make the root file system read-only
+    #[arg(long)]
+    read_only: bool,
+    /// The network: `host`, `none`, or `private`, which is used when a port is published
+    #[arg(long, alias = "net", value_name = "MODE")]
+    network: Option<Network>,
+    /// What is published.
+    #[arg(
+        short,
+        long,
+        value_name = "PORT",
+        help = "Publish a port of the container: [IP:][MACHINE:]CONTAINER[/PROTOCOL]"
+    )]
+    publish: Vec<String>,
+    /// Publish every port that the image exposes, at free ports of this machine
+    #[arg(short = 'P', long)]
+    publish_all: bool,
+    /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
+    /// The signal that asks the container to end
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// The image: a name, a digest, or the start of an id
+    pub(super) image: String,
+    /// The command and its arguments, instead of the image's CMD
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+impl ValueEnum for Network {
+    fn value_variants<'a>() -> &'a [Network] {
+        &[Network::Host, Network::None, Network::Private]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+/// A container that was made, and what there is to say of its image.
+pub(super) struct Made {
+    pub(super) container: Claimed,
+    /// That the image only stands for another, in case that something is not found in it.
+    pub(super) stand_in: Option<String>,
+}
+
+impl Options {
+    /// Makes the container. `attached`: its first input is ours.
+    ///
+    /// # Errors
+    /// An option can't be understood, there is no such image, or the container can't be made.
+    pub(super) fn create(&self, world: &Arc<World>, attached: bool, ui: &Ui) -> Result<Made, Failure> {
+        let request = self.request(ui)?;
+        let image = self.open(world)?;
+        let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
+        let ingredients = Ingredients {
+            image: ImageUsed { name: self.image.clone(), id: image.id, manifest: image.manifest.clone() },
+            config: &image.config,
+            layers: &image.layers,
+            request: &request,
+            name: self.name.as_deref(),
+            input: match (self.interactive, attached) {
+                (false, _) => Input::Closed,
+                (true, true) => Input::Once,
+                (true, false) => Input::Open,
+            },
+            labels: self.labels(&image.config.config.labels),
+            when_ended: if self.rm { WhenEnded::Remove } else { WhenEnded::Keep },
+        };
+        Ok(Made { container: runtime::create(world, ingredients)?, stand_in })
+    }
+
+    /// Plans the container as `create` would make it, and makes none.
+    ///
+    /// # Errors
+    /// As [`Options::create`].
+    pub(super) fn plan(&self, world: &Arc<World>, ui: &Ui) -> Result<Plan, Failure> {
+        let request = self.request(ui)?;
+        let image = self.open(world)?;
+        let mut prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
+        if self.rm {
+            prepared.remove_at_end();
+        }
+        Ok(prepared.plan.clone())
+    }
+
+    fn open(&self, world: &World) -> Result<Opened, Failure> {
+        let found = images::by_text(&world.store, &self.image, Policy::default())?;
+        let image = Opened::of(&world.store, &found, &Platform::host())?;
+        image.require_runnable(&self.image)?;
+        Ok(image)
+    }
+
+    /// What the arguments say, before anything is made.
+    fn request(&self, ui: &Ui) -> Result<Request, Failure> {
+        let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
+        let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
+        let mut ports = Published::parse_all(&self.publish)?;
+        let is_published = self.publish_all || !ports.is_empty();
+        let network = self.network.unwrap_or(if is_published { Network::Private } else { Network::Host });
+        if is_published && network != Network::Private {
+            // As Docker: there is nothing to be published.
+            ui.note(&format!("warning: published ports are discarded when using the network `{}`", network.name()));
+            ports.clear();
+        }
+        Ok(Request {
+            command: self.command.clone(),
+            entrypoint: self.entrypoint.as_ref().map(entrypoint),
+            env: self.variables()?,
+            working_dir: self.workdir.clone(),
+            user: self.user.clone(),
+            hostname: hostname.map(Hostname::parse).transpose()?,
+            network,
+            ports,
+            publish_all: self.publish_all && network == Network::Private,
+            volumes: Volume::parse_all(&self.volume)?,
+            root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
+            terminal: if self.tty { Terminal::Yes } else { Terminal::No },
+            rights: runtime::parse_rights(&self.security_opt)?,
+            stop_signal: self.stop_signal.as_deref().map(signal).transpose()?,
+        })
+    }
+
+    /// The variables of the files, then those of the arguments.
+    fn variables(&self) -> Result<Vec<Variable>, Failure> {
+        let ours = |name: &str| std::env::var(name).ok();
+        let mut variables = Vec::new();
+        for path in &self.env_file {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Diagnostic::error(format!("can't read `{}`: {}", path.display(), crate::errno::describe(&error)))
+            })?;
+            let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            variables.extend(lines.filter_map(|line| Variable::parse(line, ours)));
+        }
+        variables.extend(self.env.iter().filter_map(|text| Variable::parse(text, ours)));
+        Ok(variables)
+    }
+
+    /// The image's labels, and over them those of the arguments.
+    fn labels(&self, image: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut labels = image.clone();
+        labels.extend(self.label.iter().map(|text| {
+            let (name, value) = text.split_once('=').unwrap_or((text, ""));
+            (name.to_owned(), value.to_owned())
+        }));
+        labels
+    }
+}
+
+/// The number of a signal.
+///
+/// # Errors
+/// There is no such signal.
+pub(super) fn signal(text: &str) -> Result<i32, Diagnostic> {
+    signal_number(text).ok_or_else(|| {
+        Diagnostic::error(format!("`{text}` is not a signal"))
+            .hint("a signal is a name such as SIGTERM or a number from 1 to 64")
+    })
+}

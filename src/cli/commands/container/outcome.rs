@@ -1,0 +1,42 @@
+//! What comes of a command on containers: names that are printed, and exit codes.
+
+use std::io::Write as _;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::runtime::{self, Parted};
+
+/// Does something with each of several containers: where it is done, the container is printed as it was given, and one that refuses does
+/// not stop the others.
+pub(super) fn each(
+    names: &[String],
+    ui: &Ui,
+    mut work: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut diagnostics = Vec::new();
+    for name in names {
+        match work(name) {
+            Ok(()) => writeln!(ui.plain(), "{}", crate::shown::line(name))?,
+            Err(failure) => diagnostics.extend(failure.diagnostics),
+        }
+    }
+    if diagnostics.is_empty() { Ok(()) } else { Err(Failure::messages(diagnostics)) }
+}
+
+/// The end of a container, as the exit code of the command that had it in the foreground.
+pub(super) fn ended(parted: Parted) -> Result<(), Failure> {
+    match parted {
+        Parted::Ended(0) | Parted::Detached => Ok(()),
+        Parted::Ended(status) => Err(Failure::status(u8::try_from(status).unwrap_or(255))),
+        Parted::Failed(failed) => Err(not_started(failed)),
+        Parted::Lost => Err(Diagnostic::error("the container was killed together with its monitor").into()),
+    }
+}
+
+/// The failure of a container that was not started, with Docker's exit code for it.
+pub(super) fn not_started(failed: runtime::Failed) -> Failure {
+    let mut diagnostic = Diagnostic::error(failed.message);
+    diagnostic.hint = failed.hint;
+    Failure { status: u8::try_from(failed.status).ok(), ..Failure::from(diagnostic) }
+}

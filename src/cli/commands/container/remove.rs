@@ -1,0 +1,59 @@
+//! `layerlab rm`: containers that are not needed any more.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::outcome::each;
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::runtime::{self, Ask, Session, Status};
+use crate::world::World;
+
+/// Remove containers, with their changes.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// Kill those that run
+    #[arg(short, long)]
+    force: bool,
+    /// Remove their anonymous volumes, too (they have none so far)
+    #[arg(short, long)]
+    volumes: bool,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Remove {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        each(&self.containers, ui, |name| self.remove(world, name))
+    }
+
+    fn remove(&self, world: &Arc<World>, name: &str) -> Result<(), Failure> {
+        let stored = match runtime::find(world, name) {
+            // As Docker: what is to be gone is gone.
+            Err(runtime::Error::NoContainer(_)) if self.force => return Ok(()),
+            found => found?,
+        };
+        if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
+            if !self.force {
+                return Err(Diagnostic::error(format!("container {name} is running"))
+                    .hint("stop it first, or remove it with `--force`")
+                    .into());
+            }
+            if let Some(session) = Session::open(world, &stored.record.id)? {
+                // It may have ended just now.
+                let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+                session.until_the_end();
+            }
+        }
+        match runtime::claim(world, &stored.record.id) {
+            Ok(claimed) => claimed.remove(world),
+            // It was to be removed at its end.
+            Err(runtime::Error::NoContainer(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! `layerlab start` and `restart`: containers that are there already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::control::{Stop, stop};
+use super::outcome::{each, ended, not_started};
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::container::Terminal;
+use crate::diagnostic::Diagnostic;
+use crate::runtime::{self, Parted, Status, Streams};
+use crate::world::World;
+
+/// Start containers that are not running.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// Show the container's output, and pass signals on to it
+    #[arg(short, long)]
+    attach: bool,
+    /// Give the container our standard input
+    #[arg(short, long)]
+    interactive: bool,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Start {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        if !self.attach && !self.interactive {
+            return each(&self.containers, ui, |name| begin(world, name));
+        }
+        let [name] = self.containers.as_slice() else {
+            return Err(Diagnostic::error("only one container can be started and attached to at once").into());
+        };
+        let stored = runtime::find(world, name)?;
+        let session = runtime::start(world, runtime::claim(world, &stored.record.id)?)?;
+        let streams = Streams {
+            input: self.interactive,
+            terminal: stored.record.process.terminal == Terminal::Yes,
+            proxy: self.attach,
+        };
+        ended(session.attach(streams, &mut |notice| ui.note(notice))?)
+    }
+}
+
+/// Starts a container. One that runs already goes on.
+fn begin(world: &Arc<World>, name: &str) -> Result<(), Failure> {
+    let stored = runtime::find(world, name)?;
+    if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
+        return Ok(());
+    }
+    match runtime::start(world, runtime::claim(world, &stored.record.id)?)?.until_started() {
+        Some(Parted::Failed(failed)) => Err(not_started(failed)),
+        Some(Parted::Ended(_) | Parted::Detached | Parted::Lost) | None => Ok(()),
+    }
+}
+
+/// Stop containers, and start them again.
+#[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// How many seconds they have to end before they are killed
+    #[arg(short = 't', long = "time", alias = "timeout", value_name = "SECONDS")]
+    time: Option<u64>,
+    /// The signal that asks them to end
+    #[arg(short, long, value_name = "SIGNAL")]
+    signal: Option<String>,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Restart {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        let signal = self.signal.as_deref().map(super::options::signal).transpose()?;
+        let time = self.time.map_or(Stop::GRACE, Duration::from_secs);
+        each(&self.containers, ui, |name| {
+            stop(world, name, signal, time)?;
+            begin(world, name)
+        })
+    }
+}

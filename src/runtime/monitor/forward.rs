@@ -1,0 +1,126 @@
+//! From the doors of the machine to the ports of the container.
+//!
+//! Every connection gets a socket in the container's network, connected to its loopback address, and two threads that copy, one for each
+//! direction. A datagram's sender gets one for as long as it is heard of.
+//!
+//! Left out: reaching the container by another address, so who listens on 127.0.0.1 inside is reached, which Docker does not do.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::socket::{SockaddrIn, connect};
+
+use crate::container::{SocketKind, Sockets};
+use crate::runtime::ports::Door;
+
+/// How much is copied at a time.
+const PIECE: usize = 64 << 10;
+
+/// How long the sender of datagrams is remembered when nothing more is heard of it, as Docker does.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// Serves all doors, each in a thread of its own, until the process ends.
+pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
+    for door in doors {
+        let sockets = sockets.clone();
+        let _ = thread::Builder::new().name("door".to_owned()).spawn(move || match door {
+            Door::Tcp(listener, port) => {
+                for stream in listener.incoming() {
+                    match stream {
+                        Ok(stream) => {
+                            let sockets = sockets.clone();
+                            let _ = thread::Builder::new()
+                                .name("connection".to_owned())
+                                .spawn(move || carry(&stream, port, &sockets));
+                        }
+                        // Out of descriptors, most likely: others will be closed.
+                        Err(_) => thread::sleep(Duration::from_millis(10)),
+                    }
+                }
+            }
+            Door::Udp(socket, port) => pass_datagrams(&Arc::new(socket), port, &sockets),
+        });
+    }
+}
+
+/// A connection, from its beginning to its end.
+fn carry(outside: &TcpStream, port: u16, sockets: &Sockets) -> io::Result<()> {
+    let inside = TcpStream::from(enter(SocketKind::Tcp, port, sockets)?);
+    outside.set_nodelay(true)?;
+    inside.set_nodelay(true)?;
+    thread::scope(|scope| {
+        scope.spawn(|| copy(outside, &inside));
+        copy(&inside, outside);
+    });
+    Ok(())
+}
+
+/// Copies until the end, and passes that on.
+fn copy(mut from: &TcpStream, mut to: &TcpStream) {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                if to.write_all(&buffer[..count]).is_err() {
+                    // Nobody takes it any more: nor will the other one get an answer.
+                    let _ = from.shutdown(Shutdown::Both);
+                    break;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// A socket that is connected to a port inside.
+fn enter(kind: SocketKind, port: u16, sockets: &Sockets) -> io::Result<std::os::fd::OwnedFd> {
+    let socket = sockets.make(kind)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let SocketAddr::V4(address) = address else { return Err(io::ErrorKind::Unsupported.into()) };
+    connect(socket.as_raw_fd(), &SockaddrIn::from(address))?;
+    Ok(socket)
+}
+
+fn pass_datagrams(outside: &Arc<UdpSocket>, port: u16, sockets: &Arc<Sockets>) {
+    let senders: Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>> = Arc::default();
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let Ok((count, sender)) = outside.recv_from(&mut buffer) else { continue };
+        let known = senders.lock().unwrap_or_else(PoisonError::into_inner).get(&sender).cloned();
+        let inside = match known {
+            Some(inside) => inside,
+            None => {
+                let Ok(socket) = enter(SocketKind::Udp, port, sockets) else { continue };
+                let inside = Arc::new(UdpSocket::from(socket));
+                senders.lock().unwrap_or_else(PoisonError::into_inner).insert(sender, inside.clone());
+                let (answers, outside, senders) = (inside.clone(), outside.clone(), senders.clone());
+                let _ = thread::Builder::new().name("datagrams".to_owned()).spawn(move || {
+                    answer(&answers, &outside, sender);
+                    senders.lock().unwrap_or_else(PoisonError::into_inner).remove(&sender);
+                });
+                inside
+            }
+        };
+        // Datagrams may be lost.
+        let _ = inside.send(&buffer[..count]);
+    }
+}
+
+/// Passes answers back to a sender, until there were none for a while.
+fn answer(inside: &UdpSocket, outside: &UdpSocket, sender: SocketAddr) {
+    let mut buffer = vec![0; PIECE];
+    if inside.set_read_timeout(Some(SILENCE)).is_err() {
+        return;
+    }
+    while let Ok(count) = inside.recv(&mut buffer) {
+        let _ = outside.send_to(&buffer[..count], sender);
+    }
+}

@@ -1,0 +1,371 @@
+//! The monitor: a process of ours that lives as long as a container.
+//!
+//! ```text
+//! run, start ──fork──▶ monitor ──▶ keeper, guard, the command    (see `container`)
+//!     │                   │ has the container's folder locked, writes its log and its status,
+//!     │                   │ and listens at a socket in the folder
+//!     └──── Session ──────┘◀──── Session of attach, stop, kill, wait, pause …
+//! ```
+//!
+//! It is a copy of the process that starts a container, in a session of its own, with none of its descriptors but the lock and one end of
+//! a [`Link`]. It survives that process. When it is killed, the kernel ends the container with it, and its lock is free: so nothing that is
+//! written down can claim that the container still runs.
+//!
+//! Read [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
+//!
+//! Left out for now: restarts, health checks, published ports, further processes.
+
+mod forward;
+mod hub;
+pub(crate) mod talk;
+
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
+
+use self::hub::Hub;
+use self::talk::{Ask, Failed, SOCKET, Tell};
+use super::log;
+use super::ports::{self, Door};
+use super::prepare::Prepared;
+use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
+use super::session::Session;
+use super::stored::Claimed;
+use super::{Error, names};
+use crate::container::{self, Control, Exit, Heard, Io, Sockets};
+use crate::link::{Heard as Incoming, Link, Listener};
+use crate::store::Home;
+use crate::world::World;
+
+/// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
+/// [`Session::begin`] says so.
+///
+/// # Errors
+/// It can't be planned, or no process be made.
+pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, Error> {
+    let doors = match ports::open(&container.record.ports) {
+        Ok(doors) => doors,
+        Err(error) => {
+            // One that was to be removed at its end is at it.
+            if container.record.when_ended == WhenEnded::Remove {
+                container.remove(world);
+            }
+            return Err(error);
+        }
+    };
+    let (prepared, record) = container.prepare(world)?;
+    let refused = |call| move |errno| Error::Call { call, errno };
+    let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
+    // SAFETY: fork(2). We have one thread here, as every command that starts containers has; the child goes on in `run` and never
+    // returns to what it is a copy of.
+    match unsafe { fork() }.map_err(refused("fork"))? {
+        ForkResult::Child => {
+            drop(ours);
+            let ended =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, prepared, &record, doors, theirs)));
+            // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
+            unsafe { libc::_exit(if ended.is_ok() { 0 } else { 1 }) }
+        }
+        ForkResult::Parent { .. } => {
+            prepared.into_folder().leave();
+            Ok(Session::new(ours))
+        }
+    }
+}
+
+/// Is the monitor: from before the container's beginning to after its end.
+fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>, starter: Link) {
+    // Nothing of the starter's is kept open: its terminal, its pipes, its lease of the store.
+    let kept = prepared.folder().descriptors().into_iter().chain(doors.iter().map(Door::descriptor));
+    let _ = stand_alone(kept.collect(), &starter);
+    let folder = prepared.folder().path().to_path_buf();
+    let starter = Arc::new(starter);
+    let begun = Container::begin(world, &folder, record, doors, &starter);
+    let (mut container, input) = match begun {
+        Ok(begun) => begun,
+        Err(error) => {
+            // Nobody has connected yet.
+            starter.say(&Tell::Failed(failed(&error)));
+            return tidy(world, prepared, record);
+        }
+    };
+    let ended = container.live(&prepared, input);
+    container.log.finish();
+    let status = container.note(&ended);
+    let hub = container.hub.clone();
+    drop(container);
+    tidy(world, prepared, record);
+    match ended {
+        Ok(_) => hub.end(status),
+        Err(error) => hub.failed(failed(&error)),
+    }
+}
+
+/// Gives the container back: its folder and its name are gone, or its lock is free.
+fn tidy(world: &World, prepared: Prepared, record: &Record) {
+    let mut folder = prepared.into_folder();
+    match record.when_ended {
+        WhenEnded::Keep => {}
+        WhenEnded::Remove => {
+            folder.discard();
+            names::release(world.home(), &record.name, &record.id);
+        }
+    }
+    drop(folder);
+}
+
+/// A container with its monitor around it.
+struct Container<'a> {
+    world: &'a World,
+    folder: &'a Path,
+    hub: Arc<Hub>,
+    log: log::Writer,
+    /// Where signals are written that are to be passed on.
+    presses: Arc<OwnedFd>,
+    passed_on: Option<OwnedFd>,
+    listener: Option<Listener>,
+    starter: Arc<Link>,
+    started: Option<String>,
+    /// Where it is reached, until that is served.
+    doors: Vec<Door>,
+    /// The helper in its network, for as long as it runs.
+    sockets: Option<Arc<Sockets>>,
+}
+
+impl<'a> Container<'a> {
+    /// Opens everything that it needs. Gives its standard input, too.
+    fn begin(
+        world: &'a World,
+        folder: &'a Path,
+        record: &Record,
+        doors: Vec<Door>,
+        starter: &Arc<Link>,
+    ) -> Result<(Container<'a>, Option<OwnedFd>), Error> {
+        let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::Call { call: "pipe2", errno });
+        let (input, to_input) = match record.input {
+            Input::Closed => (None, None),
+            Input::Once | Input::Open => pipe().map(|(input, to_input)| (Some(input), Some(to_input)))?,
+        };
+        let (passed_on, presses) = pipe()?;
+        let socket = folder.join(SOCKET);
+        // One of a run before.
+        let _ = fs::remove_file(&socket);
+        let directory = File::open(folder).map_err(Error::io("open", folder))?;
+        let listener = Listener::bind(&directory, SOCKET).map_err(|errno| Error::io("bind", &socket)(errno.into()))?;
+        let container = Container {
+            world,
+            folder,
+            hub: Arc::new(Hub::new(to_input, record.input)),
+            log: log::Writer::open(folder, world.clock.clone())?,
+            presses: Arc::new(presses),
+            passed_on: Some(passed_on),
+            listener: Some(listener),
+            starter: starter.clone(),
+            started: None,
+            doors,
+            sockets: None,
+        };
+        Ok((container, input))
+    }
+
+    /// Runs it from its beginning to its end.
+    fn live(&mut self, prepared: &Prepared, input: Option<OwnedFd>) -> Result<Exit, container::Error> {
+        let mut running = match prepared.spawn(Io::Captured { input }, None) {
+            Ok(running) => running,
+            Err(Error::Container(error)) => return Err(error),
+            Err(error) => return Err(container::Error::Within(error.to_string())),
+        };
+        if let Some(readable) = self.passed_on.take() {
+            running.pass_on_from(readable);
+        }
+        let control = running.control();
+        if !self.is_begun(&control) {
+            // Whoever wanted it has gone.
+            control.kill();
+        }
+        self.listen(&control);
+        running.start();
+        running.wait(&mut |heard| match heard {
+            Heard::Started => self.has_started(&control),
+            Heard::Output(stream, bytes) => {
+                self.log.add(stream, bytes);
+                self.hub.output(stream, bytes);
+            }
+            Heard::Notice(notice) => self.hub.notice(&notice.to_string()),
+            Heard::Untidy(failure) => self.hub.notice(&format!("warning: {failure}")),
+        })
+    }
+
+    /// Hears what the one who has started it wants before it begins: nothing that is written may pass it by.
+    fn is_begun(&self, control: &Control) -> bool {
+        self.hub.connect(&self.starter);
+        loop {
+            match self.starter.hear::<Ask>() {
+                Incoming::Message(Ask::Begin, _) => return true,
+                Incoming::Message(ask, descriptors) => {
+                    let served = Served {
+                        hub: self.hub.clone(),
+                        link: self.starter.clone(),
+                        control: control.clone(),
+                        presses: self.presses.clone(),
+                        folder: self.folder.into(),
+                        home: Arc::new(self.world.home().clone()),
+                    };
+                    served.carry_out(ask, descriptors);
+                }
+                Incoming::Nothing | Incoming::End => return false,
+            }
+        }
+    }
+
+    /// Serves the one who has started it, and all who connect, each in a thread of its own.
+    fn listen(&mut self, control: &Control) {
+        let serve = |served: Served| {
+            let _ = thread::Builder::new().name("link".to_owned()).spawn(move || served.serve());
+        };
+        let served = Served {
+            hub: self.hub.clone(),
+            link: self.starter.clone(),
+            control: control.clone(),
+            presses: self.presses.clone(),
+            folder: self.folder.into(),
+            home: Arc::new(self.world.home().clone()),
+        };
+        serve(served.clone());
+        let Some(listener) = self.listener.take() else { return };
+        let _ = thread::Builder::new().name("listener".to_owned()).spawn(move || {
+            while let Ok(link) = listener.accept() {
+                let served = Served { link: Arc::new(link), ..served.clone() };
+                served.hub.connect(&served.link);
+                serve(served);
+            }
+        });
+    }
+
+    /// Lets in whoever comes to a published port.
+    fn open_doors(&mut self, control: &Control) {
+        let doors = std::mem::take(&mut self.doors);
+        if doors.is_empty() {
+            return;
+        }
+        match Sockets::of(control, &self.world.identity) {
+            Ok(sockets) => {
+                let sockets = Arc::new(sockets);
+                forward::serve(doors, &sockets);
+                self.sockets = Some(sockets);
+            }
+            Err(error) => self.hub.notice(&format!("warning: the published ports can't be reached: {error}")),
+        }
+    }
+
+    fn has_started(&mut self, control: &Control) {
+        let ports = self.doors.iter().filter_map(|door| door.bound().ok()).collect();
+        self.open_doors(control);
+        let run = Run { started: self.world.clock.rfc3339(), process: control.process().unwrap_or(0), ports };
+        self.started = Some(run.started.clone());
+        // Where it can't be written, the lock still tells.
+        let _ = record::set_status(self.folder, &Status::Running(run));
+        self.hub.started();
+    }
+
+    /// Writes down how it ended. Gives the status.
+    fn note(&self, ended: &Result<Exit, container::Error>) -> i32 {
+        let (status, error) = match ended {
+            Ok(exit) => (exit.status(), None),
+            Err(error) => (error.status(), Some(error.to_string())),
+        };
+        let finished = Some(self.world.clock.rfc3339());
+        let end = End { started: self.started.clone(), finished, status, error };
+        if self.folder.exists() {
+            let _ = record::set_status(self.folder, &Status::Exited(end));
+        }
+        status
+    }
+}
+
+/// One who is connected, and what it may ask for.
+#[derive(Clone)]
+struct Served {
+    hub: Arc<Hub>,
+    link: Arc<Link>,
+    control: Control,
+    presses: Arc<OwnedFd>,
+    folder: Arc<Path>,
+    home: Arc<Home>,
+}
+
+impl Served {
+    fn serve(&self) {
+        while let Incoming::Message(ask, descriptors) = self.link.hear::<Ask>() {
+            self.carry_out(ask, descriptors);
+        }
+        self.hub.disconnect(&self.link);
+    }
+
+    /// Writes down that it is paused, or goes on.
+    fn note(&self, status: impl FnOnce(Run) -> Status) {
+        if let Ok(Status::Running(run) | Status::Paused(run)) = record::status(&self.home, &self.folder) {
+            let _ = record::set_status(&self.folder, &status(run));
+        }
+    }
+
+    fn carry_out(&self, ask: Ask, descriptors: Vec<OwnedFd>) {
+        let answer = match ask {
+            Ask::Attach { reads } => {
+                if let Ok(streams) = <[OwnedFd; 3]>::try_from(descriptors) {
+                    self.hub.attach(&self.link, streams, reads);
+                }
+                return;
+            }
+            Ask::Press(number) => {
+                let _ = rustix::io::write(&*self.presses, &[number]);
+                return;
+            }
+            Ask::Resize { rows, columns } => {
+                let _ = self.control.resize(rows, columns);
+                return;
+            }
+            Ask::Begin => return,
+            Ask::Signal(number) => self.control.signal(number),
+            Ask::Pause => self.control.pause().map(|_| self.note(Status::Paused)),
+            Ask::Resume => self.control.resume().map(|()| self.note(Status::Running)),
+        };
+        self.link.say(&match answer {
+            Ok(()) => Tell::Done,
+            Err(error) => Tell::Refused(error.to_string()),
+        });
+    }
+}
+
+fn failed(error: &(impl std::error::Error + 'static)) -> Failed {
+    let error: &(dyn std::error::Error + 'static) = error;
+    let container = error.downcast_ref::<container::Error>();
+    Failed {
+        message: error.to_string(),
+        hint: container.and_then(container::Error::hint).map(str::to_owned),
+        status: container.map_or(125, container::Error::status),
+    }
+}
+
+/// Leaves the session, the terminal and the folder of the process that we are a copy of, and closes its descriptors but these.
+fn stand_alone(mut kept: Vec<i32>, starter: &Link) -> nix::Result<()> {
+    setsid()?;
+    for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGTSTP] {
+        // SAFETY: signal(2) with an action that runs no code.
+        unsafe { signal(number, SigHandler::SigDfl) }?;
+    }
+    let null = File::options().read(true).write(true).open("/dev/null").map_err(|_| nix::errno::Errno::ENOENT)?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    let starter = std::os::fd::AsFd::as_fd(starter).as_raw_fd();
+    kept.extend([starter, null.as_raw_fd()]);
+    container::close_all_but(kept)?;
+    std::env::set_current_dir("/").map_err(|_| nix::errno::Errno::ENOENT)
+}

@@ -1,0 +1,63 @@
+//! What a monitor is asked, and what it answers.
+//!
+//! ```text
+//! Begin    ──▶   by the one who has started it, behind its Attach
+//! Attach   ──▶   with three descriptors: what is read, where output and errors go
+//! Signal   ──▶                     ◀── Done, Refused
+//! Press, Resize ──▶                    (no answer)
+//! Pause, Resume ──▶                ◀── Done, Refused
+//!                                  ◀── Started, Failed: to whoever has started it
+//!                                  ◀── Notice: something to be told at once
+//!                                  ◀── Ended: to everybody who is still connected
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+/// The name of the monitor's socket in the container's folder.
+pub(crate) const SOCKET: &str = "monitor.sock";
+
+/// What is asked of a monitor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    /// Connects the streams that come with it to the container.
+    Attach {
+        /// Whether it takes input from the first of them.
+        reads: bool,
+    },
+    /// Sends a signal to process 1.
+    Signal(i32),
+    /// Passes a signal on that somebody in the foreground got, as a key of a terminal makes it.
+    Press(u8),
+    /// Gives the container's terminal another size.
+    Resize {
+        rows: u16,
+        columns: u16,
+    },
+    Pause,
+    Resume,
+    /// Lets the container run: said once, by the one who has started the monitor.
+    Begin,
+}
+
+/// What a monitor says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Tell {
+    /// The command was executed.
+    Started,
+    /// It was not, or the container can't be set up.
+    Failed(Failed),
+    Done,
+    Refused(String),
+    Notice(String),
+    /// The container has ended with this status, and everything about it is written down.
+    Ended(i32),
+}
+
+/// Why a container was not started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Failed {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+    /// The exit status that Docker gives for it.
+    pub(crate) status: i32,
+}

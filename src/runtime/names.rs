@@ -1,0 +1,241 @@
+//! Names of containers: given by the user, or made up of an adjective and a surname.
+//!
+//! ```text
+//! names/<name>   holds the id of the container that has the name
+//! ```
+//!
+//! Making the file is what gives a name, and the kernel lets only one do so. A name whose container is gone, because somebody was killed
+//! between the two, can be had again.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+
+use super::Error;
+use crate::store::Home;
+
+const ADJECTIVES: [&str; 48] = [
+    "amused",
+    "ardent",
+    "blissful",
+    "bold",
+    "brave",
+    "bright",
+    "calm",
+    "candid",
+    "careful",
+    "cheerful",
+    "clever",
+    "curious",
+    "daring",
+    "dreamy",
+    "eager",
+    "earnest",
+    "fair",
+    "fervent",
+    "gallant",
+    "gentle",
+    "happy",
+    "hopeful",
+    "humble",
+    "jolly",
+    "keen",
+    "kind",
+    "lively",
+    "loyal",
+    "lucid",
+    "merry",
+    "mindful",
+    "modest",
+    "nimble",
+    "noble",
+    "patient",
+    "peaceful",
+    "playful",
+    "quick",
+    "quiet",
+    "serene",
+    "sharp",
+    "sincere",
+    "steady",
+    "sunny",
+    "thoughtful",
+    "tidy",
+    "vivid",
+    "witty",
+];
+
+/// People to whom computing and its mathematics owe much.
+const SURNAMES: [&str; 64] = [
+    "aiken",
+    "allen",
+    "babbage",
+    "backus",
+    "bartik",
+    "bell",
+    "boole",
+    "borg",
+    "brooks",
+    "cerf",
+    "church",
+    "clarke",
+    "codd",
+    "conway",
+    "cray",
+    "curry",
+    "dahl",
+    "diffie",
+    "dijkstra",
+    "easley",
+    "eckert",
+    "engelbart",
+    "erdos",
+    "euler",
+    "floyd",
+    "gauss",
+    "goldberg",
+    "hamilton",
+    "hamming",
+    "hellman",
+    "hoare",
+    "holberton",
+    "hopper",
+    "huffman",
+    "iverson",
+    "johnson",
+    "kahn",
+    "kay",
+    "kernighan",
+    "kilburn",
+    "knuth",
+    "lamport",
+    "leibniz",
+    "liskov",
+    "lovelace",
+    "mccarthy",
+    "milner",
+    "minsky",
+    "moore",
+    "naur",
+    "neumann",
+    "noether",
+    "nygaard",
+    "perlis",
+    "perlman",
+    "rivest",
+    "ritchie",
+    "shannon",
+    "thompson",
+    "torvalds",
+    "turing",
+    "wilkes",
+    "wirth",
+    "zuse",
+];
+
+/// Names are tried with digits behind them when so many were taken.
+const PLAIN_TRIES: usize = 8;
+
+/// Gives a container a name, or one that is made up.
+///
+/// # Errors
+/// The name is no name, or another container has it.
+pub(super) fn give(home: &Home, wanted: Option<&str>, id: &str) -> Result<String, Error> {
+    if let Some(name) = wanted {
+        check(name)?;
+        return match take(home, name, id)? {
+            None => Ok(name.to_owned()),
+            Some(owner) => Err(Error::NameTaken { name: name.to_owned(), owner }),
+        };
+    }
+    for number in 0.. {
+        let name = made_up(id, number);
+        if take(home, &name, id)?.is_none() {
+            return Ok(name);
+        }
+    }
+    unreachable!("there are more names than containers")
+}
+
+/// Lets go of a name, if this container has it.
+pub(super) fn release(home: &Home, name: &str, id: &str) {
+    let path = home.names_dir().join(name);
+    if check(name).is_ok() && fs::read_to_string(&path).is_ok_and(|owner| owner == id) {
+        // What stays is a name whose container is gone.
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The id of the container with a name.
+pub(super) fn owner(home: &Home, name: &str) -> Option<String> {
+    check(name).ok()?;
+    fs::read_to_string(home.names_dir().join(name)).ok()
+}
+
+/// Takes a name; gives the id of the container that has it already.
+fn take(home: &Home, name: &str, id: &str) -> Result<Option<String>, Error> {
+    let path = home.names_dir().join(name);
+    loop {
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                file.write_all(id.as_bytes()).map_err(Error::io("write", &path))?;
+                return Ok(None);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("create", &path)(error)),
+        }
+        match fs::read_to_string(&path) {
+            // Where time stands still, ids come again.
+            Ok(owner) if owner == id => return Ok(None),
+            Ok(owner) if owner.is_empty() || home.containers_dir().join(&owner).exists() => return Ok(Some(owner)),
+            // Its container is gone.
+            Ok(_) => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        }
+    }
+}
+
+/// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, as with Docker.
+pub(super) fn check(name: &str) -> Result<(), Error> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric();
+    let is_name = name.len() >= 2
+        && name.len() <= 255
+        && name.starts_with(is_plain)
+        && name.chars().all(|letter| is_plain(letter) || "_.-".contains(letter));
+    if is_name {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: format!("`{name}` is not a container name"),
+        hint: Some("use letters, digits, `_`, `.` and `-`, at least two of them, beginning with a letter or a digit"),
+    })
+}
+
+/// The name that an id leads to; another for each number.
+fn made_up(id: &str, number: usize) -> String {
+    let digit =
+        |place: usize| id.get(place..place + 4).and_then(|part| usize::from_str_radix(part, 16).ok()).unwrap_or(0);
+    let adjective = ADJECTIVES[(digit(0) + number) % ADJECTIVES.len()];
+    let surname = SURNAMES[(digit(4) + number * 7) % SURNAMES.len()];
+    match number {
+        0..PLAIN_TRIES => format!("{adjective}_{surname}"),
+        _ => format!("{adjective}_{surname}{}", number - PLAIN_TRIES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, made_up};
+
+    #[test]
+    fn names() {
+        for good in ["web", "ebisong-nginx", "a1", "0_x.y-z"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "-web", "a b", "a/b", "ä1", "..", ".hidden", &"x".repeat(256)] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        let names: std::collections::BTreeSet<String> = (0..100).map(|number| made_up("00ff12ab45", number)).collect();
+        assert_eq!(names.len(), 100);
+    }
+}

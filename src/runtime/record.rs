@@ -1,0 +1,224 @@
+//! What is written down of a container: what it was made of and for, and how it stands.
+//!
+//! ```text
+//! containers/<id>/container.json   what it is: written when it is created, and when it is renamed
+//!                 status.json      how it stands: written by whoever has it locked
+//!                 stays            its presence says that the folder stays when nobody works with it
+//! ```
+//!
+//! The record has everything that has to be kept for the container: its image and that image's layers stay in the store as long as it
+//! is there, see [`roots`]. The status is what was known last. Whether a container that is said to run still does is told by the lock of
+//! its folder, which its monitor holds: nobody has to write down that a monitor was killed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::ports::{Bound, Published};
+use super::volume::Volume;
+use crate::container::{Access, Hostname, Network, Process};
+use crate::document::{self, Links};
+use crate::limits::Limit;
+use crate::oci::{Descriptor, Digest, Layer};
+use crate::store::{Home, atomic_replace, atomic_write};
+
+/// What a container is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of this form.
+    pub(crate) schema: u32,
+    /// 64 hexadecimal digits.
+    pub(crate) id: String,
+    /// What it is called.
+    pub(crate) name: String,
+    /// When it was made, RFC 3339.
+    pub(crate) created: String,
+    /// The image that it was made of.
+    pub image: ImageUsed,
+    /// Its layers, the lowest first.
+    pub(crate) layers: Vec<Layer>,
+    /// What runs in it.
+    pub(crate) process: Process,
+    pub(crate) hostname: Hostname,
+    pub(crate) network: Network,
+    pub(crate) volumes: Vec<Volume>,
+    pub(crate) ports: Vec<Published>,
+    /// What the image says it can be reached at: `80/tcp`.
+    pub(crate) exposed: Vec<String>,
+    /// Whether its root file system takes changes.
+    pub(crate) root: Access,
+    /// Whether standard input stays open.
+    pub(crate) input: Input,
+    /// The signal that asks it to end.
+    pub(crate) stop_signal: i32,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) when_ended: WhenEnded,
+}
+
+/// The image of a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageUsed {
+    /// As it was asked for.
+    pub(crate) name: String,
+    /// The digest of its configuration.
+    pub(crate) id: Digest,
+    /// Its manifest.
+    pub manifest: Descriptor,
+}
+
+/// Whether a container reads from somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Input {
+    /// Standard input is empty.
+    Closed,
+    /// It is what those who attach to it write, and ends with the first of them.
+    Once,
+    /// It is what those who attach to it write.
+    Open,
+}
+
+/// What becomes of a container when it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WhenEnded {
+    /// It stays, with its changes.
+    Keep,
+    /// It is removed.
+    Remove,
+}
+
+/// How a container stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// It was never started.
+    Created,
+    Running(Run),
+    Paused(Run),
+    Exited(End),
+}
+
+/// A container's run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// RFC 3339.
+    pub(crate) started: String,
+    /// The number that its process 1 has for us.
+    pub(crate) process: i32,
+    /// Where it is reached.
+    pub(crate) ports: Vec<Bound>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// RFC 3339; `None` where the command could not be executed.
+    pub(crate) started: Option<String>,
+    /// RFC 3339; `None` where nobody was there to note it.
+    pub(crate) finished: Option<String>,
+    /// As a shell gives it: 128 + n for signal n.
+    pub(crate) status: i32,
+    /// Why it could not be started.
+    pub(crate) error: Option<String>,
+}
+
+/// The version of the form that is written.
+const SCHEMA: u32 = 1;
+
+const RECORD: &str = "container.json";
+const STATUS: &str = "status.json";
+const STAYS: &str = "stays";
+
+/// Room for ten thousand layers.
+const LIMIT: Limit = Limit::bytes("record of a container", "LAYERLAB_MAX_STATE", 4 << 20);
+
+impl Record {
+    /// The version of the form that is written.
+    pub(crate) const SCHEMA: u32 = SCHEMA;
+}
+
+/// The record in a container's folder; `None` where there is none.
+pub(super) fn read(home: &Home, folder: &Path) -> Result<Option<Record>, Error> {
+    let path = folder.join(RECORD);
+    let Some(text) = read_file(home, &path)? else { return Ok(None) };
+    /// What every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let bad = |reason: String| Error::BadState { path: path.clone(), reason };
+    let Versioned { schema } = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    match schema {
+        SCHEMA => serde_json::from_slice(&text).map(Some).map_err(|error| bad(error.to_string())),
+        other => Err(bad(format!("schema {other} is unknown: this version reads only {SCHEMA}"))),
+    }
+}
+
+/// Writes it, whole or not at all, and onto the disk.
+pub(super) fn write(folder: &Path, record: &Record) -> Result<(), Error> {
+    Ok(atomic_write(&folder.join(RECORD), &to_json(&folder.join(RECORD), record)?)?)
+}
+
+/// From now on the folder stays.
+pub(super) fn keep(folder: &Path) -> Result<(), Error> {
+    let path = folder.join(STAYS);
+    fs::write(&path, "").map_err(Error::io("write", &path))
+}
+
+/// Whether the folder stays when nobody works with it. It is a question of one call: it is asked of every container whenever one is made.
+pub(super) fn stays(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(STAYS)).is_ok()
+}
+
+/// The status as it was written last.
+pub(super) fn status(home: &Home, folder: &Path) -> Result<Status, Error> {
+    let Some(text) = read_file(home, &folder.join(STATUS))? else { return Ok(Status::Created) };
+    // It is not synchronised: after a loss of power it may be empty, and then nothing runs any more.
+    Ok(serde_json::from_slice(&text).unwrap_or(Status::Exited(End::unknown(None))))
+}
+
+/// Writes the status.
+pub(super) fn set_status(folder: &Path, status: &Status) -> Result<(), Error> {
+    let path = folder.join(STATUS);
+    Ok(atomic_replace(&path, &to_json(&path, status)?)?)
+}
+
+impl End {
+    /// Nobody has noted it: its monitor was killed, and the kernel has killed the container with it.
+    pub(super) fn unknown(started: Option<String>) -> End {
+        End { started, finished: None, status: 128 + libc::SIGKILL, error: None }
+    }
+}
+
+fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| Error::io("write", path)(error.into()))
+}
+
+fn read_file(home: &Home, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match document::read(path, home.bound(&LIMIT), Links::Refuse) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(crate::store::Error::from(error).into()),
+    }
+}
+
+/// All containers that stay: what may not be removed from the store is what they name.
+///
+/// # Errors
+/// A record can't be read. Then nobody knows what it needs.
+pub fn roots(home: &Home) -> Result<Vec<Record>, Error> {
+    let containers = home.containers_dir();
+    let entries = fs::read_dir(&containers).map_err(Error::io("list", &containers))?;
+    let mut records = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::io("list", &containers))?.path();
+        if path.is_dir() {
+            records.extend(read(home, &path)?);
+        }
+    }
+    Ok(records)
+}

@@ -1,0 +1,346 @@
+//! Our side of a connection to a container's monitor.
+//!
+//! Attached, the container's output comes to our own streams without passing through us: the monitor has them. What goes in does pass: a
+//! terminal's input is looked at for the keys that detach, and signals that we get are passed on.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::pipe2;
+
+use super::Error;
+use super::monitor::talk::{Ask, Failed, SOCKET, Tell};
+use super::stored::folder_of;
+use crate::container::{Caught, RawTerminal, standard_streams, window_size};
+use crate::link::{Heard, Link};
+use crate::world::World;
+
+/// A connection to a monitor.
+pub(crate) struct Session {
+    link: Link,
+    /// Whether the container waits for us to let it begin.
+    waits: Cell<bool>,
+}
+
+/// How a session came to its end.
+#[derive(Clone, Debug)]
+pub(crate) enum Parted {
+    /// The container has ended with this status.
+    Ended(i32),
+    /// It was not started.
+    Failed(Failed),
+    /// We have detached, and it goes on.
+    Detached,
+    /// The monitor has gone without a word: it was killed, and the container with it.
+    Lost,
+}
+
+/// What of our streams is connected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) input: bool,
+    pub(crate) terminal: bool,
+    /// Whether signals that we get are passed on.
+    pub(crate) proxy: bool,
+}
+
+/// Ctrl-P Ctrl-Q.
+const DETACH: [u8; 2] = [16, 17];
+
+impl Session {
+    pub(super) fn new(link: Link) -> Session {
+        Session { link, waits: Cell::new(true) }
+    }
+
+    /// Connects to the monitor of a container; `None` where it has none: it does not run.
+    ///
+    /// # Errors
+    /// The connection is refused for another reason.
+    pub(crate) fn open(world: &Arc<World>, id: &str) -> Result<Option<Session>, Error> {
+        let folder = folder_of(world, id);
+        let directory = match File::open(&folder) {
+            Ok(directory) => directory,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("open", &folder)(error)),
+        };
+        match Link::connect(&directory, SOCKET) {
+            Ok(link) => Ok(Some(Session { link, waits: Cell::new(false) })),
+            Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
+            Err(errno) => Err(Error::io("connect to", folder.join(SOCKET))(errno.into())),
+        }
+    }
+
+    /// Lets it begin.
+    fn begin(&self) {
+        if self.waits.replace(false) {
+            self.link.say(&Ask::Begin);
+        }
+    }
+
+    /// Lets it begin, and waits until the command runs. `Some`: it does not.
+    pub(crate) fn until_started(&self) -> Option<Parted> {
+        self.begin();
+        loop {
+            match self.hear() {
+                Ok(Tell::Started) => return None,
+                Ok(tell) => {
+                    if let Some(parted) = parted(&tell) {
+                        return Some(parted);
+                    }
+                }
+                Err(lost) => return Some(lost),
+            }
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) fn until_the_end(&self) -> Parted {
+        loop {
+            match self.hear() {
+                Ok(tell) => {
+                    if let Some(parted) = parted(&tell) {
+                        return parted;
+                    }
+                }
+                Err(lost) => return lost,
+            }
+        }
+    }
+
+    /// Waits for the end, and no longer than this; `None`: it goes on.
+    pub(crate) fn until_the_end_within(&self, time: Duration) -> Option<Parted> {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+            let mut polled = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut polled, timeout) {
+                Ok(0) => return None,
+                Ok(_) => match self.hear() {
+                    Ok(tell) => {
+                        if let Some(parted) = parted(&tell) {
+                            return Some(parted);
+                        }
+                    }
+                    Err(lost) => return Some(lost),
+                },
+                Err(_) if left.is_zero() => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Asks for something, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; the container has ended meanwhile.
+    pub(crate) fn ask(&self, ask: &Ask) -> Result<(), Error> {
+        self.link.say(ask);
+        loop {
+            match self.hear() {
+                Ok(Tell::Done) => return Ok(()),
+                Ok(Tell::Refused(reason)) => return Err(Error::Refused(reason)),
+                Ok(Tell::Started | Tell::Notice(_)) => {}
+                Ok(Tell::Failed(_) | Tell::Ended(_)) | Err(_) => {
+                    return Err(Error::Refused("it has ended meanwhile".to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Connects our streams to the container until one of us goes. `notice` is told what there is to tell the user.
+    ///
+    /// # Errors
+    /// A descriptor can't be had, or our terminal not be set.
+    pub(crate) fn attach(&self, streams: Streams, notice: &mut dyn FnMut(&str)) -> Result<Parted, Error> {
+        let caught = streams.proxy.then(Caught::begin).transpose()?;
+        let raw = if streams.terminal && streams.input { RawTerminal::begin()? } else { None };
+        let [standard_input, output, errors] = standard_streams();
+        // A terminal's keys pass through us; the monitor reads anything else by itself.
+        let (mut typed, given) = match &raw {
+            Some(_) => {
+                let (theirs, ours) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::Call { call: "pipe2", errno })?;
+                (Some(Typed { to: ours, keys: Keys::default() }), Some(theirs))
+            }
+            None => (None, None),
+        };
+        let input = given.as_ref().map_or(standard_input, AsFd::as_fd);
+        self.link.say_with_all(&Ask::Attach { reads: streams.input }, &[input, output, errors]);
+        drop(given);
+        self.resize(streams.terminal);
+        self.begin();
+        loop {
+            match self.wait(caught.as_ref(), typed.as_ref().map(|_| standard_input))? {
+                Source::Link => match self.hear() {
+                    Ok(Tell::Notice(text)) => aside(raw.as_ref(), || notice(&text)),
+                    Ok(tell) => {
+                        if let Some(parted) = parted(&tell) {
+                            return Ok(parted);
+                        }
+                    }
+                    Err(lost) => return Ok(lost),
+                },
+                Source::Signals => {
+                    for signal in caught.as_ref().map(Caught::take).unwrap_or_default() {
+                        match signal {
+                            libc::SIGWINCH => self.resize(streams.terminal),
+                            other => drop(u8::try_from(other).map(|number| self.link.say(&Ask::Press(number)))),
+                        }
+                    }
+                }
+                Source::Input => match typed.as_mut().map(|typed| typed.copy(standard_input)) {
+                    Some(Copied::Detach) => return Ok(Parted::Detached),
+                    Some(Copied::End) => typed = None,
+                    Some(Copied::Some) | None => {}
+                },
+            }
+        }
+    }
+
+    fn resize(&self, terminal: bool) {
+        if let (true, Some(size)) = (terminal, window_size()) {
+            self.link.say(&Ask::Resize { rows: size.ws_row, columns: size.ws_col });
+        }
+    }
+
+    fn wait(&self, caught: Option<&Caught>, input: Option<BorrowedFd<'_>>) -> Result<Source, Error> {
+        let mut ends = vec![(Source::Link, self.link.as_fd())];
+        ends.extend(caught.map(|caught| (Source::Signals, caught.as_fd())));
+        ends.extend(input.map(|input| (Source::Input, input)));
+        loop {
+            let mut polled: Vec<PollFd<'_>> =
+                ends.iter().map(|(_, end)| PollFd::new(*end, PollFlags::POLLIN)).collect();
+            match poll(&mut polled, PollTimeout::NONE) {
+                Ok(_) => {}
+                Err(Errno::EINTR) => continue,
+                Err(errno) => return Err(Error::Call { call: "poll", errno }),
+            }
+            let ready = ends.iter().zip(&polled).find(|(_, polled)| polled.any() == Some(true));
+            if let Some(((source, _), _)) = ready {
+                return Ok(*source);
+            }
+        }
+    }
+
+    fn hear(&self) -> Result<Tell, Parted> {
+        match self.link.hear() {
+            Heard::Message(tell, _) => Ok(tell),
+            Heard::Nothing | Heard::End => Err(Parted::Lost),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Source {
+    Link,
+    Signals,
+    Input,
+}
+
+/// Whether a message is the last one.
+fn parted(tell: &Tell) -> Option<Parted> {
+    match tell {
+        Tell::Ended(status) => Some(Parted::Ended(*status)),
+        Tell::Failed(failed) => Some(Parted::Failed(failed.clone())),
+        Tell::Started | Tell::Done | Tell::Refused(_) | Tell::Notice(_) => None,
+    }
+}
+
+/// Says something while our terminal is as it was before.
+fn aside(raw: Option<&RawTerminal>, say: impl FnOnce()) {
+    match raw {
+        Some(raw) => raw.aside(say),
+        None => say(),
+    }
+}
+
+/// What is typed at our terminal, on its way to the container.
+struct Typed {
+    to: OwnedFd,
+    keys: Keys,
+}
+
+enum Copied {
+    Some,
+    End,
+    Detach,
+}
+
+impl Typed {
+    fn copy(&mut self, from: BorrowedFd<'_>) -> Copied {
+        let mut buffer = [0; 4 << 10];
+        match rustix::io::read(from, &mut buffer) {
+            Ok(0) | Err(rustix::io::Errno::IO) => Copied::End,
+            Err(_) => Copied::Some,
+            Ok(count) => {
+                let Some(passed) = self.keys.pass(&buffer[..count]) else { return Copied::Detach };
+                let mut left = passed.as_slice();
+                while !left.is_empty() {
+                    match rustix::io::write(&self.to, left) {
+                        Ok(count) => left = &left[count..],
+                        Err(rustix::io::Errno::INTR) => {}
+                        Err(_) => return Copied::End,
+                    }
+                }
+                Copied::Some
+            }
+        }
+    }
+}
+
+/// The keys that detach are held back until the next one.
+#[derive(Default)]
+struct Keys {
+    held: usize,
+}
+
+impl Keys {
+    /// What is passed on; `None` when all keys that detach were pressed.
+    fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut passed = Vec::with_capacity(bytes.len() + self.held);
+        for byte in bytes {
+            if *byte == DETACH[self.held] {
+                self.held += 1;
+                if self.held == DETACH.len() {
+                    return None;
+                }
+                continue;
+            }
+            passed.extend_from_slice(&DETACH[..self.held]);
+            self.held = 0;
+            if *byte == DETACH[0] {
+                self.held = 1;
+            } else {
+                passed.push(*byte);
+            }
+        }
+        Some(passed)
+    }
+}
+
+/// The folder of a container, to look at its files.
+pub(crate) fn folder(world: &World, id: &str) -> std::path::PathBuf {
+    folder_of(world, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    #[test]
+    fn keys_detach() {
+        let mut keys = Keys::default();
+        assert_eq!(keys.pass(b"abc"), Some(b"abc".to_vec()));
+        assert_eq!(keys.pass(b"a\x10"), Some(b"a".to_vec()));
+        assert_eq!(keys.pass(b"b"), Some(b"\x10b".to_vec()));
+        assert_eq!(keys.pass(b"\x10\x10b"), Some(b"\x10\x10b".to_vec()));
+        assert_eq!(keys.pass(b"x\x10"), Some(b"x".to_vec()));
+        assert_eq!(keys.pass(b"\x11y"), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! Containers that have a record: created, found, listed, started, removed.
+//!
+//! ```text
+//! create ──▶ Claimed ──start──▶ its monitor has it       ps: Stored, of the files and the lock
+//!              │  ▲                   │
+//!              │  └────── claim ◀─────┘ when it has ended
+//!              └──remove
+//! ```
+//!
+//! [`Claimed`] is a container that nobody runs and that we have locked: only that can be started or removed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::folder::Folder;
+use super::prepare::{Prepared, prepare};
+use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
+use super::request::Wanted;
+use super::{Error, Request, names, unpacked};
+use crate::container::Durability;
+use crate::oci::{ImageConfig, Layer};
+use crate::world::World;
+
+/// How long a lock may be held by somebody who only looks.
+const A_LOOK: Duration = Duration::from_secs(5);
+
+/// What a container is made of.
+pub(crate) struct Ingredients<'a> {
+    pub(crate) image: ImageUsed,
+    pub(crate) config: &'a ImageConfig,
+    /// The lowest first.
+    pub(crate) layers: &'a [Layer],
+    pub(crate) request: &'a Request,
+    /// `None`: one is made up.
+    pub(crate) name: Option<&'a str>,
+    pub(crate) input: Input,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) when_ended: WhenEnded,
+}
+
+/// A container as it is found on disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) record: Record,
+    pub(crate) status: Status,
+}
+
+/// A container that nobody runs, locked.
+pub(crate) struct Claimed {
+    pub(super) folder: Folder,
+    pub(crate) record: Record,
+}
+
+/// Makes a container. It runs when it is started.
+///
+/// # Errors
+/// What was asked for does not fit, the name is taken, or a file can't be made.
+pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result<Claimed, Error> {
+    if let Some(name) = ingredients.name {
+        names::check(name)?;
+    }
+    let (mut folder, id) = Folder::create_for_id(world)?;
+    let Wanted { process, hostname, network, volumes, ports, root, stop_signal } =
+        Wanted::of(ingredients.config, ingredients.request, &id)?;
+    let name = names::give(world.home(), ingredients.name, &id)?;
+    let record = Record {
+        schema: Record::SCHEMA,
+        id,
+        name,
+        created: world.clock.rfc3339(),
+        image: ingredients.image,
+        layers: ingredients.layers.to_vec(),
+        process,
+        hostname,
+        network,
+        volumes,
+        ports,
+        exposed: ingredients.config.config.exposed_ports.keys().cloned().collect(),
+        root,
+        input: ingredients.input,
+        stop_signal,
+        labels: ingredients.labels,
+        when_ended: ingredients.when_ended,
+    };
+    let written = record::write(folder.path(), &record).and_then(|()| match record.when_ended {
+        WhenEnded::Keep => folder.keep(),
+        WhenEnded::Remove => Ok(()),
+    });
+    if let Err(error) = written {
+        folder.discard();
+        names::release(world.home(), &record.name, &record.id);
+        return Err(error);
+    }
+    Ok(Claimed { folder, record })
+}
+
+/// All containers, the newest first.
+///
+/// # Errors
+/// A record can't be read.
+pub(crate) fn list(world: &World) -> Result<Vec<Stored>, Error> {
+    let mut found = Vec::new();
+    for id in ids(world)? {
+        // One may be removed meanwhile.
+        found.extend(read(world, &id)?);
+    }
+    found.sort_by(|one, other| {
+        other.record.created.cmp(&one.record.created).then_with(|| one.record.id.cmp(&other.record.id))
+    });
+    Ok(found)
+}
+
+/// The container that a text means: its id, its name, or the beginning of its id.
+///
+/// # Errors
+/// There is none, or several begin so.
+pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
+    let none = || Error::NoContainer(text.to_owned());
+    if let Some(stored) = is_id(text, 64).then(|| read(world, text)).transpose()?.flatten() {
+        return Ok(stored);
+    }
+    if let Some(stored) = names::owner(world.home(), text).map(|id| read(world, &id)).transpose()?.flatten() {
+        return Ok(stored);
+    }
+    if !is_id(text, 1) {
+        return Err(none());
+    }
+    let matching: Vec<String> = ids(world)?.into_iter().filter(|id| id.starts_with(text)).collect();
+    match matching.as_slice() {
+        [] => Err(none()),
+        [id] => read(world, id)?.ok_or_else(none),
+        _ => Err(Error::Ambiguous { text: text.to_owned(), count: matching.len() }),
+    }
+}
+
+/// Locks a container that nobody runs.
+///
+/// # Errors
+/// [`Error::Running`] while somebody runs it; there is no such container any more.
+pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Claimed, Error> {
+    let begin = Instant::now();
+    loop {
+        if let Some(folder) = Folder::claim(world, id)? {
+            let record = record::read(world.home(), folder.path())?.ok_or_else(|| Error::NoContainer(id.to_owned()))?;
+            return Ok(Claimed { folder, record });
+        }
+        // Who only looks has it for a moment; a monitor for as long as the container runs.
+        let folder = folder_of(world, id);
+        if matches!(record::status(world.home(), &folder)?, Status::Running(_) | Status::Paused(_))
+            || begin.elapsed() > A_LOOK
+        {
+            return Err(Error::Running(id.chars().take(12).collect()));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+impl Claimed {
+    /// Plans it on its layers.
+    ///
+    /// # Errors
+    /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
+    pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
+        let Claimed { folder, record } = self;
+        let wanted = Wanted {
+            process: record.process.clone(),
+            hostname: record.hostname.clone(),
+            network: record.network,
+            volumes: record.volumes.clone(),
+            ports: record.ports.clone(),
+            root: record.root,
+            stop_signal: record.stop_signal,
+        };
+        let durability = match record.when_ended {
+            WhenEnded::Keep => Durability::Kept,
+            WhenEnded::Remove => Durability::Scratch,
+        };
+        let room = wanted.room(world, durability)?;
+        let lower = unpacked::chain_of_image(world, &record.layers)?;
+        let mut prepared = prepare(world, folder, lower, room, &record.process)?;
+        if record.when_ended == WhenEnded::Remove {
+            prepared.remove_changes_at_end();
+        }
+        Ok((prepared, record))
+    }
+
+    /// Removes it, with its changes.
+    pub(crate) fn remove(mut self, world: &World) {
+        self.folder.discard();
+        drop(self.folder);
+        names::release(world.home(), &self.record.name, &self.record.id);
+    }
+}
+
+/// Gives a container another name, whether it runs or not: its monitor does not use the name.
+///
+/// # Errors
+/// The name is no name, or another container has it.
+pub(crate) fn rename(world: &World, mut record: Record, name: &str) -> Result<(), Error> {
+    names::give(world.home(), Some(name), &record.id)?;
+    let before = std::mem::replace(&mut record.name, name.to_owned());
+    if let Err(error) = record::write(&folder_of(world, &record.id), &record) {
+        names::release(world.home(), name, &record.id);
+        return Err(error);
+    }
+    names::release(world.home(), &before, &record.id);
+    Ok(())
+}
+
+/// The folder of a container.
+pub(super) fn folder_of(world: &World, id: &str) -> PathBuf {
+    world.home().containers_dir().join(id)
+}
+
+/// What is known of a container; `None` where there is none of this id.
+pub(super) fn read(world: &World, id: &str) -> Result<Option<Stored>, Error> {
+    let folder = folder_of(world, id);
+    let Some(record) = record::read(world.home(), &folder)? else { return Ok(None) };
+    let mut status = record::status(world.home(), &folder)?;
+    if let Status::Running(Run { started, .. }) | Status::Paused(Run { started, .. }) = &status
+        && Folder::is_free(&folder)
+    {
+        // It may have ended just now, and its monitor have noted that.
+        status = match record::status(world.home(), &folder)? {
+            Status::Running(_) | Status::Paused(_) => Status::Exited(End::unknown(Some(started.clone()))),
+            ended => ended,
+        };
+        if record.when_ended == WhenEnded::Remove {
+            // Whoever makes the next container removes what is left of it.
+            return Ok(None);
+        }
+    }
+    Ok(Some(Stored { record, status }))
+}
+
+/// The ids of all containers. Folders of RUNs are there as well, and have no record.
+fn ids(world: &World) -> Result<Vec<String>, Error> {
+    let containers = world.home().containers_dir();
+    let entries = fs::read_dir(&containers).map_err(Error::io("list", &containers))?;
+    let mut ids = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", &containers))?;
+        ids.extend(entry.file_name().into_string().ok().filter(|name| is_id(name, 64)));
+    }
+    Ok(ids)
+}
+
+/// Whether a text is an id, or so many digits of one at least.
+fn is_id(text: &str, least: usize) -> bool {
+    (least..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}

@@ -1,0 +1,299 @@
+//! Containers that stay: created, started, stopped, looked at, removed; each with a monitor of its own.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, Role, filter, missing};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends when it is told to, and says so.
+const SERVER: &str = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+
+/// The roles that can be tried here.
+fn roles() -> Vec<Role> {
+    if nix::unistd::geteuid().is_root() {
+        return vec![Role::Self_, Role::Mapped, Role::Single];
+    }
+    missing("containers of other users: the tests don't run as root");
+    vec![Role::Self_]
+}
+
+/// A place whose containers are removed at its end.
+struct Yard(Place);
+
+impl Yard {
+    fn new(role: Role) -> Yard {
+        Yard(Place::of(role, ""))
+    }
+
+    /// Runs a program under a shell in a container; its words are not split.
+    fn run_script(&self, options: &str, script: &str) -> String {
+        let mut command = self.0.command(&format!("run {options} layerlab/base sh -c"));
+        let output = command.arg(script).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Runs commands until one prints this.
+    fn wait_for(&self, arguments: &str, text: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.0.run(arguments);
+            if shown.contains(text) {
+                return shown;
+            }
+            assert!(Instant::now() < end, "`{text}` did not appear in `{arguments}`:\n{shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The processes of this place's monitors and containers, by their first environment or their open lock: those whose working
+    /// files are in the home.
+    fn processes(&self) -> Vec<i32> {
+        let containers = self.0.home().join("containers");
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else { continue };
+            let has = |link: fs::DirEntry| fs::read_link(link.path()).is_ok_and(|path| path.starts_with(&containers));
+            if descriptors.flatten().any(has) {
+                found.push(number);
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        let ids = self.0.run("ps -a -q");
+        if !ids.trim().is_empty() {
+            self.0.run(&format!("rm -f {}", ids.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+    }
+}
+
+#[test]
+fn a_container_lives_until_it_is_removed() {
+    for role in roles() {
+        let yard = Yard::new(role);
+        let mut create = yard.0.command("create --name web layerlab/base sh -c");
+        assert!(create.arg(SERVER).output().unwrap().status.success());
+        let mut text = yard.0.session(&["ps", "ps -a", "kill web", "start web"]);
+        yard.wait_for("logs web", "ready");
+        text += &yard.0.session(&["ps", "start web", "rm web", "pause web", "ps", "pause web", "unpause web"]);
+        text += &yard.0.session(&["create --name web layerlab/base", "stop web", "ps -a", "logs web", "wait web"]);
+        text += &yard.0.session(&["rename web site", "start site"]);
+        yard.wait_for("logs --tail 1 site", "ready");
+        text += &yard.0.session(&["kill -s KILL site", "ps -a", "rm site", "ps -a", "rm site", "start site"]);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(filter(&text));
+        }
+        assert_eq!(fs::read_dir(yard.0.home().join("containers")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(yard.0.home().join("names")).unwrap().count(), 0);
+        assert_eq!(yard.processes(), [] as [i32; 0]);
+        yard.0.assert_whole();
+    }
+}
+
+#[test]
+fn its_changes_and_its_image_stay_with_it() {
+    for role in roles() {
+        let yard = Yard::new(role);
+        yard.run_script("--name box", "test -e /kept && echo again || echo first; echo kept > /kept");
+        assert_eq!(yard.0.run("start -a box"), "again\n");
+        let ids = yard.0.run("images -q");
+        yard.0.run(&format!("rmi -f {}", ids.split_whitespace().collect::<Vec<_>>().join(" ")));
+        yard.0.run("prune -f");
+        assert_eq!(yard.0.run("start -a box"), "again\n", "what a container needs is kept");
+        yard.0.run("rm box");
+        yard.0.assert_whole();
+    }
+}
+
+#[test]
+fn what_it_writes_is_kept_by_line() {
+    let yard = Yard::new(Role::Self_);
+    yard.run_script("--name talk", "echo one; echo two; echo oops >&2; printf three");
+    assert_eq!(yard.0.run("logs talk"), "one\ntwo\nthreeoops\n");
+    assert_eq!(yard.0.run("logs -n 1 talk"), "three");
+    assert_eq!(yard.0.run("logs -t --tail 1 talk"), "2023-11-14T22:13:20Z three");
+    assert_eq!(yard.0.run("logs --until 2023-11-14T22:13:20Z talk"), "");
+    yard.run_script("-d --name steady", "echo begin; sleep 0.3; echo middle; sleep 0.3; echo end");
+    assert_eq!(yard.0.run("logs -f steady"), "begin\nmiddle\nend\n");
+}
+
+#[test]
+fn input_goes_in_and_output_comes_out_whole() {
+    let yard = Yard::new(Role::Self_);
+    let sent: Vec<u8> = (0..5_000_000_u32).flat_map(|number| number.to_le_bytes()).take(8 << 20).collect();
+    let mut child =
+        yard.0.command("run -i --rm layerlab/base cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let copy = sent.clone();
+    let writer = std::thread::spawn(move || input.write_all(&copy).unwrap());
+    let mut received = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut received).unwrap();
+    writer.join().unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(sent == received, "{} of {} bytes came back", received.len(), sent.len());
+}
+
+#[test]
+fn a_monitor_that_is_killed_takes_its_container_with_it() {
+    for role in roles() {
+        let yard = Yard::new(role);
+        yard.run_script("-d --name stays", SERVER);
+        yard.run_script("-d --rm --name goes", SERVER);
+        yard.wait_for("logs stays", "ready");
+        yard.wait_for("logs goes", "ready");
+        let processes = yard.processes();
+        assert!(processes.len() >= 2, "{processes:?}");
+        for process in processes {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGKILL).unwrap();
+        }
+        yard.wait_for("ps -a", "Exited (137): its monitor was killed");
+        let end = Instant::now() + PATIENCE;
+        while !yard.processes().is_empty() {
+            assert!(Instant::now() < end, "{:?}", yard.processes());
+        }
+        assert!(!yard.0.run("ps -a").contains("goes"));
+        assert_eq!(yard.0.run("wait stays"), "137\n");
+        // Whoever makes the next container removes what is left, and the name can be had again.
+        assert_eq!(yard.run_script("--rm --name goes", "echo fine"), "fine\n");
+        assert_eq!(yard.0.run("start stays"), "stays\n");
+        yard.wait_for("logs -n 1 stays", "ready");
+        assert_eq!(yard.0.run("rm -f stays"), "stays\n");
+        assert_eq!(fs::read_dir(yard.0.home().join("containers")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_container_outlives_who_started_it() {
+    let yard = Yard::new(Role::Self_);
+    let mut command = yard.0.command("run --name box layerlab/base sh -c");
+    let mut child = command.arg(SERVER).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 6];
+    child.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(yard.0.run("ps").contains("Up "));
+    let mut attached = yard.0.command("attach --no-stdin box").stdout(Stdio::piped()).spawn().unwrap();
+    // It is attached when it does not end by itself; the container writes only when it is told to end.
+    assert_eq!(yard.0.run("kill -s TERM box"), "box\n");
+    let mut written = String::new();
+    attached.stdout.take().unwrap().read_to_string(&mut written).unwrap();
+    attached.wait().unwrap();
+    assert_eq!(yard.0.run("wait box"), "3\n");
+    assert_eq!(yard.0.run("logs box"), "ready\nbye\n");
+}
+
+#[test]
+fn exit_codes_are_dockers() {
+    let yard = Yard::new(Role::Self_);
+    let code = |arguments: &str| yard.0.output(arguments).status.code();
+    assert_eq!(code("run --rm layerlab/base true"), Some(0));
+    assert_eq!(code("run --rm layerlab/base false"), Some(1));
+    assert_eq!(code("run --bogus layerlab/base true"), Some(125));
+    assert_eq!(code("run --rm nothing true"), Some(125));
+    assert_eq!(code("run --rm layerlab/base /etc/passwd"), Some(126));
+    assert_eq!(code("run --rm layerlab/base no-such-program"), Some(127));
+    assert_eq!(code("run -d --rm layerlab/base no-such-program"), Some(127));
+    let mut killed = yard.0.command("run --rm layerlab/base sh -c");
+    assert_eq!(killed.arg("sh -c 'kill -9 $$'; exit $?").output().unwrap().status.code(), Some(137));
+    assert_eq!(yard.0.run("ps -a -q"), "");
+}
+
+#[test]
+fn ids_can_be_shortened_and_names_are_taken_once() {
+    let yard = Yard::new(Role::Self_);
+    let first = yard.0.run("create --name one layerlab/base true");
+    let second = yard.0.run("create --name two layerlab/base true");
+    let (first, second) = (first.trim(), second.trim());
+    assert_eq!((first.len(), second.len()), (64, 64));
+    let common = first.chars().zip(second.chars()).take_while(|(one, other)| one == other).count();
+    assert_eq!(yard.0.run(&format!("start {}", &first[..common + 1])), format!("{}\n", &first[..common + 1]));
+    let text = yard.0.session(&[
+        "start ''",
+        "start three",
+        "rename one two",
+        "rename one -x",
+        "create --name x layerlab/base",
+        "run --name one layerlab/base true",
+        "wait one",
+        "rm one two three",
+    ]);
+    insta::assert_snapshot!(filter(&text));
+}
+
+#[test]
+fn many_stay_at_once() {
+    let yard = Yard::new(Role::Self_);
+    let started: Vec<_> = (0..20)
+        .map(|number| {
+            let mut command = yard.0.command(&format!("run -d --name box{number} layerlab/base sh -c"));
+            command.arg(SERVER).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in started {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(yard.0.run("ps -q").lines().count(), 20);
+    let names: Vec<String> = (0..20).map(|number| format!("box{number}")).collect();
+    assert_eq!(yard.0.run(&format!("stop -t 5 {}", names.join(" "))).lines().count(), 20);
+    assert_eq!(yard.0.run("ps -q"), "");
+    assert_eq!(yard.0.run(&format!("rm {}", names.join(" "))).lines().count(), 20);
+    assert_eq!(yard.processes(), [] as [i32; 0]);
+}
+
+/// Where `ps` says that the container is reached.
+fn published(yard: &Yard) -> std::net::SocketAddr {
+    let shown = yard.wait_for("ps", "->80/tcp");
+    let port = shown.split_whitespace().find_map(|word| word.strip_suffix("->80/tcp")).unwrap();
+    port.parse().unwrap()
+}
+
+fn fetch(address: std::net::SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: here\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[test]
+fn a_published_port_leads_into_the_container() {
+    for role in roles() {
+        let yard = Yard::new(role);
+        yard.0.write("html/index.html", "hello from a volume\n");
+        let volume = format!("{}:/usr/share/nginx/html", yard.0.path("html").display());
+        yard.0.run(&format!("run -d --name web -p 127.0.0.1::80 -v {volume} layerlab/web"));
+        let address = published(&yard);
+        // It may not listen yet.
+        let end = Instant::now() + PATIENCE;
+        while !fetch(address, "/").is_ok_and(|answer| answer.contains("hello from a volume")) {
+            assert!(Instant::now() < end, "{}", yard.0.run("logs web"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        yard.0.write("html/index.html", "edited\n");
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| assert!(fetch(address, "/").unwrap().ends_with("edited\n")));
+            }
+        });
+        let text = yard.0.run(&format!("run --rm -p {address}:80 layerlab/base true"));
+        assert!(text.contains("EADDRINUSE") && text.contains("hint: another program has that port"), "{text}");
+        assert!(text.ends_with("[exit code 125]\n"), "{text}");
+        assert_eq!(yard.0.run("ps -a -q").lines().count(), 1, "nothing is left of one that was not started");
+        yard.0.run("stop -t 1 web");
+        assert!(fetch(address, "/").is_err());
+        assert!(!yard.0.run("ps -a").contains("->80/tcp"));
+        yard.0.run("start web");
+        published(&yard);
+        yard.0.run("rm -f web");
+    }
+}
