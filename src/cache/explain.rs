@@ -18,7 +18,7 @@ use crate::tree::name_text;
 
 /// What a step depends on, and where its files lay: one of `roots` for each listing among the ingredients.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Inputs<'a> {
+pub(crate) struct StepInputs<'a> {
     pub(crate) ingredients: &'a Ingredients,
     pub(crate) roots: &'a [Roots],
 }
@@ -26,7 +26,7 @@ pub(crate) struct Inputs<'a> {
 /// An ingredient, and where its files lay when it is a listing.
 type Member<'a> = (&'a Ingredient, Option<&'a Roots>);
 
-impl<'a> Inputs<'a> {
+impl<'a> StepInputs<'a> {
     fn members(self) -> Vec<Member<'a>> {
         let mut roots = self.roots.iter();
         let root = |ingredient: &Ingredient| match ingredient {
@@ -58,8 +58,8 @@ impl Side {
 ///
 /// `listing` gives the entries of a listing's digest where they are known.
 pub(crate) fn compare(
-    before: Inputs<'_>,
-    after: Inputs<'_>,
+    before: StepInputs<'_>,
+    after: StepInputs<'_>,
     listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
 ) -> Vec<Difference> {
     let is_other = |side| match side {
@@ -71,8 +71,8 @@ pub(crate) fn compare(
 
 /// The ingredients of both, those of the later step in its order, and at the end those that only the earlier had.
 pub(crate) fn side_by_side(
-    before: Inputs<'_>,
-    after: Inputs<'_>,
+    before: StepInputs<'_>,
+    after: StepInputs<'_>,
     listing: &mut dyn FnMut(Digest) -> Option<Vec<Entry>>,
 ) -> Vec<Side> {
     let (earlier, later) = (before.members(), after.members());

@@ -33,7 +33,7 @@ pub(crate) use change::Change;
 pub(crate) use counterpart::{Counterparts, Sought};
 pub use decision::{Decision, MissReason};
 pub(crate) use difference::{Attribute, Difference, FileChange, Subject};
-pub(crate) use explain::{Inputs, Side, compare, side_by_side};
+pub(crate) use explain::{Side, StepInputs, compare, side_by_side};
 pub(crate) use ingredient::{Ingredient, Ingredients, Kind, Setting};
 pub(crate) use key::CacheKey;
 pub(crate) use listing::{Draft, Entry, EntryKind, Listing};

@@ -54,7 +54,7 @@ pub(super) enum Goal {
 
 /// What to do when the cache was asked in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AtMiss {
+pub(super) enum OnMiss {
     GoOn,
     /// Stop for the breakpoint of this id.
     Stop(usize),
@@ -126,8 +126,8 @@ pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Sto
             break reason;
         }
         let at_miss = match goal {
-            Goal::Steps(_) => AtMiss::GoOn,
-            Goal::Stage | Goal::End => work.breakpoints.at_miss(work.machine()?).map_or(AtMiss::GoOn, AtMiss::Stop),
+            Goal::Steps(_) => OnMiss::GoOn,
+            Goal::Stage | Goal::End => work.breakpoints.at_miss(work.machine()?).map_or(OnMiss::GoOn, OnMiss::Stop),
         };
         if let Some(reason) = take(work, at_miss, sink)? {
             break reason;
@@ -152,7 +152,7 @@ fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Erro
 }
 
 /// Takes the step under way to its end. Gives why it did not come there.
-pub(super) fn take(work: &mut Work, at_miss: AtMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
+pub(super) fn take(work: &mut Work, at_miss: OnMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
     work.finished = None;
     work.begin_record()?;
     let Some(machine) = &mut work.machine else { return Err(Error::Empty) };
@@ -176,7 +176,7 @@ pub(super) fn take(work: &mut Work, at_miss: AtMiss, sink: &mut Sink<'_>) -> Res
             }
         }
         let is_miss = matches!(machine.decided(), Some(Decision::Miss { .. }));
-        if let AtMiss::Stop(id) = at_miss
+        if let OnMiss::Stop(id) = at_miss
             && machine.phase() == Phase::Execute
             && is_miss
         {

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use super::error::{Error, Failure};
-use super::moving::{AtMiss, Reason, Stopped, position, take};
+use super::moving::{OnMiss, Reason, Stopped, position, take};
 use super::work::{Memory, Sink, Work};
 use crate::context::text;
 use crate::dockerfile::{self, Instruction};
@@ -67,7 +67,7 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
     if !grew {
         return Ok(Typed::NotAStep);
     }
-    let reason = take(work, AtMiss::GoOn, sink);
+    let reason = take(work, OnMiss::GoOn, sink);
     if !matches!(reason, Ok(None)) {
         take_back(work, before, position);
         work.options = options;

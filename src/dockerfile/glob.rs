@@ -37,9 +37,16 @@ pub enum GlobError {
 
 /// Which of the possible matches counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Length {
+pub(crate) enum Length {
     Shortest,
     Longest,
+}
+
+/// How many matches are replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matches {
+    First,
+    All,
 }
 
 impl Glob {
@@ -77,21 +84,21 @@ impl Glob {
         }
     }
 
-    /// The text without the shortest (or longest) match at its beginning.
-    pub(crate) fn trim_prefix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
-        let end = match_length(self.elements.iter().copied(), text.chars(), length(longest));
+    /// The text without a match at its beginning.
+    pub(crate) fn trim_prefix<'t>(&self, text: &'t str, length: Length) -> &'t str {
+        let end = match_length(self.elements.iter().copied(), text.chars(), length);
         &text[end.unwrap_or(0)..]
     }
 
-    /// The text without the shortest (or longest) match at its end.
-    pub(crate) fn trim_suffix<'t>(&self, text: &'t str, longest: bool) -> &'t str {
-        let length = match_length(self.elements.iter().rev().copied(), text.chars().rev(), length(longest));
+    /// The text without a match at its end.
+    pub(crate) fn trim_suffix<'t>(&self, text: &'t str, length: Length) -> &'t str {
+        let length = match_length(self.elements.iter().rev().copied(), text.chars().rev(), length);
         &text[..text.len() - length.unwrap_or(0)]
     }
 
     /// The text with the first match, or every match, replaced. A match is as long as it can be. `None`: the result would
     /// have more than `most` bytes.
-    pub(crate) fn replace(&self, text: &str, replacement: &str, every: bool, most: usize) -> Option<String> {
+    pub(crate) fn replace(&self, text: &str, replacement: &str, matches: Matches, most: usize) -> Option<String> {
         let starts = self.match_starts(text);
         let mut out = String::with_capacity(text.len());
         let mut copied = 0;
@@ -116,7 +123,7 @@ impl Glob {
                 }
                 copied = position + matched;
                 previous_end = Some(copied);
-                if !every {
+                if matches == Matches::First {
                     break;
                 }
             }
@@ -144,10 +151,6 @@ impl Glob {
         }
         starts
     }
-}
-
-fn length(longest: bool) -> Length {
-    if longest { Length::Longest } else { Length::Shortest }
 }
 
 /// The number of bytes of the match that begins with the first of `characters`.
@@ -223,33 +226,33 @@ mod tests {
         Glob::new(pattern).expect("a valid pattern")
     }
 
-    fn replaced(pattern: &str, text: &str, replacement: &str, every: bool) -> String {
-        glob(pattern).replace(text, replacement, every, 1 << 20).expect("not too long")
+    fn replaced(pattern: &str, text: &str, replacement: &str, matches: Matches) -> String {
+        glob(pattern).replace(text, replacement, matches, 1 << 20).expect("not too long")
     }
 
     #[test]
     fn trims_the_shortest_or_the_longest() {
-        assert_eq!(glob("*/").trim_prefix("a/b/c", false), "b/c");
-        assert_eq!(glob("*/").trim_prefix("a/b/c", true), "c");
-        assert_eq!(glob("/*").trim_suffix("a/b/c", false), "a/b");
-        assert_eq!(glob("/*").trim_suffix("a/b/c", true), "a");
-        assert_eq!(glob("x").trim_prefix("abc", true), "abc");
-        assert_eq!(glob("?é").trim_suffix("aéé", true), "a");
+        assert_eq!(glob("*/").trim_prefix("a/b/c", Length::Shortest), "b/c");
+        assert_eq!(glob("*/").trim_prefix("a/b/c", Length::Longest), "c");
+        assert_eq!(glob("/*").trim_suffix("a/b/c", Length::Shortest), "a/b");
+        assert_eq!(glob("/*").trim_suffix("a/b/c", Length::Longest), "a");
+        assert_eq!(glob("x").trim_prefix("abc", Length::Longest), "abc");
+        assert_eq!(glob("?é").trim_suffix("aéé", Length::Longest), "a");
     }
 
     #[test]
     fn replaces_first_or_every_match() {
-        assert_eq!(replaced("a*b", "xaabyab", "-", false), "x-");
-        assert_eq!(replaced("a?", "abacad", "-", true), "---");
-        assert_eq!(replaced("", "ab", "-", true), "-a-b-");
-        assert_eq!(replaced("*", "ab", "-", true), "-");
-        assert_eq!(replaced("b", "ab", "", true), "a");
+        assert_eq!(replaced("a*b", "xaabyab", "-", Matches::First), "x-");
+        assert_eq!(replaced("a?", "abacad", "-", Matches::All), "---");
+        assert_eq!(replaced("", "ab", "-", Matches::All), "-a-b-");
+        assert_eq!(replaced("*", "ab", "-", Matches::All), "-");
+        assert_eq!(replaced("b", "ab", "", Matches::All), "a");
     }
 
     #[test]
     fn hostile_patterns_take_linear_time() {
         let text = "a".repeat(20_000);
         let pattern = "a*".repeat(20) + "b";
-        assert_eq!(replaced(&pattern, &text, "-", true), text);
+        assert_eq!(replaced(&pattern, &text, "-", Matches::All), text);
     }
 }

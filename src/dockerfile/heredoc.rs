@@ -5,7 +5,7 @@
 
 use super::ast::Heredoc;
 use super::grammar::{self, Rule};
-use super::words::{self, Lexing, WordError};
+use super::words::{self, Escapes, Lexing, WordError};
 
 /// The heredocs that an instruction opens, in order, with empty content, each with the word that opens it.
 ///
@@ -15,7 +15,7 @@ pub(super) fn find(line: &str) -> Result<Vec<(String, Heredoc)>, WordError> {
         return Ok(Vec::new());
     }
     // No variable has a value here, so nothing can grow.
-    let lexing = Lexing { raw_quotes: true, raw_escapes: true, keep_unset: true, most: usize::MAX };
+    let lexing = Lexing { raw_quotes: true, escapes: Escapes::Kept, keep_unset: true, most: usize::MAX };
     let Ok((words, _)) = words::lex(line, '\\', &no_variables, lexing) else {
         return Ok(Vec::new());
     };
@@ -59,7 +59,7 @@ pub fn parse(word: &str) -> Result<Option<Heredoc>, WordError> {
 }
 
 fn lex_name(name: &str, raw_quotes: bool) -> Result<Vec<String>, WordError> {
-    let lexing = Lexing { raw_quotes, raw_escapes: false, keep_unset: true, most: usize::MAX };
+    let lexing = Lexing { raw_quotes, escapes: Escapes::Resolved, keep_unset: true, most: usize::MAX };
     words::lex(name, '\\', &no_variables, lexing).map(|(words, _)| words)
 }
 

@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::ast::Heredoc;
 use super::directive::{DirectiveReader, Directives};
 use super::grammar::{self, Rule};
 use super::limits::Limit;
@@ -179,16 +180,16 @@ impl<'s> LineReader<'s> {
         }
     }
 
-    /// Reads the body of a heredoc: the lines up to one that is `name`, with their line endings. With `chomp`,
+    /// Reads the body of a heredoc: the lines up to one that is its name, with their line endings. Of `<<-`,
     /// tabs may come before the name.
-    pub(crate) fn heredoc_body(&mut self, name: &str, chomp: bool) -> Result<String, NoBody> {
+    pub(crate) fn heredoc_body(&mut self, heredoc: &Heredoc) -> Result<String, NoBody> {
         let start = self.position;
         let mut end = start;
         let complaints = self.diagnostics.len();
         while let Some((_, line)) = self.next_line() {
             let candidate = line.trim_end_matches(['\r', '\n']);
-            let candidate = if chomp { candidate.trim_start_matches('\t') } else { candidate };
-            if candidate == name {
+            let candidate = if heredoc.chomp { candidate.trim_start_matches('\t') } else { candidate };
+            if candidate == heredoc.name {
                 return Ok(self.text[start..end].to_owned());
             }
             end = self.position;

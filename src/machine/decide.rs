@@ -8,8 +8,8 @@ use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
 use crate::cache::{
-    Build, CacheKey, Decision, Difference, Entry, Ingredients, Inputs, Listing, MissReason, Record, Records, Roots,
-    Side, compare, side_by_side,
+    Build, CacheKey, Decision, Difference, Entry, Ingredients, Listing, MissReason, Record, Records, Roots, Side,
+    StepInputs, compare, side_by_side,
 };
 use crate::oci::Digest;
 use crate::store::Store;
@@ -23,8 +23,8 @@ pub(crate) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn inputs(self) -> Inputs<'a> {
-        Inputs { ingredients: self.ingredients, roots: self.roots }
+    fn inputs(self) -> StepInputs<'a> {
+        StepInputs { ingredients: self.ingredients, roots: self.roots }
     }
 }
 
@@ -108,7 +108,7 @@ impl Decider<'_> {
             return Ok(MissReason::NeverFinished { build: build.number });
         }
         let Some(earlier) = self.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
-        let before = Inputs { ingredients: &earlier.ingredients, roots: &step.roots };
+        let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
         let differences = compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest));
         // ANCHOR: cause
         if differences.iter().all(Difference::is_parent) {
@@ -131,7 +131,7 @@ impl Decider<'_> {
         let counterpart = self.past.counterpart(build, self.steps, index);
         let Some((step, key)) = counterpart.and_then(|step| Some((step, step.key?))) else { return Ok(None) };
         let Some(earlier) = self.records.get(key)? else { return Ok(None) };
-        let before = Inputs { ingredients: &earlier.ingredients, roots: &step.roots };
+        let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
         Ok(Some(side_by_side(before, asked.inputs(), &mut |digest| self.listing(asked, digest))))
     }
 

@@ -1,11 +1,9 @@
-//! Build contexts that were made by somebody else: links, pipes, devices, giants, files that are swapped while they are read,
-//! ignore files, and numbers and names in COPY.
+//! Build contexts that were made by somebody else: links, pipes, devices, giants, and numbers and names in COPY. See also `ignore_files.rs`
+//! and `races.rs`.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
@@ -13,14 +11,14 @@ use nix::unistd::mkfifo;
 use crate::harness::{Attack, ROOT, USERS, attack};
 
 /// What the sentinel's files hold; it must be in no image and in no message.
-const SECRET: &str = "the sentinel's own text";
+pub(crate) const SECRET: &str = "the sentinel's own text";
 
-fn dockerfile(attack: &Attack, instructions: &str) {
+pub(crate) fn dockerfile(attack: &Attack, instructions: &str) {
     attack.write("Dockerfile", &format!("FROM scratch\n{instructions}\n"));
 }
 
 /// No layer in the store has the sentinel's text.
-fn assert_not_taken(attack: &Attack) {
+pub(crate) fn assert_not_taken(attack: &Attack) {
     attack.place.assert_whole();
     let blobs = attack.place.home().join("blobs/sha256");
     for blob in fs::read_dir(blobs).into_iter().flatten().flatten() {
@@ -151,109 +149,6 @@ fn pipes_sockets_and_devices_lie_in_the_context() {
 }
 
 #[test]
-fn the_ignore_file_is_not_a_file() {
-    attack("the ignore file is a pipe, a device, a socket or a folder", USERS, |attack| {
-        attack.write("f", "x\n");
-        dockerfile(attack, "COPY f /");
-        let ignore = attack.path(".dockerignore");
-        mkfifo(&ignore, Mode::from_bits_truncate(0o644)).unwrap();
-        attack.build().refused("is a named pipe, not a regular file");
-        fs::remove_file(&ignore).unwrap();
-        let socket = UnixListener::bind(&ignore).unwrap();
-        attack.build().refused("is a socket, not a regular file");
-        drop(socket);
-        fs::remove_file(&ignore).unwrap();
-        fs::create_dir(&ignore).unwrap();
-        attack.build().refused("is a directory, not a regular file");
-        fs::remove_dir(&ignore).unwrap();
-        for device in ["/dev/zero", "/dev/tty", "/proc/kmsg"] {
-            symlink(device, &ignore).unwrap();
-            attack.build().refused("outside the build context");
-            fs::remove_file(&ignore).unwrap();
-        }
-        mkfifo(&attack.path("Dockerfile.dockerignore"), Mode::from_bits_truncate(0o644)).unwrap();
-        attack.build().refused("is a named pipe, not a regular file");
-    });
-}
-
-#[test]
-fn the_ignore_file_is_a_link_out_of_the_context() {
-    attack("a line of a foreign file is shown as a bad pattern", USERS, |attack| {
-        fs::write(attack.sentinel().join("patterns"), format!("[{SECRET}\n")).unwrap();
-        attack.write("f", "x\n");
-        dockerfile(attack, "COPY f /");
-        for (name, target) in [
-            (".dockerignore", attack.sentinel().join("patterns")),
-            ("Dockerfile.dockerignore", "../sentinel/patterns".into()),
-        ] {
-            attack.link(name, target);
-            let outcome = attack.build();
-            outcome.refused("outside the build context");
-            assert!(!outcome.text.contains(SECRET), "{}", outcome.text);
-            fs::remove_file(attack.path(name)).unwrap();
-        }
-        // One that stays inside is followed.
-        attack.write("config/ignore", "f\n");
-        attack.link(".dockerignore", "config/ignore");
-        attack.build().refused("leaves `f` out");
-    });
-}
-
-#[test]
-fn the_ignore_file_is_a_giant() {
-    attack("an ignore file without an end fills the memory", USERS, |attack| {
-        attack.write("f", "x\n");
-        dockerfile(attack, "COPY f /");
-        fs::File::create(attack.path(".dockerignore")).unwrap().set_len(1 << 42).unwrap();
-        attack.build().refused("has more than").says("LAYERLAB_MAX_IGNORE_FILE");
-        fs::write(attack.path(".dockerignore"), "a".repeat(1 << 20)).unwrap();
-        attack.build().succeeded();
-        fs::write(attack.path(".dockerignore"), "*a".repeat(1 << 19)).unwrap();
-        attack.build().succeeded();
-    });
-}
-
-#[test]
-fn the_ignore_file_has_patterns_that_multiply() {
-    attack("a pattern that a matcher tries in every way (ReDoS)", USERS, |attack| {
-        let name = "a".repeat(200);
-        for folder in 0..5 {
-            attack.write(&format!("d{folder}/{name}"), "x\n");
-        }
-        dockerfile(attack, "COPY . /all/");
-        let patterns = [
-            "**/a*".repeat(200),
-            "*a".repeat(5_000),
-            "[a-z]*?".repeat(2_000),
-            "**/".repeat(10_000) + "b",
-            "(a+)+$".into(),
-        ];
-        attack.write(".dockerignore", &patterns.join("\n"));
-        attack.build().succeeded();
-        let exclude = format!("COPY --exclude={} --exclude={} . /all/", "*a".repeat(2_000), "**/a*".repeat(500));
-        dockerfile(attack, &exclude);
-        attack.build().succeeded();
-        dockerfile(attack, &format!("COPY d0/{}b* /all/", "*a".repeat(2_000)));
-        attack.build().refused("nothing in the build context matches");
-    });
-}
-
-#[test]
-fn the_ignore_file_has_very_many_patterns() {
-    attack("a hundred thousand patterns for each path", USERS, |attack| {
-        for file in 0..50 {
-            attack.write(&format!("d/{file}"), "x\n");
-        }
-        dockerfile(attack, "COPY . /all/");
-        let patterns: String = (0..100_000)
-            .map(|number| if number % 2 == 0 { format!("q{number}\n") } else { format!("!*z{number}\n") })
-            .collect();
-        fs::write(attack.path(".dockerignore"), &patterns[..patterns.len().min(1 << 20)]).unwrap();
-        attack.build().succeeded();
-    });
-}
-
-#[test]
 fn a_file_of_the_context_is_a_giant() {
     attack("a sparse file as large as a file can be", USERS, |attack| {
         dockerfile(attack, "COPY small /\nCOPY big /big");
@@ -338,143 +233,6 @@ fn destinations_play_tricks() {
             attack.build();
         }
         assert_not_taken(attack);
-    });
-}
-
-/// Swaps a path between two states as fast as can be, until it is dropped.
-struct Swapping {
-    stop: std::sync::Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Swapping {
-    /// `one` and `other` exchange their names, over and over.
-    fn begin(one: &Path, other: &Path) -> Swapping {
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let (flag, one, other) = (std::sync::Arc::clone(&stop), one.to_owned(), other.to_owned());
-        let thread = std::thread::spawn(move || {
-            while !flag.load(Ordering::Relaxed) {
-                let _ = nix::fcntl::renameat2(
-                    nix::fcntl::AT_FDCWD,
-                    &one,
-                    nix::fcntl::AT_FDCWD,
-                    &other,
-                    nix::fcntl::RenameFlags::RENAME_EXCHANGE,
-                );
-                std::thread::yield_now();
-            }
-        });
-        Swapping { stop, thread: Some(thread) }
-    }
-}
-
-impl Drop for Swapping {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-/// Builds a few times while two names of the context exchange what they mean.
-fn race(attack: &mut Attack, one: &str, other: &str) {
-    // As large as what it may be exchanged for, so that the size gives nothing away.
-    attack.write("d/secret", &format!("{}\n", "x".repeat(SECRET.len())));
-    dockerfile(attack, "COPY d /all/\nCOPY d/secret /one\nADD d/secret /added");
-    attack.run("build --no-cache -q .");
-    let swapping = Swapping::begin(&attack.path(one), &attack.path(other));
-    for _ in 0..8 {
-        let outcome = attack.run("build --no-cache -q .");
-        assert!(outcome.status.code().is_some_and(|code| code < 2), "{}", outcome.text);
-    }
-    drop(swapping);
-    assert_not_taken(attack);
-}
-
-#[test]
-fn a_file_becomes_a_link_while_it_is_copied() {
-    attack("a file is swapped for a link between look and open (CVE-2018-15664)", USERS, |attack| {
-        attack.link("away", attack.sentinel().join("secret"));
-        attack.write("d/secret", "x\n");
-        race(attack, "d/secret", "away");
-    });
-}
-
-#[test]
-fn a_folder_becomes_a_link_while_it_is_copied() {
-    attack("a folder is swapped for a link between look and open (CVE-2021-30465's idea)", USERS, |attack| {
-        attack.link("away", attack.sentinel());
-        attack.write("d/secret", "x\n");
-        race(attack, "d", "away");
-    });
-}
-
-#[test]
-fn a_file_becomes_a_pipe_while_it_is_copied() {
-    attack("a file is swapped for a pipe that nobody writes to", USERS, |attack| {
-        mkfifo(&attack.path("pipe"), Mode::from_bits_truncate(0o644)).unwrap();
-        attack.write("d/secret", "x\n");
-        race(attack, "d/secret", "pipe");
-    });
-}
-
-#[test]
-fn a_file_grows_and_shrinks_while_it_is_copied() {
-    attack("a file that changes makes an archive whose sizes lie", USERS, |attack| {
-        attack.write("d/secret", "x\n");
-        let path = attack.path("d/secret");
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let flag = std::sync::Arc::clone(&stop);
-        dockerfile(attack, "COPY d /all/\nADD d/secret /one");
-        attack.run("build -q .");
-        let writer = std::thread::spawn(move || {
-            for length in (0..200_000).step_by(977).cycle() {
-                if flag.load(Ordering::Relaxed) {
-                    break;
-                }
-                let _ = fs::write(&path, vec![b'x'; length]);
-            }
-        });
-        for _ in 0..8 {
-            let outcome = attack.run("build --no-cache -q .");
-            assert!(outcome.status.code().is_some_and(|code| code < 2), "{}", outcome.text);
-        }
-        stop.store(true, Ordering::Relaxed);
-        writer.join().unwrap();
-        assert_not_taken(attack);
-    });
-}
-
-#[test]
-fn files_vanish_while_the_context_is_walked() {
-    attack("names that are gone by the time they are looked at", USERS, |attack| {
-        attack.write("d/secret", "x\n");
-        dockerfile(attack, "COPY . /all/");
-        attack.run("build -q .");
-        let folder = attack.path("d");
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
-        let flag = std::sync::Arc::clone(&stop);
-        let writer = std::thread::spawn(move || {
-            while !flag.load(Ordering::Relaxed) {
-                for number in 0..20 {
-                    let _ = fs::create_dir(folder.join(format!("folder{number}")));
-                    let _ = fs::write(folder.join(format!("folder{number}/file")), "x");
-                    let _ = fs::write(folder.join(format!("file{number}")), "x");
-                }
-                for number in 0..20 {
-                    let _ = fs::remove_dir_all(folder.join(format!("folder{number}")));
-                    let _ = fs::remove_file(folder.join(format!("file{number}")));
-                }
-            }
-        });
-        for _ in 0..8 {
-            let outcome = attack.run("build --no-cache -q .");
-            assert!(outcome.status.code().is_some_and(|code| code < 2), "{}", outcome.text);
-        }
-        stop.store(true, Ordering::Relaxed);
-        writer.join().unwrap();
-        attack.place.assert_whole();
     });
 }
 

@@ -19,6 +19,7 @@ mod forge;
 #[allow(dead_code)]
 mod harness;
 mod homes;
+mod ignore_files;
 mod images;
 mod loading;
 mod looking;
@@ -27,6 +28,7 @@ mod names;
 #[allow(dead_code)]
 mod place;
 mod processes;
+mod races;
 mod speaking;
 mod store;
 #[path = "../library/tarballs.rs"]

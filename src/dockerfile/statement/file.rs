@@ -113,7 +113,7 @@ fn read_heredocs(
         )
     })?;
     for (word, mut heredoc) in found {
-        heredoc.content = reader.heredoc_body(&heredoc.name, heredoc.chomp).map_err(|why| match why {
+        heredoc.content = reader.heredoc_body(&heredoc).map_err(|why| match why {
             NoBody::NoEnd => Some(
                 Diagnostic::new(&rules::HEREDOC_WITHOUT_END, format!("the heredoc `{}` has no end", heredoc.name))
                     .at(place_of(&word))

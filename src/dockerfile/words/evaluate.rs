@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use pest::iterators::Pair;
 
-use super::super::glob::Glob;
+use super::super::glob::{Glob, Length, Matches};
 use super::error::{WordErrorKind, shortened};
-use super::lexing::{Lexing, Rule};
+use super::lexing::{Escapes, Lexing, Rule};
 use super::variables::{Expansion, Variables};
 
 /// What is wrong, and with which bytes of the word.
@@ -21,7 +21,7 @@ pub(super) fn evaluate(
     let mut evaluator = Evaluator { variables, lexing, expansion: Expansion::default(), added: 0 };
     let mut output = Output::default();
     if let Some(word) = word {
-        evaluator.run(word, lexing.raw_escapes, &mut output)?;
+        evaluator.run(word, lexing.escapes, &mut output)?;
     }
     output.words.end_word();
     let expansion = Expansion { text: output.text, ..evaluator.expansion };
@@ -39,31 +39,31 @@ struct Evaluator<'a> {
 
 impl Evaluator<'_> {
     /// Evaluates a `word`, `brace_word` or `slash_word` and returns its text.
-    fn text(&mut self, word: Pair<Rule>, raw_escapes: bool) -> Result<String, Failure> {
+    fn text(&mut self, word: Pair<Rule>, escapes: Escapes) -> Result<String, Failure> {
         let mut output = Output::default();
-        self.run(word, raw_escapes, &mut output)?;
+        self.run(word, escapes, &mut output)?;
         Ok(output.text)
     }
 
     /// Evaluates the parts of a word into `output`.
-    fn run(&mut self, word: Pair<Rule>, raw_escapes: bool, output: &mut Output) -> Result<(), Failure> {
+    fn run(&mut self, word: Pair<Rule>, escapes: Escapes, output: &mut Output) -> Result<(), Failure> {
         for part in word.into_inner() {
             match part.as_rule() {
                 Rule::escaped => {
                     let escape_length = escape_length(&part);
-                    if raw_escapes {
+                    if escapes == Escapes::Kept {
                         output.push_raw(&part.as_str()[..escape_length]);
                     }
                     output.push_raw(&part.as_str()[escape_length..]);
                 }
                 Rule::dangling_escape => {
-                    if raw_escapes {
+                    if escapes == Escapes::Kept {
                         output.push_raw(part.as_str());
                     }
                 }
                 Rule::heredoc_mark => output.push_raw(part.as_str()),
                 Rule::single_quoted => output.push_raw(&self.single_quoted(part)?),
-                Rule::double_quoted => output.push_raw(&self.double_quoted(part, raw_escapes)?),
+                Rule::double_quoted => output.push_raw(&self.double_quoted(part, escapes)?),
                 Rule::braced | Rule::named | Rule::dollar | Rule::too_deep => {
                     output.push(&self.substitute(part)?);
                 }
@@ -86,7 +86,7 @@ impl Evaluator<'_> {
         Ok(if self.lexing.raw_quotes { whole.to_owned() } else { text })
     }
 
-    fn double_quoted(&mut self, quoted: Pair<Rule>, raw_escapes: bool) -> Result<String, Failure> {
+    fn double_quoted(&mut self, quoted: Pair<Rule>, escapes: Escapes) -> Result<String, Failure> {
         let range = range(&quoted);
         let mut text = String::new();
         for part in quoted.into_inner() {
@@ -94,7 +94,7 @@ impl Evaluator<'_> {
                 Rule::unterminated => return Err((range, WordErrorKind::DoubleQuote)),
                 Rule::double_escaped => {
                     let escape_length = escape_length(&part);
-                    let from = if raw_escapes { 0 } else { escape_length };
+                    let from = if escapes == Escapes::Kept { 0 } else { escape_length };
                     text.push_str(&part.as_str()[from..]);
                 }
                 Rule::double_text | Rule::literal_escape => text.push_str(part.as_str()),
@@ -147,7 +147,7 @@ impl Evaluator<'_> {
 
     /// `${name:-word}`, `${name:+word}`, `${name:?word}`.
     fn test(&mut self, name: &str, test: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
-        let [operator, word] = self.operands(test, false, &whole)?;
+        let [operator, word] = self.operands(test, Escapes::Resolved, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
             return Ok(format!("${{{name}{operator}{word}}}"));
@@ -173,25 +173,25 @@ impl Evaluator<'_> {
 
     /// `${name#glob}`, `${name##glob}`, `${name%glob}`, `${name%%glob}`.
     fn trim(&mut self, name: &str, trim: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
-        let [operator, word] = self.operands(trim, true, &whole)?;
+        let [operator, word] = self.operands(trim, Escapes::Kept, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
             return Ok(format!("${{{name}{operator}{word}}}"));
         }
         let value = value.unwrap_or_default();
         // The operator is doubled when the pattern, once expanded, begins with it.
-        let (pattern, longest) = match word.strip_prefix(operator.as_str()) {
-            Some(pattern) => (pattern, true),
-            None => (word.as_str(), false),
+        let (pattern, length) = match word.strip_prefix(operator.as_str()) {
+            Some(pattern) => (pattern, Length::Longest),
+            None => (word.as_str(), Length::Shortest),
         };
         let glob = compile(pattern, &value, &whole)?;
-        let rest = if operator == "#" { glob.trim_prefix(&value, longest) } else { glob.trim_suffix(&value, longest) };
+        let rest = if operator == "#" { glob.trim_prefix(&value, length) } else { glob.trim_suffix(&value, length) };
         Ok(rest.to_owned())
     }
 
     /// `${name/glob/text}`, `${name//glob/text}`.
     fn replace(&mut self, name: &str, replace: Pair<Rule>, whole: Range<usize>) -> Result<String, Failure> {
-        let [operator, pattern, replacement] = self.operands(replace, true, &whole)?;
+        let [operator, pattern, replacement] = self.operands(replace, Escapes::Kept, &whole)?;
         let value = self.look_up(name);
         if value.is_none() && self.lexing.keep_unset {
             return Ok(format!("${{{name}{operator}{pattern}/{replacement}}}"));
@@ -199,7 +199,8 @@ impl Evaluator<'_> {
         let value = value.unwrap_or_default();
         let glob = compile(&pattern, &value, &whole)?;
         let most = self.lexing.most;
-        glob.replace(&value, &replacement, operator == "//", most).ok_or((whole, WordErrorKind::TooLong(most)))
+        let matches = if operator == "//" { Matches::All } else { Matches::First };
+        glob.replace(&value, &replacement, matches, most).ok_or((whole, WordErrorKind::TooLong(most)))
     }
 
     /// The operator and the expanded words of a modifier, in the order written.
@@ -208,7 +209,7 @@ impl Evaluator<'_> {
     fn operands<const N: usize>(
         &mut self,
         modifier: Pair<Rule>,
-        raw_escapes: bool,
+        escapes: Escapes,
         whole: &Range<usize>,
     ) -> Result<[String; N], Failure> {
         let mut operands: [String; N] = std::array::from_fn(|_| String::new());
@@ -218,7 +219,7 @@ impl Evaluator<'_> {
                 Rule::unterminated_pattern => {
                     return Err((whole.clone(), WordErrorKind::MissingSlash));
                 }
-                Rule::brace_word | Rule::slash_word => self.text(part, raw_escapes)?,
+                Rule::brace_word | Rule::slash_word => self.text(part, escapes)?,
                 _ => part.as_str().to_owned(),
             };
             if let Some(slot) = operands.get_mut(index) {

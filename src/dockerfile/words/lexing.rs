@@ -8,13 +8,21 @@ use crate::limits::Limits;
 #[grammar = "../grammar/words.pest"]
 pub(super) struct WordParser;
 
+/// What becomes of escape characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escapes {
+    /// They are left as they were written.
+    Kept,
+    /// What they escape takes their place.
+    Resolved,
+}
+
 /// What the evaluation leaves as it was written, which the Dockerfile parser needs to find heredocs, and its bound.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexing {
     /// Keep quotes.
     pub(crate) raw_quotes: bool,
-    /// Keep escape characters.
-    pub(crate) raw_escapes: bool,
+    pub(crate) escapes: Escapes,
     /// Keep `$name` when the variable is not set.
     pub(crate) keep_unset: bool,
     /// The most bytes that variables may add.
@@ -25,7 +33,7 @@ impl Default for Lexing {
     fn default() -> Self {
         Lexing {
             raw_quotes: false,
-            raw_escapes: false,
+            escapes: Escapes::Resolved,
             keep_unset: false,
             most: Limit::Expansion.of(&Limits::default()),
         }

@@ -25,7 +25,7 @@ mod variables;
 
 pub(crate) use error::WordError;
 pub use error::WordErrorKind;
-pub(crate) use lexing::Lexing;
+pub(crate) use lexing::{Escapes, Lexing};
 pub(crate) use variables::{Expansion, Variables};
 
 use std::ops::Range;

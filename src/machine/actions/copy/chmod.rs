@@ -5,6 +5,8 @@
 //! followed, as BuildKit does: `=` clears the set-id bits of a directory too, `X` looks at the mode the file had at first, and `t`
 //! is nothing to `o` alone.
 
+use crate::tree::Kind;
+
 /// A parsed `--chmod`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Chmod {
@@ -53,11 +55,11 @@ impl Chmod {
     }
 
     /// The mode (07777 bits) that a file of this mode gets.
-    pub(crate) fn apply(&self, mode: u32, directory: bool) -> u32 {
+    pub(crate) fn apply(&self, mode: u32, kind: &Kind) -> u32 {
         match self {
             Chmod::Octal(octal) => *octal,
             Chmod::Symbolic(changes) => {
-                let searchable = directory || mode & 0o111 != 0;
+                let searchable = *kind == Kind::Directory || mode & 0o111 != 0;
                 changes.iter().fold(mode, |mode, change| change.apply(mode, searchable))
             }
         }
@@ -179,7 +181,7 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use super::Chmod;
+    use super::{Chmod, Kind};
 
     #[test]
     fn symbolic_and_octal_modes() {
@@ -216,7 +218,8 @@ mod tests {
             ("99", 0, false, None),
         ];
         for (text, mode, directory, wanted) in cases {
-            let got = Chmod::parse(text).ok().map(|chmod| chmod.apply(mode, directory));
+            let kind = if directory { &Kind::Directory } else { &Kind::Fifo };
+            let got = Chmod::parse(text).ok().map(|chmod| chmod.apply(mode, kind));
             assert_eq!(got, wanted, "{text} on {mode:o}");
         }
     }

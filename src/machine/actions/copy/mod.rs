@@ -9,6 +9,7 @@
 //! ```
 
 pub(crate) mod chmod;
+mod listing;
 mod missing;
 pub(crate) mod obstacle;
 pub(crate) mod owner;
@@ -129,12 +130,13 @@ fn resolve(
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
     let selected = |path: &String| select(path, transfer.names, &searched);
     let mut sources = transfer.paths.iter().map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
-    inputs.learn(sources.iter_mut().flatten())?;
+    inputs.learn(sources.iter().flatten().flat_map(Selection::seen))?;
+    sources.iter_mut().flatten().for_each(Selection::complete);
 
     let mut ingredients = transfer.ingredients(before);
     let mut listings = Vec::new();
     for (path, selections) in transfer.paths.iter().zip(&sources) {
-        let listed = inputs.list(selections, cache::Roots::new(origin.clone(), path))?;
+        let listed = listing::list(selections, cache::Roots::new(origin.clone(), path), inputs)?;
         let name = transfer.counted_name(path);
         if !listed.hard_links.is_empty() {
             let links = listed.hard_links.join(", ");

@@ -285,7 +285,7 @@ impl Adjustments {
         if let Some(chmod) = &self.chmod
             && !matches!(node.kind, Kind::Symlink(_))
         {
-            node.metadata.mode = chmod.apply(node.metadata.mode, matches!(node.kind, Kind::Directory));
+            node.metadata.mode = chmod.apply(node.metadata.mode, &node.kind);
         }
         node
     }

@@ -22,7 +22,7 @@ use crate::tree::TreePath;
 /// A COPY or an ADD.
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
-    pub(crate) keyword: &'static str,
+    pub(crate) keyword: Keyword,
     /// The paths, in the order in which they are written.
     pub(crate) paths: Vec<String>,
     /// The documents, which come after the paths, wherever they are written.
@@ -40,6 +40,22 @@ pub(super) struct Transfer {
     excludes: Vec<String>,
     /// As they are written, variables expanded.
     written: Written,
+}
+
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyword {
+    Copy,
+    Add,
+}
+
+impl Keyword {
+    fn name(self) -> &'static str {
+        match self {
+            Keyword::Copy => "COPY",
+            Keyword::Add => "ADD",
+        }
+    }
 }
 
 /// A file whose content stands in the Dockerfile.
@@ -94,7 +110,7 @@ impl Transfer {
     /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
     pub(crate) fn of_copy(copy: &Copy, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [copy.chown.as_ref(), copy.chmod.as_ref()];
-        let transfer = Transfer::new("COPY", &copy.sources, &copy.destination, flags, &copy.excludes, words)?;
+        let transfer = Transfer::new(Keyword::Copy, &copy.sources, &copy.destination, flags, &copy.excludes, words)?;
         let names = if copy.parents { Names::Parents } else { Names::Last };
         Ok(Transfer { names, ..transfer }.linked(copy.link, words.before))
     }
@@ -105,13 +121,13 @@ impl Transfer {
     /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
     pub(crate) fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [add.chown.as_ref(), add.chmod.as_ref()];
-        let transfer = Transfer::new("ADD", &add.sources, &add.destination, flags, &add.excludes, words)?;
+        let transfer = Transfer::new(Keyword::Add, &add.sources, &add.destination, flags, &add.excludes, words)?;
         Ok(Transfer { unpack: add.unpack.unwrap_or(true), ..transfer }.linked(add.link, words.before))
     }
 
     /// What both have: sources, destination, `--chown` and `--chmod`, `--exclude`.
     fn new(
-        keyword: &'static str,
+        keyword: Keyword,
         sources: &[dockerfile::Source],
         destination: &Word,
         [chown, chmod]: [Option<&Word>; 2],
@@ -130,12 +146,10 @@ impl Transfer {
                 dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
                 dockerfile::Source::Path(word) => {
                     let path = words.one(word)?;
-                    match (is_remote(&path), keyword) {
-                        (false, _) => paths.push(path),
-                        (true, "ADD") => {
-                            return Err(Error::Diagnostics(vec![not_supported("ADD", "URL")]));
-                        }
-                        (true, _) => return Err(Error::Diagnostics(vec![copy_of_remote(&path)])),
+                    match keyword {
+                        _ if !is_remote(&path) => paths.push(path),
+                        Keyword::Add => return Err(not_supported("ADD", "URL").into()),
+                        Keyword::Copy => return Err(copy_of_remote(&path).into()),
                     }
                 }
             }
@@ -182,7 +196,7 @@ impl Transfer {
         });
         let set = |is_set: bool| is_set.then(|| "true".to_owned());
         for (setting, value) in [
-            (Setting::Keyword, Some(self.keyword.to_owned())),
+            (Setting::Keyword, Some(self.keyword.name().to_owned())),
             (Setting::Destination, Some(self.destination.clone())),
             (Setting::Chown, self.chown.clone()),
             (Setting::Chmod, mode),
@@ -200,7 +214,7 @@ impl Transfer {
 
     /// The line of the image's history.
     pub(super) fn history(&self) -> String {
-        let mut history = String::from(self.keyword);
+        let mut history = String::from(self.keyword.name());
         if self.names == Names::Parents {
             history.push_str(" --parents");
         }
