@@ -91,7 +91,7 @@ pub(super) fn enter(
             exit
         }
     };
-    let exit = exit.map_err(machine::Error::from)?;
+    let exit = exit.map_err(|error| not_run(&state, error))?;
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
     }
@@ -107,9 +107,22 @@ pub(super) fn enter(
         Enter::Command(command) if status != 0 => {
             lacking::advice(&state, &work.machine()?.tree(&state)?, command, status)
         }
+        Enter::Image(arguments) if status == lacking::NOT_FOUND => {
+            lacking::advice(&state, &work.machine()?.tree(&state)?, &arguments.join(" "), status)
+        }
         Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => None,
     };
     Ok(Exit::Ended { status, advice })
+}
+
+/// Why no program was run; a stand-in may lack it.
+fn not_run(state: &State, error: runtime::Error) -> Error {
+    let is_missing = matches!(&error, runtime::Error::Container(error) if error.status() == lacking::NOT_FOUND);
+    let error = machine::Error::from(error);
+    match lacking::note(state).filter(|_| is_missing) {
+        Some(advice) => Error::Lacking { error: Box::new(error), advice },
+        None => Error::Machine(error),
+    }
 }
 
 fn guest(work: &Work, what: &Enter) -> Result<Guest, Error> {

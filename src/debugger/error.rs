@@ -78,6 +78,9 @@ pub enum Error {
     NameWithDigest(String),
     #[error(transparent)]
     Machine(#[from] machine::Error),
+    /// A program is missing in an image that is built on a stand-in.
+    #[error("{error}")]
+    Lacking { error: Box<machine::Error>, advice: String },
     /// A file that was to be looked at is not one, or is too large.
     #[error(transparent)]
     Document(#[from] document::Error),

@@ -115,6 +115,7 @@ fn advice(error: &debugger::Error) -> Option<String> {
     Some(match error {
         Error::Dockerfile(_) | Error::Machine(_) | Error::Io { .. } => return None,
         Error::Document(error) => return error.hint(),
+        Error::Lacking { advice, .. } => advice.clone(),
         Error::Empty => "begin it with an instruction such as `FROM alpine`".into(),
         Error::NoText => "type an instruction first".into(),
         Error::NoState => "`step` takes the first step: FROM loads an image".into(),

@@ -159,3 +159,17 @@ fn a_container_that_is_stopped_stays() {
     std::fs::remove_dir_all(containers.join("newer")).unwrap();
     assert_eq!(layerlab::runtime::roots(&home).unwrap().len(), 1);
 }
+
+#[test]
+fn a_program_that_a_stand_in_lacks_is_told_by_every_command_that_wants_it() {
+    let place = Place::new("//- Dockerfile\nFROM alpine\n//- Dockerfile.shell\nFROM alpine\nCMD node\n");
+    place.write("script", "step\nrun node\nlaunch node\n");
+    let direct = place.run("step --script script .");
+    place.write("script", "launch\n");
+    let by_shell = place.run("step --script script -f Dockerfile.shell .");
+    place.run("build --stand-ins -q -t ours .");
+    for (text, times) in [(direct, 2), (by_shell, 1), (place.run("run ours node"), 1)] {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.matches("is built on the stand-in").count(), times, "{text}");
+    }
+}

@@ -34,6 +34,11 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     Some(format!("{what}: {}", stand_in_note(label)))
 }
 
+/// What to say where a program is missing in a state that is built on a stand-in.
+pub(crate) fn note(state: &State) -> Option<String> {
+    state.settings.labels.get(STAND_IN_LABEL).map(|label| stand_in_note(label))
+}
+
 /// The programs that a shell would start, by the last part of their path.
 fn started(command: &str) -> impl Iterator<Item = &str> {
     let is_separator = |character| matches!(character, ';' | '&' | '|' | '(' | ')' | '`' | '\n');
