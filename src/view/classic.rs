@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
+use super::transcript::put;
 use super::{units, warning};
 use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
@@ -41,10 +42,11 @@ impl View for Classic {
                 if step.trigger {
                     writeln!(out, "# Executing a build trigger")?;
                 }
-                writeln!(out, "Step {}/{} : {}", step.number, step.total, line(&step.instruction))
+                put(out, &format!("Step {}/{} : ", step.number, step.total), &line(&step.instruction))
             }
             EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
-                writeln!(out, "{} is not in the store: the built-in {} is used instead", line(name), line(image))
+                let (name, image) = (line(name), line(image));
+                put(out, "", &format!("{name} is not in the store: the built-in {image} is used instead"))
             }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
@@ -70,11 +72,9 @@ impl View for Classic {
                 out.write_all(self.program.end().as_bytes())?;
                 self.remove_container(out)
             }
-            EventKind::Warning(told) => {
-                writeln!(out, "[Warning] {}", warning::text(told))
-            }
+            EventKind::Warning(told) => put(out, "[Warning] ", &warning::text(told)),
             EventKind::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
-            EventKind::Tagged { reference } => writeln!(out, "Successfully tagged {}", line(reference)),
+            EventKind::Tagged { reference } => put(out, "Successfully tagged ", &line(reference)),
         }
     }
 }

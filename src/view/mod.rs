@@ -28,7 +28,8 @@ pub(crate) mod screen;
 mod sgr;
 mod showing;
 pub(crate) mod table;
-pub(crate) mod tty;
+pub(crate) mod transcript;
+mod tty;
 pub(crate) mod units;
 mod warning;
 

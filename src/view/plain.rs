@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
+use super::transcript::put;
 use super::{units, warning};
 use crate::machine::{Done, Event, EventKind, Stream};
 use crate::shown::line;
@@ -89,20 +90,19 @@ impl View for Plain {
             EventKind::StepStarted => {
                 let Some(step) = &event.step else { return Ok(()) };
                 let title = format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction);
-                writeln!(out, "\n#{number} {}", line(&title))
+                writeln!(out)?;
+                put(out, &format!("#{number} "), &line(&title))
             }
-            EventKind::Expanded { instruction } => writeln!(out, "#{number} is {}", line(instruction)),
+            EventKind::Expanded { instruction } => put(out, &format!("#{number} is "), &line(instruction)),
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 let image = line(image);
                 if let Some(name) = stands_in_for {
-                    writeln!(
-                        out,
-                        "#{number} {} is not in the store: the built-in {image} is used instead",
-                        line(name)
-                    )?;
+                    let text = format!("{} is not in the store: the built-in {image} is used instead", line(name));
+                    put(out, &format!("#{number} "), &text)?;
                 }
                 let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                writeln!(out, "#{number} resolved {image}{digest}, {}", units::count(*layers as u64, "layer"))
+                let layers = units::count(*layers as u64, "layer");
+                put(out, &format!("#{number} "), &format!("resolved {image}{digest}, {layers}"))
             }
             EventKind::Decided { .. } | EventKind::ContainerStarted { .. } | EventKind::Changed { .. } => Ok(()),
             EventKind::Output { stream, bytes } => {
@@ -126,14 +126,12 @@ impl View for Plain {
                 self.end_output(number, out)?;
                 writeln!(out, "#{number} CANCELED")
             }
-            EventKind::Warning(told) => {
-                writeln!(out, "#{number} WARNING: {}", warning::text(told))
-            }
+            EventKind::Warning(told) => put(out, &format!("#{number} WARNING: "), &warning::text(told)),
             EventKind::BuildFinished { image, manifest, steps, .. } => {
                 self.export = steps + 1;
                 writeln!(out, "\n#{} exporting\n#{0} manifest {manifest}\n#{0} image {image}", self.export)
             }
-            EventKind::Tagged { reference } => writeln!(out, "#{} naming to {}", self.export, line(reference)),
+            EventKind::Tagged { reference } => put(out, &format!("#{} naming to ", self.export), &line(reference)),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::sgr::Colours;
 use super::showing::View;
+use super::transcript::put;
 use super::{Scene, frame, units, warning};
 use crate::machine::{Done, Event, EventKind, StepLabel, Stream};
 use crate::shown::line;
@@ -108,7 +109,7 @@ impl Tty {
 
 /// A line that stays.
 fn lasting(text: &str, out: &mut Screen<'_>) -> io::Result<()> {
-    writeln!(out, " => {text}")
+    put(out, " => ", text)
 }
 
 /// Which step of which stage an event is about.
@@ -189,7 +190,7 @@ impl View for Tty {
                 // Where time stands still there is nothing to say of it.
                 if *milliseconds > 0 { writeln!(out, "{}", self.total(*milliseconds, *ran)) } else { Ok(()) }
             }
-            EventKind::Tagged { reference } => writeln!(out, " => named {}", line(reference)),
+            EventKind::Tagged { reference } => put(out, " => named ", &line(reference)),
         }
     }
 }

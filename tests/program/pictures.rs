@@ -208,3 +208,20 @@ fn the_times_of_a_build_stand_beside_those_of_the_last() {
     text += &place.run("build --times --progress tty .");
     insta::assert_snapshot!(filter(&text));
 }
+
+#[test]
+fn transcripts_are_no_wider_than_the_terminal() {
+    let place = Place::new(STAGES);
+    for progress in ["classic", "plain", "tty"] {
+        for columns in WIDTHS {
+            let shown =
+                shown_in(columns, &place, &format!("build --no-cache --progress {progress} -t {progress}/image ."));
+            let ours = shown.lines().filter(|line| !line.contains("sha256:") && !line.contains('\x1b'));
+            for line in ours {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= columns.into(), "{progress} {columns}: {line}");
+            }
+            let instruction = "built.txt && echo 一つの長い行は端末の幅を超えてはならない > note";
+            assert_eq!(shown.contains(instruction), columns == 130, "{progress} {columns}: {shown}");
+        }
+    }
+}
