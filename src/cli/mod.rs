@@ -9,6 +9,7 @@
 //! things and shows them; it decides nothing.
 
 mod commands;
+mod docker;
 mod failure;
 mod interrupts;
 mod names;
@@ -130,7 +131,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            Ui::new(ColorChoice::Auto).usage(&harmless(error).render());
+            let ui = Ui::new(ColorChoice::Auto);
+            match docker::missing(&error) {
+                Some(diagnostic) => ui.report(&[diagnostic], None),
+                None => ui.usage(&harmless(error).render()),
+            }
             return ExitCode::from(125);
         }
         Err(help) => {
@@ -233,6 +238,8 @@ fn preferences() -> Result<Preferences, BadLimit> {
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.
 fn harmless(mut error: clap::Error) -> clap::Error {
+    // It advises to pass an unknown option as a value, which would be the name of an image or of a folder here.
+    error.remove(ContextKind::Suggested);
     let quoted: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| {

@@ -110,6 +110,8 @@ fn mistakes_around_the_build() {
         ("a form of progress that does not exist", "build --progress fancy ."),
         ("a flag that does not exist", "build --squash ."),
         ("a command that does not exist", "biuld ."),
+        ("a command of Docker's", "ps -a"),
+        ("a command of Docker's below another", "store rm x"),
         ("an image that does not exist", "history nothing"),
         ("a tag of nothing", "tag nothing else"),
         ("a file to parse that is not there", "parse missing"),

@@ -139,6 +139,9 @@ impl View for Blocks {
                     None if matches!(keyword, "RUN" | "COPY" | "ADD" | "WORKDIR") => {
                         layout.row_with_state("layer", "none: no file changed", &state)
                     }
+                    None if keyword == "ARG" => {
+                        layout.row_with_state("layer", "none: ARG sets a variable for the build only", &state)
+                    }
                     None => {
                         let text = format!("none: {keyword} changes the configuration only");
                         layout.row_with_state("layer", &text, &state)
