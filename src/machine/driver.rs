@@ -294,7 +294,7 @@ impl Machine {
         Books { records: &self.records, past: &self.past, clock: &self.world.clock, labels: &self.options.labels }
     }
 
-    /// Tells of it what was not told yet. A build that starts does it by itself.
+    /// Tells the Dockerfile's warnings that were not told yet; a build that starts does so on its own.
     pub(crate) fn tell_warnings(&self, sink: &mut dyn FnMut(&Event)) {
         let mut reporter = Reporter::of_build(self.watch, sink);
         self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, &mut reporter);

@@ -40,7 +40,7 @@ pub(crate) fn verdict_row(layout: &Layout, decision: &Decision, tense: Tense) ->
 
 /// Why a step is, was or would be in the cache or not, and what follows for the steps after it.
 pub(crate) fn why(layout: &Layout, why: &Why) -> String {
-    // Painted, and harmless by itlayout.
+    // Painted, and harmless already.
     let mut text = layout.hang(INDENT, &verdict(layout, &why.decision, why.tense));
     match &why.decision {
         Decision::Hit { .. } => text.push_str(&key(layout, why)),
