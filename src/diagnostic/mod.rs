@@ -224,9 +224,15 @@ impl Diagnostic {
     }
 }
 
-impl From<NotUtf8> for Diagnostic {
-    fn from(error: NotUtf8) -> Diagnostic {
-        Diagnostic::error(error.to_string()).hint(error.hint())
+impl<E: Explained> From<E> for Diagnostic {
+    fn from(error: E) -> Diagnostic {
+        error.diagnostic()
+    }
+}
+
+impl Explained for NotUtf8 {
+    fn hint(&self) -> Option<String> {
+        Some(NotUtf8::hint(self).to_owned())
     }
 }
 

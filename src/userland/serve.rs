@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
+use crate::diagnostic::Explained;
 use crate::document::{self, Links};
 use crate::errno;
 use crate::shown;
@@ -52,6 +53,12 @@ pub enum ServeError {
         /// The reason, in the library's or the kernel's words.
         reason: String,
     },
+}
+
+impl Explained for ServeError {
+    fn hint(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Serves the files below `folder` at `port` of every address, until a signal ends it. Port 0 takes any free port; which

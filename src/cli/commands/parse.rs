@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::context::text;
-use crate::diagnostic::{Diagnostic, Explained as _};
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, print};
 use crate::limits::Limits;
 use crate::source::SourceFile;
@@ -84,8 +84,7 @@ impl Parse {
             true => text::read_stream(std::io::stdin().lock(), "(standard input)", limits),
             false => text::read(&self.file, None, limits.bound(&text::DOCKERFILE)),
         };
-        let bytes = bytes.map_err(|error| error.diagnostic())?;
-        Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes)?)
+        Ok(SourceFile::from_bytes(self.file.display().to_string(), &bytes?)?)
     }
 }
 

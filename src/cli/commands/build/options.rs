@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::failure::Failure;
 use crate::container::{Hostname, Network};
 use crate::context::text;
-use crate::diagnostic::{Diagnostic, Explained as _};
+use crate::diagnostic::Diagnostic;
 use crate::limits::Limits;
 use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
@@ -94,7 +94,7 @@ impl BuildOptions {
             labels.insert(name.to_owned(), value.to_owned());
         }
         let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
-        let hostname = hostname.map(|name| Hostname::parse(name)).transpose().map_err(|error| error.diagnostic())?;
+        let hostname = hostname.map(|name| Hostname::parse(name)).transpose()?;
         let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
             (true, _) => CacheUse::Ignore,
             (false, []) => CacheUse::Ask,
@@ -141,7 +141,7 @@ impl BuildOptions {
                 (display_name(&path, folder), Some(path), bytes)
             }
         };
-        let file = SourceFile::from_bytes(&name, &bytes).map_err(Diagnostic::from)?;
+        let file = SourceFile::from_bytes(&name, &bytes)?;
         Ok(Source { file, context: Some(folder.to_owned()), dockerfile: path })
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::failure::Failure;
-use crate::diagnostic::Diagnostic;
 use crate::userland;
 
 /// The file server of the built-in web image.
@@ -21,6 +20,6 @@ pub(crate) struct ServeFiles {
 
 impl ServeFiles {
     pub(in crate::cli) fn run(&self) -> Result<(), Failure> {
-        userland::serve(&self.root, self.port).map_err(|error| Diagnostic::error(error.to_string()).into())
+        Ok(userland::serve(&self.root, self.port)?)
     }
 }
