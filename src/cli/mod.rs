@@ -86,6 +86,8 @@ enum Command {
     List(container::list::List),
     /// Show the output of a container
     Logs(container::logs::Logs),
+    /// Show where the published ports of a container are reached
+    Port(container::port::Port),
     /// Rename a container
     Rename(container::rename::Rename),
     /// Remove containers, with their changes
@@ -99,7 +101,7 @@ enum Command {
     Images(image::list::Images),
     /// Show the history of an image
     History(image::history::History),
-    /// Show the configuration of images as JSON
+    /// Show containers and images as JSON
     Inspect(image::inspect::Inspect),
     /// Give an image another name
     Tag(image::tag::Tag),
@@ -198,6 +200,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Attach(command) => command.run(&world()?, ui),
         Command::List(command) => command.run(&*world()?, ui),
         Command::Logs(command) => command.run(&world()?, ui),
+        Command::Port(command) => command.run(&*world()?, ui),
         Command::Rename(command) => command.run(&*world()?),
         Command::Remove(command) => command.run(&world()?, ui),
         Command::Container(command) => command.run(&world()?, ui),

@@ -36,7 +36,7 @@ enum Answer {
 /// A helper in a container's network. Dropped, it ends.
 pub(crate) struct Sockets {
     /// A question and its answer at a time.
-    link: Mutex<Link>,
+    link: Mutex<Option<Link>>,
     helper: Pid,
 }
 
@@ -54,7 +54,7 @@ impl Sockets {
         }
         // SAFETY: fork(2): the child makes system calls and allocates, and never returns.
         match unsafe { fork() }.map_err(Error::call("fork"))? {
-            ForkResult::Parent { child } => Ok(Sockets { link: Mutex::new(ours), helper: child }),
+            ForkResult::Parent { child } => Ok(Sockets { link: Mutex::new(Some(ours)), helper: child }),
             ForkResult::Child => {
                 let _ = serve(first, flags, &theirs);
                 // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
@@ -69,6 +69,7 @@ impl Sockets {
     /// What the kernel says; ESRCH where the container has ended.
     pub(crate) fn make(&self, kind: Kind) -> Result<OwnedFd, Errno> {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let link = link.as_ref().ok_or(Errno::ESRCH)?;
         link.say(&kind);
         match link.hear::<Answer>() {
             Heard::Message(Answer::Made, descriptors) => descriptors.into_iter().next().ok_or(Errno::EBADF),
@@ -80,14 +81,9 @@ impl Sockets {
 
 impl Drop for Sockets {
     fn drop(&mut self) {
-        let helper = self.helper;
-        // It sees that the link is closed.
-        let (ours, _) = match Link::pair() {
-            Ok(pair) => pair,
-            Err(_) => return,
-        };
-        drop(std::mem::replace(self.link.get_mut().unwrap_or_else(PoisonError::into_inner), ours));
-        let _ = processes::wait(helper);
+        // It ends when it sees that the link is closed.
+        drop(self.link.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        let _ = processes::wait(self.helper);
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) use changes::Changes;
 pub(crate) use folder::Folder;
 pub(crate) use monitor::start;
 pub(crate) use monitor::talk::{Ask, Failed};
-pub(crate) use ports::Published;
+pub(crate) use ports::{Bound, Published};
 pub(crate) use prepare::{Room, Script, prepare};
 pub use record::roots;
 pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};

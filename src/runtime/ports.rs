@@ -84,6 +84,13 @@ pub(crate) struct Bound {
     pub(crate) protocol: Protocol,
 }
 
+impl Bound {
+    /// The container's side: `80/tcp`.
+    pub(crate) fn inside(&self) -> String {
+        format!("{}/{}", self.container, self.protocol)
+    }
+}
+
 impl fmt::Display for Bound {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}->{}/{}", self.address, self.container, self.protocol)

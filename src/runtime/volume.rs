@@ -1,7 +1,7 @@
 //! Volumes: folders and files of the machine that a container sees.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,14 @@ impl Volume {
             volumes.push(volume);
         }
         Ok(volumes)
+    }
+
+    /// Its kind as Docker names it, its name, and its path on the machine.
+    pub(crate) fn described(&self) -> (&'static str, Option<&str>, Option<&Path>) {
+        match &self.source {
+            Source::Path(path) => ("bind", None, Some(path)),
+            Source::Named(name) => ("volume", Some(name), None),
+        }
     }
 
     /// The mount, and the folder behind it, which is made where it is missing, as Docker does.

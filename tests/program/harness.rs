@@ -103,8 +103,20 @@ impl Place {
     /// The program with these arguments, separated by spaces.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(self.program());
+        command.args(arguments.split_whitespace());
+        self.at_home(command)
+    }
+
+    /// A line for the shell, as the same user.
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line]);
+        self.at_home(command)
+    }
+
+    /// A command in this place, with its home, as its user.
+    fn at_home(&self, mut command: Command) -> Command {
         command
-            .args(arguments.split_whitespace())
             .current_dir(self.path(""))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

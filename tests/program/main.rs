@@ -26,3 +26,4 @@ mod sources;
 mod tarballs;
 mod terminal;
 mod transcripts;
+mod tutorial;

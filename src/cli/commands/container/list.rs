@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
+use super::inspect::bound;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::runtime::{self, Status, Stored};
@@ -83,13 +84,11 @@ impl List {
 
 /// Where a container is reached, and what it only exposes.
 fn ports(stored: &Stored) -> String {
-    let bound = match &stored.status {
-        Status::Running(run) | Status::Paused(run) => run.ports.as_slice(),
-        // Nothing of it is reached.
-        Status::Created | Status::Exited(_) => return String::new(),
-    };
-    let is_published =
-        |port: &&String| bound.iter().any(|bound| **port == format!("{}/{}", bound.container, bound.protocol));
+    if !matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
+        return String::new();
+    }
+    let bound = bound(&stored.status);
+    let is_published = |port: &&String| bound.iter().any(|bound| **port == bound.inside());
     let exposed = stored.record.exposed.iter().filter(|port| !is_published(port)).cloned();
     exposed.chain(bound.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
 }

@@ -3,10 +3,12 @@
 pub(in crate::cli) mod attach;
 pub(in crate::cli) mod control;
 pub(in crate::cli) mod create;
+pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod logs;
 mod options;
 mod outcome;
+pub(in crate::cli) mod port;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod rename;
 pub(in crate::cli) mod run;
@@ -50,6 +52,8 @@ enum ContainerCommand {
     List(list::List),
     /// Show the output of a container
     Logs(logs::Logs),
+    /// Show where the published ports of a container are reached
+    Port(port::Port),
     /// Rename a container
     Rename(rename::Rename),
     /// Remove containers, with their changes
@@ -84,6 +88,7 @@ impl Containers {
             ContainerCommand::Attach(command) => command.run(world, ui),
             ContainerCommand::List(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),
+            ContainerCommand::Port(command) => command.run(world, ui),
             ContainerCommand::Rename(command) => command.run(world),
             ContainerCommand::Remove(command) => command.run(world, ui),
         }

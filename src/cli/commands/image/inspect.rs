@@ -1,55 +1,81 @@
-//! `layerlab inspect`: what the documents of images say.
+//! `layerlab inspect`: what the documents of images say, and what is known of containers.
 
 use std::io::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use crate::cli::commands::container;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::images::{self, Policy};
 use crate::oci::{Descriptor, DiffId, ImageConfig, Index, Platform, Reference};
+use crate::runtime;
 use crate::view::pictures::{self, Branch};
 use crate::view::{json, units};
 use crate::world::World;
 
-/// Show the configuration of images as JSON.
+/// Show containers and images as JSON.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
     /// Draw each image as a tree: the list of images, the manifest, the configuration, the layers, with the digest of each
     #[arg(long)]
     tree: bool,
-    /// The images
-    #[arg(required = true)]
-    images: Vec<String>,
+    /// Look only at containers, or only at images
+    #[arg(long = "type", value_name = "KIND")]
+    kind: Option<Kind>,
+    /// The containers and images
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
 }
 
 impl Inspect {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         if self.tree {
-            return self.images.iter().try_for_each(|name| show_tree(world, ui, name));
+            return self.names.iter().try_for_each(|name| show_tree(world, ui, name));
         }
-        let mut documents = Vec::new();
-        for name in &self.images {
-            let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
-            let (manifest, config) = world.store.load_image(&descriptor)?;
-            let names: Vec<String> =
-                world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
-            documents.push(serde_json::json!({
-                "Id": manifest.config.digest,
-                "RepoTags": names,
-                "Digest": descriptor.digest,
-                "Created": config.created,
-                "Author": config.author.clone().unwrap_or_default(),
-                "Architecture": config.architecture,
-                "Os": config.os,
-                "Size": manifest.size(),
-                "Config": config.config,
-                "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
-            }));
-        }
+        let documents = self.names.iter().map(|name| self.document(world, name)).collect::<Result<Vec<_>, _>>()?;
         writeln!(ui.plain(), "{}", json::pretty(&documents)?)?;
         Ok(())
     }
+
+    /// A container, else an image, unless only one of the two is wanted.
+    fn document(&self, world: &World, name: &str) -> Result<serde_json::Value, Failure> {
+        match self.kind {
+            Some(Kind::Container) => Ok(container::inspect::document(&runtime::find(world, name)?)),
+            Some(Kind::Image) => document(world, name),
+            None => match runtime::find(world, name) {
+                Ok(stored) => Ok(container::inspect::document(&stored)),
+                Err(runtime::Error::NoContainer(_)) => document(world, name),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Container,
+    Image,
+}
+
+/// An image as `inspect` shows it.
+fn document(world: &World, name: &str) -> Result<serde_json::Value, Failure> {
+    let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
+    let (manifest, config) = world.store.load_image(&descriptor)?;
+    let names: Vec<String> = world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
+    Ok(serde_json::json!({
+        "Id": manifest.config.digest,
+        "RepoTags": names,
+        "Digest": descriptor.digest,
+        "Created": config.created,
+        "Author": config.author.clone().unwrap_or_default(),
+        "Architecture": config.architecture,
+        "Os": config.os,
+        "Size": manifest.size(),
+        "Config": config.config,
+        "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
+    }))
 }
 
 fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {

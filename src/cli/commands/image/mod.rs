@@ -36,7 +36,7 @@ enum ImageCommand {
     List(list::Images),
     /// Show the history of an image
     History(history::History),
-    /// Show the configuration of images as JSON
+    /// Show containers and images as JSON
     Inspect(inspect::Inspect),
     /// Give an image another name
     Tag(tag::Tag),

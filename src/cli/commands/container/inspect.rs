@@ -1,0 +1,92 @@
+//! What `inspect` says of a container: its record and its status, in the form of Docker's answer.
+
+use serde_json::{Map, Value, json};
+
+use crate::container::{Access, Terminal};
+use crate::runtime::{Bound, Input, Status, Stored, WhenEnded};
+
+/// A container as `inspect` shows it.
+pub(in crate::cli) fn document(stored: &Stored) -> Value {
+    let record = &stored.record;
+    let process = &record.process;
+    json!({
+        "Id": record.id,
+        "Created": record.created,
+        "Path": process.args.first(),
+        "Args": process.args.get(1..),
+        "State": state(&stored.status),
+        "Image": record.image.id,
+        "Name": format!("/{}", record.name),
+        "Mounts": record.volumes.iter().map(mount).collect::<Vec<_>>(),
+        "Config": {
+            "Hostname": record.hostname,
+            "User": process.user,
+            "Tty": process.terminal == Terminal::Yes,
+            "OpenStdin": record.input != Input::Closed,
+            "StdinOnce": record.input == Input::Once,
+            "Env": process.env,
+            "Image": record.image.name,
+            "WorkingDir": process.cwd,
+            "Labels": record.labels,
+            "ExposedPorts": record.exposed.iter().map(|port| (port.clone(), json!({}))).collect::<Map<_, _>>(),
+            "StopSignal": record.stop_signal,
+        },
+        "HostConfig": {
+            "NetworkMode": record.network,
+            "AutoRemove": record.when_ended == WhenEnded::Remove,
+            "ReadonlyRootfs": record.root == Access::ReadOnly,
+        },
+        "NetworkSettings": { "Ports": ports(bound(&stored.status)) },
+    })
+}
+
+fn state(status: &Status) -> Value {
+    let (name, run, end) = match status {
+        Status::Created => ("created", None, None),
+        Status::Running(run) => ("running", Some(run), None),
+        Status::Paused(run) => ("paused", Some(run), None),
+        Status::Exited(end) => ("exited", None, Some(end)),
+    };
+    let started = run.map(|run| run.started.as_str()).or(end.and_then(|end| end.started.as_deref()));
+    json!({
+        "Status": name,
+        "Running": run.is_some(),
+        "Paused": name == "paused",
+        "Pid": run.map_or(0, |run| run.process),
+        "ExitCode": end.map_or(0, |end| end.status),
+        "Error": end.and_then(|end| end.error.as_deref()).unwrap_or_default(),
+        "StartedAt": started,
+        "FinishedAt": end.and_then(|end| end.finished.as_deref()),
+    })
+}
+
+fn mount(volume: &crate::runtime::Volume) -> Value {
+    let (kind, name, source) = volume.described();
+    json!({
+        "Type": kind,
+        "Name": name,
+        "Source": source,
+        "Destination": volume.target,
+        "RW": volume.access == Access::ReadWrite,
+    })
+}
+
+/// Where a container is reached; nowhere, while it does not run.
+pub(super) fn bound(status: &Status) -> &[Bound] {
+    match status {
+        Status::Running(run) | Status::Paused(run) => &run.ports,
+        Status::Created | Status::Exited(_) => &[],
+    }
+}
+
+fn ports(bound: &[Bound]) -> Map<String, Value> {
+    let mut ports = Map::new();
+    for bound in bound {
+        let door = json!({ "HostIp": bound.address.ip(), "HostPort": bound.address.port().to_string() });
+        let doors = ports.entry(bound.inside()).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(doors) = doors {
+            doors.push(door);
+        }
+    }
+    ports
+}
