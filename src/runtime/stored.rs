@@ -200,6 +200,9 @@ impl Claimed {
 /// # Errors
 /// The name is no name, or another container has it.
 pub(crate) fn rename(world: &World, mut record: Record, name: &str) -> Result<(), Error> {
+    if name == record.name {
+        return Err(Error::NameTaken { name: name.to_owned(), owner: record.id });
+    }
     names::give(world.home(), Some(name), &record.id)?;
     let before = std::mem::replace(&mut record.name, name.to_owned());
     if let Err(error) = record::write(&folder_of(world, &record.id), &record) {

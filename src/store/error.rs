@@ -160,9 +160,11 @@ impl Explained for Error {
             | Error::Kind { .. } => {
                 Some("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image".to_owned())
             }
+            Error::NoImage { .. } => {
+                Some("`layerlab images` lists what is there; `layerlab load` brings an image in".to_owned())
+            }
             Error::NoHome
             | Error::Invalid { .. }
-            | Error::NoImage { .. }
             | Error::Ambiguous { .. }
             | Error::Platform { .. }
             | Error::Busy

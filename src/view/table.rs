@@ -10,6 +10,8 @@ use crate::shown;
 const GAP: usize = 3;
 /// A column is not made narrower than this.
 const NARROWEST: usize = 8;
+/// A word of no more columns is never broken: an id has twelve digits.
+const UNBROKEN: usize = 12;
 /// What stands behind a number and belongs to it.
 const UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "s", "min"];
 
@@ -42,17 +44,31 @@ impl Columns {
         columns: usize,
         too_wide: TooWide,
     ) -> Columns {
+        let word = |cell: &str| cell.split_whitespace().map(|word| word.width()).max().unwrap_or(0);
         let mut widths: Vec<usize> = header.iter().map(|name| name.width()).collect();
+        let mut words: Vec<usize> = header.iter().map(|name| word(name)).collect();
         for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
-                *width = shown::cell(cell).width().max(*width);
+            for ((width, longest), cell) in widths.iter_mut().zip(&mut words).zip(row.as_ref()) {
+                let cell = shown::cell(cell);
+                *width = cell.width().max(*width);
+                *longest = word(&cell).max(*longest);
             }
         }
         let room = columns.saturating_sub(GAP * widths.len().saturating_sub(1));
-        while widths.iter().sum::<usize>() > room
-            && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
-        {
-            *widest -= 1;
+        // Words stay whole as long as that is possible, and what is as short as an id always does: it is there to be copied.
+        let within_words: Vec<usize> = words.iter().map(|word| (*word).max(NARROWEST)).collect();
+        let least =
+            words.iter().map(|word| if *word <= UNBROKEN { (*word).max(NARROWEST) } else { NARROWEST }).collect();
+        for least in [within_words, least] {
+            while widths.iter().sum::<usize>() > room
+                && let Some((widest, _)) = widths
+                    .iter_mut()
+                    .zip(&least)
+                    .filter(|(width, least)| **width > **least)
+                    .max_by_key(|(width, _)| **width)
+            {
+                *widest -= 1;
+            }
         }
         Columns { widths, too_wide }
     }

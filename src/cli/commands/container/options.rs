@@ -85,11 +85,15 @@ pub(super) struct Options {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
-    /// The image: a name, a digest, or the start of an id
-    pub(super) image: String,
-    /// The command and its arguments, instead of the image's CMD
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    /// The image and the command.
+    // One list: whatever stands behind the image is the container's, also where it looks like an option of ours.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_names = ["IMAGE", "COMMAND"],
+        help = "The image (a name, a digest, or the start of an id); then the command and its arguments, instead of the image's CMD"
+    )]
+    words: Vec<String>,
 }
 
 impl ValueEnum for Network {
@@ -110,6 +114,11 @@ pub(super) struct Made {
 }
 
 impl Options {
+    fn image(&self) -> &str {
+        // It is required.
+        self.words.first().map_or("", String::as_str)
+    }
+
     /// Makes the container. `attached`: its first input is ours.
     ///
     /// # Errors
@@ -119,7 +128,7 @@ impl Options {
         let image = self.open(world)?;
         let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
         let ingredients = Ingredients {
-            image: ImageUsed { name: self.image.clone(), id: image.id, manifest: image.manifest.clone() },
+            image: ImageUsed { name: self.image().to_owned(), id: image.id, manifest: image.manifest.clone() },
             config: &image.config,
             layers: &image.layers,
             request: &request,
@@ -150,9 +159,9 @@ impl Options {
     }
 
     fn open(&self, world: &World) -> Result<Opened, Failure> {
-        let found = images::by_text(&world.store, &self.image, Policy::default())?;
+        let found = images::by_text(&world.store, self.image(), Policy::default())?;
         let image = Opened::of(&world.store, &found, &Platform::host())?;
-        image.require_runnable(&self.image)?;
+        image.require_runnable(self.image())?;
         Ok(image)
     }
 
@@ -169,7 +178,7 @@ impl Options {
             ports.clear();
         }
         Ok(Request {
-            command: self.command.clone(),
+            command: self.words.iter().skip(1).cloned().collect(),
             entrypoint: self.entrypoint.as_ref().map(entrypoint),
             env: self.variables()?,
             working_dir: self.workdir.clone(),

@@ -27,15 +27,19 @@ pub(crate) struct Remove {
 
 impl Remove {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        each(&self.containers, ui, |name| self.remove(world, name))
+        let (missing, found): (Vec<_>, Vec<_>) =
+            self.containers.iter().cloned().partition(|name| {
+                self.force && matches!(runtime::find(world, name), Err(runtime::Error::NoContainer(_)))
+            });
+        for name in &missing {
+            // As Docker: what is to be gone is gone, but a word is said.
+            ui.note(&runtime::Error::NoContainer(name.clone()).to_string());
+        }
+        each(&found, ui, |name| self.remove(world, name))
     }
 
     fn remove(&self, world: &Arc<World>, name: &str) -> Result<(), Failure> {
-        let stored = match runtime::find(world, name) {
-            // As Docker: what is to be gone is gone.
-            Err(runtime::Error::NoContainer(_)) if self.force => return Ok(()),
-            found => found?,
-        };
+        let stored = runtime::find(world, name)?;
         if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
             if !self.force {
                 return Err(Diagnostic::error(format!("container {name} is running"))
