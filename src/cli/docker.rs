@@ -4,34 +4,34 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::diagnostic::Diagnostic;
 
-const CONTAINERS: &str =
-    "containers run in the foreground and are gone when they end: `layerlab run IMAGE [COMMAND]` starts one";
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
-const NONE: &str = "there are none yet: `layerlab run` runs one container";
-
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["ps", "container", "top", "stats", "port", "events", "create", "rename"], CONTAINERS),
-    (
-        &["exec", "attach", "logs", "start", "stop", "restart", "kill", "rm", "wait", "pause", "unpause", "cp"],
-        CONTAINERS,
-    ),
+    (&["exec"], "`layerlab attach CONTAINER` connects to its first process; `layerlab step` has a shell in any state"),
+    (&["top", "stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
+    (&["cp"], "mount a folder with `layerlab run -v FOLDER:/PATH`"),
+    (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push", "login", "logout", "search"], REGISTRY),
     (&["version", "info"], "`layerlab --version` says the version, `layerlab store path` where everything is"),
-    (&["image"], "`layerlab images` lists images; `history`, `inspect`, `tag` and `rmi` are commands of their own"),
     (&["commit", "diff"], "`layerlab step FOLDER` shows what each step changes, and names any state with `tag`"),
     (&["export"], "`layerlab save -o FILE IMAGE` writes an image with its layers"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (&["system", "df"], "`layerlab store size` shows what takes up space, `layerlab prune` removes unused data"),
-    (&["network", "volume", "compose", "swarm", "service", "stack", "secret", "context"], NONE),
+    (&["network"], "a container has the machine's network, none, or one of its own: `layerlab run --network`"),
+    (&["volume"], "`layerlab run -v NAME:/PATH` makes a volume; `layerlab store path` has them in `volumes/`"),
+    (
+        &["compose", "swarm", "service", "stack", "secret", "context"],
+        "Layerlab runs one container at a time: `layerlab run`",
+    ),
 ];
 
 /// What to say of an error about arguments, where a command of Docker's was meant.
 pub(super) fn missing(error: &clap::Error) -> Option<Diagnostic> {
     let Some(ContextValue::String(command)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    // Not one of a command's own commands: `Usage: NAME [OPTIONS] <COMMAND>`.
     let is_ours = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
-        if usage.to_string().contains("layerlab [OPTIONS] <COMMAND>"));
+        if usage.to_string().split_whitespace().nth(2) == Some("[OPTIONS]"));
     if error.kind() != ErrorKind::InvalidSubcommand || !is_ours {
         return None;
     }

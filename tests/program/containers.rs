@@ -208,6 +208,15 @@ fn exit_codes_are_dockers() {
 }
 
 #[test]
+fn what_stands_behind_the_image_is_the_containers() {
+    let yard = Yard::new(Role::Self_);
+    let words = "--env FOO --rm -d -l --help --name zz -p 80 -- -x";
+    assert_eq!(yard.0.run(&format!("run --rm --entrypoint echo layerlab/base {words}")), format!("{words}\n"));
+    yard.0.run(&format!("create --name box --entrypoint echo layerlab/base {words}"));
+    assert_eq!(yard.0.run("start -a box"), format!("{words}\n"));
+}
+
+#[test]
 fn ids_can_be_shortened_and_names_are_taken_once() {
     let yard = Yard::new(Role::Self_);
     let first = yard.0.run("create --name one layerlab/base true");
@@ -220,10 +229,12 @@ fn ids_can_be_shortened_and_names_are_taken_once() {
         "start ''",
         "start three",
         "rename one two",
+        "rename one one",
         "rename one -x",
         "create --name x layerlab/base",
         "run --name one layerlab/base true",
         "wait one",
+        "rm -f three",
         "rm one two three",
     ]);
     insta::assert_snapshot!(filter(&text));

@@ -110,7 +110,7 @@ fn mistakes_around_the_build() {
         ("a form of progress that does not exist", "build --progress fancy ."),
         ("a flag that does not exist", "build --squash ."),
         ("a command that does not exist", "biuld ."),
-        ("a command of Docker's", "ps -a"),
+        ("a command of Docker's", "exec web sh"),
         ("a command of Docker's below another", "store rm x"),
         ("an image that does not exist", "history nothing"),
         ("a tag of nothing", "tag nothing else"),
