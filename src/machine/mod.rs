@@ -65,7 +65,7 @@ pub(crate) use predict::{Foresight, Prediction, Wrong};
 pub(crate) use reconfigure::reconfigure;
 pub(crate) use state::State;
 pub(crate) use taken::Taken;
-pub(crate) use times::{Spent, Timed, Times};
+pub(crate) use times::{Spent, Sum, Timed, Times};
 
 pub use crate::cache::{Decision, MissReason};
 pub(crate) use crate::container::DEFAULT_PATH;

@@ -52,7 +52,7 @@ pub(crate) struct Moment {
 pub(crate) fn frame(scene: &Scene, moment: &Moment, palette: Palette, columns: usize, rows: usize) -> Vec<String> {
     // A terminal that is full to its last column may be about to wrap.
     let columns = columns.saturating_sub(1);
-    let clock = units::time(moment.elapsed.as_millis() as u64);
+    let clock = units::elapsed(moment.elapsed.as_millis() as u64);
     let work = moment.work.as_ref().map(|(sample, rate)| described(sample, *rate));
     let mut lines = match scene {
         Scene::Step { title, tail } => {

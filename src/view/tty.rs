@@ -91,7 +91,7 @@ impl Tty {
 
     /// What is to be said at the end of how long it took.
     fn total(&self, milliseconds: u64, ran: usize) -> String {
-        let total = format!(" => {} in all", units::time(milliseconds));
+        let total = format!(" => {} for the whole build", units::time(milliseconds));
         match &self.slowest {
             Some(Slowest { place, milliseconds }) if ran > 1 => {
                 format!("{total}; the slowest step is {place}, {}", units::time(*milliseconds))

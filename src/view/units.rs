@@ -2,13 +2,22 @@
 
 pub(crate) use crate::size::{parse_shown as parse_size, shown as size};
 
-/// `12 ms`, `0.3 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something takes or took.
+/// `12 ms`, `349 ms`, `1.24 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something took, in so many digits that times beside one
+/// another can be compared.
 pub(crate) fn time(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1000 => format!("{milliseconds} ms"),
+        1000..10_000 => format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10),
+        _ => elapsed(milliseconds),
+    }
+}
+
+/// `0.3 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something has been under way, in digits that can be read as they change.
+pub(crate) fn elapsed(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match milliseconds {
-        0..100 => format!("{milliseconds} ms"),
         // Cut and not rounded, so that no clock shows 60.0.
-        100..60_000 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        0..60_000 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
         60_000..3_600_000 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
     }
@@ -71,12 +80,15 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ago, duration, parse_duration, time};
+    use super::{ago, duration, elapsed, parse_duration, time};
 
     #[test]
     fn times() {
-        let times = [0, 12, 99, 100, 349, 59_999, 72_000, 7_500_000].map(time);
-        assert_eq!(times, ["0 ms", "12 ms", "99 ms", "0.1 s", "0.3 s", "59.9 s", "1 min 12 s", "2 h 5 min"]);
+        let times = [0, 12, 100, 999, 1000, 1249, 12_499, 59_999, 72_000, 7_500_000].map(time);
+        let expected =
+            ["0 ms", "12 ms", "100 ms", "999 ms", "1.00 s", "1.24 s", "12.4 s", "59.9 s", "1 min 12 s", "2 h 5 min"];
+        assert_eq!(times, expected);
+        assert_eq!([0, 349, 1249, 72_000].map(elapsed), ["0.0 s", "0.3 s", "1.2 s", "1 min 12 s"]);
     }
 
     #[test]

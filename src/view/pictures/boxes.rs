@@ -132,9 +132,7 @@ mod tests {
         let range = |inside, outside, length| Range { inside, outside, length };
         let ranges = || vec![range(0, 1000, 1), range(1, 100_000, 65_536)];
         let identity = Identity::Mapped { uid_ranges: ranges(), gid_ranges: ranges() };
-        let mut sandbox = sandbox();
-        sandbox.network = Network::None;
-        let mut plan = plan(&sandbox, &process(), &identity, &host());
+        let mut plan = plan(&sandbox(), &process(), &identity, &host());
         plan.remove_at_end(FOLDER.into());
         plan
     }
@@ -146,6 +144,7 @@ mod tests {
         let target = "/a/rather/long/place/名前".to_owned();
         sandbox.mounts = vec![Mount { kind, target, access: Access::ReadOnly }];
         sandbox.root = Access::ReadOnly;
+        sandbox.network = Network::None;
         let mut process = process();
         process.rights = Rights::insecure();
         process.terminal = Terminal::Yes;

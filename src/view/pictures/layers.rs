@@ -6,6 +6,8 @@
 //!     2     5.0 MB  ░░░░░░░░░░░░░░░           5.0 MB  RUN fetch sources
 //! ```
 
+use std::borrow::Cow;
+
 use super::{Layout, fitted};
 use crate::debugger::WeighedLayer;
 use crate::view::palette::Role;
@@ -16,6 +18,8 @@ const KEPT: &str = "█";
 const WASTED: &str = "░";
 /// The widest bar.
 const WIDEST: usize = 50;
+/// How this compares with the table of `history`.
+const ABOUT: &str = "oldest first; FILES counts what is in files, SIZE in `history` the tar archive";
 
 /// The layers of an image, base first.
 pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
@@ -29,11 +33,25 @@ pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
         let numbers =
             format!("{:>5}  {:>9}  {}  {:>9}  ", index + 1, size(layer.files), bar.of(layer), size(layer.wasted));
         let room = layout.columns() - (5 + 2 + 9 + 2 + width + 2 + 9 + 2);
-        let created_by = fitted(layer.row.created_by.as_deref().unwrap_or_default(), room);
+        let created_by = fitted(&instruction(layer.row.created_by.as_deref().unwrap_or_default()), room);
         text.push_str(format!("{numbers}{created_by}").trim_end());
         text.push('\n');
     }
-    text + &layout.hang("", &sum(layers))
+    text + &layout.hang("", &sum(layers)) + &layout.hang("", ABOUT)
+}
+
+/// An instruction as it is written, without what a builder puts before the command of a RUN: `|1 VERSION=2 /bin/sh -c`.
+fn instruction(created_by: &str) -> Cow<'_, str> {
+    const SHELL: &str = "/bin/sh -c ";
+    let text = created_by.strip_prefix("RUN ").unwrap_or(created_by);
+    let is_counted = text.strip_prefix('|').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
+    match text.split_once(SHELL) {
+        Some(("", instruction)) if instruction.starts_with("#(nop)") => {
+            Cow::Borrowed(instruction["#(nop)".len()..].trim_start())
+        }
+        Some((before, command)) if before.is_empty() || is_counted => Cow::Owned(format!("RUN {command}")),
+        Some(_) | None => Cow::Borrowed(created_by),
+    }
 }
 
 /// What the bars are, and what is wasted in all.
@@ -74,5 +92,25 @@ impl Bar<'_> {
     fn cells(&self, bytes: u64) -> usize {
         let cells = (u128::from(bytes) * self.width as u128 / u128::from(self.largest)) as usize;
         cells.max(usize::from(bytes > 0)).min(self.width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instruction;
+
+    #[test]
+    fn a_command_is_shown_without_what_comes_before_it() {
+        let texts = [
+            ("RUN |1 VERSION=2 3 /bin/sh -c make # buildkit", "RUN make # buildkit"),
+            ("RUN /bin/sh -c make", "RUN make"),
+            ("|2 A=1 B=2 /bin/sh -c make", "RUN make"),
+            ("/bin/sh -c #(nop)  CMD [\"sh\"]", "CMD [\"sh\"]"),
+            ("RUN /usr/bin/env /bin/sh -c make", "RUN /usr/bin/env /bin/sh -c make"),
+            ("COPY a /bin/sh -c /", "COPY a /bin/sh -c /"),
+        ];
+        for (from, to) in texts {
+            assert_eq!(instruction(from), to);
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The graph of a build as an SVG file: nothing is loaded from elsewhere, and it can be read on light and dark pages.
+//! The graph of a build as an SVG file: nothing is loaded from elsewhere. It brings its own background, light or dark as its reader likes it, because
+//! the page that shows it, such as a slide, may be the other.
 //!
 //! Specification: <https://www.w3.org/TR/SVG2/>. The lanes are those of the text; what is text in it is escaped as XML wants it.
 
@@ -22,9 +23,9 @@ const MOST_CELLS: usize = 100;
 
 const STYLE: &str = "\
 text{font:13px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328;white-space:pre}\
-.box{fill:#f6f8fa;stroke:#8c959f}.line{fill:none;stroke:#57606a;stroke-width:1.5}.head{fill:#57606a}\
+.page{fill:#fff}.box{fill:#f6f8fa;stroke:#8c959f}.line{fill:none;stroke:#57606a;stroke-width:1.5}.head{fill:#57606a}\
 .title{font-weight:bold}.label{font-size:11px;fill:#57606a}.hit{fill:#116329}.miss{fill:#953800}.unknown{fill:#57606a}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.box{fill:#161b22;stroke:#6e7681}.line{stroke:#8d96a0}.head{fill:#8d96a0}\
+@media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.box{fill:#161b22;stroke:#6e7681}.line{stroke:#8d96a0}.head{fill:#8d96a0}\
 .label,.unknown{fill:#8d96a0}.hit{fill:#3fb950}.miss{fill:#f0883e}}";
 
 /// The whole file.
@@ -40,7 +41,8 @@ pub(crate) fn svg(graph: &Graph) -> String {
     let height = drawing.top(rows.len()) + ROW * notes.len() + MARGIN;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         role=\"img\">\n<title>The stages of a build</title>\n<style>{STYLE}</style>\n"
+         role=\"img\">\n<title>The stages of a build</title>\n<style>{STYLE}</style>\n\
+         <rect class=\"page\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n"
     );
     for (number, row) in rows.iter().enumerate() {
         svg.push_str(&drawing.row(number, row));

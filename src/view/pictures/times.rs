@@ -1,10 +1,10 @@
 //! A build as a time line, beside the build before it: each step begins where the one above it ended.
 //!
 //! ```text
-//! STEP                 █ BUILD 4: 3.1 s   ░ BUILD 3: 5.0 s
-//!   2 COPY src /src    ██                       0.9 s  ran
-//!                      ░░░                      1.2 s  ran
-//!   3 RUN make           ████████               2.2 s  ran
+//! STEP                 █ BUILD 4's steps: 3.10 s   ░ BUILD 3's: 1.20 s
+//!   2 COPY src /src    ███                     900 ms  ran
+//!                      ░░░░                    1.20 s  ran
+//!   3 RUN make            ███████              2.20 s  ran
 //! ```
 
 use super::{Layout, fitted, padded};
@@ -17,23 +17,15 @@ const TIME: usize = 20;
 
 /// The steps of a build, each with the time that it took now, and below it the time that it took before.
 pub(crate) fn times(layout: &Layout, times: &Times) -> String {
-    let now: u64 = times.steps.iter().map(|step| step.now.milliseconds).sum();
-    let before: u64 = times.steps.iter().filter_map(|step| step.before).map(|spent| spent.milliseconds).sum();
+    let longest = times.build.milliseconds.max(times.before.map_or(0, |sum| sum.milliseconds));
     let step = (layout.columns() / 3).min(50);
-    let line = Line { step, width: layout.columns() - step - TIME - 3, whole: now.max(before).max(1) };
-    let mut header = format!("█ BUILD {}: {}", times.build, time(now));
-    header.extend(times.before.map(|number| format!("   ░ BUILD {number}: {}", time(before))));
+    let line = Line { step, width: layout.columns() - step - TIME - 3, whole: longest.max(1) };
+    // The whole build takes longer: it also reads the context and writes the image.
+    let mut header = format!("█ BUILD {}'s steps: {}", times.build.build, time(times.build.milliseconds));
+    header.extend(times.before.map(|sum| format!("   ░ BUILD {}'s: {}", sum.build, time(sum.milliseconds))));
     let mut text = layout.hang(&padded("STEP", step + 1), &header);
-    let mut starts = Starts::default();
-    text.extend(times.steps.iter().map(|step| line.step(step, &mut starts)));
+    text.extend(times.steps.iter().map(|timed| line.step(timed)));
     text
-}
-
-/// When a step began in either build, in milliseconds since its beginning.
-#[derive(Default)]
-struct Starts {
-    now: u64,
-    before: u64,
 }
 
 /// Where bars stand.
@@ -45,25 +37,23 @@ struct Line {
 }
 
 impl Line {
-    fn step(&self, timed: &Timed, starts: &mut Starts) -> String {
+    fn step(&self, timed: &Timed) -> String {
         let name = format!("{:>3} {}", timed.number, fitted(&timed.instruction, self.step - 4));
-        let mut rows = self.row(&name, '█', starts.now, timed.now);
-        starts.now += timed.now.milliseconds;
-        if let Some(spent) = timed.before {
-            rows.push_str(&self.row("", '░', starts.before, spent));
-            starts.before += spent.milliseconds;
-        }
+        let mut rows = self.row(&name, '█', timed.now);
+        rows.extend(timed.before.map(|spent| self.row("", '░', spent)));
         rows
     }
 
-    fn row(&self, name: &str, mark: char, start: u64, spent: Spent) -> String {
-        let from = self.cells(start).min(self.width - 1);
-        let cells = (self.cells(start + spent.milliseconds) - self.cells(start)).max(1).min(self.width - from);
+    fn row(&self, name: &str, mark: char, spent: Spent) -> String {
+        let start = self.cells(spent.start);
+        let from = start.min(self.width - 1);
+        let cells = (self.cells(spent.start + spent.milliseconds) - start).max(1).min(self.width - from);
         let bar = format!("{}{}", " ".repeat(from), mark.to_string().repeat(cells));
         let word = match spent.outcome {
-            Outcome::Ran => "ran",
-            Outcome::Cached => "hit",
-            Outcome::Failed => "failed",
+            Some(Outcome::Ran) => "ran",
+            Some(Outcome::Cached) => "hit",
+            Some(Outcome::Failed) => "failed",
+            None => "—",
         };
         format!("{} {} {:>12}  {word}\n", padded(name, self.step), padded(&bar, self.width), time(spent.milliseconds))
     }
@@ -75,31 +65,43 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, times};
+    use super::Layout;
     use crate::cache::Outcome;
-    use crate::machine::{Spent, Timed, Times};
+    use crate::machine::{Spent, Sum, Timed, Times};
     use crate::view::palette::Palette;
     use crate::view::screen::Width;
     use crate::view::table::visible_width;
     use crate::world::Clock;
 
-    fn timed(number: usize, instruction: &str, now: u64, before: Option<u64>) -> Timed {
-        let spent = |milliseconds| Spent {
-            milliseconds,
-            outcome: if milliseconds < 5 { Outcome::Cached } else { Outcome::Ran },
-        };
-        Timed { number, instruction: instruction.into(), now: spent(now), before: before.map(spent) }
+    fn spent(start: u64, milliseconds: u64, outcome: Option<Outcome>) -> Spent {
+        Spent { start, milliseconds, outcome }
     }
 
     fn shown(columns: usize) -> String {
-        let steps = vec![
-            timed(1, "FROM base", 20, Some(30)),
-            timed(2, "COPY 名前 /src", 2, Some(1200)),
-            timed(3, "RUN make && make install && echo a\x1b[2J rather long line", 72_000, Some(30_000)),
-            timed(4, "RUN new", 9_000, None),
+        let (ran, hit) = (Some(Outcome::Ran), Some(Outcome::Cached));
+        let steps = [
+            ("FROM base", spent(0, 20, None), Some(spent(0, 30, None))),
+            ("COPY 名前 /src", spent(20, 2, hit), Some(spent(30, 1_200, ran))),
+            // Between these two, the build before had a step that is there no more.
+            (
+                "RUN make && make install && echo a\x1b[2J rather long line",
+                spent(22, 72_000, ran),
+                Some(spent(5_230, 30_000, ran)),
+            ),
+            ("RUN new", spent(72_022, 9_000, ran), None),
         ];
-        let layout = Layout::new(Palette::PLAIN, &Clock::stopped(0), Width::Terminal(columns));
-        times(&layout, &Times { build: 4, before: Some(3), steps })
+        let steps = (1..).zip(steps).map(|(number, (instruction, now, before))| Timed {
+            number,
+            instruction: instruction.into(),
+            now,
+            before,
+        });
+        let times = Times {
+            build: Sum { build: 4, milliseconds: 81_022 },
+            before: Some(Sum { build: 3, milliseconds: 35_230 }),
+            steps: steps.collect(),
+        };
+        super::times(&Layout::new(Palette::PLAIN, &Clock::stopped(0), Width::Terminal(columns)), &times)
     }
 
     #[test]
