@@ -29,7 +29,7 @@ pub use stand_in::StandIns;
 pub(crate) use stand_in::stand_in_note;
 
 use crate::diagnostic::Explained;
-use crate::oci::{ImageConfig, Platform};
+use crate::oci::{ImageConfig, Platform, Reference};
 use crate::{document, store, userland};
 
 /// The label of an image that was built on a stand-in: `layerlab/base for docker.io/library/alpine:latest`.
@@ -108,8 +108,13 @@ impl Explained for Error {
             Error::NotFound { stand_in: Some(name), .. } => {
                 Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab load` loads the real image"))
             }
-            Error::NotFound { stand_in: None, .. } => {
-                Some("`layerlab load` loads an image; `layerlab images` lists those in the store".to_owned())
+            Error::NotFound { image, stand_in: None } => {
+                let familiar =
+                    Reference::parse_normalized(image).map_or_else(|_| image.clone(), |name| name.familiar());
+                Some(format!(
+                    "`docker save {familiar} | layerlab load` loads it, and \"Real base images\" in the book has other ways; `layerlab \
+                     images` lists those in the store"
+                ))
             }
             Error::OtherPlatform { wanted, .. } => {
                 Some(format!("load one for {wanted} with `layerlab load`, or omit `--platform`"))

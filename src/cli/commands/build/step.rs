@@ -20,8 +20,8 @@ use crate::world::World;
 
 /// Step through a Dockerfile, or start an empty one.
 ///
-/// Without DIR, if the current folder has no Dockerfile, it starts an empty one: type `FROM alpine`. If an image is not in the store,
-/// a built-in one is used instead, and this is said.
+/// Without DIR, if the current folder has no Dockerfile, it starts an empty one: type `FROM alpine`. If an image of the table of stand-ins is not
+/// in the store, a built-in one is used instead, and this is said.
 #[derive(Debug, Args)]
 #[command(long_about = None)]
 pub(crate) struct Step {
