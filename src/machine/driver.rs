@@ -66,6 +66,8 @@ pub struct Machine {
     pub(super) past: Past,
     pub(super) control: Control,
     pub(super) taken: TakenSteps,
+    /// How many of these belong to a build that was remembered before.
+    pub(super) kept: usize,
     pub(super) under_way: Option<UnderWay>,
     pub(super) failed: Option<BuildStep>,
     pub(super) watch: Stopwatch,
@@ -97,6 +99,7 @@ impl Machine {
             source,
             control,
             taken: TakenSteps::default(),
+            kept: 0,
             under_way: None,
             failed: None,
             watch: world.clock.stopwatch(),
@@ -129,6 +132,7 @@ impl Machine {
         self.under_way = None;
         self.failed = None;
         self.taken.truncate(count);
+        self.kept = self.kept.min(self.taken.len());
     }
     // ANCHOR_END: go-back
 
@@ -303,6 +307,7 @@ impl Machine {
     /// Takes the next number among the past builds: for a build that goes on after it was remembered once.
     pub(crate) fn begin_anew(&mut self) {
         self.past = self.past.anew(&self.world);
+        self.kept = self.taken.len();
         self.watch = self.world.clock.stopwatch();
     }
 
@@ -317,7 +322,7 @@ impl Machine {
         // The build goes on under its number; it does not start.
         self.is_announced = true;
         self.told.replace(earlier.told.borrow().clone());
-        self.past.take_number(&mut earlier.past);
+        let goes_on = self.past.take_number(&mut earlier.past);
         while self.taken.len() < count {
             let index = self.taken.len();
             let (Some(old), Some(label)) = (earlier.taken.get(index), self.steps.label(index)) else { break };
@@ -334,6 +339,7 @@ impl Machine {
                 self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() });
             }
         }
+        self.kept = if goes_on { earlier.kept.min(self.taken.len()) } else { self.taken.len() };
         Ok(self.taken.len())
     }
 }

@@ -19,6 +19,8 @@ pub struct Finished {
     pub manifest: Descriptor,
     pub(crate) cached: usize,
     pub(crate) ran: usize,
+    /// How many steps were not taken again: they belong to a build that was remembered before.
+    pub(crate) kept: usize,
 }
 
 impl Machine {
@@ -70,9 +72,11 @@ impl Machine {
         let image = id_of(&image);
         self.remember(Some(image))?;
         self.remover.finish();
-        let count = |is_meant: fn(&Decision) -> bool| self.taken.iter().filter(|one| is_meant(&one.decision)).count();
+        let (kept, taken) = self.taken.split_at(self.kept);
+        let count = |is_meant: fn(&Decision) -> bool| taken.iter().filter(|one| is_meant(&one.decision)).count();
         let cached = count(|decision| matches!(decision, Decision::Hit { .. }));
         let ran = count(|decision| matches!(decision, Decision::Miss { .. }));
+        let kept = kept.iter().filter(|one| !matches!(one.decision, Decision::NotCached)).count();
         let (steps, milliseconds) = (self.steps.len(), self.watch.milliseconds());
         let digest = manifest.digest;
         reporter.tell(EventKind::BuildFinished { image, manifest: digest, steps, cached, ran, milliseconds });
@@ -82,7 +86,7 @@ impl Machine {
         for tag in tags {
             reporter.tell(EventKind::Tagged { reference: tag.familiar() });
         }
-        Ok(Finished { build: self.build_number()?, image, manifest, cached, ran })
+        Ok(Finished { build: self.build_number()?, image, manifest, cached, ran, kept })
     }
 }
 

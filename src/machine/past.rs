@@ -107,10 +107,15 @@ impl Past {
         self.counterparts.borrow_mut().clear();
     }
 
-    /// Goes on under the number of an earlier machine, unless a build was written under it.
-    pub(crate) fn take_number(&mut self, earlier: &mut Past) {
-        if let Some(reservation) = earlier.number.take().filter(|reservation| !reservation.is_used()) {
-            self.number = OnceCell::from(reservation);
+    /// Goes on under the number of an earlier machine, unless a build was written under it. Says whether it is the same build still.
+    pub(crate) fn take_number(&mut self, earlier: &mut Past) -> bool {
+        match earlier.number.take() {
+            Some(reservation) if reservation.is_used() => false,
+            Some(reservation) => {
+                self.number = OnceCell::from(reservation);
+                true
+            }
+            None => true,
         }
     }
 

@@ -121,8 +121,11 @@ pub(super) fn watch<T>(
     broken?;
     if let Some(finished) = debugger.finished().filter(|finished| written != Some(finished.build)) {
         let cached = units::count(finished.cached as u64, "step");
-        let text =
+        let mut text =
             format!("{}, build {}: {cached} cached, {} ran", finished.image.short(), finished.build, finished.ran);
+        if finished.kept > 0 {
+            text.push_str(&format!(", {} kept from before", finished.kept));
+        }
         out.show(|layout| layout.row("image", &text))?;
     }
     Ok(done?)

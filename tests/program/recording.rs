@@ -23,7 +23,7 @@ const PAUSE: u64 = 250;
 const PROMPT: &str = "$ ";
 
 /// What is typed, and for how many milliseconds the answer is read.
-const SCRIPT: [(&str, u64); 11] = [
+const SCRIPT: [(&str, u64); 12] = [
     ("layerlab step lessons/01-first-image", 500),
     ("list", 1400),
     ("step", 1200),
@@ -31,10 +31,11 @@ const SCRIPT: [(&str, u64); 11] = [
     ("", 1200),
     ("launch", 1500),
     ("back 2", 500),
-    ("edit date-script.sh", 900),
-    ("why", 2400),
-    ("step", 1600),
-    ("launch", 3000),
+    ("edit date-script.sh", 1200),
+    ("diff date-script.sh", 3000),
+    ("why", 5000),
+    ("step", 2500),
+    ("launch", 5000),
 ];
 
 /// The recorded session: when something appeared, in milliseconds, and the bytes that made it appear.
