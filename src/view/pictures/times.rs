@@ -9,7 +9,7 @@
 
 use super::{Layout, fitted, padded};
 use crate::cache::Outcome;
-use crate::machine::{Spent, Timed, Times};
+use crate::machine::{Spent, Sum, Timed, Times};
 use crate::view::units::time;
 
 /// How wide a time with its word is.
@@ -21,8 +21,11 @@ pub(crate) fn times(layout: &Layout, times: &Times) -> String {
     let step = (layout.columns() / 3).min(50);
     let line = Line { step, width: layout.columns() - step - TIME - 3, whole: longest.max(1) };
     // The whole build takes longer: it also reads the context and writes the image.
-    let mut header = format!("█ BUILD {}'s steps: {}", times.build.build, time(times.build.milliseconds));
-    header.extend(times.before.map(|sum| format!("   ░ BUILD {}'s: {}", sum.build, time(sum.milliseconds))));
+    let sum = |mark: char, Sum { build, milliseconds }: Sum, of: &str| {
+        format!("{mark} BUILD {build}'s{of}: {}", time(milliseconds))
+    };
+    let mut header = sum('█', times.build, " steps");
+    header.extend(times.before.map(|before| format!("   {}", sum('░', before, ""))));
     let mut text = layout.hang(&padded("STEP", step + 1), &header);
     text.extend(times.steps.iter().map(|timed| line.step(timed)));
     text
