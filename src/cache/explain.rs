@@ -47,7 +47,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// An ingredient that there is nothing to compare with.
+    /// An ingredient that there is nothing to compare with, or that is known to be the same.
     pub(crate) fn alone(ingredient: &Ingredient) -> Side {
         Side::Same { name: ingredient.kind().to_string(), value: ingredient.value() }
     }

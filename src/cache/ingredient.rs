@@ -103,7 +103,7 @@ pub(crate) enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Parent => write!(formatter, "parent state"),
+            Kind::Parent => write!(formatter, "files before"),
             Kind::Instruction => write!(formatter, "instruction"),
             Kind::Argument(index) => write!(formatter, "argument {index}"),
             Kind::Environment(name) => write!(formatter, "environment variable {name}"),

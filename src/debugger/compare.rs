@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::look::files_after;
-use super::versions::context_versions;
+use super::versions::{context_versions, foreseen};
 use super::work::Work;
 use crate::machine::{Changes, ConfigChange};
 use crate::tree::{self, Tree, TreePath};
@@ -127,7 +127,7 @@ fn compare_context_file(work: &Work, path: &str) -> Result<Option<Compared>, Err
         return Ok(None);
     }
     let path = path.strip_prefix("./").unwrap_or(path);
-    let Some(versions) = context_versions(work, path)? else {
+    let Some(versions) = context_versions(work, path, &foreseen(work)?)? else {
         let is_there = work.folder.join(path).is_file();
         return Ok(is_there.then(|| Compared::NeverCopied { path: path.to_owned() }));
     };

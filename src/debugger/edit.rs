@@ -27,6 +27,8 @@ pub struct Refreshed {
     pub changed: Changed,
     /// How many steps it went back.
     pub back: usize,
+    /// The steps that moved or changed and were taken again, since all of them are in the cache.
+    pub retaken: Vec<StepLabel>,
     /// Whether instructions that were typed in are lost, since the Dockerfile changed on disk.
     pub lost_typed: bool,
     pub effect: Effect,
@@ -46,7 +48,7 @@ impl Refreshed {
     /// Whether no step notices.
     pub fn is_without_effect(&self) -> bool {
         let Effect::Misses { causes, followers: 0 } = &self.effect else { return false };
-        self.back == 0 && causes.is_empty()
+        self.back == 0 && self.retaken.is_empty() && causes.is_empty()
     }
 }
 
@@ -128,7 +130,7 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     if file.text.trim().is_empty() && work.path.is_none() {
         (work.machine, work.mistake, work.file) = (None, None, file);
         let effect = Effect::Misses { causes: Vec::new(), followers: 0 };
-        return Ok(Refreshed { changed, back: 0, lost_typed: false, effect });
+        return Ok(Refreshed { changed, back: 0, retaken: Vec::new(), lost_typed: false, effect });
     }
     let (mut machine, mistake) = work.machine_of(&file, &work.options)?;
     let wanted = work.machine.as_ref().map_or(0, Machine::position);
@@ -140,6 +142,7 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
         machine.go_back_to(stale);
     }
     take_what_is_cached(&mut machine, wanted)?;
+    let retaken = work.machine.as_ref().map_or_else(Vec::new, |old| others(&machine, old));
     let position = machine.position();
     let identity = |machine: &Machine| machine.current().map(|state| state.identity());
     let is_same = file.text == work.file.text && work.machine.as_ref().map(identity) == Some(identity(&machine));
@@ -151,7 +154,16 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
         work.memory = Memory::Fresh;
     }
     work.tell_warnings(sink);
-    Ok(Refreshed { changed, back: wanted.saturating_sub(position), lost_typed: false, effect: effect(work)? })
+    let back = wanted.saturating_sub(position);
+    Ok(Refreshed { changed, back, retaken, lost_typed: false, effect: effect(work)? })
+}
+
+/// The steps taken that are not what an earlier machine took in their places.
+fn others(machine: &Machine, old: &Machine) -> Vec<StepLabel> {
+    let pairs = machine.taken().iter().zip(old.taken());
+    let differ =
+        pairs.filter(|(new, old)| new.label.instruction != old.label.instruction || new.ingredients != old.ingredients);
+    differ.map(|(new, _)| new.label.clone()).collect()
 }
 
 fn effect(work: &mut Work) -> Result<Effect, Error> {

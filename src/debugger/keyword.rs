@@ -47,7 +47,8 @@ const LESSONS: &[Lesson] = &[
         text: "Starts a container on the state so far, runs the command in it, waits for it to end, and keeps what\n\
                it changed in the file system as a new layer. Nothing else survives: no process, no variable, no\n\
                `cd`. If the exit status is not 0, the build stops. The key is made of the command's text, the\n\
-               environment and the state before; what the command fetches from the network is not in it.",
+               environment and the files before; a changed LABEL or CMD before it is not in it, nor is what the\n\
+               command fetches from the network.",
         example: "RUN mkdir -p /app/data && echo ready > /app/state",
     },
     Lesson {

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::why::{Subject, subject};
 use super::work::Work;
 use crate::cache::{Build, Builds, Side};
-use crate::machine::StepLabel;
+use crate::machine::{Decision, MissReason, StepLabel};
 
 /// The ingredients of a step, then and now.
 #[derive(Clone, Debug, Serialize)]
@@ -17,12 +17,21 @@ pub(crate) struct Sides {
     pub(crate) rows: Vec<Side>,
 }
 
-/// Compares step `number`, or the next one, with one past build, or with the latest that has such a step. `None`: a step before it
-/// has to run first.
+/// Compares step `number`, or the next one, with one past build, or with the one that its decision names, or with the latest that has
+/// such a step. `None`: a step before it has to run first.
 pub(super) fn sides(work: &mut Work, number: Option<usize>, against: Option<u64>) -> Result<Option<Sides>, Error> {
     let Some(subject) = subject(work, number)? else { return Ok(None) };
     let machine = work.machine()?;
     let step = machine.label(subject.index).ok_or(Error::NothingLeft)?;
+    match (against, &subject.decision) {
+        (None, Decision::Unknown { .. }) => return Ok(None),
+        // The key is the same there, so every ingredient is.
+        (None, Decision::Hit { build, .. } | Decision::Miss { reason: MissReason::NeverFinished { build }, .. }) => {
+            let rows = subject.asked().ingredients.iter().map(Side::alone).collect();
+            return Ok(Some(Sides { step, build: Some(*build), rows }));
+        }
+        (None, Decision::NotCached | Decision::Miss { .. }) | (Some(_), _) => {}
+    }
     let build = match against {
         Some(number) => Some(named(work, number)?),
         None => latest(work, &subject)?,

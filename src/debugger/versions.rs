@@ -15,6 +15,7 @@ use crate::context::text;
 use crate::dockerfile::{Instruction, WithFiles};
 use crate::document;
 use crate::layer;
+use crate::machine::{Decision, Prediction};
 use crate::oci::{Digest, Layer};
 use crate::tree::{Tree, TreePath};
 
@@ -37,8 +38,14 @@ struct Had {
     origin: String,
 }
 
-/// A context file as a COPY or ADD had it last, and as it is now. `None`: no step had it.
-pub(super) fn context_versions(work: &Work, path: &str) -> Result<Option<Versions>, Error> {
+/// What is foreseen of the steps to come, as far as they can be.
+pub(super) fn foreseen(work: &Work) -> Result<Vec<Prediction>, Error> {
+    let machine = work.machine()?;
+    Ok(machine.foresee(machine.position()..machine.step_count()).steps)
+}
+
+/// A context file as a COPY or ADD had it in the build that its step is compared with, and as it is now. `None`: no step had it.
+pub(super) fn context_versions(work: &Work, path: &str, foreseen: &[Prediction]) -> Result<Option<Versions>, Error> {
     let Some(machine) = &work.machine else { return Ok(None) };
     let position = machine.position();
     // The steps to come are what a person is about to decide on; then the steps taken, the last one first.
@@ -53,7 +60,7 @@ pub(super) fn context_versions(work: &Work, path: &str) -> Result<Option<Version
                 layer: taken.layer.clone(),
                 origin: "this session".to_owned(),
             }),
-            None => last_build_of(work, index)?,
+            None => compared_with(work, index, foreseen)?,
         };
         let Some(had) = source else { continue };
         let Some(digest) = digest_in(work, &had, path)? else { continue };
@@ -73,6 +80,23 @@ fn reads_context(instruction: &Instruction) -> bool {
         Some(WithFiles::Add(_) | WithFiles::Copy(_)) => true,
         Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => false,
     }
+}
+
+/// What a step to come had in the build that it is compared with: the one that it hits, else the last that has such a step.
+fn compared_with(work: &Work, index: usize, foreseen: &[Prediction]) -> Result<Option<Had>, Error> {
+    let Some(prediction) = foreseen.iter().find(|prediction| prediction.label.number == index + 1) else {
+        return last_build_of(work, index);
+    };
+    let (Decision::Hit { build, .. }, Some(ingredients)) = (&prediction.decision, &prediction.ingredients) else {
+        return last_build_of(work, index);
+    };
+    let Some(record) = Records::open(work.world.home()).get(ingredients.key())? else { return Ok(None) };
+    Ok(Some(Had {
+        ingredients: record.ingredients,
+        roots: prediction.listings.iter().map(|listing| listing.roots.clone()).collect(),
+        layer: record.result.layer,
+        origin: format!("build {build}"),
+    }))
 }
 
 /// What a step had in the last build that has it.

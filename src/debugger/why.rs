@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::error::Error;
-use super::versions::{content_in_build, content_in_step, context_versions, count_lines};
+use super::versions::{content_in_build, content_in_step, context_versions, count_lines, foreseen};
 use super::work::Work;
 use crate::cache::{Attribute, Build, Builds, Difference, FileChange, Ingredients, Listing, Origin, Roots};
 use crate::machine::{self, Asked, Decision, Foresight, MissReason, Prediction, StepLabel, Taken};
@@ -74,6 +74,7 @@ pub enum Against {
 /// The step that is asked about.
 pub(super) struct Subject {
     pub(super) index: usize,
+    pub(super) decision: Decision,
     ingredients: Ingredients,
     roots: Vec<Roots>,
     /// Those that may not be stored yet.
@@ -83,13 +84,15 @@ pub(super) struct Subject {
 impl Subject {
     fn taken(index: usize, taken: &Taken) -> Subject {
         let ingredients = taken.ingredients.clone().unwrap_or_default();
-        Subject { index, ingredients, roots: taken.roots.clone(), listings: Vec::new() }
+        let decision = taken.decision.clone();
+        Subject { index, decision, ingredients, roots: taken.roots.clone(), listings: Vec::new() }
     }
 
     fn foreseen(index: usize, prediction: &Prediction) -> Subject {
         let ingredients = prediction.ingredients.clone().unwrap_or_default();
         let roots = prediction.listings.iter().map(|listing| listing.roots.clone()).collect();
-        Subject { index, ingredients, roots, listings: prediction.listings.clone() }
+        let decision = prediction.decision.clone();
+        Subject { index, decision, ingredients, roots, listings: prediction.listings.clone() }
     }
 
     pub(super) fn asked(&self) -> Asked<'_> {
@@ -204,21 +207,28 @@ fn lines_of(work: &Work, subject: &Subject, decision: &Decision) -> Result<Vec<L
 fn counts(work: &Work, subject: &Subject, build: &Build, differences: &[Difference]) -> Result<Vec<LineCount>, Error> {
     let of_context = differences.iter().filter(|difference| difference.origin() == Some(&Origin::Context));
     let changes = of_context.flat_map(|difference| &difference.files).take(MOST_COUNTED);
+    let foreseen = foreseen(work)?;
     let mut counts = Vec::new();
     for change in changes {
-        counts.extend(line_count(work, subject.index, build, change)?);
+        counts.extend(line_count(work, subject.index, build, change, &foreseen)?);
     }
     Ok(counts)
 }
 
 /// The lines of a file whose content is at hand both as that build had it and as it is in the step.
-fn line_count(work: &Work, index: usize, build: &Build, change: &FileChange) -> Result<Option<LineCount>, Error> {
+fn line_count(
+    work: &Work,
+    index: usize,
+    build: &Build,
+    change: &FileChange,
+    foreseen: &[Prediction],
+) -> Result<Option<LineCount>, Error> {
     let Attribute::Content { before: old, after: new } = change.attribute else { return Ok(None) };
     let before = content_in_build(work, index, build, old)?;
     let after = content_in_step(work, index, &change.path, new)?;
     let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
     let Some((added, removed)) = count_lines(&before, &after) else { return Ok(None) };
-    let versions = context_versions(work, &change.path)?;
+    let versions = context_versions(work, &change.path, foreseen)?;
     let is_comparable = versions.is_some_and(|one| one.before.as_ref() == Some(&before) && one.after == Some(after));
     Ok(Some(LineCount { path: change.path.clone(), added, removed, is_comparable }))
 }

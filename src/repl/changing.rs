@@ -142,7 +142,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
     };
     match &refreshed.effect {
         Effect::Misses { causes, followers } => {
-            session.row(name, &format!("{what}: {}{back}", affected(causes, *followers)))
+            session.row(name, &format!("{what}: {}{back}", affected(&refreshed.retaken, causes, *followers)))
         }
         Effect::Unforeseen(failure) => {
             session.row(name, &format!("{what} changed{back}"))?;
@@ -151,12 +151,18 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
     }
 }
 
-/// Which steps would miss because of a change, and how many only follow them.
-fn affected(causes: &[StepLabel], followers: usize) -> String {
-    let name = |step: &StepLabel| format!("{}/{} {}", step.number, step.total, step.keyword);
-    let text = match causes {
-        [] => "no step so far is affected".to_owned(),
-        causes => format!("{} would miss", causes.iter().map(name).collect::<Vec<_>>().join(", ")),
+/// Which steps are others now, which would miss because of a change, and how many only follow them.
+fn affected(retaken: &[StepLabel], causes: &[StepLabel], followers: usize) -> String {
+    let names = |steps: &[StepLabel]| {
+        let name = |step: &StepLabel| format!("{}/{} {}", step.number, step.total, step.keyword);
+        steps.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    let retaken_now = || format!("{} moved or changed, and hit", names(retaken));
+    let text = match (retaken, causes) {
+        ([], []) => "no step so far is affected".to_owned(),
+        (_, []) => retaken_now(),
+        ([], causes) => format!("{} would miss", names(causes)),
+        (_, causes) => format!("{}; {} would miss", retaken_now(), names(causes)),
     };
     match followers {
         0 => text,

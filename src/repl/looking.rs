@@ -3,6 +3,7 @@
 //! Each asks the debugger and shows what it says.
 
 use super::form::Topic;
+use super::moving::at_the_end;
 use super::operands::{Break, Extent, Target};
 use super::session::Session;
 use super::{Error, help};
@@ -140,7 +141,8 @@ fn each(
 pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
     let predictions = session.debugger.plan()?;
     if predictions.is_empty() {
-        return session.row("", "no steps left");
+        let what = at_the_end(&session.debugger);
+        return session.row("", what);
     }
     Ok(session.out.page(|layout| blocks::plan(layout, &predictions))?)
 }
@@ -165,7 +167,7 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
     }?;
     match is_told {
         true => Ok(()),
-        false => session.row("", "not known yet: an earlier step has to run first"),
+        false => session.row("", "unknown: a step before it has to run first"),
     }
 }
 
@@ -173,7 +175,7 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
 pub(super) fn sides(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
     match session.debugger.sides(step, against).map_err(advised)? {
         Some(sides) => Ok(session.out.page(|layout| pictures::ingredients(layout, &sides))?),
-        None => session.row("", "not known yet: a step before it has to run first"),
+        None => session.row("", "unknown: a step before it has to run first"),
     }
 }
 

@@ -92,12 +92,17 @@ pub(super) fn tell_position(session: &mut Session<'_>) -> Result<(), Error> {
         let stages = stages(debugger);
         return Ok(session.out.head(|layout| blocks::step(layout, &label, stages, is_missed))?);
     }
-    let what = match (debugger.finished(), debugger.path()) {
+    let what = at_the_end(debugger);
+    Ok(session.out.head(|layout| blocks::end(layout, total, what))?)
+}
+
+/// What there is to do where no steps are left.
+pub(super) fn at_the_end(debugger: &Debugger) -> &'static str {
+    match (debugger.finished(), debugger.path()) {
         (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
         (None, Some(_)) => "no steps left: `continue` writes the image, `launch` runs it",
         (None, None) => "no steps left: type the next instruction, or `launch`",
-    };
-    Ok(session.out.head(|layout| blocks::end(layout, total, what))?)
+    }
 }
 
 /// Lets the debugger do something and shows what happens on the way: its events, and the image where one is written.
@@ -120,9 +125,8 @@ pub(super) fn watch<T>(
     });
     broken?;
     if let Some(finished) = debugger.finished().filter(|finished| written != Some(finished.build)) {
-        let cached = units::count(finished.cached as u64, "step");
-        let mut text =
-            format!("{}, build {}: {cached} cached, {} ran", finished.image.short(), finished.build, finished.ran);
+        let counts = units::hits_and_misses(finished.cached, finished.ran);
+        let mut text = format!("{}, build {}: {counts}", finished.image.short(), finished.build);
         if finished.kept > 0 {
             text.push_str(&format!(", {} kept from before", finished.kept));
         }

@@ -190,7 +190,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[N] [full] [--against BUILD]",
         "say why a step hit or missed the cache, or would",
         "Without N, the step that comes next. With --against, compare only with that build.\n\
-         `why full` lists everything that the key is made from, then and now.",
+         `why full` lists everything that the key is made from, in the build that `why` names and now.",
         &[Step, Word("full"), Word("--against"), Free],
     ),
     entry(
@@ -212,7 +212,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
          diff A B        the paths that differ between the states after steps A and B; state 0 is empty\n\
          diff /PATH      the content of a file of the image, before and after the last step\n\
          diff A B /PATH  the same, between two states\n\
-         diff PATH       a file of the build context: the last build's content and now",
+         diff PATH       a file of the build context: as the build had it that `why` names, and now",
         &[AnyPath, Free],
     ),
     entry(Name::Ls, "ls", &[], "[PATH]", "list a folder of the state's file system", "", &[ImagePath]),

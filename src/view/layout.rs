@@ -19,10 +19,19 @@ use crate::world::Clock;
 /// Where the text of a block begins.
 const MARGIN: usize = 6;
 const NAME: usize = 10;
-/// How wide `→ state` is with twelve digits.
+/// How wide `→ state` and `→ image` are with twelve digits.
 const STATE: usize = 20;
 /// Where states stand at most: farther to the right they would be far from what they belong to.
 const STATE_COLUMN: usize = 70;
+
+/// The digits at the right of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Digits<'a> {
+    /// Those of a state: of its identity.
+    State(&'a str),
+    /// Those of the image that the last state is: the digest of its configuration.
+    Image(&'a str),
+}
 
 /// How wide, in which colours, and at what time.
 #[derive(Clone, Debug)]
@@ -106,7 +115,7 @@ impl Layout {
     }
 
     /// A line with the state at its right, or below it where the terminal has no room.
-    pub(crate) fn row_with_state(&self, name: &str, text: &str, state: &str) -> String {
+    pub(crate) fn row_with_state(&self, name: &str, text: &str, digits: Digits<'_>) -> String {
         let row = self.row(name, text);
         let row = row.trim_end_matches('\n');
         let last = row.rsplit('\n').next().unwrap_or_default();
@@ -114,13 +123,17 @@ impl Layout {
         let column = (self.columns() - STATE).min(STATE_COLUMN);
         let start = column.max(end + 2);
         let gap = if start + STATE <= self.columns() { " ".repeat(start - end) } else { format!("\n{:column$}", "") };
-        format!("{row}{gap}→ state {}\n", self.palette.paint(Role::Strong, state))
+        let (what, digits) = match digits {
+            Digits::State(digits) => ("state", digits),
+            Digits::Image(digits) => ("image", digits),
+        };
+        format!("{row}{gap}→ {what} {}\n", self.palette.paint(Role::Strong, digits))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Width};
+    use super::{Digits, Layout, Width};
     use crate::view::palette::Palette;
     use crate::world::Clock;
 
@@ -130,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_state_stands_where_the_terminal_has_room() {
-        let (text, state) = ("none: HEALTHCHECK changes the configuration only", "0123456789ab");
+        let (text, state) = ("none: HEALTHCHECK changes the configuration only", Digits::State("0123456789ab"));
         let column = |width: Width| {
             let row = layout(width).row_with_state("layer", text, state);
             row.lines().map(|line| line.chars().position(|letter| letter == '→')).collect::<Vec<_>>()
@@ -145,7 +158,8 @@ mod tests {
         let text = "日本 one two three four five six seven eight nine ten eleven twelve";
         for columns in 60..100 {
             let layout = layout(Width::Terminal(columns));
-            for row in [layout.row("cache", text), layout.row_with_state("layer", text, "0123456789ab")] {
+            for row in [layout.row("cache", text), layout.row_with_state("layer", text, Digits::State("0123456789ab"))]
+            {
                 assert!(row.lines().all(|line| super::visible_width(line) <= columns), "{columns}\n{row}");
                 assert_eq!(
                     row.split_whitespace()

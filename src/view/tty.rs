@@ -185,8 +185,7 @@ impl View for Tty {
                 lasting(&format!("{} {text}", self.palette.paint(Role::Notice, "warning:")), out)
             }
             EventKind::BuildFinished { image, cached, ran, milliseconds, .. } => {
-                let cached = units::count(*cached as u64, "step");
-                writeln!(out, " => image {}: {cached} cached, {ran} ran", image.short())?;
+                writeln!(out, " => image {}: {}", image.short(), units::hits_and_misses(*cached, *ran))?;
                 // Where time stands still there is nothing to say of it.
                 if *milliseconds > 0 { writeln!(out, "{}", self.total(*milliseconds, *ran)) } else { Ok(()) }
             }

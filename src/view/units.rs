@@ -78,6 +78,11 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `2 hits, 1 miss`.
+pub(crate) fn hits_and_misses(hits: usize, misses: usize) -> String {
+    format!("{}, {misses} miss{}", count(hits as u64, "hit"), if misses == 1 { "" } else { "es" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ago, duration, elapsed, parse_duration, time};

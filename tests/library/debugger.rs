@@ -253,6 +253,17 @@ fn an_edit_goes_back_and_says_why() {
 }
 
 #[test]
+fn a_step_that_moved_is_affected_though_it_hits() {
+    let desk = Desk::new(&[("Dockerfile", "FROM scratch\nLABEL a=b\nCOPY f /\nCMD x\n"), ("f", "1\n")]);
+    let mut debugger = desk.open();
+    debugger.go_on(&mut deaf).unwrap();
+    let refreshed = debugger.edit("FROM scratch\nCOPY f /\nLABEL a=b\nCMD x\n", &mut deaf).unwrap();
+    let retaken: Vec<usize> = refreshed.retaken.iter().map(|step| step.number).collect();
+    assert_eq!((refreshed.back, retaken, refreshed.is_without_effect()), (0, vec![2, 3], false));
+    assert!(debugger.finished().is_none());
+}
+
+#[test]
 fn a_failure_is_data_and_is_tried_again() {
     let desk = Desk::new(&[("Dockerfile", "FROM scratch\nCOPY missing.txt /\n")]);
     let mut debugger = desk.open();

@@ -448,6 +448,16 @@ fn lines_are_counted_against_the_build_that_is_asked_for() {
 }
 
 #[test]
+fn a_hit_is_compared_with_the_build_that_was_hit() {
+    let class = Class::new("//- Dockerfile\nFROM scratch\nCOPY text /\n//- text\n1\n");
+    class.session(&["."], "continue\n");
+    class.write("text", "2\n");
+    class.session(&["."], "continue\n");
+    class.write("text", "1\n");
+    insta::assert_snapshot!(class.session(&["."], "step\nwhy\nwhy full\ndiff text\nstep\nwhy 2\nwhy 2 full\n"));
+}
+
+#[test]
 fn a_renamed_stage_is_known_again() {
     let file = |name: &str, command: &str| {
         format!(

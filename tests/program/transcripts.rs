@@ -121,7 +121,7 @@ fn a_plan_makes_no_image() {
         "//- Dockerfile\nFROM layerlab/base\nCOPY --from=layerlab/web / /web\n//- more/Dockerfile\nFROM nginx\nCOPY x /\n",
     );
     let plan = place.run("plan .");
-    assert!(plan.contains("not known yet: `layerlab/web` is not made yet"), "{plan}");
+    assert!(plan.contains("unknown: `layerlab/web` is not made yet"), "{plan}");
     // A file that is missing is found all the same.
     let mistake = place.run("plan --stand-ins more");
     assert!(mistake.contains("Dockerfile:2:1"), "{mistake}");

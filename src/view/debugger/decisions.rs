@@ -71,9 +71,7 @@ pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String
             line(format!("the inputs differ from build {number}: {}", names.join(", ")))
                 + &itemised(layout, differences, lines)
         }
-        Against::OnlyParent => {
-            line(format!("the same inputs as in build {number}, except for the state that it starts from"))
-        }
+        Against::OnlyParent => line(format!("the same inputs as in build {number}, except for the files before it")),
         Against::RecordGone => line(format!("the record of build {number} is gone")),
     }
 }
@@ -81,7 +79,7 @@ pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String
 /// What is foreseen for each step, and how many would hit. A step has one line where that has room.
 pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
     let mut rows = Vec::new();
-    let (mut hits, mut misses, mut unknown) = (0, 0, 0);
+    let (mut hits, mut misses, mut unknown, mut looked_up) = (0, 0, 0, "");
     for Prediction { label, decision, .. } in predictions {
         let verdict = match decision {
             Decision::NotCached => String::new(),
@@ -91,7 +89,7 @@ pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
             Decision::Hit { .. } => hits += 1,
             Decision::Miss { .. } => misses += 1,
             Decision::Unknown { .. } => unknown += 1,
-            Decision::NotCached => {}
+            Decision::NotCached => looked_up = "; FROM is always looked up",
         }
         let instruction = label.instruction.split_whitespace().collect::<Vec<_>>().join(" ");
         rows.push((format!("{:>2}/{} {}", label.number, label.total, line(&instruction)), verdict, decision));
@@ -118,7 +116,7 @@ pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
             text.push_str(&differences(layout, decision));
         }
     }
-    text + &layout.hang("", &format!("{hits} would hit, {misses} would run, {unknown} not known yet"))
+    text + &layout.hang("", &format!("{hits} would hit, {misses} would miss, {unknown} unknown{looked_up}"))
 }
 
 /// What is foreseen for a step among others, painted and harmless.
@@ -146,7 +144,7 @@ fn foreseen(layout: &Layout, decision: &Decision) -> String {
     }
 }
 
-/// `key       9c11… from parent state · COPY … · 1 file`.
+/// `key       9c11… from the files before · COPY … · 1 file`.
 fn key(layout: &Layout, why: &Why) -> String {
     if why.ingredients.is_empty() {
         return String::new();
@@ -195,7 +193,7 @@ pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> Str
     let miss = layout.palette.paint(Role::Notice, miss);
     match decision {
         Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
-        Decision::Unknown { because } => format!("not known yet: {}", line(because)),
+        Decision::Unknown { because } => format!("unknown: {}", line(because)),
         Decision::Hit { build, created, .. } => {
             format!(
                 "{}: same as build {build}, {}",
@@ -221,7 +219,7 @@ pub(crate) fn reason(reason: &MissReason) -> String {
             format!("only because of step {step}; its own inputs are the same")
         }
         MissReason::Follows { step: None, build } => {
-            format!("it starts from a different state than in build {build}; its own inputs are the same")
+            format!("it starts from other files than in build {build}; its own inputs are the same")
         }
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
@@ -279,13 +277,13 @@ fn fate(following: &Following) -> Option<String> {
         Decision::NotCached => return None,
         Decision::Hit { .. } if !following.has_files => "would hit (it neither changes nor reads files)".into(),
         Decision::Hit { .. } => "would hit".to_owned(),
-        Decision::Unknown { because } => format!("is not known yet ({because})"),
+        Decision::Unknown { because } => format!("is unknown ({because})"),
         Decision::Miss { reason, .. } => match reason {
             MissReason::Follows { step: Some(step), .. } => format!("would miss (only because of step {step})"),
             MissReason::Follows { step: None, .. } => "would miss (only because of an earlier step)".to_owned(),
             MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
             MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
-            MissReason::NoCache => "would run (--no-cache)".to_owned(),
+            MissReason::NoCache => "would miss (--no-cache)".to_owned(),
             MissReason::LayerGone => "would miss (its layer was removed)".to_owned(),
             MissReason::NeverFinished { build } => format!("would miss (it did not finish in build {build})"),
         },
@@ -344,7 +342,7 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
     let mut files = (0, 0, false);
     for ingredient in ingredients.iter() {
         match ingredient {
-            Ingredient::Parent { .. } => parts.push("parent state".to_owned()),
+            Ingredient::Parent { .. } => parts.push("the files before".to_owned()),
             Ingredient::Instruction { text: value } => text = Some(value.clone()),
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,

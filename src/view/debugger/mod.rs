@@ -28,6 +28,7 @@ pub(crate) use self::decisions::{against, plan, reason, shorten, why};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, step, stopped_at};
+use super::layout::Digits;
 pub(crate) use super::layout::Layout;
 
 use super::program::Program;
@@ -124,7 +125,12 @@ impl View for Blocks {
                 out.write_all(text.as_bytes())
             }
             EventKind::Committed { layer, state, .. } => {
-                let state = state.short();
+                let digits = state.short();
+                // The last state is the image: it is known by the image's id.
+                let state = match event.step.as_ref().is_some_and(|step| step.number == step.total) {
+                    true => Digits::Image(&digits),
+                    false => Digits::State(&digits),
+                };
                 let keyword = event.step.as_ref().map(|step| step.keyword).unwrap_or_default();
                 let row = match layer {
                     Some(layer) => {
@@ -133,18 +139,18 @@ impl View for Blocks {
                             decisions::shorten(&layer.diff_id.to_string()),
                             units::size(layer.descriptor.size)
                         );
-                        layout.row_with_state("layer", &text, &state)
+                        layout.row_with_state("layer", &text, state)
                     }
-                    None if keyword == "FROM" => layout.row_with_state("image", &self.image, &state),
+                    None if keyword == "FROM" => layout.row_with_state("image", &self.image, state),
                     None if matches!(keyword, "RUN" | "COPY" | "ADD" | "WORKDIR") => {
-                        layout.row_with_state("layer", "none: no file changed", &state)
+                        layout.row_with_state("layer", "none: no file changed", state)
                     }
                     None if keyword == "ARG" => {
-                        layout.row_with_state("layer", "none: ARG sets a variable for the build only", &state)
+                        layout.row_with_state("layer", "none: ARG sets a variable for the build only", state)
                     }
                     None => {
                         let text = format!("none: {keyword} changes the configuration only");
-                        layout.row_with_state("layer", &text, &state)
+                        layout.row_with_state("layer", &text, state)
                     }
                 };
                 write!(out, "{row}")

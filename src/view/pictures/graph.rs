@@ -17,6 +17,7 @@ use crate::machine::{Decision, EdgeKind, Graph, Outcome, Reach};
 use crate::view::debugger::reason;
 use crate::view::palette::Role;
 use crate::view::table::visible_width;
+use crate::view::units;
 
 /// The least cells between the edges of a box.
 const NARROWEST: usize = 30;
@@ -155,8 +156,10 @@ fn footer(layout: &Layout, graph: &Graph) -> String {
 
 /// What stands below the boxes.
 pub(super) fn notes(graph: &Graph) -> Vec<String> {
-    let reach =
-        |reach: &Reach| format!("✗ step {}: {}; {}", reach.step.number, reason(&reach.reason), reached(&reach.reached));
+    let reach = |reach: &Reach| {
+        let reached = reached(graph, &reach.reached);
+        format!("✗ step {}: {}; {reached}", reach.step.number, reason(&reach.reason))
+    };
     let mut notes = vec![sum(graph)];
     notes.extend(graph.reaches.iter().map(reach));
     if !graph.left_out.is_empty() {
@@ -172,16 +175,31 @@ fn sum(graph: &Graph) -> String {
     let count =
         |wanted| steps().filter(|step| mark(step.decision.as_ref()).is_some_and(|(_, word, _)| word == wanted)).count();
     let (hits, misses) = (count("hit"), count("miss"));
-    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-    format!("{}, {}, {} unknown", plural(hits, "hit", "hits"), plural(misses, "miss", "misses"), count("unknown"))
+    format!("{}, {} unknown", units::hits_and_misses(hits, misses), count("unknown"))
 }
 
-/// `reaches steps 4, 6 and 7`.
-fn reached(numbers: &[usize]) -> String {
+/// `reaches steps 4 and 6; 7 may miss too`: what is only unknown may be a hit in the end.
+fn reached(graph: &Graph, numbers: &[usize]) -> String {
+    let outcomes = || graph.stages.iter().flat_map(|stage| &stage.steps);
+    let misses = |number: usize| {
+        outcomes().any(|one| one.step.number == number && matches!(one.decision, Some(Decision::Miss { .. })))
+    };
+    let (missed, unknown): (Vec<usize>, Vec<usize>) = numbers.iter().partition(|&&number| misses(number));
+    let steps = |numbers: &[usize]| format!("step{} {}", if numbers.len() == 1 { "" } else { "s" }, listed(numbers));
+    match (missed.as_slice(), unknown.as_slice()) {
+        ([], []) => "reaches no other step".into(),
+        (missed, []) => format!("reaches {}", steps(missed)),
+        ([], unknown) => format!("may reach {}", steps(unknown)),
+        (missed, unknown) => format!("reaches {}; {} may miss too", steps(missed), listed(unknown)),
+    }
+}
+
+/// `4, 6 and 7`.
+fn listed(numbers: &[usize]) -> String {
     let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
     match numbers.as_slice() {
-        [] => "reaches no other step".into(),
-        [one] => format!("reaches step {one}"),
-        [first @ .., last] => format!("reaches steps {} and {last}", first.join(", ")),
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }

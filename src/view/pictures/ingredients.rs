@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             INGREDIENT     BUILD 1             NOW
-//! same        parent state   688dc55c502a        688dc55c502a
+//! same        files before   688dc55c502a        688dc55c502a
 //! ≠ differs   instruction    ENV MODE=fast       ENV MODE=slow
 //! ```
 

@@ -53,7 +53,7 @@ impl Line {
         let cells = (self.cells(spent.start + spent.milliseconds) - start).max(1).min(self.width - from);
         let bar = format!("{}{}", " ".repeat(from), mark.to_string().repeat(cells));
         let word = match spent.outcome {
-            Some(Outcome::Ran) => "ran",
+            Some(Outcome::Ran) => "done",
             Some(Outcome::Cached) => "hit",
             Some(Outcome::Failed) => "failed",
             None => "—",
