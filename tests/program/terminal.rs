@@ -322,7 +322,7 @@ fn nothing_is_wider_than_the_terminal() {
     screen.wait_for(PROMPT);
     screen.line("quit", "");
     let (_, all) = screen.end();
-    for shown in ["would run", "CREATED BY", "Copies files", "Ctrl-D leaves", "saved"] {
+    for shown in ["would miss, ", "CREATED BY", "Copies files", "Ctrl-D leaves", "saved"] {
         assert!(all.contains(shown), "{shown}\n{all}");
     }
     let lines = printed(&all);
