@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! STEP                 █ BUILD 4's steps: 3.10 s   ░ BUILD 3's: 1.20 s
-//!   2 COPY src /src    ███                     900 ms  ran
-//!                      ░░░░                    1.20 s  ran
-//!   3 RUN make            ███████              2.20 s  ran
+//!   2 COPY src /src    ███                     900 ms  done
+//!                      ░░░░                    1.20 s  done
+//!   3 RUN make            ███████              2.20 s  done
 //! ```
 
 use super::{Layout, fitted, padded};
