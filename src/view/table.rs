@@ -55,20 +55,20 @@ impl Columns {
             }
         }
         let room = columns.saturating_sub(GAP * widths.len().saturating_sub(1));
-        // Words stay whole as long as that is possible, and what is as short as an id always does: it is there to be copied.
+        // Words stay whole where all of them can, and what is as short as an id always does: it is there to be copied.
         let within_words: Vec<usize> = words.iter().map(|word| (*word).max(NARROWEST)).collect();
-        let least =
-            words.iter().map(|word| if *word <= UNBROKEN { (*word).max(NARROWEST) } else { NARROWEST }).collect();
-        for least in [within_words, least] {
-            while widths.iter().sum::<usize>() > room
-                && let Some((widest, _)) = widths
-                    .iter_mut()
-                    .zip(&least)
-                    .filter(|(width, least)| **width > **least)
-                    .max_by_key(|(width, _)| **width)
-            {
-                *widest -= 1;
-            }
+        let least: Vec<usize> = match within_words.iter().sum::<usize>() <= room {
+            true => within_words,
+            false => within_words.iter().map(|word| if *word <= UNBROKEN { *word } else { NARROWEST }).collect(),
+        };
+        while widths.iter().sum::<usize>() > room
+            && let Some((widest, _)) = widths
+                .iter_mut()
+                .zip(&least)
+                .filter(|(width, least)| **width > **least)
+                .max_by_key(|(width, _)| **width)
+        {
+            *widest -= 1;
         }
         Columns { widths, too_wide }
     }
