@@ -113,8 +113,8 @@ fn filter(text: &str, context: &Path) -> String {
             run.clear();
             out.push(character);
         }
-        if let Some(start) = out.find(" layer, ").filter(|_| out.contains("→ state")) {
-            let end = out.find("→ state").unwrap();
+        if let Some(start) = out.find(" layer, ").filter(|_| out.contains("→ ")) {
+            let end = out.find("→ ").unwrap();
             out = format!("{} layer, SIZE    {}", &out[..start], &out[end..]);
         }
         filtered.push_str(&out);
