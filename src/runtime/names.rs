@@ -7,11 +7,12 @@
 //! Making the file is what gives a name, and the kernel lets only one do so. A name whose container is gone, because somebody was killed
 //! between the two, can be had again.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::fs;
+use std::io::ErrorKind;
 
 use super::Error;
 use crate::store::Home;
+use crate::store::write::Temporary;
 
 const ADJECTIVES: [&str; 48] = [
     "amused",
@@ -174,19 +175,19 @@ pub(super) fn owner(home: &Home, name: &str) -> Option<String> {
 /// Takes a name; gives the id of the container that has it already.
 fn take(home: &Home, name: &str, id: &str) -> Result<Option<String>, Error> {
     let path = home.names_dir().join(name);
+    // Whole before it has the name: a full disk, or who kills us, leaves no name without an owner.
+    let mut written = Temporary::create(&home.names_dir())?;
+    written.write(id.as_bytes())?;
     loop {
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(id.as_bytes()).map_err(Error::io("write", &path))?;
-                return Ok(None);
-            }
+        match fs::hard_link(written.path(), &path) {
+            Ok(()) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", &path)(error)),
         }
         match fs::read_to_string(&path) {
             // Where time stands still, ids come again.
             Ok(owner) if owner == id => return Ok(None),
-            Ok(owner) if owner.is_empty() || home.containers_dir().join(&owner).exists() => return Ok(Some(owner)),
+            Ok(owner) if !owner.is_empty() && home.containers_dir().join(&owner).exists() => return Ok(Some(owner)),
             // Its container is gone.
             Ok(_) => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -136,6 +136,18 @@ pub(super) fn open(published: &[Published]) -> Result<Vec<Door>, Error> {
     Ok(doors)
 }
 
+/// Gives the ports back, whatever threads still wait at the doors: what they have from now on is no socket.
+pub(super) fn close(doors: &[RawFd]) {
+    let Ok(null) = std::fs::File::open("/dev/null") else { return };
+    for door in doors {
+        // SAFETY: shutdown(2) and dup2(2) on descriptors that stay open as long as this process lives; dup2 keeps the number in use.
+        unsafe {
+            libc::shutdown(*door, libc::SHUT_RDWR);
+            libc::dup2(null.as_raw_fd(), *door);
+        }
+    }
+}
+
 fn open_one(wanted: &Published) -> Result<Vec<Door>, Error> {
     let (first, last) = wanted.host.unwrap_or((0, 0));
     let mut refused = None;

@@ -169,6 +169,15 @@ pub(super) fn keep(folder: &Path) -> Result<(), Error> {
     fs::write(&path, "").map_err(Error::io("write", &path))
 }
 
+/// From now on the folder goes when nobody works with it.
+pub(super) fn leave(folder: &Path) -> Result<(), Error> {
+    let path = folder.join(STAYS);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Whether the folder stays when nobody works with it. It is a question of one call: it is asked of every container whenever one is made.
 pub(super) fn stays(folder: &Path) -> bool {
     fs::symlink_metadata(folder.join(STAYS)).is_ok()

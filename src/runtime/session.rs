@@ -37,6 +37,10 @@ pub(crate) enum Parted {
     Failed(Failed),
     /// We have detached, and it goes on.
     Detached,
+    /// A signal has ended us, and it goes on.
+    Signalled(i32),
+    /// Nobody reads our standard output any more, and it goes on.
+    Broken,
     /// The monitor has gone without a word: it was killed, and the container with it.
     Lost,
 }
@@ -103,6 +107,7 @@ impl Session {
     pub(crate) fn until_the_end(&self) -> Parted {
         loop {
             match self.hear() {
+                Ok(Tell::Broken) => {}
                 Ok(tell) => {
                     if let Some(parted) = parted(&tell) {
                         return parted;
@@ -147,7 +152,7 @@ impl Session {
                 Ok(Tell::Done) => return Ok(()),
                 Ok(Tell::Refused(reason)) => return Err(Error::Refused(reason)),
                 Ok(Tell::Started | Tell::Notice(_)) => {}
-                Ok(Tell::Failed(_) | Tell::Ended(_)) | Err(_) => {
+                Ok(Tell::Failed(_) | Tell::Ended(_) | Tell::Broken) | Err(_) => {
                     return Err(Error::Refused("it has ended meanwhile".to_owned()));
                 }
             }
@@ -159,7 +164,8 @@ impl Session {
     /// # Errors
     /// A descriptor can't be had, or our terminal not be set.
     pub(crate) fn attach(&self, streams: Streams, notice: &mut dyn FnMut(&str)) -> Result<Parted, Error> {
-        let caught = streams.proxy.then(Caught::begin).transpose()?;
+        // Also where they are not passed on: our terminal is to get its modes back.
+        let caught = (streams.proxy || streams.terminal).then(Caught::begin).transpose()?;
         let raw = if streams.terminal && streams.input { RawTerminal::begin()? } else { None };
         let [standard_input, output, errors] = standard_streams();
         // A terminal's keys pass through us; the monitor reads anything else by itself.
@@ -190,6 +196,10 @@ impl Session {
                     for signal in caught.as_ref().map(Caught::take).unwrap_or_default() {
                         match signal {
                             libc::SIGWINCH => self.resize(streams.terminal),
+                            libc::SIGHUP | libc::SIGINT | libc::SIGQUIT | libc::SIGTERM if !streams.proxy => {
+                                return Ok(Parted::Signalled(signal));
+                            }
+                            _ if !streams.proxy => {}
                             other => drop(u8::try_from(other).map(|number| self.link.say(&Ask::Press(number)))),
                         }
                     }
@@ -248,6 +258,7 @@ fn parted(tell: &Tell) -> Option<Parted> {
     match tell {
         Tell::Ended(status) => Some(Parted::Ended(*status)),
         Tell::Failed(failed) => Some(Parted::Failed(failed.clone())),
+        Tell::Broken => Some(Parted::Broken),
         Tell::Started | Tell::Done | Tell::Refused(_) | Tell::Notice(_) => None,
     }
 }

@@ -48,6 +48,13 @@ pub(crate) struct Stored {
     pub(crate) status: Status,
 }
 
+impl Stored {
+    /// Whether it runs, or is paused.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.status, Status::Running(_) | Status::Paused(_))
+    }
+}
+
 /// A container that nobody runs, locked.
 pub(crate) struct Claimed {
     pub(super) folder: Folder,
@@ -188,10 +195,16 @@ impl Claimed {
     }
 
     /// Removes it, with its changes.
-    pub(crate) fn remove(mut self, world: &World) {
+    ///
+    /// # Errors
+    /// Something in it can't be removed. It is no container any more, and what is left goes when the next one is made, if it can.
+    pub(crate) fn remove(mut self, world: &World) -> Result<(), Error> {
+        record::leave(self.folder.path())?;
         self.folder.discard();
+        let removed = world.identity.remove_dir_all(self.folder.path());
         drop(self.folder);
         names::release(world.home(), &self.record.name, &self.record.id);
+        Ok(removed?)
     }
 }
 

@@ -192,6 +192,53 @@ fn a_container_outlives_who_started_it() {
 }
 
 #[test]
+fn one_who_reads_nothing_does_not_keep_a_container_from_ending() {
+    let yard = Yard::new(Role::Self_);
+    let mut command = yard.0.command("run --name stall layerlab/base sh -c");
+    let mut child =
+        command.arg("while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done").stdout(Stdio::piped()).spawn().unwrap();
+    yard.wait_for("ps", "stall");
+    // Until the pipe and what the monitor keeps are full, and after.
+    for _ in 0..3 {
+        yard.0.run("logs -n 1 stall");
+    }
+    assert_eq!(yard.0.run("kill stall"), "stall\n");
+    assert!(yard.0.run("ps -a").contains("Exited (137)"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn one_who_goes_away_ends_what_is_to_be_removed() {
+    let yard = Yard::new(Role::Self_);
+    let mut child = yard.0.command("run --rm layerlab/base yes").stdout(Stdio::piped()).spawn().unwrap();
+    let mut some = [0; 2];
+    child.stdout.take().unwrap().read_exact(&mut some).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 13));
+    assert_eq!(yard.0.run("ps -a -q"), "");
+}
+
+#[test]
+fn ports_are_free_as_soon_as_a_container_has_ended() {
+    let yard = Yard::new(Role::Self_);
+    yard.0.run("run -d --name web -p 127.0.0.1::80 layerlab/web");
+    let address = published(&yard);
+    yard.0.run("rm -f web");
+    yard.0.run(&format!("run -d --name web -p {address}:80 layerlab/web"));
+    for _ in 0..5 {
+        assert_eq!(yard.0.run("restart -t 0 web"), "web\n");
+    }
+}
+
+#[test]
+fn a_name_without_an_owner_can_be_had() {
+    let yard = Yard::new(Role::Self_);
+    yard.0.run("ps");
+    fs::write(yard.0.home().join("names/box"), "").unwrap();
+    assert_eq!(yard.run_script("--rm --name box", "echo fine"), "fine\n");
+}
+
+#[test]
 fn exit_codes_are_dockers() {
     let yard = Yard::new(Role::Self_);
     let code = |arguments: &str| yard.0.output(arguments).status.code();

@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::socket::{SockaddrIn, connect};
 
 use crate::container::{SocketKind, Sockets};
@@ -24,6 +26,34 @@ const PIECE: usize = 64 << 10;
 /// How long the sender of datagrams is remembered when nothing more is heard of it, as Docker does.
 const SILENCE: Duration = Duration::from_secs(90);
 
+/// How many connections there are.
+static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// So many descriptors are for everything else.
+const RESERVED: u64 = 96;
+
+/// How many connections there may be: each has two descriptors, and those who ask the monitor for something need some, too.
+fn most_connections() -> usize {
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    usize::try_from(soft.saturating_sub(RESERVED) / 2).unwrap_or(usize::MAX).clamp(8, 4096)
+}
+
+/// A connection, counted as long as this lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Counted {
+        CONNECTIONS.fetch_add(1, Ordering::SeqCst);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        CONNECTIONS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Serves all doors, each in a thread of its own, until the process ends.
 pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
     for door in doors {
@@ -33,10 +63,14 @@ pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
                 for stream in listener.incoming() {
                     match stream {
                         Ok(stream) => {
-                            let sockets = sockets.clone();
-                            let _ = thread::Builder::new()
-                                .name("connection".to_owned())
-                                .spawn(move || carry(&stream, port, &sockets));
+                            while CONNECTIONS.load(Ordering::SeqCst) >= most_connections() {
+                                thread::sleep(Duration::from_millis(10));
+                            }
+                            let (sockets, counted) = (sockets.clone(), Counted::new());
+                            let _ = thread::Builder::new().name("connection".to_owned()).spawn(move || {
+                                let _counted = counted;
+                                carry(&stream, port, &sockets)
+                            });
                         }
                         // Out of descriptors, most likely: others will be closed.
                         Err(_) => thread::sleep(Duration::from_millis(10)),

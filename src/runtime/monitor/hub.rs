@@ -9,6 +9,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::talk::{Failed, Tell};
 use crate::container::Stream;
@@ -18,12 +21,17 @@ use crate::runtime::record::Input;
 /// So much may wait for one who is attached before the container has to wait for it.
 const MOST_PENDING: usize = 1 << 20;
 
+/// How long something is waited for before it is looked whether that still makes sense.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
 /// The connections of a monitor.
 pub(super) struct Hub {
     connections: Mutex<Connections>,
     /// The other end of the container's standard input, while that is open.
     input: Mutex<Option<Arc<OwnedFd>>>,
     kind: Input,
+    /// Whether the container waits for those who see what it writes.
+    is_let_go: AtomicBool,
 }
 
 #[derive(Default)]
@@ -56,7 +64,12 @@ struct Pending {
 
 impl Hub {
     pub(super) fn new(input: Option<OwnedFd>, kind: Input) -> Hub {
-        Hub { connections: Mutex::default(), input: Mutex::new(input.map(Arc::new)), kind }
+        Hub {
+            connections: Mutex::default(),
+            input: Mutex::new(input.map(Arc::new)),
+            kind,
+            is_let_go: AtomicBool::new(false),
+        }
     }
 
     /// Somebody has connected. Says whether there is still something to be told.
@@ -111,7 +124,15 @@ impl Hub {
     pub(super) fn output(&self, stream: Stream, bytes: &[u8]) {
         let viewers = held(&self.connections).viewers.clone();
         for viewer in viewers {
-            viewer.push(stream, bytes);
+            viewer.push(stream, bytes, &self.is_let_go);
+        }
+    }
+
+    /// From now on nobody is waited for: what one who is far behind does not get is in the log.
+    pub(super) fn let_go(&self) {
+        self.is_let_go.store(true, Ordering::SeqCst);
+        for viewer in &held(&self.connections).viewers {
+            viewer.changed.notify_all();
         }
     }
 
@@ -162,14 +183,19 @@ impl Hub {
         let mut buffer = [0; 16 << 10];
         while !viewer.is_gone.load(Ordering::SeqCst) {
             let Some(to) = held(&self.input).clone() else { return };
+            // Not read(2), which would wait, and take what is typed when it has gone.
+            if !is_ready(from, PollFlags::POLLIN) {
+                continue;
+            }
             match rustix::io::read(from, &mut buffer) {
                 Ok(0) => break,
+                Ok(_) if viewer.is_gone.load(Ordering::SeqCst) => return,
                 Ok(count) => {
                     if write_all(&to, &buffer[..count]).is_err() {
                         return;
                     }
                 }
-                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
                 Err(_) => break,
             }
         }
@@ -180,10 +206,14 @@ impl Hub {
 }
 
 impl Viewer {
-    fn push(&self, stream: Stream, bytes: &[u8]) {
+    fn push(&self, stream: Stream, bytes: &[u8], is_let_go: &AtomicBool) {
         let mut pending = held(&self.pending);
         while pending.size >= MOST_PENDING && !self.is_gone.load(Ordering::SeqCst) {
-            pending = self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
+            if is_let_go.load(Ordering::SeqCst) {
+                return;
+            }
+            let waited = self.changed.wait_timeout(pending, A_MOMENT);
+            pending = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         pending.size += bytes.len();
         pending.pieces.push_back((stream, bytes.to_vec()));
@@ -192,6 +222,7 @@ impl Viewer {
 
     /// Writes what comes until the end.
     fn write(&self) {
+        let mut is_broken = false;
         loop {
             let mut pending = held(&self.pending);
             while pending.pieces.is_empty() && pending.end.is_none() && !self.is_gone.load(Ordering::SeqCst) {
@@ -214,7 +245,15 @@ impl Viewer {
                 Stream::Stderr => &self.errors,
             };
             // One whose stream is closed goes on to see the other one, and the end.
-            let _ = write_all(to, &bytes);
+            if is_broken && stream == Stream::Stdout {
+                continue;
+            }
+            if let (Err(error), Stream::Stdout) = (write_all(to, &bytes), stream)
+                && error.kind() == io::ErrorKind::BrokenPipe
+            {
+                is_broken = true;
+                self.link.say(&Tell::Broken);
+            }
         }
     }
 }
@@ -224,10 +263,18 @@ fn write_all(to: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
         match rustix::io::write(&to, bytes) {
             Ok(count) => bytes = &bytes[count..],
             Err(rustix::io::Errno::INTR) => {}
+            // Who has started us may read without waiting, and so we may not wait either.
+            Err(rustix::io::Errno::AGAIN) => drop(is_ready(&to, PollFlags::POLLOUT)),
             Err(errno) => return Err(errno.into()),
         }
     }
     Ok(())
+}
+
+/// Whether something can be read or written, within a moment.
+fn is_ready(end: &impl AsFd, wanted: PollFlags) -> bool {
+    let mut polled = [PollFd::new(end.as_fd(), wanted)];
+    matches!(poll(&mut polled, PollTimeout::from(A_MOMENT.as_millis() as u8)), Ok(count) if count > 0)
 }
 
 /// What a panic leaves behind here is whole: lists are only added to and taken from.

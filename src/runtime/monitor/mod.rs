@@ -24,6 +24,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -54,7 +55,7 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
         Err(error) => {
             // One that was to be removed at its end is at it.
             if container.record.when_ended == WhenEnded::Remove {
-                container.remove(world);
+                container.remove(world)?;
             }
             return Err(error);
         }
@@ -95,7 +96,10 @@ fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>
             return tidy(world, prepared, record);
         }
     };
+    let doors: Vec<i32> = container.doors.iter().map(Door::descriptor).collect();
     let ended = container.live(&prepared, input);
+    // Others may have the ports from now on.
+    ports::close(&doors);
     container.log.finish();
     let status = container.note(&ended);
     let hub = container.hub.clone();
@@ -240,10 +244,16 @@ impl<'a> Container<'a> {
         serve(served.clone());
         let Some(listener) = self.listener.take() else { return };
         let _ = thread::Builder::new().name("listener".to_owned()).spawn(move || {
-            while let Ok(link) = listener.accept() {
-                let served = Served { link: Arc::new(link), ..served.clone() };
-                served.hub.connect(&served.link);
-                serve(served);
+            loop {
+                match listener.accept() {
+                    Ok(link) => {
+                        let served = Served { link: Arc::new(link), ..served.clone() };
+                        served.hub.connect(&served.link);
+                        serve(served);
+                    }
+                    // Out of descriptors, most likely: connections to its ports will end.
+                    Err(_) => thread::sleep(Duration::from_millis(10)),
+                }
             }
         });
     }
@@ -332,7 +342,13 @@ impl Served {
                 return;
             }
             Ask::Begin => return,
-            Ask::Signal(number) => self.control.signal(number),
+            Ask::Signal(number) => {
+                if number == libc::SIGKILL {
+                    // Nobody who reads nothing keeps it from ending.
+                    self.hub.let_go();
+                }
+                self.control.signal(number)
+            }
             Ask::Pause => self.control.pause().map(|_| self.note(Status::Paused)),
             Ask::Resume => self.control.resume().map(|()| self.note(Status::Running)),
         };

@@ -49,6 +49,8 @@ pub(crate) enum Tell {
     Done,
     Refused(String),
     Notice(String),
+    /// Nobody reads the standard output that was given.
+    Broken,
     /// The container has ended with this status, and everything about it is written down.
     Ended(i32),
 }

@@ -65,7 +65,19 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Du
 /// A connection to a container's monitor, while it runs.
 fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failure> {
     match stored.status {
-        Status::Running(_) | Status::Paused(_) => Ok(Session::open(world, &stored.record.id)?),
+        Status::Running(_) | Status::Paused(_) => {
+            let session = Session::open(world, &stored.record.id)?;
+            let is_running = || runtime::find(world, &stored.record.id).is_ok_and(|stored| stored.is_running());
+            if session.is_none() && is_running() {
+                return Err(Diagnostic::error(format!(
+                    "the monitor of container {} does not answer",
+                    stored.record.name
+                ))
+                .hint("try again in a moment")
+                .into());
+            }
+            Ok(session)
+        }
         Status::Created | Status::Exited(_) => Ok(None),
     }
 }
@@ -159,10 +171,12 @@ impl Wait {
             let status = match running(world, &stored)?.map(|session| session.until_the_end()) {
                 Some(Parted::Ended(status)) => status,
                 Some(Parted::Failed(failed)) => failed.status,
-                Some(Parted::Detached | Parted::Lost) | None => match runtime::find(world, name)?.status {
-                    Status::Exited(end) => end.status,
-                    Status::Created | Status::Running(_) | Status::Paused(_) => 0,
-                },
+                Some(Parted::Detached | Parted::Signalled(_) | Parted::Broken | Parted::Lost) | None => {
+                    match runtime::find(world, name)?.status {
+                        Status::Exited(end) => end.status,
+                        Status::Created | Status::Running(_) | Status::Paused(_) => 0,
+                    }
+                }
             };
             writeln!(ui.plain(), "{status}")?;
         }

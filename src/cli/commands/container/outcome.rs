@@ -29,6 +29,8 @@ pub(super) fn ended(parted: Parted) -> Result<(), Failure> {
     match parted {
         Parted::Ended(0) | Parted::Detached => Ok(()),
         Parted::Ended(status) => Err(Failure::status(u8::try_from(status).unwrap_or(255))),
+        Parted::Signalled(signal) => Err(Failure::status(u8::try_from(128 + signal).unwrap_or(255))),
+        Parted::Broken => Err(Failure::status(128 + libc::SIGPIPE as u8)),
         Parted::Failed(failed) => Err(not_started(failed)),
         Parted::Lost => Err(Diagnostic::error("the container was killed together with its monitor").into()),
     }

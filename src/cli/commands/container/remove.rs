@@ -53,7 +53,7 @@ impl Remove {
             }
         }
         match runtime::claim(world, &stored.record.id) {
-            Ok(claimed) => claimed.remove(world),
+            Ok(claimed) => claimed.remove(world)?,
             // It was to be removed at its end.
             Err(runtime::Error::NoContainer(_)) => {}
             Err(error) => return Err(error.into()),

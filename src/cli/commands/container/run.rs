@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::machine::lacking::NOT_FOUND;
-use crate::runtime::{self, Parted, Streams};
+use crate::runtime::{self, Ask, Parted, Streams};
 use crate::view::pictures;
 use crate::world::World;
 
@@ -71,11 +71,19 @@ impl Run {
         if self.detach {
             return match session.until_started() {
                 Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), stand_in.as_deref())),
-                Some(Parted::Ended(_) | Parted::Detached | Parted::Lost) | None => Ok(writeln!(ui.plain(), "{id}")?),
+                Some(parted @ Parted::Lost) => ended(parted),
+                Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => {
+                    Ok(writeln!(ui.plain(), "{id}")?)
+                }
             };
         }
         let streams = Streams { input: interactive, terminal: tty, proxy: self.sig_proxy };
         let parted = session.attach(streams, &mut |notice| ui.note(notice))?;
+        if let (Parted::Broken, true) = (&parted, self.options.rm) {
+            // Nobody wants what it writes, and nobody would ever end it.
+            let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+            session.until_the_end();
+        }
         if let (Parted::Ended(status), Some(note)) = (&parted, &stand_in)
             && *status == NOT_FOUND
         {

@@ -55,7 +55,8 @@ fn begin(world: &Arc<World>, name: &str) -> Result<(), Failure> {
     }
     match runtime::start(world, runtime::claim(world, &stored.record.id)?)?.until_started() {
         Some(Parted::Failed(failed)) => Err(not_started(failed)),
-        Some(Parted::Ended(_) | Parted::Detached | Parted::Lost) | None => Ok(()),
+        Some(parted @ Parted::Lost) => ended(parted),
+        Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => Ok(()),
     }
 }
 
