@@ -79,7 +79,7 @@ impl Explained for Error {
 }
 
 /// Reads a file of the cache. What is not there, not a file or too large to be one of ours counts as none: everything in the
-/// cache can be made again.
+/// cache can be recreated.
 fn read(path: &Path, bound: Bound) -> Result<Option<Vec<u8>>, Error> {
     match document::read(path, bound, Links::Refuse) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -75,9 +75,9 @@ enum Command {
     Kill(container::control::Kill),
     /// Pause all processes of containers
     Pause(container::control::Pause),
-    /// Let paused containers go on
+    /// Resume paused containers
     Unpause(container::control::Unpause),
-    /// Wait until containers end, and print their exit codes
+    /// Wait for containers to exit, and print their exit codes
     Wait(container::control::Wait),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
     Attach(container::attach::Attach),
@@ -113,7 +113,7 @@ enum Command {
     Save(image::save::Save),
     /// Create an image from a root file system archive
     Import(image::import::Import),
-    /// Remove unused data, and data that can be made again
+    /// Remove unused data, and data that can be recreated
     Prune(store::prune::Prune),
     /// Maintain the store
     Store(store::StoreCommand),

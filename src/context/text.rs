@@ -1,6 +1,6 @@
 //! Reading a text that a user names, most often the Dockerfile: from the context, from elsewhere, from a stream.
 //!
-//! The context may come from anybody. What lies in it under its name may be a pipe, a device, or a link to a file
+//! The context may be untrusted. What lies in it under its name may be a pipe, a device, or a link to a file
 //! that is nobody's business, a line of which would stand in a message: none of these is read. What the user names outside
 //! the context is theirs to name, and so is a stream that they opened (`-f -`, `-f /dev/stdin`, `-f <(command)`).
 

@@ -167,10 +167,10 @@ fn others(machine: &Machine, old: &Machine) -> Vec<StepLabel> {
 }
 
 fn effect(work: &mut Work) -> Result<Effect, Error> {
-    let predictions = match plan(work) {
-        Ok(predictions) => predictions,
-        Err(Error::Dockerfile(failure)) => return Ok(Effect::Unforeseen(failure)),
-        Err(error) => return Err(error),
+    let predictions = match plan(work)? {
+        (predictions, None) => predictions,
+        (_, Some(Error::Dockerfile(failure))) => return Ok(Effect::Unforeseen(failure)),
+        (_, Some(error)) => return Err(error),
     };
     let (mut causes, mut followers) = (Vec::new(), 0);
     for Prediction { label, decision, .. } in predictions {
@@ -185,15 +185,12 @@ fn effect(work: &mut Work) -> Result<Effect, Error> {
     Ok(Effect::Misses { causes, followers })
 }
 
-/// What is foreseen from the next step on; nothing is run.
-pub(super) fn plan(work: &mut Work) -> Result<Vec<Prediction>, Error> {
+/// What is foreseen from the next step on, and what is wrong with the step where it ends before its time; nothing is run.
+pub(super) fn plan(work: &mut Work) -> Result<(Vec<Prediction>, Option<Error>), Error> {
     work.look_again();
     let machine = work.machine()?;
     let Foresight { steps, wrong } = machine.foresee(machine.position()..machine.step_count());
-    match wrong {
-        Some(wrong) => Err(work.wrong(machine, &wrong)),
-        None => Ok(steps),
-    }
+    Ok((steps, wrong.map(|wrong| work.wrong(machine, &wrong))))
 }
 
 /// Takes steps up to a position as long as they are in the cache.

@@ -20,6 +20,14 @@ pub struct Failure {
     pub source: SourceFile,
 }
 
+impl Failure {
+    /// The line of the first mistake.
+    pub(crate) fn line(&self) -> Option<usize> {
+        let start = self.diagnostics.first()?.span()?.start;
+        Some(self.source.line_column(start).0)
+    }
+}
+
 /// The messages, each with its places, in the form that `parse --json` has.
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,26 +2,12 @@
 //!
 //! The texts are data; that there is one for each keyword is a test.
 
-use serde::Serialize;
-
+use super::concept::{self, Explained};
 use super::error::Error;
 use super::work::Work;
 use crate::dockerfile::{Command, Healthcheck, Instruction, Run, Source};
 use crate::machine::{DEFAULT_PATH, StepLabel};
 use crate::tree::{Follow, TreePath};
-
-/// What there is to say of an instruction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Explained {
-    pub keyword: &'static str,
-    pub(crate) syntax: &'static str,
-    /// A paragraph, in lines of at most a hundred columns; they can be filled anew.
-    pub(crate) text: &'static str,
-    /// One that works in the state at hand.
-    pub(crate) example: &'static str,
-    /// What is special in the step that was asked about.
-    pub(crate) notes: Vec<String>,
-}
 
 /// A text on one instruction.
 struct Lesson {
@@ -186,8 +172,11 @@ pub(crate) fn explain(keyword: &str) -> Option<Explained> {
     Some(Explained { keyword, syntax, text, example, notes: Vec::new() })
 }
 
-/// What an instruction does, by its keyword; without one, what the step that comes next does.
+/// What an instruction does, by its keyword, or what a word means; without one, what the step that comes next does.
 pub(super) fn explain_here(work: &Work, keyword: Option<&str>) -> Result<Explained, Error> {
+    if let Some(explained) = keyword.and_then(concept::explain) {
+        return Ok(explained);
+    }
     let machine = work.machine.as_ref();
     let next =
         machine.and_then(|machine| Some((machine.label(machine.position())?, machine.instruction(machine.position()))));

@@ -19,13 +19,14 @@
 //! | `look`, `inspect`, `weigh` | a state's files; steps, stages, layers, variables, history; what layers weigh |
 //! | `enter` | a command, a shell or the image's own program in a state |
 //! | `going` | a motion in a thread of its own, which can be paused and stopped |
-//! | `keyword` | what each instruction does, in a learner's words |
+//! | `keyword`, `concept` | what each instruction does, and what the words mean, for learners |
 //!
 //! It prints nothing and knows no terminal, no width and no colour. What happens during a step is reported to a sink as the machine's
 //! [`Event`](crate::machine::Event)s. It decides nothing about the cache: it asks the machine.
 
 mod breakpoint;
 mod compare;
+mod concept;
 mod edit;
 mod enter;
 mod error;
@@ -45,6 +46,7 @@ pub(crate) use breakpoint::Breakpoint;
 pub use breakpoint::{Condition, Place};
 pub(crate) use compare::Version;
 pub use compare::{Compare, Compared};
+pub(crate) use concept::{CONCEPTS, Explained};
 pub use edit::{Changed, Editable, Effect, Refreshed};
 pub use enter::{Enter, Exit, Said, Streams};
 pub use error::Error;
@@ -52,7 +54,6 @@ pub(crate) use error::Failure;
 pub use going::Going;
 pub(crate) use inspect::{LayerRow, Past, StageRow, StepRow, Tagged, Variable};
 pub use inspect::{Outlook, Standing, env, history, layers};
-pub(crate) use keyword::Explained;
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
@@ -111,6 +112,13 @@ impl Debugger {
     /// The Dockerfile as it is in memory, with what was typed in.
     pub fn source(&self) -> &SourceFile {
         &self.0.file
+    }
+
+    /// Whether the image has an ENTRYPOINT, as far as is known: by an instruction, or in the state at hand.
+    pub(crate) fn has_entrypoint(&self) -> bool {
+        let is_set = |state: Arc<State>| !state.image().config.entrypoint.unwrap_or_default().is_empty();
+        let sets = |row: &StepRow| row.step.keyword == "ENTRYPOINT";
+        self.steps().iter().any(sets) || self.state(None).is_ok_and(is_set)
     }
 
     /// Whether instructions were typed in that no file has.
@@ -334,6 +342,17 @@ impl Debugger {
     /// # Errors
     /// [`Error::Dockerfile`], on the step that can't be foreseen.
     pub fn plan(&mut self) -> Result<Vec<Prediction>, Error> {
+        match self.plan_so_far()? {
+            (_, Some(error)) => Err(error),
+            (predictions, None) => Ok(predictions),
+        }
+    }
+
+    /// As [`Debugger::plan`], up to the step that can't be foreseen, and why.
+    ///
+    /// # Errors
+    /// [`Error::Empty`].
+    pub(crate) fn plan_so_far(&mut self) -> Result<(Vec<Prediction>, Option<Error>), Error> {
         edit::plan(&mut self.0)
     }
 

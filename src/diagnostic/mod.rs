@@ -109,6 +109,12 @@ impl Diagnostic {
         if self.labels.is_empty() { self.at(span) } else { self }
     }
 
+    /// The same message, about no place.
+    pub(crate) fn nowhere(mut self) -> Self {
+        self.labels.clear();
+        self
+    }
+
     /// The same message, with a few words after the carets of the place that it is about.
     pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
         if let Some(label) = self.labels.first_mut() {

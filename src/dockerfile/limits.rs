@@ -1,6 +1,6 @@
 //! What a Dockerfile may ask for at most.
 //!
-//! A Dockerfile may come from anybody, and a few lines of it can ask for more than a machine has: variables that double each
+//! A Dockerfile may be untrusted, and a few lines of it can ask for more than a machine has: variables that double each
 //! other, a line without an end. So each dimension has a bound. [`Limit`] names them, says what they are by default, and is
 //! the one place that words the message. Which bounds are in force ([`Limits`]) comes from above: nothing here reads the environment.
 //!

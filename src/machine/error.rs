@@ -95,6 +95,26 @@ impl From<Diagnostic> for Error {
 }
 
 impl Error {
+    /// The same error on the word of the Dockerfile that it is about, if there is one.
+    pub(crate) fn on(self, span: Option<Span>) -> Error {
+        match (self, span) {
+            (error @ (Error::Diagnostics(_) | Error::Select(_)), Some(_)) => {
+                Error::Diagnostics(error.diagnostics_at(span))
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// The same error on no place of its own.
+    pub(crate) fn nowhere(self) -> Error {
+        match self {
+            Error::Diagnostics(diagnostics) => {
+                Error::Diagnostics(diagnostics.into_iter().map(Diagnostic::nowhere).collect())
+            }
+            error => error,
+        }
+    }
+
     /// The error as messages. One without a place of its own is laid on `span`, the instruction that it stopped.
     pub fn diagnostics_at(&self, span: Option<Span>) -> Vec<Diagnostic> {
         let place = |diagnostic: Diagnostic| match span {
@@ -186,7 +206,9 @@ pub(super) const MORE_IDS: &str = "install newuidmap, and add yourself to /etc/s
 /// What the exit code of a shell stands for.
 fn meaning(status: i32) -> Option<&'static str> {
     match status {
-        127 => Some("127 means that the shell did not find the program"),
+        127 => {
+            Some("127 means that the shell did not find the program: check its spelling, and whether the image has it")
+        }
         126 => Some("126 means that the file can't be executed"),
         137 => Some("137 is 128 + 9: the process was killed, often because memory ran out"),
         153 => Some("153 is 128 + 25: a file became larger than `ulimit -f` allows"),

@@ -122,24 +122,21 @@ impl<'m> Predictor<'m> {
         Foresight { steps, wrong: None }
     }
 
-    /// Predicts all steps.
-    ///
-    /// # Errors
-    /// All mistakes that can be found without running anything, each on its step: after a step that is wrong it goes on as if that
-    /// step were not there.
-    pub(crate) fn all(mut self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+    /// Predicts the steps up to the first that is wrong, and finds all mistakes that can be found without running anything, each on
+    /// its step: after a step that is wrong it goes on as if that step were not there.
+    pub(crate) fn all(mut self) -> (Vec<Prediction>, Vec<Diagnostic>) {
         let mut predictions = Vec::new();
         let mut problems = Vec::new();
         for index in self.stages.first..self.steps.len() {
             match self.step(index) {
-                Ok(prediction) => predictions.extend(prediction),
+                Ok(prediction) => predictions.extend(prediction.filter(|_| problems.is_empty())),
                 Err(error) => problems.extend(error.diagnostics_at(self.steps.span(index))),
             }
             if problems.len() >= MOST_MESSAGES {
                 break;
             }
         }
-        if problems.is_empty() { Ok(predictions) } else { Err(problems) }
+        (predictions, problems)
     }
 
     /// Predicts one step; `None` where its stage could not be begun.
@@ -157,7 +154,11 @@ impl<'m> Predictor<'m> {
         let Some(Outlook { prediction, next }) = outlook else { return Ok(None) };
         let next = next.or_else(|| {
             let before = self.stages.get(step.stage)?;
-            let files = Known::Open("a step before it is not known yet".into());
+            let number = prediction.label.number;
+            let files = match before.files {
+                open @ Known::Open(_) => open,
+                Known::Exist | Known::New => Known::Open(format!("depends on step {number}, which is unknown")),
+            };
             Some(Foreseen { files, ..before })
         });
         self.stages.foreseen.extend(next.map(|next| (step.stage, next)));

@@ -115,11 +115,9 @@ impl Machine {
         self.predictor(steps.start).until(steps.end)
     }
 
-    /// Predicts the whole build.
-    ///
-    /// # Errors
-    /// All mistakes that can be found without running anything, each on its step.
-    pub(crate) fn foresee_all(&self) -> Result<Vec<Prediction>, Vec<Diagnostic>> {
+    /// Predicts the build up to the first step that is wrong, and gives all mistakes that can be found without running anything,
+    /// each on its step.
+    pub(crate) fn foresee_all(&self) -> (Vec<Prediction>, Vec<Diagnostic>) {
         self.predictor(0).all()
     }
 

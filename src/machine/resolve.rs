@@ -106,7 +106,9 @@ impl Resolver<'_> {
                     return Err(Error::Diagnostics(problems));
                 }
                 let before = states(step.stage).expect("a stage begins with FROM");
-                let planned = self.instruction(step.stage, &instruction.value, &before, states, noted)?;
+                let planned = self.instruction(step.stage, &instruction.value, &before, states, noted);
+                // The words of a trigger stand in another text.
+                let planned = planned.map_err(|error| if step.trigger { error.nowhere() } else { error })?;
                 Ok(Resolved::Instruction(Box::new(planned)))
             }
         }

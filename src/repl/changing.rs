@@ -2,11 +2,10 @@
 //!
 //! Editing is done by the user's own editor; what became of the steps is the debugger's to say.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use super::Error;
-use super::modes::Modes;
+use super::mending::{Editor, wants};
 use super::moving::{Heads, watch};
 use super::session::{Draft, Session};
 use crate::context::text;
@@ -25,7 +24,7 @@ const AGAIN: &str = "-- Enter: edit again, any other key: back to layerlab --";
 /// `edit [FILE]`.
 pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), Error> {
     let editable = session.debugger.editable(file)?;
-    let Some(editor) = Editor::of(session) else {
+    let Some(editor) = Editor::of(session.interactive) else {
         return Err(Error::usage(
             "`edit` needs a terminal, but this session reads its lines from a file or a pipe",
             "change the file, then `reload`; or set $EDITOR to a program that needs no terminal",
@@ -55,9 +54,10 @@ fn until_right(
             Err(error) => error,
         };
         let Some(failure) = error.failure() else { return Err(error) };
-        line = failure.diagnostics.first().and_then(|one| Some(failure.source.line_column(one.span()?.start).0));
+        line = failure.line();
         session.show_error(&failure.into())?;
-        let again = session.interactive && matches!(session.out.ask(AGAIN)?, Some(b'\r' | b'\n' | b' ' | b'e' | b'y'));
+        let again = session.interactive && wants(session.out.ask(AGAIN)?);
+        session.is_broken = session.debugger.path() == Some(path);
         if !again {
             session.row("edit", "the Dockerfile from before the edit stays in force; `edit` opens yours again")?;
             return Err(Error::Said);
@@ -114,6 +114,7 @@ pub(super) fn reload(session: &mut Session<'_>) -> Result<(), Error> {
         Err(error) => {
             let Some(failure) = error.failure() else { return Err(error) };
             session.show_error(&failure.into())?;
+            session.is_broken = true;
             session.row("reload", "the Dockerfile from before stays in force")?;
             Err(Error::Said)
         }
@@ -122,11 +123,12 @@ pub(super) fn reload(session: &mut Session<'_>) -> Result<(), Error> {
 
 /// Says which steps would miss because of a change.
 fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<(), Error> {
+    session.is_broken = false;
     if !session.debugger.is_begun() {
         return Ok(());
     }
     if refreshed.lost_typed {
-        session.row("warning", "the Dockerfile changed on disk: the instructions that were typed in are dropped")?;
+        session.row("warning", "the Dockerfile changed on disk: the instructions you typed are dropped")?;
     }
     let what = match &refreshed.changed {
         Changed::Context if refreshed.is_without_effect() => {
@@ -176,53 +178,5 @@ fn content(path: &Path, bound: Bound) -> Result<Option<Vec<u8>>, Error> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(debugger::Error::from(error).into()),
-    }
-}
-
-/// The user's editor.
-struct Editor {
-    /// $VISUAL, else $EDITOR, else vi. It may hold arguments, so a shell takes it apart.
-    command: String,
-    /// Without a terminal the editor has no input: it would take the lines of the session.
-    input: fn() -> Stdio,
-}
-
-/// The editors that open a file at a line by `+LINE`.
-const AT_LINE: &[&str] =
-    &["vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "mg", "kak", "ne"];
-
-impl Editor {
-    /// `None`: there is no terminal, and the user has named no program.
-    fn of(session: &Session<'_>) -> Option<Editor> {
-        let value = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        let named = value("VISUAL").or_else(|| value("EDITOR"));
-        match session.interactive {
-            true => Some(Editor { command: named.unwrap_or_else(|| "vi".into()), input: Stdio::inherit }),
-            false => named.map(|command| Editor { command, input: Stdio::null }),
-        }
-    }
-
-    /// Runs it on a file, at a line where it knows how.
-    fn open(&self, path: &Path, line: Option<usize>) -> Result<(), Error> {
-        let Editor { command, input } = self;
-        let program = command.split_whitespace().next().unwrap_or_default();
-        let knows = |name: &&str| Path::new(program).file_name().is_some_and(|program| program == *name);
-        let line = line.filter(|_| AT_LINE.iter().any(knows)).map_or(String::new(), |line| format!(" +{line}"));
-        // An editor that dies may leave the terminal as it needed it.
-        let _modes = Modes::keep();
-        let status = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(format!("{command}{line} \"$1\""))
-            .arg("sh")
-            .arg(path)
-            .stdin(input())
-            .status()
-            .map_err(|source| Error::Io { operation: "start", path: PathBuf::from(command), source })?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Diagnostic::error(format!("the editor `{command}` failed: {status}"))
-            .hint("set $VISUAL or $EDITOR to your editor")
-            .into())
     }
 }

@@ -60,6 +60,11 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// Whether it moves along the steps: an empty line does it again.
+    pub(super) fn is_move(&self) -> bool {
+        matches!(self, Command::Step { .. } | Command::Finish | Command::Continue | Command::Back { .. })
+    }
+
     /// Whether a command only looks: what it shows can go to a program.
     pub(super) fn is_look(&self) -> bool {
         use Command::{Cat, Config, Diff, Env, Explain, Help, History, Layers, List, Ls, Plan, Tree, Why};
@@ -233,6 +238,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Explain => Ok(Command::Explain { instruction: optional() }),
         Name::Run if rest.is_empty() => Err(Diagnostic::error("`run` needs a command")
             .hint("`continue` runs to the next breakpoint, `launch` runs the image")),
+        Name::Run if rest.starts_with('-') => Err(operands::no_option(entry.name, rest)),
         Name::Run => Ok(Command::Run { command: rest.to_owned() }),
         Name::Shell => match parts.as_slice() {
             [] => Ok(Command::Shell { state: None }),
@@ -274,7 +280,7 @@ fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
     if entry.id == Name::Shell && !rest.starts_with('[') {
         diagnostic.hint(format!("`run {}` runs one command in the state", rest.trim_start_matches("-c ")))
     } else if table::is_keyword(entry.name) {
-        diagnostic.hint(format!("the instruction is written in capitals: `{} {rest}`", entry.name.to_uppercase()))
+        diagnostic.hint(format!("the instruction is uppercase: `{} {rest}`", entry.name.to_uppercase()))
     } else if entry.id == Name::Plan {
         let name = rest.trim_start_matches('$');
         diagnostic.hint(format!("`env` lists the variables, `run echo \"${name}\"` prints one"))
@@ -344,7 +350,7 @@ mod tests {
             assert_eq!(parse(text), Ok(Line::Instruction(text.into())), "{text}");
         }
         assert!(problem("env A=1").contains("`ENV A=1`"));
-        assert!(problem("shell [\"/bin/sh\"]").contains("in capitals"));
+        assert!(problem("shell [\"/bin/sh\"]").contains("is uppercase"));
     }
 
     #[test]
@@ -354,6 +360,8 @@ mod tests {
         assert!(problem("STEP").contains("`step`"));
         assert!(problem("co").contains("can be `continue`, `config`"));
         assert!(problem("step x").contains("usage: `step [N]`"));
+        assert!(problem("run --explain ps").contains("`layerlab run --explain NAME ps`"));
+        assert!(problem("run -it sh").contains("`shell` opens a shell"));
         assert!(problem("help stpe").contains("did you mean `step`?"));
         for text in
             ["goto", "cat", "tag", "tag a b", "step 0", "break //", "why --against", "diff 1", "\u{7f}\u{0}", "é"]

@@ -12,6 +12,7 @@ use super::command::{self, Line};
 use super::lines::{Step, Surroundings};
 use super::meant;
 use super::table::{self, Argument};
+use crate::debugger::CONCEPTS;
 use crate::dockerfile::KEYWORDS;
 use crate::shown;
 use crate::view::table::shortened;
@@ -122,7 +123,10 @@ fn of_command(surroundings: &Surroundings, entry: &table::Entry, line: &str, res
             Argument::Step if is_first => candidates.extend(steps(surroundings, text)),
             Argument::Place => candidates.extend(places(surroundings, &line[whole..word], text)),
             Argument::Breakpoint => candidates.extend(matching(surroundings.breakpoints.iter(), text)),
-            Argument::Keyword if is_first => candidates.extend(matching(KEYWORDS, &text.to_uppercase())),
+            Argument::Keyword if is_first => {
+                candidates.extend(matching(KEYWORDS, &text.to_uppercase()));
+                candidates.extend(matching(CONCEPTS, text));
+            }
             Argument::Command if is_first => {
                 candidates.extend(matching(table::COMMANDS.iter().map(|entry| entry.name), text));
             }

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::Error;
 use super::moving::go;
 use super::output::Output;
 use super::session::Session;
+use super::{Error, operands};
 use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
 use crate::machine::Changes;
 use crate::view::debugger as blocks;
@@ -32,12 +32,20 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
     if changes.is_empty() {
         return session.row("shell", "left; it changed no file");
     }
-    session.row("shell", "left; its changes are thrown away (RUN, in capitals, keeps what a command changes)")?;
+    session.row("shell", "left; its changes are thrown away (RUN, uppercase, keeps what a command changes)")?;
     Ok(session.out.page(|layout| blocks::thrown_away(layout, &changes))?)
 }
 
 /// `launch [ARGUMENTS]`.
-pub(super) fn launch(session: &mut Session<'_>, arguments: Vec<String>) -> Result<(), Error> {
+pub(super) fn launch(session: &mut Session<'_>, mut arguments: Vec<String>) -> Result<(), Error> {
+    match arguments.first() {
+        Some(first) if first == "--" => drop(arguments.remove(0)),
+        // An ENTRYPOINT has options of its own.
+        Some(first) if first.starts_with('-') && !session.debugger.has_entrypoint() => {
+            return Err(operands::no_option("launch", &arguments.join(" ")).into());
+        }
+        Some(_) | None => {}
+    }
     if go(session, Debugger::go_on)?.reason != Reason::Done {
         return Ok(());
     }

@@ -141,10 +141,16 @@ fn advice(error: &debugger::Error) -> Option<String> {
             "`edit` opens the Dockerfile, `edit FILE` a file of the context; `cat PATH` shows a file of the image"
                 .into()
         }
-        Error::NoInstruction(keyword) => match closest(keyword, KEYWORDS) {
-            Some(candidate) => format!("did you mean `{candidate}`?"),
-            None => format!("the instructions are {}", KEYWORDS.join(", ")),
-        },
+        Error::NoInstruction(keyword) => {
+            match closest(keyword, KEYWORDS).or_else(|| closest(&keyword.to_lowercase(), debugger::CONCEPTS)) {
+                Some(candidate) => format!("did you mean `{candidate}`?"),
+                None => format!(
+                    "the instructions are {}; words that are explained, too: {}",
+                    KEYWORDS.join(", "),
+                    debugger::CONCEPTS.join(", ")
+                ),
+            }
+        }
         Error::NothingToExplain => "`explain INSTRUCTION` explains any instruction, such as `explain COPY`".into(),
         Error::TriggersFirst => "`step` takes the next of them; then type the instruction".into(),
         Error::InNeither { .. } => "`ls` lists the files; a path without a leading `/` is in the build context".into(),

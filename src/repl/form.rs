@@ -23,6 +23,8 @@ pub(crate) enum Topic {
     Overview,
     All,
     Command(&'static Entry),
+    /// A word that `explain` explains.
+    Concept(&'static str),
 }
 
 /// What `why` shows.

@@ -3,15 +3,17 @@
 use super::form::Topic;
 use super::meant::{self, Habit};
 use super::table::{self, COMMANDS, Entry, Name};
+use crate::debugger::CONCEPTS;
 use crate::diagnostic::Diagnostic;
 
 /// The rule by which a line is a command or an instruction, as `help` prints it.
 pub(crate) const RULE: &str = "\
-A line is a command if its first word is one of these in small letters; an unambiguous beginning is enough.
+A line is a command if its first word is one of these in lowercase; an unambiguous beginning is enough.
 Every other line that begins with a Dockerfile keyword is an instruction: it is taken at once and added
 to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
-`from`, `copy`, `label` are instructions in any case. A line goes on after `\\` and until the end of a heredoc.
-An empty line repeats the last step, finish, continue or back. Ctrl-C stops a step, Ctrl-D ends the session.
+`from`, `copy`, `label` are instructions in any case. A line ending in `\\`, or an open heredoc,
+continues on the next line. Enter repeats the last step, finish, continue or back. Ctrl-C stops a step,
+Ctrl-D ends the session.
 ";
 
 /// The commands by what they are for, as `help` shows them.
@@ -38,7 +40,7 @@ pub(super) fn overview() -> String {
         text.push_str(&format!("  {title:<8}  {}\n", names.join(", ")));
     }
     text + "\n\
-        Commands are written in small letters, instructions in capitals: `RUN make` is a step, taken at once and added to the\n\
+        Commands are lowercase, instructions uppercase: `RUN make` is a step, taken at once and added to the\n\
         Dockerfile. Enter repeats the last move. Ctrl-C stops a step, Ctrl-D leaves.\n\n\
         `help COMMAND` explains one command, `help all` lists them all.\n"
 }
@@ -67,13 +69,16 @@ pub(super) fn of(entry: &Entry) -> String {
     text
 }
 
-/// What `help NAME` is about: a command, or the one that a habit stands for.
+/// What `help NAME` is about: a word that is explained, a command, or the one that a habit stands for.
 pub(super) fn topic(name: &str) -> Result<Topic, Diagnostic> {
     let command =
         |name: &str| table::find(name).or_else(|| <[_; 1]>::try_from(table::beginning(name)).ok().map(|[one]| one));
     let unknown = || Diagnostic::error(format!("there is no command `{name}`"));
     if table::is_keyword(name) && table::find(name).is_none() {
         return Err(unknown().hint(format!("`explain {name}` explains the instruction")));
+    }
+    if let Some(concept) = CONCEPTS.into_iter().find(|concept| *concept == name) {
+        return Ok(Topic::Concept(concept));
     }
     match (command(name), meant::find(name)) {
         (Some(entry), _) => Ok(Topic::Command(entry)),
@@ -94,6 +99,14 @@ pub(super) fn topic(name: &str) -> Result<Topic, Diagnostic> {
 mod tests {
     use super::super::table::COMMANDS;
     use super::{GROUPS, overview};
+
+    #[test]
+    fn every_word_that_is_explained_is_named() {
+        let explain = super::table::find("explain").unwrap();
+        for word in super::CONCEPTS {
+            assert!(explain.details.contains(word) && super::table::find(word).is_none(), "{word}");
+        }
+    }
 
     #[test]
     fn every_command_is_in_one_group() {

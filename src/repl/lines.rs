@@ -139,15 +139,43 @@ fn is_name_of_heredoc(instruction: &str, line: &str) -> bool {
     false
 }
 
-/// The lines of a script file or of a pipe.
+/// The lines of a script file or of a pipe; of a session that `save` wrote, what was typed behind its prompts.
 pub(crate) struct Script<R> {
     reader: R,
     bound: Bound,
+    /// `None`: nothing was read yet.
+    kind: Option<Kind>,
+    /// Whether an empty line has something to do again.
+    has_moved: bool,
+}
+
+/// What a script is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Commands,
+    Session,
 }
 
 impl<R: BufRead> Script<R> {
     pub(crate) fn new(reader: R, limits: &Limits) -> Script<R> {
-        Script { reader, bound: limits.bound(&INSTRUCTION) }
+        Script { reader, bound: limits.bound(&INSTRUCTION), kind: None, has_moved: false }
+    }
+
+    /// What it is, as its beginning tells: a saved session has a prompt soon.
+    fn kind(&mut self) -> io::Result<Kind> {
+        if let Some(kind) = self.kind {
+            return Ok(kind);
+        }
+        let is_prompt = |line: &[u8]| typed(&String::from_utf8_lossy(line)).is_some();
+        let has_prompt = self.reader.fill_buf()?.split(|byte| *byte == b'\n').any(is_prompt);
+        Ok(*self.kind.insert(if has_prompt { Kind::Session } else { Kind::Commands }))
+    }
+
+    /// A line of a saved session as a person meant it, for whom Enter takes the first step.
+    fn meant(&mut self, line: String) -> String {
+        let line = if line.is_empty() && !self.has_moved { "step".to_owned() } else { line };
+        self.has_moved |= matches!(command::parse(&line), Ok(Line::Command(command)) if command.is_move());
+        line
     }
 
     /// One line with its end, behind `before` bytes of the same instruction. Unlike `read_until` it does not go on after a
@@ -169,12 +197,20 @@ impl<R: BufRead> Script<R> {
     }
 }
 
+/// What was typed in a line of a saved session; `None` for what was shown. That it was saved is nothing to do again.
+fn typed(line: &str) -> Option<&str> {
+    let (place, line) = line.strip_prefix("(layerlab")?.split_once(") ")?;
+    let is_prompt = place.is_empty() || place.starts_with(' ');
+    (is_prompt && line.split_whitespace().next() != Some("save")).then_some(line)
+}
+
 impl<R: BufRead> Lines for Script<R> {
     fn next(&mut self, _prompt: &str) -> io::Result<Next> {
         let mut growing = Growing::default();
         loop {
-            let bytes = match self.physical_line(growing.text.len()) {
-                Ok(bytes) => bytes,
+            let read = self.kind().and_then(|kind| Ok((kind, self.physical_line(growing.text.len())?)));
+            let (kind, bytes) = match read {
+                Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Next::Interrupted),
                 Err(error) => return Err(error),
             };
@@ -182,8 +218,17 @@ impl<R: BufRead> Lines for Script<R> {
                 // An instruction that the end cuts off is taken as it is: its parser says what is missing.
                 return Ok(if growing.text.is_empty() { Next::End } else { Next::Line(growing.text) });
             }
-            if growing.push(&String::from_utf8_lossy(&bytes)) == Growth::Complete {
-                return Ok(Next::Line(growing.text.trim_end_matches(['\n', '\r']).to_owned()));
+            let line = String::from_utf8_lossy(&bytes);
+            let line = match kind {
+                Kind::Session if growing.text.is_empty() => match typed(&line) {
+                    Some(line) => line,
+                    None => continue,
+                },
+                Kind::Session | Kind::Commands => &line,
+            };
+            if growing.push(line) == Growth::Complete {
+                let line = growing.text.trim_end_matches(['\n', '\r']).to_owned();
+                return Ok(Next::Line(if kind == Kind::Session { self.meant(line) } else { line }));
             }
         }
     }
@@ -206,6 +251,17 @@ mod tests {
             lines.push(line);
         }
         assert_eq!(lines, ["step", "RUN <<EOF\na\nEOF", "", "RUN a \\\n  b"]);
+    }
+
+    #[test]
+    fn a_saved_session_is_a_script() {
+        let text = "Dockerfile: 2 steps\n\n1/2 ▶ FROM a\n(layerlab) ls\n(layerlab) \n✓ hit\n(layerlab) \n(layerlab 2/2) RUN <<E\nls\nE\n✗ miss\n(layerlab) save f\n";
+        let mut script = Script::new(text.as_bytes(), &crate::limits::Limits::default());
+        let mut lines = Vec::new();
+        while let Next::Line(line) = script.next("").unwrap() {
+            lines.push(line);
+        }
+        assert_eq!(lines, ["ls", "step", "", "RUN <<E\nls\nE"]);
     }
 
     #[test]

@@ -139,12 +139,14 @@ fn each(
 }
 
 pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
-    let predictions = session.debugger.plan()?;
-    if predictions.is_empty() {
+    let (predictions, wrong) = session.debugger.plan_so_far()?;
+    if !predictions.is_empty() {
+        session.out.page(|layout| blocks::plan(layout, &predictions))?;
+    } else if wrong.is_none() {
         let what = at_the_end(&session.debugger);
-        return session.row("", what);
+        session.row("", what)?;
     }
-    Ok(session.out.page(|layout| blocks::plan(layout, &predictions))?)
+    wrong.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The stages, and what each takes from which.
@@ -213,6 +215,7 @@ pub(super) fn help(session: &mut Session<'_>, topic: Topic) -> Result<(), Error>
         Topic::Overview => help::overview(),
         Topic::All => help::all(),
         Topic::Command(entry) => help::of(entry),
+        Topic::Concept(name) => return explain(session, Some(name)),
     };
     Ok(session.out.page(|layout| layout.fill(&text))?)
 }

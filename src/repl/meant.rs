@@ -132,7 +132,7 @@ pub(super) fn suggest(word: &str) -> Diagnostic {
     let shown: String = word.chars().take(40).collect();
     let diagnostic = Diagnostic::error(format!("`{shown}` is neither a command nor an instruction"));
     if let Some(entry) = table::find(&word.to_lowercase()) {
-        return diagnostic.hint(format!("commands are written in small letters: `{}`", entry.name));
+        return diagnostic.hint(format!("commands are lowercase: `{}`", entry.name));
     }
     let first = word.chars().next().map(|letter| letter.to_ascii_uppercase());
     let alike = KEYWORDS.iter().copied().filter(|keyword| keyword.chars().next() == first);

@@ -17,6 +17,7 @@
 //! | `prompt` | the loop: one line after another, each to its command |
 //! | `session` | what is kept between two lines |
 //! | `moving`, `looking`, `changing`, `keeping`, `entering` | the commands: each asks the debugger and shows what it says |
+//! | `mending` | the user's editor, and a Dockerfile that is wrong from the start |
 //! | `output`, `pager` | the screen and the copy for `save`; what is longer than the screen |
 //! | `modes` | the terminal as it was, and one key of it |
 //! | `pipe` | `COMMAND | PROGRAM` |
@@ -37,6 +38,7 @@ mod keeping;
 mod lines;
 mod looking;
 mod meant;
+mod mending;
 mod modes;
 mod moving;
 mod operands;
@@ -50,6 +52,7 @@ mod table;
 pub(crate) use editor::Terminal;
 pub(crate) use error::Error;
 pub(crate) use lines::{Lines, Script};
+pub(crate) use mending::mend;
 pub(crate) use output::Shown;
 pub(crate) use prompt::run;
 pub(crate) use session::{Ending, Session};

@@ -58,6 +58,23 @@ pub(super) fn without_switches(rest: &str) -> &str {
     rest
 }
 
+/// What to say to an option in front of what `run` and `launch` are to run: those of `docker run` belong to the command line.
+pub(super) fn no_option(command: &str, rest: &str) -> Diagnostic {
+    let (option, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let diagnostic = Diagnostic::error(format!("`{command}` takes no options here, such as `{option}`"));
+    if ["-it", "-ti", "-i", "-t"].contains(&option) {
+        return diagnostic
+            .hint("`shell` opens a shell in the state; a command that is launched has the terminal anyway");
+    }
+    let line = match command {
+        "launch" => format!("layerlab run {rest} NAME"),
+        // The option is the only one whose arguments are known.
+        _ if option.starts_with("--explain") => format!("layerlab run {option} NAME {}", after.trim()),
+        _ => format!("layerlab run {option} … NAME"),
+    };
+    diagnostic.hint(format!("`tag NAME` makes the state an image; then, on the command line: `{}`", line.trim_end()))
+}
+
 pub(super) fn not_an_id(text: &str) -> String {
     format!("`{text}` is not the number of a breakpoint")
 }

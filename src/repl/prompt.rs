@@ -97,6 +97,14 @@ pub(crate) fn run(session: &mut Session<'_>, lines: &mut dyn Lines) -> Result<En
             break;
         }
     }
+    end(session)
+}
+
+/// The end of a session, however it came to it.
+fn end(session: &mut Session<'_>) -> Result<Ending, Error> {
+    if session.is_broken {
+        session.row("warning", "the Dockerfile on disk still has the mistake: fix it before you build it")?;
+    }
     session.debugger.record()?;
     session.out.flush()?;
     Ok(session.ending)
@@ -159,7 +167,7 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) 
         Line::Command(command) => command,
         Line::Piped(command, program) => return pipe::run(session, &program, |session| dispatch(session, command)),
     };
-    if matches!(command, Command::Step { .. } | Command::Finish | Command::Continue | Command::Back { .. }) {
+    if command.is_move() {
         *last = Some(command.clone());
     }
     if command.is_look() {

@@ -34,6 +34,8 @@ pub(crate) struct Session<'o> {
     pub(super) ending: Ending,
     /// A Dockerfile with a mistake that was typed in an editor, and the one that it was to replace: no file has it.
     pub(super) draft: Option<Draft>,
+    /// Whether the Dockerfile on disk has a mistake, so that an earlier text is in force.
+    pub(super) is_broken: bool,
     /// The file that the session was saved to last.
     pub(super) saved: Option<PathBuf>,
 }
@@ -42,7 +44,7 @@ impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
     pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
         let out = Output::new(out, palette, debugger.world(), shown);
-        Session { debugger, out, interactive: false, ending: Ending::Good, draft: None, saved: None }
+        Session { debugger, out, interactive: false, ending: Ending::Good, draft: None, is_broken: false, saved: None }
     }
 
     /// Whether something was typed that no file has.

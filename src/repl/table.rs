@@ -62,7 +62,7 @@ pub(crate) enum Argument {
     MachinePath,
     /// A line for the state's shell.
     Shell,
-    /// An instruction's keyword.
+    /// An instruction's keyword, or a word that is explained.
     Keyword,
     /// Another command.
     Command,
@@ -115,7 +115,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["s", "n", "next"],
         "[N]",
         "take the next step, or the next N",
-        "An empty line does it again. `finish` takes the steps up to the end of the stage.",
+        "Press Enter to repeat. `finish` takes the steps up to the end of the stage.",
         &[Free],
     ),
     entry(Name::Finish, "finish", &[], "", "take the steps up to the end of the stage", "Breakpoints stop it.", &[]),
@@ -142,7 +142,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "goto",
         &["g"],
         "N | :LINE",
-        "go to where step N comes next, forwards or back",
+        "move to just before step N, forwards or back",
         "N is a step; `:LINE` is a line of the Dockerfile. `list` shows both.",
         &[Step],
     ),
@@ -242,9 +242,10 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Explain,
         "explain",
         &["x"],
-        "[INSTRUCTION]",
-        "explain what an instruction does",
-        "Without an argument, the instruction of the step that comes next.",
+        "[INSTRUCTION | WORD]",
+        "explain what an instruction does, or what a word means",
+        "Without an argument, the instruction of the step that comes next. The words are cache, container, image, key,\n\
+         layer and state.",
         &[Keyword],
     ),
     entry(
@@ -253,7 +254,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["!"],
         "COMMAND",
         "run a shell command in the state; its changes are thrown away",
-        "The instruction is written in capitals: `RUN COMMAND` is a step.",
+        "The instruction is uppercase: `RUN COMMAND` is a step.",
         &[Shell],
     ),
     entry(
@@ -262,7 +263,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["sh"],
         "[N]",
         "open a shell in the state, or in the state after step N; its changes are thrown away",
-        "The instruction is written in capitals: `SHELL [\"…\"]` is a step.",
+        "The instruction is uppercase: `SHELL [\"…\"]` is a step.",
         &[Step],
     ),
     entry(
@@ -271,7 +272,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["e"],
         "[FILE]",
         "edit the Dockerfile or a file of the context with $VISUAL or $EDITOR, then reload",
-        "",
+        "The editor changes the file itself, at once; instructions that you typed are saved only by `write`.",
         &[ContextPath],
     ),
     entry(
@@ -298,7 +299,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &[],
         "[ARGUMENTS]",
         "take the remaining steps, write the image, and run a container from it",
-        "ARGUMENTS replace CMD.",
+        "ARGUMENTS replace CMD. `launch -- -x` gives an option to the program of the image.",
         &[Free],
     ),
     entry(
@@ -307,7 +308,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &[],
         "[--force] FILE",
         "save the session so far as text",
-        "--force replaces a file that exists.",
+        "--force replaces a file that exists. `layerlab step --script FILE` takes the commands of a saved session again.",
         &[MachinePath, Word("--force")],
     ),
     entry(
@@ -315,8 +316,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "write",
         &[],
         "[--force] [FILE]",
-        "save the Dockerfile with the instructions that were typed in",
-        "Without FILE, to the Dockerfile of this session.\n--force replaces a file that this session has not written.",
+        "save the Dockerfile with the instructions that you typed",
+        "Without FILE, to the Dockerfile of this session. What you change with `edit` is in its file already.\n--force replaces a file that this session has not written.",
         &[MachinePath, Word("--force")],
     ),
     entry(

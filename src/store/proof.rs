@@ -7,7 +7,7 @@
 //!
 //! What this module keeps is who proved what; [`super::proving`] reads the layers.
 //!
-//! On disk: `proven/<hex>`, one short line. It can be made again, so it is not synchronised, a damaged one counts as none,
+//! On disk: `proven/<hex>`, one short line. It can be recreated, so it is not synchronised, a damaged one counts as none,
 //! and where the home can't be written to, the proof lasts as long as the process.
 
 use std::collections::HashMap;

@@ -269,7 +269,7 @@ impl<'s> Marking<'s> {
                 std::iter::once(manifest.config).chain(manifest.layers).chain(manifest.subject).collect()
             }
             Some(DocumentKind::Config) => {
-                // Without it no blob is lost, only copies that can be made again.
+                // Without it no blob is lost, only copies that can be recreated.
                 if self.has_copies
                     && let Ok(config) = self.store.look_at_document::<ImageConfig>(descriptor)
                 {

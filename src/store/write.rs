@@ -4,7 +4,7 @@
 //! there, or names the whole content, also after a crash or a loss of power. Everything that changes the home goes
 //! through these functions.
 //!
-//! What can be made again (cache records, listings) is not synchronised: waiting for the disk twice would cost more than
+//! What can be recreated (cache records, listings) is not synchronised: waiting for the disk twice would cost more than
 //! all the rest of a step that changes no file. See [`atomic_replace`] for what its readers have to do in return.
 
 use std::fs::{self, File, OpenOptions};
@@ -26,7 +26,7 @@ pub(crate) fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 // ANCHOR_END: atomic-write
 
-/// As [`atomic_write`], but without waiting for the disk: for files that can be made again.
+/// As [`atomic_write`], but without waiting for the disk: for files that can be recreated.
 ///
 /// When a process is killed, the name has the old or the new content. After a loss of power it may also be empty or have
 /// lost its end, so whoever reads it has to tell a damaged file from a whole one, and do as if it were not there.

@@ -1,7 +1,7 @@
 //! What may be removed: what nothing needs that somebody could still ask for.
 //!
 //! Roots are the names of images, the containers that stay, the records of the cache, and what other processes use at the moment. What
-//! leads to nothing of these can go, and copies that can be made again can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
+//! leads to nothing of these can go, and copies that can be recreated can go sooner. The store does the removing ([`Store::collect`]); here is decided what.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -17,7 +17,7 @@ use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
 /// How much is to be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wish {
-    /// Images without a name, and copies of layers that can be made again.
+    /// Images without a name, and copies of layers that can be recreated.
     pub(crate) images: Images,
     /// Which steps the cache forgets.
     pub(crate) cache: Forgotten,

@@ -249,6 +249,29 @@ fn a_mistake_in_an_edit_is_edited_again() {
 }
 
 #[test]
+fn a_dockerfile_that_is_wrong_from_the_start_is_edited_first() {
+    let (folder, context) = context("FROM scratch\nCOYP greeting.txt /\n");
+    let editor = folder.path().join("editor");
+    fs::write(&editor, CARELESS).unwrap();
+    fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let variables = [("EDITOR", editor.to_str().unwrap())];
+    const QUESTION: &str = "-- Enter: edit it, q: leave --";
+    let mut screen = Screen::of_size(WIDE, &context, &["."], "never", &variables);
+    screen.wait_for("did you mean `COPY`?");
+    screen.wait_for(QUESTION);
+    screen.type_keys("q");
+    screen.wait_for("hint: fix the Dockerfile and start again");
+    assert_eq!(screen.end().0, Some(1));
+    let mut screen = Screen::of_size(WIDE, &context, &["."], "never", &variables);
+    screen.wait_for(QUESTION);
+    screen.type_keys("\r");
+    screen.wait_for("2 steps");
+    screen.wait_for(PROMPT);
+    screen.type_keys("\x04");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+#[test]
 fn a_shell_is_opened_in_a_state() {
     let (_folder, context) =
         context("FROM alpine\nRUN echo content > /made\nCMD [\"sh\", \"-c\", \"echo launched $0\"]\n");
@@ -371,7 +394,7 @@ fn what_is_longer_than_the_screen_comes_in_pages() {
 
     // What no pager shows is shown by us, and a terminal that can do nothing is sent all of it.
     let cases =
-        [("PAGER", "/no/such/pager", QUESTION), ("PAGER", "false", QUESTION), ("TERM", "dumb", "ends the session.")];
+        [("PAGER", "/no/such/pager", QUESTION), ("PAGER", "false", QUESTION), ("TERM", "dumb", "stops a step, Ctrl-D")];
     for (name, value, shown) in cases {
         let mut screen = Screen::of_size((80, 10), &context, &["."], "never", &[(name, value)]);
         screen.wait_for(PROMPT);

@@ -124,7 +124,7 @@ fn a_plan_makes_no_image() {
     assert!(plan.contains("unknown: `layerlab/web` is not made yet"), "{plan}");
     // A file that is missing is found all the same.
     let mistake = place.run("plan --stand-ins more");
-    assert!(mistake.contains("Dockerfile:2:1"), "{mistake}");
+    assert!(mistake.contains("Dockerfile:2:6"), "{mistake}");
     assert_eq!(place.run("images --quiet"), "");
 }
 

@@ -14,6 +14,9 @@ const WIDEST_INSTRUCTION: usize = 60;
 
 /// The entries of a folder, a line for each.
 pub(crate) fn entries(layout: &Layout, entries: &[Entry]) -> String {
+    if entries.is_empty() {
+        return layout.row("", "(empty)");
+    }
     let widest = entries.iter().map(|entry| files::owner(&entry.file).len()).max().unwrap_or(0).max(OWNER);
     let row = |entry: &Entry| {
         let size = files::size(&entry.file).map(units::size).unwrap_or_default();

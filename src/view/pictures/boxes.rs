@@ -30,7 +30,7 @@ pub(crate) fn boxes(layout: &Layout, plan: &Plan) -> String {
     for note in &plan.notes {
         text.push_str(&layout.hang("", &line(&format!("note: {note}"))));
     }
-    text + &layout.hang("", "[7] is an operation: `--explain=list` lists them all in their order, each with its reason")
+    text + &layout.hang("", "Numbers in brackets are operations; `--explain=list` lists them in order, with reasons")
 }
 
 struct Drawing<'a> {

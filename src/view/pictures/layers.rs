@@ -64,7 +64,7 @@ fn sum(layers: &[WeighedLayer]) -> String {
     }
     let share = if total == 0 { 0 } else { (wasted as u128 * 100 / total as u128) as u64 };
     format!(
-        "{all}: {KEPT} is part of the image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, and shipped all the same",
+        "{all}: {KEPT} is visible in the final image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, but is still shipped",
         size(wasted)
     )
 }

@@ -38,7 +38,7 @@ pub(crate) struct Build {
     /// For CI: stop at the first step that is not in the cache, say why, and exit with status 1
     #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
     fail_on_miss: bool,
-    /// At the end, draw how long each step took, beside the last build
+    /// At the end, draw a timeline of the steps next to the previous build's
     #[arg(long, conflicts_with = "quiet")]
     times: bool,
     /// Write the image id to a file

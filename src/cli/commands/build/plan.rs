@@ -47,10 +47,17 @@ impl Plan {
         let machine = Machine::new(world, source, self.options.options(world.store.limits())?, Control::of(world))
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
-        let predictions = machine.foresee_all().map_err(|problems| Failure::messages(problems).within(&file))?;
+        let (predictions, problems) = machine.foresee_all();
+        let wrong = (!problems.is_empty()).then(|| Failure::messages(problems).within(&file));
         let warnings = predictions.iter().flat_map(|prediction| &prediction.warnings).cloned();
         ui.report(&warnings.collect::<Vec<_>>(), Some(&file));
         let mut out = ui.out();
+        if let Some(wrong) = wrong {
+            if !self.json && self.graph.is_none() && !predictions.is_empty() {
+                out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?;
+            }
+            return Err(wrong);
+        }
         if let Some(form) = self.graph {
             let foreseen = |index| predictions.iter().find(|one| one.label.number == index + 1);
             let graph = machine.graph(|index| foreseen(index).map(|one| one.decision.clone()));

@@ -11,11 +11,13 @@ use super::options::{BuildOptions, check_context};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::debugger::{Debugger, Mistakes, Setting};
+use crate::debugger::{self, Debugger, Mistakes, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::machine::Unsupported;
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
+use crate::source::SourceFile;
+use crate::view::palette::Palette;
 use crate::world::World;
 
 /// Step through a Dockerfile, or start an empty one.
@@ -27,7 +29,7 @@ use crate::world::World;
 pub(crate) struct Step {
     #[command(flatten)]
     options: BuildOptions,
-    /// Read commands from a file instead of the prompt; `-` is standard input
+    /// Read commands from a file, or those of a session that `save` wrote; `-` is standard input
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// The build context
@@ -57,33 +59,13 @@ impl Step {
             let source = self.options.source(&folder, world.store.limits())?;
             Some((source.file, source.dockerfile))
         };
-        let mut options = self.options.options(world.store.limits())?;
-        options.stand_ins = true;
-        options.unsupported = Unsupported::StoppedAt;
+        let debugger = self.open(world, ui, &folder, dockerfile)?;
         let palette = ui.palette;
-        let setting = Setting { world: world.clone(), options, folder, dockerfile, mistakes: Mistakes::Refused };
-        let debugger = Debugger::new(setting)?;
         let mut stdout = io::stdout();
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
         let mut session = Session::new(debugger, palette, shown, &mut stdout);
 
-        let limits = world.store.limits();
-        let mut lines: Box<dyn Lines> = match &self.script {
-            Some(path) if path.as_os_str() != "-" => {
-                let refused = |error: &io::Error| {
-                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(error)))
-                };
-                let file = File::open(path).map_err(|error| refused(&error))?;
-                if path.is_dir() {
-                    return Err(refused(&io::Error::from_raw_os_error(libc::EISDIR)).into());
-                }
-                Box::new(Script::new(BufReader::new(file), limits))
-            }
-            None if io::stdin().is_terminal() && io::stdout().is_terminal() => {
-                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), limits, palette)?)
-            }
-            Some(_) | None => Box::new(Script::new(io::stdin().lock(), limits)),
-        };
+        let mut lines = self.lines(world, palette)?;
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();
         let ending = repl::run(&mut session, lines.as_mut())?;
@@ -95,6 +77,70 @@ impl Step {
             Ending::Failed => Err(Failure::status(1)),
             Ending::Interrupted => Err(Failure::status(130)),
         }
+    }
+
+    /// Whether a person gives the commands at a terminal.
+    fn is_interactive(&self) -> bool {
+        self.script.is_none() && io::stdin().is_terminal() && io::stdout().is_terminal()
+    }
+
+    /// The debugger of a Dockerfile. One with a mistake is edited first, where a person is there and a file has it.
+    fn open(
+        &self,
+        world: &Arc<World>,
+        ui: &Ui,
+        folder: &Path,
+        mut dockerfile: Option<(SourceFile, Option<PathBuf>)>,
+    ) -> Result<Debugger, Failure> {
+        let limits = world.store.limits();
+        let mut options = self.options.options(limits)?;
+        options.stand_ins = true;
+        options.unsupported = Unsupported::StoppedAt;
+        loop {
+            let path = dockerfile.as_ref().and_then(|(_, path)| path.clone());
+            let setting = Setting {
+                world: world.clone(),
+                options: options.clone(),
+                folder: folder.to_owned(),
+                dockerfile,
+                mistakes: Mistakes::Refused,
+            };
+            let failure = match Debugger::new(setting) {
+                Err(debugger::Error::Dockerfile(failure)) => failure,
+                other => return Ok(other?),
+            };
+            ui.report(&failure.diagnostics, Some(&failure.source));
+            match path.filter(|_| self.is_interactive()) {
+                Some(path) if repl::mend(&path, failure.line(), &mut ui.out())? => {}
+                _ => {
+                    ui.note("hint: fix the Dockerfile and start again");
+                    return Err(Failure::status(1));
+                }
+            }
+            let source = self.options.source(folder, limits)?;
+            dockerfile = Some((source.file, source.dockerfile));
+        }
+    }
+
+    /// Where the commands come from.
+    fn lines(&self, world: &World, palette: Palette) -> Result<Box<dyn Lines>, Failure> {
+        let limits = world.store.limits();
+        Ok(match &self.script {
+            Some(path) if path.as_os_str() != "-" => {
+                let refused = |error: &io::Error| {
+                    Diagnostic::error(format!("can't read `{}`: {}", path.display(), errno::describe(error)))
+                };
+                let file = File::open(path).map_err(|error| refused(&error))?;
+                if path.is_dir() {
+                    return Err(refused(&io::Error::from_raw_os_error(libc::EISDIR)).into());
+                }
+                Box::new(Script::new(BufReader::new(file), limits))
+            }
+            None if self.is_interactive() => {
+                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), limits, palette)?)
+            }
+            Some(_) | None => Box::new(Script::new(io::stdin().lock(), limits)),
+        })
     }
 }
 

@@ -136,7 +136,7 @@ impl Pause {
     }
 }
 
-/// Let paused containers go on.
+/// Resume paused containers.
 #[derive(Debug, Args)]
 pub(crate) struct Unpause {
     /// The containers
@@ -156,7 +156,7 @@ impl Unpause {
     }
 }
 
-/// Wait until containers end, and print their exit codes.
+/// Wait for containers to exit, and print their exit codes.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
     /// The containers

@@ -41,9 +41,9 @@ enum ContainerCommand {
     Kill(control::Kill),
     /// Pause all processes of containers
     Pause(control::Pause),
-    /// Let paused containers go on
+    /// Resume paused containers
     Unpause(control::Unpause),
-    /// Wait until containers end, and print their exit codes
+    /// Wait for containers to exit, and print their exit codes
     Wait(control::Wait),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
     Attach(attach::Attach),

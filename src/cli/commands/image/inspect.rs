@@ -95,7 +95,8 @@ fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
     }
     below.facts.extend((!names.is_empty()).then(|| format!("named {}", names.join(", "))));
     let facts = vec![
-        "each digest is the SHA-256 of a file in `blobs/sha256` of the home: `sha256sum` gives it again".to_owned(),
+        "each digest is the SHA-256 of a file in `blobs/sha256` in Layerlab's home; check it with `sha256sum`"
+            .to_owned(),
     ];
     let root = Branch { name: "index.json".to_owned(), facts, branches: vec![below] };
     Ok(ui.out().write_all(pictures::tree(&ui.layout(&world.clock), &root).as_bytes())?)

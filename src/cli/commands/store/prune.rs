@@ -19,7 +19,7 @@ use crate::world::World;
 /// Steps that were not used for so long are forgotten, in seconds.
 const LONG: i64 = 30 * 24 * 3600;
 
-/// Remove unused data, and data that can be made again.
+/// Remove unused data, and data that can be recreated.
 ///
 /// Removes images without a name, copies of layers, blobs that nothing needs, and steps that were not used for 30 days. Keeps images with a
 /// name, volumes, and what another process uses.

@@ -35,6 +35,7 @@ use crate::machine::state::StageStates;
 use crate::machine::{Error, State};
 use crate::plan::{CopySource, Plan};
 use crate::seen::SeenReader;
+use crate::source::Span;
 use crate::tree::{Content, Kind, Node, Place, Readable, Tree, TreePath};
 
 use missing::{SearchPlace, Searched};
@@ -128,8 +129,11 @@ fn resolve(
     };
     let excludes = transfer.patterns()?;
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
-    let selected = |path: &String| select(path, transfer.names, &searched);
-    let mut sources = transfer.paths.iter().map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
+    let selected = |(path, place): (&String, &Option<Span>)| {
+        select(path, transfer.names, &searched).map_err(|error| error.on(*place))
+    };
+    let mut sources =
+        transfer.paths.iter().zip(&transfer.places).map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
     inputs.learn(sources.iter().flatten().flat_map(Selection::seen))?;
     sources.iter_mut().flatten().for_each(Selection::complete);
 

@@ -17,6 +17,7 @@ use crate::machine::go::quoted_list;
 use crate::machine::scope::Scope;
 use crate::machine::supported::{copy_of_remote, is_remote, not_supported};
 use crate::machine::{Error, State};
+use crate::source::Span;
 use crate::tree::TreePath;
 
 /// A COPY or an ADD.
@@ -25,6 +26,8 @@ pub(super) struct Transfer {
     pub(crate) keyword: Keyword,
     /// The paths, in the order in which they are written.
     pub(crate) paths: Vec<String>,
+    /// Where they are written.
+    pub(crate) places: Vec<Option<Span>>,
     /// The documents, which come after the paths, wherever they are written.
     pub(crate) documents: Vec<Document>,
     /// Absolute; a trailing `/` says that it is a directory.
@@ -140,12 +143,13 @@ impl Transfer {
         let chmod = written_mode.as_deref().map(Chmod::parse).transpose()?;
         let excludes = excludes.iter().map(|word| words.one(word)).collect::<Result<Vec<_>, _>>()?;
         let written = Written { destination: words.one(destination)?, chmod: written_mode };
-        let (mut paths, mut documents) = (Vec::new(), Vec::new());
+        let (mut paths, mut places, mut documents) = (Vec::new(), Vec::new(), Vec::new());
         for source in sources {
             match source {
                 dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
                 dockerfile::Source::Path(word) => {
                     let path = words.one(word)?;
+                    places.push(word.span);
                     match keyword {
                         _ if !is_remote(&path) => paths.push(path),
                         Keyword::Add => return Err(not_supported("ADD", "URL").into()),
@@ -157,6 +161,7 @@ impl Transfer {
         Ok(Transfer {
             keyword,
             paths,
+            places,
             documents,
             destination: absolute(words.before.working_dir(), &written.destination),
             chown,

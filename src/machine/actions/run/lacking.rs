@@ -28,10 +28,13 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     let manager = started(command).find(|program| MANAGERS.contains(program) && !is_there(program));
     let what = match manager {
         Some(manager) => format!("there is no `{manager}` here"),
-        None if status == NOT_FOUND => format!("{NOT_FOUND} means that the shell did not find the program"),
+        None if status == NOT_FOUND => {
+            format!("{NOT_FOUND} means that the shell did not find the program: check its spelling")
+        }
         None => return None,
     };
-    Some(format!("{what}: {}", stand_in_note(label)))
+    let joint = if manager.is_some() { ": " } else { "; or it is missing because " };
+    Some(format!("{what}{joint}{}", stand_in_note(label)))
 }
 
 /// What to say where a program is missing in a state that is built on a stand-in.
