@@ -8,11 +8,12 @@
 //!
 //! `container/` knows a sandbox and a process and no disk; here both come about, the same way for a RUN and for a container that
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
-//! to stay has a [`State`](state::State) in its folder, and nobody removes that but who was asked to.
+//! to stay has a [`Record`](record::Record) in its folder, and nobody removes that but who was asked to.
 //!
-//! Left out for now: a list of containers and commands for it, networks, a monitor of detached ones.
+//! Left out for now: networks between containers, further processes in one, restarts.
 //!
-//! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`].
+//! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`]; for containers that stay [`stored`], [`record`],
+//! [`monitor`] and [`session`].
 
 pub(crate) mod changes;
 pub(crate) mod folder;
@@ -40,8 +41,8 @@ pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};
 pub(crate) use remover::Remover;
 pub use request::Request;
 pub(crate) use request::{Variable, launch, parse_rights};
-pub(crate) use session::{Parted, Session, Streams, folder};
-pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, list, rename};
+pub(crate) use session::{Parted, Session, Streams};
+pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, folder_of, list, rename};
 pub(crate) use volume::Volume;
 
 use std::path::{Path, PathBuf};

@@ -127,7 +127,7 @@ impl Door {
 /// Opens the doors of all published ports.
 ///
 /// # Errors
-/// [`Error::PortInUse`], or what bind(2) says otherwise.
+/// [`Error::Port`], or what bind(2) says otherwise.
 pub(super) fn open(published: &[Published]) -> Result<Vec<Door>, Error> {
     let mut doors = Vec::new();
     for wanted in published {

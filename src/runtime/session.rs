@@ -335,11 +335,6 @@ impl Keys {
     }
 }
 
-/// The folder of a container, to look at its files.
-pub(crate) fn folder(world: &World, id: &str) -> std::path::PathBuf {
-    folder_of(world, id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Keys;

@@ -227,7 +227,7 @@ pub(crate) fn rename(world: &World, mut record: Record, name: &str) -> Result<()
 }
 
 /// The folder of a container.
-pub(super) fn folder_of(world: &World, id: &str) -> PathBuf {
+pub(crate) fn folder_of(world: &World, id: &str) -> PathBuf {
     world.home().containers_dir().join(id)
 }
 

@@ -50,7 +50,7 @@ impl Logs {
             since.is_none_or(|since| at.is_none_or(|at| at >= since))
                 && until.is_none_or(|until| at.is_none_or(|at| at < until))
         };
-        let folder = runtime::folder(world, &stored.record.id);
+        let folder = runtime::folder_of(world, &stored.record.id);
         // Before the log is read to its end: what is written after that is there when the session has ended.
         let session = if self.follow { Session::open(world, &stored.record.id)? } else { None };
         let mut reader = Reader::open(&folder)?;
