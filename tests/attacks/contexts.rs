@@ -46,7 +46,7 @@ fn a_source_is_a_link_out_of_the_context() {
             let _ = fs::remove_file(attack.path("link"));
             attack.link("link", &target);
             dockerfile(attack, "COPY link /taken");
-            attack.build().refused("is a symbolic link to").says("Dockerfile:2:1");
+            attack.build().refused("is a symbolic link to").says("Dockerfile:2:6");
             dockerfile(attack, "ADD link /taken");
             attack.build().refused("is a symbolic link to");
         }
