@@ -117,7 +117,7 @@ fn a_large_copy_is_seen_to_go_on_and_can_be_stopped_and_tried_again() {
     let mut camera = Camera::start(&place, "build -t large .", (80, 24));
     assert_eq!(camera.watch_to_the_end(), 0, "{}", camera.seen());
     assert!(camera.stillest() <= STILL, "{}", camera.frames.join("\n----\n"));
-    assert!(camera.seen().contains(" in all"), "{}", camera.seen());
+    assert!(camera.seen().contains(" for the whole build"), "{}", camera.seen());
 
     // What would be written beside the user's files is not left there.
     let mut camera = Camera::start(&place, "save -o archive.tar large", (80, 24));
