@@ -42,7 +42,7 @@ pub(crate) use remover::Remover;
 pub use request::Request;
 pub(crate) use request::{Variable, launch, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
-pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, folder_of, list, rename};
+pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename};
 pub(crate) use volume::Volume;
 
 use std::path::{Path, PathBuf};
@@ -166,7 +166,8 @@ impl Explained for Error {
                 libc::EADDRNOTAVAIL => Some("this machine does not have that address"),
                 _ => None,
             },
-            Error::BadState { .. } | Error::Call { .. } | Error::Refused(_) => None,
+            Error::BadState { .. } => Some("`layerlab rm -f ID` removes a container that can't be read"),
+            Error::Call { .. } | Error::Refused(_) => None,
             Error::Io { source, .. } => return errno::hint_at_home(source),
             Error::Volume { source, .. } => return errno::hint(source),
             Error::Container(error) => return Explained::hint(error),

@@ -133,6 +133,9 @@ const SURNAMES: [&str; 64] = [
     "zuse",
 ];
 
+/// Who renames has it; no container's name begins with a dot.
+pub(super) const LOCK: &str = ".lock";
+
 /// Names are tried with digits behind them when so many were taken.
 const PLAIN_TRIES: usize = 8;
 

@@ -22,6 +22,7 @@ use super::request::Wanted;
 use super::{Error, Request, names, unpacked};
 use crate::container::Durability;
 use crate::oci::{ImageConfig, Layer};
+use crate::store::{LockMode, lock};
 use crate::world::World;
 
 /// How long a lock may be held by somebody who only looks.
@@ -104,20 +105,23 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     Ok(Claimed { folder, record })
 }
 
-/// All containers, the newest first.
+/// All containers, the newest first; and why some can't be read.
 ///
 /// # Errors
-/// A record can't be read.
-pub(crate) fn list(world: &World) -> Result<Vec<Stored>, Error> {
-    let mut found = Vec::new();
+/// The folder of containers can't be listed.
+pub(crate) fn list(world: &World) -> Result<(Vec<Stored>, Vec<Error>), Error> {
+    let (mut found, mut damaged) = (Vec::new(), Vec::new());
     for id in ids(world)? {
-        // One may be removed meanwhile.
-        found.extend(read(world, &id)?);
+        match read(world, &id) {
+            // One may be removed meanwhile.
+            Ok(stored) => found.extend(stored),
+            Err(error) => damaged.push(error),
+        }
     }
     found.sort_by(|one, other| {
         other.record.created.cmp(&one.record.created).then_with(|| one.record.id.cmp(&other.record.id))
     });
-    Ok(found)
+    Ok((found, damaged))
 }
 
 /// The container that a text means: its id, its name, or the beginning of its id.
@@ -141,6 +145,21 @@ pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
         [id] => read(world, id)?.ok_or_else(none),
         _ => Err(Error::Ambiguous { text: text.to_owned(), count: matching.len() }),
     }
+}
+
+/// Removes a container of which nobody can say any more what it is, by its name, its id or the beginning of that.
+///
+/// # Errors
+/// There is none, or several; somebody has it locked; a file can't be removed.
+pub(crate) fn remove_damaged(world: &Arc<World>, text: &str) -> Result<(), Error> {
+    let beginning = names::owner(world.home(), text).unwrap_or_else(|| text.to_owned());
+    let mut matching = ids(world)?;
+    matching.retain(|id| is_id(&beginning, 1) && id.starts_with(&beginning));
+    let [id] = matching.as_slice() else { return Err(Error::NoContainer(text.to_owned())) };
+    let mut folder = Folder::claim(world, id)?.ok_or_else(|| Error::Running(id.chars().take(12).collect()))?;
+    record::leave(folder.path())?;
+    folder.discard();
+    Ok(world.identity.remove_dir_all(folder.path())?)
 }
 
 /// Locks a container that nobody runs.
@@ -212,7 +231,10 @@ impl Claimed {
 ///
 /// # Errors
 /// The name is no name, or another container has it.
-pub(crate) fn rename(world: &World, mut record: Record, name: &str) -> Result<(), Error> {
+pub(crate) fn rename(world: &World, id: &str, name: &str) -> Result<(), Error> {
+    let _one_at_a_time = lock(&world.home().names_dir().join(names::LOCK), LockMode::Exclusive)?;
+    let mut record =
+        record::read(world.home(), &folder_of(world, id))?.ok_or_else(|| Error::NoContainer(id.to_owned()))?;
     if name == record.name {
         return Err(Error::NameTaken { name: name.to_owned(), owner: record.id });
     }

@@ -50,6 +50,19 @@ impl Yard {
         }
     }
 
+    /// The number of a container's process 1.
+    fn process(&self, name: &str) -> i64 {
+        let document: serde_json::Value = serde_json::from_str(&self.0.run(&format!("inspect {name}"))).unwrap();
+        document[0]["State"]["Pid"].as_i64().unwrap()
+    }
+
+    /// The names that containers have.
+    fn names(&self) -> Vec<String> {
+        let names = fs::read_dir(self.0.home().join("names")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| !name.starts_with('.')).collect()
+    }
+
     /// The processes of this place's monitors and containers, by their first environment or their open lock: those whose working
     /// files are in the home.
     fn processes(&self) -> Vec<i32> {
@@ -93,7 +106,7 @@ fn a_container_lives_until_it_is_removed() {
             insta::assert_snapshot!(filter(&text));
         }
         assert_eq!(fs::read_dir(yard.0.home().join("containers")).unwrap().count(), 0);
-        assert_eq!(fs::read_dir(yard.0.home().join("names")).unwrap().count(), 0);
+        assert_eq!(yard.names(), [] as [String; 0]);
         assert_eq!(yard.processes(), [] as [i32; 0]);
         yard.0.assert_whole();
     }
@@ -236,6 +249,55 @@ fn a_name_without_an_owner_can_be_had() {
     yard.0.run("ps");
     fs::write(yard.0.home().join("names/box"), "").unwrap();
     assert_eq!(yard.run_script("--rm --name box", "echo fine"), "fine\n");
+}
+
+#[test]
+fn one_that_is_damaged_stops_no_other_and_can_be_removed() {
+    let yard = Yard::new(Role::Self_);
+    let damaged = yard.0.run("create --name damaged layerlab/base true");
+    yard.0.run("create --name whole layerlab/base true");
+    let record = yard.0.home().join("containers").join(damaged.trim()).join("container.json");
+    fs::write(&record, "{").unwrap();
+    let shown = yard.0.run("ps -a");
+    assert!(shown.contains("whole") && shown.contains("warning: can't read") && shown.contains("rm -f ID"), "{shown}");
+    assert!(yard.0.run("rm damaged").contains("can't read"));
+    fs::remove_file(&record).unwrap();
+    fs::create_dir(&record).unwrap();
+    assert_eq!(yard.0.run("rm -f damaged"), "damaged\n");
+    assert!(!yard.0.run("ps -a").contains("warning"));
+    assert_eq!(yard.0.run("rm whole"), "whole\n");
+}
+
+#[test]
+fn many_who_rename_one_leave_it_one_name() {
+    let yard = Yard::new(Role::Self_);
+    let id = yard.0.run("create --name first layerlab/base true").trim().to_owned();
+    let renaming: Vec<_> =
+        (0..8).map(|number| yard.0.command(&format!("rename {id} name{number}")).spawn().unwrap()).collect();
+    for mut child in renaming {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(yard.names().len(), 1);
+    yard.0.run(&format!("rm {id}"));
+    assert_eq!(yard.names(), [] as [String; 0]);
+}
+
+#[test]
+fn a_pause_and_its_note_go_together() {
+    let yard = Yard::new(Role::Self_);
+    yard.0.run("run -d --name box layerlab/base sleep 1000");
+    for _ in 0..6 {
+        let both: Vec<_> = ["pause box", "unpause box", "pause box", "unpause box"]
+            .into_iter()
+            .map(|arguments| yard.0.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+            .collect();
+        for mut child in both {
+            child.wait().unwrap();
+        }
+        let is_paused = yard.0.run("ps").contains("(Paused)");
+        let state = fs::read_to_string(format!("/proc/{}/stat", yard.process("box"))).unwrap();
+        assert_eq!(state.contains(" T ") || state.contains(" D "), is_paused, "{state}");
+    }
 }
 
 #[test]

@@ -127,7 +127,11 @@ fn pass_datagrams(outside: &Arc<UdpSocket>, port: u16, sockets: &Arc<Sockets>) {
     let senders: Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>> = Arc::default();
     let mut buffer = vec![0; PIECE];
     loop {
-        let Ok((count, sender)) = outside.recv_from(&mut buffer) else { continue };
+        let Ok((count, sender)) = outside.recv_from(&mut buffer) else {
+            // Not as fast as possible: it may be an error that stays.
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
         let known = senders.lock().unwrap_or_else(PoisonError::into_inner).get(&sender).cloned();
         let inside = match known {
             Some(inside) => inside,

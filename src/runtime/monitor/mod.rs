@@ -17,6 +17,8 @@
 
 mod forward;
 mod hub;
+mod served;
+mod standing;
 pub(crate) mod talk;
 
 use std::fs::{self, File};
@@ -31,6 +33,8 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
 
 use self::hub::Hub;
+use self::served::Served;
+use self::standing::Standing;
 use self::talk::{Ask, Failed, SOCKET, Tell};
 use super::log;
 use super::ports::{self, Door};
@@ -41,7 +45,6 @@ use super::stored::Claimed;
 use super::{Error, names};
 use crate::container::{self, Control, Exit, Heard, Io, Sockets};
 use crate::link::{Heard as Incoming, Link, Listener};
-use crate::store::Home;
 use crate::world::World;
 
 /// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
@@ -117,8 +120,10 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
     match record.when_ended {
         WhenEnded::Keep => {}
         WhenEnded::Remove => {
+            // It may have another name by now.
+            let now = record::read(world.home(), folder.path()).ok().flatten();
             folder.discard();
-            names::release(world.home(), &record.name, &record.id);
+            names::release(world.home(), now.as_ref().map_or(&record.name, |now| &now.name), &record.id);
         }
     }
     drop(folder);
@@ -127,7 +132,7 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
 /// A container with its monitor around it.
 struct Container<'a> {
     world: &'a World,
-    folder: &'a Path,
+    standing: Arc<Standing>,
     hub: Arc<Hub>,
     log: log::Writer,
     /// Where signals are written that are to be passed on.
@@ -164,7 +169,7 @@ impl<'a> Container<'a> {
         let listener = Listener::bind(&directory, SOCKET).map_err(|errno| Error::io("bind", &socket)(errno.into()))?;
         let container = Container {
             world,
-            folder,
+            standing: Arc::new(Standing::of(world, folder)),
             hub: Arc::new(Hub::new(to_input, record.input)),
             log: log::Writer::open(folder, world.clock.clone())?,
             presses: Arc::new(presses),
@@ -213,18 +218,21 @@ impl<'a> Container<'a> {
             match self.starter.hear::<Ask>() {
                 Incoming::Message(Ask::Begin, _) => return true,
                 Incoming::Message(ask, descriptors) => {
-                    let served = Served {
-                        hub: self.hub.clone(),
-                        link: self.starter.clone(),
-                        control: control.clone(),
-                        presses: self.presses.clone(),
-                        folder: self.folder.into(),
-                        home: Arc::new(self.world.home().clone()),
-                    };
-                    served.carry_out(ask, descriptors);
+                    self.served(control).carry_out(ask, descriptors);
                 }
                 Incoming::Nothing | Incoming::End => return false,
             }
+        }
+    }
+
+    /// The one who has started it, to be served.
+    fn served(&self, control: &Control) -> Served {
+        Served {
+            hub: self.hub.clone(),
+            link: self.starter.clone(),
+            control: control.clone(),
+            presses: self.presses.clone(),
+            standing: self.standing.clone(),
         }
     }
 
@@ -233,14 +241,7 @@ impl<'a> Container<'a> {
         let serve = |served: Served| {
             let _ = thread::Builder::new().name("link".to_owned()).spawn(move || served.serve());
         };
-        let served = Served {
-            hub: self.hub.clone(),
-            link: self.starter.clone(),
-            control: control.clone(),
-            presses: self.presses.clone(),
-            folder: self.folder.into(),
-            home: Arc::new(self.world.home().clone()),
-        };
+        let served = self.served(control);
         serve(served.clone());
         let Some(listener) = self.listener.take() else { return };
         let _ = thread::Builder::new().name("listener".to_owned()).spawn(move || {
@@ -280,7 +281,7 @@ impl<'a> Container<'a> {
         let run = Run { started: self.world.clock.rfc3339(), process: control.process().unwrap_or(0), ports };
         self.started = Some(run.started.clone());
         // Where it can't be written, the lock still tells.
-        let _ = record::set_status(self.folder, &Status::Running(run));
+        self.standing.note(&Status::Running(run));
         self.hub.started();
     }
 
@@ -292,70 +293,8 @@ impl<'a> Container<'a> {
         };
         let finished = Some(self.world.clock.rfc3339());
         let end = End { started: self.started.clone(), finished, status, error };
-        if self.folder.exists() {
-            let _ = record::set_status(self.folder, &Status::Exited(end));
-        }
+        self.standing.note(&Status::Exited(end));
         status
-    }
-}
-
-/// One who is connected, and what it may ask for.
-#[derive(Clone)]
-struct Served {
-    hub: Arc<Hub>,
-    link: Arc<Link>,
-    control: Control,
-    presses: Arc<OwnedFd>,
-    folder: Arc<Path>,
-    home: Arc<Home>,
-}
-
-impl Served {
-    fn serve(&self) {
-        while let Incoming::Message(ask, descriptors) = self.link.hear::<Ask>() {
-            self.carry_out(ask, descriptors);
-        }
-        self.hub.disconnect(&self.link);
-    }
-
-    /// Writes down that it is paused, or goes on.
-    fn note(&self, status: impl FnOnce(Run) -> Status) {
-        if let Ok(Status::Running(run) | Status::Paused(run)) = record::status(&self.home, &self.folder) {
-            let _ = record::set_status(&self.folder, &status(run));
-        }
-    }
-
-    fn carry_out(&self, ask: Ask, descriptors: Vec<OwnedFd>) {
-        let answer = match ask {
-            Ask::Attach { reads } => {
-                if let Ok(streams) = <[OwnedFd; 3]>::try_from(descriptors) {
-                    self.hub.attach(&self.link, streams, reads);
-                }
-                return;
-            }
-            Ask::Press(number) => {
-                let _ = rustix::io::write(&*self.presses, &[number]);
-                return;
-            }
-            Ask::Resize { rows, columns } => {
-                let _ = self.control.resize(rows, columns);
-                return;
-            }
-            Ask::Begin => return,
-            Ask::Signal(number) => {
-                if number == libc::SIGKILL {
-                    // Nobody who reads nothing keeps it from ending.
-                    self.hub.let_go();
-                }
-                self.control.signal(number)
-            }
-            Ask::Pause => self.control.pause().map(|_| self.note(Status::Paused)),
-            Ask::Resume => self.control.resume().map(|()| self.note(Status::Running)),
-        };
-        self.link.say(&match answer {
-            Ok(()) => Tell::Done,
-            Err(error) => Tell::Refused(error.to_string()),
-        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::control::must_run;
-use super::outcome::ended;
+use super::outcome::{Proxy, ended};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::Terminal;
@@ -19,17 +19,8 @@ pub(crate) struct Attach {
     /// Only show the output
     #[arg(long)]
     no_stdin: bool,
-    /// Pass signals on to the container
-    #[arg(
-        long,
-        value_name = "true|false",
-        default_value_t = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        action = clap::ArgAction::Set
-    )]
-    sig_proxy: bool,
+    #[command(flatten)]
+    proxy: Proxy,
     /// The container
     container: String,
 }
@@ -45,7 +36,7 @@ impl Attach {
         let streams = Streams {
             input: !self.no_stdin,
             terminal: stored.record.process.terminal == Terminal::Yes,
-            proxy: self.sig_proxy,
+            proxy: self.proxy.sig_proxy,
         };
         let parted = session.attach(streams, &mut |notice| ui.note(notice))?;
         if let Parted::Detached = parted {

@@ -7,6 +7,7 @@ use clap::Args;
 use super::inspect::bound;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::diagnostic::{Explained as _, Severity};
 use crate::runtime::{self, Status, Stored};
 use crate::view::table::TooWide;
 use crate::view::units;
@@ -35,7 +36,10 @@ pub(crate) struct List {
 impl List {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let last = if self.latest { Some(1) } else { self.last };
-        let mut containers = runtime::list(world)?;
+        let (mut containers, damaged) = runtime::list(world)?;
+        for error in &damaged {
+            ui.report(&[error.diagnostic().severity(Severity::Warning)], None);
+        }
         if !self.all && last.is_none() {
             containers.retain(|stored| matches!(stored.status, Status::Running(_) | Status::Paused(_)));
         }

@@ -1,11 +1,29 @@
-//! What comes of a command on containers: names that are printed, and exit codes.
+//! What comes of a command on containers: signals that are passed on, names that are printed, and exit codes.
 
 use std::io::Write as _;
+
+use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::runtime::{self, Parted};
+
+/// Whether signals that we get are passed on.
+#[derive(Debug, Args)]
+pub(super) struct Proxy {
+    /// Pass signals on to the container
+    #[arg(
+        long,
+        value_name = "true|false",
+        default_value_t = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set
+    )]
+    pub(super) sig_proxy: bool,
+}
 
 /// Does something with each of several containers: where it is done, the container is printed as it was given, and one that refuses does
 /// not stop the others.

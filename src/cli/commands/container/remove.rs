@@ -39,7 +39,12 @@ impl Remove {
     }
 
     fn remove(&self, world: &Arc<World>, name: &str) -> Result<(), Failure> {
-        let stored = runtime::find(world, name)?;
+        let stored = match runtime::find(world, name) {
+            Err(runtime::Error::BadState { .. } | runtime::Error::Store(_)) if self.force => {
+                return Ok(runtime::remove_damaged(world, name)?);
+            }
+            found => found?,
+        };
         if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
             if !self.force {
                 return Err(Diagnostic::error(format!("container {name} is running"))

@@ -19,6 +19,6 @@ pub(crate) struct Rename {
 impl Rename {
     pub(in crate::cli) fn run(&self, world: &World) -> Result<(), Failure> {
         let stored = runtime::find(world, &self.container)?;
-        Ok(runtime::rename(world, stored.record, &self.name)?)
+        Ok(runtime::rename(world, &stored.record.id, &self.name)?)
     }
 }

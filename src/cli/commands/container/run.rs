@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::options::{Made, Options};
-use super::outcome::{ended, not_started};
+use super::outcome::{Proxy, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
@@ -22,17 +22,8 @@ pub(crate) struct Run {
     /// Run the container in the background, and print its id
     #[arg(short, long)]
     detach: bool,
-    /// Pass signals on to the container
-    #[arg(
-        long,
-        value_name = "true|false",
-        default_value_t = true,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        action = clap::ArgAction::Set
-    )]
-    sig_proxy: bool,
+    #[command(flatten)]
+    proxy: Proxy,
     /// Draw the container and run nothing; with `=list`, print every operation and why
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "boxes", hide_possible_values = true)]
     explain: Option<Explained>,
@@ -77,7 +68,7 @@ impl Run {
                 }
             };
         }
-        let streams = Streams { input: interactive, terminal: tty, proxy: self.sig_proxy };
+        let streams = Streams { input: interactive, terminal: tty, proxy: self.proxy.sig_proxy };
         let parted = session.attach(streams, &mut |notice| ui.note(notice))?;
         if let (Parted::Broken, true) = (&parted, self.options.rm) {
             // Nobody wants what it writes, and nobody would ever end it.

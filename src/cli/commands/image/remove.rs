@@ -49,7 +49,7 @@ impl Rmi {
             catalogue: world.store.catalogue()?,
             gone: HashSet::new(),
             // Where one can't be read, nothing will be deleted anyway.
-            containers: runtime::list(world).unwrap_or_default(),
+            containers: runtime::list(world).unwrap_or_default().0,
         };
         let mut removals = Vec::new();
         let mut problems = Vec::new();

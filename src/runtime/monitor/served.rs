@@ -1,0 +1,65 @@
+//! One who is connected to a monitor, and what it may ask for.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::hub::Hub;
+use super::standing::Standing;
+use super::talk::{Ask, Tell};
+use crate::container::Control;
+use crate::link::{Heard as Incoming, Link};
+use crate::runtime::record::Status;
+
+/// One who is connected, and what it may ask for.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) hub: Arc<Hub>,
+    pub(super) link: Arc<Link>,
+    pub(super) control: Control,
+    pub(super) presses: Arc<OwnedFd>,
+    pub(super) standing: Arc<Standing>,
+}
+
+impl Served {
+    /// Does what it asks, until it goes.
+    pub(super) fn serve(&self) {
+        while let Incoming::Message(ask, descriptors) = self.link.hear::<Ask>() {
+            self.carry_out(ask, descriptors);
+        }
+        self.hub.disconnect(&self.link);
+    }
+
+    /// Does one thing that it asks.
+    pub(super) fn carry_out(&self, ask: Ask, descriptors: Vec<OwnedFd>) {
+        let answer = match ask {
+            Ask::Attach { reads } => {
+                if let Ok(streams) = <[OwnedFd; 3]>::try_from(descriptors) {
+                    self.hub.attach(&self.link, streams, reads);
+                }
+                return;
+            }
+            Ask::Press(number) => {
+                let _ = rustix::io::write(&*self.presses, &[number]);
+                return;
+            }
+            Ask::Resize { rows, columns } => {
+                let _ = self.control.resize(rows, columns);
+                return;
+            }
+            Ask::Begin => return,
+            Ask::Signal(number) => {
+                if number == libc::SIGKILL {
+                    // Nobody who reads nothing keeps it from ending.
+                    self.hub.let_go();
+                }
+                self.control.signal(number)
+            }
+            Ask::Pause => self.standing.change(|| self.control.pause().map(drop), Status::Paused),
+            Ask::Resume => self.standing.change(|| self.control.resume(), Status::Running),
+        };
+        self.link.say(&match answer {
+            Ok(()) => Tell::Done,
+            Err(error) => Tell::Refused(error.to_string()),
+        });
+    }
+}

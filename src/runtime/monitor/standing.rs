@@ -1,0 +1,43 @@
+//! What is written down of how a container stands, while its monitor lives.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::container;
+use crate::runtime::record::{self, Run, Status};
+use crate::store::Home;
+use crate::world::World;
+
+/// What is written down of how the container stands. One does something to it and notes that, and then the next: else two who pause it
+/// and let it go on at once could leave the note of one and the deed of the other.
+pub(super) struct Standing {
+    folder: PathBuf,
+    home: Home,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Standing {
+    pub(super) fn of(world: &World, folder: &Path) -> Standing {
+        Standing { folder: folder.to_path_buf(), home: world.home().clone(), one_at_a_time: Mutex::default() }
+    }
+
+    /// Writes it down. Where that is not possible, the lock of the folder still tells whether the container runs.
+    pub(super) fn note(&self, status: &Status) {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = record::set_status(&self.folder, status);
+    }
+
+    /// Does something to a container that runs, and writes down how it stands then.
+    pub(super) fn change(
+        &self,
+        act: impl FnOnce() -> Result<(), container::Error>,
+        status: impl FnOnce(Run) -> Status,
+    ) -> Result<(), container::Error> {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        act()?;
+        if let Ok(Status::Running(run) | Status::Paused(run)) = record::status(&self.home, &self.folder) {
+            let _ = record::set_status(&self.folder, &status(run));
+        }
+        Ok(())
+    }
+}
