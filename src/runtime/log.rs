@@ -10,7 +10,7 @@
 //! Left out: rotation.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,9 @@ const FILE: &str = "log.json";
 
 /// No entry is longer.
 const LONGEST: usize = 16 << 10;
+
+/// No line of the file is longer: an entry with every byte written as an escape, and its time.
+const LONGEST_LINE: usize = 8 * LONGEST;
 
 /// One line, or a piece of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +133,7 @@ pub(crate) fn path(folder: &Path) -> PathBuf {
 pub(crate) struct Reader {
     file: BufReader<File>,
     /// The beginning of an entry that was not whole yet.
-    pending: String,
+    pending: Vec<u8>,
 }
 
 impl Reader {
@@ -143,7 +146,7 @@ impl Reader {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         match options.open(&path) {
-            Ok(file) => Ok(Some(Reader { file: BufReader::new(file), pending: String::new() })),
+            Ok(file) => Ok(Some(Reader { file: BufReader::new(file), pending: Vec::new() })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("open", &path)(error)),
         }
@@ -155,16 +158,18 @@ impl Reader {
     /// It can't be read.
     pub(crate) fn next(&mut self) -> Result<Option<Entry>, Error> {
         loop {
-            let read = self.file.read_line(&mut self.pending).map_err(Error::io("read", FILE))?;
-            if !self.pending.ends_with('\n') {
+            let room = LONGEST_LINE.saturating_sub(self.pending.len());
+            let mut within = (&mut self.file).take(room as u64);
+            within.read_until(b'\n', &mut self.pending).map_err(Error::io("read", FILE))?;
+            let is_whole = self.pending.ends_with(b"\n");
+            if !is_whole && self.pending.len() < LONGEST_LINE {
                 return Ok(None);
             }
-            let entry = serde_json::from_str(&self.pending);
+            // The rest of a line that is too long is no entry either.
+            let entry = serde_json::from_slice(&self.pending);
             self.pending.clear();
-            match entry {
-                Ok(entry) => return Ok(Some(entry)),
-                Err(_) if read == 0 => return Ok(None),
-                Err(_) => {}
+            if let Ok(entry) = entry {
+                return Ok(Some(entry));
             }
         }
     }
@@ -193,5 +198,10 @@ mod tests {
         assert_eq!(texts(&mut reader), ["\u{fffd}"]);
         writer.add(Stream::Stdout, &[b'x'; LONGEST + 1]);
         assert_eq!(texts(&mut reader), ["x".repeat(LONGEST)]);
+        // What others have written there is passed over.
+        let mut file = OpenOptions::new().append(true).open(path(folder.path())).unwrap();
+        file.write_all(&[&b"\xff\n"[..], &vec![b'y'; 3 * LONGEST_LINE], b"\n"].concat()).unwrap();
+        writer.add(Stream::Stderr, b"fine\n");
+        assert_eq!(texts(&mut reader), ["fine\n"]);
     }
 }
