@@ -1,19 +1,24 @@
 //! What `run` and `create` are told of a container.
 
+mod network;
+mod volumes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::{Access, Hostname, Network, Plan, Terminal};
+use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
 use crate::oci::{Platform, signal_number};
-use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Published, Request, Variable, Volume, WhenEnded};
+use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Request, Variable, WhenEnded};
 use crate::world::World;
+
+use network::{Connections, Networking};
+use volumes::Volumes;
 
 /// What a container is to be like.
 #[derive(Debug, Args)]
@@ -45,14 +50,8 @@ pub(super) struct Options {
     /// The user and group: NAME|UID[:GROUP|GID]
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// What is mounted.
-    #[arg(
-        short,
-        long,
-        value_name = "VOLUME",
-        help = "Mount a folder or file of this machine, or a named volume: SOURCE:TARGET[:ro]"
-    )]
-    volume: Vec<String>,
+    #[command(flatten)]
+    volumes: Volumes,
     /// Replace the image's ENTRYPOINT
     #[arg(long, value_name = "COMMAND")]
     entrypoint: Option<String>,
@@ -62,20 +61,8 @@ pub(super) struct Options {
     /// Make the root file system read-only
     #[arg(long)]
     read_only: bool,
-    /// The network: `host`, `none`, or `private`, which is used when a port is published
-    #[arg(long, alias = "net", value_name = "MODE")]
-    network: Option<Network>,
-    /// What is published.
-    #[arg(
-        short,
-        long,
-        value_name = "PORT",
-        help = "Publish a port of the container: [IP:][MACHINE:]CONTAINER[/PROTOCOL]"
-    )]
-    publish: Vec<String>,
-    /// Publish every port that the image exposes, at free ports of this machine
-    #[arg(short = 'P', long)]
-    publish_all: bool,
+    #[command(flatten)]
+    network: Networking,
     /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
@@ -94,16 +81,6 @@ pub(super) struct Options {
         help = "The image (a name, a digest, or the start of an id); then the command and its arguments, instead of the image's CMD"
     )]
     words: Vec<String>,
-}
-
-impl ValueEnum for Network {
-    fn value_variants<'a>() -> &'a [Network] {
-        &[Network::Host, Network::None, Network::Private]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()))
-    }
 }
 
 /// A container that was made, and what there is to say of its image.
@@ -169,14 +146,7 @@ impl Options {
     fn request(&self, ui: &Ui) -> Result<Request, Failure> {
         let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
         let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
-        let mut ports = Published::parse_all(&self.publish)?;
-        let is_published = self.publish_all || !ports.is_empty();
-        let network = self.network.unwrap_or(if is_published { Network::Private } else { Network::Host });
-        if is_published && network != Network::Private {
-            // As Docker: there is nothing to be published.
-            ui.note(&format!("warning: published ports are discarded when using the network `{}`", network.name()));
-            ports.clear();
-        }
+        let Connections { network, ports, publish_all } = self.network.connections(ui)?;
         Ok(Request {
             command: self.words.iter().skip(1).cloned().collect(),
             entrypoint: self.entrypoint.as_ref().map(entrypoint),
@@ -186,8 +156,8 @@ impl Options {
             hostname: hostname.map(Hostname::parse).transpose()?,
             network,
             ports,
-            publish_all: self.publish_all && network == Network::Private,
-            volumes: Volume::parse_all(&self.volume)?,
+            publish_all,
+            volumes: self.volumes.volumes()?,
             root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             terminal: if self.tty { Terminal::Yes } else { Terminal::No },
             rights: runtime::parse_rights(&self.security_opt)?,
