@@ -136,6 +136,11 @@ impl Machine {
     }
     // ANCHOR_END: go-back
 
+    /// Whether the step that was tried last failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Takes the next step through all of its phases.
     ///
     /// # Errors

@@ -100,24 +100,28 @@ impl Growing {
         Growth::Open
     }
 
+    /// The commands and instructions of a text that was pasted, each with its end.
+    pub(super) fn lines(text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut growing = Growing::default();
+        for line in text.split_inclusive('\n') {
+            if growing.push(line) == Growth::Complete {
+                lines.push(std::mem::take(&mut growing).text);
+            }
+        }
+        lines.extend(Some(growing.text).filter(|rest| !rest.is_empty()));
+        lines.retain(|line| !matches!(command::parse(line), Ok(Line::Empty)));
+        lines
+    }
+
     /// The commands and blocks of instructions in a text that was pasted. Instructions that follow one another are one block.
     pub(super) fn parts(text: &str) -> Vec<String> {
         let mut parts: Vec<(bool, String)> = Vec::new();
-        let mut growing = Growing::default();
-        let mut lines = text.split_inclusive('\n').peekable();
-        while let Some(line) = lines.next() {
-            if growing.push(line) == Growth::Open && lines.peek().is_some() {
-                continue;
-            }
-            let whole = std::mem::take(&mut growing).text;
-            let is_block = match command::parse(&whole) {
-                Ok(Line::Empty) => continue,
-                Ok(Line::Instruction(_) | Line::Comment) => true,
-                Ok(Line::Command(_) | Line::Piped(..)) | Err(_) => false,
-            };
+        for line in Growing::lines(text) {
+            let is_block = matches!(command::parse(&line), Ok(Line::Instruction(_) | Line::Comment));
             match parts.last_mut() {
-                Some((true, block)) if is_block => block.push_str(&whole),
-                Some(_) | None => parts.push((is_block, whole)),
+                Some((true, block)) if is_block => block.push_str(&line),
+                Some(_) | None => parts.push((is_block, line)),
             }
         }
         parts.into_iter().map(|(_, text)| text.trim_end_matches(['\n', '\r']).to_owned()).collect()

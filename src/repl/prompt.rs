@@ -241,11 +241,16 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
 }
 
 fn echo(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
-    let line = format!("{PROMPT}{}\n", shown::text(text));
-    if session.interactive {
-        session.out.note(&line)?;
+    let shown = |line: &str| format!("{PROMPT}{}\n", shown::text(line));
+    if !session.interactive {
+        session.out.show(|_| shown(text))?;
+    } else if !text.contains('\n') {
+        session.out.note(&shown(text))?;
     } else {
-        session.out.show(|_| line.clone())?;
+        // What was pasted is noted as if it had been typed: a saved session then says which lines are one instruction.
+        for line in Growing::lines(text) {
+            session.out.note(&shown(line.trim_end_matches(['\n', '\r'])))?;
+        }
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ const GAP: usize = 3;
 const NARROWEST: usize = 8;
 /// A word of no more columns is never broken: an id has twelve digits.
 const UNBROKEN: usize = 12;
+/// What stands before a word and belongs to it.
+const MARKS: &[&str] = &["≠", "✓", "✗", "?"];
 /// What stands behind a number and belongs to it.
 const UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "s", "min"];
 
@@ -44,7 +46,7 @@ impl Columns {
         columns: usize,
         too_wide: TooWide,
     ) -> Columns {
-        let word = |cell: &str| cell.split_whitespace().map(|word| word.width()).max().unwrap_or(0);
+        let word = |cell: &str| words(cell).iter().map(|word| word.width()).max().unwrap_or(0);
         let mut widths: Vec<usize> = header.iter().map(|name| name.width()).collect();
         let mut words: Vec<usize> = header.iter().map(|name| word(name)).collect();
         for row in rows {
@@ -178,14 +180,17 @@ pub(crate) fn hang(label: &str, text: &str, columns: usize) -> String {
     filled
 }
 
-/// The words of a text. A number and its unit are one.
+/// The words of a text. A number and its unit are one, and so are a mark and its word.
 fn words(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = Vec::new();
     let mut start = 0;
     for part in text.split(' ') {
         let end = start + part.len();
         match words.last_mut() {
-            Some(last) if UNITS.contains(&part) && last.ends_with(|letter: char| letter.is_ascii_digit()) => {
+            Some(last)
+                if MARKS.contains(last)
+                    || UNITS.contains(&part) && last.ends_with(|letter: char| letter.is_ascii_digit()) =>
+            {
                 *last = &text[start - last.len() - 1..end];
             }
             Some(_) | None => words.push(part),
@@ -237,6 +242,7 @@ mod tests {
         assert_eq!(hang("a ", "b /usr/share/x c", 8), "a b\n  /usr/s\n  hare/x\n  c\n");
         assert_eq!(hang("a ", "日本語日本語 c", 8), "a 日本語\n  日本語\n  c\n");
         assert_eq!(hang("a ", "bb 12 kB", 8), "a bb\n  12 kB\n");
+        assert_eq!(hang("a ", "bb ≠ c", 6), "a bb\n  ≠ c\n");
         assert_eq!(hang("a ", "b  c", 4), "a b\n  c\n");
     }
 

@@ -333,6 +333,13 @@ fn a_pasted_block_is_taken_apart_and_typed_work_is_kept() {
     person.line("write date-script.sh");
     person.line("quit");
     person.line("write --force date-script.sh");
+    // A saved session says which of the pasted lines are one instruction.
+    person.line("save session");
+    let session = fs::read_to_string(folder.path().join("session"))
+        .or_else(|_| fs::read_to_string(folder.path().join("context/session")))
+        .unwrap();
+    let pasted = "(layerlab) ENV A=1\n(layerlab) RUN echo one > /one \\\n  && echo two\n";
+    assert!(session.contains(pasted), "{session}");
     let written = fs::read_to_string(folder.path().join("context/date-script.sh")).unwrap();
     assert!(written.contains("LABEL typed=again") && written.contains("&& echo two"), "{written}");
     insta::assert_snapshot!("a_pasted_block", person.leaves());

@@ -135,7 +135,7 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
 
 /// What the marks mean, and what is left out.
 fn legend(layout: &Layout, window: &Window) -> String {
-    let mut text = "▶ next  ● breakpoint  ✓ hit  ✗ miss  ? not known yet".to_owned();
+    let mut text = "▶ next  ● breakpoint  ✓ hit  ✗ miss  ? unknown".to_owned();
     if window.first > 1 || window.last < window.total {
         text.push_str(&format!("  · {} lines, `list all` shows them", window.total));
     }

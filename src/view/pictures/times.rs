@@ -10,6 +10,7 @@
 use super::{Layout, fitted, padded};
 use crate::cache::Outcome;
 use crate::machine::{Spent, Sum, Timed, Times};
+use crate::view::table::visible_width;
 use crate::view::units::time;
 
 /// How wide a time with its word is.
@@ -24,9 +25,16 @@ pub(crate) fn times(layout: &Layout, times: &Times) -> String {
     let sum = |mark: char, Sum { build, milliseconds }: Sum, of: &str| {
         format!("{mark} BUILD {build}'s{of}: {}", time(milliseconds))
     };
-    let mut header = sum('█', times.build, " steps");
-    header.extend(times.before.map(|before| format!("   {}", sum('░', before, ""))));
-    let mut text = layout.hang(&padded("STEP", step + 1), &header);
+    let now = sum('█', times.build, " steps");
+    let header = match times.before.map(|before| sum('░', before, "")) {
+        None => vec![now],
+        Some(before) => match format!("{now}   {before}") {
+            both if step + 1 + visible_width(&both) <= layout.columns() => vec![both],
+            _ => vec![now, before],
+        },
+    };
+    let labels = ["STEP", ""].map(|label| padded(label, step + 1));
+    let mut text: String = labels.iter().zip(&header).map(|(label, part)| layout.hang(label, part)).collect();
     text.extend(times.steps.iter().map(|timed| line.step(timed)));
     text
 }
