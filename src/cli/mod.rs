@@ -9,8 +9,10 @@
 //! things and shows them; it decides nothing.
 
 mod commands;
+mod confirm;
 mod docker;
 mod failure;
+mod filters;
 mod interrupts;
 mod names;
 mod ui;

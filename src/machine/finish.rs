@@ -54,7 +54,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Writes the image of the last state, gives it its names, and remembers the build. Warns of what was not used.
+    /// Writes the image of the last state, lists it under its names or without one, and remembers the build. Warns of what was not used.
     ///
     /// # Errors
     /// No step is taken, or the home can't be written to.
@@ -80,9 +80,7 @@ impl Machine {
         let (steps, milliseconds) = (self.steps.len(), self.watch.milliseconds());
         let digest = manifest.digest;
         reporter.tell(EventKind::BuildFinished { image, manifest: digest, steps, cached, ran, milliseconds });
-        if !tags.is_empty() {
-            self.world.store.name_all([(&manifest, tags)])?;
-        }
+        self.world.store.name_all([(&manifest, tags)])?;
         for tag in tags {
             reporter.tell(EventKind::Tagged { reference: tag.familiar() });
         }

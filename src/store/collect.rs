@@ -31,7 +31,12 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// How many blobs are gone.
+    /// What the files took that are gone.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// The blobs that are gone.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
         self.files.iter().filter(|file| file.sort == Sort::Blob).map(|file| file.digest)
     }

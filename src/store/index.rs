@@ -47,8 +47,8 @@ impl Store {
         })
     }
 
-    /// Gives an image a name; an image that had the name loses it. Atomic and idempotent. A digest in the reference is
-    /// ignored, a missing tag is `latest`.
+    /// Gives an image a name; an image that had the name loses it, and stays in the list without one if it was its last. Atomic and
+    /// idempotent. A digest in the reference is ignored, a missing tag is `latest`.
     ///
     /// # Errors
     /// What [`Store::index`] says, and [`Error::Io`] where the new one can't be written.
@@ -86,6 +86,8 @@ impl Store {
         self.change_index(|manifests| {
             let mut is_changed = false;
             if !manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
+                // Nobody has asked to remove these.
+                nameless.extend(manifests.iter().filter(|entry| is_old_name(entry)).cloned().map(without_name));
                 manifests.retain(|entry| !is_old(entry));
                 manifests.extend(new.iter().cloned());
                 is_changed = true;

@@ -12,6 +12,7 @@ use super::{Error, bytes_of, roots, roots_with, size_of, survey};
 use crate::cache::{self, Builds, Record, Records};
 use crate::oci::{Digest, Layer};
 use crate::progress::Work;
+use crate::runtime;
 use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
 
 /// How much is to be removed.
@@ -152,8 +153,10 @@ struct Plan {
 impl Plan {
     fn of(store: &Store, wish: &Wish) -> Result<Plan, Error> {
         let images = store.images()?;
-        let named: BTreeSet<Digest> =
+        let mut named: BTreeSet<Digest> =
             images.iter().filter(|image| image.reference.is_some()).map(|image| image.manifest.digest).collect();
+        // What a container is made of stays in the list, so that it can be asked for.
+        named.extend(runtime::roots(store.home())?.iter().map(|container| container.image.manifest.digest));
         let unnamed = match wish.images {
             Images::Stay => BTreeSet::new(),
             Images::Unnamed => {
@@ -168,7 +171,7 @@ impl Plan {
                 let (uses, moment) = (LastUses::of(store)?, now().saturating_sub(age.saturating_mul(SECOND)));
                 all.into_iter().partition(|record| uses.get(record) <= moment)
             }
-            Forgotten::Beyond(most) => beyond(store, all, most)?,
+            Forgotten::Beyond(most) => beyond(store, all, &unnamed, most)?,
         };
         Ok(Plan { wish: wish.clone(), unnamed, kept, forgotten })
     }
@@ -243,11 +246,17 @@ fn now() -> i64 {
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Forgets the records that were not used for the longest time, until what only the others keep is small enough.
-fn beyond(store: &Store, mut all: Vec<Record>, most: u64) -> Result<(Vec<Record>, Vec<Record>), Error> {
+/// Forgets the records that were not used for the longest time, until what only the others keep is small enough. The images `unnamed` keep
+/// nothing: they go first.
+fn beyond(
+    store: &Store,
+    mut all: Vec<Record>,
+    unnamed: &BTreeSet<Digest>,
+    most: u64,
+) -> Result<(Vec<Record>, Vec<Record>), Error> {
     let uses = LastUses::of(store)?;
     all.sort_by_key(|record| std::cmp::Reverse(uses.get(record)));
-    let survey = survey(store)?;
+    let survey = store.survey(unnamed, || roots(store))?;
     let only_cache: BTreeMap<Digest, u64> = survey
         .files
         .iter()

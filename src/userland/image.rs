@@ -191,7 +191,10 @@ fn put(
     config.history.push(History { created_by: Some(created_by.to_owned()), ..History::default() });
     let image = store.put_image(&config, &layers)?;
     let reference = Reference::parse_normalized(name).expect("the built-in names are proper references");
-    store.tag(&reference.with_default_tag(), &image)?;
+    let before = store.resolve(&reference)?;
+    store.tag(&reference, &image)?;
+    // Nobody has built the one before, and nobody will miss it.
+    store.unlist(&before.into_iter().map(|before| before.digest).filter(|before| *before != image.digest).collect())?;
     Ok(image)
 }
 

@@ -14,6 +14,7 @@ mod lessons;
 mod mistakes;
 mod modes;
 mod moving;
+mod nameless;
 mod pictures;
 mod placing;
 mod pty;

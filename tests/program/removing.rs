@@ -105,6 +105,7 @@ fn room_is_made_and_said() {
         "prune --until 0s --dry-run --json",
         "prune --until 7x",
         "prune --all --until 7d",
+        "image prune --force",
         "store verify",
         "store verify --list",
         "prune --all",
@@ -163,5 +164,8 @@ fn what_a_reproducible_build_has_just_used_stays() {
     let foreseen = place.run("prune --dry-run");
     assert!(!foreseen.contains("steps of the cache"), "{foreseen}");
     let foreseen = place.run("prune --until 0s --dry-run");
-    assert!(foreseen.contains("steps of the cache   1"), "{foreseen}");
+    assert!(
+        foreseen.lines().any(|line| line.split_whitespace().eq(["steps", "of", "the", "cache", "1"])),
+        "{foreseen}"
+    );
 }

@@ -1,4 +1,4 @@
-//! `layerlab images`: what the store has by name.
+//! `layerlab images`: what the store has, with a name and without.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
@@ -7,7 +7,9 @@ use std::rc::Rc;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::filters::Filters;
 use crate::cli::ui::Ui;
+use crate::context::go_match;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Reference};
 use crate::shown;
@@ -28,9 +30,12 @@ pub(crate) struct Images {
     /// Show digests of the manifests
     #[arg(long)]
     digests: bool,
-    /// Also list images without a name (they are always listed)
+    /// Accepted and without effect: the states between two steps are the cache's, and no images
     #[arg(short, long)]
     all: bool,
+    /// Only list some: `dangling=true`, `reference=PATTERN`, `before=IMAGE`, `since=IMAGE`, `label=NAME[=VALUE]`
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Only list images with this name
     #[arg(value_name = "NAME")]
     name: Option<String>,
@@ -49,7 +54,9 @@ impl Images {
                 })
             });
         }
+        let filters = Filters::parse(&self.filter, &["dangling", "reference", "before", "since", "label"])?;
         let mut rows = self.described(world, images);
+        keep(&mut rows, &filters, world)?;
         // Newest first, as Docker lists them; what is damaged has no time and comes last.
         rows.sort_by(|one, other| other.created().cmp(&one.created()));
         if self.quiet {
@@ -106,6 +113,39 @@ impl Images {
     }
 }
 
+/// Leaves the rows that the filters let through.
+fn keep(rows: &mut Vec<Row>, filters: &Filters, world: &World) -> Result<(), Failure> {
+    if let Some(dangling) = filters.truth("dangling")? {
+        rows.retain(|row| row.image.reference.is_none() == dangling);
+    }
+    let patterns: Vec<&str> = filters.values("reference").collect();
+    if !patterns.is_empty() {
+        rows.retain(|row| patterns.iter().any(|pattern| row.is_named_like(pattern)));
+    }
+    for name in filters.values("before") {
+        let moment = created(world, name)?;
+        rows.retain(|row| row.created() < moment.as_deref());
+    }
+    for name in filters.values("since") {
+        let moment = created(world, name)?;
+        rows.retain(|row| row.created() > moment.as_deref());
+    }
+    if filters.has("label") {
+        rows.retain(|row| {
+            world
+                .store
+                .load_image(&row.image.manifest)
+                .is_ok_and(|(_, config)| filters.fit_labels(&config.config.labels))
+        });
+    }
+    Ok(())
+}
+
+/// When an image was made.
+fn created(world: &World, name: &str) -> Result<Option<String>, Failure> {
+    Ok(world.store.summary(&world.store.find(name)?.manifest)?.created)
+}
+
 /// One line of the list.
 struct Row {
     image: Image,
@@ -116,6 +156,13 @@ impl Row {
     /// The image id. Where it can't be read, the manifest's digest, by which the image is found too.
     fn id(&self) -> Digest {
         self.summary.as_ref().as_ref().map_or(self.image.manifest.digest, |summary| summary.id)
+    }
+
+    /// Whether the name, with its tag or without, is like a pattern.
+    fn is_named_like(&self, pattern: &str) -> bool {
+        let fits = |text: String| go_match(pattern, text).unwrap_or(false);
+        let name = self.image.reference.as_ref();
+        name.is_some_and(|name| fits(name.familiar()) || fits(name.familiar_name()))
     }
 
     fn created(&self) -> Option<&str> {

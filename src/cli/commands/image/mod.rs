@@ -5,6 +5,7 @@ pub(in crate::cli) mod import;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod load;
+mod prune;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
 pub(in crate::cli) mod tag;
@@ -43,6 +44,8 @@ enum ImageCommand {
     /// Remove image names, and the data that nothing else needs
     #[command(name = "rm", alias = "remove")]
     Remove(remove::Rmi),
+    /// Remove images without a name, or all that no container uses
+    Prune(prune::Prune),
     /// Load images from an archive written by `docker save`, Podman or skopeo
     Load(load::Load),
     /// Save images to an archive that Docker, Podman and skopeo can read
@@ -60,6 +63,7 @@ impl ImageCommands {
             ImageCommand::Inspect(command) => command.run(world, ui),
             ImageCommand::Tag(command) => command.run(world),
             ImageCommand::Remove(command) => command.run(world, ui),
+            ImageCommand::Prune(command) => command.run(world, ui),
             ImageCommand::Load(command) => command.run(world, ui),
             ImageCommand::Save(command) => command.run(world, ui),
             ImageCommand::Import(command) => command.run(world, ui),

@@ -140,7 +140,7 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
         return Ok(());
     }
     out.begin(Scene::Below);
-    let left = collect(world, ui)?;
+    let left = collect(world, ui)?.left;
     out.end()?;
     for id in deleted {
         let reason = match &left {
@@ -160,8 +160,15 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
     Ok(())
 }
 
+/// What became of what nothing led to.
+pub(super) struct Gone {
+    pub(super) left: Left,
+    /// What is free now.
+    pub(super) bytes: u64,
+}
+
 /// What could not be removed.
-enum Left {
+pub(super) enum Left {
     /// What others use.
     InUse(BTreeSet<Digest>),
     /// All of it, for this reason.
@@ -169,25 +176,26 @@ enum Left {
 }
 
 /// Removes what nothing leads to. What the cache's records name is kept: it saves the next build its work.
-fn collect(world: &World, ui: &Ui) -> Result<Left, Failure> {
+pub(super) fn collect(world: &World, ui: &Ui) -> Result<Gone, Failure> {
+    let nothing = |reason| Ok(Gone { left: Left::Everything(reason), bytes: 0 });
     match upkeep::prune::collect(&world.store) {
         Ok(collected) => {
             if let Some(error) = collected.damaged.first() {
-                return Ok(Left::Everything(format!("nothing is deleted while an image is damaged ({error})")));
+                return nothing(format!("nothing is deleted while an image is damaged ({error})"));
             }
             for strange in &collected.strange {
                 ui.report(&[strange.diagnostic().severity(Severity::Warning)], None);
             }
             let task = world.meter().begin(Work::Removing, None);
+            let mut bytes = collected.bytes();
             for folder in &collected.folders {
+                bytes += upkeep::size_of(folder);
                 world.identity.remove_dir_all(folder)?;
                 task.add(1).map_err(Error::from)?;
             }
-            Ok(Left::InUse(collected.in_use))
+            Ok(Gone { left: Left::InUse(collected.in_use), bytes })
         }
-        Err(upkeep::Error::Store(Error::Busy)) => {
-            Ok(Left::Everything("another layerlab process has the store open".to_owned()))
-        }
+        Err(upkeep::Error::Store(Error::Busy)) => nothing("another layerlab process has the store open".to_owned()),
         Err(error) => Err(error.into()),
     }
 }
