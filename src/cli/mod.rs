@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{build, container, explain, image, parse, store};
@@ -136,11 +136,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             let ui = Ui::new(ColorChoice::Auto);
+            let status = usage_status(&error);
             match docker::missing(&error) {
                 Some(diagnostic) => ui.report(&[diagnostic], None),
                 None => ui.usage(&harmless(error).render()),
             }
-            return ExitCode::from(125);
+            return status;
         }
         Err(help) => {
             let _ = help.print();
@@ -165,6 +166,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.status.unwrap_or(usual))
         }
     }
+}
+
+/// The exit code for arguments that can't be understood, as Docker's: 125 for an option, 1 for a command or a number of arguments.
+fn usage_status(error: &clap::Error) -> ExitCode {
+    let is_option = |text: &str| text.starts_with('-');
+    let status = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand, _) => 1,
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(argument))) if !is_option(argument) => 1,
+        (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => 0,
+        _ => 125,
+    };
+    ExitCode::from(status)
 }
 
 /// Reads the arguments. Who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in help and messages.

@@ -14,6 +14,7 @@
 
 mod case;
 mod change;
+mod docker;
 mod generate;
 mod known;
 mod ours;
