@@ -33,8 +33,21 @@ pub(crate) enum Heard<M> {
 /// No message is longer: a failure names two paths at most, and quotes the kernel.
 const LONGEST: usize = 64 << 10;
 
-/// No message has more descriptors: three standard streams.
-pub(crate) const MOST_DESCRIPTORS: usize = 3;
+/// No message has more descriptors: three standard streams, and what a further process is known by.
+pub(crate) const MOST_DESCRIPTORS: usize = 6;
+
+impl From<OwnedFd> for Link {
+    /// An end that somebody else has made a pair of.
+    fn from(end: OwnedFd) -> Link {
+        Link(end)
+    }
+}
+
+impl From<Link> for OwnedFd {
+    fn from(link: Link) -> OwnedFd {
+        link.0
+    }
+}
 
 impl Link {
     /// Two ends of one connection.

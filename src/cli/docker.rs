@@ -7,7 +7,6 @@ use crate::diagnostic::Diagnostic;
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["exec"], "`layerlab attach CONTAINER` connects to its first process; `layerlab step` has a shell in any state"),
     (&["top", "stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
     (&["cp"], "mount a folder with `layerlab run -v FOLDER:/PATH`"),
     (&["update"], "the limits of a container are those of its user"),

@@ -83,6 +83,8 @@ enum Command {
     Wait(container::control::Wait),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
     Attach(container::attach::Attach),
+    /// Run a command in a running container
+    Exec(container::exec::Exec),
     /// List containers
     #[command(name = "ps")]
     List(container::list::List),
@@ -213,6 +215,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Unpause(command) => command.run(&world()?, ui),
         Command::Wait(command) => command.run(&world()?, ui),
         Command::Attach(command) => command.run(&world()?, ui),
+        Command::Exec(command) => command.run(&world()?, ui),
         Command::List(command) => command.run(&*world()?, ui),
         Command::Logs(command) => command.run(&world()?, ui),
         Command::Port(command) => command.run(&*world()?, ui),

@@ -129,6 +129,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::RemoveDirectory { .. }
         | Operation::RemoveCgroup { .. } => Boundary::Machine,
         Operation::EnterUserNamespace { .. }
+        | Operation::Join(_)
         | Operation::Unshare { .. }
         | Operation::ForkInit
         | Operation::SetHostname { .. }
@@ -155,6 +156,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::LimitCapabilities { .. }
         | Operation::InstallFilter { .. } => Boundary::Confinement,
         Operation::NewSession { .. }
+        | Operation::OwnNull
         | Operation::ResolveUser { .. }
         | Operation::SwitchUser
         | Operation::CreateWorkingDirectory { .. }
@@ -178,7 +180,7 @@ fn name(operation: &Operation) -> &str {
             "afterwards"
         }
         Operation::EnterUserNamespace { .. } => "users",
-        Operation::Unshare { .. } | Operation::ForkInit => "its own",
+        Operation::Unshare { .. } | Operation::ForkInit | Operation::Join(_) => "its own",
         Operation::SetHostname { .. } => "host name",
         Operation::LoopbackUp => "network",
         Operation::UnshareMounts | Operation::MountOverlay { .. } | Operation::CopyLayers { .. } => "/",
@@ -197,7 +199,7 @@ fn name(operation: &Operation) -> &str {
         Operation::NewSession { .. } => "terminal",
         Operation::ResolveUser { .. } | Operation::SwitchUser => "user",
         Operation::CreateWorkingDirectory { .. } | Operation::ChangeDirectory { .. } => "directory",
-        Operation::CleanUp => "inherits",
+        Operation::OwnNull | Operation::CleanUp => "inherits",
         Operation::SealTrampoline | Operation::AwaitStart => "start",
         Operation::Execute { .. } => "command",
     }
@@ -271,6 +273,8 @@ fn item(operation: &Operation, folder: &Path) -> String {
             format!("{args:?} with {} environment {variables}", env.len())
         }
         Operation::JoinCgroup { .. }
+        | Operation::Join(_)
+        | Operation::OwnNull
         | Operation::EndWithParent
         | Operation::ForkInit
         | Operation::UnshareMounts

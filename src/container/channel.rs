@@ -10,6 +10,7 @@
 //! Failed    ──▶   an operation was refused, and nothing comes of the container
 //! Untidy    ──▶   something could not be taken away again
 //! Ended     ──▶   how the command ended, when nothing of the container is left
+//!           ◀── Detach: of a further process, which goes on without us; its terminal comes with it
 //! ```
 //!
 //! The messages go over a [`Link`]. The one thing that is not a message is the errno of the [`trampoline`](super::trampoline), which
@@ -47,6 +48,16 @@ pub(super) enum Word {
 pub(super) enum Order {
     IdsMapped,
     Start,
+    /// The terminal comes with it.
+    Detach,
+}
+
+/// What leads a further process into a container.
+pub(super) struct Joins {
+    /// The container's first process.
+    pub(crate) first: OwnedFd,
+    /// To us: a byte as soon as there is a process inside.
+    pub(crate) born: OwnedFd,
 }
 
 /// The descriptors that the keeper starts with; everything else above 2 is closed.
@@ -57,6 +68,8 @@ pub(super) struct Ends {
     pub(crate) errno: Option<OwnedFd>,
     /// We, as a pidfd: readable when we are gone.
     pub(crate) parent: OwnedFd,
+    /// Of a further process: what it joins.
+    pub(crate) joins: Option<Joins>,
     /// The standard streams: what they become, where they are not ours.
     pub(crate) streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.

@@ -13,15 +13,28 @@ use nix::unistd::{isatty, read, tcgetpgrp, write};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 
 use super::error::Error;
+use super::keys::DetachKeys;
 
 /// Where the master leads on our side.
 pub(super) enum Far {
     /// To our own standard streams.
     Ours,
+    /// Out to our standard output; nothing goes in.
+    Watched,
     /// To these two.
     Given { input: OwnedFd, output: OwnedFd },
     /// What comes out is the caller's; what goes in comes from here, if anything does.
     Caller { input: Option<OwnedFd> },
+}
+
+/// What was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    Text,
+    /// Ctrl-C was in it, as the container's terminal understands it.
+    Interrupt,
+    /// The keys that leave the command.
+    Leave,
 }
 
 /// What came out of a terminal.
@@ -29,6 +42,8 @@ pub(super) enum Came<'b> {
     Bytes(&'b [u8]),
     Nothing,
     End,
+    /// Nobody reads what came out of it any more.
+    Unread,
 }
 
 /// The master, and what is at its other side.
@@ -39,21 +54,23 @@ pub(super) struct Console {
     pending: Vec<u8>,
     /// Whether the input is still to be read.
     listening: bool,
+    /// The keys that leave it, where one can.
+    keys: Option<DetachKeys>,
     /// Puts our terminal back when it is dropped.
     ours: Option<Raw>,
 }
 
 impl Console {
     /// Takes the master over.
-    pub(crate) fn new(master: OwnedFd, far: Far) -> Result<Console, Error> {
+    pub(crate) fn new(master: OwnedFd, far: Far, keys: Option<DetachKeys>) -> Result<Console, Error> {
         let ours = match far {
             Far::Ours => Raw::begin()?,
-            Far::Given { .. } | Far::Caller { .. } => None,
+            Far::Watched | Far::Given { .. } | Far::Caller { .. } => None,
         };
         // A program that reads nothing must not keep us from reading what it writes.
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).map_err(Error::call("fcntl"))?;
-        let listening = !matches!(far, Far::Caller { input: None });
-        let console = Console { master, far, pending: Vec::new(), listening, ours };
+        let listening = !matches!(far, Far::Watched | Far::Caller { input: None });
+        let console = Console { master, far, pending: Vec::new(), listening, keys, ours };
         console.copy_window_size();
         Ok(console)
     }
@@ -74,6 +91,7 @@ impl Console {
         }
         match &self.far {
             Far::Ours => Some(standard(0)),
+            Far::Watched => None,
             Far::Given { input, .. } => Some(input.as_fd()),
             Far::Caller { input } => input.as_ref().map(AsFd::as_fd),
         }
@@ -90,32 +108,40 @@ impl Console {
             Err(_) => return Came::End,
         };
         let is_taken = match &self.far {
-            Far::Ours => write_all(standard(1), bytes),
+            Far::Ours | Far::Watched => write_all(standard(1), bytes),
             Far::Given { output, .. } => write_all(output.as_fd(), bytes),
             Far::Caller { .. } => return Came::Bytes(bytes),
         };
-        if is_taken { Came::Nothing } else { Came::End }
+        if is_taken { Came::Nothing } else { Came::Unread }
     }
 
-    /// Gives the container what was typed, and says whether Ctrl-C was in it, as the container's terminal would understand it.
-    /// The end of the input becomes the end-of-file character.
-    pub(crate) fn copy_input(&mut self) -> bool {
+    /// Gives the container what was typed. The end of the input becomes the end-of-file character.
+    pub(crate) fn copy_input(&mut self) -> Typed {
         const END_OF_FILE: &[u8] = &[4];
         let mut buffer = [0; 4 << 10];
-        let mut interrupts = false;
+        let mut typed = Typed::Text;
         match self.input().map(|input| read(input, &mut buffer)) {
             Some(Ok(0) | Err(Errno::EIO)) => {
                 self.listening = false;
                 self.pending.extend(END_OF_FILE);
             }
             Some(Ok(count)) => {
-                interrupts = self.interrupts(&buffer[..count]);
-                self.pending.extend(&buffer[..count]);
+                let passed = match &mut self.keys {
+                    None => buffer[..count].to_vec(),
+                    Some(keys) => match keys.pass(&buffer[..count]) {
+                        Some(passed) => passed,
+                        None => return Typed::Leave,
+                    },
+                };
+                if self.interrupts(&passed) {
+                    typed = Typed::Interrupt;
+                }
+                self.pending.extend(passed);
             }
             Some(Err(_)) | None => {}
         }
         self.write_pending();
-        interrupts
+        typed
     }
 
     /// Whether one of these keys becomes an interrupt in the container's terminal: a program may have asked for plain keys.
@@ -143,7 +169,7 @@ impl Console {
 
     /// Gives the container's terminal the size of ours, where it is connected to that.
     pub(crate) fn copy_window_size(&self) {
-        if let (Far::Ours, Some(size)) = (&self.far, window_size()) {
+        if let (Far::Ours | Far::Watched, Some(size)) = (&self.far, window_size()) {
             // It keeps the size that it had.
             let _ = tcsetwinsize(&self.master, size);
         }
@@ -175,7 +201,7 @@ fn standard(number: RawFd) -> BorrowedFd<'static> {
 }
 
 /// Writes everything; false when nobody reads it any more.
-fn write_all(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
+pub(super) fn write_all(descriptor: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         match write(descriptor, bytes) {
             Ok(count) => bytes = &bytes[count..],

@@ -21,7 +21,8 @@ pub struct Control(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
-    keeper: OwnedFd,
+    /// Of the container itself; a further process has none.
+    keeper: Option<OwnedFd>,
     /// The container's first process, once it becomes the command.
     first: OnceLock<OwnedFd>,
     /// Our end of its terminal, where it has one.
@@ -34,7 +35,7 @@ struct Held {
 }
 
 impl Control {
-    pub(super) fn new(keeper: OwnedFd, groups: Vec<PathBuf>) -> Control {
+    pub(super) fn new(keeper: Option<OwnedFd>, groups: Vec<PathBuf>) -> Control {
         Control(Arc::new(Held {
             keeper,
             first: OnceLock::new(),
@@ -48,10 +49,18 @@ impl Control {
     pub(super) fn started(&self, first: OwnedFd) {
         // There is only one first process.
         let _ = self.0.first.set(first);
+        if self.was_killed() {
+            self.kill();
+        }
     }
 
     pub(super) fn first(&self) -> Option<&OwnedFd> {
         self.0.first.get()
+    }
+
+    /// Our end of its terminal, where it has one.
+    pub(super) fn terminal(&self) -> Option<&OwnedFd> {
+        self.0.terminal.get()
     }
 
     pub(super) fn has_terminal(&self, master: OwnedFd) {
@@ -97,9 +106,10 @@ impl Control {
         self.0.was_killed.store(true, Ordering::SeqCst);
         // Process 1 takes all others of the container with it, and the keeper tidies up after it. Before there is a process 1 of
         // the container's own, the keeper itself is ended: the others share its memory and may be in the midst of changing it.
-        let target = self.first().unwrap_or(&self.0.keeper);
-        // It can only have ended.
-        let _ = processes::signal(target, libc::SIGKILL);
+        if let Some(target) = self.first().or(self.0.keeper.as_ref()) {
+            // It can only have ended.
+            let _ = processes::signal(target, libc::SIGKILL);
+        }
     }
 
     /// Whether somebody has ended it.
@@ -109,8 +119,10 @@ impl Control {
 
     /// Ends everything at once, the keeper included: nothing is tidied up.
     pub(super) fn abandon(&self) {
-        // It can only have ended.
-        let _ = processes::signal(&self.0.keeper, libc::SIGKILL);
+        if let Some(keeper) = &self.0.keeper {
+            // It can only have ended.
+            let _ = processes::signal(keeper, libc::SIGKILL);
+        }
     }
 
     /// Stops every process of the container, and says by which means: the freezer of its control group where it has one of its

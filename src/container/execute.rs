@@ -13,7 +13,6 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{fchdir, getpid, pivot_root};
 
 use super::account::Account;
@@ -28,8 +27,9 @@ use super::leave;
 use super::limits;
 use super::mount;
 use super::mounts::Mounts;
+use super::namespaces;
 use super::network;
-use super::operation::{Flags, Namespace, Operation, Place, Recursion};
+use super::operation::{Flags, Joining, Operation, Place, Recursion};
 use super::process::Terminal;
 use super::processes;
 use super::seccomp;
@@ -92,13 +92,14 @@ impl<'a> Setup<'a> {
 
     fn perform(&mut self, operation: &Operation) -> Result<(), Failure> {
         match operation {
+            Operation::Join(step) => self.join(*step),
             Operation::CreateDirectory { path } => create_directories(path),
             Operation::WriteFile { path, content } => write_file(path, content),
             Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
             Operation::SetOomScore { score } => write_own(OOM_SCORE, &score.to_string()),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
             Operation::EnterUserNamespace { map } => userns::enter(map, || self.have_ids_mapped()),
-            Operation::Unshare { namespaces } => unshare_all(namespaces),
+            Operation::Unshare { namespaces } => namespaces::unshare_all(namespaces),
             Operation::EndWithParent => processes::end_with_parent(),
             Operation::ForkGuard | Operation::ForkInit => Ok(()),
             Operation::UnshareMounts => mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT)),
@@ -132,6 +133,7 @@ impl<'a> Setup<'a> {
                 Ok(())
             }
             Operation::NewSession { terminal } => self.new_session(*terminal),
+            Operation::OwnNull => leave::own_null(self.known_root()),
             Operation::NewKeyring => leave::new_keyring(),
             Operation::ResolveUser { user } => {
                 self.account = Some(leave::resolve_user(self.known_root(), user)?);
@@ -140,9 +142,7 @@ impl<'a> Setup<'a> {
             Operation::CreateWorkingDirectory { path } => stubs::make_directories(self.known_root(), Path::new(path))
                 .map_err(|errno| Failure::refused("mkdir", Path::new(path), errno)),
             Operation::LimitResources { limits } => limits::lower(limits),
-            Operation::ForbidNewPrivileges => {
-                nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno))
-            }
+            Operation::ForbidNewPrivileges => leave::forbid_new_privileges(),
             Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
             Operation::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
             Operation::SealTrampoline => {
@@ -158,6 +158,16 @@ impl<'a> Setup<'a> {
             Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
             Operation::RemoveDirectory { path } => remove_directory(path),
             Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
+        }
+    }
+
+    /// Goes a step of the way into a container that runs.
+    fn join(&mut self, step: Joining) -> Result<(), Failure> {
+        match step {
+            Joining::HideOurselves => namespaces::hide_ourselves(),
+            Joining::Namespaces => namespaces::join(self.joined(), self.identity),
+            Joining::OpenRoot => self.open_root(),
+            Joining::OpenTerminal => self.open_terminal(),
         }
     }
 
@@ -183,7 +193,7 @@ impl<'a> Setup<'a> {
         };
         match heard {
             Heard::Message(Order::Start, _) => Ok(()),
-            Heard::Message(Order::IdsMapped, _) | Heard::Nothing | Heard::End => {
+            Heard::Message(Order::IdsMapped | Order::Detach, _) | Heard::Nothing | Heard::End => {
                 Err(Failure::call("waiting for the order to start", Errno::ESRCH))
             }
         }
@@ -224,7 +234,25 @@ impl<'a> Setup<'a> {
         let refused = |errno| Failure::refused("umount", Path::new("the old root"), errno);
         umount2(".", MntFlags::MNT_DETACH).map_err(refused)?;
         nix::unistd::chdir("/").map_err(refused)?;
+        self.open_root()
+    }
+
+    fn open_root(&mut self) -> Result<(), Failure> {
         self.root = Some(Root::open().map_err(|errno| Failure::refused("open", Path::new("/"), errno))?);
+        Ok(())
+    }
+
+    /// The first process of the container that is joined.
+    fn joined(&self) -> &'a OwnedFd {
+        let joins = self.known_ends().joins.as_ref();
+        &joins.expect("only a plan of a further process joins anything").first
+    }
+
+    fn open_terminal(&mut self) -> Result<(), Failure> {
+        let ends = self.known_ends();
+        self.has_terminal = true;
+        let master = terminal::open(self.known_root(), ends.window)?;
+        ends.link.say_with(&Word::Terminal, &master);
         Ok(())
     }
 
@@ -314,20 +342,6 @@ fn join_cgroup(path: &Path) -> Result<(), Failure> {
     let file = path.join("cgroup.procs");
     // `0` is the process that writes.
     std::fs::write(&file, "0").map_err(|error| Failure::refused("write", &file, errno(&error)))
-}
-
-fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
-    let flags = namespaces.iter().fold(CloneFlags::empty(), |flags, namespace| {
-        flags
-            | match namespace {
-                Namespace::Pid => CloneFlags::CLONE_NEWPID,
-                Namespace::Uts => CloneFlags::CLONE_NEWUTS,
-                Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
-                Namespace::Network => CloneFlags::CLONE_NEWNET,
-                Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
-            }
-    });
-    unshare(flags).map_err(|errno| Failure::call("unshare", errno).hint(USER_NAMESPACE_HINT))
 }
 
 fn remove_directory(path: &Path) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::operation::{Namespace, Operation, OverlayInterface, Phase, Place, Recursion};
+use super::operation::{Joining, Namespace, Operation, OverlayInterface, Phase, Place, Recursion};
 use super::plan::Plan;
 use super::process::Terminal;
 use super::userns::{IdMap, Mapper};
@@ -10,6 +10,7 @@ use super::userns::{IdMap, Mapper};
 impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Operation::Join(step) => formatter.write_str(joining(*step).0),
             Operation::CreateDirectory { path } => write!(formatter, "mkdir {}", path.display()),
             Operation::WriteFile { path, content } => {
                 write!(formatter, "write {} ({} B)", path.display(), content.len())
@@ -96,6 +97,7 @@ impl fmt::Display for Operation {
             Operation::NewSession { terminal: Terminal::Yes } => {
                 write!(formatter, "setsid; open a terminal of /dev/pts as /dev/console and standard streams")
             }
+            Operation::OwnNull => write!(formatter, "open /dev/null again where it is a standard stream"),
             Operation::NewKeyring => write!(formatter, "join a new session keyring"),
             Operation::ResolveUser { user } if user.is_empty() => {
                 write!(formatter, "look up user 0")
@@ -146,6 +148,7 @@ impl Operation {
     /// One sentence: what the operation is for, and where it matters why it stands here.
     pub(crate) fn why(&self) -> &'static str {
         match self {
+            Operation::Join(step) => joining(*step).1,
             Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
             Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
@@ -257,6 +260,7 @@ impl Operation {
                 "the terminal is of the container's own /dev/pts, so that its name exists inside; \
                      its keys signal the container's foreground processes"
             }
+            Operation::OwnNull => "a descriptor of the machine's node would let root change its mode and owner",
             Operation::NewKeyring => "keys of the session that we were started from stay out of reach",
             Operation::ResolveUser { .. } => "names mean what the image's own /etc/passwd and /etc/group say",
             Operation::CreateWorkingDirectory { .. } => "as root, while that is still possible",
@@ -290,6 +294,26 @@ impl Operation {
             Operation::RemoveDirectory { .. } => "nothing of it is kept",
             Operation::RemoveCgroup { .. } => "its last process is gone",
         }
+    }
+}
+
+/// A step on the way into a container that runs, and why.
+fn joining(step: Joining) -> (&'static str, &'static str) {
+    match step {
+        Joining::HideOurselves => (
+            "set dumpable to 0",
+            "the container's processes see this one before it has given up our rights and our memory",
+        ),
+        Joining::Namespaces => (
+            "setns: every namespace of the container's process 1 that is not ours",
+            "by the process's descriptor, as its number may be another's by then; all in one call, so that what only we \
+                 may enter and what only the container's root may are both allowed",
+        ),
+        Joining::OpenRoot => ("open /", "every name of the container is looked up below this descriptor"),
+        Joining::OpenTerminal => (
+            "open a terminal of /dev/pts as standard streams",
+            "of the container's own instance, which is made sure of: a name in /dev may lead anywhere",
+        ),
     }
 }
 

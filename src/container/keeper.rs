@@ -59,7 +59,7 @@ pub(super) fn keep(plan: &Plan, mut ends: Ends) -> ! {
 
 /// Makes this process its own: no signal of ours, no session of ours, no descriptor of ours, the container's standard
 /// streams.
-fn prepare(ends: &Ends) -> Result<(), Failure> {
+pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
         .map_err(|errno| Failure::call("sigprocmask", errno))?;
     // What is sent to our process group, by a key or by a shell, is for us alone to act on.
@@ -73,6 +73,7 @@ fn prepare(ends: &Ends) -> Result<(), Failure> {
     }
     let mut kept = vec![ends.parent.as_raw_fd(), std::os::fd::AsFd::as_fd(&ends.link).as_raw_fd()];
     kept.extend(ends.errno.as_ref().map(AsRawFd::as_raw_fd));
+    kept.extend(ends.joins.iter().flat_map(|joins| [joins.first.as_raw_fd(), joins.born.as_raw_fd()]));
     close_all_but(kept).map_err(|errno| Failure::call("close_range", errno))
 }
 

@@ -5,7 +5,7 @@
 
 use std::ffi::CString;
 use std::io::Read;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{FileStat, Mode, fstat, umask};
 use nix::unistd::{AccessFlags, access, setsid};
 
 use super::account::Account;
@@ -29,6 +29,28 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 /// Becomes the leader of a new session.
 pub(super) fn new_session() -> Result<(), Failure> {
     setsid().map(drop).map_err(|errno| Failure::call("setsid", errno))
+}
+
+/// Puts the container's own /dev/null where a standard stream is the machine's.
+pub(super) fn own_null(root: &Root) -> Result<(), Failure> {
+    let path = Path::new("/dev/null");
+    let refused = |call: &'static str| move |errno| Failure::refused(call, path, errno);
+    let is_null =
+        |found: &FileStat| found.st_mode & libc::S_IFMT == libc::S_IFCHR && found.st_rdev == libc::makedev(1, 3);
+    for stream in 0..3 {
+        // SAFETY: it is only looked at, and a number that is not open is an answer.
+        let open = unsafe { BorrowedFd::borrow_raw(stream) };
+        if !fstat(open).is_ok_and(|found| is_null(&found)) {
+            continue;
+        }
+        let own = root.find(path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK).map_err(refused("open"))?;
+        if !is_null(&fstat(&own).map_err(refused("stat"))?) {
+            return Err(refused("open")(Errno::ENODEV));
+        }
+        // SAFETY: dup2(2) onto a standard stream, which nobody in this process owns.
+        Errno::result(unsafe { libc::dup2(own.as_raw_fd(), stream) }).map_err(refused("dup2"))?;
+    }
+    Ok(())
 }
 
 const SHORT_RANGES_HINT: &str = "the ranges in `/etc/subuid` and `/etc/subgid` are too short for this id";
@@ -49,6 +71,11 @@ pub(super) fn new_keyring() -> Result<(), Failure> {
             .hint("each container has a keyring: `sysctl kernel.keys.maxkeys` says how many a user may have")),
         Err(errno) => Err(Failure::call("keyctl(KEYCTL_JOIN_SESSION_KEYRING)", errno)),
     }
+}
+
+/// Promises that no executed file raises privileges.
+pub(super) fn forbid_new_privileges() -> Result<(), Failure> {
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| Failure::call("prctl(PR_SET_NO_NEW_PRIVS)", errno))
 }
 
 /// Looks a user up in the files of the root file system that this process is in.

@@ -14,13 +14,14 @@
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
 //! when it starts. Left out: images and their configuration (the caller's), networks other than
-//! the machine's and none, limits of memory and time, containers that outlive us (see `keeper`), and further processes in one
-//! (see `plan`, the last phase but two).
+//! the machine's and none, limits of memory and time, and containers that outlive us (see `keeper`).
 //!
 //! Reading order: [`Sandbox`], [`Process`], [`Operation`], [`plan()`], then `execute`, and `spawn`, `keeper`, `guard`
-//! and `init`, which carry the list out in four processes; `relay` is our side of them.
+//! and `init`, which carry the list out in four processes; `relay` is our side of them. A further process in a container that runs: `join`,
+//! and `further`, our side of it.
 
 mod account;
+mod awaited;
 mod boxes;
 mod capabilities;
 mod channel;
@@ -30,7 +31,10 @@ mod copy;
 mod error;
 mod execute;
 mod explain;
+mod feed;
+mod found;
 mod freeze;
+mod further;
 mod grants;
 mod guard;
 mod heard;
@@ -38,12 +42,15 @@ mod host;
 mod identity;
 mod init;
 mod inside;
+mod join;
 mod keeper;
+mod keys;
 mod layout;
 mod leave;
 mod limits;
 mod mount;
 mod mounts;
+mod namespaces;
 mod network;
 mod operation;
 mod outside;
@@ -63,19 +70,25 @@ mod terminal;
 mod trampoline;
 mod userns;
 mod vfork;
+mod wishes;
 
+pub(crate) use awaited::{Awaited, ready};
 pub(crate) use boxes::{Enclosure, Row, boxes};
 pub use capabilities::Capabilities;
 pub(crate) use console::{Raw as RawTerminal, standard_streams, window_size};
 pub(crate) use control::Control;
 pub use error::Error;
 pub(crate) use error::{CARRIAGE_RETURN_HINT, Failure};
+pub(crate) use feed::Feed;
 pub use freeze::Paused;
+pub(crate) use further::{Connected, Further, Left};
 pub use heard::{Exit, Heard, Stream};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport, OverlayWish};
 pub use identity::Identity;
+pub(crate) use join::{Entrance, Wanted, join};
+pub(crate) use keys::DetachKeys;
 pub(crate) use leave::DEFAULT_PATH;
-pub use operation::{Device, Flags, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};
+pub use operation::{Device, Flags, Joining, Namespace, Operation, Overlay, OverlayInterface, Phase, Recursion};
 pub use operation::{Limit, Place};
 pub(crate) use patience::Notice;
 pub use plan::{Plan, RootKind, plan};

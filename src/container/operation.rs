@@ -20,6 +20,8 @@ use super::userns::IdMap;
 pub enum Phase {
     /// In our own process, before anything is forked.
     Outside,
+    /// In a process that goes into a container which runs already: see [`super::join`].
+    Joining,
     /// In the first child, which becomes the keeper of the namespaces and waits for the
     /// container's end.
     Entering,
@@ -40,8 +42,9 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase in order.
-    pub(crate) const ALL: [Phase; 8] = [
+    pub(crate) const ALL: [Phase; 9] = [
         Phase::Outside,
+        Phase::Joining,
         Phase::Entering,
         Phase::Guarding,
         Phase::Inside,
@@ -56,6 +59,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Phase::Outside => "outside",
+            Phase::Joining => "on the way into the container",
             Phase::Entering => "in the new namespaces",
             Phase::Guarding => "as the guard",
             Phase::Inside => "as the container's first process",
@@ -70,6 +74,9 @@ impl fmt::Display for Phase {
 /// One step of the set-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
+    /// Join a container that runs.
+    Join(Joining),
+
     /// Make a directory of the machine.
     CreateDirectory { path: PathBuf },
     /// Write one of the container's own /etc files.
@@ -130,6 +137,8 @@ pub enum Operation {
 
     /// Take a new session, and the terminal as its own where there is one.
     NewSession { terminal: Terminal },
+    /// Put the container's own /dev/null in the place of the machine's among the standard streams.
+    OwnNull,
     /// Join a new session keyring.
     NewKeyring,
     /// Look the user up in the image.
@@ -166,6 +175,19 @@ pub enum Operation {
     RemoveDirectory { path: PathBuf },
     /// Remove the control group.
     RemoveCgroup { paths: Vec<PathBuf> },
+}
+
+/// A step on the way into a container that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joining {
+    /// Have the kernel let no other process look into this one.
+    HideOurselves,
+    /// Enter every namespace of the container's first process that is not ours already.
+    Namespaces,
+    /// Open the container's root.
+    OpenRoot,
+    /// Make a terminal of the container's own, and take it as the session's and as standard streams.
+    OpenTerminal,
 }
 
 /// A namespace other than those of users and mounts, see namespaces(7).

@@ -75,7 +75,7 @@ pub fn plan(sandbox: &Sandbox, process: &Process, identity: &Identity, host: &Ho
     planner.guarding();
     let root = planner.inside();
     planner.rooted();
-    for operation in leaving(process, host) {
+    for operation in leaving(process, host.last_capability) {
         planner.push(Phase::Leaving, operation);
     }
     planner.ending();
@@ -272,14 +272,15 @@ impl Planner<'_> {
 }
 
 /// How a process that is in the sandbox becomes the command. It depends on nothing else, so one that joins a container later
-/// leaves in the same way: it must not be dumpable before it joins the namespaces, and may have none of our descriptors.
-fn leaving(process: &Process, host: &Host) -> Vec<Operation> {
+/// leaves in the same way, see [`join`](super::join).
+pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> {
     let rights = &process.rights;
     let mut list = vec![
+        Operation::OwnNull,
         Operation::NewKeyring,
         Operation::ResolveUser { user: process.user.clone() },
         Operation::LimitResources { limits: &limits::DOCKER },
-        Operation::BoundCapabilities { keep: rights.capabilities, last: host.last_capability },
+        Operation::BoundCapabilities { keep: rights.capabilities, last: last_capability },
     ];
     match rights.new_privileges {
         NewPrivileges::Allowed => {}

@@ -83,6 +83,12 @@ pub(super) fn disposition(process: i32, signal: i32) -> Option<Disposition> {
     })
 }
 
+/// Closes our standard streams, in a process that will not use them, and opens nothing that others expect there.
+pub(super) fn close_standard_streams() {
+    // SAFETY: close_range(2): the numbers belong to nobody in this process but to whoever was given them as standard streams.
+    unsafe { libc::syscall(libc::SYS_close_range, 0, 2, 0) };
+}
+
 /// Closes every descriptor above 2 that is not `kept`: in a process that was just forked.
 pub(crate) fn close_all_but(mut kept: Vec<RawFd>) -> Result<(), Errno> {
     kept.sort_unstable();

@@ -4,24 +4,27 @@
 //! pipes or the terminal carry what the command writes; signals and the wish to stop come from outside. Nothing is looked at by
 //! the clock: poll(2) wakes for each of them, and for the moment in which a wish was not followed, see [`super::patience`].
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFlags, PollTimeout};
 use nix::unistd::read;
 use rustix::buffer::spare_capacity;
 
+use super::awaited::{Awaited, ready};
 use super::channel::{Order, Word};
-use super::console::{Came, Console, Far};
+use super::console::{Came, Console, Far, Typed, standard_streams};
 use super::control::Control;
-use super::error::{Error, Failure};
+use super::error::Error;
+use super::feed::Feed;
+use super::found::Found;
 use super::heard::{Exit, Heard, Stream};
-use super::leave;
-use super::patience::{Act, Patience, Wish};
-use super::processes::{self, Disposition};
+use super::keys::DetachKeys;
+use super::patience::{Act, Wish};
 use super::signals::{self, Caught};
 use super::trampoline;
+use super::wishes::{Wishes, wish_of};
 use crate::link::{Heard as Message, Link};
 
 /// What leads to us from a container that was just made.
@@ -31,7 +34,12 @@ pub(super) struct Inlets {
     pub(crate) outputs: Vec<(Stream, OwnedFd)>,
     /// Where its terminal leads, if it makes one.
     pub(crate) far: Far,
+    /// Where our standard input goes, where it has no terminal.
+    pub(crate) feed: Option<Feed>,
+    /// The keys that leave its terminal, where one can.
+    pub(crate) keys: Option<DetachKeys>,
     pub(crate) caught: Option<Caught>,
+    pub(crate) wishes: Wishes,
 }
 
 /// The open ends of a container, and what is known of it.
@@ -41,31 +49,25 @@ pub(super) struct Relay {
     errno: Option<OwnedFd>,
     outputs: Vec<(Stream, OwnedFd)>,
     far: Option<Far>,
+    keys: Option<DetachKeys>,
     console: Option<Console>,
+    feed: Option<Feed>,
     caught: Option<Caught>,
     kill_when: Option<OwnedFd>,
     /// Signals that somebody else wants passed on, a byte each.
     asked: Option<OwnedFd>,
-    patience: Patience,
+    wishes: Wishes,
     found: Found,
-    /// What is read of an output or of the terminal lies here. On the stack it would cost a page fault for each of its pages.
+    /// Whether the keys that leave it were pressed.
+    pub(crate) is_left: bool,
+    /// Whether nobody reads our standard output any more.
+    pub(crate) is_broken: bool,
+    /// What is read lies here. On the stack it would cost a page fault for each of its pages.
     buffer: Vec<u8>,
 }
 
 /// How much of an output is read at a time.
 const PIECE: usize = 32 << 10;
-
-/// What was told.
-#[derive(Default)]
-struct Found {
-    is_ready: bool,
-    /// What is being executed, and what it would mean that it is not found.
-    executing: Option<(std::path::PathBuf, String)>,
-    not_executed: Option<Errno>,
-    failure: Option<Failure>,
-    /// As waitpid(2) writes it.
-    status: Option<i32>,
-}
 
 /// Which end has something for us.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +77,8 @@ enum Source {
     Output(Stream),
     Console,
     Input,
+    /// Our standard input, where it has no terminal.
+    Feed,
     Signals,
     Asked,
     Kill,
@@ -82,18 +86,22 @@ enum Source {
 
 impl Relay {
     pub(crate) fn new(inlets: Inlets) -> Relay {
-        let Inlets { link, errno, outputs, far, caught } = inlets;
+        let Inlets { link, errno, outputs, far, feed, keys, caught, wishes } = inlets;
         Relay {
             link: Some(link),
             errno: Some(errno),
             outputs,
             far: Some(far),
+            keys,
             console: None,
+            feed,
             caught,
             kill_when: None,
             asked: None,
-            patience: Patience::default(),
+            wishes,
             found: Found::default(),
+            is_left: false,
+            is_broken: false,
             buffer: Vec::new(),
         }
     }
@@ -123,7 +131,20 @@ impl Relay {
         while !self.found.is_ready && self.link.is_some() {
             self.serve_all(control, &mut |_| {})?;
         }
-        if self.found.is_ready { Ok(()) } else { self.conclude(control).map(drop) }
+        if self.found.is_ready {
+            Ok(())
+        } else {
+            std::mem::take(&mut self.found).conclude(control.was_killed()).map(drop)
+        }
+    }
+
+    /// Serves every end until the command is executed.
+    pub(crate) fn until_started(&mut self, control: &Control) -> Result<(), Error> {
+        while self.errno.is_some() && self.link.is_some() {
+            self.serve_all(control, &mut |_| {})?;
+        }
+        let is_started = self.found.not_executed.is_none() && self.found.failure.is_none() && control.first().is_some();
+        if is_started { Ok(()) } else { std::mem::take(&mut self.found).conclude(control.was_killed()).map(drop) }
     }
 
     /// Serves every end until the keeper is gone and nothing is left to be read.
@@ -133,34 +154,25 @@ impl Relay {
         listen: &mut dyn FnMut(Heard<'_>),
     ) -> Result<Exit, Error> {
         loop {
-            let is_over = self.link.is_none();
-            let served = self.serve_all(control, listen)?;
-            // When the keeper has gone, so have all who could still write: what is left can be
-            // read at once. Not waiting for the ends of the pipes matters, as a fork of another
-            // thread may hold copies of them for a while.
-            if is_over && served == 0 {
-                // Our terminal and our signals are ours again before anything more is said.
-                (self.console, self.caught) = (None, None);
-                return self.conclude(control);
+            if let Some(exit) = self.turn(control, listen)? {
+                return Ok(exit);
             }
         }
     }
 
-    fn conclude(&mut self, control: &Control) -> Result<Exit, Error> {
-        let found = std::mem::take(&mut self.found);
-        if let (Some((program, missing)), Some(errno)) = (found.executing, found.not_executed) {
-            return Err(Error::Setup(leave::not_executed(&program, errno, &missing)));
+    /// Serves what has something for us, once; gives the end, where it came to that.
+    pub(crate) fn turn(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<Option<Exit>, Error> {
+        let is_over = self.link.is_none();
+        let served = self.serve_all(control, listen)?;
+        // When the keeper has gone, so have all who could still write: what is left can be
+        // read at once. Not waiting for the ends of the pipes matters, as a fork of another
+        // thread may hold copies of them for a while.
+        if is_over && served == 0 {
+            // Our terminal and our signals are ours again before anything more is said.
+            (self.console, self.caught) = (None, None);
+            return std::mem::take(&mut self.found).conclude(control.was_killed()).map(Some);
         }
-        if let Some(failure) = found.failure {
-            return Err(Error::Setup(failure));
-        }
-        match found.status {
-            Some(status) if libc::WIFSIGNALED(status) => Ok(Exit::Signal(libc::WTERMSIG(status))),
-            Some(status) => Ok(Exit::Code(libc::WEXITSTATUS(status))),
-            // Killed by us before there was anybody to tell a status.
-            None if control.was_killed() => Ok(Exit::Signal(libc::SIGKILL)),
-            None => Err(Error::Within("ended without a status".to_owned())),
-        }
+        Ok(None)
     }
 
     /// Waits until something happens, and serves what did. Says how much that was.
@@ -169,19 +181,15 @@ impl Relay {
         for source in &ready {
             self.serve(*source, control, listen)?;
         }
-        let now = Instant::now();
-        if self.link.is_some() && self.patience.deadline().is_some_and(|deadline| deadline <= now) {
-            let disposition = self.patience.asked().and_then(|wish| self.disposition(wish, control));
-            let act = self.patience.look(now, disposition);
+        if self.link.is_some() {
+            let act = self.wishes.look(control, self.console.as_ref());
             self.act(act, control, listen);
         }
         Ok(ready.len())
     }
 
     fn wait(&self) -> Result<Vec<Source>, Error> {
-        let ends = self.ends();
-        let mut polled: Vec<PollFd<'_>> = ends.iter().map(|(_, end, flags)| PollFd::new(*end, *flags)).collect();
-        let timeout = match (&self.link, self.patience.deadline()) {
+        let timeout = match (&self.link, self.wishes.deadline()) {
             (None, _) => PollTimeout::ZERO,
             (Some(_), None) => PollTimeout::NONE,
             (Some(_), Some(deadline)) => {
@@ -190,17 +198,10 @@ impl Relay {
                 PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
             }
         };
-        match poll(&mut polled, timeout) {
-            Ok(_) => {}
-            // Not "nothing is ready": somebody has to ask again.
-            Err(Errno::EINTR) => return self.wait(),
-            Err(errno) => return Err(Error::Call { call: "poll", errno }),
-        }
-        let ready = ends.iter().zip(&polled).filter(|(_, polled)| polled.any() == Some(true));
-        Ok(ready.map(|((source, ..), _)| *source).collect())
+        ready(&self.ends(), timeout).map_err(Error::call("poll"))
     }
 
-    fn ends(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+    fn ends(&self) -> Vec<Awaited<'_, Source>> {
         let input = PollFlags::POLLIN;
         let mut ends = Vec::new();
         ends.extend(self.errno.iter().map(|end| (Source::Errno, end.as_fd(), input)));
@@ -214,6 +215,12 @@ impl Relay {
             ends.extend(self.caught.iter().map(|end| (Source::Signals, end.as_fd(), input)));
             ends.extend(self.asked.iter().map(|end| (Source::Asked, end.as_fd(), input)));
             ends.extend(self.console.iter().filter_map(Console::input).map(|end| (Source::Input, end, input)));
+            ends.extend(
+                self.feed
+                    .iter()
+                    .map(|feed| feed.awaited(standard_streams()[0]))
+                    .map(|(end, for_what)| (Source::Feed, end, for_what)),
+            );
         }
         ends
     }
@@ -235,12 +242,12 @@ impl Relay {
                 self.hear_of_first(control, listen)?;
                 self.read_console(listen);
             }
-            Source::Input => {
-                if self.console.as_mut().is_some_and(Console::copy_input) {
-                    let act = self.patience.wish(Wish::Key, Instant::now());
-                    self.act(act, control, listen);
-                }
-            }
+            Source::Input => match self.console.as_mut().map(Console::copy_input) {
+                Some(Typed::Interrupt) => self.wish(Wish::Key, control, listen),
+                Some(Typed::Leave) => self.leave(control),
+                Some(Typed::Text) | None => {}
+            },
+            Source::Feed => drop(self.feed.take_if(|feed| !feed.copy(standard_streams()[0]))),
             Source::Signals => {
                 for signal in self.caught.as_ref().map(Caught::take).unwrap_or_default() {
                     self.pass_on(signal, control, listen);
@@ -259,9 +266,8 @@ impl Relay {
     }
 
     fn hear(&mut self, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) -> Result<(), Error> {
-        let Some(link) = &self.link else { return Ok(()) };
         // It may have been heard already, for the sake of an output.
-        match link.hear_now() {
+        match self.link.as_ref().map_or(Message::Nothing, Link::hear_now) {
             Message::Message(word, descriptors) => self.note(word, descriptors.into_iter().next(), control, listen),
             Message::Nothing => Ok(()),
             Message::End => {
@@ -299,7 +305,7 @@ impl Relay {
             Word::Terminal => {
                 if let (Some(master), Some(far)) = (descriptor, self.far.take()) {
                     control.has_terminal(master.try_clone().map_err(Error::descriptor)?);
-                    self.console = Some(Console::new(master, far)?);
+                    self.console = Some(Console::new(master, far, self.keys.take())?);
                 }
             }
             Word::Ready => self.found.is_ready = true,
@@ -343,17 +349,14 @@ impl Relay {
         match self.console.as_mut().map(|console| console.read(&mut self.buffer)) {
             Some(Came::Bytes(bytes)) => listen(Heard::Output(Stream::Stdout, bytes)),
             Some(Came::Nothing) => {}
+            Some(Came::Unread) => (self.console, self.is_broken) = (None, true),
             Some(Came::End) | None => self.console = None,
         }
     }
 
     /// Gives the container a signal that we got.
     fn pass_on(&mut self, signal: i32, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {
-        let wish = match signal {
-            libc::SIGINT | libc::SIGQUIT => Some(Wish::Interrupt),
-            libc::SIGTERM | libc::SIGHUP => Some(Wish::Terminate),
-            _ => None,
-        };
+        let wish = wish_of(signal);
         match (&self.console, signal) {
             (Some(console), libc::SIGWINCH) => return console.copy_window_size(),
             // There is nobody yet who could do something of his own about it.
@@ -362,22 +365,21 @@ impl Relay {
             _ => drop(control.signal(signal)),
         }
         if let Some(wish) = wish {
-            let act = self.patience.wish(wish, Instant::now());
-            self.act(act, control, listen);
+            self.wish(wish, control, listen);
         }
     }
 
-    /// What process 1 does with the signal of a wish; `None` where there is no process 1, or the key was for another process.
-    fn disposition(&self, wish: Wish, control: &Control) -> Option<Disposition> {
-        let number = processes::number(control.first()?)?;
-        match wish {
-            Wish::Interrupt => processes::disposition(number, libc::SIGINT),
-            Wish::Terminate => processes::disposition(number, libc::SIGTERM),
-            Wish::Key if self.console.as_ref()?.foreground() == Some(number) => {
-                processes::disposition(number, libc::SIGINT)
-            }
-            Wish::Key => None,
+    fn wish(&mut self, wish: Wish, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {
+        let act = self.wishes.come(wish);
+        self.act(act, control, listen);
+    }
+
+    /// Gives the terminal to the process that watches over the command: it stays open.
+    pub(crate) fn leave(&mut self, control: &Control) {
+        if let (Some(link), Some(terminal)) = (&self.link, control.terminal()) {
+            link.say_with(&Order::Detach, terminal);
         }
+        self.is_left = true;
     }
 
     fn act(&mut self, act: Act, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {

@@ -22,6 +22,7 @@ use super::running::{Keeper, Running};
 use super::seccomp;
 use super::signals::Caught;
 use super::userns;
+use super::wishes::Wishes;
 use crate::link::{Heard as Message, Link};
 
 /// Where the container's standard streams lead.
@@ -83,11 +84,9 @@ pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
         errno: Some(their_errno),
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         streams: streams.theirs,
+        joins: None,
         window: if streams.caught.is_some() { console::window_size() } else { None },
-        filter: plan.of(Phase::Leaving).find_map(|operation| match operation {
-            Operation::InstallFilter { capabilities } => seccomp::filter(*capabilities),
-            _ => None,
-        }),
+        filter: seccomp::of(plan),
     };
     // SAFETY: fork(2): the child keeps to the rules of `keeper` and never returns.
     let child = match unsafe { fork() }.map_err(Error::call("fork"))? {
@@ -98,7 +97,16 @@ pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
     let control = hold(child, plan)?;
     let keeper = Keeper { process: Some(child), control: control.clone() };
     map_ids(plan, child, &link)?;
-    let inlets = Inlets { link, errno, outputs: streams.ours, far: streams.far, caught: streams.caught };
+    let inlets = Inlets {
+        link,
+        errno,
+        outputs: streams.ours,
+        far: streams.far,
+        feed: None,
+        keys: None,
+        caught: streams.caught,
+        wishes: Wishes::patient(),
+    };
     Ok(Running { relay: Relay::new(inlets), control, keeper, outside, thread: PhantomData })
 }
 
@@ -108,7 +116,7 @@ fn hold(keeper: Pid, plan: &Plan) -> Result<Control, Error> {
         _ => None,
     });
     match pidfd(keeper) {
-        Ok(descriptor) => Ok(Control::new(descriptor, groups.unwrap_or_default())),
+        Ok(descriptor) => Ok(Control::new(Some(descriptor), groups.unwrap_or_default())),
         Err(errno) => {
             // SAFETY: kill(2) on our own child; it was not waited for yet, so the number is its.
             unsafe { libc::kill(keeper.as_raw(), libc::SIGKILL) };

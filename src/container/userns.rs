@@ -96,6 +96,15 @@ pub(super) fn join(namespace: &OwnedFd) -> Result<(), Failure> {
     become_root()
 }
 
+/// As [`join`], of a namespace that was joined already. In one that was mapped from inside groups can't be dropped.
+pub(super) fn become_root_of_joined(mapper: Mapper) -> Result<(), Failure> {
+    match mapper {
+        Mapper::Helpers => set_groups(&[]).map_err(|errno| Failure::call("setgroups", errno))?,
+        Mapper::Itself => {}
+    }
+    become_root()
+}
+
 fn become_root() -> Result<(), Failure> {
     set_group(0).map_err(|errno| Failure::call("setresgid(0)", errno))?;
     set_user(0).map_err(|errno| Failure::call("setresuid(0)", errno))

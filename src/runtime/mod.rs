@@ -10,12 +10,13 @@
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
 //! to stay has a [`Record`](record::Record) in its folder, and nobody removes that but who was asked to.
 //!
-//! Left out for now: networks between containers, further processes in one, restarts.
+//! Left out for now: networks between containers, restarts.
 //!
 //! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`]; for containers that stay [`stored`], [`record`],
 //! [`monitor`] and [`session`].
 
 pub(crate) mod changes;
+pub(crate) mod exec;
 pub(crate) mod folder;
 pub(crate) mod log;
 pub(crate) mod monitor;
@@ -31,6 +32,7 @@ pub(crate) mod unpacked;
 pub(crate) mod volume;
 
 pub(crate) use changes::Changes;
+pub(crate) use exec::Extra;
 pub(crate) use folder::Folder;
 pub(crate) use monitor::start;
 pub(crate) use monitor::talk::{Ask, Failed};

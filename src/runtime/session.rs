@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use nix::unistd::pipe2;
 use super::Error;
 use super::monitor::talk::{Ask, Failed, SOCKET, Tell};
 use super::stored::folder_of;
-use crate::container::{Caught, RawTerminal, standard_streams, window_size};
+use crate::container::{self, Awaited, Caught, DetachKeys, Feed, RawTerminal, standard_streams, window_size};
 use crate::link::{Heard, Link};
 use crate::world::World;
 
@@ -46,16 +46,15 @@ pub(crate) enum Parted {
 }
 
 /// What of our streams is connected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Streams {
     pub(crate) input: bool,
     pub(crate) terminal: bool,
+    /// The keys that leave it, where our terminal is connected.
+    pub(crate) keys: DetachKeys,
     /// Whether signals that we get are passed on.
     pub(crate) proxy: bool,
 }
-
-/// Ctrl-P Ctrl-Q.
-const DETACH: [u8; 2] = [16, 17];
 
 impl Session {
     pub(super) fn new(link: Link) -> Session {
@@ -146,7 +145,15 @@ impl Session {
     /// # Errors
     /// [`Error::Refused`]; the container has ended meanwhile.
     pub(crate) fn ask(&self, ask: &Ask) -> Result<(), Error> {
-        self.link.say(ask);
+        self.ask_with(ask, &[])
+    }
+
+    /// As [`Session::ask`], with descriptors.
+    ///
+    /// # Errors
+    /// As [`Session::ask`].
+    pub(super) fn ask_with(&self, ask: &Ask, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        self.link.say_with_all(ask, descriptors);
         loop {
             match self.hear() {
                 Ok(Tell::Done) => return Ok(()),
@@ -172,7 +179,7 @@ impl Session {
         let (mut typed, given) = match &raw {
             Some(_) => {
                 let (theirs, ours) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::Call { call: "pipe2", errno })?;
-                (Some(Typed { to: ours, keys: Keys::default() }), Some(theirs))
+                (Some(Typed { feed: Feed::new(ours)?, keys: streams.keys.clone() }), Some(theirs))
             }
             None => (None, None),
         };
@@ -182,7 +189,7 @@ impl Session {
         self.resize(streams.terminal);
         self.begin();
         loop {
-            match self.wait(caught.as_ref(), typed.as_ref().map(|_| standard_input))? {
+            match self.wait(caught.as_ref(), typed.as_ref().map(|typed| typed.feed.awaited(standard_input)))? {
                 Source::Link => match self.hear() {
                     Ok(Tell::Notice(text)) => aside(raw.as_ref(), || notice(&text)),
                     Ok(tell) => {
@@ -219,20 +226,14 @@ impl Session {
         }
     }
 
-    fn wait(&self, caught: Option<&Caught>, input: Option<BorrowedFd<'_>>) -> Result<Source, Error> {
-        let mut ends = vec![(Source::Link, self.link.as_fd())];
-        ends.extend(caught.map(|caught| (Source::Signals, caught.as_fd())));
-        ends.extend(input.map(|input| (Source::Input, input)));
+    fn wait(&self, caught: Option<&Caught>, input: Option<(BorrowedFd<'_>, PollFlags)>) -> Result<Source, Error> {
+        let mut ends: Vec<Awaited<'_, Source>> = vec![(Source::Link, self.link.as_fd(), PollFlags::POLLIN)];
+        ends.extend(caught.map(|caught| (Source::Signals, caught.as_fd(), PollFlags::POLLIN)));
+        ends.extend(input.map(|(input, flags)| (Source::Input, input, flags)));
         loop {
-            let mut polled: Vec<PollFd<'_>> =
-                ends.iter().map(|(_, end)| PollFd::new(*end, PollFlags::POLLIN)).collect();
-            match poll(&mut polled, PollTimeout::NONE) {
-                Ok(_) => {}
-                Err(Errno::EINTR) => continue,
-                Err(errno) => return Err(Error::Call { call: "poll", errno }),
-            }
-            let ready = ends.iter().zip(&polled).find(|(_, polled)| polled.any() == Some(true));
-            if let Some(((source, _), _)) = ready {
+            let ready =
+                container::ready(&ends, PollTimeout::NONE).map_err(|errno| Error::Call { call: "poll", errno })?;
+            if let Some(source) = ready.first() {
                 return Ok(*source);
             }
         }
@@ -273,8 +274,8 @@ fn aside(raw: Option<&RawTerminal>, say: impl FnOnce()) {
 
 /// What is typed at our terminal, on its way to the container.
 struct Typed {
-    to: OwnedFd,
-    keys: Keys,
+    feed: Feed,
+    keys: DetachKeys,
 }
 
 enum Copied {
@@ -285,68 +286,18 @@ enum Copied {
 
 impl Typed {
     fn copy(&mut self, from: BorrowedFd<'_>) -> Copied {
+        if self.feed.is_full() {
+            return if self.feed.write() { Copied::Some } else { Copied::End };
+        }
         let mut buffer = [0; 4 << 10];
         match rustix::io::read(from, &mut buffer) {
             Ok(0) | Err(rustix::io::Errno::IO) => Copied::End,
             Err(_) => Copied::Some,
-            Ok(count) => {
-                let Some(passed) = self.keys.pass(&buffer[..count]) else { return Copied::Detach };
-                let mut left = passed.as_slice();
-                while !left.is_empty() {
-                    match rustix::io::write(&self.to, left) {
-                        Ok(count) => left = &left[count..],
-                        Err(rustix::io::Errno::INTR) => {}
-                        Err(_) => return Copied::End,
-                    }
-                }
-                Copied::Some
-            }
+            Ok(count) => match self.keys.pass(&buffer[..count]) {
+                None => Copied::Detach,
+                Some(passed) if self.feed.add(&passed) => Copied::Some,
+                Some(_) => Copied::End,
+            },
         }
-    }
-}
-
-/// The keys that detach are held back until the next one.
-#[derive(Default)]
-struct Keys {
-    held: usize,
-}
-
-impl Keys {
-    /// What is passed on; `None` when all keys that detach were pressed.
-    fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut passed = Vec::with_capacity(bytes.len() + self.held);
-        for byte in bytes {
-            if *byte == DETACH[self.held] {
-                self.held += 1;
-                if self.held == DETACH.len() {
-                    return None;
-                }
-                continue;
-            }
-            passed.extend_from_slice(&DETACH[..self.held]);
-            self.held = 0;
-            if *byte == DETACH[0] {
-                self.held = 1;
-            } else {
-                passed.push(*byte);
-            }
-        }
-        Some(passed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Keys;
-
-    #[test]
-    fn keys_detach() {
-        let mut keys = Keys::default();
-        assert_eq!(keys.pass(b"abc"), Some(b"abc".to_vec()));
-        assert_eq!(keys.pass(b"a\x10"), Some(b"a".to_vec()));
-        assert_eq!(keys.pass(b"b"), Some(b"\x10b".to_vec()));
-        assert_eq!(keys.pass(b"\x10\x10b"), Some(b"\x10\x10b".to_vec()));
-        assert_eq!(keys.pass(b"x\x10"), Some(b"x".to_vec()));
-        assert_eq!(keys.pass(b"\x11y"), None);
     }
 }

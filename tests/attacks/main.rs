@@ -21,6 +21,7 @@ mod harness;
 mod homes;
 mod ignore_files;
 mod images;
+mod joining;
 mod loading;
 mod looking;
 mod names;

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Place, Role, filter, missing};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends when it is told to, and says so.
 const SERVER: &str = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
 
 /// The roles that can be tried here.
-fn roles() -> Vec<Role> {
+pub fn roles() -> Vec<Role> {
     if nix::unistd::geteuid().is_root() {
         return vec![Role::Self_, Role::Mapped, Role::Single];
     }
@@ -22,15 +22,15 @@ fn roles() -> Vec<Role> {
 }
 
 /// A place whose containers are removed at its end.
-struct Yard(Place);
+pub struct Yard(pub Place);
 
 impl Yard {
-    fn new(role: Role) -> Yard {
+    pub fn new(role: Role) -> Yard {
         Yard(Place::of(role, ""))
     }
 
     /// Runs a program under a shell in a container; its words are not split.
-    fn run_script(&self, options: &str, script: &str) -> String {
+    pub fn run_script(&self, options: &str, script: &str) -> String {
         let mut command = self.0.command(&format!("run {options} layerlab/base sh -c"));
         let output = command.arg(script).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -38,7 +38,7 @@ impl Yard {
     }
 
     /// Runs commands until one prints this.
-    fn wait_for(&self, arguments: &str, text: &str) -> String {
+    pub fn wait_for(&self, arguments: &str, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let shown = self.0.run(arguments);
@@ -51,13 +51,13 @@ impl Yard {
     }
 
     /// The number of a container's process 1.
-    fn process(&self, name: &str) -> i64 {
+    pub fn process(&self, name: &str) -> i64 {
         let document: serde_json::Value = serde_json::from_str(&self.0.run(&format!("inspect {name}"))).unwrap();
         document[0]["State"]["Pid"].as_i64().unwrap()
     }
 
     /// The names that containers have.
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let names = fs::read_dir(self.0.home().join("names")).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| !name.starts_with('.')).collect()
@@ -65,7 +65,7 @@ impl Yard {
 
     /// The processes of this place's monitors and containers, by their first environment or their open lock: those whose working
     /// files are in the home.
-    fn processes(&self) -> Vec<i32> {
+    pub fn processes(&self) -> Vec<i32> {
         let containers = self.0.home().join("containers");
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {

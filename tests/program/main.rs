@@ -4,6 +4,7 @@ mod archives;
 mod cache;
 mod containers;
 mod crash;
+mod exec;
 mod film;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]

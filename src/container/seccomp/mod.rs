@@ -22,6 +22,8 @@ use nix::errno::Errno;
 
 use super::capabilities::Capabilities;
 use super::error::Failure;
+use super::operation::{Operation, Phase};
+use super::plan::Plan;
 
 /// The filters that were made, in the life of this process: few, as few sets of capabilities are ever asked for.
 static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::new());
@@ -30,7 +32,7 @@ static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::ne
 ///
 /// Making it takes a twentieth of the time of a short RUN, so it is kept, and made in our own process: what a container's
 /// processes make is gone with them.
-pub(super) fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
+fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
     // What a panic left behind is whole: entries are only ever added.
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, filter)) = made.iter().find(|(of, _)| *of == capabilities) {
@@ -39,6 +41,14 @@ pub(super) fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
     let filter: Arc<[sock_filter]> = compile::program(capabilities)?.into();
     made.push((capabilities, filter.clone()));
     Some(filter)
+}
+
+/// The filter that a plan installs, if it does.
+pub(super) fn of(plan: &Plan) -> Option<Arc<[sock_filter]>> {
+    plan.of(Phase::Leaving).find_map(|operation| match operation {
+        Operation::InstallFilter { capabilities } => filter(*capabilities),
+        _ => None,
+    })
 }
 
 /// Installs a filter. It stays for this process and all it starts.

@@ -13,7 +13,7 @@
 //!
 //! Read [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
 //!
-//! Left out for now: restarts, health checks, published ports, further processes.
+//! Left out for now: restarts, health checks.
 
 mod forward;
 mod hub;
@@ -43,7 +43,7 @@ use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
 use super::session::Session;
 use super::stored::Claimed;
 use super::{Error, names};
-use crate::container::{self, Control, Exit, Heard, Io, Sockets};
+use crate::container::{self, Control, Entrance, Exit, Heard, Io, Sockets};
 use crate::link::{Heard as Incoming, Link, Listener};
 use crate::world::World;
 
@@ -90,7 +90,8 @@ fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>
     let _ = stand_alone(kept.collect(), &starter);
     let folder = prepared.folder().path().to_path_buf();
     let starter = Arc::new(starter);
-    let begun = Container::begin(world, &folder, record, doors, &starter);
+    let entrance = Entrance::of(&prepared.plan);
+    let begun = Container::begin(world, &folder, record, entrance, doors, &starter);
     let (mut container, input) = match begun {
         Ok(begun) => begun,
         Err(error) => {
@@ -133,6 +134,7 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
 struct Container<'a> {
     world: &'a World,
     standing: Arc<Standing>,
+    entrance: Arc<Entrance>,
     hub: Arc<Hub>,
     log: log::Writer,
     /// Where signals are written that are to be passed on.
@@ -153,6 +155,7 @@ impl<'a> Container<'a> {
         world: &'a World,
         folder: &'a Path,
         record: &Record,
+        entrance: Entrance,
         doors: Vec<Door>,
         starter: &Arc<Link>,
     ) -> Result<(Container<'a>, Option<OwnedFd>), Error> {
@@ -170,6 +173,7 @@ impl<'a> Container<'a> {
         let container = Container {
             world,
             standing: Arc::new(Standing::of(world, folder)),
+            entrance: Arc::new(entrance),
             hub: Arc::new(Hub::new(to_input, record.input)),
             log: log::Writer::open(folder, world.clock.clone())?,
             presses: Arc::new(presses),
@@ -233,6 +237,7 @@ impl<'a> Container<'a> {
             control: control.clone(),
             presses: self.presses.clone(),
             standing: self.standing.clone(),
+            entrance: self.entrance.clone(),
         }
     }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::hub::Hub;
 use super::standing::Standing;
 use super::talk::{Ask, Tell};
-use crate::container::Control;
+use crate::container;
+use crate::container::{Control, Entrance};
 use crate::link::{Heard as Incoming, Link};
+use crate::runtime::exec;
 use crate::runtime::record::Status;
 
 /// One who is connected, and what it may ask for.
@@ -18,6 +20,7 @@ pub(super) struct Served {
     pub(super) control: Control,
     pub(super) presses: Arc<OwnedFd>,
     pub(super) standing: Arc<Standing>,
+    pub(super) entrance: Arc<Entrance>,
 }
 
 impl Served {
@@ -47,6 +50,7 @@ impl Served {
                 return;
             }
             Ask::Begin => return,
+            Ask::Exec { window } => return self.make_process(descriptors, window),
             Ask::Signal(number) => {
                 if number == libc::SIGKILL {
                     // Nobody who reads nothing keeps it from ending.
@@ -61,5 +65,26 @@ impl Served {
             Ok(()) => Tell::Done,
             Err(error) => Tell::Refused(error.to_string()),
         });
+    }
+
+    /// Makes a further process, and waits for its end: whoever asks for one asks for nothing more.
+    fn make_process(&self, descriptors: Vec<OwnedFd>, window: Option<(u16, u16)>) {
+        let wanted = match exec::wanted(descriptors, window) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                self.link.say(&Tell::Refused(error.to_string()));
+                return;
+            }
+        };
+        // Nobody may pause it while there comes something new that is not paused.
+        let made = self.standing.while_it_runs(|| container::join(&self.entrance, &self.control, wanted));
+        match made {
+            Some(Ok(joiner)) => {
+                self.link.say(&Tell::Done);
+                joiner.wait();
+            }
+            Some(Err(error)) => drop(self.link.say(&Tell::Refused(error.to_string()))),
+            None => drop(self.link.say(&Tell::Refused("the container is paused".to_owned()))),
+        }
     }
 }

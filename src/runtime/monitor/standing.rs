@@ -27,6 +27,13 @@ impl Standing {
         let _ = record::set_status(&self.folder, status);
     }
 
+    /// Does something to a container while it is not paused; `None` where it is.
+    pub(super) fn while_it_runs<R>(&self, act: impl FnOnce() -> R) -> Option<R> {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_paused = matches!(record::status(&self.home, &self.folder), Ok(Status::Paused(_)));
+        (!is_paused).then(act)
+    }
+
     /// Does something to a container that runs, and writes down how it stands then.
     pub(super) fn change(
         &self,

@@ -6,6 +6,7 @@
 //! Signal   ──▶                     ◀── Done, Refused
 //! Press, Resize ──▶                    (no answer)
 //! Pause, Resume ──▶                ◀── Done, Refused
+//! Exec     ──▶   with six          ◀── Done, Refused
 //!                                  ◀── Started, Failed: to whoever has started it
 //!                                  ◀── Notice: something to be told at once
 //!                                  ◀── Ended: to everybody who is still connected
@@ -35,6 +36,11 @@ pub(crate) enum Ask {
     },
     Pause,
     Resume,
+    /// Makes a further process, whose descriptors come with it; see [`exec`](crate::runtime::exec).
+    Exec {
+        /// The size that its terminal begins with.
+        window: Option<(u16, u16)>,
+    },
     /// Lets the container run: said once, by the one who has started the monitor.
     Begin,
 }

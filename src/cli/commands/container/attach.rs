@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::control::must_run;
-use super::outcome::{Proxy, ended};
+use super::outcome::{Leaving, Proxy, ended};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::Terminal;
@@ -21,6 +21,8 @@ pub(crate) struct Attach {
     no_stdin: bool,
     #[command(flatten)]
     proxy: Proxy,
+    #[command(flatten)]
+    leaving: Leaving,
     /// The container
     container: String,
 }
@@ -35,6 +37,7 @@ impl Attach {
         }
         let streams = Streams {
             input: !self.no_stdin,
+            keys: self.leaving.keys()?,
             terminal: stored.record.process.terminal == Terminal::Yes,
             proxy: self.proxy.sig_proxy,
         };

@@ -3,6 +3,7 @@
 pub(in crate::cli) mod attach;
 pub(in crate::cli) mod control;
 pub(in crate::cli) mod create;
+pub(in crate::cli) mod exec;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod logs;
@@ -47,6 +48,8 @@ enum ContainerCommand {
     Wait(control::Wait),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
     Attach(attach::Attach),
+    /// Run a command in a running container
+    Exec(exec::Exec),
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
     List(list::List),
@@ -86,6 +89,7 @@ impl Containers {
             ContainerCommand::Unpause(command) => command.run(world, ui),
             ContainerCommand::Wait(command) => command.run(world, ui),
             ContainerCommand::Attach(command) => command.run(world, ui),
+            ContainerCommand::Exec(command) => command.run(world, ui),
             ContainerCommand::List(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),
             ContainerCommand::Port(command) => command.run(world, ui),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::container::DetachKeys;
 use crate::diagnostic::Diagnostic;
 use crate::runtime::{self, Parted};
 
@@ -23,6 +24,27 @@ pub(super) struct Proxy {
         action = clap::ArgAction::Set
     )]
     pub(super) sig_proxy: bool,
+}
+
+/// The keys that leave a container or a command in it.
+#[derive(Debug, Args)]
+pub(super) struct Leaving {
+    /// The keys that detach, such as `ctrl-a,x` (default: ctrl-p,ctrl-q)
+    #[arg(long, value_name = "KEYS", default_value = "", hide_default_value = true)]
+    detach_keys: String,
+}
+
+impl Leaving {
+    /// What they are.
+    ///
+    /// # Errors
+    /// The text is not one of keys.
+    pub(super) fn keys(&self) -> Result<DetachKeys, Diagnostic> {
+        DetachKeys::parse(&self.detach_keys).ok_or_else(|| {
+            Diagnostic::error(format!("`{}` is not a sequence of keys", crate::shown::line(&self.detach_keys)))
+                .hint("write it as `ctrl-a,x`: letters and `ctrl-LETTER`, with commas between")
+        })
+    }
 }
 
 /// Does something with each of several containers: where it is done, the container is printed as it was given, and one that refuses does

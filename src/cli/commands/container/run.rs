@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::options::{Made, Options};
-use super::outcome::{Proxy, ended, not_started};
+use super::outcome::{Leaving, Proxy, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
@@ -24,6 +24,8 @@ pub(crate) struct Run {
     detach: bool,
     #[command(flatten)]
     proxy: Proxy,
+    #[command(flatten)]
+    leaving: Leaving,
     /// Draw the container and run nothing; with `=list`, print every operation and why
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "boxes", hide_possible_values = true)]
     explain: Option<Explained>,
@@ -56,6 +58,7 @@ impl Run {
             }
             None => {}
         }
+        let keys = self.leaving.keys()?;
         let Made { container, stand_in } = self.options.create(world, !self.detach, ui)?;
         let id = container.record.id.clone();
         let session = runtime::start(world, container)?;
@@ -68,7 +71,7 @@ impl Run {
                 }
             };
         }
-        let streams = Streams { input: interactive, terminal: tty, proxy: self.proxy.sig_proxy };
+        let streams = Streams { input: interactive, terminal: tty, keys, proxy: self.proxy.sig_proxy };
         let parted = session.attach(streams, &mut |notice| ui.note(notice))?;
         if let (Parted::Broken, true) = (&parted, self.options.rm) {
             // Nobody wants what it writes, and nobody would ever end it.

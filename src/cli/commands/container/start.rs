@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::control::{Stop, stop};
-use super::outcome::{each, ended, not_started};
+use super::outcome::{Leaving, each, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::Terminal;
@@ -23,6 +23,8 @@ pub(crate) struct Start {
     /// Give the container our standard input
     #[arg(short, long)]
     interactive: bool,
+    #[command(flatten)]
+    leaving: Leaving,
     /// The containers
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,
@@ -36,10 +38,12 @@ impl Start {
         let [name] = self.containers.as_slice() else {
             return Err(Diagnostic::error("only one container can be started and attached to at once").into());
         };
+        let keys = self.leaving.keys()?;
         let stored = runtime::find(world, name)?;
         let session = runtime::start(world, runtime::claim(world, &stored.record.id)?)?;
         let streams = Streams {
             input: self.interactive,
+            keys,
             terminal: stored.record.process.terminal == Terminal::Yes,
             proxy: self.attach,
         };

@@ -4,6 +4,7 @@ mod network;
 mod volumes;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -40,7 +41,7 @@ pub(super) struct Options {
     env: Vec<String>,
     /// Read environment variables from a file
     #[arg(long, value_name = "FILE")]
-    env_file: Vec<std::path::PathBuf>,
+    env_file: Vec<PathBuf>,
     /// Label the container
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
@@ -150,7 +151,7 @@ impl Options {
         Ok(Request {
             command: self.words.iter().skip(1).cloned().collect(),
             entrypoint: self.entrypoint.as_ref().map(entrypoint),
-            env: self.variables()?,
+            env: variables(&self.env_file, &self.env)?,
             working_dir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: hostname.map(Hostname::parse).transpose()?,
@@ -165,21 +166,6 @@ impl Options {
         })
     }
 
-    /// The variables of the files, then those of the arguments.
-    fn variables(&self) -> Result<Vec<Variable>, Failure> {
-        let ours = |name: &str| std::env::var(name).ok();
-        let mut variables = Vec::new();
-        for path in &self.env_file {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Diagnostic::error(format!("can't read `{}`: {}", path.display(), crate::errno::describe(&error)))
-            })?;
-            let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-            variables.extend(lines.filter_map(|line| Variable::parse(line, ours)));
-        }
-        variables.extend(self.env.iter().filter_map(|text| Variable::parse(text, ours)));
-        Ok(variables)
-    }
-
     /// The image's labels, and over them those of the arguments.
     fn labels(&self, image: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut labels = image.clone();
@@ -189,6 +175,24 @@ impl Options {
         }));
         labels
     }
+}
+
+/// The variables of files, then those of arguments.
+///
+/// # Errors
+/// A file can't be read.
+pub(super) fn variables(files: &[PathBuf], texts: &[String]) -> Result<Vec<Variable>, Failure> {
+    let ours = |name: &str| std::env::var(name).ok();
+    let mut variables = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Diagnostic::error(format!("can't read `{}`: {}", path.display(), crate::errno::describe(&error)))
+        })?;
+        let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        variables.extend(lines.filter_map(|line| Variable::parse(line, ours)));
+    }
+    variables.extend(texts.iter().filter_map(|text| Variable::parse(text, ours)));
+    Ok(variables)
 }
 
 /// The number of a signal.

@@ -1,0 +1,105 @@
+//! A further process in a container that runs: what it is to be, and how its monitor is asked for it.
+//!
+//! The rules are Docker's: it has the environment of the container with what was asked for laid over it, the container's user and working
+//! directory where no others were asked for, and never more rights than the container's own process.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::Error;
+use super::monitor::talk::Ask;
+use super::record::Record;
+use super::request::Variable;
+use super::session::Session;
+use crate::container::{Connected, Further, Process, Terminal, Wanted};
+use crate::oci::Environment;
+
+/// What is asked of a further process.
+#[derive(Clone, Debug)]
+pub(crate) struct Extra {
+    pub(crate) args: Vec<String>,
+    /// Laid over the container's environment.
+    pub(crate) env: Vec<Variable>,
+    /// `None`: the container's.
+    pub(crate) user: Option<String>,
+    /// `None`: the container's.
+    pub(crate) working_dir: Option<String>,
+    pub(crate) terminal: Terminal,
+    pub(crate) connected: Connected,
+}
+
+/// No description of a process is longer: the arguments and variables of a program are no more than 2 MiB.
+const LONGEST: u64 = 8 << 20;
+
+impl Extra {
+    /// The process, in the container of this record.
+    pub(crate) fn process(&self, container: &Record) -> Process {
+        let Process { env, cwd, user, rights, terminal, .. } = &container.process;
+        let mut environment = Environment::default();
+        // The terminal of the container is not that of this process.
+        let is_for_terminal = |entry: &String| *terminal == Terminal::Yes && entry == TERM;
+        for entry in env.iter().filter(|entry| !is_for_terminal(entry)) {
+            environment.put_in_place(entry);
+        }
+        if self.terminal == Terminal::Yes && !env.iter().any(|entry| entry.starts_with("TERM=") && entry != TERM) {
+            environment.put_in_place(TERM);
+        }
+        for Variable { name, value } in &self.env {
+            environment.set(name, value);
+        }
+        Process {
+            args: self.args.clone(),
+            env: environment.entries(),
+            cwd: self.working_dir.clone().unwrap_or_else(|| cwd.clone()),
+            user: self.user.clone().unwrap_or_else(|| user.clone()),
+            terminal: self.terminal,
+            rights: *rights,
+        }
+    }
+}
+
+/// What Docker says of a terminal.
+const TERM: &str = "TERM=xterm";
+
+/// Has the monitor of a container make a further process in it.
+///
+/// # Errors
+/// [`Error::Refused`]; the container has ended; a descriptor can't be made.
+pub(crate) fn begin(session: &Session, container: &Record, extra: &Extra) -> Result<Further, Error> {
+    let description = describe(&extra.process(container))?;
+    let (further, given) = Further::seat(extra.terminal, extra.connected.clone())?;
+    let window = match (extra.terminal, &extra.connected) {
+        (Terminal::No, _) | (_, Connected::Not) => None,
+        (Terminal::Yes, Connected::Output | Connected::All(_)) => Further::window(),
+    };
+    let descriptors: Vec<_> = std::iter::once(&description).chain(&given).map(OwnedFd::as_fd).collect();
+    session.ask_with(&Ask::Exec { window }, &descriptors)?;
+    Ok(further)
+}
+
+/// The process as a file in memory: it may be longer than a message.
+fn describe(process: &Process) -> Result<OwnedFd, Error> {
+    let refused = |errno| Error::Call { call: "memfd_create", errno };
+    let mut file = File::from(memfd_create(c"process", MFdFlags::MFD_CLOEXEC).map_err(refused)?);
+    let text = serde_json::to_vec(process).unwrap_or_default();
+    file.write_all(&text).map_err(Error::io("write", "the description of a process"))?;
+    Ok(file.into())
+}
+
+/// What comes of the descriptors that a monitor gets.
+///
+/// # Errors
+/// They are not what [`begin`] sends.
+pub(super) fn wanted(descriptors: Vec<OwnedFd>, window: Option<(u16, u16)>) -> Result<Wanted, Error> {
+    let bad = || Error::Refused("a process is wanted that nobody has described".to_owned());
+    let [description, link, errno, input, output, errors] = <[OwnedFd; 6]>::try_from(descriptors).map_err(|_| bad())?;
+    let mut file = File::from(description);
+    let mut text = Vec::new();
+    let read = file.rewind().and_then(|()| file.take(LONGEST).read_to_end(&mut text));
+    read.map_err(Error::io("read", "the description of a process"))?;
+    let process = serde_json::from_slice(&text).map_err(|_| bad())?;
+    Ok(Wanted { process, link, errno, streams: [input, output, errors], window })
+}
