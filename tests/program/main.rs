@@ -16,6 +16,7 @@ mod mistakes;
 mod modes;
 mod moving;
 mod nameless;
+mod nginx;
 mod pictures;
 mod placing;
 mod pty;
