@@ -14,6 +14,8 @@ pub(super) fn confirmed(ui: &Ui, warning: &str) -> Result<bool, Failure> {
     write!(out, "WARNING! {warning}\nAre you sure you want to continue? [y/N] ")?;
     out.flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        writeln!(out)?;
+    }
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -18,7 +18,6 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (&["system", "df"], "`layerlab store size` shows what takes up space, `layerlab prune` removes unused data"),
     (&["network"], "a container has the machine's network, none, or one of its own: `layerlab run --network`"),
-    (&["volume"], "`layerlab run -v NAME:/PATH` makes a volume; `layerlab store path` has them in `volumes/`"),
     (
         &["compose", "swarm", "service", "stack", "secret", "context"],
         "Layerlab runs one container at a time: `layerlab run`",

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, parse, store};
+use self::commands::{build, container, explain, image, parse, store, volume};
 use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
@@ -101,6 +101,8 @@ enum Command {
     Container(container::Containers),
     /// Manage images
     Image(image::ImageCommands),
+    /// Manage volumes
+    Volume(volume::Volumes),
     /// List images
     Images(image::list::Images),
     /// Show the history of an image
@@ -223,6 +225,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Remove(command) => command.run(&world()?, ui),
         Command::Container(command) => command.run(&world()?, ui),
         Command::Image(command) => command.run(&world()?, ui),
+        Command::Volume(command) => command.run(&*world()?, ui),
         Command::Images(command) => command.run(&*world()?, ui),
         Command::History(command) => command.run(&*world()?, ui),
         Command::Inspect(command) => command.run(&*world()?, ui),

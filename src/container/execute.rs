@@ -29,9 +29,10 @@ use super::mount;
 use super::mounts::Mounts;
 use super::namespaces;
 use super::network;
-use super::operation::{Flags, Joining, Operation, Place, Recursion};
+use super::operation::{Flags, Joining, Operation, Place};
 use super::process::Terminal;
 use super::processes;
+use super::sandbox::Recursion;
 use super::seccomp;
 use super::stubs::{self, Kind, Stub, Stubs};
 use super::terminal;
@@ -117,9 +118,8 @@ impl<'a> Setup<'a> {
             }
             Operation::MakeDevices { devices, place } => self.mounts.make_devices(devices, place),
             Operation::CloneDevice { device, flags } => self.mounts.clone_device(*device, *flags),
-            Operation::CloneMount { source, target, flags, recursion } => {
-                self.mounts.keep(target, mount::clone(source, *flags, *recursion)?);
-                Ok(())
+            Operation::CloneMount { source, target, flags, recursion, links } => {
+                self.mounts.clone_mount(source, target, *flags, *recursion, *links)
             }
             Operation::Symlink { path, target } => self.mounts.link(path, target),
             Operation::PivotRoot { root } => pivot(root),

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::operation::{Joining, Namespace, Operation, OverlayInterface, Phase, Place, Recursion};
+use super::operation::{Joining, Links, Namespace, Operation, OverlayInterface, Phase, Place};
 use super::plan::Plan;
 use super::process::Terminal;
+use super::sandbox::Recursion;
 use super::userns::{IdMap, Mapper};
 
 impl fmt::Display for Operation {
@@ -71,7 +72,7 @@ impl fmt::Display for Operation {
             Operation::CloneDevice { device, flags } => {
                 write!(formatter, "clone /dev/{} ({flags}), device {}:{}", device.name, device.major, device.minor)
             }
-            Operation::CloneMount { source, target, flags, recursion } => {
+            Operation::CloneMount { source, target, flags, recursion, links: _ } => {
                 let tree = match recursion {
                     Recursion::Tree => "with all below it, ",
                     Recursion::One => "",
@@ -227,6 +228,10 @@ impl Operation {
             Operation::CloneMount { target, .. } if target.starts_with("/etc/") => {
                 "taken while the machine's files are seen; it will lie over the image's and leave no \
                      trace in the layer"
+            }
+            Operation::CloneMount { links: Links::Refused, .. } => {
+                "asked for; a symbolic link that has come into the path is refused; restricted before any path leads to it, and cut \
+                     off from what the machine mounts there later"
             }
             Operation::CloneMount { .. } => {
                 "asked for; restricted before any path leads to it, and cut off from what the machine \

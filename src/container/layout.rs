@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::host::{Cgroups, Host};
 use super::identity::Identity;
-use super::operation::{Device, Flags, Operation, Place, Recursion};
-use super::sandbox::{Etc, MountKind, Network, Sandbox};
+use super::operation::{Device, Flags, Links, Operation, Place};
+use super::sandbox::Recursion;
+use super::sandbox::{Etc, MountKind, Network, Programs, Sandbox};
 
 /// Where Docker hides something.
 const MASKED: [&str; 12] = [
@@ -82,8 +83,19 @@ pub(super) fn mounts(sandbox: &Sandbox, identity: &Identity, host: &Host) -> Mou
             MountKind::Bind(source) => {
                 clone(source, &mount.target, Flags::NO_DEVICES.for_access(mount.access), Recursion::Tree)
             }
-            MountKind::Tmpfs { options } => {
-                file_system("tmpfs", &mount.target, Flags::INERT.for_access(mount.access), options)
+            MountKind::Settled { path, recursion } => Operation::CloneMount {
+                source: path.clone(),
+                target: mount.target.clone(),
+                flags: Flags::NO_DEVICES.for_access(mount.access),
+                recursion: *recursion,
+                links: Links::Refused,
+            },
+            MountKind::Tmpfs { options, programs } => {
+                let flags = match programs {
+                    Programs::Executed => Flags::HARMLESS,
+                    Programs::Refused => Flags::INERT,
+                };
+                file_system("tmpfs", &mount.target, flags.for_access(mount.access), options)
             }
             // Below /dev, and so made by `devices`.
             MountKind::Script(_) => continue,
@@ -246,5 +258,6 @@ fn file_system(kind: &'static str, target: &str, flags: Flags, options: &str) ->
 }
 
 fn clone(source: &Path, target: &str, flags: Flags, recursion: Recursion) -> Operation {
-    Operation::CloneMount { source: source.to_owned(), target: target.to_owned(), flags, recursion }
+    let (source, target) = (source.to_owned(), target.to_owned());
+    Operation::CloneMount { source, target, flags, recursion, links: Links::Followed }
 }

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
@@ -24,7 +24,8 @@ use rustix::mount::{
 };
 
 use super::error::{Failure, answer};
-use super::operation::{Flags, Overlay, OverlayInterface, Recursion};
+use super::operation::{Flags, Overlay, OverlayInterface};
+use super::sandbox::Recursion;
 
 /// Enters a new mount namespace to which mounts of the machine still come, and from which none go
 /// out.
@@ -70,6 +71,22 @@ pub(super) fn clone(source: &Path, flags: Flags, recursion: Recursion) -> Result
     let mount = open_tree(CWD, source, tree_flags(recursion)).map_err(|error| refused(answer(error)))?;
     restrict(&mount, flags, recursion)?;
     Ok(mount)
+}
+
+/// As [`clone()`], where the path leads through no symbolic link.
+pub(super) fn clone_settled(source: &Path, flags: Flags, recursion: Recursion) -> Result<OwnedFd, Failure> {
+    let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve);
+    let found = openat2(AT_FDCWD, source, how).map_err(|errno| {
+        let failure = Failure::refused("open", source, errno);
+        match errno {
+            Errno::ELOOP => {
+                failure.hint("a symbolic link has come into the path since it was looked at: start the container again")
+            }
+            _ => failure,
+        }
+    })?;
+    clone_opened(&found, flags, recursion)
 }
 
 /// As [`clone()`], of what a descriptor leads to.

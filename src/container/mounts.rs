@@ -14,7 +14,8 @@ use super::error::Failure;
 use super::inside;
 use super::layout::NULL;
 use super::mount;
-use super::operation::{Device, Flags, Recursion};
+use super::operation::{Device, Flags, Links};
+use super::sandbox::Recursion;
 
 /// Every mount of the container that was made.
 #[derive(Default)]
@@ -105,6 +106,22 @@ impl Mounts {
         let mount = mount::clone(Path::new(&path), flags, Recursion::One)?;
         check(&mount, device)?;
         self.keep(&path, mount);
+        Ok(())
+    }
+
+    pub(crate) fn clone_mount(
+        &mut self,
+        source: &Path,
+        target: &str,
+        flags: Flags,
+        recursion: Recursion,
+        links: Links,
+    ) -> Result<(), Failure> {
+        let clone = match links {
+            Links::Followed => mount::clone,
+            Links::Refused => mount::clone_settled,
+        };
+        self.keep(target, clone(source, flags, recursion)?);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use nix::sys::resource::Resource;
 
 use super::capabilities::Capabilities;
 use super::process::Terminal;
-use super::sandbox::Access;
+use super::sandbox::{Access, Recursion};
 use super::userns::IdMap;
 
 // ANCHOR: phase
@@ -116,7 +116,7 @@ pub enum Operation {
     /// Make a further mount of one of the machine's device nodes, attached nowhere yet.
     CloneDevice { device: Device, flags: Flags },
     /// Make a further mount of a directory or file of the machine, attached nowhere yet.
-    CloneMount { source: PathBuf, target: String, flags: Flags, recursion: Recursion },
+    CloneMount { source: PathBuf, target: String, flags: Flags, recursion: Recursion, links: Links },
     /// Make a symbolic link in the container's /dev.
     Symlink { path: String, target: String },
     /// Make this directory the root.
@@ -232,13 +232,13 @@ pub enum OverlayInterface {
     Options,
 }
 
-/// Whether mounts below the source come along.
+/// What is done about symbolic links in the path of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recursion {
-    /// They do.
-    Tree,
-    /// They do not.
-    One,
+pub enum Links {
+    /// They are followed.
+    Followed,
+    /// The path had none when it was looked at. One that is there now was put there since.
+    Refused,
 }
 
 /// Where a mount is attached.
@@ -291,6 +291,8 @@ pub struct Flags(pub(super) u64);
 impl Flags {
     /// nodev: device nodes have no effect.
     pub(super) const NO_DEVICES: Flags = Flags(libc::MOUNT_ATTR_NODEV);
+    /// nosuid, nodev: no device may come from here, and no rights.
+    pub(super) const HARMLESS: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
     /// nosuid, noexec, nodev: no program and no device may come from here.
     pub(super) const INERT: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC | libc::MOUNT_ATTR_NODEV);
     /// nosuid, noexec: devices only.

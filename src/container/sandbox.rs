@@ -181,13 +181,42 @@ pub struct Mount {
 pub enum MountKind {
     /// A directory or file of the machine, with everything that is mounted below it.
     Bind(PathBuf),
+    /// The same, by a path that was found to have no symbolic link: where one has come into it since, nothing is mounted.
+    Settled {
+        /// The path.
+        path: PathBuf,
+        /// Whether mounts below it come along.
+        recursion: Recursion,
+    },
     /// A file of the machine that this program wrote, for a place of its own choosing below the container's /dev.
     Script(PathBuf),
     /// An empty directory in memory. `options` are tmpfs(5)'s, such as `size=64m,mode=1777`.
     Tmpfs {
         /// Passed to the kernel as they are.
         options: String,
+        /// Whether programs may be executed from there.
+        programs: Programs,
     },
+}
+
+/// Whether mounts below the source come along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recursion {
+    /// They do.
+    Tree,
+    /// They do not.
+    One,
+}
+
+/// Whether programs in a mount may be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Programs {
+    /// They may.
+    Executed,
+    /// They may not.
+    Refused,
 }
 
 /// Whether Docker's masked and read-only paths apply.

@@ -21,7 +21,8 @@ use super::error::{Failure, answer};
 use super::inside::Root;
 use super::mount;
 use super::mounts::Mounts;
-use super::operation::{Flags, Recursion};
+use super::operation::Flags;
+use super::sandbox::Recursion;
 use super::stubs::{self, Kind};
 
 /// What makes a pair of ends.

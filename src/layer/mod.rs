@@ -60,6 +60,7 @@ use names::is_mark_by_name;
 pub use overlay::{OpaqueName, Unpack};
 pub(crate) use stack::Stack;
 pub use stack::tree_of;
+pub(crate) use unpack::make_files;
 pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unpack_all};
 pub use upper::Capture;
 pub(crate) use weigh::{Weight, weigh};

@@ -53,6 +53,16 @@ pub struct Below {
     pub tree: Tree,
 }
 
+/// Makes the files of a tree in a directory that has none of them, and gives the directory what the tree's root has. Returns what could not
+/// be made, one sentence each.
+///
+/// # Errors
+/// What can't be read or made.
+pub(crate) fn make_files(store: &Store, tree: &Tree, directory: &Path, options: Unpack) -> Result<Vec<String>, Error> {
+    let delta = Delta::whole(tree.clone());
+    Unpacking::new(store, directory, options, &delta)?.run(&delta)
+}
+
 /// Unpacks the layers of an image that are not unpacked yet, lowest first, into the store. `below` saves reading the
 /// layers that it knows the tree of; [`first_missing`] tells how many it may be of use for.
 ///

@@ -14,6 +14,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::record::WhenEnded;
+use super::volume::going;
 use super::{Error, record};
 use crate::container::Sandbox;
 use crate::store::{Lock, try_claim};
@@ -172,6 +174,12 @@ fn sweep(world: &World, containers: &Path) {
         if let Ok(Some(name)) = try_claim(&lock_of(&path))
             && !record::stays(&path)
         {
+            // What was made for a container that was to be removed at its end goes with it.
+            if let Ok(Some(container)) = record::read(world.home(), &path)
+                && container.when_ended == WhenEnded::Remove
+            {
+                let _ = going::remove_anonymous(world, &container);
+            }
             remove(world, &path, name);
         }
     }

@@ -29,7 +29,7 @@ pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod stored;
 pub(crate) mod unpacked;
-pub(crate) mod volume;
+pub mod volume;
 
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
@@ -42,10 +42,14 @@ pub use record::roots;
 pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};
 pub(crate) use remover::Remover;
 pub use request::Request;
-pub(crate) use request::{Variable, launch, parse_rights};
+pub(crate) use request::{Variable, foresee, launch, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
-pub(crate) use stored::{Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename};
+pub(crate) use stored::{
+    Anonymous, Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename,
+};
 pub(crate) use volume::Volume;
+pub(crate) use volume::hidden::{Hidden, hidden};
+pub(crate) use volume::wish::Wish;
 
 use std::path::{Path, PathBuf};
 
@@ -111,6 +115,17 @@ pub enum Error {
         /// How many they are.
         count: usize,
     },
+    /// There is no volume of this name.
+    #[error("no such volume: {0}")]
+    NoVolume(String),
+    /// What is written down of a volume can't be understood.
+    #[error("can't read the volume `{name}`: {reason}")]
+    BadVolume {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another container has the name.
     #[error("the container name `{name}` is in use by container {}", owner.chars().take(12).collect::<String>())]
     NameTaken {
@@ -159,6 +174,10 @@ impl Explained for Error {
         let hint = match self {
             Error::Argument { hint, .. } => *hint,
             Error::NoContainer(_) => Some("`ps -a` lists all containers"),
+            Error::NoVolume(_) => Some("`layerlab volume ls` lists all volumes"),
+            Error::BadVolume { .. } => Some(
+                "its files are in `data/` of its folder in `volumes/`, see `layerlab store path`; `layerlab volume rm` removes it",
+            ),
             Error::Ambiguous { .. } => Some("write more digits of the id"),
             Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),
             Error::Running(_) => Some("stop it first"),

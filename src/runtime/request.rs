@@ -11,6 +11,8 @@ use super::ports::Published;
 use super::prepare::{Prepared, Room, prepare};
 use super::unpacked;
 use super::volume::Volume;
+use super::volume::gather::gather;
+use super::volume::wish::Wish;
 use crate::container::{
     Access, DEFAULT_PATH, Durability, Etc, Hostname, Network, NewPrivileges, Process, Rights, Seccomp, Terminal,
 };
@@ -31,7 +33,9 @@ pub struct Request {
     /// `None`: the beginning of its id.
     pub(crate) hostname: Option<Hostname>,
     pub(crate) network: Network,
-    pub(crate) volumes: Vec<Volume>,
+    pub(crate) volumes: Vec<Wish>,
+    /// The mounts of other containers that it is to have, too.
+    pub(crate) volumes_from: Vec<Volume>,
     pub(crate) ports: Vec<Published>,
     /// Whether every port that the image exposes is published, too.
     pub(crate) publish_all: bool,
@@ -54,6 +58,7 @@ impl Request {
             hostname: None,
             network: Network::Host,
             volumes: Vec::new(),
+            volumes_from: Vec::new(),
             ports: Vec::new(),
             publish_all: false,
             root: Access::ReadWrite,
@@ -124,11 +129,11 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Puts a request and an image together. The beginning of `id` is the host name where none was asked for.
+    /// Puts a request and an image together, with these volumes. The beginning of `id` is the host name where none was asked for.
     ///
     /// # Errors
     /// [`Error::Argument`] for an image without a command, or with a stop signal that is none.
-    pub(super) fn of(image: &ImageConfig, request: &Request, id: &str) -> Result<Wanted, Error> {
+    pub(super) fn of(image: &ImageConfig, request: &Request, volumes: Vec<Volume>, id: &str) -> Result<Wanted, Error> {
         let args = command_line(image, request)?;
         let hostname = match &request.hostname {
             Some(hostname) => hostname.clone(),
@@ -154,32 +159,29 @@ impl Wanted {
             process,
             hostname,
             network: request.network,
-            volumes: request.volumes.clone(),
+            volumes,
             ports,
             root: request.root,
             stop_signal: stop_signal(image, request)?,
         })
     }
 
-    /// The room for it. The folders of its volumes are made where they are missing.
-    ///
-    /// # Errors
-    /// One can't be made.
-    pub(super) fn room(&self, world: &World, durability: Durability) -> Result<Room, Error> {
-        let mounts = self.volumes.iter().map(|volume| volume.mount(world.home()));
-        Ok(Room {
+    /// The room for it.
+    pub(super) fn room(&self, world: &World, durability: Durability) -> Room {
+        Room {
             hostname: self.hostname.clone(),
             network: self.network,
             etc: Etc::Launch,
-            mounts: mounts.collect::<Result<_, _>>()?,
+            mounts: self.volumes.iter().map(|volume| volume.mount(world)).collect(),
             root: self.root,
             durability,
             script: None,
-        })
+        }
     }
 }
 
-/// Prepares a container of an image that ends with us. Its folder is removed when what is given here is dropped, if not before.
+/// Prepares a container of an image that ends with us. Its folder is removed when what is given here is dropped, if not before. So are its
+/// changes, and with them what it writes where the image declares a VOLUME: no volume is made.
 ///
 /// # Errors
 /// As [`Wanted::of`]; and what can't be made.
@@ -189,9 +191,33 @@ pub(crate) fn launch(
     layers: &[Layer],
     request: &Request,
 ) -> Result<Prepared, Error> {
+    prepare_scratch(world, image, layers, request, Vec::new())
+}
+
+/// Plans a container as it would be made, for a look. Its volumes are not made.
+///
+/// # Errors
+/// As [`launch`].
+pub(crate) fn foresee(
+    world: &Arc<World>,
+    image: &ImageConfig,
+    layers: &[Layer],
+    request: &Request,
+) -> Result<Prepared, Error> {
+    let gathered = gather(world, &request.volumes, &request.volumes_from, image)?;
+    prepare_scratch(world, image, layers, request, gathered.volumes)
+}
+
+fn prepare_scratch(
+    world: &Arc<World>,
+    image: &ImageConfig,
+    layers: &[Layer],
+    request: &Request,
+    volumes: Vec<Volume>,
+) -> Result<Prepared, Error> {
     let id = world.clock.new_id();
-    let wanted = Wanted::of(image, request, &id)?;
-    let room = wanted.room(world, Durability::Scratch)?;
+    let wanted = Wanted::of(image, request, volumes, &id)?;
+    let room = wanted.room(world, Durability::Scratch);
     let lower = unpacked::chain_of_image(world, layers)?;
     prepare(world, Folder::create(world, &id)?, lower, room, &wanted.process)
 }

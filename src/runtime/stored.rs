@@ -19,8 +19,11 @@ use super::folder::Folder;
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::Wanted;
+use super::volume::gather::{Gathered, gather};
+use super::volume::{fill, going, kept};
 use super::{Error, Request, names, unpacked};
 use crate::container::Durability;
+use crate::layer;
 use crate::oci::{ImageConfig, Layer};
 use crate::store::{LockMode, lock};
 use crate::world::World;
@@ -62,6 +65,13 @@ pub(crate) struct Claimed {
     pub(crate) record: Record,
 }
 
+/// What becomes of the volumes that were made for a container that is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anonymous {
+    Kept,
+    Removed,
+}
+
 /// Makes a container. It runs when it is started.
 ///
 /// # Errors
@@ -70,11 +80,13 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     if let Some(name) = ingredients.name {
         names::check(name)?;
     }
+    let request = ingredients.request;
     let (mut folder, id) = Folder::create_for_id(world)?;
+    let mut gathered = gather(world, &request.volumes, &request.volumes_from, ingredients.config)?;
     let Wanted { process, hostname, network, volumes, ports, root, stop_signal } =
-        Wanted::of(ingredients.config, ingredients.request, &id)?;
+        Wanted::of(ingredients.config, request, gathered.volumes.clone(), &id)?;
     let name = names::give(world.home(), ingredients.name, &id)?;
-    let record = Record {
+    let mut record = Record {
         schema: Record::SCHEMA,
         id,
         name,
@@ -93,16 +105,29 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         labels: ingredients.labels,
         when_ended: ingredients.when_ended,
     };
-    let written = record::write(folder.path(), &record).and_then(|()| match record.when_ended {
-        WhenEnded::Keep => folder.keep(),
-        WhenEnded::Remove => Ok(()),
-    });
-    if let Err(error) = written {
+    if let Err(error) = furnish(world, &mut folder, &mut record, &mut gathered) {
         folder.discard();
+        // What was made for it alone.
+        let _ = going::remove_anonymous(world, &record);
         names::release(world.home(), &record.name, &record.id);
         return Err(error);
     }
     Ok(Claimed { folder, record })
+}
+
+/// Writes down what a new container is, and makes its volumes. From the first moment on nobody removes those.
+fn furnish(world: &World, folder: &mut Folder, record: &mut Record, gathered: &mut Gathered) -> Result<(), Error> {
+    let using = (!gathered.volumes.is_empty()).then(|| kept::using(world.home())).transpose()?;
+    record::write(folder.path(), record)?;
+    if using.is_some() {
+        fill::establish(world, gathered, || Ok(layer::tree_of(&world.store, &record.layers)?))?;
+        record.volumes.clone_from(&gathered.volumes);
+        record::write(folder.path(), record)?;
+    }
+    match record.when_ended {
+        WhenEnded::Keep => folder.keep(),
+        WhenEnded::Remove => Ok(()),
+    }
 }
 
 /// All containers, the newest first; and why some can't be read.
@@ -190,7 +215,11 @@ impl Claimed {
     /// # Errors
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
     pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
-        let Claimed { folder, record } = self;
+        let Claimed { folder, mut record } = self;
+        if !record.volumes.is_empty() {
+            let _using = kept::using(world.home())?;
+            record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
+        }
         let wanted = Wanted {
             process: record.process.clone(),
             hostname: record.hostname.clone(),
@@ -204,7 +233,7 @@ impl Claimed {
             WhenEnded::Keep => Durability::Kept,
             WhenEnded::Remove => Durability::Scratch,
         };
-        let room = wanted.room(world, durability)?;
+        let room = wanted.room(world, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
         let mut prepared = prepare(world, folder, lower, room, &record.process)?;
         if record.when_ended == WhenEnded::Remove {
@@ -213,13 +242,16 @@ impl Claimed {
         Ok((prepared, record))
     }
 
-    /// Removes it, with its changes.
+    /// Removes it, with its changes and, where that is asked for, the volumes that were made for it alone.
     ///
     /// # Errors
     /// Something in it can't be removed. It is no container any more, and what is left goes when the next one is made, if it can.
-    pub(crate) fn remove(mut self, world: &World) -> Result<(), Error> {
+    pub(crate) fn remove(mut self, world: &World, anonymous: Anonymous) -> Result<(), Error> {
         record::leave(self.folder.path())?;
         self.folder.discard();
+        if anonymous == Anonymous::Removed || self.record.when_ended == WhenEnded::Remove {
+            going::remove_anonymous(world, &self.record)?;
+        }
         let removed = world.identity.remove_dir_all(self.folder.path());
         drop(self.folder);
         names::release(world.home(), &self.record.name, &self.record.id);

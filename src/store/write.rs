@@ -230,7 +230,7 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Io`] for what the kernel refuses.
-pub(super) fn move_away(path: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn move_away(path: &Path) -> Result<PathBuf, Error> {
     with_temporary_name(parent(path), |name| match name.symlink_metadata() {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(path, name),

@@ -1,7 +1,7 @@
 //! What a program finds in a container: files, devices, network, environment, standard streams.
 
 use layerlab::container::{
-    Access, Cgroups, Durability, Etc, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, RootKind,
+    Access, Cgroups, Durability, Etc, Exit, Hostname, Mount, MountKind, Network, OverlaySupport, Programs, RootKind,
 };
 
 use nix::mount::{MsFlags, mount, umount};
@@ -188,7 +188,11 @@ fn mounts_are_made_and_may_be_read_only() {
         container.sandbox.mounts = vec![
             mount(MountKind::Bind(data.clone()), "/data", Access::ReadWrite),
             mount(MountKind::Bind(data.clone()), "/locked", Access::ReadOnly),
-            mount(MountKind::Tmpfs { options: "mode=1777".into() }, "/run/a", Access::ReadWrite),
+            mount(
+                MountKind::Tmpfs { options: "mode=1777".into(), programs: Programs::Refused },
+                "/run/a",
+                Access::ReadWrite,
+            ),
             mount(MountKind::Bind(file), "/one", Access::ReadOnly),
         ];
         let outcome = container.run();

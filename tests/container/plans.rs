@@ -2,7 +2,7 @@
 
 use layerlab::container::{
     Access, Cgroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport, Paths, Process,
-    Range, Rights, Sandbox, Terminal, plan,
+    Programs, Range, Rights, Sandbox, Terminal, plan,
 };
 
 fn host() -> Host {
@@ -83,7 +83,7 @@ fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     wish.sandbox.mounts = vec![
         Mount { kind: bind, target: "/data".into(), access: Access::ReadOnly },
         Mount {
-            kind: MountKind::Tmpfs { options: "size=1m".into() },
+            kind: MountKind::Tmpfs { options: "size=1m".into(), programs: Programs::Refused },
             target: "/run".into(),
             access: Access::ReadWrite,
         },

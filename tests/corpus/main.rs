@@ -14,5 +14,6 @@ mod parser;
 mod printing;
 mod reference;
 mod report;
+mod volumes;
 mod words;
 mod world;

@@ -30,3 +30,4 @@ mod tarballs;
 mod terminal;
 mod transcripts;
 mod tutorial;
+mod volumes;

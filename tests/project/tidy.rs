@@ -124,6 +124,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "link",
             "oci",
             "progress",
+            "size",
             "store",
             "tree",
             "world",

@@ -6,3 +6,4 @@ pub(super) mod explain;
 pub(super) mod image;
 pub(super) mod parse;
 pub(super) mod store;
+pub(super) mod volume;

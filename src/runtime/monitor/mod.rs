@@ -41,7 +41,8 @@ use super::ports::{self, Door};
 use super::prepare::Prepared;
 use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
 use super::session::Session;
-use super::stored::Claimed;
+use super::stored::{Anonymous, Claimed};
+use super::volume::going;
 use super::{Error, names};
 use crate::container::{self, Control, Entrance, Exit, Heard, Io, Sockets};
 use crate::link::{Heard as Incoming, Link, Listener};
@@ -58,7 +59,7 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
         Err(error) => {
             // One that was to be removed at its end is at it.
             if container.record.when_ended == WhenEnded::Remove {
-                container.remove(world)?;
+                container.remove(world, Anonymous::Removed)?;
             }
             return Err(error);
         }
@@ -124,6 +125,8 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
             // It may have another name by now.
             let now = record::read(world.home(), folder.path()).ok().flatten();
             folder.discard();
+            // Before the folder: who is killed in between leaves a container, which the next command clears away.
+            let _ = going::remove_anonymous(world, record);
             names::release(world.home(), now.as_ref().map_or(&record.name, |now| &now.name), &record.id);
         }
     }

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::container::{Access, Terminal};
-use crate::runtime::{Bound, Input, Status, Stored, WhenEnded};
+use crate::runtime::{Bound, Input, Status, Stored, Volume, WhenEnded};
+use crate::store::Home;
 
 /// A container as `inspect` shows it.
-pub(in crate::cli) fn document(stored: &Stored) -> Value {
+pub(in crate::cli) fn document(stored: &Stored, home: &Home) -> Value {
     let record = &stored.record;
     let process = &record.process;
     json!({
@@ -17,7 +18,7 @@ pub(in crate::cli) fn document(stored: &Stored) -> Value {
         "State": state(&stored.status),
         "Image": record.image.id,
         "Name": format!("/{}", record.name),
-        "Mounts": record.volumes.iter().map(mount).collect::<Vec<_>>(),
+        "Mounts": record.volumes.iter().map(|volume| mount(volume, home)).collect::<Vec<_>>(),
         "Config": {
             "Hostname": record.hostname,
             "User": process.user,
@@ -60,15 +61,21 @@ fn state(status: &Status) -> Value {
     })
 }
 
-fn mount(volume: &crate::runtime::Volume) -> Value {
-    let (kind, name, source) = volume.described();
-    json!({
+fn mount(volume: &Volume, home: &Home) -> Value {
+    let (kind, source) = volume.described(home);
+    let mut mount = json!({
         "Type": kind,
-        "Name": name,
         "Source": source,
         "Destination": volume.target,
+        "Mode": volume.mode,
         "RW": volume.access == Access::ReadWrite,
-    })
+        "Propagation": if kind == "bind" { "rprivate" } else { "" },
+    });
+    if let Some(name) = volume.name() {
+        mount["Name"] = json!(name);
+        mount["Driver"] = json!("local");
+    }
+    mount
 }
 
 /// Where a container is reached; nowhere, while it does not run.

@@ -8,7 +8,7 @@ use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::runtime::{self, Ask, Session, Status};
+use crate::runtime::{self, Anonymous, Ask, Session, Status};
 use crate::world::World;
 
 /// Remove containers, with their changes.
@@ -17,7 +17,7 @@ pub(crate) struct Remove {
     /// Kill those that run
     #[arg(short, long)]
     force: bool,
-    /// Remove their anonymous volumes, too (they have none so far)
+    /// Remove the volumes without a name that were made for them, too
     #[arg(short, long)]
     volumes: bool,
     /// The containers
@@ -58,7 +58,7 @@ impl Remove {
             }
         }
         match runtime::claim(world, &stored.record.id) {
-            Ok(claimed) => claimed.remove(world)?,
+            Ok(claimed) => claimed.remove(world, if self.volumes { Anonymous::Removed } else { Anonymous::Kept })?,
             // It was to be removed at its end.
             Err(runtime::Error::NoContainer(_)) => {}
             Err(error) => return Err(error.into()),

@@ -102,7 +102,7 @@ impl Options {
     /// # Errors
     /// An option can't be understood, there is no such image, or the container can't be made.
     pub(super) fn create(&self, world: &Arc<World>, attached: bool, ui: &Ui) -> Result<Made, Failure> {
-        let request = self.request(ui)?;
+        let request = self.request(world, ui)?;
         let image = self.open(world)?;
         let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
         let ingredients = Ingredients {
@@ -119,7 +119,12 @@ impl Options {
             labels: self.labels(&image.config.config.labels),
             when_ended: if self.rm { WhenEnded::Remove } else { WhenEnded::Keep },
         };
-        Ok(Made { container: runtime::create(world, ingredients)?, stand_in })
+        let container = runtime::create(world, ingredients)?;
+        // What can't be looked at now fails when it is used.
+        for hidden in runtime::hidden(world, &image.layers, &container.record.volumes).unwrap_or_default() {
+            ui.note(&volumes::note(&hidden, self.image()));
+        }
+        Ok(Made { container, stand_in })
     }
 
     /// Plans the container as `create` would make it, and makes none.
@@ -127,9 +132,9 @@ impl Options {
     /// # Errors
     /// As [`Options::create`].
     pub(super) fn plan(&self, world: &Arc<World>, ui: &Ui) -> Result<Plan, Failure> {
-        let request = self.request(ui)?;
+        let request = self.request(world, ui)?;
         let image = self.open(world)?;
-        let mut prepared = runtime::launch(world, &image.config, &image.layers, &request)?;
+        let mut prepared = runtime::foresee(world, &image.config, &image.layers, &request)?;
         if self.rm {
             prepared.remove_at_end();
         }
@@ -144,7 +149,7 @@ impl Options {
     }
 
     /// What the arguments say, before anything is made.
-    fn request(&self, ui: &Ui) -> Result<Request, Failure> {
+    fn request(&self, world: &World, ui: &Ui) -> Result<Request, Failure> {
         let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
         let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
         let Connections { network, ports, publish_all } = self.network.connections(ui)?;
@@ -158,7 +163,8 @@ impl Options {
             network,
             ports,
             publish_all,
-            volumes: self.volumes.volumes()?,
+            volumes: self.volumes.wishes()?,
+            volumes_from: self.volumes.of_others(world)?,
             root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             terminal: if self.tty { Terminal::Yes } else { Terminal::No },
             rights: runtime::parse_rights(&self.security_opt)?,

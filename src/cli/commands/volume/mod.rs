@@ -1,0 +1,49 @@
+//! Volumes: making, listing, describing and removing them.
+
+mod create;
+mod inspect;
+mod list;
+mod prune;
+mod remove;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::world::World;
+
+/// Manage volumes.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Volumes {
+    #[command(subcommand)]
+    command: VolumeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum VolumeCommand {
+    /// Create a volume
+    Create(create::Create),
+    /// List volumes
+    #[command(name = "ls", visible_alias = "list")]
+    List(list::List),
+    /// Show volumes as JSON
+    Inspect(inspect::Inspect),
+    /// Remove volumes
+    #[command(name = "rm", visible_alias = "remove")]
+    Remove(remove::Remove),
+    /// Remove volumes that no container uses
+    Prune(prune::Prune),
+}
+
+impl Volumes {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        match &self.command {
+            VolumeCommand::Create(command) => command.run(world, ui),
+            VolumeCommand::List(command) => command.run(world, ui),
+            VolumeCommand::Inspect(command) => command.run(world, ui),
+            VolumeCommand::Remove(command) => command.run(world, ui),
+            VolumeCommand::Prune(command) => command.run(world, ui),
+        }
+    }
+}
