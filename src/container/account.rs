@@ -15,6 +15,8 @@ pub(crate) struct Account {
     pub(crate) gid: u32,
     /// All groups, the primary one first.
     pub(crate) groups: Vec<u32>,
+    /// Those of them that were asked for.
+    pub(crate) further: Vec<u32>,
     /// The home directory; `/` for a user without an entry.
     pub(crate) home: String,
 }
@@ -49,7 +51,19 @@ impl Account {
         groups.retain(|other| *other != gid);
         groups.insert(0, gid);
         let home = if home.is_empty() { "/" } else { home }.to_owned();
-        Ok(Account { uid, gid, groups, home })
+        Ok(Account { uid, gid, groups, further: Vec::new(), home })
+    }
+
+    /// Adds groups by name or number.
+    pub(crate) fn join(&mut self, wanted: &[String], group: &str) -> Result<(), Failure> {
+        for wanted in wanted {
+            let gid = group_id(wanted, group)?;
+            self.further.push(gid);
+            if !self.groups.contains(&gid) {
+                self.groups.push(gid);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use super::layout::DEVICES;
 use super::operation::{Namespace, Operation, Phase};
 use super::plan::Plan;
 use super::process::Terminal;
+use super::tuning::Tuning;
 use super::userns::{IdMap, Range};
 
 /// What keeps the command apart from the machine, from the outermost on.
@@ -149,6 +150,9 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::MaskPath { .. }
         | Operation::ProtectMount { .. }
         | Operation::CloseMounts => Boundary::Mounts,
+        Operation::Tune(Tuning::Domain { .. }) => Boundary::Namespaces,
+        Operation::Tune(Tuning::Device { .. }) => Boundary::Mounts,
+        Operation::Tune(Tuning::Setting { .. } | Tuning::Resources { .. }) => Boundary::Confinement,
         Operation::NewKeyring
         | Operation::ForbidNewPrivileges
         | Operation::LimitResources { .. }
@@ -161,7 +165,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::SwitchUser
         | Operation::CreateWorkingDirectory { .. }
         | Operation::ChangeDirectory { .. }
-        | Operation::SealTrampoline
+        | Operation::SealTrampoline { .. }
         | Operation::CleanUp
         | Operation::AwaitStart
         | Operation::Execute { .. } => Boundary::Process,
@@ -171,6 +175,7 @@ fn boundary(operation: &Operation) -> Boundary {
 /// What the row of an operation is called. A mount's is its place.
 fn name(operation: &Operation) -> &str {
     match operation {
+        Operation::Tune(tuning) => tuning.row().0,
         Operation::CreateDirectory { .. } | Operation::WriteFile { .. } => "made in it",
         Operation::CreateCgroup { .. } | Operation::JoinCgroup { .. } => "control group",
         Operation::SetOomScore { .. } => "memory",
@@ -200,7 +205,7 @@ fn name(operation: &Operation) -> &str {
         Operation::ResolveUser { .. } | Operation::SwitchUser => "user",
         Operation::CreateWorkingDirectory { .. } | Operation::ChangeDirectory { .. } => "directory",
         Operation::OwnNull | Operation::CleanUp => "inherits",
-        Operation::SealTrampoline | Operation::AwaitStart => "start",
+        Operation::SealTrampoline { .. } | Operation::AwaitStart => "start",
         Operation::Execute { .. } => "command",
     }
 }
@@ -220,6 +225,7 @@ fn mounted(target: &str) -> (&str, Option<&str>) {
 fn item(operation: &Operation, folder: &Path) -> String {
     let shown = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     match operation {
+        Operation::Tune(tuning) => tuning.row().1,
         Operation::CreateDirectory { path } | Operation::WriteFile { path, .. } => shown(path),
         Operation::CreateCgroup { paths } => list(paths),
         Operation::SetOomScore { score } => format!("score {score} for the out-of-memory killer"),
@@ -263,8 +269,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
         Operation::InstallFilter { .. } => "those of Docker's default profile".to_owned(),
         Operation::NewSession { terminal: Terminal::Yes } => "one of its own".to_owned(),
         Operation::NewSession { terminal: Terminal::No } => "none".to_owned(),
-        Operation::ResolveUser { user } if user.is_empty() => "0".to_owned(),
-        Operation::ResolveUser { user } => user.clone(),
+        Operation::ResolveUser { user, .. } => if user.is_empty() { "0" } else { user }.to_owned(),
         Operation::ChangeDirectory { path } => path.clone(),
         Operation::CleanUp => "the standard streams; signals are reset, the umask is 022".to_owned(),
         Operation::AwaitStart => "when it is told to, by a small program that exists in memory only".to_owned(),
@@ -284,7 +289,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
         | Operation::SwitchUser
         | Operation::CreateWorkingDirectory { .. }
         | Operation::LimitCapabilities { .. }
-        | Operation::SealTrampoline => String::new(),
+        | Operation::SealTrampoline { .. } => String::new(),
     }
 }
 

@@ -99,6 +99,11 @@ impl Capabilities {
         number(name).map(|bit| Capabilities(self.0 | 1 << bit))
     }
 
+    /// The set with one less; `None` for an unknown name.
+    pub(crate) fn without(self, name: &str) -> Option<Capabilities> {
+        number(name).map(|bit| Capabilities(self.0 & !(1 << bit)))
+    }
+
     /// Whether a capability is in the set; an unknown name is in none.
     pub(crate) fn has(self, name: &str) -> bool {
         number(name).is_some_and(|bit| self.0 & (1 << bit) != 0)

@@ -37,6 +37,7 @@ use super::seccomp;
 use super::stubs::{self, Kind, Stub, Stubs};
 use super::terminal;
 use super::trampoline;
+use super::tuning::Tuning;
 use super::userns;
 use crate::link::Heard;
 
@@ -94,6 +95,7 @@ impl<'a> Setup<'a> {
     fn perform(&mut self, operation: &Operation) -> Result<(), Failure> {
         match operation {
             Operation::Join(step) => self.join(*step),
+            Operation::Tune(tuning) => self.tune(tuning),
             Operation::CreateDirectory { path } => create_directories(path),
             Operation::WriteFile { path, content } => write_file(path, content),
             Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
@@ -135,8 +137,8 @@ impl<'a> Setup<'a> {
             Operation::NewSession { terminal } => self.new_session(*terminal),
             Operation::OwnNull => leave::own_null(self.known_root()),
             Operation::NewKeyring => leave::new_keyring(),
-            Operation::ResolveUser { user } => {
-                self.account = Some(leave::resolve_user(self.known_root(), user)?);
+            Operation::ResolveUser { user, groups } => {
+                self.account = Some(leave::resolve_user(self.known_root(), user, groups)?);
                 Ok(())
             }
             Operation::CreateWorkingDirectory { path } => stubs::make_directories(self.known_root(), Path::new(path))
@@ -145,10 +147,7 @@ impl<'a> Setup<'a> {
             Operation::ForbidNewPrivileges => leave::forbid_new_privileges(),
             Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
             Operation::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
-            Operation::SealTrampoline => {
-                self.trampoline = Some(trampoline::sealed()?);
-                Ok(())
-            }
+            Operation::SealTrampoline { init } => trampoline::sealed(*init).map(|made| self.trampoline = Some(made)),
             Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.own_streams()),
             Operation::ChangeDirectory { path } => self.change_directory(Path::new(path)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
@@ -158,6 +157,18 @@ impl<'a> Setup<'a> {
             Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
             Operation::RemoveDirectory { path } => remove_directory(path),
             Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
+        }
+    }
+
+    /// Does what an option has asked for.
+    fn tune(&mut self, tuning: &Tuning) -> Result<(), Failure> {
+        match tuning {
+            Tuning::Domain { name } => namespaces::set_domain(name),
+            Tuning::Setting { path, value } => self.mounts.write_setting(path, value),
+            Tuning::Device { source, target } => {
+                self.mounts.clone_node(source, target, Flags::DEVICES.and(Flags::READ_ONLY))
+            }
+            Tuning::Resources { limits } => limits::set(limits),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use super::limits::Bound;
 use super::operation::{Joining, Links, Namespace, Operation, OverlayInterface, Phase, Place};
 use super::plan::Plan;
-use super::process::Terminal;
+use super::process::{Init, Terminal};
 use super::sandbox::Recursion;
 use super::userns::{IdMap, Mapper};
 
@@ -12,6 +13,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Operation::Join(step) => formatter.write_str(joining(*step).0),
+            Operation::Tune(tuning) => write!(formatter, "{tuning}"),
             Operation::CreateDirectory { path } => write!(formatter, "mkdir {}", path.display()),
             Operation::WriteFile { path, content } => {
                 write!(formatter, "write {} ({} B)", path.display(), content.len())
@@ -100,10 +102,10 @@ impl fmt::Display for Operation {
             }
             Operation::OwnNull => write!(formatter, "open /dev/null again where it is a standard stream"),
             Operation::NewKeyring => write!(formatter, "join a new session keyring"),
-            Operation::ResolveUser { user } if user.is_empty() => {
-                write!(formatter, "look up user 0")
+            Operation::ResolveUser { user, groups } => {
+                write!(formatter, "look up user {}", if user.is_empty() { "0" } else { user })?;
+                groups.iter().try_for_each(|group| write!(formatter, ", group {group}"))
             }
-            Operation::ResolveUser { user } => write!(formatter, "look up user {user}"),
             Operation::CreateWorkingDirectory { path } => write!(formatter, "mkdir -p {path}"),
             Operation::ForbidNewPrivileges => write!(formatter, "set no_new_privs"),
             Operation::LimitResources { limits } => {
@@ -121,7 +123,7 @@ impl fmt::Display for Operation {
             Operation::InstallFilter { .. } => {
                 write!(formatter, "install the system call filter of Docker's default profile")
             }
-            Operation::SealTrampoline => write!(formatter, "write a small program to a sealed file in memory"),
+            Operation::SealTrampoline { .. } => write!(formatter, "write a small program to a sealed file in memory"),
             Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
             Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
             Operation::LimitCapabilities { keep } => {
@@ -150,6 +152,7 @@ impl Operation {
     pub(crate) fn why(&self) -> &'static str {
         match self {
             Operation::Join(step) => joining(*step).1,
+            Operation::Tune(tuning) => tuning.why(),
             Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
             Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
@@ -282,7 +285,10 @@ impl Operation {
                 "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still \
                      have that"
             }
-            Operation::SealTrampoline => {
+            Operation::SealTrampoline { init: Init::Reaper } => {
+                "asked for: it stays process 1, starts the command, passes signals on to it, and waits for what is left behind"
+            }
+            Operation::SealTrampoline { init: Init::None } => {
                 "`/proc/self/exe` must not lead an image to our own program, neither to run it with \
                      the image's libraries nor to overwrite it"
             }
@@ -366,18 +372,6 @@ impl fmt::Display for Count {
         match self.0 {
             1 => write!(formatter, "1 capability"),
             number => write!(formatter, "{number} capabilities"),
-        }
-    }
-}
-
-/// A limit; the highest number means none.
-struct Bound(u64);
-
-impl fmt::Display for Bound {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            libc::RLIM_INFINITY => write!(formatter, "unlimited"),
-            number => write!(formatter, "{number}"),
         }
     }
 }

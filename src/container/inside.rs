@@ -58,8 +58,13 @@ impl Root {
 
 /// Opens `path` below `directory` to name it only. No symbolic link is followed.
 pub(super) fn below(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    open_below(directory, path, OFlag::O_PATH)
+}
+
+/// Opens `path` below `directory`. No symbolic link is followed.
+pub(super) fn open_below(directory: &impl AsFd, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(resolve);
+    let how = OpenHow::new().flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(resolve);
     patiently(|| openat2(directory, path, how))
 }
 

@@ -7,11 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::allowance::DeviceAt;
 use super::host::{Cgroups, Host};
 use super::identity::Identity;
 use super::operation::{Device, Flags, Links, Operation, Place};
 use super::sandbox::Recursion;
 use super::sandbox::{Etc, MountKind, Network, Programs, Sandbox};
+use super::tuning::Tuning;
 
 /// Where Docker hides something.
 const MASKED: [&str; 12] = [
@@ -181,8 +183,13 @@ impl Mounts {
         let group = if maps_group(identity, 5) { ",gid=5" } else { "" };
         let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
         self.system(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals), "/dev/pts", IN_DEV);
-        self.system(file_system("tmpfs", "/dev/shm", Flags::INERT, "mode=1777,size=65536k"), "/dev/shm", IN_DEV);
+        let shared = format!("mode=1777,size={}k", sandbox.allowance.shared_memory.div_ceil(1024));
+        self.system(file_system("tmpfs", "/dev/shm", Flags::INERT, &shared), "/dev/shm", IN_DEV);
         self.system(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""), "/dev/mqueue", IN_DEV);
+        for DeviceAt { source, target } in &sandbox.allowance.devices {
+            let tuning = Tuning::Device { source: source.clone(), target: target.clone() };
+            self.system(Operation::Tune(tuning), target, IN_DEV);
+        }
         for mount in &sandbox.mounts {
             if let MountKind::Script(source) = &mount.kind {
                 let flags = Flags(libc::MOUNT_ATTR_NOSUID).and(Flags::NO_DEVICES).and(Flags::READ_ONLY);

@@ -79,10 +79,12 @@ pub(super) fn forbid_new_privileges() -> Result<(), Failure> {
 }
 
 /// Looks a user up in the files of the root file system that this process is in.
-pub(super) fn resolve_user(root: &Root, user: &str) -> Result<Account, Failure> {
+pub(super) fn resolve_user(root: &Root, user: &str, groups: &[String]) -> Result<Account, Failure> {
     let passwd = small_text(root, Path::new("/etc/passwd"))?;
     let group = small_text(root, Path::new("/etc/group"))?;
-    Account::resolve(user, &passwd, &group)
+    let mut account = Account::resolve(user, &passwd, &group)?;
+    account.join(groups, &group)?;
+    Ok(account)
 }
 
 /// Reads a text file of the image, which may be anything: only a regular file counts, and only its
@@ -122,8 +124,8 @@ pub(super) fn switch_user(account: &Account, identity: &Identity, streams: &[Raw
     match identity {
         // setgroups is denied for good in such a namespace; the one group there is needs no
         // setting.
-        Identity::Single => {}
-        Identity::Root | Identity::Mapped { .. } => {
+        Identity::Single if account.further.is_empty() => {}
+        Identity::Single | Identity::Root | Identity::Mapped { .. } => {
             set_groups(&account.groups).map_err(|errno| hint(Failure::call("setgroups", errno)))?;
         }
     }

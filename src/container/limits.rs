@@ -7,13 +7,28 @@
 //! The score of the out-of-memory killer is Docker's 0, but never lower than the caller's: a container that is started by
 //! something the kernel spares is not spared itself.
 
+use std::fmt;
+
+use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 use super::error::Failure;
-use super::operation::Limit;
+
+/// A resource limit, see getrlimit(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Which one.
+    pub(crate) resource: Resource,
+    /// As in /proc/self/limits.
+    pub(crate) name: &'static str,
+    /// What applies.
+    pub(crate) soft: u64,
+    /// What a process may raise it to.
+    pub(crate) hard: u64,
+}
 
 /// Docker's limits, as a service of systemd 252 has them. All others are unlimited there, so the caller's hold.
-pub(super) const DOCKER: [Limit; 7] = [
+const DOCKER: [Limit; 7] = [
     limit("Max stack size", Resource::RLIMIT_STACK, 8 << 20, RLIM_INFINITY),
     // Docker's is unlimited. But the file of a crash would become part of a layer.
     limit("Max core file size", Resource::RLIMIT_CORE, 0, RLIM_INFINITY),
@@ -28,6 +43,28 @@ const fn limit(name: &'static str, resource: Resource, soft: u64, hard: u64) -> 
     Limit { resource, name, soft, hard }
 }
 
+/// Docker's limits of all that are not limited in another way.
+pub(super) fn others_than(asked: &[Limit]) -> Vec<Limit> {
+    let is_asked = |limit: &Limit| asked.iter().any(|other| other.resource == limit.resource);
+    DOCKER.iter().filter(|limit| !is_asked(limit)).copied().collect()
+}
+
+/// Sets limits that were asked for.
+pub(super) fn set(limits: &[Limit]) -> Result<(), Failure> {
+    for limit in limits {
+        setrlimit(limit.resource, limit.soft, limit.hard).map_err(|errno| {
+            let failure = Failure::call(&format!("setrlimit ({})", limit.name), errno);
+            match errno {
+                Errno::EPERM => {
+                    failure.hint("only root may raise a hard limit: `ulimit -H -a` shows what this user has")
+                }
+                _ => failure,
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// Lowers what is above these limits.
 pub(super) fn lower(limits: &[Limit]) -> Result<(), Failure> {
     for limit in limits {
@@ -37,4 +74,16 @@ pub(super) fn lower(limits: &[Limit]) -> Result<(), Failure> {
             .map_err(|errno| refused("setrlimit", errno))?;
     }
     Ok(())
+}
+
+/// A limit; the highest number means none.
+pub(super) struct Bound(pub(super) u64);
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            libc::RLIM_INFINITY => write!(formatter, "unlimited"),
+            number => write!(formatter, "{number}"),
+        }
+    }
 }

@@ -21,6 +21,7 @@
 //! and `further`, our side of it.
 
 mod account;
+mod allowance;
 mod awaited;
 mod boxes;
 mod capabilities;
@@ -58,6 +59,7 @@ mod patience;
 mod plan;
 mod process;
 mod processes;
+mod reaper;
 mod relay;
 mod running;
 mod sandbox;
@@ -68,10 +70,12 @@ mod spawn;
 mod stubs;
 mod terminal;
 mod trampoline;
+mod tuning;
 mod userns;
 mod vfork;
 mod wishes;
 
+pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
 pub(crate) use awaited::{Awaited, ready};
 pub(crate) use boxes::{Enclosure, Row, boxes};
 pub use capabilities::Capabilities;
@@ -88,11 +92,12 @@ pub use identity::Identity;
 pub(crate) use join::{Entrance, Wanted, join};
 pub(crate) use keys::DetachKeys;
 pub(crate) use leave::DEFAULT_PATH;
+pub use limits::Limit;
+pub use operation::Place;
 pub use operation::{Device, Flags, Joining, Links, Namespace, Operation, Overlay, OverlayInterface, Phase};
-pub use operation::{Limit, Place};
 pub(crate) use patience::Notice;
 pub use plan::{Plan, RootKind, plan};
-pub use process::{NewPrivileges, Process, Rights, Seccomp, Terminal};
+pub use process::{Init, NewPrivileges, Process, Rights, Seccomp, Terminal};
 pub(crate) use processes::close_all_but;
 pub(crate) use running::Running;
 pub use sandbox::Hostname;
@@ -100,4 +105,5 @@ pub use sandbox::{Access, Durability, Etc, Mount, MountKind, Network, Paths, Pro
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub use spawn::{Io, close_input, run, spawn};
+pub use tuning::Tuning;
 pub use userns::{IdMap, Mapper, Range};

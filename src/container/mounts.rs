@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, makedev, mknodat};
 use nix::unistd::symlinkat;
 
@@ -123,6 +124,28 @@ impl Mounts {
         };
         self.keep(target, clone(source, flags, recursion)?);
         Ok(())
+    }
+
+    /// As [`Mounts::clone_device`], for a node of any number.
+    pub(crate) fn clone_node(&mut self, source: &Path, target: &str, flags: Flags) -> Result<(), Failure> {
+        let mount = mount::clone(source, flags, Recursion::One)?;
+        match inside::kind_of(&mount).map_err(|errno| Failure::refused("stat", source, errno))? {
+            SFlag::S_IFCHR | SFlag::S_IFBLK => {}
+            _ => {
+                return Err(Failure::refused("use as a device", source, Errno::ENODEV)
+                    .hint("a folder or file of the machine is mounted with `-v`"));
+            }
+        }
+        self.keep(target, mount);
+        Ok(())
+    }
+
+    /// Writes a setting of the kernel's: a path below the container's own /proc.
+    pub(crate) fn write_setting(&self, path: &str, value: &str) -> Result<(), Failure> {
+        let refused = |call: &'static str| move |errno| Failure::refused(call, Path::new(path), errno);
+        let below = Path::new(path.strip_prefix("/proc/").unwrap_or(path));
+        let file = inside::open_below(self.at("/proc")?, below, OFlag::O_WRONLY).map_err(refused("open"))?;
+        nix::unistd::write(&file, value.as_bytes()).map(drop).map_err(refused("write"))
     }
 
     /// Makes a symbolic link right in the container's /dev.

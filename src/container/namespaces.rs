@@ -65,3 +65,10 @@ const NAMESPACES: [(&str, CloneFlags); 7] = [
 pub(super) fn hide_ourselves() -> Result<(), Failure> {
     nix::sys::prctl::set_dumpable(false).map_err(|errno| Failure::call("prctl(PR_SET_DUMPABLE)", errno))
 }
+
+/// Sets the NIS domain name of this process's namespace.
+pub(super) fn set_domain(name: &str) -> Result<(), Failure> {
+    // SAFETY: setdomainname(2) reads `name.len()` bytes.
+    let answer = unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) };
+    Errno::result(answer).map(drop).map_err(|errno| Failure::refused("setdomainname", Path::new(name), errno))
+}

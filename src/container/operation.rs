@@ -7,11 +7,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use nix::sys::resource::Resource;
-
 use super::capabilities::Capabilities;
-use super::process::Terminal;
+use super::limits::Limit;
+use super::process::{Init, Terminal};
 use super::sandbox::{Access, Recursion};
+use super::tuning::Tuning;
 use super::userns::IdMap;
 
 // ANCHOR: phase
@@ -135,6 +135,9 @@ pub enum Operation {
     /// Let go of the mounts' descriptors.
     CloseMounts,
 
+    /// Change something of the kernel's that was asked for.
+    Tune(Tuning),
+
     /// Take a new session, and the terminal as its own where there is one.
     NewSession { terminal: Terminal },
     /// Put the container's own /dev/null in the place of the machine's among the standard streams.
@@ -142,20 +145,20 @@ pub enum Operation {
     /// Join a new session keyring.
     NewKeyring,
     /// Look the user up in the image.
-    ResolveUser { user: String },
+    ResolveUser { user: String, groups: Vec<String> },
     /// Make the working directory where it is missing.
     CreateWorkingDirectory { path: String },
     /// Promise that no executed file raises privileges.
     ForbidNewPrivileges,
     /// Lower the resource limits that are above Docker's.
-    LimitResources { limits: &'static [Limit] },
+    LimitResources { limits: Vec<Limit> },
     /// Drop capabilities for good: all that the kernel knows, up to the number `last`, but these.
     BoundCapabilities { keep: Capabilities, last: u8 },
     /// Install the system call filter of Docker's default profile, for a container with these
     /// capabilities.
     InstallFilter { capabilities: Capabilities },
     /// Make the program that will execute the command.
-    SealTrampoline,
+    SealTrampoline { init: Init },
     /// Become the user, with its groups.
     SwitchUser,
     /// Enter the working directory.
@@ -269,19 +272,6 @@ impl Device {
     pub(crate) fn path(&self) -> String {
         format!("/dev/{}", self.name)
     }
-}
-
-/// A resource limit, see getrlimit(2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// Which one.
-    pub(crate) resource: Resource,
-    /// As in /proc/self/limits.
-    pub(crate) name: &'static str,
-    /// What applies.
-    pub(crate) soft: u64,
-    /// What a process may raise it to.
-    pub(crate) hard: u64,
 }
 
 /// Mount flags, `MOUNT_ATTR_*` of mount_setattr(2), with the names that mount(8) prints.

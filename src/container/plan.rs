@@ -8,14 +8,16 @@
 
 use std::path::PathBuf;
 
+use super::allowance::ResourceLimit;
 use super::host::{Host, OverlaySupport};
 use super::identity::Identity;
 use super::layout::{self, EtcFile};
-use super::limits;
+use super::limits::{self, Limit};
 use super::network;
 use super::operation::{Namespace, Operation, Overlay, OverlayInterface, Phase};
 use super::process::{NewPrivileges, Process, Seccomp, Terminal};
 use super::sandbox::{Access, Durability, Network, Paths, Sandbox};
+use super::tuning::Tuning;
 use super::userns::IdMap;
 
 /// A container's set-up as data: printed by `Display`, executed by [`run`](super::run()).
@@ -131,7 +133,8 @@ impl Planner<'_> {
     }
 
     fn entering(&mut self) {
-        self.push(Phase::Entering, Operation::SetOomScore { score: self.host.oom_score.max(0) });
+        let score = self.sandbox.allowance.oom_score.unwrap_or(self.host.oom_score.max(0));
+        self.push(Phase::Entering, Operation::SetOomScore { score });
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
@@ -167,6 +170,9 @@ impl Planner<'_> {
         self.push(Phase::Inside, Operation::UnshareMounts);
         let kind = self.root_file_system();
         self.push(Phase::Inside, Operation::SetHostname { name: self.sandbox.hostname.to_string() });
+        if let Some(domain) = &self.sandbox.allowance.domain {
+            self.push(Phase::Inside, Operation::Tune(Tuning::Domain { name: domain.clone() }));
+        }
         match self.sandbox.network {
             Network::Host => {}
             Network::None | Network::Private => self.push(Phase::Inside, Operation::LoopbackUp),
@@ -229,6 +235,10 @@ impl Planner<'_> {
         for operation in self.mounts.system.clone() {
             self.push(Phase::Rooted, operation);
         }
+        for setting in &self.sandbox.allowance.settings {
+            let path = format!("/proc/sys/{}", setting.name.replace('.', "/"));
+            self.push(Phase::Rooted, Operation::Tune(Tuning::Setting { path, value: setting.value.clone() }));
+        }
         match self.sandbox.paths {
             Paths::Open => {}
             Paths::Protected => {
@@ -275,13 +285,17 @@ impl Planner<'_> {
 /// leaves in the same way, see [`join`](super::join).
 pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> {
     let rights = &process.rights;
+    let asked: Vec<Limit> = process.limits.iter().filter_map(ResourceLimit::limit).collect();
     let mut list = vec![
         Operation::OwnNull,
         Operation::NewKeyring,
-        Operation::ResolveUser { user: process.user.clone() },
-        Operation::LimitResources { limits: &limits::DOCKER },
+        Operation::ResolveUser { user: process.user.clone(), groups: process.groups.clone() },
+        Operation::LimitResources { limits: limits::others_than(&asked) },
         Operation::BoundCapabilities { keep: rights.capabilities, last: last_capability },
     ];
+    if !asked.is_empty() {
+        list.push(Operation::Tune(Tuning::Resources { limits: asked }));
+    }
     match rights.new_privileges {
         NewPrivileges::Allowed => {}
         NewPrivileges::Forbidden => list.push(Operation::ForbidNewPrivileges),
@@ -291,7 +305,7 @@ pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> 
         Seccomp::Unconfined => {}
     }
     list.extend([
-        Operation::SealTrampoline,
+        Operation::SealTrampoline { init: process.init },
         Operation::SwitchUser,
         Operation::ChangeDirectory { path: working_directory(process) },
         Operation::LimitCapabilities { keep: rights.capabilities },

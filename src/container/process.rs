@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::allowance::ResourceLimit;
 use super::capabilities::Capabilities;
 
 /// A program in a sandbox.
@@ -21,10 +22,16 @@ pub struct Process {
     /// `""`, `name`, `uid`, `name:group`, `uid:gid` …, resolved against the image's own
     /// `/etc/passwd` and `/etc/group`.
     pub user: String,
+    /// Further groups of that user, by name or number.
+    pub(crate) groups: Vec<String>,
     /// Whether a terminal is made for it.
     pub terminal: Terminal,
     /// What it may do.
     pub rights: Rights,
+    /// Limits of its resources other than Docker's.
+    pub(crate) limits: Vec<ResourceLimit>,
+    /// What its parent is.
+    pub(crate) init: Init,
 }
 
 impl Process {
@@ -35,8 +42,11 @@ impl Process {
             env: Vec::new(),
             cwd: String::new(),
             user: String::new(),
+            groups: Vec::new(),
             terminal: Terminal::No,
             rights: Rights::docker(),
+            limits: Vec::new(),
+            init: Init::None,
         }
     }
 }
@@ -48,6 +58,16 @@ pub enum Terminal {
     No,
     /// A pseudo-terminal from the container's own `/dev/pts`, which is also its `/dev/console`.
     Yes,
+}
+
+/// What waits for the processes that nobody else waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// The program itself is process 1.
+    None,
+    /// Process 1 is a tiny program of ours, which starts the program, passes signals on to it and ends with it.
+    Reaper,
 }
 
 /// What a process may do, and all that it starts.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::allowance::Allowance;
 use super::error::Error;
 
 /// A root file system, and what else those who run in it share.
@@ -40,6 +41,8 @@ pub struct Sandbox {
     pub cgroup: Option<String>,
     /// Whether parts of /proc and /sys are hidden or made read-only.
     pub paths: Paths,
+    /// What else it is given, or kept from.
+    pub(crate) allowance: Allowance,
 }
 
 impl Sandbox {
@@ -73,6 +76,7 @@ impl Sandbox {
             network: Network::Host,
             cgroup: None,
             paths: Paths::Protected,
+            allowance: Allowance::docker(),
         }
     }
 }
@@ -220,7 +224,8 @@ pub enum Programs {
 }
 
 /// Whether Docker's masked and read-only paths apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Paths {
     /// They do.
     Protected,

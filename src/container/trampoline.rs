@@ -26,6 +26,8 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::write;
 
 use super::error::Failure;
+use super::process::Init;
+use super::reaper;
 
 /// Where the trampoline expects the failure pipe.
 const PIPE: RawFd = 3;
@@ -124,7 +126,7 @@ fn instructions() -> Option<(&'static [u8], u16)> {
 }
 
 /// The file: an ELF header, two program headers, and the instructions.
-fn program() -> Option<Vec<u8>> {
+fn program(init: Init) -> Option<Vec<u8>> {
     const HEADER: u16 = 64;
     const PROGRAM_HEADER: u16 = 56;
     const LOAD: u32 = 1;
@@ -135,6 +137,10 @@ fn program() -> Option<Vec<u8>> {
     /// The largest page of any processor here.
     const PAGE: u64 = 64 << 10;
     let (code, machine) = instructions()?;
+    let code = match init {
+        Init::None => code,
+        Init::Reaper => reaper::instructions()?,
+    };
     let begin = u64::from(HEADER) + 2 * u64::from(PROGRAM_HEADER);
     let size = begin + code.len() as u64;
     let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -155,9 +161,9 @@ fn program() -> Option<Vec<u8>> {
 }
 
 /// Puts the program into a file in memory that nobody can change any more.
-pub(super) fn sealed() -> Result<OwnedFd, Failure> {
+pub(super) fn sealed(init: Init) -> Result<OwnedFd, Failure> {
     let refused = |call: &'static str| move |errno| Failure::call(call, errno);
-    let program = program().ok_or_else(|| Failure::call("starting a command on this processor", Errno::ENOSYS))?;
+    let program = program(init).ok_or_else(|| Failure::call("starting a command on this processor", Errno::ENOSYS))?;
     // Linux before 6.3 does not know MFD_EXEC, and makes every such file executable.
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let executable = MFdFlags::from_bits_retain(libc::MFD_EXEC);

@@ -14,7 +14,7 @@ use super::monitor::talk::Ask;
 use super::record::Record;
 use super::request::Variable;
 use super::session::Session;
-use crate::container::{Connected, Further, Process, Terminal, Wanted};
+use crate::container::{Connected, Further, Init, Process, Terminal, Wanted};
 use crate::oci::Environment;
 
 /// What is asked of a further process.
@@ -37,7 +37,7 @@ const LONGEST: u64 = 8 << 20;
 impl Extra {
     /// The process, in the container of this record.
     pub(crate) fn process(&self, container: &Record) -> Process {
-        let Process { env, cwd, user, rights, terminal, .. } = &container.process;
+        let Process { env, cwd, user, groups, rights, limits, terminal, .. } = &container.process;
         let mut environment = Environment::default();
         // The terminal of the container is not that of this process.
         let is_for_terminal = |entry: &String| *terminal == Terminal::Yes && entry == TERM;
@@ -55,8 +55,11 @@ impl Extra {
             env: environment.entries(),
             cwd: self.working_dir.clone().unwrap_or_else(|| cwd.clone()),
             user: self.user.clone().unwrap_or_else(|| user.clone()),
+            groups: groups.clone(),
             terminal: self.terminal,
             rights: *rights,
+            limits: limits.clone(),
+            init: Init::None,
         }
     }
 }

@@ -15,6 +15,7 @@
 //! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`]; for containers that stay [`stored`], [`record`],
 //! [`monitor`] and [`session`].
 
+pub(crate) mod allowance;
 pub(crate) mod changes;
 pub(crate) mod exec;
 pub(crate) mod folder;
@@ -26,6 +27,7 @@ pub(crate) mod prepare;
 pub(crate) mod record;
 pub(crate) mod remover;
 pub(crate) mod request;
+pub(crate) mod rights;
 pub(crate) mod session;
 pub(crate) mod stored;
 pub(crate) mod unpacked;
@@ -42,7 +44,8 @@ pub use record::roots;
 pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};
 pub(crate) use remover::Remover;
 pub use request::Request;
-pub(crate) use request::{Variable, foresee, launch, parse_rights};
+pub(crate) use request::{Variable, foresee, launch};
+pub(crate) use rights::{Confinement, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
 pub(crate) use stored::{
     Anonymous, Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename,

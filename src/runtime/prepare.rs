@@ -11,8 +11,8 @@ use super::Error;
 use super::changes::{Changes, Form};
 use super::folder::Folder;
 use crate::container::{
-    self, Access, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish, Plan,
-    Process, RootKind, Running, Sandbox,
+    self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish,
+    Paths, Plan, Process, RootKind, Running, Sandbox,
 };
 use crate::progress::Interrupt;
 use crate::world::World;
@@ -26,6 +26,10 @@ pub(crate) struct Room {
     pub(crate) etc: Etc,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) root: Access,
+    /// Whether parts of /proc and /sys are hidden or read-only.
+    pub(crate) paths: Paths,
+    /// What else it is given, or kept from.
+    pub(crate) allowance: Allowance,
     /// Whether its changes are to survive.
     pub(crate) durability: Durability,
     /// A file of ours for it.
@@ -64,6 +68,8 @@ pub(crate) fn prepare(
     sandbox.etc = room.etc;
     sandbox.mounts = room.mounts;
     sandbox.root = room.root;
+    sandbox.paths = room.paths;
+    sandbox.allowance = room.allowance;
     sandbox.durability = room.durability;
     if let Some(script) = room.script {
         sandbox.mounts.push(put(&folder, &script)?);

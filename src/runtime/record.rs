@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::ports::{Bound, Published};
 use super::volume::Volume;
-use crate::container::{Access, Hostname, Network, Process};
+use crate::container::{Access, Allowance, Hostname, Network, Paths, Process};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Layer};
@@ -50,10 +50,16 @@ pub struct Record {
     pub(crate) exposed: Vec<String>,
     /// Whether its root file system takes changes.
     pub(crate) root: Access,
+    /// Whether parts of /proc and /sys are hidden or read-only.
+    pub(crate) paths: Paths,
+    /// What else it is given, or kept from.
+    pub(crate) allowance: Allowance,
     /// Whether standard input stays open.
     pub(crate) input: Input,
     /// The signal that asks it to end.
     pub(crate) stop_signal: i32,
+    /// How many seconds it has to do so; `None`: Docker's.
+    pub(crate) stop_timeout: Option<i64>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) when_ended: WhenEnded,
 }

@@ -14,7 +14,8 @@ use super::volume::Volume;
 use super::volume::gather::gather;
 use super::volume::wish::Wish;
 use crate::container::{
-    Access, DEFAULT_PATH, Durability, Etc, Hostname, Network, NewPrivileges, Process, Rights, Seccomp, Terminal,
+    Access, Allowance, DEFAULT_PATH, Durability, Etc, Hostname, Init, Network, Paths, Process, ResourceLimit, Rights,
+    Terminal,
 };
 use crate::oci::{Environment, ImageConfig, Layer, signal_number};
 use crate::world::World;
@@ -37,13 +38,23 @@ pub struct Request {
     /// The mounts of other containers that it is to have, too.
     pub(crate) volumes_from: Vec<Volume>,
     pub(crate) ports: Vec<Published>,
+    /// Ports that it can be reached at beside those that the image exposes: `80/tcp`.
+    pub(crate) expose: Vec<String>,
     /// Whether every port that the image exposes is published, too.
     pub(crate) publish_all: bool,
     pub(crate) root: Access,
+    /// Further groups of the user.
+    pub(crate) groups: Vec<String>,
     pub(crate) terminal: Terminal,
+    pub(crate) init: Init,
     pub(crate) rights: Rights,
+    pub(crate) limits: Vec<ResourceLimit>,
+    pub(crate) paths: Paths,
+    pub(crate) allowance: Allowance,
     /// `None`: what the image says.
     pub(crate) stop_signal: Option<i32>,
+    /// How many seconds it has to end; `None`: Docker's.
+    pub(crate) stop_timeout: Option<i64>,
 }
 
 impl Request {
@@ -60,11 +71,18 @@ impl Request {
             volumes: Vec::new(),
             volumes_from: Vec::new(),
             ports: Vec::new(),
+            expose: Vec::new(),
             publish_all: false,
             root: Access::ReadWrite,
+            groups: Vec::new(),
             terminal: Terminal::No,
+            init: Init::None,
             rights: Rights::docker(),
+            limits: Vec::new(),
+            paths: Paths::Protected,
+            allowance: Allowance::docker(),
             stop_signal: None,
+            stop_timeout: None,
         }
     }
 }
@@ -93,28 +111,6 @@ impl Variable {
     }
 }
 
-/// Docker's rights, changed by options: `no-new-privileges[:true|false]`, `seccomp=unconfined`.
-///
-/// # Errors
-/// [`Error::Argument`] for any other.
-pub(crate) fn parse_rights(options: &[String]) -> Result<Rights, Error> {
-    let mut rights = Rights::docker();
-    for option in options {
-        match option.replace(':', "=").as_str() {
-            "no-new-privileges" | "no-new-privileges=true" => rights.new_privileges = NewPrivileges::Forbidden,
-            "no-new-privileges=false" => rights.new_privileges = NewPrivileges::Allowed,
-            "seccomp=unconfined" => rights.seccomp = Seccomp::Unconfined,
-            _ => {
-                return Err(Error::argument(
-                    format!("invalid --security-opt `{option}`"),
-                    "use `no-new-privileges` or `seccomp=unconfined`",
-                ));
-            }
-        }
-    }
-    Ok(rights)
-}
-
 /// What a container is to be, as it comes of a request and an image: everything but its id, its name and its folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -124,6 +120,8 @@ pub(crate) struct Wanted {
     pub(crate) volumes: Vec<Volume>,
     pub(crate) ports: Vec<Published>,
     pub(crate) root: Access,
+    pub(crate) paths: Paths,
+    pub(crate) allowance: Allowance,
     /// The signal that asks it to end.
     pub(crate) stop_signal: i32,
 }
@@ -144,12 +142,15 @@ impl Wanted {
             env: environment(image, request, hostname.as_str()),
             cwd: request.working_dir.clone().unwrap_or_else(|| image.config.working_dir.clone()),
             user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
+            groups: request.groups.clone(),
             terminal: request.terminal,
             rights: request.rights,
+            limits: request.limits.clone(),
+            init: request.init,
         };
         let mut ports = request.ports.clone();
         if request.publish_all {
-            let all = Published::all_exposed(image.config.exposed_ports.keys());
+            let all = Published::all_exposed(image.config.exposed_ports.keys().chain(&request.expose));
             let is_published = |port: &Published| {
                 request.ports.iter().any(|other| (other.container, other.protocol) == (port.container, port.protocol))
             };
@@ -162,6 +163,8 @@ impl Wanted {
             volumes,
             ports,
             root: request.root,
+            paths: request.paths,
+            allowance: request.allowance.clone(),
             stop_signal: stop_signal(image, request)?,
         })
     }
@@ -174,6 +177,8 @@ impl Wanted {
             etc: Etc::Launch,
             mounts: self.volumes.iter().map(|volume| volume.mount(world)).collect(),
             root: self.root,
+            paths: self.paths,
+            allowance: self.allowance.clone(),
             durability,
             script: None,
         }

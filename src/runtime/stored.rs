@@ -9,7 +9,7 @@
 //!
 //! [`Claimed`] is a container that nobody runs and that we have locked: only that can be started or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,7 +83,8 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     let request = ingredients.request;
     let (mut folder, id) = Folder::create_for_id(world)?;
     let mut gathered = gather(world, &request.volumes, &request.volumes_from, ingredients.config)?;
-    let Wanted { process, hostname, network, volumes, ports, root, stop_signal } =
+    let exposed = exposed(&ingredients);
+    let Wanted { process, hostname, network, volumes, ports, root, paths, allowance, stop_signal } =
         Wanted::of(ingredients.config, request, gathered.volumes.clone(), &id)?;
     let name = names::give(world.home(), ingredients.name, &id)?;
     let mut record = Record {
@@ -98,10 +99,13 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         network,
         volumes,
         ports,
-        exposed: ingredients.config.config.exposed_ports.keys().cloned().collect(),
+        exposed,
         root,
+        paths,
+        allowance,
         input: ingredients.input,
         stop_signal,
+        stop_timeout: ingredients.request.stop_timeout,
         labels: ingredients.labels,
         when_ended: ingredients.when_ended,
     };
@@ -128,6 +132,13 @@ fn furnish(world: &World, folder: &mut Folder, record: &mut Record, gathered: &m
         WhenEnded::Keep => folder.keep(),
         WhenEnded::Remove => Ok(()),
     }
+}
+
+/// The ports that the image says it can be reached at, and those of the request.
+fn exposed(ingredients: &Ingredients<'_>) -> Vec<String> {
+    let mut exposed: BTreeSet<&String> = ingredients.config.config.exposed_ports.keys().collect();
+    exposed.extend(&ingredients.request.expose);
+    exposed.into_iter().cloned().collect()
 }
 
 /// All containers, the newest first; and why some can't be read.
@@ -227,6 +238,8 @@ impl Claimed {
             volumes: record.volumes.clone(),
             ports: record.ports.clone(),
             root: record.root,
+            paths: record.paths,
+            allowance: record.allowance.clone(),
             stop_signal: record.stop_signal,
         };
         let durability = match record.when_ended {

@@ -12,6 +12,7 @@ mod harness;
 mod homes;
 mod images;
 mod lessons;
+mod limits;
 mod mistakes;
 mod modes;
 mod moving;

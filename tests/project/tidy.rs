@@ -219,6 +219,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "repl",
             "runtime",
             "shown",
+            "size",
             "source",
             "store",
             "tree",

@@ -30,23 +30,23 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// How long a container has to end when it is told to, as with Docker.
-    pub(super) const GRACE: Duration = Duration::from_secs(10);
+    const GRACE: Duration = Duration::from_secs(10);
     /// For as long as it takes, in a number that clocks can still add.
     const FOREVER: Duration = Duration::from_secs(1 << 31);
 
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let number = self.signal.as_deref().map(signal).transpose()?;
-        let time = match self.time {
-            None => Stop::GRACE,
-            Some(seconds) => u64::try_from(seconds).map_or(Stop::FOREVER, Duration::from_secs),
-        };
-        each(&self.containers, ui, |name| stop(world, name, number, time))
+        each(&self.containers, ui, |name| stop(world, name, number, self.time))
     }
 }
 
 /// Asks a container to end, and kills it when it does not in time. One that does not run is left as it is.
-pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Duration) -> Result<(), Failure> {
+pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Option<i64>) -> Result<(), Failure> {
     let stored = runtime::find(world, name)?;
+    let time = match time.or(stored.record.stop_timeout) {
+        None => Stop::GRACE,
+        Some(seconds) => u64::try_from(seconds).map_or(Stop::FOREVER, Duration::from_secs),
+    };
     let Some(session) = running(world, &stored)? else { return Ok(()) };
     if matches!(stored.status, Status::Paused(_)) {
         session.ask(&Ask::Resume)?;

@@ -1,11 +1,10 @@
 //! `layerlab start` and `restart`: containers that are there already.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::control::{Stop, stop};
+use super::control::stop;
 use super::outcome::{Leaving, each, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
@@ -69,7 +68,7 @@ fn begin(world: &Arc<World>, name: &str) -> Result<(), Failure> {
 pub(crate) struct Restart {
     /// How many seconds they have to end before they are killed
     #[arg(short = 't', long = "time", alias = "timeout", value_name = "SECONDS")]
-    time: Option<u64>,
+    time: Option<i64>,
     /// The signal that asks them to end
     #[arg(short, long, value_name = "SIGNAL")]
     signal: Option<String>,
@@ -81,9 +80,8 @@ pub(crate) struct Restart {
 impl Restart {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let signal = self.signal.as_deref().map(super::options::signal).transpose()?;
-        let time = self.time.map_or(Stop::GRACE, Duration::from_secs);
         each(&self.containers, ui, |name| {
-            stop(world, name, signal, time)?;
+            stop(world, name, signal, self.time)?;
             begin(world, name)
         })
     }

@@ -14,7 +14,7 @@ use script::Script;
 use super::command;
 use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{Access, Durability, Etc, Heard, Hostname, Io, Network, Process};
+use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Network, Paths, Process};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Command, Run, heredoc, rules};
 use crate::machine::error::MORE_IDS;
@@ -166,6 +166,8 @@ pub(crate) fn execute(
         etc: Etc::Build,
         mounts: Vec::new(),
         root: Access::ReadWrite,
+        paths: Paths::Protected,
+        allowance: Allowance::docker(),
         durability: Durability::Scratch,
         script: execution.script.as_ref().map(Script::for_container),
     };

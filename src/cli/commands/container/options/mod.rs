@@ -1,10 +1,13 @@
 //! What `run` and `create` are told of a container.
 
+mod limits;
 mod network;
 mod volumes;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,10 +17,11 @@ use crate::cli::ui::Ui;
 use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
-use crate::oci::{Platform, signal_number};
+use crate::oci::{Platform, PlatformError, PortSpecification, signal_number};
 use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Request, Variable, WhenEnded};
 use crate::world::World;
 
+use limits::{Limited, Limits};
 use network::{Connections, Networking};
 use volumes::Volumes;
 
@@ -45,6 +49,9 @@ pub(super) struct Options {
     /// Label the container
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
+    /// Read labels from a file
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
     /// The working directory in the container
     #[arg(short, long, value_name = "DIR")]
     workdir: Option<String>,
@@ -64,9 +71,23 @@ pub(super) struct Options {
     read_only: bool,
     #[command(flatten)]
     network: Networking,
-    /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`
-    #[arg(long, value_name = "OPTION")]
-    security_opt: Vec<String>,
+    #[command(flatten)]
+    limits: Limits,
+    /// Write the container's id to a file
+    #[arg(long, value_name = "FILE")]
+    cidfile: Option<PathBuf>,
+    /// Expose a port beside those of the image
+    #[arg(long, value_name = "PORT")]
+    expose: Vec<String>,
+    /// Where the image comes from: `missing` or `never`; there is no registry yet
+    #[arg(long, value_name = "WHEN", default_value = "missing", hide_default_value = true)]
+    pull: String,
+    /// The platform of the image, such as `linux/amd64`
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    /// How many seconds the container has to end before it is killed
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    stop_timeout: Option<i64>,
     /// The signal that asks the container to end
     #[arg(long, value_name = "SIGNAL")]
     stop_signal: Option<String>,
@@ -103,6 +124,7 @@ impl Options {
     /// An option can't be understood, there is no such image, or the container can't be made.
     pub(super) fn create(&self, world: &Arc<World>, attached: bool, ui: &Ui) -> Result<Made, Failure> {
         let request = self.request(world, ui)?;
+        let cidfile = self.cidfile.as_deref().map(Cidfile::claim).transpose()?;
         let image = self.open(world)?;
         let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
         let ingredients = Ingredients {
@@ -116,13 +138,16 @@ impl Options {
                 (true, true) => Input::Once,
                 (true, false) => Input::Open,
             },
-            labels: self.labels(&image.config.config.labels),
+            labels: self.labels(&image.config.config.labels)?,
             when_ended: if self.rm { WhenEnded::Remove } else { WhenEnded::Keep },
         };
         let container = runtime::create(world, ingredients)?;
         // What can't be looked at now fails when it is used.
         for hidden in runtime::hidden(world, &image.layers, &container.record.volumes).unwrap_or_default() {
             ui.note(&volumes::note(&hidden, self.image()));
+        }
+        if let Some(cidfile) = cidfile {
+            cidfile.write(&container.record.id)?;
         }
         Ok(Made { container, stand_in })
     }
@@ -143,7 +168,9 @@ impl Options {
 
     fn open(&self, world: &World) -> Result<Opened, Failure> {
         let found = images::by_text(&world.store, self.image(), Policy::default())?;
-        let image = Opened::of(&world.store, &found, &Platform::host())?;
+        let platform = self.wanted_platform()?;
+        let image = Opened::of(&world.store, &found, &platform)?;
+        image.require_platform(self.image(), &platform)?;
         image.require_runnable(self.image())?;
         Ok(image)
     }
@@ -153,34 +180,131 @@ impl Options {
         let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
         let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
         let Connections { network, ports, publish_all } = self.network.connections(ui)?;
+        let Limited { rights, paths, allowance, limits, groups, init } = self.limits.limits(world, &network, ui)?;
         Ok(Request {
             command: self.words.iter().skip(1).cloned().collect(),
             entrypoint: self.entrypoint.as_ref().map(entrypoint),
             env: variables(&self.env_file, &self.env)?,
-            working_dir: self.workdir.clone(),
+            working_dir: self.working_dir()?,
             user: self.user.clone(),
             hostname: hostname.map(Hostname::parse).transpose()?,
             network,
             ports,
+            expose: self.exposed()?,
             publish_all,
             volumes: self.volumes.wishes()?,
             volumes_from: self.volumes.of_others(world)?,
             root: if self.read_only { Access::ReadOnly } else { Access::ReadWrite },
             terminal: if self.tty { Terminal::Yes } else { Terminal::No },
-            rights: runtime::parse_rights(&self.security_opt)?,
+            init,
+            groups,
+            rights,
+            limits,
+            paths,
+            allowance,
             stop_signal: self.stop_signal.as_deref().map(signal).transpose()?,
+            stop_timeout: self.stop_timeout,
         })
     }
 
     /// The image's labels, and over them those of the arguments.
-    fn labels(&self, image: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut labels = image.clone();
-        labels.extend(self.label.iter().map(|text| {
+    fn labels(&self, image: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Failure> {
+        let read = |text: &String| {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
             (name.to_owned(), value.to_owned())
-        }));
-        labels
+        };
+        let mut labels = image.clone();
+        for path in &self.label_file {
+            labels.extend(lines_of(path)?.iter().map(read));
+        }
+        labels.extend(self.label.iter().map(read));
+        Ok(labels)
     }
+
+    fn working_dir(&self) -> Result<Option<String>, Diagnostic> {
+        match &self.workdir {
+            Some(path) if !path.is_empty() && !path.starts_with('/') => {
+                Err(Diagnostic::error(format!("the working directory `{path}` is not an absolute path"))
+                    .hint("a working directory begins with `/`"))
+            }
+            workdir => Ok(workdir.clone()),
+        }
+    }
+
+    fn wanted_platform(&self) -> Result<Platform, Diagnostic> {
+        match self.pull.as_str() {
+            "missing" | "never" => {}
+            "always" => {
+                return Err(Diagnostic::error("can't pull the image: there is no download yet")
+                    .hint("`layerlab load -i FILE` loads an archive that `docker save` has written"));
+            }
+            other => {
+                return Err(
+                    Diagnostic::error(format!("invalid pull option `{other}`")).hint("use `missing` or `never`")
+                );
+            }
+        }
+        let Some(text) = &self.platform else { return Ok(Platform::host()) };
+        text.parse()
+            .map_err(|error: PlatformError| Diagnostic::error(format!("`--platform`: {error}")).hint(error.hint()))
+    }
+
+    /// The ports of `--expose`, one by one, as EXPOSE writes them.
+    fn exposed(&self) -> Result<Vec<String>, Diagnostic> {
+        let mut exposed = Vec::new();
+        for text in &self.expose {
+            let port = PortSpecification::parse(text).ok().filter(|port| port.host.is_none() && port.address.is_none());
+            let Some(PortSpecification { container: (first, last), protocol, .. }) = port else {
+                return Err(Diagnostic::error(format!("invalid port `{text}` for --expose"))
+                    .hint("write it as 80, 80/udp or 8000-8010"));
+            };
+            exposed.extend((first..=last).map(|port| format!("{port}/{protocol}")));
+        }
+        Ok(exposed)
+    }
+}
+
+/// The file that gets a container's id. Dropped before that, it is removed.
+struct Cidfile(Option<PathBuf>);
+
+impl Cidfile {
+    /// Makes it: one that is there belongs to another container.
+    fn claim(path: &Path) -> Result<Cidfile, Diagnostic> {
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(_) => Ok(Cidfile(Some(path.to_path_buf()))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Diagnostic::error(format!("container ID file `{}` is there already", path.display()))
+                    .hint("make sure that the container whose id it has is not running, and remove the file"))
+            }
+            Err(error) => Err(unwritten(path, &error)),
+        }
+    }
+
+    fn write(mut self, id: &str) -> Result<(), Diagnostic> {
+        let Some(path) = self.0.take() else { return Ok(()) };
+        std::fs::write(&path, id).map_err(|error| unwritten(&path, &error))
+    }
+}
+
+impl Drop for Cidfile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::error(format!("can't write `{}`: {}", path.display(), crate::errno::describe(error)))
+}
+
+/// The lines of a file that say something.
+fn lines_of(path: &Path) -> Result<Vec<String>, Diagnostic> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Diagnostic::error(format!("can't read `{}`: {}", path.display(), crate::errno::describe(&error)))
+    })?;
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
 }
 
 /// The variables of files, then those of arguments.
@@ -191,11 +315,7 @@ pub(super) fn variables(files: &[PathBuf], texts: &[String]) -> Result<Vec<Varia
     let ours = |name: &str| std::env::var(name).ok();
     let mut variables = Vec::new();
     for path in files {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Diagnostic::error(format!("can't read `{}`: {}", path.display(), crate::errno::describe(&error)))
-        })?;
-        let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        variables.extend(lines.filter_map(|line| Variable::parse(line, ours)));
+        variables.extend(lines_of(path)?.iter().filter_map(|line| Variable::parse(line, ours)));
     }
     variables.extend(texts.iter().filter_map(|text| Variable::parse(text, ours)));
     Ok(variables)

@@ -1,0 +1,92 @@
+//! What a container is given beyond a room of its own, or is kept from: shares of the machine, devices, settings of the kernel.
+//!
+//! All of it is asked for by options of `run`, and without them there is Docker's default, which is also that of a RUN. It is data that is
+//! kept in a container's record: what comes of it are operations, those of [`tuning`](super::tuning) among them.
+
+use std::path::PathBuf;
+
+use nix::sys::resource::Resource;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Limit;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Allowance {
+    /// How many bytes /dev/shm holds.
+    pub(crate) shared_memory: u64,
+    /// The NIS domain name.
+    pub(crate) domain: Option<String>,
+    /// Settings of the kernel for this container, in order.
+    pub(crate) settings: Vec<Setting>,
+    /// Devices of the machine.
+    pub(crate) devices: Vec<DeviceAt>,
+    /// Its place before the out-of-memory killer, see proc_pid_oom_score_adj(5).
+    pub(crate) oom_score: Option<i32>,
+}
+
+impl Allowance {
+    /// What Docker gives by default.
+    pub(crate) fn docker() -> Allowance {
+        Allowance { shared_memory: 64 << 20, domain: None, settings: Vec::new(), devices: Vec::new(), oom_score: None }
+    }
+}
+
+/// A setting of the kernel, as sysctl(8) names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Setting {
+    /// With dots, such as `net.ipv4.ip_forward`.
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// A device node of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeviceAt {
+    pub(crate) source: PathBuf,
+    /// Below the container's /dev.
+    pub(crate) target: String,
+}
+
+/// A limit of a process's resources, as `--ulimit` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ResourceLimit {
+    /// One of [`RESOURCES`].
+    pub(crate) name: String,
+    /// What applies; the highest number means none.
+    pub(crate) soft: u64,
+    /// What a process may raise it to.
+    pub(crate) hard: u64,
+}
+
+/// Docker's name of a resource, that in /proc/self/limits, and the kernel's.
+const RESOURCES: [(&str, &str, Resource); 15] = [
+    ("core", "Max core file size", Resource::RLIMIT_CORE),
+    ("cpu", "Max cpu time", Resource::RLIMIT_CPU),
+    ("data", "Max data size", Resource::RLIMIT_DATA),
+    ("fsize", "Max file size", Resource::RLIMIT_FSIZE),
+    ("locks", "Max file locks", Resource::RLIMIT_LOCKS),
+    ("memlock", "Max locked memory", Resource::RLIMIT_MEMLOCK),
+    ("msgqueue", "Max msgqueue size", Resource::RLIMIT_MSGQUEUE),
+    ("nice", "Max nice priority", Resource::RLIMIT_NICE),
+    ("nofile", "Max open files", Resource::RLIMIT_NOFILE),
+    ("nproc", "Max processes", Resource::RLIMIT_NPROC),
+    ("rss", "Max resident set", Resource::RLIMIT_RSS),
+    ("rtprio", "Max realtime priority", Resource::RLIMIT_RTPRIO),
+    ("rttime", "Max realtime timeout", Resource::RLIMIT_RTTIME),
+    ("sigpending", "Max pending signals", Resource::RLIMIT_SIGPENDING),
+    ("stack", "Max stack size", Resource::RLIMIT_STACK),
+];
+
+impl ResourceLimit {
+    /// The names that there are.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        RESOURCES.iter().map(|(name, ..)| *name)
+    }
+
+    /// As the kernel takes it; `None` for a name that there is not.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        let (_, name, resource) = RESOURCES.iter().find(|(name, ..)| *name == self.name)?;
+        Some(Limit { resource: *resource, name, soft: self.soft, hard: self.hard })
+    }
+}

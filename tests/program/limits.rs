@@ -1,0 +1,120 @@
+//! What a container may do and use: the options of `run` that say it, for each kind of user.
+
+use std::fs;
+
+use crate::harness::{Place, Role, missing};
+
+/// The roles that can be tried here.
+fn roles() -> Vec<Role> {
+    if nix::unistd::geteuid().is_root() {
+        return vec![Role::Self_, Role::Mapped, Role::Single];
+    }
+    missing("limits of other users: the tests don't run as root");
+    vec![Role::Self_]
+}
+
+/// Runs a script in a container, and gives everything that is printed, and the exit code where it is not 0.
+fn run(place: &Place, options: &str, script: &str) -> String {
+    let mut command = place.command(&format!("run --rm {options} layerlab/base sh -c"));
+    let output = command.arg(script).output().unwrap();
+    let mut text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if !output.status.success() {
+        text.push_str(&format!("[{}]\n", output.status.code().unwrap_or(-1)));
+    }
+    text
+}
+
+#[test]
+fn capabilities_are_those_asked_for() {
+    const EFFECTIVE: &str = "grep CapEff /proc/self/status | cut -f 2";
+    for role in roles() {
+        let place = Place::of(role, "");
+        assert_eq!(run(&place, "", EFFECTIVE), "00000000a80425fb\n");
+        assert_eq!(run(&place, "--cap-drop ALL", EFFECTIVE), "0000000000000000\n");
+        assert_eq!(run(&place, "--cap-drop all --cap-add cap_chown", EFFECTIVE), "0000000000000001\n");
+        assert_eq!(run(&place, "--cap-drop CHOWN", "chown 1 /tmp 2>/dev/null || echo refused"), "refused\n");
+        assert!(run(&place, "--cap-add FLY", "true").contains("unknown capability `FLY`"));
+        let noted = run(&place, "--cap-add SYS_TIME", "true");
+        assert_eq!(
+            noted.contains("SYS_TIME of an ordinary user's container has no effect"),
+            role != Role::Self_,
+            "{noted}"
+        );
+        let mounts = run(&place, "--privileged", "mount -t tmpfs none /mnt && echo mounted");
+        assert!(mounts.contains("mounted\n"), "{mounts}");
+        assert_eq!(mounts.contains("gives no more than that user has"), role != Role::Self_, "{mounts}");
+    }
+}
+
+#[test]
+fn the_kernel_is_told_what_was_asked_for() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        assert_eq!(run(&place, "--ulimit nofile=100:200", "ulimit -n; ulimit -Hn"), "100\n200\n");
+        assert_eq!(run(&place, "--shm-size 1m", "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d ' ' -f 2"), "1024\n");
+        assert_eq!(run(&place, "--domainname example.org", "cat /proc/sys/kernel/domainname"), "example.org\n");
+        assert_eq!(run(&place, "--oom-score-adj 300", "cat /proc/self/oom_score_adj"), "300\n");
+        let forwards =
+            run(&place, "--network none --sysctl net.ipv4.ip_forward=1", "cat /proc/sys/net/ipv4/ip_forward");
+        assert_eq!(forwards, "1\n");
+        assert!(run(&place, "--sysctl vm.swappiness=1", "true").contains("is not in a separate kernel namespace"));
+        let full = run(&place, "--device /dev/full:/dev/brim", "test -c /dev/brim && echo device; echo x > /dev/brim");
+        assert!(full.starts_with("device\n") && full.contains("No space left on device"), "{full}");
+        let groups = run(&place, "--group-add 44", "id -G");
+        match role {
+            Role::Single => assert!(groups.contains("only one id exists here"), "{groups}"),
+            Role::Self_ | Role::Mapped => assert!(groups.ends_with(" 44\n"), "{groups}"),
+        }
+    }
+}
+
+#[test]
+fn an_init_passes_signals_on_and_reaps() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        assert_eq!(run(&place, "--init", "cat /proc/1/comm; exit 7"), "docker-init\n[7]\n");
+        assert_eq!(run(&place, "--init", "kill -9 $$"), "[137]\n");
+        // Whoever is left behind does not stay as a zombie.
+        let orphan = "(sh -c 'sleep 0.05 &'); sleep 0.3; grep -l '^State:.Z' /proc/[0-9]*/status; echo none";
+        assert_eq!(run(&place, "--init", orphan), "none\n");
+        assert!(run(&place, "--init --entrypoint nonsense", "").ends_with("[127]\n"));
+        // Without a handler of its own, the program ends by the signal all the same.
+        assert!(place.output("run -d --init --name quiet layerlab/base sleep 100").status.success());
+        let begin = std::time::Instant::now();
+        assert_eq!(place.run("stop quiet"), "quiet\n");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(8));
+        assert_eq!(place.run("wait quiet"), "143\n");
+        // It is kept with the container.
+        place.run("start quiet");
+        assert_eq!(place.run("exec quiet cat /proc/1/comm"), "docker-init\n");
+        place.run("rm -f quiet");
+    }
+}
+
+#[test]
+fn what_is_not_shared_is_refused() {
+    let place = Place::new("");
+    for (options, said) in [
+        ("--pid host", "`--pid=host` is not possible"),
+        ("--ipc host", "`--ipc=host` is not possible"),
+        ("--isolation hyperv", "`--isolation=hyperv` is not possible"),
+        ("--pull always", "there is no download yet"),
+        ("--security-opt apparmor=mine", "profiles of AppArmor and labels of SELinux are not set"),
+        ("-w relative", "the working directory `relative` is not an absolute path"),
+        ("--ulimit nofile=9:3", "the soft limit 9 is above the hard limit 3"),
+        ("--device /etc/passwd:/dev/users", "it is not a device"),
+    ] {
+        let shown = run(&place, options, "true");
+        assert!(shown.contains(said) && shown.ends_with("[125]\n"), "{options}:\n{shown}");
+    }
+}
+
+#[test]
+fn a_file_gets_the_id() {
+    let place = Place::new("//- labels\n# none\na=b\n");
+    assert_eq!(place.run("run --rm --cidfile id --label-file labels layerlab/base true"), "");
+    assert_eq!(fs::read_to_string(place.path("id")).unwrap().len(), 64);
+    assert!(place.run("run --rm --cidfile id layerlab/base true").contains("container ID file `id` is there already"));
+    assert!(place.run("run --rm --cidfile other no/image true").contains("no/image"));
+    assert!(!place.path("other").exists());
+}
