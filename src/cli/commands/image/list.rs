@@ -1,5 +1,6 @@
 //! `layerlab images`: what the store has, with a name and without.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::rc::Rc;
@@ -36,7 +37,7 @@ pub(crate) struct Images {
     /// Only list some: `dangling=true`, `reference=PATTERN`, `before=IMAGE`, `since=IMAGE`, `label=NAME[=VALUE]`
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
-    /// Only list images with this name
+    /// Only list images with this name, or with one like this pattern
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }
@@ -45,20 +46,15 @@ impl Images {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let mut images = world.store.images()?;
         if let Some(name) = &self.name {
-            let wanted = Reference::parse_normalized(name)
-                .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
-            images.retain(|image| {
-                image.reference.as_ref().is_some_and(|reference| {
-                    reference.familiar_name() == wanted.familiar_name()
-                        && wanted.tag().is_none_or(|tag| reference.tag() == Some(tag))
-                })
-            });
+            let wanted = Wanted::parse(name)?;
+            images.retain(|image| image.reference.as_ref().is_some_and(|reference| wanted.is(reference)));
         }
         let filters = Filters::parse(&self.filter, &["dangling", "reference", "before", "since", "label"])?;
         let mut rows = self.described(world, images);
         keep(&mut rows, &filters, world)?;
         // Newest first, as Docker lists them; what is damaged has no time and comes last.
-        rows.sort_by(|one, other| other.created().cmp(&one.created()));
+        let name = |row: &Row| row.image.reference.as_ref().map(Reference::familiar);
+        rows.sort_by_cached_key(|row| (Reverse(row.created().map(str::to_owned)), name(row)));
         if self.quiet {
             let mut out = ui.plain();
             let mut seen = HashSet::new();
@@ -120,7 +116,10 @@ fn keep(rows: &mut Vec<Row>, filters: &Filters, world: &World) -> Result<(), Fai
     }
     let patterns: Vec<&str> = filters.values("reference").collect();
     if !patterns.is_empty() {
-        rows.retain(|row| patterns.iter().any(|pattern| row.is_named_like(pattern)));
+        rows.retain(|row| {
+            let name = row.image.reference.as_ref();
+            name.is_some_and(|name| patterns.iter().any(|pattern| is_like(name, pattern)))
+        });
     }
     for name in filters.values("before") {
         let moment = created(world, name)?;
@@ -141,6 +140,39 @@ fn keep(rows: &mut Vec<Row>, filters: &Filters, world: &World) -> Result<(), Fai
     Ok(())
 }
 
+/// The names that are asked for.
+enum Wanted<'t> {
+    Name(Reference),
+    Pattern(&'t str),
+}
+
+impl Wanted<'_> {
+    fn parse(text: &str) -> Result<Wanted<'_>, Diagnostic> {
+        if text.contains(['*', '?', '[']) {
+            return Ok(Wanted::Pattern(text));
+        }
+        let name = Reference::parse_normalized(text)
+            .map_err(|error| Diagnostic::error(format!("`{text}` is not an image name: {error}")))?;
+        Ok(Wanted::Name(name))
+    }
+
+    fn is(&self, reference: &Reference) -> bool {
+        match self {
+            Wanted::Pattern(pattern) => is_like(reference, pattern),
+            Wanted::Name(wanted) => {
+                reference.familiar_name() == wanted.familiar_name()
+                    && wanted.tag().is_none_or(|tag| reference.tag() == Some(tag))
+            }
+        }
+    }
+}
+
+/// Whether a name, with its tag or without, is like a pattern.
+fn is_like(name: &Reference, pattern: &str) -> bool {
+    let fits = |text: String| go_match(pattern, text).unwrap_or(false);
+    fits(name.familiar()) || fits(name.familiar_name())
+}
+
 /// When an image was made.
 fn created(world: &World, name: &str) -> Result<Option<String>, Failure> {
     Ok(world.store.summary(&world.store.find(name)?.manifest)?.created)
@@ -156,13 +188,6 @@ impl Row {
     /// The image id. Where it can't be read, the manifest's digest, by which the image is found too.
     fn id(&self) -> Digest {
         self.summary.as_ref().as_ref().map_or(self.image.manifest.digest, |summary| summary.id)
-    }
-
-    /// Whether the name, with its tag or without, is like a pattern.
-    fn is_named_like(&self, pattern: &str) -> bool {
-        let fits = |text: String| go_match(pattern, text).unwrap_or(false);
-        let name = self.image.reference.as_ref();
-        name.is_some_and(|name| fits(name.familiar()) || fits(name.familiar_name()))
     }
 
     fn created(&self) -> Option<&str> {
