@@ -20,7 +20,7 @@ use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::Wanted;
 use super::volume::gather::{Gathered, gather};
-use super::volume::{fill, going, kept};
+use super::volume::{fill, going};
 use super::{Error, Request, names, unpacked};
 use crate::container::Durability;
 use crate::layer;
@@ -121,9 +121,9 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
 
 /// Writes down what a new container is, and makes its volumes. From the first moment on nobody removes those.
 fn furnish(world: &World, folder: &mut Folder, record: &mut Record, gathered: &mut Gathered) -> Result<(), Error> {
-    let using = (!gathered.volumes.is_empty()).then(|| kept::using(world.home())).transpose()?;
+    let _using = going::using(world.home(), &gathered.volumes)?;
     record::write(folder.path(), record)?;
-    if using.is_some() {
+    if !gathered.volumes.is_empty() {
         fill::establish(world, gathered, || Ok(layer::tree_of(&world.store, &record.layers)?))?;
         record.volumes.clone_from(&gathered.volumes);
         record::write(folder.path(), record)?;
@@ -227,10 +227,9 @@ impl Claimed {
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
     pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
-        if !record.volumes.is_empty() {
-            let _using = kept::using(world.home())?;
-            record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
-        }
+        let using = going::using(world.home(), &record.volumes)?;
+        record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
+        drop(using);
         let wanted = Wanted {
             process: record.process.clone(),
             hostname: record.hostname.clone(),

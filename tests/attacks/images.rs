@@ -89,7 +89,10 @@ fn a_history_is_longer_than_the_layers() {
 
 #[test]
 fn a_volume_of_the_image_climbs() {
-    run_with("a VOLUME of `..` pieces", "Volumes", &json!({"/../../../sentinel": {}, "relative/../..": {}}), well);
+    run_with("a VOLUME of `..` pieces", "Volumes", &json!({"/../../../sentinel": {}, "relative/..//x/": {}}), well);
+    run_with("a VOLUME over everything", "Volumes", &json!({"relative/../..": {}}), |outcome| {
+        outcome.refused("the image declares a VOLUME at `/`");
+    });
 }
 
 #[test]

@@ -36,3 +36,4 @@ mod store;
 mod tarballs;
 mod targets;
 mod terminal;
+mod volumes;

@@ -11,14 +11,14 @@ use crate::contexts::{SECRET, assert_not_taken, dockerfile};
 use crate::harness::{Attack, USERS, attack};
 
 /// Swaps a path between two states as fast as can be, until it is dropped.
-struct Swapping {
+pub struct Swapping {
     stop: std::sync::Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Swapping {
     /// `one` and `other` exchange their names, over and over.
-    fn begin(one: &Path, other: &Path) -> Swapping {
+    pub fn begin(one: &Path, other: &Path) -> Swapping {
         let stop = std::sync::Arc::new(AtomicBool::new(false));
         let (flag, one, other) = (std::sync::Arc::clone(&stop), one.to_owned(), other.to_owned());
         let thread = std::thread::spawn(move || {

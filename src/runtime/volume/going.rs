@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kept::{self, Removal, Sort};
 use super::mounted::Volume;
 use crate::runtime::{Error, record};
-use crate::store::Home;
+use crate::store::{Home, Lock};
 use crate::world::World;
 
 /// The names of the containers that use volumes, by the names of those.
@@ -21,6 +21,14 @@ pub(crate) fn users(home: &Home) -> Result<BTreeMap<String, Vec<String>>, Error>
     }
     users.values_mut().for_each(|names| names.sort());
     Ok(users)
+}
+
+/// While this is held, none of these volumes is removed; `None` where none of them is in the home.
+///
+/// # Errors
+/// The lock can't be had.
+pub(in crate::runtime) fn using(home: &Home, volumes: &[Volume]) -> Result<Option<Lock>, Error> {
+    volumes.iter().any(|volume| volume.name().is_some()).then(|| kept::using(home)).transpose()
 }
 
 /// Removes volumes that no container uses.

@@ -159,8 +159,15 @@ pub(crate) fn read(home: &Home, name: &str) -> Result<Option<Kept>, Error> {
     match folder.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("look at", &folder)(error)),
-        Ok(found) if !found.is_dir() => return Err(bad(format!("`{}` is not a folder", folder.display()))),
         Ok(_) => {}
+    }
+    // Behind a link would be files that are not the home's.
+    for path in [&folder, &data(home, name)] {
+        match path.symlink_metadata() {
+            Ok(found) if found.is_dir() => {}
+            Ok(found) if found.is_symlink() => return Err(bad(format!("`{}` is a symbolic link", path.display()))),
+            _ => return Err(bad(format!("`{}` is not a folder", path.display()))),
+        }
     }
     let text = document::read(&folder.join(RECORD), home.bound(&LIMIT), Links::Refuse)
         .map_err(|error| bad(error.to_string()))?;
@@ -239,9 +246,9 @@ pub(in crate::runtime) fn remove(
     }
     gone.dedup();
     for path in &gone {
-        match path.is_symlink() {
-            true => write::remove_file(path)?,
-            false => world.identity.remove_dir_all(path)?,
+        match path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            true => world.identity.remove_dir_all(path)?,
+            false => write::remove_file(path)?,
         }
     }
     Ok(removals)

@@ -8,11 +8,12 @@
 //!   its media type;
 //! - every image: the configuration lists as many layers as the manifest, each layer's uncompressed bytes have the listed
 //!   diff id, and the archive can be read from its first to its last entry;
-//! - expanded copies: their bytes have the digest in their name.
+//! - expanded copies: their bytes have the digest in their name;
+//! - volumes: what is written down of each can be read, and its folder is one.
 //!
 //! Compressed layers are expanded into the store on the way, as every reader does.
 //!
-//! Blobs that nothing leads to are listed; they are not errors. Left out: unpacked layers, caches and containers, which
+//! Blobs that nothing leads to are listed; they are not errors. Left out: what containers have put into volumes, which nobody can know; unpacked layers, caches and containers, which
 //! other modules keep and can make again.
 
 mod blobs;
@@ -23,6 +24,7 @@ use self::blobs::Blobs;
 pub use self::report::{Finding, Report, Severity};
 use crate::document::{self, Links};
 use crate::oci::validate;
+use crate::runtime::volume::kept;
 use crate::store::documents::{self, LAYOUT};
 use crate::store::{Store, write};
 
@@ -33,6 +35,7 @@ pub fn verify(store: &Store) -> Report {
     let blobs = Blobs::read(store, &mut report);
     let reached = images::follow(store, &blobs, &mut report);
     expanded(store, &mut report);
+    volumes(store, &mut report);
     let unneeded = blobs.present.iter().filter(|(digest, _)| !reached.contains(digest));
     report.unneeded = unneeded.map(|(digest, bytes)| (*digest, *bytes)).collect();
     report.findings.sort();
@@ -49,6 +52,14 @@ fn layout(store: &Store, report: &mut Report) {
             }
         }
         Err(error) => report.error("oci-layout", error),
+    }
+}
+
+/// Checks what is written down of volumes.
+fn volumes(store: &Store, report: &mut Report) {
+    match kept::list(store.home()) {
+        Ok((_, damaged)) => damaged.iter().for_each(|error| report.error("volumes", error)),
+        Err(error) => report.error("volumes", error),
     }
 }
 

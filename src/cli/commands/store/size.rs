@@ -50,8 +50,9 @@ impl Size {
             ("containers", vec![home.containers_dir()]),
             ("volumes", vec![home.volumes_dir()]),
         ] {
-            let count =
-                folder.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten()).count();
+            let entries = folder.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+            // The lock is nobody's volume.
+            let count = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).count();
             rows.push(Row { what, count, bytes: folder.iter().map(|folder| size_of(folder)).sum(), can_go: 0 });
         }
         if self.json {
