@@ -2,9 +2,10 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`] and [`progress`]: spans of text, messages that
-//!    point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how much may be asked
-//!    for, files that are read whole, messages between processes, the progress of long work
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`], [`netlink`] and [`progress`]: spans of
+//!    text, messages that point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how
+//!    much may be asked for, files that are read whole, messages between processes, what the kernel is asked about networks, the progress of
+//!    long work
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -45,6 +46,7 @@ pub mod layer;
 pub mod limits;
 pub(crate) mod link;
 pub mod machine;
+pub(crate) mod netlink;
 pub mod oci;
 pub mod plan;
 pub mod progress;

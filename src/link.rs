@@ -69,6 +69,15 @@ impl Link {
         Ok(Link(socket))
     }
 
+    /// Another descriptor of the same end.
+    ///
+    /// # Errors
+    /// As dup(2).
+    pub(crate) fn duplicate(&self) -> Result<Link, Errno> {
+        let duplicate = self.0.try_clone();
+        duplicate.map(Link).map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+    }
+
     /// Sends a message. Says whether it was taken: nobody can be told where the other end is closed.
     pub(crate) fn say(&self, message: &impl Serialize) -> bool {
         self.send(message, &[])
@@ -172,6 +181,11 @@ impl Listener {
         bind(socket.as_raw_fd(), &address(folder, name)?)?;
         listen(&socket, Backlog::new(64)?)?;
         Ok(Listener(socket))
+    }
+
+    /// What it is polled by.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Waits for somebody to connect.

@@ -17,7 +17,6 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["export"], "`layerlab save -o FILE IMAGE` writes an image with its layers"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (&["system", "df"], "`layerlab store size` shows what takes up space, `layerlab prune` removes unused data"),
-    (&["network"], "a container has the machine's network, none, or one of its own: `layerlab run --network`"),
     (
         &["compose", "swarm", "service", "stack", "secret", "context"],
         "Layerlab runs one container at a time: `layerlab run`",

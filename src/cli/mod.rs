@@ -25,7 +25,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, parse, store, volume};
+use self::commands::{build, container, explain, image, network, parse, store, volume};
 use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
@@ -123,6 +123,8 @@ enum Command {
     Prune(store::prune::Prune),
     /// Maintain the store
     Store(store::StoreCommand),
+    /// Manage networks
+    Network(network::Networks),
     /// Explain a part of Layerlab
     Explain(explain::Explain),
     /// The file server of the built-in web image
@@ -236,6 +238,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Import(command) => command.run(&*world()?, ui),
         Command::Prune(command) => command.run(&*world()?, ui),
         Command::Store(command) => command.run(&*world()?, ui),
+        Command::Network(command) => command.run(&world()?, ui),
         Command::Explain(command) => command.run(ui),
     }
 }

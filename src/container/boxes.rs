@@ -134,7 +134,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::Unshare { .. }
         | Operation::ForkInit
         | Operation::SetHostname { .. }
-        | Operation::LoopbackUp => Boundary::Namespaces,
+        | Operation::Network(_) => Boundary::Namespaces,
         Operation::UnshareMounts
         | Operation::MountOverlay { .. }
         | Operation::CopyLayers { .. }
@@ -187,7 +187,7 @@ fn name(operation: &Operation) -> &str {
         Operation::EnterUserNamespace { .. } => "users",
         Operation::Unshare { .. } | Operation::ForkInit | Operation::Join(_) => "its own",
         Operation::SetHostname { .. } => "host name",
-        Operation::LoopbackUp => "network",
+        Operation::Network(_) => "network",
         Operation::UnshareMounts | Operation::MountOverlay { .. } | Operation::CopyLayers { .. } => "/",
         Operation::PivotRoot { .. } | Operation::DetachOldRoot | Operation::CloseMounts => "kept out",
         Operation::MakeDevices { .. } | Operation::CloneDevice { .. } | Operation::Symlink { .. } => "/dev",
@@ -238,7 +238,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
         Operation::Unshare { namespaces } if is_of_the_guard(namespaces) => String::new(),
         Operation::Unshare { namespaces } => namespaces.iter().map(|one| own(*one)).collect::<Vec<_>>().join(", "),
         Operation::SetHostname { name } => name.clone(),
-        Operation::LoopbackUp => "its own, with nothing but `lo`".to_owned(),
+        Operation::Network(step) => step.item(),
         Operation::MountOverlay { overlay } => {
             format!("{} as one tree; changes go to `{}`", layers(overlay.lower.len()), shown(&overlay.upper))
         }

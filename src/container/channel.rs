@@ -66,6 +66,8 @@ pub(super) struct Ends {
     pub(crate) link: Link,
     /// To us: the trampoline's errno. Gone once the command is executed.
     pub(crate) errno: Option<OwnedFd>,
+    /// To whoever keeps the networks that the plan has cables into.
+    pub(crate) plug: Option<Link>,
     /// We, as a pidfd: readable when we are gone.
     pub(crate) parent: OwnedFd,
     /// Of a further process: what it joins.

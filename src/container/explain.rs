@@ -59,7 +59,7 @@ impl fmt::Display for Operation {
                 write!(formatter, "copy {} lower into {}; bind it on {}", lower.len(), upper.display(), root.display())
             }
             Operation::SetHostname { name } => write!(formatter, "sethostname {name}"),
-            Operation::LoopbackUp => write!(formatter, "bring lo up"),
+            Operation::Network(step) => write!(formatter, "{step}"),
             Operation::MakeFileSystem { kind, target, flags, options } => {
                 write!(formatter, "make {kind} for {target} ({flags}")?;
                 if !options.is_empty() {
@@ -197,7 +197,7 @@ impl Operation {
                      size, and the changes must be found by comparing"
             }
             Operation::SetHostname { .. } => "the name belongs to the namespace, not to the machine",
-            Operation::LoopbackUp => "a new network namespace has a loopback interface that is switched off",
+            Operation::Network(step) => step.why(),
             Operation::MakeFileSystem { kind: "proc", .. } => {
                 "it shows the processes of the container's own process id namespace; made while \
                      the machine's is seen, or the kernel would refuse it in a user namespace"

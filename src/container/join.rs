@@ -125,6 +125,7 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
     let (is_born, born) = pipe2(OFlag::O_CLOEXEC).map_err(Error::call("pipe2"))?;
     let ends = Ends {
         link: Link::from(wanted.link),
+        plug: None,
         errno: Some(wanted.errno),
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         joins: Some(Joins { first: first.try_clone().map_err(Error::descriptor)?, born }),

@@ -13,8 +13,8 @@
 //! [`spawn()`] carries out exactly that list. Nothing here needs root: see [`Identity`].
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
-//! when it starts. Left out: images and their configuration (the caller's), networks other than
-//! the machine's and none, limits of memory and time, and containers that outlive us (see `keeper`).
+//! when it starts. Left out: images and their configuration (the caller's), the networks that a container has
+//! cables into (whoever keeps them), limits of memory and time, and containers that outlive us (see `keeper`).
 //!
 //! Reading order: [`Sandbox`], [`Process`], [`Operation`], [`plan()`], then `execute`, and `spawn`, `keeper`, `guard`
 //! and `init`, which carry the list out in four processes; `relay` is our side of them. A further process in a container that runs: `join`,
@@ -53,6 +53,7 @@ mod mount;
 mod mounts;
 mod namespaces;
 mod network;
+mod networking;
 mod operation;
 mod outside;
 mod patience;
@@ -93,6 +94,8 @@ pub(crate) use join::{Entrance, Wanted, join};
 pub(crate) use keys::DetachKeys;
 pub(crate) use leave::DEFAULT_PATH;
 pub use limits::Limit;
+pub(crate) use network::{Plug, Plugged};
+pub use networking::Networking;
 pub use operation::Place;
 pub use operation::{Device, Flags, Joining, Links, Namespace, Operation, Overlay, OverlayInterface, Phase};
 pub(crate) use patience::Notice;
@@ -101,9 +104,13 @@ pub use process::{Init, NewPrivileges, Process, Rights, Seccomp, Terminal};
 pub(crate) use processes::close_all_but;
 pub(crate) use running::Running;
 pub use sandbox::Hostname;
-pub use sandbox::{Access, Durability, Etc, Mount, MountKind, Network, Paths, Programs, Recursion, Sandbox};
+pub use sandbox::Local;
+pub use sandbox::{
+    Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, Wire,
+};
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
+pub(crate) use spawn::spawn_plugged;
 pub use spawn::{Io, close_input, run, spawn};
 pub use tuning::Tuning;
 pub use userns::{IdMap, Mapper, Range};

@@ -1,34 +1,128 @@
-//! The little a container needs to know of its network: the loopback interface and the files of
-//! /etc.
+//! What a container needs to know of its network: its interfaces, and the files of /etc.
+//!
+//! ```text
+//! first process ── Plug: its network namespace, a socket for questions ──▶ whoever keeps the networks
+//!               ◀── Plugged: there is `eth0` now ──
+//! ```
+//!
+//! A cable between two networks can be made only by somebody with rights over both, so another process is asked for it, over a link that
+//! the container's first process was started with. Addresses and routes are then its own affair: it is still root of its network.
 
-use std::net::IpAddr;
+use std::fs::File;
+use std::net::{IpAddr, UdpSocket};
+use std::os::fd::{AsFd as _, AsRawFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-use std::os::fd::AsRawFd;
+use serde::{Deserialize, Serialize};
 
-use super::error::Failure;
-use super::sandbox::{Hostname, Network};
+use super::error::{Failure, errno};
+use super::identity::Identity;
+use super::networking::{NAME_SERVER, Networking};
+use super::sandbox::{Local, Network, Sandbox};
+use crate::link::{Heard, Link};
+use crate::netlink::{Assigned, Netlink};
 
-/// The text of `/etc/hosts`, see hosts(5): loopback under our own name too, then `extra` (name,
-/// address).
-pub(super) fn hosts(hostname: &Hostname, extra: &[(Hostname, IpAddr)]) -> String {
-    let mut text = format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
-    for (name, address) in extra {
+/// What the container's first process says: with it come the namespace of its network and the socket at [`NAME_SERVER`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Plug;
+
+/// What it hears.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Plugged {
+    /// The interfaces are there, switched off and without addresses.
+    Done,
+    Refused {
+        call: String,
+        errno: i32,
+    },
+}
+
+/// Settings that every network of a container's own has, as in Docker: each port is for everybody in it, and so is an echo request, for which
+/// the groups of a user namespace are named.
+fn settings(identity: &Identity) -> [(&'static str, String); 2] {
+    let last = match identity {
+        Identity::Root => i32::MAX.cast_unsigned(),
+        Identity::Mapped { gid_ranges, .. } => {
+            gid_ranges.iter().map(|range| range.inside + (range.length - 1)).max().unwrap_or(0)
+        }
+        Identity::Single => 0,
+    };
+    [("ipv4/ip_unprivileged_port_start", "0".to_owned()), ("ipv4/ping_group_range", format!("0 {last}"))]
+}
+
+/// What is done in a new network namespace.
+pub(super) fn set_up(network: &Network, identity: &Identity) -> Vec<Networking> {
+    let wires = match network {
+        Network::Host => return Vec::new(),
+        Network::None => &[][..],
+        Network::Wired(wires) => wires,
+    };
+    let mut list = vec![Networking::LoopbackUp];
+    list.extend(settings(identity).map(|(setting, value)| Networking::Tune { setting, value }));
+    if !wires.is_empty() {
+        list.push(Networking::PlugIn { networks: wires.iter().map(|wire| wire.network.clone()).collect() });
+    }
+    for wire in wires {
+        let interface = &wire.interface;
+        for local in &wire.addresses {
+            list.push(Networking::AddAddress { interface: interface.clone(), local: *local });
+        }
+        list.push(Networking::InterfaceUp { interface: interface.clone() });
+        list.extend(wire.gateways.iter().map(|gateway| Networking::AddDefaultRoute { gateway: *gateway }));
+    }
+    list
+}
+
+/// The text of `/etc/hosts`, see hosts(5): our own name at our own address, and what else was asked for.
+pub(super) fn hosts(sandbox: &Sandbox) -> String {
+    let hostname = &sandbox.hostname;
+    let own: Vec<IpAddr> = match &sandbox.network {
+        Network::Host | Network::None => Vec::new(),
+        Network::Wired(wires) => wires.iter().flat_map(|wire| &wire.addresses).map(|local| local.address).collect(),
+    };
+    let loopback = if own.is_empty() { format!("localhost {hostname}") } else { "localhost".to_owned() };
+    let mut text = format!("127.0.0.1\t{loopback}\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    for (name, address) in &sandbox.extra_hosts {
         text.push_str(&format!("{address}\t{name}\n"));
+    }
+    for address in own {
+        text.push_str(&format!("{address}\t{hostname}\n"));
     }
     text
 }
 
-/// The text of `/etc/resolv.conf`: the machine's own where its network is used. Without a network
-/// there is nobody to ask.
-pub(super) fn resolver(network: Network, machine: &str) -> String {
-    match network {
-        Network::Host => machine.to_owned(),
-        Network::None | Network::Private => {
-            machine.lines().filter(|line| nameserver(line).is_none()).map(|line| format!("{line}\n")).collect()
+/// The text of `/etc/resolv.conf`: the machine's own where its network is used, the one who answers for the networks where there are cables,
+/// and what was asked for in the place of either. Without a network there is nobody to ask.
+pub(super) fn resolver(sandbox: &Sandbox, machine: &str) -> String {
+    let names = &sandbox.names;
+    let mut servers = names.servers.clone();
+    if servers.is_empty() {
+        match &sandbox.network {
+            Network::Host if names.search.is_empty() && names.options.is_empty() => return machine.to_owned(),
+            Network::Host => servers = machine.lines().filter_map(nameserver).collect(),
+            Network::Wired(wires) if !wires.is_empty() => servers = vec![NAME_SERVER.into()],
+            Network::None | Network::Wired(_) => {}
         }
     }
+    let is_replaced = |line: &str| match line.split_whitespace().next() {
+        Some("nameserver") => true,
+        Some("search" | "domain") => !names.search.is_empty(),
+        Some("options") => !names.options.is_empty(),
+        _ => false,
+    };
+    let mut text: String = machine.lines().filter(|line| !is_replaced(line)).map(|line| format!("{line}\n")).collect();
+    for server in servers {
+        text.push_str(&format!("nameserver {server}\n"));
+    }
+    for (word, values) in [("search", &names.search), ("options", &names.options)] {
+        // `.` is how one says that there is to be none.
+        if !values.is_empty() && values.as_slice() != ["."] {
+            text.push_str(&format!("{word} {}\n", values.join(" ")));
+        }
+    }
+    text
 }
 
 fn nameserver(line: &str) -> Option<IpAddr> {
@@ -36,8 +130,20 @@ fn nameserver(line: &str) -> Option<IpAddr> {
     (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
 }
 
+/// Carries a step out.
+pub(super) fn perform(step: &Networking, plug: Option<&Link>) -> Result<(), Failure> {
+    match step {
+        Networking::LoopbackUp => loopback_up(),
+        Networking::Tune { setting, value } => tune(setting, value),
+        Networking::PlugIn { .. } => plug_in(plug),
+        Networking::AddAddress { interface, local } => add_address(interface, *local),
+        Networking::InterfaceUp { interface } => switch_on(interface),
+        Networking::AddDefaultRoute { gateway } => add_default_route(*gateway),
+    }
+}
+
 /// Sets the UP flag of `lo` in the network namespace of this process, see netdevice(7).
-pub(super) fn loopback_up() -> Result<(), Failure> {
+fn loopback_up() -> Result<(), Failure> {
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
         .map_err(|errno| Failure::call("socket", errno))?;
     // SAFETY: ifreq is plain data for which all zeroes is a valid value.
@@ -48,4 +154,50 @@ pub(super) fn loopback_up() -> Result<(), Failure> {
     // SAFETY: SIOCSIFFLAGS reads one ifreq, which lives until the call returns.
     let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
     Errno::result(answer).map(drop).map_err(|errno| Failure::call("ioctl(SIOCSIFFLAGS) on `lo`", errno))
+}
+
+/// Changes a setting of our own network, while the machine's /proc is seen. In a container whose /proc/sys is read-only, or of a kernel
+/// without the setting, it stays as it is.
+fn tune(setting: &str, value: &str) -> Result<(), Failure> {
+    let path = Path::new("/proc/sys/net").join(setting);
+    match std::fs::write(&path, value).map_err(|error| errno(&error)) {
+        Ok(()) | Err(Errno::EROFS | Errno::ENOENT | Errno::EACCES | Errno::EPERM) => Ok(()),
+        Err(errno) => Err(Failure::refused("write", &path, errno)),
+    }
+}
+
+/// Hands our network over, and waits until the cables are in.
+fn plug_in(plug: Option<&Link>) -> Result<(), Failure> {
+    let Some(plug) = plug else { return Err(Failure::call("connecting to the networks", Errno::ENOTCONN)) };
+    let path = Path::new("/proc/thread-self/ns/net");
+    let namespace = File::open(path).map_err(|error| Failure::io("open", path, &error))?;
+    let questions =
+        UdpSocket::bind((NAME_SERVER, 53)).map_err(|error| Failure::call("bind 127.0.0.11:53", errno(&error)))?;
+    plug.say_with_all(&Plug, &[namespace.as_fd(), questions.as_fd()]);
+    match plug.hear() {
+        Heard::Message(Plugged::Done, _) => Ok(()),
+        Heard::Message(Plugged::Refused { call, errno }, _) => Err(Failure::call(&call, Errno::from_raw(errno))),
+        Heard::Nothing | Heard::End => Err(Failure::call("waiting for the cable", Errno::EPIPE)),
+    }
+}
+
+fn add_address(interface: &str, local: Local) -> Result<(), Failure> {
+    let Local { address, prefix } = local;
+    with_interface(interface, |netlink, interface| netlink.add_address(Assigned { interface, address, prefix }))
+        .map_err(|errno| Failure::call("netlink(RTM_NEWADDR)", errno))
+}
+
+fn switch_on(interface: &str) -> Result<(), Failure> {
+    with_interface(interface, Netlink::switch_on).map_err(|errno| Failure::call("netlink(RTM_SETLINK)", errno))
+}
+
+fn add_default_route(gateway: IpAddr) -> Result<(), Failure> {
+    let added = Netlink::open().and_then(|netlink| netlink.add_default_route(gateway));
+    added.map_err(|errno| Failure::call("netlink(RTM_NEWROUTE)", errno))
+}
+
+fn with_interface(name: &str, change: impl FnOnce(&Netlink, u32) -> Result<(), Errno>) -> Result<(), Errno> {
+    let netlink = Netlink::open()?;
+    let index = netlink.index(name)?;
+    change(&netlink, index)
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::capabilities::Capabilities;
 use super::limits::Limit;
+use super::networking::Networking;
 use super::process::{Init, Terminal};
 use super::sandbox::{Access, Recursion};
 use super::tuning::Tuning;
@@ -107,8 +108,8 @@ pub enum Operation {
     CopyLayers { lower: Vec<PathBuf>, upper: PathBuf, root: PathBuf, marker: PathBuf },
     /// Set the host name.
     SetHostname { name: String },
-    /// Switch the loopback interface on.
-    LoopbackUp,
+    /// Set the network up.
+    Network(Networking),
     /// Make a file system that has no device, attached nowhere yet.
     MakeFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
     /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.

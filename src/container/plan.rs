@@ -111,9 +111,9 @@ impl Planner<'_> {
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.sandbox.overlay_work() });
         for file in EtcFile::of(self.sandbox.etc) {
             let content = match file {
-                EtcFile::Hosts => network::hosts(&self.sandbox.hostname, &self.sandbox.extra_hosts),
+                EtcFile::Hosts => network::hosts(self.sandbox),
                 EtcFile::Hostname => format!("{}\n", self.sandbox.hostname),
-                EtcFile::Resolver => network::resolver(self.sandbox.network, &self.host.resolver),
+                EtcFile::Resolver => network::resolver(self.sandbox, &self.host.resolver),
             };
             self.push(Phase::Outside, Operation::WriteFile { path: self.sandbox.work.join(file.name()), content });
         }
@@ -157,7 +157,7 @@ impl Planner<'_> {
         let mut namespaces = vec![Namespace::Pid, Namespace::Uts, Namespace::Ipc];
         match self.sandbox.network {
             Network::Host => {}
-            Network::None | Network::Private => namespaces.push(Namespace::Network),
+            Network::None | Network::Wired(_) => namespaces.push(Namespace::Network),
         }
         // After the group was joined: the group we are in now becomes the root of what is seen
         // inside.
@@ -173,9 +173,8 @@ impl Planner<'_> {
         if let Some(domain) = &self.sandbox.allowance.domain {
             self.push(Phase::Inside, Operation::Tune(Tuning::Domain { name: domain.clone() }));
         }
-        match self.sandbox.network {
-            Network::Host => {}
-            Network::None | Network::Private => self.push(Phase::Inside, Operation::LoopbackUp),
+        for operation in network::set_up(&self.sandbox.network, self.identity) {
+            self.push(Phase::Inside, Operation::Network(operation));
         }
         for operation in self.mounts.made.clone() {
             self.push(Phase::Inside, operation);

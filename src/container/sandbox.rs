@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowance;
 use super::error::Error;
+use crate::netlink::Mac;
 
 /// A root file system, and what else those who run in it share.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Sandbox {
     pub mounts: Vec<Mount>,
     /// Which network the container sees.
     pub network: Network,
+    /// Whom it asks for the addresses of names, where that is not as its network has it.
+    pub names: Names,
     /// The name of the container's control group, in our own; `None` for no group of its own.
     pub cgroup: Option<String>,
     /// Whether parts of /proc and /sys are hidden or made read-only.
@@ -74,6 +77,7 @@ impl Sandbox {
             etc: Etc::Launch,
             mounts: Vec::new(),
             network: Network::Host,
+            names: Names::default(),
             cgroup: None,
             paths: Paths::Protected,
             allowance: Allowance::docker(),
@@ -135,27 +139,53 @@ pub enum Durability {
 }
 
 /// Which network a container sees.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum Network {
     /// The machine's own.
     #[default]
     Host,
     /// A new one with nothing but the loopback interface.
     None,
-    /// A new one whose published ports are reached from outside. There is no way out of it.
-    Private,
+    /// A new one with cables into others.
+    Wired(Vec<Wire>),
 }
 
-impl Network {
-    /// What it is called where one is asked for.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Network::Host => "host",
-            Network::None => "none",
-            Network::Private => "private",
-        }
+/// A cable into a network: what the container's end of it is to be. Whoever keeps that network has decided on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wire {
+    /// What the network is called.
+    pub(crate) network: String,
+    /// What the container's end is called: `eth0`.
+    pub(crate) interface: String,
+    /// Its address of the second layer.
+    pub(crate) mac: Mac,
+    pub(crate) addresses: Vec<Local>,
+    /// Where it sends what is for nobody nearby, by version of IP.
+    pub(crate) gateways: Vec<IpAddr>,
+}
+
+/// An address, and how many bits of it those nearby share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    pub(crate) address: IpAddr,
+    pub(crate) prefix: u8,
+}
+
+impl std::fmt::Display for Local {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.prefix)
     }
+}
+
+/// What a container's resolv.conf says, see resolv.conf(5).
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Whom to ask; none: as the network has it.
+    pub(crate) servers: Vec<IpAddr>,
+    /// Where a short name is looked for; none: where the machine does.
+    pub(crate) search: Vec<String>,
+    /// Further options.
+    pub(crate) options: Vec<String>,
 }
 
 /// Whether something may be written.

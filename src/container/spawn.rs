@@ -75,6 +75,14 @@ pub fn close_input() -> Result<(), Error> {
 /// # Errors
 /// What has to be done outside was refused, or the ids can't be mapped. What is refused inside is told by [`Running::wait`].
 pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
+    spawn_plugged(plan, io, None)
+}
+
+/// As [`spawn`], with a link to whoever puts in the cables that the plan has.
+///
+/// # Errors
+/// As [`spawn`].
+pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<Running, Error> {
     let outside = Outside::begin(plan)?;
     let (link, their_link) = Link::pair().map_err(Error::call("socketpair"))?;
     let (errno, their_errno) = pipe()?;
@@ -82,6 +90,7 @@ pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
     let ends = Ends {
         link: their_link,
         errno: Some(their_errno),
+        plug,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         streams: streams.theirs,
         joins: None,

@@ -45,6 +45,8 @@ pub enum Error {
         carriage_return: Option<String>,
         /// What is to be said of a program that a stand-in does not have.
         lacking: Option<String>,
+        /// What it wanted to reach from a network without a way out, and what would help.
+        cut_off: Option<String>,
     },
     /// [`AtMiss::Fail`](super::AtMiss::Fail) was asked for.
     #[error("step {number}/{total} is not in the cache")]
@@ -179,7 +181,9 @@ impl Explained for Error {
             Error::CommandFailed { carriage_return: Some(script), .. } => {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
             }
-            Error::CommandFailed { lacking: Some(advice), .. } => Some(advice.clone()),
+            Error::CommandFailed { lacking: Some(advice), .. } | Error::CommandFailed { cut_off: Some(advice), .. } => {
+                Some(advice.clone())
+            }
             Error::CommandFailed { status, .. } => meaning(*status).map(str::to_owned),
             Error::Io { source, .. } => errno::hint(source),
             Error::Trigger { problem, .. } => problem.hint.clone(),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::container::{Hostname, Network};
+use crate::container::Hostname;
+use crate::dockerfile::Network;
 use crate::plan::Request;
 
 /// What is asked of the machine.

@@ -5,7 +5,8 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use super::Error;
-use crate::container::{DeviceAt, Network, ResourceLimit, Setting};
+use super::network::Mode;
+use crate::container::{DeviceAt, ResourceLimit, Setting};
 
 /// No folder of devices is larger.
 const MOST_DEVICES: usize = 256;
@@ -54,7 +55,7 @@ const OF_IPC: [&str; 8] = [
 ///
 /// # Errors
 /// [`Error::Argument`] for a setting that the container would share with the machine.
-pub(crate) fn parse_setting(text: &str, network: &Network) -> Result<Setting, Error> {
+pub(crate) fn parse_setting(text: &str, network: &Mode) -> Result<Setting, Error> {
     let bad = |message: String, hint| Err(Error::argument(message, hint));
     let Some((name, value)) = text.split_once('=') else {
         return bad(format!("invalid argument `{text}` for --sysctl"), "write it as net.ipv4.ip_forward=1");
@@ -63,7 +64,7 @@ pub(crate) fn parse_setting(text: &str, network: &Network) -> Result<Setting, Er
     if name.split('.').any(|part| part.is_empty() || !part.bytes().all(is_plain)) {
         return bad(format!("invalid argument `{text}` for --sysctl"), "a setting is a name with dots");
     }
-    if name.starts_with("net.") && *network == Network::Host {
+    if name.starts_with("net.") && *network == Mode::Host {
         return bad(
             format!("sysctl `{name}` is not allowed with the network `host`: it would change the machine's"),
             "give the container a network of its own",
@@ -160,10 +161,10 @@ mod tests {
 
     #[test]
     fn settings_of_the_machine_are_refused() {
-        let ok = |text| parse_setting(text, &Network::None).is_ok();
+        let ok = |text| parse_setting(text, &Mode::None).is_ok();
         assert!(["net.ipv4.ip_forward=1", "kernel.shmmax=9", "fs.mqueue.msg_max=5"].into_iter().all(ok));
         assert!(!["kernel.panic=1", "vm.swappiness=1", "net", "net..x=1", "net/../vm.x=1"].into_iter().any(ok));
-        assert!(parse_setting("net.ipv4.ip_forward=1", &Network::Host).is_err());
+        assert!(parse_setting("net.ipv4.ip_forward=1", &Mode::Host).is_err());
     }
 
     #[test]

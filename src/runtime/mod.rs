@@ -10,18 +10,21 @@
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
 //! to stay has a [`Record`](record::Record) in its folder, and nobody removes that but who was asked to.
 //!
-//! Left out for now: networks between containers, restarts.
+//! Left out for now: restarts.
 //!
 //! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`]; for containers that stay [`stored`], [`record`],
 //! [`monitor`] and [`session`].
 
 pub(crate) mod allowance;
+pub(crate) mod cabling;
 pub(crate) mod changes;
 pub(crate) mod exec;
 pub(crate) mod folder;
+pub(crate) mod hosts;
 pub(crate) mod log;
 pub(crate) mod monitor;
 pub(crate) mod names;
+pub(crate) mod network;
 pub(crate) mod ports;
 pub(crate) mod prepare;
 pub(crate) mod record;
@@ -33,9 +36,11 @@ pub(crate) mod stored;
 pub(crate) mod unpacked;
 pub mod volume;
 
+pub(crate) use cabling::{connect, disconnect, used_networks};
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
 pub(crate) use folder::Folder;
+pub(crate) use hosts::HostEntry;
 pub(crate) use monitor::start;
 pub(crate) use monitor::talk::{Ask, Failed};
 pub(crate) use ports::{Bound, Published};
@@ -148,6 +153,17 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// There is no network of this name.
+    #[error("no such network: {0}")]
+    NoNetwork(String),
+    /// The keeper of the networks says no.
+    #[error("{message}")]
+    Network {
+        /// What it says.
+        message: String,
+        /// What would help.
+        hint: Option<String>,
+    },
     /// Its monitor says no.
     #[error("{0}")]
     Refused(String),
@@ -181,6 +197,8 @@ impl Explained for Error {
             Error::BadVolume { .. } => Some(
                 "its files are in `data/` of its folder in `volumes/`, see `layerlab store path`; `layerlab volume rm` removes it",
             ),
+            Error::NoNetwork(_) => Some("`network ls` lists all networks, `network create NAME` makes one"),
+            Error::Network { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),
             Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),
             Error::Running(_) => Some("stop it first"),

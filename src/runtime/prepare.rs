@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -10,18 +11,22 @@ use std::sync::Arc;
 use super::Error;
 use super::changes::{Changes, Form};
 use super::folder::Folder;
+use super::network::Connection;
 use crate::container::{
-    self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Network, OverlayWish,
+    self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Names, OverlayWish,
     Paths, Plan, Process, RootKind, Running, Sandbox,
 };
 use crate::progress::Interrupt;
 use crate::world::World;
 
 /// What a container is to be like, apart from its layers and its folder.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) hostname: Hostname,
-    pub(crate) network: Network,
+    pub(crate) connection: Connection,
+    pub(crate) names: Names,
+    /// Further lines of `/etc/hosts`.
+    pub(crate) hosts: Vec<(Hostname, IpAddr)>,
     /// Which files of /etc are its own.
     pub(crate) etc: Etc,
     pub(crate) mounts: Vec<Mount>,
@@ -47,6 +52,7 @@ pub(crate) struct Script {
 /// A container ready to run, with the folder that it needs.
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
+    pub(crate) connection: Connection,
     folder: Folder,
     world: Arc<World>,
 }
@@ -64,7 +70,9 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Error> {
     let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
     sandbox.hostname = room.hostname;
-    sandbox.network = room.network;
+    sandbox.network = room.connection.network.clone();
+    sandbox.names = room.names;
+    sandbox.extra_hosts = room.hosts;
     sandbox.etc = room.etc;
     sandbox.mounts = room.mounts;
     sandbox.root = room.root;
@@ -78,7 +86,7 @@ pub(crate) fn prepare(
     let overlay = overlay.map_or(OverlayWish::Any, OverlayWish::named);
     let host = Host::detect(&world.identity, &folder.work(), overlay)?;
     let plan = container::plan(&sandbox, process, &world.identity, &host);
-    Ok(Prepared { plan, folder, world: world.clone() })
+    Ok(Prepared { plan, connection: room.connection, folder, world: world.clone() })
 }
 
 impl Prepared {
@@ -87,7 +95,7 @@ impl Prepared {
     /// # Errors
     /// As [`container::spawn`].
     pub(crate) fn spawn(&self, io: Io, interrupt: Option<&Interrupt>) -> Result<Running, Error> {
-        let mut running = container::spawn(&self.plan, io)?;
+        let mut running = container::spawn_plugged(&self.plan, io, self.connection.plug()?)?;
         if let Some(interrupt) = interrupt {
             let readable = interrupt.as_fd().try_clone_to_owned().map_err(container::Error::descriptor)?;
             running.kill_when(readable);

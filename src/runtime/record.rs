@@ -17,9 +17,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::hosts::HostEntry;
+use super::network::Mode;
 use super::ports::{Bound, Published};
 use super::volume::Volume;
-use crate::container::{Access, Allowance, Hostname, Network, Paths, Process};
+use crate::container::{Access, Allowance, Hostname, Names, Paths, Process};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Layer};
@@ -43,7 +45,11 @@ pub struct Record {
     /// What runs in it.
     pub(crate) process: Process,
     pub(crate) hostname: Hostname,
-    pub(crate) network: Network,
+    pub(crate) network: Mode,
+    /// Whom it asks for names.
+    pub(crate) names: Names,
+    /// Further lines of its `/etc/hosts`.
+    pub(crate) hosts: Vec<HostEntry>,
     pub(crate) volumes: Vec<Volume>,
     pub(crate) ports: Vec<Published>,
     /// What the image says it can be reached at: `80/tcp`.

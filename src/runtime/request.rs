@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::Error;
 use super::folder::Folder;
+use super::hosts::HostEntry;
+use super::network::{self, Connection, Member, Mode};
 use super::ports::Published;
 use super::prepare::{Prepared, Room, prepare};
 use super::unpacked;
@@ -14,7 +16,7 @@ use super::volume::Volume;
 use super::volume::gather::gather;
 use super::volume::wish::Wish;
 use crate::container::{
-    Access, Allowance, DEFAULT_PATH, Durability, Etc, Hostname, Init, Network, Paths, Process, ResourceLimit, Rights,
+    Access, Allowance, DEFAULT_PATH, Durability, Etc, Hostname, Init, Names, Paths, Process, ResourceLimit, Rights,
     Terminal,
 };
 use crate::oci::{Environment, ImageConfig, Layer, signal_number};
@@ -33,7 +35,10 @@ pub struct Request {
     pub(crate) user: Option<String>,
     /// `None`: the beginning of its id.
     pub(crate) hostname: Option<Hostname>,
-    pub(crate) network: Network,
+    pub(crate) network: Mode,
+    pub(crate) names: Names,
+    /// Further lines of `/etc/hosts`.
+    pub(crate) hosts: Vec<HostEntry>,
     pub(crate) volumes: Vec<Wish>,
     /// The mounts of other containers that it is to have, too.
     pub(crate) volumes_from: Vec<Volume>,
@@ -67,7 +72,9 @@ impl Request {
             working_dir: None,
             user: None,
             hostname: None,
-            network: Network::Host,
+            network: Mode::default_network(),
+            names: Names::default(),
+            hosts: Vec::new(),
             volumes: Vec::new(),
             volumes_from: Vec::new(),
             ports: Vec::new(),
@@ -116,7 +123,9 @@ impl Variable {
 pub(crate) struct Wanted {
     pub(crate) process: Process,
     pub(crate) hostname: Hostname,
-    pub(crate) network: Network,
+    pub(crate) network: Mode,
+    pub(crate) names: Names,
+    pub(crate) hosts: Vec<HostEntry>,
     pub(crate) volumes: Vec<Volume>,
     pub(crate) ports: Vec<Published>,
     pub(crate) root: Access,
@@ -159,7 +168,9 @@ impl Wanted {
         Ok(Wanted {
             process,
             hostname,
-            network: request.network,
+            network: request.network.clone(),
+            names: request.names.clone(),
+            hosts: request.hosts.clone(),
             volumes,
             ports,
             root: request.root,
@@ -169,11 +180,19 @@ impl Wanted {
         })
     }
 
+    /// Its resolv.conf: servers that were asked for are asked by the one who answers for a network, where there is one.
+    fn names_in(&self, connection: &Connection) -> Names {
+        let servers = if connection.wires().is_empty() { self.names.servers.clone() } else { Vec::new() };
+        Names { servers, ..self.names.clone() }
+    }
+
     /// The room for it.
-    pub(super) fn room(&self, world: &World, durability: Durability) -> Room {
+    pub(super) fn room(&self, world: &World, connection: Connection, durability: Durability) -> Room {
         Room {
             hostname: self.hostname.clone(),
-            network: self.network,
+            hosts: self.hosts.iter().filter_map(|entry| entry.resolved(&connection)).collect(),
+            names: self.names_in(&connection),
+            connection,
             etc: Etc::Launch,
             mounts: self.volumes.iter().map(|volume| volume.mount(world)).collect(),
             root: self.root,
@@ -196,10 +215,14 @@ pub(crate) fn launch(
     layers: &[Layer],
     request: &Request,
 ) -> Result<Prepared, Error> {
-    prepare_scratch(world, image, layers, request, Vec::new())
+    let id = world.clock.new_id();
+    let member = Member { id: id.clone(), name: id.chars().take(12).collect() };
+    let connection = network::join(world, &request.network, member, &request.names.servers)?;
+    let wanted = Wanted::of(image, request, Vec::new(), &id)?;
+    prepare_scratch(world, layers, &wanted, &id, connection)
 }
 
-/// Plans a container as it would be made, for a look. Its volumes are not made.
+/// Plans a container as it would be made, for a look. Its volumes are not made, and it gets no place in a network.
 ///
 /// # Errors
 /// As [`launch`].
@@ -209,22 +232,22 @@ pub(crate) fn foresee(
     layers: &[Layer],
     request: &Request,
 ) -> Result<Prepared, Error> {
+    let id = world.clock.new_id();
     let gathered = gather(world, &request.volumes, &request.volumes_from, image)?;
-    prepare_scratch(world, image, layers, request, gathered.volumes)
+    let wanted = Wanted::of(image, request, gathered.volumes, &id)?;
+    prepare_scratch(world, layers, &wanted, &id, network::foresee(world, &request.network)?)
 }
 
 fn prepare_scratch(
     world: &Arc<World>,
-    image: &ImageConfig,
     layers: &[Layer],
-    request: &Request,
-    volumes: Vec<Volume>,
+    wanted: &Wanted,
+    id: &str,
+    connection: Connection,
 ) -> Result<Prepared, Error> {
-    let id = world.clock.new_id();
-    let wanted = Wanted::of(image, request, volumes, &id)?;
-    let room = wanted.room(world, Durability::Scratch);
+    let room = wanted.room(world, connection, Durability::Scratch);
     let lower = unpacked::chain_of_image(world, layers)?;
-    prepare(world, Folder::create(world, &id)?, lower, room, &wanted.process)
+    prepare(world, Folder::create(world, id)?, lower, room, &wanted.process)
 }
 
 fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {

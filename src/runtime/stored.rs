@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
+use super::network::{self, Member};
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::Wanted;
@@ -84,8 +85,20 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     let (mut folder, id) = Folder::create_for_id(world)?;
     let mut gathered = gather(world, &request.volumes, &request.volumes_from, ingredients.config)?;
     let exposed = exposed(&ingredients);
-    let Wanted { process, hostname, network, volumes, ports, root, paths, allowance, stop_signal } =
-        Wanted::of(ingredients.config, request, gathered.volumes.clone(), &id)?;
+    let Wanted {
+        process,
+        hostname,
+        network,
+        names: servers,
+        hosts,
+        volumes,
+        ports,
+        root,
+        paths,
+        allowance,
+        stop_signal,
+    } = Wanted::of(ingredients.config, request, gathered.volumes.clone(), &id)?;
+    let network = network.known(world)?;
     let name = names::give(world.home(), ingredients.name, &id)?;
     let mut record = Record {
         schema: Record::SCHEMA,
@@ -97,6 +110,8 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         process,
         hostname,
         network,
+        names: servers,
+        hosts,
         volumes,
         ports,
         exposed,
@@ -233,7 +248,9 @@ impl Claimed {
         let wanted = Wanted {
             process: record.process.clone(),
             hostname: record.hostname.clone(),
-            network: record.network,
+            network: record.network.clone(),
+            names: record.names.clone(),
+            hosts: record.hosts.clone(),
             volumes: record.volumes.clone(),
             ports: record.ports.clone(),
             root: record.root,
@@ -245,7 +262,9 @@ impl Claimed {
             WhenEnded::Keep => Durability::Kept,
             WhenEnded::Remove => Durability::Scratch,
         };
-        let room = wanted.room(world, durability);
+        let member = Member { id: record.id.clone(), name: record.name.clone() };
+        let connection = network::join(world, &record.network, member, &record.names.servers)?;
+        let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
         let mut prepared = prepare(world, folder, lower, room, &record.process)?;
         if record.when_ended == WhenEnded::Remove {

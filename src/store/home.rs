@@ -114,7 +114,7 @@ impl Home {
 
     /// The folders of a home, and who may come in: of those below the root, the ones with files that others could execute are closed as well,
     /// since somebody may open the root again.
-    fn folders(&self) -> [(PathBuf, Doors); 12] {
+    fn folders(&self) -> [(PathBuf, Doors); 13] {
         [
             (self.root.join("blobs"), Doors::AsMade),
             (self.blobs(), Doors::AsMade),
@@ -122,6 +122,7 @@ impl Home {
             (self.containers_dir(), Doors::Closed),
             (self.volumes_dir(), Doors::Closed),
             (self.names_dir(), Doors::AsMade),
+            (self.networks_dir(), Doors::Closed),
             (self.leases_dir(), Doors::AsMade),
             (self.temporary(), Doors::AsMade),
             (self.expanded_dir(), Doors::AsMade),
@@ -253,6 +254,11 @@ impl Home {
     /// Which container has which name.
     pub(crate) fn names_dir(&self) -> PathBuf {
         self.root.join("names")
+    }
+
+    /// What networks there are, and the one process that keeps those in use.
+    pub(crate) fn networks_dir(&self) -> PathBuf {
+        self.root.join("networks")
     }
 
     /// Volumes.

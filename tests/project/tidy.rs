@@ -37,7 +37,7 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "nix",
-        places: &["src/container/", "src/link.rs", "src/runtime/", "src/layer/materialise.rs"],
+        places: &["src/container/", "src/link.rs", "src/netlink.rs", "src/runtime/", "src/layer/materialise.rs"],
         because: "system calls that set up containers, watch over them and make the files of foreign layers are kept together",
     },
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
@@ -67,6 +67,26 @@ const LIBRARIES: &[Only] = &[
         because: "an archive of images is a tar around layers",
     },
     Only {
+        library: "netlink_packet_route",
+        places: &["src/netlink.rs"],
+        because: "what the kernel is asked about networks is said in one place; the others say what they want",
+    },
+    Only {
+        library: "netlink_packet_core",
+        places: &["src/netlink.rs"],
+        because: "what the kernel is asked about networks is said in one place; the others say what they want",
+    },
+    Only {
+        library: "netlink_sys",
+        places: &["src/netlink.rs"],
+        because: "what the kernel is asked about networks is said in one place; the others say what they want",
+    },
+    Only {
+        library: "simple_dns",
+        places: &["src/runtime/network/names.rs"],
+        because: "questions for names are read and answered in one place",
+    },
+    Only {
         library: "tiny_http",
         places: &["src/userland/serve.rs"],
         because: "the one server is that of the built-in web image",
@@ -89,6 +109,7 @@ const WRITERS: &[&str] = &[
 const MODULES: &[(&str, &[&str])] = &[
     ("errno", &[]),
     ("link", &[]),
+    ("netlink", &[]),
     ("document", &["diagnostic", "errno", "limits"]),
     ("limits", &["diagnostic", "size"]),
     ("progress", &[]),
@@ -105,7 +126,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("context", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "limits", "oci"]),
     ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store", "tree"]),
-    ("container", &["link"]),
+    ("container", &["link", "netlink"]),
     ("world", &["container", "diagnostic", "progress", "store"]),
     (
         "userland",
@@ -122,6 +143,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "layer",
             "limits",
             "link",
+            "netlink",
             "oci",
             "progress",
             "size",

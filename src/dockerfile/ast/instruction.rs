@@ -309,8 +309,9 @@ pub struct Run {
 }
 
 /// `RUN --network=…`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Network {
+    #[default]
     Default,
     None,
     Host,

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,7 +55,7 @@ impl Drop for Counted {
 }
 
 /// Serves all doors, each in a thread of its own, until the process ends.
-pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
+pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>, address: IpAddr) {
     for door in doors {
         let sockets = sockets.clone();
         let _ = thread::Builder::new().name("door".to_owned()).spawn(move || match door {
@@ -69,7 +69,7 @@ pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
                             let (sockets, counted) = (sockets.clone(), Counted::new());
                             let _ = thread::Builder::new().name("connection".to_owned()).spawn(move || {
                                 let _counted = counted;
-                                carry(&stream, port, &sockets)
+                                carry(&stream, SocketAddr::new(address, port), &sockets)
                             });
                         }
                         // Out of descriptors, most likely: others will be closed.
@@ -77,14 +77,14 @@ pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>) {
                     }
                 }
             }
-            Door::Udp(socket, port) => pass_datagrams(&Arc::new(socket), port, &sockets),
+            Door::Udp(socket, port) => pass_datagrams(&Arc::new(socket), SocketAddr::new(address, port), &sockets),
         });
     }
 }
 
 /// A connection, from its beginning to its end.
-fn carry(outside: &TcpStream, port: u16, sockets: &Sockets) -> io::Result<()> {
-    let inside = TcpStream::from(enter(SocketKind::Tcp, port, sockets)?);
+fn carry(outside: &TcpStream, to: SocketAddr, sockets: &Sockets) -> io::Result<()> {
+    let inside = TcpStream::from(enter(SocketKind::Tcp, to, sockets)?);
     outside.set_nodelay(true)?;
     inside.set_nodelay(true)?;
     thread::scope(|scope| {
@@ -115,15 +115,14 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream) {
 }
 
 /// A socket that is connected to a port inside.
-fn enter(kind: SocketKind, port: u16, sockets: &Sockets) -> io::Result<std::os::fd::OwnedFd> {
+fn enter(kind: SocketKind, to: SocketAddr, sockets: &Sockets) -> io::Result<std::os::fd::OwnedFd> {
     let socket = sockets.make(kind)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let SocketAddr::V4(address) = address else { return Err(io::ErrorKind::Unsupported.into()) };
+    let SocketAddr::V4(address) = to else { return Err(io::ErrorKind::Unsupported.into()) };
     connect(socket.as_raw_fd(), &SockaddrIn::from(address))?;
     Ok(socket)
 }
 
-fn pass_datagrams(outside: &Arc<UdpSocket>, port: u16, sockets: &Arc<Sockets>) {
+fn pass_datagrams(outside: &Arc<UdpSocket>, to: SocketAddr, sockets: &Arc<Sockets>) {
     let senders: Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>> = Arc::default();
     let mut buffer = vec![0; PIECE];
     loop {
@@ -136,7 +135,7 @@ fn pass_datagrams(outside: &Arc<UdpSocket>, port: u16, sockets: &Arc<Sockets>) {
         let inside = match known {
             Some(inside) => inside,
             None => {
-                let Ok(socket) = enter(SocketKind::Udp, port, sockets) else { continue };
+                let Ok(socket) = enter(SocketKind::Udp, to, sockets) else { continue };
                 let inside = Arc::new(UdpSocket::from(socket));
                 senders.lock().unwrap_or_else(PoisonError::into_inner).insert(sender, inside.clone());
                 let (answers, outside, senders) = (inside.clone(), outside.clone(), senders.clone());

@@ -22,6 +22,7 @@ mod standing;
 pub(crate) mod talk;
 
 use std::fs::{self, File};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use self::served::Served;
 use self::standing::Standing;
 use self::talk::{Ask, Failed, SOCKET, Tell};
 use super::log;
+use super::network::Connection;
 use super::ports::{self, Door};
 use super::prepare::Prepared;
 use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
@@ -87,7 +89,8 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
 /// Is the monitor: from before the container's beginning to after its end.
 fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>, starter: Link) {
     // Nothing of the starter's is kept open: its terminal, its pipes, its lease of the store.
-    let kept = prepared.folder().descriptors().into_iter().chain(doors.iter().map(Door::descriptor));
+    let kept = prepared.folder().descriptors().into_iter().chain(prepared.connection.descriptors());
+    let kept = kept.chain(doors.iter().map(Door::descriptor));
     let _ = stand_alone(kept.collect(), &starter);
     let folder = prepared.folder().path().to_path_buf();
     let starter = Arc::new(starter);
@@ -148,6 +151,8 @@ struct Container<'a> {
     started: Option<String>,
     /// Where it is reached, until that is served.
     doors: Vec<Door>,
+    /// Where its ports are: at its address on a network, or without one at its loopback.
+    address: IpAddr,
     /// The helper in its network, for as long as it runs.
     sockets: Option<Arc<Sockets>>,
 }
@@ -186,6 +191,7 @@ impl<'a> Container<'a> {
             started: None,
             doors,
             sockets: None,
+            address: Ipv4Addr::LOCALHOST.into(),
         };
         Ok((container, input))
     }
@@ -206,6 +212,8 @@ impl<'a> Container<'a> {
             control.kill();
         }
         self.listen(&control);
+        self.address = prepared.connection.address().unwrap_or(self.address);
+        self.hear_of_networks(&prepared.connection);
         running.start();
         running.wait(&mut |heard| match heard {
             Heard::Started => self.has_started(&control),
@@ -267,6 +275,21 @@ impl<'a> Container<'a> {
         });
     }
 
+    /// Passes on what there is to say of its networks.
+    fn hear_of_networks(&self, connection: &Connection) {
+        if let Some(note) = &connection.note {
+            self.hub.notice(&format!("warning: {note}"));
+        }
+        if let Some(notices) = connection.listener() {
+            let hub = self.hub.clone();
+            let _ = thread::Builder::new().name("networks".to_owned()).spawn(move || {
+                while let Some(notice) = notices.next() {
+                    hub.notice(&format!("note: {notice}"));
+                }
+            });
+        }
+    }
+
     /// Lets in whoever comes to a published port.
     fn open_doors(&mut self, control: &Control) {
         let doors = std::mem::take(&mut self.doors);
@@ -276,7 +299,7 @@ impl<'a> Container<'a> {
         match Sockets::of(control, &self.world.identity) {
             Ok(sockets) => {
                 let sockets = Arc::new(sockets);
-                forward::serve(doors, &sockets);
+                forward::serve(doors, &sockets, self.address);
                 self.sockets = Some(sockets);
             }
             Err(error) => self.hub.notice(&format!("warning: the published ports can't be reached: {error}")),

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
-use crate::container::{Hostname, Network};
+use crate::container::Hostname;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
+use crate::dockerfile::Network;
 use crate::limits::Limits;
 use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
@@ -62,7 +63,7 @@ pub(crate) enum Mode {
 impl Mode {
     fn network(self) -> Network {
         match self {
-            Mode::Default => Network::default(),
+            Mode::Default => Network::Default,
             Mode::Host => Network::Host,
             Mode::None => Network::None,
         }
@@ -111,7 +112,7 @@ impl BuildOptions {
             cache,
             stand_ins: self.stand_ins,
             labels,
-            network: self.network.map_or_else(Network::default, Mode::network),
+            network: self.network.map_or(Network::Default, Mode::network),
             hostname,
             unsupported: Unsupported::Refused,
             at_miss: AtMiss::Execute,

@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::container::{Access, Terminal};
+use crate::cli::commands::network::inspect::mac;
+use crate::container::{Access, Terminal, Wire};
+use crate::runtime::network::{self, Attachment, Mode};
 use crate::runtime::{Bound, Input, Status, Stored, Volume, WhenEnded};
 use crate::store::Home;
+use crate::world::World;
 
 /// A container as `inspect` shows it.
-pub(in crate::cli) fn document(stored: &Stored, home: &Home) -> Value {
+pub(in crate::cli) fn document(world: &World, stored: &Stored) -> Value {
+    let home = world.home();
     let record = &stored.record;
     let process = &record.process;
     json!({
@@ -33,11 +37,11 @@ pub(in crate::cli) fn document(stored: &Stored, home: &Home) -> Value {
             "StopSignal": record.stop_signal,
         },
         "HostConfig": {
-            "NetworkMode": record.network,
+            "NetworkMode": record.network.name(),
             "AutoRemove": record.when_ended == WhenEnded::Remove,
             "ReadonlyRootfs": record.root == Access::ReadOnly,
         },
-        "NetworkSettings": { "Ports": ports(bound(&stored.status)) },
+        "NetworkSettings": networks(world, stored),
     })
 }
 
@@ -84,6 +88,31 @@ pub(super) fn bound(status: &Status) -> &[Bound] {
         Status::Running(run) | Status::Paused(run) => &run.ports,
         Status::Created | Status::Exited(_) => &[],
     }
+}
+
+/// Its networks: where it runs, with its addresses there.
+fn networks(world: &World, stored: &Stored) -> Value {
+    let attachments = match &stored.record.network {
+        Mode::Networks(attachments) => attachments.as_slice(),
+        Mode::Host | Mode::None => &[],
+    };
+    let members = if stored.is_running() { network::members(world) } else { Vec::new() };
+    let wires: Vec<Wire> =
+        members.into_iter().filter(|(member, _)| member.id == stored.record.id).map(|(_, wire)| wire).collect();
+    let network = |attachment: &Attachment| {
+        let wire = wires.iter().find(|wire| wire.network == attachment.network);
+        let local = wire.and_then(|wire| wire.addresses.first());
+        let document = json!({
+            "Aliases": attachment.aliases,
+            "MacAddress": wire.map(mac).unwrap_or_default(),
+            "Gateway": wire.and_then(|wire| wire.gateways.first()).map(ToString::to_string).unwrap_or_default(),
+            "IPAddress": local.map(|local| local.address.to_string()).unwrap_or_default(),
+            "IPPrefixLen": local.map_or(0, |local| local.prefix),
+        });
+        (attachment.network.clone(), document)
+    };
+    let networks: Map<String, Value> = attachments.iter().map(network).collect();
+    json!({ "Ports": ports(bound(&stored.status)), "Networks": networks })
 }
 
 fn ports(bound: &[Bound]) -> Map<String, Value> {

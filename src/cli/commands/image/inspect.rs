@@ -41,10 +41,10 @@ impl Inspect {
     /// A container, else an image, unless only one of the two is wanted.
     fn document(&self, world: &World, name: &str) -> Result<serde_json::Value, Failure> {
         match self.kind {
-            Some(Kind::Container) => Ok(container::inspect::document(&runtime::find(world, name)?, world.home())),
+            Some(Kind::Container) => Ok(container::inspect::document(world, &runtime::find(world, name)?)),
             Some(Kind::Image) => document(world, name),
             None => match runtime::find(world, name) {
-                Ok(stored) => Ok(container::inspect::document(&stored, world.home())),
+                Ok(stored) => Ok(container::inspect::document(world, &stored)),
                 Err(runtime::Error::NoContainer(_)) => document(world, name),
                 Err(error) => Err(error.into()),
             },

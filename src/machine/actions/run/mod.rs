@@ -1,6 +1,6 @@
 //! RUN: a command in a container on the state, and the layer of what it changed.
 //!
-//! The container is Docker's default one, with the host's network unless `--network=none`. It writes to an overlay's upper
+//! The container is Docker's default one, with a network of its own. It writes to an overlay's upper
 //! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
 
 pub(crate) mod lacking;
@@ -14,9 +14,9 @@ use script::Script;
 use super::command;
 use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Network, Paths, Process};
+use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Names, Paths, Process};
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Command, Run, heredoc, rules};
+use crate::dockerfile::{Command, Network, Run, heredoc, rules};
 use crate::machine::error::MORE_IDS;
 use crate::machine::event::{EventKind, Reporter};
 use crate::machine::inputs::Inputs;
@@ -26,6 +26,7 @@ use crate::machine::paths::Changes;
 use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
+use crate::runtime::network::{Member, Mode};
 use crate::runtime::{self, Folder, Remover, Room, unpacked};
 use crate::tree::Tree;
 use crate::world::World;
@@ -100,9 +101,26 @@ fn arguments(run: &Run, before: &State) -> Result<(Vec<String>, Option<Script>),
 
 fn network(run: &Run, options: &Options) -> Network {
     match run.network {
-        Some(dockerfile::Network::None) => Network::None,
-        Some(dockerfile::Network::Host) => Network::Host,
-        Some(dockerfile::Network::Default) | None => options.network,
+        Some(network @ (Network::None | Network::Host)) => network,
+        Some(Network::Default) | None => options.network,
+    }
+}
+
+/// What a network is called in the key: which one is asked for, and not which way out it has here.
+fn network_name(network: Network) -> &'static str {
+    match network {
+        Network::Default => "default",
+        Network::None => "none",
+        Network::Host => "host",
+    }
+}
+
+/// The network of the container.
+fn mode(network: Network) -> Mode {
+    match network {
+        Network::Default => Mode::default_network(),
+        Network::None => Mode::None,
+        Network::Host => Mode::Host,
     }
 }
 
@@ -121,7 +139,7 @@ fn ingredients(execution: &Execution, before: &State) -> Ingredients {
     }
     ingredients.push(Ingredient::setting(Setting::WorkingDirectory, before.working_dir()));
     ingredients.push(Ingredient::setting(Setting::User, before.user()));
-    ingredients.push(Ingredient::setting(Setting::Network, execution.network.name()));
+    ingredients.push(Ingredient::setting(Setting::Network, network_name(execution.network)));
     ingredients.push(Ingredient::setting(Setting::Hostname, execution.hostname.to_string()));
     ingredients.push(Ingredient::setting(Setting::Platform, before.platform.to_string()));
     ingredients
@@ -160,9 +178,13 @@ pub(crate) fn execute(
         return Err(problem.into());
     }
     let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
+    let id = world.clock.new_id();
+    let member = Member { id: id.clone(), name: id.chars().take(12).collect() };
     let room = Room {
         hostname: execution.hostname.clone(),
-        network: execution.network,
+        connection: runtime::network::join(world, &mode(execution.network), member, &[])?,
+        names: Names::default(),
+        hosts: Vec::new(),
         etc: Etc::Build,
         mounts: Vec::new(),
         root: Access::ReadWrite,
@@ -177,7 +199,6 @@ pub(crate) fn execute(
         user: execution.user.clone(),
         ..Process::new(execution.args.clone())
     };
-    let id = world.clock.new_id();
     let prepared = runtime::prepare(world, Folder::create(world, &id)?, lower, room, &process)?;
     reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
     let running = prepared.spawn(Io::Captured { input: None }, Some(control.interrupt()))?;
@@ -199,7 +220,10 @@ pub(crate) fn execute(
     }
     let below = inputs.tree(state)?;
     if status != 0 {
-        return Err(failure(execution, state, &below, status, world));
+        return Err(failure(execution, state, &below, status, prepared.connection.notices_now(), world));
+    }
+    for notice in prepared.connection.notices_now() {
+        reporter.warn(notice);
     }
     Ok(Remains { changes: prepared.into_changes(), below })
 }
@@ -223,7 +247,14 @@ pub(crate) fn missing_id(execution: &Execution, state: &State, inputs: &Inputs) 
 }
 
 /// What is to be said of a command that failed.
-fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world: &World) -> Error {
+fn failure(
+    execution: &Execution,
+    state: &State,
+    tree: &Tree,
+    status: i32,
+    notices: Vec<String>,
+    world: &World,
+) -> Error {
     let Execution { text, working_dir, script, .. } = execution;
     let search_path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let unstartable = || unstartable::with_carriage_return(&world.store, tree, text, working_dir, search_path);
@@ -232,6 +263,7 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, world
         status,
         single_id: !world.identity.keeps_owners(),
         lacking: lacking::advice(state, tree, script.as_ref().map_or(text, |script| &script.text), status),
+        cut_off: notices.into_iter().next(),
         carriage_return: if status == 127 { unstartable() } else { None },
     }
 }

@@ -4,9 +4,10 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::{Allowance, Capabilities, Hostname, Identity, Init, Network, Paths, ResourceLimit, Rights};
+use crate::container::{Allowance, Capabilities, Hostname, Identity, Init, Paths, ResourceLimit, Rights};
 use crate::diagnostic::Diagnostic;
 use crate::runtime::allowance::{all_devices, parse_device, parse_limit, parse_setting};
+use crate::runtime::network::Mode;
 use crate::runtime::{self, Confinement};
 use crate::size;
 use crate::world::World;
@@ -106,7 +107,7 @@ impl Limits {
     ///
     /// # Errors
     /// One can't be understood, or not be had here.
-    pub(super) fn limits(&self, world: &World, network: &Network, ui: &Ui) -> Result<Limited, Failure> {
+    pub(super) fn limits(&self, world: &World, network: &Mode, ui: &Ui) -> Result<Limited, Failure> {
         self.check_namespaces(&world.identity)?;
         let confinement = Confinement {
             privileged: self.privileged,

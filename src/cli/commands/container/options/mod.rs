@@ -179,7 +179,7 @@ impl Options {
     fn request(&self, world: &World, ui: &Ui) -> Result<Request, Failure> {
         let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
         let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
-        let Connections { network, ports, publish_all } = self.network.connections(ui)?;
+        let Connections { network, names, hosts, ports, publish_all } = self.network.connections(ui)?;
         let Limited { rights, paths, allowance, limits, groups, init } = self.limits.limits(world, &network, ui)?;
         Ok(Request {
             command: self.words.iter().skip(1).cloned().collect(),
@@ -189,6 +189,8 @@ impl Options {
             user: self.user.clone(),
             hostname: hostname.map(Hostname::parse).transpose()?,
             network,
+            names,
+            hosts,
             ports,
             expose: self.exposed()?,
             publish_all,

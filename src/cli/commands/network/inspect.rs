@@ -1,0 +1,83 @@
+//! `layerlab network inspect`: networks, in the form of Docker's answer.
+
+use std::io::Write as _;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::container::Wire;
+use crate::runtime::network::{self, Member, Network, Reach, Way};
+use crate::view::json;
+use crate::world::World;
+
+/// Show networks as JSON.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The networks
+    #[arg(required = true, value_name = "NETWORK")]
+    networks: Vec<String>,
+}
+
+impl Inspect {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let documents = self.networks.iter().map(|name| document(world, name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(writeln!(ui.plain(), "{}", json::pretty(&documents)?)?)
+    }
+}
+
+/// A network as it is shown.
+pub(in crate::cli) fn document(world: &World, name: &str) -> Result<Value, Failure> {
+    if let "host" | "none" = name {
+        let driver = if name == "host" { "host" } else { "null" };
+        return Ok(json!({ "Name": name, "Id": network::predefined_id(name), "Scope": "local", "Driver": driver }));
+    }
+    let network = network::find(world, name)?;
+    let mut members = network::members(world);
+    members.retain(|(_, wire)| wire.network == network.name);
+    Ok(described(&network, &members, &Way::here(&world.identity)))
+}
+
+fn described(network: &Network, members: &[(Member, Wire)], way: &Way) -> Value {
+    let containers: Map<String, Value> =
+        members.iter().map(|(member, wire)| (member.id.clone(), container(member, wire))).collect();
+    json!({
+        "Name": network.name,
+        "Id": network.id,
+        "Created": network.created,
+        "Scope": "local",
+        "Driver": "bridge",
+        "EnableIPv4": true,
+        "EnableIPv6": false,
+        "IPAM": { "Driver": "default", "Config": [{ "Subnet": network.subnet.to_string(), "Gateway": network.gateway }] },
+        "Internal": network.reach == Reach::Internal,
+        "Containers": containers,
+        "Labels": network.labels,
+        "WayOut": way_out(network, way),
+    })
+}
+
+fn container(member: &Member, wire: &Wire) -> Value {
+    json!({
+        "Name": member.name,
+        "MacAddress": mac(wire),
+        "IPv4Address": wire.addresses.first().map(ToString::to_string),
+    })
+}
+
+/// Which way out it has, in words.
+fn way_out(network: &Network, way: &Way) -> Value {
+    let words = match (network.reach, way) {
+        (Reach::Internal, _) => "none: it is internal".to_owned(),
+        (Reach::Outside, Way::None(why)) => format!("none: {}", why.hint().unwrap_or_default()),
+        (Reach::Outside, Way::Translation(_)) => "this machine, which translates addresses".to_owned(),
+        (Reach::Outside, Way::Program(connector)) => connector.name().to_owned(),
+    };
+    Value::String(words)
+}
+
+/// `02:42:ac:11:00:02`
+pub(in crate::cli) fn mac(wire: &Wire) -> String {
+    wire.mac.map(|byte| format!("{byte:02x}")).join(":")
+}

@@ -1,0 +1,58 @@
+//! Networks.
+
+mod connect;
+mod create;
+pub(in crate::cli) mod inspect;
+mod list;
+mod remove;
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::world::World;
+
+/// The commands for networks.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+enum NetworkCommand {
+    /// Create a network
+    Create(create::Create),
+    /// List networks
+    #[command(name = "ls", visible_alias = "list")]
+    List(list::List),
+    /// Show networks as JSON
+    Inspect(inspect::Inspect),
+    /// Connect a container to a network
+    Connect(connect::Connect),
+    /// Disconnect a container from a network
+    Disconnect(connect::Disconnect),
+    /// Remove networks
+    #[command(name = "rm", visible_alias = "remove")]
+    Remove(remove::Remove),
+    /// Remove all networks that no container uses
+    Prune(remove::Prune),
+}
+
+/// Manage networks.
+#[derive(Debug, Args)]
+pub(crate) struct Networks {
+    #[command(subcommand)]
+    command: NetworkCommand,
+}
+
+impl Networks {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        match &self.command {
+            NetworkCommand::Create(command) => command.run(world, ui),
+            NetworkCommand::List(command) => command.run(world, ui),
+            NetworkCommand::Inspect(command) => command.run(world, ui),
+            NetworkCommand::Connect(command) => command.run(world),
+            NetworkCommand::Disconnect(command) => command.run(world),
+            NetworkCommand::Remove(command) => command.run(world, ui),
+            NetworkCommand::Prune(command) => command.run(world, ui),
+        }
+    }
+}

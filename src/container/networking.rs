@@ -1,0 +1,75 @@
+//! What is done in a new network namespace: a part of the operations.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::sandbox::Local;
+
+/// Where a container asks for the address of a name, as in Docker: in its own loopback network. Who answers is outside.
+pub(crate) const NAME_SERVER: std::net::Ipv4Addr = std::net::Ipv4Addr::new(127, 0, 0, 11);
+
+/// One step of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Networking {
+    /// Switch the loopback interface on.
+    LoopbackUp,
+    /// Change a setting of the container's own network, below /proc/sys/net.
+    Tune { setting: &'static str, value: String },
+    /// Have whoever keeps these networks put a cable into the container for each, and answer its questions for names.
+    PlugIn { networks: Vec<String> },
+    /// Give an interface an address.
+    AddAddress { interface: String, local: Local },
+    /// Switch an interface on.
+    InterfaceUp { interface: String },
+    /// Send what is for nobody nearby to a gateway.
+    AddDefaultRoute { gateway: IpAddr },
+}
+
+impl fmt::Display for Networking {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Networking::LoopbackUp => write!(formatter, "bring lo up"),
+            Networking::Tune { setting, value } => {
+                write!(formatter, "sysctl net.{} = {value}", setting.replace('/', "."))
+            }
+            Networking::PlugIn { networks } => write!(
+                formatter,
+                "hand over the network namespace and a socket at {NAME_SERVER}:53, for a cable into {}",
+                networks.join(", ")
+            ),
+            Networking::AddAddress { interface, local } => write!(formatter, "give {interface} the address {local}"),
+            Networking::InterfaceUp { interface } => write!(formatter, "bring {interface} up"),
+            Networking::AddDefaultRoute { gateway } => write!(formatter, "route everything else to {gateway}"),
+        }
+    }
+}
+
+impl Networking {
+    /// One sentence: what it is for.
+    pub(super) fn why(&self) -> &'static str {
+        match self {
+            Networking::LoopbackUp => "a new network namespace has a loopback interface that is switched off",
+            Networking::Tune { .. } => {
+                "as in Docker: each port and each echo request is for every user of the container, whose network this is"
+            }
+            Networking::PlugIn { .. } => {
+                "the other end of the cable is in another network, and only somebody outside has rights over both; the \
+                     socket is in the container, and whoever answers at it is outside"
+            }
+            Networking::AddAddress { .. } => "it was reserved for this container on that network",
+            Networking::InterfaceUp { .. } => "an interface that was moved is switched off",
+            Networking::AddDefaultRoute { .. } => "the bridge at the other end of the cable passes it on",
+        }
+    }
+
+    /// What it adds to a picture.
+    pub(super) fn item(&self) -> String {
+        match self {
+            Networking::LoopbackUp => "its own, with `lo`".to_owned(),
+            Networking::PlugIn { networks } => format!("a cable into {}", networks.join(", ")),
+            Networking::AddAddress { interface, local } => format!("{interface} is {local}"),
+            Networking::AddDefaultRoute { gateway } => format!("everything else goes to {gateway}"),
+            Networking::Tune { .. } | Networking::InterfaceUp { .. } => String::new(),
+        }
+    }
+}

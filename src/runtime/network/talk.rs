@@ -1,0 +1,81 @@
+//! What the keeper of the networks is asked, and what it answers.
+//!
+//! ```text
+//! Join     ──▶   with one end of a link, at which the container's first process says `Plug`
+//!          ◀── Joined, Refused
+//! Connect, Disconnect ──▶  by anybody, for a container that runs     ◀── Done, Refused
+//! Members  ──▶   of all networks   ◀── Members
+//!          ◀── Notice: something to be told at once
+//! ```
+//!
+//! Whoever has joined is a member for as long as the link is open: nobody has to say that it leaves.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::container::Wire;
+
+/// The names of the socket and of the lock in the folder of networks.
+pub(super) const SOCKET: &str = "switch.sock";
+pub(super) const LOCK: &str = "switch.lock";
+
+/// What is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    /// A container wants cables into these networks.
+    Join {
+        container: Member,
+        attachments: Vec<Attachment>,
+        /// Whom to ask for names that are nobody's here; none: whom the machine asks.
+        servers: Vec<IpAddr>,
+    },
+    /// A container is to get one more cable.
+    Connect { container: String, attachment: Attachment },
+    /// It is to get one less.
+    Disconnect { container: String, network: String },
+    /// Who is there.
+    Members,
+}
+
+/// What is said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Tell {
+    /// What its ends of the cables are to be.
+    Joined {
+        wires: Vec<Wire>,
+    },
+    Done,
+    Members(Vec<(Member, Wire)>),
+    Refused {
+        message: String,
+        hint: Option<String>,
+    },
+    Notice(String),
+}
+
+/// A container, as the others know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// A wish for a cable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attachment {
+    /// The network's name.
+    pub(crate) network: String,
+    /// What the container is called there beside its name.
+    pub(crate) aliases: Vec<String>,
+    /// `None`: any that is free.
+    pub(crate) address: Option<Ipv4Addr>,
+}
+
+impl Attachment {
+    /// To a network, with nothing special.
+    pub(crate) fn to(network: &str) -> Attachment {
+        Attachment { network: network.to_owned(), aliases: Vec::new(), address: None }
+    }
+}
