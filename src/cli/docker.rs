@@ -13,8 +13,6 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push", "login", "logout", "search"], REGISTRY),
     (&["version", "info"], "`layerlab --version` says the version, `layerlab store path` where everything is"),
-    (&["commit", "diff"], "`layerlab step FOLDER` shows what each step changes, and names any state with `tag`"),
-    (&["export"], "`layerlab save -o FILE IMAGE` writes an image with its layers"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (&["system", "df"], "`layerlab store size` shows what takes up space, `layerlab prune` removes unused data"),
     (

@@ -85,6 +85,12 @@ enum Command {
     Attach(container::attach::Attach),
     /// Run a command in a running container
     Exec(container::exec::Exec),
+    /// List what a container has added (A), changed (C) and deleted (D)
+    Diff(container::diff::Diff),
+    /// Create an image from a container and its changes
+    Commit(container::commit::Commit),
+    /// Write all files of a container to a tar archive
+    Export(container::export::Export),
     /// List containers
     #[command(name = "ps")]
     List(container::list::List),
@@ -220,6 +226,9 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Wait(command) => command.run(&world()?, ui),
         Command::Attach(command) => command.run(&world()?, ui),
         Command::Exec(command) => command.run(&world()?, ui),
+        Command::Diff(command) => command.run(&world()?, ui),
+        Command::Commit(command) => command.run(&world()?, ui),
+        Command::Export(command) => command.run(&world()?, ui),
         Command::List(command) => command.run(&*world()?, ui),
         Command::Logs(command) => command.run(&world()?, ui),
         Command::Port(command) => command.run(&*world()?, ui),

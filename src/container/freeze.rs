@@ -9,6 +9,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -97,10 +98,33 @@ fn signal_all(first: &OwnedFd, number: i32) -> Result<(), Error> {
             }
         }
         if reached.len() == before {
+            if number == libc::SIGSTOP {
+                wait_until_stopped(&reached);
+            }
             return Ok(());
         }
     }
 }
+
+/// Waits until no thread of these processes runs any more. A signal takes effect when a thread comes back from the kernel, which may
+/// take as long as what it does there: so it is waited for a while only.
+fn wait_until_stopped(processes: &[i32]) {
+    let begin = Instant::now();
+    let runs = |process: &i32| {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        threads.map(|thread| thread.path().join("stat")).any(|stat| {
+            let text = fs::read_to_string(stat).unwrap_or_default();
+            // Behind the name, which may have anything in it.
+            matches!(text.rsplit(") ").next().and_then(|rest| rest.chars().next()), Some('R' | 'S'))
+        })
+    };
+    while processes.iter().any(runs) && begin.elapsed() < A_WHILE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How long a process may take to be stopped.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 fn send(process: &OwnedFd, number: i32) -> Result<(), Error> {
     match processes::signal(process, number) {

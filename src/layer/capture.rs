@@ -24,6 +24,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use super::sink::Sink;
 use super::source::read_full;
 use super::upper::{Below, Capture, Upper, is_kept_attribute, link_of};
 use super::{Error, LayerWriter, open};
@@ -37,7 +38,12 @@ use crate::tree::{Change, Content, DEEPEST, Kind, LinkId, Node, Tree, TreePath};
 ///
 /// # Errors
 /// [`Error::Io`] for what can't be read, [`Error::Unwritable`] and [`Error::Reserved`] for what no layer can have, [`Error::Stopped`] where that was wished.
-pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: Capture) -> Result<Vec<Change>, Error> {
+pub fn capture<S: Sink>(
+    upper: &Path,
+    parent: &Tree,
+    writer: &mut LayerWriter<'_, S>,
+    options: Capture,
+) -> Result<Vec<Change>, Error> {
     Capturing::new(upper, parent, writer, options, Below::Merged).run()
 }
 
@@ -45,10 +51,10 @@ pub fn capture(upper: &Path, parent: &Tree, writer: &mut LayerWriter, options: C
 ///
 /// # Errors
 /// As [`capture`].
-pub fn capture_full(
+pub fn capture_full<S: Sink>(
     root: &Path,
     parent: &Tree,
-    writer: &mut LayerWriter,
+    writer: &mut LayerWriter<'_, S>,
     options: Capture,
 ) -> Result<Vec<Change>, Error> {
     Capturing::new(root, parent, writer, options, Below::Hidden).run()
@@ -67,10 +73,10 @@ struct Open {
     names: std::collections::btree_map::IntoIter<Vec<u8>, Found>,
 }
 
-struct Capturing<'a, 's> {
+struct Capturing<'a, 's, S: Sink> {
     store: &'s Store,
     parent: &'a Tree,
-    writer: &'a mut LayerWriter<'s>,
+    writer: &'a mut LayerWriter<'s, S>,
     changes: Vec<Change>,
     /// Directories on the way that are not in the layer yet, because nothing in them was.
     waiting: Vec<(TreePath, Node)>,
@@ -81,14 +87,14 @@ struct Capturing<'a, 's> {
     task: Task,
 }
 
-impl<'a, 's> Capturing<'a, 's> {
+impl<'a, 's, S: Sink> Capturing<'a, 's, S> {
     fn new(
         root: &Path,
         parent: &'a Tree,
-        writer: &'a mut LayerWriter<'s>,
+        writer: &'a mut LayerWriter<'s, S>,
         options: Capture,
         start: Below,
-    ) -> Capturing<'a, 's> {
+    ) -> Capturing<'a, 's, S> {
         let upper = Upper { parent, options, start, precision: writer.precision() };
         Capturing {
             task: writer.store().meter().begin(Work::Comparing, None),

@@ -13,12 +13,13 @@
 //! bytes than the node says is an error, so the archive that is written is never corrupt.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::Read;
 
 use tar::{EntryType, Header};
 
 use super::limits::{Bound, Budget, Exceeded, LARGEST_PORTABLE_HEADER, Limits};
 use super::overlay::is_overlay_attribute;
+use super::sink::Sink;
 use super::ustar::{BLOCK, octal, set_checksum, set_name, set_target};
 use super::{EntryPath, Error, Opener, pax};
 use crate::oci::{Descriptor, DiffId, Layer, media_type};
@@ -45,8 +46,8 @@ pub enum Times {
 /// A layer in the making. Entries are written in the order of the calls; callers sort, parents first.
 ///
 /// It becomes a layer by [`LayerWriter::finish`]; dropped before, it leaves nothing.
-pub struct LayerWriter<'s> {
-    blob: BlobWriter,
+pub struct LayerWriter<'s, S: Sink = BlobWriter> {
+    sink: S,
     opener: Opener<'s>,
     /// The first path of each file with several names, as its later names refer to it.
     links: HashMap<LinkId, TreePath>,
@@ -62,25 +63,50 @@ impl<'s> LayerWriter<'s> {
     /// # Errors
     /// [`Error::Store`] where the store can't be written to.
     pub fn new(store: &'s Store) -> Result<LayerWriter<'s>, Error> {
-        Ok(LayerWriter {
-            blob: store.blob_writer()?,
+        Ok(LayerWriter::to(store.blob_writer()?, store))
+    }
+
+    /// Ends the archive and stores it; it is then on disk. Idempotent for equal layers.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for what the disk refuses.
+    pub fn finish(mut self) -> Result<Layer, Error> {
+        self.write(&[0; 2 * BLOCK as usize])?;
+        let (digest, size) = self.sink.commit()?;
+        Ok(Layer { descriptor: Descriptor::new(media_type::LAYER, digest, size), diff_id: DiffId(digest) })
+    }
+}
+
+impl<'s, S: Sink> LayerWriter<'s, S> {
+    /// Begins an archive of files of this store that goes elsewhere.
+    pub(crate) fn to(sink: S, store: &'s Store) -> LayerWriter<'s, S> {
+        LayerWriter {
+            sink,
             opener: Opener::new(store),
             links: HashMap::new(),
             times: Times::Seconds,
             entries: 0,
             budget: Budget::new(&Limits::of(store.limits())),
             task: store.meter().begin(Work::Writing, None),
-        })
+        }
+    }
+
+    /// Ends an archive that goes elsewhere.
+    ///
+    /// # Errors
+    /// What the place says.
+    pub(crate) fn end(mut self) -> Result<(), Error> {
+        self.write(&[0; 2 * BLOCK as usize])
     }
 
     /// Sets how exactly times are written.
-    pub fn times(mut self, times: Times) -> LayerWriter<'s> {
+    pub fn times(mut self, times: Times) -> LayerWriter<'s, S> {
         self.times = times;
         self
     }
 
     /// Says how many bytes the files will have, where somebody knows it, for whoever looks on.
-    pub(crate) fn expecting(mut self, bytes: u64) -> LayerWriter<'s> {
+    pub(crate) fn expecting(mut self, bytes: u64) -> LayerWriter<'s, S> {
         self.task = self.store().meter().begin(Work::Writing, Some(bytes));
         self
     }
@@ -148,16 +174,6 @@ impl<'s> LayerWriter<'s> {
         self.append_marker(&EntryPath::opaque(path)?)
     }
 
-    /// Ends the archive and stores it; it is then on disk. Idempotent for equal layers.
-    ///
-    /// # Errors
-    /// [`Error::Store`] for what the disk refuses.
-    pub fn finish(mut self) -> Result<Layer, Error> {
-        self.write(&[0; 2 * BLOCK as usize])?;
-        let (digest, size) = self.blob.commit()?;
-        Ok(Layer { descriptor: Descriptor::new(media_type::LAYER, digest, size), diff_id: DiffId(digest) })
-    }
-
     fn append_marker(&mut self, path: &EntryPath) -> Result<(), Error> {
         self.header(path, &Metadata::root_owned(0), EntryType::Regular, 0, None, (0, 0))
     }
@@ -207,11 +223,14 @@ impl<'s> LayerWriter<'s> {
     ) -> Result<(), Error> {
         self.budget.size(file.size).map_err(|exceeded| limit(path, exceeded))?;
         self.header(&EntryPath::file(path)?, metadata, EntryType::Regular, file.size, None, (0, 0))?;
+        if !S::TAKES_FILES {
+            return Ok(());
+        }
         let failed = |source| Error::Content { path: path.clone(), source };
         let mut copied = 0;
         while copied < file.size {
             let most = STRETCH.min(file.size - copied);
-            let count = self.blob.copy_from(content, most).map_err(failed)?;
+            let count = self.sink.copy_from(content, most).map_err(failed)?;
             copied += count;
             self.task.add(count)?;
             if count < most {
@@ -331,8 +350,8 @@ impl<'s> LayerWriter<'s> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.blob.write_all(bytes).map_err(|source| {
-            store::Error::Io { operation: "write", path: self.blob.path().to_path_buf(), source }.into()
+        self.sink.write_all(bytes).map_err(|source| {
+            store::Error::Io { operation: "write", path: self.sink.path().to_path_buf(), source }.into()
         })
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! It lies in the upper directory of the overlay. What the set-up itself had to make there (mount points) is gone again.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
 use super::folder::Folder;
 use super::remover::Remover;
 use super::unpacked;
-use crate::layer::{self, Capture, LayerWriter};
+use crate::layer::{self, Capture, LayerWriter, Nowhere, Sink};
 use crate::oci::Layer;
 use crate::tree::{Change, Tree};
 use crate::world::World;
@@ -49,28 +50,48 @@ impl Changes {
     /// # Errors
     /// As [`Changes::write`].
     pub(crate) fn list(self, below: &Tree) -> Result<Vec<Change>, Error> {
-        self.world.identity.within(|| self.capture(below, &mut LayerWriter::new(&self.world.store)?))?
+        self.world.identity.within(|| list(&self.world, &self.folder.upper(), self.form, below))?
     }
 
     fn layer(&self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
-        let mut writer = LayerWriter::new(&self.world.store)?;
-        let changes = self.capture(below, &mut writer)?;
-        if changes.is_empty() {
-            return Ok((None, Vec::new()));
-        }
-        Ok((Some(writer.finish()?), changes))
+        write_layer(&self.world, &self.folder.upper(), self.form, below)
     }
+}
 
-    fn capture(&self, below: &Tree, writer: &mut LayerWriter<'_>) -> Result<Vec<Change>, Error> {
-        let options = Capture {
-            ownership: unpacked::ownership(&self.world.identity),
-            marks: unpacked::marks(&self.world.identity),
-            clamp_mtime: self.world.clock.epoch(),
-        };
-        let upper = self.folder.upper();
-        Ok(match self.form {
-            Form::Upper => layer::capture(&upper, below, writer, options)?,
-            Form::Copy => layer::capture_full(&upper, below, writer, options)?,
-        })
+/// Writes what lies in an upper directory as a layer; none where nothing has changed. For whoever may read all of it.
+pub(super) fn write_layer(
+    world: &World,
+    upper: &Path,
+    form: Form,
+    below: &Tree,
+) -> Result<(Option<Layer>, Vec<Change>), Error> {
+    let mut writer = LayerWriter::new(&world.store)?;
+    let changes = capture(world, upper, form, below, &mut writer)?;
+    if changes.is_empty() {
+        return Ok((None, Vec::new()));
     }
+    Ok((Some(writer.finish()?), changes))
+}
+
+/// What lies in an upper directory, as changes. For whoever may read all of it.
+pub(super) fn list(world: &World, upper: &Path, form: Form, below: &Tree) -> Result<Vec<Change>, Error> {
+    capture(world, upper, form, below, &mut LayerWriter::to(Nowhere, &world.store))
+}
+
+fn capture<S: Sink>(
+    world: &World,
+    upper: &Path,
+    form: Form,
+    below: &Tree,
+    writer: &mut LayerWriter<'_, S>,
+) -> Result<Vec<Change>, Error> {
+    let options = Capture {
+        ownership: unpacked::ownership(&world.identity),
+        marks: unpacked::marks(&world.identity),
+        clamp_mtime: world.clock.epoch(),
+    };
+    Ok(match form {
+        Form::Upper => layer::capture(upper, below, writer, options)?,
+        Form::Copy => layer::capture_full(upper, below, writer, options)?,
+    })
 }

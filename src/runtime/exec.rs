@@ -12,7 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::Error;
 use super::monitor::talk::Ask;
 use super::record::Record;
-use super::request::Variable;
+use super::request::{TERM, Variable};
 use super::session::Session;
 use crate::container::{Connected, Further, Init, Process, Terminal, Wanted};
 use crate::oci::Environment;
@@ -63,9 +63,6 @@ impl Extra {
         }
     }
 }
-
-/// What Docker says of a terminal.
-const TERM: &str = "TERM=xterm";
 
 /// Has the monitor of a container make a further process in it.
 ///

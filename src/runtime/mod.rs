@@ -32,6 +32,7 @@ pub(crate) mod remover;
 pub(crate) mod request;
 pub(crate) mod rights;
 pub(crate) mod session;
+pub(crate) mod still;
 pub(crate) mod stored;
 pub(crate) mod unpacked;
 pub mod volume;
@@ -49,9 +50,10 @@ pub use record::roots;
 pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};
 pub(crate) use remover::Remover;
 pub use request::Request;
-pub(crate) use request::{Variable, foresee, launch};
+pub(crate) use request::{Variable, configure, foresee, launch};
 pub(crate) use rights::{Confinement, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
+pub(crate) use still::{Difference, Still};
 pub(crate) use stored::{
     Anonymous, Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename,
 };

@@ -11,6 +11,7 @@ use super::hosts::HostEntry;
 use super::network::{self, Connection, Member, Mode};
 use super::ports::Published;
 use super::prepare::{Prepared, Room, prepare};
+use super::record::Record;
 use super::unpacked;
 use super::volume::Volume;
 use super::volume::gather::gather;
@@ -19,7 +20,7 @@ use crate::container::{
     Access, Allowance, DEFAULT_PATH, Durability, Etc, Hostname, Init, Names, Paths, Process, ResourceLimit, Rights,
     Terminal,
 };
-use crate::oci::{Environment, ImageConfig, Layer, signal_number};
+use crate::oci::{ContainerConfig, Environment, ImageConfig, Layer, signal_number};
 use crate::world::World;
 
 /// What is asked of a container.
@@ -249,6 +250,37 @@ fn prepare_scratch(
     let lower = unpacked::chain_of_image(world, layers)?;
     prepare(world, Folder::create(world, id)?, lower, room, &wanted.process)
 }
+
+/// Lays what was asked for in a container over the configuration of its image: the way back from [`Wanted::of`].
+pub(crate) fn configure(config: &mut ContainerConfig, container: &Record) {
+    let Process { args, env, cwd, user, terminal, .. } = &container.process;
+    let entrypoint = config.entrypoint.clone().unwrap_or_default();
+    match args.strip_prefix(entrypoint.as_slice()) {
+        Some(command) => config.cmd = Some(command.to_vec()).filter(|command| !command.is_empty()),
+        // It was another entrypoint, and where that ended nobody has written down.
+        None => (config.entrypoint, config.cmd) = (None, Some(args.clone())),
+    }
+    let of_this_container =
+        [format!("HOSTNAME={}", container.hostname), format!("PATH={DEFAULT_PATH}"), TERM.to_owned()];
+    let is_own = |entry: &&String| match entry.as_str() {
+        TERM => *terminal == Terminal::Yes,
+        entry => of_this_container.iter().any(|own| own == entry),
+    };
+    let mut environment = Environment::default();
+    for entry in config.env.iter().chain(env.iter().filter(|entry| !is_own(entry))) {
+        environment.put_in_place(entry);
+    }
+    config.env = environment.entries();
+    config.working_dir.clone_from(cwd);
+    config.user.clone_from(user);
+    config.labels.extend(container.labels.clone());
+    for port in &container.exposed {
+        config.exposed_ports.entry(port.clone()).or_default();
+    }
+}
+
+/// What Docker says of a terminal.
+pub(super) const TERM: &str = "TERM=xterm";
 
 fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {
     let (mut args, default) = match &request.entrypoint {

@@ -26,10 +26,31 @@ pub(super) struct Served {
 impl Served {
     /// Does what it asks, until it goes.
     pub(super) fn serve(&self) {
+        let mut holds = false;
         while let Incoming::Message(ask, descriptors) = self.link.hear::<Ask>() {
-            self.carry_out(ask, descriptors);
+            match ask {
+                Ask::Hold => holds |= self.hold(),
+                ask => self.carry_out(ask, descriptors),
+            }
+        }
+        if holds {
+            // It may have ended.
+            let _ = self.standing.change(|| self.control.resume(), Status::Running);
         }
         self.hub.disconnect(&self.link);
+    }
+
+    /// Pauses it. Says whether it ran until now.
+    fn hold(&self) -> bool {
+        let held = match self.standing.while_it_runs(|| ()) {
+            Some(()) => self.standing.change(|| self.control.pause().map(drop), Status::Paused).map(|()| true),
+            None => Ok(false),
+        };
+        self.link.say(&match &held {
+            Ok(_) => Tell::Done,
+            Err(error) => Tell::Refused(error.to_string()),
+        });
+        held.unwrap_or(false)
     }
 
     /// Does one thing that it asks.
@@ -49,7 +70,8 @@ impl Served {
                 let _ = self.control.resize(rows, columns);
                 return;
             }
-            Ask::Begin => return,
+            // The one is said once, the other is part of being served.
+            Ask::Begin | Ask::Hold => return,
             Ask::Exec { window } => return self.make_process(descriptors, window),
             Ask::Signal(number) => {
                 if number == libc::SIGKILL {

@@ -5,7 +5,7 @@
 //! Attach   ──▶   with three descriptors: what is read, where output and errors go
 //! Signal   ──▶                     ◀── Done, Refused
 //! Press, Resize ──▶                    (no answer)
-//! Pause, Resume ──▶                ◀── Done, Refused
+//! Pause, Resume, Hold ──▶          ◀── Done, Refused
 //! Exec     ──▶   with six          ◀── Done, Refused
 //!                                  ◀── Started, Failed: to whoever has started it
 //!                                  ◀── Notice: something to be told at once
@@ -36,6 +36,8 @@ pub(crate) enum Ask {
     },
     Pause,
     Resume,
+    /// Pauses it for as long as the one who asks is connected; one that is paused stays so.
+    Hold,
     /// Makes a further process, whose descriptors come with it; see [`exec`](crate::runtime::exec).
     Exec {
         /// The size that its terminal begins with.

@@ -1,9 +1,12 @@
 //! Containers.
 
 pub(in crate::cli) mod attach;
+pub(in crate::cli) mod commit;
 pub(in crate::cli) mod control;
 pub(in crate::cli) mod create;
+pub(in crate::cli) mod diff;
 pub(in crate::cli) mod exec;
+pub(in crate::cli) mod export;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod logs;
@@ -50,6 +53,12 @@ enum ContainerCommand {
     Attach(attach::Attach),
     /// Run a command in a running container
     Exec(exec::Exec),
+    /// List what a container has added (A), changed (C) and deleted (D)
+    Diff(diff::Diff),
+    /// Create an image from a container and its changes
+    Commit(commit::Commit),
+    /// Write all files of a container to a tar archive
+    Export(export::Export),
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
     List(list::List),
@@ -90,6 +99,9 @@ impl Containers {
             ContainerCommand::Wait(command) => command.run(world, ui),
             ContainerCommand::Attach(command) => command.run(world, ui),
             ContainerCommand::Exec(command) => command.run(world, ui),
+            ContainerCommand::Diff(command) => command.run(world, ui),
+            ContainerCommand::Commit(command) => command.run(world, ui),
+            ContainerCommand::Export(command) => command.run(world, ui),
             ContainerCommand::List(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),
             ContainerCommand::Port(command) => command.run(world, ui),

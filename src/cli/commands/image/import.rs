@@ -22,8 +22,11 @@ use crate::world::World;
 pub(crate) struct Import {
     /// The archive: tar, or tar compressed with gzip, bzip2, xz or zstd; `-` is standard input
     file: PathBuf,
-    /// The image's name
-    name: String,
+    /// The image's name; without one it is listed as <none>
+    name: Option<String>,
+    /// What the image is about
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
     /// Change the configuration by an instruction: CMD, ENV, EXPOSE …
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
@@ -31,7 +34,7 @@ pub(crate) struct Import {
 
 impl Import {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let name = parse_name(&self.name)?;
+        let name = self.name.as_deref().map(parse_name).transpose()?;
         let mut config = ImageConfig::empty(&Platform::host());
         config.config.env.push(format!("PATH={}", machine::DEFAULT_PATH));
         let path = if self.file.as_os_str() == "-" { Path::new("/dev/stdin") } else { self.file.as_path() };
@@ -54,12 +57,12 @@ impl Import {
             created: Some(created),
             created_by: Some(format!("import {}", self.file.display())),
             author: None,
-            comment: None,
+            comment: self.message.clone(),
             empty_layer: false,
         });
         let config = machine::reconfigure(config, &self.change)?;
         let manifest = world.store.put_image(&config, &[layer])?;
-        world.store.tag(&name, &manifest)?;
+        world.store.name_all([(&manifest, name.as_slice())])?;
         let (manifest, _) = world.store.load_image(&manifest)?;
         out.end()?;
         writeln!(out, "{}", manifest.config.digest)?;
