@@ -8,7 +8,6 @@ const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` 
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
     (&["top", "stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
-    (&["cp"], "mount a folder with `layerlab run -v FOLDER:/PATH`"),
     (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push", "login", "logout", "search"], REGISTRY),

@@ -85,6 +85,9 @@ enum Command {
     Attach(container::attach::Attach),
     /// Run a command in a running container
     Exec(container::exec::Exec),
+    /// Copy files between a container and this machine
+    #[command(name = "cp")]
+    Copy(container::copy::Copy),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(container::diff::Diff),
     /// Create an image from a container and its changes
@@ -226,6 +229,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Wait(command) => command.run(&world()?, ui),
         Command::Attach(command) => command.run(&world()?, ui),
         Command::Exec(command) => command.run(&world()?, ui),
+        Command::Copy(command) => command.run(&world()?, ui),
         Command::Diff(command) => command.run(&world()?, ui),
         Command::Commit(command) => command.run(&world()?, ui),
         Command::Export(command) => command.run(&world()?, ui),

@@ -4,7 +4,7 @@
 //! IdsWanted ──▶   the keeper is in its user namespace, which has no ids yet
 //!           ◀── IdsMapped
 //! Terminal  ──▶   the master of the terminal that was made inside
-//! Ready     ──▶   everything is set up, and only the command is missing
+//! Ready     ──▶   everything is set up, and only the command is missing; with a pidfd of the first process
 //!           ◀── Start
 //! First     ──▶   the first process becomes the command now: a pidfd of it, and what is executed, in case that it can't be
 //! Failed    ──▶   an operation was refused, and nothing comes of the container

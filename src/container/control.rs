@@ -25,6 +25,8 @@ struct Held {
     keeper: Option<OwnedFd>,
     /// The container's first process, once it becomes the command.
     first: OnceLock<OwnedFd>,
+    /// The same process, while it waits for the order to start.
+    waiting: OnceLock<OwnedFd>,
     /// Our end of its terminal, where it has one.
     terminal: OnceLock<OwnedFd>,
     /// The size that it is to have as soon as it is there.
@@ -39,6 +41,7 @@ impl Control {
         Control(Arc::new(Held {
             keeper,
             first: OnceLock::new(),
+            waiting: OnceLock::new(),
             terminal: OnceLock::new(),
             size: Mutex::new(None),
             groups,
@@ -54,7 +57,7 @@ impl Control {
         }
     }
 
-    pub(super) fn first(&self) -> Option<&OwnedFd> {
+    pub(crate) fn first(&self) -> Option<&OwnedFd> {
         self.0.first.get()
     }
 
@@ -71,6 +74,16 @@ impl Control {
             // It keeps the size that it had.
             let _ = tcsetwinsize(master, size);
         }
+    }
+
+    /// The container's first process, as soon as all is set up.
+    pub(crate) fn inside(&self) -> Option<&OwnedFd> {
+        self.first().or(self.0.waiting.get())
+    }
+
+    pub(super) fn waits(&self, process: OwnedFd) {
+        // It waits once.
+        let _ = self.0.waiting.set(process);
     }
 
     /// The number that the command has for us; `None` before it is executed and when it has ended.

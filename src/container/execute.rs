@@ -197,7 +197,8 @@ impl<'a> Setup<'a> {
         let link = &self.known_ends().link;
         let heard = match link.hear_now() {
             Heard::Nothing => {
-                link.say(&Word::Ready);
+                let ourselves = processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
+                link.say_with(&Word::Ready, &ourselves);
                 link.hear()
             }
             heard => heard,

@@ -11,7 +11,6 @@ use super::leave;
 /// What was told.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(crate) is_ready: bool,
     /// What is being executed, and what it would mean that it is not found.
     pub(crate) executing: Option<(PathBuf, String)>,
     pub(crate) not_executed: Option<Errno>,

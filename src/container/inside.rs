@@ -26,7 +26,7 @@ const MOST_LINKS: u32 = 40;
 const MOST_TRIES: u32 = 128;
 
 /// The container's root, once there is no other one.
-pub(super) struct Root {
+pub(crate) struct Root {
     directory: OwnedFd,
     device: libc::dev_t,
 }
@@ -44,6 +44,12 @@ impl Root {
         self.directory.as_fd()
     }
 
+    /// Whether this is the root directory.
+    pub(crate) fn is(&self, found: &impl AsFd) -> bool {
+        let number = |of: &dyn Fn() -> Result<FileStat, Errno>| of().map(|found| (found.st_dev, found.st_ino)).ok();
+        number(&|| fstat(found)) == number(&|| fstat(&self.directory))
+    }
+
     /// Whether something lies in the root file system, not in what is mounted in it.
     pub(crate) fn holds(&self, found: &FileStat) -> bool {
         found.st_dev == self.device
@@ -57,7 +63,7 @@ impl Root {
 }
 
 /// Opens `path` below `directory` to name it only. No symbolic link is followed.
-pub(super) fn below(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+pub(crate) fn below(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
     open_below(directory, path, OFlag::O_PATH)
 }
 
@@ -95,7 +101,7 @@ pub(super) fn is_on_proc(descriptor: &impl AsFd) -> Result<bool, Errno> {
 }
 
 /// A path on its way through the root.
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     root: &'a Root,
     /// The way from the root to where we are, without links.
     trail: Vec<(OsString, OwnedFd)>,
@@ -105,7 +111,7 @@ pub(super) struct Walk<'a> {
 }
 
 /// Where a walk stopped.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// At its end.
     Arrived,
     /// Before this name, which does not exist.
@@ -131,6 +137,11 @@ impl<'a> Walk<'a> {
         }
         let above = self.trail.len().checked_sub(2).map(|index| self.trail[index].1.as_fd());
         Ok(above.unwrap_or(self.root.directory()))
+    }
+
+    /// Whether it came to a directory.
+    pub(crate) fn is_folder(&self) -> Result<bool, Errno> {
+        Ok(kind_of(&self.here())? == SFlag::S_IFDIR)
     }
 
     /// The same as a path relative to the root, without links.

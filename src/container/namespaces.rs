@@ -31,16 +31,25 @@ pub(super) fn unshare_all(namespaces: &[Namespace]) -> Result<(), Failure> {
 
 /// Enters every namespace of a process that is not ours already, and becomes root of its user namespace.
 pub(super) fn join(first: &OwnedFd, identity: &Identity) -> Result<(), Failure> {
+    join_these(&NAMESPACES, first, identity)
+}
+
+/// Enters those two that decide what a path means and whose a file is.
+pub(super) fn join_files(first: &OwnedFd, identity: &Identity) -> Result<(), Failure> {
+    join_these(&NAMESPACES[..2], first, identity)
+}
+
+fn join_these(namespaces: &[(&str, CloneFlags)], first: &OwnedFd, identity: &Identity) -> Result<(), Failure> {
     let number = processes::number(first).ok_or_else(|| Failure::call("setns", Errno::ESRCH))?;
     let mut flags = CloneFlags::empty();
-    for (name, flag) in NAMESPACES {
+    for (name, flag) in namespaces {
         let of = |process: &str| {
             let path = Path::new("/proc").join(process).join("ns").join(name);
             let found = fs::metadata(&path).map_err(|error| Failure::io("look at", &path, &error))?;
             Ok((found.dev(), found.ino()))
         };
         if of(&number.to_string())? != of("self")? {
-            flags |= flag;
+            flags |= *flag;
         }
     }
     // All at once: what belongs to the inner user namespace may be entered by its root only, and what does not, by us only.

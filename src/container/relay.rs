@@ -128,13 +128,12 @@ impl Relay {
 
     /// Serves every end until the container waits for the order to start.
     pub(crate) fn until_ready(&mut self, control: &Control) -> Result<(), Error> {
-        while !self.found.is_ready && self.link.is_some() {
+        while control.inside().is_none() && self.link.is_some() {
             self.serve_all(control, &mut |_| {})?;
         }
-        if self.found.is_ready {
-            Ok(())
-        } else {
-            std::mem::take(&mut self.found).conclude(control.was_killed()).map(drop)
+        match control.inside() {
+            Some(_) => Ok(()),
+            None => std::mem::take(&mut self.found).conclude(control.was_killed()).map(drop),
         }
     }
 
@@ -308,7 +307,7 @@ impl Relay {
                     self.console = Some(Console::new(master, far, self.keys.take())?);
                 }
             }
-            Word::Ready => self.found.is_ready = true,
+            Word::Ready => descriptor.into_iter().for_each(|process| control.waits(process)),
             Word::First { program, missing } => {
                 self.found.executing = Some((program, missing));
                 if let Some(first) = descriptor {

@@ -18,6 +18,7 @@
 pub(crate) mod allowance;
 pub(crate) mod cabling;
 pub(crate) mod changes;
+pub(crate) mod copy;
 pub(crate) mod exec;
 pub(crate) mod folder;
 pub(crate) mod hosts;

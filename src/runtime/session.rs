@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,10 +153,27 @@ impl Session {
     /// # Errors
     /// As [`Session::ask`].
     pub(super) fn ask_with(&self, ask: &Ask, descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
+        self.ask_for(ask, descriptors).map(drop)
+    }
+
+    /// The container's first process.
+    ///
+    /// # Errors
+    /// As [`Session::ask`].
+    pub(super) fn first(&self) -> Result<OwnedFd, Error> {
+        let first = self.ask_for(&Ask::First, &[])?.into_iter().next();
+        first.ok_or_else(|| Error::Refused("it has ended meanwhile".to_owned()))
+    }
+
+    fn ask_for(&self, ask: &Ask, descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Error> {
         self.link.say_with_all(ask, descriptors);
         loop {
-            match self.hear() {
-                Ok(Tell::Done) => return Ok(()),
+            let (tell, descriptors) = match self.link.hear() {
+                Heard::Message(tell, descriptors) => (Ok::<Tell, ()>(tell), descriptors),
+                Heard::Nothing | Heard::End => (Err(()), Vec::new()),
+            };
+            match tell {
+                Ok(Tell::Done) => return Ok(descriptors),
                 Ok(Tell::Refused(reason)) => return Err(Error::Refused(reason)),
                 Ok(Tell::Started | Tell::Notice(_)) => {}
                 Ok(Tell::Failed(_) | Tell::Ended(_) | Tell::Broken) | Err(_) => {

@@ -241,6 +241,18 @@ impl Claimed {
     /// # Errors
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
     pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
+        let (mut prepared, record) = self.prepare_to_look(world)?;
+        if record.when_ended == WhenEnded::Remove {
+            prepared.remove_changes_at_end();
+        }
+        Ok((prepared, record))
+    }
+
+    /// As [`Claimed::prepare`], for somebody who only works with its files: nothing goes at the end.
+    ///
+    /// # Errors
+    /// As [`Claimed::prepare`].
+    pub(super) fn prepare_to_look(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
         let using = going::using(world.home(), &record.volumes)?;
         record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
@@ -266,10 +278,7 @@ impl Claimed {
         let connection = network::join(world, &record.network, member, &record.names.servers)?;
         let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
-        let mut prepared = prepare(world, folder, lower, room, &record.process)?;
-        if record.when_ended == WhenEnded::Remove {
-            prepared.remove_changes_at_end();
-        }
+        let prepared = prepare(world, folder, lower, room, &record.process)?;
         Ok((prepared, record))
     }
 

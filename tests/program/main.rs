@@ -5,6 +5,7 @@ mod cache;
 mod containers;
 mod crash;
 mod exec;
+mod files;
 mod film;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]

@@ -66,6 +66,7 @@ const LIBRARIES: &[Only] = &[
         places: &["src/images/archive/tarball.rs"],
         because: "an archive of images is a tar around layers",
     },
+    Only { library: "tar", places: &["src/runtime/copy/"], because: "`cp -` takes and gives a tar archive" },
     Only {
         library: "netlink_packet_route",
         places: &["src/netlink.rs"],

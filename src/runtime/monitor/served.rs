@@ -72,6 +72,13 @@ impl Served {
             }
             // The one is said once, the other is part of being served.
             Ask::Begin | Ask::Hold => return,
+            Ask::First => {
+                match self.control.first() {
+                    Some(first) => self.link.say_with(&Tell::Done, first),
+                    None => self.link.say(&Tell::Refused("it does not run yet".to_owned())),
+                };
+                return;
+            }
             Ask::Exec { window } => return self.make_process(descriptors, window),
             Ask::Signal(number) => {
                 if number == libc::SIGKILL {

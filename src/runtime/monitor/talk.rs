@@ -34,6 +34,8 @@ pub(crate) enum Ask {
         rows: u16,
         columns: u16,
     },
+    /// Answered with a descriptor of the container's first process.
+    First,
     Pause,
     Resume,
     /// Pauses it for as long as the one who asks is connected; one that is paused stays so.

@@ -3,6 +3,7 @@
 pub(in crate::cli) mod attach;
 pub(in crate::cli) mod commit;
 pub(in crate::cli) mod control;
+pub(in crate::cli) mod copy;
 pub(in crate::cli) mod create;
 pub(in crate::cli) mod diff;
 pub(in crate::cli) mod exec;
@@ -53,6 +54,9 @@ enum ContainerCommand {
     Attach(attach::Attach),
     /// Run a command in a running container
     Exec(exec::Exec),
+    /// Copy files between a container and this machine
+    #[command(name = "cp")]
+    Copy(copy::Copy),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(diff::Diff),
     /// Create an image from a container and its changes
@@ -99,6 +103,7 @@ impl Containers {
             ContainerCommand::Wait(command) => command.run(world, ui),
             ContainerCommand::Attach(command) => command.run(world, ui),
             ContainerCommand::Exec(command) => command.run(world, ui),
+            ContainerCommand::Copy(command) => command.run(world, ui),
             ContainerCommand::Diff(command) => command.run(world, ui),
             ContainerCommand::Commit(command) => command.run(world, ui),
             ContainerCommand::Export(command) => command.run(world, ui),
