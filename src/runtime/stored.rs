@@ -136,7 +136,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
 
 /// Writes down what a new container is, and makes its volumes. From the first moment on nobody removes those.
 fn furnish(world: &World, folder: &mut Folder, record: &mut Record, gathered: &mut Gathered) -> Result<(), Error> {
-    let _using = going::using(world.home(), &gathered.volumes)?;
+    let _using = going::using(world, &gathered.volumes)?;
     record::write(folder.path(), record)?;
     if !gathered.volumes.is_empty() {
         fill::establish(world, gathered, || Ok(layer::tree_of(&world.store, &record.layers)?))?;
@@ -254,7 +254,7 @@ impl Claimed {
     /// As [`Claimed::prepare`].
     pub(super) fn prepare_to_look(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
-        let using = going::using(world.home(), &record.volumes)?;
+        let using = going::using(world, &record.volumes)?;
         record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
         drop(using);
         let wanted = Wanted {

@@ -19,7 +19,7 @@ use super::kept;
 use super::mounted::{Copying, Source};
 use crate::layer::{self, Unpack};
 use crate::runtime::{Error, unpacked};
-use crate::store::{LockMode, lock};
+use crate::store::{LockMode, lock_patiently};
 use crate::tree::{Follow, Tree, TreePath};
 use crate::world::World;
 
@@ -76,7 +76,7 @@ fn fill(world: &World, name: &str, tree: &Tree, target: &str) -> Result<(), Erro
     let mut root = Tree::empty();
     root.insert(&TreePath::root(), node.clone());
     let folder = world.home().volumes_dir().join(name);
-    let _one_at_a_time = lock(&folder.join(LOCK), LockMode::Exclusive)?;
+    let _one_at_a_time = lock_patiently(&folder.join(LOCK), LockMode::Exclusive, world.meter())?;
     world.identity.within(|| fill_locked(world, &folder, &content, &root))?
 }
 

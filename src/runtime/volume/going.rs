@@ -27,8 +27,8 @@ pub(crate) fn users(home: &Home) -> Result<BTreeMap<String, Vec<String>>, Error>
 ///
 /// # Errors
 /// The lock can't be had.
-pub(in crate::runtime) fn using(home: &Home, volumes: &[Volume]) -> Result<Option<Lock>, Error> {
-    volumes.iter().any(|volume| volume.name().is_some()).then(|| kept::using(home)).transpose()
+pub(in crate::runtime) fn using(world: &World, volumes: &[Volume]) -> Result<Option<Lock>, Error> {
+    volumes.iter().any(|volume| volume.name().is_some()).then(|| kept::using(world)).transpose()
 }
 
 /// Removes volumes that no container uses.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::runtime::Error;
-use crate::store::{Home, Lock, LockMode, atomic_write, lock, write};
+use crate::store::{Home, Lock, LockMode, atomic_write, lock_patiently, write};
 use crate::world::World;
 
 /// A volume in the home.
@@ -87,8 +87,8 @@ pub(crate) fn check_name(text: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// The lock can't be had.
-pub(in crate::runtime) fn using(home: &Home) -> Result<Lock, Error> {
-    Ok(lock(&home.volumes_dir().join(LOCK), LockMode::Shared)?)
+pub(in crate::runtime) fn using(world: &World) -> Result<Lock, Error> {
+    Ok(lock_patiently(&world.home().volumes_dir().join(LOCK), LockMode::Shared, world.meter())?)
 }
 
 /// The volume of this name, made if it is not there; and whether it was made.
@@ -126,7 +126,7 @@ pub(crate) fn ensure(
 /// # Errors
 /// The name is none; as [`ensure`].
 pub(crate) fn create(world: &World, name: Option<&str>, labels: &BTreeMap<String, String>) -> Result<Kept, Error> {
-    let _using = using(world.home())?;
+    let _using = using(world)?;
     if let Some(name) = name {
         check_name(name)?;
         return Ok(ensure(world, name, labels, Sort::Named)?.0);
@@ -227,7 +227,7 @@ pub(in crate::runtime) fn remove(
     let folder = world.home().volumes_dir();
     let (mut removals, mut gone) = (Vec::new(), Vec::new());
     {
-        let _alone = lock(&folder.join(LOCK), LockMode::Exclusive)?;
+        let _alone = lock_patiently(&folder.join(LOCK), LockMode::Exclusive, world.meter())?;
         let used = used()?;
         for name in names {
             let path = folder.join(name);
