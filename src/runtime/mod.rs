@@ -156,6 +156,14 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// A port is published for another container.
+    #[error("can't publish port {}: it is that of container {container}", address.port())]
+    PortOfContainer {
+        /// Where it was to be reached.
+        address: std::net::SocketAddr,
+        /// Who is reached there.
+        container: String,
+    },
     /// There is no network of this name.
     #[error("no such network: {0}")]
     NoNetwork(String),
@@ -200,6 +208,9 @@ impl Explained for Error {
             Error::BadVolume { .. } => Some(
                 "its files are in `data/` of its folder in `volumes/`, see `layerlab store path`; `layerlab volume rm` removes it",
             ),
+            Error::PortOfContainer { container, .. } => {
+                return Some(format!("choose another port, such as 8082:80, or `stop {container}` first"));
+            }
             Error::NoNetwork(_) => Some("`network ls` lists all networks, `network create NAME` makes one"),
             Error::Network { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),

@@ -18,6 +18,7 @@ mod mistakes;
 mod modes;
 mod moving;
 mod nameless;
+mod networks;
 mod nginx;
 mod pictures;
 mod placing;

@@ -1,9 +1,10 @@
 //! From the doors of the machine to the ports of the container.
 //!
-//! Every connection gets a socket in the container's network, connected to its loopback address, and two threads that copy, one for each
+//! Every connection gets a socket in the container's network, connected to its address there, and two threads that copy, one for each
 //! direction. A datagram's sender gets one for as long as it is heard of.
 //!
-//! Left out: reaching the container by another address, so who listens on 127.0.0.1 inside is reached, which Docker does not do.
+//! Who listens on 127.0.0.1 inside is not reached, as in Docker; [`super::unreached`] says so. Left out: the address of whoever connects, for
+//! which the container sees its own.
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
@@ -55,8 +56,15 @@ impl Drop for Counted {
 }
 
 /// Serves all doors, each in a thread of its own, until the process ends.
-pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>, address: IpAddr) {
+/// `refused` is told of a port at which nobody answered, with the machine's port that leads there.
+pub(super) fn serve(
+    doors: Vec<Door>,
+    sockets: &Arc<Sockets>,
+    address: IpAddr,
+    refused: &Arc<dyn Fn(SocketAddr, u16) + Send + Sync>,
+) {
     for door in doors {
+        let (refused, outer) = (refused.clone(), door.bound().map_or(0, |bound| bound.address.port()));
         let sockets = sockets.clone();
         let _ = thread::Builder::new().name("door".to_owned()).spawn(move || match door {
             Door::Tcp(listener, port) => {
@@ -66,10 +74,16 @@ pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>, address: IpAddr) {
                             while CONNECTIONS.load(Ordering::SeqCst) >= most_connections() {
                                 thread::sleep(Duration::from_millis(10));
                             }
-                            let (sockets, counted) = (sockets.clone(), Counted::new());
+                            let (sockets, refused, counted) = (sockets.clone(), refused.clone(), Counted::new());
                             let _ = thread::Builder::new().name("connection".to_owned()).spawn(move || {
                                 let _counted = counted;
-                                carry(&stream, SocketAddr::new(address, port), &sockets)
+                                let to = SocketAddr::new(address, port);
+                                match carry(&stream, to, &sockets) {
+                                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                                        refused(to, outer)
+                                    }
+                                    Ok(()) | Err(_) => {}
+                                }
                             });
                         }
                         // Out of descriptors, most likely: others will be closed.

@@ -20,12 +20,14 @@ mod hub;
 mod served;
 mod standing;
 pub(crate) mod talk;
+mod unreached;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +45,7 @@ use super::ports::{self, Door};
 use super::prepare::Prepared;
 use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
 use super::session::Session;
-use super::stored::{Anonymous, Claimed};
+use super::stored::{self, Anonymous, Claimed};
 use super::volume::going;
 use super::{Error, names};
 use crate::container::{self, Control, Entrance, Exit, Heard, Io, Sockets};
@@ -63,7 +65,7 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
             if container.record.when_ended == WhenEnded::Remove {
                 container.remove(world, Anonymous::Removed)?;
             }
-            return Err(error);
+            return Err(used_by_another(world, error));
         }
     };
     let (prepared, record) = container.prepare(world)?;
@@ -83,6 +85,25 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
             prepared.into_folder().leave();
             Ok(Session::new(ours))
         }
+    }
+}
+
+/// The error of a port that is in use, with the container of ours that has it, where one has.
+fn used_by_another(world: &World, error: Error) -> Error {
+    let Error::Port { address, source } = &error else { return error };
+    let containers = match stored::list(world) {
+        Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,
+        Ok(_) | Err(_) => return error,
+    };
+    let has = |stored: &&stored::Stored| match &stored.status {
+        Status::Running(run) | Status::Paused(run) => {
+            run.ports.iter().any(|bound| bound.address.port() == address.port())
+        }
+        Status::Created | Status::Exited(_) => false,
+    };
+    match containers.iter().find(has) {
+        Some(other) => Error::PortOfContainer { address: *address, container: other.record.name.clone() },
+        None => error,
     }
 }
 
@@ -299,11 +320,23 @@ impl<'a> Container<'a> {
         match Sockets::of(control, &self.world.identity) {
             Ok(sockets) => {
                 let sockets = Arc::new(sockets);
-                forward::serve(doors, &sockets, self.address);
+                forward::serve(doors, &sockets, self.address, &self.explainer(control));
                 self.sockets = Some(sockets);
             }
             Err(error) => self.hub.notice(&format!("warning: the published ports can't be reached: {error}")),
         }
+    }
+
+    /// Says, once for each port, why nobody answers there.
+    fn explainer(&self, control: &Control) -> Arc<dyn Fn(SocketAddr, u16) + Send + Sync> {
+        let (hub, control, told) = (self.hub.clone(), control.clone(), Mutex::new(BTreeSet::new()));
+        Arc::new(move |to, door| {
+            let is_new = told.lock().unwrap_or_else(PoisonError::into_inner).insert(to);
+            let why = control.process().filter(|_| is_new).and_then(|process| unreached::why(process, to, door));
+            if let Some(why) = why {
+                hub.notice(&format!("note: {why}"));
+            }
+        })
     }
 
     fn has_started(&mut self, control: &Control) {

@@ -40,7 +40,7 @@ pub(super) struct Segment {
 }
 
 /// How long a connector has for its interface.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The beginnings of the names of our bridges and cables.
 const BRIDGE: &str = "ll-";
@@ -111,7 +111,7 @@ impl Segment {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.opened = None;
-        let problem = "the program that connects networks did not start within 3 seconds".to_owned();
+        let problem = "the program that connects networks did not start within 10 seconds".to_owned();
         self.way = Way::None(way::Why::Forbidden(problem));
     }
 }
@@ -188,14 +188,16 @@ pub(super) fn mac(address: IpAddr) -> Mac {
     [0x02, 0x42, octets[0], octets[1], octets[2], octets[3]]
 }
 
-/// Removes from the machine what killed keepers of networks have left there: bridges with the name of a lock that nobody holds.
-pub(super) fn sweep(identity: &Identity) {
+/// Removes from the machine what killed keepers of networks have left there: bridges with the name of a lock that nobody holds, or that we
+/// hold now, at whose path `ours` is.
+pub(super) fn sweep(identity: &Identity, ours: &Path) {
     if identity.in_user_namespace() {
         return;
     }
     let Ok(netlink) = Netlink::open() else { return };
     for interface in netlink.interfaces().unwrap_or_default() {
-        if interface.name.starts_with(BRIDGE) && !interface.alias.is_empty() && is_free(Path::new(&interface.alias)) {
+        let lock = Path::new(&interface.alias);
+        if interface.name.starts_with(BRIDGE) && lock.is_absolute() && (lock == ours || is_free(lock)) {
             way::clear(&interface.name);
             let _ = netlink.remove(interface.index);
         }

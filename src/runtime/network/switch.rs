@@ -72,7 +72,7 @@ impl Switch {
 
     /// Keeps the networks until nobody uses one for a while.
     pub(super) fn keep(mut self) {
-        segment::sweep(&self.world.identity);
+        segment::sweep(&self.world.identity, &self.lock);
         let mut unused_since = Instant::now();
         loop {
             let ready = self.wait();

@@ -1,0 +1,238 @@
+//! Networks: a container's own, the names on one, the way out, and what is left when their keeper is killed.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, Role, missing};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server for one word on a port, as long as it is not stopped.
+fn server(port: u16, word: &str) -> String {
+    format!("while :; do echo {word} | nc -l -p {port}; done")
+}
+
+fn roles() -> Vec<Role> {
+    if nix::unistd::geteuid().is_root() {
+        return vec![Role::Self_, Role::Mapped, Role::Single];
+    }
+    missing("networks of other users: the tests don't run as root");
+    vec![Role::Self_]
+}
+
+/// A place whose containers are removed at its end.
+struct Yard(Place);
+
+impl Yard {
+    fn script(&self, options: &str, script: &str) -> String {
+        let output = self.0.command(&format!("run {options} layerlab/base sh -c")).arg(script).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    /// Tries until it prints this.
+    fn until(&self, options: &str, script: &str, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.script(options, script);
+            if shown.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < end, "`{text}` did not come of `{script}`:\n{shown}");
+        }
+    }
+
+    fn inspected(&self, command: &str) -> serde_json::Value {
+        serde_json::from_str(&self.0.run(command)).unwrap()
+    }
+}
+
+impl Drop for Yard {
+    fn drop(&mut self) {
+        let ids = self.0.run("ps -a -q");
+        if !ids.trim().is_empty() {
+            self.0.run(&format!("rm -f {}", ids.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+    }
+}
+
+#[test]
+fn containers_on_a_network_find_each_other_by_name() {
+    for role in roles() {
+        let yard = Yard(Place::of(role, ""));
+        assert_eq!(yard.0.run("network create town").trim().len(), 64);
+        yard.script("-d --name web --network town --network-alias site", &server(80, "hello"));
+        for name in ["web", "site"] {
+            yard.until(
+                "--rm --network town",
+                &format!("nslookup {name} >/dev/null && nc -w 2 $(nslookup {name} | sed -n 's/^Address: //p') 80"),
+                "hello",
+            );
+        }
+        let shown = yard.inspected("network inspect town");
+        let containers = shown[0]["Containers"].as_object().unwrap();
+        assert_eq!(containers.len(), 1, "{shown}");
+        let address = yard.inspected("inspect web")[0]["NetworkSettings"]["Networks"]["town"]["IPAddress"].clone();
+        let address = address.as_str().unwrap().to_owned();
+        assert!(containers.values().next().unwrap()["IPv4Address"].as_str().unwrap().starts_with(&address));
+        // Another network does not know the name, nor has a way to the address.
+        yard.0.run("network create country --internal");
+        let other = yard.script(
+            "--rm --network country",
+            &format!("nslookup web | grep -c Address:; nc -w 1 {address} 80; ip route"),
+        );
+        assert!(!other.contains("hello") && !other.contains("default via"), "{other}");
+        // Until it is connected there.
+        yard.0.run("network connect country web");
+        yard.until("--rm --network country", "nc -w 2 $(nslookup web | sed -n 's/^Address: //p') 80", "hello");
+        yard.0.run("network disconnect country web");
+        assert!(yard.0.run("network rm town").contains("in use by web"));
+        yard.0.run("rm -f web");
+        assert_eq!(yard.0.run("network rm town country"), "town\ncountry\n");
+        let listed = yard.0.run("network ls");
+        let names: Vec<&str> = listed.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(names, ["bridge", "host", "none"], "{listed}");
+        yard.0.assert_whole();
+    }
+}
+
+#[test]
+fn every_container_and_run_has_a_network_of_its_own() {
+    for role in roles() {
+        let yard = Yard(Place::of(
+            role,
+            "//- Dockerfile\nFROM layerlab/base\nRUN ls /sys/class/net > /seen; cat /etc/resolv.conf >> /seen\n",
+        ));
+        let seen = yard.script(
+            "--rm",
+            "ls /sys/class/net; cat /etc/resolv.conf; cat /proc/sys/net/ipv4/ip_unprivileged_port_start",
+        );
+        assert!(
+            seen.starts_with("eth0\nlo\n") && seen.contains("nameserver 127.0.0.11") && seen.ends_with("\n0\n"),
+            "{seen}"
+        );
+        let built = yard.0.run("build -t seen .");
+        assert!(built.contains("Successfully tagged"), "{built}");
+        let seen = yard.0.run("run --rm seen cat /seen");
+        assert!(seen.starts_with("eth0\nlo\n") && seen.contains("nameserver 127.0.0.11"), "{seen}");
+        // What listens on the machine's loopback is not reached, nor do its abstract sockets have names there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tried = yard
+            .script("--rm", &format!("nc -w 1 127.0.0.1 {port} </dev/null && echo reached; wc -l < /proc/net/unix"));
+        assert!(!tried.contains("reached") && tried.lines().any(|line| line == "1"), "{tried}");
+        assert!(yard.script("--rm --network host", "ls /sys/class/net").lines().count() > 1);
+        let refused = yard.0.run("run --rm --network moon layerlab/base true");
+        assert!(refused.contains("no such network: moon"), "{refused}");
+    }
+}
+
+#[test]
+fn a_published_port_leads_to_the_address_and_says_why_nobody_answers() {
+    for role in roles() {
+        let yard = Yard(Place::of(role, ""));
+        yard.script("-d --name open -p 127.0.0.1::80", &server(80, "welcome"));
+        let fetch = |name: &str| {
+            let address = yard.0.run(&format!("port {name} 80"));
+            let mut stream = TcpStream::connect(address.trim()).unwrap();
+            let mut text = String::new();
+            let _ = stream.write_all(b"\n");
+            let _ = stream.read_to_string(&mut text);
+            text
+        };
+        let end = Instant::now() + PATIENCE;
+        while fetch("open") != "welcome\n" {
+            assert!(Instant::now() < end, "nobody answers");
+        }
+        // As in Docker, who listens on the loopback inside is not reached.
+        let command = "run --name shut -p 127.0.0.1::80 layerlab/base sh -c";
+        let child = yard
+            .0
+            .command(command)
+            .arg("httpd -f -p 127.0.0.1:80 -h /")
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let end = Instant::now() + PATIENCE;
+        while yard.0.run("port shut 80").lines().count() != 1 || !yard.0.run("ps").contains("shut") {
+            assert!(Instant::now() < end, "it does not start");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(fetch("shut"), "");
+        yard.0.run("kill shut");
+        let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+        assert!(said.contains("listens on 127.0.0.1"), "{said}");
+        let port = yard.0.run("port open 80");
+        let again = yard.0.run(&format!("run --rm -p {}:80 layerlab/base true", port.trim()));
+        assert!(again.contains("it is that of container open"), "{again}");
+    }
+}
+
+#[test]
+fn a_container_without_a_way_out_says_so_when_it_wants_one() {
+    for role in roles() {
+        let yard = Yard(Place::of(role, "//- Dockerfile\nFROM layerlab/base\nRUN nslookup example.org\n"));
+        // Nothing of what could connect it is on this PATH; administrators' folders are looked at, too, so this is for users only.
+        if role == Role::Self_ || std::path::Path::new("/usr/sbin/pasta").exists() {
+            continue;
+        }
+        let folder = yard.0.path("bin");
+        std::fs::create_dir(&folder).unwrap();
+        for program in ["newuidmap", "newgidmap", "busybox", "sh"] {
+            let found = ["/usr/bin", "/bin"].map(|place| format!("{place}/{program}"));
+            let found = found.iter().find(|path| std::path::Path::new(path).exists()).unwrap();
+            std::os::unix::fs::symlink(found, folder.join(program)).unwrap();
+        }
+        let output = yard.0.command("build .").env("PATH", &folder).output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).replace("\n      ", "");
+        assert!(said.contains("no way out") && said.contains("--network host"), "{said}");
+        let output =
+            yard.0.command("run --rm layerlab/base nslookup example.org").env("PATH", &folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("no way out") && said.contains("passt"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_keeper_that_was_killed() {
+    for role in roles() {
+        let yard = Yard(Place::of(role, ""));
+        let bridges = || {
+            let names = std::fs::read_dir("/sys/class/net").unwrap().map(|entry| entry.unwrap());
+            names
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with("ll-"))
+                .map(|entry| entry.file_name())
+                .collect::<Vec<_>>()
+        };
+        yard.script("-d --name web", "sleep 1000");
+        let home = yard.0.home().join("networks");
+        let keeper = keeper_of(&home).expect("somebody keeps the networks");
+        let ours: Vec<_> =
+            bridges().into_iter().filter(|name| name.to_string_lossy().contains(&format!("{keeper:x}"))).collect();
+        assert_eq!(ours.len(), usize::from(role == Role::Self_), "{ours:?}");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper), nix::sys::signal::Signal::SIGKILL).unwrap();
+        // The next one removes what is left on the machine, and works as before.
+        let seen = yard.script("--rm", "ls /sys/class/net");
+        assert_eq!(seen, "eth0\nlo\n");
+        assert!(bridges().iter().all(|name| !ours.contains(name)), "{ours:?}");
+        yard.0.run("rm -f web");
+        let end = Instant::now() + PATIENCE;
+        while keeper_of(&home).is_some() {
+            assert!(Instant::now() < end, "the keeper of unused networks stays");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(!home.join("switch.sock").exists());
+    }
+}
+
+/// The process that has the lock of the networks open.
+fn keeper_of(home: &std::path::Path) -> Option<i32> {
+    let has_it = |number: &i32| {
+        let descriptors = std::fs::read_dir(format!("/proc/{number}/fd")).ok().into_iter().flatten().flatten();
+        descriptors
+            .into_iter()
+            .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|path| path == home.join("switch.lock")))
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(has_it)
+}
