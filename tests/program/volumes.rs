@@ -324,3 +324,28 @@ fn what_a_killed_command_leaves_is_cleared() {
     place.run("volume rm pages");
     assert_eq!(fs::metadata(&volumes).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn a_volume_is_filled_whole_however_often_that_is_stopped() {
+    let place = Place::new(DOCKERFILE);
+    for number in 0..150 {
+        place.write(&format!("many/{number}"), &format!("{number}\n"));
+    }
+    place.write("Dockerfile", "FROM layerlab/base\nCOPY many /data\n");
+    place.run("build -q -t image .");
+    for milliseconds in [0, 4, 8, 12, 16, 20, 25, 30, 40, 60] {
+        let mut child = place.command("create -v pages:/data image true").spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(place.run("store verify").contains(": whole"));
+    }
+    assert_eq!(place.run("run --rm -v pages:/data image sh -c pwd"), "/\n");
+    let data = place.home().join("volumes/pages/data");
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 150);
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(fs::read_to_string(&path).unwrap().trim(), path.file_name().unwrap().to_str().unwrap());
+    }
+    place.assert_whole();
+}
