@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["top", "stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
+    (&["stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
     (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push", "login", "logout", "search"], REGISTRY),

@@ -88,6 +88,8 @@ enum Command {
     /// Copy files between a container and this machine
     #[command(name = "cp")]
     Copy(container::copy::Copy),
+    /// List the processes of a container, with their numbers on this machine
+    Top(container::top::Top),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(container::diff::Diff),
     /// Create an image from a container and its changes
@@ -230,6 +232,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Attach(command) => command.run(&world()?, ui),
         Command::Exec(command) => command.run(&world()?, ui),
         Command::Copy(command) => command.run(&world()?, ui),
+        Command::Top(command) => command.run(&world()?, ui),
         Command::Diff(command) => command.run(&world()?, ui),
         Command::Commit(command) => command.run(&world()?, ui),
         Command::Export(command) => command.run(&world()?, ui),

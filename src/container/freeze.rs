@@ -126,6 +126,18 @@ fn wait_until_stopped(processes: &[i32]) {
 /// How long a process may take to be stopped.
 const A_WHILE: Duration = Duration::from_secs(1);
 
+/// The numbers of all processes that are in the process id namespace of this one, itself included.
+///
+/// # Errors
+/// `/proc` can't be listed.
+pub(crate) fn members(leader: i32) -> Result<Vec<i32>, Error> {
+    let Some(namespace) = namespace_of(leader) else { return Ok(Vec::new()) };
+    let mut members = numbers()?;
+    members.retain(|process| namespace_of(*process) == Some(namespace));
+    members.sort_unstable();
+    Ok(members)
+}
+
 fn send(process: &OwnedFd, number: i32) -> Result<(), Error> {
     match processes::signal(process, number) {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),

@@ -87,6 +87,7 @@ pub use error::Error;
 pub(crate) use error::{CARRIAGE_RETURN_HINT, Failure};
 pub(crate) use feed::Feed;
 pub use freeze::Paused;
+pub(crate) use freeze::members;
 pub(crate) use further::{Connected, Further, Left};
 pub use heard::{Exit, Heard, Stream};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport, OverlayWish};

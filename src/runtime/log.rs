@@ -111,8 +111,18 @@ fn line(bytes: &[u8]) -> Option<usize> {
     let within = &bytes[..bytes.len().min(LONGEST)];
     match within.iter().position(|byte| *byte == b'\n') {
         Some(end) => Some(end + 1),
-        None if bytes.len() >= LONGEST => Some(LONGEST),
+        // Not in the midst of a character, where that is one.
+        None if bytes.len() >= LONGEST => Some(LONGEST - split_character(&bytes[..LONGEST])),
         None => None,
+    }
+}
+
+/// How many bytes at the end are the beginning of a character that goes on.
+fn split_character(bytes: &[u8]) -> usize {
+    let begun = bytes.iter().rev().take(3).position(|byte| byte & 0xc0 != 0x80).map_or(0, |behind| behind + 1);
+    match std::str::from_utf8(&bytes[bytes.len() - begun..]) {
+        Err(error) if error.error_len().is_none() => begun,
+        Ok(_) | Err(_) => 0,
     }
 }
 
@@ -198,6 +208,11 @@ mod tests {
         assert_eq!(texts(&mut reader), ["\u{fffd}"]);
         writer.add(Stream::Stdout, &[b'x'; LONGEST + 1]);
         assert_eq!(texts(&mut reader), ["x".repeat(LONGEST)]);
+        // A character stays whole at the bound of an entry; what is none does not matter.
+        writer.add(Stream::Stderr, &[&[b'x'; LONGEST - 1][..], "€\n".as_bytes()].concat());
+        assert_eq!(texts(&mut reader), ["x".repeat(LONGEST - 1), "€\n".to_owned()]);
+        writer.add(Stream::Stderr, &[&[0x80; LONGEST][..], b"\n"].concat());
+        assert_eq!(texts(&mut reader).len(), 2);
         // What others have written there is passed over.
         let mut file = OpenOptions::new().append(true).open(path(folder.path())).unwrap();
         file.write_all(&[&b"\xff\n"[..], &vec![b'y'; 3 * LONGEST_LINE], b"\n"].concat()).unwrap();

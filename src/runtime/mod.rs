@@ -17,6 +17,7 @@
 
 pub(crate) mod allowance;
 pub(crate) mod cabling;
+pub(crate) mod census;
 pub(crate) mod changes;
 pub(crate) mod copy;
 pub(crate) mod exec;

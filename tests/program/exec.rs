@@ -284,3 +284,23 @@ fn what_is_pasted_and_not_read_holds_nobody_up() {
         yard.0.run("start other");
     }
 }
+
+#[test]
+fn its_processes_are_listed() {
+    for role in roles() {
+        let yard = with_box(role, "");
+        exec(&yard.0, "-d", "exec sleep 2222");
+        let shown = yard.wait_for("top box", "sleep 2222");
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines[0].starts_with("UID ") && lines[0].ends_with(" CMD"), "{shown}");
+        assert!(lines.len() == 3 && lines[1].ends_with("sleep 1000"), "{shown}");
+        let shown = yard.0.run("top box -o pid,comm");
+        let numbers: Vec<i64> =
+            shown.lines().skip(1).filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+        assert!(numbers.contains(&yard.process("box")) && numbers.len() == 2, "{shown}");
+        assert!(yard.0.run("top box aux").contains("%CPU"));
+        assert!(status_of(&yard.0, "top box -x").1.contains("`-x` is not known of ps"));
+        yard.0.run("kill box");
+        assert!(status_of(&yard.0, "top box").1.contains("is not running"));
+    }
+}

@@ -19,6 +19,7 @@ pub(in crate::cli) mod rename;
 pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
 pub(in crate::cli) mod start;
+pub(in crate::cli) mod top;
 
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ enum ContainerCommand {
     /// Copy files between a container and this machine
     #[command(name = "cp")]
     Copy(copy::Copy),
+    /// List the processes of a container, with their numbers on this machine
+    Top(top::Top),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(diff::Diff),
     /// Create an image from a container and its changes
@@ -104,6 +107,7 @@ impl Containers {
             ContainerCommand::Attach(command) => command.run(world, ui),
             ContainerCommand::Exec(command) => command.run(world, ui),
             ContainerCommand::Copy(command) => command.run(world, ui),
+            ContainerCommand::Top(command) => command.run(world, ui),
             ContainerCommand::Diff(command) => command.run(world, ui),
             ContainerCommand::Commit(command) => command.run(world, ui),
             ContainerCommand::Export(command) => command.run(world, ui),

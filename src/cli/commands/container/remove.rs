@@ -25,6 +25,9 @@ pub(crate) struct Remove {
     containers: Vec<String>,
 }
 
+/// How often a container is killed that somebody else starts again and again.
+const RACES: u32 = 5;
+
 impl Remove {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let (missing, found): (Vec<_>, Vec<_>) =
@@ -35,10 +38,10 @@ impl Remove {
             // As Docker: what is to be gone is gone, but a word is said.
             ui.note(&runtime::Error::NoContainer(name.clone()).to_string());
         }
-        each(&found, ui, |name| self.remove(world, name))
+        each(&found, ui, |name| self.remove(world, name, RACES))
     }
 
-    fn remove(&self, world: &Arc<World>, name: &str) -> Result<(), Failure> {
+    fn remove(&self, world: &Arc<World>, name: &str, tries: u32) -> Result<(), Failure> {
         let stored = match runtime::find(world, name) {
             Err(runtime::Error::BadState { .. } | runtime::Error::Store(_)) if self.force => {
                 return Ok(runtime::remove_damaged(world, name)?);
@@ -61,6 +64,8 @@ impl Remove {
             Ok(claimed) => claimed.remove(world, if self.volumes { Anonymous::Removed } else { Anonymous::Kept })?,
             // It was to be removed at its end.
             Err(runtime::Error::NoContainer(_)) => {}
+            // Somebody has started it again meanwhile.
+            Err(runtime::Error::Running(_)) if self.force && tries > 1 => return self.remove(world, name, tries - 1),
             Err(error) => return Err(error.into()),
         }
         Ok(())
