@@ -27,8 +27,12 @@ pub(crate) enum Ingredient {
     Setting { setting: Setting, value: String },
     /// A document of the Dockerfile, by its name.
     Document { name: String, text: String },
-    /// The files a COPY or ADD takes: the last component of the source, and the digest of their listing.
+    /// The files a COPY or ADD takes, or a RUN has mounted: the last component of the source, and the digest of their listing.
     Files { name: String, listing: Digest, files: u64, bytes: u64 },
+    /// Something that RUN has mounted: the place, and what it is, without its contents.
+    Mount { target: String, what: String },
+    /// A secret that RUN has as a variable: its name, and which secret it is.
+    SecretVariable { name: String, id: String },
     /// Which of these files are second names of others, as `second = first`.
     HardLinks { name: String, links: String },
 }
@@ -44,6 +48,8 @@ pub(crate) enum Setting {
     WorkingDirectory,
     User,
     Network,
+    Security,
+    Devices,
     Hostname,
     Platform,
     /// The directory that is made.
@@ -70,6 +76,8 @@ impl Setting {
             Setting::WorkingDirectory => "working directory",
             Setting::User => "user",
             Setting::Network => "network",
+            Setting::Security => "security",
+            Setting::Devices => "devices",
             Setting::Hostname => "hostname",
             Setting::Platform => "platform",
             Setting::Directory => "directory",
@@ -96,6 +104,8 @@ pub(crate) enum Kind {
     Setting(Setting),
     Document(String),
     Files(String),
+    Mount(String),
+    SecretVariable(String),
     HardLinks(String),
 }
 
@@ -110,6 +120,8 @@ impl fmt::Display for Kind {
             Kind::Setting(setting) => write!(formatter, "{}", setting.name()),
             Kind::Document(name) => write!(formatter, "document {name}"),
             Kind::Files(name) => write!(formatter, "files of {name}"),
+            Kind::Mount(target) => write!(formatter, "mount at {target}"),
+            Kind::SecretVariable(name) => write!(formatter, "secret variable {name}"),
             Kind::HardLinks(name) => write!(formatter, "hard links in {name}"),
         }
     }
@@ -130,6 +142,8 @@ impl Ingredient {
             Ingredient::Setting { setting, .. } => Kind::Setting(*setting),
             Ingredient::Document { name, .. } => Kind::Document(name.clone()),
             Ingredient::Files { name, .. } => Kind::Files(name.clone()),
+            Ingredient::Mount { target, .. } => Kind::Mount(target.clone()),
+            Ingredient::SecretVariable { name, .. } => Kind::SecretVariable(name.clone()),
             Ingredient::HardLinks { name, .. } => Kind::HardLinks(name.clone()),
         }
     }
@@ -146,6 +160,8 @@ impl Ingredient {
                 let noun = if *files == 1 { "file" } else { "files" };
                 format!("{files} {noun}, {bytes} B, listing {}", listing.short())
             }
+            Ingredient::Mount { what, .. } => what.clone(),
+            Ingredient::SecretVariable { id, .. } => format!("secret {id}"),
             Ingredient::HardLinks { links, .. } => links.clone(),
         }
     }

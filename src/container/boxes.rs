@@ -121,6 +121,7 @@ fn boundary(operation: &Operation) -> Boundary {
         Operation::Unshare { namespaces } if is_of_the_guard(namespaces) => Boundary::Machine,
         Operation::CreateDirectory { .. }
         | Operation::WriteFile { .. }
+        | Operation::MakeUserNamespace
         | Operation::CreateCgroup { .. }
         | Operation::JoinCgroup { .. }
         | Operation::SetOomScore { .. }
@@ -139,9 +140,12 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::MountOverlay { .. }
         | Operation::CopyLayers { .. }
         | Operation::MakeFileSystem { .. }
+        | Operation::MakeMemory { .. }
         | Operation::MakeDevices { .. }
         | Operation::CloneDevice { .. }
         | Operation::CloneMount { .. }
+        | Operation::CloneBelow { .. }
+        | Operation::MakeSecret { .. }
         | Operation::Symlink { .. }
         | Operation::PivotRoot { .. }
         | Operation::DetachOldRoot
@@ -177,6 +181,7 @@ fn name(operation: &Operation) -> &str {
     match operation {
         Operation::Tune(tuning) => tuning.row().0,
         Operation::CreateDirectory { .. } | Operation::WriteFile { .. } => "made in it",
+        Operation::MakeUserNamespace => "users",
         Operation::CreateCgroup { .. } | Operation::JoinCgroup { .. } => "control group",
         Operation::SetOomScore { .. } => "memory",
         Operation::Unshare { namespaces } if is_of_the_guard(namespaces) => "guard",
@@ -192,7 +197,10 @@ fn name(operation: &Operation) -> &str {
         Operation::PivotRoot { .. } | Operation::DetachOldRoot | Operation::CloseMounts => "kept out",
         Operation::MakeDevices { .. } | Operation::CloneDevice { .. } | Operation::Symlink { .. } => "/dev",
         Operation::MakeFileSystem { target, .. }
+        | Operation::MakeMemory { target, .. }
         | Operation::CloneMount { target, .. }
+        | Operation::CloneBelow { target, .. }
+        | Operation::MakeSecret { target, .. }
         | Operation::Attach { target, .. } => mounted(target).0,
         Operation::ProtectPath { .. } | Operation::ProtectMount { .. } => "read-only",
         Operation::MaskPath { .. } => "hidden",
@@ -227,6 +235,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
     match operation {
         Operation::Tune(tuning) => tuning.row().1,
         Operation::CreateDirectory { path } | Operation::WriteFile { path, .. } => shown(path),
+        Operation::MakeUserNamespace => "one more, for file systems in memory".to_owned(),
         Operation::CreateCgroup { paths } => list(paths),
         Operation::SetOomScore { score } => format!("score {score} for the out-of-memory killer"),
         Operation::ForkGuard => "ends the container when Layerlab ends, in whatever way".to_owned(),
@@ -248,6 +257,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
         Operation::MakeFileSystem { kind, target, .. } => {
             mounted(target).1.map_or_else(|| format!("a new {kind}"), str::to_owned)
         }
+        Operation::MakeMemory { .. } => "a new tmpfs".to_owned(),
         Operation::MakeDevices { devices, .. } => {
             devices.iter().map(|device| device.name).collect::<Vec<_>>().join(", ")
         }
@@ -256,6 +266,10 @@ fn item(operation: &Operation, folder: &Path) -> String {
             let ours = mounted(target).1.filter(|_| source.starts_with(folder));
             ours.map_or_else(|| format!("{} of this machine ({flags})", source.display()), str::to_owned)
         }
+        Operation::CloneBelow { folder: from, path, flags, .. } => {
+            format!("{} ({flags})", shown(&from.join(path.trim_start_matches('/'))))
+        }
+        Operation::MakeSecret { .. } => "a secret, in memory".to_owned(),
         Operation::Symlink { path, .. } => path.trim_start_matches("/dev/").to_owned(),
         Operation::DetachOldRoot => "all other files of this machine".to_owned(),
         Operation::ProtectPath { path } | Operation::MaskPath { path } => path.clone(),
@@ -273,9 +287,10 @@ fn item(operation: &Operation, folder: &Path) -> String {
         Operation::ChangeDirectory { path } => path.clone(),
         Operation::CleanUp => "the standard streams; signals are reset, the umask is 022".to_owned(),
         Operation::AwaitStart => "when it is told to, by a small program that exists in memory only".to_owned(),
-        Operation::Execute { args, env } => {
+        Operation::Execute { args, env, secrets } => {
             let variables = if env.len() == 1 { "variable" } else { "variables" };
-            format!("{args:?} with {} environment {variables}", env.len())
+            let secrets: String = secrets.iter().map(|secret| format!(", and {} from a secret", secret.name)).collect();
+            format!("{args:?} with {} environment {variables}{secrets}", env.len())
         }
         Operation::JoinCgroup { .. }
         | Operation::Join(_)

@@ -72,6 +72,8 @@ pub(super) struct Ends {
     pub(crate) parent: OwnedFd,
     /// Of a further process: what it joins.
     pub(crate) joins: Option<Joins>,
+    /// The user namespace for file systems in memory, where the plan has made one.
+    pub(crate) namespace: Option<&'static OwnedFd>,
     /// The standard streams: what they become, where they are not ours.
     pub(crate) streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.

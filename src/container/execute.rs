@@ -20,6 +20,7 @@ use super::capabilities;
 use super::channel::{Ends, Order, Word};
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
+use super::hidden::HiddenVariable;
 use super::identity::Identity;
 use super::inside::Root;
 use super::layout;
@@ -98,6 +99,11 @@ impl<'a> Setup<'a> {
             Operation::Tune(tuning) => self.tune(tuning),
             Operation::CreateDirectory { path } => create_directories(path),
             Operation::WriteFile { path, content } => write_file(path, content),
+            Operation::MakeUserNamespace => {
+                // Without it, a flag of the mount does nearly the same.
+                let _ = userns::make_for_all_ids();
+                Ok(())
+            }
             Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
             Operation::SetOomScore { score } => write_own(OOM_SCORE, &score.to_string()),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
@@ -118,10 +124,20 @@ impl<'a> Setup<'a> {
             Operation::MakeFileSystem { kind, target, flags, options } => {
                 self.mounts.make_file_system(kind, target, *flags, options)
             }
+            Operation::MakeMemory { target, flags, options } => {
+                self.mounts.make_memory(target, *flags, options, self.known_ends().namespace)
+            }
             Operation::MakeDevices { devices, place } => self.mounts.make_devices(devices, place),
             Operation::CloneDevice { device, flags } => self.mounts.clone_device(*device, *flags),
             Operation::CloneMount { source, target, flags, recursion, links } => {
                 self.mounts.clone_mount(source, target, *flags, *recursion, *links)
+            }
+            Operation::CloneBelow { folder, path, target, flags } => {
+                self.mounts.keep(target, mount::clone_below(folder, Path::new(path), *flags)?);
+                Ok(())
+            }
+            Operation::MakeSecret { target, file, place } => {
+                self.mounts.make_secret(target, file, self.identity.keeps_owners(), place)
             }
             Operation::Symlink { path, target } => self.mounts.link(path, target),
             Operation::PivotRoot { root } => pivot(root),
@@ -153,7 +169,7 @@ impl<'a> Setup<'a> {
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
             Operation::AwaitStart => self.await_start(),
-            Operation::Execute { args, env } => self.become_command(args, env),
+            Operation::Execute { args, env, secrets } => self.become_command(args, env, secrets),
             Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
             Operation::RemoveDirectory { path } => remove_directory(path),
             Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
@@ -211,8 +227,8 @@ impl<'a> Setup<'a> {
         }
     }
 
-    fn become_command(&self, args: &[String], env: &[String]) -> Result<(), Failure> {
-        let command = leave::find_command(args, env, &self.known_account().home)?;
+    fn become_command(&self, args: &[String], env: &[String], secrets: &[HiddenVariable]) -> Result<(), Failure> {
+        let command = leave::find_command(args, env, secrets, &self.known_account().home)?;
         let ends = self.known_ends();
         let trampoline = self.trampoline.as_ref().expect("a plan makes the trampoline before it is used");
         let pipe = ends.errno.as_ref().expect("it is closed only when the command is executed");

@@ -18,6 +18,7 @@ impl fmt::Display for Operation {
             Operation::WriteFile { path, content } => {
                 write!(formatter, "write {} ({} B)", path.display(), content.len())
             }
+            Operation::MakeUserNamespace => write!(formatter, "make a user namespace in which every id is itself"),
             Operation::CreateCgroup { paths } => {
                 write!(formatter, "make control group {}", list(paths))
             }
@@ -67,6 +68,13 @@ impl fmt::Display for Operation {
                 }
                 write!(formatter, ")")
             }
+            Operation::MakeMemory { target, flags, options } => {
+                write!(formatter, "make tmpfs for {target} ({flags}")?;
+                if !options.is_empty() {
+                    write!(formatter, ",{options}")?;
+                }
+                write!(formatter, ")")
+            }
             Operation::MakeDevices { devices, place } => {
                 write!(formatter, "make tmpfs on {} with the device nodes", place.display())?;
                 devices.iter().try_for_each(|device| write!(formatter, " {}", device.name))
@@ -80,6 +88,18 @@ impl fmt::Display for Operation {
                     Recursion::One => "",
                 };
                 write!(formatter, "clone {} for {target} ({tree}{flags})", source.display())
+            }
+            Operation::CloneBelow { folder, path, target, flags } => {
+                write!(formatter, "clone {path} below {} for {target} ({flags})", folder.display())
+            }
+            Operation::MakeSecret { target, file, place } => {
+                let (uid, gid) = (file.uid, file.gid);
+                write!(
+                    formatter,
+                    "write a secret in memory, on {}, for {target} ({:04o} {uid}:{gid})",
+                    place.display(),
+                    file.mode
+                )
             }
             Operation::Symlink { path, target } => write!(formatter, "symlink {path} → {target}"),
             Operation::PivotRoot { root } => write!(formatter, "pivot_root {}", root.display()),
@@ -135,8 +155,9 @@ impl fmt::Display for Operation {
             }
             Operation::CleanUp => write!(formatter, "reset signals; umask 022; close every descriptor above 2 at exec"),
             Operation::AwaitStart => write!(formatter, "wait for the order to start"),
-            Operation::Execute { args, env } => {
-                write!(formatter, "from that program, execve {args:?} with {} environment variables", env.len())
+            Operation::Execute { args, env, secrets } => {
+                write!(formatter, "from that program, execve {args:?} with {} environment variables", env.len())?;
+                secrets.iter().try_for_each(|secret| write!(formatter, ", and {} from a secret", secret.name))
             }
             Operation::RemoveMountPoints { upper } => {
                 write!(formatter, "remove the empty mount points that were made in {}", upper.display())
@@ -155,6 +176,9 @@ impl Operation {
             Operation::Tune(tuning) => tuning.why(),
             Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
+            Operation::MakeUserNamespace => {
+                "a file system in memory that belongs to it, and not to the machine's root, gives device nodes no effect"
+            }
             Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
             Operation::SetOomScore { .. } => {
                 "Docker's 0: what spares the caller from the out-of-memory killer does not spare the container"
@@ -216,6 +240,9 @@ impl Operation {
                 "in memory, gone with the container; nodev, as only the nodes attached below work"
             }
             Operation::MakeFileSystem { .. } => "an empty directory in memory, gone with the container",
+            Operation::MakeMemory { .. } => {
+                "programs in it run, and device nodes have no effect: it does not belong to the machine's root"
+            }
             Operation::MakeDevices { .. } => {
                 "nodes of the container's own, so that it can't change the machine's; each becomes a \
                      mount by itself, and the file system goes away with the old root"
@@ -239,6 +266,12 @@ impl Operation {
             Operation::CloneMount { .. } => {
                 "asked for; restricted before any path leads to it, and cut off from what the machine \
                      mounts there later"
+            }
+            Operation::CloneBelow { .. } => {
+                "a folder of the home that containers fill: links in it lead to its own files and never to the machine's"
+            }
+            Operation::MakeSecret { .. } => {
+                "the secret is in no layer and on no disk, unless the machine swaps; the file system goes away with the old root"
             }
             Operation::Symlink { .. } => "programs expect this name",
             Operation::PivotRoot { .. } => {

@@ -74,6 +74,13 @@ pub(super) fn open_below(directory: &impl AsFd, path: &Path, flags: OFlag) -> Re
     patiently(|| openat2(directory, path, how))
 }
 
+/// Opens what `path` leads to with `directory` as its root, to name it only.
+pub(super) fn in_root(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(resolve);
+    patiently(|| openat2(directory, if path.as_os_str().is_empty() { Path::new(".") } else { path }, how))
+}
+
 /// Repeats a look-up with `..` in it while the kernel says that it can't tell where that leads, see openat2(2), EAGAIN.
 fn patiently(mut look_up: impl FnMut() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
     for _ in 1..MOST_TRIES {

@@ -128,6 +128,7 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
         plug: None,
         errno: Some(wanted.errno),
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
+        namespace: None,
         joins: Some(Joins { first: first.try_clone().map_err(Error::descriptor)?, born }),
         streams: Some(wanted.streams),
         window: wanted.window.map(|(ws_row, ws_col)| Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }),

@@ -12,7 +12,7 @@ use super::host::{Cgroups, Host};
 use super::identity::Identity;
 use super::operation::{Device, Flags, Links, Operation, Place};
 use super::sandbox::Recursion;
-use super::sandbox::{Etc, MountKind, Network, Programs, Sandbox};
+use super::sandbox::{Etc, Mount, MountKind, Network, Programs, Sandbox};
 use super::tuning::Tuning;
 
 /// Where Docker hides something.
@@ -80,29 +80,10 @@ pub(super) fn mounts(sandbox: &Sandbox, identity: &Identity, host: &Host) -> Mou
     mounts.devices(sandbox, identity);
     mounts.sysfs(sandbox, identity, host);
     let mut others = etc(sandbox);
-    for mount in &sandbox.mounts {
-        let operation = match &mount.kind {
-            MountKind::Bind(source) => {
-                clone(source, &mount.target, Flags::NO_DEVICES.for_access(mount.access), Recursion::Tree)
-            }
-            MountKind::Settled { path, recursion } => Operation::CloneMount {
-                source: path.clone(),
-                target: mount.target.clone(),
-                flags: Flags::NO_DEVICES.for_access(mount.access),
-                recursion: *recursion,
-                links: Links::Refused,
-            },
-            MountKind::Tmpfs { options, programs } => {
-                let flags = match programs {
-                    Programs::Executed => Flags::HARMLESS,
-                    Programs::Refused => Flags::INERT,
-                };
-                file_system("tmpfs", &mount.target, flags.for_access(mount.access), options)
-            }
-            // Below /dev, and so made by `devices`.
-            MountKind::Script(_) => continue,
-        };
-        others.push((mount.target.clone(), operation));
+    for mount in sandbox.mounts.iter().filter(|mount| mount.target != SHARED_MEMORY) {
+        if let Some(operation) = asked_for(mount, sandbox) {
+            others.push((mount.target.clone(), operation));
+        }
     }
     // As in Docker, whichever order they were named in: what is mounted in another mount comes after it.
     others.sort_by_key(|(target, _)| Path::new(target).components().count());
@@ -111,6 +92,44 @@ pub(super) fn mounts(sandbox: &Sandbox, identity: &Identity, host: &Host) -> Mou
         mounts.others.push(Operation::Attach { target, place: Place::Image });
     }
     mounts
+}
+
+/// How a mount that was asked for is made; `None` for what `devices` makes.
+fn asked_for(mount: &Mount, sandbox: &Sandbox) -> Option<Operation> {
+    Some(match &mount.kind {
+        MountKind::Bind(source) => {
+            clone(source, &mount.target, Flags::NO_DEVICES.for_access(mount.access), Recursion::Tree)
+        }
+        MountKind::Below { folder, path } => Operation::CloneBelow {
+            folder: folder.clone(),
+            path: path.clone(),
+            target: mount.target.clone(),
+            flags: Flags::NO_DEVICES.for_access(mount.access),
+        },
+        MountKind::Settled { path, recursion } => Operation::CloneMount {
+            source: path.clone(),
+            target: mount.target.clone(),
+            flags: Flags::NO_DEVICES.for_access(mount.access),
+            recursion: *recursion,
+            links: Links::Refused,
+        },
+        MountKind::Tmpfs { options, programs } => {
+            let flags = match programs {
+                Programs::Executed => Flags::HARMLESS,
+                Programs::Refused => Flags::INERT,
+            };
+            file_system("tmpfs", &mount.target, flags.for_access(mount.access), options)
+        }
+        MountKind::Memory { options } => Operation::MakeMemory {
+            target: mount.target.clone(),
+            flags: Flags::UNPRIVILEGED.for_access(mount.access),
+            options: options.clone(),
+        },
+        MountKind::Secret(file) => {
+            Operation::MakeSecret { target: mount.target.clone(), file: file.clone(), place: device_place(sandbox) }
+        }
+        MountKind::Script(_) => return None,
+    })
 }
 
 /// One of the container's own files of /etc.
@@ -183,8 +202,13 @@ impl Mounts {
         let group = if maps_group(identity, 5) { ",gid=5" } else { "" };
         let terminals = format!("newinstance,ptmxmode=0666,mode=0620{group}");
         self.system(file_system("devpts", "/dev/pts", Flags::DEVICES, &terminals), "/dev/pts", IN_DEV);
-        let shared = format!("mode=1777,size={}k", sandbox.allowance.shared_memory.div_ceil(1024));
-        self.system(file_system("tmpfs", "/dev/shm", Flags::INERT, &shared), "/dev/shm", IN_DEV);
+        // What was asked for in its place is mounted instead of it, as in Docker.
+        let asked = sandbox.mounts.iter().rev().find(|mount| mount.target == SHARED_MEMORY);
+        let memory = asked.and_then(|mount| asked_for(mount, sandbox)).unwrap_or_else(|| {
+            let shared = format!("mode=1777,size={}k", sandbox.allowance.shared_memory.div_ceil(1024));
+            file_system("tmpfs", SHARED_MEMORY, Flags::INERT, &shared)
+        });
+        self.system(memory, SHARED_MEMORY, IN_DEV);
         self.system(file_system("mqueue", "/dev/mqueue", Flags::INERT, ""), "/dev/mqueue", IN_DEV);
         for DeviceAt { source, target } in &sandbox.allowance.devices {
             let tuning = Tuning::Device { source: source.clone(), target: target.clone() };
@@ -227,10 +251,13 @@ impl Mounts {
     }
 }
 
+/// The one place in /dev where something else may be mounted.
+const SHARED_MEMORY: &str = "/dev/shm";
+
 const IN_DEV: Place = Place::In("/dev");
 const IN_SYS: Place = Place::In("/sys");
 
-/// Where the file system of root's device nodes is attached while they are made: mounts can be made only of what is attached.
+/// Where the file system of root's device nodes is attached while they are made, or that of a secret: mounts can be made only of what is attached.
 ///
 /// On overlayfs' own scratch directory, which nobody names any more by then: one of their own would have to be made and removed on the disk,
 /// which takes 0.3 ms of a RUN on ext4.

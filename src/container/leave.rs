@@ -19,6 +19,7 @@ use nix::unistd::{AccessFlags, access, setsid};
 use super::account::Account;
 use super::capabilities::{self, Capabilities};
 use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure, errno};
+use super::hidden::HiddenVariable;
 use super::identity::Identity;
 use super::inside::Root;
 use super::userns::{set_group, set_groups, set_user};
@@ -179,9 +180,21 @@ pub(super) struct Command {
 }
 
 /// Finds the program with the rights that this process has now.
-pub(super) fn find_command(args: &[String], env: &[String], home: &str) -> Result<Command, Failure> {
-    let mut env = env.to_vec();
-    if !env.iter().any(|variable| variable.starts_with("HOME=")) {
+///
+/// A secret takes the place of a variable of its name; no message has its value.
+pub(super) fn find_command(
+    args: &[String],
+    env: &[String],
+    secrets: &[HiddenVariable],
+    home: &str,
+) -> Result<Command, Failure> {
+    let is_secret = |variable: &String| {
+        let name = variable.split_once('=').map_or(variable.as_str(), |(name, _)| name);
+        secrets.iter().any(|secret| secret.name == name)
+    };
+    let mut env: Vec<String> = env.iter().filter(|variable| !is_secret(variable)).cloned().collect();
+    let is_set = |name: &str| secrets.iter().any(|secret| secret.name == name);
+    if !is_set("HOME") && !env.iter().any(|variable| variable.starts_with("HOME=")) {
         env.push(format!("HOME={home}"));
     }
     let Some(name) = args.first() else {
@@ -198,11 +211,19 @@ pub(super) fn find_command(args: &[String], env: &[String], home: &str) -> Resul
         CString::new(text.as_str())
             .map_err(|_| Failure::of(Cause::NotExecutable, format!("a NUL byte in `{}`", text.escape_default())))
     };
+    let secret = |variable: &HiddenVariable| {
+        let entry = [variable.name.as_bytes(), b"=", variable.value.reveal()].concat();
+        CString::new(entry).map_err(|_| {
+            let name = variable.name.escape_default();
+            Failure::of(Cause::NotExecutable, format!("the secret for the variable `{name}` has a NUL byte"))
+                .hint("a variable can't hold one: mount the secret as a file")
+        })
+    };
     Ok(Command {
         program: CString::new(path.as_os_str().as_bytes())
             .map_err(|_| Failure::of(Cause::NotFound, format!("no program `{name}`")))?,
         args: args.iter().map(text).collect::<Result<_, _>>()?,
-        env: env.iter().map(text).collect::<Result<_, _>>()?,
+        env: env.iter().map(text).chain(secrets.iter().map(secret)).collect::<Result<_, _>>()?,
         missing: missing_interpreter(&path),
         path,
     })

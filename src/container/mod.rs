@@ -39,6 +39,7 @@ mod further;
 mod grants;
 mod guard;
 mod heard;
+mod hidden;
 mod host;
 mod identity;
 mod init;
@@ -90,6 +91,7 @@ pub use freeze::Paused;
 pub(crate) use freeze::members;
 pub(crate) use further::{Connected, Further, Left};
 pub use heard::{Exit, Heard, Stream};
+pub use hidden::{Hidden, HiddenVariable};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport, OverlayWish};
 pub use identity::Identity;
 pub(crate) use inside::{Root, Stop, Walk, below};
@@ -109,7 +111,7 @@ pub(crate) use running::Running;
 pub use sandbox::Hostname;
 pub use sandbox::Local;
 pub use sandbox::{
-    Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, Wire,
+    Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, SecretFile, Wire,
 };
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};

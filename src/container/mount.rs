@@ -24,6 +24,7 @@ use rustix::mount::{
 };
 
 use super::error::{Failure, answer};
+use super::inside;
 use super::operation::{Flags, Overlay, OverlayInterface};
 use super::sandbox::Recursion;
 
@@ -95,6 +96,18 @@ pub(super) fn clone_opened(source: &OwnedFd, flags: Flags, recursion: Recursion)
         .map_err(|error| too_old(Failure::call("open_tree", answer(error))))?;
     restrict(&mount, flags, recursion)?;
     Ok(mount)
+}
+
+/// As [`clone()`], of what a path leads to below a folder, where a container may have put links and may be putting them now: nothing leads out
+/// of the folder. Nothing that is mounted in it comes along.
+pub(super) fn clone_below(folder: &Path, path: &Path, flags: Flags) -> Result<OwnedFd, Failure> {
+    let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let opened = open(folder, directory, Mode::empty()).map_err(|errno| Failure::refused("open", folder, errno))?;
+    let found = inside::in_root(&opened, path).map_err(|errno| {
+        let name = folder.join(path.strip_prefix("/").unwrap_or(path));
+        Failure::refused("open", &name, errno).hint("links in this folder are followed inside it, and never out of it")
+    })?;
+    clone_opened(&found, flags, Recursion::One)
 }
 
 fn tree_flags(recursion: Recursion) -> OpenTreeFlags {

@@ -3,20 +3,23 @@
 //! Each is held by its descriptor, and what is done in it is done below that descriptor: device nodes, links in /dev, hidden
 //! paths of /proc. No path of the image is involved, so an image can't have something else hidden, or lead a device elsewhere.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, makedev, mknodat};
-use nix::unistd::symlinkat;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmod, fchmodat, fstat, makedev, mknodat};
+use nix::unistd::{Gid, Uid, fchown, symlinkat};
 
-use super::error::Failure;
+use super::error::{Failure, errno};
 use super::inside;
 use super::layout::NULL;
 use super::mount;
 use super::operation::{Device, Flags, Links};
-use super::sandbox::Recursion;
+use super::sandbox::{Recursion, SecretFile};
+use super::{userns, vfork};
 
 /// Every mount of the container that was made.
 #[derive(Default)]
@@ -83,6 +86,23 @@ impl Mounts {
         Ok(())
     }
 
+    /// Makes an empty directory in memory in which device nodes have no effect, though no flag says so: as the file system belongs to a user
+    /// namespace below the machine's, the kernel gives them none, and what is mounted looks as it does in Docker.
+    ///
+    /// Where there is no `namespace`, because we are in one ourselves or can't make any, the flag does it.
+    pub(crate) fn make_memory(
+        &mut self,
+        target: &str,
+        flags: Flags,
+        options: &str,
+        namespace: Option<&OwnedFd>,
+    ) -> Result<(), Failure> {
+        let plain = |flags| mount::file_system("tmpfs", flags, options);
+        let made = namespace.and_then(|namespace| elsewhere(namespace, || plain(flags)).ok());
+        self.keep(target, made.map_or_else(|| plain(flags.and(Flags::NO_DEVICES)), Ok)?);
+        Ok(())
+    }
+
     /// Makes nodes in a file system of their own, and a mount of each. `place` is where that file system is attached
     /// meanwhile: it goes away with the old root, and only the single nodes are left of it.
     pub(crate) fn make_devices(&mut self, devices: &[Device], place: &Path) -> Result<(), Failure> {
@@ -99,6 +119,37 @@ impl Mounts {
             let node = inside::below(&nodes, Path::new(device.name)).map_err(|errno| refused("open", errno))?;
             self.keep(&device.path(), mount::clone_opened(&node, Flags::DEVICES, Recursion::One)?);
         }
+        Ok(())
+    }
+
+    /// Writes a secret to a file in a file system of its own, and makes a mount of the file. `place` is where that file system is attached
+    /// meanwhile: it goes away with the old root. Nobody but us is in there.
+    pub(crate) fn make_secret(
+        &mut self,
+        target: &str,
+        file: &SecretFile,
+        has_owners: bool,
+        place: &Path,
+    ) -> Result<(), Failure> {
+        const NAME: &str = "secret";
+        let inert = Flags::INERT;
+        let flags = if file.mode & 0o111 == 0 { inert } else { Flags::UNPRIVILEGED.and(Flags::NO_DEVICES) };
+        let refused = |call: &str, errno| Failure::refused(call, Path::new(target), errno);
+        let memory = mount::file_system("tmpfs", flags, "mode=700,size=1m")?;
+        mount::attach_at(&memory, place)?;
+        let how = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened =
+            openat(&memory, NAME, how, Mode::S_IRUSR).map_err(|errno| refused("make the secret for", errno))?;
+        let mut opened = File::from(opened);
+        opened.write_all(file.content.reveal()).map_err(|error| refused("write the secret for", errno(&error)))?;
+        if has_owners {
+            fchown(&opened, Some(Uid::from_raw(file.uid)), Some(Gid::from_raw(file.gid)))
+                .map_err(|errno| refused("chown the secret for", errno).hint("this id is not mapped for this user"))?;
+        }
+        fchmod(&opened, Mode::from_bits_truncate(file.mode & 0o777))
+            .map_err(|errno| refused("chmod the secret for", errno))?;
+        let found = inside::below(&memory, Path::new(NAME)).map_err(|errno| refused("open", errno))?;
+        self.keep(target, mount::clone_opened(&found, flags.and(Flags::READ_ONLY), Recursion::One)?);
         Ok(())
     }
 
@@ -194,6 +245,20 @@ impl Mounts {
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(Failure::refused("open", Path::new(path), errno)),
         }
+    }
+}
+
+/// Makes a mount in a process of its own, which has another user namespace, and a mount namespace in that.
+fn elsewhere(namespace: &OwnedFd, make: impl FnOnce() -> Result<OwnedFd, Failure>) -> Result<OwnedFd, Failure> {
+    let ended = vfork::call(|| {
+        userns::join(namespace)?;
+        mount::unshare_mounts()?;
+        make()
+    });
+    let ended = ended.map_err(|errno| Failure::call("clone", errno))?;
+    match ended.answer {
+        Some(Ok(made)) => made,
+        Some(Err(_)) | None => Err(Failure::call("waiting for a mount", Errno::ECHILD)),
     }
 }
 

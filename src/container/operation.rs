@@ -8,10 +8,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::capabilities::Capabilities;
+use super::hidden::HiddenVariable;
 use super::limits::Limit;
 use super::networking::Networking;
 use super::process::{Init, Terminal};
-use super::sandbox::{Access, Recursion};
+use super::sandbox::{Access, Recursion, SecretFile};
 use super::tuning::Tuning;
 use super::userns::IdMap;
 
@@ -82,6 +83,8 @@ pub enum Operation {
     CreateDirectory { path: PathBuf },
     /// Write one of the container's own /etc files.
     WriteFile { path: PathBuf, content: String },
+    /// Make a user namespace that nobody enters but to make file systems.
+    MakeUserNamespace,
     /// Make a control group under each of these hierarchies.
     CreateCgroup { paths: Vec<PathBuf> },
 
@@ -112,12 +115,18 @@ pub enum Operation {
     Network(Networking),
     /// Make a file system that has no device, attached nowhere yet.
     MakeFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
+    /// Make a file system in memory that belongs to a user namespace of its own, attached nowhere yet.
+    MakeMemory { target: String, flags: Flags, options: String },
     /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.
     MakeDevices { devices: &'static [Device], place: PathBuf },
     /// Make a further mount of one of the machine's device nodes, attached nowhere yet.
     CloneDevice { device: Device, flags: Flags },
     /// Make a further mount of a directory or file of the machine, attached nowhere yet.
     CloneMount { source: PathBuf, target: String, flags: Flags, recursion: Recursion, links: Links },
+    /// Make a further mount of what a path leads to below a folder of the home, attached nowhere yet.
+    CloneBelow { folder: PathBuf, path: String, target: String, flags: Flags },
+    /// Make a file in memory, in a file system of its own on `place`, and a mount of it, attached nowhere yet.
+    MakeSecret { target: String, file: SecretFile, place: PathBuf },
     /// Make a symbolic link in the container's /dev.
     Symlink { path: String, target: String },
     /// Make this directory the root.
@@ -171,7 +180,7 @@ pub enum Operation {
     /// Wait until whoever made the container wants it to start.
     AwaitStart,
     /// Become the command.
-    Execute { args: Vec<String>, env: Vec<String> },
+    Execute { args: Vec<String>, env: Vec<String>, secrets: Vec<HiddenVariable> },
 
     /// Take away what was made in the root to be mounted on.
     RemoveMountPoints { upper: PathBuf },
@@ -288,6 +297,8 @@ impl Flags {
     pub(super) const INERT: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC | libc::MOUNT_ATTR_NODEV);
     /// nosuid, noexec: devices only.
     pub(super) const DEVICES: Flags = Flags(libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC);
+    /// nosuid: programs run, with nobody's rights but the caller's.
+    pub(super) const UNPRIVILEGED: Flags = Flags(libc::MOUNT_ATTR_NOSUID);
     /// ro: nothing can be changed; a device node still takes data.
     pub(super) const READ_ONLY: Flags = Flags(libc::MOUNT_ATTR_RDONLY);
 

@@ -117,6 +117,10 @@ impl Planner<'_> {
             };
             self.push(Phase::Outside, Operation::WriteFile { path: self.sandbox.work.join(file.name()), content });
         }
+        let in_memory = |operation: &Operation| matches!(operation, Operation::MakeMemory { .. });
+        if !self.identity.in_user_namespace() && self.mounts.made.iter().any(in_memory) {
+            self.push(Phase::Outside, Operation::MakeUserNamespace);
+        }
         if self.sandbox.cgroup.is_some() && self.host.own_cgroups.is_empty() {
             self.notes.push("no control group: none is delegated to this user".to_owned());
         }
@@ -310,7 +314,7 @@ pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> 
         Operation::LimitCapabilities { keep: rights.capabilities },
         Operation::CleanUp,
         Operation::AwaitStart,
-        Operation::Execute { args: process.args.clone(), env: process.env.clone() },
+        Operation::Execute { args: process.args.clone(), env: process.env.clone(), secrets: process.secrets.clone() },
     ]);
     list
 }

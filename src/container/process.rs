@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allowance::ResourceLimit;
 use super::capabilities::Capabilities;
+use super::hidden::HiddenVariable;
 
 /// A program in a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub struct Process {
     pub args: Vec<String>,
     /// `NAME=value`, in order. HOME is added from the image's `/etc/passwd` where it is missing.
     pub env: Vec<String>,
+    /// Variables that are written down nowhere; one of them takes the place of one of the same name in `env`.
+    #[serde(skip)]
+    pub secrets: Vec<HiddenVariable>,
     /// The working directory, an absolute path inside. Created (0755) where it is missing. Empty
     /// means `/`.
     pub cwd: String,
@@ -40,6 +44,7 @@ impl Process {
         Process {
             args,
             env: Vec::new(),
+            secrets: Vec::new(),
             cwd: String::new(),
             user: String::new(),
             groups: Vec::new(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowance;
 use super::error::Error;
+use super::hidden::Hidden;
 use crate::netlink::Mac;
 
 /// A root file system, and what else those who run in it share.
@@ -224,6 +225,14 @@ pub enum MountKind {
     },
     /// A file of the machine that this program wrote, for a place of its own choosing below the container's /dev.
     Script(PathBuf),
+    /// What a path leads to below a folder of the home, where a container may have been at work: links are followed inside that folder and
+    /// never out of it. A directory, a file or a socket, without what is mounted below it.
+    Below {
+        /// The folder, which is no container's to choose.
+        folder: PathBuf,
+        /// The path in it.
+        path: String,
+    },
     /// An empty directory in memory. `options` are tmpfs(5)'s, such as `size=64m,mode=1777`.
     Tmpfs {
         /// Passed to the kernel as they are.
@@ -231,6 +240,26 @@ pub enum MountKind {
         /// Whether programs may be executed from there.
         programs: Programs,
     },
+    /// The same as RUN has it: programs in it can be executed, and device nodes have no effect, though no flag says so.
+    Memory {
+        /// Passed to the kernel as they are.
+        options: String,
+    },
+    /// A file in memory that holds a secret.
+    Secret(SecretFile),
+}
+
+/// A file whose content is for the container alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// What is in it.
+    pub content: Hidden,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its owner; where only one id exists, that one has it.
+    pub uid: u32,
+    /// Its group, likewise.
+    pub gid: u32,
 }
 
 /// Whether mounts below the source come along.

@@ -92,6 +92,11 @@ pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<R
         errno: Some(their_errno),
         plug,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
+        namespace: plan
+            .of(Phase::Outside)
+            .any(|operation| *operation == Operation::MakeUserNamespace)
+            .then(userns::of_all_ids)
+            .flatten(),
         streams: streams.theirs,
         joins: None,
         window: if streams.caught.is_some() { console::window_size() } else { None },

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -118,15 +118,40 @@ pub(super) fn mapped(map: &IdMap) -> Result<OwnedFd, Error> {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let namespace = match made.take() {
         Some((known, namespace)) if known == *map => namespace,
-        Some(_) | None => make(map)?,
+        Some(_) | None => make(|child| write_by_helpers(map, child))?,
     };
     let copy = namespace.try_clone().map_err(Error::io("open", Path::new("/proc/self/ns/user")));
     *made = Some((map.clone(), namespace));
     copy
 }
 
-/// Makes a namespace by a child that does nothing else.
-fn make(map: &IdMap) -> Result<OwnedFd, Error> {
+/// A user namespace in which every id is what it is outside, once it was [made](make_for_all_ids).
+static OF_ALL_IDS: OnceLock<OwnedFd> = OnceLock::new();
+
+/// Makes a user namespace in which every id is what it is outside, once in the life of this process. Only root of the machine can.
+pub(super) fn make_for_all_ids() -> Result<(), Error> {
+    const ALL: &str = "0 0 4294967295\n";
+    if OF_ALL_IDS.get().is_some() {
+        return Ok(());
+    }
+    let namespace = make(|child| {
+        ["uid_map", "gid_map"].iter().try_for_each(|file| {
+            let path = PathBuf::from(format!("/proc/{child}/{file}"));
+            std::fs::write(&path, ALL).map_err(Error::io("write", &path))
+        })
+    })?;
+    // Another thread may have been quicker, and one is as good as the other.
+    let _ = OF_ALL_IDS.set(namespace);
+    Ok(())
+}
+
+/// The user namespace that [`make_for_all_ids`] has made.
+pub(super) fn of_all_ids() -> Option<&'static OwnedFd> {
+    OF_ALL_IDS.get()
+}
+
+/// Makes a namespace by a child that does nothing else, and has its ids mapped.
+fn make(map: impl FnOnce(Pid) -> Result<(), Error>) -> Result<OwnedFd, Error> {
     let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(Error::call("pipe2"));
     let ((entered, tell), (stay, end)) = (pipe()?, pipe()?);
     // SAFETY: fork(2). The child makes system calls and allocates nothing, so it needs no lock of another thread.
@@ -145,7 +170,7 @@ fn make(map: &IdMap) -> Result<OwnedFd, Error> {
     drop((tell, stay));
     let mut refused = [0];
     let made = match read(entered.as_fd(), &mut refused) {
-        Ok(1) if refused[0] == 0 => write_by_helpers(map, child).and_then(|()| open_namespace(child)),
+        Ok(1) if refused[0] == 0 => map(child).and_then(|()| open_namespace(child)),
         Ok(1) => {
             let errno = Errno::from_raw(refused[0].into());
             Err(Error::Setup(Failure::call("unshare(CLONE_NEWUSER)", errno).hint(USER_NAMESPACE_HINT)))

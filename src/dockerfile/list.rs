@@ -2,10 +2,10 @@
 
 /// The list has a quote without its partner, or text beside a quoted field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnmatchedQuote;
+pub(crate) struct UnmatchedQuote;
 
 /// Splits one line of comma-separated values. A field in double quotes may hold commas; `""` in it is a quote.
-pub(super) fn split(text: &str) -> Result<Vec<String>, UnmatchedQuote> {
+pub(crate) fn split(text: &str) -> Result<Vec<String>, UnmatchedQuote> {
     let mut fields = Vec::new();
     let mut rest = text;
     loop {

@@ -45,8 +45,11 @@ pub use ast::{
     Stage,
 };
 pub(crate) use checks::Checks;
+pub(crate) use device::Device;
 pub(crate) use keywords::KEYWORDS;
 pub use limits::Limit;
+pub(crate) use list::split as split_list;
+pub(crate) use mount::Mount;
 pub(crate) use parse::is_complete;
 pub use parse::{parse, parse_checked, parse_instruction, parse_within};
 pub use word::Word;

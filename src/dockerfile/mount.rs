@@ -169,7 +169,7 @@ impl MountError {
     }
 
     /// The message about the flag at a word's place.
-    pub(super) fn diagnostic(&self, word: &Word) -> Diagnostic {
+    pub(crate) fn diagnostic(&self, word: &Word) -> Diagnostic {
         let diagnostic = Diagnostic::new(&rules::INVALID_MOUNT, self.to_string()).at(word.span);
         self.hint().into_iter().fold(diagnostic, Diagnostic::hint)
     }

@@ -72,11 +72,14 @@ rules! {
     INVALID_MODE = Error Layerlab "InvalidMode" "the mode of `--chmod` is not valid";
     INVALID_OWNER = Error Layerlab "InvalidOwner" "the owner of `--chown` is not valid, or the image does not define it";
     INVALID_PATTERN = Error Layerlab "InvalidPattern" "a wildcard or `--exclude` pattern is not valid";
-    SOURCE_NOT_FOUND = Error Layerlab "SourceNotFound" "a source of COPY or ADD does not exist";
+    SOURCE_NOT_FOUND = Error Layerlab "SourceNotFound" "a source of COPY, ADD or a mount does not exist";
     CANNOT_BE_PLACED = Error Layerlab "CannotBePlaced" "something is in the way of a file or directory that COPY, ADD or WORKDIR makes";
     IMAGE_NOT_FOUND = Error Layerlab "ImageNotFound" "the image of FROM or `--from` is not in the store";
     TRIGGER_NOT_UNDERSTOOD = Error Layerlab "TriggerNotUnderstood" "an ONBUILD trigger of the base image cannot be built";
     ID_NOT_AVAILABLE = Error Layerlab "IdNotAvailable" "RUN needs a user or group id that does not exist for whoever builds";
+    MOUNT_NOT_GIVEN = Error Layerlab "MountNotGiven" "RUN requires a secret or an SSH agent that the build was not given";
+    NOT_ALLOWED = Error Layerlab "NotAllowed" "RUN asks for rights that the build was not allowed";
+    DEVICE_NOT_FOUND = Error Layerlab "DeviceNotFound" "RUN requires a device that this machine does not have or Layerlab can't pass on";
     COMMAND_FAILED = Error Layerlab "CommandFailed" "the command of RUN failed";
 
     // What is only suspicious.
@@ -87,6 +90,7 @@ rules! {
     FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag has no effect here";
     UNKNOWN_OWNER = Warning Layerlab "UnknownOwner" "the image does not define the user or group that files are to belong to";
     SOURCES_REPLACED = Warning Layerlab "SourcesReplaced" "several sources of COPY or ADD become one file, so only the last is left";
+    DEVICE_LEFT_OUT = Warning Layerlab "DeviceLeftOut" "RUN goes without a device that it does not require";
     UNUSED_BUILD_ARG = Warning Layerlab "UnusedBuildArg" "no ARG uses a build argument";
     DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive names something that does not exist";
     MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";

@@ -1,10 +1,10 @@
 //! The graph of a build: its stages, what each takes from which, and how far a step that misses reaches.
 //!
-//! An edge is FROM or COPY --from; RUN --mount, which may read from a stage too, is refused before a build. Images are no nodes: the
+//! An edge is FROM, COPY --from or RUN --mount=from=. Images are no nodes: the
 //! instruction names them. Which steps a miss reaches follows from the edges and from what is decided: a step behind it that is in
 //! the cache all the same is not reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -55,6 +55,7 @@ pub(crate) struct Edge {
 pub(crate) enum EdgeKind {
     From,
     Copy,
+    Mount,
 }
 
 /// How far a step that misses by itself reaches.
@@ -73,13 +74,13 @@ impl Machine {
         let decisions: Vec<Option<Decision>> = (0..self.step_count()).map(decision).collect();
         let stages = plan.order.iter().map(|&stage| self.node(stage, &decisions)).collect();
         let place = |stage| plan.order.iter().position(|&built| built == stage);
-        let edge = |index: usize| {
-            let (stage, kind) = self.source_of(index)?;
-            Some(Edge { from: place(stage)?, step: index + 1, kind })
+        let edges = |index: usize| {
+            let sources = self.sources_of(index).into_iter();
+            sources.filter_map(move |(stage, kind)| Some(Edge { from: place(stage)?, step: index + 1, kind }))
         };
         Graph {
             stages,
-            edges: (0..self.step_count()).filter_map(edge).collect(),
+            edges: (0..self.step_count()).flat_map(edges).collect(),
             reaches: (0..self.step_count()).filter_map(|index| self.reach(index, &decisions)).collect(),
             left_out: plan
                 .stages
@@ -96,20 +97,22 @@ impl Machine {
         Node { name: self.plan().stages[stage].label(), steps: own.filter_map(outcome).collect() }
     }
 
-    /// The stage that a step takes something from, and how.
-    fn source_of(&self, index: usize) -> Option<(usize, EdgeKind)> {
+    /// The stages that a step takes something from, each once, and how.
+    fn sources_of(&self, index: usize) -> BTreeMap<usize, EdgeKind> {
         let stage = self.steps.stage(index);
-        match self.instruction(index) {
-            None => match self.plan().stages[stage].base {
-                Base::Stage(base) => Some((base, EdgeKind::From)),
-                Base::Scratch | Base::Image(_) => None,
-            },
-            Some(Instruction::Copy(copy)) => match self.plan().copy_source(stage, copy) {
-                Ok(Some(CopySource::Stage(source))) => Some((source, EdgeKind::Copy)),
-                Ok(Some(CopySource::Image(_) | CopySource::Scratch) | None) | Err(_) => None,
-            },
-            Some(_) => None,
-        }
+        let Some(instruction) = self.instruction(index) else {
+            return match self.plan().stages[stage].base {
+                Base::Stage(base) => BTreeMap::from([(base, EdgeKind::From)]),
+                Base::Scratch | Base::Image(_) => BTreeMap::new(),
+            };
+        };
+        let kind = if matches!(instruction, Instruction::Run(_)) { EdgeKind::Mount } else { EdgeKind::Copy };
+        let sources = self.plan().sources(stage, instruction).unwrap_or_default().into_iter();
+        let stages = sources.filter_map(|source| match source {
+            CopySource::Stage(source) => Some((source, kind)),
+            CopySource::Image(_) | CopySource::Scratch => None,
+        });
+        stages.collect()
     }
 
     /// How far a step reaches that misses by itself. What has no earlier build to be compared with reaches nothing.
@@ -132,7 +135,7 @@ impl Machine {
         let mut behind = Vec::new();
         for index in first + 1..self.step_count() {
             let stage = self.steps.stage(index);
-            let reads = self.source_of(index).is_some_and(|(source, _)| changed.contains(&source));
+            let reads = self.sources_of(index).keys().any(|source| changed.contains(source));
             let has_files = self.instruction(index).is_some_and(|instruction| instruction.with_files().is_some());
             if reads {
                 changed.insert(stage);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::given::Given;
 use crate::container::Hostname;
 use crate::dockerfile::Network;
 use crate::plan::Request;
@@ -17,10 +18,23 @@ pub struct Options {
     pub labels: BTreeMap<String, String>,
     /// `--network` for RUN without a flag of its own.
     pub network: Network,
+    /// `--secret` and `--ssh`.
+    pub given: Given,
+    /// Whether `RUN --security=insecure` may be carried out.
+    pub insecure: Insecure,
     /// The host name that RUN sees.
     pub hostname: Option<Hostname>,
     pub unsupported: Unsupported,
     pub at_miss: AtMiss,
+}
+
+/// `--allow security.insecure`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Insecure {
+    /// A RUN that asks for it is refused.
+    #[default]
+    Refused,
+    Allowed,
 }
 
 /// What to do with a step that is not in the cache.

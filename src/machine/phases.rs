@@ -200,7 +200,7 @@ fn execute(planned: &Planned, site: &Site<'_>, noted: &Noted, reporter: &mut Rep
             Ok(placement.map_or(Unwritten::Nothing, |placement| Unwritten::Placed(placement, below)))
         }
         Action::Run(execution) => {
-            Ok(Unwritten::Ran(run::execute(execution, before, world, inputs, control, reporter)?))
+            Ok(Unwritten::Ran(run::execute(execution, before, world, inputs, control, noted, reporter)?))
         }
     }
 }

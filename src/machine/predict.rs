@@ -255,14 +255,16 @@ impl<'m> Predictor<'m> {
         {
             return Some(because.clone());
         }
-        let Instruction::Copy(copy) = instruction else { return None };
-        let Ok(Some(CopySource::Stage(source))) = plan.copy_source(stage, copy) else { return None };
-        match self.stages.get(source) {
-            Some(Foreseen { files: Known::Exist, .. }) => None,
-            Some(Foreseen { files: Known::New | Known::Open(_), .. }) | None => {
-                Some(format!("it copies from stage `{}`, which would run first", plan.stages[source].label()))
+        let does = if matches!(instruction, Instruction::Run(_)) { "mounts files of" } else { "copies from" };
+        plan.sources(stage, instruction).ok()?.into_iter().find_map(|source| {
+            let CopySource::Stage(source) = source else { return None };
+            match self.stages.get(source) {
+                Some(Foreseen { files: Known::Exist, .. }) => None,
+                Some(Foreseen { files: Known::New | Known::Open(_), .. }) | None => {
+                    Some(format!("it {does} stage `{}`, which would run first", plan.stages[source].label()))
+                }
             }
-        }
+        })
     }
     // ANCHOR_END: unknown
 }

@@ -140,7 +140,7 @@ impl Resolver<'_> {
                 (intent, making.map_or(Action::Configure, Action::MakeDirectory))
             }
             Applied::Files(WithFiles::Run(run)) => {
-                let (intent, execution) = run::resolve(run, before, self.options)?;
+                let (intent, execution) = run::resolve(run, stage, before, &surroundings, self.options)?;
                 (intent, Action::Run(execution))
             }
         };

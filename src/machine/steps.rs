@@ -155,10 +155,10 @@ impl Steps {
         }
         let mut needed = BTreeSet::new();
         for trigger in triggers {
-            if let Instruction::Copy(copy) = &trigger.value
-                && let Some(CopySource::Stage(source)) = self.plan.copy_source(stage, copy)?
-            {
-                needed.extend(self.plan.needs(source));
+            for source in self.plan.sources(stage, &trigger.value)? {
+                if let CopySource::Stage(source) = source {
+                    needed.extend(self.plan.needs(source));
+                }
             }
         }
         needed.retain(|stage| !self.list.iter().any(|step| step.stage == *stage));

@@ -1,7 +1,7 @@
 //! What the machine does not do yet is refused before anything runs, by name and place.
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Add, Copy, Instruction, Located, Run, Security, Source, WithFiles, rules};
+use crate::dockerfile::{Add, Copy, Instruction, Located, Source, WithFiles, rules};
 use crate::oci::Platform;
 use crate::plan::{Plan, Stage};
 use crate::source::Span;
@@ -44,13 +44,12 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
         found.into_iter().map(|what| not_supported(instruction.value.name(), what).at(place)).collect()
     };
     match instruction.value.with_files() {
-        Some(WithFiles::Run(run)) => refused(run_flags(run)),
         Some(WithFiles::Add(add)) => match misplaced_checksum(add) {
             Some(problem) => vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(place)],
             None => refused(add_features(add)),
         },
         Some(WithFiles::Copy(copy)) => remote_sources(copy, place),
-        Some(WithFiles::Workdir(_)) | None => Vec::new(),
+        Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => Vec::new(),
     }
 }
 
@@ -60,20 +59,6 @@ fn remote_sources(copy: &Copy, place: Span) -> Vec<Diagnostic> {
         Source::Path(_) | Source::Heredoc(_) => None,
     });
     remote.collect()
-}
-
-fn run_flags(run: &Run) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    if !run.mounts.is_empty() {
-        found.push("--mount");
-    }
-    if run.security == Some(Security::Insecure) {
-        found.push("--security=insecure");
-    }
-    if !run.devices.is_empty() {
-        found.push("--device");
-    }
-    found
 }
 
 fn add_features(add: &Add) -> Vec<&'static str> {

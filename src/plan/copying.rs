@@ -1,24 +1,73 @@
-//! What `--from` of a COPY names: an earlier stage, by name or number, or an image.
+//! Where an instruction takes files from: `--from` of a COPY and `from` of a mount name an earlier stage or an image.
+//!
+//! COPY also takes a stage's number; a mount knows names only, as in BuildKit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stage::{CopySource, Stage, StageNames};
 use crate::diagnostic::{Diagnostic, closest};
-use crate::dockerfile::{Copy, Instruction, rules, words};
+use crate::dockerfile::{Copy, Instruction, Mount, WithFiles, Word, rules, words};
 use crate::oci::Reference;
 
-/// The stages that a stage copies from.
+/// What an instruction names as a source.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    name: &'a str,
+    /// The word that names it: where messages point.
+    word: &'a Word,
+    by: By,
+}
+
+/// Who names it.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Copy,
+    Mount,
+}
+
+impl By {
+    fn verb(self) -> &'static str {
+        match self {
+            By::Copy => "copy",
+            By::Mount => "mount",
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn by_copy(copy: &'a Copy) -> Option<Named<'a>> {
+        let word = copy.from.as_ref()?;
+        Some(Named { name: &word.raw, word, by: By::Copy })
+    }
+
+    pub(super) fn by_mount(mount: &'a Mount) -> Option<Named<'a>> {
+        let name = mount.from.as_deref().filter(|name| !name.is_empty())?;
+        Some(Named { name, word: &mount.text, by: By::Mount })
+    }
+}
+
+/// All sources that an instruction names.
+pub(super) fn named(instruction: &Instruction) -> Vec<Named<'_>> {
+    match instruction.with_files() {
+        Some(WithFiles::Copy(copy)) => Named::by_copy(copy).into_iter().collect(),
+        Some(WithFiles::Run(run)) => run.mounts.iter().filter_map(Named::by_mount).collect(),
+        Some(WithFiles::Add(_) | WithFiles::Workdir(_)) | None => Vec::new(),
+    }
+}
+
+/// The stages that a stage takes files from.
 pub(super) fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
     let mut sources = BTreeSet::new();
     let mut problems = Vec::new();
     for instruction in &stage.source.instructions {
-        let Instruction::Copy(copy) = &instruction.value else { continue };
-        match copy_source(stage.index, copy, names, count) {
-            Ok(Some(CopySource::Stage(source))) => {
-                sources.insert(source);
+        for named in named(&instruction.value) {
+            match source(stage.index, named, names, count) {
+                Ok(CopySource::Stage(source)) => {
+                    sources.insert(source);
+                }
+                Ok(CopySource::Image(_) | CopySource::Scratch) => {}
+                Err(diagnostic) => problems.push(diagnostic.at_if_none(instruction.span)),
             }
-            Ok(_) => {}
-            Err(diagnostic) => problems.push(diagnostic.at_if_none(instruction.span)),
         }
     }
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
@@ -29,66 +78,86 @@ pub(super) fn out_of_order(stages: &[Stage], order: &[usize], names: &StageNames
     let mut problems = Vec::new();
     for &index in order {
         for instruction in &stages[index].source.instructions {
-            if let Instruction::Copy(copy) = &instruction.value
-                && let Ok(Some(CopySource::Stage(source))) = copy_source(index, copy, names, stages.len())
-                && source > index
-            {
-                problems.push(defined_later(copy).at_if_none(instruction.span));
+            for named in named(&instruction.value) {
+                if let Ok(CopySource::Stage(source)) = source(index, named, names, stages.len())
+                    && source > index
+                {
+                    problems.push(defined_later(named).at_if_none(instruction.span));
+                }
             }
         }
     }
     problems
 }
 
-pub(super) fn defined_later(copy: &Copy) -> Diagnostic {
-    let word = copy.from.as_ref();
-    let name = word.map_or("", |word| word.raw.as_str());
-    let message = format!("cannot copy from stage `{name}`: it is defined after this stage");
-    Diagnostic::new(&rules::STAGE_DEFINED_LATER, message)
-        .at(word.and_then(|word| word.span))
-        .hint("move that stage above this one")
+fn defined_later(named: Named<'_>) -> Diagnostic {
+    let message = format!("cannot {} from stage `{}`: it is defined after this stage", named.by.verb(), named.name);
+    Diagnostic::new(&rules::STAGE_DEFINED_LATER, message).at(named.word.span).hint("move that stage above this one")
 }
 
-/// What `--from` names. A stage that is defined later is found too.
-pub(super) fn copy_source(
+/// What a name means for an instruction in `stage`.
+///
+/// # Errors
+/// As [`source`], and for a stage that is defined later.
+pub(super) fn earlier_source(
     stage: usize,
-    copy: &Copy,
+    named: Named<'_>,
     names: &StageNames,
     count: usize,
-) -> Result<Option<CopySource>, Diagnostic> {
-    let Some(word) = &copy.from else { return Ok(None) };
-    let refuse = |rule, message: String| Diagnostic::new(rule, message).at(word.span);
-    let nothing: BTreeMap<String, String> = BTreeMap::new();
-    if words::expand(&word.raw, '\\', &nothing).map(|expansion| expansion.text != word.raw).unwrap_or(true) {
-        let message = "variable expansion is not supported for --from".to_owned();
-        return Err(refuse(&rules::VARIABLE_IN_FROM, message)
-            .hint("define a stage with `FROM $NAME AS name` from a global ARG, and copy from that stage"));
+) -> Result<CopySource, Diagnostic> {
+    match source(stage, named, names, count)? {
+        CopySource::Stage(index) if index > stage => Err(defined_later(named)),
+        found => Ok(found),
     }
-    let found = match word.raw.parse::<usize>() {
-        Ok(number) if number < count => Some(number),
-        Ok(number) => {
-            return Err(refuse(&rules::UNKNOWN_STAGE, format!("there is no stage {number}"))
-                .hint(format!("the stages are numbered from 0 to {}", count.saturating_sub(1))));
-        }
-        Err(_) => names.get(&word.raw.to_lowercase()).copied(),
+}
+
+/// What a name means. A stage that is defined later is found too.
+fn source(stage: usize, named: Named<'_>, names: &StageNames, count: usize) -> Result<CopySource, Diagnostic> {
+    let Named { name, word, by } = named;
+    let refuse = |rule, message: String| Diagnostic::new(rule, message).at(word.span);
+    let found = match by {
+        By::Copy => stage_of_copy(word, names, count)?,
+        By::Mount => names.get(&name.to_lowercase()).copied(),
     };
     match found {
         Some(source) if source == stage => {
-            let message = format!("circular dependency: the stage copies from itself (`{}`)", word.raw);
+            let does = match by {
+                By::Copy => "copies",
+                By::Mount => "mounts",
+            };
+            let message = format!("circular dependency: the stage {does} from itself (`{name}`)");
             Err(refuse(&rules::CIRCULAR_DEPENDENCY, message))
         }
-        Some(source) => Ok(Some(CopySource::Stage(source))),
-        None if word.raw == "scratch" => Ok(Some(CopySource::Scratch)),
+        Some(source) => Ok(CopySource::Stage(source)),
+        None if name == "scratch" => Ok(CopySource::Scratch),
         None => {
-            let reference = Reference::parse_normalized(&word.raw).map_err(|error| {
-                let message = format!("`{}` is neither a stage nor an image name: {error}", word.raw);
+            let reference = Reference::parse_normalized(name).map_err(|error| {
+                let message = format!("`{name}` is neither a stage nor an image name: {error}");
                 let diagnostic = refuse(&rules::UNKNOWN_STAGE, message);
-                match closest(&word.raw, names.keys().map(String::as_str)) {
+                match closest(name, names.keys().map(String::as_str)) {
                     Some(name) => diagnostic.hint(format!("did you mean the stage `{name}`?")),
                     None => diagnostic,
                 }
             })?;
-            Ok(Some(CopySource::Image(reference.with_default_tag())))
+            Ok(CopySource::Image(reference.with_default_tag()))
         }
+    }
+}
+
+/// The stage that a COPY names, by its name or its number.
+fn stage_of_copy(word: &Word, names: &StageNames, count: usize) -> Result<Option<usize>, Diagnostic> {
+    let name = word.raw.as_str();
+    let refuse = |rule, message: String| Diagnostic::new(rule, message).at(word.span);
+    let nothing: BTreeMap<String, String> = BTreeMap::new();
+    if words::expand(name, '\\', &nothing).map(|expansion| expansion.text != name).unwrap_or(true) {
+        let message = "variable expansion is not supported for --from".to_owned();
+        return Err(refuse(&rules::VARIABLE_IN_FROM, message)
+            .hint("define a stage with `FROM $NAME AS name` from a global ARG, and copy from that stage"));
+    }
+    match name.parse::<usize>() {
+        Ok(number) if number < count => Ok(Some(number)),
+        Ok(number) => Err(refuse(&rules::UNKNOWN_STAGE, format!("there is no stage {number}"))
+            .hint(format!("the stages are numbered from 0 to {}", count.saturating_sub(1)))),
+        Err(_) => Ok(names.get(&name.to_lowercase()).copied()),
     }
 }

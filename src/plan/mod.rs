@@ -21,7 +21,7 @@ pub use stage::{Base, CopySource, Request, Stage};
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
-use crate::dockerfile::{Checks, Copy, Dockerfile};
+use crate::dockerfile::{Checks, Copy, Dockerfile, Instruction, Mount};
 use base::FromScope;
 use stage::StageNames;
 
@@ -104,11 +104,27 @@ impl Plan {
     /// # Errors
     /// A diagnostic at the flag's value.
     pub fn copy_source(&self, stage: usize, copy: &Copy) -> Result<Option<CopySource>, Diagnostic> {
-        let source = copying::copy_source(stage, copy, &self.names, self.stages.len())?;
-        match &source {
-            Some(CopySource::Stage(index)) if *index > stage => Err(copying::defined_later(copy)),
-            _ => Ok(source),
-        }
+        copying::Named::by_copy(copy).map(|named| self.source(stage, named)).transpose()
+    }
+
+    /// What the `from` of a mount in stage `stage` means; `None` where it is the build context.
+    ///
+    /// # Errors
+    /// A diagnostic at the mount.
+    pub(crate) fn mount_source(&self, stage: usize, mount: &Mount) -> Result<Option<CopySource>, Diagnostic> {
+        copying::Named::by_mount(mount).map(|named| self.source(stage, named)).transpose()
+    }
+
+    /// All that an instruction in stage `stage` names as a source of files.
+    ///
+    /// # Errors
+    /// As [`Plan::copy_source`] and [`Plan::mount_source`].
+    pub(crate) fn sources(&self, stage: usize, instruction: &Instruction) -> Result<Vec<CopySource>, Diagnostic> {
+        copying::named(instruction).into_iter().map(|named| self.source(stage, named)).collect()
+    }
+
+    fn source(&self, stage: usize, named: copying::Named<'_>) -> Result<CopySource, Diagnostic> {
+        copying::earlier_source(stage, named, &self.names, self.stages.len())
     }
 
     /// A stage and all that it needs, each after its own needs.

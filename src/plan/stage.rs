@@ -69,7 +69,7 @@ pub struct Stage {
     pub(crate) platform: Platform,
     /// Whether FROM itself names the platform.
     pub(crate) asks_for_platform: bool,
-    /// The stages that it copies from, besides its base.
+    /// The stages that it copies or mounts files from, besides its base.
     pub(crate) copies_from: BTreeSet<usize>,
     pub source: dockerfile::Stage,
 }
@@ -81,7 +81,7 @@ impl Stage {
     }
 }
 
-/// What `COPY --from=NAME` means.
+/// What `COPY --from=NAME` or `RUN --mount=from=NAME` means.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CopySource {
     Stage(usize),

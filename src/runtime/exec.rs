@@ -51,7 +51,6 @@ impl Extra {
             environment.set(name, value);
         }
         Process {
-            args: self.args.clone(),
             env: environment.entries(),
             cwd: self.working_dir.clone().unwrap_or_else(|| cwd.clone()),
             user: self.user.clone().unwrap_or_else(|| user.clone()),
@@ -60,6 +59,7 @@ impl Extra {
             rights: *rights,
             limits: limits.clone(),
             init: Init::None,
+            ..Process::new(self.args.clone())
         }
     }
 }

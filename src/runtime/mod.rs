@@ -25,6 +25,7 @@ pub(crate) mod folder;
 pub(crate) mod hosts;
 pub(crate) mod log;
 pub(crate) mod monitor;
+pub(crate) mod mounts;
 pub(crate) mod names;
 pub(crate) mod network;
 pub(crate) mod ports;

@@ -148,7 +148,6 @@ impl Wanted {
             None => Hostname::parse(&id.chars().take(12).collect::<String>())?,
         };
         let process = Process {
-            args,
             env: environment(image, request, hostname.as_str()),
             cwd: request.working_dir.clone().unwrap_or_else(|| image.config.working_dir.clone()),
             user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
@@ -157,6 +156,7 @@ impl Wanted {
             rights: request.rights,
             limits: request.limits.clone(),
             init: request.init,
+            ..Process::new(args)
         };
         let mut ports = request.ports.clone();
         if request.publish_all {

@@ -114,13 +114,14 @@ impl Home {
 
     /// The folders of a home, and who may come in: of those below the root, the ones with files that others could execute are closed as well,
     /// since somebody may open the root again.
-    fn folders(&self) -> [(PathBuf, Doors); 13] {
+    fn folders(&self) -> [(PathBuf, Doors); 14] {
         [
             (self.root.join("blobs"), Doors::AsMade),
             (self.blobs(), Doors::AsMade),
             (self.unpacked_dir(), Doors::Closed),
             (self.containers_dir(), Doors::Closed),
             (self.volumes_dir(), Doors::Closed),
+            (self.mount_caches_dir(), Doors::Closed),
             (self.names_dir(), Doors::AsMade),
             (self.networks_dir(), Doors::Closed),
             (self.leases_dir(), Doors::AsMade),
@@ -264,6 +265,11 @@ impl Home {
     /// Volumes.
     pub(crate) fn volumes_dir(&self) -> PathBuf {
         self.root.join("volumes")
+    }
+
+    /// What RUNs keep between builds.
+    pub(crate) fn mount_caches_dir(&self) -> PathBuf {
+        self.root.join("mount-caches")
     }
 
     /// What running processes use.

@@ -53,8 +53,8 @@ impl Lock {
         remove_file(&self.path)
     }
 
-    /// Whether the name still means the file that is locked.
-    fn is_current(&self) -> bool {
+    /// Whether the name still means the file that is locked: its former owner may have removed it.
+    pub(crate) fn is_current(&self) -> bool {
         let id = |found: fs::Metadata| (found.dev(), found.ino());
         match (self.file.metadata(), fs::symlink_metadata(&self.path)) {
             (Ok(locked), Ok(named)) => id(locked) == id(named),

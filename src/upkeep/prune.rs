@@ -13,6 +13,7 @@ use crate::cache::{self, Builds, Record, Records};
 use crate::oci::{Digest, Layer};
 use crate::progress::Work;
 use crate::runtime;
+use crate::runtime::mounts::{self, cache::Kept};
 use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
 
 /// How much is to be removed.
@@ -22,6 +23,8 @@ pub(crate) struct Wish {
     pub(crate) images: Images,
     /// Which steps the cache forgets.
     pub(crate) cache: Forgotten,
+    /// Which cache mounts go, each by itself.
+    pub(crate) mounts: Forgotten,
 }
 
 /// Whether images without a name and copies go.
@@ -34,7 +37,7 @@ pub(crate) enum Images {
     Stay,
 }
 
-/// Which steps the cache forgets.
+/// Which steps the cache forgets, or which cache mounts go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Forgotten {
     /// None.
@@ -55,6 +58,8 @@ pub(crate) struct Pruned {
     pub(crate) records: usize,
     /// Images without a name.
     pub(crate) images: usize,
+    /// Cache mounts, by their ids, and their bytes.
+    pub(crate) mounts: Vec<(String, u64)>,
     /// By what they are: how many files or folders, and their bytes.
     pub(crate) files: BTreeMap<Sort, (usize, u64)>,
     /// Blobs that only another process still uses.
@@ -68,7 +73,8 @@ pub(crate) struct Pruned {
 impl Pruned {
     /// All bytes together.
     pub(crate) fn bytes(&self) -> u64 {
-        self.files.values().map(|(_, bytes)| bytes).sum()
+        let mounts: u64 = self.mounts.iter().map(|(_, bytes)| bytes).sum();
+        self.files.values().map(|(_, bytes)| bytes).sum::<u64>() + mounts
     }
 
     fn add(&mut self, sort: Sort, bytes: u64) {
@@ -101,10 +107,16 @@ pub(crate) fn foresee(store: &Store, wish: &Wish) -> Result<Pruned, Error> {
         pruned.add(file.sort, bytes_of(file));
     }
     (pruned.damaged, pruned.strange) = (survey.damaged, survey.strange);
+    for (cache, bytes) in mounts_to_go(store, wish.mounts)? {
+        if !cache.is_in_use() {
+            pruned.mounts.push((shown_id(&cache), bytes));
+        }
+    }
     Ok(pruned)
 }
 
-/// Removes what the wish says. `remove` removes an unpacked layer, whose files may belong to others.
+/// Removes what the wish says. `remove` removes an unpacked layer, whose files may belong to others, and `remove_cache` a cache mount, unless it is
+/// in use, and says whether it did.
 ///
 /// # Errors
 /// What [`Store::collect`], the cache and `remove` say.
@@ -112,6 +124,7 @@ pub(crate) fn prune<E: From<Error>>(
     store: &Store,
     wish: &Wish,
     remove: impl Fn(&Path) -> Result<(), E>,
+    remove_cache: impl Fn(&Kept) -> Result<bool, E>,
 ) -> Result<Pruned, E> {
     let plan = Plan::of(store, wish)?;
     store.unlist(&plan.unnamed).map_err(Error::from)?;
@@ -139,7 +152,47 @@ pub(crate) fn prune<E: From<Error>>(
         remove(&folder)?;
         task.add(1).map_err(|stopped| Error::Store(stopped.into()))?;
     }
+    for (cache, bytes) in mounts_to_go(store, wish.mounts)? {
+        if remove_cache(&cache)? {
+            pruned.mounts.push((shown_id(&cache), bytes));
+        }
+        task.add(1).map_err(|stopped| Error::Store(stopped.into()))?;
+    }
     Ok(pruned)
+}
+
+/// The cache mounts that go, with their bytes: those first that were used the longest ago.
+fn mounts_to_go(store: &Store, wish: Forgotten) -> Result<Vec<(Kept, u64)>, Error> {
+    let all = || {
+        Ok::<_, Error>(mounts::cache::list(store.home())?.into_iter().map(|cache| {
+            let bytes = size_of(&cache.path);
+            (cache, bytes)
+        }))
+    };
+    Ok(match wish {
+        Forgotten::Nothing => Vec::new(),
+        Forgotten::Everything => all()?.collect(),
+        Forgotten::UnusedFor(age) => {
+            let moment = (now() / SECOND).saturating_sub(age);
+            all()?.filter(|(cache, _)| cache.used <= moment).collect()
+        }
+        Forgotten::Beyond(most) => {
+            let mut caches: Vec<_> = all()?.collect();
+            let mut sum = 0;
+            let kept = caches.iter().rev().take_while(|(_, bytes)| {
+                sum += bytes;
+                sum <= most
+            });
+            let kept = kept.count();
+            caches.truncate(caches.len() - kept);
+            caches
+        }
+    })
+}
+
+/// What people call a cache mount; one whose description is gone, by its name in the home.
+fn shown_id(cache: &Kept) -> String {
+    cache.id.clone().unwrap_or_else(|| cache.path.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// What a wish comes to.
@@ -295,7 +348,8 @@ pub(crate) struct Held {
 /// # Errors
 /// As [`survey`].
 pub(crate) fn held(store: &Store) -> Result<Vec<Held>, Error> {
-    let plan = Plan::of(store, &Wish { images: Images::Unnamed, cache: Forgotten::Everything })?;
+    let plan =
+        Plan::of(store, &Wish { images: Images::Unnamed, cache: Forgotten::Everything, mounts: Forgotten::Nothing })?;
     let afterwards = plan.survey(store)?;
     let going: BTreeSet<&Path> = plan.going(&afterwards).map(|file| file.path.as_path()).collect();
     let held = |file: &Stored| Held {

@@ -24,6 +24,7 @@ mod images;
 mod joining;
 mod loading;
 mod looking;
+mod mounts;
 mod names;
 #[path = "../program/harness.rs"]
 #[allow(dead_code)]

@@ -16,6 +16,7 @@ mod lessons;
 mod limits;
 mod mistakes;
 mod modes;
+mod mounts;
 mod moving;
 mod nameless;
 mod networks;

@@ -349,7 +349,11 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Setting { setting: Setting::BaseImage, .. } => parts.push(ingredient.kind().to_string()),
             // The instruction itself says these.
             Ingredient::Setting { setting: Setting::Keyword | Setting::Destination, .. } => {}
-            Ingredient::Setting { .. } | Ingredient::Document { .. } | Ingredient::HardLinks { .. } => {
+            Ingredient::Setting { .. }
+            | Ingredient::Document { .. }
+            | Ingredient::Mount { .. }
+            | Ingredient::SecretVariable { .. }
+            | Ingredient::HardLinks { .. } => {
                 settings.push(ingredient.kind().to_string());
             }
             Ingredient::Files { files: count, bytes, .. } => files = (files.0 + count, files.1 + bytes, true),

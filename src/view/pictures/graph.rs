@@ -51,6 +51,7 @@ pub(super) fn label(kind: EdgeKind) -> &'static str {
     match kind {
         EdgeKind::From => "FROM",
         EdgeKind::Copy => "COPY --from",
+        EdgeKind::Mount => "RUN --mount",
     }
 }
 
@@ -58,6 +59,7 @@ fn short_label(kind: EdgeKind) -> &'static str {
     match kind {
         EdgeKind::From => "FROM",
         EdgeKind::Copy => "COPY",
+        EdgeKind::Mount => "RUN",
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::given::GivenOptions;
 use crate::cli::failure::Failure;
 use crate::container::Hostname;
 use crate::context::text;
@@ -44,6 +45,8 @@ pub(crate) struct BuildOptions {
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE")]
     pub(crate) network: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) given: GivenOptions,
     /// The platform to build for, such as `linux/arm64` (default: this machine's)
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
@@ -113,6 +116,8 @@ impl BuildOptions {
             stand_ins: self.stand_ins,
             labels,
             network: self.network.map_or(Network::Default, Mode::network),
+            given: self.given.given(limits)?,
+            insecure: self.given.insecure(),
             hostname,
             unsupported: Unsupported::Refused,
             at_miss: AtMiss::Execute,

@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _, Severity};
+use crate::runtime::mounts::cache::Kept;
 use crate::shown;
 use crate::upkeep::prune::{self, Forgotten, Images, Pruned, Wish};
 use crate::view::table::TooWide;
@@ -21,7 +22,7 @@ const LONG: i64 = 30 * 24 * 3600;
 
 /// Remove unused data, and data that can be recreated.
 ///
-/// Removes images without a name, copies of layers, blobs that nothing needs, and steps that were not used for 30 days. Keeps images with a
+/// Removes images without a name, copies of layers, blobs that nothing needs, and steps and cache mounts that were not used for 30 days. Keeps images with a
 /// name, volumes, and what another process uses.
 #[derive(Debug, Args)]
 #[command(long_about = None)]
@@ -32,10 +33,13 @@ pub(crate) struct Prune {
     /// Only look at the cache
     #[arg(long)]
     cache: bool,
-    /// Remove the least recently used steps until what only the cache needs is at most this large, such as `2.5GB`
+    /// Remove the least recently used steps until what only the cache needs is at most this large, and cache mounts likewise, such as `2.5GB`
     #[arg(long, value_name = "SIZE", conflicts_with_all = ["all", "until"], value_parser = parse_size)]
     keep_storage: Option<u64>,
-    /// Remove steps that were not used for this long, such as `12h` or `7d` (default: 30d)
+    /// Remove the cache mounts of RUN, whenever they were used, and nothing else
+    #[arg(long, conflicts_with_all = ["all", "cache"])]
+    cache_mounts: bool,
+    /// Remove steps and cache mounts that were not used for this long, such as `12h` or `7d` (default: 30d)
     #[arg(long, value_name = "DURATION", conflicts_with = "all", value_parser = parse_duration)]
     until: Option<i64>,
     /// Print what would be removed, without removing it
@@ -59,13 +63,22 @@ impl Prune {
             (false, Some(bytes)) => Forgotten::Beyond(bytes),
             (false, None) => Forgotten::UnusedFor(self.until.unwrap_or(LONG)),
         };
-        let wish = Wish { images: if self.cache { Images::Stay } else { Images::Unnamed }, cache };
+        let wish = match (self.cache_mounts, self.cache) {
+            (true, _) => {
+                let wanted = self.until.is_some() || self.keep_storage.is_some();
+                let mounts = if wanted { cache } else { Forgotten::Everything };
+                Wish { images: Images::Stay, cache: Forgotten::Nothing, mounts }
+            }
+            (false, true) => Wish { images: Images::Stay, cache, mounts: cache },
+            (false, false) => Wish { images: Images::Unnamed, cache, mounts: cache },
+        };
         let pruned = if self.dry_run {
             prune::foresee(&world.store, &wish)?
         } else {
             let remove =
                 |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
-            prune::prune(&world.store, &wish, remove)?
+            let remove_cache = |cache: &Kept| -> Result<bool, Failure> { Ok(cache.remove(&world.identity)?) };
+            prune::prune(&world.store, &wish, remove, remove_cache)?
         };
         out.end()?;
         for strange in &pruned.strange {
@@ -90,6 +103,7 @@ impl Prune {
                 rows.push(row(what, count, String::new()));
             }
         }
+        rows.extend(pruned.mounts.iter().map(|(id, bytes)| row(&format!("cache mount {id}"), 1, units::size(*bytes))));
         rows.extend(pruned.files.iter().map(|(sort, (count, bytes))| row(name(*sort), *count, units::size(*bytes))));
         let mut out = ui.plain();
         if !rows.is_empty() {
@@ -112,6 +126,7 @@ fn document(pruned: &Pruned) -> serde_json::Value {
     json!({
         "images": pruned.images,
         "steps": pruned.records,
+        "cache_mounts": pruned.mounts.iter().map(|(id, bytes)| json!({"id": id, "bytes": bytes})).collect::<Vec<_>>(),
         "files": files.collect::<Vec<_>>(),
         "bytes": pruned.bytes(),
         "blobs_in_use": pruned.in_use,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::names::name;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::runtime::mounts;
 use crate::store::{Reason, Sort};
 use crate::upkeep::prune::{Held, held};
 use crate::upkeep::size_of;
@@ -54,6 +55,11 @@ impl Size {
             // The lock is nobody's volume.
             let count = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).count();
             rows.push(Row { what, count, bytes: folder.iter().map(|folder| size_of(folder)).sum(), can_go: 0 });
+        }
+        let caches = mounts::cache::list(home)?;
+        if !caches.is_empty() {
+            let bytes = caches.iter().map(|cache| size_of(&cache.path)).sum();
+            rows.push(Row { what: "cache mounts", count: caches.len(), bytes, can_go: bytes });
         }
         if self.json {
             return Ok(writeln!(ui.plain(), "{}", json::pretty(&rows)?)?);

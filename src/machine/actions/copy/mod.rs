@@ -73,26 +73,66 @@ pub(crate) fn resolve_copy(
     before: &Arc<State>,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
-    let Surroundings { scope, plan, search, inputs, states } = surroundings;
+    let Surroundings { scope, plan, inputs, .. } = surroundings;
     let transfer = Transfer::of_copy(copy, Words { scope, before })?;
-    let stages = &plan.stages;
-    let source = match plan.copy_source(stage, copy)? {
-        None => None,
-        Some(CopySource::Scratch) => Some((Tree::empty(), cache::Origin::Scratch)),
-        Some(CopySource::Stage(index)) => {
-            let label = stages[index].label();
-            let state = states(index).ok_or_else(|| {
-                let message = format!("cannot copy from stage `{label}`: it is not built yet");
-                Diagnostic::new(&rules::STAGE_DEFINED_LATER, message)
-            })?;
-            Some((inputs.tree(&state)?, cache::Origin::Stage(label)))
-        }
-        Some(CopySource::Image(reference)) => {
-            let state = from::image_state(&reference, &stages[stage].platform, *search)?;
-            Some((inputs.tree(&state)?, cache::Origin::Image(reference.familiar())))
-        }
-    };
+    let source = plan.copy_source(stage, copy)?;
+    let source = source.map(|source| surroundings.tree_of(stage, &source)).transpose()?;
     resolve(transfer, source, inputs, before, scope.noted)
+}
+
+/// Files that something else than a COPY takes, as a key has them.
+pub(crate) struct Taken {
+    pub(crate) selection: Selection,
+    /// The last name of their path.
+    pub(crate) name: String,
+    pub(crate) listing: cache::Listing,
+    pub(crate) hard_links: Vec<String>,
+}
+
+impl Surroundings<'_> {
+    /// The files of another stage or of an image, for an instruction in stage `stage`.
+    fn tree_of(&self, stage: usize, source: &CopySource) -> Result<(Tree, cache::Origin), Error> {
+        let stages = &self.plan.stages;
+        Ok(match source {
+            CopySource::Scratch => (Tree::empty(), cache::Origin::Scratch),
+            CopySource::Stage(index) => {
+                let label = stages[*index].label();
+                let state = (self.states)(*index).ok_or_else(|| {
+                    let message = format!("cannot copy from stage `{label}`: it is not built yet");
+                    Diagnostic::new(&rules::STAGE_DEFINED_LATER, message)
+                })?;
+                (self.inputs.tree(&state)?, cache::Origin::Stage(label))
+            }
+            CopySource::Image(reference) => {
+                let state = from::image_state(reference, &stages[stage].platform, self.search)?;
+                (self.inputs.tree(&state)?, cache::Origin::Image(reference.familiar()))
+            }
+        })
+    }
+
+    /// What a path leads to in a source, by default in the context, for an instruction in stage `stage`. Links are followed inside that.
+    ///
+    /// # Errors
+    /// It is not there, or can't be read.
+    pub(crate) fn take(&self, stage: usize, source: Option<&CopySource>, path: &str) -> Result<Taken, Error> {
+        let inputs = self.inputs;
+        let (tree, origin, place) = match source {
+            Some(source) => {
+                let (tree, origin) = self.tree_of(stage, source)?;
+                (tree, origin, SearchPlace::Elsewhere)
+            }
+            None => (inputs.context()?.snapshot.tree().clone(), cache::Origin::Context, SearchPlace::Context),
+        };
+        let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: None, inputs };
+        let mut selection =
+            Selection::of_path(&tree, path).map_err(|error| missing::explain_source(error, path, &searched))?;
+        inputs.learn(selection.seen())?;
+        selection.complete();
+        let list = listing::list(std::slice::from_ref(&selection), cache::Roots::new(origin, path), inputs)?;
+        let name =
+            selection.path.file_name().map_or_else(|| ".".into(), |name| String::from_utf8_lossy(name).into_owned());
+        Ok(Taken { selection, name, listing: list.listing, hard_links: list.hard_links })
+    }
 }
 
 /// What an ADD comes to in a state.

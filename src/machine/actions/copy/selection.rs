@@ -189,6 +189,27 @@ impl Selection {
         Ok(Selection { path: path.clone(), name: path.file_name().unwrap_or_default().to_vec(), what })
     }
 
+    /// What a path leads to, letter by letter: no wildcards.
+    ///
+    /// # Errors
+    /// [`SelectError::NotFound`].
+    pub(crate) fn of_path(tree: &Tree, path: &str) -> Result<Selection, SelectError> {
+        Selection::new(tree, &TreePath::new(path), None, None)
+    }
+
+    /// A tree with what was chosen in it, and where: a directory is the root, a file has its name in it.
+    pub(crate) fn as_tree(&self) -> (Tree, String) {
+        match &self.what {
+            Selected::Directory(directory) => (directory.files.clone(), "/".to_owned()),
+            Selected::File(node) => {
+                let path = "/file";
+                let mut tree = Tree::empty();
+                tree.insert(&TreePath::new(path), node.clone());
+                (tree, path.to_owned())
+            }
+        }
+    }
+
     /// A file that lies nowhere yet.
     pub(crate) fn of_file(name: &str, node: Node) -> Selection {
         Selection { path: TreePath::new(name), name: name.as_bytes().to_vec(), what: Selected::File(node) }

@@ -1,29 +1,33 @@
 //! RUN: a command in a container on the state, and the layer of what it changed.
 //!
-//! The container is Docker's default one, with a network of its own. It writes to an overlay's upper
+//! The container is Docker's default one, with a network of its own, unless `--security=insecure` was asked for and allowed. It writes to an overlay's upper
 //! directory, from which the layer is captured; what the set-up itself had to make there (mount points) is gone again by then.
 
+mod devices;
 pub(crate) mod lacking;
+mod mounts;
 pub(crate) mod script;
 mod unstartable;
 
 use std::sync::Arc;
 
+use mounts::Mounts;
 use script::Script;
 
 use super::command;
+use super::copy::Surroundings;
 use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Names, Paths, Process};
+use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Names, Paths, Process, Rights};
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Command, Network, Run, heredoc, rules};
+use crate::dockerfile::{Command, Device, Network, Run, Security, heredoc, rules};
 use crate::machine::error::MORE_IDS;
 use crate::machine::event::{EventKind, Reporter};
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
 use crate::machine::noted::Noted;
 use crate::machine::paths::Changes;
-use crate::machine::{Control, DEFAULT_PATH, Error, Options, State, supported};
+use crate::machine::{Control, DEFAULT_PATH, Error, Given, Insecure, Options, State, supported};
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
 use crate::runtime::network::{Member, Mode};
@@ -42,6 +46,11 @@ pub(crate) struct Execution {
     working_dir: String,
     user: String,
     network: Network,
+    security: Security,
+    devices: Vec<Device>,
+    mounts: Mounts,
+    /// What secrets and agents are taken from.
+    given: Given,
     hostname: Hostname,
     /// A heredoc with `#!`, to be run as a file.
     script: Option<Script>,
@@ -58,9 +67,18 @@ pub(crate) struct Remains {
 /// What a RUN comes to in a state.
 ///
 /// # Errors
-/// The platform is another than this machine's, or the name of a script can't be one.
-pub(crate) fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Result<(Intent, Execution), Error> {
+/// The platform is another than this machine's, the name of a script can't be one, a mount makes no sense or its files are not there, or
+/// rights are asked for that are not allowed.
+pub(crate) fn resolve(
+    run: &Run,
+    stage: usize,
+    before: &Arc<State>,
+    surroundings: &Surroundings<'_>,
+    options: &Options,
+) -> Result<(Intent, Execution), Error> {
     can_run(&before.platform)?;
+    let security = security(run, options)?;
+    let mounts = mounts::resolve(&run.mounts, stage, before, surroundings)?;
     let (args, script) = arguments(run, before)?;
     let text = match args.as_slice() {
         [shell @ .., line] if shell == before.shell() => line.clone(),
@@ -68,20 +86,25 @@ pub(crate) fn resolve(run: &Run, before: &Arc<State>, options: &Options) -> Resu
     };
     let execution = Execution {
         args,
-        environment: environment(before, options),
+        environment: environment(before, options, &mounts),
         working_dir: before.working_dir().to_owned(),
         user: before.user().to_owned(),
         network: network(run, options),
+        security,
+        devices: run.devices.clone(),
+        given: options.given.clone(),
         hostname: match &options.hostname {
             Some(hostname) => hostname.clone(),
             None => Hostname::parse(HOSTNAME)?,
         },
         script,
+        mounts,
         text,
     };
     let history = format!("RUN {}{}", argument_prefix(before), execution.args.join(" "));
     let intent = Intent::new(before, (**before).clone(), ingredients(&execution, before), Some(history));
-    Ok((intent, execution))
+    let listings = execution.mounts.listings.clone();
+    Ok((Intent { listings, ..intent }, execution))
 }
 
 /// What is executed. A RUN that is nothing but one document is run by the SHELL: as its command line, or, of a script, the
@@ -124,6 +147,20 @@ fn mode(network: Network) -> Mode {
     }
 }
 
+/// # Errors
+/// The command asks for all rights, and nobody has allowed them.
+fn security(run: &Run, options: &Options) -> Result<Security, Error> {
+    match (run.security, options.insecure) {
+        (Some(Security::Insecure), Insecure::Refused) => {
+            let message = "`RUN --security=insecure` is not allowed";
+            Err(Diagnostic::new(&rules::NOT_ALLOWED, message)
+                .hint("it gives the command every capability and no system call filter: `--allow security.insecure` allows it")
+                .into())
+        }
+        (security, _) => Ok(security.unwrap_or(Security::Sandbox)),
+    }
+}
+
 // ANCHOR: ingredients
 fn ingredients(execution: &Execution, before: &State) -> Ingredients {
     let mut ingredients = Ingredients::default();
@@ -142,13 +179,24 @@ fn ingredients(execution: &Execution, before: &State) -> Ingredients {
     ingredients.push(Ingredient::setting(Setting::Network, network_name(execution.network)));
     ingredients.push(Ingredient::setting(Setting::Hostname, execution.hostname.to_string()));
     ingredients.push(Ingredient::setting(Setting::Platform, before.platform.to_string()));
+    match execution.security {
+        Security::Sandbox => {}
+        Security::Insecure => ingredients.push(Ingredient::setting(Setting::Security, "insecure")),
+    }
+    if !execution.devices.is_empty() {
+        let names: Vec<&str> = execution.devices.iter().map(|device| device.text.raw.as_str()).collect();
+        ingredients.push(Ingredient::setting(Setting::Devices, names.join(" ")));
+    }
+    for ingredient in &execution.mounts.ingredients {
+        ingredients.push(ingredient.clone());
+    }
     ingredients
 }
 // ANCHOR_END: ingredients
 
 /// The variables of the command: the state's, and the proxies, which are not ingredients. A proxy is given in one case and set in
 /// both. What the Dockerfile itself sets wins.
-fn environment(before: &State, options: &Options) -> Vec<String> {
+fn environment(before: &State, options: &Options, mounts: &Mounts) -> Vec<String> {
     let variables = before.settings.variables.run_environment();
     let mut environment: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
     for name in PROXY_ARGS {
@@ -158,6 +206,11 @@ fn environment(before: &State, options: &Options) -> Vec<String> {
         {
             environment.push(format!("{name}={value}"));
         }
+    }
+    if let Some((name, path)) = mounts.agent_variable()
+        && before.variable(name).is_none()
+    {
+        environment.push(format!("{name}={path}"));
     }
     environment
 }
@@ -172,23 +225,35 @@ pub(crate) fn execute(
     world: &Arc<World>,
     inputs: &Inputs,
     control: &Control,
+    noted: &Noted,
     reporter: &mut Reporter<'_>,
 ) -> Result<Remains, Error> {
+    devices::check(&execution.devices, noted)?;
     if let Some(problem) = missing_id(execution, state, inputs)? {
         return Err(problem.into());
     }
     let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
+    let equipment = execution.mounts.equip(&execution.given, world)?;
     let id = world.clock.new_id();
     let member = Member { id: id.clone(), name: id.chars().take(12).collect() };
+    let folder = Folder::create(world, &id)?;
+    let mut provided = runtime::mounts::provide(world, &folder, &equipment.wanted)?;
+    for note in std::mem::take(&mut provided.notes) {
+        reporter.warn(note);
+    }
+    let (rights, paths) = match execution.security {
+        Security::Sandbox => (Rights::docker(), Paths::Protected),
+        Security::Insecure => (Rights::insecure(), Paths::Open),
+    };
     let room = Room {
         hostname: execution.hostname.clone(),
         connection: runtime::network::join(world, &mode(execution.network), member, &[])?,
         names: Names::default(),
         hosts: Vec::new(),
         etc: Etc::Build,
-        mounts: Vec::new(),
+        mounts: std::mem::take(&mut provided.mounts),
+        paths,
         root: Access::ReadWrite,
-        paths: Paths::Protected,
         allowance: Allowance::docker(),
         durability: Durability::Scratch,
         script: execution.script.as_ref().map(Script::for_container),
@@ -197,9 +262,11 @@ pub(crate) fn execute(
         env: execution.environment.clone(),
         cwd: execution.working_dir.clone(),
         user: execution.user.clone(),
+        secrets: equipment.variables,
+        rights,
         ..Process::new(execution.args.clone())
     };
-    let prepared = runtime::prepare(world, Folder::create(world, &id)?, lower, room, &process)?;
+    let prepared = runtime::prepare(world, folder, lower, room, &process)?;
     reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
     let running = prepared.spawn(Io::Captured { input: None }, Some(control.interrupt()))?;
     let under_control = control.hold(running.control());
@@ -213,6 +280,8 @@ pub(crate) fn execute(
         Heard::Untidy(failure) => reporter.warn(failure.to_string()),
     })?;
     drop(under_control);
+    // From here on others may have its caches.
+    drop(provided);
     let status = exit.status();
     reporter.tell(EventKind::ContainerEnded { id, status });
     if control.interrupt().is_requested() {
@@ -220,7 +289,8 @@ pub(crate) fn execute(
     }
     let below = inputs.tree(state)?;
     if status != 0 {
-        return Err(failure(execution, state, &below, status, prepared.connection.notices_now(), world));
+        let aside = Aside { notices: prepared.connection.notices_now(), missing: &equipment.missing };
+        return Err(failure(execution, state, &below, status, aside, world));
     }
     for notice in prepared.connection.notices_now() {
         reporter.warn(notice);
@@ -246,15 +316,20 @@ pub(crate) fn missing_id(execution: &Execution, state: &State, inputs: &Inputs) 
     Ok(Some(Diagnostic::new(&rules::ID_NOT_AVAILABLE, message).hint(MORE_IDS)))
 }
 
-/// What is to be said of a command that failed.
-fn failure(
-    execution: &Execution,
-    state: &State,
-    tree: &Tree,
-    status: i32,
+/// What a command had to do without.
+struct Aside<'a> {
+    /// What is to be said of its network.
     notices: Vec<String>,
-    world: &World,
-) -> Error {
+    /// The options that would have given it a secret or an agent.
+    missing: &'a [String],
+}
+
+/// What is to be said of a command that failed.
+fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, aside: Aside<'_>, world: &World) -> Error {
+    let not_given = || {
+        let options = aside.missing.join(" and ");
+        (!aside.missing.is_empty()).then(|| format!("the command ran without what {options} would have given it"))
+    };
     let Execution { text, working_dir, script, .. } = execution;
     let search_path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let unstartable = || unstartable::with_carriage_return(&world.store, tree, text, working_dir, search_path);
@@ -262,8 +337,9 @@ fn failure(
         command: text.clone(),
         status,
         single_id: !world.identity.keeps_owners(),
-        lacking: lacking::advice(state, tree, script.as_ref().map_or(text, |script| &script.text), status),
-        cut_off: notices.into_iter().next(),
+        lacking: lacking::advice(state, tree, script.as_ref().map_or(text, |script| &script.text), status)
+            .or_else(not_given),
+        cut_off: aside.notices.into_iter().next(),
         carriage_return: if status == 127 { unstartable() } else { None },
     }
 }
