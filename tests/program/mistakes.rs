@@ -80,12 +80,6 @@ fn mistakes_in_what_is_built() {
     list.build("a variable that is required", &on_base("LABEL a=\"${NEEDED:?say what is needed}\"\n"), "");
     list.build("a bad wildcard", &on_base("COPY fil[ /\n"), "");
     list.build("a mount over the root", &on_base("RUN --mount=type=cache,target=/ true\n"), "");
-    list.build("a mount of what is not there", &on_base("RUN --mount=source=nothing,target=/m true\n"), "");
-    list.build(
-        "a mount from a later stage",
-        &(on_base("RUN --mount=from=later,target=/m true\n") + "FROM scratch AS later\n"),
-        "",
-    );
     list.build("a URL", &on_base("ADD https://example.org/x /\n"), "");
     list.build("a command that fails", &on_base("RUN exit 3\n"), "");
     list.build("a command that is not there", &on_base("RUN no-such-command\n"), "");
