@@ -17,7 +17,8 @@ pub enum Decision {
         saved_milliseconds: u64,
     },
     Miss {
-        key: CacheKey,
+        /// `None`: some of its inputs do not exist yet.
+        key: Option<CacheKey>,
         reason: MissReason,
     },
     /// A prediction that depends on something not run yet.

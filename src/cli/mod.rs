@@ -136,7 +136,7 @@ enum Command {
     Store(store::StoreCommand),
     /// Manage networks
     Network(network::Networks),
-    /// Explain a part of Layerlab
+    /// Explain an instruction, a word, or what the built-in base image is made of
     Explain(explain::Explain),
     /// The file server of the built-in web image
     #[command(hide = true)]

@@ -39,7 +39,10 @@ pub(super) enum Typed {
 
 /// What came out of a terminal.
 pub(super) enum Came<'b> {
+    /// What the caller is to pass on.
     Bytes(&'b [u8]),
+    /// What our own terminal shows already.
+    Shown(&'b [u8]),
     Nothing,
     End,
     /// Nobody reads what came out of it any more.
@@ -107,12 +110,12 @@ impl Console {
             Err(Errno::EINTR | Errno::EAGAIN) => return Came::Nothing,
             Err(_) => return Came::End,
         };
-        let is_taken = match &self.far {
-            Far::Ours | Far::Watched => write_all(standard(1), bytes),
-            Far::Given { output, .. } => write_all(output.as_fd(), bytes),
-            Far::Caller { .. } => return Came::Bytes(bytes),
-        };
-        if is_taken { Came::Nothing } else { Came::Unread }
+        match &self.far {
+            Far::Ours | Far::Watched if write_all(standard(1), bytes) => Came::Shown(bytes),
+            Far::Given { output, .. } if write_all(output.as_fd(), bytes) => Came::Nothing,
+            Far::Ours | Far::Watched | Far::Given { .. } => Came::Unread,
+            Far::Caller { .. } => Came::Bytes(bytes),
+        }
     }
 
     /// Gives the container what was typed. The end of the input becomes the end-of-file character.

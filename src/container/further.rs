@@ -131,7 +131,7 @@ impl Further {
                     Heard::Output(Stream::Stdout, bytes) => is_broken |= !write_all(output, bytes),
                     // Nobody is left to be told.
                     Heard::Output(Stream::Stderr, bytes) => drop(write_all(errors, bytes)),
-                    Heard::Started | Heard::Notice(_) | Heard::Untidy(_) => {}
+                    Heard::Started | Heard::Shown(_) | Heard::Notice(_) | Heard::Untidy(_) => {}
                 }
             };
             match self.relay.turn(&self.control, &mut listen) {

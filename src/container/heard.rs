@@ -18,6 +18,8 @@ pub enum Heard<'a> {
     /// A piece of its output, where that is captured. Pieces are in order within one stream and end anywhere, also within a
     /// character.
     Output(Stream, &'a [u8]),
+    /// A piece of what its terminal showed on ours.
+    Shown(&'a [u8]),
     /// The command was executed.
     Started,
     /// Something to tell the user at once. Our terminal is not in raw mode meanwhile.

@@ -347,6 +347,7 @@ impl Relay {
         self.buffer.resize(PIECE, 0);
         match self.console.as_mut().map(|console| console.read(&mut self.buffer)) {
             Some(Came::Bytes(bytes)) => listen(Heard::Output(Stream::Stdout, bytes)),
+            Some(Came::Shown(bytes)) => listen(Heard::Shown(bytes)),
             Some(Came::Nothing) => {}
             Some(Came::Unread) => (self.console, self.is_broken) = (None, true),
             Some(Came::End) | None => self.console = None,

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::error::{Error, Failure};
 use super::work::{Memory, Sink, Work};
 use crate::context::text;
+use crate::dockerfile::{Instruction, WithFiles};
 use crate::machine::{self, Decision, Event, Foresight, Machine, MissReason, Prediction, StepLabel};
 use crate::source::SourceFile;
 
@@ -38,16 +39,24 @@ pub struct Refreshed {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// The steps of which the own inputs are others now, and how many miss only because of them.
-    Misses { causes: Vec<StepLabel>, followers: usize },
+    /// The steps of which the own inputs are others now, and how many miss only because of them; the first step to come that is looked up
+    /// and may have to do with the change.
+    Misses { causes: Vec<StepLabel>, followers: usize, next: Option<Box<Ahead>> },
     /// A step can't be foreseen.
     Unforeseen(Failure),
 }
 
+/// A step to come, and what would be decided about it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Ahead {
+    pub step: StepLabel,
+    pub(crate) decision: Decision,
+}
+
 impl Refreshed {
-    /// Whether no step notices.
+    /// Whether no step notices, as far as that is known.
     pub fn is_without_effect(&self) -> bool {
-        let Effect::Misses { causes, followers: 0 } = &self.effect else { return false };
+        let Effect::Misses { causes, followers: 0, .. } = &self.effect else { return false };
         self.back == 0 && self.retaken.is_empty() && causes.is_empty()
     }
 }
@@ -127,9 +136,10 @@ pub(super) fn reload(work: &mut Work, sink: &mut Sink<'_>) -> Result<Refreshed, 
 /// Goes on with a new text and a new context, as far as the steps taken are still right. A text that is wrong changes nothing.
 fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<'_>) -> Result<Refreshed, Error> {
     work.record()?;
+    work.failed = None;
     if file.text.trim().is_empty() && work.path.is_none() {
         (work.machine, work.mistake, work.file) = (None, None, file);
-        let effect = Effect::Misses { causes: Vec::new(), followers: 0 };
+        let effect = Effect::Misses { causes: Vec::new(), followers: 0, next: None };
         return Ok(Refreshed { changed, back: 0, retaken: Vec::new(), lost_typed: false, effect });
     }
     let (mut machine, mistake) = work.machine_of(&file, &work.options)?;
@@ -155,7 +165,8 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     }
     work.tell_warnings(sink);
     let back = wanted.saturating_sub(position);
-    Ok(Refreshed { changed, back, retaken, lost_typed: false, effect: effect(work)? })
+    let effect = effect(work, &changed)?;
+    Ok(Refreshed { changed, back, retaken, lost_typed: false, effect })
 }
 
 /// The steps taken that are not what an earlier machine took in their places.
@@ -166,14 +177,17 @@ fn others(machine: &Machine, old: &Machine) -> Vec<StepLabel> {
     differ.map(|(new, _)| new.label.clone()).collect()
 }
 
-fn effect(work: &mut Work) -> Result<Effect, Error> {
+fn effect(work: &mut Work, changed: &Changed) -> Result<Effect, Error> {
     let predictions = match plan(work)? {
         (predictions, None) => predictions,
         (_, Some(Error::Dockerfile(failure))) => return Ok(Effect::Unforeseen(failure)),
         (_, Some(error)) => return Err(error),
     };
-    let (mut causes, mut followers) = (Vec::new(), 0);
+    let (mut causes, mut followers, mut next) = (Vec::new(), 0, None);
     for Prediction { label, decision, .. } in predictions {
+        if next.is_none() && decision != Decision::NotCached && may_notice(work, &label, changed) {
+            next = Some(Box::new(Ahead { step: label.clone(), decision: decision.clone() }));
+        }
         let Decision::Miss { reason, .. } = decision else { continue };
         match reason {
             MissReason::Cause { .. } => causes.push(label),
@@ -182,7 +196,18 @@ fn effect(work: &mut Work) -> Result<Effect, Error> {
             MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
         }
     }
-    Ok(Effect::Misses { causes, followers })
+    Ok(Effect::Misses { causes, followers, next })
+}
+
+/// Whether a step may have to do with a change: a file of the context concerns only those that copy from there.
+fn may_notice(work: &Work, step: &StepLabel, changed: &Changed) -> bool {
+    let instruction = || work.machine.as_ref().and_then(|machine| machine.instruction(step.number - 1));
+    match (changed, instruction().and_then(Instruction::with_files)) {
+        (Changed::Dockerfile, _) => true,
+        (Changed::Context | Changed::File(_), Some(WithFiles::Copy(copy))) => copy.from.is_none(),
+        (Changed::Context | Changed::File(_), Some(WithFiles::Add(_))) => true,
+        (Changed::Context | Changed::File(_), Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None) => false,
+    }
 }
 
 /// What is foreseen from the next step on, and what is wrong with the step where it ends before its time; nothing is run.

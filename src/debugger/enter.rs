@@ -33,6 +33,8 @@ pub enum Streams {
 #[derive(Clone, Copy, Debug)]
 pub enum Said<'a> {
     Output(Stream, &'a [u8]),
+    /// A piece of what it showed on the terminal.
+    Shown(&'a [u8]),
     /// Something to be told at once, such as what the next Ctrl-C will do.
     Note(container::Notice),
     /// What a shell has changed, when it has ended. It is thrown away.
@@ -78,6 +80,7 @@ pub(super) fn enter(
         listen(match heard {
             Heard::Started => return,
             Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
+            Heard::Shown(bytes) => Said::Shown(bytes),
             Heard::Notice(notice) => Said::Note(notice),
             Heard::Untidy(failure) => Said::Untidy(failure),
         });

@@ -67,8 +67,8 @@ pub enum Error {
     /// What is edited belongs to what is debugged.
     #[error("`{0}` is outside the build context")]
     OutsideContext(String),
-    #[error("there is no instruction `{0}`")]
-    NoInstruction(String),
+    #[error("`{0}` is neither an instruction nor a word that is explained")]
+    NotExplained(String),
     #[error("there is no step to explain")]
     NothingToExplain,
     /// What is typed in comes behind the steps that the base image brings.

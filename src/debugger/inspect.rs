@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::breakpoint::steps_at;
 use super::error::Error;
 use super::work::{Sink, Work};
-use crate::machine::{Decision, Graph, State, StepLabel};
-use crate::oci::{History, Layer, Reference};
+use crate::cache::Build;
+use crate::machine::{Decision, Graph, Machine, State, StepLabel};
+use crate::oci::{Digest, History, Layer, Reference};
+use crate::plan::Stage;
 
 /// Where a step is, seen from where the debugger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +40,8 @@ pub struct StepRow {
     pub(crate) step: StepLabel,
     pub standing: Standing,
     pub outlook: Outlook,
+    /// Whether it was taken last, and failed.
+    pub(crate) has_failed: bool,
     /// The ids of the breakpoints before it.
     pub breakpoints: Vec<usize>,
     pub(crate) milliseconds: Option<u64>,
@@ -54,6 +58,25 @@ pub struct StageRow {
     pub total: usize,
     /// Its step that comes next or is under way; `None` where all are taken.
     pub next: Option<StepLabel>,
+}
+
+/// A stage that the target does not need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct LeftOut {
+    pub(crate) name: String,
+    /// How many steps it would have.
+    pub(crate) steps: usize,
+}
+
+/// A past build that a step can be compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct PastBuild {
+    pub(crate) number: u64,
+    /// RFC 3339.
+    pub(crate) started: String,
+    pub(crate) steps: usize,
+    /// `None`: it was not finished.
+    pub(crate) image: Option<Digest>,
 }
 
 /// One layer of a state.
@@ -107,6 +130,7 @@ pub(super) fn steps(work: &Work) -> Vec<StepRow> {
                 Some(taken) => Outlook::Decided(taken.decision.clone()),
                 None => Outlook::NotAsked,
             },
+            has_failed: work.failed == Some(index),
             breakpoints: Vec::new(),
             milliseconds: machine.taken().get(index).map(|taken| taken.milliseconds),
         })
@@ -164,6 +188,26 @@ pub(super) fn stages(work: &Work) -> Vec<StageRow> {
         }
     };
     plan.order.iter().map(row).collect()
+}
+
+/// The stages that are not built.
+pub(crate) fn left_out(machine: &Machine) -> Vec<LeftOut> {
+    let plan = machine.plan();
+    let is_left_out = |stage: &&Stage| !plan.order.contains(&stage.index);
+    let row = |stage: &Stage| LeftOut { name: stage.label(), steps: stage.source.instructions.len() + 1 };
+    plan.stages.iter().filter(is_left_out).map(row).collect()
+}
+
+/// The past builds of the same, newest first.
+pub(super) fn builds(work: &Work) -> Result<Vec<PastBuild>, Error> {
+    let builds = work.machine()?.earlier_builds()?.iter();
+    let row = |build: &Build| PastBuild {
+        number: build.number,
+        started: build.started.clone(),
+        steps: build.steps.len(),
+        image: build.image,
+    };
+    Ok(builds.map(row).collect())
 }
 
 /// How many files and bytes COPY can see; `None` without a Dockerfile.

@@ -2,10 +2,11 @@
 //!
 //! The texts are data; that there is one for each keyword is a test.
 
-use super::concept::{self, Explained};
+use super::concept::{self, CONCEPTS, Explained};
 use super::error::Error;
 use super::work::Work;
-use crate::dockerfile::{Command, Healthcheck, Instruction, Run, Source};
+use crate::diagnostic::closest;
+use crate::dockerfile::{Command, Healthcheck, Instruction, KEYWORDS, Run, Source};
 use crate::machine::{DEFAULT_PATH, StepLabel};
 use crate::tree::{Follow, TreePath};
 
@@ -24,7 +25,7 @@ const LESSONS: &[Lesson] = &[
         text: "Begins a stage: everything after it builds on this image. The image brings its layers (the files)\n\
                and its configuration (environment, command, user). `FROM scratch` starts with nothing at all. A\n\
                Dockerfile may have several stages; only the last one becomes the image, and the others are\n\
-               workshops from which `COPY --from=name` takes what is needed.",
+               intermediate: `COPY --from=name` copies from them what is needed.",
         example: "FROM alpine AS build",
     },
     Lesson {
@@ -42,8 +43,8 @@ const LESSONS: &[Lesson] = &[
         syntax: "COPY [--from=stage] [--chown=user] [--chmod=mode] source… destination",
         text: "Copies files from the build context (the folder given to the build) or, with `--from`, from another\n\
                stage or image. Of a folder it copies the contents, not the folder itself. A destination that ends\n\
-               with `/` is a folder. The files become a layer. Their contents, modes and owners are in the key, but\n\
-               not their times: a file that was only touched is still a hit.",
+               with `/` is a folder. The files become a layer. Their names, contents and modes are in the key, but\n\
+               not their times, nor who owns them on your machine: a file that was only touched is still a hit.",
         example: "COPY src/ /app/src/",
     },
     Lesson {
@@ -165,8 +166,29 @@ const INSTALLATIONS: &[(&str, &str)] = &[
     ("zypper", "RUN zypper install -y curl"),
 ];
 
+/// What an instruction does, or what a word means.
+///
+/// # Errors
+/// [`Error::NotExplained`].
+pub(crate) fn explain(word: &str) -> Result<Explained, Error> {
+    concept::explain(word).or_else(|| instruction(word)).ok_or_else(|| Error::NotExplained(word.to_owned()))
+}
+
+/// What was probably meant by a word that is not explained.
+pub(crate) fn near(word: &str) -> String {
+    let instruction = || closest(&word.to_uppercase(), KEYWORDS);
+    let meant = match word.chars().all(char::is_uppercase) {
+        true => instruction().or_else(|| closest(&word.to_lowercase(), CONCEPTS)),
+        false => closest(&word.to_lowercase(), CONCEPTS).or_else(instruction),
+    };
+    match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the words are {}; and each instruction, such as `COPY`", CONCEPTS.join(", ")),
+    }
+}
+
 /// What an instruction does; its keyword in any case. The example is one that needs nothing of an image.
-pub(crate) fn explain(keyword: &str) -> Option<Explained> {
+fn instruction(keyword: &str) -> Option<Explained> {
     let lesson = LESSONS.iter().find(|lesson| lesson.keyword.eq_ignore_ascii_case(keyword))?;
     let Lesson { keyword, syntax, text, example } = *lesson;
     Some(Explained { keyword, syntax, text, example, notes: Vec::new() })
@@ -177,16 +199,18 @@ pub(super) fn explain_here(work: &Work, keyword: Option<&str>) -> Result<Explain
     if let Some(explained) = keyword.and_then(concept::explain) {
         return Ok(explained);
     }
+    let unknown = |word: &str| Error::NotExplained(word.to_owned());
     let machine = work.machine.as_ref();
     let next =
         machine.and_then(|machine| Some((machine.label(machine.position())?, machine.instruction(machine.position()))));
-    let (keyword, notes) = match (keyword, next) {
-        (Some(keyword), _) => (keyword.to_uppercase(), Vec::new()),
-        (None, Some((label, instruction))) => (label.keyword.to_owned(), special(&label, instruction)),
+    let mut explained = match (keyword, next) {
+        (Some(keyword), _) => instruction(keyword).ok_or_else(|| unknown(keyword))?,
+        (None, Some((label, instruction))) => {
+            let explained = self::instruction(label.keyword).ok_or_else(|| unknown(label.keyword))?;
+            Explained { notes: special(&label, instruction), ..explained }
+        }
         (None, None) => return Err(Error::NothingToExplain),
     };
-    let mut explained = explain(&keyword).ok_or(Error::NoInstruction(keyword))?;
-    explained.notes = notes;
     if explained.keyword == "RUN"
         && let Some(installation) = installation(work)
     {
@@ -340,7 +364,7 @@ fn form(command: &Command, notes: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::explain;
+    use super::instruction as explain;
     use crate::dockerfile::KEYWORDS;
 
     #[test]

@@ -47,13 +47,14 @@ pub use breakpoint::{Condition, Place};
 pub(crate) use compare::Version;
 pub use compare::{Compare, Compared};
 pub(crate) use concept::{CONCEPTS, Explained};
-pub use edit::{Changed, Editable, Effect, Refreshed};
+pub use edit::{Ahead, Changed, Editable, Effect, Refreshed};
 pub use enter::{Enter, Exit, Said, Streams};
 pub use error::Error;
 pub(crate) use error::Failure;
 pub use going::Going;
-pub(crate) use inspect::{LayerRow, Past, StageRow, StepRow, Tagged, Variable};
+pub(crate) use inspect::{LayerRow, LeftOut, Past, PastBuild, StageRow, StepRow, Tagged, Variable, left_out};
 pub use inspect::{Outlook, Standing, env, history, layers};
+pub(crate) use keyword::{explain, near};
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
@@ -372,6 +373,14 @@ impl Debugger {
         why::why_against(&mut self.0, number, build)
     }
 
+    /// The past builds of the same Dockerfile and context, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], and a past build that can't be read.
+    pub(crate) fn builds(&self) -> Result<Vec<PastBuild>, Error> {
+        inspect::builds(&self.0)
+    }
+
     /// All ingredients of step `number`, or of the next one, beside those of a past build: of the latest that has such a step, if none
     /// is named. `None`: a step before it has to run first.
     ///
@@ -392,7 +401,7 @@ impl Debugger {
     /// What an instruction does, by its keyword; without one, what the step that comes next does.
     ///
     /// # Errors
-    /// [`Error::NoInstruction`], [`Error::NothingToExplain`].
+    /// [`Error::NotExplained`], [`Error::NothingToExplain`].
     pub fn explain(&self, keyword: Option<&str>) -> Result<Explained, Error> {
         keyword::explain_here(&self.0, keyword)
     }
@@ -416,6 +425,11 @@ impl Debugger {
     /// [`Error::Empty`].
     pub(crate) fn graph(&mut self) -> Result<Graph, Error> {
         inspect::graph(&mut self.0)
+    }
+
+    /// The stages that are not built, as the target does not need them.
+    pub(crate) fn left_out(&self) -> Vec<LeftOut> {
+        self.0.machine.as_ref().map(inspect::left_out).unwrap_or_default()
     }
 
     /// The stages that are built, in that order.

@@ -109,7 +109,7 @@ pub(super) fn goto(work: &mut Work, number: usize, sink: &mut Sink<'_>) -> Resul
 /// Goes back to where so many steps are taken.
 pub(super) fn go_back_to(work: &mut Work, count: usize) -> Result<Stopped, Error> {
     work.record()?;
-    work.finished = None;
+    (work.finished, work.failed) = (None, None);
     work.machine_mut()?.go_back_to(count);
     Ok(Stopped { reason: Reason::Step, position: position(work) })
 }
@@ -153,7 +153,7 @@ fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Erro
 
 /// Takes the step under way to its end. Gives why it did not come there.
 pub(super) fn take(work: &mut Work, at_miss: OnMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {
-    work.finished = None;
+    (work.finished, work.failed) = (None, None);
     work.begin_record()?;
     let Some(machine) = &mut work.machine else { return Err(Error::Empty) };
     let index = machine.position();
@@ -171,7 +171,7 @@ pub(super) fn take(work: &mut Work, at_miss: OnMiss, sink: &mut Sink<'_>) -> Res
             }
             Err(error) => {
                 let diagnostics = error.diagnostics_at(machine.span(index));
-                work.memory = Memory::Unwritten;
+                (work.memory, work.failed) = (Memory::Unwritten, Some(index));
                 return Ok(Some(Reason::Failed(Failure { diagnostics, source: work.file.clone() })));
             }
         }

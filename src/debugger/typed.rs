@@ -47,7 +47,7 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
         return Ok(Typed::BeforeFrom);
     }
 
-    let (mut machine, mistake) = work.machine_of(&file, &options)?;
+    let (mut machine, mistake) = work.machine_of(&file, &options).map_err(|error| at_prompt(error, work))?;
     if let Some(failure) = mistake {
         return Err(Error::Dockerfile(failure));
     }
@@ -74,6 +74,19 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
     }
     let reason = reason?.unwrap_or(if work.is_done() { Reason::Done } else { Reason::Step });
     Ok(Typed::Took(Box::new(Stopped { reason, position: self::position(work) })))
+}
+
+/// A mistake that comes from what was typed is in no file.
+fn at_prompt(error: Error, work: &Work) -> Error {
+    match error {
+        Error::Dockerfile(Failure { diagnostics, mut source })
+            if work.machine.as_ref().is_none_or(|machine| machine.position() == 0) =>
+        {
+            source.name = "(prompt)".to_owned();
+            Error::Dockerfile(Failure { diagnostics, source })
+        }
+        error => error,
+    }
 }
 
 /// Writes the Dockerfile in memory to a file.

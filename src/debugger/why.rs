@@ -27,6 +27,8 @@ pub struct Why {
     pub step: StepLabel,
     pub tense: Tense,
     pub decision: Decision,
+    /// Whether it was taken last, and failed.
+    pub(crate) has_failed: bool,
     /// What the step depends on; the key is made from it. Empty for FROM.
     pub(crate) ingredients: Ingredients,
     /// How many lines of changed files of the context differ.
@@ -111,7 +113,15 @@ pub(super) fn why(work: &mut Work, number: Option<usize>) -> Result<Option<Why>,
         let (decision, subject) = (taken.decision.clone(), Subject::taken(index, taken));
         let lines = lines_of(work, &subject, &decision)?;
         let ingredients = subject.ingredients;
-        return Ok(Some(Why { step, tense: Tense::Was, decision, ingredients, lines, after: Vec::new() }));
+        return Ok(Some(Why {
+            step,
+            tense: Tense::Was,
+            decision,
+            has_failed: false,
+            ingredients,
+            lines,
+            after: Vec::new(),
+        }));
     }
     let predictions = foresee(work, index)?;
     let Some(place) = predictions.iter().position(|prediction| prediction.label.number == index + 1) else {
@@ -122,7 +132,8 @@ pub(super) fn why(work: &mut Work, number: Option<usize>) -> Result<Option<Why>,
     let lines = lines_of(work, &subject, &decision)?;
     let after = predictions[place + 1..].iter().map(|prediction| following(work, prediction)).collect();
     let ingredients = subject.ingredients;
-    Ok(Some(Why { step, tense: Tense::WouldBe, decision, ingredients, lines, after }))
+    let has_failed = work.failed == Some(index);
+    Ok(Some(Why { step, tense: Tense::WouldBe, decision, has_failed, ingredients, lines, after }))
 }
 
 /// Compares step `number`, or the next one, with its counterpart in one past build. `None`: a step before it has to run first.

@@ -71,6 +71,8 @@ pub(super) struct Work {
     pub(crate) control: Control,
     pub(crate) breakpoints: Breakpoints,
     pub(crate) memory: Memory,
+    /// The step that failed when it was taken last, by its index, until something else happens.
+    pub(crate) failed: Option<usize>,
     /// The image of the last state, once it is written.
     pub(crate) finished: Option<Finished>,
 }
@@ -96,6 +98,7 @@ impl Work {
             control,
             breakpoints: Breakpoints::default(),
             memory: Memory::default(),
+            failed: None,
             finished: None,
         };
         if !is_empty {

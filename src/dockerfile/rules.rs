@@ -89,6 +89,7 @@ rules! {
     INVALID_ONBUILD_TRIGGER = Warning Layerlab "InvalidOnbuildTrigger" "ONBUILD records an instruction that no build will accept";
     FLAG_WITHOUT_EFFECT = Warning Layerlab "FlagWithoutEffect" "a flag has no effect here";
     UNKNOWN_OWNER = Warning Layerlab "UnknownOwner" "the image does not define the user or group that files are to belong to";
+    IMAGE_LIKE_STAGE = Warning Layerlab "ImageLikeStage" "an image has nearly the name of a stage that nothing uses";
     SOURCES_REPLACED = Warning Layerlab "SourcesReplaced" "several sources of COPY or ADD become one file, so only the last is left";
     DEVICE_LEFT_OUT = Warning Layerlab "DeviceLeftOut" "RUN goes without a device that it does not require";
     UNUSED_BUILD_ARG = Warning Layerlab "UnusedBuildArg" "no ARG uses a build argument";

@@ -50,7 +50,7 @@ impl Found {
     pub(crate) fn decision(self, key: CacheKey) -> Decision {
         match self {
             Found::Hit(record) => Decision::hit(&record),
-            Found::Miss(reason) => Decision::Miss { key, reason },
+            Found::Miss(reason) => Decision::Miss { key: Some(key), reason },
         }
     }
 }

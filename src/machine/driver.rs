@@ -23,6 +23,7 @@ use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
 use crate::images::Fetch;
+use crate::plan::Base;
 use crate::runtime::Remover;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
@@ -90,7 +91,7 @@ impl Machine {
             supported::check(&plan).map_err(Error::Diagnostics)?;
         }
         let identity = Identity::of(source.context.as_ref(), source.dockerfile.as_ref());
-        Ok(Machine {
+        let mut machine = Machine {
             steps: Steps::new(source.file.clone(), plan),
             inputs: Inputs::new(world, source.context.clone(), source.dockerfile.clone()),
             records: Records::open(world.home()),
@@ -107,7 +108,25 @@ impl Machine {
             told: RefCell::default(),
             remover: Remover::default(),
             world: world.clone(),
-        })
+        };
+        machine.insert_known_triggers();
+        Ok(machine)
+    }
+
+    /// Puts the triggers of base images that are in the store among the steps, so that these have their numbers from the start. What is
+    /// wrong with an image or a trigger is said when its FROM is begun.
+    fn insert_known_triggers(&mut self) {
+        let mut index = 0;
+        while let Some(step) = self.steps.get(index) {
+            if self.steps.is_stage_start(index) && matches!(self.steps.plan.stages[step.stage].base, Base::Image(_)) {
+                let found = self.resolver(Fetch::Never).step(index, &|_| None, &Noted::default());
+                if let Ok(Resolved::Start(start)) = found {
+                    // A trigger that is wrong is an error of its FROM.
+                    let _ = self.steps.insert_triggers(index, &start.triggers);
+                }
+            }
+            index += 1;
+        }
     }
 
     /// Reads the context now, before a step needs it, and tells of it.

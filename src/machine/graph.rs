@@ -81,7 +81,7 @@ impl Machine {
         Graph {
             stages,
             edges: (0..self.step_count()).flat_map(edges).collect(),
-            reaches: (0..self.step_count()).filter_map(|index| self.reach(index, &decisions)).collect(),
+            reaches: self.reaches(&decisions),
             left_out: plan
                 .stages
                 .iter()
@@ -115,17 +115,34 @@ impl Machine {
         stages.collect()
     }
 
-    /// How far a step reaches that misses by itself. What has no earlier build to be compared with reaches nothing.
+    /// How far the steps reach that miss by themselves. A step without an earlier one to be compared with counts only where no other
+    /// reaches it.
+    fn reaches(&self, decisions: &[Option<Decision>]) -> Vec<Reach> {
+        let mut reaches: Vec<Reach> = Vec::new();
+        for index in 0..self.step_count() {
+            let Some(reach) = self.reach(index, decisions) else { continue };
+            let is_reached = || reaches.iter().any(|earlier| earlier.reached.contains(&(index + 1)));
+            if reach.reason != MissReason::FirstTime || !is_reached() {
+                reaches.push(reach);
+            }
+        }
+        reaches
+    }
+
     fn reach(&self, index: usize, decisions: &[Option<Decision>]) -> Option<Reach> {
         let reason = decisions[index].as_ref()?.miss()?;
         match reason {
-            MissReason::Cause { .. } | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
-            MissReason::FirstTime | MissReason::Follows { .. } | MissReason::NoCache => return None,
+            MissReason::Cause { .. }
+            | MissReason::LayerGone
+            | MissReason::NeverFinished { .. }
+            | MissReason::FirstTime => {}
+            MissReason::Follows { .. } | MissReason::NoCache => return None,
         }
-        self.instruction(index)?.with_files()?;
         let is_lost =
             |&index: &usize| matches!(decisions[index], None | Some(Decision::Miss { .. } | Decision::Unknown { .. }));
-        let reached = self.behind(index).into_iter().filter(is_lost).map(|index| index + 1).collect();
+        // What changes no file reaches nothing.
+        let behind = self.instruction(index)?.with_files().map_or_else(Vec::new, |_| self.behind(index));
+        let reached = behind.into_iter().filter(is_lost).map(|index| index + 1).collect();
         Some(Reach { step: self.label(index)?, reason: reason.clone(), reached })
     }
 

@@ -87,6 +87,14 @@ impl Past {
         Ok(self.earlier.get_or_init(|| found))
     }
 
+    /// Whether nothing was built yet, of whatever context: then the cache is empty.
+    ///
+    /// # Errors
+    /// The folder of the past builds can't be read.
+    pub(crate) fn is_first(&self) -> Result<bool, Error> {
+        Ok(self.builds.numbers()?.is_empty())
+    }
+
     /// The step of a past build that step `index` is compared with.
     pub(crate) fn counterpart<'b>(&self, build: &'b Build, steps: &Steps, index: usize) -> Option<&'b BuildStep> {
         let mut known = self.counterparts.borrow_mut();

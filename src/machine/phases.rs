@@ -132,7 +132,9 @@ impl<R> Answered<R> {
         match self {
             Answered::Start(_) => Decision::NotCached,
             Answered::Hit(_, record) => Decision::hit(record),
-            Answered::Miss(planned, reason, _) => Decision::Miss { key: planned.intent.key(), reason: reason.clone() },
+            Answered::Miss(planned, reason, _) => {
+                Decision::Miss { key: Some(planned.intent.key()), reason: reason.clone() }
+            }
         }
     }
 
@@ -248,7 +250,7 @@ impl Answered<Made> {
                 (Done::Cached, decision, After::instruction(*planned, layer, &created, changes, reporter))
             }
             Answered::Miss(planned, reason, Made { layer, changes }) => {
-                let decision = Decision::Miss { key: planned.intent.key(), reason };
+                let decision = Decision::Miss { key: Some(planned.intent.key()), reason };
                 let created = books.clock.rfc3339();
                 let build = books.past.number()?;
                 let (layer_made, created_now, told) = (layer.clone(), created.clone(), changes.for_record());

@@ -80,6 +80,14 @@ impl Stages<'_> {
     }
 }
 
+/// What is known of a step whose inputs are not known.
+enum Beforehand {
+    /// Nothing, and why.
+    Unknown(String),
+    /// Whatever they are, no step had them: it starts from files that do not exist yet, or nothing was ever built here.
+    New,
+}
+
 /// What is foreseen of one step, and of the state after it where it is known that far.
 struct Outlook {
     prediction: Prediction,
@@ -194,8 +202,10 @@ impl<'m> Predictor<'m> {
         noted: &Noted,
     ) -> Result<Option<Outlook>, Error> {
         let Some(before) = self.stages.get(stage) else { return Ok(None) };
-        if let Some(because) = self.unknown(stage, instruction, &before) {
-            return Ok(self.open(index, because));
+        match self.beforehand(stage, instruction, &before)? {
+            Some(Beforehand::Unknown(because)) => return Ok(self.open(index, because)),
+            Some(Beforehand::New) => return Ok(self.certain_miss(index, before)),
+            None => {}
         }
         match self.resolver.step(index, &|stage| self.stages.state(stage), noted) {
             Ok(Resolved::Start(_)) => Ok(None),
@@ -210,6 +220,13 @@ impl<'m> Predictor<'m> {
     fn open(&self, index: usize, because: String) -> Option<Outlook> {
         let prediction = self.prediction(index, Decision::Unknown { because })?;
         Some(Outlook { prediction, next: None })
+    }
+
+    /// A step that misses, whatever it will read. What it leaves does not exist yet either.
+    fn certain_miss(&mut self, index: usize, before: Foreseen) -> Option<Outlook> {
+        let prediction = self.prediction(index, Decision::Miss { key: None, reason: MissReason::FirstTime })?;
+        self.cause = Some(index + 1);
+        Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, ..before }) })
     }
 
     fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
@@ -240,11 +257,16 @@ impl<'m> Predictor<'m> {
     }
 
     // ANCHOR: unknown
-    /// Why a step can't be foreseen: it reads files of a stage that would have to run first, or comes after such a step, or
-    /// can't run at all.
-    fn unknown(&self, stage: usize, instruction: &Located<Instruction>, before: &Foreseen) -> Option<String> {
+    /// What is known of a step that can't be looked up: it reads files of a stage that would have to run first, or comes after such a
+    /// step, or can't run at all.
+    fn beforehand(
+        &self,
+        stage: usize,
+        instruction: &Located<Instruction>,
+        before: &Foreseen,
+    ) -> Result<Option<Beforehand>, Error> {
         if let Some(problem) = supported::check_instruction(instruction).into_iter().next() {
-            return Some(problem.message);
+            return Ok(Some(Beforehand::Unknown(problem.message)));
         }
         let instruction = &instruction.value;
         let plan = &self.steps.plan;
@@ -253,18 +275,25 @@ impl<'m> Predictor<'m> {
             && instruction.with_files().is_some()
             && is_asked
         {
-            return Some(because.clone());
+            return Ok(Some(Beforehand::Unknown(because.clone())));
         }
         let does = if matches!(instruction, Instruction::Run(_)) { "mounts files of" } else { "copies from" };
-        plan.sources(stage, instruction).ok()?.into_iter().find_map(|source| {
-            let CopySource::Stage(source) = source else { return None };
-            match self.stages.get(source) {
-                Some(Foreseen { files: Known::Exist, .. }) => None,
-                Some(Foreseen { files: Known::New | Known::Open(_), .. }) | None => {
-                    Some(format!("it {does} stage `{}`, which would run first", plan.stages[source].label()))
-                }
-            }
-        })
+        let Ok(sources) = plan.sources(stage, instruction) else { return Ok(None) };
+        let is_to_come =
+            |source: &usize| !matches!(self.stages.get(*source), Some(Foreseen { files: Known::Exist, .. }));
+        let stages = sources.into_iter().filter_map(|source| match source {
+            CopySource::Stage(source) => Some(source),
+            CopySource::Image(_) | CopySource::Scratch => None,
+        });
+        let Some(source) = stages.into_iter().find(is_to_come) else { return Ok(None) };
+        // With `--link` the files before it are not in its key.
+        let is_linked = matches!(instruction, Instruction::Copy(copy) if copy.link);
+        let is_new = is_asked && matches!(before.files, Known::New) && !is_linked;
+        if is_new || self.decider.past.is_first()? {
+            return Ok(Some(Beforehand::New));
+        }
+        let because = format!("it {does} stage `{}`, which would run first", plan.stages[source].label());
+        Ok(Some(Beforehand::Unknown(because)))
     }
     // ANCHOR_END: unknown
 }

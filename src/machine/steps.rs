@@ -1,6 +1,7 @@
 //! The steps of a build: the instructions of the stages that are needed, in the order in which they are taken.
 //!
-//! The list grows only by ONBUILD triggers, which are known when FROM has opened its image.
+//! The list changes only by ONBUILD triggers: those of images in the store are known from the start, the others when FROM has opened its
+//! image.
 
 use std::collections::BTreeSet;
 
@@ -142,17 +143,23 @@ impl Steps {
         self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
     }
 
-    /// Puts the triggers of a base image behind the FROM that opened it; stages that they copy from and that are not built yet
+    /// Puts the triggers of a base image, and no others, behind the FROM that opened it; stages that they copy from and that are not built yet
     /// come before this stage goes on. Says whether the list has grown.
     ///
     /// # Errors
     /// A trigger copies from a stage that can't be.
     pub(crate) fn insert_triggers(&mut self, index: usize, triggers: &[Located<Instruction>]) -> Result<bool, Error> {
         let stage = self.list[index].stage;
-        let are_there = self.get(index + 1).is_some_and(|next| next.trigger && next.stage == stage);
-        if are_there || triggers.is_empty() {
+        let is_of_stage = |step: &&Step| step.trigger && step.stage == stage;
+        let known = self.list.iter().filter(is_of_stage).filter_map(|step| match &step.kind {
+            StepKind::Instruction(instruction) => Some(instruction.text.as_str()),
+            StepKind::From => None,
+        });
+        if known.eq(triggers.iter().map(|trigger| trigger.text.as_str())) {
             return Ok(false);
         }
+        // Another image has the name by now.
+        self.list.retain(|step| !is_of_stage(&step));
         let mut needed = BTreeSet::new();
         for trigger in triggers {
             for source in self.plan.sources(stage, &trigger.value)? {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{self, expand};
 use super::stage::{Base, Request, Stage};
-use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{self, Dockerfile, Word, rules, words};
+use crate::diagnostic::{Diagnostic, closest};
+use crate::dockerfile::{self, Dockerfile, Instruction, Word, rules, words};
 use crate::oci::Reference;
 
 /// Everything about a file and its stages.
@@ -16,8 +16,39 @@ pub(super) fn suspicious(
     global_args: &BTreeMap<String, String>,
 ) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = stages.iter().filter_map(needless_platform).collect();
+    found.extend(near_stages(stages));
     found.extend(undefined_args(file, global_args));
     found.extend(invalid_defaults(file, request));
+    found
+}
+
+/// Images of `COPY --from` and FROM with nearly the name of a stage that nothing uses.
+fn near_stages(stages: &[Stage]) -> Vec<Diagnostic> {
+    let is_used =
+        |index| stages.iter().any(|stage| stage.base == Base::Stage(index) || stage.copies_from.contains(&index));
+    let mut found = Vec::new();
+    for stage in stages {
+        let earlier = stages[..stage.index].iter().filter(|earlier| !is_used(earlier.index));
+        let earlier: Vec<&str> = earlier.filter_map(|stage| stage.name.as_deref()).collect();
+        let from = &stage.source.from;
+        let base = matches!(stage.base, Base::Image(_)).then(|| (&from.value.image, from.span));
+        let copied = stage.source.instructions.iter().filter_map(|instruction| match &instruction.value {
+            Instruction::Copy(copy) => Some((copy.from.as_ref()?, instruction.span)),
+            _ => None,
+        });
+        for (word, span) in base.into_iter().chain(copied) {
+            let name = word.raw.to_lowercase();
+            let is_plain = name.chars().all(|letter| letter.is_alphanumeric() || "-_.".contains(letter));
+            if !is_plain || stages.iter().any(|stage| stage.name.as_deref() == Some(&name)) {
+                continue;
+            }
+            if let Some(near) = closest(&name, earlier.iter().copied()) {
+                let message = format!("`{}` is not a stage, so it is taken for an image", word.raw);
+                let warning = Diagnostic::new(&rules::IMAGE_LIKE_STAGE, message).at(word.span.unwrap_or(span));
+                found.push(warning.hint(format!("did you mean the stage `{near}`?")));
+            }
+        }
+    }
     found
 }
 

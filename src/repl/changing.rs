@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use super::Error;
+use super::form::Change;
 use super::mending::{Editor, wants};
 use super::moving::{Heads, watch};
 use super::session::{Draft, Session};
+use super::{Error, hunks};
 use crate::context::text;
 use crate::debugger::{self, Changed, Editable, Effect, Refreshed, SHOWN};
 use crate::diagnostic::Diagnostic;
@@ -16,18 +17,24 @@ use crate::limits::Bound;
 use crate::machine::{self, StepLabel};
 use crate::source::SourceFile;
 use crate::store::write::temporary_folder;
-use crate::view::units;
+use crate::view::{debugger as blocks, units};
 
+/// What a saved session says of a change that it can't have.
+const NOT_NOTED: &str = "      note      the change is not plain text: it is not part of this record\n";
 /// What is asked after a mistake.
 const AGAIN: &str = "-- Enter: edit again, any other key: back to layerlab --";
 
-/// `edit [FILE]`.
-pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>) -> Result<(), Error> {
+/// `edit [FILE]`; a script may say what changes.
+pub(super) fn edit(session: &mut Session<'_>, file: Option<&str>, change: Change) -> Result<(), Error> {
     let editable = session.debugger.editable(file)?;
-    let Some(editor) = Editor::of(session.interactive) else {
+    let editor = match change {
+        Change::Editor => Editor::of(session.interactive),
+        Change::Hunks(hunks) => Some(Editor::Hunks(hunks)),
+    };
+    let Some(editor) = editor else {
         return Err(Error::usage(
             "`edit` needs a terminal, but this session reads its lines from a file or a pipe",
-            "change the file, then `reload`; or set $EDITOR to a program that needs no terminal",
+            "write the change below it, as `diff -u` would; or set $EDITOR to a program that needs no terminal",
         ));
     };
     match editable {
@@ -47,10 +54,21 @@ fn until_right(
     take: &dyn Fn(&mut Session<'_>) -> Result<Refreshed, Error>,
 ) -> Result<(), Error> {
     let mut line = None;
+    let bound = session.debugger.world().home().bound(&text::DOCKERFILE);
+    let before = content(path, bound)?;
     loop {
         editor.open(path, line)?;
         let error = match take(session) {
-            Ok(refreshed) => return tell(session, "edit", &refreshed),
+            Ok(refreshed) => {
+                let after = content(path, bound)?;
+                let is_changed = after != before;
+                note_change(session, editor, before, after)?;
+                if is_changed || !refreshed.is_without_effect() {
+                    return tell(session, "edit", &refreshed);
+                }
+                session.is_broken = false;
+                return session.row("edit", "the Dockerfile: not changed");
+            }
             Err(error) => error,
         };
         let Some(failure) = error.failure() else { return Err(error) };
@@ -59,7 +77,8 @@ fn until_right(
         let again = session.interactive && wants(session.out.ask(AGAIN)?);
         session.is_broken = session.debugger.path() == Some(path);
         if !again {
-            session.row("edit", "the Dockerfile from before the edit stays in force; `edit` opens yours again")?;
+            note_change(session, editor, before, content(path, bound)?)?;
+            session.row("edit", "still using the Dockerfile from before the edit; `edit` reopens your version")?;
             return Err(Error::Said);
         }
     }
@@ -98,13 +117,34 @@ fn edit_context(session: &mut Session<'_>, editor: &Editor, path: &Path, name: &
     let bound = session.debugger.world().home().bound(&SHOWN);
     let before = content(path, bound)?;
     editor.open(path, None)?;
-    if content(path, bound)? != before {
+    let after = content(path, bound)?;
+    let is_changed = after != before;
+    note_change(session, editor, before, after)?;
+    if is_changed {
         let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.context_changed(name, sink))?;
         return tell(session, "edit", &refreshed);
     }
     session.row("edit", &format!("{name}: not changed"))?;
     let refreshed = watch(session, Heads::Hidden, |debugger, sink| debugger.reload(sink))?;
     if refreshed.is_without_effect() { Ok(()) } else { tell(session, "reload", &refreshed) }
+}
+
+/// Notes what an editor has changed, so that a saved session can be replayed. What a script changes it says itself.
+fn note_change(
+    session: &mut Session<'_>,
+    editor: &Editor,
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
+) -> Result<(), Error> {
+    let is_plain = |text: &String| !text.contains(|letter: char| letter.is_control() && !"\n\t".contains(letter));
+    let text = |content: Option<Vec<u8>>| String::from_utf8(content.unwrap_or_default()).ok().filter(is_plain);
+    match (editor, text(before), text(after)) {
+        (Editor::Hunks(_), ..) => Ok(()),
+        (Editor::Program { .. }, Some(before), Some(after)) => {
+            Ok(session.out.note(&hunks::between(&before, &after))?)
+        }
+        (Editor::Program { .. }, ..) => Ok(session.out.note(NOT_NOTED)?),
+    }
 }
 
 /// `reload`.
@@ -115,7 +155,7 @@ pub(super) fn reload(session: &mut Session<'_>) -> Result<(), Error> {
             let Some(failure) = error.failure() else { return Err(error) };
             session.show_error(&failure.into())?;
             session.is_broken = true;
-            session.row("reload", "the Dockerfile from before stays in force")?;
+            session.row("reload", "still using the Dockerfile from before")?;
             Err(Error::Said)
         }
     }
@@ -131,10 +171,9 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
         session.row("warning", "the Dockerfile changed on disk: the instructions you typed are dropped")?;
     }
     let what = match &refreshed.changed {
-        Changed::Context if refreshed.is_without_effect() => {
-            return session.row(name, "nothing changed that a step depends on");
-        }
         Changed::Dockerfile => "the Dockerfile",
+        // A mistake that is mended leaves the text that was in force.
+        Changed::Context if name == "edit" => "the Dockerfile",
         Changed::Context => "the context",
         Changed::File(name) => name,
     };
@@ -143,8 +182,27 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
         back => format!("; back {}", units::count(back as u64, "step")),
     };
     match &refreshed.effect {
-        Effect::Misses { causes, followers } => {
-            session.row(name, &format!("{what}: {}{back}", affected(&refreshed.retaken, causes, *followers)))
+        Effect::Misses { causes, followers, next } => {
+            let mut parts = Vec::new();
+            match refreshed.retaken.len() {
+                0 if causes.is_empty() && refreshed.back == 0 => parts.extend(still_valid(session, next.is_some())),
+                0 => {}
+                1 => parts.push(format!("{} has moved or changed, and was a hit", names(&refreshed.retaken))),
+                _ => parts.push(format!("{} have moved or changed, and were hits", names(&refreshed.retaken))),
+            }
+            match (causes.as_slice(), next) {
+                ([], None) => {}
+                ([], Some(ahead)) => parts.push(blocks::ahead(ahead)),
+                (causes, _) => parts.push(format!("{} would miss", names(causes)) + &after_them(*followers)),
+            }
+            let text = format!("{}{back}", parts.join("; "));
+            match refreshed.changed {
+                // Perhaps nothing of it changed at all.
+                Changed::Context if causes.is_empty() && name != "edit" => session.row(name, &text),
+                Changed::Context | Changed::Dockerfile | Changed::File(_) => {
+                    session.row(name, &format!("{what}: {text}"))
+                }
+            }
         }
         Effect::Unforeseen(failure) => {
             session.row(name, &format!("{what} changed{back}"))?;
@@ -153,22 +211,24 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
     }
 }
 
-/// Which steps are others now, which would miss because of a change, and how many only follow them.
-fn affected(retaken: &[StepLabel], causes: &[StepLabel], followers: usize) -> String {
-    let names = |steps: &[StepLabel]| {
-        let name = |step: &StepLabel| format!("{}/{} {}", step.number, step.total, step.keyword);
-        steps.iter().map(name).collect::<Vec<_>>().join(", ")
-    };
-    let retaken_now = || format!("{} moved or changed, and hit", names(retaken));
-    let text = match (retaken, causes) {
-        ([], []) => "no step so far is affected".to_owned(),
-        (_, []) => retaken_now(),
-        ([], causes) => format!("{} would miss", names(causes)),
-        (_, causes) => format!("{}; {} would miss", retaken_now(), names(causes)),
-    };
+/// What is said of the steps taken where none is another now.
+fn still_valid(session: &Session<'_>, has_next: bool) -> Option<String> {
+    match (session.debugger.position().taken, has_next) {
+        (_, false) => Some("no change affects any step".to_owned()),
+        (0, true) => None,
+        (_, true) => Some("the steps already taken are still valid".to_owned()),
+    }
+}
+
+fn names(steps: &[StepLabel]) -> String {
+    let name = |step: &StepLabel| format!("{}/{} {}", step.number, step.total, step.keyword);
+    steps.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn after_them(followers: usize) -> String {
     match followers {
-        0 => text,
-        count => format!("{text}, and {} after it", units::count(count as u64, "step")),
+        0 => String::new(),
+        count => format!(", and {} after it", units::count(count as u64, "step")),
     }
 }
 

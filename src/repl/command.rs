@@ -3,7 +3,7 @@
 //! The rule of what is a command and what an instruction is in `help.rs` (`RULE`). In order: a command's name or short
 //! form; a Dockerfile keyword in any case; a habit from another program (`habits.rs`); the beginning of exactly one command.
 
-use super::form::{Existing, LayersForm, PlanForm, Topic, WhyForm};
+use super::form::{Change, Existing, LayersForm, PlanForm, Topic, WhyForm};
 use super::help;
 use super::meant::{self, Habit};
 use super::operands::{self, Break, Extent, Target, forced, numbered, without_switches};
@@ -14,7 +14,7 @@ use crate::dockerfile::{self, words};
 /// What a line is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Line {
-    /// Nothing: the last stepping command is meant again.
+    /// Nothing.
     Empty,
     /// `# …`
     Comment,
@@ -49,7 +49,7 @@ pub(super) enum Command {
     Explain { instruction: Option<String> },
     Run { command: String },
     Shell { state: Option<usize> },
-    Edit { file: Option<String> },
+    Edit { file: Option<String>, change: Change },
     Reload,
     Tag { name: String },
     Launch { arguments: Vec<String> },
@@ -60,9 +60,14 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether it moves along the steps: an empty line does it again.
-    pub(super) fn is_move(&self) -> bool {
-        matches!(self, Command::Step { .. } | Command::Finish | Command::Continue | Command::Back { .. })
+    /// Whether an empty line does it again: it goes forwards.
+    pub(super) fn is_repeated(&self) -> bool {
+        matches!(self, Command::Step { .. } | Command::Finish | Command::Continue)
+    }
+
+    /// Whether it goes elsewhere: from there an empty line takes one step.
+    pub(super) fn is_turn(&self) -> bool {
+        matches!(self, Command::Back { .. } | Command::Goto(_) | Command::Restart)
     }
 
     /// Whether a command only looks: what it shows can go to a program.
@@ -93,6 +98,11 @@ impl Command {
 /// # Errors
 /// A diagnostic that says what is wrong and what was probably meant.
 pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
+    if let Some((line, change)) = text.split_once("\n@@ ")
+        && let Ok(Line::Command(Command::Edit { file, .. })) = parse(line)
+    {
+        return Ok(Line::Command(Command::Edit { file, change: Change::Hunks(format!("@@ {change}")) }));
+    }
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Ok(Line::Empty);
@@ -167,7 +177,7 @@ fn piped(line: &str) -> Result<Option<Line>, Diagnostic> {
 
 fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
     if entry.arguments.is_empty() && !rest.is_empty() {
-        return Err(no_argument(entry, rest));
+        return Err(operands::no_argument(entry, rest));
     }
     let parts: Vec<&str> = rest.split_whitespace().collect();
     let wrong = |message: String| Diagnostic::error(message).hint(format!("usage: `{}`", entry.synopsis()));
@@ -180,7 +190,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
             0 => Err(wrong("N must be 1 or more".into())),
             count => Ok(count),
         },
-        _ => Err(wrong("it takes one number".into())),
+        _ => Err(wrong(format!("`{}` takes one number", entry.name))),
     };
     let ids = || -> Result<Vec<usize>, Diagnostic> {
         match parts.as_slice() {
@@ -199,7 +209,10 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Back => Ok(Command::Back { count: count()? }),
         Name::Goto => {
             let text = needed("the number of a step, or `:` and a line")?;
-            let target = numbered(&text).ok_or_else(|| wrong(format!("`{text}` is neither a step nor a line")))?;
+            let target = numbered(&text).ok_or_else(|| {
+                Diagnostic::error(format!("`{text}` is neither a step nor a line"))
+                    .hint(format!("`break /{text}/`, then `continue`, goes to an instruction with this text"))
+            })?;
             Ok(Command::Goto(target))
         }
         Name::Restart => Ok(Command::Restart),
@@ -218,7 +231,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Plan => match parts.as_slice() {
             [] => Ok(Command::Plan { form: PlanForm::List }),
             ["graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
-            _ => Err(no_argument(entry, rest)),
+            _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Diff => operands::diff(rest, &parts).map(|(states, path)| Command::Diff { states, path }),
         Name::Ls => Ok(Command::Ls { path: path(without_switches(rest)) }),
@@ -230,7 +243,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Layers => match parts.as_slice() {
             [] => Ok(Command::Layers { form: LayersForm::Table }),
             ["bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
-            _ => Err(no_argument(entry, rest)),
+            _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Config => Ok(Command::Config),
         Name::Env => Ok(Command::Env),
@@ -243,9 +256,9 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         Name::Shell => match parts.as_slice() {
             [] => Ok(Command::Shell { state: None }),
             [text] if text.parse::<usize>().is_ok() => Ok(Command::Shell { state: Some(number(text)?) }),
-            _ => Err(no_argument(entry, rest)),
+            _ => Err(operands::no_argument(entry, rest)),
         },
-        Name::Edit => Ok(Command::Edit { file: optional() }),
+        Name::Edit => Ok(Command::Edit { file: optional(), change: Change::Editor }),
         Name::Reload => Ok(Command::Reload),
         Name::Tag => match parts.as_slice() {
             [name] => Ok(Command::Tag { name: (*name).to_owned() }),
@@ -271,21 +284,6 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
             name => help::topic(name).map(Command::Help),
         },
         Name::Quit => Ok(Command::Quit),
-    }
-}
-
-/// A command that takes no argument got one: perhaps the instruction of the same name was meant.
-fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::error(format!("the command `{}` does not take `{rest}`", entry.name));
-    if entry.id == Name::Shell && !rest.starts_with('[') {
-        diagnostic.hint(format!("`run {}` runs one command in the state", rest.trim_start_matches("-c ")))
-    } else if table::is_keyword(entry.name) {
-        diagnostic.hint(format!("the instruction is uppercase: `{} {rest}`", entry.name.to_uppercase()))
-    } else if entry.id == Name::Plan {
-        let name = rest.trim_start_matches('$');
-        diagnostic.hint(format!("`env` lists the variables, `run echo \"${name}\"` prints one"))
-    } else {
-        diagnostic.hint(format!("usage: `{}`", entry.synopsis()))
     }
 }
 
@@ -364,7 +362,7 @@ mod tests {
         assert!(problem("run -it sh").contains("`shell` opens a shell"));
         assert!(problem("help stpe").contains("did you mean `step`?"));
         for text in
-            ["goto", "cat", "tag", "tag a b", "step 0", "break //", "why --against", "diff 1", "\u{7f}\u{0}", "é"]
+            ["goto", "cat", "tag", "tag a b", "step 0", "break //", "why --against x", "diff 1", "\u{7f}\u{0}", "é"]
         {
             problem(text);
         }

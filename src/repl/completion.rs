@@ -218,11 +218,15 @@ fn steps(surroundings: &Surroundings, word: &str) -> Vec<Candidate> {
 
 /// The paths of the state that go on from a text by one name.
 fn image_paths(surroundings: &Surroundings, word: &str) -> Vec<Candidate> {
-    let (prefix, slash) = if word.starts_with('/') { (word.to_owned(), "") } else { (format!("/{word}"), "/") };
+    let folder = surroundings.workdir.trim_end_matches('/').to_owned() + "/";
+    let (prefix, folder) = match word.starts_with('/') {
+        true => (word.to_owned(), ""),
+        false => (format!("{folder}{word}"), folder.as_str()),
+    };
     let paths = surroundings.image_paths.iter().filter(|path| path.starts_with(&prefix) && **path != prefix);
     // Only the next name: what is below a folder comes when the folder is typed.
     let direct = paths.filter(|path| !path[prefix.len()..].trim_end_matches('/').contains('/'));
-    direct.map(|path| Candidate::new(path.strip_prefix(slash).unwrap_or(path))).collect()
+    direct.map(|path| Candidate::new(path.strip_prefix(folder).unwrap_or(path))).collect()
 }
 
 /// The files of the context that go on from a text by one name. Nothing outside of it is looked at.
@@ -300,6 +304,7 @@ mod tests {
         let step = |number, line, instruction: &str| Step { number, line, instruction: instruction.into() };
         Surroundings {
             image_paths: ["/bin/", "/bin/sh", "/etc/", "/etc/passwd", "/two words"].map(String::from).into(),
+            workdir: "/".into(),
             context: Some(context.to_owned()),
             stages: vec!["build".into(), "stage-1".into()],
             steps: vec![step(1, 1, "FROM a"), step(2, 4, "RUN \x1b[31mb"), step(12, 40, "CMD c")],

@@ -28,11 +28,11 @@ pub(super) fn shell(session: &mut Session<'_>, number: Option<usize>) -> Result<
     // A shell ends with the status of its last command, which says nothing of the session.
     let Left { changes, .. } = in_terminal(session, &Enter::Shell(number))?;
     session.out.forget_head();
-    let Some(changes) = changes else { return session.row("shell", "left; its changes are thrown away") };
+    let Some(changes) = changes else { return session.row("shell", "closed; no changes were kept") };
     if changes.is_empty() {
-        return session.row("shell", "left; it changed no file");
+        return session.row("shell", "closed; no files changed");
     }
-    session.row("shell", "left; its changes are thrown away (RUN, uppercase, keeps what a command changes)")?;
+    session.row("shell", "closed; no changes were kept (RUN, uppercase, keeps what a command changes)")?;
     Ok(session.out.page(|layout| blocks::thrown_away(layout, &changes))?)
 }
 
@@ -89,6 +89,9 @@ fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: S
         if broken.is_ok() {
             broken = match said {
                 Said::Output(stream, bytes) => out.output(stream, bytes),
+                // A shell shows what is typed, too: its screen is nobody's record.
+                Said::Shown(bytes) if matches!(what, Enter::Image(_)) => out.shown(bytes),
+                Said::Shown(_) => Ok(()),
                 Said::Note(notice) => told(out, streams, "note", &notice.to_string()),
                 Said::Changed(changed) => {
                     changes = Some(changed.clone());
@@ -100,6 +103,7 @@ fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: S
         }
     })?;
     broken?;
+    out.end_of_shown()?;
     if is_open {
         out.aside("")?;
     }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::debugger::{self, Failure};
-use crate::diagnostic::{Diagnostic, Explained as _, closest};
-use crate::dockerfile::KEYWORDS;
+use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::errno;
 use crate::machine;
 use crate::source::SourceFile;
@@ -141,19 +140,13 @@ fn advice(error: &debugger::Error) -> Option<String> {
             "`edit` opens the Dockerfile, `edit FILE` a file of the context; `cat PATH` shows a file of the image"
                 .into()
         }
-        Error::NoInstruction(keyword) => {
-            match closest(keyword, KEYWORDS).or_else(|| closest(&keyword.to_lowercase(), debugger::CONCEPTS)) {
-                Some(candidate) => format!("did you mean `{candidate}`?"),
-                None => format!(
-                    "the instructions are {}; words that are explained, too: {}",
-                    KEYWORDS.join(", "),
-                    debugger::CONCEPTS.join(", ")
-                ),
-            }
-        }
+        Error::NotExplained(word) => debugger::near(word),
         Error::NothingToExplain => "`explain INSTRUCTION` explains any instruction, such as `explain COPY`".into(),
         Error::TriggersFirst => "`step` takes the next of them; then type the instruction".into(),
-        Error::InNeither { .. } => "`ls` lists the files; a path without a leading `/` is in the build context".into(),
+        Error::InNeither { .. } => {
+            "`ls` lists the files; a path without a leading `/` is looked for in the build context, then below WORKDIR"
+                .into()
+        }
         Error::Directory(path) => format!("`ls {path}` lists it"),
         Error::NotRegular(_) => "only regular files have content".into(),
         Error::BadName { .. } => "an image is named like `first_image` or `team/app:1.0`".into(),

@@ -10,6 +10,15 @@ pub(crate) enum PlanForm {
     Graph,
 }
 
+/// Who says what `edit` changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The user's editor.
+    Editor,
+    /// A script, by the hunks of a diff.
+    Hunks(String),
+}
+
 /// What becomes of a file that has the name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
@@ -34,6 +43,8 @@ pub(crate) enum WhyForm {
     Reason,
     /// Everything that the key is made from, then and now.
     Full,
+    /// The builds that there are to compare with.
+    Builds,
 }
 
 /// How `layers` shows them.

@@ -12,8 +12,8 @@ A line is a command if its first word is one of these in lowercase; an unambiguo
 Every other line that begins with a Dockerfile keyword is an instruction: it is taken at once and added
 to the Dockerfile that `write` saves. So `run`, `env`, `shell` are commands, and `RUN`, `ENV`, `SHELL` instructions;
 `from`, `copy`, `label` are instructions in any case. A line ending in `\\`, or an open heredoc,
-continues on the next line. Enter repeats the last step, finish, continue or back. Ctrl-C stops a step,
-Ctrl-D ends the session.
+continues on the next line. Enter repeats the last step, finish or continue; after
+`back`, `goto` and `restart` it takes one step. Ctrl-C stops a step, Ctrl-D ends the session.
 ";
 
 /// The commands by what they are for, as `help` shows them.
@@ -41,7 +41,7 @@ pub(super) fn overview() -> String {
     }
     text + "\n\
         Commands are lowercase, instructions uppercase: `RUN make` is a step, taken at once and added to the\n\
-        Dockerfile. Enter repeats the last move. Ctrl-C stops a step, Ctrl-D leaves.\n\n\
+        Dockerfile. Enter goes on: it repeats the last move forwards. Ctrl-C stops a step, Ctrl-D leaves.\n\n\
         `help COMMAND` explains one command, `help all` lists them all.\n"
 }
 

@@ -36,8 +36,15 @@ pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) ->
         return Err(refused("save", file));
     }
     debugger::replace(&path, &session.out.transcript())?;
+    let is_in_context = path.canonicalize().ok().zip(session.debugger.folder().canonicalize().ok());
     session.saved = Some(path);
-    session.row("saved", file)
+    session.row("saved", file)?;
+    match is_in_context {
+        Some((path, folder)) if path.starts_with(&folder) => {
+            session.row("note", "the file is in the build context: a `COPY .` would copy it, too")
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn refused(command: &str, file: &str) -> Error {

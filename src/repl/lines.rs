@@ -5,7 +5,8 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use super::command::{self, Line};
+use super::command::{self, Command, Line};
+use super::hunks;
 use crate::document;
 use crate::limits::{Bound, Limit, Limits};
 
@@ -26,6 +27,8 @@ pub(crate) enum Next {
 pub(crate) struct Surroundings {
     /// The paths of the state's file system: directories end with `/`.
     pub(crate) image_paths: Vec<String>,
+    /// Where a path without a leading `/` begins.
+    pub(crate) workdir: String,
     /// The build context's folder.
     pub(crate) context: Option<std::path::PathBuf>,
     pub(crate) stages: Vec<String>,
@@ -149,8 +152,8 @@ pub(crate) struct Script<R> {
     bound: Bound,
     /// `None`: nothing was read yet.
     kind: Option<Kind>,
-    /// Whether an empty line has something to do again.
-    has_moved: bool,
+    /// A line that was read too early.
+    ahead: Option<Vec<u8>>,
 }
 
 /// What a script is.
@@ -162,7 +165,7 @@ enum Kind {
 
 impl<R: BufRead> Script<R> {
     pub(crate) fn new(reader: R, limits: &Limits) -> Script<R> {
-        Script { reader, bound: limits.bound(&INSTRUCTION), kind: None, has_moved: false }
+        Script { reader, bound: limits.bound(&INSTRUCTION), kind: None, ahead: None }
     }
 
     /// What it is, as its beginning tells: a saved session has a prompt soon.
@@ -170,21 +173,41 @@ impl<R: BufRead> Script<R> {
         if let Some(kind) = self.kind {
             return Ok(kind);
         }
-        let is_prompt = |line: &[u8]| typed(&String::from_utf8_lossy(line)).is_some();
-        let has_prompt = self.reader.fill_buf()?.split(|byte| *byte == b'\n').any(is_prompt);
+        let lines = self.reader.fill_buf()?.split(|byte| *byte == b'\n');
+        let has_prompt = lines.map(String::from_utf8_lossy).any(|line| is_prompt(&line));
         Ok(*self.kind.insert(if has_prompt { Kind::Session } else { Kind::Commands }))
     }
 
-    /// A line of a saved session as a person meant it, for whom Enter takes the first step.
-    fn meant(&mut self, line: String) -> String {
-        let line = if line.is_empty() && !self.has_moved { "step".to_owned() } else { line };
-        self.has_moved |= matches!(command::parse(&line), Ok(Line::Command(command)) if command.is_move());
-        line
+    /// Adds to an `edit` the change that follows it: in a script at once, in a saved session somewhere before the next prompt.
+    fn with_change(&mut self, kind: Kind, mut line: String) -> io::Result<String> {
+        if !matches!(command::parse(&line), Ok(Line::Command(Command::Edit { .. }))) {
+            return Ok(line);
+        }
+        let mut reading = hunks::Reading::default();
+        let mut is_found = false;
+        loop {
+            let bytes = self.physical_line(line.len())?;
+            let text = String::from_utf8_lossy(&bytes);
+            let belongs = !bytes.is_empty() && (is_found || text.starts_with(hunks::BEGIN)) && reading.takes(&text);
+            if belongs {
+                let gap = if is_found { "" } else { "\n" };
+                line.push_str(&format!("{gap}{}\n", text.trim_end_matches(['\n', '\r'])));
+                is_found = true;
+                continue;
+            }
+            if bytes.is_empty() || is_found || kind == Kind::Commands || is_prompt(&text) {
+                self.ahead = Some(bytes);
+                return Ok(line);
+            }
+        }
     }
 
     /// One line with its end, behind `before` bytes of the same instruction. Unlike `read_until` it does not go on after a
     /// signal: Ctrl-C has to end the waiting.
     fn physical_line(&mut self, before: usize) -> io::Result<Vec<u8>> {
+        if let Some(line) = self.ahead.take() {
+            return Ok(line);
+        }
         let mut line = Vec::new();
         loop {
             let buffer = self.reader.fill_buf()?;
@@ -201,11 +224,19 @@ impl<R: BufRead> Script<R> {
     }
 }
 
+/// Whether a line of a saved session begins with a prompt.
+fn is_prompt(line: &str) -> bool {
+    behind_prompt(line).is_some()
+}
+
+fn behind_prompt(line: &str) -> Option<&str> {
+    let (place, line) = line.strip_prefix("(layerlab")?.split_once(") ")?;
+    (place.is_empty() || place.starts_with(' ')).then_some(line)
+}
+
 /// What was typed in a line of a saved session; `None` for what was shown. That it was saved is nothing to do again.
 fn typed(line: &str) -> Option<&str> {
-    let (place, line) = line.strip_prefix("(layerlab")?.split_once(") ")?;
-    let is_prompt = place.is_empty() || place.starts_with(' ');
-    (is_prompt && line.split_whitespace().next() != Some("save")).then_some(line)
+    behind_prompt(line).filter(|line| line.split_whitespace().next() != Some("save"))
 }
 
 impl<R: BufRead> Lines for Script<R> {
@@ -230,9 +261,13 @@ impl<R: BufRead> Lines for Script<R> {
                 },
                 Kind::Session | Kind::Commands => &line,
             };
+            // Nobody presses Enter here: an empty line is there to be read more easily.
+            if growing.text.is_empty() && line.trim().is_empty() {
+                continue;
+            }
             if growing.push(line) == Growth::Complete {
                 let line = growing.text.trim_end_matches(['\n', '\r']).to_owned();
-                return Ok(Next::Line(if kind == Kind::Session { self.meant(line) } else { line }));
+                return self.with_change(kind, line).map(Next::Line);
             }
         }
     }
@@ -254,18 +289,18 @@ mod tests {
         while let Next::Line(line) = script.next("").unwrap() {
             lines.push(line);
         }
-        assert_eq!(lines, ["step", "RUN <<EOF\na\nEOF", "", "RUN a \\\n  b"]);
+        assert_eq!(lines, ["step", "RUN <<EOF\na\nEOF", "RUN a \\\n  b"]);
     }
 
     #[test]
     fn a_saved_session_is_a_script() {
-        let text = "Dockerfile: 2 steps\n\n1/2 ▶ FROM a\n(layerlab) ls\n(layerlab) \n✓ hit\n(layerlab) \n(layerlab 2/2) RUN <<E\nls\nE\n✗ miss\n(layerlab) save f\n";
+        let text = "Dockerfile: 2 steps\n\n1/2 ▶ FROM a\n(layerlab) ls\n(layerlab) step\n✓ hit\n(layerlab) \n(layerlab 2/2) RUN <<E\nls\nE\n✗ miss\n(layerlab) edit f\nerror: no\n@@ -1 +1 @@\n-a\n+b\n      edit\n(layerlab) edit\n      edit\n(layerlab) save f\n";
         let mut script = Script::new(text.as_bytes(), &crate::limits::Limits::default());
         let mut lines = Vec::new();
         while let Next::Line(line) = script.next("").unwrap() {
             lines.push(line);
         }
-        assert_eq!(lines, ["ls", "step", "", "RUN <<E\nls\nE"]);
+        assert_eq!(lines, ["ls", "step", "RUN <<E\nls\nE", "edit f\n@@ -1 +1 @@\n-a\n+b\n", "edit"]);
     }
 
     #[test]

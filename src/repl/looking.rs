@@ -59,7 +59,7 @@ pub(super) fn bars(session: &mut Session<'_>) -> Result<(), Error> {
 
 pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {
     let text = json::pretty(&session.debugger.state(None)?.image())?;
-    Ok(session.out.page(|layout| blocks::document(layout, &text))?)
+    Ok(session.out.page(|_| blocks::document(&text))?)
 }
 
 pub(super) fn env(session: &mut Session<'_>) -> Result<(), Error> {
@@ -84,7 +84,11 @@ pub(super) fn list(session: &mut Session<'_>, extent: Extent) -> Result<(), Erro
     let text = &session.debugger.source().text;
     let around = match extent {
         Extent::All => None,
-        Extent::Here => session.debugger.position().next.map(|step| step.lines.0).or(Some(text.lines().count())),
+        Extent::Here => {
+            let last =
+                || steps.iter().rfind(|row| row.standing == debugger::Standing::Taken).map(|row| row.step.lines.1);
+            session.debugger.position().next.map(|step| step.lines.0).or_else(last)
+        }
         Extent::Around(Target::Line(line)) => Some(line),
         Extent::Around(Target::Step(number)) => {
             let total = steps.len();
@@ -93,14 +97,15 @@ pub(super) fn list(session: &mut Session<'_>, extent: Extent) -> Result<(), Erro
         }
     };
     let window = blocks::Window::of(text, around);
-    Ok(session.out.page(|layout| blocks::dockerfile(layout, text, &steps, &window))?)
+    let left_out = session.debugger.left_out();
+    Ok(session.out.page(|layout| blocks::dockerfile(layout, text, &steps, &left_out, &window))?)
 }
 
 pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
     match action {
         Break::List if debugger.breakpoints().is_empty() => {
-            session.row("", "no breakpoints; `break N` sets one, `help break` says more; `back` goes back a step")
+            session.row("break", "no breakpoints; `break N` sets one, `help break` says more; `back` goes back a step")
         }
         Break::List => {
             let steps = |set: &Breakpoint| debugger.steps_at(&set.place);
@@ -109,10 +114,12 @@ pub(super) fn break_at(session: &mut Session<'_>, action: Break) -> Result<(), E
         }
         Break::At(place, condition) => {
             let steps = debugger.steps_at(&place);
+            let is_nowhere = steps.is_empty() && matches!(place, debugger::Place::Text(_));
             let set = debugger.break_at(place, condition).map_err(|error| Error::from(error).for_a_number())?;
-            Ok(out.show(|layout| blocks::breakpoint(layout, set, &steps))?)
+            out.show(|layout| blocks::breakpoint(layout, set, &steps))?;
+            if is_nowhere { session.row("note", "no step has this text now") } else { Ok(()) }
         }
-        Break::DeleteAll if debugger.breakpoints().is_empty() => session.row("", "there are no breakpoints"),
+        Break::DeleteAll if debugger.breakpoints().is_empty() => session.row("break", "there are no breakpoints"),
         Break::DeleteAll => {
             let count = debugger.breakpoints().len() as u64;
             debugger.delete_breakpoints();
@@ -141,10 +148,11 @@ fn each(
 pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
     let (predictions, wrong) = session.debugger.plan_so_far()?;
     if !predictions.is_empty() {
-        session.out.page(|layout| blocks::plan(layout, &predictions))?;
+        let left_out = session.debugger.left_out();
+        session.out.page(|layout| blocks::plan(layout, &predictions, &left_out))?;
     } else if wrong.is_none() {
         let what = at_the_end(&session.debugger);
-        session.row("", what)?;
+        session.row("plan", what)?;
     }
     wrong.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -169,7 +177,7 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
     }?;
     match is_told {
         true => Ok(()),
-        false => session.row("", "unknown: a step before it has to run first"),
+        false => session.row("cache", "unknown: a step before it has to run first"),
     }
 }
 
@@ -177,8 +185,14 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
 pub(super) fn sides(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
     match session.debugger.sides(step, against).map_err(advised)? {
         Some(sides) => Ok(session.out.page(|layout| pictures::ingredients(layout, &sides))?),
-        None => session.row("", "unknown: a step before it has to run first"),
+        None => session.row("cache", "unknown: a step before it has to run first"),
     }
+}
+
+/// The past builds that a step can be compared with.
+pub(super) fn builds(session: &mut Session<'_>) -> Result<(), Error> {
+    let builds = session.debugger.builds()?;
+    Ok(session.out.page(|layout| blocks::builds(layout, &builds))?)
 }
 
 fn advised(error: debugger::Error) -> Error {

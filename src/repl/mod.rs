@@ -34,6 +34,7 @@ mod error;
 mod form;
 mod habits;
 mod help;
+mod hunks;
 mod keeping;
 mod lines;
 mod looking;

@@ -9,7 +9,7 @@ use crate::view::debugger::{self as blocks, Stages};
 use crate::view::units;
 
 /// What to do after a step that failed.
-const TRY_AGAIN: &str = "look around, `edit`, then `step` again";
+const TRY_AGAIN: &str = "Look around, `edit`, then `step` again";
 
 /// What the session shows of steps under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error
         Typed::BeforeFrom => session.row("noted", "an ARG before FROM takes effect at the first FROM"),
         Typed::NotAStep => session.row("noted", "it is not a step of its own"),
         Typed::Took(stopped) => {
-            tell_stop(session, &stopped, "the instruction is not kept")?;
+            tell_stop(session, &stopped, "Look around, then type it anew")?;
             match stopped.position.total.saturating_sub(before) {
                 0 | 1 => Ok(()),
                 added => {
@@ -159,7 +159,7 @@ fn tell_stop(session: &mut Session<'_>, stopped: &Stopped, after_failure: &str) 
         Reason::Failed(messages) => {
             session.out.forget_head();
             session.show_error(&messages.into())?;
-            session.row("", &format!("the state is the one before this step: {after_failure}"))?;
+            session.row("failed", &format!("nothing from this step was kept. {after_failure}"))?;
             Err(Error::Said)
         }
     }

@@ -1,6 +1,7 @@
 //! The arguments of commands that take more than a number: places, breakpoints, builds, states and paths.
 
 use super::form::{Existing, WhyForm};
+use super::table::{self, Name};
 use crate::debugger::{Condition, Place};
 use crate::diagnostic::Diagnostic;
 
@@ -80,13 +81,25 @@ pub(super) fn not_an_id(text: &str) -> String {
 }
 
 pub(super) fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Diagnostic) -> Result<Break, Diagnostic> {
-    let (place, condition) = match rest.rsplit_once(" if ") {
-        Some((place, "miss")) => (place.trim_end(), Some(Condition::Miss)),
-        Some((place, "failure")) => (place.trim_end(), Some(Condition::Failure)),
+    // What stands between slashes may have an ` if ` in it.
+    let behind_text = rest.strip_prefix('/').and_then(|text| text.rfind('/')).map_or(0, |at| at + 2);
+    let (place, condition) = match rest[behind_text..].rsplit_once("if ").filter(|(before, _)| is_apart(before)) {
+        Some((before, "miss")) => (&rest[..behind_text + before.len()], Some(Condition::Miss)),
+        Some((before, "failure")) => (&rest[..behind_text + before.len()], Some(Condition::Failure)),
+        Some((_, other)) if behind_text > 0 || !rest.starts_with('/') => {
+            return Err(wrong(format!("there is no condition `{other}`: it can be `miss` or `failure`")));
+        }
         Some(_) | None => (rest, None),
     };
+    let place = place.trim_end();
     if let Some(text) = place.strip_prefix('/') {
-        let text = text.strip_suffix('/').unwrap_or(text);
+        let (text, behind) = match behind_text {
+            0 => (text, ""),
+            end => (&text[..end - 2], place[end..].trim()),
+        };
+        if !behind.is_empty() {
+            return Err(wrong(format!("`{behind}` behind the text is not a condition")));
+        }
         if text.is_empty() {
             return Err(wrong("the text between the slashes is empty".into()));
         }
@@ -105,8 +118,16 @@ pub(super) fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Dia
             [text] => numbered(text).map(|target| Break::At(target.into(), condition)),
             _ => None,
         }
-        .ok_or_else(|| wrong(format!("`{rest}` is not a place where a breakpoint can be"))),
+        .ok_or_else(|| {
+            Diagnostic::error(format!("there is no breakpoint location `{place}`"))
+                .hint(format!("for a text, write `break /{place}/`; `help break` lists the locations"))
+        }),
     }
+}
+
+/// Whether a word stands by itself behind a text.
+fn is_apart(before: &str) -> bool {
+    before.is_empty() || before.ends_with(char::is_whitespace)
 }
 
 /// `[N] [full] [--against BUILD]`.
@@ -124,7 +145,13 @@ pub(super) fn why(
             continue;
         }
         let build = match part.strip_prefix("--against") {
-            Some("") => Some(*parts.next().ok_or_else(|| wrong("`--against` needs the number of a build".into()))?),
+            Some("") => match parts.next() {
+                Some(number) => Some(*number),
+                None => {
+                    form = WhyForm::Builds;
+                    continue;
+                }
+            },
             Some(text) => text.strip_prefix('='),
             None => None,
         };
@@ -171,4 +198,19 @@ pub(super) fn forced(rest: &str) -> (Option<String>, Existing) {
     let file = forced.unwrap_or(rest);
     let existing = if forced.is_some() { Existing::Replaced } else { Existing::Kept };
     ((!file.is_empty()).then(|| file.to_owned()), existing)
+}
+
+/// A command that takes no argument got one: perhaps the instruction of the same name was meant.
+pub(super) fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::error(format!("the command `{}` does not take `{rest}`", entry.name));
+    if entry.id == Name::Shell && !rest.starts_with('[') {
+        diagnostic.hint(format!("`run {}` runs one command in the state", rest.trim_start_matches("-c ")))
+    } else if table::is_keyword(entry.name) {
+        diagnostic.hint(format!("the instruction is uppercase: `{} {rest}`", entry.name.to_uppercase()))
+    } else if entry.id == Name::Plan {
+        let name = rest.trim_start_matches('$');
+        diagnostic.hint(format!("`env` lists the variables, `run echo \"${name}\"` prints one"))
+    } else {
+        diagnostic.hint(format!("usage: `{}`", entry.synopsis()))
+    }
 }

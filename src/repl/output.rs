@@ -179,6 +179,16 @@ impl<'o> Output<'o> {
         self.flush()
     }
 
+    /// Notes a piece of what a program showed on the terminal by itself.
+    pub(crate) fn shown(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.copy.output(Stream::Stdout, bytes)
+    }
+
+    /// Notes what is held back of that.
+    pub(crate) fn end_of_shown(&mut self) -> io::Result<()> {
+        self.copy.end_of_output()
+    }
+
     /// Shows what is held back of it.
     pub(crate) fn end_of_output(&mut self) -> io::Result<()> {
         self.copy.end_of_output()?;

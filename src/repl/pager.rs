@@ -42,6 +42,8 @@ pub(super) fn page(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<(
             let mut less = Command::new("less");
             // Whatever the user has told it, colours have to be shown as such.
             less.args(["-R", PROMPT]);
+            // It shows one text: no shell, and no other file.
+            less.env("LESSSECURE", "1");
             less
         }
     };

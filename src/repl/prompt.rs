@@ -11,7 +11,7 @@ use super::session::{Ending, Session};
 use super::{Error, changing, entering, keeping, looking, moving, pipe};
 use crate::debugger::{Debugger, Position};
 use crate::shown;
-use crate::view::debugger::STAGE;
+use crate::view::debugger::{self as blocks, STAGE};
 use crate::view::{table, units};
 
 /// The prompt of a script, and of a session as it is saved.
@@ -58,6 +58,7 @@ pub(crate) fn run(session: &mut Session<'_>, lines: &mut dyn Lines) -> Result<En
         let next = lines.next(&prompt(session));
         drop(idle);
         let text = match next.map_err(Error::Input)? {
+            Next::Line(text) if text.trim().is_empty() => again(session, last.as_deref()),
             Next::Line(text) => text,
             Next::Interrupted if session.interactive => continue,
             Next::Interrupted => {
@@ -142,8 +143,17 @@ fn prompt(session: &Session<'_>) -> String {
     }
 }
 
+/// What an empty line stands for: the last motion forwards, else one step.
+fn again(session: &Session<'_>, last: Option<&str>) -> String {
+    match last {
+        Some(last) => last.to_owned(),
+        None if session.debugger.is_begun() => "step".to_owned(),
+        None => String::new(),
+    }
+}
+
 /// Takes what was typed, or one after another what was pasted.
-fn take(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) -> Result<Flow, Error> {
+fn take(session: &mut Session<'_>, text: &str, last: &mut Option<String>) -> Result<Flow, Error> {
     if !session.interactive || !text.contains('\n') {
         return take_line(session, text, last);
     }
@@ -155,20 +165,17 @@ fn take(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) -> Re
     Ok(Flow::On)
 }
 
-fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<Command>) -> Result<Flow, Error> {
+fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<String>) -> Result<Flow, Error> {
     let command = match command::parse(text)? {
-        Line::Comment => return Ok(Flow::On),
+        Line::Comment | Line::Empty => return Ok(Flow::On),
         Line::Instruction(text) => return moving::type_in(session, &text).map(|()| Flow::On),
-        Line::Empty => match last.clone() {
-            Some(command) => command,
-            None if session.interactive && session.debugger.is_begun() => Command::Step { count: 1 },
-            None => return Ok(Flow::On),
-        },
         Line::Command(command) => command,
         Line::Piped(command, program) => return pipe::run(session, &program, |session| dispatch(session, command)),
     };
-    if command.is_move() {
-        *last = Some(command.clone());
+    if command.is_repeated() {
+        *last = Some(text.to_owned());
+    } else if command.is_turn() {
+        *last = None;
     }
     if command.is_look() {
         session.out.begin();
@@ -191,6 +198,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::List(extent) => looking::list(session, extent),
         Command::Why { step, against, form: WhyForm::Reason } => looking::why(session, step, against),
         Command::Why { step, against, form: WhyForm::Full } => looking::sides(session, step, against),
+        Command::Why { form: WhyForm::Builds, .. } => looking::builds(session),
         Command::Plan { form: PlanForm::List } => looking::plan(session),
         Command::Plan { form: PlanForm::Graph } => looking::graph(session),
         Command::Diff { states, path } => looking::diff(session, states, path),
@@ -205,7 +213,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Explain { instruction } => looking::explain(session, instruction.as_deref()),
         Command::Run { command } => entering::run(session, command),
         Command::Shell { state } => entering::shell(session, state),
-        Command::Edit { file } => changing::edit(session, file.as_deref()),
+        Command::Edit { file, change } => changing::edit(session, file.as_deref(), change),
         Command::Reload => changing::reload(session),
         Command::Tag { name } => keeping::tag(session, &name),
         Command::Launch { arguments } => entering::launch(session, arguments),
@@ -225,7 +233,13 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
         );
         return Ok(session.out.show(|layout| layout.fill(&text))?);
     }
-    let steps = units::count(session.debugger.position().total as u64, "step");
+    let steps = session.debugger.position().total as u64;
+    let left_out = session.debugger.left_out();
+    let left: u64 = left_out.iter().map(|stage| stage.steps as u64).sum();
+    let steps = match left {
+        0 => units::count(steps, "step"),
+        left => format!("{steps} of {} steps", steps + left),
+    };
     let stages = units::count(session.debugger.stages().len() as u64, "stage");
     let name = shown::line(&session.debugger.source().name).into_owned();
     let (context, error) = match session.debugger.context() {
@@ -236,12 +250,13 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
         }
         Err(error) => (String::new(), Some(Error::from(error))),
     };
-    session.out.show(|layout| layout.fill(&format!("{name}: {steps} in {stages}.{context}\n")))?;
+    let unneeded = blocks::left_out(&left_out).map(|text| format!(" {text}.")).unwrap_or_default();
+    session.out.show(|layout| layout.fill(&format!("{name}: {steps} in {stages}.{unneeded}{context}\n")))?;
     error.map_or(Ok(()), |error| session.show_error(&error.messages()))
 }
 
 fn echo(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
-    let shown = |line: &str| format!("{PROMPT}{}\n", shown::text(line));
+    let shown = |line: &str| format!("{PROMPT}{}\n", shown::text(line.trim_end_matches('\n')));
     if !session.interactive {
         session.out.show(|_| shown(text))?;
     } else if !text.contains('\n') {
@@ -264,6 +279,7 @@ fn surroundings(debugger: &Debugger) -> Surroundings {
     });
     Surroundings {
         steps: steps.collect(),
+        workdir: debugger.files().map(|files| files.absolute(".").to_string()).unwrap_or_else(|_| "/".into()),
         context: Some(debugger.folder().to_owned()),
         stages: debugger.stages().into_iter().map(|stage| stage.name).collect(),
         breakpoints: debugger.breakpoints().iter().map(|breakpoint| breakpoint.id.to_string()).collect(),

@@ -187,9 +187,9 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Why,
         "why",
         &["w"],
-        "[N] [full] [--against BUILD]",
+        "[N] [full] [--against [BUILD]]",
         "say why a step hit or missed the cache, or would",
-        "Without N, the step that comes next. With --against, compare only with that build.\n\
+        "Without N, the step that comes next. With --against, compare only with that build; `why --against` lists the builds.\n\
          `why full` lists everything that the key is made from, in the build that `why` names and now.",
         &[Step, Word("full"), Word("--against"), Free],
     ),
@@ -209,7 +209,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "[A B] [PATH]",
         "show what changed",
         "diff            the paths that the last step changed\n\
-         diff A B        the paths that differ between the states after steps A and B; state 0 is empty\n\
+         diff A B        the paths that differ between the states after steps A and B; state 0 is the empty\n\
+         \x20               file system before step 1\n\
          diff /PATH      the content of a file of the image, before and after the last step\n\
          diff A B /PATH  the same, between two states\n\
          diff PATH       a file of the build context: as the build had it that `why` names, and now",
@@ -244,8 +245,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["x"],
         "[INSTRUCTION | WORD]",
         "explain what an instruction does, or what a word means",
-        "Without an argument, the instruction of the step that comes next. The words are cache, container, image, key,\n\
-         layer and state.",
+        "Without an argument, the instruction of the step that comes next. The words are\n\
+         base (image), cache, container, context, digest, image, key, layer, manifest, stage, state and whiteout.",
         &[Keyword],
     ),
     entry(

@@ -95,6 +95,8 @@ pub enum Error {
     NoImage {
         /// What was asked for.
         name: String,
+        /// An image of the same name with another tag.
+        other_tag: Option<String>,
     },
     /// More than one image id begins like this.
     #[error("`{prefix}` matches {count} image ids")]
@@ -160,9 +162,13 @@ impl Explained for Error {
             | Error::Kind { .. } => {
                 Some("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image".to_owned())
             }
-            Error::NoImage { .. } => {
-                Some("`layerlab images` lists what is there; `layerlab load` brings an image in".to_owned())
+            Error::NoImage { other_tag: Some(other), .. } => {
+                Some(format!("there is `{other}`: a name without a tag means `latest`"))
             }
+            Error::NoImage { .. } => Some(
+                "`layerlab images` lists what is there; `docker save NAME | layerlab load` brings an image in"
+                    .to_owned(),
+            ),
             Error::NoHome
             | Error::Invalid { .. }
             | Error::Ambiguous { .. }

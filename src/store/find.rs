@@ -139,7 +139,7 @@ impl<'s> Catalogue<'s> {
     /// # Errors
     /// [`Error::NoImage`], [`Error::Ambiguous`].
     pub(crate) fn find(&self, text: &str) -> Result<usize, Error> {
-        let none = || Error::NoImage { name: text.to_string() };
+        let none = || Error::NoImage { name: text.to_string(), other_tag: self.other_tag(text) };
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
         let first = |digest: &Digest| self.with_digest(digest).first().copied();
         if let Some(position) = Digest::from_hex(hex).ok().and_then(|digest| first(&digest)) {
@@ -168,6 +168,12 @@ impl<'s> Catalogue<'s> {
             (Some(digest), _) if hex.len() == 64 => first(digest).ok_or_else(none),
             (Some(_), count) => Err(Error::Ambiguous { prefix: text.to_string(), count }),
         }
+    }
+
+    /// An image of a name that was given without a tag.
+    fn other_tag(&self, text: &str) -> Option<String> {
+        let is_other = |name: &String| name.strip_prefix(text).is_some_and(|rest| rest.starts_with(':'));
+        self.names.keys().map(Reference::familiar).filter(is_other).min()
     }
 
     /// Each manifest is read once, however many names it has.

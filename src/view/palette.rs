@@ -77,7 +77,8 @@ impl Palette {
         let painted = match role {
             Role::Keyword => text.color(Color::Cyan).bold(),
             Role::Good => text.color(Color::Green),
-            Role::Notice => text.color(Color::Yellow),
+            // Yellow can hardly be read on a light background.
+            Role::Notice => text.color(Color::Magenta),
             Role::Bad => text.color(Color::Red),
             Role::Label => text.color(Color::Blue),
             Role::Faint => text.dimmed(),

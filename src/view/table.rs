@@ -10,12 +10,14 @@ use crate::shown;
 const GAP: usize = 3;
 /// A column is not made narrower than this.
 const NARROWEST: usize = 8;
-/// A word of no more columns is never broken: an id has twelve digits.
-const UNBROKEN: usize = 12;
+/// A word of no more columns is never broken: an id has twelve digits, and `layerlab/base` one letter more.
+const UNBROKEN: usize = 13;
 /// What stands before a word and belongs to it.
 const MARKS: &[&str] = &["≠", "✓", "✗", "?"];
 /// What stands behind a number and belongs to it.
 const UNITS: &[&str] = &["B", "kB", "MB", "GB", "TB", "s", "min"];
+/// What stands behind a number in a span of time. In a table a span stays whole where all words can.
+const SPANS: &[&str] = &["second", "minute", "hour", "day", "week", "month", "year"];
 
 /// What becomes of a cell that has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl Columns {
         columns: usize,
         too_wide: TooWide,
     ) -> Columns {
-        let word = |cell: &str| words(cell).iter().map(|word| word.width()).max().unwrap_or(0);
+        let word = |cell: &str| spans(cell).iter().map(|word| word.width()).max().unwrap_or(0);
         let mut widths: Vec<usize> = header.iter().map(|name| name.width()).collect();
         let mut words: Vec<usize> = header.iter().map(|name| word(name)).collect();
         for row in rows {
@@ -180,7 +182,16 @@ pub(crate) fn hang(label: &str, text: &str, columns: usize) -> String {
     filled
 }
 
-/// The words of a text. A number and its unit are one, and so are a mark and its word.
+/// Whether two words are the place of a step, as in `[build 3/7]`.
+fn is_place(stage: &str, number: &str) -> bool {
+    let is_stage = stage.strip_prefix('[').is_some_and(|name| !name.contains(['"', ']']));
+    is_stage
+        && number.starts_with(|letter: char| letter.is_ascii_digit())
+        && number.contains("/")
+        && number.contains(']')
+}
+
+/// The words of a text. A number and its unit are one, and so are a mark and its word, and the place of a step.
 fn words(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = Vec::new();
     let mut start = 0;
@@ -189,7 +200,8 @@ fn words(text: &str) -> Vec<&str> {
         match words.last_mut() {
             Some(last)
                 if MARKS.contains(last)
-                    || UNITS.contains(&part) && last.ends_with(|letter: char| letter.is_ascii_digit()) =>
+                    || UNITS.contains(&part) && last.ends_with(|letter: char| letter.is_ascii_digit())
+                    || is_place(last, part) =>
             {
                 *last = &text[start - last.len() - 1..end];
             }
@@ -198,6 +210,32 @@ fn words(text: &str) -> Vec<&str> {
         start = end + 1;
     }
     words
+}
+
+/// The words of a text, where a span of time is one: `About a minute ago`, `3 days`.
+fn spans(text: &str) -> Vec<&str> {
+    let mut spans: Vec<&str> = Vec::new();
+    let mut start = 0;
+    for part in words(text) {
+        let end = start + part.len();
+        let belongs = |last: &&mut &str| {
+            let ends = |words: &[&str]| words.iter().any(|word| last.ends_with(word));
+            match part {
+                "a" | "an" => ends(&["About"]),
+                "ago" => SPANS.iter().any(|unit| last.trim_end_matches('s').ends_with(unit)),
+                _ => {
+                    SPANS.contains(&part.trim_end_matches('s'))
+                        && (ends(&["About a", "About an"]) || last.ends_with(|letter: char| letter.is_ascii_digit()))
+                }
+            }
+        };
+        match spans.last_mut().filter(belongs) {
+            Some(last) => *last = &text[start - last.len() - 1..end],
+            None => spans.push(part),
+        }
+        start = end + 1;
+    }
+    spans
 }
 
 /// How many places a text takes that may have colours in it.

@@ -91,7 +91,7 @@ impl Tty {
 
     /// What is to be said at the end of how long it took.
     fn total(&self, milliseconds: u64, ran: usize) -> String {
-        let total = format!(" => {} for the whole build", units::time(milliseconds));
+        let total = format!("{} for the whole build", units::time(milliseconds));
         match &self.slowest {
             Some(Slowest { place, milliseconds }) if ran > 1 => {
                 format!("{total}; the slowest step is {place}, {}", units::time(*milliseconds))
@@ -187,7 +187,7 @@ impl View for Tty {
             EventKind::BuildFinished { image, cached, ran, milliseconds, .. } => {
                 writeln!(out, " => image {}: {}", image.short(), units::hits_and_misses(*cached, *ran))?;
                 // Where time stands still there is nothing to say of it.
-                if *milliseconds > 0 { writeln!(out, "{}", self.total(*milliseconds, *ran)) } else { Ok(()) }
+                if *milliseconds > 0 { lasting(&self.total(*milliseconds, *ran), out) } else { Ok(()) }
             }
             EventKind::Tagged { reference } => put(out, " => named ", &line(reference)),
         }

@@ -81,7 +81,7 @@ fn what_is_odd_is_no_damage() {
             .succeeded()
             .says("warning: ")
             .says("`created` is not an RFC 3339 time")
-            .says("whole");
+            .says("all intact");
         attack.run("history odd:1").succeeded();
     });
 }

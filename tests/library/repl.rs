@@ -153,7 +153,7 @@ fn the_session_of_the_design() {
 #[test]
 fn stepping_back_and_again() {
     insta::assert_snapshot!(check(
-        "step 3\nback\n\n\ngoto 4\ndiff 1 3\ngoto 2\ndiff\nrestart\nback\ngoto 9\ncontinue\nback 2\ncontinue\nstep\ntag first_image\nlaunch sh -c 'echo with arguments; exit 3'\n",
+        "step 3\nback\nback\n\nback\ngoto 4\ndiff 1 3\ngoto 2\ndiff\nrestart\nback\ngoto 9\ncontinue\nback 2\ncontinue\nstep\ntag first_image\nlaunch sh -c 'echo with arguments; exit 3'\n",
         FIRST_IMAGE
     ));
 }
@@ -471,4 +471,29 @@ fn a_renamed_stage_is_known_again() {
     insta::assert_snapshot!("renamed", class.session(&["."], "plan\n"));
     class.write("Dockerfile", &file("c", "echo 2 > /u"));
     insta::assert_snapshot!(class.session(&["."], "step\nwhy\nstep 2\nwhy\nwhy 2\n"));
+}
+
+#[test]
+fn a_saved_session_makes_its_edits_again() {
+    let class = Class::new(FIRST_IMAGE);
+    let script = class.context().join("date-script.sh");
+    let original = fs::read_to_string(&script).unwrap();
+    let recorded = class
+        .session(&["."], "step 2\n\n# the change\nedit date-script.sh\nedit date-script.sh\nlaunch\nsave ../saved\n");
+    assert!(recorded.contains("Todays date is known\n"), "{recorded}");
+    let saved = fs::read_to_string(class.context().join("../saved")).unwrap();
+    let change = "(layerlab) edit date-script.sh\n@@ -1,2 +1,2 @@\n #!/bin/sh\n-echo \"Todays date is a secret\"\n+echo \"Todays date is known\"\n";
+    assert!(saved.contains(change) && saved.contains("(layerlab) edit date-script.sh\n@@ -0,0 +0,0 @@\n"), "{saved}");
+
+    fs::write(&script, &original).unwrap();
+    let replayed = class.session(&[".", "--script", "../saved"], "");
+    assert!(replayed.contains("Todays date is known\n") && !replayed.contains("exit code"), "{replayed}");
+    // A file that is not what it was is not overwritten.
+    fs::write(&script, "something else\n").unwrap();
+    let refused = class.session(&[".", "--script", "../saved"], "");
+    assert!(
+        refused.contains("error: line 1 is not `#!/bin/sh`") && refused.contains("[exit code Some(1)]"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_to_string(&script).unwrap(), "something else\n");
 }

@@ -7,16 +7,18 @@
 //!
 //! The commands run in a folder that has a copy of `lessons/` in it, with an empty home and the built-in base of busybox. Output is compared
 //! line by line after [`filtered`], and a `…` in a block stands for anything. Digests differ from machine to machine: one that a block
-//! shows is replaced, in the commands after it, by the one that was printed. With `LAYERLAB_BLESS=1` blocks that do not match are
-//! rewritten with what was printed. Left out: prompts whose input has more than one line.
+//! shows is replaced, in the commands after it, by the one that was printed; and what is one digest when it is printed has to be one on all
+//! pages. With `LAYERLAB_BLESS=1` lines that do not match are rewritten with what was printed, and all pages get the digests of this machine.
+//! Left out: prompts whose input has more than one line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 const PROMPT: &str = "(layerlab) ";
 
@@ -240,18 +242,61 @@ fn fits(shown: &str, printed: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// The digests of two lines, place by place; none where the lines have different numbers of them.
+fn pairs<'l>(shown: &'l str, printed: &'l str) -> Vec<(&'l str, &'l str)> {
+    let of = |line| digests(line).into_iter().filter(|(_, is)| *is).map(|(part, _)| part).collect::<Vec<_>>();
+    let (shown, printed) = (of(shown), of(printed));
+    if shown.len() == printed.len() { shown.into_iter().zip(printed).collect() } else { Vec::new() }
+}
+
+/// A line as it is shown, with the digests that were printed.
+fn with_digests(shown: &str, printed: &str) -> String {
+    let mut pairs = pairs(shown, printed).into_iter().peekable();
+    let part = |(part, is_digest): (&str, bool)| match pairs.peek() {
+        Some((shown, printed)) if is_digest && *shown == part => {
+            let printed = printed.get(..shown.len()).unwrap_or(printed).to_owned();
+            pairs.next();
+            printed
+        }
+        Some(_) | None => part.to_owned(),
+    };
+    digests(shown).into_iter().map(part).collect()
+}
+
+/// The first digits by which a digest is known to readers.
+fn known_by(digest: &str) -> Option<&str> {
+    digest.get(..12)
+}
+
+/// The digests of all pages that were tried so far: what is one digest when it is printed is one on all pages, and two are two.
+#[derive(Default)]
+struct OnPages {
+    printed: BTreeMap<String, (String, String)>,
+    shown: BTreeMap<String, (String, String)>,
+}
+
+static ON_PAGES: Mutex<OnPages> = Mutex::new(OnPages { printed: BTreeMap::new(), shown: BTreeMap::new() });
+
+impl OnPages {
+    /// Notes what a page shows for what was printed; says with which other place that does not agree.
+    fn note(&mut self, page: &str, shown: &str, printed: &str) -> Option<String> {
+        let (shown, printed) = (known_by(shown)?, known_by(printed)?);
+        let (before, place) = self.printed.entry(shown.into()).or_insert_with(|| (printed.into(), page.into()));
+        if before != printed {
+            return Some(format!("{page}: `{shown}` stands for another digest in {place}"));
+        }
+        let (before, place) = self.shown.entry(printed.into()).or_insert_with(|| (shown.into(), page.into()));
+        (before != shown).then(|| format!("{page}: `{shown}` is shown as `{before}` in {place}"))
+    }
+}
+
 /// The digests that blocks show, and those that were printed in their places.
 #[derive(Default)]
 struct Printed(BTreeMap<String, String>);
 
 impl Printed {
     fn note(&mut self, shown: &str, printed: &str) {
-        let of =
-            |line| digests(line).into_iter().filter(|(_, is)| *is).map(|(part, _)| part.to_owned()).collect::<Vec<_>>();
-        let (shown, printed) = (of(shown), of(printed));
-        if shown.len() == printed.len() {
-            self.0.extend(shown.into_iter().zip(printed));
-        }
+        self.0.extend(pairs(shown, printed).into_iter().map(|(shown, printed)| (shown.to_owned(), printed.to_owned())));
     }
 
     /// A command as somebody types it who has the printed digests before him. The beginning of a digest will do.
@@ -287,6 +332,17 @@ fn cut(run: &Run, command: &str, output: &str) -> Vec<Vec<String>> {
     pieces
 }
 
+/// The lines of a piece as they shall be shown: those that are right, with the digests that were printed, and what was printed in place of
+/// the others.
+fn blessed(piece: &Piece, printed: Vec<String>) -> Vec<String> {
+    let mut shown: Vec<&String> = piece.shown.iter().collect();
+    let line = |printed: String| match shown.iter().position(|shown| fits(shown, &printed)) {
+        Some(place) => with_digests(shown.remove(place), &printed),
+        None => printed,
+    };
+    printed.into_iter().map(line).collect()
+}
+
 /// Runs a file's blocks and gives what differs.
 fn replay(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap();
@@ -298,6 +354,8 @@ fn replay(file: &Path) -> String {
     let mut blocks: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut wrong = Vec::new();
     let mut report = String::new();
+    let is_blessed = std::env::var_os("LAYERLAB_BLESS").is_some();
+    let page = file.strip_prefix(project()).unwrap_or(file).display().to_string();
     for run in &runs {
         classroom.prepare_editor(run, &fences);
         let input: String = run.input.iter().map(|line| format!("{line}\n")).collect();
@@ -309,22 +367,34 @@ fn replay(file: &Path) -> String {
         let prompts = output.lines().filter(|line| line.starts_with(PROMPT)).count();
         assert_eq!(prompts, run.input.len(), "`{command}` did not take all commands:\n{output}");
         for (piece, printed) in run.pieces.iter().zip(cut(run, &command, &output)) {
-            let pairs = || piece.shown.iter().zip(&printed);
-            if piece.shown.len() == printed.len() && pairs().all(|(shown, printed)| fits(shown, printed)) {
-                pairs().for_each(|(shown, printed)| known.note(shown, printed));
+            let lines = || piece.shown.iter().zip(&printed);
+            if piece.shown.len() == printed.len() && lines().all(|(shown, printed)| fits(shown, printed)) {
+                for (shown, printed) in lines() {
+                    known.note(shown, printed);
+                    let mut on_pages = ON_PAGES.lock().unwrap();
+                    let differs = |(shown, printed): (&str, &str)| on_pages.note(&page, shown, printed);
+                    // Blessed pages have the digests of one machine.
+                    let unlike = pairs(shown, printed).into_iter().filter_map(differs).collect::<BTreeSet<_>>();
+                    unlike.iter().filter(|_| !is_blessed).for_each(|one| report.push_str(&format!("{one}\n")));
+                }
             } else {
                 wrong.push(piece.block);
             }
-            blocks.entry(piece.block).or_default().extend(printed);
+            blocks.entry(piece.block).or_default().extend(blessed(piece, printed));
         }
     }
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for (block, printed) in blocks.iter().rev().filter(|(block, _)| wrong.contains(block)) {
+    if is_blessed {
+        lines.iter_mut().for_each(|line| *line = known.translate(line));
+    }
+    for (block, printed) in blocks.iter().rev().filter(|(block, _)| is_blessed || wrong.contains(block)) {
         let fence = &fences[*block];
         lines.splice(fence.start..fence.start + fence.lines.len(), printed.iter().cloned());
-        let _ = write!(report, "{}:{}: printed was\n{}\n", file.display(), fence.start + 1, printed.join("\n"));
+        if wrong.contains(block) {
+            let _ = write!(report, "{}:{}: printed was\n{}\n", file.display(), fence.start + 1, printed.join("\n"));
+        }
     }
-    if !wrong.is_empty() && std::env::var_os("LAYERLAB_BLESS").is_some() {
+    if is_blessed {
         std::fs::write(file, lines.join("\n") + "\n").unwrap();
     }
     let (verdict, is_whole) = classroom.run("layerlab store verify", "");
@@ -421,4 +491,15 @@ fn digests_of_a_block_become_those_that_were_printed() {
     known.note("id 684c9edb1c1d0000, sha256:5f0e…", "id 111122223333444455, sha256:6666…");
     assert_eq!(known.translate("jq . blobs/684c9edb1c1d*"), "jq . blobs/111122223333*");
     assert_eq!(known.translate("cat decade sha256:5f0e"), "cat decade sha256:6666");
+}
+
+#[test]
+fn a_digest_is_the_same_on_all_pages() {
+    let mut pages = OnPages::default();
+    let mut is_right = |page, shown, printed| pages.note(page, shown, printed).is_none();
+    assert!(is_right("a", "684c9edb1c1d", "111122223333"));
+    assert!(is_right("b", "684c9edb1c1d0000", "1111222233334444"));
+    assert!(!is_right("b", "684c9edb1c1d", "111122223334"));
+    assert!(!is_right("b", "684c9edb1c1e", "111122223333"));
+    assert_eq!(with_digests("→ state 684c9edb1c1d …", "→ state 111122223333 now"), "→ state 111122223333 …");
 }

@@ -206,7 +206,7 @@ fn a_full_disk_has_the_same_hint_wherever_it_is_noticed() {
         assert!(captured.contains("hint: free some space on that disk"), "{role:?}: {captured}");
         assert!(written.contains("returned a non-zero code: 1"), "{role:?}: {written}");
         assert_eq!(again, "fine\n", "{role:?}");
-        assert!(verified.ends_with("whole\n"), "{role:?}: {verified}");
+        assert!(verified.ends_with("all intact\n"), "{role:?}: {verified}");
     }
 }
 

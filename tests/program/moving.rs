@@ -41,7 +41,7 @@ const MARGIN: f64 = 14.0;
 const STYLE: &str = "\
 .page{fill:#16191f}.cursor{fill:#8d96a5}
 text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#d7dbe2}
-.bold{font-weight:bold}.dim{fill:#98a1af}.c1{fill:#ff8087}.c2{fill:#7ed491}.c3{fill:#e8c468}.c4{fill:#82aef5}.c6{fill:#65d1dc}
+.bold{font-weight:bold}.dim{fill:#98a1af}.c1{fill:#ff8087}.c2{fill:#7ed491}.c4{fill:#82aef5}.c5{fill:#dc9bf0}.c6{fill:#65d1dc}
 ";
 
 /// The whole file. The last frame only says when the one before it ends.
@@ -141,7 +141,7 @@ fn cells(screen: &vt100::Screen) -> BTreeMap<Place, Run> {
         let Some(cell) = screen.cell(row, column).filter(|cell| cell.has_contents()) else { continue };
         let mut classes = Vec::new();
         match cell.fgcolor() {
-            vt100::Color::Idx(colour @ (1..=4 | 6)) => classes.push(format!("c{colour}")),
+            vt100::Color::Idx(colour @ (1 | 2 | 4..=6)) => classes.push(format!("c{colour}")),
             vt100::Color::Default => {}
             other => panic!("the style sheet has no colour {other:?}"),
         }

@@ -35,7 +35,7 @@ fn as_everybody(files: &str, test: impl Fn(&Place)) {
         test(&place);
         place.assert_whole();
         let verified = place.run("store verify");
-        assert!(verified.contains(": whole"), "{role:?}: {verified}");
+        assert!(verified.contains(": all intact"), "{role:?}: {verified}");
     }
 }
 
@@ -338,7 +338,7 @@ fn a_volume_is_filled_whole_however_often_that_is_stopped() {
         std::thread::sleep(std::time::Duration::from_millis(milliseconds));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(place.run("store verify").contains(": whole"));
+        assert!(place.run("store verify").contains(": all intact"));
     }
     assert_eq!(place.run("run --rm -v pages:/data image sh -c pwd"), "/\n");
     let data = place.home().join("volumes/pages/data");

@@ -1,29 +1,35 @@
-//! `layerlab explain`: what a part of Layerlab does here, and why.
+//! `layerlab explain`: what a word means, what an instruction does, and what the built-in base image is made of.
 
-use clap::{Args, Subcommand};
+use std::io::Write as _;
+
+use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
+use crate::debugger;
+use crate::diagnostic::Diagnostic;
 use crate::userland;
+use crate::view::debugger::explained;
+use crate::world::Clock;
 
-/// Explain a part of Layerlab.
+/// Explain an instruction, a word such as `layer`, or what the built-in base image is made of.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    #[command(subcommand)]
-    subject: Subject,
-}
-
-#[derive(Debug, Subcommand)]
-enum Subject {
-    /// List what the built-in base image is made of, and why each library is in it
-    Base,
+    /// An instruction such as COPY, or a word such as `layer`; `base` lists what the built-in base image is made of, and why
+    /// each library is in it
+    #[arg(value_name = "WORD", required = true)]
+    words: Vec<String>,
 }
 
 impl Explain {
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
-        match self.subject {
-            Subject::Base => ui.lines(&userland::explain(&preferences()?)?),
+        let first = self.words.first().map_or("", String::as_str);
+        if self.words.len() == 1 && first == "base" {
+            return ui.lines(&userland::explain(&preferences()?)?);
         }
+        let found = debugger::explain(first)
+            .map_err(|error| Diagnostic::error(error.to_string()).hint(debugger::near(first)))?;
+        Ok(ui.out().write_all(explained(&ui.layout(&Clock::stopped(0)), &found).as_bytes())?)
     }
 }

@@ -242,6 +242,8 @@ impl<'a> Container<'a> {
                 self.log.add(stream, bytes);
                 self.hub.output(stream, bytes);
             }
+            // Its terminal leads to us, and not to one of ours.
+            Heard::Shown(_) => {}
             Heard::Notice(notice) => self.hub.notice(&notice.to_string()),
             Heard::Untidy(failure) => self.hub.notice(&format!("warning: {failure}")),
         })

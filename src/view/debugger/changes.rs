@@ -24,7 +24,7 @@ const LETTER: usize = 2;
 pub(crate) fn compared(layout: &Layout, compared: &Compared) -> String {
     match compared {
         Compared::Step { paths: None, .. } => {
-            layout.row("", "FROM starts a file system: `ls /` lists it, `diff 0 1` shows all of it")
+            layout.row("diff", "FROM starts a file system: `ls /` lists it, `diff 0 1` shows all of it")
         }
         Compared::Step { config, paths: Some(paths) } if paths.is_empty() && !config.is_empty() => {
             settings(layout, config)
@@ -37,10 +37,10 @@ pub(crate) fn compared(layout: &Layout, compared: &Compared) -> String {
         }
         Compared::File { before, after } => versions(layout, before, after),
         Compared::Forgotten { path, origin } => {
-            layout.row("", &format!("the content of {path} in {origin} is not in the store any more"))
+            layout.row("diff", &format!("the content of {path} in {origin} is not in the store any more"))
         }
         Compared::NeverCopied { path } => {
-            layout.row("", &format!("no earlier step copied {path}: there is nothing to compare it with"))
+            layout.row("diff", &format!("no earlier step copied {path}: there is nothing to compare it with"))
         }
     }
 }
@@ -87,7 +87,7 @@ fn paths(layout: &Layout, changes: &Changes, most: usize, rest: &str) -> String 
 }
 
 fn all_changes(layout: &Layout, changes: &Changes, none: &str) -> String {
-    if changes.is_empty() { layout.row("", none) } else { paths(layout, changes, usize::MAX, "") }
+    if changes.is_empty() { layout.row("diff", none) } else { paths(layout, changes, usize::MAX, "") }
 }
 
 /// One changed path: `A /path  -rwxr-xr-x 0:0  61 B`. A path that would leave no room for the rest has a row of its own.
@@ -118,7 +118,7 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
 /// The lines by which two contents of a file differ.
 fn versions(layout: &Layout, old: &Version, new: &Version) -> String {
     if old.bytes == new.bytes {
-        return layout.row("", &format!("{} and {} are the same", old.name, new.name));
+        return layout.row("diff", &format!("{} and {} are the same", old.name, new.name));
     }
     if [old, new].into_iter().any(|version| version.bytes.as_deref().is_some_and(is_binary)) {
         let size = |version: &Version| match &version.bytes {
@@ -126,7 +126,7 @@ fn versions(layout: &Layout, old: &Version, new: &Version) -> String {
             None => "not there".to_owned(),
         };
         let text = format!("binary files differ: {} {}, {} {}", old.name, size(old), new.name, size(new));
-        return layout.row("", &text);
+        return layout.row("diff", &text);
     }
     let name = |version: &Version| match version.bytes {
         Some(_) => line(&version.name).into_owned(),

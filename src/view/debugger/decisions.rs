@@ -1,11 +1,11 @@
-//! Hits and misses with their reasons; `why`, and `plan`.
+//! Hits and misses with their reasons, and `why`.
 
 use std::collections::BTreeSet;
 
 use super::Layout;
 use crate::cache::{Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, Setting, Subject};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
-use crate::machine::{Decision, MissReason, Prediction};
+use crate::machine::{Decision, MissReason};
 use crate::shown::line;
 use crate::view::palette::Role;
 use crate::view::{table, units};
@@ -14,8 +14,6 @@ use crate::view::{table, units};
 const MOST_FILES: usize = 20;
 /// The most lines of one list of `why`.
 const MOST_LINES: usize = 12;
-/// Between a step and what is foreseen for it.
-const GAP: usize = 3;
 /// The most characters of an instruction that a list of ingredients shows.
 const INSTRUCTION_WIDTH: usize = 60;
 /// In which column the lines of `why` begin.
@@ -26,7 +24,7 @@ pub(crate) fn decision(layout: &Layout, decision: &Decision, tense: Tense) -> St
     verdict_row(layout, decision, tense) + &differences(layout, decision)
 }
 
-fn differences(layout: &Layout, decision: &Decision) -> String {
+pub(super) fn differences(layout: &Layout, decision: &Decision) -> String {
     match decision {
         Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } => all_differences(layout, differences),
         _ => String::new(),
@@ -40,8 +38,12 @@ pub(crate) fn verdict_row(layout: &Layout, decision: &Decision, tense: Tense) ->
 
 /// Why a step is, was or would be in the cache or not, and what follows for the steps after it.
 pub(crate) fn why(layout: &Layout, why: &Why) -> String {
+    let mut text = String::new();
+    if why.has_failed {
+        text.push_str(&layout.hang(INDENT, "it failed when it ran just now, and nothing of it was kept"));
+    }
     // Painted, and harmless already.
-    let mut text = layout.hang(INDENT, &verdict(layout, &why.decision, why.tense));
+    text.push_str(&layout.hang(INDENT, &verdict(layout, &why.decision, why.tense)));
     match &why.decision {
         Decision::Hit { .. } => text.push_str(&key(layout, why)),
         Decision::Miss { reason, .. } => {
@@ -68,79 +70,13 @@ pub(crate) fn against(layout: &Layout, number: u64, against: &Against) -> String
         Against::Same => line(format!("the same inputs as in build {number}")),
         Against::Differs { differences, lines } => {
             let names: Vec<String> = differences.iter().map(|difference| difference.subject.to_string()).collect();
-            line(format!("the inputs differ from build {number}: {}", names.join(", ")))
+            line(format!("compared with build {number}, these inputs differ: {}", names.join(", ")))
                 + &itemised(layout, differences, lines)
         }
-        Against::OnlyParent => line(format!("the same inputs as in build {number}, except for the files before it")),
+        Against::OnlyParent => {
+            line(format!("the same inputs as in build {number}, except for the file system before this step"))
+        }
         Against::RecordGone => line(format!("the record of build {number} is gone")),
-    }
-}
-
-/// What is foreseen for each step, and how many would hit. A step has one line where that has room.
-pub(crate) fn plan(layout: &Layout, predictions: &[Prediction]) -> String {
-    let mut rows = Vec::new();
-    let (mut hits, mut misses, mut unknown, mut looked_up) = (0, 0, 0, "");
-    for Prediction { label, decision, .. } in predictions {
-        let verdict = match decision {
-            Decision::NotCached => String::new(),
-            decision => foreseen(layout, decision),
-        };
-        match decision {
-            Decision::Hit { .. } => hits += 1,
-            Decision::Miss { .. } => misses += 1,
-            Decision::Unknown { .. } => unknown += 1,
-            Decision::NotCached => looked_up = "; FROM is always looked up",
-        }
-        let instruction = label.instruction.split_whitespace().collect::<Vec<_>>().join(" ");
-        rows.push((format!("{:>2}/{} {}", label.number, label.total, line(&instruction)), verdict, decision));
-    }
-    let width = table::visible_width;
-    let has_room = |column: usize, verdict: &str| column + GAP + width(verdict) <= layout.columns();
-    let fitting = rows.iter().filter(|(step, verdict, _)| has_room(width(step), verdict));
-    let widest = fitting.map(|(step, ..)| width(step)).max().unwrap_or(0);
-    let mut text = String::new();
-    for (step, verdict, decision) in rows {
-        let own = width(&step);
-        match [widest.max(own), own].into_iter().find(|&column| has_room(column, &verdict)) {
-            Some(column) if !verdict.is_empty() => {
-                text.push_str(&format!("{step}{:gap$}{verdict}\n", "", gap = column - own + GAP));
-            }
-            Some(_) | None => {
-                text.push_str(&layout.hang("", &step));
-                if !verdict.is_empty() {
-                    text.push_str(&layout.painted_row("", &verdict));
-                }
-            }
-        }
-        if !is_one_file(decision) {
-            text.push_str(&differences(layout, decision));
-        }
-    }
-    text + &layout.hang("", &format!("{hits} would hit, {misses} would miss, {unknown} unknown{looked_up}"))
-}
-
-/// What is foreseen for a step among others, painted and harmless.
-fn foreseen(layout: &Layout, decision: &Decision) -> String {
-    let miss = layout.palette.paint(Role::Notice, "would miss");
-    match decision {
-        Decision::Hit { build, .. } => {
-            format!("{}: same as build {build}", layout.palette.paint(Role::Good, "would hit"))
-        }
-        Decision::Miss { reason: MissReason::Follows { step: Some(step), .. }, .. } => {
-            format!("{miss}: only because of step {step}")
-        }
-        Decision::Miss { reason: other, .. } => {
-            let attributes: BTreeSet<String> = match is_one_file(decision) {
-                true => {
-                    other.own_differences().flat_map(|one| &one.files).map(|file| file.attribute.to_string()).collect()
-                }
-                false => BTreeSet::new(),
-            };
-            let attributes = attributes.into_iter().collect::<Vec<_>>().join(", ");
-            let which = if attributes.is_empty() { attributes } else { format!(" ({attributes})") };
-            format!("{miss}: {}{which}", reason(other))
-        }
-        Decision::NotCached | Decision::Unknown { .. } => verdict(layout, decision, Tense::WouldBe),
     }
 }
 
@@ -160,7 +96,7 @@ fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -
         if difference.files.is_empty() {
             let value = |value: Option<&String>| value.map_or("(none)".to_owned(), |value| shorten(value));
             let (before, after) = (value(difference.values.before()), value(difference.values.after()));
-            lines.push(format!("{}  {before} → {after}", difference.subject));
+            lines.push(format!("{}  {before} → {after}", called(&difference.subject)));
         }
         let is_alone = difference.files.iter().all(|change| change.path == difference.files[0].path);
         lines.extend(difference.files.iter().map(|change| attribute(change, is_alone, counts)));
@@ -169,6 +105,9 @@ fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -
     lines.truncate(MOST_LINES);
     if more > 0 {
         lines.push(format!("and {more} more"));
+    }
+    if differences.iter().any(Difference::is_parent) {
+        lines.push("and a step before it left other files".to_owned());
     }
     lines.iter().map(|text| layout.hang(&format!("{INDENT}  "), &line(text))).collect()
 }
@@ -224,8 +163,30 @@ pub(crate) fn reason(reason: &MissReason) -> String {
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
             names.dedup();
-            format!("{} changed", line(&names.join(", ")))
+            let all = line(&names.join(", ")).into_owned();
+            match presence(reason) {
+                Some(Presence::Added) => format!("{all} was added"),
+                Some(Presence::Removed) => format!("{all} was removed"),
+                None => format!("{all} changed"),
+            }
         }
+    }
+}
+
+/// What became of a file that is the whole cause.
+pub(super) enum Presence {
+    Added,
+    Removed,
+}
+
+/// Whether a miss comes from one file that is there now, or is not any more.
+pub(super) fn presence(reason: &MissReason) -> Option<Presence> {
+    let own: Vec<&Difference> = reason.own_differences().collect();
+    let [Difference { files, .. }] = own.as_slice() else { return None };
+    match files.as_slice() {
+        [FileChange { attribute: Attribute::Kind(Change::Added(_)), .. }] => Some(Presence::Added),
+        [FileChange { attribute: Attribute::Kind(Change::Removed(_)), .. }] => Some(Presence::Removed),
+        _ => None,
     }
 }
 
@@ -236,7 +197,7 @@ fn all_differences(layout: &Layout, differences: &[Difference]) -> String {
         if difference.files.is_empty() {
             let value = |value: Option<&String>| value.map_or("(none)".to_owned(), String::clone);
             let (before, after) = (value(difference.values.before()), value(difference.values.after()));
-            text.push_str(&layout.row("", &format!("{}  {before} → {after}", difference.subject)));
+            text.push_str(&layout.row("", &format!("{}  {before} → {after}", called(&difference.subject))));
         }
         for change in difference.files.iter().take(MOST_FILES) {
             text.push_str(&layout.row("", &format!("{} {}  {}", change.path, change.attribute, values(change))));
@@ -275,7 +236,7 @@ fn values(change: &FileChange) -> String {
 fn fate(following: &Following) -> Option<String> {
     let fate = match &following.decision {
         Decision::NotCached => return None,
-        Decision::Hit { .. } if !following.has_files => "would hit (it neither changes nor reads files)".into(),
+        Decision::Hit { .. } if !following.has_files => "would hit (it does not depend on files)".into(),
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is unknown ({because})"),
         Decision::Miss { reason, .. } => match reason {
@@ -297,12 +258,19 @@ fn short_name(difference: &Difference) -> String {
     let paths: BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
     match paths.len() {
         0 => match &difference.subject {
-            Subject::Ingredient(Kind::Argument(_)) => "the command".to_owned(),
-            Subject::Ingredient(Kind::Instruction) => "the instruction".to_owned(),
+            subject @ Subject::Ingredient(Kind::Argument(_) | Kind::Instruction) => format!("the {}", called(subject)),
             subject => subject.to_string(),
         },
         1 => paths.into_iter().next().unwrap_or_default().to_owned(),
         number => format!("{number} {}", difference.subject),
+    }
+}
+
+/// What an ingredient is called where its value stands beside it: the words of a RUN are its command.
+fn called(subject: &Subject) -> String {
+    match subject {
+        Subject::Ingredient(Kind::Argument(_)) => "command".to_owned(),
+        subject => subject.to_string(),
     }
 }
 
@@ -340,6 +308,7 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
     let mut command = false;
     let mut text = None;
     let mut files = (0, 0, false);
+    let mut destination = None;
     for ingredient in ingredients.iter() {
         match ingredient {
             Ingredient::Parent { .. } => parts.push("the files before".to_owned()),
@@ -347,8 +316,9 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Argument { .. } => command = true,
             Ingredient::Environment { .. } => variables += 1,
             Ingredient::Setting { setting: Setting::BaseImage, .. } => parts.push(ingredient.kind().to_string()),
-            // The instruction itself says these.
-            Ingredient::Setting { setting: Setting::Keyword | Setting::Destination, .. } => {}
+            Ingredient::Setting { setting: Setting::Destination, value } => destination = Some(value.as_str()),
+            // The instruction itself says it.
+            Ingredient::Setting { setting: Setting::Keyword, .. } => {}
             Ingredient::Setting { .. }
             | Ingredient::Document { .. }
             | Ingredient::Mount { .. }
@@ -360,10 +330,14 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
         }
     }
     let short = instruction.split_whitespace().collect::<Vec<_>>().join(" ");
-    let short = table::shortened(&short, INSTRUCTION_WIDTH);
-    match text {
-        Some(text) if !command && !files.2 => parts.push(text),
-        _ => parts.push(short),
+    let keyword = short.split(' ').next().unwrap_or_default();
+    match (text, destination) {
+        (Some(text), _) if !command && !files.2 => parts.push(text),
+        // The names of sources and of a stage are not in it: their files are.
+        (_, Some(destination)) if files.2 => {
+            parts.push(format!("{keyword} to {}", table::shortened(destination, INSTRUCTION_WIDTH)));
+        }
+        _ => parts.push(table::shortened(&short, INSTRUCTION_WIDTH)),
     }
     if files.2 {
         parts.push(format!("{}, {}", units::count(files.0, "file"), units::size(files.1)));

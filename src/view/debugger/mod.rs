@@ -8,7 +8,8 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `decisions` | hits and misses with their reasons, `why`, `plan` |
+//! | `decisions` | hits and misses with their reasons, `why` |
+//! | `outlook` | what is foreseen: `plan`, the step ahead |
 //! | `changes` | paths and settings that changed, the lines of a file that differ |
 //! | `states` | folders, files, layers, variables, history |
 //! | `steps` | where the debugger is, the Dockerfile with its marks, breakpoints |
@@ -18,16 +19,18 @@
 
 mod changes;
 mod decisions;
+mod outlook;
 mod states;
 mod steps;
 
 use std::io::{self, Write};
 
 pub(crate) use self::changes::{compared, thrown_away};
-pub(crate) use self::decisions::{against, plan, reason, shorten, why};
+pub(crate) use self::decisions::{against, reason, shorten, why};
+pub(crate) use self::outlook::{ahead, plan};
 pub(crate) use self::states::env;
-pub(crate) use self::states::{content, document, entries, explained, history, layers, listing};
-pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, step, stopped_at};
+pub(crate) use self::states::{builds, content, document, entries, explained, history, layers, listing};
+pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, left_out, step, stopped_at};
 use super::layout::Digits;
 pub(crate) use super::layout::Layout;
 

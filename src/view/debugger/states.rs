@@ -1,7 +1,7 @@
 //! Looking at a state: folders, files, layers, variables, history.
 
 use super::Layout;
-use crate::debugger::{Branch, Entry, Explained, LayerRow, Listing, Past, Variable, is_binary};
+use crate::debugger::{Branch, Entry, Explained, LayerRow, Listing, Past, PastBuild, Variable, is_binary};
 use crate::machine::FileKind;
 use crate::shown::{self, line};
 use crate::view::palette::Role;
@@ -15,7 +15,7 @@ const WIDEST_INSTRUCTION: usize = 60;
 /// The entries of a folder, a line for each.
 pub(crate) fn entries(layout: &Layout, entries: &[Entry]) -> String {
     if entries.is_empty() {
-        return layout.row("", "(empty)");
+        return layout.row("ls", "the folder is empty");
     }
     let widest = entries.iter().map(|entry| files::owner(&entry.file).len()).max().unwrap_or(0).max(OWNER);
     let row = |entry: &Entry| {
@@ -33,15 +33,15 @@ pub(crate) fn listing(layout: &Layout, listing: &Listing) -> String {
     text
 }
 
-/// A document of ours, such as JSON.
-pub(crate) fn document(layout: &Layout, text: &str) -> String {
-    text.lines().map(|text| layout.line("", &line(text))).collect()
+/// A document of ours, such as JSON. Its lines stay whole: who copies it wants no line breaks in its strings.
+pub(crate) fn document(text: &str) -> String {
+    text.lines().map(|text| line(text).into_owned() + "\n").collect()
 }
 
 /// The content of a file, with a line break at its end.
 pub(crate) fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
     if is_binary(bytes) {
-        return layout.row("", &format!("{path} is a binary file of {}", units::size(bytes.len() as u64)));
+        return layout.row("cat", &format!("{path} is a binary file of {}", units::size(bytes.len() as u64)));
     }
     // Every character of it for the eye only: colours are shown, not obeyed.
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
@@ -52,7 +52,7 @@ pub(crate) fn content(layout: &Layout, path: &str, bytes: &[u8]) -> String {
 /// The layers of a state, base first.
 pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
     if layers.is_empty() {
-        return layout.row("", "no layers: the file system is empty");
+        return layout.row("layers", "no layers: the file system is empty");
     }
     let row = |(index, row): (usize, &LayerRow)| {
         vec![
@@ -68,7 +68,7 @@ pub(crate) fn layers(layout: &Layout, layers: &[LayerRow]) -> String {
 /// The history of a state, newest first.
 pub(crate) fn history(layout: &Layout, history: &[Past]) -> String {
     if history.is_empty() {
-        return layout.row("", "no history: FROM scratch has none");
+        return layout.row("history", "no history: FROM scratch has none");
     }
     let now = layout.clock.seconds();
     let row = |past: &Past| {
@@ -76,6 +76,19 @@ pub(crate) fn history(layout: &Layout, history: &[Past]) -> String {
         vec![created, instruction(past.created_by.as_deref()), units::size(past.size)]
     };
     layout.table(&["CREATED", "CREATED BY", "SIZE"], &history.iter().rev().map(row).collect::<Vec<_>>())
+}
+
+/// Past builds, newest first.
+pub(crate) fn builds(layout: &Layout, builds: &[PastBuild]) -> String {
+    if builds.is_empty() {
+        return layout.row("why", "there are no earlier builds of this Dockerfile");
+    }
+    let now = layout.clock.seconds();
+    let row = |build: &PastBuild| {
+        let image = build.image.map_or_else(|| "(not finished)".to_owned(), |image| image.short());
+        vec![build.number.to_string(), units::ago(now, Some(&build.started)), build.steps.to_string(), image]
+    };
+    layout.table(&["BUILD", "STARTED", "STEPS", "IMAGE"], &builds.iter().map(row).collect::<Vec<_>>())
 }
 
 /// The variables that a RUN would see.

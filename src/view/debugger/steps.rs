@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Layout;
-use crate::debugger::{Breakpoint, Condition, Outlook, Place, Standing, StepRow};
+use crate::debugger::{Breakpoint, Condition, LeftOut, Outlook, Place, Standing, StepRow};
 use crate::machine::{Decision, StepLabel};
 use crate::shown::line;
 use crate::view::palette::Role;
@@ -72,7 +72,13 @@ impl Window {
 }
 
 /// The Dockerfile by lines, with the number and the marks of each step at its first line.
-pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow], window: &Window) -> String {
+pub(crate) fn dockerfile(
+    layout: &Layout,
+    text: &str,
+    steps: &[StepRow],
+    stages: &[LeftOut],
+    window: &Window,
+) -> String {
     let mut by_line = BTreeMap::<usize, Vec<&StepRow>>::new();
     for row in steps {
         by_line.entry(row.step.lines.0).or_default().push(row);
@@ -105,7 +111,17 @@ pub(crate) fn dockerfile(layout: &Layout, text: &str, steps: &[StepRow], window:
             list.push_str(&layout.line(&marks, &line(&shown)));
         }
     }
-    list.push_str(&legend(layout, window));
+    let failed = if steps.iter().any(|row| row.has_failed) { "  ! failed" } else { "" };
+    list.push_str(&legend(layout, window, failed));
+    if let Some(text) = left_out(stages) {
+        list.push_str(&layout.hang(
+            "",
+            &format!(
+                "{text}: {} no step number",
+                if stages.len() == 1 { "its lines have" } else { "their lines have" }
+            ),
+        ));
+    }
     list
 }
 
@@ -117,6 +133,17 @@ fn is_from(step: &StepLabel) -> bool {
     step.instruction.split_whitespace().next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("FROM"))
 }
 
+/// Says which stages are not built: `Stage `build` is not needed`. `None` where all are.
+pub(crate) fn left_out(stages: &[LeftOut]) -> Option<String> {
+    let names: Vec<String> =
+        stages.iter().map(|stage| format!("`{}`", table::shortened(&line(&stage.name), STAGE))).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("Stage {one} is not needed")),
+        [several @ .., last] => Some(format!("Stages {} and {last} are not needed", several.join(", "))),
+    }
+}
+
 /// `▶`, `●`, and what the cache has: three cells and a space between them.
 fn marks(layout: &Layout, row: &StepRow) -> String {
     let next = match row.standing {
@@ -125,6 +152,7 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
     };
     let stop = if row.breakpoints.is_empty() { " " } else { "●" };
     let cache = match &row.outlook {
+        _ if row.has_failed => layout.palette.paint(Role::Bad, "!"),
         Outlook::Decided(Decision::Hit { .. }) => layout.palette.paint(Role::Good, "✓"),
         Outlook::Decided(Decision::Miss { .. }) => layout.palette.paint(Role::Notice, "✗"),
         Outlook::Decided(Decision::NotCached) | Outlook::NotAsked => " ".to_owned(),
@@ -134,8 +162,9 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
 }
 
 /// What the marks mean, and what is left out.
-fn legend(layout: &Layout, window: &Window) -> String {
+fn legend(layout: &Layout, window: &Window, failed: &str) -> String {
     let mut text = "▶ next  ● breakpoint  ✓ hit  ✗ miss  ? unknown".to_owned();
+    text.push_str(failed);
     if window.first > 1 || window.last < window.total {
         text.push_str(&format!("  · {} lines, `list all` shows them", window.total));
     }
@@ -184,7 +213,7 @@ fn place(place: &Place) -> String {
         Place::Line(line) => format!("before line {line}"),
         Place::Stage(name) => format!("before stage `{name}`"),
         Place::Text(text) => format!("before an instruction with `{text}`"),
-        Place::Miss => "at a miss".to_owned(),
-        Place::Failure => "before a step that failed in an earlier build".to_owned(),
+        Place::Miss => "any step that misses the cache".to_owned(),
+        Place::Failure => "any step that failed in an earlier build".to_owned(),
     }
 }

@@ -17,6 +17,8 @@ use crate::view::units;
 const MOST_FILES: usize = 20;
 /// What stands where one of the two has nothing.
 const NOTHING: &str = "–";
+/// What stands where a value is empty.
+const EMPTY: &str = "(empty)";
 /// The first column: a mark is never without its word.
 const SAME: &str = "same";
 const DIFFERS: &str = "≠ differs";
@@ -36,7 +38,9 @@ fn compared(layout: &Layout, build: u64, rows: &[Side]) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
     for side in rows {
         match side {
-            Side::Same { name, value } => lines.push([SAME, name, value, value].map(str::to_owned).into()),
+            Side::Same { name, value } => {
+                lines.push([SAME, name, &shown(value), &shown(value)].map(str::to_owned).into())
+            }
             Side::Differs(difference) => lines.extend(differing(difference)),
         }
     }
@@ -54,10 +58,15 @@ fn compared(layout: &Layout, build: u64, rows: &[Side]) -> String {
     table::render(&header, &lines, layout.columns(), TooWide::Broken) + &layout.hang("", &sum)
 }
 
+/// A value: an empty one is not overlooked.
+fn shown(value: &str) -> String {
+    if value.is_empty() { EMPTY.to_owned() } else { shorten(value) }
+}
+
 /// A row for the ingredient, and one for each attribute of a file.
 fn differing(difference: &Difference) -> Vec<Vec<String>> {
     let row = |name: String, values: &Change<String>| {
-        let value = |value: Option<&String>| value.map_or_else(|| NOTHING.to_owned(), |value| shorten(value));
+        let value = |value: Option<&String>| value.map_or_else(|| NOTHING.to_owned(), |value| shown(value));
         vec![DIFFERS.to_owned(), name, value(values.before()), value(values.after())]
     };
     let mut rows = vec![row(difference.subject.to_string(), &difference.values)];
@@ -73,9 +82,9 @@ fn differing(difference: &Difference) -> Vec<Vec<String>> {
 /// A step that nothing is known to compare with.
 fn alone(layout: &Layout, rows: &[Side]) -> String {
     let row = |side: &Side| match side {
-        Side::Same { name, value } => vec![name.clone(), value.clone()],
+        Side::Same { name, value } => vec![name.clone(), shown(value)],
         Side::Differs(difference) => {
-            let after = difference.values.after().map_or_else(|| NOTHING.to_owned(), String::clone);
+            let after = difference.values.after().map_or_else(|| NOTHING.to_owned(), |value| shown(value));
             vec![difference.subject.to_string(), after]
         }
     };

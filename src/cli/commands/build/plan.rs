@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::options::{BuildOptions, check_context, located};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::debugger::left_out;
 use crate::machine::{Control, Machine};
 use crate::view::screen::Screen;
 use crate::view::{debugger, json, pictures};
@@ -54,7 +55,7 @@ impl Plan {
         let mut out = ui.out();
         if let Some(wrong) = wrong {
             if !self.json && self.graph.is_none() && !predictions.is_empty() {
-                out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?;
+                out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions, &left_out(&machine)).as_bytes())?;
             }
             return Err(wrong);
         }
@@ -68,7 +69,9 @@ impl Plan {
             return Ok(());
         }
         if !self.json {
-            return Ok(out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions).as_bytes())?);
+            return Ok(
+                out.write_all(debugger::plan(&ui.layout(&world.clock), &predictions, &left_out(&machine)).as_bytes())?
+            );
         }
         for prediction in &predictions {
             let line = serde_json::json!({

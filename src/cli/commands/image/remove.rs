@@ -86,7 +86,7 @@ impl Planning<'_> {
         let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
         let is_by_name = name.is_some() && images[found].reference == name;
         if left.is_empty() || is_by_name && !left.contains(&found) {
-            return Err(Error::NoImage { name: text.to_owned() }.into());
+            return Err(Error::NoImage { name: text.to_owned(), other_tag: None }.into());
         }
         let id = || self.world.store.id_of(manifest).unwrap_or(manifest.digest);
         let is_last = left.len() == 1;

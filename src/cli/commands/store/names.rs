@@ -8,6 +8,7 @@ pub(super) fn name(sort: Sort) -> &'static str {
         Sort::Blob => "blobs",
         Sort::Expanded => "uncompressed copies of layers",
         Sort::Proof => "proofs of layers",
-        Sort::Unpacked | Sort::UnpackedChain => "unpacked copies of layers",
+        Sort::Unpacked => "unpacked copies of layers",
+        Sort::UnpackedChain => "unpacked copies of layers that depend on those below",
     }
 }

@@ -49,7 +49,7 @@ impl Verify {
         let images = units::count(report.images as u64, "image");
         let blobs = units::count(report.blobs as u64, "blob");
         let whole = report.is_whole();
-        let verdict = if whole { "whole" } else { "damaged" };
+        let verdict = if whole { "all intact" } else { "damaged" };
         writeln!(out, "{images}, {blobs}, {}: {verdict}", units::size(report.bytes))?;
         if whole { Ok(()) } else { Err(Failure::status(1)) }
     }

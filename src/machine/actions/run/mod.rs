@@ -276,7 +276,7 @@ pub(crate) fn execute(
             reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
         }
         // Nobody's signals are passed on.
-        Heard::Started | Heard::Notice(_) => {}
+        Heard::Started | Heard::Shown(_) | Heard::Notice(_) => {}
         Heard::Untidy(failure) => reporter.warn(failure.to_string()),
     })?;
     drop(under_control);
