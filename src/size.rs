@@ -1,6 +1,6 @@
 //! Numbers of bytes as people write them.
 //!
-//! Sizes of images, layers and files have decimal units, as Docker counts: `2.1 MB`. Limits are powers of 1024: `64 GiB`, typed as `512K`, `64MiB`
+//! Sizes of images, layers and files have decimal units, as Docker counts: `2.1 MB`; in the tables that are Docker's, `2.1MB`. Limits are powers of 1024: `64 GiB`, typed as `512K`, `64MiB`
 //! or `2G`, in any case. Every variable of the environment that sets a limit is read here, so all of them take the same spellings.
 
 use std::fmt;
@@ -23,6 +23,25 @@ pub(crate) fn shown(bytes: u64) -> String {
         unit = larger;
     }
     if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+}
+
+/// `5.52MB`, `133kB`, `2B`: so many significant digits, as the tables have it that are Docker's.
+pub(crate) fn docker(bytes: u64, digits: usize) -> String {
+    let mut value = bytes as f64;
+    let mut units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    loop {
+        let whole = if value < 1.0 { 1 } else { value.log10() as usize + 1 };
+        let text = format!("{value:.*}", digits.saturating_sub(whole));
+        // What is rounded to 1000 has the next unit.
+        if !text.starts_with("1000") && value < 1000.0 {
+            let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            return format!("{text}{unit}");
+        }
+        let Some(larger) = units.next() else { return format!("{text}{unit}") };
+        value /= 1000.0;
+        unit = larger;
+    }
 }
 
 /// The number of bytes in a text as [`shown`] gives it, or with a binary unit: `61B`, `2.5 GB`, `512MiB`; `2G` is `2 GB`.
@@ -112,6 +131,14 @@ mod tests {
         let sizes = [0, 61, 999, 1000, 2048, 999_949, 999_950, 109_400_000, 1_234_567_890].map(shown);
         let expected = ["0 B", "61 B", "999 B", "1.0 kB", "2.0 kB", "999.9 kB", "1.0 MB", "109.4 MB", "1.2 GB"];
         assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn tables_have_dockers_sizes() {
+        let sizes = [0, 2, 999, 1000, 5_520_000, 1_982_924, 132_600_000, 999_999, 1_080_000_000, 4_200_000];
+        let three = ["0B", "2B", "999B", "1kB", "5.52MB", "1.98MB", "133MB", "1MB", "1.08GB", "4.2MB"];
+        assert_eq!(sizes.map(|bytes| docker(bytes, 3)), three);
+        assert_eq!([1_982_924, 999_999, 12_345].map(|bytes| docker(bytes, 4)), ["1.983MB", "1MB", "12.35kB"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod confirm;
 mod docker;
 mod failure;
 mod filters;
+mod format;
 mod interrupts;
 mod names;
 mod ui;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, network, parse, store, volume};
+use self::commands::{build, container, explain, image, inspect, network, parse, store, volume};
 use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
@@ -118,8 +119,8 @@ enum Command {
     Images(image::list::Images),
     /// Show the history of an image
     History(image::history::History),
-    /// Show containers and images as JSON
-    Inspect(image::inspect::Inspect),
+    /// Show containers, images and volumes as JSON, or what a template makes of that
+    Inspect(inspect::Inspect),
     /// Give an image another name
     Tag(image::tag::Tag),
     /// Remove image names, and the data that nothing else needs

@@ -28,7 +28,16 @@ pub(crate) use digest::Contents;
 pub use digest::learn;
 pub use error::Error;
 pub(crate) use glob::Glob;
-pub use glob::{expand, go_match};
+pub use glob::{BadPattern, expand, go_match};
+
+/// Whether a regular expression of the few that are read is found in a text.
+///
+/// # Errors
+/// [`BadPattern`] for what is not such an expression.
+pub(crate) fn is_found(expression: &str, text: &str) -> Result<bool, BadPattern> {
+    Ok(regexp::Regexp::parse_search(expression)?.matches(text.as_bytes()))
+}
+
 pub(crate) use patterns::PatternError;
 pub use patterns::Patterns;
 pub use stat_cache::StatCache;

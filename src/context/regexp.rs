@@ -15,6 +15,8 @@
 //! class:      '[' ['^'] { '[:' name ':]' | escape | lo ['-' hi] } ']'
 //! ```
 //!
+//! Filters of lists use the same expressions, looked for anywhere in a text, and refuse what else regular expressions have.
+//!
 //! It is run as a set of states that moves along the text once: the time is bounded by `expression × text`, so that no
 //! pattern can hang a build. Not read: `\p`, `\Q`, octal and hexadecimal escapes, `\b`; they are refused.
 
@@ -89,6 +91,29 @@ impl Regexp {
     }
 
     /// Says whether the whole of `text` matches.
+    /// Reads an expression that is looked for anywhere in a text, unless it begins with `^` or ends with `$`: what filters of lists take.
+    pub(super) fn parse_search(expression: &str) -> Result<Regexp, BadPattern> {
+        const OTHERS: &[char] = &['(', ')', '|', '+', '?', '{', '}'];
+        let mut letters = expression.chars();
+        while let Some(letter) = letters.next() {
+            if letter == '\\' {
+                letters.next();
+            } else if OTHERS.contains(&letter) {
+                return Err(BadPattern { reason: "only `.`, `*`, `[…]`, `^` and `$` have a meaning here" });
+            }
+        }
+        let (begins, inner) = match expression.strip_prefix('^') {
+            Some(inner) => (true, inner),
+            None => (false, expression),
+        };
+        let (ends, inner) = match inner.strip_suffix('$').filter(|inner| !inner.ends_with('\\')) {
+            Some(inner) => (true, inner),
+            None => (false, inner),
+        };
+        let around = |is_there: bool| if is_there { "" } else { ".*" };
+        Regexp::parse(&format!("{}{inner}{}", around(begins), around(ends)))
+    }
+
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         if !text.starts_with(&self.prefix) || !text.ends_with(&self.suffix) {
             return false;

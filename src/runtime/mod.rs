@@ -58,7 +58,7 @@ pub(crate) use rights::{Confinement, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
 pub(crate) use still::{Difference, Still};
 pub(crate) use stored::{
-    Anonymous, Claimed, Ingredients, Stored, claim, create, find, folder_of, list, remove_damaged, rename,
+    Anonymous, Claimed, Ingredients, Stored, changes_of, claim, create, find, folder_of, list, remove_damaged, rename,
 };
 pub(crate) use volume::Volume;
 pub(crate) use volume::hidden::{Hidden, hidden};

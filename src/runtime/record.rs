@@ -44,6 +44,8 @@ pub struct Record {
     pub(crate) layers: Vec<Layer>,
     /// What runs in it.
     pub(crate) process: Process,
+    /// How many of the process's words are the entrypoint's; the others are the command's.
+    pub(crate) entrypoint: usize,
     pub(crate) hostname: Hostname,
     pub(crate) network: Mode,
     /// Whom it asks for names.
@@ -206,6 +208,20 @@ pub(super) fn status(home: &Home, folder: &Path) -> Result<Status, Error> {
 pub(super) fn set_status(folder: &Path, status: &Status) -> Result<(), Error> {
     let path = folder.join(STATUS);
     Ok(atomic_replace(&path, &to_json(&path, status)?)?)
+}
+
+impl Status {
+    /// In the word that Docker has for it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Status::Created => "created",
+            Status::Running(_) => "running",
+            Status::Paused(_) => "paused",
+            // It never ran.
+            Status::Exited(end) if end.error.is_some() => "created",
+            Status::Exited(_) => "exited",
+        }
+    }
 }
 
 impl End {

@@ -282,11 +282,15 @@ pub(crate) fn configure(config: &mut ContainerConfig, container: &Record) {
 /// What Docker says of a terminal.
 pub(super) const TERM: &str = "TERM=xterm";
 
+/// The words that stand before the command.
+pub(super) fn entrypoint<'r>(image: &'r ImageConfig, request: &'r Request) -> &'r [String] {
+    request.entrypoint.as_ref().or(image.config.entrypoint.as_ref()).map_or(&[], Vec::as_slice)
+}
+
 fn command_line(image: &ImageConfig, request: &Request) -> Result<Vec<String>, Error> {
-    let (mut args, default) = match &request.entrypoint {
-        Some(entrypoint) => (entrypoint.clone(), &None),
-        None => (image.config.entrypoint.clone().unwrap_or_default(), &image.config.cmd),
-    };
+    let mut args = entrypoint(image, request).to_vec();
+    // An entrypoint that was asked for leaves the image's CMD without meaning.
+    let default = if request.entrypoint.is_some() { &None } else { &image.config.cmd };
     if request.command.is_empty() {
         args.extend(default.iter().flatten().cloned());
     } else {

@@ -19,7 +19,7 @@ use super::folder::Folder;
 use super::network::{self, Member};
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
-use super::request::Wanted;
+use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
 use super::{Error, Request, names, unpacked};
@@ -108,6 +108,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         image: ingredients.image,
         layers: ingredients.layers.to_vec(),
         process,
+        entrypoint: entrypoint(ingredients.config, request).len(),
         hostname,
         network,
         names: servers,
@@ -323,6 +324,11 @@ pub(crate) fn rename(world: &World, id: &str, name: &str) -> Result<(), Error> {
 /// The folder of a container.
 pub(crate) fn folder_of(world: &World, id: &str) -> PathBuf {
     world.home().containers_dir().join(id)
+}
+
+/// Where what a container has written lies.
+pub(crate) fn changes_of(world: &World, id: &str) -> PathBuf {
+    folder_of(world, id).join("upper")
 }
 
 /// What is known of a container; `None` where there is none of this id.

@@ -28,6 +28,7 @@ pub(crate) mod screen;
 mod sgr;
 mod showing;
 pub(crate) mod table;
+pub(crate) mod template;
 pub(crate) mod transcript;
 mod tty;
 pub(crate) mod units;

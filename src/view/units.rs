@@ -1,6 +1,8 @@
 //! Sizes and times as people read them: one form each.
 
-pub(crate) use crate::size::{parse_shown as parse_size, shown as size};
+use std::collections::BTreeMap;
+
+pub(crate) use crate::size::{docker as docker_size, parse_shown as parse_size, shown as size};
 
 /// `12 ms`, `349 ms`, `1.24 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something took, in so many digits that times beside one
 /// another can be compared.
@@ -49,6 +51,19 @@ pub(crate) fn ago(now: i64, time: Option<&str>) -> String {
         Some(time) => format!("{} ago", duration(now.saturating_sub(time.as_second()))),
         None => "N/A".into(),
     }
+}
+
+/// A time in RFC 3339 as Docker's lists have it: `2026-11-28 17:06:14 +0000 UTC`.
+pub(crate) fn moment(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
+        Err(_) => "N/A".to_owned(),
+    }
+}
+
+/// Labels in one text, as Docker's lists have them: `a=1,b=2`.
+pub(crate) fn labels(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
 
 /// The number of seconds in a text such as `90m`, `12h`, `7d` or `1d12h`.

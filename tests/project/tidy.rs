@@ -21,6 +21,11 @@ const LIBRARIES: &[Only] = &[
         because: "only the parser knows how a text is parsed; the others see the syntax tree",
     },
     Only {
+        library: "gotmpl",
+        places: &["src/view/template/"],
+        because: "templates are bounded and their mistakes explained in one place",
+    },
+    Only {
         library: "rustyline",
         places: &["src/repl/editor.rs"],
         because: "a session gets its lines from a trait, so that a script can take the place of a terminal",

@@ -4,6 +4,7 @@ pub(super) mod build;
 pub(super) mod container;
 pub(super) mod explain;
 pub(super) mod image;
+pub(super) mod inspect;
 pub(super) mod network;
 pub(super) mod parse;
 pub(super) mod store;

@@ -1,36 +1,83 @@
-//! What `inspect` says of a container: its record and its status, in the form of Docker's answer.
+//! `layerlab container inspect`, and what `inspect` says of a container: its record and its status, in the form of Docker's answer.
 
+use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::row::sizes;
 use crate::cli::commands::network::inspect::mac;
+use crate::cli::failure::Failure;
+use crate::cli::format::show_documents;
+use crate::cli::ui::Ui;
 use crate::container::{Access, Terminal, Wire};
 use crate::runtime::network::{self, Attachment, Mode};
-use crate::runtime::{Bound, Input, Status, Stored, Volume, WhenEnded};
+use crate::runtime::record::Record;
+use crate::runtime::{self, Bound, Input, Published, Status, Stored, Volume, WhenEnded};
 use crate::store::Home;
 use crate::world::World;
 
+/// Show containers as JSON, or what a template makes of that.
+#[derive(Debug, Args)]
+pub(crate) struct InspectContainers {
+    /// What is shown of each: `json`, or a Go template such as '{{.State.Status}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Also show how much a container has written
+    #[arg(short, long)]
+    size: bool,
+    /// The containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    names: Vec<String>,
+}
+
+impl InspectContainers {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        show_documents(ui, self.format.as_deref(), &self.names, |name| known(world, name, self.size))
+    }
+}
+
+/// A container by its name, as `inspect` shows it, with how much it has written where that is asked for.
+pub(in crate::cli) fn known(world: &World, name: &str, with_size: bool) -> Result<Value, Failure> {
+    let stored = runtime::find(world, name)?;
+    let mut document = document(world, &stored);
+    if with_size {
+        let (written, all) = sizes(world, &stored)?;
+        document["SizeRw"] = json!(written);
+        document["SizeRootFs"] = json!(all);
+    }
+    Ok(document)
+}
+
 /// A container as `inspect` shows it.
-pub(in crate::cli) fn document(world: &World, stored: &Stored) -> Value {
+fn document(world: &World, stored: &Stored) -> Value {
     let home = world.home();
     let record = &stored.record;
     let process = &record.process;
+    let (entrypoint, command) = process.args.split_at(record.entrypoint.min(process.args.len()));
     json!({
         "Id": record.id,
         "Created": record.created,
         "Path": process.args.first(),
-        "Args": process.args.get(1..),
+        "Args": process.args.get(1..).unwrap_or_default(),
         "State": state(&stored.status),
         "Image": record.image.id,
+        "LogPath": runtime::log::path(&home.containers_dir().join(&record.id)),
+        "RestartCount": 0,
+        "Driver": "overlay",
+        "Platform": "linux",
         "Name": format!("/{}", record.name),
         "Mounts": record.volumes.iter().map(|volume| mount(volume, home)).collect::<Vec<_>>(),
         "Config": {
             "Hostname": record.hostname,
+            "Domainname": "",
             "User": process.user,
             "Tty": process.terminal == Terminal::Yes,
             "OpenStdin": record.input != Input::Closed,
             "StdinOnce": record.input == Input::Once,
-            "Env": process.env,
+            "Env": environment(record),
+            "Cmd": words(command),
+            "Entrypoint": words(entrypoint),
             "Image": record.image.name,
+            "Volumes": null,
             "WorkingDir": process.cwd,
             "Labels": record.labels,
             "ExposedPorts": record.exposed.iter().map(|port| (port.clone(), json!({}))).collect::<Map<_, _>>(),
@@ -38,6 +85,8 @@ pub(in crate::cli) fn document(world: &World, stored: &Stored) -> Value {
         },
         "HostConfig": {
             "NetworkMode": record.network.name(),
+            "Binds": record.volumes.iter().filter_map(|volume| bind(volume, home)).collect::<Vec<_>>(),
+            "PortBindings": bindings(&record.ports),
             "AutoRemove": record.when_ended == WhenEnded::Remove,
             "ReadonlyRootfs": record.root == Access::ReadOnly,
         },
@@ -45,23 +94,39 @@ pub(in crate::cli) fn document(world: &World, stored: &Stored) -> Value {
     })
 }
 
+/// The variables that were asked for. What every container gets is left out, as with Docker.
+fn environment(record: &Record) -> Vec<&String> {
+    let given = [format!("HOSTNAME={}", record.hostname.as_str()), "TERM=xterm".to_owned()];
+    record.process.env.iter().filter(|variable| !given.contains(variable)).collect()
+}
+
+/// Words as Docker shows them: where there are none, nothing.
+fn words(words: &[String]) -> Option<&[String]> {
+    (!words.is_empty()).then_some(words)
+}
+
+/// A moment that has not been.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
 fn state(status: &Status) -> Value {
-    let (name, run, end) = match status {
-        Status::Created => ("created", None, None),
-        Status::Running(run) => ("running", Some(run), None),
-        Status::Paused(run) => ("paused", Some(run), None),
-        Status::Exited(end) => ("exited", None, Some(end)),
+    let (run, end) = match status {
+        Status::Created => (None, None),
+        Status::Running(run) | Status::Paused(run) => (Some(run), None),
+        Status::Exited(end) => (None, Some(end)),
     };
     let started = run.map(|run| run.started.as_str()).or(end.and_then(|end| end.started.as_deref()));
     json!({
-        "Status": name,
+        "Status": status.name(),
         "Running": run.is_some(),
-        "Paused": name == "paused",
+        "Paused": matches!(status, Status::Paused(_)),
+        "Restarting": false,
+        "OOMKilled": false,
+        "Dead": false,
         "Pid": run.map_or(0, |run| run.process),
         "ExitCode": end.map_or(0, |end| end.status),
         "Error": end.and_then(|end| end.error.as_deref()).unwrap_or_default(),
-        "StartedAt": started,
-        "FinishedAt": end.and_then(|end| end.finished.as_deref()),
+        "StartedAt": started.unwrap_or(NEVER),
+        "FinishedAt": end.and_then(|end| end.finished.as_deref()).unwrap_or(NEVER),
     })
 }
 
@@ -80,6 +145,36 @@ fn mount(volume: &Volume, home: &Home) -> Value {
         mount["Driver"] = json!("local");
     }
     mount
+}
+
+/// A mount as `-v` would be told of it.
+fn bind(volume: &Volume, home: &Home) -> Option<String> {
+    let (kind, path) = volume.described(home);
+    let source = match (volume.name(), kind) {
+        (Some(name), _) => name.to_owned(),
+        (None, "bind") => path.display().to_string(),
+        (None, _) => return None,
+    };
+    let mode = if volume.mode.is_empty() { String::new() } else { format!(":{}", volume.mode) };
+    Some(format!("{source}:{}{mode}", volume.target))
+}
+
+/// What was asked to be published.
+fn bindings(published: &[Published]) -> Map<String, Value> {
+    let mut bindings = Map::new();
+    for port in published {
+        let address = port.address.map(|address| address.to_string()).unwrap_or_default();
+        let host = match port.host {
+            None => String::new(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        };
+        let inside = format!("{}/{}", port.container, port.protocol.name());
+        if let Value::Array(doors) = bindings.entry(inside).or_insert_with(|| json!([])) {
+            doors.push(json!({ "HostIp": address, "HostPort": host }));
+        }
+    }
+    bindings
 }
 
 /// Where a container is reached; nowhere, while it does not run.

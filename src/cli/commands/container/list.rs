@@ -4,21 +4,28 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::inspect::bound;
+use super::choice::Choice;
+use super::row::{Detail, Line, TABLE, WITH_SIZES, short_id};
 use crate::cli::failure::Failure;
+use crate::cli::format::FormatOption;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Explained as _, Severity};
-use crate::runtime::{self, Status, Stored};
-use crate::view::table::TooWide;
-use crate::view::units;
+use crate::runtime;
 use crate::world::World;
 
 /// List containers.
+///
+/// Example: `docker ps -a --filter status=exited --format '{{.Names}}: {{.Status}}'`
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// List all, not only those that run
     #[arg(short, long)]
     all: bool,
+    /// Only list some: `name=TEXT`, `status=STATE`, `exited=CODE`, `label=NAME[=VALUE]`, `ancestor=IMAGE`, `volume=NAME`, …
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
+    #[command(flatten)]
+    format: FormatOption,
     /// Print ids only
     #[arg(short, long)]
     quiet: bool,
@@ -26,92 +33,41 @@ pub(crate) struct List {
     #[arg(short, long)]
     latest: bool,
     /// List the ones that were made last
-    #[arg(short = 'n', long, value_name = "NUMBER")]
-    last: Option<usize>,
+    #[arg(short = 'n', long, value_name = "NUMBER", allow_negative_numbers = true)]
+    last: Option<i64>,
     /// Print whole ids and commands
     #[arg(long)]
     no_trunc: bool,
+    /// Show how much each has written, and how much that is with its image
+    #[arg(short, long)]
+    size: bool,
 }
 
 impl List {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let last = if self.latest { Some(1) } else { self.last };
+        let is_quiet = self.format.is_quiet(self.quiet, ui);
+        let format = self.format.read()?;
+        let choice = Choice::parse(world, &self.filter)?;
+        // As Docker: a number below 1 is none.
+        let last = if self.latest { Some(1) } else { self.last.and_then(|last| usize::try_from(last).ok()) };
+        let last = last.filter(|last| *last > 0);
         let (mut containers, damaged) = runtime::list(world)?;
         for error in &damaged {
             ui.report(&[error.diagnostic().severity(Severity::Warning)], None);
         }
-        if !self.all && last.is_none() {
-            containers.retain(|stored| matches!(stored.status, Status::Running(_) | Status::Paused(_)));
-        }
+        let all = self.all || last.is_some() || choice.is_of_all();
+        containers.retain(|stored| (all || stored.is_running()) && choice.has(stored));
         containers.truncate(last.unwrap_or(usize::MAX));
-        if self.quiet {
+        if is_quiet {
             let mut out = ui.plain();
             for stored in &containers {
-                writeln!(out, "{}", self.id(stored))?;
+                writeln!(out, "{}", short_id(&stored.record.id, self.no_trunc))?;
             }
             return Ok(());
         }
-        let now = world.clock.seconds();
-        let rows: Vec<Vec<String>> = containers.iter().map(|stored| self.cells(stored, now)).collect();
-        let header = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
-        ui.table(&header, &rows, TooWide::Broken)
-    }
-
-    fn id<'s>(&self, stored: &'s Stored) -> &'s str {
-        let id = stored.record.id.as_str();
-        if self.no_trunc { id } else { id.get(..12).unwrap_or(id) }
-    }
-
-    fn cells(&self, stored: &Stored, now: i64) -> Vec<String> {
-        let record = &stored.record;
-        vec![
-            self.id(stored).to_owned(),
-            record.image.name.clone(),
-            self.command(&record.process.args.join(" ")),
-            units::ago(now, Some(&record.created)),
-            status(&stored.status, now),
-            ports(stored),
-            record.name.clone(),
-        ]
-    }
-
-    /// The command in quotation marks, shortened as Docker does it.
-    fn command(&self, command: &str) -> String {
-        const LONGEST: usize = 20;
-        if self.no_trunc || command.chars().count() <= LONGEST {
-            return format!("\"{command}\"");
-        }
-        let beginning: String = command.chars().take(LONGEST - 1).collect();
-        format!("\"{beginning}…\"")
-    }
-}
-
-/// Where a container is reached, and what it only exposes.
-fn ports(stored: &Stored) -> String {
-    if !matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
-        return String::new();
-    }
-    let bound = bound(&stored.status);
-    let is_published = |port: &&String| bound.iter().any(|bound| **port == bound.inside());
-    let exposed = stored.record.exposed.iter().filter(|port| !is_published(port)).cloned();
-    exposed.chain(bound.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
-}
-
-/// `Up 4 seconds`, `Exited (0) 3 minutes ago`, as Docker says it.
-pub(super) fn status(status: &Status, now: i64) -> String {
-    let since = |time: &str| {
-        let time = time.parse::<jiff::Timestamp>();
-        time.map_or_else(|_| "N/A".to_owned(), |time| units::duration(now.saturating_sub(time.as_second())))
-    };
-    match status {
-        Status::Created => "Created".to_owned(),
-        Status::Running(run) => format!("Up {}", since(&run.started)),
-        Status::Paused(run) => format!("Up {} (Paused)", since(&run.started)),
-        // It never ran.
-        Status::Exited(end) if end.error.is_some() => "Created".to_owned(),
-        Status::Exited(end) => match &end.finished {
-            Some(finished) => format!("Exited ({}) {}", end.status, units::ago(now, Some(finished))),
-            None => format!("Exited ({}): its monitor was killed", end.status),
-        },
+        let detail = Detail { whole: self.no_trunc, sizes: self.size || self.format.asks_for("Size") };
+        let rows: Vec<Line> =
+            containers.iter().map(|stored| Line::of(world, stored, detail)).collect::<Result<_, _>>()?;
+        format.show(ui, if self.size { &WITH_SIZES } else { &TABLE }, &rows)
     }
 }

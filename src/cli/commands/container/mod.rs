@@ -1,6 +1,7 @@
 //! Containers.
 
 pub(in crate::cli) mod attach;
+pub(in crate::cli) mod choice;
 pub(in crate::cli) mod commit;
 pub(in crate::cli) mod control;
 pub(in crate::cli) mod copy;
@@ -16,6 +17,7 @@ mod outcome;
 pub(in crate::cli) mod port;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod rename;
+mod row;
 pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
 pub(in crate::cli) mod start;
@@ -69,6 +71,8 @@ enum ContainerCommand {
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
     List(list::List),
+    /// Show containers as JSON, or what a template makes of that
+    Inspect(inspect::InspectContainers),
     /// Show the output of a container
     Logs(logs::Logs),
     /// Show where the published ports of a container are reached
@@ -112,6 +116,7 @@ impl Containers {
             ContainerCommand::Commit(command) => command.run(world, ui),
             ContainerCommand::Export(command) => command.run(world, ui),
             ContainerCommand::List(command) => command.run(world, ui),
+            ContainerCommand::Inspect(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),
             ContainerCommand::Port(command) => command.run(world, ui),
             ContainerCommand::Rename(command) => command.run(world),

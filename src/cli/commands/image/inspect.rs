@@ -1,84 +1,79 @@
-//! `layerlab inspect`: what the documents of images say, and what is known of containers.
+//! `layerlab image inspect`: what the documents of images say.
 
 use std::io::Write as _;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::cli::commands::container;
+use serde_json::{Value, json};
+
 use crate::cli::failure::Failure;
+use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
 use crate::images::{self, Policy};
-use crate::oci::{Descriptor, DiffId, ImageConfig, Index, Platform, Reference};
-use crate::runtime;
+use crate::oci::{ContainerConfig, Descriptor, DiffId, ImageConfig, Index, Platform, Reference};
 use crate::view::pictures::{self, Branch};
-use crate::view::{json, units};
+use crate::view::units;
 use crate::world::World;
 
-/// Show containers and images as JSON.
+/// Show images as JSON, or what a template makes of that.
 #[derive(Debug, Args)]
-pub(crate) struct Inspect {
+pub(crate) struct InspectImages {
+    /// What is shown of each: `json`, or a Go template such as '{{.RepoTags}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
     /// Draw each image as a tree: the list of images, the manifest, the configuration, the layers, with the digest of each
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     tree: bool,
-    /// Look only at containers, or only at images
-    #[arg(long = "type", value_name = "KIND")]
-    kind: Option<Kind>,
-    /// The containers and images
-    #[arg(required = true, value_name = "NAME")]
+    /// The images
+    #[arg(required = true, value_name = "IMAGE")]
     names: Vec<String>,
 }
 
-impl Inspect {
+impl InspectImages {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         if self.tree {
             return self.names.iter().try_for_each(|name| show_tree(world, ui, name));
         }
-        let documents = self.names.iter().map(|name| self.document(world, name)).collect::<Result<Vec<_>, _>>()?;
-        writeln!(ui.plain(), "{}", json::pretty(&documents)?)?;
-        Ok(())
+        show_documents(ui, self.format.as_deref(), &self.names, |name| document(world, name))
     }
-
-    /// A container, else an image, unless only one of the two is wanted.
-    fn document(&self, world: &World, name: &str) -> Result<serde_json::Value, Failure> {
-        match self.kind {
-            Some(Kind::Container) => Ok(container::inspect::document(world, &runtime::find(world, name)?)),
-            Some(Kind::Image) => document(world, name),
-            None => match runtime::find(world, name) {
-                Ok(stored) => Ok(container::inspect::document(world, &stored)),
-                Err(runtime::Error::NoContainer(_)) => document(world, name),
-                Err(error) => Err(error.into()),
-            },
-        }
-    }
-}
-
-/// What is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Container,
-    Image,
 }
 
 /// An image as `inspect` shows it.
-fn document(world: &World, name: &str) -> Result<serde_json::Value, Failure> {
+pub(in crate::cli) fn document(world: &World, name: &str) -> Result<Value, Failure> {
     let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
     let (manifest, config) = world.store.load_image(&descriptor)?;
     let names: Vec<String> = world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
-    Ok(serde_json::json!({
+    Ok(json!({
         "Id": manifest.config.digest,
         "RepoTags": names,
+        "RepoDigests": [],
         "Digest": descriptor.digest,
+        "Parent": "",
+        "Comment": config.history.last().and_then(|entry| entry.comment.clone()).unwrap_or_default(),
         "Created": config.created,
         "Author": config.author.clone().unwrap_or_default(),
         "Architecture": config.architecture,
         "Os": config.os,
         "Size": manifest.size(),
-        "Config": config.config,
+        "Config": whole(&config.config)?,
         "RootFS": { "Type": "layers", "Layers": config.rootfs.diff_ids },
     }))
 }
 
-fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
+/// A configuration with its empty fields, too: a template may ask for them.
+fn whole(config: &ContainerConfig) -> Result<Value, Failure> {
+    let mut document = json!({
+        "User": "", "ExposedPorts": null, "Env": null, "Entrypoint": null, "Cmd": null, "Volumes": null, "WorkingDir": "",
+        "Labels": null, "OnBuild": null,
+    });
+    let written = serde_json::to_value(config).map_err(std::io::Error::from)?;
+    if let (Value::Object(document), Value::Object(written)) = (&mut document, written) {
+        document.extend(written);
+    }
+    Ok(document)
+}
+
+pub(in crate::cli) fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<(), Failure> {
     let found = images::by_text(&world.store, name, Policy::default())?;
     let manifest = world.store.manifest_for(&found.manifest, &Platform::host())?;
     let (document, config) = world.store.load_image(&manifest)?;

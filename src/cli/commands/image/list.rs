@@ -6,9 +6,11 @@ use std::io::Write as _;
 use std::rc::Rc;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
+use crate::cli::format::{self, FormatOption, Table};
 use crate::cli::ui::Ui;
 use crate::context::go_match;
 use crate::diagnostic::Diagnostic;
@@ -37,6 +39,8 @@ pub(crate) struct Images {
     /// Only list some: `dangling=true`, `reference=PATTERN`, `before=IMAGE`, `since=IMAGE`, `label=NAME[=VALUE]`
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
+    #[command(flatten)]
+    format: FormatOption,
     /// Only list images with this name, or with one like this pattern
     #[arg(value_name = "NAME")]
     name: Option<String>,
@@ -44,6 +48,8 @@ pub(crate) struct Images {
 
 impl Images {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let is_quiet = self.format.is_quiet(self.quiet, ui);
+        let format = self.format.read()?;
         let mut images = world.store.images()?;
         if let Some(name) = &self.name {
             let wanted = Wanted::parse(name)?;
@@ -55,7 +61,7 @@ impl Images {
         // Newest first, as Docker lists them; what is damaged has no time and comes last.
         let name = |row: &Row| row.image.reference.as_ref().map(Reference::familiar);
         rows.sort_by_cached_key(|row| (Reverse(row.created().map(str::to_owned)), name(row)));
-        if self.quiet {
+        if is_quiet {
             let mut out = ui.plain();
             let mut seen = HashSet::new();
             for id in rows.iter().map(Row::id).filter(|id| seen.insert(*id)) {
@@ -64,12 +70,8 @@ impl Images {
             return Ok(());
         }
         let now = world.clock.seconds();
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| self.cells(row, now)).collect();
-        let mut header = vec!["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"];
-        if self.digests {
-            header.insert(2, "DIGEST");
-        }
-        ui.table(&header, &rows, TooWide::Broken)
+        let lines: Vec<Line> = rows.iter().map(|row| self.line(row, now)).collect();
+        format.show(ui, if self.digests { &WITH_DIGESTS } else { &TABLE }, &lines)
     }
 
     /// Looks at each image, once however many names it has. Images for other machines are left out.
@@ -90,24 +92,72 @@ impl Images {
         if self.no_trunc { id.to_string() } else { id.short() }
     }
 
-    fn cells(&self, row: &Row, now: i64) -> Vec<String> {
+    fn line(&self, row: &Row, now: i64) -> Line {
         let none = || "<none>".to_owned();
         let reference = row.image.reference.as_ref();
-        let mut cells = vec![
-            reference.map_or_else(none, Reference::familiar_name),
-            reference.and_then(|reference| reference.tag().map(str::to_owned)).unwrap_or_else(none),
-        ];
-        if self.digests {
-            cells.push(row.image.manifest.digest.to_string());
+        let (created, created_since, size) = match &*row.summary {
+            Ok(summary) => {
+                let created = summary.created.as_deref();
+                let moment = created.map_or_else(|| "N/A".to_owned(), units::moment);
+                (moment, units::ago(now, created), units::docker_size(summary.size, 3))
+            }
+            Err(error) => (String::new(), "<damaged>".to_owned(), shown::line(&error.to_string()).into_owned()),
+        };
+        let is_known = self.digests || self.format.asks_for("Digest");
+        Line {
+            containers: "N/A",
+            created_at: created,
+            created_since,
+            digest: if is_known { row.image.manifest.digest.to_string() } else { none() },
+            id: self.shown(row.id()),
+            repository: reference.map_or_else(none, Reference::familiar_name),
+            shared_size: "N/A",
+            size,
+            tag: reference.and_then(|reference| reference.tag().map(str::to_owned)).unwrap_or_else(none),
+            unique_size: "N/A",
         }
-        cells.push(self.shown(row.id()));
-        match &*row.summary {
-            Ok(summary) => cells.extend([units::ago(now, summary.created.as_deref()), units::size(summary.size)]),
-            Err(error) => cells.extend(["<damaged>".to_owned(), shown::line(&error.to_string()).into_owned()]),
-        }
-        cells
     }
 }
+
+/// The columns.
+const TABLE: Table =
+    Table { shown: &["Repository", "Tag", "ID", "CreatedSince", "Size"], titles: TITLES, too_wide: TooWide::Broken };
+const WITH_DIGESTS: Table = Table {
+    shown: &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"],
+    titles: TITLES,
+    too_wide: TooWide::Broken,
+};
+const TITLES: &[(&str, &str)] = &[
+    ("Repository", "REPOSITORY"),
+    ("Tag", "TAG"),
+    ("Digest", "DIGEST"),
+    ("ID", "IMAGE ID"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("Size", "SIZE"),
+    ("Containers", "CONTAINERS"),
+    ("SharedSize", "SHARED SIZE"),
+    ("UniqueSize", "UNIQUE SIZE"),
+];
+
+/// One line of the list, as it is shown.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line {
+    containers: &'static str,
+    created_at: String,
+    created_since: String,
+    digest: String,
+    #[serde(rename = "ID")]
+    id: String,
+    repository: String,
+    shared_size: &'static str,
+    size: String,
+    tag: String,
+    unique_size: &'static str,
+}
+
+impl format::Row for Line {}
 
 /// Leaves the rows that the filters let through.
 fn keep(rows: &mut Vec<Row>, filters: &Filters, world: &World) -> Result<(), Failure> {

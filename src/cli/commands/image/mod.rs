@@ -37,8 +37,8 @@ enum ImageCommand {
     List(list::Images),
     /// Show the history of an image
     History(history::History),
-    /// Show containers and images as JSON
-    Inspect(inspect::Inspect),
+    /// Show images as JSON, or what a template makes of that
+    Inspect(inspect::InspectImages),
     /// Give an image another name
     Tag(tag::Tag),
     /// Remove image names, and the data that nothing else needs

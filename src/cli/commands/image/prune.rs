@@ -70,7 +70,7 @@ impl Prune {
             out,
             "{}Total reclaimed space: {}",
             if going.is_empty() { "" } else { "\n" },
-            units::size(gone.bytes)
+            units::docker_size(gone.bytes, 4)
         )?;
         Ok(())
     }

@@ -1,20 +1,22 @@
 //! `layerlab volume inspect`: what is known of volumes, in the form of Docker's answer.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::failure::Failure;
+use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
 use crate::runtime::volume::kept::{self, Kept};
-use crate::view::json;
 use crate::world::World;
 
-/// Show volumes as JSON.
+/// Show volumes as JSON, or what a template makes of that.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
+    /// What is shown of each: `json`, or a Go template such as '{{.Mountpoint}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
     /// The volumes
     #[arg(required = true, value_name = "VOLUME")]
     volumes: Vec<String>,
@@ -22,19 +24,14 @@ pub(super) struct Inspect {
 
 impl Inspect {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let (mut documents, mut problems) = (Vec::new(), Vec::new());
-        for name in &self.volumes {
-            match kept::find(world.home(), name) {
-                Ok(volume) => documents.push(document(world, &volume)),
-                Err(error) => problems.extend(Failure::from(error).diagnostics),
-            }
-        }
-        writeln!(ui.plain(), "{}", json::pretty(&documents)?)?;
-        if problems.is_empty() { Ok(()) } else { Err(Failure::messages(problems)) }
+        show_documents(ui, self.format.as_deref(), &self.volumes, |name| {
+            Ok(document(world, &kept::find(world.home(), name)?))
+        })
     }
 }
 
-fn document(world: &World, volume: &Kept) -> serde_json::Value {
+/// A volume as `inspect` shows it.
+pub(in crate::cli) fn document(world: &World, volume: &Kept) -> serde_json::Value {
     json!({
         "CreatedAt": volume.record.created,
         "Driver": "local",

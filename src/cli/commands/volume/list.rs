@@ -1,17 +1,22 @@
 //! `layerlab volume ls`: the volumes.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use serde_json::json;
+use clap::Args;
+use serde::Serialize;
 
 use super::inspect::mountpoint;
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
+use crate::cli::format::{FormatOption, Row, Table};
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Explained as _, Severity};
-use crate::runtime::volume::{going, kept};
+use crate::runtime::volume::going;
+use crate::runtime::volume::kept::{self, Kept};
 use crate::view::table::TooWide;
+use crate::view::units;
 use crate::world::World;
 
 /// List volumes.
@@ -23,20 +28,50 @@ pub(super) struct List {
     /// Only list some: `dangling=true`, `name=TEXT`, `label=NAME[=VALUE]`, `driver=local`
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
-    /// The form: a table, or a line of JSON for each volume
-    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
-    format: Form,
+    #[command(flatten)]
+    format: FormatOption,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Form {
-    #[default]
-    Table,
-    Json,
+/// The columns.
+const TABLE: Table = Table {
+    shown: &["Driver", "Name"],
+    titles: &[
+        ("Driver", "DRIVER"),
+        ("Name", "VOLUME NAME"),
+        ("Labels", "LABELS"),
+        ("Links", "LINKS"),
+        ("Mountpoint", "MOUNTPOINT"),
+        ("Scope", "SCOPE"),
+        ("Size", "SIZE"),
+    ],
+    too_wide: TooWide::Broken,
+};
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Line {
+    driver: &'static str,
+    labels: String,
+    links: &'static str,
+    mountpoint: PathBuf,
+    name: String,
+    scope: &'static str,
+    size: &'static str,
+    #[serde(skip)]
+    all_labels: BTreeMap<String, String>,
+}
+
+impl Row for Line {
+    fn labels(&self) -> BTreeMap<String, String> {
+        self.all_labels.clone()
+    }
 }
 
 impl List {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let is_quiet = self.format.is_quiet(self.quiet, ui);
+        let format = self.format.read()?;
         let filters = Filters::parse(&self.filter, &["dangling", "name", "label", "driver"])?;
         let (mut volumes, damaged) = kept::list(world.home())?;
         for error in &damaged {
@@ -52,28 +87,20 @@ impl List {
                 && filters.values("driver").all(|driver| driver == "local")
                 && filters.fit_labels(&volume.record.labels)
         });
-        let mut out = ui.plain();
-        match self.format {
-            _ if self.quiet => volumes.iter().try_for_each(|volume| writeln!(out, "{}", volume.name))?,
-            Form::Json => {
-                for volume in &volumes {
-                    let labels = volume.record.labels.iter().map(|(name, value)| format!("{name}={value}"));
-                    let document = json!({
-                        "Driver": "local",
-                        "Labels": labels.collect::<Vec<_>>().join(","),
-                        "Mountpoint": mountpoint(world, volume),
-                        "Name": volume.name,
-                        "Scope": "local",
-                    });
-                    writeln!(out, "{document}")?;
-                }
-            }
-            Form::Table => {
-                let row = |volume: &kept::Kept| vec!["local".to_owned(), volume.name.clone()];
-                let rows: Vec<Vec<String>> = volumes.iter().map(row).collect();
-                ui.table(&["DRIVER", "VOLUME NAME"], &rows, TooWide::Broken)?;
-            }
+        if is_quiet {
+            let mut out = ui.plain();
+            return Ok(volumes.iter().try_for_each(|volume| writeln!(out, "{}", volume.name))?);
         }
-        Ok(())
+        let line = |volume: Kept| Line {
+            driver: "local",
+            labels: units::labels(&volume.record.labels),
+            links: "N/A",
+            mountpoint: mountpoint(world, &volume),
+            name: volume.name,
+            scope: "local",
+            size: "N/A",
+            all_labels: volume.record.labels,
+        };
+        format.show(ui, &TABLE, &volumes.into_iter().map(line).collect::<Vec<_>>())
     }
 }

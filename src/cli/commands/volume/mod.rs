@@ -1,7 +1,7 @@
 //! Volumes: making, listing, describing and removing them.
 
 mod create;
-mod inspect;
+pub(in crate::cli) mod inspect;
 mod list;
 mod prune;
 mod remove;

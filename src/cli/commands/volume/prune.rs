@@ -65,6 +65,6 @@ impl Prune {
             writeln!(out)?;
         }
         let bytes = gone().map(|((_, bytes), _)| bytes).sum();
-        Ok(writeln!(out, "Total reclaimed space: {}", units::size(bytes))?)
+        Ok(writeln!(out, "Total reclaimed space: {}", units::docker_size(bytes, 4))?)
     }
 }

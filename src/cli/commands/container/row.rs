@@ -1,0 +1,179 @@
+//! A container as lists show it: the fields that Docker's documentation names, as texts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::inspect::bound;
+use crate::cli::failure::Failure;
+use crate::cli::format::{Row, Table};
+use crate::runtime::{self, Status, Stored};
+use crate::upkeep::size_of;
+use crate::view::table::TooWide;
+use crate::view::units;
+use crate::world::World;
+
+/// The columns of `ps`.
+pub(super) const TABLE: Table = Table {
+    shown: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"],
+    titles: TITLES,
+    too_wide: TooWide::Broken,
+};
+
+/// The same with the sizes.
+pub(super) const WITH_SIZES: Table = Table {
+    shown: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"],
+    titles: TITLES,
+    too_wide: TooWide::Broken,
+};
+
+const TITLES: &[(&str, &str)] = &[
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("CreatedAt", "CREATED AT"),
+    ("RunningFor", "CREATED"),
+    ("Status", "STATUS"),
+    ("State", "STATE"),
+    ("Ports", "PORTS"),
+    ("Names", "NAMES"),
+    ("Size", "SIZE"),
+    ("Labels", "LABELS"),
+    ("Mounts", "MOUNTS"),
+    ("LocalVolumes", "LOCAL VOLUMES"),
+    ("Networks", "NETWORKS"),
+];
+
+/// What of a container is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Detail {
+    /// Whole ids, commands and names of mounts.
+    pub(super) whole: bool,
+    /// How much it has written, for which its files are counted.
+    pub(super) sizes: bool,
+}
+
+/// A line of `ps`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Line {
+    #[serde(rename = "ID")]
+    pub(super) id: String,
+    image: String,
+    command: String,
+    created_at: String,
+    running_for: String,
+    status: String,
+    state: String,
+    ports: String,
+    names: String,
+    size: String,
+    labels: String,
+    mounts: String,
+    local_volumes: String,
+    networks: String,
+    #[serde(skip)]
+    all_labels: BTreeMap<String, String>,
+}
+
+impl Row for Line {
+    fn labels(&self) -> BTreeMap<String, String> {
+        self.all_labels.clone()
+    }
+}
+
+impl Line {
+    pub(super) fn of(world: &World, stored: &Stored, detail: Detail) -> Result<Line, Failure> {
+        let record = &stored.record;
+        let now = world.clock.seconds();
+        let names: Vec<&str> = record.volumes.iter().filter_map(|volume| volume.name()).collect();
+        let mounts = record.volumes.iter().map(|volume| {
+            let source = volume.described(world.home()).1;
+            let text = volume.name().map_or_else(|| source.to_string_lossy().into_owned(), str::to_owned);
+            if detail.whole { text } else { shortened(&text, 15) }
+        });
+        Ok(Line {
+            id: short_id(&record.id, detail.whole).to_owned(),
+            image: record.image.name.clone(),
+            command: command(&record.process.args, detail.whole),
+            created_at: units::moment(&record.created),
+            running_for: units::ago(now, Some(&record.created)),
+            status: status(&stored.status, now),
+            state: stored.status.name().to_owned(),
+            ports: ports(stored),
+            names: record.name.clone(),
+            size: if detail.sizes { size(world, stored)? } else { "0B".to_owned() },
+            labels: units::labels(&record.labels),
+            mounts: mounts.collect::<Vec<_>>().join(","),
+            local_volumes: names.len().to_string(),
+            networks: record.network.name().to_owned(),
+            all_labels: record.labels.clone(),
+        })
+    }
+}
+
+/// An id as lists show it.
+pub(super) fn short_id(id: &str, whole: bool) -> &str {
+    if whole { id } else { id.get(..12).unwrap_or(id) }
+}
+
+/// The command in quotation marks, shortened as Docker does it; arguments with spaces have marks of their own.
+fn command(words: &[String], whole: bool) -> String {
+    const LONGEST: usize = 20;
+    let quoted = |(number, word): (usize, &String)| match number > 0 && word.contains(' ') {
+        true => format!("'{word}'"),
+        false => word.clone(),
+    };
+    let command = words.iter().enumerate().map(quoted).collect::<Vec<_>>().join(" ");
+    format!("\"{}\"", if whole { command } else { shortened(&command, LONGEST) })
+}
+
+fn shortened(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    text.chars().take(longest - 1).chain(['…']).collect()
+}
+
+/// How many bytes a container has written, and with its image's.
+pub(in crate::cli) fn sizes(world: &World, stored: &Stored) -> Result<(u64, u64), Failure> {
+    let upper = runtime::changes_of(world, &stored.record.id);
+    let written = world.identity.within(|| size_of(&upper))?;
+    let image: u64 = stored.record.layers.iter().map(|layer| layer.descriptor.size).sum();
+    Ok((written, written + image))
+}
+
+fn size(world: &World, stored: &Stored) -> Result<String, Failure> {
+    let (written, all) = sizes(world, stored)?;
+    Ok(format!("{} (virtual {})", units::docker_size(written, 3), units::docker_size(all, 3)))
+}
+
+/// Where a container is reached, and what it only exposes.
+fn ports(stored: &Stored) -> String {
+    if !stored.is_running() {
+        return String::new();
+    }
+    let bound = bound(&stored.status);
+    let is_published = |port: &&String| bound.iter().any(|bound| **port == bound.inside());
+    let exposed = stored.record.exposed.iter().filter(|port| !is_published(port)).cloned();
+    exposed.chain(bound.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
+}
+
+/// `Up 4 seconds`, `Exited (0) 3 minutes ago`, as Docker says it.
+pub(super) fn status(status: &Status, now: i64) -> String {
+    let since = |time: &str| {
+        let time = time.parse::<jiff::Timestamp>();
+        time.map_or_else(|_| "N/A".to_owned(), |time| units::duration(now.saturating_sub(time.as_second())))
+    };
+    match status {
+        Status::Created => "Created".to_owned(),
+        Status::Running(run) => format!("Up {}", since(&run.started)),
+        Status::Paused(run) => format!("Up {} (Paused)", since(&run.started)),
+        // It never ran.
+        Status::Exited(end) if end.error.is_some() => "Created".to_owned(),
+        Status::Exited(end) => match &end.finished {
+            Some(finished) => format!("Exited ({}) {}", end.status, units::ago(now, Some(finished))),
+            None => format!("Exited ({}): its monitor was killed", end.status),
+        },
+    }
+}

@@ -1,0 +1,71 @@
+//! `layerlab inspect`: what is known of containers, images and volumes.
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::{container, image, volume};
+use crate::cli::failure::Failure;
+use crate::cli::format::show_documents;
+use crate::cli::ui::Ui;
+use crate::runtime;
+use crate::runtime::volume::kept;
+use crate::world::World;
+
+/// Show containers, images and volumes as JSON, or what a template makes of that.
+///
+/// Example: `docker inspect --format '{{.State.Status}}' web`
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// What is shown of each: `json`, or a Go template such as '{{.State.Status}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Also show how much a container has written
+    #[arg(short, long)]
+    size: bool,
+    /// Draw each image as a tree: the list of images, the manifest, the configuration, the layers, with the digest of each
+    #[arg(long, conflicts_with = "format")]
+    tree: bool,
+    /// Look only at things of one kind
+    #[arg(long = "type", value_name = "KIND")]
+    kind: Option<Kind>,
+    /// The containers, images and volumes
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Container,
+    Image,
+    Volume,
+}
+
+impl Inspect {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        if self.tree {
+            return self.names.iter().try_for_each(|name| image::inspect::show_tree(world, ui, name));
+        }
+        show_documents(ui, self.format.as_deref(), &self.names, |name| self.document(world, name))
+    }
+
+    /// The first of a container, an image and a volume that there is, unless only one of them is wanted.
+    fn document(&self, world: &World, name: &str) -> Result<Value, Failure> {
+        match self.kind {
+            Some(Kind::Container) => container::inspect::known(world, name, self.size),
+            Some(Kind::Image) => image::inspect::document(world, name),
+            Some(Kind::Volume) => volume(world, name),
+            None => match runtime::find(world, name) {
+                Ok(_) => container::inspect::known(world, name, self.size),
+                Err(runtime::Error::NoContainer(_)) => {
+                    image::inspect::document(world, name).or_else(|failure| volume(world, name).map_err(|_| failure))
+                }
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
+fn volume(world: &World, name: &str) -> Result<Value, Failure> {
+    Ok(volume::inspect::document(world, &kept::find(world.home(), name)?))
+}
