@@ -7,13 +7,11 @@ use crate::diagnostic::Diagnostic;
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["stats", "events"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
+    (&["stats"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
     (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push", "login", "logout", "search"], REGISTRY),
-    (&["version", "info"], "`layerlab --version` says the version, `layerlab store path` where everything is"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
-    (&["system", "df"], "`layerlab store size` shows what takes up space, `layerlab prune` removes unused data"),
     (
         &["compose", "swarm", "service", "stack", "secret", "context"],
         "Layerlab runs one container at a time: `layerlab run`",

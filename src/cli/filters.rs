@@ -30,6 +30,11 @@ impl Filters {
         texts.iter().map(read).collect::<Result<_, _>>().map(Filters)
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether there is one of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()

@@ -10,10 +10,12 @@
 
 mod commands;
 mod confirm;
+mod deleted;
 mod docker;
 mod failure;
 mod filters;
 mod format;
+mod help;
 mod interrupts;
 mod names;
 mod ui;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, inspect, network, parse, store, volume};
+use self::commands::{build, container, explain, image, inspect, network, parse, store, system, volume};
 use self::failure::Failure;
 use self::ui::Ui;
 use crate::container::Identity;
@@ -121,6 +123,14 @@ enum Command {
     History(image::history::History),
     /// Show containers, images and volumes as JSON, or what a template makes of that
     Inspect(inspect::Inspect),
+    /// Look at everything at once
+    System(system::System),
+    /// Show what happens to containers, images and volumes
+    Events(system::events::Events),
+    /// Show what there is, and what this machine allows
+    Info(system::info::Info),
+    /// Show the version of this program
+    Version(system::version::Version),
     /// Give an image another name
     Tag(image::tag::Tag),
     /// Remove image names, and the data that nothing else needs
@@ -206,11 +216,16 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, cla
     if is_asked {
         arguments.remove(1);
     }
-    if !is_link && !is_asked {
-        return Arguments::try_parse_from(arguments);
+    let mut command = Arguments::command();
+    if is_link || is_asked {
+        command = command.name(DOCKER).bin_name(DOCKER);
     }
-    let matches = Arguments::command().name(DOCKER).bin_name(DOCKER).try_get_matches_from(arguments)?;
-    Arguments::from_arg_matches(&matches)
+    // Only then: to group the commands takes a look at each.
+    if arguments.len() < 2 || arguments.get(1).is_some_and(|word| word == "--help" || word == "-h") {
+        let name = command.get_name().to_owned();
+        command = help::grouped(command, &name);
+    }
+    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
 fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
@@ -248,6 +263,10 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Images(command) => command.run(&*world()?, ui),
         Command::History(command) => command.run(&*world()?, ui),
         Command::Inspect(command) => command.run(&*world()?, ui),
+        Command::System(command) => command.run(&world()?, ui),
+        Command::Events(command) => command.run(&*world()?, ui),
+        Command::Info(command) => command.run(&*world()?, ui),
+        Command::Version(command) => command.run(ui),
         Command::Tag(command) => command.run(&*world()?),
         Command::Rmi(command) => command.run(&*world()?, ui),
         Command::Load(command) => command.run(&*world()?, ui),

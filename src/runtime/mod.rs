@@ -20,6 +20,7 @@ pub(crate) mod cabling;
 pub(crate) mod census;
 pub(crate) mod changes;
 pub(crate) mod copy;
+pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod folder;
 pub(crate) mod hosts;

@@ -17,6 +17,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::events::Subject;
 use super::hosts::HostEntry;
 use super::network::Mode;
 use super::ports::{Bound, Published};
@@ -153,6 +154,11 @@ const LIMIT: Limit = Limit::bytes("record of a container", "LAYERLAB_MAX_STATE",
 impl Record {
     /// The version of the form that is written.
     pub(crate) const SCHEMA: u32 = SCHEMA;
+
+    /// What is said of it to those who follow what happens.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { id: &self.id, name: &self.name, image: &self.image.name, labels: &self.labels }
+    }
 }
 
 /// The record in a container's folder; `None` where there is none.

@@ -257,7 +257,7 @@ pub(crate) fn configure(config: &mut ContainerConfig, container: &Record) {
     let entrypoint = config.entrypoint.clone().unwrap_or_default();
     match args.strip_prefix(entrypoint.as_slice()) {
         Some(command) => config.cmd = Some(command.to_vec()).filter(|command| !command.is_empty()),
-        // It was another entrypoint, and where that ended nobody has written down.
+        // It was another entrypoint: all of it becomes the command of the image.
         None => (config.entrypoint, config.cmd) = (None, Some(args.clone())),
     }
     let of_this_container =

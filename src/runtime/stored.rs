@@ -22,7 +22,7 @@ use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded}
 use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
-use super::{Error, Request, names, unpacked};
+use super::{Error, Request, events, names, unpacked};
 use crate::container::Durability;
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
@@ -132,6 +132,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         names::release(world.home(), &record.name, &record.id);
         return Err(error);
     }
+    events::of_container(world.home(), &world.clock, record.subject(), "create", &[]);
     Ok(Claimed { folder, record })
 }
 
@@ -296,6 +297,7 @@ impl Claimed {
         let removed = world.identity.remove_dir_all(self.folder.path());
         drop(self.folder);
         names::release(world.home(), &self.record.name, &self.record.id);
+        events::of_container(world.home(), &world.clock, self.record.subject(), "destroy", &[]);
         Ok(removed?)
     }
 }
@@ -318,6 +320,7 @@ pub(crate) fn rename(world: &World, id: &str, name: &str) -> Result<(), Error> {
         return Err(error);
     }
     names::release(world.home(), &before, &record.id);
+    events::of_container(world.home(), &world.clock, record.subject(), "rename", &[("oldName", before)]);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostic::Diagnostic;
 pub(crate) use crate::size::{docker as docker_size, parse_shown as parse_size, shown as size};
 
 /// `12 ms`, `349 ms`, `1.24 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something took, in so many digits that times beside one
@@ -61,6 +62,15 @@ pub(crate) fn moment(time: &str) -> String {
     }
 }
 
+/// A moment: RFC 3339, seconds since 1970, or how long before `now`.
+pub(crate) fn parse_moment(now: i64, text: &str) -> Option<jiff::Timestamp> {
+    let seconds = |seconds: i64| jiff::Timestamp::from_second(seconds).ok();
+    text.parse()
+        .ok()
+        .or_else(|| text.parse().ok().and_then(seconds))
+        .or_else(|| parse_duration(text).and_then(|ago| seconds(now.saturating_sub(ago))))
+}
+
 /// Labels in one text, as Docker's lists have them: `a=1,b=2`.
 pub(crate) fn labels(labels: &BTreeMap<String, String>) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
@@ -86,6 +96,17 @@ pub(crate) fn parse_duration(text: &str) -> Option<i64> {
         rest = &rest[end + unit.len_utf8()..];
     }
     (!text.is_empty()).then_some(seconds)
+}
+
+/// The moment so long before `now`, as the filter `until` says it.
+///
+/// # Errors
+/// It is no length of time.
+pub(crate) fn before(now: i64, age: &str) -> Result<i64, Diagnostic> {
+    let seconds = parse_duration(age).ok_or_else(|| {
+        Diagnostic::error(format!("invalid filter `until={age}`")).hint("an age is written like `90m`, `12h` or `7d`")
+    })?;
+    Ok(now.saturating_sub(seconds))
 }
 
 /// `1 file`, `2 files`.

@@ -8,4 +8,5 @@ pub(super) mod inspect;
 pub(super) mod network;
 pub(super) mod parse;
 pub(super) mod store;
+pub(super) mod system;
 pub(super) mod volume;

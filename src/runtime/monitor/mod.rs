@@ -39,6 +39,7 @@ use self::hub::Hub;
 use self::served::Served;
 use self::standing::Standing;
 use self::talk::{Ask, Failed, SOCKET, Tell};
+use super::events;
 use super::log;
 use super::network::Connection;
 use super::ports::{self, Door};
@@ -151,6 +152,7 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
             folder.discard();
             // Before the folder: who is killed in between leaves a container, which the next command clears away.
             let _ = going::remove_anonymous(world, record);
+            events::of_container(world.home(), &world.clock, record.subject(), "destroy", &[]);
             names::release(world.home(), now.as_ref().map_or(&record.name, |now| &now.name), &record.id);
         }
     }
@@ -201,7 +203,7 @@ impl<'a> Container<'a> {
         let listener = Listener::bind(&directory, SOCKET).map_err(|errno| Error::io("bind", &socket)(errno.into()))?;
         let container = Container {
             world,
-            standing: Arc::new(Standing::of(world, folder)),
+            standing: Arc::new(Standing::of(world, folder, record)),
             entrance: Arc::new(entrance),
             hub: Arc::new(Hub::new(to_input, record.input)),
             log: log::Writer::open(folder, world.clock.clone())?,
@@ -348,6 +350,7 @@ impl<'a> Container<'a> {
         self.started = Some(run.started.clone());
         // Where it can't be written, the lock still tells.
         self.standing.note(&Status::Running(run));
+        self.standing.tell("start", &[]);
         self.hub.started();
     }
 
@@ -360,6 +363,9 @@ impl<'a> Container<'a> {
         let finished = Some(self.world.clock.rfc3339());
         let end = End { started: self.started.clone(), finished, status, error };
         self.standing.note(&Status::Exited(end));
+        if self.started.is_some() {
+            self.standing.tell("die", &[("exitCode", status.to_string())]);
+        }
         status
     }
 }

@@ -85,10 +85,17 @@ impl Served {
                     // Nobody who reads nothing keeps it from ending.
                     self.hub.let_go();
                 }
+                self.standing.tell("kill", &[("signal", number.to_string())]);
                 self.control.signal(number)
             }
-            Ask::Pause => self.standing.change(|| self.control.pause().map(drop), Status::Paused),
-            Ask::Resume => self.standing.change(|| self.control.resume(), Status::Running),
+            Ask::Pause => {
+                let paused = self.standing.change(|| self.control.pause().map(drop), Status::Paused);
+                paused.inspect(|()| self.standing.tell("pause", &[]))
+            }
+            Ask::Resume => {
+                let resumed = self.standing.change(|| self.control.resume(), Status::Running);
+                resumed.inspect(|()| self.standing.tell("unpause", &[]))
+            }
         };
         self.link.say(&match answer {
             Ok(()) => Tell::Done,

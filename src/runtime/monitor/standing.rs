@@ -4,21 +4,31 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::container;
-use crate::runtime::record::{self, Run, Status};
+use crate::runtime::events;
+use crate::runtime::record::{self, Record, Run, Status};
 use crate::store::Home;
-use crate::world::World;
+use crate::world::{Clock, World};
 
 /// What is written down of how the container stands. One does something to it and notes that, and then the next: else two who pause it
 /// and let it go on at once could leave the note of one and the deed of the other.
 pub(super) struct Standing {
     folder: PathBuf,
     home: Home,
+    clock: Clock,
+    /// As it was when it was started.
+    record: Record,
     one_at_a_time: Mutex<()>,
 }
 
 impl Standing {
-    pub(super) fn of(world: &World, folder: &Path) -> Standing {
-        Standing { folder: folder.to_path_buf(), home: world.home().clone(), one_at_a_time: Mutex::default() }
+    pub(super) fn of(world: &World, folder: &Path, record: &Record) -> Standing {
+        let (home, clock) = (world.home().clone(), world.clock.clone());
+        Standing { folder: folder.to_path_buf(), home, clock, record: record.clone(), one_at_a_time: Mutex::default() }
+    }
+
+    /// Lets those know who follow what happens.
+    pub(super) fn tell(&self, action: &str, more: &[(&str, String)]) {
+        events::of_container(&self.home, &self.clock, self.record.subject(), action, more);
     }
 
     /// Writes it down. Where that is not possible, the lock of the folder still tells whether the container runs.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::runtime::Error;
+use crate::runtime::events::{self, Kind};
 use crate::store::{Home, Lock, LockMode, atomic_write, lock_patiently, write};
 use crate::world::World;
 
@@ -114,6 +115,7 @@ pub(crate) fn ensure(
     let text = serde_json::to_vec(&record).map_err(|error| Error::io("write", &file)(error.into()))?;
     atomic_write(&file, &text)?;
     if write::publish_folder(&temporary, &folder.join(name))? {
+        events::of_named(world.home(), &world.clock, Kind::Volume, "create", name, name);
         return Ok((Kept { name: name.to_owned(), record }, true));
     }
     write::remove_folder(&temporary)?;
@@ -244,6 +246,8 @@ pub(in crate::runtime) fn remove(
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
         gone.extend(entries.filter(|entry| write::is_temporary(&entry.file_name())).map(|entry| entry.path()));
     }
+    let removed = names.iter().zip(&removals).filter(|(_, removal)| **removal == Removal::Removed);
+    removed.for_each(|(name, _)| events::of_named(world.home(), &world.clock, Kind::Volume, "destroy", name, name));
     gone.dedup();
     for path in &gone {
         match path.symlink_metadata().is_ok_and(|found| found.is_dir()) {

@@ -11,6 +11,7 @@ use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
+use crate::runtime::events;
 use crate::runtime::{self, Ask, Parted, Session, Status, Stored};
 use crate::world::World;
 
@@ -59,6 +60,7 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Op
         let _ = session.ask(&Ask::Signal(libc::SIGKILL));
         waiting.until_the_end();
     }
+    events::of_container(world.home(), &world.clock, stored.record.subject(), "stop", &[]);
     Ok(())
 }
 

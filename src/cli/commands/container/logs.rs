@@ -112,14 +112,7 @@ impl Logs {
 
 /// A moment: RFC 3339, seconds since 1970, or how long ago.
 fn moment(world: &World, text: &str) -> Result<jiff::Timestamp, Diagnostic> {
-    let now = world.clock.seconds();
-    let seconds = |seconds: i64| jiff::Timestamp::from_second(seconds).ok();
-    let found = text
-        .parse::<jiff::Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<i64>().ok().and_then(seconds))
-        .or_else(|| units::parse_duration(text).and_then(|ago| seconds(now.saturating_sub(ago))));
-    found.ok_or_else(|| {
+    units::parse_moment(world.clock.seconds(), text).ok_or_else(|| {
         Diagnostic::error(format!("`{text}` is not a time"))
             .hint("write a time as 2026-11-28T12:00:00Z, or how long ago it is as 10m")
     })

@@ -15,9 +15,10 @@ pub(in crate::cli) mod logs;
 mod options;
 mod outcome;
 pub(in crate::cli) mod port;
+pub(in crate::cli) mod prune;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod rename;
-mod row;
+pub(in crate::cli) mod row;
 pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
 pub(in crate::cli) mod start;
@@ -77,6 +78,8 @@ enum ContainerCommand {
     Logs(logs::Logs),
     /// Show where the published ports of a container are reached
     Port(port::Port),
+    /// Remove all containers that do not run
+    Prune(prune::Prune),
     /// Rename a container
     Rename(rename::Rename),
     /// Remove containers, with their changes
@@ -119,6 +122,7 @@ impl Containers {
             ContainerCommand::Inspect(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),
             ContainerCommand::Port(command) => command.run(world, ui),
+            ContainerCommand::Prune(command) => command.run(world, ui),
             ContainerCommand::Rename(command) => command.run(world),
             ContainerCommand::Remove(command) => command.run(world, ui),
         }

@@ -46,31 +46,31 @@ const TITLES: &[(&str, &str)] = &[
 
 /// What of a container is shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Detail {
+pub(in crate::cli) struct Detail {
     /// Whole ids, commands and names of mounts.
-    pub(super) whole: bool,
+    pub(in crate::cli) whole: bool,
     /// How much it has written, for which its files are counted.
-    pub(super) sizes: bool,
+    pub(in crate::cli) sizes: bool,
 }
 
 /// A line of `ps`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     #[serde(rename = "ID")]
-    pub(super) id: String,
-    image: String,
-    command: String,
+    pub(in crate::cli) id: String,
+    pub(in crate::cli) image: String,
+    pub(in crate::cli) command: String,
     created_at: String,
-    running_for: String,
-    status: String,
+    pub(in crate::cli) running_for: String,
+    pub(in crate::cli) status: String,
     state: String,
     ports: String,
-    names: String,
+    pub(in crate::cli) names: String,
     size: String,
     labels: String,
     mounts: String,
-    local_volumes: String,
+    pub(in crate::cli) local_volumes: String,
     networks: String,
     #[serde(skip)]
     all_labels: BTreeMap<String, String>,
@@ -83,7 +83,7 @@ impl Row for Line {
 }
 
 impl Line {
-    pub(super) fn of(world: &World, stored: &Stored, detail: Detail) -> Result<Line, Failure> {
+    pub(in crate::cli) fn of(world: &World, stored: &Stored, detail: Detail) -> Result<Line, Failure> {
         let record = &stored.record;
         let now = world.clock.seconds();
         let names: Vec<&str> = record.volumes.iter().filter_map(|volume| volume.name()).collect();

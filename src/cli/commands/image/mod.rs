@@ -5,7 +5,7 @@ pub(in crate::cli) mod import;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod load;
-mod prune;
+pub(in crate::cli) mod prune;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
 pub(in crate::cli) mod tag;

@@ -1,17 +1,17 @@
 //! `layerlab image prune`: images that nobody has named, or that no container uses.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::Write as _;
 
 use clap::Args;
 
 use super::remove::{Left, collect};
+use crate::cli::commands::container;
 use crate::cli::confirm::confirmed;
+use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
 use crate::oci::Digest;
 use crate::runtime;
 use crate::shown;
@@ -35,7 +35,7 @@ pub(super) struct Prune {
 
 impl Prune {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, &["until", "label", "label!"])?;
+        let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
         let warning = match self.all {
             true => "This will remove all images without at least one container associated to them.",
             false => "This will remove all dangling images.",
@@ -44,68 +44,56 @@ impl Prune {
             return Ok(());
         }
         interrupts::catch(world.interrupt());
-        let going = self.going(world, &filters)?;
-        world.store.remove(&going.values().flatten().collect::<Vec<_>>())?;
-        let gone = collect(world, ui)?;
-        let in_use = match &gone.left {
-            Left::InUse(blobs) => blobs,
-            Left::Everything(reason) => {
-                ui.note(&format!("note: {}: `layerlab prune` removes the rest later", shown::line(reason)));
-                &BTreeSet::new()
-            }
-        };
-        let mut out = ui.plain();
-        if !going.is_empty() {
-            writeln!(out, "Deleted Images:")?;
-        }
-        for (id, entries) in &going {
-            for name in entries.iter().filter_map(|entry| entry.reference.as_ref()) {
-                writeln!(out, "untagged: {}", shown::line(&name.familiar()))?;
-            }
-            if !in_use.contains(id) {
-                writeln!(out, "deleted: {id}")?;
-            }
-        }
-        writeln!(
-            out,
-            "{}Total reclaimed space: {}",
-            if going.is_empty() { "" } else { "\n" },
-            units::docker_size(gone.bytes, 4)
-        )?;
-        Ok(())
-    }
-
-    /// The entries that go, by the ids of their images. What a container uses stays.
-    fn going(&self, world: &World, filters: &Filters) -> Result<BTreeMap<Digest, Vec<Image>>, Failure> {
-        let oldest = filters.values("until").map(|age| moment(world, age)).collect::<Result<Vec<_>, _>>()?;
-        let used: HashSet<Digest> =
-            runtime::roots(world.home())?.into_iter().map(|container| container.image.manifest.digest).collect();
-        let images = world.store.images()?;
-        let named: HashSet<Digest> =
-            images.iter().filter(|image| image.reference.is_some()).map(|image| image.manifest.digest).collect();
-        let mut going: BTreeMap<Digest, Vec<Image>> = BTreeMap::new();
-        for image in images {
-            let digest = image.manifest.digest;
-            // What can't be read is for `rmi`, by name.
-            let Ok((manifest, config)) = world.store.load_image(&image.manifest) else { continue };
-            let made = config.created.as_deref().and_then(|created| created.parse::<jiff::Timestamp>().ok());
-            let is_old = |moment: &i64| made.is_none_or(|made| made.as_second() < *moment);
-            if !used.contains(&digest)
-                && (self.all || !named.contains(&digest))
-                && oldest.iter().all(is_old)
-                && filters.fit_labels(&config.config.labels)
-            {
-                going.entry(manifest.config.digest).or_default().push(image);
-            }
-        }
-        Ok(going)
+        deleted::show(ui, &[prune(world, ui, self.all, &filters)?])
     }
 }
 
-/// So long ago, in seconds since 1970.
-fn moment(world: &World, age: &str) -> Result<i64, Diagnostic> {
-    let seconds = units::parse_duration(age).ok_or_else(|| {
-        Diagnostic::error(format!("invalid filter `until={age}`")).hint("an age is written like `90m`, `12h` or `7d`")
-    })?;
-    Ok(world.clock.seconds().saturating_sub(seconds))
+/// Removes images without a name, with `all` those that no container uses, as far as they fit the filters.
+pub(in crate::cli) fn prune(world: &World, ui: &Ui, all: bool, filters: &Filters) -> Result<Deleted, Failure> {
+    let going = going(world, all, filters)?;
+    world.store.remove(&going.values().flatten().collect::<Vec<_>>())?;
+    let gone = collect(world, ui)?;
+    let in_use = match &gone.left {
+        Left::InUse(blobs) => blobs,
+        Left::Everything(reason) => {
+            ui.note(&format!("note: {}: `layerlab prune` removes the rest later", shown::line(reason)));
+            &BTreeSet::new()
+        }
+    };
+    let mut lines = Vec::new();
+    for (id, entries) in &going {
+        let names = entries.iter().filter_map(|entry| entry.reference.as_ref());
+        lines.extend(names.map(|name| format!("untagged: {}", name.familiar())));
+        if !in_use.contains(id) {
+            lines.push(format!("deleted: {id}"));
+        }
+    }
+    Ok(Deleted { title: "Deleted Images", lines, bytes: gone.bytes })
+}
+
+/// The entries that go, by the ids of their images. What a container uses stays.
+fn going(world: &World, all: bool, filters: &Filters) -> Result<BTreeMap<Digest, Vec<Image>>, Failure> {
+    let oldest =
+        filters.values("until").map(|age| units::before(world.clock.seconds(), age)).collect::<Result<Vec<_>, _>>()?;
+    let used: HashSet<Digest> =
+        runtime::roots(world.home())?.into_iter().map(|container| container.image.manifest.digest).collect();
+    let images = world.store.images()?;
+    let named: HashSet<Digest> =
+        images.iter().filter(|image| image.reference.is_some()).map(|image| image.manifest.digest).collect();
+    let mut going: BTreeMap<Digest, Vec<Image>> = BTreeMap::new();
+    for image in images {
+        let digest = image.manifest.digest;
+        // What can't be read is for `rmi`, by name.
+        let Ok((manifest, config)) = world.store.load_image(&image.manifest) else { continue };
+        let made = config.created.as_deref().and_then(|created| created.parse::<jiff::Timestamp>().ok());
+        let is_old = |moment: &i64| made.is_none_or(|made| made.as_second() < *moment);
+        if !used.contains(&digest)
+            && (all || !named.contains(&digest))
+            && oldest.iter().all(is_old)
+            && filters.fit_labels(&config.config.labels)
+        {
+            going.entry(manifest.config.digest).or_default().push(image);
+        }
+    }
+    Ok(going)
 }

@@ -15,6 +15,7 @@ use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _, Severity};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::progress::Work;
+use crate::runtime::events::{self, Kind};
 use crate::runtime::{self, Status, Stored};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
@@ -132,7 +133,10 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
     let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
     world.store.remove(&entries)?;
     let mut out = ui.plain().with_live(world.meter());
-    for name in entries.iter().filter_map(|image| image.reference.as_ref()) {
+    for image in &entries {
+        let Some(name) = &image.reference else { continue };
+        let id = image.manifest.digest.to_string();
+        events::of_named(world.home(), &world.clock, Kind::Image, "untag", &id, &name.familiar());
         writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
     }
     let mut deleted = removals.iter().filter_map(|removal| removal.deleted).peekable();
@@ -147,6 +151,7 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
             Left::Everything(reason) => reason.as_str(),
             Left::InUse(blobs) if blobs.contains(&id) => "another layerlab process uses it",
             Left::InUse(_) => {
+                events::of_named(world.home(), &world.clock, Kind::Image, "delete", &id.to_string(), "");
                 writeln!(out, "Deleted: {id}")?;
                 continue;
             }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::names::parse_name;
 use crate::images::{self, Policy};
+use crate::runtime::events::{self, Kind};
 use crate::world::World;
 
 /// Give an image another name.
@@ -21,6 +22,8 @@ impl Tag {
         let name = parse_name(&self.target)?;
         let found = images::by_text(&world.store, &self.source, Policy::default())?;
         world.store.tag(&name, &found.manifest)?;
+        let id = found.manifest.digest.to_string();
+        events::of_named(world.home(), &world.clock, Kind::Image, "tag", &id, &name.familiar());
         Ok(())
     }
 }

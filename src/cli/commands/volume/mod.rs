@@ -3,7 +3,7 @@
 mod create;
 pub(in crate::cli) mod inspect;
 mod list;
-mod prune;
+pub(in crate::cli) mod prune;
 mod remove;
 
 use clap::{Args, Subcommand};

@@ -1,18 +1,17 @@
 //! `layerlab volume prune`: volumes that no container uses.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use clap::Args;
 
 use crate::cli::confirm::confirmed;
+use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::ui::Ui;
 use crate::runtime::volume::going;
 use crate::runtime::volume::kept::{self, Removal, Sort};
 use crate::upkeep::size_of;
-use crate::view::units;
 use crate::world::World;
 
 /// Remove volumes that no container uses.
@@ -41,30 +40,29 @@ impl Prune {
         if !self.force && !confirmed(ui, &warning)? {
             return Ok(());
         }
-        let used = going::users(world.home())?;
-        let (volumes, _) = kept::list(world.home())?;
-        let goes = |volume: &kept::Kept| {
-            !used.contains_key(&volume.name)
-                && (all || volume.record.sort == Sort::Anonymous)
-                && filters.fit_labels(&volume.record.labels)
-        };
-        let measured = |volume: kept::Kept| {
-            let bytes = world.identity.within(|| size_of(&kept::data(world.home(), &volume.name)))?;
-            Ok((volume.name, bytes))
-        };
-        let going: BTreeMap<String, u64> =
-            volumes.into_iter().filter(goes).map(measured).collect::<Result<_, Failure>>()?;
-        let names: Vec<&str> = going.keys().map(String::as_str).collect();
-        // A container may have begun to use one since it was looked at: then that stays.
-        let removals = going::remove(world, &names)?;
-        let gone = || going.iter().zip(&removals).filter(|(_, removal)| **removal == Removal::Removed);
-        let mut out = ui.plain();
-        if gone().next().is_some() {
-            writeln!(out, "Deleted Volumes:")?;
-            gone().try_for_each(|((name, _), _)| writeln!(out, "{name}"))?;
-            writeln!(out)?;
-        }
-        let bytes = gone().map(|((_, bytes), _)| bytes).sum();
-        Ok(writeln!(out, "Total reclaimed space: {}", units::docker_size(bytes, 4))?)
+        deleted::show(ui, &[prune(world, all, &filters)?])
     }
+}
+
+/// Removes volumes that no container uses: those without a name, or all, as far as they fit the filters.
+pub(in crate::cli) fn prune(world: &World, all: bool, filters: &Filters) -> Result<Deleted, Failure> {
+    let used = going::users(world.home())?;
+    let (volumes, _) = kept::list(world.home())?;
+    let goes = |volume: &kept::Kept| {
+        !used.contains_key(&volume.name)
+            && (all || volume.record.sort == Sort::Anonymous)
+            && filters.fit_labels(&volume.record.labels)
+    };
+    let measured = |volume: kept::Kept| {
+        let bytes = world.identity.within(|| size_of(&kept::data(world.home(), &volume.name)))?;
+        Ok((volume.name, bytes))
+    };
+    let going: BTreeMap<String, u64> =
+        volumes.into_iter().filter(goes).map(measured).collect::<Result<_, Failure>>()?;
+    let names: Vec<&str> = going.keys().map(String::as_str).collect();
+    // A container may have begun to use one since it was looked at: then that stays.
+    let removals = going::remove(world, &names)?;
+    let gone = || going.iter().zip(&removals).filter(|(_, removal)| **removal == Removal::Removed);
+    let lines = gone().map(|((name, _), _)| name.clone()).collect();
+    Ok(Deleted { title: "Deleted Volumes", lines, bytes: gone().map(|((_, bytes), _)| bytes).sum() })
 }

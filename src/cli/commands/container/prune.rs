@@ -1,0 +1,70 @@
+//! `layerlab container prune`: containers that do not run.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::row::sizes;
+use crate::cli::confirm::confirmed;
+use crate::cli::deleted::{self, Deleted};
+use crate::cli::failure::Failure;
+use crate::cli::filters::Filters;
+use crate::cli::ui::Ui;
+use crate::diagnostic::{Explained as _, Severity};
+use crate::runtime::{self, Anonymous};
+use crate::view::units;
+use crate::world::World;
+
+/// Remove all containers that do not run.
+///
+/// Example: `docker container prune --force --filter until=24h`
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+impl Prune {
+    pub(super) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        let filters = Filters::parse(&self.filter, KNOWN)?;
+        if !self.force && !confirmed(ui, "This will remove all stopped containers.")? {
+            return Ok(());
+        }
+        deleted::show(ui, &[prune(world, &filters, ui)?])
+    }
+}
+
+/// The filters that there are.
+pub(in crate::cli) const KNOWN: &[&str] = &["until", "label", "label!"];
+
+/// Removes those that do not run and fit the filters.
+pub(in crate::cli) fn prune(world: &Arc<World>, filters: &Filters, ui: &Ui) -> Result<Deleted, Failure> {
+    let oldest =
+        filters.values("until").map(|age| units::before(world.clock.seconds(), age)).collect::<Result<Vec<_>, _>>()?;
+    let (containers, damaged) = runtime::list(world)?;
+    for error in &damaged {
+        ui.report(&[error.diagnostic().severity(Severity::Warning)], None);
+    }
+    let mut gone = Deleted { title: "Deleted Containers", lines: Vec::new(), bytes: 0 };
+    for stored in containers {
+        let made = stored.record.created.parse::<jiff::Timestamp>().ok();
+        let is_old = |moment: &i64| made.is_none_or(|made| made.as_second() < *moment);
+        if stored.is_running() || !oldest.iter().all(is_old) || !filters.fit_labels(&stored.record.labels) {
+            continue;
+        }
+        let (written, _) = sizes(world, &stored)?;
+        match runtime::claim(world, &stored.record.id) {
+            Ok(claimed) => claimed.remove(world, Anonymous::Kept)?,
+            // Somebody has started it, or removed it.
+            Err(runtime::Error::Running(_) | runtime::Error::NoContainer(_)) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        gone.lines.push(stored.record.id);
+        gone.bytes += written;
+    }
+    Ok(gone)
+}
