@@ -7,6 +7,7 @@ mod crash;
 mod exec;
 mod files;
 mod film;
+mod formats;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod harness;
