@@ -22,9 +22,15 @@ fn lists_are_shown_as_a_template_wants_them() {
     out(&place, "docker create --name one -l kind=a -l more=b,c layerlab/base sleep 100");
     out(&place, "docker create --name two --entrypoint sh layerlab/base -c 'exit 3'");
     for (line, expected) in [
-        ("docker ps -a --format '{{.Names}}: {{.Image}} {{.Command}}'", "two: layerlab/base \"sh -c 'exit 3'\"\none: layerlab/base \"sleep 100\"\n"),
+        (
+            "docker ps -a --format '{{.Names}}: {{.Image}} {{.Command}}'",
+            "two: layerlab/base \"sh -c 'exit 3'\"\none: layerlab/base \"sleep 100\"\n",
+        ),
         ("docker ps -a -f name=one --format '{{.Label \"kind\"}} {{.Label \"more\"}} {{.State}}'", "a b,c created\n"),
-        ("docker ps -a --format 'table {{.Names}}\\t{{.Label \"kind\"}}\\t{{upper .State}}'", "NAMES   kind   STATE\ntwo            CREATED\none     a      CREATED\n"),
+        (
+            "docker ps -a --format 'table {{.Names}}\\t{{.Label \"kind\"}}\\t{{upper .State}}'",
+            "NAMES   kind   STATE\ntwo            CREATED\none     a      CREATED\n",
+        ),
         ("docker ps -a -f label=kind=a --format '{{json .Names}}'", "\"one\"\n"),
         ("docker ps -a -f ancestor=layerlab/base -f name=^t -q | wc -l", "1\n"),
         ("docker ps -a -f 'name=^/?one$' 2>/dev/null | wc -l", "0\n"),
@@ -32,14 +38,23 @@ fn lists_are_shown_as_a_template_wants_them() {
         ("docker ps -a -n 1 --format '{{.Names}}'", "two\n"),
         ("docker ps -a -n 0 --format '{{.Names}}' | wc -l", "2\n"),
         ("docker ps -a -s --format '{{.Size}}' | sed 's/l .*/l/' | uniq", "0B (virtual\n"),
-        ("docker inspect -f '{{.Path}} {{.Args}} {{.Config.Entrypoint}} {{join .Config.Cmd \" \"}}' two", "sh [-c exit 3] [sh] -c exit 3\n"),
+        (
+            "docker inspect -f '{{.Path}} {{.Args}} {{.Config.Entrypoint}} {{join .Config.Cmd \" \"}}' two",
+            "sh [-c exit 3] [sh] -c exit 3\n",
+        ),
         ("docker inspect -f '{{.Config.Labels.kind}} {{.Config.Labels.none}}' one", "a <no value>\n"),
-        ("docker inspect --type image -f '{{index .RepoTags 0}} {{.Os}}' layerlab/base", "layerlab/base:latest linux\n"),
+        (
+            "docker inspect --type image -f '{{index .RepoTags 0}} {{.Os}}' layerlab/base",
+            "layerlab/base:latest linux\n",
+        ),
         ("docker images --format '{{.Repository}}:{{.Tag}}'", "layerlab/base:latest\n"),
         ("docker history -q layerlab/base | wc -l", "1\n"),
         ("docker version --format '{{.Client.Os}}'", "linux\n"),
         ("docker info --format '{{.Containers}} {{.ContainersRunning}} {{.Images}}'", "2 0 1\n"),
-        ("docker system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'", "Images 1 1\nContainers 2 0\nLocal Volumes 0 0\nBuild Cache 0 0\n"),
+        (
+            "docker system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'",
+            "Images 1 1\nContainers 2 0\nLocal Volumes 0 0\nBuild Cache 0 0\n",
+        ),
         ("docker system df -v | grep -c 'space usage'", "3\n"),
     ] {
         assert_eq!(out(&place, line), expected, "{line}");
@@ -76,7 +91,8 @@ fn what_happens_is_written_down_and_followed() {
     let told = out(&place, "docker events --since 5m --until 0s --format '{{.Type}} {{.Action}}'");
     let expected = "container create\ncontainer start\ncontainer die\nimage tag\ncontainer rename\nimage untag\ncontainer destroy\n";
     assert_eq!(told, expected);
-    let only = "docker events --since 5m --until 0s -f type=container -f event=die --format '{{.Actor.Attributes.exitCode}}'";
+    let only =
+        "docker events --since 5m --until 0s -f type=container -f event=die --format '{{.Actor.Attributes.exitCode}}'";
     assert_eq!(out(&place, only), "0\n");
     // It follows, and ends by itself.
     let line = "docker events --until 2099-01-01T00:00:00Z --format '{{.Action}}' > told & sleep 1; docker volume create v; \
@@ -96,7 +112,9 @@ fn room_is_made_by_kinds() {
     assert!(asked.starts_with(expected), "{asked}");
     assert_eq!(out(&place, "docker container prune -f --filter label=none"), "Total reclaimed space: 0B\n");
     let gone = out(&place, "docker system prune -f --volumes");
-    for part in ["Deleted Containers:\n", "Deleted Volumes:\n", "Deleted Images:\ndeleted: sha256:", "Total reclaimed space: "] {
+    for part in
+        ["Deleted Containers:\n", "Deleted Volumes:\n", "Deleted Images:\ndeleted: sha256:", "Total reclaimed space: "]
+    {
         assert!(gone.contains(part), "{gone}");
     }
     assert_eq!(out(&place, "docker ps -a -q; docker volume ls -q; docker images -q | wc -l"), "1\n");
@@ -106,7 +124,12 @@ fn room_is_made_by_kinds() {
 fn the_help_has_groups() {
     let place = Place::new("");
     let help = out(&place, "docker --help");
-    for part in ["Usage: docker [OPTIONS] <COMMAND>", "\nCommon Commands:\n  run ", "\nManagement Commands:\n", "\nStep by step:\n  step "] {
+    for part in [
+        "Usage: docker [OPTIONS] <COMMAND>",
+        "\nCommon Commands:\n  run ",
+        "\nManagement Commands:\n",
+        "\nStep by step:\n  step ",
+    ] {
         assert!(help.contains(part), "{help}");
     }
 }

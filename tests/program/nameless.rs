@@ -124,7 +124,7 @@ fn images_that_nobody_needs_are_pruned() {
     place.run("rm user");
     let text = place.run("image prune --force");
     assert!(text.starts_with("Deleted Images:\ndeleted: sha256:"), "{text}");
-    assert!(place.run("image prune -f").starts_with("Total reclaimed space: 0 B"));
+    assert!(place.run("image prune -f").starts_with("Total reclaimed space: 0B"));
     place.assert_whole();
 }
 
