@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::row::sizes;
+use super::size::sizes;
 use crate::cli::commands::network::inspect::mac;
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;

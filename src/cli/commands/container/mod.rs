@@ -21,6 +21,7 @@ pub(in crate::cli) mod rename;
 pub(in crate::cli) mod row;
 pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
+pub(in crate::cli) mod size;
 pub(in crate::cli) mod start;
 pub(in crate::cli) mod top;
 

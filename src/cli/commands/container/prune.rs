@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::row::sizes;
+use super::size::sizes;
 use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;

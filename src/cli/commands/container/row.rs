@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::inspect::bound;
+use super::size::sizes;
 use crate::cli::failure::Failure;
 use crate::cli::format::{Row, Table};
-use crate::runtime::{self, Status, Stored};
-use crate::upkeep::size_of;
+use crate::runtime::{Status, Stored};
 use crate::view::table::TooWide;
 use crate::view::units;
 use crate::world::World;
@@ -133,14 +133,6 @@ fn shortened(text: &str, longest: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(longest - 1).chain(['…']).collect()
-}
-
-/// How many bytes a container has written, and with its image's.
-pub(in crate::cli) fn sizes(world: &World, stored: &Stored) -> Result<(u64, u64), Failure> {
-    let upper = runtime::changes_of(world, &stored.record.id);
-    let written = world.identity.within(|| size_of(&upper))?;
-    let image: u64 = stored.record.layers.iter().map(|layer| layer.descriptor.size).sum();
-    Ok((written, written + image))
 }
 
 fn size(world: &World, stored: &Stored) -> Result<String, Failure> {

@@ -143,7 +143,7 @@ impl Everything {
             volumes: volumes.into_iter().map(volume).collect::<Result<_, Failure>>()?,
             containers: containers
                 .into_iter()
-                .map(|stored| container::row::sizes(world, &stored).map(|(written, _)| (stored, written)))
+                .map(|stored| container::size::sizes(world, &stored).map(|(written, _)| (stored, written)))
                 .collect::<Result<_, _>>()?,
             cache,
         })
