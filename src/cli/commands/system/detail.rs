@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 
-use super::df::{Everything, ImageSize};
+use super::room::{Everything, ImageSize};
 use crate::cli::commands::container::row::{Detail, Line};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;

@@ -5,6 +5,7 @@ pub(in crate::cli) mod df;
 pub(in crate::cli) mod events;
 pub(in crate::cli) mod info;
 pub(in crate::cli) mod prune;
+mod room;
 pub(in crate::cli) mod version;
 
 use std::sync::Arc;
