@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
+use crate::runtime::mounts::cache::Kept;
 use crate::upkeep::prune::{self, Forgotten, Images, Wish};
 use crate::view::units;
 use crate::world::World;
@@ -73,9 +74,10 @@ impl Prune {
     /// Forgets steps of the cache, and removes what only they need.
     fn forget(&self, world: &World) -> Result<Deleted, Failure> {
         let cache = if self.all { Forgotten::Everything } else { Forgotten::UnusedFor(LONG) };
-        let wish = Wish { images: Images::Unnamed, cache };
+        let wish = Wish { images: Images::Unnamed, cache, mounts: cache };
         let remove = |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
-        let pruned = prune::prune(&world.store, &wish, remove)?;
+        let remove_cache = |cache: &Kept| -> Result<bool, Failure> { Ok(cache.remove(&world.identity)?) };
+        let pruned = prune::prune(&world.store, &wish, remove, remove_cache)?;
         let lines = if pruned.records == 0 { Vec::new() } else { vec![units::count(pruned.records as u64, "step")] };
         Ok(Deleted { title: "Deleted build cache", lines, bytes: pruned.bytes() })
     }
