@@ -72,9 +72,9 @@ impl Df {
             return detail::show(world, ui, &all);
         }
         let lines = [
-            ("Images", all.image_sum()),
-            ("Containers", all.container_sum()),
-            ("Local Volumes", all.volume_sum()),
+            ("Images", image_sum(&all)),
+            ("Containers", container_sum(&all)),
+            ("Local Volumes", volume_sum(&all)),
             ("Build Cache", Sum { count: all.cache.0, active: 0, bytes: all.cache.1, free: all.cache.2 }),
         ]
         .map(|(kind, sum)| sum.line(kind));
@@ -99,34 +99,32 @@ impl Sum {
     }
 }
 
-impl Everything {
-    fn image_sum(&self) -> Sum {
-        let bytes = |images: &mut dyn Iterator<Item = &ImageSize>| -> u64 {
-            let blobs: HashMap<Digest, u64> = images.flat_map(|image| image.blobs.clone()).collect();
-            blobs.values().sum()
-        };
-        let all = bytes(&mut self.images.iter());
-        let used = bytes(&mut self.images.iter().filter(|image| image.containers > 0));
-        let active = self.images.iter().filter(|image| image.containers > 0).count();
-        Sum { count: self.images.len(), active, bytes: all, free: all - used }
-    }
+fn image_sum(all: &Everything) -> Sum {
+    let bytes = |images: &mut dyn Iterator<Item = &ImageSize>| -> u64 {
+        let blobs: HashMap<Digest, u64> = images.flat_map(|image| image.blobs.clone()).collect();
+        blobs.values().sum()
+    };
+    let whole = bytes(&mut all.images.iter());
+    let used = bytes(&mut all.images.iter().filter(|image| image.containers > 0));
+    let active = all.images.iter().filter(|image| image.containers > 0).count();
+    Sum { count: all.images.len(), active, bytes: whole, free: whole - used }
+}
 
-    fn container_sum(&self) -> Sum {
-        let resting = self.containers.iter().filter(|(stored, _)| !stored.is_running());
-        Sum {
-            count: self.containers.len(),
-            active: self.containers.iter().filter(|(stored, _)| stored.is_running()).count(),
-            bytes: self.containers.iter().map(|(_, bytes)| bytes).sum(),
-            free: resting.map(|(_, bytes)| bytes).sum(),
-        }
+fn container_sum(all: &Everything) -> Sum {
+    let resting = all.containers.iter().filter(|(stored, _)| !stored.is_running());
+    Sum {
+        count: all.containers.len(),
+        active: all.containers.iter().filter(|(stored, _)| stored.is_running()).count(),
+        bytes: all.containers.iter().map(|(_, bytes)| bytes).sum(),
+        free: resting.map(|(_, bytes)| bytes).sum(),
     }
+}
 
-    fn volume_sum(&self) -> Sum {
-        Sum {
-            count: self.volumes.len(),
-            active: self.volumes.values().filter(|(users, _)| *users > 0).count(),
-            bytes: self.volumes.values().map(|(_, bytes)| bytes).sum(),
-            free: self.volumes.values().filter(|(users, _)| *users == 0).map(|(_, bytes)| bytes).sum(),
-        }
+fn volume_sum(all: &Everything) -> Sum {
+    Sum {
+        count: all.volumes.len(),
+        active: all.volumes.values().filter(|(users, _)| *users > 0).count(),
+        bytes: all.volumes.values().map(|(_, bytes)| bytes).sum(),
+        free: all.volumes.values().filter(|(users, _)| *users == 0).map(|(_, bytes)| bytes).sum(),
     }
 }

@@ -18,7 +18,7 @@ use super::command;
 use super::copy::Surroundings;
 use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
-use crate::container::{Access, Allowance, Durability, Etc, Heard, Hostname, Io, Names, Paths, Process, Rights};
+use crate::container::{Access, Allowance, Durability, Etc, Exit, Heard, Hostname, Io, Names, Paths, Process, Rights};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Command, Device, Network, Run, Security, heredoc, rules};
 use crate::machine::error::MORE_IDS;
@@ -31,6 +31,7 @@ use crate::machine::{Control, DEFAULT_PATH, Error, Given, Insecure, Options, Sta
 use crate::oci::{Layer, Platform};
 use crate::plan::PROXY_ARGS;
 use crate::runtime::network::{Member, Mode};
+use crate::runtime::prepare::Prepared;
 use crate::runtime::{self, Folder, Remover, Room, unpacked};
 use crate::tree::Tree;
 use crate::world::World;
@@ -268,18 +269,7 @@ pub(crate) fn execute(
     };
     let prepared = runtime::prepare(world, folder, lower, room, &process)?;
     reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
-    let running = prepared.spawn(Io::Captured { input: None }, Some(control.interrupt()))?;
-    let under_control = control.hold(running.control());
-    running.start();
-    let exit = running.wait(&mut |heard| match heard {
-        Heard::Output(stream, bytes) => {
-            reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
-        }
-        // Nobody's signals are passed on.
-        Heard::Started | Heard::Shown(_) | Heard::Notice(_) => {}
-        Heard::Untidy(failure) => reporter.warn(failure.to_string()),
-    })?;
-    drop(under_control);
+    let exit = watch(&prepared, control, reporter)?;
     // From here on others may have its caches.
     drop(provided);
     let status = exit.status();
@@ -296,6 +286,22 @@ pub(crate) fn execute(
         reporter.warn(notice);
     }
     Ok(Remains { changes: prepared.into_changes(), below })
+}
+
+/// Sees the container to its end; what it writes is told.
+fn watch(prepared: &Prepared, control: &Control, reporter: &mut Reporter<'_>) -> Result<Exit, Error> {
+    let running = prepared.spawn(Io::Captured { input: None }, Some(control.interrupt()))?;
+    let _under_control = control.hold(running.control());
+    running.start();
+    let exit = running.wait(&mut |heard| match heard {
+        Heard::Output(stream, bytes) => {
+            reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
+        }
+        // Nobody's signals are passed on.
+        Heard::Started | Heard::Shown(_) | Heard::Notice(_) => {}
+        Heard::Untidy(failure) => reporter.warn(failure.to_string()),
+    })?;
+    Ok(exit)
 }
 
 /// Why the command can't run as its user, where only one id exists and the image gives the user another.
