@@ -406,7 +406,7 @@ fn a_published_port_leads_into_the_container() {
             }
         });
         let text = yard.0.run(&format!("run --rm -p {address}:80 layerlab/base true"));
-        assert!(text.contains("EADDRINUSE") && text.contains("hint: another program has that port"), "{text}");
+        assert!(text.contains("it is that of container web\nhint: choose another port"), "{text}");
         assert!(text.ends_with("[exit code 125]\n"), "{text}");
         assert_eq!(yard.0.run("ps -a -q").lines().count(), 1, "nothing is left of one that was not started");
         yard.0.run("stop -t 1 web");

@@ -155,7 +155,7 @@ fn the_last_lines_of_a_command_are_seen_and_give_way_to_its_result() {
     assert!(camera.stillest() <= STILL, "{}", camera.frames.join("\n----\n"));
     let seen = camera.seen();
     assert!(!seen.contains("line 10 日") && seen.matches("=> image").count() == 1, "{seen}");
-    assert!(seen.contains("the slowest step is [stage-0 2/3], "), "{seen}");
+    assert!(seen.contains("the slowest step is [stage-0 2/3],"), "{seen}");
     place.assert_whole();
 }
 

@@ -95,9 +95,9 @@ fn what_happens_is_written_down_and_followed() {
         "docker events --since 5m --until 0s -f type=container -f event=die --format '{{.Actor.Attributes.exitCode}}'";
     assert_eq!(out(&place, only), "0\n");
     // It follows, and ends by itself.
-    let line = "docker events --until 2099-01-01T00:00:00Z --format '{{.Action}}' > told & sleep 1; docker volume create v; \
+    let line = "docker events --until 2099-01-01T00:00:00Z --format '{{.Action}}' > told & sleep 1; docker volume create vol; \
                 sleep 1; kill $!; cat told";
-    assert_eq!(out(&place, line), "v\ncreate\n");
+    assert_eq!(out(&place, line), "vol\ncreate\n");
 }
 
 #[test]
