@@ -54,6 +54,12 @@ pub(super) trait Row: Serialize {
     }
 }
 
+impl<R: Row> Row for &R {
+    fn labels(&self) -> BTreeMap<String, String> {
+        (**self).labels()
+    }
+}
+
 /// The form that is wanted.
 #[derive(Debug)]
 pub(super) enum Format {
@@ -104,40 +110,55 @@ impl Format {
     /// # Errors
     /// The template asks for something that rows do not have; what writing says.
     pub(crate) fn show<R: Row>(&self, ui: &Ui, table: &Table, rows: &[R]) -> Result<(), Failure> {
-        let fields = |row: &R| serde_json::to_value(row).map_err(std::io::Error::from);
+        self.show_long(ui, table, || rows.iter())
+    }
+
+    /// As [`Format::show`], of rows that are made when they are needed: a long list is never in memory as a whole.
+    ///
+    /// # Errors
+    /// As [`Format::show`].
+    pub(crate) fn show_long<R: Row, I: Iterator<Item = R>>(
+        &self,
+        ui: &Ui,
+        table: &Table,
+        rows: impl Fn() -> I,
+    ) -> Result<(), Failure> {
         match self {
             Format::Usual => {
-                let cells = |row: &R| {
-                    let fields = fields(row)?;
-                    let cell = |field: &&str| fields[field].as_str().unwrap_or_default().to_owned();
-                    Ok(table.shown.iter().map(cell).collect())
+                let cells = |row: R| {
+                    let fields = fields(&row);
+                    table.shown.iter().map(|field| fields[field].as_str().unwrap_or_default().to_owned()).collect()
                 };
-                let cells: Vec<Vec<String>> = rows.iter().map(cells).collect::<Result<_, Failure>>()?;
                 let titles: Vec<&str> = table.shown.iter().map(|field| table.title(field)).collect();
-                ui.table(&titles, &cells, table.too_wide)
+                ui.long_table(&titles, || rows().map(cells), table.too_wide)
             }
             Format::Table(template) => {
                 let columns = |text: String| text.split('\t').map(str::to_owned).collect::<Vec<_>>();
                 let titles = columns(template.titles(table.titles)?);
-                let cells = |row: &R| Ok(columns(template.render(&fields(row)?, &row.labels())?));
-                let cells: Vec<Vec<String>> = rows.iter().map(cells).collect::<Result<_, Failure>>()?;
+                let cells = |row: R| Ok(columns(template.render(&fields(&row), &row.labels())?));
+                let cells: Vec<Vec<String>> = rows().map(cells).collect::<Result<_, Failure>>()?;
                 let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
                 ui.table(&titles, &cells, table.too_wide)
             }
             Format::Json => {
                 let mut out = ui.plain();
                 // As Docker's: sorted by name.
-                let sorted = |row: &R| -> Result<BTreeMap<String, Value>, Failure> {
-                    Ok(fields(row)?.as_object().cloned().unwrap_or_default().into_iter().collect())
+                let sorted = |row: &R| -> BTreeMap<String, Value> {
+                    fields(row).as_object().cloned().unwrap_or_default().into_iter().collect()
                 };
-                rows.iter().try_for_each(|row| Ok(writeln!(out, "{}", json::compact(&sorted(row)?)?)?))
+                rows().try_for_each(|row| Ok(writeln!(out, "{}", json::compact(&sorted(&row))?)?))
             }
             Format::Lines(template) => {
                 let mut out = ui.plain();
-                rows.iter().try_for_each(|row| Ok(writeln!(out, "{}", template.render(&fields(row)?, &row.labels())?)?))
+                rows().try_for_each(|row| Ok(writeln!(out, "{}", template.render(&fields(&row), &row.labels())?)?))
             }
         }
     }
+}
+
+/// The fields of a row by name. A row is texts and numbers, which all have a form in JSON.
+fn fields(row: &impl Row) -> Value {
+    serde_json::to_value(row).unwrap_or_default()
 }
 
 impl Table {

@@ -11,7 +11,7 @@ use crate::view::layout::Layout;
 use crate::view::message::message;
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::{Screen, Width};
-use crate::view::table::{self, TooWide};
+use crate::view::table::{self, Columns, TooWide};
 use crate::world::Clock;
 
 /// The two streams for people.
@@ -50,6 +50,26 @@ impl Ui {
     pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>], too_wide: TooWide) -> Result<(), Failure> {
         let columns = Width::of_stdout().of_lines();
         Ok(self.plain().write_all(table::render(header, rows, columns, too_wide).as_bytes())?)
+    }
+
+    /// As [`Ui::table`], of rows that are made when they are needed, so that a long table is never in memory as a whole: each twice, once
+    /// for the widths.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn long_table<R: Iterator<Item = Vec<String>>>(
+        &self,
+        header: &[&str],
+        rows: impl Fn() -> R,
+        too_wide: TooWide,
+    ) -> Result<(), Failure> {
+        let columns = Columns::of(header, rows(), Width::of_stdout().of_lines(), too_wide);
+        let mut out = self.plain();
+        out.write_all(columns.row(header).as_bytes())?;
+        for row in rows() {
+            out.write_all(columns.row(&row).as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Shows lines: broken where the terminal is too narrow, in a pipe as they are.

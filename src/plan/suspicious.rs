@@ -22,14 +22,23 @@ pub(super) fn suspicious(
     found
 }
 
+/// How many stages a name is compared with: those that stand nearest above it.
+const MOST_NEAR: usize = 100;
+
 /// Images of `COPY --from` and FROM with nearly the name of a stage that nothing uses.
 fn near_stages(stages: &[Stage]) -> Vec<Diagnostic> {
-    let is_used =
-        |index| stages.iter().any(|stage| stage.base == Base::Stage(index) || stage.copies_from.contains(&index));
+    let base = |stage: &Stage| match stage.base {
+        Base::Stage(index) => Some(index),
+        Base::Image(_) | Base::Scratch => None,
+    };
+    let used: BTreeSet<usize> =
+        stages.iter().flat_map(|stage| base(stage).into_iter().chain(stage.copies_from.iter().copied())).collect();
+    let names: BTreeSet<&str> = stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+    let unused: Vec<&Stage> = stages.iter().filter(|stage| !used.contains(&stage.index)).collect();
     let mut found = Vec::new();
     for stage in stages {
-        let earlier = stages[..stage.index].iter().filter(|earlier| !is_used(earlier.index));
-        let earlier: Vec<&str> = earlier.filter_map(|stage| stage.name.as_deref()).collect();
+        let earlier = &unused[..unused.partition_point(|earlier| earlier.index < stage.index)];
+        let earlier = earlier.iter().rev().take(MOST_NEAR).filter_map(|stage| stage.name.as_deref());
         let from = &stage.source.from;
         let base = matches!(stage.base, Base::Image(_)).then(|| (&from.value.image, from.span));
         let copied = stage.source.instructions.iter().filter_map(|instruction| match &instruction.value {
@@ -39,10 +48,10 @@ fn near_stages(stages: &[Stage]) -> Vec<Diagnostic> {
         for (word, span) in base.into_iter().chain(copied) {
             let name = word.raw.to_lowercase();
             let is_plain = name.chars().all(|letter| letter.is_alphanumeric() || "-_.".contains(letter));
-            if !is_plain || stages.iter().any(|stage| stage.name.as_deref() == Some(&name)) {
+            if !is_plain || names.contains(name.as_str()) {
                 continue;
             }
-            if let Some(near) = closest(&name, earlier.iter().copied()) {
+            if let Some(near) = closest(&name, earlier.clone()) {
                 let message = format!("`{}` is not a stage, so it is taken for an image", word.raw);
                 let warning = Diagnostic::new(&rules::IMAGE_LIKE_STAGE, message).at(word.span.unwrap_or(span));
                 found.push(warning.hint(format!("did you mean the stage `{near}`?")));

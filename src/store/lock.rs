@@ -13,6 +13,8 @@ use crate::progress::{Meter, Work};
 
 /// How long a lock that another holds is left alone before it is tried again.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+/// How long it is waited first.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
 
 /// Whether others may hold a lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +99,12 @@ pub(super) fn acquire_patiently(file: &File, path: &Path, mode: LockMode, meter:
         return Ok(());
     }
     let task = meter.begin(Work::Waiting, None);
+    // Most are held for a moment only, and who takes one again and again leaves it free for less than that.
+    let mut pause = FIRST_PAUSE;
     while !acquire(file, path, mode, Wait::No)? {
         task.add(0)?;
-        std::thread::sleep(BETWEEN_TRIES);
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(BETWEEN_TRIES);
     }
     Ok(())
 }

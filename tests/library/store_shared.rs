@@ -79,6 +79,8 @@ fn collecting_and_building_side_by_side_loses_nothing() {
             while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
                 let collected = collect(&store, &[]);
                 assert!(collected.damaged.is_empty(), "{:?}", collected.damaged);
+                // Nobody collects without a pause, and a lock is not given to who has waited longest.
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
         });
         let ended: Vec<_> = builders.into_iter().map(std::thread::ScopedJoinHandle::join).collect();

@@ -71,12 +71,12 @@ impl History {
             return Ok(ui.out().write_all(text.as_bytes())?);
         }
         let (manifest, config) = world.store.load_image(&found.manifest)?;
-        let rows: Vec<Line> = self.rows(world.clock.seconds(), &manifest, &config).collect();
+        let rows = || self.rows(world.clock.seconds(), &manifest, &config);
         if is_quiet {
             let mut out = ui.plain();
-            return Ok(rows.iter().try_for_each(|row| writeln!(out, "{}", row.id))?);
+            return Ok(rows().try_for_each(|row| writeln!(out, "{}", row.id))?);
         }
-        format.show(ui, if self.human { &TABLE } else { &EXACT }, &rows)
+        format.show_long(ui, if self.human { &TABLE } else { &EXACT }, rows)
     }
 
     /// The history of an image, the last instruction first.
