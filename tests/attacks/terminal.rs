@@ -17,14 +17,14 @@ use crate::harness::{Attack, Outcome, USERS, attack};
 use crate::place::Role;
 
 /// What no line of output may hold. A colour that we never use shows that a text painted something.
-pub const POISON: &str = "<\x1b]0;title\x07\x1b[21t\x1b]52;c;cm0=\x07\x1bP$q\"p\x1b\\\x1b[2J\x1b[35mpainted\u{9b}31m\u{9d}0;t\u{9c}\r\
+pub const POISON: &str = "<\x1b]0;title\x07\x1b[21t\x1b]52;c;cm0=\x07\x1bP$q\"p\x1b\\\x1b[2J\x1b[36mpainted\u{9b}31m\u{9d}0;t\u{9c}\r\
                       \x08\x7f\x0b\x0c\x0e\x05\u{202e}gnp\u{2066}\u{2028}\u{200b}\u{e0041}\u{feff}>";
 /// A line that a text adds to the output.
 pub const FORGED: &str = "\nFORGED ---> Using cache\n";
 
 /// The colours of the palette, and what ends them.
 const COLOURS: [&str; 8] =
-    ["\x1b[1;36m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[34m", "\x1b[2m", "\x1b[1m", "\x1b[0m"];
+    ["\x1b[1;36m", "\x1b[32m", "\x1b[35m", "\x1b[31m", "\x1b[34m", "\x1b[2m", "\x1b[1m", "\x1b[0m"];
 
 /// What the live view rewrites its line with.
 const REWRITE: &str = "\r\x1b[2K";
@@ -225,7 +225,7 @@ fn what_a_program_prints() {
     attack("CVE-2024-52005: a program's own output in a transcript", USERS, |attack| {
         attack.write("output", &format!("{POISON}\nreal{FORGED}")).write(
             "Dockerfile",
-            "FROM layerlab/base\nCOPY output /\nRUN cat /output; cat /output >&2; printf 'open \\033[35m'; printf '\\233\\033['\nLABEL a=b\n",
+            "FROM layerlab/base\nCOPY output /\nRUN cat /output; cat /output >&2; printf 'open \\033[36m'; printf '\\233\\033['\nLABEL a=b\n",
         );
         // A program may print any line. Its colours are kept where there are colours, and end with their line.
         for form in FORMS {
@@ -234,7 +234,7 @@ fn what_a_program_prints() {
                 let mut outcome = attack.run(&arguments);
                 outcome.succeeded();
                 if kept {
-                    outcome.text = outcome.text.replace("\x1b[35m", "");
+                    outcome.text = outcome.text.replace("\x1b[36m", "");
                 }
                 outcome.text = outcome.text.replace("FORGED", "printed");
                 assert_harmless(&outcome);
