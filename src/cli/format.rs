@@ -80,7 +80,8 @@ impl FormatOption {
     /// It is no template.
     pub(crate) fn read(&self) -> Result<Format, Failure> {
         // As Docker's, for shells that have no other way to write them.
-        let template = |text: &str| Template::parse(&text.replace("\\t", "\t").replace("\\n", "\n"));
+        let template =
+            |text: &str| Template::parse(&text.replace("\\t", "\t").replace("\\n", "\n")).map_err(Failure::from);
         let text = self.format.as_deref().unwrap_or_default().trim();
         Ok(match text.split_once(char::is_whitespace) {
             None if text.is_empty() || text == "table" => Format::Usual,

@@ -28,6 +28,7 @@ pub(crate) struct Still {
 }
 
 /// What keeps it still, as long as this lives.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Held {
     Locked {
         _lock: Claimed,

@@ -20,11 +20,12 @@ const LONGEST_FORMAT: usize = 1 << 10;
 const WIDEST: usize = 1 << 10;
 
 type Answer = Result<Value, TemplateError>;
+type Function = fn(&[Value]) -> Answer;
 
 /// All of them.
 pub(super) fn all() -> FuncMap {
     let mut functions = FuncMap::new();
-    let own: &[(&str, fn(&[Value]) -> Answer)] = &[
+    let own: &[(&str, Function)] = &[
         ("json", |arguments| to_json(argument(arguments, 0)?)),
         ("split", split),
         ("join", join),

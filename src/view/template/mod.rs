@@ -12,6 +12,8 @@
 //! In Go a field that a type does not have is an error, and a key that a map does not have is not. A document has no types, so here the
 //! maps with free keys are known by name, see [`FREE`].
 
+#![expect(clippy::result_large_err, reason = "a mistake in a template ends the program")]
+
 mod functions;
 
 use std::collections::BTreeMap;

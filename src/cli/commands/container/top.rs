@@ -45,6 +45,9 @@ const COLUMNS: [Column; 16] = [
     ("cmd", "CMD", |seen, _| shown::line(&seen.command).into_owned()),
 ];
 
+/// A heading, and what stands below it for a process; the number is the time now.
+type Shown = (&'static str, fn(&Seen, i64) -> String);
+
 impl Top {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let columns = self.columns()?;
@@ -57,7 +60,7 @@ impl Top {
     }
 
     /// The titles of the columns that were asked for, and what stands in them.
-    fn columns(&self) -> Result<Vec<(&'static str, fn(&Seen, i64) -> String)>, Diagnostic> {
+    fn columns(&self) -> Result<Vec<Shown>, Diagnostic> {
         let words: Vec<&str> = self.options.iter().map(String::as_str).collect();
         let (names, first_title) = match words.as_slice() {
             [] | ["-ef" | "ef" | "-fe"] | ["-e", "-f"] | ["-f"] => ("user,pid,ppid,c,stime,tty,time,cmd", Some("UID")),

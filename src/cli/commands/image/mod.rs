@@ -29,6 +29,7 @@ pub(crate) struct ImageCommands {
 /// The commands for images by their long names: `image ls` is `images`.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum ImageCommand {
     /// Build an image from a Dockerfile
     Build(Build),

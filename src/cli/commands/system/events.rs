@@ -36,6 +36,7 @@ pub(crate) struct Events {
 }
 
 /// How events are shown.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Form {
     Words,
     Json,
