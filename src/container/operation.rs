@@ -22,7 +22,7 @@ use super::userns::IdMap;
 pub enum Phase {
     /// In our own process, before anything is forked.
     Outside,
-    /// In a process that goes into a container which runs already: see [`super::join`].
+    /// In a process that goes into a container which runs already: see `super::join`.
     Joining,
     /// In the first child, which becomes the keeper of the namespaces and waits for the
     /// container's end.

@@ -285,7 +285,7 @@ impl Planner<'_> {
 }
 
 /// How a process that is in the sandbox becomes the command. It depends on nothing else, so one that joins a container later
-/// leaves in the same way, see [`join`](super::join).
+/// leaves in the same way, see `join`.
 pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> {
     let rights = &process.rights;
     let asked: Vec<Limit> = process.limits.iter().filter_map(ResourceLimit::limit).collect();

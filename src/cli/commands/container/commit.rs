@@ -33,7 +33,8 @@ pub(crate) struct Commit {
     pause: bool,
     /// The container
     container: String,
-    /// The image's name; without one it is listed as <none>
+    /// The image's name.
+    #[arg(help = "The image's name; without one it is listed as <none>")]
     name: Option<String>,
 }
 

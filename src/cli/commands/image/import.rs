@@ -22,7 +22,8 @@ use crate::world::World;
 pub(crate) struct Import {
     /// The archive: tar, or tar compressed with gzip, bzip2, xz or zstd; `-` is standard input
     file: PathBuf,
-    /// The image's name; without one it is listed as <none>
+    /// The image's name.
+    #[arg(help = "The image's name; without one it is listed as <none>")]
     name: Option<String>,
     /// What the image is about
     #[arg(short, long, value_name = "TEXT")]

@@ -27,11 +27,11 @@ pub(super) struct Limits {
     /// Give every capability and device, and take no system call away
     #[arg(long)]
     privileged: bool,
-    /// Give a device of this machine: SOURCE[:TARGET][:rwm]
-    #[arg(long, value_name = "DEVICE")]
+    /// Give a device of this machine.
+    #[arg(long, value_name = "DEVICE", help = "Give a device of this machine: SOURCE[:TARGET][:rwm]")]
     device: Vec<String>,
-    /// Limit a resource of each process: NAME=SOFT[:HARD]
-    #[arg(long, value_name = "LIMIT")]
+    /// Limit a resource of each process.
+    #[arg(long, value_name = "LIMIT", help = "Limit a resource of each process: NAME=SOFT[:HARD]")]
     ulimit: Vec<String>,
     /// The size of /dev/shm
     #[arg(long, value_name = "BYTES")]

@@ -21,14 +21,18 @@ pub(super) struct Volumes {
         help = "Mount a folder or file of this machine, or a volume: SOURCE:TARGET[:ro]; without SOURCE, a new volume"
     )]
     volume: Vec<String>,
-    /// Mount a folder, a volume or memory: type=bind|volume|tmpfs,source=SOURCE,target=TARGET[,readonly]
-    #[arg(long, value_name = "MOUNT")]
+    /// Mount a folder, a volume or memory.
+    #[arg(
+        long,
+        value_name = "MOUNT",
+        help = "Mount a folder, a volume or memory: type=bind|volume|tmpfs,source=SOURCE,target=TARGET[,readonly]"
+    )]
     mount: Vec<String>,
-    /// Mount an empty folder in memory: TARGET[:size=SIZE,mode=MODE,exec]
-    #[arg(long, value_name = "TARGET")]
+    /// Mount an empty folder in memory.
+    #[arg(long, value_name = "TARGET", help = "Mount an empty folder in memory: TARGET[:size=SIZE,mode=MODE,exec]")]
     tmpfs: Vec<String>,
-    /// Mount what another container has mounted: CONTAINER[:ro]
-    #[arg(long, value_name = "CONTAINER")]
+    /// Mount what another container has mounted.
+    #[arg(long, value_name = "CONTAINER", help = "Mount what another container has mounted: CONTAINER[:ro]")]
     volumes_from: Vec<String>,
 }
 
