@@ -17,17 +17,26 @@ pub(super) struct Deleted {
     pub(crate) bytes: u64,
 }
 
-/// Shows what is gone, and the room that it made.
+/// Shows what is gone.
 ///
 /// # Errors
 /// What writing says.
-pub(super) fn show(ui: &Ui, all: &[Deleted]) -> Result<(), Failure> {
+pub(super) fn list(ui: &Ui, all: &[Deleted]) -> Result<(), Failure> {
     let mut out = ui.plain();
     for deleted in all.iter().filter(|deleted| !deleted.lines.is_empty()) {
         writeln!(out, "{}:", deleted.title)?;
         deleted.lines.iter().try_for_each(|line| writeln!(out, "{}", shown::line(line)))?;
         writeln!(out)?;
     }
+    Ok(())
+}
+
+/// Shows what is gone, and the room that it made.
+///
+/// # Errors
+/// What writing says.
+pub(super) fn show(ui: &Ui, all: &[Deleted]) -> Result<(), Failure> {
+    list(ui, all)?;
     let bytes = all.iter().map(|deleted| deleted.bytes).sum();
-    Ok(writeln!(out, "Total reclaimed space: {}", units::docker_size(bytes, 4))?)
+    Ok(writeln!(ui.plain(), "Total reclaimed space: {}", units::docker_size(bytes, 4))?)
 }

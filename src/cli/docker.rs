@@ -14,7 +14,7 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (
         &["compose", "swarm", "service", "stack", "secret", "context"],
-        "Layerlab runs one container at a time: `layerlab run`",
+        "start each container with `layerlab run -d --network NAME`; on a network, containers find each other by name",
     ),
 ];
 

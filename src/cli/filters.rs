@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::view::units;
 
 /// Filters, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -57,6 +58,21 @@ impl Filters {
             Some(other) => Err(Diagnostic::error(format!("invalid filter `{name}={other}`"))
                 .hint(format!("write `{name}=true` or `{name}=false`"))),
         }
+    }
+
+    /// Whether something that was made at a moment is older than every `until=AGE` says. What has no moment that can be read is old.
+    ///
+    /// # Errors
+    /// An age can't be understood.
+    pub(crate) fn fit_age(&self, now: i64, created: Option<&str>) -> Result<bool, Diagnostic> {
+        let made = created.and_then(|created| created.parse::<jiff::Timestamp>().ok());
+        for age in self.values("until") {
+            let moment = units::before(now, age)?;
+            if made.is_some_and(|made| made.as_second() >= moment) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether labels have all that `label=NAME[=VALUE]` asks for, and nothing that `label!=NAME[=VALUE]` does.

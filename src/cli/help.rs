@@ -4,12 +4,9 @@ use clap::Command;
 
 /// The groups, each with its commands. What is in none of them comes last.
 const GROUPS: &[(&str, &[&str])] = &[
-    (
-        "Common Commands",
-        &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info"],
-    ),
-    ("Step by step", &["step", "plan", "parse", "explain", "bundle", "prune"]),
-    ("Management Commands", &["container", "image", "network", "volume", "system", "store", "oci"]),
+    ("Common Commands", &["run", "exec", "ps", "build", "images", "version", "info"]),
+    ("Step by step", &["step", "plan", "parse", "explain"]),
+    ("Management Commands", &["container", "image", "network", "volume", "system", "store", "prune"]),
 ];
 
 /// The command with this help.

@@ -1,4 +1,6 @@
-//! Names that an image is to be given.
+//! Names that an image is to be given, and labels.
+
+use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
 use crate::oci::Reference;
@@ -22,4 +24,13 @@ pub(super) fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
         return Err(Diagnostic::error(format!("`{name}` has a digest: a name can't contain one")));
     }
     Ok(reference.with_default_tag())
+}
+
+/// Labels as given by `--label NAME[=VALUE]`.
+pub(super) fn labels(texts: &[String]) -> BTreeMap<String, String> {
+    let read = |text: &String| {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    texts.iter().map(read).collect()
 }

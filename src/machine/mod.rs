@@ -13,8 +13,8 @@
 //! Everything that happens is reported as an [`Event`]. Read `state.rs` first, then `driver.rs` and `phases.rs`; what each family of
 //! instructions does is in `actions/`.
 //!
-//! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: mounts, secrets and
-//! devices of RUN, remote sources of ADD.
+//! Semantics are BuildKit's (moby/buildkit, `frontend/dockerfile/dockerfile2llb`). Left out for now: devices of RUN,
+//! remote sources of ADD.
 
 mod actions;
 mod control;

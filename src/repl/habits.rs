@@ -94,7 +94,7 @@ const DOCKER: &[Entry] = &[
     (&["image", "rmi", "image rm", "load", "import", "save", "export"], Says(IN_A_SHELL)),
     (
         &["prune", "system prune", "image prune", "builder prune", "system df", "system"],
-        Says("`layerlab store` in a shell maintains the store"),
+        Says("`layerlab system` in a shell says what takes up space, and makes room"),
     ),
     (
         &["build", "buildx", "buildx build", "builder", "compose build"],
@@ -108,8 +108,9 @@ const DOCKER: &[Entry] = &[
     (&["cp"], Says("`COPY FILE /PATH` copies into the image; `cat /PATH | cat > FILE` copies out of it")),
     (&["tag"], Says("`tag NAME` names this state; it needs no source")),
     (&["version", "info", "--version", "-v"], Says("`layerlab --version` in a shell says the version")),
+    (&["network", "volume"], Says("they are managed from a shell: `layerlab network` and `layerlab volume`")),
     (
-        &["network", "volume", "compose", "swarm", "service", "stack", "secret", "context"],
+        &["compose", "swarm", "service", "stack", "secret", "context"],
         Says("there are none here yet: `launch` runs one container of the image"),
     ),
 ];

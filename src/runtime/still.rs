@@ -28,10 +28,9 @@ pub(crate) struct Still {
 }
 
 /// What keeps it still, as long as this lives.
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Held {
     Locked {
-        _lock: Claimed,
+        _lock: Box<Claimed>,
     },
     /// It goes on when the connection ends.
     Paused {
@@ -61,7 +60,7 @@ impl Still {
                 session.ask(&Ask::Hold)?;
                 Held::Paused { _connection: session }
             }
-            None => Held::Locked { _lock: stored::claim(world, &found.record.id)? },
+            None => Held::Locked { _lock: Box::new(stored::claim(world, &found.record.id)?) },
         };
         Ok(Still { world: world.clone(), record: found.record, folder, held })
     }

@@ -196,6 +196,22 @@ fn a_container_becomes_an_image() {
 }
 
 #[test]
+fn an_archive_takes_the_place_of_no_device_and_no_link() {
+    let place = Place::new("//- real\nbefore\n");
+    let program = place.program().display().to_string();
+    let line = format!(
+        "ln -s real link; mkfifo pipe; {program} create --name box layerlab/base > /dev/null; {program} export -o link box; \
+         cat pipe | wc -c > size & {program} export -o pipe box; wait; test -L link && test -p pipe && tar tf real > list && cat size list"
+    );
+    let done = place.shell(&line).output().unwrap();
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && text.contains("etc/passwd"), "{text}{}", String::from_utf8_lossy(&done.stderr));
+    let size: u64 = text.lines().next().unwrap().trim().parse().unwrap();
+    assert_eq!(size, std::fs::metadata(place.path("real")).unwrap().len());
+    place.assert_whole();
+}
+
+#[test]
 fn all_files_are_exported_and_come_back() {
     for role in roles() {
         let yard = with_box(role);

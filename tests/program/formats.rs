@@ -107,9 +107,12 @@ fn room_is_made_by_kinds() {
     out(&place, "docker create --name one layerlab/base");
     out(&place, "docker create --name two -v /data layerlab/base");
     let asked = out(&place, "docker system prune --volumes < /dev/null");
-    let expected = "WARNING! This will remove:\n  - all stopped containers\n  - all anonymous volumes not used by at least one container\n  \
+    let expected = "WARNING! This will remove:\n  - all stopped containers\n  \
+                    - all networks not used by at least one container\n  - all anonymous volumes not used by at least one container\n  \
                     - all dangling images\n  - all build cache not used for 30 days\n";
     assert!(asked.starts_with(expected), "{asked}");
+    let (_, said) = failure(&place, "docker system prune -f --volumes --filter until=24h");
+    assert!(said.contains("`--volumes` and the filter `until` exclude each other"), "{said}");
     assert_eq!(out(&place, "docker container prune -f --filter label=none"), "Total reclaimed space: 0B\n");
     let gone = out(&place, "docker system prune -f --volumes");
     for part in
@@ -118,6 +121,46 @@ fn room_is_made_by_kinds() {
         assert!(gone.contains(part), "{gone}");
     }
     assert_eq!(out(&place, "docker ps -a -q; docker volume ls -q; docker images -q | wc -l"), "1\n");
+}
+
+#[test]
+fn networks_are_like_everything_else() {
+    let place = Place::new("");
+    out(&place, "docker network create --label kind=a own");
+    out(
+        &place,
+        "docker create --name one --network own --domainname example.org layerlab/base true; docker network connect bridge one",
+    );
+    for (line, expected) in [
+        ("docker network ls --format '{{.Name}} {{.Driver}}'", "bridge bridge\nhost host\nnone null\nown bridge\n"),
+        ("docker network ls -f label=kind -f type=custom --format '{{.Label \"kind\"}}'", "a\n"),
+        ("docker network inspect -f '{{.Name}} {{.Driver}}' own host", "own bridge\nhost host\n"),
+        ("docker inspect -f '{{.Scope}}' own", "local\n"),
+        ("docker inspect --type network -f '{{.Driver}}' none", "null\n"),
+        ("docker ps -a -f network=bridge --format '{{.Names}}'", "one\n"),
+        ("docker ps -a -f network=own --format '{{.Names}}'", "one\n"),
+        ("docker inspect -f '{{.Config.Domainname}} {{.HostConfig.Privileged}}' one", "example.org false\n"),
+        ("docker network prune -f", ""),
+        ("docker rm one; echo y | docker network prune | tail -3", "one\nDeleted Networks:\nown\n\n"),
+        (
+            "docker events --since 5m --until 0s -f type=network --format '{{.Action}} {{.Actor.Attributes.name}}'",
+            "create own\ndestroy own\n",
+        ),
+    ] {
+        let shown = out(&place, line);
+        let shown = shown.split("[y/N] ").last().unwrap();
+        let expected = expected.strip_prefix("one\n").filter(|_| line.starts_with("docker rm")).unwrap_or(expected);
+        assert_eq!(shown, expected, "{line}");
+    }
+    place.assert_whole();
+}
+
+#[test]
+fn images_that_are_pruned_are_events() {
+    let place = Place::new("");
+    out(&place, "docker tag layerlab/base other; docker image prune -a -f");
+    let told = out(&place, "docker events --since 5m --until 0s -f type=image --format '{{.Action}}'");
+    assert_eq!(told, "tag\nuntag\nuntag\ndelete\n");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! `layerlab inspect`: what is known of containers, images and volumes.
+//! `layerlab inspect`: what is known of containers, images, volumes and networks.
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::{container, image, volume};
+use super::{container, image, network, volume};
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
@@ -11,7 +11,7 @@ use crate::runtime;
 use crate::runtime::volume::kept;
 use crate::world::World;
 
-/// Show containers, images and volumes as JSON, or what a template makes of that.
+/// Show containers, images, volumes and networks as JSON, or what a template makes of that.
 ///
 /// Example: `docker inspect --format '{{.State.Status}}' web`
 #[derive(Debug, Args)]
@@ -23,12 +23,12 @@ pub(crate) struct Inspect {
     #[arg(short, long)]
     size: bool,
     /// Draw each image as a tree: the list of images, the manifest, the configuration, the layers, with the digest of each
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with_all = ["format", "size", "kind"])]
     tree: bool,
     /// Look only at things of one kind
     #[arg(long = "type", value_name = "KIND")]
     kind: Option<Kind>,
-    /// The containers, images and volumes
+    /// The containers, images, volumes and networks
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }
@@ -39,6 +39,7 @@ enum Kind {
     Container,
     Image,
     Volume,
+    Network,
 }
 
 impl Inspect {
@@ -49,17 +50,19 @@ impl Inspect {
         show_documents(ui, self.format.as_deref(), &self.names, |name| self.document(world, name))
     }
 
-    /// The first of a container, an image and a volume that there is, unless only one of them is wanted.
+    /// The first of a container, an image, a volume and a network that there is, unless only one of them is wanted.
     fn document(&self, world: &World, name: &str) -> Result<Value, Failure> {
         match self.kind {
             Some(Kind::Container) => container::inspect::known(world, name, self.size),
             Some(Kind::Image) => image::inspect::document(world, name),
             Some(Kind::Volume) => volume(world, name),
+            Some(Kind::Network) => network::inspect::document(world, name),
             None => match runtime::find(world, name) {
                 Ok(_) => container::inspect::known(world, name, self.size),
-                Err(runtime::Error::NoContainer(_)) => {
-                    image::inspect::document(world, name).or_else(|failure| volume(world, name).map_err(|_| failure))
-                }
+                Err(runtime::Error::NoContainer(_)) => image::inspect::document(world, name).or_else(|failure| {
+                    let other = volume(world, name).or_else(|_| network::inspect::document(world, name));
+                    other.map_err(|_| failure)
+                }),
                 Err(error) => Err(error.into()),
             },
         }

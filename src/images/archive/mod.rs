@@ -20,6 +20,7 @@
 
 mod contents;
 mod docker;
+mod file;
 mod layout;
 mod legacy;
 pub(crate) mod load;
@@ -30,6 +31,7 @@ mod tarball;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use file::write_whole;
 pub(crate) use load::{Input, load};
 pub(crate) use save::{Format, save};
 

@@ -10,12 +10,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Error;
+use super::file::write_whole;
 use super::tarball::{Bundle, begin_folder};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, DocumentKind, Index, Layout, Manifest, Platform, Reference, to_json};
@@ -81,7 +81,9 @@ pub(crate) fn save(store: &Store, images: &[Named], format: Format, output: Outp
                 }
             }
         }
-        Output::Path(path) => selected.write_file(store, format, path),
+        Output::Path(path) => {
+            write_whole(path, |out| selected.write(store, format, Bundle::Tar { out, name: path.to_owned() }))
+        }
     }
 }
 
@@ -173,31 +175,6 @@ impl Selected {
             }
         }
         Ok(())
-    }
-
-    fn write_file(&self, store: &Store, format: Format, path: &Path) -> Result<(), Error> {
-        let is_special = path.metadata().is_ok_and(|found| {
-            let kind = found.file_type();
-            kind.is_char_device() || kind.is_fifo() || kind.is_block_device()
-        });
-        if is_special {
-            let out = std::fs::OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
-            return self.write(store, format, Bundle::Tar { out: Box::new(out), name: path.to_owned() });
-        }
-        if path.is_dir() {
-            return Err(Error::Exists { path: path.to_owned() });
-        }
-        // What a link leads to is replaced, and not the link.
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = write::Temporary::create(parent).map_err(Error::outside(path))?;
-        let out = std::io::BufWriter::with_capacity(256 << 10, temporary.file());
-        self.write(store, format, Bundle::Tar { out: Box::new(out), name: path.clone() })?;
-        if let Ok(before) = path.metadata() {
-            // As if it were the same file with another content.
-            temporary.file().set_permissions(before.permissions()).map_err(Error::io("set the mode of", path))?;
-        }
-        temporary.persist(path).map_err(Error::outside(path))
     }
 
     fn write(&self, store: &Store, format: Format, mut bundle: Bundle<'_>) -> Result<(), Error> {

@@ -73,6 +73,14 @@ impl Mode {
         }
     }
 
+    /// The names of all that it is connected to.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match self {
+            Mode::Networks(attachments) => attachments.iter().map(|one| one.network.as_str()).collect(),
+            Mode::Host | Mode::None => vec![self.name()],
+        }
+    }
+
     /// The same, with the names of networks in the place of ids.
     ///
     /// # Errors

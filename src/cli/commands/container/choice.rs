@@ -66,7 +66,7 @@ impl Choice {
         self.any("status", |state| state == stored.status.name())
             && self.any("name", |name| matches(name, &record.name) || matches(name, &format!("/{}", record.name)))
             && self.any("id", |id| record.id.starts_with(id) || matches(id, &record.id))
-            && self.any("network", |network| record.network.name() == network)
+            && self.any("network", |network| record.network.names().contains(&network))
             && self.any("volume", |volume| {
                 record.volumes.iter().any(|own| own.name() == Some(volume) || own.target == volume)
             })

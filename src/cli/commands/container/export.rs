@@ -1,6 +1,5 @@
 //! `layerlab export`: all files of a container, as an archive.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::errno;
+use crate::images::archive;
 use crate::runtime::Still;
 use crate::world::World;
 
@@ -36,17 +35,6 @@ impl Export {
             return Ok(Still::of(world, &self.container)?.export(out)?);
         };
         let container = Still::of(world, &self.container)?;
-        let refused = |operation: &'static str| {
-            move |error: std::io::Error| {
-                Diagnostic::error(format!("can't {operation} `{}`: {}", path.display(), errno::describe(&error)))
-            }
-        };
-        // It gets its name when it is whole.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref());
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refused("create"))?;
-        container.export(Box::new(std::io::BufWriter::new(file.as_file_mut())))?;
-        file.flush().map_err(refused("write"))?;
-        file.persist(path).map_err(|error| refused("write")(error.error))?;
-        Ok(())
+        archive::write_whole(path, |out| Ok(container.export(out)?))
     }
 }

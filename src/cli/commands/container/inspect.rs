@@ -8,7 +8,7 @@ use crate::cli::commands::network::inspect::mac;
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
-use crate::container::{Access, Terminal, Wire};
+use crate::container::{Access, Paths, Terminal, Wire};
 use crate::runtime::network::{self, Attachment, Mode};
 use crate::runtime::record::Record;
 use crate::runtime::{self, Bound, Input, Published, Status, Stored, Volume, WhenEnded};
@@ -68,7 +68,7 @@ fn document(world: &World, stored: &Stored) -> Value {
         "Mounts": record.volumes.iter().map(|volume| mount(volume, home)).collect::<Vec<_>>(),
         "Config": {
             "Hostname": record.hostname,
-            "Domainname": "",
+            "Domainname": record.allowance.domain.as_deref().unwrap_or_default(),
             "User": process.user,
             "Tty": process.terminal == Terminal::Yes,
             "OpenStdin": record.input != Input::Closed,
@@ -89,6 +89,10 @@ fn document(world: &World, stored: &Stored) -> Value {
             "PortBindings": bindings(&record.ports),
             "AutoRemove": record.when_ended == WhenEnded::Remove,
             "ReadonlyRootfs": record.root == Access::ReadOnly,
+            "Privileged": record.paths == Paths::Open,
+            "ShmSize": record.allowance.shared_memory,
+            "OomScoreAdj": record.allowance.oom_score.unwrap_or(0),
+            "Sysctls": record.allowance.settings.iter().map(|set| (set.name.clone(), json!(set.value))).collect::<Map<_, _>>(),
         },
         "NetworkSettings": networks(world, stored),
     })

@@ -12,7 +12,6 @@ use crate::cli::filters::Filters;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Explained as _, Severity};
 use crate::runtime::{self, Anonymous};
-use crate::view::units;
 use crate::world::World;
 
 /// Remove all containers that do not run.
@@ -43,17 +42,14 @@ pub(in crate::cli) const KNOWN: &[&str] = &["until", "label", "label!"];
 
 /// Removes those that do not run and fit the filters.
 pub(in crate::cli) fn prune(world: &Arc<World>, filters: &Filters, ui: &Ui) -> Result<Deleted, Failure> {
-    let oldest =
-        filters.values("until").map(|age| units::before(world.clock.seconds(), age)).collect::<Result<Vec<_>, _>>()?;
     let (containers, damaged) = runtime::list(world)?;
     for error in &damaged {
         ui.report(&[error.diagnostic().severity(Severity::Warning)], None);
     }
     let mut gone = Deleted { title: "Deleted Containers", lines: Vec::new(), bytes: 0 };
     for stored in containers {
-        let made = stored.record.created.parse::<jiff::Timestamp>().ok();
-        let is_old = |moment: &i64| made.is_none_or(|made| made.as_second() < *moment);
-        if stored.is_running() || !oldest.iter().all(is_old) || !filters.fit_labels(&stored.record.labels) {
+        let is_old = filters.fit_age(world.clock.seconds(), Some(&stored.record.created))?;
+        if stored.is_running() || !is_old || !filters.fit_labels(&stored.record.labels) {
             continue;
         }
         let (written, _) = sizes(world, &stored)?;

@@ -53,7 +53,7 @@ pub(crate) struct History {
     #[command(flatten)]
     format: FormatOption,
     /// Draw the layers as bars, with what later layers overwrite or delete
-    #[arg(long, conflicts_with = "no_trunc")]
+    #[arg(long, conflicts_with_all = ["no_trunc", "quiet", "format"])]
     bars: bool,
     /// The image
     image: String,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use clap::Args;
 
-use super::remove::{Left, collect};
+use super::remove::{Left, collect, note_deleted, note_untagged};
 use crate::cli::commands::container;
 use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
@@ -16,7 +16,6 @@ use crate::oci::Digest;
 use crate::runtime;
 use crate::shown;
 use crate::store::Image;
-use crate::view::units;
 use crate::world::World;
 
 /// Remove images without a name, or all that no container uses.
@@ -62,9 +61,11 @@ pub(in crate::cli) fn prune(world: &World, ui: &Ui, all: bool, filters: &Filters
     };
     let mut lines = Vec::new();
     for (id, entries) in &going {
+        entries.iter().for_each(|entry| note_untagged(world, entry));
         let names = entries.iter().filter_map(|entry| entry.reference.as_ref());
         lines.extend(names.map(|name| format!("untagged: {}", name.familiar())));
         if !in_use.contains(id) {
+            note_deleted(world, id);
             lines.push(format!("deleted: {id}"));
         }
     }
@@ -73,8 +74,6 @@ pub(in crate::cli) fn prune(world: &World, ui: &Ui, all: bool, filters: &Filters
 
 /// The entries that go, by the ids of their images. What a container uses stays.
 fn going(world: &World, all: bool, filters: &Filters) -> Result<BTreeMap<Digest, Vec<Image>>, Failure> {
-    let oldest =
-        filters.values("until").map(|age| units::before(world.clock.seconds(), age)).collect::<Result<Vec<_>, _>>()?;
     let used: HashSet<Digest> =
         runtime::roots(world.home())?.into_iter().map(|container| container.image.manifest.digest).collect();
     let images = world.store.images()?;
@@ -85,11 +84,10 @@ fn going(world: &World, all: bool, filters: &Filters) -> Result<BTreeMap<Digest,
         let digest = image.manifest.digest;
         // What can't be read is for `rmi`, by name.
         let Ok((manifest, config)) = world.store.load_image(&image.manifest) else { continue };
-        let made = config.created.as_deref().and_then(|created| created.parse::<jiff::Timestamp>().ok());
-        let is_old = |moment: &i64| made.is_none_or(|made| made.as_second() < *moment);
+        let is_old = filters.fit_age(world.clock.seconds(), config.created.as_deref())?;
         if !used.contains(&digest)
             && (all || !named.contains(&digest))
-            && oldest.iter().all(is_old)
+            && is_old
             && filters.fit_labels(&config.config.labels)
         {
             going.entry(manifest.config.digest).or_default().push(image);

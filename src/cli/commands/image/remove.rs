@@ -127,6 +127,19 @@ impl Planning<'_> {
     }
 }
 
+/// Notes that a name was taken away from an image.
+pub(super) fn note_untagged(world: &World, image: &Image) {
+    if let Some(name) = &image.reference {
+        let id = image.manifest.digest.to_string();
+        events::of_named(world.home(), &world.clock, Kind::Image, "untag", &id, &name.familiar());
+    }
+}
+
+/// Notes that an image is gone.
+pub(super) fn note_deleted(world: &World, id: &Digest) {
+    events::of_named(world.home(), &world.clock, Kind::Image, "delete", &id.to_string(), "");
+}
+
 /// Takes the names away and says so; then removes what they alone needed, and says what of it is gone. What stays, for whatever reason, goes
 /// with the next image that is removed.
 fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure> {
@@ -135,8 +148,7 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
     let mut out = ui.plain().with_live(world.meter());
     for image in &entries {
         let Some(name) = &image.reference else { continue };
-        let id = image.manifest.digest.to_string();
-        events::of_named(world.home(), &world.clock, Kind::Image, "untag", &id, &name.familiar());
+        note_untagged(world, image);
         writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
     }
     let mut deleted = removals.iter().filter_map(|removal| removal.deleted).peekable();
@@ -151,7 +163,7 @@ fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure
             Left::Everything(reason) => reason.as_str(),
             Left::InUse(blobs) if blobs.contains(&id) => "another layerlab process uses it",
             Left::InUse(_) => {
-                events::of_named(world.home(), &world.clock, Kind::Image, "delete", &id.to_string(), "");
+                note_deleted(world, &id);
                 writeln!(out, "Deleted: {id}")?;
                 continue;
             }

@@ -1,14 +1,15 @@
 //! `layerlab network create`: a network for containers that are to find each other by name.
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::names::labels;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
+use crate::runtime::events::{self, Kind};
 use crate::runtime::network::{self, Reach, Subnet};
 use crate::world::World;
 
@@ -46,15 +47,11 @@ impl Create {
             Diagnostic::error(problem)
                 .hint("write an address and how many bits belong to the network, from 8 to 29: 172.30.0.0/16")
         })?;
-        let labels: BTreeMap<String, String> = self.label.iter().map(|text| label(text)).collect();
+        let labels = labels(&self.label);
         let reach = if self.internal { Reach::Internal } else { Reach::Outside };
         let wanted = network::Wanted { name: self.name.clone(), subnet, gateway: self.gateway, reach, labels };
         let made = network::create(world, wanted)?;
+        events::of_named(world.home(), &world.clock, Kind::Network, "create", &made.id, &made.name);
         Ok(writeln!(ui.plain(), "{}", made.id)?)
     }
-}
-
-fn label(text: &str) -> (String, String) {
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    (name.to_owned(), value.to_owned())
 }

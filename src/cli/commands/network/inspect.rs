@@ -1,20 +1,21 @@
 //! `layerlab network inspect`: networks, in the form of Docker's answer.
 
-use std::io::Write as _;
-
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::failure::Failure;
+use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
 use crate::container::Wire;
 use crate::runtime::network::{self, Member, Network, Reach, Way};
-use crate::view::json;
 use crate::world::World;
 
-/// Show networks as JSON.
+/// Show networks as JSON, or what a template makes of that.
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
+    /// What is shown of each: `json`, or a Go template such as '{{.Id}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
     /// The networks
     #[arg(required = true, value_name = "NETWORK")]
     networks: Vec<String>,
@@ -22,8 +23,7 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let documents = self.networks.iter().map(|name| document(world, name)).collect::<Result<Vec<_>, _>>()?;
-        Ok(writeln!(ui.plain(), "{}", json::pretty(&documents)?)?)
+        show_documents(ui, self.format.as_deref(), &self.networks, |name| document(world, name))
     }
 }
 

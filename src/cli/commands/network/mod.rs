@@ -4,6 +4,7 @@ mod connect;
 mod create;
 pub(in crate::cli) mod inspect;
 mod list;
+pub(in crate::cli) mod prune;
 mod remove;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ enum NetworkCommand {
     /// List networks
     #[command(name = "ls", visible_alias = "list")]
     List(list::List),
-    /// Show networks as JSON
+    /// Show networks as JSON, or what a template makes of that
     Inspect(inspect::Inspect),
     /// Connect a container to a network
     Connect(connect::Connect),
@@ -33,7 +34,7 @@ enum NetworkCommand {
     #[command(name = "rm", visible_alias = "remove")]
     Remove(remove::Remove),
     /// Remove all networks that no container uses
-    Prune(remove::Prune),
+    Prune(prune::Prune),
 }
 
 /// Manage networks.

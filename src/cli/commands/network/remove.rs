@@ -1,6 +1,6 @@
-//! `layerlab network rm` and `prune`: networks that are not needed any more.
+//! `layerlab network rm`: networks that are not needed any more.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use clap::Args;
 
@@ -8,7 +8,8 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::runtime;
-use crate::runtime::network::{self, Network};
+use crate::runtime::events::{self, Kind};
+use crate::runtime::network;
 use crate::world::World;
 
 /// Remove networks.
@@ -45,58 +46,14 @@ impl Remove {
         let members = network::members(world).into_iter().filter(|(_, wire)| wire.network == network.name);
         let users: Vec<String> = members.map(|(member, _)| member.name).collect();
         match users.first() {
-            None => Ok(network::remove(world.home(), &network)?),
+            None => {
+                network::remove(world.home(), &network)?;
+                events::of_named(world.home(), &world.clock, Kind::Network, "destroy", &network.id, &network.name);
+                Ok(())
+            }
             Some(first) => Err(Diagnostic::error(format!("the network `{name}` is in use by {}", users.join(", ")))
                 .hint(format!("stop or disconnect its containers first: `network disconnect {name} {first}`"))
                 .into()),
         }
     }
-}
-
-/// Remove all networks that no container uses.
-#[derive(Debug, Args)]
-pub(crate) struct Prune {
-    /// Ask nothing
-    #[arg(short, long)]
-    force: bool,
-}
-
-impl Prune {
-    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        if !self.force && !confirmed(ui)? {
-            return Ok(());
-        }
-        let used = runtime::used_networks(world)?;
-        let mut unused = network::list(world.home())?;
-        unused.retain(|network| !network.is_predefined() && !used.contains(&network.name));
-        let removed: Vec<&Network> =
-            unused.iter().filter(|network| network::remove(world.home(), network).is_ok()).collect();
-        if removed.is_empty() {
-            return Ok(());
-        }
-        let mut out = ui.plain();
-        writeln!(out, "Deleted Networks:")?;
-        for network in removed {
-            writeln!(out, "{}", network.name)?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether somebody says yes.
-fn confirmed(ui: &Ui) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Diagnostic::error("nobody is there to be asked")
-            .hint("`network prune --force` asks nothing")
-            .into());
-    }
-    let mut errors = ui.errors();
-    write!(
-        errors,
-        "WARNING! This will remove all networks that no container uses.\nAre you sure you want to continue? [y/N] "
-    )?;
-    errors.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

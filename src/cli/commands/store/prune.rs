@@ -18,7 +18,7 @@ use crate::view::{Scene, json, units};
 use crate::world::World;
 
 /// Steps that were not used for so long are forgotten, in seconds.
-const LONG: i64 = 30 * 24 * 3600;
+pub(in crate::cli) const LONG: i64 = 30 * 24 * 3600;
 
 /// Remove unused data, and data that can be recreated.
 ///
@@ -72,23 +72,9 @@ impl Prune {
             (false, true) => Wish { images: Images::Stay, cache, mounts: cache },
             (false, false) => Wish { images: Images::Unnamed, cache, mounts: cache },
         };
-        let pruned = if self.dry_run {
-            prune::foresee(&world.store, &wish)?
-        } else {
-            let remove =
-                |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
-            let remove_cache = |cache: &Kept| -> Result<bool, Failure> { Ok(cache.remove(&world.identity)?) };
-            prune::prune(&world.store, &wish, remove, remove_cache)?
-        };
+        let pruned = if self.dry_run { prune::foresee(&world.store, &wish)? } else { carry_out(world, &wish)? };
         out.end()?;
-        for strange in &pruned.strange {
-            ui.report(&[strange.diagnostic().severity(Severity::Warning)], None);
-        }
-        if let Some(error) = pruned.damaged.first() {
-            return Err(Diagnostic::error(format!("nothing is removed while an image is damaged: {error}"))
-                .hint("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image")
-                .into());
-        }
+        tell_problems(&pruned, ui)?;
         if self.json {
             return Ok(writeln!(ui.plain(), "{}", json::pretty(&document(&pruned))?)?);
         }
@@ -117,6 +103,32 @@ impl Prune {
             ui.note(&shown::line(&format!("note: another layerlab process uses {blobs} that nothing else needs")));
         }
         Ok(())
+    }
+}
+
+/// Removes what is wished.
+///
+/// # Errors
+/// The store can't be read or written.
+pub(in crate::cli) fn carry_out(world: &World, wish: &Wish) -> Result<Pruned, Failure> {
+    let remove = |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
+    let remove_cache = |cache: &Kept| -> Result<bool, Failure> { Ok(cache.remove(&world.identity)?) };
+    prune::prune(&world.store, wish, remove, remove_cache)
+}
+
+/// Tells what was strange.
+///
+/// # Errors
+/// An image is damaged, so nothing was removed.
+pub(in crate::cli) fn tell_problems(pruned: &Pruned, ui: &Ui) -> Result<(), Failure> {
+    for strange in &pruned.strange {
+        ui.report(&[strange.diagnostic().severity(Severity::Warning)], None);
+    }
+    match pruned.damaged.first() {
+        None => Ok(()),
+        Some(error) => Err(Diagnostic::error(format!("nothing is removed while an image is damaged: {error}"))
+            .hint("`layerlab store verify` lists what is damaged; `layerlab rmi` removes an image")
+            .into()),
     }
 }
 

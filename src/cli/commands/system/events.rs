@@ -36,11 +36,10 @@ pub(crate) struct Events {
 }
 
 /// How events are shown.
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Form {
     Words,
     Json,
-    Template(Template),
+    Template(Box<Template>),
 }
 
 impl Events {
@@ -50,7 +49,7 @@ impl Events {
         let form = match self.format.as_deref().map(str::trim).filter(|format| !format.is_empty()) {
             None => Form::Words,
             Some("json") => Form::Json,
-            Some(format) => Form::Template(Template::parse(format)?),
+            Some(format) => Form::Template(Box::new(Template::parse(format)?)),
         };
         let now = world.clock.seconds();
         let moment = |text: &String| units::parse_moment(now, text).ok_or_else(|| no_time(text));
@@ -67,7 +66,8 @@ impl Events {
         loop {
             while let Some(event) = follower.next() {
                 let at = i128::from(event.nanoseconds);
-                if until.is_some_and(|until| at > until.as_nanosecond()) {
+                // A moment is a whole second: what happened within it belongs to it.
+                if until.is_some_and(|until| at.div_euclid(1_000_000_000) > i128::from(until.as_second())) {
                     return Ok(());
                 }
                 if at >= since && fits(&event, &filters) {

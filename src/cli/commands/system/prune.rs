@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::cli::commands::{container, image, volume};
+use crate::cli::commands::{container, image, network, store, volume};
 use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
-use crate::runtime::mounts::cache::Kept;
-use crate::upkeep::prune::{self, Forgotten, Images, Wish};
+use crate::diagnostic::Diagnostic;
+use crate::upkeep::prune::{Forgotten, Images, Wish};
 use crate::view::units;
 use crate::world::World;
 
-/// Steps of the cache that were not used for so long are forgotten, in seconds.
-const LONG: i64 = 30 * 24 * 3600;
-
-/// Remove what nothing uses: containers that do not run, images without a name, old steps of the cache.
+/// Remove what nothing uses: containers that do not run, networks, images without a name, old steps of the cache.
 ///
 /// Example: `docker system prune --all --volumes --force`
 #[derive(Debug, Args)]
@@ -41,6 +38,13 @@ pub(crate) struct Prune {
 impl Prune {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
+        if self.volumes && filters.has("until") {
+            return Err(Diagnostic::error(
+                "`--volumes` and the filter `until` exclude each other: volumes have no age here",
+            )
+            .hint("remove volumes by themselves: `volume prune`")
+            .into());
+        }
         if !self.force && !confirmed(ui, &self.warning())? {
             return Ok(());
         }
@@ -50,15 +54,16 @@ impl Prune {
         if self.volumes {
             gone.push(volume::prune::prune(world, false, &filters)?);
         }
+        gone.push(network::prune::prune(world, &filters)?);
         gone.push(image::prune::prune(world, ui, self.all, &filters)?);
         if filters.is_empty() {
-            gone.push(self.forget(world)?);
+            gone.push(self.forget(world, ui)?);
         }
         deleted::show(ui, &gone)
     }
 
     fn warning(&self) -> String {
-        let mut goes = vec!["all stopped containers"];
+        let mut goes = vec!["all stopped containers", "all networks not used by at least one container"];
         goes.extend(self.volumes.then_some("all anonymous volumes not used by at least one container"));
         goes.push(match self.all {
             true => "all images without at least one container associated to them",
@@ -72,12 +77,11 @@ impl Prune {
     }
 
     /// Forgets steps of the cache, and removes what only they need.
-    fn forget(&self, world: &World) -> Result<Deleted, Failure> {
-        let cache = if self.all { Forgotten::Everything } else { Forgotten::UnusedFor(LONG) };
+    fn forget(&self, world: &World, ui: &Ui) -> Result<Deleted, Failure> {
+        let cache = if self.all { Forgotten::Everything } else { Forgotten::UnusedFor(store::prune::LONG) };
         let wish = Wish { images: Images::Unnamed, cache, mounts: cache };
-        let remove = |folder: &std::path::Path| -> Result<(), Failure> { Ok(world.identity.remove_dir_all(folder)?) };
-        let remove_cache = |cache: &Kept| -> Result<bool, Failure> { Ok(cache.remove(&world.identity)?) };
-        let pruned = prune::prune(&world.store, &wish, remove, remove_cache)?;
+        let pruned = store::prune::carry_out(world, &wish)?;
+        store::prune::tell_problems(&pruned, ui)?;
         let lines = if pruned.records == 0 { Vec::new() } else { vec![units::count(pruned.records as u64, "step")] };
         Ok(Deleted { title: "Deleted build cache", lines, bytes: pruned.bytes() })
     }

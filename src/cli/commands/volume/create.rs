@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::names::labels;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::runtime::volume::kept;
@@ -38,9 +39,7 @@ impl Create {
                 .hint("a volume is a folder in Layerlab's home: leave `--driver` and `--opt` out")
                 .into());
         }
-        let labels = self.label.iter().map(|text| text.split_once('=').unwrap_or((text, "")));
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let kept = kept::create(world, self.name.as_deref(), &labels)?;
+        let kept = kept::create(world, self.name.as_deref(), &labels(&self.label))?;
         Ok(writeln!(ui.plain(), "{}", kept.name)?)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::names;
 use crate::cli::ui::Ui;
 use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
@@ -211,15 +212,11 @@ impl Options {
 
     /// The image's labels, and over them those of the arguments.
     fn labels(&self, image: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Failure> {
-        let read = |text: &String| {
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
-            (name.to_owned(), value.to_owned())
-        };
         let mut labels = image.clone();
         for path in &self.label_file {
-            labels.extend(lines_of(path)?.iter().map(read));
+            labels.extend(names::labels(&lines_of(path)?));
         }
-        labels.extend(self.label.iter().map(read));
+        labels.extend(names::labels(&self.label));
         Ok(labels)
     }
 

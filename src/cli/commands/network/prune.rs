@@ -1,0 +1,53 @@
+//! `layerlab network prune`: networks that no container uses.
+
+use clap::Args;
+
+use crate::cli::commands::container;
+use crate::cli::confirm::confirmed;
+use crate::cli::deleted::{self, Deleted};
+use crate::cli::failure::Failure;
+use crate::cli::filters::Filters;
+use crate::cli::ui::Ui;
+use crate::runtime;
+use crate::runtime::events::{self, Kind};
+use crate::runtime::network;
+use crate::world::World;
+
+/// Remove all networks that no container uses.
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+impl Prune {
+    pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
+        if !self.force && !confirmed(ui, "This will remove all custom networks not used by at least one container.")? {
+            return Ok(());
+        }
+        deleted::list(ui, &[prune(world, &filters)?])
+    }
+}
+
+/// Removes those that no container uses, as far as they fit the filters.
+pub(in crate::cli) fn prune(world: &World, filters: &Filters) -> Result<Deleted, Failure> {
+    let used = runtime::used_networks(world)?;
+    let mut gone = Deleted { title: "Deleted Networks", lines: Vec::new(), bytes: 0 };
+    for network in network::list(world.home())? {
+        let goes = !network.is_predefined()
+            && !used.contains(&network.name)
+            && filters.fit_age(world.clock.seconds(), Some(&network.created))?
+            && filters.fit_labels(&network.labels);
+        // A container may have come meanwhile.
+        if goes && network::remove(world.home(), &network).is_ok() {
+            events::of_named(world.home(), &world.clock, Kind::Network, "destroy", &network.id, &network.name);
+            gone.lines.push(network.name);
+        }
+    }
+    Ok(gone)
+}
