@@ -69,6 +69,8 @@ pub struct Stored {
     pub reason: Option<Reason>,
     /// Whether another process uses it, whatever else needs it.
     pub(crate) in_use: bool,
+    /// Whether a container that stays has it, whatever else needs it: one that runs has copies as its root file system.
+    pub(crate) of_container: bool,
 }
 
 /// Everything in the store that is named by a digest.
@@ -101,10 +103,13 @@ impl Survey {
         let (named, unnamed): (Vec<Descriptor>, Vec<Descriptor>) =
             store.index()?.manifests.into_iter().partition(|entry| name_of(entry).is_some());
         marking.images(named, Reason::Named)?;
-        for image in &roots.images {
-            marking.mark(image.clone(), Reason::Container)?;
+        let mut contained = Marking::new(store, &task, has_copies);
+        for marking in [&mut marking, &mut contained] {
+            for image in &roots.images {
+                marking.mark(image.clone(), Reason::Container)?;
+            }
+            marking.layers(&roots.layers, Reason::Container)?;
         }
-        marking.layers(&roots.layers, Reason::Container)?;
         marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed)?;
         marking.layers(&roots.cached, Reason::Cache)?;
         let mut using = Marking::new(store, &task, has_copies);
@@ -114,22 +119,23 @@ impl Survey {
         let mut survey =
             Survey { files: Vec::new(), damaged: std::mem::take(&mut marking.damaged), strange: others.strange };
         let blob = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Blob));
-        survey.list(&home.blobs(), blob, &marking.blobs, &using.blobs)?;
+        let (contained, nothing) = (contained.copies, BTreeMap::new());
+        survey.list(&home.blobs(), blob, [&marking.blobs, &using.blobs, &nothing])?;
         let expanded = |name: &str| Some((digest_before_dot(name)?, Sort::Expanded));
-        survey.list(&home.expanded_dir(), expanded, &marking.copies, &using.copies)?;
-        survey.list(&home.unpacked_dir(), unpacked, &marking.copies, &using.copies)?;
+        survey.list(&home.expanded_dir(), expanded, [&marking.copies, &using.copies, &contained])?;
+        survey.list(&home.unpacked_dir(), unpacked, [&marking.copies, &using.copies, &contained])?;
         let proof = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Proof));
-        survey.list(&home.proven_dir(), proof, &marking.all(), &using.all())?;
+        survey.list(&home.proven_dir(), proof, [&marking.all(), &using.all(), &nothing])?;
         Ok(survey)
     }
 
-    /// Adds what is in a folder. A file with a name of another form is not the store's.
+    /// Adds what is in a folder. A file with a name of another form is not the store's. The marks: why files are kept, what other processes
+    /// use, what containers have.
     fn list(
         &mut self,
         folder: &Path,
         read: impl Fn(&str) -> Option<(Digest, Sort)>,
-        reasons: &BTreeMap<Digest, Reason>,
-        using: &BTreeMap<Digest, Reason>,
+        [reasons, using, contained]: [&BTreeMap<Digest, Reason>; 3],
     ) -> Result<(), Error> {
         let from = self.files.len();
         for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
@@ -146,7 +152,8 @@ impl Survey {
                 let bytes = if is_folder { 0 } else { metadata.len() };
                 let in_use = using.contains_key(&digest);
                 let reason = reasons.get(&digest).copied().or(in_use.then_some(Reason::InUse));
-                self.files.push(Stored { path: entry.path(), digest, sort, bytes, reason, in_use });
+                let of_container = contained.contains_key(&digest);
+                self.files.push(Stored { path: entry.path(), digest, sort, bytes, reason, in_use, of_container });
             }
         }
         self.files[from..].sort_by(|one, other| one.path.cmp(&other.path));

@@ -246,7 +246,7 @@ impl Plan {
 
     /// Whether a file goes that no other process uses.
     fn goes(&self, file: &Stored) -> bool {
-        let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof) && file.reason != Some(Reason::Container);
+        let is_copy = !matches!(file.sort, Sort::Blob | Sort::Proof) && !file.of_container;
         file.reason.is_none() || is_copy && self.wish.images == Images::Unnamed
     }
 

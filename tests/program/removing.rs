@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::Place;
+use crate::harness::{Place, Role, missing};
 
 /// Starts the program, and waits until a container of it runs.
 fn start(place: &Place, arguments: &[&str]) -> Child {
@@ -152,6 +152,29 @@ fn what_a_stopped_container_needs_stays() {
     place.run("prune --all");
     assert_eq!(blobs(), 0);
     place.assert_whole();
+}
+
+#[test]
+fn the_root_file_system_of_a_running_container_stays() {
+    let mut roles = vec![Role::Self_];
+    if nix::unistd::geteuid().is_root() {
+        roles.extend([Role::Mapped, Role::Single]);
+    } else {
+        missing("a container of another user: the tests don't run as root");
+    }
+    for role in roles {
+        let place = Place::of(role, "//- Dockerfile\nFROM layerlab/base\nRUN echo whole > /note\n");
+        place.run("build -q -t named .");
+        // Its layers are those of images with names, too.
+        place.run("run -d --name one named sleep 100");
+        for prune in ["prune --all", "system prune -a -f", "image prune -a -f"] {
+            assert!(!place.run(prune).contains("error"), "{role:?} {prune}");
+            assert_eq!(place.run("exec one cat /note"), "whole\n", "{role:?} after {prune}");
+        }
+        place.run("rm -f one");
+        assert!(place.run("prune --all").contains("unpacked copies of layers"), "{role:?}");
+        place.assert_whole();
+    }
 }
 
 #[test]
