@@ -128,10 +128,12 @@ impl Link {
         let mut space = nix::cmsg_space!([RawFd; MOST_DESCRIPTORS]);
         let mut slices = [IoSliceMut::new(&mut bytes)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        // It is there, so nothing is waited for, and nothing interrupted.
-        let Ok(message) = recvmsg::<()>(self.0.as_raw_fd(), &mut slices, Some(&mut space), flags) else {
-            return Heard::End;
-        };
+        // It is there, so nothing is waited for, and nothing interrupted; but the other end may have gone since.
+        let mut taken = recvmsg::<()>(self.0.as_raw_fd(), &mut slices, Some(&mut space), flags);
+        if taken.as_ref().err() == Some(&Errno::ECONNRESET) {
+            taken = recvmsg::<()>(self.0.as_raw_fd(), &mut slices, Some(&mut space), flags);
+        }
+        let Ok(message) = taken else { return Heard::End };
         let mut descriptors = Vec::new();
         for control in message.cmsgs().ok().into_iter().flatten() {
             if let ControlMessageOwned::ScmRights(numbers) = control {

@@ -7,10 +7,11 @@ use crate::diagnostic::Diagnostic;
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["stats"], "`layerlab ps` lists containers, `layerlab inspect CONTAINER` says how one stands"),
+    (&["stats"], "`layerlab top CONTAINER` lists its processes, `layerlab ps --size` says what it has written"),
     (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
-    (&["push", "login", "logout", "search"], REGISTRY),
+    (&["push"], REGISTRY),
+    (&["login", "logout", "search"], "there is no registry yet: there is nobody to log in to, and nothing to search"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (
         &["compose", "swarm", "service", "stack", "secret", "context"],

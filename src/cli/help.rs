@@ -2,6 +2,9 @@
 
 use clap::Command;
 
+use crate::view::screen::Width;
+use crate::view::table;
+
 /// The groups, each with its commands. What is in none of them comes last.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Common Commands", &["run", "exec", "ps", "build", "images", "version", "info"]),
@@ -22,12 +25,13 @@ fn text(command: &Command, name: &str) -> String {
         .map(|command| (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default()))
         .collect();
     let width = shown.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let columns = Width::of_stdout().of_lines();
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let mut text = format!("{about}\n\nUsage: {name} [OPTIONS] <COMMAND>\n");
     let mut section = |title: &str, commands: &mut dyn Iterator<Item = &(&str, String)>| {
         let mut lines: String = String::new();
         for (command, about) in commands {
-            lines += &format!("  {command:width$}  {about}\n");
+            lines += &table::hang(&format!("  {command:width$}  "), about, columns);
         }
         if !lines.is_empty() {
             text += &format!("\n{title}:\n{lines}");
@@ -47,7 +51,7 @@ fn text(command: &Command, name: &str) -> String {
         let value = argument.get_value_names().and_then(<[_]>::first).map(|value| format!(" <{value}>"));
         let option = format!("--{long}{}", value.unwrap_or_default());
         let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-        text += &format!("      {option:14}  {help}\n");
+        text += &table::hang(&format!("      {option:14}  "), &help, columns);
     }
     text += "  -h, --help          Print help\n  -V, --version       Print version\n";
     text + &format!("\nRun '{name} COMMAND --help' for more information on a command.\n")

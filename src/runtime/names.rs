@@ -206,13 +206,24 @@ pub(super) fn check(name: &str) -> Result<(), Error> {
         && name.len() <= 255
         && name.starts_with(is_plain)
         && name.chars().all(|letter| is_plain(letter) || "_.-".contains(letter));
-    if is_name {
+    // An id would win over such a name wherever a container is looked for.
+    let is_id = name.len() == 64 && name.chars().all(|letter| letter.is_ascii_hexdigit());
+    if is_name && !is_id {
         return Ok(());
     }
     Err(Error::Argument {
-        message: format!("`{name}` is not a container name"),
+        message: format!("`{}` is not a name", shortened(name)),
         hint: Some("use letters, digits, `_`, `.` and `-`, at least two of them, beginning with a letter or a digit"),
     })
+}
+
+/// As much of a name as a message shows.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 80;
+    match name.char_indices().nth(MOST) {
+        None => name.to_owned(),
+        Some((at, _)) => format!("{}…", &name[..at]),
+    }
 }
 
 /// The name that an id leads to; another for each number.
@@ -236,7 +247,7 @@ mod tests {
         for good in ["web", "ebisong-nginx", "a1", "0_x.y-z"] {
             assert!(check(good).is_ok(), "{good}");
         }
-        for bad in ["", "a", "-web", "a b", "a/b", "ä1", "..", ".hidden", &"x".repeat(256)] {
+        for bad in ["", "a", "-web", "a b", "a/b", "ä1", "..", ".hidden", &"x".repeat(256), &"0a".repeat(32)] {
             assert!(check(bad).is_err(), "{bad}");
         }
         let names: std::collections::BTreeSet<String> = (0..100).map(|number| made_up("00ff12ab45", number)).collect();

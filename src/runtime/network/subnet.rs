@@ -70,7 +70,13 @@ impl FromStr for Subnet {
         let (Ok(address), Ok(prefix @ 8..=29)) = (address, prefix) else { return Err(bad()) };
         let mut subnet = Subnet { first: address, prefix };
         subnet.first = Ipv4Addr::from(u32::from(address) & !subnet.rest());
-        Ok(subnet)
+        // This machine, everybody, many at once: to route these to a bridge would take them from the machine.
+        match subnet.first.octets()[0] {
+            0 | 127 | 224.. => {
+                Err(format!("`{subnet}` is no range for a network: its addresses have a meaning of their own"))
+            }
+            _ => Ok(subnet),
+        }
     }
 }
 
