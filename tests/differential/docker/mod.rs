@@ -12,7 +12,7 @@
 //! $ docker ps -a          both answers are alike: exit code and standard output
 //! ? docker --help         the exit codes are alike; what is printed need not be
 //! ~ docker ps | wc        they differ, for a reason that the line above says; when they are alike, the mark has to go
-//! -$ docker network ls    typed and not compared: not everything of it is there yet
+//! -$ docker network ls    typed and not compared: not all of it is there yet, or the line above says why
 //! ```
 //!
 //! Docker's daemon is started for it, on a socket and in a network of its own. What no two runs have alike, such as ids, is left out
