@@ -158,8 +158,9 @@ fn in_the_background_it_outlives_its_caller_and_ends_with_the_container() {
             yard.wait_for("exec box cat /done", "done");
             exec(&yard.0, "", "rm /begun /done");
         }
-        let mut child = yard.0.command("exec box sleep 1000").spawn().unwrap();
-        yard.wait_for("exec box ps", "sleep 1000\n");
+        // A number of its own: the ones in the background sleep 1000 seconds.
+        let mut child = yard.0.command("exec box sleep 1001").spawn().unwrap();
+        yard.wait_for("exec box ps", "sleep 1001\n");
         yard.0.run("kill box");
         assert_eq!(child.wait().unwrap().code(), Some(137));
         let (status, said) = status_of(&yard.0, "exec box true");
