@@ -39,6 +39,9 @@ pub enum Error {
     /// The command is not executed yet, so there is nobody to do something to.
     #[error("the container is not started")]
     NotStarted,
+    /// Something of the container goes on though it was told to stop: the kernel does not let go of it.
+    #[error("not all processes of the container have stopped after {} second", .0.as_secs())]
+    StillRuns(std::time::Duration),
     /// What was given as a host name is not one.
     #[error("`{}` is not a host name", .0.escape_debug())]
     Hostname(String),
@@ -73,6 +76,7 @@ impl Error {
             Error::Hostname(_) => {
                 Some("up to 64 letters, digits, hyphens, underscores and dots, beginning with a letter or a digit")
             }
+            Error::StillRuns(_) => Some("try again in a moment: they wait for a slow disk or device"),
             Error::Map { .. } => Some("the ranges of `/etc/subuid` and `/etc/subgid` must belong to this user"),
             _ => None,
         }
@@ -84,7 +88,9 @@ impl Error {
             Error::Io { source, .. } => source.raw_os_error()?,
             Error::Call { errno, .. } => *errno as i32,
             Error::Setup(failure) => failure.errno,
-            Error::Map { .. } | Error::Hostname(_) | Error::NotStarted | Error::Within(_) => return None,
+            Error::Map { .. } | Error::Hostname(_) | Error::NotStarted | Error::StillRuns(_) | Error::Within(_) => {
+                return None;
+            }
         };
         (number != 0).then(|| std::io::Error::from_raw_os_error(number))
     }

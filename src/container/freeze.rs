@@ -2,11 +2,15 @@
 //!
 //! That is what the freezer of control groups does, see cgroups(7) and the kernel's cgroup-v2.rst, "cgroup.freeze". A container
 //! has a control group of its own only where one was asked for and could be made. Everywhere else its processes are stopped by
-//! SIGSTOP, one by one. They are known by their process id namespace, and the namespace is looked through again until nothing new
-//! was found, as a process may have made another one meanwhile.
+//! SIGSTOP, one by one. They are known by their process id namespace, which is the container's or has come about inside it, see
+//! ioctl_ns(2). A process may make another one until it is stopped: so they are looked through until twice the same ones were there and
+//! none of them ran.
+//!
+//! It is paused only when all of it is: whoever asked for that may read its files from then on.
 
-use std::fs;
-use std::os::fd::OwnedFd;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,21 +30,25 @@ pub enum Paused {
     Stopped,
 }
 
-/// Pauses the container whose first process this is.
+/// Pauses the container whose first process this is. It goes on where that is not possible.
 pub(super) fn pause(first: &OwnedFd, groups: &[PathBuf]) -> Result<Paused, Error> {
-    if let Some(freezer) = Freezer::find(groups) {
-        freezer.write(freezer.frozen())?;
-        return Ok(Paused::Frozen);
+    let (paused, how) = match Freezer::find(groups) {
+        Some(freezer) => (freezer.freeze(), Paused::Frozen),
+        None => (stop_all(first), Paused::Stopped),
+    };
+    if let Err(error) = paused {
+        // What it says to that is of no use to whoever wanted it paused.
+        let _ = resume(first, groups);
+        return Err(error);
     }
-    signal_all(first, libc::SIGSTOP)?;
-    Ok(Paused::Stopped)
+    Ok(how)
 }
 
 /// Lets it go on.
 pub(super) fn resume(first: &OwnedFd, groups: &[PathBuf]) -> Result<(), Error> {
     match Freezer::find(groups) {
         Some(freezer) => freezer.write(freezer.thawed()),
-        None => signal_all(first, libc::SIGCONT),
+        None => continue_all(first),
     }
 }
 
@@ -55,6 +63,27 @@ impl Freezer {
         groups.iter().find_map(|group| {
             let (one, two) = (group.join("freezer.state"), group.join("cgroup.freeze"));
             if two.exists() { Some(Freezer::V2(two)) } else { one.exists().then_some(Freezer::V1(one)) }
+        })
+    }
+
+    /// Freezes it, and waits until that is so.
+    fn freeze(&self) -> Result<(), Error> {
+        self.write(self.frozen())?;
+        let begin = Instant::now();
+        while !self.is_frozen()? {
+            if begin.elapsed() > A_WHILE {
+                return Err(Error::StillRuns(A_WHILE));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn is_frozen(&self) -> Result<bool, Error> {
+        let read = |path: &Path| fs::read_to_string(path).map_err(Error::io("read", path));
+        Ok(match self {
+            Freezer::V1(path) => read(path)?.trim() == "FROZEN",
+            Freezer::V2(path) => read(&path.with_file_name("cgroup.events"))?.lines().any(|line| line == "frozen 1"),
         })
     }
 
@@ -78,64 +107,160 @@ impl Freezer {
     }
 }
 
-/// Sends a signal to every process of the container, its first process before all others.
-fn signal_all(first: &OwnedFd, number: i32) -> Result<(), Error> {
-    let Some(leader) = processes::number(first) else { return Ok(()) };
-    let Some(namespace) = namespace_of(leader) else { return Ok(()) };
-    send(first, number)?;
-    let mut reached = vec![leader];
+/// How long everything may take to be stopped. A signal takes effect when a thread comes back from the kernel, which takes as long as what it
+/// does there.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+/// Stops every process of the container, its first process before all others.
+fn stop_all(first: &OwnedFd) -> Result<(), Error> {
+    let begin = Instant::now();
+    let mut stopped = Vec::new();
     loop {
-        let before = reached.len();
-        for process in numbers()? {
-            if reached.contains(&process) || namespace_of(process) != Some(namespace) {
-                continue;
-            }
-            let Ok(descriptor) = processes::pidfd(Pid::from_raw(process)) else { continue };
-            // The number may belong to another process by now; from here on it can't.
-            if namespace_of(process) == Some(namespace) {
-                send(&descriptor, number)?;
-                reached.push(process);
-            }
-        }
-        if reached.len() == before {
-            if number == libc::SIGSTOP {
-                wait_until_stopped(&reached);
-            }
+        let members = members(first)?;
+        let running: Vec<i32> = members.iter().copied().filter(|process| runs(*process)).collect();
+        if running.is_empty() && members == stopped {
             return Ok(());
         }
-    }
-}
-
-/// Waits until no thread of these processes runs any more. A signal takes effect when a thread comes back from the kernel, which may
-/// take as long as what it does there: so it is waited for a while only.
-fn wait_until_stopped(processes: &[i32]) {
-    let begin = Instant::now();
-    let runs = |process: &i32| {
-        let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-        threads.map(|thread| thread.path().join("stat")).any(|stat| {
-            let text = fs::read_to_string(stat).unwrap_or_default();
-            // Behind the name, which may have anything in it.
-            matches!(text.rsplit(") ").next().and_then(|rest| rest.chars().next()), Some('R' | 'S'))
-        })
-    };
-    while processes.iter().any(runs) && begin.elapsed() < A_WHILE {
+        if begin.elapsed() > A_WHILE {
+            return Err(Error::StillRuns(A_WHILE));
+        }
+        if running.is_empty() {
+            // One that has ended may have made another one since they were listed.
+            stopped = members;
+            continue;
+        }
+        stopped.clear();
+        signal_each(first, &running, libc::SIGSTOP)?;
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// How long a process may take to be stopped.
-const A_WHILE: Duration = Duration::from_secs(1);
+/// Lets every process of the container go on, its first process before all others.
+fn continue_all(first: &OwnedFd) -> Result<(), Error> {
+    let mut reached = Vec::new();
+    loop {
+        let members = members(first)?;
+        let new: Vec<i32> = members.into_iter().filter(|process| !reached.contains(process)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        signal_each(first, &new, libc::SIGCONT)?;
+        reached.extend(new);
+    }
+}
 
-/// The numbers of all processes that are in the process id namespace of this one, itself included.
+/// Sends a signal to those of these that are the container's.
+fn signal_each(first: &OwnedFd, processes: &[i32], number: i32) -> Result<(), Error> {
+    let Some(leader) = processes::number(first) else { return Ok(()) };
+    let Some(mut container) = Container::of(leader) else { return Ok(()) };
+    if processes.contains(&leader) {
+        send(first, number)?;
+    }
+    for process in processes.iter().copied().filter(|process| *process != leader) {
+        let Ok(descriptor) = processes::pidfd(Pid::from_raw(process)) else { continue };
+        // The number may have come to belong to another process; from here on it can't.
+        if container.has(process) {
+            send(&descriptor, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a thread of this process may still do something.
+fn runs(process: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).any(|thread| {
+        let text = fs::read(thread.join("stat")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        // Behind the name, which may have anything in it.
+        match text.rsplit(") ").next().and_then(|rest| rest.chars().next()) {
+            Some('D') => !waits_for_child(&thread),
+            Some('T' | 't' | 'Z' | 'X' | 'x') | None => false,
+            Some(_) => true,
+        }
+    })
+}
+
+/// Whether a thread is in vfork(2), from which it does not come back while its child is stopped: what `syscall` says, see proc(5).
+fn waits_for_child(thread: &Path) -> bool {
+    let text = fs::read_to_string(thread.join("syscall")).unwrap_or_default();
+    let number = text.split(' ').next().and_then(|number| number.parse().ok());
+    #[cfg(target_arch = "x86_64")]
+    let is_vfork = number == Some(libc::SYS_vfork);
+    #[cfg(not(target_arch = "x86_64"))]
+    let is_vfork = false;
+    is_vfork || number == Some(libc::SYS_clone) || number == Some(libc::SYS_clone3)
+}
+
+/// The numbers of all processes of the container whose first process this is, itself included.
 ///
 /// # Errors
 /// `/proc` can't be listed.
-pub(crate) fn members(leader: i32) -> Result<Vec<i32>, Error> {
-    let Some(namespace) = namespace_of(leader) else { return Ok(Vec::new()) };
+pub(crate) fn members(first: &OwnedFd) -> Result<Vec<i32>, Error> {
+    let Some(mut container) = processes::number(first).and_then(Container::of) else { return Ok(Vec::new()) };
     let mut members = numbers()?;
-    members.retain(|process| namespace_of(*process) == Some(namespace));
+    members.retain(|process| container.has(*process));
+    if processes::has_ended(first) {
+        // Its number may have been another one's.
+        return Ok(Vec::new());
+    }
     members.sort_unstable();
     Ok(members)
+}
+
+/// What the kernel knows a namespace by.
+type Namespace = (u64, u64);
+
+/// A container's process id namespace, and of others whether they have come about inside it.
+struct Container(BTreeMap<Namespace, bool>);
+
+impl Container {
+    fn of(leader: i32) -> Option<Container> {
+        let mut known = BTreeMap::new();
+        if let Some(ours) = namespace_of(Path::new("/proc/self/ns/pid")) {
+            known.insert(ours, false);
+        }
+        known.insert(namespace_of(&path(leader))?, true);
+        Some(Container(known))
+    }
+
+    fn has(&mut self, process: i32) -> bool {
+        let Some(own) = namespace_of(&path(process)) else { return false };
+        if let Some(known) = self.0.get(&own) {
+            return *known;
+        }
+        // It is open, so that no other one gets its number.
+        let Ok(mut namespace) = File::open(path(process)) else { return false };
+        let Ok(own) = namespace.metadata().map(|found| (found.dev(), found.ino())) else { return false };
+        let is_inside = loop {
+            let Some(parent) = parent(&namespace) else { break false };
+            let Ok(found) = parent.metadata() else { break false };
+            if let Some(known) = self.0.get(&(found.dev(), found.ino())) {
+                break *known;
+            }
+            namespace = parent;
+        };
+        self.0.insert(own, is_inside);
+        is_inside
+    }
+}
+
+fn path(process: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{process}/ns/pid"))
+}
+
+/// The namespace in which this one has come about; `None` for one that we can't see, as ours is in it.
+fn parent(namespace: &File) -> Option<File> {
+    // SAFETY: ioctl(2), NS_GET_PARENT: it gives a new descriptor, for us alone.
+    let answer = unsafe { libc::ioctl(namespace.as_raw_fd(), libc::NS_GET_PARENT) };
+    // SAFETY: as above.
+    (answer >= 0).then(|| unsafe { File::from_raw_fd(answer) })
+}
+
+/// `None` where the process has ended, or is not ours to look at.
+fn namespace_of(path: &Path) -> Option<Namespace> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 fn send(process: &OwnedFd, number: i32) -> Result<(), Error> {
@@ -143,12 +268,6 @@ fn send(process: &OwnedFd, number: i32) -> Result<(), Error> {
         Ok(()) | Err(Errno::ESRCH) => Ok(()),
         Err(errno) => Err(Error::Call { call: "pidfd_send_signal", errno }),
     }
-}
-
-/// What the kernel knows a process id namespace by; `None` where the process has ended, or is not ours to look at.
-fn namespace_of(process: i32) -> Option<(u64, u64)> {
-    let found = fs::metadata(format!("/proc/{process}/ns/pid")).ok()?;
-    Some((found.dev(), found.ino()))
 }
 
 /// Every process of the machine.

@@ -1,6 +1,6 @@
 //! The processes of a container, as proc(5) tells of them.
 //!
-//! They are known by their process id namespace. Their numbers are those that they have on this machine, as with `docker top`.
+//! They are known by their process id namespace, see [`container::members`]. Their numbers are those that they have on this machine, as with `docker top`.
 
 use std::fs;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::unistd::{SysconfVar, User, sysconf};
 
 use super::Error;
-use super::record::{Run, Status};
+use super::session::Session;
 use super::stored;
 use crate::container;
 use crate::world::World;
@@ -44,11 +44,11 @@ pub(crate) struct Seen {
 /// There is no such container, or it does not run.
 pub(crate) fn processes(world: &Arc<World>, name: &str) -> Result<Vec<Seen>, Error> {
     let found = stored::find(world, name)?;
-    let (Status::Running(Run { process, .. }) | Status::Paused(Run { process, .. })) = found.status else {
-        return Err(Error::Refused(format!("container {name} is not running")));
-    };
+    let session = if found.is_running() { Session::open(world, &found.record.id)? } else { None };
+    let session = session.ok_or_else(|| Error::Refused(format!("container {name} is not running")))?;
+    let first = session.first()?;
     let uptime = uptime();
-    Ok(container::members(process)?.into_iter().filter_map(|number| look(number, uptime)).collect())
+    Ok(container::members(&first)?.into_iter().filter_map(|number| look(number, uptime)).collect())
 }
 
 /// Looks at one; `None` where it has ended.

@@ -9,8 +9,7 @@ use super::talk::{Ask, Tell};
 use crate::container;
 use crate::container::{Control, Entrance};
 use crate::link::{Heard as Incoming, Link};
-use crate::runtime::exec;
-use crate::runtime::record::Status;
+use crate::runtime::{Error, exec};
 
 /// One who is connected, and what it may ask for.
 #[derive(Clone)]
@@ -26,31 +25,19 @@ pub(super) struct Served {
 impl Served {
     /// Does what it asks, until it goes.
     pub(super) fn serve(&self) {
-        let mut holds = false;
+        let mut holds = 0;
         while let Incoming::Message(ask, descriptors) = self.link.hear::<Ask>() {
             match ask {
-                Ask::Hold => holds |= self.hold(),
+                Ask::Hold => {
+                    let held = self.standing.hold(&self.control);
+                    holds += usize::from(held.is_ok());
+                    self.answer(held);
+                }
                 ask => self.carry_out(ask, descriptors),
             }
         }
-        if holds {
-            // It may have ended.
-            let _ = self.standing.change(|| self.control.resume(), Status::Running);
-        }
+        (0..holds).for_each(|_| self.standing.release(&self.control));
         self.hub.disconnect(&self.link);
-    }
-
-    /// Pauses it. Says whether it ran until now.
-    fn hold(&self) -> bool {
-        let held = match self.standing.while_it_runs(|| ()) {
-            Some(()) => self.standing.change(|| self.control.pause().map(drop), Status::Paused).map(|()| true),
-            None => Ok(false),
-        };
-        self.link.say(&match &held {
-            Ok(_) => Tell::Done,
-            Err(error) => Tell::Refused(error.to_string()),
-        });
-        held.unwrap_or(false)
     }
 
     /// Does one thing that it asks.
@@ -63,6 +50,9 @@ impl Served {
                 return;
             }
             Ask::Press(number) => {
+                if i32::from(number) == libc::SIGCONT && self.standing.while_not_held(|| ()).is_none() {
+                    return;
+                }
                 let _ = rustix::io::write(&*self.presses, &[number]);
                 return;
             }
@@ -86,17 +76,22 @@ impl Served {
                     self.hub.let_go();
                 }
                 self.standing.tell("kill", &[("signal", number.to_string())]);
-                self.control.signal(number)
+                self.signal(number)
             }
-            Ask::Pause => {
-                let paused = self.standing.change(|| self.control.pause().map(drop), Status::Paused);
-                paused.inspect(|()| self.standing.tell("pause", &[]))
-            }
-            Ask::Resume => {
-                let resumed = self.standing.change(|| self.control.resume(), Status::Running);
-                resumed.inspect(|()| self.standing.tell("unpause", &[]))
-            }
+            Ask::Pause => self.standing.pause(&self.control).inspect(|()| self.standing.tell("pause", &[])),
+            Ask::Resume => self.standing.resume(&self.control).inspect(|()| self.standing.tell("unpause", &[])),
         };
+        self.answer(answer);
+    }
+
+    /// Sends a signal, but none that would let one go on whose files are being read.
+    fn signal(&self, number: i32) -> Result<(), Error> {
+        let send = || self.control.signal(number);
+        let sent = if number == libc::SIGCONT { self.standing.while_not_held(send) } else { Some(send()) };
+        Ok(sent.unwrap_or(Ok(()))?)
+    }
+
+    fn answer(&self, answer: Result<(), Error>) {
         self.link.say(&match answer {
             Ok(()) => Tell::Done,
             Err(error) => Tell::Refused(error.to_string()),

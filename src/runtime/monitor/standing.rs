@@ -1,11 +1,12 @@
 //! What is written down of how a container stands, while its monitor lives.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::container;
-use crate::runtime::events;
+use crate::container::{self, Control};
+use crate::runtime::events::Subject;
 use crate::runtime::record::{self, Record, Run, Status};
+use crate::runtime::{Error, events};
 use crate::store::Home;
 use crate::world::{Clock, World};
 
@@ -17,44 +18,130 @@ pub(super) struct Standing {
     clock: Clock,
     /// As it was when it was started.
     record: Record,
-    one_at_a_time: Mutex<()>,
+    stops: Mutex<Stops>,
+}
+
+/// For whom the container is stopped. It goes on when there is nobody left.
+#[derive(Debug, Default)]
+struct Stops {
+    /// Whether somebody has paused it, until somebody says that it is to go on.
+    paused: bool,
+    /// How many read its files.
+    holders: usize,
+}
+
+impl Stops {
+    fn is_stopped(&self) -> bool {
+        self.paused || self.holders > 0
+    }
 }
 
 impl Standing {
     pub(super) fn of(world: &World, folder: &Path, record: &Record) -> Standing {
         let (home, clock) = (world.home().clone(), world.clock.clone());
-        Standing { folder: folder.to_path_buf(), home, clock, record: record.clone(), one_at_a_time: Mutex::default() }
+        Standing { folder: folder.to_path_buf(), home, clock, record: record.clone(), stops: Mutex::default() }
     }
 
     /// Lets those know who follow what happens.
     pub(super) fn tell(&self, action: &str, more: &[(&str, String)]) {
-        events::of_container(&self.home, &self.clock, self.record.subject(), action, more);
+        let name = self.name();
+        let subject = Subject { name: &name, ..self.record.subject() };
+        events::of_container(&self.home, &self.clock, subject, action, more);
+    }
+
+    /// What it is called now.
+    fn name(&self) -> String {
+        let now = record::read(&self.home, &self.folder).ok().flatten();
+        now.map_or_else(|| self.record.name.clone(), |now| now.name)
     }
 
     /// Writes it down. Where that is not possible, the lock of the folder still tells whether the container runs.
     pub(super) fn note(&self, status: &Status) {
-        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.stops();
         let _ = record::set_status(&self.folder, status);
     }
 
-    /// Does something to a container while it is not paused; `None` where it is.
+    /// Does something to a container that is not stopped; `None` where it is.
     pub(super) fn while_it_runs<R>(&self, act: impl FnOnce() -> R) -> Option<R> {
-        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_paused = matches!(record::status(&self.home, &self.folder), Ok(Status::Paused(_)));
-        (!is_paused).then(act)
+        let stops = self.stops();
+        (!stops.is_stopped()).then(act)
     }
 
-    /// Does something to a container that runs, and writes down how it stands then.
-    pub(super) fn change(
-        &self,
-        act: impl FnOnce() -> Result<(), container::Error>,
-        status: impl FnOnce(Run) -> Status,
-    ) -> Result<(), container::Error> {
-        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        act()?;
+    /// Does something that would let the container go on; `None` where somebody reads its files.
+    pub(super) fn while_not_held<R>(&self, act: impl FnOnce() -> R) -> Option<R> {
+        let stops = self.stops();
+        (stops.holders == 0).then(act)
+    }
+
+    /// Stops it until it is to go on.
+    pub(super) fn pause(&self, control: &Control) -> Result<(), Error> {
+        let mut stops = self.stops();
+        if stops.paused {
+            return Err(Error::Refused(format!("container {} is already paused", self.name())));
+        }
+        self.stop(&stops, control)?;
+        stops.paused = true;
+        Ok(())
+    }
+
+    /// Lets it go on that was paused.
+    pub(super) fn resume(&self, control: &Control) -> Result<(), Error> {
+        let mut stops = self.stops();
+        if stops.holders > 0 {
+            return Err(Error::Refused(format!(
+                "the files of container {} are being read: it goes on afterwards",
+                self.name()
+            )));
+        }
+        if !stops.paused {
+            return Err(Error::Refused(format!("container {} is not paused", self.name())));
+        }
+        self.go_on(control)?;
+        stops.paused = false;
+        Ok(())
+    }
+
+    /// Stops it for one who reads its files, until [`Standing::release`].
+    pub(super) fn hold(&self, control: &Control) -> Result<(), Error> {
+        let mut stops = self.stops();
+        self.stop(&stops, control)?;
+        stops.holders += 1;
+        Ok(())
+    }
+
+    /// One of those who read its files has done so.
+    pub(super) fn release(&self, control: &Control) {
+        let mut stops = self.stops();
+        stops.holders = stops.holders.saturating_sub(1);
+        if !stops.is_stopped() {
+            // It may have ended.
+            let _ = self.go_on(control);
+        }
+    }
+
+    fn stops(&self) -> MutexGuard<'_, Stops> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self, stops: &Stops, control: &Control) -> Result<(), container::Error> {
+        if stops.is_stopped() {
+            return Ok(());
+        }
+        control.pause()?;
+        self.write(Status::Paused);
+        Ok(())
+    }
+
+    fn go_on(&self, control: &Control) -> Result<(), container::Error> {
+        control.resume()?;
+        self.write(Status::Running);
+        Ok(())
+    }
+
+    /// Writes down how a container stands that has not ended.
+    fn write(&self, status: impl FnOnce(Run) -> Status) {
         if let Ok(Status::Running(run) | Status::Paused(run)) = record::status(&self.home, &self.folder) {
             let _ = record::set_status(&self.folder, &status(run));
         }
-        Ok(())
     }
 }

@@ -38,7 +38,7 @@ pub(crate) enum Ask {
     First,
     Pause,
     Resume,
-    /// Pauses it for as long as the one who asks is connected; one that is paused stays so.
+    /// Stops it for as long as the one who asks is connected, and anybody else who has asked for that; one that is paused stays so.
     Hold,
     /// Makes a further process, whose descriptors come with it; see [`exec`](crate::runtime::exec).
     Exec {

@@ -50,7 +50,8 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Op
     };
     let Some(session) = running(world, &stored)? else { return Ok(()) };
     if matches!(stored.status, Status::Paused(_)) {
-        session.ask(&Ask::Resume)?;
+        // One whose files are being read goes on when that is done.
+        let _ = session.ask(&Ask::Resume);
     }
     // It may have ended just now, which is what was wanted.
     let _ = session.ask(&Ask::Signal(signal.unwrap_or(stored.record.stop_signal)));
@@ -129,11 +130,8 @@ pub(crate) struct Pause {
 impl Pause {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         each(&self.containers, ui, |name| {
-            let (stored, session) = must_run(world, name)?;
-            match stored.status {
-                Status::Paused(_) => Err(Diagnostic::error(format!("container {name} is already paused")).into()),
-                _ => Ok(session.ask(&Ask::Pause)?),
-            }
+            let (_, session) = must_run(world, name)?;
+            Ok(session.ask(&Ask::Pause)?)
         })
     }
 }
@@ -149,11 +147,8 @@ pub(crate) struct Unpause {
 impl Unpause {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         each(&self.containers, ui, |name| {
-            let (stored, session) = must_run(world, name)?;
-            match stored.status {
-                Status::Paused(_) => Ok(session.ask(&Ask::Resume)?),
-                _ => Err(Diagnostic::error(format!("container {name} is not paused")).into()),
-            }
+            let (_, session) = must_run(world, name)?;
+            Ok(session.ask(&Ask::Resume)?)
         })
     }
 }
