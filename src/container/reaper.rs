@@ -146,12 +146,20 @@ pub(super) fn instructions() -> Option<&'static [u8]> {
         #[link_name = "layerlab_reaper_end"]
         static END: u8;
     }
-    let (begin, end) = (&raw const BEGIN, &raw const END);
     // SAFETY: the two labels enclose bytes that are never written, in this order.
-    Some(unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) })
+    Some(unsafe { between(&raw const BEGIN, &raw const END) })
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn instructions() -> Option<&'static [u8]> {
     None
+}
+
+/// The instructions between two labels.
+///
+/// # Safety
+/// The labels enclose bytes that are never written, in this order.
+pub(super) unsafe fn between(begin: *const u8, end: *const u8) -> &'static [u8] {
+    // SAFETY: as whoever calls says.
+    unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) }
 }

@@ -115,9 +115,8 @@ fn instructions() -> Option<(&'static [u8], u16)> {
         #[link_name = "layerlab_trampoline_end"]
         static END: u8;
     }
-    let (begin, end) = (&raw const BEGIN, &raw const END);
     // SAFETY: the two labels enclose bytes that are never written, in this order.
-    Some((unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) }, MACHINE))
+    Some((unsafe { reaper::between(&raw const BEGIN, &raw const END) }, MACHINE))
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -163,7 +162,10 @@ fn program(init: Init) -> Option<Vec<u8>> {
 /// Puts the program into a file in memory that nobody can change any more.
 pub(super) fn sealed(init: Init) -> Result<OwnedFd, Failure> {
     let refused = |call: &'static str| move |errno| Failure::call(call, errno);
-    let program = program(init).ok_or_else(|| Failure::call("starting a command on this processor", Errno::ENOSYS))?;
+    let program = program(init).ok_or_else(|| match init {
+        Init::None => Failure::call("starting a command on this processor", Errno::ENOSYS),
+        Init::Reaper => Failure::call("`--init` on this processor", Errno::ENOSYS).hint("leave out `--init`"),
+    })?;
     // Linux before 6.3 does not know MFD_EXEC, and makes every such file executable.
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let executable = MFdFlags::from_bits_retain(libc::MFD_EXEC);

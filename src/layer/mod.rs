@@ -61,6 +61,7 @@ use names::is_mark_by_name;
 pub use overlay::{OpaqueName, Unpack};
 pub use sink::Sink;
 pub(crate) use sink::{Nowhere, Stream};
+pub(crate) use source::{Source, StreamSource};
 pub(crate) use stack::Stack;
 pub use stack::tree_of;
 pub(crate) use unpack::make_files;

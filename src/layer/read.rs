@@ -7,6 +7,7 @@
 //! An archive is not trusted about its own size: sizes are checked against what is there, and everything that takes
 //! memory or disk space is counted against the [`Limits`]. What a header means is in `header.rs`.
 
+use std::fs::File;
 use std::io::{self, Read};
 
 use tar::{EntryType, Header};
@@ -76,6 +77,33 @@ impl<S: Source> Entries<S> {
     /// The bytes of the current entry, as they are stored.
     pub(crate) fn content(&mut self) -> StoredContent<'_, S> {
         StoredContent { entries: self }
+    }
+
+    /// Writes the bytes of the current entry to a file that has none, with the holes that it is to have. Gives their number; a kind of
+    /// entry that has no bytes has none.
+    ///
+    /// # Errors
+    /// The archive ends before them, or the kernel refuses something.
+    pub(crate) fn write_to(&mut self, kind: &RawKind, file: &mut File) -> io::Result<u64> {
+        match kind {
+            RawKind::File => io::copy(&mut self.content(), file),
+            RawKind::Sparse(map) => {
+                file.set_len(map.size)?;
+                sparse::lay_out(map, &mut self.content(), file, 0)?;
+                Ok(map.size)
+            }
+            RawKind::Directory
+            | RawKind::HardLink(_)
+            | RawKind::Symlink(_)
+            | RawKind::CharDevice(..)
+            | RawKind::BlockDevice(..)
+            | RawKind::Fifo => Ok(0),
+        }
+    }
+
+    /// Reads what comes behind the end, so that nobody who writes it is told that we have gone.
+    pub(crate) fn drain(mut self) {
+        let _ = io::copy(&mut self.source, &mut io::sink());
     }
 
     /// Where the archive comes from.

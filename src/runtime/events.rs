@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
@@ -197,10 +197,6 @@ impl Follower {
         let Ok(there) = File::open(newest(&self.home)) else { return false };
         let inode = |file: &File| file.metadata().ok().map(|metadata| metadata.ino());
         if self.file.as_ref().is_some_and(|file| inode(file.get_ref()) == inode(&there)) {
-            // Read again behind what was there: a reader remembers an end.
-            if let Some(file) = &mut self.file {
-                let _ = file.stream_position();
-            }
             return false;
         }
         self.pending.clear();

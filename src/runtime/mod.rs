@@ -10,7 +10,7 @@
 //! a user asked for. A RUN's folder is scratch, which whoever comes by may remove when its process has died. A container that is
 //! to stay has a [`Record`](record::Record) in its folder, and nobody removes that but who was asked to.
 //!
-//! Left out for now: restarts.
+//! Left out for now: restart policies.
 //!
 //! Read [`prepare`](mod@prepare) first, then [`folder`], [`request`] and [`volume`]; for containers that stay [`stored`], [`record`],
 //! [`monitor`] and [`session`].

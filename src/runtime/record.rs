@@ -1,7 +1,7 @@
 //! What is written down of a container: what it was made of and for, and how it stands.
 //!
 //! ```text
-//! containers/<id>/container.json   what it is: written when it is created, and when it is renamed
+//! containers/<id>/container.json   what it is: written when it is created, renamed, connected to a network or disconnected from one
 //!                 status.json      how it stands: written by whoever has it locked
 //!                 stays            its presence says that the folder stays when nobody works with it
 //! ```

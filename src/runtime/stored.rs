@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::network::{self, Member};
+use super::network::{self, Connection, Member};
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::{Wanted, entrypoint};
@@ -243,18 +243,35 @@ impl Claimed {
     /// # Errors
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
     pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
-        let (mut prepared, record) = self.prepare_to_look(world)?;
+        let (mut prepared, record) = self.prepare_with(world, |record| {
+            let member = Member { id: record.id.clone(), name: record.name.clone() };
+            network::join(world, &record.network, member, &record.names.servers)
+        })?;
+        // It may have got another name before it was there to be told.
+        if let Ok(Some(now)) = record::read(world.home(), prepared.folder().path())
+            && now.name != record.name
+        {
+            let _ = network::rename(world, &now.id, &now.name);
+        }
         if record.when_ended == WhenEnded::Remove {
             prepared.remove_changes_at_end();
         }
         Ok((prepared, record))
     }
 
-    /// As [`Claimed::prepare`], for somebody who only works with its files: nothing goes at the end.
+    /// As [`Claimed::prepare`], for somebody who only works with its files: nothing goes at the end, and it joins no network.
     ///
     /// # Errors
     /// As [`Claimed::prepare`].
     pub(super) fn prepare_to_look(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
+        self.prepare_with(world, |record| Ok(Connection::to_look(&record.network)))
+    }
+
+    fn prepare_with(
+        self,
+        world: &Arc<World>,
+        connect: impl FnOnce(&Record) -> Result<Connection, Error>,
+    ) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
         let using = going::using(world, &record.volumes)?;
         record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
@@ -276,8 +293,7 @@ impl Claimed {
             WhenEnded::Keep => Durability::Kept,
             WhenEnded::Remove => Durability::Scratch,
         };
-        let member = Member { id: record.id.clone(), name: record.name.clone() };
-        let connection = network::join(world, &record.network, member, &record.names.servers)?;
+        let connection = connect(&record)?;
         let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
         let prepared = prepare(world, folder, lower, room, &record.process)?;
@@ -302,7 +318,7 @@ impl Claimed {
     }
 }
 
-/// Gives a container another name, whether it runs or not: its monitor does not use the name.
+/// Gives a container another name, whether it runs or not: its monitor reads what it is called, and the keeper of the networks is told.
 ///
 /// # Errors
 /// The name is no name, or another container has it.
@@ -320,6 +336,8 @@ pub(crate) fn rename(world: &World, id: &str, name: &str) -> Result<(), Error> {
         return Err(error);
     }
     names::release(world.home(), &before, &record.id);
+    // It is in none, most likely.
+    let _ = network::rename(world, &record.id, name);
     events::of_container(world.home(), &world.clock, record.subject(), "rename", &[("oldName", before)]);
     Ok(())
 }

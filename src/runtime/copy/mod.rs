@@ -29,6 +29,7 @@ use super::session::Session;
 use super::stored;
 use super::{Error, prepare::Prepared};
 use crate::container::{self, Io, Root, Running, visit};
+use crate::layer::Limits;
 use crate::world::World;
 
 /// Copies.
@@ -61,10 +62,11 @@ fn copy_out(container: &Visited, path: &Path, to: &Side, wish: &Wish) -> Result<
             };
             let (reader, mut writer) = std::io::pipe().map_err(Error::io("make", "a pipe"))?;
             std::thread::scope(|scope| {
-                let unpacking = scope.spawn(|| {
+                let limits = own(&container.world);
+                let unpacking = scope.spawn(move || {
                     let root = Root::open().map_err(|errno| Error::Call { call: "open", errno })?;
                     let target = Target::at(&root, &target, place::name_of(path), place::is_contents(path))?;
-                    unpack::unpack(reader, &target, kept, unpack::Devices::LeftOut)
+                    unpack::unpack(reader, &limits, &target, kept, unpack::Devices::LeftOut)
                 });
                 let packed = container.visit(move |root| pack(root, &mut writer, Path::new(".")));
                 both(packed, unpacking.join())
@@ -83,8 +85,9 @@ fn copy_in(container: &Visited, from: &Side, path: &Path, wish: &Wish) -> Result
     };
     match from {
         Side::Archive => container.visit(|root| {
+            let limits = Limits::of(container.world.store.limits());
             let target = Target::folder(root, path)?;
-            unpack::unpack(standard(0)?, &target, kept, unpack::Devices::Made)
+            unpack::unpack(standard(0)?, &limits, &target, kept, unpack::Devices::Made)
         })?,
         Side::Machine(source) => {
             let whole = std::path::absolute(source).map_err(Error::io("resolve", source))?;
@@ -95,15 +98,22 @@ fn copy_in(container: &Visited, from: &Side, path: &Path, wish: &Wish) -> Result
                     let root = Root::open().map_err(|errno| Error::Call { call: "open", errno })?;
                     pack::pack(&root, &whole, followed, Path::new("."), &mut writer)
                 });
+                let limits = own(&container.world);
                 let unpacked = container.visit(move |root| {
                     let target = Target::at(root, path, place::name_of(source), place::is_contents(source))?;
-                    unpack::unpack(reader, &target, kept, unpack::Devices::Made)
+                    unpack::unpack(reader, &limits, &target, kept, unpack::Devices::Made)
                 });
                 both(unpacked, packing.join())
             })
         }
         Side::Container { .. } => unreachable!("what comes from a container is copied out"),
     }
+}
+
+/// The bounds of an archive that we have packed ourselves: it is as large as the files are.
+fn own(world: &World) -> Limits {
+    let (size, entries, metadata) = (u64::MAX, u64::MAX, u64::MAX);
+    Limits { size, entries, metadata, ..Limits::of(world.store.limits()) }
 }
 
 /// What came of both ends of a pipe: a broken pipe is only what the other end's failure looks like from here.

@@ -1,9 +1,11 @@
 //! A tar archive, unpacked where it was asked for.
 //!
 //! Every name is opened below the folder that was asked for, and through no link: neither one that the archive has brought nor one that was
-//! there. What stands in the way of a file is replaced, unless it is a folder.
+//! there. What stands in the way of a file is replaced, unless it is a folder. The archive is read as a layer is, within the same bounds: it
+//! may be anybody's.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,12 +15,15 @@ use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chmodat, chownat, fchmod, linkat, mkdirat,
     mknodat, openat, statat, symlinkat, unlinkat, utimensat,
 };
-use tar::{Archive, Entry, EntryType};
 
 use super::place;
 use super::wish::Copied;
 use crate::container::{Root, Stop, Walk, below};
+use crate::layer::entry::{RawEntry, RawKind};
+use crate::layer::read::Entries;
+use crate::layer::{self, Limits, Source, StreamSource};
 use crate::runtime::Error;
+use crate::tree::{Metadata, TreePath};
 
 /// What of the source is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +101,8 @@ impl Target {
     }
 
     /// Where the entries go: a path below the folder in front of their names, or all the name of the first one.
-    fn base(&self, first: &EntryType) -> Result<PathBuf, Error> {
-        let is_folder = *first == EntryType::Directory;
+    fn base(&self, first: &RawKind) -> Result<PathBuf, Error> {
+        let is_folder = *first == RawKind::Directory;
         let refused = |reason: &str| Err(Error::io("copy to", &self.shown)(io::Error::other(reason.to_owned())));
         match &self.found {
             Found::Folder | Found::FolderFor { contents: true, .. } if is_folder => Ok(PathBuf::new()),
@@ -110,26 +115,32 @@ impl Target {
     }
 }
 
-/// Unpacks an archive.
-pub(super) fn unpack(archive: impl Read, target: &Target, kept: Kept, devices: Devices) -> Result<Copied, Error> {
-    let mut archive = Archive::new(archive);
+/// Unpacks an archive, as far as these bounds allow.
+pub(super) fn unpack(
+    archive: impl Read,
+    limits: &Limits,
+    target: &Target,
+    kept: Kept,
+    devices: Devices,
+) -> Result<Copied, Error> {
+    let mut archive = Entries::new(StreamSource(archive), "-", limits);
     let mut unpacking = Unpacking { target, kept, devices, copied: Copied::default(), folders: Vec::new() };
     let mut base = None;
-    let failed = || Error::io("read the archive for", &target.shown);
-    for entry in archive.entries().map_err(failed())? {
-        let mut entry = entry.map_err(failed())?;
-        let kind = entry.header().entry_type();
+    while let Some(entry) = archive.next_entry()? {
         let base = match &base {
             Some(base) => base,
-            None => base.insert(target.base(&kind)?),
+            None => base.insert(target.base(&entry.kind)?),
         };
-        let path = relative(&entry.path_bytes()).ok_or_else(|| unpacking.bad("leads out of its folder", &entry))?;
-        unpacking.entry(&base.join(path), &mut entry, base)?;
+        let path = relative(&entry.name).ok_or_else(|| bad(&entry, "it leads out of its folder"))?;
+        unpacking.entry(&base.join(path), &entry, &mut archive, base)?;
     }
     unpacking.set_times()?;
-    // What comes behind the end is read, so that nobody who writes it is told that we have gone.
-    let _ = io::copy(&mut archive.into_inner(), &mut io::sink());
+    archive.drain();
     Ok(unpacking.copied)
+}
+
+fn bad(entry: &RawEntry, reason: &str) -> Error {
+    layer::Error::Entry { path: TreePath::new(&entry.name), reason: reason.to_owned() }.into()
 }
 
 /// A name without what means nothing; `None` for one that leads up or to the root.
@@ -155,45 +166,46 @@ struct Unpacking<'t> {
 }
 
 impl Unpacking<'_> {
-    fn bad(&self, what: &str, entry: &Entry<'_, impl Read>) -> Error {
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        Error::io("unpack", self.target.shown.join(name))(io::Error::other(format!("it {what}")))
-    }
-
     fn refused(&self, operation: &'static str, path: &Path) -> impl FnOnce(rustix::io::Errno) -> Error + use<> {
         let path = self.target.shown.join(path);
         move |errno| Error::io(operation, path)(errno.into())
     }
 
-    fn entry(&mut self, path: &Path, entry: &mut Entry<'_, impl Read>, base: &Path) -> Result<(), Error> {
-        let kind = entry.header().entry_type();
+    fn entry(
+        &mut self,
+        path: &Path,
+        entry: &RawEntry,
+        archive: &mut Entries<impl Source>,
+        base: &Path,
+    ) -> Result<(), Error> {
         let Some(name) = path.file_name() else { return Ok(()) };
         let folder = self.folder_of(path)?;
-        match kind {
-            EntryType::Directory => self.directory(&folder, name, path)?,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                self.file(&folder, name, path, entry)?
+        match &entry.kind {
+            RawKind::Directory => self.directory(&folder, name, path)?,
+            RawKind::File | RawKind::Sparse(_) => {
+                let mut file = self.file(&folder, name, path)?;
+                let written = archive.write_to(&entry.kind, &mut file);
+                self.copied.bytes += written.map_err(Error::io("write", self.target.shown.join(path)))?;
             }
-            EntryType::Symlink => {
-                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
+            RawKind::Symlink(target) => {
                 self.clear(&folder, name, path)?;
-                symlinkat(OsStr::from_bytes(&target), &folder, name).map_err(self.refused("make the link", path))?;
+                symlinkat(OsStr::from_bytes(target), &folder, name).map_err(self.refused("make the link", path))?;
             }
-            EntryType::Link => {
-                let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-                let target =
-                    relative(&target).ok_or_else(|| self.bad("is a link that leads out of its folder", entry))?;
+            RawKind::HardLink(target) => {
+                let target = relative(target).ok_or_else(|| bad(entry, "it is a link that leads out of its folder"))?;
                 return self.hard_link(&folder, name, path, &base.join(target));
             }
-            EntryType::Fifo | EntryType::Char | EntryType::Block => {
-                if kind != EntryType::Fifo && self.devices == Devices::LeftOut {
-                    self.copied.left_out += 1;
-                    return Ok(());
-                }
-                self.special(&folder, name, path, entry)?;
+            RawKind::Fifo => self.special(&folder, name, path, FileType::Fifo, 0)?,
+            RawKind::CharDevice(..) | RawKind::BlockDevice(..) if self.devices == Devices::LeftOut => {
+                self.copied.left_out += 1;
+                return Ok(());
             }
-            // Headers about other entries are the reader's, and what nobody knows is nothing to us.
-            _ => return Ok(()),
+            RawKind::CharDevice(major, minor) => {
+                self.special(&folder, name, path, FileType::CharacterDevice, libc::makedev(*major, *minor))?;
+            }
+            RawKind::BlockDevice(major, minor) => {
+                self.special(&folder, name, path, FileType::BlockDevice, libc::makedev(*major, *minor))?;
+            }
         }
         self.attributes(&folder, name, path, entry)
     }
@@ -237,13 +249,8 @@ impl Unpacking<'_> {
         }
     }
 
-    fn file(
-        &mut self,
-        folder: &OwnedFd,
-        name: &OsStr,
-        path: &Path,
-        entry: &mut Entry<'_, impl Read>,
-    ) -> Result<(), Error> {
+    /// A file without bytes.
+    fn file(&self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<File, Error> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let new = flags | OFlags::CREATE | OFlags::EXCL;
         let file = match unlinkat(folder, name, AtFlags::empty()) {
@@ -254,10 +261,7 @@ impl Unpacking<'_> {
             Ok(()) | Err(rustix::io::Errno::NOENT) => openat(folder, name, new, Mode::from_raw_mode(0o600)),
             Err(errno) => Err(errno),
         };
-        let mut file = std::fs::File::from(file.map_err(self.refused("write", path))?);
-        let copied = io::copy(entry, &mut file).map_err(Error::io("write", self.target.shown.join(path)))?;
-        self.copied.bytes += copied;
-        Ok(())
+        Ok(File::from(file.map_err(self.refused("write", path))?))
     }
 
     fn hard_link(&self, folder: &OwnedFd, name: &OsStr, path: &Path, first: &Path) -> Result<(), Error> {
@@ -267,46 +271,34 @@ impl Unpacking<'_> {
         linkat(&other, first, folder, name, AtFlags::empty()).map_err(self.refused("link", path))
     }
 
-    fn special(&self, folder: &OwnedFd, name: &OsStr, path: &Path, entry: &Entry<'_, impl Read>) -> Result<(), Error> {
-        let header = entry.header();
-        let kind = match header.entry_type() {
-            EntryType::Char => FileType::CharacterDevice,
-            EntryType::Block => FileType::BlockDevice,
-            _ => FileType::Fifo,
-        };
-        let number = |number: io::Result<Option<u32>>| number.ok().flatten().unwrap_or(0);
-        let device = libc::makedev(number(header.device_major()), number(header.device_minor()));
+    fn special(
+        &self,
+        folder: &OwnedFd,
+        name: &OsStr,
+        path: &Path,
+        kind: FileType,
+        device: libc::dev_t,
+    ) -> Result<(), Error> {
         self.clear(folder, name, path)?;
         mknodat(folder, name, kind, Mode::from_raw_mode(0o600), device).map_err(self.refused("make", path))
     }
 
     /// Gives a file its owner, its mode and its time, in this order: a new owner takes some bits of the mode away.
-    fn attributes(
-        &mut self,
-        folder: &OwnedFd,
-        name: &OsStr,
-        path: &Path,
-        entry: &Entry<'_, impl Read>,
-    ) -> Result<(), Error> {
-        let header = entry.header();
-        let id = |number: io::Result<u64>| number.ok().and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    fn attributes(&mut self, folder: &OwnedFd, name: &OsStr, path: &Path, entry: &RawEntry) -> Result<(), Error> {
+        let Metadata { uid, gid, mode, mtime, .. } = entry.metadata;
         if self.kept == Kept::Owners {
-            let (uid, gid) = (Uid::from_raw(id(header.uid())), Gid::from_raw(id(header.gid())));
-            chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            chownat(folder, name, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(self.refused("give away", path))?;
         }
-        let kind = header.entry_type();
-        if kind != EntryType::Symlink {
+        if !matches!(entry.kind, RawKind::Symlink(_)) {
             let mask = if self.kept == Kept::Neither { 0o1777 } else { 0o7777 };
-            let mode = Mode::from_raw_mode(header.mode().unwrap_or(0o644) & mask);
-            self.set_mode(folder, name, path, mode)?;
+            self.set_mode(folder, name, path, Mode::from_raw_mode(mode & mask))?;
         }
-        let time = header.mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0);
-        if kind == EntryType::Directory {
-            self.folders.push((path.to_path_buf(), time));
+        if entry.kind == RawKind::Directory {
+            self.folders.push((path.to_path_buf(), mtime));
             return Ok(());
         }
-        self.set_time(folder, name, path, time)
+        self.set_time(folder, name, path, mtime)
     }
 
     /// Not through a link that was put in its place: what is opened is looked at before.

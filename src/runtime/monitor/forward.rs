@@ -1,7 +1,8 @@
 //! From the doors of the machine to the ports of the container.
 //!
 //! Every connection gets a socket in the container's network, connected to its address there, and two threads that copy, one for each
-//! direction. A datagram's sender gets one for as long as it is heard of.
+//! direction. A datagram's sender gets one for as long as it is heard of. There are never more than the descriptors of this process suffice
+//! for: a connection waits until another one ends, and the datagrams of one more sender are lost, as datagrams may be.
 //!
 //! Who listens on 127.0.0.1 inside is not reached, as in Docker; [`super::unreached`] says so. Left out: the address of whoever connects, for
 //! which the container sees its own.
@@ -11,7 +12,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,8 +28,11 @@ const PIECE: usize = 64 << 10;
 /// How long the sender of datagrams is remembered when nothing more is heard of it, as Docker does.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// How many connections there are.
+/// How many connections there are, senders of datagrams included.
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of them are senders of datagrams, whom anybody can make up.
+static SENDERS: AtomicUsize = AtomicUsize::new(0);
 
 /// So many descriptors are for everything else.
 const RESERVED: u64 = 96;
@@ -40,18 +44,30 @@ fn most_connections() -> usize {
 }
 
 /// A connection, counted as long as this lives.
-struct Counted;
+struct Counted(&'static AtomicUsize);
 
 impl Counted {
-    fn new() -> Counted {
-        CONNECTIONS.fetch_add(1, Ordering::SeqCst);
-        Counted
+    fn connection() -> Counted {
+        Counted::by(&CONNECTIONS)
+    }
+
+    /// The sender of datagrams, as one more connection; `None` where there are too many: half of all is for connections.
+    fn sender() -> Option<(Counted, Counted)> {
+        let counted = (Counted::by(&SENDERS), Counted::by(&CONNECTIONS));
+        let most = most_connections();
+        let fits = SENDERS.load(Ordering::SeqCst) <= most / 2 && CONNECTIONS.load(Ordering::SeqCst) <= most;
+        fits.then_some(counted)
+    }
+
+    fn by(counter: &'static AtomicUsize) -> Counted {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Counted(counter)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        CONNECTIONS.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -74,7 +90,7 @@ pub(super) fn serve(
                             while CONNECTIONS.load(Ordering::SeqCst) >= most_connections() {
                                 thread::sleep(Duration::from_millis(10));
                             }
-                            let (sockets, refused, counted) = (sockets.clone(), refused.clone(), Counted::new());
+                            let (sockets, refused, counted) = (sockets.clone(), refused.clone(), Counted::connection());
                             let _ = thread::Builder::new().name("connection".to_owned()).spawn(move || {
                                 let _counted = counted;
                                 let to = SocketAddr::new(address, port);
@@ -137,7 +153,7 @@ fn enter(kind: SocketKind, to: SocketAddr, sockets: &Sockets) -> io::Result<std:
 }
 
 fn pass_datagrams(outside: &Arc<UdpSocket>, to: SocketAddr, sockets: &Arc<Sockets>) {
-    let senders: Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>> = Arc::default();
+    let senders = Senders::default();
     let mut buffer = vec![0; PIECE];
     loop {
         let Ok((count, sender)) = outside.recv_from(&mut buffer) else {
@@ -145,24 +161,48 @@ fn pass_datagrams(outside: &Arc<UdpSocket>, to: SocketAddr, sockets: &Arc<Socket
             thread::sleep(Duration::from_millis(10));
             continue;
         };
-        let known = senders.lock().unwrap_or_else(PoisonError::into_inner).get(&sender).cloned();
+        let known = held(&senders).get(&sender).cloned();
         let inside = match known {
             Some(inside) => inside,
-            None => {
-                let Ok(socket) = enter(SocketKind::Udp, to, sockets) else { continue };
-                let inside = Arc::new(UdpSocket::from(socket));
-                senders.lock().unwrap_or_else(PoisonError::into_inner).insert(sender, inside.clone());
-                let (answers, outside, senders) = (inside.clone(), outside.clone(), senders.clone());
-                let _ = thread::Builder::new().name("datagrams".to_owned()).spawn(move || {
-                    answer(&answers, &outside, sender);
-                    senders.lock().unwrap_or_else(PoisonError::into_inner).remove(&sender);
-                });
-                inside
-            }
+            None => match new_sender(sender, outside, to, sockets, &senders) {
+                Ok(inside) => inside,
+                // Datagrams may be lost.
+                Err(_) => continue,
+            },
         };
-        // Datagrams may be lost.
         let _ = inside.send(&buffer[..count]);
     }
+}
+
+/// The sockets inside, by who sends to them.
+type Senders = Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>>;
+
+/// A socket inside for a sender, and a thread that passes the answers back.
+fn new_sender(
+    sender: SocketAddr,
+    outside: &Arc<UdpSocket>,
+    to: SocketAddr,
+    sockets: &Sockets,
+    senders: &Senders,
+) -> io::Result<Arc<UdpSocket>> {
+    let counted = Counted::sender().ok_or(io::ErrorKind::QuotaExceeded)?;
+    let inside = Arc::new(UdpSocket::from(enter(SocketKind::Udp, to, sockets)?));
+    held(senders).insert(sender, inside.clone());
+    let (answers, outside, known) = (inside.clone(), outside.clone(), senders.clone());
+    let spawned = thread::Builder::new().name("datagrams".to_owned()).spawn(move || {
+        let _counted = counted;
+        answer(&answers, &outside, sender);
+        held(&known).remove(&sender);
+    });
+    if let Err(error) = spawned {
+        held(senders).remove(&sender);
+        return Err(error);
+    }
+    Ok(inside)
+}
+
+fn held(senders: &Senders) -> MutexGuard<'_, HashMap<SocketAddr, Arc<UdpSocket>>> {
+    senders.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Passes answers back to a sender, until there were none for a while.

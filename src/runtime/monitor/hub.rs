@@ -72,7 +72,7 @@ impl Hub {
         }
     }
 
-    /// Somebody has connected. Says whether there is still something to be told.
+    /// Somebody has connected, and is told what everybody is told: the end at once, where that has come.
     pub(super) fn connect(&self, link: &Arc<Link>) {
         let mut connections = held(&self.connections);
         match &connections.end {

@@ -13,7 +13,7 @@
 //!
 //! Read [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
 //!
-//! Left out for now: restarts, health checks.
+//! Left out for now: restart policies, health checks.
 
 mod forward;
 mod hub;

@@ -87,7 +87,7 @@ pub(super) struct Claimed {
 
 impl Claimed {
     /// Where the files of a cache lie.
-    pub(super) fn files_of(&mut self, world: &World, cache: &Cache) -> PathBuf {
+    pub(super) fn files_of(&self, world: &World, cache: &Cache) -> PathBuf {
         self.by_name[&name(cache, &world.identity)].0.clone()
     }
 
@@ -117,7 +117,7 @@ fn claim(world: &World, name: &str, cache: &Cache) -> Result<(PathBuf, Lock), Er
     let folder = world.home().mount_caches_dir();
     let (place, lock) = match cache.sharing {
         Sharing::Shared => claim_shared(world, &folder.join(name), cache)?,
-        Sharing::Locked => claim_alone(world, &folder.join(name), cache)?,
+        Sharing::Locked => claim_alone(world, &folder.join(name))?,
         Sharing::Private => claim_unused(&folder, name)?,
     };
     let files = place.join(FILES);
@@ -130,7 +130,7 @@ fn claim(world: &World, name: &str, cache: &Cache) -> Result<(PathBuf, Lock), Er
 }
 
 /// Waits for whoever has it alone.
-fn claim_alone(world: &World, place: &Path, _: &Cache) -> Result<(PathBuf, Lock), Error> {
+fn claim_alone(world: &World, place: &Path) -> Result<(PathBuf, Lock), Error> {
     loop {
         let lock = lock_patiently(&lock_of(place), LockMode::Exclusive, world.store.meter())?;
         if lock.is_current() {
@@ -143,7 +143,7 @@ fn claim_alone(world: &World, place: &Path, _: &Cache) -> Result<(PathBuf, Lock)
 fn claim_shared(world: &World, place: &Path, cache: &Cache) -> Result<(PathBuf, Lock), Error> {
     loop {
         if !place.join(FILES).is_dir() {
-            let (_, _lock) = claim_alone(world, place, cache)?;
+            let (_, _lock) = claim_alone(world, place)?;
             if !place.join(FILES).is_dir() {
                 make(world, place, cache)?;
             }

@@ -73,7 +73,7 @@ pub(crate) fn provide(world: &World, folder: &Folder, wanted: &[Wanted]) -> Resu
         What::Cache(cache) => Some(cache),
         What::Files { .. } | What::Memory { .. } | What::Secret(_) | What::Agent(_) => None,
     });
-    let mut claimed = cache::claim_all(world, caches)?;
+    let claimed = cache::claim_all(world, caches)?;
     for (number, Wanted { target, what }) in wanted.iter().enumerate() {
         let (kind, access) = match what {
             What::Files { tree, path, access } => {

@@ -126,6 +126,14 @@ impl Connection {
         Connection { network, membership: None, note: None }
     }
 
+    /// For a container in which nothing will run: no place in any network.
+    pub(super) fn to_look(mode: &Mode) -> Connection {
+        Connection::without(match mode {
+            Mode::Host => container::Network::Host,
+            Mode::None | Mode::Networks(_) => container::Network::None,
+        })
+    }
+
     /// What the container's first process is started with.
     ///
     /// # Errors
@@ -263,6 +271,14 @@ pub(super) fn connect(world: &World, container: &str, attachment: &Attachment) -
 /// As [`connect`].
 pub(super) fn disconnect(world: &World, container: &str, network: &str) -> Result<(), Error> {
     done(ask(world, &Ask::Disconnect { container: container.to_owned(), network: network.to_owned() })?)
+}
+
+/// Lets the others on its networks know a container by another name.
+///
+/// # Errors
+/// The container is in no network.
+pub(super) fn rename(world: &World, container: &str, name: &str) -> Result<(), Error> {
+    done(ask(world, &Ask::Rename { container: container.to_owned(), name: name.to_owned() })?)
 }
 
 /// Asks the keeper of the networks, if there is one.

@@ -169,6 +169,7 @@ impl Switch {
             }
             Ask::Connect { container, attachment } => self.connect(&container, &attachment),
             Ask::Disconnect { container, network } => self.disconnect(&container, &network),
+            Ask::Rename { container, name } => self.rename(&container, name),
             Ask::Members => Ok(Tell::Members(self.members().collect())),
         };
         answered.unwrap_or_else(|error| Tell::Refused { message: error.to_string(), hint: error.hint() })
@@ -257,6 +258,13 @@ impl Switch {
             segment::unplug_inside(namespace, &end.wire, self.world.identity.in_user_namespace())?;
         }
         self.close_unused();
+        Ok(Tell::Done)
+    }
+
+    fn rename(&mut self, container: &str, name: String) -> Result<Tell, Error> {
+        let index = self.index(container)?;
+        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
+        joined.member.name = name;
         Ok(Tell::Done)
     }
 

@@ -4,6 +4,7 @@
 //! Join     ──▶   with one end of a link, at which the container's first process says `Plug`
 //!          ◀── Joined, Refused
 //! Connect, Disconnect ──▶  by anybody, for a container that runs     ◀── Done, Refused
+//! Rename   ──▶   by whoever has given a container another name      ◀── Done, Refused
 //! Members  ──▶   of all networks   ◀── Members
 //!          ◀── Notice: something to be told at once
 //! ```
@@ -34,6 +35,8 @@ pub(crate) enum Ask {
     Connect { container: String, attachment: Attachment },
     /// It is to get one less.
     Disconnect { container: String, network: String },
+    /// It is called something else from now on.
+    Rename { container: String, name: String },
     /// Who is there.
     Members,
 }

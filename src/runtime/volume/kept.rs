@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -227,7 +227,7 @@ pub(in crate::runtime) fn remove(
     used: impl FnOnce() -> Result<BTreeSet<String>, Error>,
 ) -> Result<Vec<Removal>, Error> {
     let folder = world.home().volumes_dir();
-    let (mut removals, mut gone) = (Vec::new(), Vec::new());
+    let (mut removals, mut gone, mut left) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     {
         let _alone = lock_patiently(&folder.join(LOCK), LockMode::Exclusive, world.meter())?;
         let used = used()?;
@@ -237,23 +237,26 @@ pub(in crate::runtime) fn remove(
                 _ if used.contains(*name) => Removal::InUse,
                 Err(_) => Removal::Missing,
                 Ok(_) => {
-                    gone.push(write::move_away(&path)?);
+                    gone.insert(write::move_away(&path)?);
                     Removal::Removed
                 }
             });
         }
-        // Nobody makes a volume now: what else has such a name was left by somebody who was killed.
+        // Nobody who removes volumes is between these two steps: what else has such a name was left by somebody who was killed, or is
+        // just being removed by somebody who has let go of the lock.
         let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        gone.extend(entries.filter(|entry| write::is_temporary(&entry.file_name())).map(|entry| entry.path()));
+        left.extend(entries.filter(|entry| write::is_temporary(&entry.file_name())).map(|entry| entry.path()));
     }
     let removed = names.iter().zip(&removals).filter(|(_, removal)| **removal == Removal::Removed);
     removed.for_each(|(name, _)| events::of_named(world.home(), &world.clock, Kind::Volume, "destroy", name, name));
-    gone.dedup();
-    for path in &gone {
-        match path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-            true => world.identity.remove_dir_all(path)?,
-            false => write::remove_file(path)?,
-        }
+    let remove = |path: &Path| match path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        true => world.identity.remove_dir_all(path).map_err(Error::from),
+        false => Ok(write::remove_file(path)?),
+    };
+    for path in left.difference(&gone) {
+        // It may be another identity's; nobody has asked for it.
+        let _ = remove(path);
     }
+    gone.iter().try_for_each(|path| remove(path))?;
     Ok(removals)
 }
