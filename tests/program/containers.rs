@@ -301,6 +301,24 @@ fn a_pause_and_its_note_go_together() {
 }
 
 #[test]
+fn what_runs_in_a_namespace_of_its_own_is_the_containers() {
+    let yard = Yard::new(Role::Self_);
+    let made = yard.run_script("-d --name box --cap-add SYS_ADMIN", "unshare -pf sleep 1000 & exec sleep 1000");
+    assert_eq!(made.trim().len(), 64, "{made}");
+    // The one outside, the one that waits, and the one inside.
+    let end = Instant::now() + PATIENCE;
+    while yard.0.run("top box").matches("sleep 1000").count() < 3 {
+        assert!(Instant::now() < end, "{}", yard.0.run("top box"));
+    }
+    yard.0.run("pause box");
+    for line in yard.0.run("top box -o pid").lines().skip(1) {
+        let state = fs::read_to_string(format!("/proc/{}/stat", line.trim())).unwrap();
+        assert!(state.contains(") T ") || state.contains(") D "), "{state}");
+    }
+    yard.0.run("unpause box");
+}
+
+#[test]
 fn exit_codes_are_dockers() {
     let yard = Yard::new(Role::Self_);
     let code = |arguments: &str| yard.0.output(arguments).status.code();

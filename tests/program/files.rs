@@ -1,7 +1,9 @@
 //! The files of containers: copied in and out, compared with the image, made into images, exported.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::process::{Child, Stdio};
 
 use crate::containers::{Yard, roles};
 use crate::harness::{Place, Role, filter};
@@ -230,4 +232,98 @@ fn all_files_are_exported_and_come_back() {
         }
         yard.0.assert_whole();
     }
+}
+
+/// An export that has begun, and waits for somebody to read on.
+fn begin_export(yard: &Yard) -> Child {
+    let mut export = yard.0.command("export box").stdout(Stdio::piped()).spawn().unwrap();
+    export.stdout.as_mut().unwrap().read_exact(&mut [0; 512]).unwrap();
+    export
+}
+
+fn finish(mut export: Child) {
+    std::io::copy(export.stdout.as_mut().unwrap(), &mut std::io::sink()).unwrap();
+    assert!(export.wait().unwrap().success());
+}
+
+/// Whether process 1 of the box comes to be stopped, or to run.
+fn is_stopped_at_last(yard: &Yard, wanted: bool) -> bool {
+    let is_stopped = || {
+        let state = fs::read_to_string(format!("/proc/{}/stat", yard.process("box"))).unwrap();
+        state.contains(") T ") || state.contains(") D ")
+    };
+    (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        is_stopped() == wanted
+    })
+}
+
+#[test]
+fn a_container_is_stopped_until_all_have_read_its_files() {
+    for role in roles() {
+        let yard = with_box(role);
+        let (one, other) = (begin_export(&yard), begin_export(&yard));
+        finish(one);
+        assert!(!is_stopped_at_last(&yard, false), "the other one still reads");
+        let (_, errors) = said(&yard.0, "unpause box");
+        assert!(errors.contains("are being read"), "{errors}");
+        assert!(said(&yard.0, "kill -s CONT box").0);
+        assert!(!is_stopped_at_last(&yard, false), "the other one still reads");
+        finish(other);
+        assert!(is_stopped_at_last(&yard, false));
+        // Who pauses it meanwhile wants it paused afterwards.
+        let one = begin_export(&yard);
+        assert_eq!(yard.0.run("pause box"), "box\n");
+        finish(one);
+        assert!(is_stopped_at_last(&yard, true) && !is_stopped_at_last(&yard, false));
+        assert!(said(&yard.0, "pause box").1.contains("is already paused"));
+        assert_eq!(yard.0.run("unpause box"), "box\n");
+        assert!(said(&yard.0, "unpause box").1.contains("is not paused"));
+    }
+}
+
+#[test]
+fn an_archive_for_a_container_is_read_within_bounds() {
+    let yard = with_box(Role::Self_);
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_path("././@LongLink").unwrap();
+    header.set_size(300 << 20);
+    header.set_cksum();
+    let copy = |archive: &[u8]| {
+        let mut copy = yard.0.command("cp - box:/srv").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // It may have seen enough.
+        let _ = copy.stdin.take().unwrap().write_all(archive);
+        let output = copy.wait_with_output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (is_copied, errors) = copy(&[header.as_bytes().as_slice(), &[b'a'; 2 << 20]].concat());
+    assert!(!is_copied && errors.contains("the extension headers of an entry have more than 1 MiB"), "{errors}");
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    archive.append_data(&mut header.clone(), "x".repeat(200), std::io::empty()).unwrap();
+    let name = format!("{}/../../escaped", "y/".repeat(1000));
+    let bytes = archive.into_inner().unwrap();
+    assert!(copy(&bytes).0);
+    let mut long = tar::Header::new_gnu();
+    long.set_entry_type(tar::EntryType::GNULongName);
+    long.set_path("././@LongLink").unwrap();
+    long.set_size(name.len() as u64);
+    long.set_cksum();
+    let mut padded = name.into_bytes();
+    padded.resize(padded.len().next_multiple_of(512), 0);
+    header.set_cksum();
+    let (is_copied, errors) = copy(&[long.as_bytes(), padded.as_slice(), header.as_bytes()].concat());
+    assert!(!is_copied && errors.contains("it leads out of its folder") && errors.len() < 1000, "{errors}");
+}
+
+#[test]
+fn who_copies_from_a_container_that_does_not_run_joins_no_network() {
+    let yard = Yard::new(Role::Self_);
+    yard.0.run("create --name box layerlab/base true");
+    assert_eq!(yard.0.run("cp box:/etc/passwd passwd"), yard.0.run("cp box:/etc/passwd passwd"));
+    assert!(yard.0.path("passwd").exists());
+    assert!(!yard.0.home().join("networks/switch.sock").exists());
 }

@@ -75,6 +75,15 @@ fn containers_on_a_network_find_each_other_by_name() {
         let address = yard.inspected("inspect web")[0]["NetworkSettings"]["Networks"]["town"]["IPAddress"].clone();
         let address = address.as_str().unwrap().to_owned();
         assert!(containers.values().next().unwrap()["IPv4Address"].as_str().unwrap().starts_with(&address));
+        // It is known by another name as soon as it has one.
+        yard.0.run("rename web shop");
+        yard.until("--rm --network town", "nc -w 2 $(nslookup shop | sed -n 's/^Address: //p') 80", "hello");
+        let web = yard.script("--rm --network town", "nslookup web > /dev/null || echo unknown");
+        assert!(web.contains("unknown"), "{web}");
+        yard.0.run("kill -s WINCH shop");
+        let told = yard.0.run("events --since 5m --until 0s -f event=kill");
+        assert!(told.contains("name=shop"), "{told}");
+        yard.0.run("rename shop web");
         // Another network does not know the name, nor has a way to the address.
         yard.0.run("network create country --internal");
         let other = yard.script(

@@ -152,8 +152,9 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
             folder.discard();
             // Before the folder: who is killed in between leaves a container, which the next command clears away.
             let _ = going::remove_anonymous(world, record);
-            events::of_container(world.home(), &world.clock, record.subject(), "destroy", &[]);
-            names::release(world.home(), now.as_ref().map_or(&record.name, |now| &now.name), &record.id);
+            let now = now.as_ref().unwrap_or(record);
+            events::of_container(world.home(), &world.clock, now.subject(), "destroy", &[]);
+            names::release(world.home(), &now.name, &record.id);
         }
     }
     drop(folder);
