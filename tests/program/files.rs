@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::containers::{Yard, roles};
+use crate::containers::{PATIENCE, Yard, roles};
 use crate::harness::{Place, Role, filter};
 
 /// A yard with a container `box`, and some files.
@@ -246,16 +247,28 @@ fn finish(mut export: Child) {
     assert!(export.wait().unwrap().success());
 }
 
-/// Whether process 1 of the box comes to be stopped, or to run.
-fn is_stopped_at_last(yard: &Yard, wanted: bool) -> bool {
-    let is_stopped = || {
-        let state = fs::read_to_string(format!("/proc/{}/stat", yard.process("box"))).unwrap();
-        state.contains(") T ") || state.contains(") D ")
-    };
-    (0..100).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        is_stopped() == wanted
-    })
+/// Waits until process 1 of the box is stopped, or runs.
+fn wait_until_stopped(yard: &Yard, wanted: bool) {
+    let process = yard.process("box");
+    let end = Instant::now() + PATIENCE;
+    while is_stopped(process) != wanted {
+        assert!(Instant::now() < end, "process 1 is to be stopped: {wanted}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// It stays stopped for long enough that a monitor which has seen somebody go would have let it go on.
+fn assert_stays_stopped(yard: &Yard) {
+    let process = yard.process("box");
+    for _ in 0..20 {
+        assert!(is_stopped(process));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn is_stopped(process: i64) -> bool {
+    let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    state.contains(") T ") || state.contains(") D ")
 }
 
 #[test]
@@ -264,21 +277,30 @@ fn a_container_is_stopped_until_all_have_read_its_files() {
         let yard = with_box(role);
         let (one, other) = (begin_export(&yard), begin_export(&yard));
         finish(one);
-        assert!(!is_stopped_at_last(&yard, false), "the other one still reads");
+        assert_stays_stopped(&yard);
         let (_, errors) = said(&yard.0, "unpause box");
         assert!(errors.contains("are being read"), "{errors}");
         assert!(said(&yard.0, "kill -s CONT box").0);
-        assert!(!is_stopped_at_last(&yard, false), "the other one still reads");
+        assert_stays_stopped(&yard);
         finish(other);
-        assert!(is_stopped_at_last(&yard, false));
+        wait_until_stopped(&yard, false);
         // Who pauses it meanwhile wants it paused afterwards.
         let one = begin_export(&yard);
         assert_eq!(yard.0.run("pause box"), "box\n");
         finish(one);
-        assert!(is_stopped_at_last(&yard, true) && !is_stopped_at_last(&yard, false));
+        wait_until_stopped(&yard, true);
+        assert_stays_stopped(&yard);
         assert!(said(&yard.0, "pause box").1.contains("is already paused"));
         assert_eq!(yard.0.run("unpause box"), "box\n");
+        wait_until_stopped(&yard, false);
         assert!(said(&yard.0, "unpause box").1.contains("is not paused"));
+        // Who lets it go on while its files are read finds that it does so afterwards.
+        assert_eq!(yard.0.run("pause box"), "box\n");
+        let one = begin_export(&yard);
+        assert_eq!(yard.0.run("unpause box"), "box\n");
+        assert_stays_stopped(&yard);
+        finish(one);
+        wait_until_stopped(&yard, false);
     }
 }
 

@@ -84,19 +84,19 @@ impl Standing {
         Ok(())
     }
 
-    /// Lets it go on that was paused.
+    /// Lets it go on that was paused: at once, or when all have read its files who do so.
     pub(super) fn resume(&self, control: &Control) -> Result<(), Error> {
         let mut stops = self.stops();
-        if stops.holders > 0 {
-            return Err(Error::Refused(format!(
-                "the files of container {} are being read: it goes on afterwards",
-                self.name()
-            )));
-        }
         if !stops.paused {
-            return Err(Error::Refused(format!("container {} is not paused", self.name())));
+            let name = self.name();
+            return Err(Error::Refused(match stops.holders {
+                0 => format!("container {name} is not paused"),
+                _ => format!("the files of container {name} are being read: it goes on afterwards"),
+            }));
         }
-        self.go_on(control)?;
+        if stops.holders == 0 {
+            self.go_on(control)?;
+        }
         stops.paused = false;
         Ok(())
     }
