@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
-use super::network::{self, Connection, Member};
+use super::network::{self, Member};
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::{Wanted, entrypoint};
@@ -243,10 +243,8 @@ impl Claimed {
     /// # Errors
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
     pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
-        let (mut prepared, record) = self.prepare_with(world, |record| {
-            let member = Member { id: record.id.clone(), name: record.name.clone() };
-            network::join(world, &record.network, member, &record.names.servers)
-        })?;
+        let mode = self.record.network.clone();
+        let (mut prepared, record) = self.prepare_on(world, &mode)?;
         // It may have got another name before it was there to be told.
         if let Ok(Some(now)) = record::read(world.home(), prepared.folder().path())
             && now.name != record.name
@@ -264,14 +262,10 @@ impl Claimed {
     /// # Errors
     /// As [`Claimed::prepare`].
     pub(super) fn prepare_to_look(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
-        self.prepare_with(world, |record| Ok(Connection::to_look(&record.network)))
+        self.prepare_on(world, &network::Mode::None)
     }
 
-    fn prepare_with(
-        self,
-        world: &Arc<World>,
-        connect: impl FnOnce(&Record) -> Result<Connection, Error>,
-    ) -> Result<(Prepared, Record), Error> {
+    fn prepare_on(self, world: &Arc<World>, mode: &network::Mode) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
         let using = going::using(world, &record.volumes)?;
         record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
@@ -293,7 +287,8 @@ impl Claimed {
             WhenEnded::Keep => Durability::Kept,
             WhenEnded::Remove => Durability::Scratch,
         };
-        let connection = connect(&record)?;
+        let member = Member { id: record.id.clone(), name: record.name.clone() };
+        let connection = network::join(world, mode, member, &record.names.servers)?;
         let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
         let prepared = prepare(world, folder, lower, room, &record.process)?;

@@ -126,14 +126,6 @@ impl Connection {
         Connection { network, membership: None, note: None }
     }
 
-    /// For a container in which nothing will run: no place in any network.
-    pub(super) fn to_look(mode: &Mode) -> Connection {
-        Connection::without(match mode {
-            Mode::Host => container::Network::Host,
-            Mode::None | Mode::Networks(_) => container::Network::None,
-        })
-    }
-
     /// What the container's first process is started with.
     ///
     /// # Errors
