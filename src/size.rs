@@ -44,6 +44,21 @@ pub(crate) fn docker(bytes: u64, digits: usize) -> String {
     }
 }
 
+/// `3.8GiB`, `512KiB`: four significant digits and powers of 1024, as Docker writes amounts of memory.
+pub(crate) fn memory(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..KIB => return format!("{bytes}B"),
+        KIB..MIB => (KIB, "KiB"),
+        MIB..GIB => (MIB, "MiB"),
+        GIB..TIB => (GIB, "GiB"),
+        TIB.. => (TIB, "TiB"),
+    };
+    let value = bytes as f64 / unit as f64;
+    let text = format!("{value:.*}", 3_usize.saturating_sub(value.log10() as usize));
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{name}")
+}
+
 /// The number of bytes in a text as [`shown`] gives it, or with a binary unit: `61B`, `2.5 GB`, `512MiB`; `2G` is `2 GB`.
 pub(crate) fn parse_shown(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len()));
@@ -139,6 +154,12 @@ mod tests {
         let three = ["0B", "2B", "999B", "1kB", "5.52MB", "1.98MB", "133MB", "1MB", "1.08GB", "4.2MB"];
         assert_eq!(sizes.map(|bytes| docker(bytes, 3)), three);
         assert_eq!([1_982_924, 999_999, 12_345].map(|bytes| docker(bytes, 4)), ["1.983MB", "1MB", "12.35kB"]);
+    }
+
+    #[test]
+    fn memory_has_four_digits() {
+        let sizes = [0, 1023, 1024, 1000 * KIB, 4_109_000_000, 25_211_654_144].map(memory);
+        assert_eq!(sizes, ["0B", "1023B", "1KiB", "1000KiB", "3.827GiB", "23.48GiB"]);
     }
 
     #[test]

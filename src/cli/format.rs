@@ -6,7 +6,7 @@
 //! const TABLE: Table = Table {
 //!     shown: &["ID", "Name"],
 //!     titles: &[("ID", "NETWORK ID"), ("Name", "NAME"), ("Labels", "LABELS")],
-//!     too_wide: TooWide::Broken,
+//!     too_wide: TooWide::Whole,
 //! };
 //!
 //! #[command(flatten)] format: FormatOption          let format = self.format.read()?;

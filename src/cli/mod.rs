@@ -30,13 +30,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{build, container, explain, image, inspect, network, parse, store, system, volume};
 use self::failure::Failure;
-use self::ui::Ui;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
 use crate::shown;
 use crate::store::{Home, Preferences, Store};
 use crate::view::palette::ColorChoice;
 use crate::world::{Clock, World};
+use ui::{Called, Ui};
 
 /// A step debugger for Dockerfiles that builds real images and runs real containers.
 #[derive(Debug, Parser)]
@@ -160,10 +160,11 @@ const DOCKER: &str = "docker";
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     interrupts::refuse_to_die_of_large_files();
-    let arguments = match parse(arguments) {
+    let (arguments, called) = by_name(arguments);
+    let arguments = match parse(arguments, called) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            let ui = Ui::new(ColorChoice::Auto);
+            let ui = Ui::new(ColorChoice::Auto, called);
             let status = usage_status(&error);
             match docker::missing(&error) {
                 Some(diagnostic) => ui.report(&[diagnostic], None),
@@ -176,7 +177,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let ui = Ui::new(arguments.color);
+    let ui = Ui::new(arguments.color, called);
     match dispatch(&arguments, &ui) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -208,16 +209,22 @@ fn usage_status(error: &clap::Error) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Reads the arguments. Who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in help and messages.
-fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+/// The arguments, and the name that we were called by: who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in
+/// help and messages.
+fn by_name(arguments: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Called) {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let is_link = arguments.first().is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new(DOCKER)));
     let is_asked = arguments.get(1).is_some_and(|word| word == DOCKER);
     if is_asked {
         arguments.remove(1);
     }
+    (arguments, if is_link || is_asked { Called::Docker } else { Called::Layerlab })
+}
+
+/// Reads the arguments.
+fn parse(arguments: Vec<OsString>, called: Called) -> Result<Arguments, clap::Error> {
     let mut command = Arguments::command();
-    if is_link || is_asked {
+    if called == Called::Docker {
         command = command.name(DOCKER).bin_name(DOCKER);
     }
     // Only then: to group the commands takes a look at each.

@@ -2,6 +2,7 @@
 //!
 //! `layerlab build . 2>errors` has colours on the terminal and none in the file, and the other way round.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use super::failure::Failure;
@@ -20,12 +21,30 @@ pub(super) struct Ui {
     /// The colours of standard output.
     pub(crate) palette: Palette,
     errors: Palette,
+    called: Called,
+}
+
+/// The name by which this program was called, and by which messages and help name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    Layerlab,
+    Docker,
+}
+
+impl Called {
+    /// A sentence in which commands of this program are named: `` `layerlab ps` ``.
+    fn naming<'t>(self, text: &'t str) -> Cow<'t, str> {
+        match self {
+            Called::Layerlab => text.into(),
+            Called::Docker => text.replace("`layerlab ", "`docker ").into(),
+        }
+    }
 }
 
 impl Ui {
     /// The streams of this process, under the user's choice of colours.
-    pub(crate) fn new(color: ColorChoice) -> Ui {
-        Ui { palette: Palette::for_stdout(color), errors: Palette::for_stderr(color) }
+    pub(crate) fn new(color: ColorChoice, called: Called) -> Ui {
+        Ui { palette: Palette::for_stdout(color), errors: Palette::for_stderr(color), called }
     }
 
     /// Standard output, in colour where it can have them.
@@ -91,11 +110,17 @@ impl Ui {
         Screen::bytes()
     }
 
+    /// Standard error for bytes that another program reads; `None` where it is a terminal.
+    pub(crate) fn error_bytes(&self) -> Option<Box<dyn io::Write>> {
+        Screen::error_bytes()
+    }
+
     /// Draws messages on standard error. `source` is the text that they point into.
     pub(crate) fn report(&self, diagnostics: &[Diagnostic], source: Option<&SourceFile>) {
         let mut stderr = self.errors();
         let columns = Width::of_stderr().of_lines();
         for diagnostic in diagnostics {
+            let diagnostic = &diagnostic.clone().reworded(|text| self.called.naming(text).into_owned());
             // Nobody is left to be told when standard error is closed.
             let _ = stderr.write_all(message(diagnostic, source, self.errors, columns).as_bytes());
         }
@@ -104,7 +129,9 @@ impl Ui {
     /// Says something on standard error that is neither an error nor a warning.
     pub(crate) fn note(&self, text: &str) {
         // Nobody is left to be told when standard error is closed.
-        let _ = self.errors().write_all(table::hang("", text, Width::of_stderr().of_lines()).as_bytes());
+        let _ = self
+            .errors()
+            .write_all(table::hang("", &self.called.naming(text), Width::of_stderr().of_lines()).as_bytes());
     }
 
     /// Draws what clap says of arguments that it did not understand.

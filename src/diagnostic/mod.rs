@@ -93,6 +93,13 @@ impl Diagnostic {
         self
     }
 
+    /// The same message in other words.
+    pub(crate) fn reworded(mut self, words: impl Fn(&str) -> String) -> Self {
+        self.message = words(&self.message);
+        self.hint = self.hint.map(|hint| words(&hint));
+        self
+    }
+
     /// The same message, about `span`, if there is one.
     pub(crate) fn at(mut self, span: impl Into<Option<Span>>) -> Self {
         if let Some(span) = span.into() {

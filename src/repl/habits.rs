@@ -115,8 +115,8 @@ const DOCKER: &[Entry] = &[
     ),
 ];
 
-const CONTAINERS: &str =
-    "containers run in the foreground and are gone when they end: `run`, `shell` and `launch` start one";
+const CONTAINERS: &str = "a container runs in the foreground here and is gone when it ends: `run`, `shell` and `launch` start one; in a shell, `layerlab ps` \
+     lists the others";
 const IN_A_SHELL: &str = "images are managed from a shell: `layerlab --help` lists the commands";
 
 const GIT: &[Entry] = &[

@@ -6,8 +6,8 @@
 //! which newline or colour was meant: a text of others that has one line passes [`shown::line`] before it is put between
 //! our own.
 //!
-//! Left out is what is not a message: the terminal of `run -t`, which belongs to the program in the container, and a
-//! document that another program reads ([`Screen::document`]).
+//! Left out is what is not a message: the terminal of `run -t`, which belongs to the program in the container, and what another
+//! program reads: a document ([`Screen::document`]), and bytes in a pipe or a file ([`Screen::bytes`]).
 
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
@@ -64,6 +64,11 @@ impl<'o> Screen<'o> {
     /// anything.
     pub(crate) fn bytes() -> Option<Box<dyn Write>> {
         (!io::stdout().is_terminal()).then(|| Box::new(io::stdout()) as Box<dyn Write>)
+    }
+
+    /// As [`Screen::bytes`], on standard error.
+    pub(crate) fn error_bytes() -> Option<Box<dyn Write>> {
+        (!io::stderr().is_terminal()).then(|| Box::new(io::stderr()) as Box<dyn Write>)
     }
 
     /// What becomes of the colours of a program whose output is shown here.

@@ -26,6 +26,9 @@ pub(crate) enum TooWide {
     Cut,
     /// It goes on in the next line.
     Broken,
+    /// It goes on in the next line, but no word is broken: names and ids are there to be copied. Where the words of a row have no room
+    /// beside each other the row runs on, and it is the terminal that breaks it.
+    Whole,
 }
 
 /// Lays rows out under a header within so many columns. The widest column gives way first; the last is not padded.
@@ -60,10 +63,14 @@ impl Columns {
         }
         let room = columns.saturating_sub(GAP * widths.len().saturating_sub(1));
         // Words stay whole where all of them can, and what is as short as an id always does: it is there to be copied.
-        let within_words: Vec<usize> = words.iter().map(|word| (*word).max(NARROWEST)).collect();
-        let least: Vec<usize> = match within_words.iter().sum::<usize>() <= room {
-            true => within_words,
-            false => within_words.iter().map(|word| if *word <= UNBROKEN { *word } else { NARROWEST }).collect(),
+        let within_words: Vec<usize> =
+            words.iter().zip(&widths).map(|(word, width)| (*word).max(NARROWEST).min(*width)).collect();
+        let least: Vec<usize> = match (within_words.iter().sum::<usize>() <= room, too_wide) {
+            (true, _) => within_words,
+            (false, TooWide::Whole) => widths.clone(),
+            (false, TooWide::Cut | TooWide::Broken) => {
+                within_words.iter().map(|word| if *word <= UNBROKEN { *word } else { NARROWEST }).collect()
+            }
         };
         while widths.iter().sum::<usize>() > room
             && let Some((widest, _)) = widths
@@ -103,7 +110,7 @@ impl Columns {
 fn lines(cell: &str, width: usize, too_wide: TooWide) -> Vec<String> {
     match too_wide {
         TooWide::Cut => vec![shortened(cell, width)],
-        TooWide::Broken => hang("", cell, width).lines().map(str::to_owned).collect(),
+        TooWide::Broken | TooWide::Whole => hang("", cell, width).lines().map(str::to_owned).collect(),
     }
 }
 
@@ -300,6 +307,15 @@ mod tests {
             "A     B              C\none   a rather       2\n      long cell\n"
         );
         assert_eq!(render(&header, &rows, 9, TooWide::Cut), "A     B          C\none   a rathe…   2\n");
+        let rows = [vec!["one".to_owned(), "named_at_length it is".to_owned(), "2".to_owned()]];
+        assert_eq!(
+            render(&header, &rows, 25, TooWide::Whole),
+            "A     B                 C\none   named_at_length   2\n      it is\n"
+        );
+        assert_eq!(
+            render(&header, &rows, 20, TooWide::Whole),
+            "A     B                       C\none   named_at_length it is   2\n"
+        );
     }
 
     #[test]

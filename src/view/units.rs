@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
-pub(crate) use crate::size::{docker as docker_size, parse_shown as parse_size, shown as size};
+pub(crate) use crate::size::{docker as docker_size, memory, parse_shown as parse_size, shown as size};
 
 /// `12 ms`, `349 ms`, `1.24 s`, `12.4 s`, `1 min 12 s`, `2 h 5 min`: how long something took, in so many digits that times beside one
 /// another can be compared.
@@ -59,6 +59,14 @@ pub(crate) fn moment(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
         Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string(),
         Err(_) => "N/A".to_owned(),
+    }
+}
+
+/// A time in RFC 3339 with all nine digits of its nanoseconds, so that times stand below each other.
+pub(crate) fn nanoseconds(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string(),
+        Err(_) => time.to_owned(),
     }
 }
 

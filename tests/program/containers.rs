@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Place, Role, filter, missing};
+use crate::pty::Pty;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -133,8 +134,13 @@ fn what_it_writes_is_kept_by_line() {
     yard.run_script("--name talk", "echo one; echo two; echo oops >&2; printf three");
     assert_eq!(yard.0.run("logs talk"), "one\ntwo\nthreeoops\n");
     assert_eq!(yard.0.run("logs -n 1 talk"), "three");
-    assert_eq!(yard.0.run("logs -t --tail 1 talk"), "2023-11-14T22:13:20Z three");
+    assert_eq!(yard.0.run("logs -t --tail 1 talk"), "2023-11-14T22:13:20.000000000Z three");
     assert_eq!(yard.0.run("logs --until 2023-11-14T22:13:20Z talk"), "");
+    yard.run_script("--name bytes", "printf '\\033[31mred\\033[0m \\033]0;title\\007\\r\\n'");
+    assert_eq!(yard.0.output("logs bytes").stdout, b"\x1b[31mred\x1b[0m \x1b]0;title\x07\r\n");
+    let pty = Pty::start(yard.0.command("--color always logs bytes"), (80, 24));
+    let seen: Vec<u8> = pty.output.iter().flatten().collect();
+    assert_eq!(String::from_utf8_lossy(&seen), "\x1b[31mred\x1b[0m ␛]0;title␇\x1b[0m\r\n");
     yard.run_script("-d --name steady", "echo begin; sleep 0.3; echo middle; sleep 0.3; echo end");
     assert_eq!(yard.0.run("logs -f steady"), "begin\nmiddle\nend\n");
 }

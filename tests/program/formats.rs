@@ -72,7 +72,8 @@ fn mistakes_in_formats_and_filters_have_a_place() {
         ("docker ps -f wrong=1", "the filters here are"),
         ("docker ps -f status=asleep", "the states are"),
         ("docker inspect -f '{{.Nothing}}' one", "there is no field `Nothing` here"),
-        ("docker inspect one nosuch", "no image `nosuch`"),
+        ("docker inspect one nosuch", "nothing is called `nosuch`"),
+        ("docker inspect one nosuch", "hint: `docker ps -a`, `docker images`"),
         ("docker events --since yesterday", "is not a time"),
     ] {
         let (status, errors) = failure(&place, line);

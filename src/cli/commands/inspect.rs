@@ -7,8 +7,11 @@ use super::{container, image, network, volume};
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::images::{self, Policy};
 use crate::runtime;
 use crate::runtime::volume::kept;
+use crate::store;
 use crate::world::World;
 
 /// Show containers, images, volumes and networks as JSON, or what a template makes of that.
@@ -59,14 +62,28 @@ impl Inspect {
             Some(Kind::Network) => network::inspect::document(world, name),
             None => match runtime::find(world, name) {
                 Ok(_) => container::inspect::known(world, name, self.size),
-                Err(runtime::Error::NoContainer(_)) => image::inspect::document(world, name).or_else(|failure| {
-                    let other = volume(world, name).or_else(|_| network::inspect::document(world, name));
-                    other.map_err(|_| failure)
-                }),
+                Err(runtime::Error::NoContainer(_)) => self.no_container(world, name),
                 Err(error) => Err(error.into()),
             },
         }
     }
+
+    /// What a name means that is not a container's.
+    fn no_container(&self, world: &World, name: &str) -> Result<Value, Failure> {
+        use images::Error::Store;
+        match images::by_text(&world.store, name, Policy::default()) {
+            Err(Store(store::Error::NoImage { other_tag: None, .. })) => {
+                volume(world, name).or_else(|_| network::inspect::document(world, name)).map_err(|_| nothing(name))
+            }
+            Ok(_) | Err(_) => image::inspect::document(world, name),
+        }
+    }
+}
+
+fn nothing(name: &str) -> Failure {
+    Diagnostic::error(format!("nothing is called `{name}`: no container, image, volume or network"))
+        .hint("`layerlab ps -a`, `layerlab images`, `layerlab volume ls` and `layerlab network ls` list what there is")
+        .into()
 }
 
 fn volume(world: &World, name: &str) -> Result<Value, Failure> {

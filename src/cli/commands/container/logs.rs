@@ -1,7 +1,7 @@
 //! `layerlab logs`: what a container has written.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,11 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
+use crate::machine::Stream;
 use crate::runtime::log::{Entry, Reader, StreamName};
 use crate::runtime::{self, Session};
+use crate::view::program::Program;
+use crate::view::screen::Screen;
 use crate::view::units;
 use crate::world::World;
 
@@ -54,6 +57,7 @@ impl Logs {
         // Before the log is read to its end: what is written after that is there when the session has ended.
         let session = if self.follow { Session::open(world, &stored.record.id)? } else { None };
         let mut reader = Reader::open(&folder)?;
+        let mut printer = Printer { stdout: Sink::stdout(ui), stderr: Sink::stderr(ui), with_times: self.timestamps };
         let mut shown = VecDeque::new();
         let last = self.last()?;
         while let Some(entry) = reader.as_mut().map_or(Ok(None), Reader::next)? {
@@ -62,15 +66,13 @@ impl Logs {
             }
             shown.push_back(entry);
             match last {
-                None => self.show(shown.pop_front(), ui)?,
+                None => shown.drain(..).try_for_each(|entry| printer.print(entry))?,
                 Some(count) if shown.len() > count => drop(shown.pop_front()),
                 Some(_) => {}
             }
         }
-        for entry in shown {
-            self.show(Some(entry), ui)?;
-        }
-        let Some(session) = session else { return Ok(()) };
+        shown.into_iter().try_for_each(|entry| printer.print(entry))?;
+        let Some(session) = session else { return printer.end() };
         loop {
             let is_over = session.until_the_end_within(BETWEEN_LOOKS).is_some();
             if reader.is_none() {
@@ -78,11 +80,11 @@ impl Logs {
             }
             while let Some(entry) = reader.as_mut().map_or(Ok(None), Reader::next)? {
                 if wanted(&entry) {
-                    self.show(Some(entry), ui)?;
+                    printer.print(entry)?;
                 }
             }
             if is_over {
-                return Ok(());
+                return printer.end();
             }
         }
     }
@@ -97,16 +99,63 @@ impl Logs {
             },
         }
     }
+}
 
-    /// Shows an entry on the stream that it was written to.
-    fn show(&self, entry: Option<Entry>, ui: &Ui) -> Result<(), Failure> {
-        let Some(Entry { text, stream, time }) = entry else { return Ok(()) };
-        let time = if self.timestamps { format!("{time} ") } else { String::new() };
-        let mut out = match stream {
-            StreamName::Stdout => ui.plain(),
-            StreamName::Stderr => ui.errors(),
+/// Shows entries, each on the stream that it was written to.
+struct Printer {
+    stdout: Sink,
+    stderr: Sink,
+    with_times: bool,
+}
+
+/// Where the entries of a stream go.
+enum Sink {
+    /// A pipe or a file: as they were logged, byte for byte.
+    Bytes(Box<dyn Write>),
+    /// A terminal: what it would act on is made harmless, colours stay.
+    Terminal(Screen<'static>, Program),
+}
+
+impl Sink {
+    fn stdout(ui: &Ui) -> Sink {
+        ui.bytes().map_or_else(|| Sink::Terminal(ui.out(), Program::default()), Sink::Bytes)
+    }
+
+    fn stderr(ui: &Ui) -> Sink {
+        ui.error_bytes().map_or_else(|| Sink::Terminal(ui.errors(), Program::default()), Sink::Bytes)
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        match self {
+            Sink::Bytes(out) => out.write_all(text.as_bytes()),
+            Sink::Terminal(screen, program) => {
+                let text = program.text(Stream::Stdout, text.as_bytes(), screen.colours());
+                screen.write_all(text.as_bytes())
+            }
+        }
+    }
+}
+
+impl Printer {
+    fn print(&mut self, Entry { text, stream, time }: Entry) -> Result<(), Failure> {
+        let sink = match stream {
+            StreamName::Stdout => &mut self.stdout,
+            StreamName::Stderr => &mut self.stderr,
         };
-        Ok(write!(out, "{time}{text}")?)
+        if self.with_times {
+            sink.write(&format!("{} ", units::nanoseconds(&time)))?;
+        }
+        Ok(sink.write(&text)?)
+    }
+
+    /// Nothing follows any more: a colour that is open ends.
+    fn end(mut self) -> Result<(), Failure> {
+        for sink in [&mut self.stdout, &mut self.stderr] {
+            if let Sink::Terminal(screen, program) = sink {
+                screen.write_all(program.rest(Stream::Stdout).as_bytes())?;
+            }
+        }
+        Ok(())
     }
 }
 

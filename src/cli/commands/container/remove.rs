@@ -36,7 +36,7 @@ impl Remove {
             });
         for name in &missing {
             // As Docker: what is to be gone is gone, but a word is said.
-            ui.note(&runtime::Error::NoContainer(name.clone()).to_string());
+            ui.note(&format!("note: {}", runtime::Error::NoContainer(name.clone())));
         }
         each(&found, ui, |name| self.remove(world, name, RACES))
     }

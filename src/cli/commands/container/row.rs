@@ -17,14 +17,14 @@ use crate::world::World;
 pub(super) const TABLE: Table = Table {
     shown: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"],
     titles: TITLES,
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 
 /// The same with the sizes.
 pub(super) const WITH_SIZES: Table = Table {
     shown: &["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names", "Size"],
     titles: TITLES,
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 
 const TITLES: &[(&str, &str)] = &[

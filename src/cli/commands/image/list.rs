@@ -121,11 +121,11 @@ impl Images {
 
 /// The columns.
 const TABLE: Table =
-    Table { shown: &["Repository", "Tag", "ID", "CreatedSince", "Size"], titles: TITLES, too_wide: TooWide::Broken };
+    Table { shown: &["Repository", "Tag", "ID", "CreatedSince", "Size"], titles: TITLES, too_wide: TooWide::Whole };
 const WITH_DIGESTS: Table = Table {
     shown: &["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"],
     titles: TITLES,
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 const TITLES: &[(&str, &str)] = &[
     ("Repository", "REPOSITORY"),

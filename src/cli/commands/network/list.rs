@@ -45,7 +45,7 @@ const TABLE: Table = Table {
         ("Labels", "LABELS"),
         ("CreatedAt", "CREATED AT"),
     ],
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 
 /// A line of the list.

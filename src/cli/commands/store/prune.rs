@@ -97,7 +97,7 @@ impl Prune {
             writeln!(out)?;
         }
         let total = if self.dry_run { "Would be reclaimed" } else { "Total reclaimed space" };
-        writeln!(out, "{total}: {}", units::size(pruned.bytes()))?;
+        writeln!(out, "{total}: {}", units::docker_size(pruned.bytes(), 4))?;
         if pruned.in_use > 0 {
             let blobs = units::count(pruned.in_use as u64, "blob");
             ui.note(&shown::line(&format!("note: another layerlab process uses {blobs} that nothing else needs")));

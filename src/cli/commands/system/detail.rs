@@ -17,7 +17,7 @@ pub(super) fn show(world: &World, ui: &Ui, all: &Everything) -> Result<(), Failu
     let mut out = ui.plain();
     writeln!(out, "Images space usage:\n")?;
     let header = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"];
-    ui.table(&header, &images(world, &all.images), TooWide::Broken)?;
+    ui.table(&header, &images(world, &all.images), TooWide::Whole)?;
     writeln!(out, "\nContainers space usage:\n")?;
     let container = |(stored, written): &(_, u64)| {
         let line = Line::of(world, stored, Detail { whole: false, sizes: false })?;
@@ -26,13 +26,13 @@ pub(super) fn show(world: &World, ui: &Ui, all: &Everything) -> Result<(), Failu
     };
     let rows: Vec<Vec<String>> = all.containers.iter().map(container).collect::<Result<_, Failure>>()?;
     let header = ["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"];
-    ui.table(&header, &rows, TooWide::Broken)?;
+    ui.table(&header, &rows, TooWide::Whole)?;
     writeln!(out, "\nLocal Volumes space usage:\n")?;
     let volume = |(name, (users, bytes)): (&String, &(usize, u64))| {
         vec![name.clone(), users.to_string(), units::docker_size(*bytes, 4)]
     };
     let rows: Vec<Vec<String>> = all.volumes.iter().map(volume).collect();
-    ui.table(&["VOLUME NAME", "LINKS", "SIZE"], &rows, TooWide::Broken)?;
+    ui.table(&["VOLUME NAME", "LINKS", "SIZE"], &rows, TooWide::Whole)?;
     let (count, bytes, _) = all.cache;
     writeln!(out, "\nBuild cache usage: {} in {}", units::docker_size(bytes, 4), units::count(count as u64, "layer"))?;
     Ok(())

@@ -37,7 +37,7 @@ const TABLE: Table = Table {
         ("Size", "SIZE"),
         ("Reclaimable", "RECLAIMABLE"),
     ],
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 
 /// A line of it.

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::oci::Platform;
 use crate::runtime::{self, Status};
-use crate::size::Bytes;
+use crate::view::units;
 use crate::world::World;
 
 /// Show what there is, and what this machine allows.
@@ -73,7 +73,7 @@ impl Info {
             images.len(),
             system.unwrap_or_else(|| Platform::host().os),
             std::env::consts::ARCH,
-            Bytes(memory),
+            units::memory(memory),
             root.display(),
         );
         show(ui, self.format.as_deref(), &document, &text)

@@ -44,7 +44,7 @@ const TABLE: Table = Table {
         ("Scope", "SCOPE"),
         ("Size", "SIZE"),
     ],
-    too_wide: TooWide::Broken,
+    too_wide: TooWide::Whole,
 };
 
 /// A line of the list.
