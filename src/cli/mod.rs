@@ -9,6 +9,7 @@
 //! things and shows them; it decides nothing.
 
 mod commands;
+mod completion;
 mod confirm;
 mod deleted;
 mod docker;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, inspect, network, parse, store, system, volume};
+use self::commands::{build, container, explain, image, inspect, network, parse, shell, store, system, volume};
 use self::failure::Failure;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
@@ -125,6 +126,11 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Look at everything at once
     System(system::System),
+    /// Print the script that makes a shell complete commands, options and names
+    Completion(shell::Completion),
+    /// Write the pages of the manual into a folder
+    #[command(name = "man")]
+    Manual(shell::Manual),
     /// Show what happens to containers, images and volumes
     Events(system::events::Events),
     /// Show what there is, and what this machine allows
@@ -154,12 +160,13 @@ enum Command {
     ServeFiles(container::serve_files::ServeFiles),
 }
 
-/// The name under which this is Docker's command line.
-const DOCKER: &str = "docker";
-
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     interrupts::refuse_to_die_of_large_files();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if completion::answered(&arguments, Arguments::command, || open_world(None).ok()) {
+        return ExitCode::SUCCESS;
+    }
     let (arguments, called) = by_name(arguments);
     let arguments = match parse(arguments, called) {
         Ok(arguments) => arguments,
@@ -211,10 +218,10 @@ fn usage_status(error: &clap::Error) -> ExitCode {
 
 /// The arguments, and the name that we were called by: who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in
 /// help and messages.
-fn by_name(arguments: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Called) {
-    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let is_link = arguments.first().is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new(DOCKER)));
-    let is_asked = arguments.get(1).is_some_and(|word| word == DOCKER);
+fn by_name(mut arguments: Vec<OsString>) -> (Vec<OsString>, Called) {
+    let is_link =
+        arguments.first().is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new(Called::Docker.name())));
+    let is_asked = arguments.get(1).is_some_and(|word| word == Called::Docker.name());
     if is_asked {
         arguments.remove(1);
     }
@@ -225,7 +232,7 @@ fn by_name(arguments: impl IntoIterator<Item = OsString>) -> (Vec<OsString>, Cal
 fn parse(arguments: Vec<OsString>, called: Called) -> Result<Arguments, clap::Error> {
     let mut command = Arguments::command();
     if called == Called::Docker {
-        command = command.name(DOCKER).bin_name(DOCKER);
+        command = command.name(called.name()).bin_name(called.name());
     }
     // Only then: to group the commands takes a look at each.
     if arguments.len() < 2 || arguments.get(1).is_some_and(|word| word == "--help" || word == "-h") {
@@ -236,7 +243,7 @@ fn parse(arguments: Vec<OsString>, called: Called) -> Result<Arguments, clap::Er
 }
 
 fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
-    let world = || open_world(arguments);
+    let world = || open_world(arguments.home.as_deref());
     match &arguments.command {
         Command::Parse(command) => command.run(ui),
         Command::ServeFiles(command) => command.run(),
@@ -271,6 +278,8 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::History(command) => command.run(&*world()?, ui),
         Command::Inspect(command) => command.run(&*world()?, ui),
         Command::System(command) => command.run(&world()?, ui),
+        Command::Completion(command) => command.run(ui),
+        Command::Manual(command) => command.run(ui, Arguments::command()),
         Command::Events(command) => command.run(&*world()?, ui),
         Command::Info(command) => command.run(&*world()?, ui),
         Command::Version(command) => command.run(ui),
@@ -287,9 +296,9 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
 }
 
 /// The opened home with everything around it.
-fn open_world(arguments: &Arguments) -> Result<Arc<World>, Failure> {
+fn open_world(home: Option<&Path>) -> Result<Arc<World>, Failure> {
     let preferences = preferences()?;
-    let home = match &arguments.home {
+    let home = match home {
         Some(path) => Home::open_with(path, preferences)?,
         None => Home::open_with(Home::default_path(|name| std::env::var_os(name))?, preferences)?,
     };

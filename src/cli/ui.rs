@@ -21,7 +21,8 @@ pub(super) struct Ui {
     /// The colours of standard output.
     pub(crate) palette: Palette,
     errors: Palette,
-    called: Called,
+    /// The name by which messages and help name this program.
+    pub(crate) called: Called,
 }
 
 /// The name by which this program was called, and by which messages and help name it.
@@ -32,6 +33,14 @@ pub(crate) enum Called {
 }
 
 impl Called {
+    /// The name itself.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Called::Layerlab => "layerlab",
+            Called::Docker => "docker",
+        }
+    }
+
     /// A sentence in which commands of this program are named: `` `layerlab ps` ``.
     fn naming<'t>(self, text: &'t str) -> Cow<'t, str> {
         match self {

@@ -177,3 +177,32 @@ fn the_help_has_groups() {
         assert!(help.contains(part), "{help}");
     }
 }
+
+#[test]
+fn a_shell_completes_names() {
+    let place = Place::new("");
+    out(&place, "docker create --name one layerlab/base && docker volume create data && docker network create net");
+    for (line, expected) in [
+        ("sto", "stop\nstore"),
+        ("rm o", "one"),
+        ("run --rm lay", "layerlab/base:latest"),
+        ("tag lay", "layerlab/base:latest"),
+        ("volume rm d", "data"),
+        ("network rm n", "net"),
+        ("exec o", "one"),
+    ] {
+        let words = line.split(' ').count();
+        let program = place.program().display().to_string();
+        let line = format!("_CLAP_COMPLETE_INDEX={words} {program} -- layerlab {line}");
+        let mut shell = place.shell(&line);
+        let offered = shell.env("LAYERLAB_COMPLETE", "bash").env("_CLAP_IFS", "\n").output().unwrap();
+        let offered = String::from_utf8_lossy(&offered.stdout);
+        assert_eq!(offered, expected, "{line}");
+    }
+    let script = out(&place, "docker completion bash");
+    assert!(script.contains("complete -o ") && script.contains(" docker"), "{script}");
+    assert_eq!(failure(&place, "docker completion ksh").0, 1);
+    out(&place, "docker man pages");
+    let page = std::fs::read_to_string(place.path("pages/docker-run.1")).unwrap();
+    assert!(page.contains("Run a command in a new container"), "{page}");
+}

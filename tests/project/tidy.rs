@@ -41,6 +41,16 @@ const LIBRARIES: &[Only] = &[
         because: "arguments are parsed in one place; the two views' enums are values of arguments",
     },
     Only {
+        library: "clap_complete",
+        places: &["src/cli/completion.rs"],
+        because: "what a shell asks at Tab is answered in one place",
+    },
+    Only {
+        library: "clap_mangen",
+        places: &["src/cli/commands/shell.rs"],
+        because: "the manual's pages are written by one command",
+    },
+    Only {
         library: "nix",
         places: &["src/container/", "src/link.rs", "src/netlink.rs", "src/runtime/", "src/layer/materialise.rs"],
         because: "system calls that set up containers, watch over them and make the files of foreign layers are kept together",

@@ -7,6 +7,7 @@ pub(super) mod image;
 pub(super) mod inspect;
 pub(super) mod network;
 pub(super) mod parse;
+pub(super) mod shell;
 pub(super) mod store;
 pub(super) mod system;
 pub(super) mod volume;

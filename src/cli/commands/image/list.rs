@@ -42,7 +42,7 @@ pub(crate) struct Images {
     #[command(flatten)]
     format: FormatOption,
     /// Only list images with this name, or with one like this pattern
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "REPOSITORY[:TAG]")]
     name: Option<String>,
 }
 

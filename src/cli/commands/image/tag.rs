@@ -12,6 +12,7 @@ use crate::world::World;
 #[derive(Debug, Args)]
 pub(crate) struct Tag {
     /// The image
+    #[arg(value_name = "IMAGE")]
     source: String,
     /// The new name
     target: String,

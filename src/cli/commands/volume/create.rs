@@ -28,7 +28,7 @@ pub(super) struct Create {
     #[arg(short, long, value_name = "OPTION", hide = true)]
     opt: Vec<String>,
     /// Its name (default: one of 64 digits)
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "VOLUME")]
     name: Option<String>,
 }
 
