@@ -15,6 +15,7 @@
 //! 8. [`plan`]: stages and their dependencies → the steps to run
 //! 9. [`cache`]: keys as records of ingredients, and their explanation
 //! 10. [`container`]: a container as a printable list of operations
+//!     and [`bundle`]: a container as a manager such as Podman or containerd prescribes it
 //! 11. [`userland`]: the built-in base images
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
@@ -32,6 +33,7 @@
 // The documentation is read by whoever changes the code: it is built with what is private.
 #![allow(rustdoc::private_intra_doc_links)]
 
+pub(crate) mod bundle;
 pub(crate) mod cache;
 pub mod cli;
 pub mod container;

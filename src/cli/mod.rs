@@ -29,7 +29,7 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, inspect, network, parse, shell, store, system, volume};
+use self::commands::{build, container, explain, image, inspect, network, oci, parse, shell, store, system, volume};
 use self::failure::Failure;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
@@ -153,12 +153,17 @@ enum Command {
     Store(store::StoreCommand),
     /// Manage networks
     Network(network::Networks),
+    /// Be the runtime of Podman, Docker or containerd, in the place of runc
+    Oci(oci::Oci),
     /// Explain an instruction, a word, or what the built-in base image is made of
     Explain(explain::Explain),
     /// The file server of the built-in web image
     #[command(hide = true)]
     ServeFiles(container::serve_files::ServeFiles),
 }
+
+/// The name under which this is the runtime of a manager of containers.
+const RUNTIME: &str = "runc";
 
 /// Runs the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -224,6 +229,9 @@ fn by_name(mut arguments: Vec<OsString>) -> (Vec<OsString>, Called) {
     let is_asked = arguments.get(1).is_some_and(|word| word == Called::Docker.name());
     if is_asked {
         arguments.remove(1);
+    }
+    if arguments.first().is_some_and(|name| Path::new(name).file_name() == Some(OsStr::new(RUNTIME))) {
+        arguments.insert(1, "oci".into());
     }
     (arguments, if is_link || is_asked { Called::Docker } else { Called::Layerlab })
 }
@@ -291,6 +299,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Prune(command) => command.run(&*world()?, ui),
         Command::Store(command) => command.run(&*world()?, ui),
         Command::Network(command) => command.run(&world()?, ui),
+        Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Explain(command) => command.run(ui),
     }
 }

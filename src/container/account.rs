@@ -67,6 +67,12 @@ impl Account {
     }
 }
 
+/// The home directory of a user; `/` where the text of a passwd file has none.
+pub(crate) fn home_of(uid: u32, passwd: &str) -> String {
+    let entry = passwd.lines().filter_map(Entry::parse).find(|entry| entry.uid == uid);
+    entry.map(|entry| entry.home).filter(|home| !home.is_empty()).unwrap_or("/").to_owned()
+}
+
 /// A line of passwd(5): the four fields that matter.
 struct Entry<'a> {
     name: &'a str,

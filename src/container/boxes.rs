@@ -9,6 +9,7 @@ use super::explain::list;
 use super::layout::DEVICES;
 use super::operation::{Namespace, Operation, Phase};
 use super::plan::Plan;
+use super::prescribed::Prescribed;
 use super::process::Terminal;
 use super::tuning::Tuning;
 use super::userns::{IdMap, Range};
@@ -155,6 +156,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::ProtectMount { .. }
         | Operation::CloseMounts => Boundary::Mounts,
         Operation::Tune(Tuning::Domain { .. }) => Boundary::Namespaces,
+        Operation::Prescribed(prescribed) => boundary_of(prescribed),
         Operation::Tune(Tuning::Device { .. }) => Boundary::Mounts,
         Operation::Tune(Tuning::Setting { .. } | Tuning::Resources { .. }) => Boundary::Confinement,
         Operation::NewKeyring
@@ -176,10 +178,27 @@ fn boundary(operation: &Operation) -> Boundary {
     }
 }
 
+/// The same of what a manager prescribes.
+fn boundary_of(prescribed: &Prescribed) -> Boundary {
+    match prescribed {
+        Prescribed::MakeGroups { .. } | Prescribed::LimitGroup { .. } => Boundary::Machine,
+        Prescribed::JoinNamespaces { .. } => Boundary::Namespaces,
+        Prescribed::TakeRoot { .. }
+        | Prescribed::MakeNodes { .. }
+        | Prescribed::Cover { .. }
+        | Prescribed::Protect { .. } => Boundary::Mounts,
+        Prescribed::KeepCapabilities | Prescribed::SetCapabilities { .. } | Prescribed::InstallFilter { .. } => {
+            Boundary::Confinement
+        }
+        Prescribed::Identify { .. } | Prescribed::SetMask { .. } | Prescribed::FindCommand { .. } => Boundary::Process,
+    }
+}
+
 /// What the row of an operation is called. A mount's is its place.
 fn name(operation: &Operation) -> &str {
     match operation {
         Operation::Tune(tuning) => tuning.row().0,
+        Operation::Prescribed(prescribed) => prescribed.row().0,
         Operation::CreateDirectory { .. } | Operation::WriteFile { .. } => "made in it",
         Operation::MakeUserNamespace => "users",
         Operation::CreateCgroup { .. } | Operation::JoinCgroup { .. } => "control group",
@@ -234,6 +253,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
     let shown = |path: &Path| path.strip_prefix(folder).unwrap_or(path).display().to_string();
     match operation {
         Operation::Tune(tuning) => tuning.row().1,
+        Operation::Prescribed(prescribed) => prescribed.row().1,
         Operation::CreateDirectory { path } | Operation::WriteFile { path, .. } => shown(path),
         Operation::MakeUserNamespace => "one more, for file systems in memory".to_owned(),
         Operation::CreateCgroup { paths } => list(paths),

@@ -167,6 +167,44 @@ pub(super) fn limit(keep: Capabilities) -> Result<(), Failure> {
     set_capabilities(None, sets).map_err(|error| Failure::call("capset", answer(error)))
 }
 
+/// The five sets of a process, as somebody prescribes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sets {
+    pub(crate) bounding: Capabilities,
+    pub(crate) effective: Capabilities,
+    pub(crate) permitted: Capabilities,
+    pub(crate) inheritable: Capabilities,
+    pub(crate) ambient: Capabilities,
+}
+
+/// Has a change of the user leave the permitted set as it is.
+pub(super) fn keep_when_user_changes() -> Result<(), Failure> {
+    // SAFETY: prctl(2): PR_SET_KEEPCAPS takes a number and touches no memory.
+    let kept = unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) };
+    Errno::result(kept).map(drop).map_err(|errno| Failure::call("prctl(PR_SET_KEEPCAPS)", errno))
+}
+
+/// Sets all sets but the bounding one, as far as the process may have them. Ambient is what is permitted and inheritable as well, as the
+/// kernel wants it.
+pub(super) fn set(sets: &Sets) -> Result<(), Failure> {
+    let had = capabilities(None).map_err(|error| Failure::call("capget", answer(error)))?;
+    let of = |set: Capabilities| CapabilitySet::from_bits_retain(set.0);
+    let permitted = had.permitted & of(sets.permitted);
+    let effective = permitted & of(sets.effective);
+    let inheritable = had.permitted & of(sets.inheritable);
+    clear_ambient_capability_set().map_err(|error| Failure::call("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", answer(error)))?;
+    set_capabilities(None, CapabilitySets { effective, permitted, inheritable })
+        .map_err(|error| Failure::call("capset", answer(error)))?;
+    let ambient = (permitted & inheritable & of(sets.ambient)).bits();
+    for bit in (0..u64::BITS).filter(|bit| ambient & (1 << bit) != 0) {
+        let number = libc::c_ulong::from(bit);
+        // SAFETY: prctl(2): PR_CAP_AMBIENT_RAISE takes a number and touches no memory.
+        let raised = unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, number, 0, 0) };
+        Errno::result(raised).map_err(|errno| Failure::call(&format!("prctl(PR_CAP_AMBIENT_RAISE, {bit})"), errno))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::Capabilities;

@@ -5,7 +5,7 @@
 //!           ◀── IdsMapped
 //! Terminal  ──▶   the master of the terminal that was made inside
 //! Ready     ──▶   everything is set up, and only the command is missing; with a pidfd of the first process
-//!           ◀── Start
+//!           ◀── Start: where a listener is, with the pipe for the errno
 //! First     ──▶   the first process becomes the command now: a pidfd of it, and what is executed, in case that it can't be
 //! Failed    ──▶   an operation was refused, and nothing comes of the container
 //! Untidy    ──▶   something could not be taken away again
@@ -24,7 +24,7 @@ use rustix::termios::Winsize;
 use serde::{Deserialize, Serialize};
 
 use super::error::Failure;
-use crate::link::Link;
+use crate::link::{Link, Listener};
 
 /// What we are told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +66,8 @@ pub(super) struct Ends {
     pub(crate) link: Link,
     /// To us: the trampoline's errno. Gone once the command is executed.
     pub(crate) errno: Option<OwnedFd>,
+    /// Where somebody else than who made the container says that it is to start.
+    pub(crate) listener: Option<Listener>,
     /// To whoever keeps the networks that the plan has cables into.
     pub(crate) plug: Option<Link>,
     /// We, as a pidfd: readable when we are gone.

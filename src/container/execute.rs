@@ -5,9 +5,7 @@
 //! descriptor from where it is made to where it is attached, see [`super::mounts`]; a path of the image becomes a descriptor
 //! once, see [`super::inside`].
 
-use std::fs::DirBuilder;
 use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -20,6 +18,7 @@ use super::capabilities;
 use super::channel::{Ends, Order, Word};
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
+use super::files;
 use super::hidden::HiddenVariable;
 use super::identity::Identity;
 use super::inside::Root;
@@ -40,7 +39,7 @@ use super::terminal;
 use super::trampoline;
 use super::tuning::Tuning;
 use super::userns;
-use crate::link::Heard;
+use crate::link::{Heard, Link};
 
 /// What one operation leaves for a later one.
 pub(super) struct Setup<'a> {
@@ -48,17 +47,21 @@ pub(super) struct Setup<'a> {
     /// What leads to the process that started us; `None` in that process itself.
     ends: Option<&'a Ends>,
     /// The container's mounts, from the first that is made until all are in place.
-    mounts: Mounts,
+    pub(super) mounts: Mounts,
     /// The container's root, once it is the only one.
-    root: Option<Root>,
+    pub(super) root: Option<Root>,
     /// What was made in the root to be mounted on.
     pub(crate) stubs: Stubs,
     /// The user that was looked up.
-    account: Option<Account>,
+    pub(super) account: Option<Account>,
     /// The program that executes the command.
     trampoline: Option<OwnedFd>,
     /// Whether the standard streams are a terminal of the container's own.
     has_terminal: bool,
+    /// Who has given the order to start, and the pipe for the trampoline's errno, where that came from another than who made us.
+    pub(super) starter: Option<(Link, OwnedFd)>,
+    /// This process, known before a filter may forbid to ask for it.
+    pub(super) ourselves: Option<OwnedFd>,
 }
 
 /// What the container's other processes leave for the keeper, in the memory that they share.
@@ -81,7 +84,20 @@ impl<'a> Setup<'a> {
             account: None,
             trampoline: None,
             has_terminal: false,
+            starter: None,
+            ourselves: None,
         }
+    }
+
+    /// Takes hold of this process itself.
+    pub(crate) fn know_ourselves(&mut self) -> Result<(), Failure> {
+        self.ourselves = Some(processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?);
+        Ok(())
+    }
+
+    /// Whoever is to be told what becomes of the command.
+    pub(crate) fn link(&self) -> &Link {
+        self.starter.as_ref().map_or(&self.known_ends().link, |(link, _)| link)
     }
 
     /// Carries one operation out. Those that fork are the caller's: they end here in one process and
@@ -97,15 +113,16 @@ impl<'a> Setup<'a> {
         match operation {
             Operation::Join(step) => self.join(*step),
             Operation::Tune(tuning) => self.tune(tuning),
-            Operation::CreateDirectory { path } => create_directories(path),
-            Operation::WriteFile { path, content } => write_file(path, content),
+            Operation::Prescribed(prescribed) => self.prescribe(prescribed),
+            Operation::CreateDirectory { path } => files::create_directories(path),
+            Operation::WriteFile { path, content } => files::write_file(path, content),
             Operation::MakeUserNamespace => {
                 // Without it, a flag of the mount does nearly the same.
                 let _ = userns::make_for_all_ids();
                 Ok(())
             }
-            Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| create_directories(path)),
-            Operation::SetOomScore { score } => write_own(OOM_SCORE, &score.to_string()),
+            Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| files::create_directories(path)),
+            Operation::SetOomScore { score } => files::set_oom_score(*score),
             Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
             Operation::EnterUserNamespace { map } => userns::enter(map, || self.have_ids_mapped()),
             Operation::Unshare { namespaces } => namespaces::unshare_all(namespaces),
@@ -164,14 +181,14 @@ impl<'a> Setup<'a> {
             Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
             Operation::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
             Operation::SealTrampoline { init } => trampoline::sealed(*init).map(|made| self.trampoline = Some(made)),
-            Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, self.own_streams()),
+            Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, &self.own_streams()),
             Operation::ChangeDirectory { path } => self.change_directory(Path::new(path)),
             Operation::LimitCapabilities { keep } => leave::limit(self.known_account(), *keep),
             Operation::CleanUp => leave::clean_up(),
             Operation::AwaitStart => self.await_start(),
             Operation::Execute { args, env, secrets } => self.become_command(args, env, secrets),
             Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
-            Operation::RemoveDirectory { path } => remove_directory(path),
+            Operation::RemoveDirectory { path } => files::remove_directory(path),
             Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
         }
     }
@@ -198,7 +215,7 @@ impl<'a> Setup<'a> {
         }
     }
 
-    fn known_ends(&self) -> &'a Ends {
+    pub(super) fn known_ends(&self) -> &'a Ends {
         self.ends.expect("only the container's own processes carry this out")
     }
 
@@ -209,7 +226,10 @@ impl<'a> Setup<'a> {
     }
 
     /// Whether the order is there already, or else when it comes.
-    fn await_start(&self) -> Result<(), Failure> {
+    fn await_start(&mut self) -> Result<(), Failure> {
+        if let Some(listener) = &self.known_ends().listener {
+            return self.await_starter(listener);
+        }
         let link = &self.known_ends().link;
         let heard = match link.hear_now() {
             Heard::Nothing => {
@@ -229,32 +249,40 @@ impl<'a> Setup<'a> {
 
     fn become_command(&self, args: &[String], env: &[String], secrets: &[HiddenVariable]) -> Result<(), Failure> {
         let command = leave::find_command(args, env, secrets, &self.known_account().home)?;
-        let ends = self.known_ends();
         let trampoline = self.trampoline.as_ref().expect("a plan makes the trampoline before it is used");
-        let pipe = ends.errno.as_ref().expect("it is closed only when the command is executed");
+        let pipe = self.starter.as_ref().map(|(_, pipe)| pipe).or(self.known_ends().errno.as_ref());
+        let pipe = pipe.expect("it is closed only when the command is executed");
         let words = trampoline::Words::new(&command.program, &command.args, &command.env);
-        let ourselves = processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
         let (program, missing) = (command.path.clone(), command.missing.to_owned());
-        ends.link.say_with(&Word::First { program, missing }, &ourselves);
+        let first = Word::First { program, missing };
+        match &self.ourselves {
+            Some(ourselves) => self.link().say_with(&first, ourselves),
+            None => {
+                let ourselves = processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
+                self.link().say_with(&first, &ourselves)
+            }
+        };
         // From here on we may be killed at any moment, so nothing is allocated: we share the allocator with the keeper.
         let errno = trampoline::execute(trampoline, pipe, &words);
         Err(leave::not_executed(&command.path, errno, command.missing))
     }
 
     /// The standard streams that are the container's own, and become its user's.
-    fn own_streams(&self) -> &'static [RawFd] {
+    fn own_streams(&self) -> Vec<RawFd> {
         match (self.has_terminal, &self.known_ends().streams) {
-            (true, _) => &[0],
-            (false, Some(_)) => &[1, 2],
-            (false, None) => &[],
+            (true, _) => vec![0],
+            (false, Some(_)) => vec![1, 2],
+            // Of a manager's, its pipes.
+            (false, None) if self.ourselves.is_some() => (0..3).filter(|stream| leave::is_pipe(*stream)).collect(),
+            (false, None) => Vec::new(),
         }
     }
 
-    fn known_account(&self) -> &Account {
+    pub(super) fn known_account(&self) -> &Account {
         self.account.as_ref().expect("a plan resolves the user before it is used")
     }
 
-    fn known_root(&self) -> &Root {
+    pub(super) fn known_root(&self) -> &Root {
         self.root.as_ref().expect("a plan detaches the old root before it names a path of the new one")
     }
 
@@ -345,38 +373,10 @@ fn pivot(root: &Path) -> Result<(), Failure> {
     pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))
 }
 
-const OOM_SCORE: &str = "/proc/self/oom_score_adj";
-
-/// Writes one of our own files in the machine's /proc.
-fn write_own(path: &str, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| Failure::refused("write", Path::new(path), errno(&error)))
-}
-
-fn create_directories(path: &Path) -> Result<(), Failure> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .map_err(|error| Failure::refused("mkdir", path, errno(&error)))
-}
-
-fn write_file(path: &Path, content: &str) -> Result<(), Failure> {
-    let written =
-        std::fs::write(path, content).and_then(|()| std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)));
-    written.map_err(|error| Failure::refused("write", path, errno(&error)))
-}
-
 fn join_cgroup(path: &Path) -> Result<(), Failure> {
     let file = path.join("cgroup.procs");
     // `0` is the process that writes.
     std::fs::write(&file, "0").map_err(|error| Failure::refused("write", &file, errno(&error)))
-}
-
-fn remove_directory(path: &Path) -> Result<(), Failure> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 /// Removes a control group, which is empty now.

@@ -14,6 +14,7 @@ impl fmt::Display for Operation {
         match self {
             Operation::Join(step) => formatter.write_str(joining(*step).0),
             Operation::Tune(tuning) => write!(formatter, "{tuning}"),
+            Operation::Prescribed(prescribed) => write!(formatter, "{prescribed}"),
             Operation::CreateDirectory { path } => write!(formatter, "mkdir {}", path.display()),
             Operation::WriteFile { path, content } => {
                 write!(formatter, "write {} ({} B)", path.display(), content.len())
@@ -30,6 +31,7 @@ impl fmt::Display for Operation {
                 let how = match map.mapper {
                     Mapper::Helpers => "newuidmap, newgidmap",
                     Mapper::Itself => "setgroups denied",
+                    Mapper::Caller => "mapped by the caller",
                 };
                 write!(formatter, "unshare user; uid {}; gid {} ({how})", words(&map.uids), words(&map.gids))
             }
@@ -174,6 +176,7 @@ impl Operation {
         match self {
             Operation::Join(step) => joining(*step).1,
             Operation::Tune(tuning) => tuning.why(),
+            Operation::Prescribed(prescribed) => prescribed.why(),
             Operation::CreateDirectory { .. } => "what is mounted needs a place, and overlayfs a directory to work in",
             Operation::WriteFile { .. } => "it is bound over the image's file, so that it never gets into a layer",
             Operation::MakeUserNamespace => {
@@ -187,7 +190,7 @@ impl Operation {
                 "before the user namespace, because inside it we may no longer write there; \
                      children are born into the group"
             }
-            Operation::EnterUserNamespace { map: IdMap { mapper: Mapper::Helpers, .. } } => {
+            Operation::EnterUserNamespace { map: IdMap { mapper: Mapper::Helpers | Mapper::Caller, .. } } => {
                 "first, because its root may make all the other namespaces; the set-user-id \
                      helpers map every id that /etc/subuid grants"
             }

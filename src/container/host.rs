@@ -246,14 +246,14 @@ fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
 
 /// What is mounted on this machine. It decides what a container may not see, so without it there is no container; and a mount
 /// point may be called anything.
-fn mountinfo() -> Result<String, Error> {
+pub(super) fn mountinfo() -> Result<String, Error> {
     let path = Path::new("/proc/self/mountinfo");
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The number that a file of /proc consists of.
-fn number_in<N: std::str::FromStr>(path: &'static str) -> Result<N, Error> {
+pub(super) fn number_in<N: std::str::FromStr>(path: &'static str) -> Result<N, Error> {
     let path = Path::new(path);
     let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let odd = || std::io::Error::new(std::io::ErrorKind::InvalidData, "not a number");
@@ -300,7 +300,7 @@ fn next_number() -> String {
 
 /// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see
 /// proc_pid_mountinfo(5).
-fn mounted_cgroups(mountinfo: &str) -> Cgroups {
+pub(super) fn mounted_cgroups(mountinfo: &str) -> Cgroups {
     let mut hierarchies = Vec::new();
     for line in mountinfo.lines() {
         let Some((left, right)) = line.split_once(" - ") else {

@@ -75,6 +75,7 @@ pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
     kept.extend(ends.errno.as_ref().map(AsRawFd::as_raw_fd));
     kept.extend(ends.joins.iter().flat_map(|joins| [joins.first.as_raw_fd(), joins.born.as_raw_fd()]));
     kept.extend(ends.plug.as_ref().map(|plug| std::os::fd::AsFd::as_fd(plug).as_raw_fd()));
+    kept.extend(ends.listener.as_ref().map(|listener| listener.as_fd().as_raw_fd()));
     kept.extend(ends.namespace.map(AsRawFd::as_raw_fd));
     close_all_but(kept).map_err(|errno| Failure::call("close_range", errno))
 }

@@ -52,7 +52,7 @@ pub(super) const DEVICES: [Device; 6] = [
 pub(super) const NULL: Device = Device { name: "null", major: 1, minor: 3 };
 
 /// The symbolic links in /dev.
-const DEVICE_LINKS: [(&str, &str); 6] = [
+pub(super) const DEVICE_LINKS: [(&str, &str); 6] = [
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"),

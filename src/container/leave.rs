@@ -16,7 +16,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{FileStat, Mode, fstat, umask};
 use nix::unistd::{AccessFlags, access, setsid};
 
-use super::account::Account;
+use super::account::{self, Account};
 use super::capabilities::{self, Capabilities};
 use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure, errno};
 use super::hidden::HiddenVariable;
@@ -86,6 +86,20 @@ pub(super) fn resolve_user(root: &Root, user: &str, groups: &[String]) -> Result
     let mut account = Account::resolve(user, &passwd, &group)?;
     account.join(groups, &group)?;
     Ok(account)
+}
+
+/// The account of a user and groups that are given by number. Only its home is looked up.
+pub(super) fn account_of(root: &Root, uid: u32, gid: u32, further: &[u32]) -> Result<Account, Failure> {
+    let passwd = small_text(root, Path::new("/etc/passwd"))?;
+    let (groups, further) = (further.to_vec(), further.to_vec());
+    Ok(Account { uid, gid, groups, further, home: account::home_of(uid, &passwd) })
+}
+
+/// Whether a standard stream is a pipe or a socket.
+pub(super) fn is_pipe(stream: RawFd) -> bool {
+    // SAFETY: it is only looked at, and a number that is not open is an answer.
+    let open = unsafe { BorrowedFd::borrow_raw(stream) };
+    fstat(open).is_ok_and(|found| [libc::S_IFIFO, libc::S_IFSOCK].contains(&(found.st_mode & libc::S_IFMT)))
 }
 
 /// Reads a text file of the image, which may be anything: only a regular file counts, and only its

@@ -14,15 +14,17 @@
 //!
 //! Follows the OCI runtime specification and Docker's defaults where they say what a program finds
 //! when it starts. Left out: images and their configuration (the caller's), the networks that a container has
-//! cables into (whoever keeps them), limits of memory and time, and containers that outlive us (see `keeper`).
+//! cables into (whoever keeps them), limits of memory and time, and that a container of ours outlives us (see `keeper`).
 //!
 //! Reading order: [`Sandbox`], [`Process`], [`Operation`], [`plan()`], then `execute`, and `spawn`, `keeper`, `guard`
 //! and `init`, which carry the list out in four processes; `relay` is our side of them. A further process in a container that runs: `join`,
-//! and `further`, our side of it.
+//! and `further`, our side of it. For a manager that calls us as its runtime: `blueprint`, `follow`, `orphan`.
 
 mod account;
 mod allowance;
+mod attend;
 mod awaited;
+mod blueprint;
 mod boxes;
 mod capabilities;
 mod channel;
@@ -33,10 +35,14 @@ mod error;
 mod execute;
 mod explain;
 mod feed;
+mod files;
+mod filter;
+mod follow;
 mod found;
 mod freeze;
 mod further;
 mod grants;
+mod groups;
 mod guard;
 mod heard;
 mod hidden;
@@ -55,10 +61,14 @@ mod mounts;
 mod namespaces;
 mod network;
 mod networking;
+mod node;
 mod operation;
+pub(crate) mod orphan;
 mod outside;
 mod patience;
 mod plan;
+mod prescribe;
+mod prescribed;
 mod process;
 mod processes;
 mod reaper;
@@ -70,6 +80,7 @@ mod signals;
 mod sockets;
 mod spawn;
 mod stubs;
+mod surroundings;
 mod terminal;
 mod trampoline;
 mod tuning;
@@ -79,17 +90,23 @@ mod visit;
 mod wishes;
 
 pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
+pub(crate) use attend::{adopt, attend};
 pub(crate) use awaited::{Awaited, ready};
+pub(crate) use blueprint::{Blueprint, Groups, Prescription, Space, SpaceKind, Task, What};
 pub(crate) use boxes::{Enclosure, Row, boxes};
 pub use capabilities::Capabilities;
+pub use capabilities::Sets as CapabilitySets;
 pub(crate) use console::{Raw as RawTerminal, standard_streams, window_size};
 pub(crate) use control::Control;
 pub use error::Error;
 pub(crate) use error::{CARRIAGE_RETURN_HINT, Failure};
 pub(crate) use feed::Feed;
+pub use filter::{Answer, Architecture, Comparison, Profile, Rule, Test};
+pub(crate) use follow::{follow, follow_into};
 pub use freeze::Paused;
 pub(crate) use freeze::members;
 pub(crate) use further::{Connected, Further, Left};
+pub(crate) use groups::{ends_before, freeze_groups, is_frozen, members_of, remove_group, thaw_groups, wait_for_end};
 pub use heard::{Exit, Heard, Stream};
 pub use hidden::{Hidden, HiddenVariable};
 pub use host::{Cgroups, Hierarchy, Host, OverlaySupport, OverlayWish};
@@ -101,10 +118,12 @@ pub(crate) use leave::DEFAULT_PATH;
 pub use limits::Limit;
 pub(crate) use network::{Plug, Plugged};
 pub use networking::Networking;
+pub use node::{Node, NodeKind};
 pub use operation::Place;
 pub use operation::{Device, Flags, Joining, Links, Namespace, Operation, Overlay, OverlayInterface, Phase};
 pub(crate) use patience::Notice;
 pub use plan::{Plan, RootKind, plan};
+pub use prescribed::Prescribed;
 pub use process::{Init, NewPrivileges, Process, Rights, Seccomp, Terminal};
 pub(crate) use processes::close_all_but;
 pub(crate) use running::Running;
@@ -117,6 +136,7 @@ pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub(crate) use spawn::spawn_plugged;
 pub use spawn::{Io, close_input, run, spawn};
+pub(crate) use surroundings::Surroundings;
 pub use tuning::Tuning;
 pub use userns::{IdMap, Mapper, Range};
 pub(crate) use visit::visit;

@@ -123,7 +123,9 @@ fn tree_flags(recursion: Recursion) -> OpenTreeFlags {
 ///
 /// On the descriptor of a mount that is attached nowhere yet there is no moment in which it is reachable and not restricted.
 pub(super) fn restrict(mount: &OwnedFd, flags: Flags, recursion: Recursion) -> Result<(), Failure> {
-    let attributes = libc::mount_attr { attr_set: flags.0, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    // How access times are kept is one choice of several: another one has to be cleared.
+    let attr_clr = if flags.0 & libc::MOUNT_ATTR__ATIME == 0 { 0 } else { libc::MOUNT_ATTR__ATIME };
+    let attributes = libc::mount_attr { attr_set: flags.0, attr_clr, propagation: libc::MS_PRIVATE, userns_fd: 0 };
     // SAFETY: mount_setattr(2): the path is terminated, and the structure has the size that is given.
     let answer = unsafe {
         libc::syscall(

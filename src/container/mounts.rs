@@ -9,14 +9,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat};
+use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmod, fchmodat, fstat, makedev, mknodat};
-use nix::unistd::{Gid, Uid, fchown, symlinkat};
+use nix::unistd::{Gid, Uid, fchown, fchownat, symlinkat};
 
 use super::error::{Failure, errno};
 use super::inside;
 use super::layout::NULL;
 use super::mount;
+use super::node::{Node, NodeKind};
 use super::operation::{Device, Flags, Links};
 use super::sandbox::{Recursion, SecretFile};
 use super::{userns, vfork};
@@ -120,6 +121,22 @@ impl Mounts {
             self.keep(&device.path(), mount::clone_opened(&node, Flags::DEVICES, Recursion::One)?);
         }
         Ok(())
+    }
+
+    /// Makes one node in a file system that is attached, and opens it to name it only.
+    pub(crate) fn make_node(&self, place: &OwnedFd, name: &str, node: &Node) -> Result<OwnedFd, Failure> {
+        let refused = |call: &'static str| move |errno| Failure::refused(call, Path::new(&node.path), errno);
+        let mode = Mode::from_bits_truncate(node.mode);
+        let kind = match node.kind {
+            NodeKind::Character => SFlag::S_IFCHR,
+            NodeKind::Block => SFlag::S_IFBLK,
+        };
+        mknodat(place, name, kind, mode, makedev(node.major.into(), node.minor.into())).map_err(refused("mknod"))?;
+        let (uid, gid) = (Some(Uid::from_raw(node.uid)), Some(Gid::from_raw(node.gid)));
+        fchownat(place, name, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(refused("chown"))?;
+        // mknod(2) heeds the file creation mask.
+        fchmodat(place, name, mode, FchmodatFlags::FollowSymlink).map_err(refused("chmod"))?;
+        inside::below(place, Path::new(name)).map_err(refused("open"))
     }
 
     /// Writes a secret to a file in a file system of its own, and makes a mount of the file. `place` is where that file system is attached

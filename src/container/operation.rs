@@ -11,6 +11,7 @@ use super::capabilities::Capabilities;
 use super::hidden::HiddenVariable;
 use super::limits::Limit;
 use super::networking::Networking;
+use super::prescribed::Prescribed;
 use super::process::{Init, Terminal};
 use super::sandbox::{Access, Recursion, SecretFile};
 use super::tuning::Tuning;
@@ -147,6 +148,8 @@ pub enum Operation {
 
     /// Change something of the kernel's that was asked for.
     Tune(Tuning),
+    /// Do what only a manager prescribes.
+    Prescribed(Prescribed),
 
     /// Take a new session, and the terminal as its own where there is one.
     NewSession { terminal: Terminal },
@@ -312,6 +315,41 @@ impl Flags {
             Access::ReadWrite => self,
             Access::ReadOnly => self.and(Flags::READ_ONLY),
         }
+    }
+}
+
+impl Flags {
+    /// None.
+    pub(crate) fn none() -> Flags {
+        Flags(0)
+    }
+
+    /// With which device nodes have no effect.
+    pub(crate) fn and_no_devices(self) -> Flags {
+        self.and(Flags::NO_DEVICES)
+    }
+
+    /// The flags changed as an option of mount(8) says; `None` for what is not an option about flags.
+    pub(crate) fn with_option(self, option: &str) -> Option<Flags> {
+        let (bits, mask) = match option {
+            "ro" => (libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_RDONLY),
+            "rw" => (0, libc::MOUNT_ATTR_RDONLY),
+            "nosuid" => (libc::MOUNT_ATTR_NOSUID, libc::MOUNT_ATTR_NOSUID),
+            "suid" => (0, libc::MOUNT_ATTR_NOSUID),
+            "nodev" => (libc::MOUNT_ATTR_NODEV, libc::MOUNT_ATTR_NODEV),
+            "dev" => (0, libc::MOUNT_ATTR_NODEV),
+            "noexec" => (libc::MOUNT_ATTR_NOEXEC, libc::MOUNT_ATTR_NOEXEC),
+            "exec" => (0, libc::MOUNT_ATTR_NOEXEC),
+            "nosymfollow" => (libc::MOUNT_ATTR_NOSYMFOLLOW, libc::MOUNT_ATTR_NOSYMFOLLOW),
+            "nodiratime" => (libc::MOUNT_ATTR_NODIRATIME, libc::MOUNT_ATTR_NODIRATIME),
+            "diratime" => (0, libc::MOUNT_ATTR_NODIRATIME),
+            "relatime" | "atime" | "nostrictatime" => (0, libc::MOUNT_ATTR__ATIME),
+            "noatime" => (libc::MOUNT_ATTR_NOATIME, libc::MOUNT_ATTR__ATIME),
+            "strictatime" => (libc::MOUNT_ATTR_STRICTATIME, libc::MOUNT_ATTR__ATIME),
+            "defaults" => (0, 0),
+            _ => return None,
+        };
+        Some(Flags(self.0 & !mask | bits))
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<R
         link: their_link,
         errno: Some(their_errno),
         plug,
+        listener: None,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         namespace: plan
             .of(Phase::Outside)

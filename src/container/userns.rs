@@ -55,9 +55,21 @@ pub enum Mapper {
     Itself,
     /// The helpers, run by its parent.
     Helpers,
+    /// Its parent, who is root of the namespace above.
+    Caller,
 }
 
 impl IdMap {
+    /// Who can write such a map: root above it, a process that maps itself alone, or else the helpers.
+    pub(crate) fn mapper_for(uids: &[Range], gids: &[Range]) -> Mapper {
+        let is_alone = |ranges: &[Range]| matches!(ranges, [Range { inside: 0, length: 1, .. }]);
+        match nix::unistd::Uid::effective().is_root() {
+            true => Mapper::Caller,
+            false if is_alone(uids) && is_alone(gids) => Mapper::Itself,
+            false => Mapper::Helpers,
+        }
+    }
+
     /// The map in which only one user and one group exist, as 0.
     pub(crate) fn single(uid: u32, gid: u32) -> IdMap {
         let only = |outside| vec![Range { inside: 0, outside, length: 1 }];
@@ -79,7 +91,7 @@ pub(super) fn enter(map: &IdMap, have_mapped: impl FnOnce() -> bool) -> Result<(
             write_proc("/proc/self/uid_map", &lines(&map.uids))?;
             write_proc("/proc/self/gid_map", &lines(&map.gids))?;
         }
-        Mapper::Helpers => {
+        Mapper::Helpers | Mapper::Caller => {
             if !have_mapped() {
                 return Err(Failure::call("waiting for the id maps", Errno::EPIPE));
             }
@@ -99,7 +111,7 @@ pub(super) fn join(namespace: &OwnedFd) -> Result<(), Failure> {
 /// As [`join`], of a namespace that was joined already. In one that was mapped from inside groups can't be dropped.
 pub(super) fn become_root_of_joined(mapper: Mapper) -> Result<(), Failure> {
     match mapper {
-        Mapper::Helpers => set_groups(&[]).map_err(|errno| Failure::call("setgroups", errno))?,
+        Mapper::Helpers | Mapper::Caller => set_groups(&[]).map_err(|errno| Failure::call("setgroups", errno))?,
         Mapper::Itself => {}
     }
     become_root()
@@ -187,6 +199,15 @@ fn make(map: impl FnOnce(Pid) -> Result<(), Error>) -> Result<OwnedFd, Error> {
 fn open_namespace(process: Pid) -> Result<OwnedFd, Error> {
     let path = PathBuf::from(format!("/proc/{process}/ns/user"));
     std::fs::File::open(&path).map(OwnedFd::from).map_err(Error::io("open", &path))
+}
+
+/// Maps the ids of a child that is in a new namespace, with our own rights.
+pub(super) fn write_by_ourselves(map: &IdMap, child: Pid) -> Result<(), Error> {
+    for (file, ranges) in [("uid_map", &map.uids), ("gid_map", &map.gids)] {
+        let path = PathBuf::from(format!("/proc/{child}/{file}"));
+        std::fs::write(&path, lines(ranges)).map_err(Error::io("write", &path))?;
+    }
+    Ok(())
 }
 
 /// Runs the helpers on a child that is in a new namespace.

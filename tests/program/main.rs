@@ -1,6 +1,7 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
 mod archives;
+mod bundles;
 mod cache;
 mod containers;
 mod crash;

@@ -52,7 +52,14 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "nix",
-        places: &["src/container/", "src/link.rs", "src/netlink.rs", "src/runtime/", "src/layer/materialise.rs"],
+        places: &[
+            "src/bundle/",
+            "src/container/",
+            "src/link.rs",
+            "src/netlink.rs",
+            "src/runtime/",
+            "src/layer/materialise.rs",
+        ],
         because: "system calls that set up containers, watch over them and make the files of foreign layers are kept together",
     },
     Only { library: "nix", places: &["src/errno.rs"], because: "the names of the kernel's errors" },
@@ -74,6 +81,7 @@ const LIBRARIES: &[Only] = &[
         places: &["src/container/", "src/context/", "src/runtime/", "src/seen.rs"],
         because: "what the standard library can't do in an open folder is done where files of others are read",
     },
+    Only { library: "rustix", places: &["src/bundle/state.rs"], because: "the lock of a container of a manager's" },
     Only { library: "rustix", places: &["src/repl/modes.rs"], because: "the modes of the terminal at the prompt" },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
     Only {
@@ -143,6 +151,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("plan", &["diagnostic", "dockerfile", "limits", "oci"]),
     ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store", "tree"]),
     ("container", &["link", "netlink"]),
+    ("bundle", &["container", "diagnostic", "document", "errno", "limits", "link"]),
     ("world", &["container", "diagnostic", "progress", "store"]),
     (
         "userland",
@@ -239,6 +248,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "bundle",
             "cache",
             "container",
             "context",

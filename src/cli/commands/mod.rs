@@ -6,6 +6,7 @@ pub(super) mod explain;
 pub(super) mod image;
 pub(super) mod inspect;
 pub(super) mod network;
+pub(super) mod oci;
 pub(super) mod parse;
 pub(super) mod shell;
 pub(super) mod store;

@@ -15,19 +15,19 @@ use super::super::capabilities::Capabilities;
 use super::profile::{RULES, Test, Verdict};
 
 /// The kernel's numbers, one call a line.
-const NUMBERS: &str = include_str!("numbers.txt");
+pub(super) const NUMBERS: &str = include_str!("numbers.txt");
 /// How many numbers a call has there.
-const COLUMNS: usize = 5;
+pub(super) const COLUMNS: usize = 5;
 
 /// Bit 30 of a number says that the caller uses the x32 interface of x86_64.
-const X32: u32 = 0x4000_0000;
+pub(super) const X32: u32 = 0x4000_0000;
 
 /// One architecture as the kernel names it, and the columns of [`NUMBERS`] that it uses, each with
 /// what is added to the number.
-struct Section {
+pub(super) struct Section {
     /// AUDIT_ARCH_…, linux/audit.h.
-    audit: u32,
-    columns: &'static [(usize, u32)],
+    pub(super) audit: u32,
+    pub(super) columns: &'static [(usize, u32)],
 }
 
 const X86_64: [Section; 2] =
@@ -50,18 +50,14 @@ const UNKNOWN: Action = Action::Answer(Verdict::Errno(libc::ENOSYS));
 /// The filter for a container with `capabilities` on this machine; `None` where its numbers are
 /// not known.
 pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
-    let sections = match std::env::consts::ARCH {
-        "x86_64" => &X86_64,
-        "aarch64" => &AARCH64,
-        _ => return None,
-    };
+    let sections = sections()?;
     let calls = calls(&actions(capabilities));
     // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8,
     // six arguments from 16 on.
     let mut program = vec![load(4)];
     for section in sections {
         let mut body = vec![load(0)];
-        body.extend(search(&intervals(section, &calls)));
+        body.extend(search(&intervals(section, &calls), &|action| leaf(*action)));
         program.push(jump_equal(section.audit, 0, 1));
         program.push(jump(1));
         program.push(jump(body.len()));
@@ -69,6 +65,15 @@ pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
     }
     program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
     Some(program)
+}
+
+/// The architectures of this machine, its own first; `None` where their numbers are not known.
+pub(super) fn sections() -> Option<&'static [Section; 2]> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some(&X86_64),
+        "aarch64" => Some(&AARCH64),
+        _ => None,
+    }
 }
 
 /// What happens at each name.
@@ -141,20 +146,20 @@ fn intervals(section: &Section, calls: &[([Option<u32>; COLUMNS], Action)]) -> V
 }
 
 /// Finds the interval of the number in the accumulator by halving.
-fn search(intervals: &[(u32, Action)]) -> Vec<sock_filter> {
+pub(super) fn search<A>(intervals: &[(u32, A)], leaf: &impl Fn(&A) -> Vec<sock_filter>) -> Vec<sock_filter> {
     let middle = intervals.len() / 2;
     match intervals {
         [] => vec![answer(refusal(libc::EPERM))],
-        [(_, action)] => leaf(*action),
+        [(_, action)] => leaf(action),
         _ => {
             let (lower, upper) = intervals.split_at(middle);
-            let lower = search(lower);
+            let lower = search(lower, leaf);
             let mut code = match u8::try_from(lower.len()) {
                 Ok(skipped) => vec![jump_at_least(upper[0].0, skipped, 0)],
                 Err(_) => vec![jump_at_least(upper[0].0, 0, 1), jump(lower.len())],
             };
             code.extend(lower);
-            code.extend(search(upper));
+            code.extend(search(upper, leaf));
             code
         }
     }
@@ -214,24 +219,32 @@ fn refusal(errno: i32) -> u32 {
 
 // The instructions, linux/bpf_common.h. `yes` and `no` count the instructions that are skipped.
 
-fn load(offset: u32) -> sock_filter {
+pub(super) fn load(offset: u32) -> sock_filter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset, 0, 0)
 }
 
-fn answer(value: u32) -> sock_filter {
+pub(super) fn answer(value: u32) -> sock_filter {
     instruction(libc::BPF_RET | libc::BPF_K, value, 0, 0)
 }
 
-fn jump(skipped: usize) -> sock_filter {
+pub(super) fn jump(skipped: usize) -> sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_JA, skipped as u32, 0, 0)
 }
 
-fn jump_equal(value: u32, yes: u8, no: u8) -> sock_filter {
+pub(super) fn jump_equal(value: u32, yes: u8, no: u8) -> sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, yes, no)
 }
 
-fn jump_at_least(value: u32, yes: u8, no: u8) -> sock_filter {
+pub(super) fn jump_at_least(value: u32, yes: u8, no: u8) -> sock_filter {
     instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, value, yes, no)
+}
+
+pub(super) fn jump_greater(value: u32, yes: u8, no: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, value, yes, no)
+}
+
+pub(super) fn and(bits: u32) -> sock_filter {
+    instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, bits, 0, 0)
 }
 
 fn jump_if_set(bits: u32, yes: u8, no: u8) -> sock_filter {
@@ -242,6 +255,42 @@ fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code: code as u16, jt, jf, k }
 }
 
+/// Runs a program as the kernel does.
+#[cfg(test)]
+pub(super) fn decide(program: &[sock_filter], audit: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    let (mut place, mut accumulator) = (0, 0);
+    loop {
+        let sock_filter { code, jt, jf, k } = program[place];
+        let code = u32::from(code);
+        place += 1;
+        let branch = |taken| usize::from(if taken { jt } else { jf });
+        match code & 7 {
+            libc::BPF_LD => {
+                accumulator = match k {
+                    0 => number,
+                    4 => audit,
+                    16..64 if k % 8 == 0 => arguments[(k as usize - 16) / 8] as u32,
+                    20..64 if k % 4 == 0 => (arguments[(k as usize - 20) / 8] >> 32) as u32,
+                    other => panic!("load of {other}"),
+                }
+            }
+            libc::BPF_ALU => accumulator &= k,
+            libc::BPF_RET => return k,
+            libc::BPF_JMP => {
+                place += match code & 0xf0 {
+                    libc::BPF_JA => k as usize,
+                    libc::BPF_JEQ => branch(accumulator == k),
+                    libc::BPF_JGT => branch(accumulator > k),
+                    libc::BPF_JGE => branch(accumulator >= k),
+                    libc::BPF_JSET => branch(accumulator & k != 0),
+                    other => panic!("jump {other}"),
+                }
+            }
+            other => panic!("instruction {other}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,39 +298,6 @@ mod tests {
     const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
     const NO: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     const NEW: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-
-    /// Runs a program as the kernel does, on a call with one argument.
-    fn decide(program: &[sock_filter], audit: u32, number: u32, argument: u64) -> u32 {
-        let (mut place, mut accumulator) = (0, 0);
-        loop {
-            let sock_filter { code, jt, jf, k } = program[place];
-            let code = u32::from(code);
-            place += 1;
-            let branch = |taken| usize::from(if taken { jt } else { jf });
-            match code & 7 {
-                libc::BPF_LD => {
-                    accumulator = match k {
-                        0 => number,
-                        4 => audit,
-                        16 => argument as u32,
-                        20 => (argument >> 32) as u32,
-                        other => panic!("load of {other}"),
-                    }
-                }
-                libc::BPF_RET => return k,
-                libc::BPF_JMP => {
-                    place += match code & 0xf0 {
-                        libc::BPF_JA => k as usize,
-                        libc::BPF_JEQ => branch(accumulator == k),
-                        libc::BPF_JGE => branch(accumulator >= k),
-                        libc::BPF_JSET => branch(accumulator & k != 0),
-                        other => panic!("jump {other}"),
-                    }
-                }
-                other => panic!("instruction {other}"),
-            }
-        }
-    }
 
     #[test]
     #[cfg(target_arch = "x86_64")]
@@ -301,7 +317,7 @@ mod tests {
                 }
             }
             for number in base..base + 700 {
-                let found = decide(&program, audit, number, 0);
+                let found = decide(&program, audit, number, [0; 6]);
                 let expected = match expected.get(&number) {
                     Some(Action::Answer(verdict)) => encode(*verdict),
                     // 0 passes every test of the table.
@@ -312,7 +328,7 @@ mod tests {
                 assert_eq!(found, expected, "number {number} of {audit:x}");
             }
         }
-        assert_eq!(decide(&program, 0xdead_beef, 0, 0), libc::SECCOMP_RET_KILL_THREAD);
+        assert_eq!(decide(&program, 0xdead_beef, 0, [0; 6]), libc::SECCOMP_RET_KILL_THREAD);
     }
 
     #[test]
@@ -320,7 +336,7 @@ mod tests {
     fn arguments_decide() {
         const NATIVE: u32 = 0xc000_003e;
         let program = program(Capabilities::docker()).expect("x86_64 is known");
-        let ask = |number: libc::c_long, argument| decide(&program, NATIVE, number as u32, argument);
+        let ask = |number: libc::c_long, argument| decide(&program, NATIVE, number as u32, [argument, 0, 0, 0, 0, 0]);
         assert_eq!(ask(libc::SYS_socket, 11), ALLOW);
         assert_eq!(ask(libc::SYS_socket, 12), NO);
         assert_eq!(ask(libc::SYS_socket, 16), ALLOW);

@@ -10,9 +10,12 @@
 //! EPERM: it is newer than the profile, and programs that probe for a new call fall back to an old
 //! one only on ENOSYS.
 //!
-//! Left out: machines other than x86_64 and aarch64, and profiles other than Docker's.
+//! A manager that calls us as its runtime prescribes a profile of its own (`custom`), which is compiled in the same way.
+//!
+//! Left out: machines other than x86_64 and aarch64.
 
 mod compile;
+mod custom;
 mod profile;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +27,7 @@ use super::capabilities::Capabilities;
 use super::error::Failure;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
+use super::prescribed::Prescribed;
 
 /// The filters that were made, in the life of this process: few, as few sets of capabilities are ever asked for.
 static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::new());
@@ -47,6 +51,7 @@ fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
 pub(super) fn of(plan: &Plan) -> Option<Arc<[sock_filter]>> {
     plan.of(Phase::Leaving).find_map(|operation| match operation {
         Operation::InstallFilter { capabilities } => filter(*capabilities),
+        Operation::Prescribed(Prescribed::InstallFilter { profile }) => custom::program(profile).map(Arc::from),
         _ => None,
     })
 }

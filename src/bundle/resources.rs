@@ -1,0 +1,243 @@
+//! `linux.cgroupsPath` and `linux.resources`: which control groups a container is in, and what is written to their files.
+
+use std::path::{Path, PathBuf};
+
+use super::config::{DeviceRule, Linux, Resources};
+use super::error::Error;
+use crate::container::{Cgroups, Groups, Surroundings};
+
+/// Where control groups are mounted.
+const PLACE: &str = "/sys/fs/cgroup";
+
+/// The groups of a container called `id`, and their limits.
+///
+/// # Errors
+/// There are no control groups for what is limited, or a limit is not supported.
+pub(super) fn groups(linux: &Linux, id: &str, surroundings: &Surroundings) -> Result<Groups, Error> {
+    let resources = linux.resources.clone().unwrap_or_default();
+    let may_make = nix::unistd::Uid::effective().is_root() && !surroundings.in_user_namespace;
+    // An ordinary user has none to begin with; that nodes have no effect is then a matter of the mounts alone.
+    if linux.cgroups_path.is_empty() && !may_make && only_devices(&resources) {
+        return Ok(Groups::default());
+    }
+    let path = if linux.cgroups_path.is_empty() {
+        format!("/oci-layerlab-{id}-{}", std::process::id())
+    } else {
+        linux.cgroups_path.clone()
+    };
+    if path.contains(':') {
+        return Err(Error::unsupported(
+            "linux.cgroupsPath",
+            format!("`{path}` is a name for systemd"),
+            "groups are made as folders: `--cgroup-manager cgroupfs` (Podman), `SystemdCgroup = false` (containerd)",
+        ));
+    }
+    let below = super::mounts::clean(&path).unwrap_or_default();
+    let below = below.trim_start_matches('/');
+    let paths: Vec<PathBuf> = match &surroundings.cgroups {
+        Cgroups::None => Vec::new(),
+        Cgroups::V2 => vec![Path::new(PLACE).join(below)],
+        Cgroups::V1(hierarchies) => {
+            hierarchies.iter().map(|hierarchy| Path::new(PLACE).join(&hierarchy.name).join(below)).collect()
+        }
+    };
+    let settings = settings(&resources, &paths, surroundings)?;
+    Ok(Groups { paths, settings })
+}
+
+fn only_devices(resources: &Resources) -> bool {
+    *resources == Resources { devices: resources.devices.clone(), ..Resources::default() }
+}
+
+/// What is written to which files.
+///
+/// # Errors
+/// A limit is not supported, or its controller is not there.
+pub(crate) fn settings(
+    resources: &Resources,
+    groups: &[PathBuf],
+    surroundings: &Surroundings,
+) -> Result<Vec<(PathBuf, String)>, Error> {
+    let is_unified = matches!(surroundings.cgroups, Cgroups::V2);
+    let written = if is_unified { version_two(resources)? } else { version_one(resources)? };
+    let mut settings = Vec::new();
+    for Written { place, controller, file, value } in written {
+        let has = |group: &&PathBuf| {
+            is_unified
+                || group.strip_prefix(PLACE).is_ok_and(|rest| {
+                    rest.iter()
+                        .next()
+                        .is_some_and(|name| name.to_string_lossy().split(',').any(|one| one == controller))
+                })
+        };
+        let group = groups.iter().find(has).ok_or_else(|| {
+            Error::unsupported(
+                place,
+                format!("there is no control group for `{controller}` here"),
+                "it has to be mounted below /sys/fs/cgroup, and be root's or delegated to this user",
+            )
+        })?;
+        settings.push((group.join(file), value));
+    }
+    Ok(settings)
+}
+
+/// One line for a file of a group.
+struct Written {
+    place: &'static str,
+    controller: &'static str,
+    file: String,
+    value: String,
+}
+
+fn written(place: &'static str, controller: &'static str, file: &str, value: impl ToString) -> Written {
+    Written { place, controller, file: file.to_owned(), value: value.to_string() }
+}
+
+fn refuse_rest(resources: &Resources) -> Result<(), Error> {
+    if let Some(pages) = resources.hugepage_limits.iter().find(|pages| pages.limit != 0) {
+        let message = format!("pages of {} are not limited", pages.page_size);
+        return Err(Error::unsupported("linux.resources.hugepageLimits", message, "have the manager leave it out"));
+    }
+    Ok(())
+}
+
+/// What every container may do, whatever the rules: use its terminals and the nodes that it is given, and make nodes, which have no effect.
+const USUAL: [&str; 11] = [
+    "c *:* m",
+    "b *:* m",
+    "c 1:3 rwm",
+    "c 1:5 rwm",
+    "c 1:7 rwm",
+    "c 1:8 rwm",
+    "c 1:9 rwm",
+    "c 5:0 rwm",
+    "c 5:1 rwm",
+    "c 5:2 rwm",
+    "c 136:* rwm",
+];
+
+fn version_one(resources: &Resources) -> Result<Vec<Written>, Error> {
+    refuse_rest(resources)?;
+    if !resources.unified.is_empty() {
+        let hint = "this machine has control groups of version 1";
+        return Err(Error::unsupported("linux.resources.unified", "these are files of version 2", hint));
+    }
+    let mut list = Vec::new();
+    for rule in &resources.devices {
+        let file = if rule.allow { "devices.allow" } else { "devices.deny" };
+        list.push(written("linux.resources.devices", "devices", file, device(rule)));
+    }
+    if !resources.devices.is_empty() {
+        list.extend(USUAL.map(|rule| written("linux.resources.devices", "devices", "devices.allow", rule)));
+    }
+    if let Some(memory) = &resources.memory {
+        let place = "linux.resources.memory";
+        let mut add = |file: &str, value: Option<i64>| {
+            if let Some(value) = value.filter(|value| *value != 0) {
+                list.push(written(place, "memory", file, value));
+            }
+        };
+        add("memory.limit_in_bytes", memory.limit);
+        add("memory.memsw.limit_in_bytes", memory.swap);
+        add("memory.soft_limit_in_bytes", memory.reservation);
+        if let Some(value) = memory.swappiness {
+            list.push(written(place, "memory", "memory.swappiness", value));
+        }
+        if memory.disable_oom_killer == Some(true) {
+            list.push(written(place, "memory", "memory.oom_control", 1));
+        }
+    }
+    if let Some(cpu) = &resources.cpu {
+        let place = "linux.resources.cpu";
+        let shares = cpu.shares.filter(|value| *value != 0);
+        list.extend(shares.map(|value| written(place, "cpu", "cpu.shares", value)));
+        let period = cpu.period.filter(|value| *value != 0);
+        list.extend(period.map(|value| written(place, "cpu", "cpu.cfs_period_us", value)));
+        let quota = cpu.quota.filter(|value| *value != 0);
+        list.extend(quota.map(|value| written(place, "cpu", "cpu.cfs_quota_us", value)));
+        list.extend(
+            cpu.cpus.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.cpus", one)),
+        );
+        list.extend(
+            cpu.mems.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.mems", one)),
+        );
+    }
+    if let Some(pids) = &resources.pids {
+        list.push(written("linux.resources.pids", "pids", "pids.max", most(pids.limit)));
+    }
+    if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
+        list.push(written("linux.resources.blockIO", "blkio", "blkio.weight", weight));
+    }
+    Ok(list)
+}
+
+fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
+    refuse_rest(resources)?;
+    // Rules about devices are a program of the kernel's in version 2. Nodes have no effect in a container of ours but those that are listed.
+    let mut list = Vec::new();
+    if let Some(memory) = &resources.memory {
+        let place = "linux.resources.memory";
+        let limit = memory.limit.filter(|value| *value != 0);
+        list.extend(limit.map(|value| written(place, "memory", "memory.max", most(value))));
+        if let Some(swap) = memory.swap.filter(|value| *value != 0) {
+            // There it is the sum of both.
+            let alone = if swap < 0 { swap } else { swap - limit.unwrap_or(0).max(0) };
+            list.push(written(place, "memory", "memory.swap.max", most_or_none(alone)));
+        }
+        let reservation = memory.reservation.filter(|value| *value != 0);
+        list.extend(reservation.map(|value| written(place, "memory", "memory.low", most(value))));
+        if memory.swappiness.is_some() || memory.disable_oom_killer == Some(true) {
+            let hint = "version 2 of control groups has neither `swappiness` nor `disableOOMKiller`";
+            return Err(Error::unsupported(place, "a setting of version 1", hint));
+        }
+    }
+    if let Some(cpu) = &resources.cpu {
+        let place = "linux.resources.cpu";
+        if let Some(shares) = cpu.shares.filter(|value| *value != 0) {
+            // The rule of runc: 2 to 262144 becomes 1 to 10000.
+            list.push(written(place, "cpu", "cpu.weight", 1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142));
+        }
+        let (quota, period) = (cpu.quota.filter(|value| *value != 0), cpu.period.filter(|value| *value != 0));
+        if quota.is_some() || period.is_some() {
+            let value = format!("{} {}", most(quota.unwrap_or(-1)), period.unwrap_or(100_000));
+            list.push(written(place, "cpu", "cpu.max", value));
+        }
+        list.extend(
+            cpu.cpus.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.cpus", one)),
+        );
+        list.extend(
+            cpu.mems.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.mems", one)),
+        );
+    }
+    if let Some(pids) = &resources.pids {
+        list.push(written("linux.resources.pids", "pids", "pids.max", most(pids.limit)));
+    }
+    if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
+        list.push(written("linux.resources.blockIO", "io", "io.bfq.weight", weight));
+    }
+    for (file, value) in &resources.unified {
+        if file.contains('/') || !file.contains('.') {
+            return Err(Error::wrong("linux.resources.unified", format!("`{file}` is not a file of a group")));
+        }
+        list.push(written("linux.resources.unified", "", file, value));
+    }
+    Ok(list)
+}
+
+fn most(value: i64) -> String {
+    if value > 0 { value.to_string() } else { "max".to_owned() }
+}
+
+fn most_or_none(value: i64) -> String {
+    if value >= 0 { value.to_string() } else { "max".to_owned() }
+}
+
+/// A rule as version 1 reads it.
+fn device(rule: &DeviceRule) -> String {
+    let number =
+        |number: Option<i64>| number.filter(|number| *number >= 0).map_or("*".to_owned(), |one| one.to_string());
+    let kind = rule.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("a");
+    let access = rule.access.as_deref().filter(|access| !access.is_empty()).unwrap_or("rwm");
+    format!("{kind} {}:{} {access}", number(rule.major), number(rule.minor))
+}

@@ -1,0 +1,166 @@
+//! The operations of a blueprint carried out: the calls behind [`Prescribed`](super::prescribed::Prescribed).
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{Mode, SFlag, umask};
+
+use super::capabilities;
+use super::channel::{Order, Word};
+use super::error::{Failure, errno};
+use super::execute::Setup;
+use super::inside::{self, Root};
+use super::layout::NULL;
+use super::leave;
+use super::mount;
+use super::mounts::Mounts;
+use super::node::Node;
+use super::operation::Flags;
+use super::prescribed::Prescribed;
+use super::sandbox::Recursion;
+use super::seccomp;
+use crate::link::{Heard, Listener};
+
+impl Setup<'_> {
+    /// Does what a manager prescribes.
+    pub(super) fn prescribe(&mut self, prescribed: &Prescribed) -> Result<(), Failure> {
+        match prescribed {
+            Prescribed::MakeGroups { paths } => make_groups(paths),
+            Prescribed::LimitGroup { file, value } => limit_group(file, value),
+            Prescribed::JoinNamespaces { paths } => paths.iter().try_for_each(|path| join_namespace(path)),
+            Prescribed::TakeRoot { path } => {
+                mount::attach_at(&mount::clone(path, Flags::NO_DEVICES, Recursion::Tree)?, path)
+            }
+            Prescribed::MakeNodes { nodes, place } => make_nodes(&mut self.mounts, nodes, place),
+            Prescribed::Cover { path } => cover(self.known_root(), &self.mounts, Path::new(path)),
+            Prescribed::Protect { path } => protect(self.known_root(), Path::new(path)),
+            Prescribed::Identify { uid, gid, groups } => {
+                self.account = Some(leave::account_of(self.known_root(), *uid, *gid, groups)?);
+                Ok(())
+            }
+            Prescribed::KeepCapabilities => capabilities::keep_when_user_changes(),
+            Prescribed::SetCapabilities { sets } => capabilities::set(sets),
+            Prescribed::SetMask { mask } => {
+                umask(Mode::from_bits_truncate(*mask));
+                Ok(())
+            }
+            Prescribed::FindCommand { args, env } => {
+                leave::find_command(args, env, &[], &self.known_account().home).map(drop)
+            }
+            Prescribed::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
+        }
+    }
+
+    /// When somebody comes and gives it, who need not be the one that made us.
+    pub(super) fn await_starter(&mut self, listener: &Listener) -> Result<(), Failure> {
+        let ourselves = self.ourselves.as_ref().expect("the process of a blueprint knows itself");
+        self.known_ends().link.say_with(&Word::Ready, ourselves);
+        loop {
+            let link = listener.accept().map_err(|errno| Failure::call("accept", errno))?;
+            if let Heard::Message(Order::Start, descriptors) = link.hear()
+                && let Some(pipe) = descriptors.into_iter().next()
+            {
+                self.starter = Some((link, pipe));
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Makes control groups, with those above them. One that is there already is used.
+pub(super) fn make_groups(paths: &[PathBuf]) -> Result<(), Failure> {
+    paths.iter().try_for_each(|path| {
+        let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+        missing.into_iter().rev().try_for_each(|group| {
+            match fs::create_dir(group) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(Failure::io("mkdir", group, &error).hint(
+                        "only root, or whom a control group is delegated to, can make one: the bundle's \
+                               `linux.cgroupsPath` may be left out",
+                    ));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            inherit_processors(group)
+        })
+    })
+}
+
+/// A group of version 1 has no processors and no memory at first, and takes no process then.
+fn inherit_processors(group: &Path) -> Result<(), Failure> {
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let file = group.join(name);
+        let is_empty = fs::read_to_string(&file).is_ok_and(|text| text.trim().is_empty());
+        // In version 2 an empty file means those of the group above.
+        if !is_empty || group.join("cgroup.controllers").exists() {
+            continue;
+        }
+        let inherited = group.parent().and_then(|parent| fs::read_to_string(parent.join(name)).ok());
+        fs::write(&file, inherited.unwrap_or_default().trim()).map_err(|error| Failure::io("write", &file, &error))?;
+    }
+    Ok(())
+}
+
+/// Writes one limit.
+pub(super) fn limit_group(file: &Path, value: &str) -> Result<(), Failure> {
+    fs::write(file, value).map_err(|error| {
+        let failure = Failure::io(&format!("write `{value}` to"), file, &error);
+        match errno(&error) {
+            Errno::ENOENT => failure.hint("the kernel was built, or started, without this limit"),
+            Errno::EINVAL | Errno::ERANGE => failure.hint("the kernel does not take this value"),
+            _ => failure,
+        }
+    })
+}
+
+/// Joins the namespace that a file stands for.
+pub(super) fn join_namespace(path: &Path) -> Result<(), Failure> {
+    let file = fs::File::open(path).map_err(|error| Failure::io("open", path, &error))?;
+    setns(&file, CloneFlags::empty()).map_err(|errno| {
+        Failure::refused("setns", path, errno)
+            .hint("it has to be a namespace, of which our user is root or whose owner's parent is")
+    })
+}
+
+/// Makes nodes in a file system of their own, and a mount of each. `place` is where that file system is attached meanwhile.
+pub(super) fn make_nodes(mounts: &mut Mounts, nodes: &[Node], place: &Path) -> Result<(), Failure> {
+    let memory = mount::file_system("tmpfs", Flags::DEVICES, "mode=755,size=1m")?;
+    mount::attach_at(&memory, place)?;
+    for (index, node) in nodes.iter().enumerate() {
+        let made = mounts.make_node(&memory, &index.to_string(), node)?;
+        mounts.keep(&node.path, mount::clone_opened(&made, Flags::DEVICES, Recursion::One)?);
+    }
+    Ok(())
+}
+
+/// Puts a read-only mount of a path over it. A path that is not there needs no protection.
+pub(super) fn protect(root: &Root, path: &Path) -> Result<(), Failure> {
+    let Some(found) = find(root, path)? else { return Ok(()) };
+    let mount = mount::clone_opened(&found, Flags::READ_ONLY, Recursion::Tree)
+        .map_err(|failure| Failure { message: format!("{} for `{}`", failure.message, path.display()), ..failure })?;
+    mount::attach(&mount, &found).map_err(|errno| Failure::refused("move_mount to", path, errno))
+}
+
+/// Covers a file with the null device and a directory with an empty, read-only one. A path that is not there needs no cover.
+pub(super) fn cover(root: &Root, mounts: &Mounts, path: &Path) -> Result<(), Failure> {
+    let Some(found) = find(root, path)? else { return Ok(()) };
+    let refused = |errno| Failure::refused("move_mount to", path, errno);
+    let cover = match inside::kind_of(&found).map_err(refused)? {
+        SFlag::S_IFDIR => mount::file_system("tmpfs", Flags::INERT.and(Flags::READ_ONLY), "size=0k")?,
+        _ => mount::clone_opened(mounts.at(&NULL.path())?, Flags::DEVICES.and(Flags::READ_ONLY), Recursion::One)?,
+    };
+    mount::attach(&cover, &found).map_err(refused)
+}
+
+/// What a path leads to in the container; `None` where there is nothing.
+fn find(root: &Root, path: &Path) -> Result<Option<OwnedFd>, Failure> {
+    match root.find(path, OFlag::O_PATH) {
+        Ok(found) => Ok(Some(found)),
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        Err(errno) => Err(Failure::refused("open", path, errno)),
+    }
+}

@@ -1,0 +1,245 @@
+//! A filter that somebody else prescribes, as `linux.seccomp` of the OCI runtime specification describes it.
+//!
+//! Where Docker's default is a table with tests on one argument, a profile may test all six in seven ways. More than one entry may speak of a
+//! call: the first whose tests all match answers, those without tests come last, and then the default does. As in runc, a call
+//! that is newer than all that the profile names gets ENOSYS where the default is another errno.
+
+use std::collections::BTreeMap;
+
+use libc::sock_filter;
+
+use super::super::filter::{Answer, Architecture, Comparison, Profile, Rule, Test};
+use super::compile::{
+    COLUMNS, NUMBERS, Section, X32, and, answer, jump, jump_at_least, jump_equal, jump_greater, load, search, sections,
+};
+
+/// The filter of a profile on this machine; `None` where its numbers are not known.
+pub(super) fn program(profile: &Profile) -> Option<Vec<sock_filter>> {
+    let rules = by_name(profile);
+    let native = sections()?;
+    let mut program = vec![load(4)];
+    for (place, section) in native.iter().enumerate() {
+        if place > 0 && !is_listed(profile, section) {
+            continue;
+        }
+        let mut body = vec![load(0)];
+        body.extend(search(&intervals(section, &rules, profile), &|action: &Action<'_>| leaf(action, profile.default)));
+        program.push(jump_equal(section.audit, 0, 1));
+        program.push(jump(1));
+        program.push(jump(body.len()));
+        program.extend(body);
+    }
+    program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
+    Some(program)
+}
+
+/// What happens at a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Action<'a> {
+    Answer(Answer),
+    /// The first of these that matches.
+    Rules(Vec<&'a Rule>),
+}
+
+/// The rules of each name, those without tests last.
+fn by_name(profile: &Profile) -> BTreeMap<&str, Vec<&Rule>> {
+    let mut rules: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+    for rule in &profile.rules {
+        for name in &rule.names {
+            rules.entry(name).or_default().push(rule);
+        }
+    }
+    for list in rules.values_mut() {
+        list.sort_by_key(|rule| rule.tests.is_empty());
+    }
+    rules
+}
+
+/// AUDIT_ARCH_… of those that are not the machine's first.
+fn is_listed(profile: &Profile, section: &Section) -> bool {
+    let wanted = if section.audit == 0x4000_0003 { Architecture::X86 } else { Architecture::Arm };
+    profile.architectures.contains(&wanted)
+}
+
+/// The first number of each interval and what happens there.
+fn intervals<'a>(
+    section: &Section,
+    rules: &BTreeMap<&str, Vec<&'a Rule>>,
+    profile: &Profile,
+) -> Vec<(u32, Action<'a>)> {
+    let mut known: BTreeMap<u32, Action<'a>> = BTreeMap::new();
+    let mut ends = Vec::new();
+    for (column, base) in section.columns {
+        if *base == X32 && !profile.architectures.contains(&Architecture::X32) {
+            continue;
+        }
+        let mut last = *base;
+        for line in NUMBERS.lines() {
+            let mut fields = line.split(' ');
+            let Some(list) = fields.next().and_then(|name| rules.get(name)) else { continue };
+            let numbers: [Option<u32>; COLUMNS] = std::array::from_fn(|_| fields.next()?.parse().ok());
+            let Some(number) = numbers[*column] else { continue };
+            known.insert(base + number, Action::Rules(list.clone()));
+            if number < 0xf_0000 {
+                last = last.max(base + number);
+            }
+        }
+        ends.push((*base, last));
+    }
+    let has_x32 = section.columns.iter().any(|(_, base)| *base == X32);
+    let unlisted = |number: u32| {
+        if has_x32 && number >= X32 && ends.iter().all(|(base, _)| *base != X32) {
+            return Action::Answer(Answer::KillThread);
+        }
+        let end = ends.iter().rev().find(|(base, _)| number >= *base);
+        match (end, profile.default) {
+            (Some((_, last)), Answer::Errno(_)) if number > *last => Action::Answer(Answer::Errno(libc::ENOSYS as u16)),
+            _ => Action::Answer(profile.default),
+        }
+    };
+    let mut starts: Vec<u32> = known.keys().flat_map(|number| [*number, number + 1]).collect();
+    starts.extend(section.columns.iter().map(|(_, base)| *base));
+    starts.sort_unstable();
+    let mut intervals: Vec<(u32, Action<'a>)> = Vec::new();
+    for start in starts {
+        let action = known.get(&start).cloned().unwrap_or_else(|| unlisted(start));
+        if intervals.last().is_none_or(|(_, before)| *before != action) {
+            intervals.push((start, action));
+        }
+    }
+    intervals
+}
+
+fn leaf(action: &Action<'_>, default: Answer) -> Vec<sock_filter> {
+    match action {
+        Action::Answer(one) => vec![answer(encode(*one))],
+        Action::Rules(rules) => {
+            let mut code: Vec<sock_filter> = rules.iter().flat_map(|rule| matching(rule)).collect();
+            code.push(answer(encode(default)));
+            code
+        }
+    }
+}
+
+/// Answers when all tests match, and goes on behind itself when one does not.
+fn matching(rule: &Rule) -> Vec<sock_filter> {
+    let mut code = vec![answer(encode(rule.answer))];
+    for test in rule.tests.iter().rev() {
+        // Six tests of six instructions at most.
+        let behind = code.len() as u8;
+        code.splice(0..0, compare(test, behind));
+    }
+    code
+}
+
+/// Goes on when the argument matches, and skips `behind` more instructions when it does not.
+fn compare(test: &Test, behind: u8) -> Vec<sock_filter> {
+    let low = 16 + 8 * test.index;
+    let (first, second) = ((test.value >> 32) as u32, test.value as u32);
+    let (load_high, load_low) = (load(low + 4), load(low));
+    match test.comparison {
+        Comparison::Equal => {
+            vec![load_high, jump_equal(first, 0, 2 + behind), load_low, jump_equal(second, 0, behind)]
+        }
+        Comparison::NotEqual => vec![load_high, jump_equal(first, 0, 2), load_low, jump_equal(second, behind, 0)],
+        Comparison::EqualIn(mask) => vec![
+            load_high,
+            and((mask >> 32) as u32),
+            jump_equal(first, 0, 3 + behind),
+            load_low,
+            and(mask as u32),
+            jump_equal(second, 0, behind),
+        ],
+        Comparison::Greater | Comparison::GreaterOrEqual => {
+            let last = match test.comparison {
+                Comparison::Greater => jump_greater(second, 0, behind),
+                _ => jump_at_least(second, 0, behind),
+            };
+            vec![load_high, jump_greater(first, 3, 0), jump_equal(first, 0, 2 + behind), load_low, last]
+        }
+        Comparison::Less | Comparison::LessOrEqual => {
+            let last = match test.comparison {
+                Comparison::Less => jump_at_least(second, behind, 0),
+                _ => jump_greater(second, behind, 0),
+            };
+            vec![load_high, jump_greater(first, 3 + behind, 0), jump_equal(first, 0, 2), load_low, last]
+        }
+    }
+}
+
+fn encode(answer: Answer) -> u32 {
+    match answer {
+        Answer::Allow => libc::SECCOMP_RET_ALLOW,
+        Answer::Log => libc::SECCOMP_RET_LOG,
+        Answer::Errno(errno) => libc::SECCOMP_RET_ERRNO | u32::from(errno),
+        Answer::Trap => libc::SECCOMP_RET_TRAP,
+        Answer::Trace(number) => libc::SECCOMP_RET_TRACE | u32::from(number),
+        Answer::KillThread => libc::SECCOMP_RET_KILL_THREAD,
+        Answer::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
+mod tests {
+    use super::super::compile::decide;
+    use super::*;
+
+    const NATIVE: u32 = 0xc000_003e;
+
+    fn rule(name: &str, answer: Answer, tests: Vec<Test>) -> Rule {
+        Rule { names: vec![name.to_owned()], answer, tests }
+    }
+
+    fn test(index: u32, comparison: Comparison, value: u64) -> Test {
+        Test { index, comparison, value }
+    }
+
+    #[test]
+    fn every_comparison_sees_all_64_bits() {
+        let (big, small) = (0x1_0000_0005, 5);
+        let cases: [(Comparison, u64, &[u64], &[u64]); 7] = [
+            (Comparison::Equal, big, &[big], &[small, big + 1, 0x2_0000_0005]),
+            (Comparison::NotEqual, big, &[small, big + 1, 0x2_0000_0005], &[big]),
+            (Comparison::Less, big, &[small, big - 1, 0xffff_ffff], &[big, big + 1, 0x2_0000_0000]),
+            (Comparison::LessOrEqual, big, &[small, big], &[big + 1, 0x2_0000_0000]),
+            (Comparison::Greater, big, &[big + 1, 0x2_0000_0000], &[small, big, 0xffff_ffff]),
+            (Comparison::GreaterOrEqual, big, &[big, big + 1, 0x2_0000_0000], &[small, big - 1]),
+            (Comparison::EqualIn(0xff_0000_000f), big, &[big, big | 0x100], &[small, big + 1]),
+        ];
+        for (comparison, value, matching, others) in cases {
+            let tests = vec![test(2, comparison, value), test(0, Comparison::Equal, 7)];
+            let profile = Profile {
+                default: Answer::Errno(38),
+                architectures: vec![Architecture::X86With64Bits],
+                rules: vec![rule("mount", Answer::Errno(13), tests), rule("mount", Answer::Allow, Vec::new())],
+            };
+            let program = program(&profile).expect("x86_64 is known");
+            let ask = |first, third| decide(&program, NATIVE, libc::SYS_mount as u32, [first, 0, third, 0, 0, 0]);
+            for argument in matching {
+                assert_eq!(ask(7, *argument), libc::SECCOMP_RET_ERRNO | 13, "{comparison:?} {argument:x}");
+                assert_eq!(ask(8, *argument), libc::SECCOMP_RET_ALLOW, "{comparison:?} {argument:x}");
+            }
+            for argument in others {
+                assert_eq!(ask(7, *argument), libc::SECCOMP_RET_ALLOW, "{comparison:?} {argument:x}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_gets_the_default_and_what_is_newer_does_not_exist() {
+        let profile = Profile {
+            default: Answer::Errno(1),
+            architectures: Vec::new(),
+            rules: vec![rule("read", Answer::Allow, Vec::new()), rule("openat2", Answer::Allow, Vec::new())],
+        };
+        let program = program(&profile).expect("x86_64 is known");
+        let ask = |audit, number| decide(&program, audit, number, [0; 6]);
+        assert_eq!(ask(NATIVE, 0), libc::SECCOMP_RET_ALLOW);
+        assert_eq!(ask(NATIVE, 1), libc::SECCOMP_RET_ERRNO | 1);
+        assert_eq!(ask(NATIVE, 450), libc::SECCOMP_RET_ERRNO | 38);
+        // Neither of the two other interfaces is listed.
+        assert_eq!(ask(NATIVE, X32), libc::SECCOMP_RET_KILL_THREAD);
+        assert_eq!(ask(0x4000_0003, 3), libc::SECCOMP_RET_KILL_THREAD);
+    }
+}

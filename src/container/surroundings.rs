@@ -1,0 +1,33 @@
+//! The facts about the machine that a container of a [`Blueprint`](super::blueprint::Blueprint) depends on.
+
+use std::path::Path;
+
+use super::error::Error;
+use super::host::{self, Cgroups};
+
+/// See [`Host`](super::Host), which has those of our own containers.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) cgroups: Cgroups,
+    /// The number of the last capability that the kernel knows.
+    pub(crate) last_capability: u8,
+    /// Whether we are not in the machine's own user namespace, where nobody may make device nodes.
+    pub(crate) in_user_namespace: bool,
+}
+
+impl Surroundings {
+    /// Looks at the machine.
+    ///
+    /// # Errors
+    /// A file of /proc can't be read.
+    pub(crate) fn look() -> Result<Surroundings, Error> {
+        let path = Path::new("/proc/self/uid_map");
+        let map = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let all: Vec<&str> = map.split_whitespace().collect();
+        Ok(Surroundings {
+            cgroups: host::mounted_cgroups(&host::mountinfo()?),
+            last_capability: host::number_in("/proc/sys/kernel/cap_last_cap")?,
+            in_user_namespace: all != ["0", "0", "4294967295"],
+        })
+    }
+}
