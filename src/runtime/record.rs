@@ -3,6 +3,7 @@
 //! ```text
 //! containers/<id>/container.json   what it is: written when it is created, renamed, connected to a network or disconnected from one
 //!                 status.json      how it stands: written by whoever has it locked
+//!                 status.spare     room for the status at the end, while it runs
 //!                 stays            its presence says that the folder stays when nobody works with it
 //! ```
 //!
@@ -26,7 +27,7 @@ use crate::container::{Access, Allowance, Hostname, Names, Paths, Process};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Layer};
-use crate::store::{Home, atomic_replace, atomic_write};
+use crate::store::{Home, atomic_replace, atomic_write, write};
 
 /// What a container is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +148,7 @@ const SCHEMA: u32 = 1;
 const RECORD: &str = "container.json";
 const STATUS: &str = "status.json";
 const STAYS: &str = "stays";
+const SPARE: &str = "status.spare";
 
 /// Room for ten thousand layers.
 const LIMIT: Limit = Limit::bytes("record of a container", "LAYERLAB_MAX_STATE", 4 << 20);
@@ -210,10 +212,27 @@ pub(super) fn status(home: &Home, folder: &Path) -> Result<Status, Error> {
     Ok(serde_json::from_slice(&text).unwrap_or(Status::Exited(End::unknown(None))))
 }
 
-/// Writes the status.
+/// Writes the status. The last one of a run is written into the room of [`reserve`] where there is none else: a disk that is full is
+/// no reason to forget how a container ended.
 pub(super) fn set_status(folder: &Path, status: &Status) -> Result<(), Error> {
-    let path = folder.join(STATUS);
-    Ok(atomic_replace(&path, &to_json(&path, status)?)?)
+    let (path, spare) = (folder.join(STATUS), folder.join(SPARE));
+    let text = to_json(&path, status)?;
+    let written = atomic_replace(&path, &text);
+    match status {
+        Status::Created | Status::Running(_) | Status::Paused(_) => written?,
+        Status::Exited(_) => {
+            written.or_else(
+                |error| if error.is_full() { write::write_reserved(&spare, &path, &text) } else { Err(error) },
+            )?;
+            write::remove_file(&spare)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes room on the disk for the status at the end of a run.
+pub(super) fn reserve(folder: &Path) -> Result<(), Error> {
+    Ok(write::reserve(&folder.join(SPARE), 0)?)
 }
 
 impl Status {

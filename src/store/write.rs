@@ -129,7 +129,7 @@ const ROOM: u64 = 16 << 10;
 ///
 /// # Errors
 /// [`Error::Io`] where the disk is full already.
-pub(super) fn reserve(spare: &Path, size: u64) -> Result<(), Error> {
+pub(crate) fn reserve(spare: &Path, size: u64) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file = options.open(spare).map_err(Error::io("open", spare))?;
@@ -150,7 +150,7 @@ pub(super) fn reserve(spare: &Path, size: u64) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Io`] where the spare file is not there, or too small.
-pub(super) fn write_reserved(spare: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_reserved(spare: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(spare);
     let mut temporary = Temporary {

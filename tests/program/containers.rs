@@ -325,6 +325,43 @@ fn what_runs_in_a_namespace_of_its_own_is_the_containers() {
 }
 
 #[test]
+fn a_full_disk_is_no_reason_to_forget_how_one_ended() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("a full disk: the tests don't run as root");
+    }
+    let place = Place::of(Role::Self_, "//- tiny/\n");
+    let target = place.path("tiny");
+    nix::mount::mount(Some("tmpfs"), &target, Some("tmpfs"), nix::mount::MsFlags::empty(), Some("size=16m")).unwrap();
+    let run = |arguments: &str| place.run(&format!("--home tiny/home {arguments}"));
+    let begun = run("run -d --name box --network none layerlab/base sleep 1000");
+    let mut file = fs::File::create(target.join("full")).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let made = run("volume create pages");
+    let left: Vec<_> =
+        fs::read_dir(target.join("home/volumes")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let stopped = run("kill -s KILL box");
+    let waited = run("wait box");
+    let listed = run("ps -a");
+    drop(file);
+    fs::remove_file(target.join("full")).unwrap();
+    let started = run("start box");
+    let removed = run("rm -f box");
+    let verified = run("store verify");
+    let end = Instant::now() + PATIENCE;
+    while let Err(errno) = nix::mount::umount(&target) {
+        assert!(errno == nix::errno::Errno::EBUSY && Instant::now() < end, "{errno}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(begun.trim().len(), 64, "{begun}");
+    assert!(made.contains("No space left on device"), "{made}");
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+    assert_eq!((stopped.as_str(), waited.as_str()), ("box\n", "137\n"));
+    assert!(listed.contains("Exited (137)") && !listed.contains("was killed"), "{listed}");
+    assert_eq!((started.as_str(), removed.as_str()), ("box\n", "box\n"));
+    assert!(verified.ends_with("all intact\n"), "{verified}");
+}
+
+#[test]
 fn exit_codes_are_dockers() {
     let yard = Yard::new(Role::Self_);
     let code = |arguments: &str| yard.0.output(arguments).status.code();

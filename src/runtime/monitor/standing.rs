@@ -38,6 +38,8 @@ impl Stops {
 
 impl Standing {
     pub(super) fn of(world: &World, folder: &Path, record: &Record) -> Standing {
+        // Where there is none, the status at the end is written as all others are.
+        let _ = record::reserve(folder);
         let (home, clock) = (world.home().clone(), world.clock.clone());
         Standing { folder: folder.to_path_buf(), home, clock, record: record.clone(), stops: Mutex::default() }
     }

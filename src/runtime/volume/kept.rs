@@ -108,19 +108,26 @@ pub(crate) fn ensure(
     let record = Record { schema: SCHEMA, created: world.clock.rfc3339(), sort, labels: labels.clone() };
     let folder = world.home().volumes_dir();
     let temporary = write::temporary_folder(&folder)?;
-    let (path, file) = (temporary.join("data"), temporary.join(RECORD));
-    fs::create_dir(&path).map_err(Error::io("create", &path))?;
-    // Whatever the caller's file creation mask is.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(Error::io("change the mode of", &path))?;
-    let text = serde_json::to_vec(&record).map_err(|error| Error::io("write", &file)(error.into()))?;
-    atomic_write(&file, &text)?;
-    if write::publish_folder(&temporary, &folder.join(name))? {
+    let is_new = fill(&temporary, &record).and_then(|()| Ok(write::publish_folder(&temporary, &folder.join(name))?));
+    if is_new.as_ref().is_ok_and(|is_new| *is_new) {
         events::of_named(world.home(), &world.clock, Kind::Volume, "create", name, name);
         return Ok((Kept { name: name.to_owned(), record }, true));
     }
-    write::remove_folder(&temporary)?;
+    let removed = write::remove_folder(&temporary);
+    is_new?;
+    removed?;
     let kept = read(world.home(), name)?.ok_or_else(|| Error::NoVolume(name.to_owned()))?;
     Ok((kept, false))
+}
+
+/// Makes what is in the folder of a new volume.
+fn fill(folder: &Path, record: &Record) -> Result<(), Error> {
+    let (path, file) = (folder.join("data"), folder.join(RECORD));
+    fs::create_dir(&path).map_err(Error::io("create", &path))?;
+    // Whatever the caller's file creation mask is.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(Error::io("change the mode of", &path))?;
+    let text = serde_json::to_vec(record).map_err(|error| Error::io("write", &file)(error.into()))?;
+    Ok(atomic_write(&file, &text)?)
 }
 
 /// Makes a volume that somebody asks for; one that is there already stays as it is. Without a name it gets one of 64 digits.
