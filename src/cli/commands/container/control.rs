@@ -70,8 +70,7 @@ fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failu
     match stored.status {
         Status::Running(_) | Status::Paused(_) => {
             let session = Session::open(world, &stored.record.id)?;
-            let is_running = || runtime::find(world, &stored.record.id).is_ok_and(|stored| stored.is_running());
-            if session.is_none() && is_running() {
+            if session.is_none() && is_running(world, stored) {
                 return Err(Diagnostic::error(format!(
                     "the monitor of container {} does not answer",
                     stored.record.name
@@ -83,6 +82,11 @@ fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failu
         }
         Status::Created | Status::Exited(_) => Ok(None),
     }
+}
+
+/// Whether it runs still.
+fn is_running(world: &Arc<World>, stored: &Stored) -> bool {
+    runtime::find(world, &stored.record.id).is_ok_and(|stored| stored.is_running())
 }
 
 /// As [`running`], for what can only be done to a container that runs.
@@ -109,10 +113,12 @@ impl Kill {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let number = signal(&self.signal)?;
         each(&self.containers, ui, |name| {
-            let (_, session) = must_run(world, name)?;
-            session.ask(&Ask::Signal(number))?;
-            if number == libc::SIGKILL {
-                session.until_the_end();
+            let (stored, session) = must_run(world, name)?;
+            match session.ask(&Ask::Signal(number)) {
+                Ok(()) if number == libc::SIGKILL => drop(session.until_the_end()),
+                // It was killed so fast that nobody was left to say so.
+                Err(_) if number == libc::SIGKILL && !is_running(world, &stored) => {}
+                answered => answered?,
             }
             Ok(())
         })
