@@ -92,15 +92,25 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// A folder of the machine that is to be a volume can't be used.
+    /// A file that is not the home's can't be used: a folder of the machine that is to be a volume, something that is copied.
     #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
-    Volume {
+    Foreign {
         /// What was tried, as a verb.
         operation: &'static str,
-        /// The folder.
+        /// The file.
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// Not all was copied.
+    #[error("{source}")]
+    Unfinished {
+        /// So many files were.
+        files: u64,
+        /// Where they are.
+        place: PathBuf,
+        /// Why no more.
+        source: Box<Error>,
     },
     /// What is written down of a container can't be understood, so nobody knows what it needs.
     #[error("can't read `{}`: {reason}", path.display())]
@@ -197,6 +207,10 @@ impl Error {
         Error::Argument { message: message.into(), hint: Some(hint) }
     }
 
+    fn foreign(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Foreign { operation, path: path.as_ref().to_path_buf(), source }
+    }
+
     fn io(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Io { operation, path: path.as_ref().to_path_buf(), source }
     }
@@ -228,7 +242,13 @@ impl Explained for Error {
             Error::BadState { .. } => Some("`layerlab rm -f ID` removes a container that can't be read"),
             Error::Call { .. } | Error::Refused(_) => None,
             Error::Io { source, .. } => return errno::hint_at_home(source),
-            Error::Volume { source, .. } => return errno::hint(source),
+            Error::Foreign { source, .. } => return errno::hint(source),
+            Error::Unfinished { files, place, source } => {
+                let noun = if *files == 1 { "file" } else { "files" };
+                let left =
+                    format!("what was copied until then is still there: {files} {noun} at `{}`", place.display());
+                return Some(source.hint().map_or(left.clone(), |hint| format!("{hint}; {left}")));
+            }
             Error::Container(error) => return Explained::hint(error),
             Error::Store(error) => return error.hint(),
             Error::Layer(error) => return error.hint(),

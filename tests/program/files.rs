@@ -115,7 +115,7 @@ fn files_are_copied_out_by_dockers_rules() {
             assert_eq!(found.uid(), fs::metadata(yard.0.path("named")).unwrap().uid());
             assert_eq!(found.uid() == 0, role == Role::Self_ && nix::unistd::geteuid().is_root());
             let (is_fine, text) = said(&yard.0, "cp box:/missing .");
-            assert!(!is_fine && text.contains("can't find `/missing`"), "{text}");
+            assert!(!is_fine && text.contains("can't find `box:/missing`"), "{text}");
             for name in ["x", "named", "made", "followed", "linked"] {
                 let path = yard.0.path(name);
                 fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)).unwrap();
@@ -304,6 +304,59 @@ fn a_container_is_stopped_until_all_have_read_its_files() {
     }
 }
 
+/// Copies an archive into `/srv` of the box.
+fn copy_archive(yard: &Yard, archive: &[u8]) -> (bool, String) {
+    let mut copy = yard.0.command("cp - box:/srv").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may have seen enough.
+    let _ = copy.stdin.take().unwrap().write_all(archive);
+    let output = copy.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn folders_that_nobody_may_enter_are_copied_with_all_that_is_in_them() {
+    for role in roles() {
+        let yard = with_box(role);
+        sh(&yard.0, "mkdir -p /d/closed/below /d/locked; echo x > /d/closed/below/x; echo y > /d/locked/y");
+        sh(
+            &yard.0,
+            "touch -d '1969-07-20 20:17:40' /d/closed/below/x; chmod 555 /d/closed/below /d/closed; chmod 0 /d/locked",
+        );
+        assert!(said(&yard.0, "cp box:/d out").0);
+        let mode = |name: &str| fs::metadata(yard.0.path(name)).unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("out/closed/below"), mode("out/closed"), mode("out/locked")), (0o555, 0o555, 0));
+        assert_eq!(fs::metadata(yard.0.path("out/closed/below/x")).unwrap().mtime(), -14_182_940);
+        let line = format!("{} cp box:/d - | TZ=UTC tar tv | grep below/x", yard.0.program().display());
+        let listed = String::from_utf8(yard.0.shell(&line).output().unwrap().stdout).unwrap();
+        assert!(listed.contains("1969-07-20 20:17"), "{listed}");
+    }
+}
+
+#[test]
+fn a_copy_that_fails_destroys_nothing_and_says_what_is_there() {
+    let yard = with_box(Role::Self_);
+    sh(&yard.0, "echo kept > /srv/kept");
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header.clone(), "first", std::io::empty()).unwrap();
+    header.set_entry_type(tar::EntryType::Link);
+    archive.append_link(&mut header.clone(), "kept", "nowhere/none").unwrap();
+    let (is_copied, errors) = copy_archive(&yard, &archive.into_inner().unwrap());
+    assert!(!is_copied && errors.contains("can't link to `box:/srv/nowhere/none`: No such file"), "{errors}");
+    assert!(errors.contains("hint: what was copied until then is still there: 1 file at `box:/srv`"), "{errors}");
+    assert_eq!(sh(&yard.0, "cat /srv/kept; ls /srv"), "kept\nfirst\nkept\n");
+    // A link takes the place of a file, and of itself.
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_link(&mut header.clone(), "kept", "first").unwrap();
+    archive.append_link(&mut header.clone(), "first", "first").unwrap();
+    assert!(copy_archive(&yard, &archive.into_inner().unwrap()).0);
+    assert_eq!(sh(&yard.0, "test /srv/kept -ef /srv/first && ls -A /srv"), "first\nkept\n");
+    let (is_copied, errors) = said(&yard.0, "cp folder box:/proc/y");
+    assert!(!is_copied && errors.contains("`box:/proc/y`: ") && !errors.contains("--home"), "{errors}");
+}
+
 #[test]
 fn an_archive_for_a_container_is_read_within_bounds() {
     let yard = with_box(Role::Self_);
@@ -312,13 +365,7 @@ fn an_archive_for_a_container_is_read_within_bounds() {
     header.set_path("././@LongLink").unwrap();
     header.set_size(300 << 20);
     header.set_cksum();
-    let copy = |archive: &[u8]| {
-        let mut copy = yard.0.command("cp - box:/srv").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // It may have seen enough.
-        let _ = copy.stdin.take().unwrap().write_all(archive);
-        let output = copy.wait_with_output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
+    let copy = |archive: &[u8]| copy_archive(&yard, archive);
     let (is_copied, errors) = copy(&[header.as_bytes().as_slice(), &[b'a'; 2 << 20]].concat());
     assert!(!is_copied && errors.contains("the extension headers of an entry have more than 1 MiB"), "{errors}");
     let mut archive = tar::Builder::new(Vec::new());

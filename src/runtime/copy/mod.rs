@@ -22,8 +22,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::pack::Followed;
-use self::unpack::{Kept, Target};
+use self::pack::{Followed, Source};
+use self::unpack::{Kept, Place, Target};
 pub(crate) use self::wish::{Copied, Links, Owners, Side, Wish};
 use super::session::Session;
 use super::stored;
@@ -48,14 +48,16 @@ pub(crate) fn copy(world: &Arc<World>, wish: &Wish) -> Result<Copied, Error> {
 
 fn copy_out(container: &Visited, path: &Path, to: &Side, wish: &Wish) -> Result<Copied, Error> {
     let followed = Followed::of(path, wish.links);
-    let pack = |root: &Root, out: &mut dyn Write, prefix: &Path| pack::pack(root, path, followed, prefix, out);
+    let source = Source { path, shown: &wish.from.shown(), followed };
+    let pack = |root: &Root, out: &mut dyn Write, prefix: &Path| pack::pack(root, source, prefix, out);
     match to {
         Side::Archive => {
             let prefix = place::name_of(path).map_or(PathBuf::from("."), PathBuf::from);
             container.visit(|root| pack(root, &mut std::io::BufWriter::new(standard(1)?), &prefix))?
         }
         Side::Machine(target) => {
-            let target = std::path::absolute(target).map_err(Error::io("resolve", target))?;
+            let place =
+                Place { path: &std::path::absolute(target).map_err(Error::foreign("resolve", target))?, shown: target };
             let kept = match wish.owners {
                 Owners::New => Kept::Neither,
                 Owners::Same => Kept::Owners,
@@ -65,11 +67,11 @@ fn copy_out(container: &Visited, path: &Path, to: &Side, wish: &Wish) -> Result<
                 let limits = own(&container.world);
                 let unpacking = scope.spawn(move || {
                     let root = Root::open().map_err(|errno| Error::Call { call: "open", errno })?;
-                    let target = Target::at(&root, &target, place::name_of(path), place::is_contents(path))?;
+                    let target = Target::at(&root, place, place::name_of(path), place::is_contents(path))?;
                     unpack::unpack(reader, &limits, &target, kept, unpack::Devices::LeftOut)
                 });
                 let packed = container.visit(move |root| pack(root, &mut writer, Path::new(".")));
-                both(packed, unpacking.join())
+                both(packed.and_then(|packed| packed), joined(unpacking), target)
             })
         }
         Side::Container { .. } => {
@@ -83,27 +85,28 @@ fn copy_in(container: &Visited, from: &Side, path: &Path, wish: &Wish) -> Result
         Owners::New => Kept::Modes,
         Owners::Same => Kept::Owners,
     };
+    let place = Place { path, shown: &wish.to.shown() };
     match from {
         Side::Archive => container.visit(|root| {
             let limits = Limits::of(container.world.store.limits());
-            let target = Target::folder(root, path)?;
+            let target = Target::folder(root, place)?;
             unpack::unpack(standard(0)?, &limits, &target, kept, unpack::Devices::Made)
         })?,
         Side::Machine(source) => {
-            let whole = std::path::absolute(source).map_err(Error::io("resolve", source))?;
-            let followed = Followed::of(source, wish.links);
+            let whole = std::path::absolute(source).map_err(Error::foreign("resolve", source))?;
+            let from = Source { path: &whole, shown: source, followed: Followed::of(source, wish.links) };
             let (reader, mut writer) = std::io::pipe().map_err(Error::io("make", "a pipe"))?;
             std::thread::scope(|scope| {
                 let packing = scope.spawn(move || {
                     let root = Root::open().map_err(|errno| Error::Call { call: "open", errno })?;
-                    pack::pack(&root, &whole, followed, Path::new("."), &mut writer)
+                    pack::pack(&root, from, Path::new("."), &mut writer)
                 });
                 let limits = own(&container.world);
                 let unpacked = container.visit(move |root| {
-                    let target = Target::at(root, path, place::name_of(source), place::is_contents(source))?;
+                    let target = Target::at(root, place, place::name_of(source), place::is_contents(source))?;
                     unpack::unpack(reader, &limits, &target, kept, unpack::Devices::Made)
                 });
-                both(unpacked, packing.join())
+                both(joined(packing), unpacked.and_then(|unpacked| unpacked), place.shown)
             })
         }
         Side::Container { .. } => unreachable!("what comes from a container is copied out"),
@@ -116,20 +119,33 @@ fn own(world: &World) -> Limits {
     Limits { size, entries, metadata, ..Limits::of(world.store.limits()) }
 }
 
-/// What came of both ends of a pipe: a broken pipe is only what the other end's failure looks like from here.
-fn both(
-    here: Result<Result<Copied, Error>, Error>,
-    there: std::thread::Result<Result<Copied, Error>>,
-) -> Result<Copied, Error> {
-    let there = there.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let is_broken =
-        |error: &Error| matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe);
-    match (here.and_then(|here| here), there) {
-        (Ok(here), Ok(there)) => {
-            Ok(Copied { bytes: here.bytes.max(there.bytes), left_out: here.left_out + there.left_out })
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// What came of both ends of a pipe. A broken pipe is only what the other end's failure looks like from here, and so is an archive that
+/// ends too early.
+fn both(packed: Result<Copied, Error>, unpacked: Result<Copied, Error>, place: &Path) -> Result<Copied, Error> {
+    let is_broken = |error: &Error| matches!(error, Error::Foreign { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe);
+    match (packed, unpacked) {
+        (Ok(packed), Ok(unpacked)) => Ok(Copied {
+            left_out: packed.left_out + unpacked.left_out,
+            bytes: packed.bytes.max(unpacked.bytes),
+            ..unpacked
+        }),
+        (Err(error), Ok(unpacked)) => Err(error.unfinished(unpacked, place)),
+        (Err(error), Err(unpacked)) if is_broken(&error) => Err(unpacked),
+        (Ok(_), Err(error)) | (Err(error), Err(_)) => Err(error),
+    }
+}
+
+impl Error {
+    /// The same, with what was copied before it.
+    fn unfinished(self, copied: Copied, place: &Path) -> Error {
+        match copied.files {
+            0 => self,
+            files => Error::Unfinished { files, place: place.to_path_buf(), source: Box::new(self) },
         }
-        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-        (Err(here), Err(there)) => Err(if is_broken(&here) { there } else { here }),
     }
 }
 

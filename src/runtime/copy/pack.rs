@@ -29,43 +29,50 @@ impl Followed {
     }
 }
 
+/// What is packed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'s> {
+    pub(super) path: &'s Path,
+    /// As it was written by whoever asked for it.
+    pub(super) shown: &'s Path,
+    pub(super) followed: Followed,
+}
+
 /// Writes what a path leads to, under another name, with all below it.
-pub(super) fn pack(
-    root: &Root,
-    path: &Path,
-    followed: Followed,
-    name: &Path,
-    out: &mut dyn Write,
-) -> Result<Copied, Error> {
+pub(super) fn pack(root: &Root, source: Source<'_>, name: &Path, out: &mut dyn Write) -> Result<Copied, Error> {
+    let Source { path, shown, followed } = source;
     let flags = if followed.0 { OFlag::O_PATH } else { OFlag::O_PATH | OFlag::O_NOFOLLOW };
-    let found = root.find(path, flags).map_err(|errno| Error::io("find", path)(errno.into()))?;
+    let found = root.find(path, flags).map_err(|errno| Error::foreign("find", shown)(errno.into()))?;
     let is_root = root.is(&found);
-    let mut packing = Packing { archive: Builder::new(out), copied: Copied::default(), shown: path.to_path_buf() };
+    let mut packing = Packing { archive: Builder::new(out), copied: Copied::default(), shown, prefix: name };
     packing.archive.mode(tar::HeaderMode::Complete);
-    let stat = fstat(&found).map_err(|errno| packing.failed("look at", errno))?;
+    let stat = fstat(&found).map_err(|errno| packing.failed("look at", name)(errno.into()))?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => packing.folder(&found, name, &stat, is_root)?,
         FileType::RegularFile => {
             let opened = root.find(path, flags.difference(OFlag::O_PATH) | OFlag::O_NONBLOCK | OFlag::O_NOCTTY);
-            let opened = opened.map_err(|errno| Error::io("open", path)(errno.into()))?;
+            let opened = opened.map_err(|errno| Error::foreign("open", shown)(errno.into()))?;
             packing.regular(opened, name)?;
         }
         FileType::Symlink => {
-            let target = readlinkat(&found, "", Vec::new()).map_err(|errno| packing.failed("read the link", errno))?;
+            let target = readlinkat(&found, "", Vec::new());
+            let target = target.map_err(|errno| packing.failed("read the link", name)(errno.into()))?;
             packing.link(name, &stat, OsStr::from_bytes(target.to_bytes()))?;
         }
         _ => packing.special(name, &stat)?,
     }
-    let Packing { archive, copied, shown } = packing;
-    archive.into_inner().and_then(Write::flush).map_err(Error::io("write", shown))?;
+    let Packing { archive, copied, .. } = packing;
+    archive.into_inner().and_then(Write::flush).map_err(Error::foreign("write the archive of", shown))?;
     Ok(copied)
 }
 
-struct Packing<'o> {
+struct Packing<'o, 's> {
     archive: Builder<&'o mut dyn Write>,
     copied: Copied,
     /// The path that was asked for.
-    shown: PathBuf,
+    shown: &'s Path,
+    /// What it is called in the archive.
+    prefix: &'s Path,
 }
 
 /// A folder that is being read.
@@ -75,9 +82,14 @@ struct Open {
     names: std::vec::IntoIter<OsString>,
 }
 
-impl Packing<'_> {
-    fn failed(&self, operation: &'static str, errno: rustix::io::Errno) -> Error {
-        Error::io(operation, &self.shown)(errno.into())
+impl Packing<'_, '_> {
+    fn failed(&self, operation: &'static str, name: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = match name.strip_prefix(self.prefix) {
+            Ok(below) if below.as_os_str().is_empty() => self.shown.to_path_buf(),
+            Ok(below) => self.shown.join(below),
+            Err(_) => name.to_path_buf(),
+        };
+        Error::foreign(operation, path)
     }
 
     /// Walks with a stack of its own: folders may be nested deeper than a thread's stack allows.
@@ -98,7 +110,7 @@ impl Packing<'_> {
                 Ok(stat) => stat,
                 // It has gone meanwhile.
                 Err(rustix::io::Errno::NOENT) => continue,
-                Err(errno) => return Err(Error::io("look at", &name)(errno.into())),
+                Err(errno) => return Err(self.failed("look at", &name)(errno.into())),
             };
             if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
                 self.file(folder, &file, &name, &stat)?;
@@ -109,7 +121,7 @@ impl Packing<'_> {
                 continue;
             }
             if deep > DEEPEST {
-                return Err(Error::io("copy", &name)(io::Error::other(format!("more than {DEEPEST} folders deep"))));
+                return Err(self.failed("copy", &name)(io::Error::other(format!("more than {DEEPEST} folders deep"))));
             }
             let below = self.open(folder, &file, &name)?;
             open.push(below);
@@ -119,7 +131,7 @@ impl Packing<'_> {
 
     fn open(&self, above: &OwnedFd, file: &OsStr, name: &Path) -> Result<Open, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let refused = |errno: rustix::io::Errno| Error::io("open", name)(errno.into());
+        let refused = |errno: rustix::io::Errno| self.failed("open", name)(errno.into());
         let folder = openat(above, file, flags, Mode::empty()).map_err(refused)?;
         let mut names = Vec::new();
         for entry in Dir::read_from(&folder).map_err(refused)? {
@@ -135,7 +147,8 @@ impl Packing<'_> {
 
     /// A file other than a folder, in its folder.
     fn file(&mut self, folder: &OwnedFd, file: &OsStr, name: &Path, stat: &Stat) -> Result<(), Error> {
-        let refused = |operation| move |errno: rustix::io::Errno| Error::io(operation, name)(errno.into());
+        let failed = |operation| self.failed(operation, name);
+        let refused = |operation| move |errno: rustix::io::Errno| failed(operation)(errno.into());
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {
                 // Without NONBLOCK a pipe that was put in its place would stop us.
@@ -152,9 +165,9 @@ impl Packing<'_> {
     }
 
     fn regular(&mut self, opened: OwnedFd, name: &Path) -> Result<(), Error> {
-        let stat = fstat(&opened).map_err(|errno| Error::io("look at", name)(errno.into()))?;
+        let stat = fstat(&opened).map_err(|errno| self.failed("look at", name)(errno.into()))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::io("open", name)(io::Error::other("it was replaced meanwhile")));
+            return Err(self.failed("open", name)(io::Error::other("it was replaced meanwhile")));
         }
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         self.copied.bytes += size;
@@ -166,7 +179,7 @@ impl Packing<'_> {
     fn link(&mut self, name: &Path, stat: &Stat, target: &OsStr) -> Result<(), Error> {
         let mut header = header_of(stat, EntryType::Symlink, 0);
         let written = self.archive.append_link(&mut header, name, target);
-        written.map_err(Error::io("write the archive of", name))
+        written.map_err(self.failed("write the archive of", name))
     }
 
     fn special(&mut self, name: &Path, stat: &Stat) -> Result<(), Error> {
@@ -196,7 +209,7 @@ impl Packing<'_> {
             EntryType::Directory => self.archive.append_data(&mut header, name.join(""), bytes),
             _ => self.archive.append_data(&mut header, name, bytes),
         };
-        written.map_err(Error::io("write the archive of", name))
+        written.map_err(self.failed("write the archive of", name))
     }
 }
 
@@ -207,11 +220,23 @@ fn header_of(stat: &Stat, kind: EntryType, size: u64) -> Header {
     header.set_mode(stat.st_mode & 0o7777);
     header.set_uid(stat.st_uid.into());
     header.set_gid(stat.st_gid.into());
-    header.set_mtime(u64::try_from(stat.st_mtime).unwrap_or(0));
+    set_time(&mut header, stat.st_mtime);
     if matches!(kind, EntryType::Char | EntryType::Block) {
         // The header was made with these fields.
         let _ = header.set_device_major(libc::major(stat.st_rdev));
         let _ = header.set_device_minor(libc::minor(stat.st_rdev));
     }
     header
+}
+
+/// Writes a time, one before 1970 in base 256 with its sign, as GNU tar does.
+fn set_time(header: &mut Header, seconds: i64) {
+    match (u64::try_from(seconds), header.as_gnu_mut()) {
+        (Err(_), Some(fields)) => {
+            let (sign, number) = fields.mtime.split_at_mut(4);
+            sign.fill(0xff);
+            number.copy_from_slice(&seconds.to_be_bytes());
+        }
+        (seconds, _) => header.set_mtime(seconds.unwrap_or(0)),
+    }
 }

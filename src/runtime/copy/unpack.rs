@@ -4,6 +4,7 @@
 //! there. What stands in the way of a file is replaced, unless it is a folder. The archive is read as a layer is, within the same bounds: it
 //! may be anybody's.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chmodat, chownat, fchmod, linkat, mkdirat,
-    mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+    mknodat, openat, renameat, statat, symlinkat, unlinkat, utimensat,
 };
 
 use super::place;
@@ -24,6 +25,9 @@ use crate::layer::read::Entries;
 use crate::layer::{self, Limits, Source, StreamSource};
 use crate::runtime::Error;
 use crate::tree::{Metadata, TreePath};
+
+/// How many temporary names are tried: whoever has them all does so on purpose.
+const MOST_TRIES: u32 = 100;
 
 /// What of the source is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +46,19 @@ pub(super) enum Devices {
     LeftOut,
 }
 
+/// The destination of a copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'p> {
+    pub(super) path: &'p Path,
+    /// As it was written by whoever asked for it.
+    pub(super) shown: &'p Path,
+}
+
 /// Where the first entry of an archive goes, and all others below it.
-pub(super) struct Target {
+pub(super) struct Target<'p> {
     folder: OwnedFd,
     found: Found,
-    shown: PathBuf,
+    shown: &'p Path,
 }
 
 /// What is at the destination.
@@ -61,17 +73,17 @@ enum Found {
     Nothing { name: OsString, has_slash: bool },
 }
 
-impl Target {
+impl<'p> Target<'p> {
     /// A destination for a source of this name. `contents`: what is in it is meant.
-    pub(super) fn at(root: &Root, path: &Path, name: Option<&OsStr>, contents: bool) -> Result<Target, Error> {
-        let refused = |errno: nix::errno::Errno| Error::io("find", path)(errno.into());
-        let mut walk = Walk::new(root, path);
+    pub(super) fn at(root: &Root, place: Place<'p>, name: Option<&OsStr>, contents: bool) -> Result<Target<'p>, Error> {
+        let refused = |errno: nix::errno::Errno| Error::foreign("find", place.shown)(errno.into());
+        let mut walk = Walk::new(root, place.path);
         let missing = match walk.advance().map_err(refused)? {
             Stop::Arrived => None,
             Stop::Missing(name) if walk.is_last() => Some(name),
             Stop::Missing(_) => return Err(refused(nix::errno::Errno::ENOENT)),
         };
-        let has_slash = place::ends_with_slash(path);
+        let has_slash = place::ends_with_slash(place.shown);
         let folder = walk.directory().map_err(refused)?;
         let found = match missing {
             Some(name) => Found::Nothing { name, has_slash },
@@ -81,29 +93,46 @@ impl Target {
             None if has_slash => return Err(refused(nix::errno::Errno::ENOTDIR)),
             None => Found::File(walk.path().file_name().unwrap_or_default().to_owned()),
         };
-        Target::new(folder, found, path)
+        Target::new(folder, found, place.shown)
     }
 
     /// A folder, for an archive that somebody else has made.
-    pub(super) fn folder(root: &Root, path: &Path) -> Result<Target, Error> {
-        let refused = |errno: nix::errno::Errno| Error::io("find", path)(errno.into());
-        let mut walk = Walk::new(root, path);
+    pub(super) fn folder(root: &Root, place: Place<'p>) -> Result<Target<'p>, Error> {
+        let refused = |errno: nix::errno::Errno| Error::foreign("find", place.shown)(errno.into());
+        let mut walk = Walk::new(root, place.path);
         match walk.advance().map_err(refused)? {
-            Stop::Arrived if walk.is_folder().map_err(refused)? => Target::new(walk.here(), Found::Folder, path),
+            Stop::Arrived if walk.is_folder().map_err(refused)? => Target::new(walk.here(), Found::Folder, place.shown),
             Stop::Arrived => Err(refused(nix::errno::Errno::ENOTDIR)),
             Stop::Missing(_) => Err(refused(nix::errno::Errno::ENOENT)),
         }
     }
 
-    fn new(folder: std::os::fd::BorrowedFd<'_>, found: Found, path: &Path) -> Result<Target, Error> {
-        let folder = folder.try_clone_to_owned().map_err(Error::io("open", path))?;
-        Ok(Target { folder, found, shown: path.to_path_buf() })
+    fn new(folder: std::os::fd::BorrowedFd<'_>, found: Found, shown: &'p Path) -> Result<Target<'p>, Error> {
+        let folder = folder.try_clone_to_owned().map_err(Error::foreign("open", shown))?;
+        Ok(Target { folder, found, shown })
+    }
+
+    /// What a path below the folder is called by whoever asked for the copy.
+    fn shown(&self, path: &Path) -> PathBuf {
+        let below = match &self.found {
+            Found::File(name) | Found::Nothing { name, .. } => path.strip_prefix(name).unwrap_or(path),
+            Found::Folder | Found::FolderFor { .. } => path,
+        };
+        match below.as_os_str().is_empty() {
+            true => self.shown.to_path_buf(),
+            false => self.shown.join(below),
+        }
+    }
+
+    /// Opens a folder below it.
+    fn open(&self, path: &Path) -> nix::Result<OwnedFd> {
+        below(&self.folder, if path.as_os_str().is_empty() { Path::new(".") } else { path })
     }
 
     /// Where the entries go: a path below the folder in front of their names, or all the name of the first one.
     fn base(&self, first: &RawKind) -> Result<PathBuf, Error> {
         let is_folder = *first == RawKind::Directory;
-        let refused = |reason: &str| Err(Error::io("copy to", &self.shown)(io::Error::other(reason.to_owned())));
+        let refused = |reason: &str| Err(Error::foreign("copy to", self.shown)(io::Error::other(reason.to_owned())));
         match &self.found {
             Found::Folder | Found::FolderFor { contents: true, .. } if is_folder => Ok(PathBuf::new()),
             Found::Folder => Ok(PathBuf::new()),
@@ -119,22 +148,16 @@ impl Target {
 pub(super) fn unpack(
     archive: impl Read,
     limits: &Limits,
-    target: &Target,
+    target: &Target<'_>,
     kept: Kept,
     devices: Devices,
 ) -> Result<Copied, Error> {
     let mut archive = Entries::new(StreamSource(archive), "-", limits);
-    let mut unpacking = Unpacking { target, kept, devices, copied: Copied::default(), folders: Vec::new() };
-    let mut base = None;
-    while let Some(entry) = archive.next_entry()? {
-        let base = match &base {
-            Some(base) => base,
-            None => base.insert(target.base(&entry.kind)?),
-        };
-        let path = relative(&entry.name).ok_or_else(|| bad(&entry, "it leads out of its folder"))?;
-        unpacking.entry(&base.join(path), &entry, &mut archive, base)?;
-    }
-    unpacking.set_times()?;
+    let mut unpacking = Unpacking { target, kept, devices, copied: Copied::default(), folders: BTreeMap::new() };
+    let unpacked = unpacking.entries(&mut archive);
+    // Those that are there are to be as they were, whatever happened then.
+    let finished = unpacking.finish_folders();
+    unpacked.and(finished).map_err(|error| error.unfinished(unpacking.copied, target.shown))?;
     archive.drain();
     Ok(unpacking.copied)
 }
@@ -157,18 +180,31 @@ fn relative(name: &[u8]) -> Option<PathBuf> {
 }
 
 struct Unpacking<'t> {
-    target: &'t Target,
+    target: &'t Target<'t>,
     kept: Kept,
     devices: Devices,
     copied: Copied,
-    /// Their times are set when everything is in them.
-    folders: Vec<(PathBuf, i64)>,
+    /// What they are to become when everything is in them: until then, their owner may do everything there.
+    folders: BTreeMap<PathBuf, Metadata>,
 }
 
 impl Unpacking<'_> {
     fn refused(&self, operation: &'static str, path: &Path) -> impl FnOnce(rustix::io::Errno) -> Error + use<> {
-        let path = self.target.shown.join(path);
-        move |errno| Error::io(operation, path)(errno.into())
+        let path = self.target.shown(path);
+        move |errno| Error::foreign(operation, path)(errno.into())
+    }
+
+    fn entries(&mut self, archive: &mut Entries<impl Source>) -> Result<(), Error> {
+        let mut base = None;
+        while let Some(entry) = archive.next_entry()? {
+            let base = match &base {
+                Some(base) => base,
+                None => base.insert(self.target.base(&entry.kind)?),
+            };
+            let path = relative(&entry.name).ok_or_else(|| bad(&entry, "it leads out of its folder"))?;
+            self.entry(&base.join(path), &entry, archive, base)?;
+        }
+        Ok(())
     }
 
     fn entry(
@@ -179,27 +215,32 @@ impl Unpacking<'_> {
         base: &Path,
     ) -> Result<(), Error> {
         let Some(name) = path.file_name() else { return Ok(()) };
+        if let RawKind::HardLink(target) = &entry.kind {
+            let target = relative(target).ok_or_else(|| bad(entry, "it is a link that leads out of its folder"))?;
+            self.hard_link(name, path, &base.join(target))?;
+            self.copied.files += 1;
+            return Ok(());
+        }
+        if matches!(entry.kind, RawKind::CharDevice(..) | RawKind::BlockDevice(..)) && self.devices == Devices::LeftOut
+        {
+            self.copied.left_out += 1;
+            return Ok(());
+        }
         let folder = self.folder_of(path)?;
         match &entry.kind {
             RawKind::Directory => self.directory(&folder, name, path)?,
             RawKind::File | RawKind::Sparse(_) => {
                 let mut file = self.file(&folder, name, path)?;
                 let written = archive.write_to(&entry.kind, &mut file);
-                self.copied.bytes += written.map_err(Error::io("write", self.target.shown.join(path)))?;
+                self.copied.bytes += written.map_err(Error::foreign("write", self.target.shown(path)))?;
             }
             RawKind::Symlink(target) => {
-                self.clear(&folder, name, path)?;
-                symlinkat(OsStr::from_bytes(target), &folder, name).map_err(self.refused("make the link", path))?;
+                let make = |new: &OsStr| symlinkat(OsStr::from_bytes(target), &folder, new);
+                self.put(&folder, name, path, "make the link", make)?;
             }
-            RawKind::HardLink(target) => {
-                let target = relative(target).ok_or_else(|| bad(entry, "it is a link that leads out of its folder"))?;
-                return self.hard_link(&folder, name, path, &base.join(target));
-            }
+            // It has no content and no attributes of its own.
+            RawKind::HardLink(_) => {}
             RawKind::Fifo => self.special(&folder, name, path, FileType::Fifo, 0)?,
-            RawKind::CharDevice(..) | RawKind::BlockDevice(..) if self.devices == Devices::LeftOut => {
-                self.copied.left_out += 1;
-                return Ok(());
-            }
             RawKind::CharDevice(major, minor) => {
                 self.special(&folder, name, path, FileType::CharacterDevice, libc::makedev(*major, *minor))?;
             }
@@ -207,25 +248,27 @@ impl Unpacking<'_> {
                 self.special(&folder, name, path, FileType::BlockDevice, libc::makedev(*major, *minor))?;
             }
         }
-        self.attributes(&folder, name, path, entry)
+        self.attributes(&folder, name, path, entry)?;
+        self.copied.files += 1;
+        Ok(())
     }
 
     /// The folder that a path lies in, made where it is missing.
     fn folder_of(&self, path: &Path) -> Result<OwnedFd, Error> {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let open = |path: &Path| below(&self.target.folder, path);
-        match open(parent) {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        match self.target.open(parent) {
             Err(nix::errno::Errno::ENOENT) => {}
-            found => return found.map_err(|errno| Error::io("open", self.target.shown.join(parent))(errno.into())),
+            found => return found.map_err(|errno| Error::foreign("open", self.target.shown(parent))(errno.into())),
         }
-        let mut folder = self.target.folder.try_clone().map_err(Error::io("open", &self.target.shown))?;
+        let mut folder =
+            self.target.open(Path::new("")).map_err(|errno| Error::foreign("open", self.target.shown)(errno.into()))?;
         for name in parent.components() {
             match mkdirat(&folder, name.as_os_str(), Mode::from_raw_mode(0o755)) {
                 Ok(()) | Err(rustix::io::Errno::EXIST) => {}
                 Err(errno) => return Err(self.refused("make", parent)(errno)),
             }
             folder = below(&folder, name.as_ref())
-                .map_err(|errno| Error::io("open", self.target.shown.join(parent))(errno.into()))?;
+                .map_err(|errno| Error::foreign("open", self.target.shown(parent))(errno.into()))?;
         }
         Ok(folder)
     }
@@ -241,12 +284,29 @@ impl Unpacking<'_> {
         statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| FileType::from_raw_mode(stat.st_mode))
     }
 
-    /// Takes away what has the name, unless it is a folder.
-    fn clear(&self, folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<(), Error> {
-        match unlinkat(folder, name, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
-            Err(errno) => Err(self.refused("replace", path)(errno)),
-        }
+    /// Puts something in the place of what has the name, unless that is a folder. It is made under another name first: where it can't be
+    /// made, what was there stays.
+    fn put(
+        &self,
+        folder: &OwnedFd,
+        name: &OsStr,
+        path: &Path,
+        operation: &'static str,
+        make: impl Fn(&OsStr) -> rustix::io::Result<()>,
+    ) -> Result<(), Error> {
+        let mut number = 0;
+        let new = loop {
+            let new = OsString::from(format!(".copied-{number}.tmp"));
+            match make(&new) {
+                Ok(()) => break new,
+                Err(rustix::io::Errno::EXIST) if number < MOST_TRIES => number += 1,
+                Err(errno) => return Err(self.refused(operation, path)(errno)),
+            }
+        };
+        let placed = renameat(folder, &new, folder, name);
+        // Of two names of the same file, rename(2) leaves both.
+        let _ = unlinkat(folder, &new, AtFlags::empty());
+        placed.map_err(self.refused("replace", path))
     }
 
     /// A file without bytes.
@@ -264,11 +324,14 @@ impl Unpacking<'_> {
         Ok(File::from(file.map_err(self.refused("write", path))?))
     }
 
-    fn hard_link(&self, folder: &OwnedFd, name: &OsStr, path: &Path, first: &Path) -> Result<(), Error> {
-        let other = self.folder_of(first)?;
-        let Some(first) = first.file_name() else { return Ok(()) };
-        self.clear(folder, name, path)?;
-        linkat(&other, first, folder, name, AtFlags::empty()).map_err(self.refused("link", path))
+    fn hard_link(&self, name: &OsStr, path: &Path, first: &Path) -> Result<(), Error> {
+        let Some(file) = first.file_name() else { return Ok(()) };
+        let missing = |errno| self.refused("link to", first)(errno);
+        let other = self.target.open(first.parent().unwrap_or(Path::new("")));
+        let other = other.map_err(|errno| missing(rustix::io::Errno::from_raw_os_error(errno as i32)))?;
+        statat(&other, file, AtFlags::SYMLINK_NOFOLLOW).map_err(missing)?;
+        let folder = self.folder_of(path)?;
+        self.put(&folder, name, path, "link", |new| linkat(&other, file, &folder, new, AtFlags::empty()))
     }
 
     fn special(
@@ -279,30 +342,43 @@ impl Unpacking<'_> {
         kind: FileType,
         device: libc::dev_t,
     ) -> Result<(), Error> {
-        self.clear(folder, name, path)?;
-        mknodat(folder, name, kind, Mode::from_raw_mode(0o600), device).map_err(self.refused("make", path))
+        let mode = Mode::from_raw_mode(0o600);
+        self.put(folder, name, path, "make", |new| mknodat(folder, new, kind, mode, device))
     }
 
     /// Gives a file its owner, its mode and its time, in this order: a new owner takes some bits of the mode away.
     fn attributes(&mut self, folder: &OwnedFd, name: &OsStr, path: &Path, entry: &RawEntry) -> Result<(), Error> {
-        let Metadata { uid, gid, mode, mtime, .. } = entry.metadata;
+        let metadata = &entry.metadata;
         if self.kept == Kept::Owners {
-            chownat(folder, name, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)), AtFlags::SYMLINK_NOFOLLOW)
+            let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+            chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(self.refused("give away", path))?;
         }
-        if !matches!(entry.kind, RawKind::Symlink(_)) {
-            let mask = if self.kept == Kept::Neither { 0o1777 } else { 0o7777 };
-            self.set_mode(folder, name, path, Mode::from_raw_mode(mode & mask))?;
-        }
         if entry.kind == RawKind::Directory {
-            self.folders.push((path.to_path_buf(), mtime));
+            self.folders.insert(path.to_path_buf(), metadata.clone());
             return Ok(());
         }
-        self.set_time(folder, name, path, mtime)
+        if !matches!(entry.kind, RawKind::Symlink(_)) {
+            self.set_mode(folder, name, path, metadata)?;
+        }
+        self.set_time(folder, name, path, metadata)
+    }
+
+    /// The deepest first: what is done in a folder changes its time, and a mode may keep us out of it.
+    fn finish_folders(&mut self) -> Result<(), Error> {
+        for (path, metadata) in std::mem::take(&mut self.folders).into_iter().rev() {
+            let folder = self.folder_of(&path)?;
+            let name = path.file_name().unwrap_or_default();
+            self.set_mode(&folder, name, &path, &metadata)?;
+            self.set_time(&folder, name, &path, &metadata)?;
+        }
+        Ok(())
     }
 
     /// Not through a link that was put in its place: what is opened is looked at before.
-    fn set_mode(&self, folder: &OwnedFd, name: &OsStr, path: &Path, mode: Mode) -> Result<(), Error> {
+    fn set_mode(&self, folder: &OwnedFd, name: &OsStr, path: &Path, metadata: &Metadata) -> Result<(), Error> {
+        let mask = if self.kept == Kept::Neither { 0o1777 } else { 0o7777 };
+        let mode = Mode::from_raw_mode(metadata.mode & mask);
         let refused = self.refused("change the mode of", path);
         match self.kind(folder, name) {
             Some(FileType::Directory | FileType::RegularFile) => {
@@ -317,18 +393,9 @@ impl Unpacking<'_> {
         }
     }
 
-    fn set_time(&self, folder: &OwnedFd, name: &OsStr, path: &Path, seconds: i64) -> Result<(), Error> {
-        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+    fn set_time(&self, folder: &OwnedFd, name: &OsStr, path: &Path, metadata: &Metadata) -> Result<(), Error> {
+        let time = Timespec { tv_sec: metadata.mtime, tv_nsec: metadata.mtime_nanos.into() };
         let times = Timestamps { last_access: time, last_modification: time };
         utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(self.refused("set the time of", path))
-    }
-
-    fn set_times(&mut self) -> Result<(), Error> {
-        // The deepest first, as what is done in a folder changes its time.
-        for (path, time) in std::mem::take(&mut self.folders).into_iter().rev() {
-            let folder = self.folder_of(&path)?;
-            self.set_time(&folder, path.file_name().unwrap_or_default(), &path, time)?;
-        }
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What is asked of a copy, and what came of it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What is to be copied.
@@ -23,6 +24,21 @@ pub(crate) enum Side {
     Archive,
 }
 
+impl Side {
+    /// As it is written.
+    pub(super) fn shown(&self) -> PathBuf {
+        match self {
+            Side::Machine(path) => path.clone(),
+            Side::Container { name, path } => {
+                let mut shown = OsString::from(format!("{name}:"));
+                shown.push(path);
+                shown.into()
+            }
+            Side::Archive => PathBuf::from("-"),
+        }
+    }
+}
+
 /// Whose the copies are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owners {
@@ -42,7 +58,8 @@ pub(crate) enum Links {
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Copied {
-    /// The bytes of the files.
+    pub(crate) files: u64,
+    /// The bytes in them.
     pub(crate) bytes: u64,
     /// Files that were left out: sockets, devices.
     pub(crate) left_out: u64,

@@ -100,7 +100,7 @@ impl Volume {
             Source::Named { name, labels, .. } => drop(kept::ensure(world, name, labels, kept::Sort::Named)?),
             Source::Path { path, settled, missing, .. } => {
                 let path = &*path;
-                let refused = |operation| move |source| Error::Volume { operation, path: path.clone(), source };
+                let refused = |operation| Error::foreign(operation, &path);
                 match (path.try_exists().map_err(refused("look at"))?, *missing) {
                     (true, _) => {}
                     (false, Missing::Made) => fs::create_dir_all(path).map_err(refused("create"))?,
