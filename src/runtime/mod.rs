@@ -207,6 +207,14 @@ impl Error {
         Error::Argument { message: message.into(), hint: Some(hint) }
     }
 
+    /// The same, where so many files were copied before it.
+    fn unfinished(self, files: u64, place: &Path) -> Error {
+        match files {
+            0 => self,
+            files => Error::Unfinished { files, place: place.to_path_buf(), source: Box::new(self) },
+        }
+    }
+
     fn foreign(operation: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Error {
         move |source| Error::Foreign { operation, path: path.as_ref().to_path_buf(), source }
     }

@@ -13,6 +13,7 @@
 
 mod pack;
 mod place;
+mod target;
 mod unpack;
 mod wish;
 
@@ -23,7 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::pack::{Followed, Source};
-use self::unpack::{Kept, Place, Target};
+use self::target::{Place, Target};
+use self::unpack::Kept;
 pub(crate) use self::wish::{Copied, Links, Owners, Side, Wish};
 use super::session::Session;
 use super::stored;
@@ -133,19 +135,9 @@ fn both(packed: Result<Copied, Error>, unpacked: Result<Copied, Error>, place: &
             bytes: packed.bytes.max(unpacked.bytes),
             ..unpacked
         }),
-        (Err(error), Ok(unpacked)) => Err(error.unfinished(unpacked, place)),
+        (Err(error), Ok(unpacked)) => Err(error.unfinished(unpacked.files, place)),
         (Err(error), Err(unpacked)) if is_broken(&error) => Err(unpacked),
         (Ok(_), Err(error)) | (Err(error), Err(_)) => Err(error),
-    }
-}
-
-impl Error {
-    /// The same, with what was copied before it.
-    fn unfinished(self, copied: Copied, place: &Path) -> Error {
-        match copied.files {
-            0 => self,
-            files => Error::Unfinished { files, place: place.to_path_buf(), source: Box::new(self) },
-        }
     }
 }
 
