@@ -1,12 +1,14 @@
 //! Breakpoints: where `go_on` and `next` stop.
 //!
-//! A place is kept as it was named and looked up anew each time, so a breakpoint stays right when the Dockerfile changes under it.
+//! A place is kept as it was named and looked up anew each time, so a breakpoint stays right when the Dockerfile changes under it. The
+//! numbers of steps and lines behind what was added or removed follow their instructions.
 
 use serde::Serialize;
 
 use super::error::Error;
 use crate::cache::{Build, Outcome};
 use crate::machine::{self, Machine, StepLabel};
+use crate::source::SourceFile;
 
 /// Where a breakpoint stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -90,6 +92,23 @@ impl Breakpoints {
         self.set.clear();
     }
 
+    /// The Dockerfile has become another: numbers go on meaning the instruction that they meant.
+    pub(crate) fn follow(&mut self, before: (&Machine, &SourceFile), after: (&Machine, &SourceFile)) {
+        let steps = |machine: &Machine| -> Vec<String> {
+            (0..machine.step_count()).filter_map(|index| machine.label(index)).map(|label| label.instruction).collect()
+        };
+        let lines = |file: &SourceFile| -> Vec<String> { file.text.lines().map(str::to_owned).collect() };
+        let steps = (steps(before.0), steps(after.0));
+        let lines = (lines(before.1), lines(after.1));
+        for breakpoint in &mut self.set {
+            match &mut breakpoint.place {
+                Place::Step(number) => *number = moved(*number, &steps.0, &steps.1),
+                Place::Line(number) => *number = moved(*number, &lines.0, &lines.1),
+                Place::Stage(_) | Place::Text(_) | Place::Miss | Place::Failure => {}
+            }
+        }
+    }
+
     pub(crate) fn enabled(&self) -> impl Iterator<Item = &Breakpoint> {
         self.set.iter().filter(|breakpoint| breakpoint.is_enabled)
     }
@@ -121,6 +140,14 @@ impl Breakpoints {
         }
         Ok(None)
     }
+}
+
+/// Where an element is, counted from 1, when a list has become another: what stands behind the change moves with its end.
+fn moved(number: usize, before: &[String], after: &[String]) -> usize {
+    let same = |(one, other): &(&String, &String)| one == other;
+    let head = before.iter().zip(after).take_while(same).count();
+    let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(same).count();
+    if number > before.len() - tail { number + after.len() - before.len() } else { number }
 }
 
 /// Whether a place is before a step.
@@ -179,4 +206,23 @@ fn failed_before(machine: &Machine, label: &StepLabel) -> Result<bool, Error> {
         step.map(|step| step.outcome)
     };
     Ok(machine.earlier_builds()?.iter().find_map(outcome) == Some(Outcome::Failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moved;
+
+    #[test]
+    fn numbers_follow_what_they_mean() {
+        let list = |text: &str| text.chars().map(String::from).collect::<Vec<_>>();
+        let all = |before: &str, after: &str| -> Vec<usize> {
+            (1..=before.len()).map(|number| moved(number, &list(before), &list(after))).collect()
+        };
+        assert_eq!(all("abc", "abxc"), [1, 2, 4]);
+        assert_eq!(all("abc", "xabc"), [2, 3, 4]);
+        assert_eq!(all("abc", "ac"), [1, 2, 2]);
+        assert_eq!(all("abc", "axc"), [1, 2, 3]);
+        assert_eq!(all("aab", "aaab"), [1, 2, 4]);
+        assert_eq!(moved(9, &list("abc"), &list("abxc")), 10);
+    }
 }

@@ -156,6 +156,9 @@ fn refresh(work: &mut Work, file: SourceFile, changed: Changed, sink: &mut Sink<
     let position = machine.position();
     let identity = |machine: &Machine| machine.current().map(|state| state.identity());
     let is_same = file.text == work.file.text && work.machine.as_ref().map(identity) == Some(identity(&machine));
+    if let Some(old) = &work.machine {
+        work.breakpoints.follow((old, &work.file), (&machine, &file));
+    }
     (work.machine, work.mistake) = (Some(machine), mistake);
     work.file = file;
     // An image that is written stays written where nothing of it changed.

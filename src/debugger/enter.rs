@@ -37,7 +37,7 @@ pub enum Said<'a> {
     Shown(&'a [u8]),
     /// Something to be told at once, such as what the next Ctrl-C will do.
     Note(container::Notice),
-    /// What a shell has changed, when it has ended. It is thrown away.
+    /// What a shell or a command has changed, when it has ended. It is thrown away.
     Changed(&'a Changes),
     /// What it has left behind.
     Untidy(&'a container::Failure),
@@ -68,12 +68,13 @@ pub(super) fn enter(
     listen: &mut dyn FnMut(Said<'_>),
 ) -> Result<Exit, Error> {
     let Guest { state, image, mut request } = guest(work, what)?;
+    let command_line = command_line(&image, &request);
     request.terminal = match streams {
         Streams::Captured => Terminal::No,
         Streams::Terminal => Terminal::Yes,
     };
     let mut prepared = runtime::launch(&work.world, &image, &state.layers(), &request).map_err(machine::Error::from)?;
-    if !matches!(what, Enter::Shell(_)) {
+    if matches!(what, Enter::Image(_)) {
         prepared.remove_at_end();
     }
     let mut forward = |heard: Heard<'_>| {
@@ -98,7 +99,7 @@ pub(super) fn enter(
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
     }
-    if matches!(what, Enter::Shell(_)) {
+    if !matches!(what, Enter::Image(_)) {
         // What can't be listed is thrown away all the same; Ctrl-C stops the listing.
         if let Ok(changes) = prepared.into_changes().list(&work.machine()?.tree(&state)?) {
             listen(Said::Changed(&Changes::listed(changes)));
@@ -106,16 +107,25 @@ pub(super) fn enter(
         work.control.interrupt().take();
     }
     let status = exit.status();
-    let advice = match what {
-        Enter::Command(command) if status != 0 => {
-            lacking::advice(&state, &work.machine()?.tree(&state)?, command, status)
-        }
-        Enter::Image(arguments) if status == lacking::NOT_FOUND => {
-            lacking::advice(&state, &work.machine()?.tree(&state)?, &arguments.join(" "), status)
-        }
-        Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => None,
+    let command = match what {
+        Enter::Command(command) if status != 0 => command.clone(),
+        Enter::Image(_) if matches!(status, lacking::NOT_FOUND | lacking::NOT_EXECUTABLE) => command_line,
+        Enter::Command(_) | Enter::Shell(_) | Enter::Image(_) => return Ok(Exit::Ended { status, advice: None }),
     };
-    Ok(Exit::Ended { status, advice })
+    let advice = lacking::advice(&state, &work.machine()?.tree(&state)?, &command, status);
+    Ok(Exit::Ended { status, advice: advice.or_else(|| lacking::meaning(&command, status)) })
+}
+
+/// What a container runs, as one line; without the shell around a command.
+fn command_line(image: &ImageConfig, request: &Request) -> String {
+    let entrypoint = request.entrypoint.as_ref().or(image.config.entrypoint.as_ref()).into_iter().flatten();
+    let command =
+        if request.command.is_empty() { image.config.cmd.as_deref().unwrap_or_default() } else { &request.command };
+    let words: Vec<&str> = entrypoint.chain(command).map(String::as_str).collect();
+    match words.as_slice() {
+        [_, "-c", command] => (*command).to_owned(),
+        words => words.join(" "),
+    }
 }
 
 /// Why no program was run; a stand-in may lack it.

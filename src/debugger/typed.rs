@@ -71,6 +71,8 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
     if !matches!(reason, Ok(None)) {
         take_back(work, before, position);
         work.options = options;
+    } else if let ((Some(old), file), Some(new)) = (&before, &work.machine) {
+        work.breakpoints.follow((old, file), (new, &work.file));
     }
     let reason = reason?.unwrap_or(if work.is_done() { Reason::Done } else { Reason::Step });
     Ok(Typed::Took(Box::new(Stopped { reason, position: self::position(work) })))
@@ -96,6 +98,9 @@ pub(super) fn write(work: &mut Work, path: &Path) -> Result<(), Error> {
     }
     replace(path, work.file.text.as_bytes())?;
     work.written = work.file.text.clone();
+    if work.path.as_deref() == Some(path) {
+        work.loaded = work.file.text.clone();
+    }
     Ok(())
 }
 
@@ -117,6 +122,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         return Err(Error::NotRegular(path.display().to_string()));
     }
     let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The error of a temporary file would name that.
+    folder.metadata().map_err(io)?;
     let permissions = before.as_ref().map_or_else(|| Permissions::from_mode(0o666), Metadata::permissions);
     let mut file = tempfile::Builder::new().permissions(permissions.clone()).tempfile_in(folder).map_err(io)?;
     file.write_all(bytes).map_err(io)?;

@@ -184,7 +184,7 @@ impl Explained for Error {
             Error::CommandFailed { lacking: Some(advice), .. } | Error::CommandFailed { cut_off: Some(advice), .. } => {
                 Some(advice.clone())
             }
-            Error::CommandFailed { status, .. } => meaning(*status).map(str::to_owned),
+            Error::CommandFailed { command, status, .. } => super::lacking::meaning(command, *status),
             Error::Io { source, .. } => errno::hint(source),
             Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::Store(error) => error.hint(),
@@ -206,16 +206,3 @@ impl Explained for Error {
 
 /// What helps somebody who has one id.
 pub(super) const MORE_IDS: &str = "install newuidmap, and add yourself to /etc/subuid and /etc/subgid";
-
-/// What the exit code of a shell stands for.
-fn meaning(status: i32) -> Option<&'static str> {
-    match status {
-        127 => {
-            Some("127 means that the shell did not find the program: check its spelling, and whether the image has it")
-        }
-        126 => Some("126 means that the file can't be executed"),
-        137 => Some("137 is 128 + 9: the process was killed, often because memory ran out"),
-        153 => Some("153 is 128 + 25: a file became larger than `ulimit -f` allows"),
-        _ => None,
-    }
-}

@@ -171,6 +171,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
         session.row("warning", "the Dockerfile changed on disk: the instructions you typed are dropped")?;
     }
     let what = match &refreshed.changed {
+        Changed::Dockerfile if session.debugger.is_unsaved() => "the Dockerfile (not saved yet: `write` does that)",
         Changed::Dockerfile => "the Dockerfile",
         // A mistake that is mended leaves the text that was in force.
         Changed::Context if name == "edit" => "the Dockerfile",
@@ -187,8 +188,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
             match refreshed.retaken.len() {
                 0 if causes.is_empty() && refreshed.back == 0 => parts.extend(still_valid(session, next.is_some())),
                 0 => {}
-                1 => parts.push(format!("{} has moved or changed, and was a hit", names(&refreshed.retaken))),
-                _ => parts.push(format!("{} have moved or changed, and were hits", names(&refreshed.retaken))),
+                _ => parts.push(format!("{} moved or changed, and hit again", names(&refreshed.retaken))),
             }
             match (causes.as_slice(), next) {
                 ([], None) => {}
@@ -214,7 +214,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
 /// What is said of the steps taken where none is another now.
 fn still_valid(session: &Session<'_>, has_next: bool) -> Option<String> {
     match (session.debugger.position().taken, has_next) {
-        (_, false) => Some("no change affects any step".to_owned()),
+        (_, false) => Some("this affects no step".to_owned()),
         (0, true) => None,
         (_, true) => Some("the steps already taken are still valid".to_owned()),
     }

@@ -9,6 +9,7 @@ use super::{Error, operands};
 use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
 use crate::machine::Changes;
 use crate::view::debugger as blocks;
+use crate::view::units;
 
 /// `run COMMAND`: as a RUN would, but nothing of it is kept.
 pub(super) fn run(session: &mut Session<'_>, command: String) -> Result<(), Error> {
@@ -57,7 +58,7 @@ pub(super) fn launch(session: &mut Session<'_>, mut arguments: Vec<String>) -> R
     tell(session, exit)
 }
 
-/// What a container has left: how it ended, and, of a shell, what it changed.
+/// What a container has left: how it ended, and, of a shell and a command, what it changed.
 struct Left {
     exit: Exit,
     changes: Option<Changes>,
@@ -74,10 +75,15 @@ fn in_terminal(session: &mut Session<'_>, what: &Enter) -> Result<Left, Error> {
 fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
     let Session { debugger, out, .. } = session;
     out.begin();
-    let exit = enter(debugger, out, what, Streams::Captured);
+    let left = enter(debugger, out, what, Streams::Captured);
     out.end()?;
     out.end_of_output()?;
-    tell(session, exit?.exit)
+    let Left { exit, changes } = left?;
+    if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
+        let count = units::count(changes.len() as u64, "change");
+        session.row("note", &format!("{count} not kept (RUN, uppercase, keeps what a command changes)"))?;
+    }
+    tell(session, exit)
 }
 
 fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Left, Error> {

@@ -120,7 +120,7 @@ fn keeps(session: &mut Session<'_>, is_warned: bool) -> Result<bool, Error> {
         "unsaved",
         match session.draft {
             Some(_) => "the Dockerfile with the mistake is not saved: `edit` opens it again, `quit` again drops it",
-            None => "the instructions you typed are not saved: `write` saves the Dockerfile, `quit` again drops them",
+            None => "what you typed is not saved: `write` saves the Dockerfile with it, `quit` again drops it",
         },
     )?;
     Ok(true)

@@ -273,7 +273,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["e"],
         "[FILE]",
         "edit the Dockerfile or a file of the context with $VISUAL or $EDITOR, then reload",
-        "The editor changes the file itself, at once; instructions that you typed are saved only by `write`.",
+        "The editor changes the file itself, at once. While the Dockerfile has instructions that you typed and have not saved, it changes the text of this session, and `write` saves all of it.",
         &[ContextPath],
     ),
     entry(
@@ -317,8 +317,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "write",
         &[],
         "[--force] [FILE]",
-        "save the Dockerfile with the instructions that you typed",
-        "Without FILE, to the Dockerfile of this session. What you change with `edit` is in its file already.\n--force replaces a file that this session has not written.",
+        "save the Dockerfile with what you typed",
+        "Without FILE, to the Dockerfile of this session.\n--force replaces a file that this session has not written.",
         &[MachinePath, Word("--force")],
     ),
     entry(

@@ -110,7 +110,12 @@ impl Columns {
 fn lines(cell: &str, width: usize, too_wide: TooWide) -> Vec<String> {
     match too_wide {
         TooWide::Cut => vec![shortened(cell, width)],
-        TooWide::Broken | TooWide::Whole => hang("", cell, width).lines().map(str::to_owned).collect(),
+        TooWide::Whole => {
+            let mut filled = String::new();
+            break_words("", &spans(cell), width, &mut filled);
+            filled.lines().map(str::to_owned).collect()
+        }
+        TooWide::Broken => hang("", cell, width).lines().map(str::to_owned).collect(),
     }
 }
 

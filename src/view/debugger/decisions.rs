@@ -158,7 +158,7 @@ pub(crate) fn reason(reason: &MissReason) -> String {
             format!("only because of step {step}; its own inputs are the same")
         }
         MissReason::Follows { step: None, build } => {
-            format!("it starts from other files than in build {build}; its own inputs are the same")
+            format!("a step before it is new or has another result than in build {build}; its own inputs are the same")
         }
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();

@@ -14,6 +14,12 @@ const MANAGERS: &[&str] =
 /// The status of a shell that did not find a program.
 pub(crate) const NOT_FOUND: i32 = 127;
 
+/// The status of a shell that found a program, but may not execute it.
+pub(crate) const NOT_EXECUTABLE: i32 = 126;
+
+/// Where the programs of a distribution are.
+const DISTRIBUTION: &[&str] = &["/bin/", "/sbin/", "/usr/", "/opt/", "/lib"];
+
 /// Words after which a shell looks for another command.
 const BEFORE_COMMANDS: &[&str] =
     &["!", "do", "else", "elif", "env", "eval", "exec", "if", "sudo", "then", "time", "until", "while", "xargs", "{"];
@@ -25,10 +31,12 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     let is_there = |program: &str| {
         path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
     };
-    let manager = started(command).find(|program| MANAGERS.contains(program) && !is_there(program));
+    let last_part = |word| word_of_path(word);
+    let manager = started(command).map(last_part).find(|program| MANAGERS.contains(program) && !is_there(program));
     let what = match manager {
         Some(manager) => format!("there is no `{manager}` here"),
-        None if status == NOT_FOUND => {
+        // What was to be copied is in no other image either.
+        None if status == NOT_FOUND && own_file(command).is_none() => {
             format!("{NOT_FOUND} means that the shell did not find the program: check its spelling")
         }
         None => return None,
@@ -37,25 +45,56 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     Some(format!("{what}{joint}{}", stand_in_note(label)))
 }
 
+/// What the exit code of a shell stands for that ran a command.
+pub(crate) fn meaning(command: &str, status: i32) -> Option<String> {
+    let meaning = match (status, own_file(command)) {
+        (NOT_FOUND, Some(file)) => {
+            return Some(format!(
+                "{NOT_FOUND} means that the shell did not find `{file}`: check the name, the folder that the command runs in, and what was \
+                 copied; a script also needs the program that its first line (`#!`) names"
+            ));
+        }
+        (NOT_FOUND, None) => {
+            "127 means that the shell did not find the program: check its spelling, and whether the image has it"
+        }
+        (NOT_EXECUTABLE, _) => {
+            "126 means that the file is there, but is not executable: `RUN chmod +x FILE` makes it so, or COPY with `--chmod=755`"
+        }
+        (137, _) => "137 is 128 + 9: the process was killed, often because memory ran out",
+        (153, _) => "153 is 128 + 25: a file became larger than `ulimit -f` allows",
+        _ => return None,
+    };
+    Some(meaning.to_owned())
+}
+
+/// The first program of a command that is named by a path, and not one where the programs of a distribution are.
+fn own_file(command: &str) -> Option<&str> {
+    let is_of_a_distribution = |word: &str| DISTRIBUTION.iter().any(|folder| word.starts_with(folder));
+    started(command).find(|word| word.contains('/') && !is_of_a_distribution(word))
+}
+
+/// The last part of a path.
+fn word_of_path(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
 /// What to say where a program is missing in a state that is built on a stand-in.
 pub(crate) fn note(state: &State) -> Option<String> {
     state.settings.labels.get(STAND_IN_LABEL).map(|label| stand_in_note(label))
 }
 
-/// The programs that a shell would start, by the last part of their path.
+/// The programs that a shell would start, as they are written.
 fn started(command: &str) -> impl Iterator<Item = &str> {
     let is_separator = |character| matches!(character, ';' | '&' | '|' | '(' | ')' | '`' | '\n');
     command.split(is_separator).filter_map(|part| {
         let mut words = part.split_whitespace().map(|word| word.trim_matches(['"', '\'', '$']));
-        let program =
-            words.find(|word| !BEFORE_COMMANDS.contains(word) && !word.contains('=') && !word.starts_with('-'))?;
-        program.rsplit('/').next()
+        words.find(|word| !BEFORE_COMMANDS.contains(word) && !word.contains('=') && !word.starts_with('-'))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::started;
+    use super::{meaning, started};
 
     #[test]
     fn only_what_is_started_counts() {
@@ -63,12 +102,22 @@ mod tests {
         assert_eq!(programs("apk add --no-cache git"), ["apk"]);
         assert_eq!(
             programs("set -eux; DEBIAN_FRONTEND=x /usr/bin/apt-get update && sudo -E yum x"),
-            ["set", "apt-get", "yum"]
+            ["set", "/usr/bin/apt-get", "yum"]
         );
         assert_eq!(
             programs("if ! apk add x; then exit 1; fi\necho apt | grep apt"),
             ["apk", "exit", "fi", "echo", "grep"]
         );
         assert_eq!(programs("x=$(dpkg -l)"), ["dpkg"]);
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_not_looked_for_in_a_distribution() {
+        let says = |command, status| meaning(command, status).unwrap_or_default();
+        assert!(says("cd /app && ./hello.sh", 127).contains("did not find `./hello.sh`"));
+        assert!(says("/usr/bin/python3 x", 127).contains("the program"));
+        assert!(says("python3 ./x.py", 127).contains("the program"));
+        assert!(says("./hello.sh", 126).contains("chmod +x"));
+        assert_eq!(meaning("false", 1), None);
     }
 }
