@@ -214,7 +214,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
 /// What is said of the steps taken where none is another now.
 fn still_valid(session: &Session<'_>, has_next: bool) -> Option<String> {
     match (session.debugger.position().taken, has_next) {
-        (_, false) => Some("this affects no step".to_owned()),
+        (_, false) => Some("no step is affected".to_owned()),
         (0, true) => None,
         (_, true) => Some("the steps already taken are still valid".to_owned()),
     }

@@ -235,14 +235,14 @@ fn a_mistake_in_an_edit_is_edited_again() {
     screen.type_keys("\x04");
     screen.wait_for("the Dockerfile with the mistake is not saved");
     screen.wait_for(PROMPT);
-    screen.line("edit", "the Dockerfile: ");
+    screen.line("edit", "the Dockerfile (not");
     screen.wait_for(PROMPT);
     screen.line("list", "COPY greeting.txt");
     screen.wait_for(PROMPT);
     screen.line("edit /etc/passwd", "is outside the build context");
     screen.wait_for(PROMPT);
     screen.type_keys("\x04");
-    screen.wait_for("the instructions you typed are not saved");
+    screen.wait_for("what you typed is not saved");
     screen.wait_for(PROMPT);
     screen.type_keys("\x04");
     // A person has seen what failed.
