@@ -7,12 +7,16 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::sockopt::SendTimeout;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, accept4, bind,
-    connect, listen, recv, recvmsg, sendmsg, socket, socketpair,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr,
+    accept4, bind, connect, listen, recv, recvmsg, sendmsg, setsockopt, shutdown, socket, socketpair,
 };
+use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -78,7 +82,7 @@ impl Link {
         duplicate.map(Link).map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
     }
 
-    /// Sends a message. Says whether it was taken: nobody can be told where the other end is closed.
+    /// Sends a message. Says whether it was taken: nobody can be told where the other end is closed, and nothing that is too long.
     pub(crate) fn say(&self, message: &impl Serialize) -> bool {
         self.send(message, &[])
     }
@@ -99,14 +103,46 @@ impl Link {
         self.receive(MsgFlags::empty())
     }
 
+    /// Waits for the next message, and not for longer than this.
+    pub(crate) fn hear_within<M: DeserializeOwned>(&self, patience: Duration) -> Heard<M> {
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
+                Ok(0) if left.is_zero() => return Heard::Nothing,
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return self.hear_now(),
+                Err(_) => return Heard::End,
+            }
+        }
+    }
+
     /// Takes the next message, if it is there already.
     pub(crate) fn hear_now<M: DeserializeOwned>(&self) -> Heard<M> {
         self.receive(MsgFlags::MSG_DONTWAIT)
     }
 
+    /// From now on, sending fails where the other end has taken nothing for so long.
+    ///
+    /// # Errors
+    /// As setsockopt(2).
+    pub(crate) fn set_patience(&self, patience: Duration) -> Result<(), Errno> {
+        setsockopt(&self.0, SendTimeout, &TimeVal::microseconds(patience.as_micros().try_into().unwrap_or(i64::MAX)))
+    }
+
+    /// Ends the connection for everybody who has a descriptor of this end.
+    pub(crate) fn shut_down(&self) {
+        // Of one that the other end has left there is nothing to be ended.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+    }
+
     /// MSG_NOSIGNAL: a reader that went away is an answer, not the end of this process.
     fn send(&self, message: &impl Serialize, descriptors: &[RawFd]) -> bool {
-        let text = serde_json::to_vec(message).unwrap_or_default();
+        let Ok(text) = serde_json::to_vec(message) else { return false };
+        if text.len() > LONGEST {
+            return false;
+        }
         let rights = [ControlMessage::ScmRights(descriptors)];
         let rights = if descriptors.is_empty() { &[][..] } else { &rights[..] };
         loop {
@@ -241,6 +277,22 @@ mod tests {
         drop(theirs);
         assert!(matches!(ours.hear::<Word>(), Heard::End));
         assert!(!ours.say(&Word::Ready));
+    }
+
+    #[test]
+    fn what_can_not_be_taken_is_told() {
+        let (ours, theirs) = Link::pair().expect("a pair");
+        assert!(!theirs.say(&"x".repeat(LONGEST)), "too long");
+        assert!(theirs.say(&"x".repeat(LONGEST - 2)));
+        assert!(matches!(ours.hear::<String>(), Heard::Message(text, _) if text.len() == LONGEST - 2));
+        assert!(matches!(ours.hear_within::<Word>(Duration::from_millis(5)), Heard::Nothing));
+        theirs.set_patience(Duration::from_millis(5)).expect("it can be set");
+        assert!((0..10_000).any(|_| !theirs.say(&"x".repeat(LONGEST / 2))), "nobody reads");
+        let duplicate = theirs.duplicate().expect("a duplicate");
+        theirs.shut_down();
+        while let Heard::Message(..) = ours.hear_within::<String>(Duration::from_secs(9)) {}
+        assert!(!ours.say(&Word::Ready), "whoever has the duplicate");
+        assert!(matches!(duplicate.hear::<Word>(), Heard::End));
     }
 
     #[test]

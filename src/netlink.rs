@@ -9,11 +9,14 @@
 //!
 //! Left out: rules of the firewall, which are another family of messages, and everything that is only watched.
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroI32;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
@@ -27,7 +30,11 @@ use nix::errno::Errno;
 
 /// A socket to the kernel's part for networks.
 #[derive(Debug)]
-pub(crate) struct Netlink(Socket);
+pub(crate) struct Netlink {
+    socket: Socket,
+    /// What the last question was marked with: its answers are, too.
+    asked: Cell<u32>,
+}
 
 /// An address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +49,15 @@ pub(crate) struct Assigned {
 pub(crate) struct Interface {
     pub(crate) index: u32,
     pub(crate) name: String,
-    /// What somebody has written on it.
-    pub(crate) alias: String,
+    /// The bridge that it is a port of.
+    pub(crate) bridge: Option<u32>,
 }
 
 /// An address of the second layer.
 pub(crate) type Mac = [u8; 6];
+
+/// So often a list is asked for that changes all the time.
+const TRIES: usize = 20;
 
 /// Room for an answer: the kernel sends no larger ones.
 const ANSWER: usize = 32 << 10;
@@ -60,26 +70,26 @@ impl Netlink {
     pub(crate) fn open() -> Result<Netlink, Errno> {
         let mut socket = Socket::new(NETLINK_ROUTE).map_err(|error| errno(&error))?;
         socket.bind_auto().map_err(|error| errno(&error))?;
-        Ok(Netlink(socket))
+        Ok(Netlink { socket, asked: Cell::new(0) })
     }
 
     /// A socket that was opened elsewhere.
     pub(crate) fn of(socket: OwnedFd) -> Netlink {
         // SAFETY: the descriptor is ours alone, and goes into the socket's hands.
-        Netlink(unsafe { Socket::from_raw_fd(socket.into_raw_fd()) })
+        Netlink { socket: unsafe { Socket::from_raw_fd(socket.into_raw_fd()) }, asked: Cell::new(0) }
     }
 
     /// The socket, to be given to somebody else.
     pub(crate) fn into_descriptor(self) -> OwnedFd {
         // SAFETY: the socket gives its descriptor up.
-        unsafe { OwnedFd::from_raw_fd(self.0.into_raw_fd()) }
+        unsafe { OwnedFd::from_raw_fd(self.socket.into_raw_fd()) }
     }
 
-    /// Makes a bridge and switches it on. `alias` is a word of our own on it.
+    /// Makes a bridge and switches it on.
     ///
     /// # Errors
     /// EEXIST, EPERM; EOPNOTSUPP where the kernel has no bridges.
-    pub(crate) fn add_bridge(&self, name: &str, mac: Mac, alias: &str) -> Result<u32, Errno> {
+    pub(crate) fn add_bridge(&self, name: &str, mac: Mac) -> Result<u32, Errno> {
         let mut link = switched_on();
         link.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
@@ -87,11 +97,7 @@ impl Netlink {
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
         ];
         self.change(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)?;
-        let mut named = LinkMessage::default();
-        named.header.index = self.index(name)?;
-        named.attributes = vec![LinkAttribute::IfAlias(alias.to_owned())];
-        let index = named.header.index;
-        self.change(RouteNetlinkMessage::SetLink(named), 0).map(|()| index)
+        self.index(name)
     }
 
     /// Makes a cable: one end at a bridge, the other in another network, where it is switched off.
@@ -183,13 +189,12 @@ impl Netlink {
     pub(crate) fn index(&self, name: &str) -> Result<u32, Errno> {
         let mut link = LinkMessage::default();
         link.attributes = vec![LinkAttribute::IfName(name.to_owned())];
-        let mut found = Err(Errno::ENODEV);
-        self.ask(RouteNetlinkMessage::GetLink(link), NLM_F_ACK, &mut |answer| {
-            if let RouteNetlinkMessage::NewLink(link) = answer {
-                found = Ok(link.header.index);
-            }
-        })?;
-        found
+        let answers = self.ask(RouteNetlinkMessage::GetLink(link), NLM_F_ACK)?.messages;
+        let index = |answer: &RouteNetlinkMessage| match answer {
+            RouteNetlinkMessage::NewLink(link) => Some(link.header.index),
+            _ => None,
+        };
+        answers.iter().find_map(index).ok_or(Errno::ENODEV)
     }
 
     /// All interfaces.
@@ -197,20 +202,20 @@ impl Netlink {
     /// # Errors
     /// As recvmsg(2).
     pub(crate) fn interfaces(&self) -> Result<Vec<Interface>, Errno> {
-        let mut found = Vec::new();
-        self.ask(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP, &mut |answer| {
-            let RouteNetlinkMessage::NewLink(link) = answer else { return };
-            let mut interface = Interface { index: link.header.index, name: String::new(), alias: String::new() };
+        let answers = self.list(&RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+        let interface = |answer| {
+            let RouteNetlinkMessage::NewLink(link) = answer else { return None };
+            let mut interface = Interface { index: link.header.index, name: String::new(), bridge: None };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(name) => interface.name = name,
-                    LinkAttribute::IfAlias(alias) => interface.alias = alias,
+                    LinkAttribute::Controller(bridge) => interface.bridge = Some(bridge),
                     _ => {}
                 }
             }
-            found.push(interface);
-        })?;
-        Ok(found)
+            Some(interface)
+        };
+        Ok(answers.into_iter().filter_map(interface).collect())
     }
 
     /// Where this machine sends what is for nobody nearby; and every network that it knows a way to.
@@ -222,10 +227,10 @@ impl Netlink {
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut message = RouteMessage::default();
             message.header.address_family = family;
-            self.ask(RouteNetlinkMessage::GetRoute(message), NLM_F_DUMP, &mut |answer| {
-                let RouteNetlinkMessage::NewRoute(route) = answer else { return };
+            for answer in self.list(&RouteNetlinkMessage::GetRoute(message))? {
+                let RouteNetlinkMessage::NewRoute(route) = answer else { continue };
                 if route.header.table != RouteHeader::RT_TABLE_MAIN {
-                    return;
+                    continue;
                 }
                 let unspecified = match family {
                     AddressFamily::Inet6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -237,54 +242,86 @@ impl Netlink {
                     _ => None,
                 });
                 found.push((address.unwrap_or(unspecified), route.header.destination_prefix_length));
-            })?;
+            }
         }
         Ok(found)
     }
 
     fn change(&self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Errno> {
-        self.ask(message, flags | NLM_F_ACK, &mut |_| {})
+        self.ask(message, flags | NLM_F_ACK).map(drop)
+    }
+
+    /// Asks for a list, again where it has changed while it was told.
+    fn list(&self, question: &RouteNetlinkMessage) -> Result<Vec<RouteNetlinkMessage>, Errno> {
+        for _ in 0..TRIES {
+            let answers = self.ask(question.clone(), NLM_F_DUMP)?;
+            if answers.are_of_one_moment {
+                return Ok(answers.messages);
+            }
+        }
+        Err(Errno::EAGAIN)
     }
 
     /// Sends a message, and hears the answers until the last one.
-    fn ask(
-        &self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-        listen: &mut dyn FnMut(RouteNetlinkMessage),
-    ) -> Result<(), Errno> {
+    fn ask(&self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Errno> {
+        self.asked.set(self.asked.get().wrapping_add(1));
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST | flags;
+        header.sequence_number = self.asked.get();
         let mut request = NetlinkMessage::new(header, NetlinkPayload::from(message));
         request.finalize();
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
         // With its address: then the kernel asks for the rights of the one who sends, and not for those of the one who has opened the socket.
-        self.0.send_to(&bytes, &SocketAddr::new(0, 0), 0).map_err(|error| errno(&error))?;
-        let mut answers = Vec::with_capacity(ANSWER);
+        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0).map_err(|error| errno(&error))?;
+        let mut answers = Answers { messages: Vec::new(), are_of_one_moment: true };
+        let mut packet = Vec::with_capacity(ANSWER);
         loop {
-            answers.clear();
-            match self.0.recv(&mut answers, 0) {
+            packet.clear();
+            match self.socket.recv(&mut packet, 0) {
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(errno(&error)),
             }
-            let mut rest = answers.as_slice();
-            while !rest.is_empty() {
-                let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(|_| Errno::EBADMSG)?;
-                // Messages begin at multiples of four.
-                let length = (answer.header.length as usize).next_multiple_of(4).max(16);
-                rest = rest.get(length..).unwrap_or_default();
-                match answer.payload {
-                    NetlinkPayload::Done(_) => return Ok(()),
-                    NetlinkPayload::Error(error) => {
-                        return error.code.map_or(Ok(()), |code| Err(Errno::from_raw(-code.get())));
-                    }
-                    NetlinkPayload::InnerMessage(message) => listen(message),
-                    _ => {}
-                }
+            if answers.take(&packet, self.asked.get())? {
+                return Ok(answers);
             }
         }
+    }
+}
+
+/// What came of a question.
+struct Answers {
+    messages: Vec<RouteNetlinkMessage>,
+    /// Whether nothing has changed while a list was told: else something in it may be missing.
+    are_of_one_moment: bool,
+}
+
+impl Answers {
+    /// Takes what a packet has of them. Says whether it was the last.
+    fn take(&mut self, packet: &[u8], asked: u32) -> Result<bool, Errno> {
+        let failed = |code: i32| if code == 0 { Ok(true) } else { Err(Errno::from_raw(code.saturating_neg())) };
+        let mut rest = packet;
+        while !rest.is_empty() {
+            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(|_| Errno::EBADMSG)?;
+            // Messages begin at multiples of four.
+            let length = (answer.header.length as usize).next_multiple_of(4).max(16);
+            rest = rest.get(length..).unwrap_or_default();
+            // To a question before, which nobody waited for.
+            if answer.header.sequence_number != asked {
+                continue;
+            }
+            self.are_of_one_moment &= answer.header.flags & NLM_F_DUMP_INTR == 0;
+            match answer.payload {
+                NetlinkPayload::Done(done) => return failed(done.code),
+                NetlinkPayload::Error(error) => return failed(error.code.map_or(0, NonZeroI32::get)),
+                NetlinkPayload::InnerMessage(message) => self.messages.push(message),
+                NetlinkPayload::Overrun(_) => return Err(Errno::ENOBUFS),
+                NetlinkPayload::Noop => {}
+                _ => return Err(Errno::EBADMSG),
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -308,6 +345,8 @@ fn errno(error: &std::io::Error) -> Errno {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::DoneMessage;
+
     use super::*;
 
     #[test]
@@ -318,5 +357,29 @@ mod tests {
         assert!(listed.iter().any(|interface| interface.index == index && interface.name == "lo"));
         assert_eq!(netlink.index("no-such-one"), Err(Errno::ENODEV));
         netlink.destinations().expect("they can be listed");
+    }
+
+    /// The packet of an answer with no message but the last.
+    fn last(flags: u16, asked: u32, code: i32) -> Vec<u8> {
+        let mut header = NetlinkHeader::default();
+        (header.flags, header.sequence_number) = (flags, asked);
+        let mut done = DoneMessage::default();
+        done.code = code;
+        let mut message = NetlinkMessage::<RouteNetlinkMessage>::new(header, NetlinkPayload::Done(done));
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_list_that_failed_or_changed_is_not_taken_for_a_whole_one() {
+        let answers = || Answers { messages: Vec::new(), are_of_one_moment: true };
+        assert_eq!(answers().take(&last(0, 7, 0), 7), Ok(true));
+        assert_eq!(answers().take(&last(0, 7, -libc::ENOMEM), 7), Err(Errno::ENOMEM));
+        assert_eq!(answers().take(&last(0, 6, -libc::ENOMEM), 7), Ok(false), "it belongs to another question");
+        let mut changed = answers();
+        assert_eq!(changed.take(&last(NLM_F_DUMP_INTR, 7, 0), 7), Ok(true));
+        assert!(!changed.are_of_one_moment);
     }
 }

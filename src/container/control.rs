@@ -3,6 +3,7 @@
 //! A [`Control`] can be cloned and sent to other threads, and goes on to be valid when the container has ended: then nothing
 //! happens.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,14 @@ impl Control {
     /// The number that the command has for us; `None` before it is executed and when it has ended.
     pub(crate) fn process(&self) -> Option<i32> {
         processes::number(self.first()?)
+    }
+
+    /// The command's network namespace; `None` when it does not run.
+    pub(crate) fn network(&self) -> Option<File> {
+        let number = self.process()?;
+        let network = File::open(format!("/proc/{number}/ns/net")).ok()?;
+        // Else the number may have been another's by then.
+        (self.process() == Some(number)).then_some(network)
     }
 
     /// Gives the container's terminal another size; without a terminal there is nothing to do.

@@ -2,11 +2,13 @@
 //!
 //! The number of a process may belong to another one as soon as it has ended. Its descriptor never does.
 
+use std::fs::File;
 use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
+use nix::sys::signal::{SigHandler, Signal};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use rustix::process::{PidfdFlags, pidfd_open};
 
@@ -87,6 +89,23 @@ pub(super) fn disposition(process: i32, signal: i32) -> Option<Disposition> {
 pub(super) fn close_standard_streams() {
     // SAFETY: close_range(2): the numbers belong to nobody in this process but to whoever was given them as standard streams.
     unsafe { libc::syscall(libc::SYS_close_range, 0, 2, 0) };
+}
+
+/// Leaves the session, the terminal, the folder and the signals of the process that we are a copy of, and closes all descriptors but these.
+pub(crate) fn stand_alone(mut kept: Vec<RawFd>) -> Result<(), Errno> {
+    let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    setsid()?;
+    for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGTSTP] {
+        // SAFETY: signal(2) with an action that runs no code.
+        unsafe { nix::sys::signal::signal(number, SigHandler::SigDfl) }?;
+    }
+    let null = File::options().read(true).write(true).open("/dev/null").map_err(errno)?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    dup2_stderr(&null)?;
+    kept.push(null.as_raw_fd());
+    close_all_but(kept)?;
+    std::env::set_current_dir("/").map_err(errno)
 }
 
 /// Closes every descriptor above 2 that is not `kept`: in a process that was just forked.

@@ -1,8 +1,8 @@
 //! Which networks containers are in: changed while they run or before, and written down.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::network::{self, Attachment, Mode};
+use super::network::{self, Attachment, Mode, Network};
 use super::stored::{Stored, find, folder_of, list};
 use super::{Error, names, record};
 use crate::store::{LockMode, lock};
@@ -13,6 +13,7 @@ use crate::world::World;
 /// # Errors
 /// There is no such container or network, it is in it already, or it has the machine's network.
 pub(crate) fn connect(world: &World, text: &str, mut attachment: Attachment) -> Result<(), Error> {
+    let _using = network::using(world)?;
     let network = network::find(world, &attachment.network)?;
     attachment.network = network.name;
     change_networks(world, text, |stored, attachments| {
@@ -68,13 +69,42 @@ fn change_networks(
 /// The networks that containers use: running ones, and those that could be started.
 ///
 /// # Errors
-/// The containers can't be listed.
+/// The containers or who is connected can't be read: nobody knows what they need.
 pub(crate) fn used_networks(world: &World) -> Result<BTreeSet<String>, Error> {
-    let mut used: BTreeSet<String> = network::members(world).into_iter().map(|(_, wire)| wire.network).collect();
-    for stored in list(world)?.0 {
-        if let Mode::Networks(attachments) = stored.record.network {
+    let mut used: BTreeSet<String> = network::members(world)?.into_iter().map(|(_, wire)| wire.network).collect();
+    for container in record::roots(world.home())? {
+        if let Mode::Networks(attachments) = container.network {
             used.extend(attachments.into_iter().map(|attachment| attachment.network));
         }
     }
     Ok(used)
+}
+
+/// Removes a network that no container is in that runs; or else gives the names of those that are.
+///
+/// # Errors
+/// Nobody knows who is connected, or it can't be removed.
+pub(crate) fn remove_network(world: &World, network: &Network) -> Result<Vec<String>, Error> {
+    let _removing = network::removing(world)?;
+    let members = network::members(world)?.into_iter().filter(|(_, wire)| wire.network == network.name);
+    let mut connected: BTreeMap<String, String> = members.map(|(member, _)| (member.id, member.name)).collect();
+    // Also those that are not connected just now, because the keeper of the networks was killed.
+    let running = list(world)?.0.into_iter().filter(Stored::is_running);
+    let running = running.filter(|stored| stored.record.network.names().contains(&network.name.as_str()));
+    connected.extend(running.map(|stored| (stored.record.id, stored.record.name)));
+    if connected.is_empty() {
+        network::remove(world.home(), network)?;
+    }
+    Ok(connected.into_values().collect())
+}
+
+/// Removes those of these networks that no container uses, also none that does not run. Gives them.
+///
+/// # Errors
+/// As [`used_networks`]. One that can't be removed stays.
+pub(crate) fn remove_unused_networks(world: &World, mut networks: Vec<Network>) -> Result<Vec<Network>, Error> {
+    let _removing = network::removing(world)?;
+    let used = used_networks(world)?;
+    networks.retain(|network| !used.contains(&network.name) && network::remove(world.home(), network).is_ok());
+    Ok(networks)
 }

@@ -18,7 +18,7 @@ use super::record::WhenEnded;
 use super::volume::going;
 use super::{Error, record};
 use crate::container::Sandbox;
-use crate::store::{Lock, try_claim};
+use crate::store::{Lock, is_claimed, try_claim};
 use crate::world::World;
 
 /// A container's folder, locked. Dropped, it is removed, unless it stays.
@@ -92,8 +92,7 @@ impl Folder {
 
     /// Whether nobody works with the container: then none of its processes is left.
     pub(super) fn is_free(path: &Path) -> bool {
-        // A lock that can't be had because there is no such file was given up with its container.
-        !lock_of(path).exists() || matches!(try_claim(&lock_of(path)), Ok(Some(_)))
+        !is_claimed(&lock_of(path))
     }
 
     /// From now on it stays when nobody works with it.

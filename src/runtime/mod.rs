@@ -41,7 +41,7 @@ pub(crate) mod stored;
 pub(crate) mod unpacked;
 pub mod volume;
 
-pub(crate) use cabling::{connect, disconnect, used_networks};
+pub(crate) use cabling::{connect, disconnect, remove_network, remove_unused_networks, used_networks};
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
 pub(crate) use folder::Folder;

@@ -98,6 +98,8 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         allowance,
         stop_signal,
     } = Wanted::of(ingredients.config, request, gathered.volumes.clone(), &id)?;
+    // Until it is written down.
+    let _using = network::using(world)?;
     let network = network.known(world)?;
     let name = names::give(world.home(), ingredients.name, &id)?;
     let mut record = Record {

@@ -134,6 +134,11 @@ pub(crate) fn try_claim(path: &Path) -> Result<Option<Lock>, Error> {
     }
 }
 
+/// Whether somebody holds a lock whose file is removed at its end. One that can't be looked at is not free either.
+pub(crate) fn is_claimed(path: &Path) -> bool {
+    path.exists() && !matches!(try_claim(path), Ok(Some(_)))
+}
+
 /// Whether to wait for a lock that another holds.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Wait {

@@ -53,7 +53,7 @@ use home::Extent;
 pub use home::{Home, Preferences};
 pub(crate) use images::{MOST_NESTED, Summary};
 pub use index::Image;
-pub(crate) use lock::{Lock, LockMode, lock, lock_patiently, try_claim};
+pub(crate) use lock::{Lock, LockMode, is_claimed, lock, lock_patiently, try_claim};
 pub(crate) use staging::StageError;
 pub use staging::Staging;
 pub use survey::{Reason, Roots};

@@ -25,15 +25,14 @@ mod unreached;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid};
+use nix::unistd::{ForkResult, fork, pipe2};
 
 use self::hub::Hub;
 use self::served::Served;
@@ -113,7 +112,11 @@ fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>
     // Nothing of the starter's is kept open: its terminal, its pipes, its lease of the store.
     let kept = prepared.folder().descriptors().into_iter().chain(prepared.connection.descriptors());
     let kept = kept.chain(doors.iter().map(Door::descriptor));
-    let _ = stand_alone(kept.collect(), &starter);
+    let kept = kept.chain([starter.as_fd().as_raw_fd()]).collect();
+    if let Err(errno) = container::stand_alone(kept) {
+        starter.say(&Tell::Failed(failed(&Error::Call { call: "leave the session of the command", errno })));
+        return tidy(world, prepared, record);
+    }
     let folder = prepared.folder().path().to_path_buf();
     let starter = Arc::new(starter);
     let entrance = Entrance::of(&prepared.plan);
@@ -143,6 +146,8 @@ fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>
 
 /// Gives the container back: its folder and its name are gone, or its lock is free.
 fn tidy(world: &World, prepared: Prepared, record: &Record) {
+    // Those who listen for its notices may take their time.
+    prepared.connection.end();
     let mut folder = prepared.into_folder();
     match record.when_ended {
         WhenEnded::Keep => {}
@@ -162,7 +167,7 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
 
 /// A container with its monitor around it.
 struct Container<'a> {
-    world: &'a World,
+    world: &'a Arc<World>,
     standing: Arc<Standing>,
     entrance: Arc<Entrance>,
     hub: Arc<Hub>,
@@ -184,7 +189,7 @@ struct Container<'a> {
 impl<'a> Container<'a> {
     /// Opens everything that it needs. Gives its standard input, too.
     fn begin(
-        world: &'a World,
+        world: &'a Arc<World>,
         folder: &'a Path,
         record: &Record,
         entrance: Entrance,
@@ -237,7 +242,7 @@ impl<'a> Container<'a> {
         }
         self.listen(&control);
         self.address = prepared.connection.address().unwrap_or(self.address);
-        self.hear_of_networks(&prepared.connection);
+        self.hear_of_networks(&prepared.connection, &control);
         running.start();
         running.wait(&mut |heard| match heard {
             Heard::Started => self.has_started(&control),
@@ -302,18 +307,26 @@ impl<'a> Container<'a> {
     }
 
     /// Passes on what there is to say of its networks.
-    fn hear_of_networks(&self, connection: &Connection) {
+    fn hear_of_networks(&self, connection: &Connection, control: &Control) {
         if let Some(note) = &connection.note {
             self.hub.notice(&format!("warning: {note}"));
         }
-        if let Some(notices) = connection.listener() {
-            let hub = self.hub.clone();
-            let _ = thread::Builder::new().name("networks".to_owned()).spawn(move || {
+        let Some(mut notices) = connection.listener() else { return };
+        let (hub, control, world) = (self.hub.clone(), control.clone(), self.world.clone());
+        let _ = thread::Builder::new().name("networks".to_owned()).spawn(move || {
+            loop {
                 while let Some(notice) = notices.next() {
                     hub.notice(&format!("note: {notice}"));
                 }
-            });
-        }
+                // The keeper of the networks was killed, or else the container has ended.
+                let Some(network) = control.network().filter(|_| notices.is_wanted()) else { return };
+                match notices.rejoin(&world, &network) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => return hub.notice(&format!("warning: the container has lost its networks: {error}")),
+                }
+            }
+        });
     }
 
     /// Lets in whoever comes to a published port.
@@ -379,21 +392,4 @@ fn failed(error: &(impl std::error::Error + 'static)) -> Failed {
         hint: container.and_then(container::Error::hint).map(str::to_owned),
         status: container.map_or(125, container::Error::status),
     }
-}
-
-/// Leaves the session, the terminal and the folder of the process that we are a copy of, and closes its descriptors but these.
-fn stand_alone(mut kept: Vec<i32>, starter: &Link) -> nix::Result<()> {
-    setsid()?;
-    for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGTSTP] {
-        // SAFETY: signal(2) with an action that runs no code.
-        unsafe { signal(number, SigHandler::SigDfl) }?;
-    }
-    let null = File::options().read(true).write(true).open("/dev/null").map_err(|_| nix::errno::Errno::ENOENT)?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
-    dup2_stderr(&null)?;
-    let starter = std::os::fd::AsFd::as_fd(starter).as_raw_fd();
-    kept.extend([starter, null.as_raw_fd()]);
-    container::close_all_but(kept)?;
-    std::env::set_current_dir("/").map_err(|_| nix::errno::Errno::ENOENT)
 }

@@ -13,6 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -96,7 +97,11 @@ fn accept(listener: &UnixListener, stop: &OwnedFd, socket: &Path) {
         if waiting[0].any() != Some(true) {
             continue;
         }
-        let Ok((stream, _)) = listener.accept() else { continue };
+        let Ok((stream, _)) = listener.accept() else {
+            // Out of descriptors, most likely: connections will end.
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
         let Ok(ours) = stream.try_clone() else { continue };
         if locked().len() >= MOST_CONNECTIONS {
             continue;

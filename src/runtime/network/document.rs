@@ -19,7 +19,7 @@ use crate::limits::Limit;
 use crate::netlink::Netlink;
 use crate::oci::Digest;
 use crate::runtime::{Error, names};
-use crate::store::{Home, LockMode, atomic_write, lock};
+use crate::store::{Home, Lock, LockMode, atomic_write, lock, lock_patiently};
 use crate::world::World;
 
 /// A network of this program: a bridge that containers have cables to.
@@ -37,6 +37,19 @@ pub(crate) struct Network {
     pub(crate) gateway: Ipv4Addr,
     pub(crate) reach: Reach,
     pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    origin: Origin,
+}
+
+/// Where the addresses of a network come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Origin {
+    /// Somebody wanted them.
+    #[default]
+    Asked,
+    /// They were free. When they are not any more, others are as good.
+    Found,
 }
 
 /// Whether a network has a way out.
@@ -68,7 +81,11 @@ pub(crate) const PREDEFINED: [&str; 3] = [BRIDGE, "host", "none"];
 const RESERVED: [&str; 3] = ["default", "container", "private"];
 
 const SCHEMA: u32 = 1;
+/// Whoever writes something down has it.
 const LOCK: &str = ".lock";
+/// Whoever begins to use a network shares it, and whoever removes one has it alone. The keeper of the networks never takes it, and so may be asked
+/// by those who have it.
+const USE_LOCK: &str = ".use.lock";
 const LIMIT: Limit = Limit::bytes("description of a network", "LAYERLAB_MAX_NETWORK", 1 << 20);
 
 impl Network {
@@ -94,6 +111,11 @@ impl Network {
                 Error::argument(format!("no address is left on the network `{}`", self.name), "create a larger network")
             }),
         }
+    }
+
+    /// Whether it may have other addresses the next time that it is used.
+    pub(super) fn is_movable(&self) -> bool {
+        self.origin == Origin::Found || self.name == BRIDGE
     }
 
     pub(crate) fn is_predefined(&self) -> bool {
@@ -123,6 +145,7 @@ pub(crate) fn create(world: &World, wanted: Wanted) -> Result<Network, Error> {
             "`network ls` lists them",
         ));
     }
+    let is_asked = wanted.subnet.is_some() || wanted.gateway.is_some();
     let subnet = match wanted.subnet {
         Some(subnet) => {
             let overlapped =
@@ -152,6 +175,7 @@ pub(crate) fn create(world: &World, wanted: Wanted) -> Result<Network, Error> {
         gateway,
         reach: wanted.reach,
         labels: wanted.labels,
+        origin: if is_asked { Origin::Asked } else { Origin::Found },
     };
     write(world.home(), &network)?;
     Ok(network)
@@ -193,6 +217,7 @@ pub(super) fn default(world: &World) -> Result<Network, Error> {
         gateway: subnet.gateway(),
         reach: Reach::Outside,
         labels: BTreeMap::new(),
+        origin: Origin::Found,
     };
     write(world.home(), &network)?;
     Ok(network)
@@ -215,7 +240,7 @@ pub(crate) fn list(home: &Home) -> Result<Vec<Network>, Error> {
     Ok(networks)
 }
 
-/// Gives the network `bridge` other addresses, because those that it had belong to somebody else on this machine now.
+/// Gives a network that [is movable](Network::is_movable) other addresses, because those that it had belong to somebody else on this machine now.
 ///
 /// # Errors
 /// There are none.
@@ -227,11 +252,27 @@ pub(super) fn renumber(world: &World, network: &mut Network) -> Result<(), Error
     write(world.home(), network)
 }
 
-/// Removes what is written down of a network.
+/// While this is held, no network is removed.
+///
+/// # Errors
+/// The lock can't be had.
+pub(in crate::runtime) fn using(world: &World) -> Result<Lock, Error> {
+    Ok(lock_patiently(&world.home().networks_dir().join(USE_LOCK), LockMode::Shared, world.meter())?)
+}
+
+/// While this is held, nobody begins to use a network.
+///
+/// # Errors
+/// The lock can't be had.
+pub(in crate::runtime) fn removing(world: &World) -> Result<Lock, Error> {
+    Ok(lock_patiently(&world.home().networks_dir().join(USE_LOCK), LockMode::Exclusive, world.meter())?)
+}
+
+/// Removes what is written down of a network. Whoever does it [is removing](removing).
 ///
 /// # Errors
 /// It can't be removed.
-pub(crate) fn remove(home: &Home, network: &Network) -> Result<(), Error> {
+pub(in crate::runtime) fn remove(home: &Home, network: &Network) -> Result<(), Error> {
     let path = path(home, &network.name);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
@@ -261,7 +302,8 @@ fn path(home: &Home, name: &str) -> PathBuf {
 
 /// Addresses that no other network has, nor anybody whom this machine knows a way to.
 fn free_subnet(others: &[Network]) -> Result<Subnet, Error> {
-    let known = Netlink::open().and_then(|netlink| netlink.destinations()).unwrap_or_default();
+    let known = Netlink::open().and_then(|netlink| netlink.destinations());
+    let known = known.map_err(|errno| Error::Call { call: "netlink(RTM_GETROUTE)", errno })?;
     let is_free = |subnet: &Subnet| {
         let ours = others.iter().map(|other| (other.subnet.gateway().into(), other.subnet.prefix()));
         !ours.chain(known.iter().copied()).any(|(address, prefix)| subnet.overlaps(address, prefix))

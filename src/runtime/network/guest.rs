@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::OwnedFd;
 
+use serde::{Deserialize, Serialize};
+
 use super::names::Directory;
 use super::segment::Segment;
 use super::talk::Member;
@@ -33,9 +35,13 @@ pub(super) struct Joined {
 }
 
 /// A container's end of a cable.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct End {
     pub(super) aliases: Vec<String>,
     pub(super) wire: Wire,
+    /// What our end of it is called.
+    pub(super) cable: String,
 }
 
 /// What a container sees of the others: those that it shares a network with on which there are names.
@@ -60,13 +66,18 @@ impl Seen<'_> {
 
 impl Directory for Seen<'_> {
     fn addresses(&self, name: &str) -> Vec<IpAddr> {
-        let is_it = |joined: &Joined, end: &End| {
+        let is_called = |joined: &Joined, end: &End| {
             joined.member.name.eq_ignore_ascii_case(name)
-                || joined.member.id.get(..12) == Some(name)
                 || end.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
         };
-        let ends = self.ends().filter(|(joined, end)| is_it(joined, end));
-        ends.flat_map(|(_, end)| &end.wire.addresses).map(|local| local.address).collect()
+        let has_id = |joined: &Joined, _: &End| joined.member.id.get(..12) == Some(name);
+        let of = |is_it: &dyn Fn(&Joined, &End) -> bool| -> Vec<IpAddr> {
+            let ends = self.ends().filter(|(joined, end)| is_it(joined, end));
+            ends.flat_map(|(_, end)| &end.wire.addresses).map(|local| local.address).collect()
+        };
+        // Who is called so on purpose is meant, also where that is the beginning of another's id.
+        let called = of(&is_called);
+        if called.is_empty() { of(&has_id) } else { called }
     }
 
     fn name(&self, address: Ipv4Addr) -> Option<String> {

@@ -14,34 +14,39 @@
 //! Left out: addresses of IPv6 inside networks, networks that span machines, and drivers other than `bridge`.
 
 mod document;
+mod firewall;
 mod guest;
 mod lookup;
+mod mark;
+mod membership;
 mod names;
+mod places;
+mod programs;
+mod reach;
+mod remembered;
 mod segment;
 mod subnet;
 mod switch;
 mod talk;
 mod way;
 
-use std::fs::{self, File};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
+use std::os::fd::{AsFd as _, RawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 use serde::{Deserialize, Serialize};
 
-use self::switch::Switch;
-use self::talk::{Ask, LOCK, SOCKET, Tell};
+use self::membership::Membership;
+use self::talk::{Ask, Tell};
 use super::Error;
 use crate::container::{self, Local, Wire};
-use crate::link::{Heard, Link, Listener};
-use crate::store::{Lock, try_claim};
+use crate::link::Link;
 use crate::world::World;
 
-pub(crate) use document::{BRIDGE, Network, PREDEFINED, Reach, Wanted, create, find, list, predefined_id, remove};
+pub(crate) use document::{BRIDGE, Network, PREDEFINED, Reach, Wanted, create, find, list, predefined_id};
+pub(in crate::runtime) use document::{remove, removing, using};
+pub(in crate::runtime) use membership::Notices;
 pub(crate) use subnet::Subnet;
 pub(crate) use talk::{Attachment, Member};
 pub(crate) use way::Way;
@@ -84,12 +89,17 @@ impl Mode {
     /// The same, with the names of networks in the place of ids.
     ///
     /// # Errors
-    /// There is no such network.
+    /// There is no such network, or one is wanted twice.
     pub(super) fn known(self, world: &World) -> Result<Mode, Error> {
         let Mode::Networks(mut attachments) = self else { return Ok(self) };
+        let mut seen = BTreeSet::new();
         for attachment in &mut attachments {
             if attachment.network != BRIDGE {
                 attachment.network = document::find(world, &attachment.network)?.name;
+            }
+            if !seen.insert(attachment.network.clone()) {
+                let message = format!("the network `{}` is wanted twice", attachment.network);
+                return Err(Error::argument(message, "name each network once"));
             }
         }
         Ok(Mode::Networks(attachments))
@@ -110,17 +120,6 @@ pub(crate) struct Connection {
     pub(crate) note: Option<String>,
 }
 
-/// A place in networks. When the last descriptor of its link is closed, it is given up.
-#[derive(Debug)]
-pub(crate) struct Membership {
-    link: Link,
-    /// Where the container's first process says that it is ready.
-    plug: Link,
-}
-
-/// How long somebody who begins or ends has for it.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 impl Connection {
     fn without(network: container::Network) -> Connection {
         Connection { network, membership: None, note: None }
@@ -131,31 +130,32 @@ impl Connection {
     /// # Errors
     /// As dup(2).
     pub(super) fn plug(&self) -> Result<Option<Link>, Error> {
-        let duplicate = self.membership.as_ref().map(|membership| membership.plug.duplicate()).transpose();
+        let duplicate = self.membership.as_ref().map(|membership| membership.plug().duplicate()).transpose();
         duplicate.map_err(|errno| Error::Call { call: "dup", errno })
     }
 
     /// What has to stay open for it to last.
     pub(super) fn descriptors(&self) -> Vec<RawFd> {
-        let links = self.membership.iter().flat_map(|membership| [&membership.link, &membership.plug]);
-        links.map(|link| link.as_fd().as_raw_fd()).collect()
+        self.membership.iter().flat_map(Membership::descriptors).collect()
     }
 
     /// What the keeper of the networks has had to say of it.
     pub(crate) fn notices_now(&self) -> Vec<String> {
         let mut all: Vec<String> = self.note.iter().cloned().collect();
-        let link = self.membership.as_ref().map(|membership| &membership.link);
-        while let Some(Heard::Message(tell, _)) = link.map(|link| link.hear_now::<Tell>()) {
-            if let Tell::Notice(text) = tell {
-                all.push(text);
-            }
-        }
+        all.extend(self.membership.iter().flat_map(Membership::notices_now));
         all
+    }
+
+    /// Gives the place in the networks up, whoever else has a descriptor of the link.
+    pub(super) fn end(&self) {
+        if let Some(membership) = &self.membership {
+            membership.end();
+        }
     }
 
     /// Another descriptor of its link, to hear what the keeper of the networks has to say.
     pub(super) fn listener(&self) -> Option<Notices> {
-        self.membership.as_ref()?.link.duplicate().ok().map(Notices)
+        self.membership.as_ref()?.listener()
     }
 
     /// The container's address on its first network.
@@ -167,22 +167,6 @@ impl Connection {
         match &self.network {
             container::Network::Wired(wires) => wires,
             container::Network::Host | container::Network::None => &[],
-        }
-    }
-}
-
-/// What the keeper of the networks has to say of a container.
-pub(crate) struct Notices(Link);
-
-impl Notices {
-    /// The next one; `None` when there will be none any more.
-    pub(super) fn next(&self) -> Option<String> {
-        loop {
-            match self.0.hear::<Tell>() {
-                Heard::Message(Tell::Notice(text), _) => return Some(text),
-                Heard::Message(..) | Heard::Nothing => {}
-                Heard::End => return None,
-            }
         }
     }
 }
@@ -242,11 +226,13 @@ pub(crate) fn foresee(world: &World, mode: &Mode) -> Result<Connection, Error> {
 }
 
 /// Who is on which network.
-pub(crate) fn members(world: &World) -> Vec<(Member, Wire)> {
-    match ask(world, &Ask::Members) {
-        Ok(Some(Tell::Members(members))) => members,
-        Ok(Some(_) | None) | Err(_) => Vec::new(),
-    }
+///
+/// # Errors
+/// The keeper of the networks does not answer.
+pub(crate) fn members(world: &World) -> Result<Vec<(Member, Wire)>, Error> {
+    let mut members = Vec::new();
+    reach::ask(world, &Ask::Members, &mut |member, wire| members.push((member, wire)))?;
+    Ok(members)
 }
 
 /// Puts one more cable into a container that runs.
@@ -254,7 +240,7 @@ pub(crate) fn members(world: &World) -> Vec<(Member, Wire)> {
 /// # Errors
 /// The container is in no network or in this one already, or the kernel refuses it.
 pub(super) fn connect(world: &World, container: &str, attachment: &Attachment) -> Result<(), Error> {
-    done(ask(world, &Ask::Connect { container: container.to_owned(), attachment: attachment.clone() })?)
+    reach::change(world, &Ask::Connect { container: container.to_owned(), attachment: attachment.clone() })
 }
 
 /// Takes one away.
@@ -262,33 +248,17 @@ pub(super) fn connect(world: &World, container: &str, attachment: &Attachment) -
 /// # Errors
 /// As [`connect`].
 pub(super) fn disconnect(world: &World, container: &str, network: &str) -> Result<(), Error> {
-    done(ask(world, &Ask::Disconnect { container: container.to_owned(), network: network.to_owned() })?)
+    reach::change(world, &Ask::Disconnect { container: container.to_owned(), network: network.to_owned() })
 }
 
 /// Lets the others on its networks know a container by another name.
 ///
 /// # Errors
-/// The container is in no network.
+/// The keeper of the networks does not answer.
 pub(super) fn rename(world: &World, container: &str, name: &str) -> Result<(), Error> {
-    done(ask(world, &Ask::Rename { container: container.to_owned(), name: name.to_owned() })?)
-}
-
-/// Asks the keeper of the networks, if there is one.
-fn ask(world: &World, question: &Ask) -> Result<Option<Tell>, Error> {
-    let Ok(link) = Link::connect(&folder(world)?, SOCKET) else { return Ok(None) };
-    link.say(question);
-    match link.hear() {
-        Heard::Message(answer, _) => Ok(Some(answer)),
-        Heard::Nothing | Heard::End => Ok(None),
-    }
-}
-
-fn done(answer: Option<Tell>) -> Result<(), Error> {
-    match answer {
-        Some(Tell::Done) => Ok(()),
-        Some(Tell::Refused { message, hint }) => Err(Error::Network { message, hint }),
-        Some(_) | None => Err(Error::Refused("the container is in no network".to_owned())),
-    }
+    let question = Ask::Rename { container: container.to_owned(), name: name.to_owned() };
+    // It is in none, most likely.
+    reach::ask(world, &question, &mut |_, _| {}).map(drop)
 }
 
 fn become_member(
@@ -297,100 +267,16 @@ fn become_member(
     attachments: &[Attachment],
     servers: &[IpAddr],
 ) -> Result<Connection, Error> {
+    let id = container.id.clone();
     let ask = Ask::Join { container, attachments: attachments.to_vec(), servers: servers.to_vec() };
-    let begin = Instant::now();
-    loop {
-        let link = reach(world, begin)?;
-        let (plug, theirs) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
-        link.say_with(&ask, &theirs);
-        drop(theirs);
-        match link.hear() {
-            Heard::Message(Tell::Joined { wires }, _) => {
-                let membership = Some(Membership { link, plug });
-                return Ok(Connection { network: container::Network::Wired(wires), membership, note: None });
-            }
-            Heard::Message(Tell::Refused { message, hint }, _) => return Err(Error::Network { message, hint }),
-            // It was just about to end.
-            Heard::End if begin.elapsed() < PATIENCE => {}
-            Heard::Message(..) | Heard::Nothing | Heard::End => {
-                return Err(Error::Refused("the keeper of the networks ended".to_owned()));
-            }
+    let (plug, theirs) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
+    // From the look whether there is such a network until others see who is in it.
+    let _using = document::using(world)?;
+    match reach::enter(world, &ask, theirs.as_fd())? {
+        (link, Tell::Joined { wires }) => {
+            let membership = Some(Membership::new(id, servers.to_vec(), link, plug));
+            Ok(Connection { network: container::Network::Wired(wires), membership, note: None })
         }
+        (_, other) => Err(reach::unexpected(&other)),
     }
-}
-
-/// Connects to the keeper of the networks, which is started where there is none.
-fn reach(world: &Arc<World>, begin: Instant) -> Result<Link, Error> {
-    let folder = folder(world)?;
-    loop {
-        match Link::connect(&folder, SOCKET) {
-            Ok(link) => return Ok(link),
-            Err(_) if begin.elapsed() < PATIENCE => {}
-            Err(errno) => return Err(Error::Call { call: "connect to the keeper of the networks", errno }),
-        }
-        match try_claim(&world.home().networks_dir().join(LOCK))? {
-            Some(lock) => start(world, &folder, lock)?,
-            // It begins or ends just now.
-            None => std::thread::sleep(Duration::from_millis(2)),
-        }
-    }
-}
-
-fn folder(world: &World) -> Result<File, Error> {
-    let folder = world.home().networks_dir();
-    File::open(&folder).map_err(Error::io("open", &folder))
-}
-
-/// Starts the keeper of the networks. Its socket is there when this returns.
-fn start(world: &Arc<World>, folder: &File, lock: Lock) -> Result<(), Error> {
-    let path = world.home().networks_dir();
-    // One that was killed.
-    let _ = fs::remove_file(path.join(SOCKET));
-    let listener =
-        Listener::bind(folder, SOCKET).map_err(|errno| Error::io("bind", path.join(SOCKET))(errno.into()))?;
-    let refused = |errno| Error::Call { call: "fork", errno };
-    // SAFETY: fork(2). Of us only this thread goes on in the child; that makes system calls, allocates and starts programs, takes no lock
-    // that another thread may have held, and never returns to what it is a copy of.
-    match unsafe { fork() }.map_err(refused)? {
-        ForkResult::Child => {
-            // Twice, so that it is nobody's child.
-            // SAFETY: as above.
-            if let Ok(ForkResult::Child) = unsafe { fork() } {
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| keep(world, listener, lock)));
-            }
-            // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
-            unsafe { libc::_exit(0) }
-        }
-        ForkResult::Parent { child } => {
-            let _ = nix::sys::wait::waitpid(child, None);
-            Ok(())
-        }
-    }
-}
-
-/// Is the keeper of the networks.
-fn keep(world: &Arc<World>, listener: Listener, lock: Lock) {
-    if stand_alone(&[listener.as_fd().as_raw_fd(), lock.as_fd().as_raw_fd()]).is_err() {
-        return;
-    }
-    let folder = world.home().networks_dir();
-    Switch::new(world.clone(), listener, folder.join(LOCK)).keep();
-    // Whoever connects from now on gets no answer and tries again: with the lock.
-    let _ = fs::remove_file(folder.join(SOCKET));
-    let _ = lock.remove();
-}
-
-/// Leaves the session, the terminal, the folder and the signals of whoever needed it first, and closes all descriptors but these.
-fn stand_alone(kept: &[RawFd]) -> nix::Result<()> {
-    setsid()?;
-    for number in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM, Signal::SIGTSTP] {
-        // SAFETY: signal(2) with an action that runs no code.
-        unsafe { signal(number, SigHandler::SigDfl) }?;
-    }
-    let null = File::options().read(true).write(true).open("/dev/null").map_err(|_| nix::errno::Errno::ENOENT)?;
-    dup2_stdin(&null)?;
-    dup2_stdout(&null)?;
-    dup2_stderr(&null)?;
-    container::close_all_but(kept.iter().copied().chain([null.as_raw_fd()]).collect())?;
-    std::env::set_current_dir("/").map_err(|_| nix::errno::Errno::ENOENT)
 }

@@ -69,7 +69,7 @@ pub(super) fn consider(question: &[u8], directory: &dyn Directory) -> Outcome {
     reply.build_bytes_vec().map_or(Outcome::Ignore, Outcome::Answer)
 }
 
-/// The answer that nobody knows: `is_known` says whether that is certain.
+/// The answer that nobody knows; `code` says why.
 pub(super) fn unknown(question: &[u8], code: Unknown) -> Option<Vec<u8>> {
     let packet = Packet::parse(question).ok()?;
     let mut reply = reply(&packet);

@@ -9,8 +9,9 @@
 //! containers. Nobody enters any of them here: the owner of a user namespace, who is outside, has every right over what is in it. It all
 //! vanishes with the last descriptor. Root's is on the machine, and is removed; or swept, when its keeper was killed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,11 +22,15 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
 use super::document::{self, Network};
-use super::way::{self, Namespaces, Opened, Way};
-use crate::container::{Identity, Wire};
-use crate::netlink::{Assigned, Mac, Netlink};
+use super::firewall;
+use super::mark;
+use super::programs::Namespaces;
+use super::way::{self, Opened, Way};
+use crate::container::{Identity, NAME_SERVER, Wire};
+use crate::link::{Heard, Link};
+use crate::netlink::{Assigned, Interface, Mac, Netlink};
 use crate::runtime::Error;
-use crate::store::{Lock, LockMode, lock, try_claim};
+use crate::store::{LockMode, lock};
 use crate::world::World;
 
 /// A network that is in use.
@@ -36,25 +41,28 @@ pub(super) struct Segment {
     opened: Option<Opened>,
     netlink: Netlink,
     namespaces: Option<Namespaces>,
+    /// What its bridge is called.
+    pub(super) name: String,
     bridge: u32,
 }
 
 /// How long a connector has for its interface.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The beginnings of the names of our bridges and cables.
-const BRIDGE: &str = "ll-";
-const CABLE: &str = "lv-";
-
 /// One looks which addresses are free on the machine and takes them, and then the next.
 const MACHINE_LOCK: &str = "/run/layerlab-networks.lock";
 
 impl Segment {
-    /// Makes it: the `number`th of this process, whose lock is at `ours`.
+    /// Makes it, with a bridge of this name, in the place of one that a keeper has left that was killed.
     ///
     /// # Errors
     /// The kernel refuses it, or the addresses belong to somebody else.
-    pub(super) fn make(world: &World, mut network: Network, number: usize, ours: &Path) -> Result<Segment, Error> {
+    pub(super) fn make(
+        world: &World,
+        mut network: Network,
+        name: String,
+        left: Option<&str>,
+    ) -> Result<Segment, Error> {
         let identity = &world.identity;
         let way = Way::of(&network, identity);
         let (netlink, namespaces) = if identity.in_user_namespace() {
@@ -65,8 +73,11 @@ impl Segment {
         };
         let _machine =
             if namespaces.is_none() { lock(Path::new(MACHINE_LOCK), LockMode::Exclusive).ok() } else { None };
+        if namespaces.is_none() {
+            sweep(&netlink, left).map_err(refused("netlink(RTM_GETLINK)"))?;
+        }
         if namespaces.is_none() && is_taken(&netlink, &network)? {
-            if network.name != document::BRIDGE {
+            if !network.is_movable() {
                 let message = format!(
                     "the subnet {} of the network `{}` is in use on this machine",
                     network.subnet, network.name
@@ -75,15 +86,12 @@ impl Segment {
             }
             document::renumber(world, &mut network)?;
         }
-        let name = format!("{BRIDGE}{:x}-{number}", std::process::id());
-        let alias = ours.to_str().filter(|path| path.len() < 256).unwrap_or_default();
-        let bridge =
-            netlink.add_bridge(&name, mac(IpAddr::V4(network.gateway)), alias).map_err(refused("netlink(bridge)"))?;
-        let mut segment = Segment { network, way, opened: None, netlink, namespaces, bridge };
+        let bridge = netlink.add_bridge(&name, mac(IpAddr::V4(network.gateway))).map_err(refused("netlink(bridge)"))?;
+        let mut segment = Segment { network, way, opened: None, netlink, namespaces, name, bridge };
         let address = IpAddr::V4(segment.network.gateway);
         let assigned = Assigned { interface: bridge, address, prefix: segment.network.subnet.prefix() };
         segment.netlink.add_address(assigned).map_err(refused("netlink(RTM_NEWADDR)"))?;
-        match Opened::open(&segment.way, &name, &segment.network, segment.namespaces.as_ref()) {
+        match Opened::open(&segment.way, &segment.name, &segment.network, segment.namespaces.as_ref()) {
             Ok(opened) => segment.opened = Some(opened),
             Err(problem) => segment.way = Way::None(way::Why::Forbidden(problem)),
         }
@@ -91,10 +99,18 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Puts a cable into a container. Its end there is switched off.
-    pub(super) fn plug(&self, number: usize, wire: &Wire, container: BorrowedFd<'_>) -> Result<(), Errno> {
-        let name = format!("{CABLE}{:x}-{:x}", std::process::id(), number & 0xf_ffff);
-        self.netlink.add_cable(&name, self.bridge, &wire.interface, wire.mac, container)
+    /// Puts a cable of this name into a container. Its end there is switched off.
+    pub(super) fn plug(&self, cable: &str, wire: &Wire, container: BorrowedFd<'_>) -> Result<(), Errno> {
+        self.netlink.add_cable(cable, self.bridge, &wire.interface, wire.mac, container)
+    }
+
+    /// Takes it away: by our end, as the container may have given its own another name.
+    pub(super) fn unplug(&self, cable: &str) -> Result<(), Errno> {
+        match self.netlink.index(cable).and_then(|index| self.netlink.remove(index)) {
+            // The container has removed its end, and with that both.
+            Ok(()) | Err(Errno::ENODEV) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Waits until the connector has made its interface: what is started at once can then use it.
@@ -103,15 +119,20 @@ impl Segment {
             return;
         }
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
+        let problem = loop {
             if self.netlink.interfaces().is_ok_and(|interfaces| way::is_connected(&interfaces)) {
                 return;
             }
+            if let Some(problem) = self.opened.as_mut().and_then(Opened::failure) {
+                break problem;
+            }
+            if begin.elapsed() >= PATIENCE {
+                break "the program that connects networks did not start within 10 seconds".to_owned();
+            }
             // The kernel tells of it only those who have joined a group; this is once for many containers.
             std::thread::sleep(Duration::from_millis(5));
-        }
+        };
         self.opened = None;
-        let problem = "the program that connects networks did not start within 10 seconds".to_owned();
         self.way = Way::None(way::Why::Forbidden(problem));
     }
 }
@@ -138,12 +159,36 @@ pub(super) fn set_up_inside(container: &OwnedFd, wire: &Wire, users: bool) -> Re
     })
 }
 
-/// Takes a cable away.
+/// Takes an interface out of a container that is to have another one of this name, if it is still there.
 ///
 /// # Errors
 /// The kernel refuses it.
-pub(super) fn unplug_inside(container: &OwnedFd, wire: &Wire, users: bool) -> Result<(), Error> {
-    inside(container, users, |netlink| netlink.index(&wire.interface).and_then(|index| netlink.remove(index)))
+pub(super) fn pull_out_inside(container: &OwnedFd, interface: &str, users: bool) -> Result<(), Error> {
+    inside(container, users, |netlink| match netlink.index(interface).and_then(|index| netlink.remove(index)) {
+        // The kernel takes away what led to a network that is no more, when it has time for it.
+        Ok(()) | Err(Errno::ENODEV) => Ok(()),
+        Err(errno) => Err(errno),
+    })
+}
+
+/// A socket where a container that runs asks for names.
+///
+/// # Errors
+/// The kernel refuses it: EADDRINUSE where the container answers itself there by now.
+pub(super) fn questions_inside(container: &OwnedFd, users: bool) -> Result<UdpSocket, Error> {
+    let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
+    inside(container, users, |_| {
+        let socket = UdpSocket::bind((NAME_SERVER, 53)).map_err(|error| errno_of(&error))?;
+        theirs.say_with(&(), &socket);
+        Ok(())
+    })?;
+    let socket = match ours.hear_now::<()>() {
+        Heard::Message((), descriptors) => descriptors.into_iter().next().map(UdpSocket::from),
+        Heard::Nothing | Heard::End => None,
+    };
+    let socket = socket.ok_or(Errno::EBADF).map_err(refused("bind 127.0.0.11:53"))?;
+    socket.set_nonblocking(true).map_err(|error| refused("fcntl")(errno_of(&error)))?;
+    Ok(socket)
 }
 
 /// Does something in a container's network, by a process that enters it: of an ordinary user's, first the user namespace that it belongs to.
@@ -188,26 +233,33 @@ pub(super) fn mac(address: IpAddr) -> Mac {
     [0x02, 0x42, octets[0], octets[1], octets[2], octets[3]]
 }
 
-/// Removes from the machine what killed keepers of networks have left there: bridges with the name of a lock that nobody holds, or that we
-/// hold now, at whose path `ours` is.
-pub(super) fn sweep(identity: &Identity, ours: &Path) {
-    if identity.in_user_namespace() {
-        return;
-    }
-    let Ok(netlink) = Netlink::open() else { return };
-    for interface in netlink.interfaces().unwrap_or_default() {
-        let lock = Path::new(&interface.alias);
-        if interface.name.starts_with(BRIDGE) && lock.is_absolute() && (lock == ours || is_free(lock)) {
-            way::clear(&interface.name);
-            let _ = netlink.remove(interface.index);
-        }
+/// Removes the bridge of this name, which a killed keeper has left.
+pub(super) fn remove_left(identity: &Identity, bridge: &str) {
+    if !identity.in_user_namespace()
+        && let Ok(netlink) = Netlink::open()
+    {
+        // The next one tries as well.
+        let _ = sweep(&netlink, Some(bridge));
     }
 }
 
-/// Whether nobody holds the lock of this name any more.
-fn is_free(path: &Path) -> bool {
-    let held: Result<Option<Lock>, _> = if path.exists() { try_claim(path) } else { return true };
-    matches!(held, Ok(Some(_)))
+/// Removes from the machine what killed keepers of networks have left there: the bridge of this name, and all to which no container has a cable.
+/// Others go with the last of those, or when the next keeper of their home has come.
+///
+/// # Errors
+/// The interfaces can't be listed.
+fn sweep(netlink: &Netlink, left: Option<&str>) -> Result<(), Errno> {
+    let interfaces = netlink.interfaces()?;
+    let ports: BTreeSet<u32> = interfaces.iter().filter_map(|interface| interface.bridge).collect();
+    for Interface { index, name, .. } in &interfaces {
+        if left == Some(name) && name.starts_with(firewall::BRIDGE)
+            || !ports.contains(index) && mark::is_left_behind(name)
+        {
+            firewall::clear(name);
+            let _ = netlink.remove(*index);
+        }
+    }
+    Ok(())
 }
 
 /// Whether somebody else on this machine has addresses of a network.
@@ -219,12 +271,11 @@ fn is_taken(netlink: &Netlink, network: &Network) -> Result<bool, Error> {
 /// A network namespace in a user namespace, with nothing but the loopback interface, as descriptors.
 fn own_network() -> Result<(Netlink, Namespaces), Error> {
     type Made = Result<(OwnedFd, OwnedFd, OwnedFd), (&'static str, Errno)>;
-    let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
     // One id is enough where no files are.
     let made: Made = Identity::Single.within(|| {
         unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| ("unshare(CLONE_NEWNET)", errno))?;
         let open =
-            |path: &str| File::open(path).map(OwnedFd::from).map_err(|error| ("open /proc/self/ns", errno(error)));
+            |path: &str| File::open(path).map(OwnedFd::from).map_err(|error| ("open /proc/self/ns", errno_of(&error)));
         let netlink = Netlink::open().map_err(|errno| ("socket(AF_NETLINK)", errno))?;
         let loopback = netlink.index("lo").and_then(|index| netlink.switch_on(index));
         loopback.map_err(|errno| ("netlink(RTM_SETLINK)", errno))?;
@@ -234,6 +285,10 @@ fn own_network() -> Result<(Netlink, Namespaces), Error> {
     })?;
     let (netlink, users, network) = made.map_err(|(call, errno)| Error::Call { call, errno })?;
     Ok((Netlink::of(netlink), Namespaces { users, network }))
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 fn refused(call: &'static str) -> impl FnOnce(Errno) -> Error {

@@ -1,50 +1,44 @@
 //! The keeper of the networks: one process for all networks of a home, for as long as somebody uses one.
 //!
 //! ```text
-//! Join, over a link that stays ──▶ an address on each network ──▶ Plug: the cables are put in, questions for names are answered
+//! Join, over a link that stays ──▶ a place in each network, see `places` ──▶ questions for names are answered
 //! the link is closed ──▶ the member has gone; with the last of a network that network goes, and with the last of all this process
 //! ```
 //!
 //! It has one thread, and waits for everything at once. What comes from containers are questions for names, and nothing else. It is started
 //! by whoever needs it first and belongs to nobody. When it is killed, the kernel takes an ordinary user's networks away with it, and the
-//! next one removes what root's has left on the machine.
+//! next one removes what root's has left on the machine. The monitors of the containers that run see that, start the next one, and have their
+//! containers connected again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::document;
-use super::guest::{End, Guest, Joined, Seen};
+use super::guest::Guest;
 use super::lookup::{Answered, Asker, LONGEST, Lookups};
+use super::mark::Mark;
 use super::names::{self, Outcome, Unknown};
-use super::segment::{self, Segment};
-use super::talk::{Ask, Attachment, Member, Tell};
+use super::places::Places;
+use super::talk::{Ask, Tell};
 use super::way::Way;
-use crate::container::{Local, Plug, Plugged, Wire};
 use crate::diagnostic::Explained as _;
 use crate::link::{Heard, Link, Listener};
-use crate::runtime::Error;
 use crate::world::World;
 
 /// So long nobody may use a network before all goes: from one short container to the next nothing is made anew.
 const LINGER: Duration = Duration::from_millis(400);
 
+/// So long one may take nothing of what is said to it: then it is not waited for any more.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// All that it keeps.
 pub(super) struct Switch {
-    world: Arc<World>,
     listener: Listener,
-    lock: PathBuf,
-    segments: BTreeMap<String, Segment>,
-    guests: Vec<Guest>,
+    places: Places,
     lookups: Lookups,
-    /// How many bridges and cables there were.
-    made: usize,
 }
 
 /// What can be ready.
@@ -58,21 +52,12 @@ enum Source {
 }
 
 impl Switch {
-    pub(super) fn new(world: Arc<World>, listener: Listener, lock: PathBuf) -> Switch {
-        Switch {
-            world,
-            listener,
-            lock,
-            segments: BTreeMap::new(),
-            guests: Vec::new(),
-            lookups: Lookups::default(),
-            made: 0,
-        }
+    pub(super) fn new(world: Arc<World>, listener: Listener, mark: Mark) -> Switch {
+        Switch { listener, places: Places::new(world, mark), lookups: Lookups::default() }
     }
 
     /// Keeps the networks until nobody uses one for a while.
     pub(super) fn keep(mut self) {
-        segment::sweep(&self.world.identity, &self.lock);
         let mut unused_since = Instant::now();
         loop {
             let ready = self.wait();
@@ -83,10 +68,10 @@ impl Switch {
             for answer in self.lookups.late() {
                 self.give(&answer);
             }
-            if !self.guests.is_empty() {
+            if !self.places.guests.is_empty() {
                 unused_since = Instant::now();
             } else if unused_since.elapsed() >= LINGER {
-                return;
+                return self.places.end();
             }
         }
     }
@@ -102,7 +87,7 @@ impl Switch {
         for (index, descriptor) in self.lookups.descriptors().enumerate() {
             add(Source::Lookup(index), descriptor);
         }
-        for (index, guest) in self.guests.iter().enumerate() {
+        for (index, guest) in self.places.guests.iter().enumerate() {
             add(Source::Guest(index), guest.link.as_fd());
             let Some(joined) = &guest.joined else { continue };
             if let Some(plug) = &joined.plug {
@@ -112,7 +97,7 @@ impl Switch {
                 add(Source::Questions(index), questions.as_fd());
             }
         }
-        let patience = match (self.guests.is_empty(), self.lookups.until()) {
+        let patience = match (self.places.guests.is_empty(), self.lookups.until()) {
             (true, _) => Some(LINGER),
             (false, Some(until)) => Some(until.saturating_duration_since(Instant::now()) + Duration::from_millis(1)),
             (false, None) => None,
@@ -135,20 +120,27 @@ impl Switch {
 
     fn handle(&mut self, source: Source) {
         match source {
-            Source::Listener => {
-                if let Ok(link) = self.listener.accept() {
-                    self.guests.push(Guest { link, joined: None });
+            Source::Listener => match self.listener.accept() {
+                Ok(link) => {
+                    // Without it, it would be waited for.
+                    if link.set_patience(HURRY).is_ok() {
+                        self.places.guests.push(Guest { link, joined: None });
+                    }
                 }
-            }
-            Source::Guest(index) => match self.guests[index].link.hear_now::<Ask>() {
+                // Out of descriptors, most likely: members will go.
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            },
+            Source::Guest(index) => match self.places.guests[index].link.hear_now::<Ask>() {
                 Heard::Message(ask, descriptors) => {
-                    let answer = self.answer(index, ask, descriptors);
-                    self.guests[index].link.say(&answer);
+                    let answers = self.answer(index, ask, descriptors);
+                    if !answers.iter().all(|answer| self.places.guests[index].link.say(answer)) {
+                        self.part(index);
+                    }
                 }
                 Heard::Nothing => {}
                 Heard::End => self.part(index),
             },
-            Source::Plug(index) => self.plug(index),
+            Source::Plug(index) => self.places.plug(index),
             Source::Questions(index) => {
                 // Whatever a container sends must not end all networks.
                 let _ = catch_unwind(AssertUnwindSafe(|| self.question(index)));
@@ -161,191 +153,48 @@ impl Switch {
         }
     }
 
-    fn answer(&mut self, index: usize, ask: Ask, descriptors: Vec<OwnedFd>) -> Tell {
+    fn answer(&mut self, index: usize, ask: Ask, descriptors: Vec<OwnedFd>) -> Vec<Tell> {
         let answered = match ask {
             Ask::Join { container, attachments, servers } => {
                 let plug = descriptors.into_iter().next().map(Link::from);
-                self.join(index, container, &attachments, servers, plug)
+                self.places.join(index, container, &attachments, servers, plug)
             }
-            Ask::Connect { container, attachment } => self.connect(&container, &attachment),
-            Ask::Disconnect { container, network } => self.disconnect(&container, &network),
-            Ask::Rename { container, name } => self.rename(&container, name),
-            Ask::Members => Ok(Tell::Members(self.members().collect())),
-        };
-        answered.unwrap_or_else(|error| Tell::Refused { message: error.to_string(), hint: error.hint() })
-    }
-
-    fn join(
-        &mut self,
-        index: usize,
-        member: Member,
-        attachments: &[Attachment],
-        servers: Vec<IpAddr>,
-        plug: Option<Link>,
-    ) -> Result<Tell, Error> {
-        let mut ends = Vec::new();
-        for (number, attachment) in attachments.iter().enumerate() {
-            let end = self.reserve(attachment, number, &ends)?;
-            ends.push(end);
-        }
-        let wires = ends.iter().map(|end| end.wire.clone()).collect();
-        self.guests[index].joined =
-            Some(Joined { member, ends, plug, namespace: None, questions: None, servers, was_told: false });
-        Ok(Tell::Joined { wires })
-    }
-
-    /// An address on a network, which comes about where it is not in use.
-    fn reserve(&mut self, attachment: &Attachment, number: usize, others: &[End]) -> Result<End, Error> {
-        let network = document::find(&self.world, &attachment.network)?;
-        let name = network.name.clone();
-        if !self.segments.contains_key(&name) {
-            self.made += 1;
-            let segment = Segment::make(&self.world, network, self.made, &self.lock)?;
-            self.segments.insert(name.clone(), segment);
-        }
-        let taken: BTreeSet<Ipv4Addr> = self.addresses(&name).collect();
-        let segment = &self.segments[&name];
-        let address = segment.network.free_address(attachment.address, &taken)?;
-        // The way everywhere else is by the first network that has one.
-        let is_first = others.iter().all(|other| other.wire.gateways.is_empty());
-        let gateways = match &segment.way {
-            Way::None(_) => Vec::new(),
-            Way::Translation(_) | Way::Program(_) if is_first => vec![segment.network.gateway.into()],
-            Way::Translation(_) | Way::Program(_) => Vec::new(),
-        };
-        let wire = Wire {
-            network: name,
-            interface: format!("eth{number}"),
-            mac: segment::mac(address.into()),
-            addresses: vec![Local { address: address.into(), prefix: segment.network.subnet.prefix() }],
-            gateways,
-        };
-        Ok(End { aliases: attachment.aliases.clone(), wire })
-    }
-
-    /// One more cable, for a container that runs.
-    fn connect(&mut self, container: &str, attachment: &Attachment) -> Result<Tell, Error> {
-        let index = self.index(container)?;
-        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
-        if joined.ends.iter().any(|end| end.wire.network == attachment.network) {
-            let message = format!("the container is in the network `{}` already", attachment.network);
-            return Err(Error::Refused(message));
-        }
-        let used: BTreeSet<String> = joined.ends.iter().map(|end| end.wire.interface.clone()).collect();
-        let number = (0..).find(|number| !used.contains(&format!("eth{number}"))).unwrap_or(0);
-        let ends = std::mem::take(&mut joined.ends);
-        let reserved = self.reserve(attachment, number, &ends);
-        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
-        joined.ends = ends;
-        let end = reserved?;
-        let namespace = joined.namespace.as_ref().ok_or_else(not_joined)?;
-        self.made += 1;
-        let plugged = self.segments[&end.wire.network].plug(self.made, &end.wire, namespace.as_fd());
-        plugged.map_err(|errno| Error::Call { call: "netlink(veth)", errno })?;
-        segment::set_up_inside(namespace, &end.wire, self.world.identity.in_user_namespace())?;
-        joined.ends.push(end);
-        Ok(Tell::Done)
-    }
-
-    fn disconnect(&mut self, container: &str, network: &str) -> Result<Tell, Error> {
-        let index = self.index(container)?;
-        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
-        let Some(at) = joined.ends.iter().position(|end| end.wire.network == network) else {
-            return Err(Error::Refused(format!("the container is not in the network `{network}`")));
-        };
-        let end = joined.ends.remove(at);
-        if let Some(namespace) = &joined.namespace {
-            segment::unplug_inside(namespace, &end.wire, self.world.identity.in_user_namespace())?;
-        }
-        self.close_unused();
-        Ok(Tell::Done)
-    }
-
-    fn rename(&mut self, container: &str, name: String) -> Result<Tell, Error> {
-        let index = self.index(container)?;
-        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
-        joined.member.name = name;
-        Ok(Tell::Done)
-    }
-
-    fn index(&self, container: &str) -> Result<usize, Error> {
-        let is_it = |guest: &Guest| guest.joined.as_ref().is_some_and(|joined| joined.member.id == container);
-        self.guests.iter().position(is_it).ok_or_else(not_joined)
-    }
-
-    /// The cables of one whose first process is ready for them.
-    fn plug(&mut self, index: usize) {
-        let Some(joined) = &mut self.guests[index].joined else { return };
-        let Some(plug) = joined.plug.take() else { return };
-        let Heard::Message(Plug, descriptors) = plug.hear_now::<Plug>() else { return };
-        let mut descriptors = descriptors.into_iter();
-        let (Some(namespace), Some(questions)) = (descriptors.next(), descriptors.next()) else { return };
-        let questions = UdpSocket::from(questions);
-        let mut answer = Plugged::Done;
-        if let Err(error) = questions.set_nonblocking(true) {
-            answer = Plugged::Refused { call: "fcntl".to_owned(), errno: error.raw_os_error().unwrap_or(0) };
-        }
-        for end in &joined.ends {
-            self.made += 1;
-            let plugged = self.segments[&end.wire.network].plug(self.made, &end.wire, namespace.as_fd());
-            if let Err(errno) = plugged {
-                let call = format!("netlink(veth) for `{}`", end.wire.network);
-                answer = Plugged::Refused { call, errno: errno as i32 };
+            Ask::Rejoin { container, servers } => {
+                self.places.rejoin(index, &container, servers, descriptors.into_iter().next())
             }
-        }
-        (joined.namespace, joined.questions) = (Some(namespace), Some(questions));
-        plug.say(&answer);
+            Ask::Connect { container, attachment } => self.places.connect(&container, &attachment),
+            Ask::Disconnect { container, network } => self.places.disconnect(&container, &network),
+            Ask::Rename { container, name } => self.places.rename(&container, &name),
+            Ask::Members => {
+                let members = self.places.members().map(|(member, wire)| Tell::Member(member, wire));
+                return members.chain([Tell::Done]).collect();
+            }
+        };
+        vec![answered.unwrap_or_else(|error| Tell::Refused { message: error.to_string(), hint: error.hint() })]
     }
 
-    /// One has gone, and what only it needed goes as well.
     fn part(&mut self, index: usize) {
-        let guest = self.guests.remove(index);
-        if let Some(joined) = guest.joined {
-            self.lookups.forget(&joined.member.id);
+        if let Some(member) = self.places.part(index) {
+            self.lookups.forget(&member.id);
         }
-        if !self.guests.is_empty() {
-            self.close_unused();
-        }
-    }
-
-    /// Networks without members go, unless all have gone: then somebody may come at once.
-    fn close_unused(&mut self) {
-        let ends = self.guests.iter().filter_map(|guest| guest.joined.as_ref()).flat_map(|joined| &joined.ends);
-        let used: BTreeSet<String> = ends.map(|end| end.wire.network.clone()).collect();
-        if !used.is_empty() {
-            self.segments.retain(|name, _| used.contains(name));
-        }
-    }
-
-    fn addresses(&self, network: &str) -> impl Iterator<Item = Ipv4Addr> {
-        let wires = self.members().filter(move |(_, wire)| wire.network == network);
-        wires.flat_map(|(_, wire)| wire.addresses).filter_map(|local| match local.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
-    }
-
-    fn members(&self) -> impl Iterator<Item = (Member, Wire)> {
-        let joined = self.guests.iter().filter_map(|guest| guest.joined.as_ref());
-        joined.flat_map(|joined| joined.ends.iter().map(|end| (joined.member.clone(), end.wire.clone())))
     }
 }
 
 /// Questions for names.
 impl Switch {
     fn question(&mut self, index: usize) {
-        let Some(joined) = &self.guests[index].joined else { return };
+        let Some(joined) = &self.places.guests[index].joined else { return };
         let Some(questions) = &joined.questions else { return };
         let mut bytes = vec![0; LONGEST];
         let Ok((length, from)) = questions.recv_from(&mut bytes) else { return };
         bytes.truncate(length);
-        let asked = match names::consider(&bytes, &Seen { segments: &self.segments, guests: &self.guests, by: joined })
-        {
+        let asked = match names::consider(&bytes, &self.places.seen_by(joined)) {
             Outcome::Answer(answer) => return drop(questions.send_to(&answer, from)),
             Outcome::Ignore => return,
             Outcome::Ask(name) => name,
         };
-        let is_cut_off = joined.ends.iter().all(|end| matches!(self.segments[&end.wire.network].way, Way::None(_)));
+        let segments = &self.places.segments;
+        let is_cut_off = joined.ends.iter().all(|end| matches!(segments[&end.wire.network].way, Way::None(_)));
         if is_cut_off {
             let code = if asked.contains('.') { Unknown::NobodyToAsk } else { Unknown::NoSuchName };
             if let Some(answer) = names::unknown(&bytes, code) {
@@ -364,9 +213,9 @@ impl Switch {
 
     /// Tells a container's user, once, that it wants something that it can't have.
     fn tell_cut_off(&mut self, index: usize, asked: &str) {
-        let guest = &mut self.guests[index];
+        let guest = &mut self.places.guests[index];
         let Some(joined) = &mut guest.joined else { return };
-        let ways = joined.ends.iter().filter_map(|end| self.segments.get(&end.wire.network));
+        let ways = joined.ends.iter().filter_map(|end| self.places.segments.get(&end.wire.network));
         let hint = ways.filter_map(|segment| match &segment.way {
             Way::None(why) => why.hint(),
             Way::Translation(_) | Way::Program(_) => None,
@@ -382,14 +231,9 @@ impl Switch {
 
     /// Gives a container the answer to one of its questions.
     fn give(&self, answer: &Answered) {
-        let joined = self.guests.iter().filter_map(|guest| guest.joined.as_ref());
-        let to = joined.into_iter().find(|joined| joined.member.id == answer.by.container);
+        let to = self.places.joined().find(|joined| joined.member.id == answer.by.container);
         if let Some(questions) = to.and_then(|joined| joined.questions.as_ref()) {
             let _ = questions.send_to(&answer.bytes, answer.by.from);
         }
     }
-}
-
-fn not_joined() -> Error {
-    Error::Refused("the container is in no network".to_owned())
 }

@@ -3,9 +3,10 @@
 //! ```text
 //! Join     ──▶   with one end of a link, at which the container's first process says `Plug`
 //!          ◀── Joined, Refused
-//! Connect, Disconnect ──▶  by anybody, for a container that runs     ◀── Done, Refused
+//! Rejoin   ──▶   by one that had joined a keeper that was killed, with its network     ◀── Done, Refused
+//! Connect, Disconnect ──▶  by anybody, for a container that runs     ◀── Done, Refused, NotYet
 //! Rename   ──▶   by whoever has given a container another name      ◀── Done, Refused
-//! Members  ──▶   of all networks   ◀── Members
+//! Members  ──▶   of all networks   ◀── Member, one for each, and Done
 //!          ◀── Notice: something to be told at once
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(crate) enum Ask {
         /// Whom to ask for names that are nobody's here; none: whom the machine asks.
         servers: Vec<IpAddr>,
     },
+    /// A container that runs wants the cables again that the keeper before had put in.
+    Rejoin { container: String, servers: Vec<IpAddr> },
     /// A container is to get one more cable.
     Connect { container: String, attachment: Attachment },
     /// It is to get one less.
@@ -49,7 +52,10 @@ pub(crate) enum Tell {
         wires: Vec<Wire>,
     },
     Done,
-    Members(Vec<(Member, Wire)>),
+    /// The container has not come to this keeper yet: it was with one that was killed.
+    NotYet,
+    /// One of those who are there, and its cable: however many there are, no message is long.
+    Member(Member, Wire),
     Refused {
         message: String,
         hint: Option<String>,

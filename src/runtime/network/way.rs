@@ -8,17 +8,18 @@
 //!
 //! The choice is data, made once when a network comes about; [`Opened`] is what was done for it, and ends with it.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::sched::{CloneFlags, setns};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sched::CloneFlags;
+use nix::unistd::pipe2;
 
 use super::document::{Network, Reach};
+use super::firewall::{self, Firewall, Rules};
+use super::programs::{Namespaces, enter, program};
 use crate::container::Identity;
 use crate::netlink::Interface;
 
@@ -31,13 +32,6 @@ pub(crate) enum Way {
     Program(Connector),
     /// There is none.
     None(Why),
-}
-
-/// Who writes the rules of the machine's firewall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Firewall {
-    Nft,
-    Iptables,
 }
 
 /// A program that connects a network of an ordinary user's.
@@ -97,7 +91,7 @@ impl Way {
             }
         };
         // Both make their interface with it.
-        match std::fs::File::options().read(true).write(true).open(TUN) {
+        match File::options().read(true).write(true).open(TUN) {
             Ok(_) => Way::Program(connector),
             Err(error) => Way::None(Why::Forbidden(format!(
                 "`{}` needs `{TUN}`, which can't be opened ({error}): its mode should be 0666",
@@ -151,32 +145,11 @@ const TUN: &str = "/dev/net/tun";
 /// What that interface is called.
 const OUTER: &str = "out0";
 
-/// A program of this machine. Those for administrators are not on everybody's PATH.
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-/// The namespaces of an ordinary user's networks.
-#[derive(Debug)]
-pub(super) struct Namespaces {
-    pub(super) users: OwnedFd,
-    pub(super) network: OwnedFd,
-}
-
 /// A way out that was opened. Dropped, it is closed.
 #[derive(Debug)]
 pub(super) struct Opened {
     firewall: Option<(Firewall, Rules)>,
-    connector: Option<Child>,
-}
-
-/// What the rules are about.
-#[derive(Clone, Debug)]
-struct Rules {
-    bridge: String,
-    subnet: String,
+    connector: Option<Started>,
 }
 
 impl Opened {
@@ -195,17 +168,19 @@ impl Opened {
             Way::None(_) => Ok(Opened { firewall: None, connector: None }),
             Way::Translation(firewall) => {
                 pass_on()?;
-                firewall.add(&rules, None)?;
-                Ok(Opened { firewall: Some((*firewall, rules)), connector: None })
+                // Before: when some of the rules are not taken, the others go with it.
+                let opened = Opened { firewall: Some((*firewall, rules)), connector: None };
+                opened.firewall.iter().try_for_each(|(firewall, rules)| firewall.add(rules))?;
+                Ok(opened)
             }
             Way::Program(connector) => {
                 let namespaces = namespaces.ok_or("it is for networks of an ordinary user")?;
-                let child = start(*connector, namespaces)?;
+                let started = start(*connector, namespaces)?;
                 // Recent ones know that several ask behind the bridge; where a firewall is there, it does not matter.
                 if program("nft").is_some() {
-                    let _ = Firewall::Nft.add(&rules, Some(namespaces));
+                    let _ = firewall::add_within(&rules, namespaces);
                 }
-                Ok(Opened { firewall: None, connector: Some(child) })
+                Ok(Opened { firewall: None, connector: Some(started) })
             }
         }
     }
@@ -214,13 +189,22 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if let Some((firewall, rules)) = &self.firewall {
-            let _ = firewall.remove(rules);
+            firewall.remove(&rules.bridge);
         }
-        if let Some(connector) = &mut self.connector {
-            let _ = connector.kill();
-            let _ = connector.wait();
+        if let Some(Started { child, .. }) = &mut self.connector {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
+}
+
+/// A connector that was started.
+#[derive(Debug)]
+struct Started {
+    name: &'static str,
+    child: Child,
+    /// What it complains of. It never waits for this to be read.
+    complaints: File,
 }
 
 /// Has the machine pass packets on from one network to another, as Docker does.
@@ -232,120 +216,34 @@ fn pass_on() -> Result<(), String> {
     }
 }
 
-impl Firewall {
-    /// What nft(8) reads: who of the network may go where, and under which address.
-    fn text(rules: &Rules) -> String {
-        let Rules { bridge, subnet } = rules;
-        format!(
-            "table ip {bridge} {{
-    chain forward {{
-        type filter hook forward priority filter; policy accept;
-        iifname \"{bridge}\" oifname \"{bridge}\" accept
-        iifname \"{bridge}\" oifname \"ll-*\" drop comment \"the other networks\"
-        oifname \"{bridge}\" ct state established,related accept comment \"answers\"
-        oifname \"{bridge}\" drop comment \"nobody from outside\"
-    }}
-    chain postrouting {{
-        type nat hook postrouting priority srcnat; policy accept;
-        ip saddr {subnet} oifname != \"{bridge}\" masquerade
-    }}
-}}
-"
-        )
+impl Opened {
+    /// What its connector has ended with, where it has ended.
+    pub(super) fn failure(&mut self) -> Option<String> {
+        let Started { name, child, complaints } = self.connector.as_mut()?;
+        let status = child.try_wait().ok()??;
+        let mut said = [0; 4 << 10];
+        let length = complaints.read(&mut said).unwrap_or(0);
+        let said = String::from_utf8_lossy(&said[..length]);
+        let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+        let shown = |line: &str| line.chars().map(|one| if one.is_control() { ' ' } else { one }).collect::<String>();
+        Some(line.map_or_else(|| format!("`{name}` ended: {status}"), |line| format!("`{name}`: {}", shown(line))))
     }
-
-    /// The same in the words of iptables(8), to be added and to be removed.
-    fn lines(rules: &Rules) -> Vec<Vec<String>> {
-        let Rules { bridge, subnet } = rules;
-        let lines = [
-            format!("nat POSTROUTING -s {subnet} ! -o {bridge} -j MASQUERADE"),
-            format!("filter FORWARD -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
-            format!("filter FORWARD -i {bridge} ! -o {bridge} -j ACCEPT"),
-            format!("filter FORWARD -i {bridge} -o {bridge} -j ACCEPT"),
-        ];
-        lines.iter().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
-    }
-
-    fn add(self, rules: &Rules, namespaces: Option<&Namespaces>) -> Result<(), String> {
-        match self {
-            Firewall::Nft => nft(&Firewall::text(rules), namespaces),
-            Firewall::Iptables => Firewall::lines(rules).iter().try_for_each(|line| iptables("-I", line)),
-        }
-    }
-
-    fn remove(self, rules: &Rules) -> Result<(), String> {
-        match self {
-            Firewall::Nft => nft(&format!("delete table ip {}\n", rules.bridge), None),
-            Firewall::Iptables => Firewall::lines(rules).iter().try_for_each(|line| iptables("-D", line)),
-        }
-    }
-}
-
-/// Takes away what a process left behind that was killed.
-pub(super) fn clear(bridge: &str) {
-    if program("nft").is_some() {
-        let _ = nft(&format!("delete table ip {bridge}\n"), None);
-    }
-}
-
-fn nft(text: &str, namespaces: Option<&Namespaces>) -> Result<(), String> {
-    let mut command = Command::new(program("nft").unwrap_or_default());
-    command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    if let Some(namespaces) = namespaces {
-        enter(&mut command, namespaces, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET);
-    }
-    let mut child = command.spawn().map_err(|error| format!("nft: {error}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(text.as_bytes()).map_err(|error| format!("nft: {error}"))?;
-    }
-    finished("nft", child)
-}
-
-fn iptables(action: &str, line: &[String]) -> Result<(), String> {
-    let [table, chain, rule @ ..] = line else { return Ok(()) };
-    let mut command = Command::new(program("iptables").unwrap_or_default());
-    command.args(["-w", "-t", table, action, chain]).args(rule);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    finished("iptables", child.map_err(|error| format!("iptables: {error}"))?)
-}
-
-fn finished(name: &str, child: Child) -> Result<(), String> {
-    let output = child.wait_with_output().map_err(|error| format!("{name}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let message = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{name}: {}", message.lines().next().unwrap_or("it failed")))
 }
 
 /// Starts a connector: root of the namespace of users, in the machine's network, with a descriptor of the network that it is for. It ends
 /// with the thread that starts it.
-fn start(connector: Connector, namespaces: &Namespaces) -> Result<Child, String> {
+fn start(connector: Connector, namespaces: &Namespaces) -> Result<Started, String> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", connector.name());
     let mut command = Command::new(program(connector.name()).unwrap_or_default());
     command.args(connector.arguments(&namespaces.network));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (complaints, theirs) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| failed(&errno))?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(theirs));
     fcntl(&namespaces.network, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| failed(&errno))?;
     enter(&mut command, namespaces, CloneFlags::CLONE_NEWUSER);
     let child = command.spawn();
     fcntl(&namespaces.network, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|errno| failed(&errno))?;
-    child.map_err(|error| failed(&error))
-}
-
-fn enter(command: &mut Command, namespaces: &Namespaces, which: CloneFlags) {
-    let (users, network) = (namespaces.users.as_raw_fd(), namespaces.network.as_raw_fd());
-    let enter = move |descriptor: i32, flag: CloneFlags| {
-        // SAFETY: the namespaces outlive the command's start: `spawn` is called while they are borrowed.
-        let descriptor = unsafe { std::os::fd::BorrowedFd::borrow_raw(descriptor) };
-        if which.contains(flag) { setns(descriptor, flag) } else { Ok(()) }
-    };
-    let prepare = move || -> Result<(), Errno> {
-        enter(users, CloneFlags::CLONE_NEWUSER)?;
-        enter(network, CloneFlags::CLONE_NEWNET)?;
-        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
-    };
-    // SAFETY: between fork and exec only system calls are made, and no lock is taken.
-    unsafe { command.pre_exec(move || prepare().map_err(std::io::Error::from)) };
+    let child = child.map_err(|error| failed(&error))?;
+    Ok(Started { name: connector.name(), child, complaints: File::from(complaints) })
 }
 
 /// Whether the interface of a connector is there.
@@ -358,19 +256,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_are_text() {
-        let rules = Rules { bridge: "ll-0123456789".to_owned(), subnet: "172.18.0.0/16".to_owned() };
-        let text = Firewall::text(&rules);
-        assert!(
-            text.starts_with("table ip ll-0123456789 {")
-                && text.contains("ip saddr 172.18.0.0/16 oifname != \"ll-0123456789\" masquerade")
-        );
-        assert!(Firewall::lines(&rules).iter().all(|line| line.len() > 4));
+    fn a_connector_that_ended_is_not_waited_for() {
         assert_eq!(Why::Internal.hint(), None);
-    }
-
-    #[test]
-    fn programs_are_looked_for_where_administrators_have_them() {
-        assert!(program("sh").is_some() && program("no-such-program").is_none());
+        let (complaints, theirs) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).expect("a pipe");
+        let script = "echo; echo 'no such device' >&2; exit 1";
+        let child = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).stderr(theirs).spawn();
+        let started = Started { name: "pasta", child: child.expect("a process"), complaints: File::from(complaints) };
+        let mut opened = Opened { firewall: None, connector: Some(started) };
+        let problem = loop {
+            if let Some(problem) = opened.failure() {
+                break problem;
+            }
+        };
+        assert_eq!(problem, "`pasta`: no such device");
+        assert_eq!(Opened { firewall: None, connector: None }.failure(), None);
     }
 }

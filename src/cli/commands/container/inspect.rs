@@ -38,7 +38,7 @@ impl InspectContainers {
 /// A container by its name, as `inspect` shows it, with how much it has written where that is asked for.
 pub(in crate::cli) fn known(world: &World, name: &str, with_size: bool) -> Result<Value, Failure> {
     let stored = runtime::find(world, name)?;
-    let mut document = document(world, &stored);
+    let mut document = document(world, &stored)?;
     if with_size {
         let (written, all) = sizes(world, &stored)?;
         document["SizeRw"] = json!(written);
@@ -48,12 +48,12 @@ pub(in crate::cli) fn known(world: &World, name: &str, with_size: bool) -> Resul
 }
 
 /// A container as `inspect` shows it.
-fn document(world: &World, stored: &Stored) -> Value {
+fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let home = world.home();
     let record = &stored.record;
     let process = &record.process;
     let (entrypoint, command) = process.args.split_at(record.entrypoint.min(process.args.len()));
-    json!({
+    Ok(json!({
         "Id": record.id,
         "Created": record.created,
         "Path": process.args.first(),
@@ -94,8 +94,8 @@ fn document(world: &World, stored: &Stored) -> Value {
             "OomScoreAdj": record.allowance.oom_score.unwrap_or(0),
             "Sysctls": record.allowance.settings.iter().map(|set| (set.name.clone(), json!(set.value))).collect::<Map<_, _>>(),
         },
-        "NetworkSettings": networks(world, stored),
-    })
+        "NetworkSettings": networks(world, stored)?,
+    }))
 }
 
 /// The variables that were asked for. What every container gets is left out, as with Docker.
@@ -190,12 +190,12 @@ pub(super) fn bound(status: &Status) -> &[Bound] {
 }
 
 /// Its networks: where it runs, with its addresses there.
-fn networks(world: &World, stored: &Stored) -> Value {
+fn networks(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let attachments = match &stored.record.network {
         Mode::Networks(attachments) => attachments.as_slice(),
         Mode::Host | Mode::None => &[],
     };
-    let members = if stored.is_running() { network::members(world) } else { Vec::new() };
+    let members = if stored.is_running() { network::members(world)? } else { Vec::new() };
     let wires: Vec<Wire> =
         members.into_iter().filter(|(member, _)| member.id == stored.record.id).map(|(_, wire)| wire).collect();
     let network = |attachment: &Attachment| {
@@ -211,7 +211,7 @@ fn networks(world: &World, stored: &Stored) -> Value {
         (attachment.network.clone(), document)
     };
     let networks: Map<String, Value> = attachments.iter().map(network).collect();
-    json!({ "Ports": ports(bound(&stored.status)), "Networks": networks })
+    Ok(json!({ "Ports": ports(bound(&stored.status)), "Networks": networks }))
 }
 
 fn ports(bound: &[Bound]) -> Map<String, Value> {

@@ -34,7 +34,7 @@ pub(in crate::cli) fn document(world: &World, name: &str) -> Result<Value, Failu
         return Ok(json!({ "Name": name, "Id": network::predefined_id(name), "Scope": "local", "Driver": driver }));
     }
     let network = network::find(world, name)?;
-    let mut members = network::members(world);
+    let mut members = network::members(world)?;
     members.retain(|(_, wire)| wire.network == network.name);
     Ok(described(&network, &members, &Way::here(&world.identity)))
 }

@@ -36,18 +36,17 @@ impl Prune {
 
 /// Removes those that no container uses, as far as they fit the filters.
 pub(in crate::cli) fn prune(world: &World, filters: &Filters) -> Result<Deleted, Failure> {
-    let used = runtime::used_networks(world)?;
-    let mut gone = Deleted { title: "Deleted Networks", lines: Vec::new(), bytes: 0 };
+    let mut wanted = Vec::new();
     for network in network::list(world.home())? {
         let goes = !network.is_predefined()
-            && !used.contains(&network.name)
             && filters.fit_age(world.clock.seconds(), Some(&network.created))?
             && filters.fit_labels(&network.labels);
-        // A container may have come meanwhile.
-        if goes && network::remove(world.home(), &network).is_ok() {
-            events::of_named(world.home(), &world.clock, Kind::Network, "destroy", &network.id, &network.name);
-            gone.lines.push(network.name);
-        }
+        wanted.extend(goes.then_some(network));
+    }
+    let mut gone = Deleted { title: "Deleted Networks", lines: Vec::new(), bytes: 0 };
+    for network in runtime::remove_unused_networks(world, wanted)? {
+        events::of_named(world.home(), &world.clock, Kind::Network, "destroy", &network.id, &network.name);
+        gone.lines.push(network.name);
     }
     Ok(gone)
 }

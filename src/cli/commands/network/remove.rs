@@ -43,11 +43,9 @@ impl Remove {
             Err(runtime::Error::NoNetwork(_)) if self.force => return Ok(()),
             found => found?,
         };
-        let members = network::members(world).into_iter().filter(|(_, wire)| wire.network == network.name);
-        let users: Vec<String> = members.map(|(member, _)| member.name).collect();
+        let users = runtime::remove_network(world, &network)?;
         match users.first() {
             None => {
-                network::remove(world.home(), &network)?;
                 events::of_named(world.home(), &world.clock, Kind::Network, "destroy", &network.id, &network.name);
                 Ok(())
             }
