@@ -10,7 +10,6 @@
 
 mod commands;
 mod completion;
-mod confirm;
 mod deleted;
 mod docker;
 mod failure;
@@ -19,6 +18,7 @@ mod format;
 mod help;
 mod interrupts;
 mod names;
+mod pruning;
 mod ui;
 
 use std::ffi::{OsStr, OsString};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::size::sizes;
-use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
+use crate::cli::pruning::{AGE_AND_LABELS, Pruning};
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Explained as _, Severity};
 use crate::runtime::{self, Anonymous};
@@ -19,26 +19,19 @@ use crate::world::World;
 /// Example: `docker container prune --force --filter until=24h`
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(super) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, KNOWN)?;
-        if !self.force && !confirmed(ui, "This will remove all stopped containers.")? {
+        let filters = self.pruning.filters(AGE_AND_LABELS)?;
+        if !self.pruning.is_agreed(ui, "This will remove all stopped containers.")? {
             return Ok(());
         }
         deleted::show(ui, &[prune(world, &filters, ui)?])
     }
 }
-
-/// The filters that there are.
-pub(in crate::cli) const KNOWN: &[&str] = &["until", "label", "label!"];
 
 /// Removes those that do not run and fit the filters.
 pub(in crate::cli) fn prune(world: &Arc<World>, filters: &Filters, ui: &Ui) -> Result<Deleted, Failure> {

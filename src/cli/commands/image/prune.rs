@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use clap::Args;
 
 use super::remove::{Left, collect, note_deleted, note_untagged};
-use crate::cli::commands::container;
-use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::interrupts;
+use crate::cli::pruning::{AGE_AND_LABELS, Pruning};
 use crate::cli::ui::Ui;
 use crate::oci::Digest;
 use crate::runtime;
@@ -24,22 +23,18 @@ pub(super) struct Prune {
     /// Remove all images that no container uses, with a name or without
     #[arg(short, long)]
     all: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
+        let filters = self.pruning.filters(AGE_AND_LABELS)?;
         let warning = match self.all {
             true => "This will remove all images without at least one container associated to them.",
             false => "This will remove all dangling images.",
         };
-        if !self.force && !confirmed(ui, warning)? {
+        if !self.pruning.is_agreed(ui, warning)? {
             return Ok(());
         }
         interrupts::catch(world.interrupt());

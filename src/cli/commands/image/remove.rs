@@ -206,7 +206,7 @@ pub(super) fn collect(world: &World, ui: &Ui) -> Result<Gone, Failure> {
             let task = world.meter().begin(Work::Removing, None);
             let mut bytes = collected.bytes();
             for folder in &collected.folders {
-                bytes += upkeep::size_of(folder);
+                bytes += world.identity.within(|| upkeep::size_of(folder))?;
                 world.identity.remove_dir_all(folder)?;
                 task.add(1).map_err(Error::from)?;
             }

@@ -2,11 +2,10 @@
 
 use clap::Args;
 
-use crate::cli::commands::container;
-use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
+use crate::cli::pruning::{AGE_AND_LABELS, Pruning};
 use crate::cli::ui::Ui;
 use crate::runtime;
 use crate::runtime::events::{self, Kind};
@@ -16,18 +15,14 @@ use crate::world::World;
 /// Remove all networks that no container uses.
 #[derive(Debug, Args)]
 pub(super) struct Prune {
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
-        if !self.force && !confirmed(ui, "This will remove all custom networks not used by at least one container.")? {
+        let filters = self.pruning.filters(AGE_AND_LABELS)?;
+        if !self.pruning.is_agreed(ui, "This will remove all custom networks not used by at least one container.")? {
             return Ok(());
         }
         deleted::list(ui, &[prune(world, &filters)?])

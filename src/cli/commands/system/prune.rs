@@ -5,11 +5,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::cli::commands::{container, image, network, store, volume};
-use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
 use crate::cli::interrupts;
+use crate::cli::pruning::{AGE_AND_LABELS, Pruning};
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::upkeep::prune::{Forgotten, Images, Wish};
@@ -27,17 +27,13 @@ pub(crate) struct Prune {
     /// Remove volumes without a name that no container uses, too
     #[arg(long)]
     volumes: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only remove some: `until=AGE`, such as `24h`, `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, container::prune::KNOWN)?;
+        let filters = self.pruning.filters(AGE_AND_LABELS)?;
         if self.volumes && filters.has("until") {
             return Err(Diagnostic::error(
                 "`--volumes` and the filter `until` exclude each other: volumes have no age here",
@@ -45,7 +41,7 @@ impl Prune {
             .hint("remove volumes by themselves: `volume prune`")
             .into());
         }
-        if !self.force && !confirmed(ui, &self.warning())? {
+        if !self.pruning.is_agreed(ui, &self.warning(&filters))? {
             return Ok(());
         }
         interrupts::catch(world.interrupt());
@@ -62,14 +58,14 @@ impl Prune {
         deleted::show(ui, &gone)
     }
 
-    fn warning(&self) -> String {
+    fn warning(&self, filters: &Filters) -> String {
         let mut goes = vec!["all stopped containers", "all networks not used by at least one container"];
         goes.extend(self.volumes.then_some("all anonymous volumes not used by at least one container"));
         goes.push(match self.all {
             true => "all images without at least one container associated to them",
             false => "all dangling images",
         });
-        if self.filter.is_empty() {
+        if filters.is_empty() {
             goes.push(if self.all { "all build cache" } else { "all build cache not used for 30 days" });
         }
         let lines: String = goes.iter().map(|what| format!("  - {what}\n")).collect();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::cli::confirm::confirmed;
 use crate::cli::deleted::{self, Deleted};
 use crate::cli::failure::Failure;
 use crate::cli::filters::Filters;
+use crate::cli::pruning::Pruning;
 use crate::cli::ui::Ui;
 use crate::runtime::volume::going;
 use crate::runtime::volume::kept::{self, Removal, Sort};
@@ -18,26 +18,25 @@ use crate::world::World;
 ///
 /// Those that somebody has named stay, unless `--all` is given.
 #[derive(Debug, Args)]
-#[command(long_about = None)]
+#[command(
+    long_about = None,
+    mut_arg("filter", |filter| filter.help("Only remove some: `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`, `all=true`"))
+)]
 pub(super) struct Prune {
     /// Also remove volumes with a name
     #[arg(short, long)]
     all: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    force: bool,
-    /// Only remove some: `label=NAME[=VALUE]`, `label!=NAME[=VALUE]`, `all=true`
-    #[arg(long, value_name = "FILTER")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    pruning: Pruning,
 }
 
 impl Prune {
     pub(super) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
-        let filters = Filters::parse(&self.filter, &["label", "label!", "all"])?;
+        let filters = self.pruning.filters(&["label", "label!", "all"])?;
         let all = self.all || filters.truth("all")?.unwrap_or(false);
         let which = if all { "all" } else { "anonymous" };
         let warning = format!("This will remove {which} local volumes not used by at least one container.");
-        if !self.force && !confirmed(ui, &warning)? {
+        if !self.pruning.is_agreed(ui, &warning)? {
             return Ok(());
         }
         deleted::show(ui, &[prune(world, all, &filters)?])
