@@ -79,7 +79,7 @@ fn what_a_killed_build_has_written_can_go() {
     building.wait().unwrap();
     // Its container ends with it, and then its lease is nobody's.
     let begun = Instant::now();
-    while !place.run("prune --all").contains("reclaimed space: 0 B") {
+    while !place.run("prune --all").contains("reclaimed space: 0B") {
         assert!(begun.elapsed() < Duration::from_secs(20), "something stays");
         std::thread::sleep(Duration::from_millis(50));
     }
