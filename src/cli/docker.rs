@@ -8,7 +8,6 @@ const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` 
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
     (&["stats"], "`layerlab top CONTAINER` lists its processes, `layerlab ps --size` says what it has written"),
-    (&["update"], "the limits of a container are those of its user"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push"], REGISTRY),
     (&["login", "logout", "search"], "there is no registry yet: there is nobody to log in to, and nothing to search"),

@@ -100,6 +100,8 @@ enum Command {
     Commit(container::commit::Commit),
     /// Write all files of a container to a tar archive
     Export(container::export::Export),
+    /// Change the limits and the restart policy of containers
+    Update(container::update::Update),
     /// List containers
     #[command(name = "ps")]
     List(container::list::List),
@@ -160,6 +162,9 @@ enum Command {
     /// The file server of the built-in web image
     #[command(hide = true)]
     ServeFiles(container::serve_files::ServeFiles),
+    /// Go on with a container that starts again
+    #[command(hide = true)]
+    Monitor(container::monitor::Monitor),
 }
 
 /// The name under which this is the runtime of a manager of containers.
@@ -255,6 +260,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
     match &arguments.command {
         Command::Parse(command) => command.run(ui),
         Command::ServeFiles(command) => command.run(),
+        Command::Monitor(command) => command.run(&world()?),
         Command::Step(command) => command.run(&world()?, ui),
         Command::Build(command) => command.run(&world()?, ui),
         Command::Plan(command) => command.run(&world()?, ui),
@@ -274,6 +280,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Diff(command) => command.run(&world()?, ui),
         Command::Commit(command) => command.run(&world()?, ui),
         Command::Export(command) => command.run(&world()?, ui),
+        Command::Update(command) => command.run(&world()?, ui),
         Command::List(command) => command.run(&*world()?, ui),
         Command::Logs(command) => command.run(&world()?, ui),
         Command::Port(command) => command.run(&*world()?, ui),

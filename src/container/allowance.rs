@@ -9,10 +9,13 @@ use nix::sys::resource::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::limits::Limit;
+use super::resources::Resources;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Allowance {
+    /// What its control group limits.
+    pub(crate) resources: Resources,
     /// How many bytes /dev/shm holds.
     pub(crate) shared_memory: u64,
     /// The NIS domain name.
@@ -28,7 +31,14 @@ pub(crate) struct Allowance {
 impl Allowance {
     /// What Docker gives by default.
     pub(crate) fn docker() -> Allowance {
-        Allowance { shared_memory: 64 << 20, domain: None, settings: Vec::new(), devices: Vec::new(), oom_score: None }
+        Allowance {
+            resources: Resources::default(),
+            shared_memory: 64 << 20,
+            domain: None,
+            settings: Vec::new(),
+            devices: Vec::new(),
+            oom_score: None,
+        }
     }
 }
 

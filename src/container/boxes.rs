@@ -155,6 +155,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::MaskPath { .. }
         | Operation::ProtectMount { .. }
         | Operation::CloseMounts => Boundary::Mounts,
+        Operation::Tune(Tuning::Group { .. }) => Boundary::Machine,
         Operation::Tune(Tuning::Domain { .. }) => Boundary::Namespaces,
         Operation::Prescribed(prescribed) => boundary_of(prescribed),
         Operation::Tune(Tuning::Device { .. }) => Boundary::Mounts,

@@ -16,6 +16,7 @@
 //! The messages go over a [`Link`]. The one thing that is not a message is the errno of the [`trampoline`](super::trampoline), which
 //! is a program too small for that.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub(super) struct Joins {
     pub(crate) first: OwnedFd,
     /// To us: a byte as soon as there is a process inside.
     pub(crate) born: OwnedFd,
+    /// The lists of processes of its control groups.
+    pub(crate) groups: Vec<File>,
 }
 
 /// The descriptors that the keeper starts with; everything else above 2 is closed.

@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use nix::errno::Errno;
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::error::{Error, answer};
+use super::cgroup::{self, Groups};
+use super::error::{Error, Failure, answer};
 use super::freeze::{self, Paused};
+use super::hierarchies::ControlGroups;
 use super::processes;
+use super::resources::Resources;
 
 /// A hold on a container. Clones hold the same one.
 #[derive(Debug, Clone)]
@@ -33,7 +36,9 @@ struct Held {
     /// The size that it is to have as soon as it is there.
     size: Mutex<Option<Winsize>>,
     /// The container's own control groups.
-    groups: Vec<PathBuf>,
+    groups: Mutex<Vec<PathBuf>>,
+    /// Those of them that were made while it ran: ours as long as these are open.
+    late: Mutex<Vec<OwnedFd>>,
     was_killed: AtomicBool,
 }
 
@@ -45,7 +50,8 @@ impl Control {
             waiting: OnceLock::new(),
             terminal: OnceLock::new(),
             size: Mutex::new(None),
-            groups,
+            groups: Mutex::new(groups),
+            late: Mutex::default(),
             was_killed: AtomicBool::new(false),
         }))
     }
@@ -118,7 +124,12 @@ impl Control {
     pub fn signal(&self, number: i32) -> Result<(), Error> {
         let first = self.first().ok_or(Error::NotStarted)?;
         match processes::signal(first, number) {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Ok(()) | Err(Errno::ESRCH) => {
+                if number == libc::SIGKILL {
+                    freeze::let_end(&self.groups());
+                }
+                Ok(())
+            }
             Err(errno) => Err(Error::Call { call: "pidfd_send_signal", errno }),
         }
     }
@@ -132,6 +143,7 @@ impl Control {
             // It can only have ended.
             let _ = processes::signal(target, libc::SIGKILL);
         }
+        freeze::let_end(&self.groups());
     }
 
     /// Whether somebody has ended it.
@@ -145,6 +157,41 @@ impl Control {
             // It can only have ended.
             let _ = processes::signal(keeper, libc::SIGKILL);
         }
+        freeze::let_end(&self.groups());
+    }
+
+    /// Its own control groups.
+    pub(super) fn groups(&self) -> Vec<PathBuf> {
+        self.0.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what its control groups limit. One that has none gets some, of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotStarted`] before the command is executed; [`Error::Limit`] where nobody may make a group; the kernel refuses a limit.
+    pub(crate) fn limit(&self, resources: &Resources, name: &str) -> Result<(), Error> {
+        let mut groups = self.0.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if groups.is_empty() {
+            let first = self.first().ok_or(Error::NotStarted)?;
+            let host = ControlGroups::detect()?;
+            cgroup::check(&host, resources)?;
+            let paths = Groups::plan(&host, name, resources).paths;
+            let locks = cgroup::create(&paths).map_err(Error::Setup)?;
+            groups.clone_from(&paths);
+            self.0.late.lock().unwrap_or_else(PoisonError::into_inner).extend(locks);
+            cgroup::gather(&paths, || freeze::members(first).unwrap_or_default()).map_err(Error::Setup)?;
+        }
+        cgroup::update(&groups, resources).map_err(Error::Setup)
+    }
+
+    /// Removes the groups that were made while it ran, when it has ended.
+    pub(super) fn remove_late_groups(&self) -> Result<(), Failure> {
+        let late = std::mem::take(&mut *self.0.late.lock().unwrap_or_else(PoisonError::into_inner));
+        if late.is_empty() { Ok(()) } else { self.groups().iter().try_for_each(|path| cgroup::remove(path)) }
+    }
+
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        cgroup::ran_out_of_memory(&self.groups())
     }
 
     /// Stops every process of the container, and says by which means: the freezer of its control group where it has one of its
@@ -153,7 +200,7 @@ impl Control {
     /// # Errors
     /// [`Error::NotStarted`] before the command is executed; what the kernel refuses.
     pub fn pause(&self) -> Result<Paused, Error> {
-        freeze::pause(self.first().ok_or(Error::NotStarted)?, &self.0.groups)
+        freeze::pause(self.first().ok_or(Error::NotStarted)?, &self.groups())
     }
 
     /// Lets a paused container go on.
@@ -161,7 +208,7 @@ impl Control {
     /// # Errors
     /// As [`Control::pause`].
     pub fn resume(&self) -> Result<(), Error> {
-        freeze::resume(self.first().ok_or(Error::NotStarted)?, &self.0.groups)
+        freeze::resume(self.first().ok_or(Error::NotStarted)?, &self.groups())
     }
 }
 

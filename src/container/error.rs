@@ -42,6 +42,16 @@ pub enum Error {
     /// Something of the container goes on though it was told to stop: the kernel does not let go of it.
     #[error("not all processes of the container have stopped after {} second", .0.as_secs())]
     StillRuns(std::time::Duration),
+    /// A limit that nothing here can keep.
+    #[error("`{option}` can't be kept: there is no control group for `{controller}` here")]
+    Limit {
+        /// The option that asks for it.
+        option: &'static str,
+        /// What the kernel calls it.
+        controller: &'static str,
+        /// What would allow it.
+        hint: &'static str,
+    },
     /// What was given as a host name is not one.
     #[error("`{}` is not a host name", .0.escape_debug())]
     Hostname(String),
@@ -73,6 +83,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Setup(failure) => failure.hint.as_deref(),
+            Error::Limit { hint, .. } => Some(hint),
             Error::Hostname(_) => {
                 Some("up to 64 letters, digits, hyphens, underscores and dots, beginning with a letter or a digit")
             }
@@ -88,9 +99,8 @@ impl Error {
             Error::Io { source, .. } => source.raw_os_error()?,
             Error::Call { errno, .. } => *errno as i32,
             Error::Setup(failure) => failure.errno,
-            Error::Map { .. } | Error::Hostname(_) | Error::NotStarted | Error::StillRuns(_) | Error::Within(_) => {
-                return None;
-            }
+            Error::Map { .. } | Error::Limit { .. } | Error::Hostname(_) | Error::Within(_) => return None,
+            Error::NotStarted | Error::StillRuns(_) => return None,
         };
         (number != 0).then(|| std::io::Error::from_raw_os_error(number))
     }

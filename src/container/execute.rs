@@ -15,7 +15,8 @@ use nix::unistd::{fchdir, getpid, pivot_root};
 
 use super::account::Account;
 use super::capabilities;
-use super::channel::{Ends, Order, Word};
+use super::cgroup;
+use super::channel::{Ends, Joins, Order, Word};
 use super::copy;
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
 use super::files;
@@ -62,6 +63,8 @@ pub(super) struct Setup<'a> {
     pub(super) starter: Option<(Link, OwnedFd)>,
     /// This process, known before a filter may forbid to ask for it.
     pub(super) ourselves: Option<OwnedFd>,
+    /// The control groups that were made: ours as long as these are open.
+    pub(super) locks: Vec<OwnedFd>,
 }
 
 /// What the container's other processes leave for the keeper, in the memory that they share.
@@ -86,6 +89,7 @@ impl<'a> Setup<'a> {
             has_terminal: false,
             starter: None,
             ourselves: None,
+            locks: Vec::new(),
         }
     }
 
@@ -121,9 +125,9 @@ impl<'a> Setup<'a> {
                 let _ = userns::make_for_all_ids();
                 Ok(())
             }
-            Operation::CreateCgroup { paths } => paths.iter().try_for_each(|path| files::create_directories(path)),
+            Operation::CreateCgroup { paths } => cgroup::create(paths).map(|locks| self.locks = locks),
             Operation::SetOomScore { score } => files::set_oom_score(*score),
-            Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| join_cgroup(path)),
+            Operation::JoinCgroup { paths } => paths.iter().try_for_each(|path| cgroup::join(path)),
             Operation::EnterUserNamespace { map } => userns::enter(map, || self.have_ids_mapped()),
             Operation::Unshare { namespaces } => namespaces::unshare_all(namespaces),
             Operation::EndWithParent => processes::end_with_parent(),
@@ -189,13 +193,14 @@ impl<'a> Setup<'a> {
             Operation::Execute { args, env, secrets } => self.become_command(args, env, secrets),
             Operation::RemoveMountPoints { upper } => self.stubs.remove(upper),
             Operation::RemoveDirectory { path } => files::remove_directory(path),
-            Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| remove_cgroup(path)),
+            Operation::RemoveCgroup { paths } => paths.iter().try_for_each(|path| cgroup::remove(path)),
         }
     }
 
     /// Does what an option has asked for.
     fn tune(&mut self, tuning: &Tuning) -> Result<(), Failure> {
         match tuning {
+            Tuning::Group { group, setting } => cgroup::limit(group, setting),
             Tuning::Domain { name } => namespaces::set_domain(name),
             Tuning::Setting { path, value } => self.mounts.write_setting(path, value),
             Tuning::Device { source, target } => {
@@ -209,7 +214,8 @@ impl<'a> Setup<'a> {
     fn join(&mut self, step: Joining) -> Result<(), Failure> {
         match step {
             Joining::HideOurselves => namespaces::hide_ourselves(),
-            Joining::Namespaces => namespaces::join(self.joined(), self.identity),
+            Joining::Namespaces => namespaces::join(&self.joins().first, self.identity),
+            Joining::Groups => cgroup::enter(&self.joins().groups),
             Joining::OpenRoot => self.open_root(),
             Joining::OpenTerminal => self.open_terminal(),
         }
@@ -298,10 +304,9 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    /// The first process of the container that is joined.
-    fn joined(&self) -> &'a OwnedFd {
-        let joins = self.known_ends().joins.as_ref();
-        &joins.expect("only a plan of a further process joins anything").first
+    /// What leads into the container that is joined.
+    fn joins(&self) -> &'a Joins {
+        self.known_ends().joins.as_ref().expect("only a plan of a further process joins anything")
     }
 
     fn open_terminal(&mut self) -> Result<(), Failure> {
@@ -371,15 +376,4 @@ fn pivot(root: &Path) -> Result<(), Failure> {
     // `.` twice: the old root is stacked on the new one, so the image needs no directory for
     // it. See pivot_root(2), notes.
     pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))
-}
-
-fn join_cgroup(path: &Path) -> Result<(), Failure> {
-    let file = path.join("cgroup.procs");
-    // `0` is the process that writes.
-    std::fs::write(&file, "0").map_err(|error| Failure::refused("write", &file, errno(&error)))
-}
-
-/// Removes a control group, which is empty now.
-fn remove_cgroup(path: &Path) -> Result<(), Failure> {
-    std::fs::remove_dir(path).map_err(|error| Failure::io("rmdir", path, &error))
 }

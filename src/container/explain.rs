@@ -187,7 +187,7 @@ impl Operation {
                 "Docker's 0: what spares the caller from the out-of-memory killer does not spare the container"
             }
             Operation::JoinCgroup { .. } => {
-                "before the user namespace, because inside it we may no longer write there; \
+                "the first process of the container's own: what is used up is used up by the container alone, and its \
                      children are born into the group"
             }
             Operation::EnterUserNamespace { map: IdMap { mapper: Mapper::Helpers | Mapper::Caller, .. } } => {
@@ -355,6 +355,10 @@ fn joining(step: Joining) -> (&'static str, &'static str) {
             "setns: every namespace of the container's process 1 that is not ours",
             "by the process's descriptor, as its number may be another's by then; all in one call, so that what only we \
                  may enter and what only the container's root may are both allowed",
+        ),
+        Joining::Groups => (
+            "write 0 to cgroup.procs of the container's control groups",
+            "its limits are this process's, too; the one of ours that waits for its end does not count",
         ),
         Joining::OpenRoot => ("open /", "every name of the container is looked up below this descriptor"),
         Joining::OpenTerminal => (

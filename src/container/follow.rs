@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::allowance::{ResourceLimit, Setting};
 use super::blueprint::{Blueprint, Space, SpaceKind, Task, What};
-use super::host::Cgroups;
+use super::hierarchies::Cgroups;
 use super::identity::Identity;
 use super::layout::{DEVICE_LINKS, DEVICES};
 use super::limits::Limit;

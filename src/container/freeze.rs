@@ -52,6 +52,14 @@ pub(super) fn resume(first: &OwnedFd, groups: &[PathBuf]) -> Result<(), Error> {
     }
 }
 
+/// Lets processes that were killed come to their end: a control group of version 1 keeps them from it while it is frozen.
+pub(super) fn let_end(groups: &[PathBuf]) {
+    if let Some(freezer @ Freezer::V1(_)) = Freezer::find(groups) {
+        // It may have gone with its processes.
+        let _ = freezer.write(freezer.thawed());
+    }
+}
+
 /// The file that freezes a control group.
 enum Freezer {
     V1(PathBuf),

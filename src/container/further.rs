@@ -128,6 +128,7 @@ impl Further {
             let mut listen = |heard: Heard<'_>| {
                 let [_, output, errors] = standard_streams();
                 match heard {
+                    Heard::OutOfMemory => {}
                     Heard::Output(Stream::Stdout, bytes) => is_broken |= !write_all(output, bytes),
                     // Nobody is left to be told.
                     Heard::Output(Stream::Stderr, bytes) => drop(write_all(errors, bytes)),

@@ -22,6 +22,8 @@ pub enum Heard<'a> {
     Shown(&'a [u8]),
     /// The command was executed.
     Started,
+    /// It has ended, and while it ran the kernel killed a process of it because it had used up its memory.
+    OutOfMemory,
     /// Something to tell the user at once. Our terminal is not in raw mode meanwhile.
     Notice(Notice),
     /// Something could not be taken away again. The container has ended, and its status counts.

@@ -5,13 +5,14 @@
 //! be, and the answer is kept for as long as the program runs.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use nix::unistd::{AccessFlags, Gid, Uid, access};
+use nix::unistd::{Gid, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Failure};
+use super::hierarchies::{ControlGroups, mountinfo};
 use super::identity::Identity;
 use super::mount;
 use super::operation::{Overlay, OverlayInterface};
@@ -26,11 +27,8 @@ pub struct Host {
     pub gid: u32,
     /// Whether and how overlayfs can be mounted.
     pub overlay: OverlaySupport,
-    /// How the machine mounts its control groups.
-    pub cgroups: Cgroups,
-    /// The directories in which we may make control groups, one a hierarchy; empty where nothing
-    /// is delegated.
-    pub own_cgroups: Vec<PathBuf>,
+    /// How the machine mounts its control groups, and in which we may make others.
+    pub cgroups: ControlGroups,
     /// The text of the machine's `/etc/resolv.conf`.
     pub resolver: String,
     /// Where the processors tell of their heat, which Docker hides: one directory a processor.
@@ -77,26 +75,6 @@ pub enum OverlaySupport {
     Refused(String),
 }
 
-/// How the machine mounts its control groups, see cgroups(7).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cgroups {
-    /// Not at all.
-    None,
-    /// One hierarchy a controller.
-    V1(Vec<Hierarchy>),
-    /// One hierarchy.
-    V2,
-}
-
-/// One mounted hierarchy of version 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hierarchy {
-    /// Its directory's name, such as `cpu,cpuacct`.
-    pub name: String,
-    /// The mount options that select it, such as `cpu,cpuacct` or `none,name=systemd`.
-    pub options: String,
-}
-
 impl Host {
     /// Tries what works here for `identity`, using `scratch`, the directory in which a container's set-up will have its files.
     ///
@@ -113,13 +91,11 @@ impl Host {
             }
         };
         let mounts = mountinfo()?;
-        let cgroups = mounted_cgroups(&mounts);
         Ok(Host {
             uid: Uid::effective().as_raw(),
             gid: Gid::effective().as_raw(),
             overlay,
-            own_cgroups: own_cgroups(&cgroups, &std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()),
-            cgroups,
+            cgroups: ControlGroups::of(&mounts),
             resolver: std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
             thermal: THERMAL.get_or_init(thermal_directories).clone(),
             below_sys: mounted_below_sys(&mounts),
@@ -216,42 +192,6 @@ fn try_options(identity: &Identity, scratch: &Path) -> Result<OverlaySupport, Er
     Ok(support)
 }
 
-/// Our own groups in the hierarchies that count processes and memory, as far as we may make groups
-/// in them and move processes there. `text` is that of /proc/self/cgroup:
-/// `number:controllers:path` a line, see cgroups(7).
-fn own_cgroups(cgroups: &Cgroups, text: &str) -> Vec<PathBuf> {
-    let path_of = |controller: &str| {
-        text.lines().find_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (fields.next()?, fields.next()?);
-            controllers.split(',').any(|one| one == controller).then_some(path)
-        })
-    };
-    let place = Path::new("/sys/fs/cgroup");
-    let below = |root: PathBuf, path: &str| root.join(path.trim_start_matches('/'));
-    let groups: Vec<PathBuf> = match cgroups {
-        Cgroups::None => Vec::new(),
-        Cgroups::V2 => path_of("").map(|path| below(place.to_owned(), path)).into_iter().collect(),
-        Cgroups::V1(_) => ["pids", "memory"]
-            .iter()
-            .filter_map(|controller| Some(below(place.join(controller), path_of(controller)?)))
-            .collect(),
-    };
-    let ours = |group: &PathBuf| {
-        let writable = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
-        writable(group) && writable(&group.join("cgroup.procs"))
-    };
-    groups.into_iter().filter(ours).collect()
-}
-
-/// What is mounted on this machine. It decides what a container may not see, so without it there is no container; and a mount
-/// point may be called anything.
-pub(super) fn mountinfo() -> Result<String, Error> {
-    let path = Path::new("/proc/self/mountinfo");
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// The number that a file of /proc consists of.
 pub(super) fn number_in<N: std::str::FromStr>(path: &'static str) -> Result<N, Error> {
     let path = Path::new(path);
@@ -296,52 +236,4 @@ fn thermal_directories() -> Vec<String> {
 fn next_number() -> String {
     static CALLS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     format!("{}-{}", std::process::id(), CALLS.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-}
-
-/// Finds the hierarchies below /sys/fs/cgroup in the text of a mountinfo file, see
-/// proc_pid_mountinfo(5).
-pub(super) fn mounted_cgroups(mountinfo: &str) -> Cgroups {
-    let mut hierarchies = Vec::new();
-    for line in mountinfo.lines() {
-        let Some((left, right)) = line.split_once(" - ") else {
-            continue;
-        };
-        let Some(target) = left.split(' ').nth(4) else {
-            continue;
-        };
-        let mut right = right.split(' ');
-        let (kind, super_options) = (right.next().unwrap_or(""), right.nth(1).unwrap_or(""));
-        match (kind, target.strip_prefix("/sys/fs/cgroup")) {
-            ("cgroup2", Some("")) => return Cgroups::V2,
-            ("cgroup", Some(name)) if name.len() > 1 => {
-                let options: Vec<&str> = super_options
-                    .split(',')
-                    .filter(|option| !matches!(*option, "rw" | "ro" | "xattr" | "clone_children" | "noprefix"))
-                    .filter(|option| !option.starts_with("release_agent="))
-                    .collect();
-                let named = options.iter().any(|option| option.starts_with("name="));
-                let options = if named { format!("none,{}", options.join(",")) } else { options.join(",") };
-                hierarchies.push(Hierarchy { name: name[1..].to_owned(), options });
-            }
-            _ => {}
-        }
-    }
-    if hierarchies.is_empty() { Cgroups::None } else { Cgroups::V1(hierarchies) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Cgroups, Hierarchy, mounted_cgroups};
-
-    #[test]
-    fn hierarchies_of_version_one_are_told_from_the_unified_one() {
-        let one = "34 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
-                   40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd\n";
-        let expected = [("memory", "memory"), ("systemd", "none,name=systemd")];
-        let expected = expected.map(|(name, options)| Hierarchy { name: name.to_owned(), options: options.to_owned() });
-        assert_eq!(mounted_cgroups(one), Cgroups::V1(expected.to_vec()));
-        let two = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
-        assert_eq!(mounted_cgroups(two), Cgroups::V2);
-        assert_eq!(mounted_cgroups(""), Cgroups::None);
-    }
 }

@@ -25,6 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{ForkResult, Pid, fork, getpid, pipe2};
 use rustix::termios::Winsize;
 
+use super::cgroup;
 use super::channel::{Ends, Joins, Order, Word};
 use super::control::Control;
 use super::error::{Error, Failure};
@@ -51,15 +52,19 @@ pub(crate) struct Entrance {
 impl Entrance {
     /// That of a container with this plan.
     pub(crate) fn of(plan: &Plan) -> Entrance {
-        let is_shared =
-            |operation: &Operation| matches!(operation, Operation::SetOomScore { .. } | Operation::JoinCgroup { .. });
+        let is_shared = |operation: &Operation| matches!(operation, Operation::SetOomScore { .. });
         let last_capability = plan.of(Phase::Leaving).find_map(|operation| match operation {
             Operation::BoundCapabilities { last, .. } => Some(*last),
             _ => None,
         });
         Entrance {
             identity: plan.identity.clone(),
-            before: plan.of(Phase::Entering).filter(|operation| is_shared(operation)).cloned().collect(),
+            before: plan
+                .in_order()
+                .map(|(_, operation)| operation)
+                .filter(|operation| is_shared(operation))
+                .cloned()
+                .collect(),
             last_capability: last_capability.unwrap_or(u8::MAX),
         }
     }
@@ -73,7 +78,11 @@ impl Entrance {
         {
             operations.push((Phase::Joining, operation));
         }
-        let mut rooted = vec![Operation::Join(Joining::OpenRoot), Operation::NewSession { terminal: Terminal::No }];
+        let mut rooted = vec![
+            Operation::Join(Joining::Groups),
+            Operation::Join(Joining::OpenRoot),
+            Operation::NewSession { terminal: Terminal::No },
+        ];
         match process.terminal {
             Terminal::No => {}
             Terminal::Yes => rooted.push(Operation::Join(Joining::OpenTerminal)),
@@ -130,7 +139,11 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
         errno: Some(wanted.errno),
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         namespace: None,
-        joins: Some(Joins { first: first.try_clone().map_err(Error::descriptor)?, born }),
+        joins: Some(Joins {
+            first: first.try_clone().map_err(Error::descriptor)?,
+            born,
+            groups: cgroup::open_lists(&container.groups()).map_err(Error::Setup)?,
+        }),
         streams: Some(wanted.streams),
         window: wanted.window.map(|(ws_row, ws_col)| Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }),
         filter: seccomp::of(&plan),

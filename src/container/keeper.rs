@@ -32,7 +32,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getpid, setsid};
 
-use super::channel::{Ends, Word};
+use super::channel::{Ends, Joins, Word};
 use super::error::Failure;
 use super::execute::{Left, Setup};
 use super::guard;
@@ -73,7 +73,10 @@ pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
     }
     let mut kept = vec![ends.parent.as_raw_fd(), std::os::fd::AsFd::as_fd(&ends.link).as_raw_fd()];
     kept.extend(ends.errno.as_ref().map(AsRawFd::as_raw_fd));
-    kept.extend(ends.joins.iter().flat_map(|joins| [joins.first.as_raw_fd(), joins.born.as_raw_fd()]));
+    if let Some(Joins { first, born, groups }) = &ends.joins {
+        kept.extend([first.as_raw_fd(), born.as_raw_fd()]);
+        kept.extend(groups.iter().map(AsRawFd::as_raw_fd));
+    }
     kept.extend(ends.plug.as_ref().map(|plug| std::os::fd::AsFd::as_fd(plug).as_raw_fd()));
     kept.extend(ends.listener.as_ref().map(|listener| listener.as_fd().as_raw_fd()));
     kept.extend(ends.namespace.map(AsRawFd::as_raw_fd));

@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use super::allowance::DeviceAt;
-use super::host::{Cgroups, Host};
+use super::hierarchies::Cgroups;
+use super::host::Host;
 use super::identity::Identity;
 use super::operation::{Device, Flags, Links, Operation, Place};
 use super::sandbox::Recursion;
@@ -233,7 +234,7 @@ impl Mounts {
         };
         self.system(sysfs, "/sys", Place::Directory);
         let place = "/sys/fs/cgroup";
-        match &host.cgroups {
+        match &host.cgroups.mounted {
             Cgroups::None => {}
             Cgroups::V2 => self.system(file_system("cgroup2", place, flags, ""), place, IN_SYS),
             // Only real root may mount a hierarchy of version 1. What the machine's /sys shows of them is read-only.

@@ -200,6 +200,8 @@ pub enum Joining {
     HideOurselves,
     /// Enter every namespace of the container's first process that is not ours already.
     Namespaces,
+    /// Enter the container's control groups, whose lists were opened outside.
+    Groups,
     /// Open the container's root.
     OpenRoot,
     /// Make a terminal of the container's own, and take it as the session's and as standard streams.

@@ -67,7 +67,8 @@ pub(crate) fn lay_in(plan: &Plan, first: OwnedFd, window: Option<(u16, u16)>) ->
     let (is_born, born) = pipe2(OFlag::O_CLOEXEC).map_err(Error::call("pipe2"))?;
     let (errno, their_errno) = pipe2(OFlag::O_CLOEXEC).map_err(Error::call("pipe2"))?;
     let ends = ends(plan, window)?;
-    let theirs = Ends { joins: Some(Joins { first, born }), errno: Some(their_errno), ..ends.theirs };
+    let theirs =
+        Ends { joins: Some(Joins { first, born, groups: Vec::new() }), errno: Some(their_errno), ..ends.theirs };
     ends.link.say(&Order::Start);
     drop(is_born);
     make(plan, theirs, &ends.link, Some(errno))

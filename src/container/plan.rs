@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 
 use super::allowance::ResourceLimit;
+use super::cgroup::Groups;
 use super::host::{Host, OverlaySupport};
 use super::identity::Identity;
 use super::layout::{self, EtcFile};
@@ -71,7 +72,12 @@ impl Plan {
 /// Makes the list of operations for `process` in `sandbox` as `identity` on `host`.
 pub fn plan(sandbox: &Sandbox, process: &Process, identity: &Identity, host: &Host) -> Plan {
     let mounts = layout::mounts(sandbox, identity, host);
-    let mut planner = Planner { sandbox, process, identity, host, mounts, operations: Vec::new(), notes: Vec::new() };
+    let groups = match &sandbox.cgroup {
+        Some(name) => Groups::plan(&host.cgroups, name, &sandbox.allowance.resources),
+        None => Groups::default(),
+    };
+    let (operations, notes) = (Vec::new(), Vec::new());
+    let mut planner = Planner { sandbox, process, identity, host, mounts, groups, operations, notes };
     planner.outside();
     planner.entering();
     planner.guarding();
@@ -97,6 +103,7 @@ struct Planner<'a> {
     identity: &'a Identity,
     host: &'a Host,
     mounts: layout::Mounts,
+    groups: Groups,
     operations: Vec<(Phase, Operation)>,
     notes: Vec<String>,
 }
@@ -121,27 +128,25 @@ impl Planner<'_> {
         if !self.identity.in_user_namespace() && self.mounts.made.iter().any(in_memory) {
             self.push(Phase::Outside, Operation::MakeUserNamespace);
         }
-        if self.sandbox.cgroup.is_some() && self.host.own_cgroups.is_empty() {
+        if self.sandbox.cgroup.is_some() && self.host.cgroups.own.is_empty() {
             self.notes.push("no control group: none is delegated to this user".to_owned());
         }
         if let Some(paths) = self.cgroups() {
             self.push(Phase::Outside, Operation::CreateCgroup { paths });
         }
+        for (group, setting) in self.groups.settings.clone() {
+            self.push(Phase::Outside, Operation::Tune(Tuning::Group { group, setting }));
+        }
     }
 
     /// The container's control groups, where it is to have one and may.
     fn cgroups(&self) -> Option<Vec<PathBuf>> {
-        let name = self.sandbox.cgroup.as_ref()?;
-        let paths: Vec<PathBuf> = self.host.own_cgroups.iter().map(|parent| parent.join(name)).collect();
-        (!paths.is_empty()).then_some(paths)
+        (!self.groups.paths.is_empty()).then(|| self.groups.paths.clone())
     }
 
     fn entering(&mut self) {
         let score = self.sandbox.allowance.oom_score.unwrap_or(self.host.oom_score.max(0));
         self.push(Phase::Entering, Operation::SetOomScore { score });
-        if let Some(paths) = self.cgroups() {
-            self.push(Phase::Entering, Operation::JoinCgroup { paths });
-        }
         let map = match self.identity {
             Identity::Root => None,
             Identity::Single => Some(IdMap::single(self.host.uid, self.host.gid)),
@@ -163,14 +168,19 @@ impl Planner<'_> {
             Network::Host => {}
             Network::None | Network::Wired(_) => namespaces.push(Namespace::Network),
         }
-        // After the group was joined: the group we are in now becomes the root of what is seen
-        // inside.
-        namespaces.push(Namespace::Cgroup);
+        // The group that we are in becomes the root of what is seen inside: one of its own is joined first.
+        if self.cgroups().is_none() {
+            namespaces.push(Namespace::Cgroup);
+        }
         self.push(Phase::Guarding, Operation::Unshare { namespaces });
         self.push(Phase::Guarding, Operation::ForkInit);
     }
 
     fn inside(&mut self) -> RootKind {
+        if let Some(paths) = self.cgroups() {
+            self.push(Phase::Inside, Operation::JoinCgroup { paths });
+            self.push(Phase::Inside, Operation::Unshare { namespaces: vec![Namespace::Cgroup] });
+        }
         self.push(Phase::Inside, Operation::UnshareMounts);
         let kind = self.root_file_system();
         self.push(Phase::Inside, Operation::SetHostname { name: self.sandbox.hostname.to_string() });

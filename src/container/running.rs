@@ -70,7 +70,13 @@ impl Running {
             self.control.abandon();
         }
         self.keeper.wait()?;
+        if self.control.ran_out_of_memory() {
+            listen(Heard::OutOfMemory);
+        }
         for failure in self.outside.tidy() {
+            listen(Heard::Untidy(&failure));
+        }
+        if let Err(failure) = self.control.remove_late_groups() {
             listen(Heard::Untidy(&failure));
         }
         ended

@@ -126,7 +126,7 @@ pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<R
 }
 
 fn hold(keeper: Pid, plan: &Plan) -> Result<Control, Error> {
-    let groups = plan.of(Phase::Entering).find_map(|operation| match operation {
+    let groups = plan.of(Phase::Inside).find_map(|operation| match operation {
         Operation::JoinCgroup { paths } => Some(paths.clone()),
         _ => None,
     });

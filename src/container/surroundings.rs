@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::error::Error;
-use super::host::{self, Cgroups};
+use super::hierarchies::{self, Cgroups};
+use super::host;
 
 /// See [`Host`](super::Host), which has those of our own containers.
 #[derive(Debug, Clone)]
@@ -25,7 +26,7 @@ impl Surroundings {
         let map = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         let all: Vec<&str> = map.split_whitespace().collect();
         Ok(Surroundings {
-            cgroups: host::mounted_cgroups(&host::mountinfo()?),
+            cgroups: hierarchies::mounted_cgroups(&hierarchies::mountinfo()?),
             last_capability: host::number_in("/proc/sys/kernel/cap_last_cap")?,
             in_user_namespace: all != ["0", "0", "4294967295"],
         })

@@ -6,10 +6,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::limits::{Bound, Limit};
+use super::resources::GroupSetting;
 
 /// A setting of the kernel's, changed for the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tuning {
+    /// Limit what a control group may use.
+    Group { group: PathBuf, setting: GroupSetting },
     /// Set the NIS domain name.
     Domain { name: String },
     /// Write to a file below the container's /proc/sys.
@@ -24,6 +27,7 @@ impl Tuning {
     /// One sentence: what it is for.
     pub(super) fn why(&self) -> &'static str {
         match self {
+            Tuning::Group { .. } => "asked for; before the container's first process is in the group",
             Tuning::Domain { .. } => "asked for; the name belongs to the namespace, not to the machine",
             Tuning::Setting { .. } => {
                 "asked for; it is one of those that each namespace has for itself, and comes before they are made read-only"
@@ -38,6 +42,7 @@ impl Tuning {
     /// Its row in the picture of a container, and what it adds to that.
     pub(super) fn row(&self) -> (&'static str, String) {
         match self {
+            Tuning::Group { setting, .. } => ("control group", format!("{} {}", setting.option, setting.value)),
             Tuning::Domain { name } => ("domain name", name.clone()),
             Tuning::Setting { path, value } => ("settings", format!("{path} = {value}")),
             Tuning::Device { source, .. } => ("/dev", format!("{} of this machine", source.display())),
@@ -52,6 +57,10 @@ impl Tuning {
 impl fmt::Display for Tuning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Tuning::Group { group, setting } => {
+                let file = setting.files.first().copied().unwrap_or_default();
+                write!(formatter, "write {} to {}", setting.value, group.join(file).display())
+            }
             Tuning::Domain { name } => write!(formatter, "setdomainname {name}"),
             Tuning::Setting { path, value } => write!(formatter, "write {value} to {path}"),
             Tuning::Device { source, target } => write!(formatter, "clone {} for {target}", source.display()),

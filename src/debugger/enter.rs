@@ -83,6 +83,7 @@ pub(super) fn enter(
             Heard::Output(stream, bytes) => Said::Output(stream.into(), bytes),
             Heard::Shown(bytes) => Said::Shown(bytes),
             Heard::Notice(notice) => Said::Note(notice),
+            Heard::OutOfMemory => return,
             Heard::Untidy(failure) => Said::Untidy(failure),
         });
     };

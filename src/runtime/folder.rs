@@ -10,7 +10,7 @@
 //! taken, and that does not stay, was left behind by a killed process: whoever comes by removes it. And
 //! the owner of a folder can remove it in several steps, without another taking the name in between.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +88,17 @@ impl Folder {
         let Some(name) = try_claim(&lock_of(&path))? else { return Ok(None) };
         let when_dropped = if record::stays(&path) { WhenDropped::Keep } else { WhenDropped::Remove };
         Ok(Some(Folder { path, world: world.clone(), when_dropped, name: Some(name) }))
+    }
+
+    /// Takes the folder of a container by its lock, which is held already: by a process that we come of, or that we were. `None` where
+    /// the descriptor is another file's, or another holds the lock.
+    ///
+    /// # Errors
+    /// It can't be locked.
+    pub(crate) fn adopt(world: &Arc<World>, id: &str, lock: OwnedFd) -> Result<Option<Folder>, Error> {
+        let path = world.home().containers_dir().join(id);
+        let Some(name) = Lock::adopt(lock, &lock_of(&path))? else { return Ok(None) };
+        Ok(Some(Folder { path, world: world.clone(), when_dropped: WhenDropped::Keep, name: Some(name) }))
     }
 
     /// Whether nobody works with the container: then none of its processes is left.

@@ -7,16 +7,18 @@
 //! The form is that of Docker's `json-file` driver, so that other tools can read it: an entry for each line, and for each piece of a line
 //! that is longer than 16 KiB. Bytes that are not UTF-8 are written as U+FFFD, as there.
 //!
-//! Left out: rotation.
+//! A file that is full becomes `log.json.1`, that one `log.json.2`, and so on; the oldest is removed. Who reads follows the file that it has open,
+//! and goes on with the next newer one when there is nothing left in it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::care::{Driver, LogOptions};
 use crate::container::Stream;
 use crate::world::Clock;
 
@@ -59,7 +61,12 @@ impl From<Stream> for StreamName {
 
 /// The log of a container that runs.
 pub(super) struct Writer {
-    file: File,
+    /// `None` where nothing is kept.
+    file: Option<File>,
+    /// How much is in it.
+    size: u64,
+    path: PathBuf,
+    options: LogOptions,
     clock: Clock,
     /// What was written of a line that has not ended yet.
     stdout: Vec<u8>,
@@ -68,29 +75,59 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Goes on with the log in a container's folder.
-    pub(super) fn open(folder: &Path, clock: Clock) -> Result<Writer, Error> {
+    pub(super) fn open(folder: &Path, clock: Clock, options: &LogOptions) -> Result<Writer, Error> {
         let path = path(folder);
-        let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = options.open(&path).map_err(Error::io("open", &path))?;
-        Ok(Writer { file, clock, stdout: Vec::new(), stderr: Vec::new() })
+        let file = match options.driver {
+            Driver::None => None,
+            Driver::JsonFile | Driver::Local => Some(append(&path).map_err(Error::io("open", &path))?),
+        };
+        let size = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len());
+        let options = options.clone();
+        Ok(Writer { file, size, path, options, clock, stdout: Vec::new(), stderr: Vec::new() })
+    }
+
+    /// Adds entries, in a new file where this one would become too large.
+    fn write(&mut self, entries: &[u8]) {
+        let added = entries.len() as u64;
+        if self.size > 0 && self.size + added > self.options.max_size && self.file.is_some() {
+            rotate(&self.path, self.options.max_files);
+            // Where there can't be a new one, the old one goes on.
+            if let Ok(file) = append(&self.path) {
+                (self.file, self.size) = (Some(file), 0);
+            }
+        }
+        if let Some(file) = &mut self.file
+            && file.write_all(entries).is_ok()
+        {
+            self.size += added;
+        }
     }
 
     /// Adds a piece of output. A log that can't be written stops no container.
     pub(super) fn add(&mut self, stream: Stream, bytes: &[u8]) {
-        let pending = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-        };
+        let mut pending = std::mem::take(self.pending(stream));
         pending.extend_from_slice(bytes);
         let mut begin = 0;
         let mut entries = Vec::new();
         while let Some(length) = line(&pending[begin..]) {
+            let whole = entries.len();
             entry(&mut entries, &self.clock, stream, &pending[begin..begin + length]);
             begin += length;
+            if self.size + entries.len() as u64 > self.options.max_size {
+                self.write(&entries[..whole]);
+                entries.drain(..whole);
+            }
         }
+        self.write(&entries);
         pending.drain(..begin);
-        let _ = self.file.write_all(&entries);
+        *self.pending(stream) = pending;
+    }
+
+    fn pending(&mut self, stream: Stream) -> &mut Vec<u8> {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
     }
 
     /// Writes the rest of lines that have not ended.
@@ -102,7 +139,27 @@ impl Writer {
                 pending.clear();
             }
         }
-        let _ = self.file.write_all(&entries);
+        self.write(&entries);
+    }
+}
+
+fn append(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.open(path)
+}
+
+/// The file's older ones: `.1` is the newest of them.
+fn older(path: &Path, number: u32) -> PathBuf {
+    if number == 0 { path.to_path_buf() } else { path.with_extension(format!("json.{number}")) }
+}
+
+/// Makes room for a new file, of `most` in all.
+fn rotate(path: &Path, most: u32) {
+    for number in (0..most).rev() {
+        let from = older(path, number);
+        // One that is not there needs no new name.
+        let _ = if number + 1 < most { fs::rename(&from, older(path, number + 1)) } else { fs::remove_file(&from) };
     }
 }
 
@@ -139,9 +196,14 @@ pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
+fn read(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
 /// A log that is read.
 pub(crate) struct Reader {
     file: BufReader<File>,
+    path: PathBuf,
     /// The beginning of an entry that was not whole yet.
     pending: Vec<u8>,
 }
@@ -153,13 +215,35 @@ impl Reader {
     /// It can't be opened.
     pub(crate) fn open(folder: &Path) -> Result<Option<Reader>, Error> {
         let path = path(folder);
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        match options.open(&path) {
-            Ok(file) => Ok(Some(Reader { file: BufReader::new(file), pending: Vec::new() })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("open", &path)(error)),
+        let oldest = (1..).take_while(|number| older(&path, *number).exists()).last().unwrap_or(0);
+        // A name further on may be new by now.
+        for number in (0..=oldest).rev() {
+            match read(&older(&path, number)) {
+                Ok(file) => return Ok(Some(Reader { file: BufReader::new(file), path, pending: Vec::new() })),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("open", &path)(error)),
+            }
         }
+        Ok(None)
+    }
+
+    /// Goes on with the file that was begun after the one that is read, if there is one.
+    fn turn(&mut self) -> bool {
+        let known = |found: fs::Metadata| (found.dev(), found.ino());
+        let ours = self.file.get_ref().metadata().ok().map(known);
+        let mut newer: Option<PathBuf> = None;
+        for number in 0.. {
+            let path = older(&self.path, number);
+            let Ok(found) = fs::symlink_metadata(&path) else { break };
+            if Some(known(found)) == ours {
+                break;
+            }
+            // Where ours was removed meanwhile, the oldest is the next.
+            newer = Some(path);
+        }
+        let Some(Ok(file)) = newer.map(|path| read(&path)) else { return false };
+        self.file = BufReader::new(file);
+        true
     }
 
     /// The next entry; `None` where there is none yet. What can't be understood is passed over.
@@ -173,6 +257,10 @@ impl Reader {
             within.read_until(b'\n', &mut self.pending).map_err(Error::io("read", FILE))?;
             let is_whole = self.pending.ends_with(b"\n");
             if !is_whole && self.pending.len() < LONGEST_LINE {
+                // Nothing is written any more to a file that has another name, so what was read of it is all.
+                if self.pending.is_empty() && self.turn() {
+                    continue;
+                }
                 return Ok(None);
             }
             // The rest of a line that is too long is no entry either.
@@ -190,11 +278,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn full_files_are_put_aside_and_read_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogOptions { max_size: 300, max_files: 3, ..LogOptions::default() };
+        let mut writer = Writer::open(folder.path(), Clock::stopped(0), &options).unwrap();
+        writer.add(Stream::Stdout, b"0\n");
+        let mut follower = Reader::open(folder.path()).unwrap().unwrap();
+        let rest = |reader: &mut Reader| {
+            std::iter::from_fn(|| reader.next().unwrap()).map(|entry| entry.text).collect::<String>()
+        };
+        assert_eq!(rest(&mut follower), "0\n");
+        for number in 1..6 {
+            writer.add(Stream::Stdout, format!("{number}\n").as_bytes());
+        }
+        assert_eq!(rest(&mut follower), "1\n2\n3\n4\n5\n");
+        for number in 6..100 {
+            writer.add(Stream::Stdout, format!("{number}\n").as_bytes());
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+        let kept = rest(&mut Reader::open(folder.path()).unwrap().unwrap());
+        assert!(kept.ends_with("\n98\n99\n") && kept.lines().count() < 20, "{kept}");
+        // Who is far behind loses what was removed, and goes on with the oldest that is left.
+        assert_eq!(rest(&mut follower), kept);
+        let nothing = LogOptions { driver: Driver::None, ..LogOptions::default() };
+        let empty = tempfile::tempdir().unwrap();
+        Writer::open(empty.path(), Clock::stopped(0), &nothing).unwrap().add(Stream::Stdout, b"lost\n");
+        assert!(Reader::open(empty.path()).unwrap().is_none());
+    }
+
+    #[test]
     fn lines_become_entries() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::stopped(0);
         assert!(Reader::open(folder.path()).unwrap().is_none());
-        let mut writer = Writer::open(folder.path(), clock).unwrap();
+        let mut writer = Writer::open(folder.path(), clock, &LogOptions::default()).unwrap();
         writer.add(Stream::Stdout, b"one\ntw");
         writer.add(Stream::Stderr, b"oops\n");
         let mut reader = Reader::open(folder.path()).unwrap().unwrap();

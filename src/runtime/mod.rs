@@ -16,7 +16,9 @@
 //! [`monitor`] and [`session`].
 
 pub(crate) mod allowance;
+mod amend;
 pub(crate) mod cabling;
+pub(crate) mod care;
 pub(crate) mod census;
 pub(crate) mod changes;
 pub(crate) mod copy;
@@ -41,12 +43,13 @@ pub(crate) mod stored;
 pub(crate) mod unpacked;
 pub mod volume;
 
+pub(crate) use amend::{change, rename};
 pub(crate) use cabling::{connect, disconnect, remove_network, remove_unused_networks, used_networks};
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
 pub(crate) use folder::Folder;
 pub(crate) use hosts::HostEntry;
-pub(crate) use monitor::start;
+pub(crate) use monitor::starting::{resume, start};
 pub(crate) use monitor::talk::{Ask, Failed};
 pub(crate) use ports::{Bound, Published};
 pub(crate) use prepare::{Room, Script, prepare};
@@ -59,7 +62,7 @@ pub(crate) use rights::{Confinement, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
 pub(crate) use still::{Difference, Still};
 pub(crate) use stored::{
-    Anonymous, Claimed, Ingredients, Stored, changes_of, claim, create, find, folder_of, list, remove_damaged, rename,
+    Anonymous, Claimed, Ingredients, Stored, changes_of, claim, create, find, folder_of, list, remove_damaged,
 };
 pub(crate) use volume::Volume;
 pub(crate) use volume::hidden::{Hidden, hidden};

@@ -85,6 +85,12 @@ pub(crate) fn prepare(
     let overlay = world.home().preferences().overlay.as_deref().and_then(OsStr::to_str);
     let overlay = overlay.map_or(OverlayWish::Any, OverlayWish::named);
     let host = Host::detect(&world.identity, &folder.work(), overlay)?;
+    container::sweep_groups(&host.cgroups);
+    if !sandbox.allowance.resources.is_empty() {
+        container::check_limits(&host.cgroups, &sandbox.allowance.resources)?;
+        let id = folder.path().file_name().unwrap_or_default().to_string_lossy();
+        sandbox.cgroup = Some(container::group_name(&id));
+    }
     let plan = container::plan(&sandbox, process, &world.identity, &host);
     Ok(Prepared { plan, connection: room.connection, folder, world: world.clone() })
 }

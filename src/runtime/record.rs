@@ -18,6 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::care::Care;
 use super::events::Subject;
 use super::hosts::HostEntry;
 use super::network::Mode;
@@ -70,6 +71,7 @@ pub struct Record {
     pub(crate) stop_signal: i32,
     /// How many seconds it has to do so; `None`: Docker's.
     pub(crate) stop_timeout: Option<i64>,
+    pub(crate) care: Care,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) when_ended: WhenEnded,
 }
@@ -115,7 +117,19 @@ pub(crate) enum Status {
     Created,
     Running(Run),
     Paused(Run),
+    /// It has ended, and its monitor waits before it starts it again.
+    Restarting(End),
     Exited(End),
+}
+
+impl Status {
+    /// Whether a monitor watches over it.
+    pub(crate) fn has_monitor(&self) -> bool {
+        match self {
+            Status::Running(_) | Status::Paused(_) | Status::Restarting(_) => true,
+            Status::Created | Status::Exited(_) => false,
+        }
+    }
 }
 
 /// A container's run.
@@ -127,6 +141,8 @@ pub(crate) struct Run {
     pub(crate) process: i32,
     /// Where it is reached.
     pub(crate) ports: Vec<Bound>,
+    /// How often it was started again by its monitor.
+    pub(crate) restarts: u32,
 }
 
 /// How a run ended.
@@ -140,6 +156,10 @@ pub(crate) struct End {
     pub(crate) status: i32,
     /// Why it could not be started.
     pub(crate) error: Option<String>,
+    /// Whether a process of it was killed because its memory had run out.
+    pub(crate) out_of_memory: bool,
+    /// How often it was started again by its monitor.
+    pub(crate) restarts: u32,
 }
 
 /// The version of the form that is written.
@@ -219,7 +239,7 @@ pub(super) fn set_status(folder: &Path, status: &Status) -> Result<(), Error> {
     let text = to_json(&path, status)?;
     let written = atomic_replace(&path, &text);
     match status {
-        Status::Created | Status::Running(_) | Status::Paused(_) => written?,
+        Status::Created | Status::Running(_) | Status::Paused(_) | Status::Restarting(_) => written?,
         Status::Exited(_) => {
             written.or_else(
                 |error| if error.is_full() { write::write_reserved(&spare, &path, &text) } else { Err(error) },
@@ -242,8 +262,9 @@ impl Status {
             Status::Created => "created",
             Status::Running(_) => "running",
             Status::Paused(_) => "paused",
+            Status::Restarting(_) => "restarting",
             // It never ran.
-            Status::Exited(end) if end.error.is_some() => "created",
+            Status::Exited(end) if end.error.is_some() && end.started.is_none() => "created",
             Status::Exited(_) => "exited",
         }
     }
@@ -252,7 +273,8 @@ impl Status {
 impl End {
     /// Nobody has noted it: its monitor was killed, and the kernel has killed the container with it.
     pub(super) fn unknown(started: Option<String>) -> End {
-        End { started, finished: None, status: 128 + libc::SIGKILL, error: None }
+        let status = 128 + libc::SIGKILL;
+        End { started, finished: None, status, error: None, out_of_memory: false, restarts: 0 }
     }
 }
 

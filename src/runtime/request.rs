@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::Error;
+use super::care::Care;
 use super::folder::Folder;
 use super::hosts::HostEntry;
 use super::network::{self, Connection, Member, Mode};
@@ -61,6 +62,7 @@ pub struct Request {
     pub(crate) stop_signal: Option<i32>,
     /// How many seconds it has to end; `None`: Docker's.
     pub(crate) stop_timeout: Option<i64>,
+    pub(crate) care: Care,
 }
 
 impl Request {
@@ -91,6 +93,7 @@ impl Request {
             allowance: Allowance::docker(),
             stop_signal: None,
             stop_timeout: None,
+            care: Care::default(),
         }
     }
 }

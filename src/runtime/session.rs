@@ -15,11 +15,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use super::Error;
+use super::folder::Folder;
 use super::monitor::talk::{Ask, Failed, SOCKET, Tell};
+use super::record::{self, Status};
 use super::stored::folder_of;
 use crate::container::{self, Awaited, Caught, DetachKeys, Feed, RawTerminal, standard_streams, window_size};
 use crate::link::{Heard, Link};
 use crate::world::World;
+
+/// How long a monitor may take to begin anew.
+const ANEW: Duration = Duration::from_secs(5);
 
 /// A connection to a monitor.
 pub(crate) struct Session {
@@ -72,10 +77,19 @@ impl Session {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("open", &folder)(error)),
         };
-        match Link::connect(&directory, SOCKET) {
-            Ok(link) => Ok(Some(Session { link, waits: Cell::new(false) })),
-            Err(Errno::ENOENT | Errno::ECONNREFUSED) => Ok(None),
-            Err(errno) => Err(Error::io("connect to", folder.join(SOCKET))(errno.into())),
+        let begin = Instant::now();
+        loop {
+            match Link::connect(&directory, SOCKET) {
+                Ok(link) => return Ok(Some(Session { link, waits: Cell::new(false) })),
+                Err(Errno::ENOENT | Errno::ECONNREFUSED) => {}
+                Err(errno) => return Err(Error::io("connect to", folder.join(SOCKET))(errno.into())),
+            }
+            // The monitor of one that starts again begins anew, and nobody listens meanwhile.
+            let is_restarting = matches!(record::status(world.home(), &folder), Ok(Status::Restarting(_)));
+            if !is_restarting || Folder::is_free(&folder) || begin.elapsed() > ANEW {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 

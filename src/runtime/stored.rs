@@ -23,10 +23,9 @@ use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
 use super::{Error, Request, events, names, unpacked};
-use crate::container::Durability;
+use crate::container::{self, ControlGroups, Durability};
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
-use crate::store::{LockMode, lock};
 use crate::world::World;
 
 /// How long a lock may be held by somebody who only looks.
@@ -56,7 +55,7 @@ pub(crate) struct Stored {
 impl Stored {
     /// Whether it runs, or is paused.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.status, Status::Running(_) | Status::Paused(_))
+        self.status.has_monitor()
     }
 }
 
@@ -82,6 +81,10 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         names::check(name)?;
     }
     let request = ingredients.request;
+    let resources = &request.allowance.resources;
+    if !resources.is_empty() {
+        container::check_limits(&ControlGroups::detect()?, resources)?;
+    }
     let (mut folder, id) = Folder::create_for_id(world)?;
     let mut gathered = gather(world, &request.volumes, &request.volumes_from, ingredients.config)?;
     let exposed = exposed(&ingredients);
@@ -123,7 +126,8 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         allowance,
         input: ingredients.input,
         stop_signal,
-        stop_timeout: ingredients.request.stop_timeout,
+        stop_timeout: request.stop_timeout,
+        care: request.care.clone(),
         labels: ingredients.labels,
         when_ended: ingredients.when_ended,
     };
@@ -230,9 +234,7 @@ pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Claimed, Error> {
         }
         // Who only looks has it for a moment; a monitor for as long as the container runs.
         let folder = folder_of(world, id);
-        if matches!(record::status(world.home(), &folder)?, Status::Running(_) | Status::Paused(_))
-            || begin.elapsed() > A_LOOK
-        {
+        if record::status(world.home(), &folder)?.has_monitor() || begin.elapsed() > A_LOOK {
             return Err(Error::Running(id.chars().take(12).collect()));
         }
         std::thread::sleep(Duration::from_millis(2));
@@ -315,30 +317,6 @@ impl Claimed {
     }
 }
 
-/// Gives a container another name, whether it runs or not: its monitor reads what it is called, and the keeper of the networks is told.
-///
-/// # Errors
-/// The name is no name, or another container has it.
-pub(crate) fn rename(world: &World, id: &str, name: &str) -> Result<(), Error> {
-    let _one_at_a_time = lock(&world.home().names_dir().join(names::LOCK), LockMode::Exclusive)?;
-    let mut record =
-        record::read(world.home(), &folder_of(world, id))?.ok_or_else(|| Error::NoContainer(id.to_owned()))?;
-    if name == record.name {
-        return Err(Error::NameTaken { name: name.to_owned(), owner: record.id });
-    }
-    names::give(world.home(), Some(name), &record.id)?;
-    let before = std::mem::replace(&mut record.name, name.to_owned());
-    if let Err(error) = record::write(&folder_of(world, &record.id), &record) {
-        names::release(world.home(), name, &record.id);
-        return Err(error);
-    }
-    names::release(world.home(), &before, &record.id);
-    // It is in none, most likely.
-    let _ = network::rename(world, &record.id, name);
-    events::of_container(world.home(), &world.clock, record.subject(), "rename", &[("oldName", before)]);
-    Ok(())
-}
-
 /// The folder of a container.
 pub(crate) fn folder_of(world: &World, id: &str) -> PathBuf {
     world.home().containers_dir().join(id)
@@ -354,12 +332,15 @@ pub(super) fn read(world: &World, id: &str) -> Result<Option<Stored>, Error> {
     let folder = folder_of(world, id);
     let Some(record) = record::read(world.home(), &folder)? else { return Ok(None) };
     let mut status = record::status(world.home(), &folder)?;
-    if let Status::Running(Run { started, .. }) | Status::Paused(Run { started, .. }) = &status
-        && Folder::is_free(&folder)
-    {
+    let started = match &status {
+        Status::Running(Run { started, .. }) | Status::Paused(Run { started, .. }) => Some(started.clone()),
+        Status::Restarting(end) => end.started.clone(),
+        Status::Created | Status::Exited(_) => None,
+    };
+    if status.has_monitor() && Folder::is_free(&folder) {
         // It may have ended just now, and its monitor have noted that.
         status = match record::status(world.home(), &folder)? {
-            Status::Running(_) | Status::Paused(_) => Status::Exited(End::unknown(Some(started.clone()))),
+            running if running.has_monitor() => Status::Exited(End::unknown(started)),
             ended => ended,
         };
         if record.when_ended == WhenEnded::Remove {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,6 +53,16 @@ impl Lock {
     /// another sort would get a lock on a file without a name.
     pub(crate) fn remove(self) -> Result<(), Error> {
         remove_file(&self.path)
+    }
+
+    /// A lock that an open file holds already, where it is the one of that name. `None` where it is not, or where another holds it.
+    ///
+    /// # Errors
+    /// The kernel can't lock it.
+    pub(crate) fn adopt(file: OwnedFd, path: &Path) -> Result<Option<Lock>, Error> {
+        let lock = Lock { file: file.into(), path: path.to_path_buf() };
+        let is_held = lock.is_current() && acquire(&lock.file, path, LockMode::Exclusive, Wait::No)?;
+        Ok(is_held.then_some(lock))
     }
 
     /// Whether the name still means the file that is locked: its former owner may have removed it.

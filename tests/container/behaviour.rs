@@ -97,7 +97,7 @@ fn the_one_hierarchy_of_control_groups_is_the_containers_own_view() {
             let script = "grep ' /sys/fs/cgroup ' /proc/self/mountinfo | grep ' - cgroup2 ' | cut -d ' ' -f 4,6; \
                           mkdir /sys/fs/cgroup/x; ls /sys/fs/cgroup | grep -c '^cgroup.procs$'";
             let mut container = Container::new(script).with(|container| container.sandbox.network = network);
-            container.host.cgroups = Cgroups::V2;
+            container.host.cgroups.mounted = Cgroups::V2;
             let outcome = container.run();
             assert_eq!(outcome.stdout, "/ ro,nosuid,nodev,noexec,relatime\n1\n", "{outcome:?}");
             assert!(outcome.stderr.contains("Read-only file system"), "{outcome:?}");
@@ -288,7 +288,7 @@ fn a_control_group_is_joined_and_removed() {
         let name = format!("layerlab-test-{}", std::process::id());
         let container = Container::new("cat /proc/self/cgroup | grep -c :/$; echo counted")
             .with(|container| container.sandbox.cgroup = Some(name.clone()));
-        let groups = container.host.own_cgroups.clone();
+        let groups: Vec<_> = container.host.cgroups.own.iter().map(|own| own.path.clone()).collect();
         assert!(container.output().ends_with("counted\n"));
         if groups.is_empty() {
             assert_eq!(container.plan().notes, ["no control group: none is delegated to this user"]);

@@ -171,7 +171,7 @@ impl Container {
         let result = run(&self.plan(), Io::Captured { input: None }, &mut |heard| match heard {
             Heard::Started => {}
             Heard::Output(stream, piece) => captured.entry(stream == Stream::Stderr).or_default().extend(piece),
-            heard @ (Heard::Shown(_) | Heard::Notice(_) | Heard::Untidy(_)) => panic!("{heard:?}"),
+            heard @ (Heard::Shown(_) | Heard::OutOfMemory | Heard::Notice(_) | Heard::Untidy(_)) => panic!("{heard:?}"),
         });
         let mut text = |stderr| String::from_utf8(captured.remove(&stderr).unwrap_or_default()).expect("UTF-8");
         Outcome { result, stdout: text(false), stderr: text(true) }

@@ -1,8 +1,8 @@
 //! The printed plan for each identity, whole.
 
 use layerlab::container::{
-    Access, Cgroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport, Paths, Process,
-    Programs, Range, Rights, Sandbox, Terminal, plan,
+    Access, Cgroups, ControlGroups, Hierarchy, Host, Hostname, Identity, Mount, MountKind, Network, OverlaySupport,
+    OwnGroup, Paths, Process, Programs, Range, Rights, Sandbox, Terminal, plan,
 };
 
 fn host() -> Host {
@@ -11,8 +11,10 @@ fn host() -> Host {
         uid: 1000,
         gid: 1000,
         overlay: OverlaySupport::Fsconfig,
-        cgroups: Cgroups::V1(vec![hierarchy("memory", "memory"), hierarchy("systemd", "none,name=systemd")]),
-        own_cgroups: Vec::new(),
+        cgroups: ControlGroups {
+            mounted: Cgroups::V1(vec![hierarchy("memory", "memory"), hierarchy("systemd", "none,name=systemd")]),
+            own: Vec::new(),
+        },
         resolver: "nameserver 192.0.2.1\n".into(),
         thermal: Vec::new(),
         below_sys: vec!["/sys/fs/cgroup".into(), "/sys/fs/cgroup/memory".into(), "/sys/kernel/debug".into()],
@@ -46,7 +48,8 @@ fn mapped() -> Identity {
 #[test]
 fn as_root() {
     let mut host = host();
-    host.own_cgroups = vec!["/sys/fs/cgroup/pids".into(), "/sys/fs/cgroup/memory/ours".into()];
+    let own = |path: &str, controller: &str| OwnGroup { path: path.into(), controllers: vec![controller.into()] };
+    host.cgroups.own = vec![own("/sys/fs/cgroup/pids", "pids"), own("/sys/fs/cgroup/memory/ours", "memory")];
     let mut wish = wish();
     wish.sandbox.cgroup = Some("one".into());
     insta::assert_snapshot!(plan(&wish.sandbox, &wish.process, &Identity::Root, &host));
@@ -70,7 +73,7 @@ fn as_a_user_with_one_id_without_a_network() {
 fn where_overlayfs_is_refused_with_everything_else_asked_for() {
     let mut host = host();
     host.overlay = OverlaySupport::Refused("mount overlay on `/store`: EPERM: Operation not permitted".into());
-    host.cgroups = Cgroups::V2;
+    host.cgroups.mounted = Cgroups::V2;
     host.thermal = vec!["/sys/devices/system/cpu/cpu0/thermal_throttle".into()];
     let mut wish = wish();
     wish.sandbox.network = Network::None;

@@ -128,7 +128,10 @@ impl Place {
         if self.role != Role::Self_ {
             let grants = self.folder.path().join("grants");
             let text = if self.role == Role::Mapped { format!("{USER}:100000:65536\n") } else { String::new() };
-            fs::write(&grants, text).unwrap();
+            // Not again while a monitor may read it.
+            if fs::read_to_string(&grants).ok().as_ref() != Some(&text) {
+                fs::write(&grants, text).unwrap();
+            }
             // SAFETY: system calls only: this runs between fork and exec.
             unsafe {
                 command.pre_exec(move || {

@@ -118,3 +118,116 @@ fn a_file_gets_the_id() {
     assert!(place.run("run --rm --cidfile other no/image true").contains("no/image"));
     assert!(!place.path("other").exists());
 }
+
+/// Whether root's limits can be tried here.
+fn has_groups() -> bool {
+    let has = nix::unistd::geteuid().is_root() && std::path::Path::new("/sys/fs/cgroup").read_dir().is_ok();
+    if !has {
+        missing("control groups: there are none, or the tests don't run as root");
+    }
+    has
+}
+
+/// The control groups of containers that are there, in any hierarchy.
+fn groups() -> Vec<std::path::PathBuf> {
+    fn look(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>, depth: u32) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+            match entry.file_name().to_string_lossy().starts_with("layerlab-") {
+                true => found.push(entry.path()),
+                false if depth > 0 => look(&entry.path(), found, depth - 1),
+                false => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    look("/sys/fs/cgroup".as_ref(), &mut found, 4);
+    found
+}
+
+#[test]
+fn what_is_used_has_a_bound() {
+    if !has_groups() {
+        return;
+    }
+    let place = Place::new("");
+    // A fork bomb has as many processes as it may, and hurts nobody.
+    let bomb = "f() { f | f & }; f 2>/dev/null; sleep 0.5; ls -d /proc/[0-9]* | wc -l";
+    let count = run(&place, "--pids-limit 20", bomb);
+    assert!(count.contains("fork") || count.trim().parse::<u32>().is_ok_and(|count| count <= 20), "{count}");
+    // A hog is killed, and that is said.
+    let hog = "dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; echo $?";
+    let hogged = run(&place, "--memory 16m --memory-swap 16m", hog);
+    assert!(hogged.contains("137\n") && hogged.contains("it had used all the memory"), "{hogged}");
+    // It is in its group before it begins.
+    assert_eq!(run(&place, "--cpus 0.5 -m 64m", "grep -c ':/$' /proc/self/cgroup > /tmp/a; echo $?"), "0\n");
+    // A group is removed with its container.
+    assert!(
+        place
+            .run("run --name dead -m 16m --memory-swap 16m layerlab/base dd if=/dev/zero of=/dev/null bs=99M count=1")
+            .contains("[exit code 137]")
+    );
+    let found: serde_json::Value = serde_json::from_str(&place.run("inspect dead")).unwrap();
+    assert_eq!(found[0]["State"]["OOMKilled"], true);
+    assert_eq!(found[0]["HostConfig"]["Memory"], 16 << 20);
+    place.run("rm dead");
+}
+
+#[test]
+fn groups_are_changed_and_swept() {
+    if !has_groups() {
+        return;
+    }
+    let place = Place::new("");
+    let ours = |id: &str| groups().into_iter().filter(|path| path.to_string_lossy().contains(id)).collect::<Vec<_>>();
+    let id = place.run("run -d --name box --pids-limit 30 layerlab/base sleep 1000");
+    let id = id.get(..12).unwrap().to_owned();
+    let pids = ours(&id).into_iter().find(|path| path.join("pids.max").exists()).unwrap();
+    assert_eq!(fs::read_to_string(pids.join("pids.max")).unwrap(), "30\n");
+    // Process 1 alone: none of ours.
+    assert_eq!(fs::read_to_string(pids.join("pids.current")).unwrap(), "1\n");
+    assert_eq!(place.run("update --pids-limit 40 --memory 64m box"), "box\n");
+    assert_eq!(fs::read_to_string(pids.join("pids.max")).unwrap(), "40\n");
+    assert_eq!(place.run("pause box"), "box\n");
+    assert_eq!(place.run("unpause box"), "box\n");
+    assert_eq!(place.run("exec box echo inside"), "inside\n");
+    // Its monitor is killed: what it leaves goes with the next container.
+    let found: serde_json::Value = serde_json::from_str(&place.run("inspect box")).unwrap();
+    let process = found[0]["State"]["Pid"].as_i64().unwrap();
+    let parent = |process: i64| {
+        let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        text.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse::<i64>().unwrap()
+    };
+    let monitor = parent(parent(parent(process)));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    let begin = std::time::Instant::now();
+    while !ours(&id).is_empty() {
+        run(&place, "", "true");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", ours(&id));
+    }
+    assert_eq!(run(&place, "--pids-limit 5", "echo fine"), "fine\n");
+    place.run("rm -f box");
+}
+
+#[test]
+fn a_user_without_groups_is_told_what_would_allow_a_limit() {
+    for role in roles().into_iter().filter(|role| *role != Role::Self_) {
+        let place = Place::of(role, "");
+        let refused = run(&place, "--memory 64m", "true");
+        assert!(refused.contains("`--memory` can't be kept") && refused.ends_with("[125]\n"), "{refused}");
+        assert!(refused.contains("hint: "), "{refused}");
+        // Nothing is left of it.
+        assert_eq!(place.run("ps -a -q"), "");
+    }
+    let place = Place::new("");
+    for (options, said) in [
+        ("--memory 1m", "the least memory limit is 6 MiB"),
+        ("--memory-swap 64m", "`--memory-swap` needs `--memory`"),
+        ("--cpus 9999", "the range of `--cpus` is from 0.01"),
+        ("--cpuset-cpus x", "invalid argument `x` for --cpuset-cpus"),
+        ("--restart sometimes", "invalid restart policy `sometimes`"),
+        ("--log-driver syslog", "there is no log driver `syslog`"),
+    ] {
+        let shown = run(&place, options, "true");
+        assert!(shown.contains(said) && shown.ends_with("[125]\n"), "{options}:\n{shown}");
+    }
+}

@@ -28,6 +28,7 @@ mod placing;
 mod pty;
 mod recording;
 mod removing;
+mod restarts;
 mod running;
 mod screens;
 mod sources;

@@ -11,122 +11,84 @@
 //! a [`Link`]. It survives that process. When it is killed, the kernel ends the container with it, and its lock is free: so nothing that is
 //! written down can claim that the container still runs.
 //!
-//! Read [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
+//! Read [`starting`] for its beginning, [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
 //!
-//! Left out for now: restart policies, health checks.
+//! Left out for now: health checks.
 
+mod again;
 mod forward;
 mod hub;
 mod served;
 mod standing;
+pub(crate) mod starting;
 pub(crate) mod talk;
 mod unreached;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::unistd::{ForkResult, fork, pipe2};
+use nix::unistd::pipe2;
 
 use self::hub::Hub;
 use self::served::Served;
 use self::standing::Standing;
 use self::talk::{Ask, Failed, SOCKET, Tell};
+use super::care::{Again, Restart};
 use super::events;
 use super::log;
 use super::network::Connection;
 use super::ports::{self, Door};
 use super::prepare::Prepared;
 use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
-use super::session::Session;
-use super::stored::{self, Anonymous, Claimed};
 use super::volume::going;
 use super::{Error, names};
 use crate::container::{self, Control, Entrance, Exit, Heard, Io, Sockets};
 use crate::link::{Heard as Incoming, Link, Listener};
 use crate::world::World;
 
-/// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
-/// [`Session::begin`] says so.
-///
-/// # Errors
-/// It can't be planned, or no process be made.
-pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, Error> {
-    let doors = match ports::open(&container.record.ports) {
-        Ok(doors) => doors,
-        Err(error) => {
-            // One that was to be removed at its end is at it.
-            if container.record.when_ended == WhenEnded::Remove {
-                container.remove(world, Anonymous::Removed)?;
-            }
-            return Err(used_by_another(world, error));
-        }
-    };
-    let (prepared, record) = container.prepare(world)?;
-    let refused = |call| move |errno| Error::Call { call, errno };
-    let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
-    // SAFETY: fork(2). We have one thread here, as every command that starts containers has; the child goes on in `run` and never
-    // returns to what it is a copy of.
-    match unsafe { fork() }.map_err(refused("fork"))? {
-        ForkResult::Child => {
-            drop(ours);
-            let ended =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, prepared, &record, doors, theirs)));
-            // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
-            unsafe { libc::_exit(if ended.is_ok() { 0 } else { 1 }) }
-        }
-        ForkResult::Parent { .. } => {
-            prepared.into_folder().leave();
-            Ok(Session::new(ours))
-        }
-    }
+/// A run of a container, about to begin.
+struct Turn {
+    prepared: Prepared,
+    record: Record,
+    doors: Vec<Door>,
+    /// Whoever lets it begin.
+    starter: Link,
+    again: Again,
 }
 
-/// The error of a port that is in use, with the container of ours that has it, where one has.
-fn used_by_another(world: &World, error: Error) -> Error {
-    let Error::Port { address, source } = &error else { return error };
-    let containers = match stored::list(world) {
-        Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,
-        Ok(_) | Err(_) => return error,
-    };
-    let has = |stored: &&stored::Stored| match &stored.status {
-        Status::Running(run) | Status::Paused(run) => {
-            run.ports.iter().any(|bound| bound.address.port() == address.port())
-        }
-        Status::Created | Status::Exited(_) => false,
-    };
-    match containers.iter().find(has) {
-        Some(other) => Error::PortOfContainer { address: *address, container: other.record.name.clone() },
-        None => error,
-    }
-}
-
-/// Is the monitor: from before the container's beginning to after its end.
-fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>, starter: Link) {
-    // Nothing of the starter's is kept open: its terminal, its pipes, its lease of the store.
+/// Is the monitor: from before the container's beginning to after its end. Where it starts again, this process goes on as another program
+/// and does not come back.
+fn run(world: &Arc<World>, turn: Turn) {
+    let Turn { prepared, record, doors, starter, again } = turn;
+    let record = &record;
+    // Nothing else is kept open: no pipes of the starter's, no lease of the store.
     let kept = prepared.folder().descriptors().into_iter().chain(prepared.connection.descriptors());
     let kept = kept.chain(doors.iter().map(Door::descriptor));
     let kept = kept.chain([starter.as_fd().as_raw_fd()]).collect();
-    if let Err(errno) = container::stand_alone(kept) {
+    // One that begins anew stands alone already.
+    let stood = if again.restarts == 0 { container::stand_alone(kept) } else { container::close_all_but(kept) };
+    if let Err(errno) = stood {
         starter.say(&Tell::Failed(failed(&Error::Call { call: "leave the session of the command", errno })));
         return tidy(world, prepared, record);
     }
     let folder = prepared.folder().path().to_path_buf();
     let starter = Arc::new(starter);
     let entrance = Entrance::of(&prepared.plan);
-    let begun = Container::begin(world, &folder, record, entrance, doors, &starter);
+    let begun = Container::begin(world, &folder, record, entrance, doors, &starter, again);
     let (mut container, input) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             // Nobody has connected yet.
             starter.say(&Tell::Failed(failed(&error)));
-            return tidy(world, prepared, record);
+            tidy(world, prepared, record);
+            return;
         }
     };
     let doors: Vec<i32> = container.doors.iter().map(Door::descriptor).collect();
@@ -134,9 +96,15 @@ fn run(world: &Arc<World>, prepared: Prepared, record: &Record, doors: Vec<Door>
     // Others may have the ports from now on.
     ports::close(&doors);
     container.log.finish();
-    let status = container.note(&ended);
-    let hub = container.hub.clone();
+    let (status, next) = container.note(&ended);
+    let (hub, standing) = (container.hub.clone(), container.standing.clone());
     drop(container);
+    if let Some((again, pause, end)) = next {
+        hub.end(status);
+        let is_finished = standing.is_finished_within(pause);
+        let failure = (!is_finished).then(|| again::begin_anew(world, prepared.folder(), again).to_string());
+        standing.note(&Status::Exited(End { error: failure, ..end }));
+    }
     tidy(world, prepared, record);
     match ended {
         Ok(_) => hub.end(status),
@@ -168,6 +136,7 @@ fn tidy(world: &World, prepared: Prepared, record: &Record) {
 /// A container with its monitor around it.
 struct Container<'a> {
     world: &'a Arc<World>,
+    folder: PathBuf,
     standing: Arc<Standing>,
     entrance: Arc<Entrance>,
     hub: Arc<Hub>,
@@ -178,6 +147,10 @@ struct Container<'a> {
     listener: Option<Listener>,
     starter: Arc<Link>,
     started: Option<String>,
+    began: Instant,
+    again: Again,
+    policy: Restart,
+    out_of_memory: bool,
     /// Where it is reached, until that is served.
     doors: Vec<Door>,
     /// Where its ports are: at its address on a network, or without one at its loopback.
@@ -195,6 +168,7 @@ impl<'a> Container<'a> {
         entrance: Entrance,
         doors: Vec<Door>,
         starter: &Arc<Link>,
+        again: Again,
     ) -> Result<(Container<'a>, Option<OwnedFd>), Error> {
         let pipe = || pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::Call { call: "pipe2", errno });
         let (input, to_input) = match record.input {
@@ -209,15 +183,20 @@ impl<'a> Container<'a> {
         let listener = Listener::bind(&directory, SOCKET).map_err(|errno| Error::io("bind", &socket)(errno.into()))?;
         let container = Container {
             world,
+            folder: folder.to_path_buf(),
             standing: Arc::new(Standing::of(world, folder, record)),
             entrance: Arc::new(entrance),
             hub: Arc::new(Hub::new(to_input, record.input)),
-            log: log::Writer::open(folder, world.clock.clone())?,
+            log: log::Writer::open(folder, world.clock.clone(), &record.care.log)?,
             presses: Arc::new(presses),
             passed_on: Some(passed_on),
             listener: Some(listener),
             starter: starter.clone(),
             started: None,
+            began: Instant::now(),
+            again,
+            policy: record.care.restart,
+            out_of_memory: false,
             doors,
             sockets: None,
             address: Ipv4Addr::LOCALHOST.into(),
@@ -252,6 +231,12 @@ impl<'a> Container<'a> {
             }
             // Its terminal leads to us, and not to one of ours.
             Heard::Shown(_) => {}
+            Heard::OutOfMemory => {
+                self.out_of_memory = true;
+                self.hub.notice(
+                    "note: a process of the container was killed: it had used all the memory that `--memory` allows",
+                );
+            }
             Heard::Notice(notice) => self.hub.notice(&notice.to_string()),
             Heard::Untidy(failure) => self.hub.notice(&format!("warning: {failure}")),
         })
@@ -360,7 +345,12 @@ impl<'a> Container<'a> {
     fn has_started(&mut self, control: &Control) {
         let ports = self.doors.iter().filter_map(|door| door.bound().ok()).collect();
         self.open_doors(control);
-        let run = Run { started: self.world.clock.rfc3339(), process: control.process().unwrap_or(0), ports };
+        let run = Run {
+            started: self.world.clock.rfc3339(),
+            process: control.process().unwrap_or(0),
+            ports,
+            restarts: self.again.restarts,
+        };
         self.started = Some(run.started.clone());
         // Where it can't be written, the lock still tells.
         self.standing.note(&Status::Running(run));
@@ -368,19 +358,29 @@ impl<'a> Container<'a> {
         self.hub.started();
     }
 
-    /// Writes down how it ended. Gives the status.
-    fn note(&self, ended: &Result<Exit, container::Error>) -> i32 {
+    /// Writes down how it ended. Gives the status, and how it goes on where it starts again: one that could not be set up does not.
+    fn note(&self, ended: &Result<Exit, container::Error>) -> (i32, Option<(Again, Duration, End)>) {
         let (status, error) = match ended {
             Ok(exit) => (exit.status(), None),
             Err(error) => (error.status(), Some(error.to_string())),
         };
         let finished = Some(self.world.clock.rfc3339());
-        let end = End { started: self.started.clone(), finished, status, error };
-        self.standing.note(&Status::Exited(end));
+        let (out_of_memory, restarts) = (self.out_of_memory, self.again.restarts);
+        let end = End { started: self.started.clone(), finished, status, error, out_of_memory, restarts };
+        // It may have been changed meanwhile.
+        let record = record::read(self.world.home(), &self.folder).ok().flatten();
+        let policy = record.map_or(self.policy, |record| record.care.restart);
         if self.started.is_some() {
             self.standing.tell("die", &[("exitCode", status.to_string())]);
         }
-        status
+        let is_finished = self.standing.is_finished_within(Duration::ZERO);
+        if ended.is_ok() && !is_finished && policy.applies(status, restarts) {
+            let (again, pause) = self.again.next(self.began.elapsed());
+            self.standing.note(&Status::Restarting(end.clone()));
+            return (status, Some((again, pause, end)));
+        }
+        self.standing.note(&Status::Exited(end));
+        (status, None)
     }
 }
 

@@ -7,7 +7,7 @@ use super::hub::Hub;
 use super::standing::Standing;
 use super::talk::{Ask, Tell};
 use crate::container;
-use crate::container::{Control, Entrance};
+use crate::container::{Control, Entrance, Resources};
 use crate::link::{Heard as Incoming, Link};
 use crate::runtime::{Error, exec};
 
@@ -80,6 +80,11 @@ impl Served {
             }
             Ask::Pause => self.standing.pause(&self.control).inspect(|()| self.standing.tell("pause", &[])),
             Ask::Resume => self.standing.resume(&self.control).inspect(|()| self.standing.tell("unpause", &[])),
+            Ask::Limit(resources) => self.limit(&resources),
+            Ask::Finish => {
+                self.standing.finish();
+                Ok(())
+            }
         };
         self.answer(answer);
     }
@@ -89,6 +94,12 @@ impl Served {
         let send = || self.control.signal(number);
         let sent = if number == libc::SIGCONT { self.standing.while_not_held(send) } else { Some(send()) };
         Ok(sent.unwrap_or(Ok(()))?)
+    }
+
+    fn limit(&self, resources: &Resources) -> Result<(), Error> {
+        let name = container::group_name(self.standing.id());
+        let limited = self.standing.while_it_runs(|| self.control.limit(resources, &name));
+        Ok(limited.ok_or_else(|| Error::Refused("the container is paused".to_owned()))??)
     }
 
     fn answer(&self, answer: Result<(), Error>) {

@@ -1,7 +1,8 @@
 //! What is written down of how a container stands, while its monitor lives.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::container::{self, Control};
 use crate::runtime::events::Subject;
@@ -19,6 +20,9 @@ pub(super) struct Standing {
     /// As it was when it was started.
     record: Record,
     stops: Mutex<Stops>,
+    /// Whether it does not start again.
+    is_finished: Mutex<bool>,
+    finished: Condvar,
 }
 
 /// For whom the container is stopped. It goes on when there is nobody left.
@@ -40,8 +44,15 @@ impl Standing {
     pub(super) fn of(world: &World, folder: &Path, record: &Record) -> Standing {
         // Where there is none, the status at the end is written as all others are.
         let _ = record::reserve(folder);
-        let (home, clock) = (world.home().clone(), world.clock.clone());
-        Standing { folder: folder.to_path_buf(), home, clock, record: record.clone(), stops: Mutex::default() }
+        Standing {
+            folder: folder.to_path_buf(),
+            home: world.home().clone(),
+            clock: world.clock.clone(),
+            record: record.clone(),
+            stops: Mutex::default(),
+            is_finished: Mutex::default(),
+            finished: Condvar::new(),
+        }
     }
 
     /// Lets those know who follow what happens.
@@ -49,6 +60,10 @@ impl Standing {
         let name = self.name();
         let subject = Subject { name: &name, ..self.record.subject() };
         events::of_container(&self.home, &self.clock, subject, action, more);
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.record.id
     }
 
     /// What it is called now.
@@ -61,6 +76,19 @@ impl Standing {
     pub(super) fn note(&self, status: &Status) {
         let _one = self.stops();
         let _ = record::set_status(&self.folder, status);
+    }
+
+    /// It does not start again.
+    pub(super) fn finish(&self) {
+        *self.is_finished.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.finished.notify_all();
+    }
+
+    /// Waits for so long, and no longer when it is not to start again. Says whether it is not.
+    pub(super) fn is_finished_within(&self, time: Duration) -> bool {
+        let is_finished = self.is_finished.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.finished.wait_timeout_while(is_finished, time, |is_finished| !*is_finished);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Does something to a container that is not stopped; `None` where it is.

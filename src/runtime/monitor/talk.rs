@@ -6,6 +6,7 @@
 //! Signal   ──▶                     ◀── Done, Refused
 //! Press, Resize ──▶                    (no answer)
 //! Pause, Resume, Hold ──▶          ◀── Done, Refused
+//! Finish, Limit ──▶                ◀── Done, Refused
 //! Exec     ──▶   with six          ◀── Done, Refused
 //!                                  ◀── Started, Failed: to whoever has started it
 //!                                  ◀── Notice: something to be told at once
@@ -13,6 +14,8 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
+
+use crate::container::Resources;
 
 /// The name of the monitor's socket in the container's folder.
 pub(crate) const SOCKET: &str = "monitor.sock";
@@ -40,6 +43,10 @@ pub(crate) enum Ask {
     Resume,
     /// Stops it for as long as the one who asks is connected, and anybody else who has asked for that; one that is paused stays so.
     Hold,
+    /// Changes what the container may use.
+    Limit(Resources),
+    /// It does not start again by itself when it has ended, whatever its policy.
+    Finish,
     /// Makes a further process, whose descriptors come with it; see [`exec`](crate::runtime::exec).
     Exec {
         /// The size that its terminal begins with.

@@ -90,8 +90,8 @@ fn numbers(numbers: &[usize]) -> String {
 mod tests {
     use super::{Layout, boxes};
     use crate::container::{
-        self, Access, Cgroups, Hierarchy, Host, Identity, Mount, MountKind, Network, OverlaySupport, Plan, Process,
-        Range, Rights, Sandbox, Terminal, plan,
+        self, Access, Cgroups, ControlGroups, Hierarchy, Host, Identity, Mount, MountKind, Network, OverlaySupport,
+        OwnGroup, Plan, Process, Range, Rights, Sandbox, Terminal, plan,
     };
     use crate::view::palette::Palette;
     use crate::view::screen::Width;
@@ -105,8 +105,10 @@ mod tests {
             uid: 1000,
             gid: 1000,
             overlay: OverlaySupport::Fsconfig,
-            cgroups: Cgroups::V1(vec![Hierarchy { name: "memory".into(), options: "memory".into() }]),
-            own_cgroups: vec!["/sys/fs/cgroup/pids".into()],
+            cgroups: ControlGroups {
+                mounted: Cgroups::V1(vec![Hierarchy { name: "memory".into(), options: "memory".into() }]),
+                own: vec![OwnGroup { path: "/sys/fs/cgroup/pids".into(), controllers: vec!["pids".into()] }],
+            },
             resolver: String::new(),
             thermal: Vec::new(),
             below_sys: vec!["/sys/fs/cgroup".into(), "/sys/fs/cgroup/memory".into()],

@@ -53,6 +53,11 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Op
         // One whose files are being read goes on when that is done.
         let _ = session.ask(&Ask::Resume);
     }
+    // From now on it does not start again by itself.
+    let _ = session.ask(&Ask::Finish);
+    if matches!(stored.status, Status::Restarting(_)) {
+        return until_it_stays(world, &stored);
+    }
     // It may have ended just now, which is what was wanted.
     let _ = session.ask(&Ask::Signal(signal.unwrap_or(stored.record.stop_signal)));
     // A connection has answers of its own; another one waits.
@@ -65,10 +70,19 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Op
     Ok(())
 }
 
+/// Waits until a monitor that waited before the next start has gone, which it does at once.
+pub(super) fn until_it_stays(world: &Arc<World>, stored: &Stored) -> Result<(), Failure> {
+    let end = std::time::Instant::now() + Stop::GRACE;
+    while runtime::find(world, &stored.record.id)?.is_running() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
 /// A connection to a container's monitor, while it runs.
 fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failure> {
     match stored.status {
-        Status::Running(_) | Status::Paused(_) => {
+        Status::Running(_) | Status::Paused(_) | Status::Restarting(_) => {
             let session = Session::open(world, &stored.record.id)?;
             if session.is_none() && is_running(world, stored) {
                 return Err(Diagnostic::error(format!(
@@ -114,6 +128,10 @@ impl Kill {
         let number = signal(&self.signal)?;
         each(&self.containers, ui, |name| {
             let (stored, session) = must_run(world, name)?;
+            if [libc::SIGKILL, stored.record.stop_signal].contains(&number) {
+                // It may have ended just now.
+                let _ = session.ask(&Ask::Finish);
+            }
             match session.ask(&Ask::Signal(number)) {
                 Ok(()) if number == libc::SIGKILL => drop(session.until_the_end()),
                 // It was killed so fast that nobody was left to say so.
@@ -176,7 +194,7 @@ impl Wait {
                 Some(Parted::Failed(failed)) => failed.status,
                 Some(Parted::Detached | Parted::Signalled(_) | Parted::Broken | Parted::Lost) | None => {
                     match runtime::find(world, name)?.status {
-                        Status::Exited(end) => end.status,
+                        Status::Exited(end) | Status::Restarting(end) => end.status,
                         Status::Created | Status::Running(_) | Status::Paused(_) => 0,
                     }
                 }

@@ -8,7 +8,7 @@ use crate::cli::commands::network::inspect::mac;
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
-use crate::container::{Access, Paths, Terminal, Wire};
+use crate::container::{Access, Init, Paths, Terminal, Wire};
 use crate::runtime::network::{self, Attachment, Mode};
 use crate::runtime::record::Record;
 use crate::runtime::{self, Bound, Input, Published, Status, Stored, Volume, WhenEnded};
@@ -53,6 +53,7 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let record = &stored.record;
     let process = &record.process;
     let (entrypoint, command) = process.args.split_at(record.entrypoint.min(process.args.len()));
+    let resources = &record.allowance.resources;
     Ok(json!({
         "Id": record.id,
         "Created": record.created,
@@ -61,10 +62,10 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
         "State": state(&stored.status),
         "Image": record.image.id,
         "LogPath": runtime::log::path(&home.containers_dir().join(&record.id)),
-        "RestartCount": 0,
         "Driver": "overlay",
         "Platform": "linux",
         "Name": format!("/{}", record.name),
+        "RestartCount": restarts(&stored.status),
         "Mounts": record.volumes.iter().map(|volume| mount(volume, home)).collect::<Vec<_>>(),
         "Config": {
             "Hostname": record.hostname,
@@ -93,6 +94,14 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
             "ShmSize": record.allowance.shared_memory,
             "OomScoreAdj": record.allowance.oom_score.unwrap_or(0),
             "Sysctls": record.allowance.settings.iter().map(|set| (set.name.clone(), json!(set.value))).collect::<Map<_, _>>(),
+            "RestartPolicy": { "Name": record.care.restart.name(), "MaximumRetryCount": record.care.restart.most() },
+            "LogConfig": { "Type": record.care.log.driver.name() },
+            "Memory": resources.memory.unwrap_or(0),
+            "NanoCpus": resources.cpu_quota.filter(|_| resources.cpu_period.is_none()).unwrap_or(0) * 10_000,
+            "CpuShares": resources.cpu_shares.unwrap_or(0),
+            "CpusetCpus": resources.cpus.as_deref().unwrap_or_default(),
+            "PidsLimit": resources.processes,
+            "Init": process.init == Init::Reaper,
         },
         "NetworkSettings": networks(world, stored)?,
     }))
@@ -112,19 +121,28 @@ fn words(words: &[String]) -> Option<&[String]> {
 /// A moment that has not been.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
+/// How often its monitor has started it again.
+fn restarts(status: &Status) -> u32 {
+    match status {
+        Status::Created => 0,
+        Status::Running(run) | Status::Paused(run) => run.restarts,
+        Status::Restarting(end) | Status::Exited(end) => end.restarts,
+    }
+}
+
 fn state(status: &Status) -> Value {
     let (run, end) = match status {
         Status::Created => (None, None),
         Status::Running(run) | Status::Paused(run) => (Some(run), None),
-        Status::Exited(end) => (None, Some(end)),
+        Status::Restarting(end) | Status::Exited(end) => (None, Some(end)),
     };
     let started = run.map(|run| run.started.as_str()).or(end.and_then(|end| end.started.as_deref()));
     json!({
         "Status": status.name(),
-        "Running": run.is_some(),
+        "Running": status.has_monitor(),
         "Paused": matches!(status, Status::Paused(_)),
-        "Restarting": false,
-        "OOMKilled": false,
+        "Restarting": matches!(status, Status::Restarting(_)),
+        "OOMKilled": end.is_some_and(|end| end.out_of_memory),
         "Dead": false,
         "Pid": run.map_or(0, |run| run.process),
         "ExitCode": end.map_or(0, |end| end.status),
@@ -185,7 +203,7 @@ fn bindings(published: &[Published]) -> Map<String, Value> {
 pub(super) fn bound(status: &Status) -> &[Bound] {
     match status {
         Status::Running(run) | Status::Paused(run) => &run.ports,
-        Status::Created | Status::Exited(_) => &[],
+        Status::Created | Status::Restarting(_) | Status::Exited(_) => &[],
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::machine::Stream;
+use crate::runtime::care::Driver;
 use crate::runtime::log::{Entry, Reader, StreamName};
 use crate::runtime::{self, Session};
 use crate::view::program::Program;
@@ -46,6 +47,11 @@ pub(crate) struct Logs {
 impl Logs {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let stored = runtime::find(world, &self.container)?;
+        if stored.record.care.log.driver == Driver::None {
+            return Err(Diagnostic::error("the container keeps no log: it was made with `--log-driver none`")
+                .hint("`attach` shows what it writes from now on")
+                .into());
+        }
         let since = self.since.as_deref().map(|text| moment(world, text)).transpose()?;
         let until = self.until.as_deref().map(|text| moment(world, text)).transpose()?;
         let wanted = |entry: &Entry| {

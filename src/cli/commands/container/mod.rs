@@ -12,6 +12,7 @@ pub(in crate::cli) mod export;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod logs;
+pub(in crate::cli) mod monitor;
 mod options;
 mod outcome;
 pub(in crate::cli) mod port;
@@ -24,6 +25,7 @@ pub(in crate::cli) mod serve_files;
 pub(in crate::cli) mod size;
 pub(in crate::cli) mod start;
 pub(in crate::cli) mod top;
+pub(in crate::cli) mod update;
 
 use std::sync::Arc;
 
@@ -70,6 +72,8 @@ enum ContainerCommand {
     Commit(commit::Commit),
     /// Write all files of a container to a tar archive
     Export(export::Export),
+    /// Change the limits and the restart policy of containers
+    Update(update::Update),
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
     List(list::List),
@@ -119,6 +123,7 @@ impl Containers {
             ContainerCommand::Diff(command) => command.run(world, ui),
             ContainerCommand::Commit(command) => command.run(world, ui),
             ContainerCommand::Export(command) => command.run(world, ui),
+            ContainerCommand::Update(command) => command.run(world, ui),
             ContainerCommand::List(command) => command.run(world, ui),
             ContainerCommand::Inspect(command) => command.run(world, ui),
             ContainerCommand::Logs(command) => command.run(world, ui),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::control::until_it_stays;
 use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
@@ -48,16 +49,21 @@ impl Remove {
             }
             found => found?,
         };
-        if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
+        if stored.status.has_monitor() {
             if !self.force {
                 return Err(Diagnostic::error(format!("container {name} is running"))
                     .hint("stop it first, or remove it with `--force`")
                     .into());
             }
             if let Some(session) = Session::open(world, &stored.record.id)? {
-                // It may have ended just now.
-                let _ = session.ask(&Ask::Signal(libc::SIGKILL));
-                session.until_the_end();
+                let _ = session.ask(&Ask::Finish);
+                if matches!(stored.status, Status::Restarting(_)) {
+                    until_it_stays(world, &stored)?;
+                } else {
+                    // It may have ended just now.
+                    let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+                    session.until_the_end();
+                }
             }
         }
         match runtime::claim(world, &stored.record.id) {

@@ -161,8 +161,9 @@ pub(super) fn status(status: &Status, now: i64) -> String {
         Status::Created => "Created".to_owned(),
         Status::Running(run) => format!("Up {}", since(&run.started)),
         Status::Paused(run) => format!("Up {} (Paused)", since(&run.started)),
+        Status::Restarting(end) => format!("Restarting ({}) {}", end.status, units::ago(now, end.finished.as_deref())),
         // It never ran.
-        Status::Exited(end) if end.error.is_some() => "Created".to_owned(),
+        Status::Exited(_) if status.name() == "created" => "Created".to_owned(),
         Status::Exited(end) => match &end.finished {
             Some(finished) => format!("Exited ({}) {}", end.status, units::ago(now, Some(finished))),
             None => format!("Exited ({}): its monitor was killed", end.status),

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::Terminal;
 use crate::diagnostic::Diagnostic;
-use crate::runtime::{self, Parted, Status, Streams};
+use crate::runtime::{self, Parted, Streams};
 use crate::world::World;
 
 /// Start containers that are not running.
@@ -53,7 +53,7 @@ impl Start {
 /// Starts a container. One that runs already goes on.
 fn begin(world: &Arc<World>, name: &str) -> Result<(), Failure> {
     let stored = runtime::find(world, name)?;
-    if matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
+    if stored.status.has_monitor() {
         return Ok(());
     }
     match runtime::start(world, runtime::claim(world, &stored.record.id)?)?.until_started() {

@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Explained as _, Severity};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::progress::Work;
 use crate::runtime::events::{self, Kind};
-use crate::runtime::{self, Status, Stored};
+use crate::runtime::{self, Stored};
 use crate::shown;
 use crate::store::{Catalogue, Error, Image};
 use crate::upkeep;
@@ -115,7 +115,7 @@ impl Planning<'_> {
     /// unless that is forced. What the container needs stays in any case.
     fn check_unused(&self, text: &str, manifest: &Descriptor, id: Digest) -> Result<(), Diagnostic> {
         let user = self.containers.iter().filter(|stored| stored.record.image.manifest.digest == manifest.digest);
-        let is_running = |stored: &&Stored| matches!(stored.status, Status::Running(_) | Status::Paused(_));
+        let is_running = |stored: &&Stored| stored.status.has_monitor();
         let Some(stored) = user.max_by_key(is_running) else { return Ok(()) };
         let name = &stored.record.name;
         let (how, hint) = match (is_running(&stored), self.rmi.force) {

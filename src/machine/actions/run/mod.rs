@@ -298,7 +298,7 @@ fn watch(prepared: &Prepared, control: &Control, reporter: &mut Reporter<'_>) ->
             reporter.tell(EventKind::Output { stream: stream.into(), bytes: bytes.into() });
         }
         // Nobody's signals are passed on.
-        Heard::Started | Heard::Shown(_) | Heard::Notice(_) => {}
+        Heard::Started | Heard::Shown(_) | Heard::OutOfMemory | Heard::Notice(_) => {}
         Heard::Untidy(failure) => reporter.warn(failure.to_string()),
     })?;
     Ok(exit)

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::resources::{Shares, parse_bytes};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::container::{Allowance, Capabilities, Hostname, Identity, Init, Paths, ResourceLimit, Rights};
@@ -9,7 +10,6 @@ use crate::diagnostic::Diagnostic;
 use crate::runtime::allowance::{all_devices, parse_device, parse_limit, parse_setting};
 use crate::runtime::network::Mode;
 use crate::runtime::{self, Confinement};
-use crate::size;
 use crate::world::World;
 
 /// The options of it.
@@ -51,6 +51,8 @@ pub(super) struct Limits {
     /// Run a tiny program as process 1, which passes signals on and waits for what is left behind
     #[arg(long)]
     init: bool,
+    #[command(flatten)]
+    shares: Shares,
     /// The user namespace: `host` is the machine's
     #[arg(long, value_name = "MODE")]
     userns: Option<String>,
@@ -135,6 +137,7 @@ impl Limits {
         }
         allowance.domain = self.domainname.as_deref().map(Hostname::parse).transpose()?.map(|name| name.to_string());
         allowance.oom_score = self.oom_score_adj;
+        allowance.resources = self.shares.resources()?;
         Ok(Limited {
             rights,
             paths,
@@ -200,32 +203,5 @@ impl Limits {
             None | Some("" | "default") => Ok(()),
             Some(mode) => refused("--isolation", mode, "it chooses between two kinds of Windows containers"),
         }
-    }
-}
-
-/// A number of bytes as Docker reads it: `64m`, `1.5g`.
-///
-/// # Errors
-/// It is anything else.
-pub(super) fn parse_bytes(option: &str, text: &str) -> Result<u64, Diagnostic> {
-    let fraction = || -> Option<u64> {
-        let unit = text.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let number: f64 = text[..unit].parse().ok()?;
-        Some((number * size::parse(&format!("1{}", &text[unit..]))? as f64) as u64)
-    };
-    size::parse(text).or_else(fraction).ok_or_else(|| {
-        Diagnostic::error(format!("invalid argument `{text}` for {option}: not a number of bytes"))
-            .hint("write it as 64m or 2g: b, k, m and g are powers of 1024")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_bytes;
-
-    #[test]
-    fn bytes_are_read() {
-        let read = |text| parse_bytes("--shm-size", text).ok();
-        assert_eq!([read("64m"), read("1.5g"), read("7"), read("1m5")], [Some(64 << 20), Some(3 << 29), Some(7), None]);
     }
 }

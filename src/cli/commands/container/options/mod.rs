@@ -2,6 +2,7 @@
 
 mod limits;
 mod network;
+mod resources;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,11 @@ use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
 use crate::oci::{Platform, PlatformError, PortSpecification, signal_number};
+use crate::runtime::care::{Care, LogOptions, Restart};
 use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Request, Variable, WhenEnded};
 use crate::world::World;
+
+pub(super) use resources::Shares;
 
 use limits::{Limited, Limits};
 use network::{Connections, Networking};
@@ -86,6 +90,15 @@ pub(super) struct Options {
     /// The platform of the image, such as `linux/amd64`
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
+    /// When the container starts again: `on-failure[:COUNT]`, `always`, `unless-stopped`
+    #[arg(long, value_name = "POLICY", default_value = "no", hide_default_value = true)]
+    restart: String,
+    /// What keeps the output: `json-file`, `local`, `none`
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// How much of the output is kept: `max-size=20m`, `max-file=5` are the default
+    #[arg(long, value_name = "OPTION")]
+    log_opt: Vec<String>,
     /// How many seconds the container has to end before it is killed
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     stop_timeout: Option<i64>,
@@ -207,6 +220,7 @@ impl Options {
             allowance,
             stop_signal: self.stop_signal.as_deref().map(signal).transpose()?,
             stop_timeout: self.stop_timeout,
+            care: self.care()?,
         })
     }
 
@@ -228,6 +242,17 @@ impl Options {
             }
             workdir => Ok(workdir.clone()),
         }
+    }
+
+    fn care(&self) -> Result<Care, Failure> {
+        let restart = Restart::parse(&self.restart)?;
+        if self.rm && restart != Restart::No {
+            return Err(Diagnostic::error("`--restart` and `--rm` contradict each other")
+                .hint("a container that is removed at its end can't start again")
+                .into());
+        }
+        let bytes = |text: &str| resources::parse_bytes("--log-opt", text).ok();
+        Ok(Care { restart, log: LogOptions::parse(self.log_driver.as_deref(), &self.log_opt, bytes)? })
     }
 
     fn wanted_platform(&self) -> Result<Platform, Diagnostic> {

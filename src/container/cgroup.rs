@@ -1,0 +1,337 @@
+//! Control groups of containers: where one may be made, made, limited, looked at, and removed.
+//!
+//! ```text
+//! version 1, root            /sys/fs/cgroup/<controller>/<our own group>/layerlab-<id>, for each controller that is needed
+//! version 2, root            /sys/fs/cgroup/layerlab-<id>
+//! version 2, another user    <our own group>/layerlab-<id>, where that group is delegated to the user
+//! ```
+//!
+//! A group belongs to whoever has its directory locked (flock(2)): the process that watches over the container, for as long as that is. The kernel
+//! gives the lock back when that process is killed. So a group of ours that can be locked is a remainder, and whoever makes or prepares
+//! the next container removes it.
+//!
+//! Only the container's own processes are in it, not those of ours that watch over them: a container that has used up its memory or its
+//! processes does not take its keeper with it, and a limit of 50 processes means 50.
+//!
+//! Sources: cgroups(7), the kernel's cgroup-v2.rst ("No Internal Process Constraint", "Delegation").
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::unistd::Uid;
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::{Error, Failure, errno};
+use super::freeze;
+use super::hierarchies::{CALLERS, Cgroups, ControlGroups, OwnGroup};
+use super::resources::{GroupSetting, Resources, Version};
+
+/// What the names of our groups begin with.
+const PREFIX: &str = "layerlab-";
+
+/// Controllers that a container's groups have, as far as there are some: to limit something now or later, to pause it, to count what it uses.
+const CONTROLLERS: [&str; 7] = ["memory", "pids", "cpu", "cpuset", "blkio", "freezer", "cpuacct"];
+
+/// The list of a group's processes.
+const PROCESSES: &str = "cgroup.procs";
+
+/// How long the kernel may take to notice that a group is empty.
+const PATIENCE: Duration = Duration::from_millis(2);
+const TRIES: u32 = 100;
+
+/// A container's groups: which are made, and what is written to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Groups {
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) settings: Vec<(PathBuf, GroupSetting)>,
+}
+
+impl Groups {
+    /// Those of a container called `name`. What can't be limited is left out: see [`check`].
+    pub(crate) fn plan(host: &ControlGroups, name: &str, resources: &Resources) -> Groups {
+        let settings = resources.settings(host.version());
+        let group_for = |controller: &str| {
+            let own = host.own.iter().find(|own| own.controllers.iter().any(|one| one == controller));
+            own.map(|own| own.path.join(name))
+        };
+        let mut groups = Groups::default();
+        for setting in settings {
+            if let Some(path) = group_for(setting.controller) {
+                groups.settings.push((path, setting));
+            }
+        }
+        groups.paths = CONTROLLERS.into_iter().filter_map(group_for).collect();
+        // One of version 2 is found once for each controller.
+        if let (Version::Two, Some(own)) = (host.version(), host.own.first()) {
+            groups.paths.push(own.path.join(name));
+        }
+        groups.paths.sort();
+        groups.paths.dedup();
+        groups
+    }
+}
+
+/// Whether all that is asked for can be limited here.
+///
+/// # Errors
+/// [`Error::Limit`], with the setting that would allow it.
+pub(crate) fn check(host: &ControlGroups, resources: &Resources) -> Result<(), Error> {
+    for setting in resources.settings(host.version()) {
+        let has = |own: &OwnGroup| own.controllers.iter().any(|one| one == setting.controller);
+        if setting.may_lack || host.own.iter().any(has) {
+            continue;
+        }
+        let is_root = Uid::effective().is_root();
+        let hint = match &host.mounted {
+            Cgroups::None => "no control groups are mounted at /sys/fs/cgroup",
+            Cgroups::V1(_) if is_root => "the kernel has no such controller, or it is not mounted below /sys/fs/cgroup",
+            Cgroups::V2 if is_root => "the kernel has no such controller: see /sys/fs/cgroup/cgroup.controllers",
+            Cgroups::V1(_) => {
+                "this machine has control groups of version 1, where only root limits: \
+                 `systemd.unified_cgroup_hierarchy=1` on the kernel's command line gives version 2"
+            }
+            Cgroups::V2 if host.own.is_empty() => {
+                "no control group is delegated to this user: `systemd-run --user --scope -p Delegate=yes COMMAND` \
+                 runs a command in one that is"
+            }
+            Cgroups::V2 => {
+                "this controller is not delegated to this user: `Delegate=cpu cpuset io memory pids` in \
+                 /etc/systemd/system/user@.service.d/delegate.conf does that"
+            }
+        };
+        return Err(Error::Limit { option: setting.option, controller: setting.controller, hint });
+    }
+    Ok(())
+}
+
+/// Makes groups, and locks them for as long as what is given lives.
+pub(super) fn create(paths: &[PathBuf]) -> Result<Vec<OwnedFd>, Failure> {
+    if let Some(parent) = paths.first().and_then(|path| path.parent()) {
+        enable_controllers(parent)?;
+    }
+    paths.iter().map(|path| make(path)).collect()
+}
+
+/// Makes one and locks it. One that somebody has swept between the two is made again.
+fn make(path: &Path) -> Result<OwnedFd, Failure> {
+    for _ in 0..TRIES {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(Failure::io("mkdir", path, &error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let Ok(directory) = File::open(path) else { continue };
+        let is_ours = flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if is_ours && is_still_there(&directory, path) {
+            init_cpuset(path)?;
+            return Ok(directory.into());
+        }
+    }
+    Err(Failure::refused("lock", path, Errno::EBUSY).hint("another container has this control group"))
+}
+
+fn is_still_there(directory: &File, path: &Path) -> bool {
+    match (directory.metadata(), fs::metadata(path)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+/// A group of version 1 has no processors and no memory at first, and takes no process then.
+fn init_cpuset(path: &Path) -> Result<(), Failure> {
+    for name in ["cpuset.cpus", "cpuset.mems"] {
+        let file = path.join(name);
+        let is_empty = fs::read_to_string(&file).is_ok_and(|text| text.trim().is_empty());
+        // In version 2 an empty file means the parent's.
+        if !is_empty || path.join("cgroup.controllers").exists() {
+            continue;
+        }
+        let inherited = path.parent().and_then(|parent| fs::read_to_string(parent.join(name)).ok());
+        fs::write(&file, inherited.unwrap_or_default().trim()).map_err(|error| Failure::io("write", &file, &error))?;
+    }
+    Ok(())
+}
+
+/// Has the groups below one of version 2 limited. What the kernel does not want is told by whoever writes the limit.
+fn enable_controllers(parent: &Path) -> Result<(), Failure> {
+    let Ok(available) = fs::read_to_string(parent.join("cgroup.controllers")) else { return Ok(()) };
+    let control = parent.join("cgroup.subtree_control");
+    let enabled = fs::read_to_string(&control).unwrap_or_default();
+    let wanted = ["cpu", "cpuset", "io", "memory", "pids"].into_iter().filter(|one| {
+        let is_in = |text: &str| text.split_whitespace().any(|other| other == *one);
+        is_in(&available) && !is_in(&enabled)
+    });
+    for controller in wanted {
+        let enable = || fs::write(&control, format!("+{controller}"));
+        if let Err(error) = enable()
+            && errno(&error) == Errno::EBUSY
+        {
+            // Processes are in the way: whoever is delegated a group may put them into one below it.
+            move_processes(parent)?;
+            let _ = enable();
+        }
+    }
+    Ok(())
+}
+
+fn move_processes(parent: &Path) -> Result<(), Failure> {
+    let below = parent.join(CALLERS);
+    fs::create_dir_all(&below).map_err(|error| Failure::io("mkdir", &below, &error))?;
+    let text = fs::read_to_string(parent.join(PROCESSES)).unwrap_or_default();
+    for process in text.lines() {
+        // One that has ended meanwhile is not in the way any more.
+        let _ = fs::write(below.join(PROCESSES), process);
+    }
+    Ok(())
+}
+
+/// Writes one limit.
+pub(super) fn limit(group: &Path, setting: &GroupSetting) -> Result<(), Failure> {
+    let Some(file) = setting.files.iter().map(|name| group.join(name)).find(|file| file.exists()) else {
+        if setting.may_lack {
+            return Ok(());
+        }
+        let file = group.join(setting.files.first().copied().unwrap_or_default());
+        return Err(
+            Failure::refused("find", &file, Errno::ENOENT).hint("the kernel was built, or started, without this limit")
+        );
+    };
+    match fs::write(&file, &setting.value) {
+        Err(_) if setting.may_lack => Ok(()),
+        Err(error) => {
+            let failure = Failure::io(&format!("write `{}` to", setting.value), &file, &error);
+            Err(match errno(&error) {
+                Errno::EINVAL | Errno::ERANGE => failure.hint("the kernel does not take this value"),
+                Errno::EBUSY => failure.hint("the container uses more than that already"),
+                _ => failure,
+            })
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Changes the limits of groups that are in use. What depends on the order is tried once more behind the others.
+pub(super) fn update(groups: &[PathBuf], resources: &Resources) -> Result<(), Failure> {
+    let is_unified = groups.iter().any(|group| group.join("cgroup.controllers").exists());
+    let settings = resources.settings(if is_unified { Version::Two } else { Version::One });
+    let place = |setting: &GroupSetting| {
+        let has = |group: &&PathBuf| setting.files.iter().any(|file| group.join(file).exists());
+        groups.iter().find(has).ok_or_else(|| {
+            let message = format!("change the limit of {} of a container that was started without it", setting.option);
+            Failure::call(&message, Errno::ENOENT).hint("stop the container, update it, and start it")
+        })
+    };
+    let mut again = Vec::new();
+    for setting in &settings {
+        match place(setting) {
+            Err(_) if setting.may_lack => {}
+            group => {
+                let group = group?;
+                if limit(group, setting).is_err() {
+                    again.push((group, setting));
+                }
+            }
+        }
+    }
+    again.into_iter().try_for_each(|(group, setting)| limit(group, setting))
+}
+
+/// Puts the process that calls this into a group.
+pub(super) fn join(path: &Path) -> Result<(), Failure> {
+    let file = path.join(PROCESSES);
+    // `0` is the process that writes.
+    fs::write(&file, "0").map_err(|error| Failure::refused("write", &file, errno(&error)))
+}
+
+/// Opens what a process writes to that enters these groups.
+pub(super) fn open_lists(groups: &[PathBuf]) -> Result<Vec<File>, Failure> {
+    let open = |group: &PathBuf| {
+        let file = group.join(PROCESSES);
+        File::options().write(true).open(&file).map_err(|error| Failure::io("open", &file, &error))
+    };
+    groups.iter().map(open).collect()
+}
+
+/// Puts the process that calls this into groups by their open lists.
+pub(super) fn enter(lists: &[File]) -> Result<(), Failure> {
+    for list in lists {
+        (&*list).write_all(b"0").map_err(|error| Failure::call("write to cgroup.procs", errno(&error)))?;
+    }
+    Ok(())
+}
+
+/// Puts processes that run into groups, and those that they make meanwhile. `members` lists them.
+pub(super) fn gather(groups: &[PathBuf], members: impl Fn() -> Vec<i32>) -> Result<(), Failure> {
+    for group in groups {
+        let file = group.join(PROCESSES);
+        for _ in 0..TRIES {
+            let inside = fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
+            let inside: BTreeSet<i32> = inside.lines().filter_map(|line| line.parse().ok()).collect();
+            let outside: Vec<i32> = members().into_iter().filter(|process| !inside.contains(process)).collect();
+            if outside.is_empty() {
+                break;
+            }
+            for process in outside {
+                match fs::write(&file, process.to_string()) {
+                    Err(error) if errno(&error) != Errno::ESRCH => return Err(Failure::io("write", &file, &error)),
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the kernel has killed a process of a group because memory ran out in it.
+pub(super) fn ran_out_of_memory(groups: &[PathBuf]) -> bool {
+    let killed = |file: PathBuf| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().any(|line| line.strip_prefix("oom_kill ").is_some_and(|count| count.trim() != "0"))
+    };
+    groups.iter().any(|group| killed(group.join("memory.events")) || killed(group.join("memory.oom_control")))
+}
+
+/// Removes a group, which is empty now; the kernel may need a moment to notice that.
+pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+    for _ in 1..TRIES {
+        match fs::remove_dir(path) {
+            Err(error) if errno(&error) == Errno::EBUSY => std::thread::sleep(PATIENCE),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            removed => return removed.map_err(|error| Failure::io("rmdir", path, &error)),
+        }
+    }
+    fs::remove_dir(path).map_err(|error| Failure::io("rmdir", path, &error))
+}
+
+/// Removes what killed processes have left behind. What can't be removed now is tried again by the next one.
+pub(crate) fn sweep(host: &ControlGroups) {
+    // Every container that has groups has one in the first two of them.
+    let left = |own: &OwnGroup| -> Vec<String> {
+        let entries = fs::read_dir(&own.path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.starts_with(PREFIX) && name != CALLERS).collect()
+    };
+    for own in &host.own {
+        for name in left(own) {
+            let path = own.path.join(name);
+            if let Ok(directory) = File::open(&path)
+                && flock(&directory, FlockOperation::NonBlockingLockExclusive).is_ok()
+            {
+                freeze::let_end(std::slice::from_ref(&path));
+                let _ = fs::remove_dir(&path);
+            }
+        }
+    }
+}
+
+/// The name of a container's group.
+pub(crate) fn name(id: &str) -> String {
+    format!("{PREFIX}{}-{}", id.chars().take(12).collect::<String>(), std::process::id())
+}

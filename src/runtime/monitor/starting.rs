@@ -1,0 +1,123 @@
+//! How a monitor comes into being: as a copy of the process that starts a container, or as the program that goes on with one, see [`again`](super::again).
+
+use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+
+use super::talk::Ask;
+use super::{Turn, run};
+use crate::link::Link;
+use crate::runtime::care::Again;
+use crate::runtime::folder::Folder;
+use crate::runtime::record::{self, End, Status, WhenEnded};
+use crate::runtime::session::Session;
+use crate::runtime::stored::{self, Anonymous, Claimed};
+use crate::runtime::{Error, ports};
+use crate::world::World;
+
+/// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
+/// [`Session::begin`] says so.
+///
+/// # Errors
+/// It can't be planned, or no process be made.
+pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, Error> {
+    let doors = match ports::open(&container.record.ports) {
+        Ok(doors) => doors,
+        Err(error) => {
+            // One that was to be removed at its end is at it.
+            if container.record.when_ended == WhenEnded::Remove {
+                container.remove(world, Anonymous::Removed)?;
+            }
+            return Err(used_by_another(world, error));
+        }
+    };
+    let (prepared, record) = container.prepare(world)?;
+    let refused = |call| move |errno| Error::Call { call, errno };
+    let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
+    // SAFETY: fork(2). We have one thread here, as every command that starts containers has; the child goes on in `run` and never
+    // returns to what it is a copy of.
+    match unsafe { fork() }.map_err(refused("fork"))? {
+        ForkResult::Child => {
+            drop(ours);
+            let turn = Turn { prepared, record, doors, starter: theirs, again: Again::default() };
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, turn)));
+            // SAFETY: _exit(2) ends this process without the exit handlers of the one it was forked from.
+            unsafe { libc::_exit(if ended.is_ok() { 0 } else { 1 }) }
+        }
+        ForkResult::Parent { .. } => {
+            prepared.into_folder().leave();
+            Ok(Session::new(ours))
+        }
+    }
+}
+
+/// The error of a port that is in use, with the container of ours that has it, where one has.
+fn used_by_another(world: &World, error: Error) -> Error {
+    let Error::Port { address, source } = &error else { return error };
+    let containers = match stored::list(world) {
+        Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,
+        Ok(_) | Err(_) => return error,
+    };
+    let has = |stored: &&stored::Stored| match &stored.status {
+        Status::Running(run) | Status::Paused(run) => {
+            run.ports.iter().any(|bound| bound.address.port() == address.port())
+        }
+        Status::Created | Status::Restarting(_) | Status::Exited(_) => false,
+    };
+    match containers.iter().find(has) {
+        Some(other) => Error::PortOfContainer { address: *address, container: other.record.name.clone() },
+        None => error,
+    }
+}
+
+/// Goes on with a container that starts again, as its monitor; `lock` is the open lock of its folder.
+///
+/// # Errors
+/// Nobody has begun this with the lock of that container.
+pub(crate) fn resume(world: &Arc<World>, id: &str, lock: RawFd, restarts: u32, pause: Duration) -> Result<(), Error> {
+    // SAFETY: fcntl(2) on a number that may be none of a descriptor: then it says so.
+    let is_open = lock > 2 && unsafe { libc::fcntl(lock, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
+    // SAFETY: the descriptor is open, and it was opened by the program that we were before: nothing here owns it.
+    let lock = is_open.then(|| unsafe { OwnedFd::from_raw_fd(lock) });
+    let folder = lock.map(|lock| Folder::adopt(world, id, lock)).transpose()?.flatten();
+    let folder = folder.ok_or_else(|| Error::Refused(format!("this does not go on with container {id}")))?;
+    reap();
+    let path = folder.path().to_path_buf();
+    match turn(world, folder, Again { restarts, pause: Some(pause) }) {
+        Ok(turn) => {
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, turn)));
+            // SAFETY: _exit(2): descriptors of the home that are known here were closed.
+            unsafe { libc::_exit(if ended.is_ok() { 0 } else { 1 }) }
+        }
+        Err(error) => {
+            if let Ok(Status::Restarting(end)) = record::status(world.home(), &path) {
+                // Where it can't be written, the lock still tells.
+                let _ = record::set_status(&path, &Status::Exited(End { error: Some(error.to_string()), ..end }));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn turn(world: &Arc<World>, folder: Folder, again: Again) -> Result<Turn, Error> {
+    let record = record::read(world.home(), folder.path())?;
+    let record = record.ok_or_else(|| Error::NoContainer(folder.path().display().to_string()))?;
+    let doors = ports::open(&record.ports)?;
+    let (prepared, record) = Claimed { folder, record }.prepare(world)?;
+    let (ours, starter) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
+    // Nobody has to be waited for.
+    ours.say(&Ask::Begin);
+    Ok(Turn { prepared, record, doors, starter, again })
+}
+
+/// Takes note of the children of the run before that nobody waits for any more.
+fn reap() {
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            return;
+        }
+    }
+}

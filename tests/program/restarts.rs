@@ -1,0 +1,105 @@
+//! Containers that start again, and what is kept of what they write.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, Role, missing};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The roles that can be tried here.
+fn roles() -> Vec<Role> {
+    if nix::unistd::geteuid().is_root() {
+        return vec![Role::Self_, Role::Mapped, Role::Single];
+    }
+    missing("containers of other users: the tests don't run as root");
+    vec![Role::Self_]
+}
+
+/// Runs a script in a container of its own, in the background.
+fn run(place: &Place, options: &str, script: &str) {
+    let mut command = place.command(&format!("run -d {options} layerlab/base sh -c"));
+    let output = command.arg(script).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn wait_for(place: &Place, arguments: &str, is_so: impl Fn(&str) -> bool) -> String {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let shown = place.run(arguments);
+        if is_so(&shown) {
+            return shown;
+        }
+        assert!(Instant::now() < end, "{arguments}:\n{shown}{}{}", place.run("ps -a"), place.run("inspect box"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn state(place: &Place, name: &str) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_str(&place.run(&format!("inspect {name}"))).unwrap();
+    document[0].clone()
+}
+
+#[test]
+fn who_fails_is_started_again_so_often() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        run(&place, "--name box --restart on-failure:2", "echo a run; exit 3");
+        wait_for(&place, "ps -a", |shown| shown.contains("Exited (3)"));
+        assert_eq!(place.run("logs box"), "a run\n".repeat(3));
+        let found = state(&place, "box");
+        assert_eq!(found["RestartCount"], 2);
+        assert_eq!(found["HostConfig"]["RestartPolicy"]["MaximumRetryCount"], 2);
+        assert_eq!(place.run("rm box"), "box\n");
+        place.assert_whole();
+    }
+}
+
+#[test]
+fn who_is_stopped_stays() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        // Its changes are there again each time.
+        run(&place, "--name box --restart always", "echo x >> /count; wc -l < /count; sleep 0.01");
+        wait_for(&place, "logs box", |shown| shown.contains("4\n"));
+        wait_for(&place, "ps", |shown| shown.contains("Restarting (0)"));
+        assert_eq!(place.run("stop -t 1 box"), "box\n");
+        assert!(place.run("ps -a").contains("Exited ("));
+        let count = place.run("logs box");
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(place.run("logs box"), count);
+        // While it runs, too; and it may be told otherwise.
+        run(&place, "--name server --restart unless-stopped", "sleep 1000");
+        assert_eq!(place.run("stop -t 0 server"), "server\n");
+        assert!(!place.run("ps").contains("server"));
+        place.run("start server");
+        assert_eq!(place.run("update --restart no server"), "server\n");
+        assert_eq!(state(&place, "server")["HostConfig"]["RestartPolicy"]["Name"], "no");
+        assert_eq!(place.run("rm -f box server"), "box\nserver\n");
+        assert!(place.run("run --rm --restart always layerlab/base true").contains("contradict each other"));
+    }
+}
+
+#[test]
+fn a_log_has_a_bound_and_is_followed_over_it() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        let script = "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); done";
+        run(&place, "--name box --log-opt max-size=4k --log-opt max-file=3", script);
+        place.run("wait box");
+        let kept = place.run("logs box");
+        assert!(kept.ends_with("line 398\nline 399\n") && !kept.contains("line 1\n"), "{kept}");
+        assert!(place.run("logs --tail 2 box") == "line 398\nline 399\n");
+        let followed = place.shell(&format!(
+            "{} run -d --name slow --log-opt max-size=2k --log-opt max-file=9 layerlab/base sh -c \
+             'sleep 0.3; i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done' && {0} logs -f slow",
+            place.program().display()
+        ));
+        let output = { followed }.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.lines().filter(|line| line.starts_with("line")).count(), 100, "{text}");
+        run(&place, "--name quiet --log-driver none", "echo lost");
+        place.run("wait quiet");
+        assert!(place.run("logs quiet").contains("keeps no log"));
+        place.run("rm -f box slow quiet");
+    }
+}
