@@ -7,7 +7,6 @@ use crate::diagnostic::Diagnostic;
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["stats"], "`layerlab top CONTAINER` lists its processes, `layerlab ps --size` says what it has written"),
     (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
     (&["push"], REGISTRY),
     (&["login", "logout", "search"], "there is no registry yet: there is nobody to log in to, and nothing to search"),

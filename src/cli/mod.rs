@@ -94,6 +94,8 @@ enum Command {
     Copy(container::copy::Copy),
     /// List the processes of a container, with their numbers on this machine
     Top(container::top::Top),
+    /// Show what containers use: processors, memory, network, disks, processes
+    Stats(container::stats::Stats),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(container::diff::Diff),
     /// Create an image from a container and its changes
@@ -277,6 +279,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Exec(command) => command.run(&world()?, ui),
         Command::Copy(command) => command.run(&world()?, ui),
         Command::Top(command) => command.run(&world()?, ui),
+        Command::Stats(command) => command.run(&world()?, ui),
         Command::Diff(command) => command.run(&world()?, ui),
         Command::Commit(command) => command.run(&world()?, ui),
         Command::Export(command) => command.run(&world()?, ui),

@@ -29,11 +29,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::{Error, Failure, errno};
 use super::freeze;
-use super::hierarchies::{CALLERS, Cgroups, ControlGroups, OwnGroup};
+use super::hierarchies::{CALLERS, Cgroups, ControlGroups, OwnGroup, PREFIX};
 use super::resources::{GroupSetting, Resources, Version};
-
-/// What the names of our groups begin with.
-const PREFIX: &str = "layerlab-";
 
 /// Controllers that a container's groups have, as far as there are some: to limit something now or later, to pause it, to count what it uses.
 const CONTROLLERS: [&str; 7] = ["memory", "pids", "cpu", "cpuset", "blkio", "freezer", "cpuacct"];

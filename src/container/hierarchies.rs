@@ -49,6 +49,9 @@ pub struct OwnGroup {
     pub controllers: Vec<String>,
 }
 
+/// What the names of containers' groups begin with.
+pub(super) const PREFIX: &str = "layerlab-";
+
 /// Where control groups are mounted.
 const PLACE: &str = "/sys/fs/cgroup";
 
@@ -85,6 +88,28 @@ pub(super) fn mountinfo() -> Result<String, Error> {
     let path = Path::new("/proc/self/mountinfo");
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The groups of a container, by a process of it; none where it has none of its own.
+pub(crate) fn groups_of(process: i32) -> Vec<PathBuf> {
+    let text = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    let mounted = mountinfo().map_or(Cgroups::None, |mountinfo| mounted_cgroups(&mountinfo));
+    let groups = text.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?.trim_start_matches('/'));
+        if !path.rsplit('/').next()?.starts_with(PREFIX) {
+            return None;
+        }
+        match &mounted {
+            Cgroups::None => None,
+            Cgroups::V2 => Some(Path::new(PLACE).join(path)),
+            Cgroups::V1(hierarchies) => {
+                let is_this = |hierarchy: &&Hierarchy| hierarchy.options.split(',').eq(controllers.split(','));
+                Some(Path::new(PLACE).join(&hierarchies.iter().find(is_this)?.name).join(path))
+            }
+        }
+    });
+    groups.collect()
 }
 
 /// The groups that we may make groups in, one for each hierarchy. `text` is that of /proc/self/cgroup: `number:controllers:path` a line.

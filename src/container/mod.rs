@@ -113,6 +113,7 @@ pub(crate) use further::{Connected, Further, Left};
 pub(crate) use groups::{ends_before, freeze_groups, is_frozen, members_of, remove_group, thaw_groups, wait_for_end};
 pub use heard::{Exit, Heard, Stream};
 pub use hidden::{Hidden, HiddenVariable};
+pub(crate) use hierarchies::groups_of;
 pub use hierarchies::{Cgroups, ControlGroups, Hierarchy, OwnGroup};
 pub use host::{Host, OverlaySupport, OverlayWish};
 pub use identity::Identity;

@@ -41,6 +41,7 @@ pub(crate) mod session;
 pub(crate) mod still;
 pub(crate) mod stored;
 pub(crate) mod unpacked;
+pub(crate) mod usage;
 pub mod volume;
 
 pub(crate) use amend::{change, rename};

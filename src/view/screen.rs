@@ -121,6 +121,14 @@ impl<'o> Screen<'o> {
         self.out.write_all(b"\r\x1b[2K")
     }
 
+    /// Empties the terminal, for what is drawn again and again.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\x1b[2J\x1b[H")
+    }
+
     /// A text as it would be written: what a terminal would act on is gone from it, except for colours.
     pub(crate) fn harmless(&self, text: &str) -> String {
         let mut bytes = Vec::with_capacity(text.len());

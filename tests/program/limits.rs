@@ -231,3 +231,28 @@ fn a_user_without_groups_is_told_what_would_allow_a_limit() {
         assert!(shown.contains(said) && shown.ends_with("[125]\n"), "{options}:\n{shown}");
     }
 }
+
+#[test]
+fn what_is_used_is_shown() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        place.run("run -d --name idle layerlab/base sleep 1000");
+        let shown = place.run("stats --no-stream");
+        let titles: Vec<&str> = shown.lines().next().unwrap_or_default().split("  ").map(str::trim).collect();
+        let titles: Vec<&str> = titles.into_iter().filter(|title| !title.is_empty()).collect();
+        let expected =
+            ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"];
+        assert_eq!(titles, expected, "{shown}");
+        assert!(shown.contains("idle"), "{shown}");
+        assert_eq!(place.run("stats --no-stream --format {{.Container}}/{{.PIDs}} idle"), "idle/1\n");
+        place.run("stop -t 0 idle");
+        assert!(!place.run("stats --no-stream").contains("idle"));
+        assert_eq!(place.run("stats --no-stream --all --format {{.Name}}/{{.PIDs}} idle"), "idle/0\n");
+        assert!(place.run("stats --no-stream nobody").contains("no such container: nobody"));
+        if role == Role::Self_ && has_groups() {
+            place.run("run -d --name bound --memory 64m layerlab/base sleep 1000");
+            assert!(place.run("stats --no-stream --format {{.MemUsage}} bound").ends_with(" / 64MiB\n"));
+        }
+        place.run("rm -f idle bound");
+    }
+}

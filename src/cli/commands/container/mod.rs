@@ -24,6 +24,7 @@ pub(in crate::cli) mod run;
 pub(in crate::cli) mod serve_files;
 pub(in crate::cli) mod size;
 pub(in crate::cli) mod start;
+pub(in crate::cli) mod stats;
 pub(in crate::cli) mod top;
 pub(in crate::cli) mod update;
 
@@ -66,6 +67,8 @@ enum ContainerCommand {
     Copy(copy::Copy),
     /// List the processes of a container, with their numbers on this machine
     Top(top::Top),
+    /// Show what containers use: processors, memory, network, disks, processes
+    Stats(stats::Stats),
     /// List what a container has added (A), changed (C) and deleted (D)
     Diff(diff::Diff),
     /// Create an image from a container and its changes
@@ -120,6 +123,7 @@ impl Containers {
             ContainerCommand::Exec(command) => command.run(world, ui),
             ContainerCommand::Copy(command) => command.run(world, ui),
             ContainerCommand::Top(command) => command.run(world, ui),
+            ContainerCommand::Stats(command) => command.run(world, ui),
             ContainerCommand::Diff(command) => command.run(world, ui),
             ContainerCommand::Commit(command) => command.run(world, ui),
             ContainerCommand::Export(command) => command.run(world, ui),
