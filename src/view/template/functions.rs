@@ -1,6 +1,6 @@
 //! What can be called in a format: Docker's functions, and those of the language, none of which takes more text than is sensible.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -14,6 +14,10 @@ pub(super) const NAMES: &[&str] = &["json", "split", "join", "title", "lower", "
 
 /// The most text that is given to a function, or made by one.
 const MOST: usize = 1 << 20;
+/// The most that all functions together are given and make, for one thing.
+const WORK: usize = 16 << 20;
+/// What a call takes of that by itself.
+const CALL: usize = 256;
 /// The longest first argument of `printf`: each `%65535d` in it makes as much text.
 const LONGEST_FORMAT: usize = 1 << 10;
 /// The widest padding.
@@ -35,6 +39,7 @@ pub(super) fn all() -> FuncMap {
         ("pad", pad),
         ("truncate", truncate),
         ("index", index),
+        ("slice", slice),
         ("print", |arguments| Ok(text(printed(arguments)))),
         ("println", |arguments| Ok(text(joined(arguments, " ") + "\n"))),
         ("printf", printf),
@@ -44,6 +49,10 @@ pub(super) fn all() -> FuncMap {
     ];
     for (name, function) in own {
         functions.insert((*name).to_owned(), bounded(*function));
+    }
+    for name in ["eq", "ne", "lt", "le", "gt", "ge"] {
+        let compare = move |arguments: &[Value]| Ok(Value::Bool(by_language(name, arguments)? == "true"));
+        functions.insert(name.to_owned(), bounded(compare));
     }
     functions
 }
@@ -56,21 +65,35 @@ pub(super) fn titles() -> FuncMap {
     for name in ["json", "title", "lower", "upper"] {
         functions.insert(name.to_owned(), Arc::new(same));
     }
-    for name in ["split", "join", "pad", "truncate", "index"] {
+    for name in ["split", "join", "pad", "truncate", "index", "slice"] {
         functions.insert(name.to_owned(), Arc::new(first));
     }
     functions
 }
 
 /// A function that refuses more text than is sensible, before and after.
-fn bounded(function: fn(&[Value]) -> Answer) -> ValueFunc {
+fn bounded(function: impl Fn(&[Value]) -> Answer + Send + Sync + 'static) -> ValueFunc {
     Arc::new(move |arguments| {
         let mut left = MOST;
         arguments.iter().try_for_each(|value| spend(value, &mut left))?;
+        work(CALL + MOST - left)?;
         let answer = function(arguments)?;
-        spend(&answer, &mut MOST.clone())?;
+        let mut left = MOST;
+        spend(&answer, &mut left)?;
+        work(MOST - left)?;
         Ok(answer)
     })
+}
+
+/// Takes something from what all functions together may do.
+///
+/// # Errors
+/// Nothing is left.
+pub(super) fn work(bytes: usize) -> Result<(), TemplateError> {
+    let left = LEFT.get().checked_sub(bytes);
+    let left = left.ok_or_else(|| error(format!("its functions are given and make more than {WORK} bytes in all")))?;
+    LEFT.set(left);
+    Ok(())
 }
 
 /// Takes the size of a value from what is left.
@@ -134,14 +157,29 @@ fn printed(arguments: &[Value]) -> String {
     printed
 }
 
-/// The language's own, which has no other way in than through a template.
 fn printf(arguments: &[Value]) -> Answer {
     if words(arguments, 0)?.len() > LONGEST_FORMAT {
         return Err(error(format!("the first argument of `printf` has at most {LONGEST_FORMAT} bytes")));
     }
+    by_language("printf", arguments).map(text)
+}
+
+/// What the language's own function makes, which has no other way in than through a template.
+fn by_language(name: &str, arguments: &[Value]) -> Result<String, TemplateError> {
     let places: Vec<String> = (0..arguments.len()).map(|number| format!("(index . {number})")).collect();
-    let template = gotmpl::Template::new("printf").parse(&format!("{{{{printf {}}}}}", places.join(" ")))?;
-    Ok(text(template.execute_to_string(&Value::List(arguments.into()))?))
+    let template = gotmpl::Template::new(name).parse(&format!("{{{{{name} {}}}}}", places.join(" ")))?;
+    template.execute_to_string(&Value::List(arguments.into()))
+}
+
+/// As the language's: from here to there, and not further than that.
+fn slice(arguments: &[Value]) -> Answer {
+    let bound = |place: usize| arguments.get(place).map(|_| number(arguments, place)).transpose();
+    let (from, to, most) = (bound(1)?, bound(2)?, bound(3)?);
+    if arguments.len() > 4 || most.is_some_and(|most| to.is_some_and(|to| to > most)) {
+        return Err(error("`slice` takes a text or a list, and where to begin and to end"));
+    }
+    let bound = |number: Option<usize>| number.and_then(|number| i64::try_from(number).ok());
+    argument(arguments, 0)?.slice(bound(from), bound(to))
 }
 
 fn split(arguments: &[Value]) -> Answer {
@@ -232,11 +270,14 @@ impl Orders {
 thread_local! {
     /// Those of the document that is worked on. A function of a template gets nothing but its arguments.
     static ORDERS: RefCell<Orders> = RefCell::default();
+    /// What the functions may still do.
+    static LEFT: Cell<usize> = const { Cell::new(WORK) };
 }
 
-/// Does something while `json` knows the orders of a document.
+/// Does something for one document, whose orders `json` knows meanwhile.
 pub(super) fn with_orders<R>(orders: Orders, act: impl FnOnce() -> R) -> R {
     ORDERS.with(|own| *own.borrow_mut() = orders);
+    LEFT.set(WORK);
     act()
 }
 

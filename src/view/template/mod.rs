@@ -7,7 +7,8 @@
 //!
 //! A library carries them out; here are Docker's functions, the differences between a document and Go's values, and bounds: a template
 //! comes with a script from elsewhere, and must end in bounded time and space. So there are no named templates in it (`define`,
-//! `template`, `block`), which could call each other without end; and each has at most so many rounds of `range`.
+//! `template`, `block`), which could call each other without end; and each has at most so many rounds of `range`, and its functions at
+//! most so much to work on.
 //!
 //! In Go a field that a type does not have is an error, and a key that a map does not have is not. A document has no types, so here the
 //! maps with free keys are known by name, see [`FREE`].
@@ -30,8 +31,10 @@ use crate::source::{SourceFile, Span};
 const LONGEST: usize = 16 << 10;
 /// The most text that comes of one for one thing.
 const MOST: usize = 16 << 20;
-/// The most rounds of all its `range` together.
-const ROUNDS: u64 = 10_000;
+/// The most rounds of all its `range` together, where it is short.
+const ROUNDS: usize = 10_000;
+/// The rounds of a long one are fewer: so many times all its bytes.
+const RUN: usize = ROUNDS << 10;
 /// Maps whose keys are free: a missing one is no mistake.
 const FREE: &[&str] =
     &["Labels", "Networks", "Ports", "Options", "ExposedPorts", "Volumes", "Sysctls", "IPAM", "Attributes"];
@@ -72,8 +75,9 @@ impl Template {
             return Err(mistake(Diagnostic::error(format!("the format is not a template: {message}")).at(span)));
         }
         let own = with_calls(text);
+        let rounds = rounds(text) as u64;
         let parse = |functions| {
-            let empty = gotmpl::Template::new("format").missing_key(MissingKey::Error).max_range_iters(ROUNDS);
+            let empty = gotmpl::Template::new("format").missing_key(MissingKey::Error).max_range_iters(rounds);
             empty.funcs(functions).parse(&own).map_err(|error| mistake(of(&error, text)))
         };
         Ok(Template { whole: parse(functions::all())?, titles: parse(functions::titles())?, source: source.clone() })
@@ -89,7 +93,9 @@ impl Template {
             let labels = labels.clone();
             let label = move |arguments: &[Value]| {
                 let name = arguments.first().and_then(Value::as_str).unwrap_or_default();
-                Ok(Value::String(labels.get(name).map_or("", String::as_str).into()))
+                let label = labels.get(name).map_or("", String::as_str);
+                functions::work(label.len())?;
+                Ok(Value::String(label.into()))
             };
             Arc::make_mut(fields).insert("Label".into(), Value::Function(Arc::new(label)));
         }
@@ -106,7 +112,8 @@ impl Template {
             titles.iter().map(|(field, title)| ((*field).into(), Value::String((*title).into()))).collect();
         let label = |arguments: &[Value]| Ok(arguments.first().cloned().unwrap_or(Value::Nil));
         fields.insert("Label".into(), Value::Function(Arc::new(label)));
-        self.carried_out(&self.titles, &Value::Map(Arc::new(fields)))
+        let data = Value::Map(Arc::new(fields));
+        functions::with_orders(functions::Orders::default(), || self.carried_out(&self.titles, &data))
     }
 
     fn carried_out(&self, template: &gotmpl::Template, data: &Value) -> Result<String, Mistake> {
@@ -127,6 +134,11 @@ impl Template {
         }
         Err(Mistake { diagnostic: of(&error, &self.source.text), source: self.source.clone() })
     }
+}
+
+/// How many rounds of `range` a template has.
+fn rounds(text: &str) -> usize {
+    ROUNDS.min(RUN / text.len().max(1))
 }
 
 /// Text up to a bound.
@@ -245,7 +257,7 @@ fn of(error: &TemplateError, text: &str) -> Diagnostic {
                 .hint(format!("the functions are {}, and those of Go's text/template", functions::NAMES.join(", ")))
         }
         TemplateError::RangeIterLimit => {
-            Diagnostic::error(format!("the format takes more than {ROUNDS} rounds of `range`"))
+            Diagnostic::error(format!("the format takes more than {} rounds of `range`", rounds(text)))
         }
         other => {
             let message = other.to_string();
