@@ -192,6 +192,13 @@ fn memory_is_mounted() {
         assert!(run(":exec").ends_with("runs\n"));
         let wrong = place.run("run --rm --tmpfs /t:suid layerlab/base true");
         assert!(wrong.contains("`suid` is not an option"), "{wrong}");
+        let text = place.run("run --rm --tmpfs /run:size=1MB,mode=700 layerlab/base stat -f -c %T:%b /run");
+        assert_eq!(text, "tmpfs:256\n");
+        assert_eq!(place.run("run --rm --tmpfs /run:size=1% layerlab/base true"), "");
+        for option in ["size=12x", "size=", "size", "size=a%", "mode=9", "uid=root"] {
+            let wrong = place.run(&format!("run --rm --tmpfs /t:{option} layerlab/base true"));
+            assert!(wrong.contains(&format!("`{option}` can't be understood\nhint: a size is written")), "{wrong}");
+        }
     });
 }
 

@@ -7,6 +7,7 @@ use super::spec::{Kind, Spec, TmpfsOptions, VolumeOptions};
 use super::{kept, long, short};
 use crate::container::{Access, Programs, Recursion};
 use crate::runtime::Error;
+use crate::size;
 
 /// A mount that can be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +136,19 @@ fn of_home(text: &str, spec: &Spec) -> Result<What, Error> {
     Ok(What::Given(Source::Named { name: name.clone(), copying, labels }))
 }
 
+/// An option of tmpfs(5) whose value is a number, with that as the kernel reads it; `None` for another value.
+fn with_number(option: &str) -> Option<String> {
+    let (name, value) = option.split_once('=')?;
+    match name {
+        "size" if value.ends_with('%') => {
+            value.trim_end_matches('%').parse::<u32>().ok().map(|part| format!("size={part}%"))
+        }
+        "mode" => u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).map(|_| option.to_owned()),
+        "uid" | "gid" => value.parse::<u32>().ok().map(|_| option.to_owned()),
+        _ => size::parse(value).map(|number| format!("{name}={number}")),
+    }
+}
+
 /// Which options a file system in memory may have. What only the kernel knows to be wrong, it says.
 fn of_memory(text: &str, wanted: &TmpfsOptions) -> Result<Source, Error> {
     let mut programs = Programs::Refused;
@@ -144,7 +158,13 @@ fn of_memory(text: &str, wanted: &TmpfsOptions) -> Result<Source, Error> {
             "exec" => programs = Programs::Executed,
             "noexec" => programs = Programs::Refused,
             "nosuid" | "nodev" | "rprivate" | "private" => {}
-            "size" | "mode" | "uid" | "gid" | "nr_inodes" | "nr_blocks" => options.push(option.to_owned()),
+            "size" | "mode" | "uid" | "gid" | "nr_inodes" | "nr_blocks" => {
+                let read = with_number(option).ok_or_else(|| {
+                    let message = format!("`{option}` can't be understood");
+                    not_had(text, &message, "a size is written 65536, 64k, 64m, 1g or 20%, a mode 1777, an owner 1000")
+                });
+                options.push(read?);
+            }
             _ => {
                 return Err(not_had(
                     text,
