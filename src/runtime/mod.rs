@@ -31,6 +31,7 @@ pub(crate) mod monitor;
 pub(crate) mod mounts;
 pub(crate) mod names;
 pub(crate) mod network;
+pub(crate) mod occupant;
 pub(crate) mod ports;
 pub(crate) mod prepare;
 pub(crate) mod record;
@@ -181,6 +182,16 @@ pub enum Error {
         /// Who is reached there.
         container: String,
     },
+    /// A program of this machine has a port.
+    #[error("can't publish port {}: process {process} has it, `{name}`", address.port())]
+    PortOfProcess {
+        /// Where it was to be reached.
+        address: std::net::SocketAddr,
+        /// The number of the process.
+        process: i32,
+        /// What it is called.
+        name: String,
+    },
     /// There is no network of this name.
     #[error("no such network: {0}")]
     NoNetwork(String),
@@ -240,6 +251,7 @@ impl Explained for Error {
             Error::PortOfContainer { container, .. } => {
                 return Some(format!("choose another port, such as 8082:80, or `stop {container}` first"));
             }
+            Error::PortOfProcess { .. } => Some("choose another port, such as 8082:80, or end that process first"),
             Error::NoNetwork(_) => Some("`network ls` lists all networks, `network create NAME` makes one"),
             Error::Network { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),

@@ -205,6 +205,17 @@ fn a_container_without_a_way_out_says_so_when_it_wants_one() {
 }
 
 #[test]
+fn a_port_that_is_in_use_names_the_program_that_has_it() {
+    let yard = Yard(Place::of(Role::Self_, ""));
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let refused = yard.0.run(&format!("run --rm -p {port}:80 layerlab/base true"));
+    let expected = format!("can't publish port {port}: process {} has it, `{}`", std::process::id(), name.trim_end());
+    assert!(refused.contains(&expected), "{refused}");
+}
+
+#[test]
 fn nothing_is_left_of_a_keeper_that_was_killed() {
     for role in roles() {
         let yard = Yard(Place::of(role, ""));

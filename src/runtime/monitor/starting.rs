@@ -14,8 +14,8 @@ use crate::runtime::care::Again;
 use crate::runtime::folder::Folder;
 use crate::runtime::record::{self, End, Status, WhenEnded};
 use crate::runtime::session::Session;
-use crate::runtime::stored::{self, Anonymous, Claimed};
-use crate::runtime::{Error, ports};
+use crate::runtime::stored::{Anonymous, Claimed};
+use crate::runtime::{Error, occupant, ports};
 use crate::world::World;
 
 /// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
@@ -27,11 +27,12 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
     let doors = match ports::open(&container.record.ports) {
         Ok(doors) => doors,
         Err(error) => {
+            let error = occupant::explained(world, error, &container.record.ports);
             // One that was to be removed at its end is at it.
             if container.record.when_ended == WhenEnded::Remove {
                 container.remove(world, Anonymous::Removed)?;
             }
-            return Err(used_by_another(world, error));
+            return Err(error);
         }
     };
     let (prepared, record) = container.prepare(world)?;
@@ -51,25 +52,6 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
             prepared.into_folder().leave();
             Ok(Session::new(ours))
         }
-    }
-}
-
-/// The error of a port that is in use, with the container of ours that has it, where one has.
-fn used_by_another(world: &World, error: Error) -> Error {
-    let Error::Port { address, source } = &error else { return error };
-    let containers = match stored::list(world) {
-        Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,
-        Ok(_) | Err(_) => return error,
-    };
-    let has = |stored: &&stored::Stored| match &stored.status {
-        Status::Running(run) | Status::Paused(run) => {
-            run.ports.iter().any(|bound| bound.address.port() == address.port())
-        }
-        Status::Created | Status::Restarting(_) | Status::Exited(_) => false,
-    };
-    match containers.iter().find(has) {
-        Some(other) => Error::PortOfContainer { address: *address, container: other.record.name.clone() },
-        None => error,
     }
 }
 
