@@ -24,21 +24,33 @@ pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
     for name in &seccomp.architectures {
         architectures.extend(architecture(name)?);
     }
-    Ok(Profile {
-        default: answer(&seccomp.default_action, seccomp.default_errno_ret, place)?,
-        architectures,
-        rules: seccomp.syscalls.iter().enumerate().map(|(index, one)| rule(index, one)).collect::<Result<_, _>>()?,
-    })
+    let mut rules = Vec::new();
+    for (index, one) in seccomp.syscalls.iter().enumerate() {
+        rules.extend(rules_of(index, one)?);
+    }
+    let default = answer(&seccomp.default_action, seccomp.default_errno_ret, place)?;
+    let profile = Profile { default, architectures, rules };
+    match profile.fits() {
+        true => Ok(profile),
+        false => Err(Error::unsupported(
+            "linux.seccomp.syscalls",
+            "these rules are too many for the kernel",
+            "a filter has 4096 instructions at most, and a test of an argument takes six of them: have fewer rules with `args`",
+        )),
+    }
 }
 
-fn rule(index: usize, syscalls: &Syscalls) -> Result<Rule, Error> {
+/// An entry as rules. The tests of one are on different arguments, and so six at most: where an argument is tested twice, each test is a rule
+/// of its own, as in runc and crun, since no value equals two others.
+fn rules_of(index: usize, syscalls: &Syscalls) -> Result<Vec<Rule>, Error> {
     let place = format!("linux.seccomp.syscalls[{index}]");
-    let test = |argument: &Argument| test(argument, &place);
-    Ok(Rule {
-        names: syscalls.names.clone(),
-        answer: answer(&syscalls.action, syscalls.errno_ret, &format!("{place}.action"))?,
-        tests: syscalls.args.iter().map(test).collect::<Result<_, _>>()?,
-    })
+    let answer = answer(&syscalls.action, syscalls.errno_ret, &format!("{place}.action"))?;
+    let tests: Vec<Test> =
+        syscalls.args.iter().map(|argument| test(argument, &place)).collect::<Result<_, _>>()?;
+    let is_twice =
+        tests.iter().enumerate().any(|(at, test)| tests[..at].iter().any(|before| before.index == test.index));
+    let groups = if is_twice { tests.into_iter().map(|test| vec![test]).collect() } else { vec![tests] };
+    Ok(groups.into_iter().map(|tests| Rule { names: syscalls.names.clone(), answer, tests }).collect())
 }
 
 fn test(argument: &Argument, place: &str) -> Result<Test, Error> {

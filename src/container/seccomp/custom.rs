@@ -15,7 +15,8 @@ use super::compile::{
 
 /// The filter of a profile on this machine; `None` where its numbers are not known.
 pub(super) fn program(profile: &Profile) -> Option<Vec<sock_filter>> {
-    let rules = by_name(profile);
+    let multiplexed = multiplexed(profile);
+    let rules = by_name(profile, &multiplexed);
     let native = sections()?;
     let mut program = vec![load(4)];
     for (place, section) in native.iter().enumerate() {
@@ -41,10 +42,68 @@ enum Action<'a> {
     Rules(Vec<&'a Rule>),
 }
 
+/// The calls that a program of 32 bits may also make through `socketcall`, whose first argument says which, from 1 on; see socketcall(2).
+const OF_SOCKETS: [&str; 20] = [
+    "socket",
+    "bind",
+    "connect",
+    "listen",
+    "accept",
+    "getsockname",
+    "getpeername",
+    "socketpair",
+    "send",
+    "recv",
+    "sendto",
+    "recvfrom",
+    "shutdown",
+    "setsockopt",
+    "getsockopt",
+    "sendmsg",
+    "recvmsg",
+    "accept4",
+    "recvmmsg",
+    "sendmmsg",
+];
+
+/// As well, through `ipc`: of its first argument the upper half is a version; see ipc(2).
+const OF_IPC: [(&str, u64); 12] = [
+    ("semop", 1),
+    ("semget", 2),
+    ("semctl", 3),
+    ("semtimedop", 4),
+    ("msgsnd", 11),
+    ("msgrcv", 12),
+    ("msgget", 13),
+    ("msgctl", 14),
+    ("shmat", 21),
+    ("shmdt", 22),
+    ("shmget", 23),
+    ("shmctl", 24),
+];
+
+/// What the rules say of calls that can be made through another one. Those with tests say nothing there, as in libseccomp: the arguments lie in
+/// memory.
+fn multiplexed(profile: &Profile) -> Vec<Rule> {
+    let through = |name: &str| {
+        let sockets = OF_SOCKETS.iter().position(|one| *one == name).map(|at| ("socketcall", at as u64 + 1));
+        sockets.or_else(|| OF_IPC.iter().find(|(one, _)| *one == name).map(|(_, number)| ("ipc", *number)))
+    };
+    let mut rules = Vec::new();
+    for rule in profile.rules.iter().filter(|rule| rule.tests.is_empty()) {
+        for (call, number) in rule.names.iter().filter_map(|name| through(name)) {
+            let comparison = Comparison::EqualIn(if call == "ipc" { 0xffff } else { 0xffff_ffff });
+            let tests = vec![Test { index: 0, comparison, value: number }];
+            rules.push(Rule { names: vec![call.to_owned()], answer: rule.answer, tests });
+        }
+    }
+    rules
+}
+
 /// The rules of each name, those without tests last.
-fn by_name(profile: &Profile) -> BTreeMap<&str, Vec<&Rule>> {
+fn by_name<'a>(profile: &'a Profile, multiplexed: &'a [Rule]) -> BTreeMap<&'a str, Vec<&'a Rule>> {
     let mut rules: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
-    for rule in &profile.rules {
+    for rule in profile.rules.iter().chain(multiplexed) {
         for name in &rule.names {
             rules.entry(name).or_default().push(rule);
         }
@@ -125,8 +184,7 @@ fn leaf(action: &Action<'_>, default: Answer) -> Vec<sock_filter> {
 fn matching(rule: &Rule) -> Vec<sock_filter> {
     let mut code = vec![answer(encode(rule.answer))];
     for test in rule.tests.iter().rev() {
-        // Six tests of six instructions at most.
-        let behind = code.len() as u8;
+        let behind = u8::try_from(code.len()).expect("a rule has six tests of six instructions at most");
         code.splice(0..0, compare(test, behind));
     }
     code
@@ -224,6 +282,26 @@ mod tests {
                 assert_eq!(ask(7, *argument), libc::SECCOMP_RET_ALLOW, "{comparison:?} {argument:x}");
             }
         }
+    }
+
+    #[test]
+    fn a_call_is_not_made_through_another_one() {
+        const X86: u32 = 0x4000_0003;
+        let refused = libc::SECCOMP_RET_ERRNO | 13;
+        let profile = Profile {
+            default: Answer::Allow,
+            architectures: vec![Architecture::X86With64Bits, Architecture::X86],
+            rules: vec![
+                rule("socket", Answer::Errno(13), Vec::new()),
+                rule("shmat", Answer::Errno(13), Vec::new()),
+                rule("socketcall", Answer::Allow, Vec::new()),
+            ],
+        };
+        let program = program(&profile).expect("x86_64 is known");
+        let ask = |number, first| decide(&program, X86, number, [first, 0, 0, 0, 0, 0]);
+        assert_eq!((ask(102, 1), ask(102, 2)), (refused, libc::SECCOMP_RET_ALLOW), "socketcall");
+        assert_eq!((ask(117, 21), ask(117, 1 << 16 | 21), ask(117, 23)), (refused, refused, libc::SECCOMP_RET_ALLOW), "ipc");
+        assert_eq!((ask(359, 0), decide(&program, NATIVE, 41, [0; 6])), (refused, refused), "socket");
     }
 
     #[test]

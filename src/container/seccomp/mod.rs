@@ -10,7 +10,8 @@
 //! EPERM: it is newer than the profile, and programs that probe for a new call fall back to an old
 //! one only on ENOSYS.
 //!
-//! A manager that calls us as its runtime prescribes a profile of its own (`custom`), which is compiled in the same way.
+//! A manager that calls us as its runtime prescribes a profile of its own (`custom`), whose rules may test every
+//! argument.
 //!
 //! Left out: machines other than x86_64 and aarch64.
 
@@ -25,6 +26,7 @@ use nix::errno::Errno;
 
 use super::capabilities::Capabilities;
 use super::error::Failure;
+use super::filter::Profile;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
 use super::prescribed::Prescribed;
@@ -54,6 +56,12 @@ pub(super) fn of(plan: &Plan) -> Option<Arc<[sock_filter]>> {
         Operation::Prescribed(Prescribed::InstallFilter { profile }) => custom::program(profile).map(Arc::from),
         _ => None,
     })
+}
+
+/// Whether the kernel takes the filter of a profile: BPF_MAXINSNS.
+pub(super) fn fits(profile: &Profile) -> bool {
+    const MOST: usize = 4096;
+    custom::program(profile).is_none_or(|program| program.len() <= MOST)
 }
 
 /// Installs a filter. It stays for this process and all it starts.
