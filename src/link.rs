@@ -131,6 +131,12 @@ impl Link {
         setsockopt(&self.0, SendTimeout, &TimeVal::microseconds(patience.as_micros().try_into().unwrap_or(i64::MAX)))
     }
 
+    /// Nothing more is said: whoever waits for a word at the other end hears that it has ended. What is said there is still heard.
+    pub(crate) fn stop_saying(&self) {
+        // Of one that the other end has left there is nothing to be ended.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Write);
+    }
+
     /// Ends the connection for everybody who has a descriptor of this end.
     pub(crate) fn shut_down(&self) {
         // Of one that the other end has left there is nothing to be ended.

@@ -17,8 +17,8 @@ use super::translate::{self, Call};
 use super::{hooks, read, resources};
 use crate::container::orphan::{self, Orphan};
 use crate::container::{
-    Mapper, SpaceKind, Surroundings, follow, follow_into, freeze_groups, members_of, remove_group, thaw_groups,
-    wait_for_end,
+    Mapper, SpaceKind, Surroundings, end_members, follow, follow_into, freeze_groups, is_frozen, members_of,
+    numbers_of, remove_groups, thaw_groups, wait_for_end,
 };
 use crate::link::Listener;
 
@@ -53,41 +53,62 @@ pub(crate) fn create(containers: &Containers, id: &str, bundle: &Path, options: 
     let blueprint = translate::blueprint(&config, &Call { bundle: &bundle, id }, &surroundings)?;
     check_terminal(config.process.as_ref(), options)?;
     let (path, folder) = containers.make(id)?;
-    let listener = Listener::bind(&folder, SOCKET).map_err(Error::call("bind", &path.join(SOCKET)))?;
-    let plan = follow(&blueprint, &surroundings);
-    let made = orphan::lay(&plan, listener, blueprint.task.window).map_err(Error::from).and_then(|made| {
-        let record = Record {
-            id: id.to_owned(),
-            bundle,
-            rootfs: blueprint.root.clone(),
-            process: made.number,
-            began: orphan::begin_of(made.number).unwrap_or_default(),
-            created: options.now.clone(),
-            owner: nix::unistd::Uid::effective().as_raw(),
-            groups: blueprint.groups.paths.clone(),
-        };
-        let settled = settle(&path, &config, &record, &made, options);
-        if settled.is_err() {
-            // It can only have ended.
-            let _ = orphan::signal(&made.process, libc::SIGKILL);
+    let users = blueprint.spaces.iter().any(|space| space.kind == SpaceKind::User);
+    let mut record = Record {
+        id: id.to_owned(),
+        bundle,
+        rootfs: blueprint.root.clone(),
+        process: 0,
+        began: 0,
+        created: options.now.clone(),
+        owner: nix::unistd::Uid::effective().as_raw(),
+        groups: blueprint.groups.paths.clone(),
+        made: blueprint.groups.paths.iter().filter(|group| !group.exists()).cloned().collect(),
+        mapper: blueprint.ids.as_ref().map(|map| map.mapper).or(users.then_some(Mapper::Caller)),
+        settled: false,
+    };
+    let lay = || -> Result<Orphan, Error> {
+        // Before there is anything that somebody would have to find.
+        state::keep(&path, &config, &record)?;
+        let listener = Listener::bind(&folder, SOCKET).map_err(Error::call("bind", &path.join(SOCKET)))?;
+        Ok(orphan::lay(&follow(&blueprint, &surroundings), listener, blueprint.task.window)?)
+    };
+    let made = lay().and_then(|made| {
+        (record.process, record.began) = (made.number, orphan::begin_of(made.number).unwrap_or_default());
+        match settle(&path, &config, &mut record, &made, options) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                end(&made.process);
+                let _ = hooks::run_all(&config.hooks.poststop, &describe(&record, &config, Status::Stopped));
+                Err(error)
+            }
         }
-        settled.map(|()| made)
     });
     if made.is_err() {
-        // What can't be removed is removed by `delete --force`.
-        let _ = containers.remove_remains(id);
-        remove_groups(&blueprint.groups.paths);
+        end_members(&record.made);
+        // What can't be removed is removed by `delete --force`, which finds it by the record.
+        let _ = remove_groups(&record.made).map_err(Error::from).and_then(|()| containers.remove_remains(id));
     }
     made
 }
 
-/// What follows when the process is there: its record, its terminal, the hooks, and last the file for which the manager waits.
-fn settle(path: &Path, config: &Config, record: &Record, made: &Orphan, options: &Options) -> Result<(), Error> {
+/// Ends a process, and waits for that.
+fn end(process: &OwnedFd) {
+    // It can only have ended.
+    let _ = orphan::signal(process, libc::SIGKILL);
+    wait_for_end(process);
+}
+
+/// What follows when the process is there: its record, the hooks, its terminal, and last the file for which the manager waits.
+fn settle(path: &Path, config: &Config, record: &mut Record, made: &Orphan, options: &Options) -> Result<(), Error> {
     state::keep(path, config, record)?;
-    let state = describe(record, config, Status::Created);
+    let state = describe(record, config, Status::Creating);
     hooks::run(&config.hooks.prestart, &state)?;
     hooks::run(&config.hooks.create_runtime, &state)?;
     give_terminal(made, options)?;
+    record.settled = true;
+    state::keep(path, config, record)?;
+    made.keep();
     match &options.pid_file {
         Some(file) => state::write_file(file, made.number.to_string().as_bytes()),
         None => Ok(()),
@@ -138,9 +159,10 @@ pub(crate) fn start(containers: &Containers, id: &str) -> Result<(), Error> {
     let socket = container.path.join(SOCKET);
     fs::remove_file(&socket).map_err(Error::io("remove", &socket))?;
     begun?;
+    container.unlock();
     let state = describe(&container.record, &container.config, Status::Running);
-    // They change nothing any more: config.md, "a warning is logged".
-    let _ = hooks::run(&container.config.hooks.poststart, &state);
+    // They change nothing any more.
+    let _ = hooks::run_all(&container.config.hooks.poststart, &state);
     Ok(())
 }
 
@@ -149,7 +171,7 @@ pub(crate) fn start(containers: &Containers, id: &str) -> Result<(), Error> {
 /// # Errors
 /// There is no such container.
 pub(crate) fn state(containers: &Containers, id: &str) -> Result<String, Error> {
-    let container = containers.find(id)?;
+    let container = containers.look(id)?;
     Ok(describe(&container.record, &container.config, container.status()))
 }
 
@@ -183,14 +205,14 @@ pub(crate) enum Whom {
 /// # Errors
 /// The container does not run, or the kernel refuses.
 pub(crate) fn kill(containers: &Containers, id: &str, signal: i32, whom: Whom) -> Result<(), Error> {
-    let container = containers.find(id)?;
+    let container = containers.look(id)?;
     let refused = |errno: Errno| match errno {
         Errno::ESRCH => Error::NotRunning(id.to_owned(), Status::Stopped.name()),
         errno => Error::Io { operation: "signal the process of", path: container.path.clone(), source: errno.into() },
     };
     let first = container.process();
     match whom {
-        Whom::First => orphan::signal(first.as_ref().ok_or_else(|| refused(Errno::ESRCH))?, signal).map_err(refused),
+        Whom::First => orphan::signal(first.as_ref().ok_or_else(|| refused(Errno::ESRCH))?, signal).map_err(refused)?,
         Whom::All => {
             let members = members(&container, first.as_ref());
             if members.is_empty() && first.is_none() {
@@ -202,16 +224,18 @@ pub(crate) fn kill(containers: &Containers, id: &str, signal: i32, whom: Whom) -
                     Err(errno) => return Err(refused(errno)),
                 }
             }
-            Ok(())
         }
     }
+    if signal == libc::SIGKILL && is_frozen(&container.record.groups) {
+        // What is stopped ends only when it goes on.
+        thaw_groups(&container.record.groups)?;
+    }
+    Ok(())
 }
 
 /// Every process of a container: those in its control groups, or else its first alone, which takes those of its namespace with it.
 fn members(container: &Container, first: Option<&OwnedFd>) -> Vec<OwnedFd> {
-    let numbers = members_of(&container.record.groups);
-    let mut members: Vec<OwnedFd> =
-        numbers.into_iter().filter_map(|number| orphan::find(number, orphan::begin_of(number)?).ok()).collect();
+    let mut members = members_of(&container.record.groups);
     if members.is_empty() {
         members.extend(first.and_then(|first| first.try_clone().ok()));
     }
@@ -230,39 +254,33 @@ pub(crate) enum Force {
 /// # Errors
 /// It still runs, or there is none.
 pub(crate) fn delete(containers: &Containers, id: &str, force: Force) -> Result<(), Error> {
-    let container = match containers.find(id) {
+    if force == Force::Yes
+        && let Ok(container) = containers.look(id)
+    {
+        // Before it is locked: whoever has it locked may wait for what it does.
+        end_members(&container.record.groups);
+        container.process().iter().for_each(end);
+    }
+    let container = match containers.find_any(id) {
         Err(Error::Missing(_)) if force == Force::Yes => return containers.remove_remains(id).map(drop),
         found => found?,
     };
     let status = container.status();
     match (status, force) {
         (Status::Stopped | Status::Created, _) | (_, Force::Yes) => {}
-        (Status::Running | Status::Paused, Force::No) => return Err(Error::NotStopped(id.to_owned(), status.name())),
-    }
-    if status == Status::Paused {
-        let _ = thaw_groups(&container.record.groups);
-    }
-    if let Some(first) = container.process() {
-        // It can only have ended.
-        let _ = orphan::signal(&first, libc::SIGKILL);
-        for process in members(&container, Some(&first)) {
-            let _ = orphan::signal(&process, libc::SIGKILL);
-            wait_for_end(&process);
+        (Status::Creating | Status::Running | Status::Paused, Force::No) => {
+            return Err(Error::NotStopped(id.to_owned(), status.name()));
         }
     }
-    remove_groups(&container.record.groups);
+    // Whether its first process lives or not: what it has left in a namespace that it shares with others lives on.
+    end_members(&container.record.groups);
+    container.process().iter().for_each(end);
+    remove_groups(&container.record.made)?;
     containers.remove_remains(id)?;
     let state = describe(&container.record, &container.config, Status::Stopped);
     // They change nothing any more.
-    let _ = hooks::run(&container.config.hooks.poststop, &state);
+    let _ = hooks::run_all(&container.config.hooks.poststop, &state);
     Ok(())
-}
-
-/// Removes control groups, with what the container has made below them.
-fn remove_groups(groups: &[PathBuf]) {
-    for group in groups {
-        remove_group(group);
-    }
 }
 
 /// Runs a further process in a container, and gives it when it has executed its command.
@@ -270,25 +288,26 @@ fn remove_groups(groups: &[PathBuf]) {
 /// # Errors
 /// The container does not run, or the command can't be executed.
 pub(crate) fn exec(containers: &Containers, id: &str, process: &Process, options: &Options) -> Result<Orphan, Error> {
-    let container = containers.find(id)?;
+    // Not locked: what the container does to the process that joins it, or to a file that is read, keeps nobody else from ending it.
+    let container = containers.look(id)?;
     let status = container.status();
     let Some(first) = container.process().filter(|_| status == Status::Running) else {
         return Err(Error::NotRunning(id.to_owned(), status.name()));
     };
     check_terminal(Some(process), options)?;
     let surroundings = Surroundings::look()?;
-    let call = Call { bundle: &container.record.bundle, id };
-    let blueprint = translate::blueprint(&container.config, &call, &surroundings)?;
     let task = translate::task(process, &container.config.linux)?;
-    let users = blueprint.spaces.iter().any(|space| space.kind == SpaceKind::User);
-    let mapper = blueprint.ids.as_ref().map(|map| map.mapper).or(users.then_some(Mapper::Caller));
-    let plan = follow_into(&task, &container.record.groups, mapper, &surroundings);
+    let plan = follow_into(&task, &container.record.groups, container.record.mapper, &surroundings);
     let made = orphan::lay_in(&plan, first, task.window)?;
-    give_terminal(&made, options)?;
-    if let Some(file) = &options.pid_file {
-        state::write_file(file, made.number.to_string().as_bytes())?;
+    let told = give_terminal(&made, options).and_then(|()| match &options.pid_file {
+        Some(file) => state::write_file(file, made.number.to_string().as_bytes()),
+        None => Ok(()),
+    });
+    if told.is_err() {
+        // Nobody would know of it.
+        end(&made.process);
     }
-    Ok(made)
+    told.map(|()| made)
 }
 
 /// The process that `exec` is given as a document.
@@ -304,7 +323,7 @@ pub(crate) fn process(containers: &Containers, path: &Path) -> Result<Process, E
 /// # Errors
 /// There is no such container.
 pub(crate) fn process_of(containers: &Containers, id: &str) -> Result<Process, Error> {
-    Ok(containers.find(id)?.config.process.unwrap_or_default())
+    Ok(containers.look(id)?.config.process.unwrap_or_default())
 }
 
 /// Stops every process of a container, or lets them go on.
@@ -327,10 +346,16 @@ pub(crate) fn pause(containers: &Containers, id: &str, paused: Status) -> Result
 /// A limit is not supported, or refused.
 pub(crate) fn update(containers: &Containers, id: &str, document: &Path) -> Result<(), Error> {
     let container = containers.find(id)?;
-    let resources: Resources = read::document(document, containers.bound)?;
+    let resources: Resources = match document.as_os_str() == "-" {
+        true => read::standard_input(containers.bound)?,
+        false => read::document(document, containers.bound)?,
+    };
     let resources = Resources { devices: Vec::new(), ..resources };
     let settings = resources::settings(&resources, &container.record.groups, &Surroundings::look()?)?;
-    settings.into_iter().try_for_each(|(file, value)| fs::write(&file, value).map_err(Error::io("write", &file)))
+    let write = |(file, value): &(PathBuf, String)| fs::write(file, value).map_err(Error::io("write", file));
+    // One limit may not be above another, and which has to change first depends on what they are.
+    let refused: Vec<&(PathBuf, String)> = settings.iter().filter(|setting| write(setting).is_err()).collect();
+    refused.into_iter().try_for_each(write)
 }
 
 /// The numbers of a container's processes.
@@ -338,8 +363,8 @@ pub(crate) fn update(containers: &Containers, id: &str, document: &Path) -> Resu
 /// # Errors
 /// There is no such container.
 pub(crate) fn processes(containers: &Containers, id: &str) -> Result<Vec<i32>, Error> {
-    let container = containers.find(id)?;
-    let members = members_of(&container.record.groups);
+    let container = containers.look(id)?;
+    let members = numbers_of(&container.record.groups);
     Ok(match (members.is_empty(), container.process()) {
         (true, Some(_)) => vec![container.record.process],
         _ => members,

@@ -38,6 +38,12 @@ pub(crate) enum Error {
     NotCreated(String, &'static str),
     #[error("cannot delete container `{0}` that is not stopped: it is {1}")]
     NotStopped(String, &'static str),
+    /// Somebody else holds it.
+    #[error("container `{0}` is busy: another command has worked on it for {1:?}")]
+    Busy(String, std::time::Duration),
+    /// A folder that others may have filled.
+    #[error("`{}` {what}", path.display())]
+    Strange { path: PathBuf, what: &'static str },
     #[error("`{0}` is not a signal")]
     Signal(String),
     #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
@@ -84,6 +90,12 @@ impl Explained for Error {
             Error::Unsupported { hint, .. } => Some((*hint).to_owned()),
             Error::Id(_) => Some("letters, digits, `_`, `+`, `-` and `.`, up to 255 of them".to_owned()),
             Error::Missing(_) => Some("`--root` has to be the one that it was created with".to_owned()),
+            Error::Strange { .. } => Some(
+                "what is known of containers has to lie in a folder of our own: `--root` names another one".to_owned(),
+            ),
+            Error::Busy(..) => {
+                Some("a hook of the container may wait for something; `delete --force` ends its processes".to_owned())
+            }
             Error::Container(error) => error.hint().map(str::to_owned),
             Error::Form { .. }
             | Error::Wrong { .. }

@@ -16,6 +16,11 @@ pub(super) fn run(hooks: &[Hook], state: &str) -> Result<(), Error> {
     hooks.iter().try_for_each(|hook| run_one(hook, state))
 }
 
+/// Runs hooks of which none keeps the others from being run, and gives what failed.
+pub(super) fn run_all(hooks: &[Hook], state: &str) -> Vec<Error> {
+    hooks.iter().filter_map(|hook| run_one(hook, state).err()).collect()
+}
+
 fn run_one(hook: &Hook, state: &str) -> Result<(), Error> {
     let failed = |message: String| Error::Hook { path: hook.path.clone(), message };
     if !hook.path.is_absolute() {

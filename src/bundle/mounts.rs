@@ -40,9 +40,14 @@ fn one(index: usize, mount: &Mount, bundle: &Path) -> Result<Prescription, Error
         _ if is_bind => {
             let source = bundle.join(&mount.source);
             options.refuse_others(&place("options"))?;
-            options.devices |= is_device(&source);
             let recursion = if is_option("rbind") { Recursion::Tree } else { Recursion::One };
-            What::Bind { source, recursion }
+            match is_device(&source) {
+                true => {
+                    options.devices = true;
+                    What::Device { source }
+                }
+                false => What::Bind { source, recursion },
+            }
         }
         "cgroup" | "cgroup2" => {
             options.refuse_others(&place("options"))?;

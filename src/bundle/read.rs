@@ -16,9 +16,21 @@ pub(crate) const LARGEST: Limit = Limit::bytes("document of a bundle", "LAYERLAB
 /// # Errors
 /// It can't be read, is too large, or is not what it should be.
 pub(crate) fn document<T: DeserializeOwned>(path: &Path, bound: Bound) -> Result<T, Error> {
-    let bytes = document::read(path, bound, Links::Follow)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let text = String::from_utf8_lossy(&bytes);
+    understand(path, &document::read(path, bound, Links::Follow)?)
+}
+
+/// As [`document`], of what comes from standard input.
+///
+/// # Errors
+/// As [`document`].
+pub(crate) fn standard_input<T: DeserializeOwned>(bound: Bound) -> Result<T, Error> {
+    let name = Path::new("standard input");
+    understand(name, &document::read_to_end(std::io::stdin().lock(), name, bound)?)
+}
+
+fn understand<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(bytes);
         let message = error.to_string();
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();
         let (line, column) = (error.line(), error.column());

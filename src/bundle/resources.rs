@@ -1,10 +1,11 @@
 //! `linux.cgroupsPath` and `linux.resources`: which control groups a container is in, and what is written to their files.
 
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::config::{DeviceRule, Linux, Resources};
 use super::error::Error;
-use crate::container::{Cgroups, Groups, Surroundings};
+use crate::container::{Cgroups, Groups, Hierarchy, Prescription, Surroundings, What};
 
 /// Where control groups are mounted.
 const PLACE: &str = "/sys/fs/cgroup";
@@ -21,7 +22,7 @@ pub(super) fn groups(linux: &Linux, id: &str, surroundings: &Surroundings) -> Re
         return Ok(Groups::default());
     }
     let path = if linux.cgroups_path.is_empty() {
-        format!("/oci-layerlab-{id}-{}", std::process::id())
+        format!("oci-layerlab-{id}-{}", std::process::id())
     } else {
         linux.cgroups_path.clone()
     };
@@ -34,15 +35,107 @@ pub(super) fn groups(linux: &Linux, id: &str, surroundings: &Surroundings) -> Re
     }
     let below = super::mounts::clean(&path).unwrap_or_default();
     let below = below.trim_start_matches('/');
+    if below.is_empty() {
+        let message = format!("`{path}` is the group of everything, and it is stopped and ended with the container");
+        return Err(Error::wrong("linux.cgroupsPath", message));
+    }
+    // One that is not absolute lies below ours: so what limits us limits the container.
+    let own = if path.starts_with('/') {
+        String::new()
+    } else {
+        std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()
+    };
     let paths: Vec<PathBuf> = match &surroundings.cgroups {
         Cgroups::None => Vec::new(),
-        Cgroups::V2 => vec![Path::new(PLACE).join(below)],
-        Cgroups::V1(hierarchies) => {
-            hierarchies.iter().map(|hierarchy| Path::new(PLACE).join(&hierarchy.name).join(below)).collect()
-        }
+        // Beside us: a group that has processes gives those below it no limits.
+        Cgroups::V2 => vec![parent(Path::new(PLACE), own_group(&own, "").and_then(Path::parent)).join(below)],
+        Cgroups::V1(hierarchies) => hierarchies
+            .iter()
+            .map(|hierarchy| {
+                let controller = hierarchy.options.trim_start_matches("none,").split(',').next().unwrap_or_default();
+                parent(&Path::new(PLACE).join(&hierarchy.name), own_group(&own, controller)).join(below)
+            })
+            .collect(),
     };
     let settings = settings(&resources, &paths, surroundings)?;
     Ok(Groups { paths, settings })
+}
+
+/// Our group in the hierarchy of a controller, as /proc/self/cgroup has it: cgroups(7).
+fn own_group<'a>(text: &'a str, controller: &str) -> Option<&'a Path> {
+    text.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        controllers.split(',').any(|one| one == controller).then_some(Path::new(path))
+    })
+}
+
+/// The group above a container's. Where only a part of the hierarchy is mounted, ours may not be seen.
+fn parent(hierarchy: &Path, own: Option<&Path>) -> PathBuf {
+    let ours = own.and_then(|own| own.strip_prefix("/").ok()).map(|own| hierarchy.join(own));
+    ours.filter(|ours| ours.is_dir()).unwrap_or_else(|| hierarchy.to_owned())
+}
+
+/// Refuses rules about devices where nothing holds the container to them, and a device is given to it.
+///
+/// # Errors
+/// A device that has an effect may be read or written, and by the rules it may not.
+pub(super) fn check_devices(linux: &Linux, mounts: &[Prescription], surroundings: &Surroundings) -> Result<(), Error> {
+    let rules = linux.resources.as_ref().map_or(&[][..], |resources| &resources.devices);
+    let has_controller = |hierarchy: &Hierarchy| hierarchy.options.split(',').any(|one| one == "devices");
+    let are_applied = matches!(&surroundings.cgroups, Cgroups::V1(list) if list.iter().any(has_controller));
+    // Whom the machine gives its devices to, its files say; and nothing else is done for a user.
+    let is_user = !nix::unistd::Uid::effective().is_root() || surroundings.in_user_namespace;
+    if are_applied || is_user || rules.iter().all(|rule| rule.allow) {
+        return Ok(());
+    }
+    let refuse = |what: String| {
+        Err(Error::unsupported(
+            "linux.resources.devices",
+            format!("the rules forbid to read or write `{what}`, and it is given to the container"),
+            "they are not applied without control groups of version 1: have the manager allow all of the device, or \
+             leave it out",
+        ))
+    };
+    for device in &linux.devices {
+        let kind = if device.kind == "b" { "b" } else { "c" };
+        if !is_allowed(rules, kind, device.major, device.minor) {
+            return refuse(device.path.clone());
+        }
+    }
+    for mount in mounts.iter().filter(|mount| mount.flags.have_devices()) {
+        let (What::Bind { source, .. } | What::Device { source }) = &mount.what else { continue };
+        let found = std::fs::metadata(source).map_err(Error::io("look at", source))?;
+        let number = found.rdev();
+        let (major, minor) = (i64::from(libc::major(number)), i64::from(libc::minor(number)));
+        let is_fine = match found.file_type() {
+            kind if kind.is_char_device() => is_allowed(rules, "c", major, minor),
+            kind if kind.is_block_device() => is_allowed(rules, "b", major, minor),
+            // A folder with any of them.
+            _ => false,
+        };
+        if !is_fine {
+            return refuse(source.display().to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a device may be read and written: by what every container may do, or by the last rule about it.
+fn is_allowed(rules: &[DeviceRule], kind: &str, major: i64, minor: i64) -> bool {
+    let fits = |wanted: Option<i64>, number: i64| wanted.is_none_or(|wanted| wanted < 0 || wanted == number);
+    let is_about = |rule: &DeviceRule| {
+        let of = rule.kind.as_deref().filter(|of| !of.is_empty()).unwrap_or("a");
+        (of == "a" || of == kind) && fits(rule.major, major) && fits(rule.minor, minor)
+    };
+    let is_given = |access: char| {
+        let has = |rule: &DeviceRule| {
+            rule.access.as_deref().filter(|text| !text.is_empty()).is_none_or(|text| text.contains(access))
+        };
+        rules.iter().rev().find(|rule| is_about(rule) && has(rule)).is_none_or(|rule| rule.allow)
+    };
+    let usual = format!("{kind} {major}:{minor} rwm");
+    USUAL.contains(&usual.as_str()) || (kind == "c" && major == 136) || (is_given('r') && is_given('w'))
 }
 
 fn only_devices(resources: &Resources) -> bool {
@@ -174,7 +267,7 @@ fn version_one(resources: &Resources) -> Result<Vec<Written>, Error> {
 
 fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
     refuse_rest(resources)?;
-    // Rules about devices are a program of the kernel's in version 2. Nodes have no effect in a container of ours but those that are listed.
+    // Rules about devices are a program of the kernel's in version 2: `check_devices` refuses those that would matter.
     let mut list = Vec::new();
     if let Some(memory) = &resources.memory {
         let place = "linux.resources.memory";
@@ -183,6 +276,9 @@ fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
         if let Some(swap) = memory.swap.filter(|value| *value != 0) {
             // There it is the sum of both.
             let alone = if swap < 0 { swap } else { swap - limit.unwrap_or(0).max(0) };
+            if swap > 0 && alone < 0 {
+                return Err(Error::wrong(format!("{place}.swap"), "it is the sum of both, and less than `limit`"));
+            }
             list.push(written(place, "memory", "memory.swap.max", most_or_none(alone)));
         }
         let reservation = memory.reservation.filter(|value| *value != 0);
@@ -240,4 +336,32 @@ fn device(rule: &DeviceRule) -> String {
     let kind = rule.kind.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("a");
     let access = rule.access.as_deref().filter(|access| !access.is_empty()).unwrap_or("rwm");
     format!("{kind} {}:{} {access}", number(rule.major), number(rule.minor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(allow: bool, major: Option<i64>, access: &str) -> DeviceRule {
+        let kind = major.map(|_| "c".to_owned());
+        DeviceRule { allow, kind, major, minor: None, access: Some(access.to_owned()) }
+    }
+
+    #[test]
+    fn the_last_rule_about_a_device_counts() {
+        let rules = [rule(false, None, "rwm"), rule(true, Some(10), "r"), rule(true, Some(11), "rwm")];
+        assert!(!is_allowed(&rules, "c", 10, 237), "to be read only");
+        assert!(is_allowed(&rules, "c", 11, 0) && !is_allowed(&rules, "b", 11, 0));
+        assert!(is_allowed(&rules, "c", 1, 3) && is_allowed(&rules, "c", 136, 7) && !is_allowed(&rules, "c", 1, 1));
+        assert!(is_allowed(&[], "b", 8, 0));
+    }
+
+    #[test]
+    fn our_own_group_is_found_by_its_controller() {
+        let text = "4:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/c/d\n";
+        assert_eq!(own_group(text, "cpu"), Some(Path::new("/a")));
+        assert_eq!(own_group(text, "name=systemd"), Some(Path::new("/b")));
+        assert_eq!(own_group(text, "").and_then(Path::parent), Some(Path::new("/c")));
+        assert_eq!(own_group(text, "memory"), None);
+    }
 }

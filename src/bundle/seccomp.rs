@@ -45,8 +45,7 @@ pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
 fn rules_of(index: usize, syscalls: &Syscalls) -> Result<Vec<Rule>, Error> {
     let place = format!("linux.seccomp.syscalls[{index}]");
     let answer = answer(&syscalls.action, syscalls.errno_ret, &format!("{place}.action"))?;
-    let tests: Vec<Test> =
-        syscalls.args.iter().map(|argument| test(argument, &place)).collect::<Result<_, _>>()?;
+    let tests: Vec<Test> = syscalls.args.iter().map(|argument| test(argument, &place)).collect::<Result<_, _>>()?;
     let is_twice =
         tests.iter().enumerate().any(|(at, test)| tests[..at].iter().any(|before| before.index == test.index));
     let groups = if is_twice { tests.into_iter().map(|test| vec![test]).collect() } else { vec![tests] };

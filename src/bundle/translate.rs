@@ -3,6 +3,7 @@
 //! Refused is what we would have to ignore: security modules that this machine does not have, propagation of mounts to the machine, file systems
 //! on devices. A value that means nothing special (an empty label, `rprivate`) is passed over.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::config::{Config, Device, Linux, Process, Rlimit};
@@ -40,12 +41,15 @@ pub(crate) fn blueprint(config: &Config, call: &Call<'_>, surroundings: &Surroun
     refuse_hooks(config)?;
     let spaces = spaces(linux)?;
     let is_new = |kind| spaces.iter().any(|space| space.kind == kind && space.path.is_none());
-    if !config.hostname.is_empty() && !is_new(SpaceKind::Uts) {
-        return Err(Error::wrong("hostname", "it would become the machine's: there is no new `uts` namespace"));
+    for (place, name) in [("hostname", &config.hostname), ("domainname", &config.domainname)] {
+        if !name.is_empty() && !is_own(&spaces, SpaceKind::Uts) {
+            return Err(Error::wrong(place, "it would become ours: the container has no `uts` namespace of its own"));
+        }
     }
     let path = std::fs::canonicalize(call.bundle.join(&root.path))
         .map_err(Error::io("open the root file system", &call.bundle.join(&root.path)))?;
     let mounts = mounts::mounts(&config.mounts, call.bundle)?;
+    resources::check_devices(linux, &mounts, surroundings)?;
     let named = |text: &String| (!text.is_empty()).then(|| text.clone());
     Ok(Blueprint {
         root: path,
@@ -236,10 +240,18 @@ fn absolute(place: &str, paths: &[String]) -> Result<Vec<String>, Error> {
     }
 }
 
+/// Whether the container has another namespace of this kind than we have: what is changed there does not change the machine.
+fn is_own(spaces: &[Space], kind: SpaceKind) -> bool {
+    let Some(space) = spaces.iter().find(|space| space.kind == kind) else { return false };
+    let Some(path) = &space.path else { return true };
+    let known = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    let ours = known(&Path::new("/proc/self/ns").join(kind.file()));
+    known(path).is_some_and(|joined| Some(joined) != ours)
+}
+
 /// Only those that a namespace of the container's own has: others would change the machine.
 fn settings(linux: &Linux, spaces: &[Space]) -> Result<Vec<Setting>, Error> {
     const IPC: [&str; 8] = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
-    let has = |kind| spaces.iter().any(|space| space.kind == kind);
     let mut settings = Vec::new();
     for (name, value) in &linux.sysctl {
         let dotted = name.replace('/', ".");
@@ -254,7 +266,7 @@ fn settings(linux: &Linux, spaces: &[Space]) -> Result<Vec<Setting>, Error> {
                 return Err(Error::wrong(format!("linux.sysctl.{name}"), message));
             }
         };
-        if !has(kind) {
+        if !is_own(spaces, kind) {
             let message = "without a namespace of the container's own it would change the machine";
             return Err(Error::wrong(format!("linux.sysctl.{name}"), message));
         }

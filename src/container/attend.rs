@@ -37,7 +37,7 @@ enum Source {
 /// # Errors
 /// It is not our child, or its terminal can't be served.
 pub(crate) fn attend(orphan: Orphan) -> Result<Exit, Error> {
-    let Orphan { process, number, terminal } = orphan;
+    let Orphan { process, number, terminal, .. } = orphan;
     let caught = Caught::begin()?;
     let mut console = terminal.map(|master| Console::new(master, Far::Ours, None)).transpose()?;
     let mut buffer = vec![0; 32 << 10];

@@ -40,9 +40,16 @@ pub(crate) struct Blueprint {
     pub(crate) task: Task,
 }
 
+impl Blueprint {
+    /// Whether a namespace of this kind is joined that is there already.
+    pub(crate) fn joins(&self, kind: SpaceKind) -> bool {
+        self.spaces.iter().any(|space| space.kind == kind && space.path.is_some())
+    }
+}
+
 /// A namespace: a new one, or one that there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Space {
+pub struct Space {
     pub(crate) kind: SpaceKind,
     /// The file that stands for it, see namespaces(7).
     pub(crate) path: Option<PathBuf>,
@@ -50,7 +57,7 @@ pub(crate) struct Space {
 
 /// The kinds of namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SpaceKind {
+pub enum SpaceKind {
     User,
     Mount,
     Pid,
@@ -58,6 +65,21 @@ pub(crate) enum SpaceKind {
     Ipc,
     Uts,
     Cgroup,
+}
+
+impl SpaceKind {
+    /// The name of its file in /proc/PID/ns.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            SpaceKind::User => "user",
+            SpaceKind::Mount => "mnt",
+            SpaceKind::Pid => "pid",
+            SpaceKind::Network => "net",
+            SpaceKind::Ipc => "ipc",
+            SpaceKind::Uts => "uts",
+            SpaceKind::Cgroup => "cgroup",
+        }
+    }
 }
 
 /// A mount.
@@ -80,6 +102,8 @@ pub(crate) enum What {
     },
     /// A directory or file of the machine.
     Bind { source: PathBuf, recursion: Recursion },
+    /// A device of the machine.
+    Device { source: PathBuf },
     /// The control groups, as far as the container may see them.
     Groups,
 }

@@ -5,6 +5,7 @@
 //!           ◀── IdsMapped
 //! Terminal  ──▶   the master of the terminal that was made inside
 //! Ready     ──▶   everything is set up, and only the command is missing; with a pidfd of the first process
+//!           ◀── Kept: where a listener is, as soon as the container is written down
 //!           ◀── Start: where a listener is, with the pipe for the errno
 //! First     ──▶   the first process becomes the command now: a pidfd of it, and what is executed, in case that it can't be
 //! Failed    ──▶   an operation was refused, and nothing comes of the container
@@ -48,6 +49,8 @@ pub(super) enum Word {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
     IdsMapped,
+    /// Of a container that belongs to a manager: it is written down.
+    Kept,
     Start,
     /// The terminal comes with it.
     Detach,

@@ -247,7 +247,7 @@ impl<'a> Setup<'a> {
         };
         match heard {
             Heard::Message(Order::Start, _) => Ok(()),
-            Heard::Message(Order::IdsMapped | Order::Detach, _) | Heard::Nothing | Heard::End => {
+            Heard::Message(Order::IdsMapped | Order::Kept | Order::Detach, _) | Heard::Nothing | Heard::End => {
                 Err(Failure::call("waiting for the order to start", Errno::ESRCH))
             }
         }

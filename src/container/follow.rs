@@ -29,6 +29,7 @@ const PLACE_OF_NODES: &str = "/sys";
 /// Plans the first process of a container.
 pub(crate) fn follow(blueprint: &Blueprint, surroundings: &Surroundings) -> Plan {
     let identity = match &blueprint.ids {
+        None if blueprint.joins(SpaceKind::User) => Identity::Mapped { uid_ranges: Vec::new(), gid_ranges: Vec::new() },
         None => Identity::Root,
         Some(map) => match map.mapper {
             Mapper::Itself => Identity::Single,
@@ -113,20 +114,26 @@ impl Follower<'_> {
             }
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
-        // A user namespace last: in it there are no rights over the others any more.
-        let (users, others): (Vec<&Space>, Vec<&Space>) =
-            blueprint.spaces.iter().partition(|space| space.kind == SpaceKind::User);
-        let paths: Vec<PathBuf> = others.iter().chain(&users).filter_map(|space| space.path.clone()).collect();
-        if !paths.is_empty() {
-            self.prescribe(Phase::Entering, Prescribed::JoinNamespaces { paths });
+        let joins_users = blueprint.joins(SpaceKind::User);
+        if joins_users {
+            // Its root may look into this process from then on.
+            self.push(Phase::Entering, Operation::Join(Joining::HideOurselves));
+        }
+        let spaces: Vec<Space> = blueprint.spaces.iter().filter(|space| space.path.is_some()).cloned().collect();
+        if !spaces.is_empty() {
+            self.prescribe(Phase::Entering, Prescribed::JoinNamespaces { spaces });
         }
         if let Some(map) = blueprint.ids.clone() {
             self.push(Phase::Entering, Operation::EnterUserNamespace { map });
         }
-        let made = others.iter().filter(|space| space.path.is_none());
+        let made = blueprint.spaces.iter().filter(|space| space.path.is_none());
         let namespaces: Vec<Namespace> = made.filter_map(|space| namespace(space.kind)).collect();
         if !namespaces.is_empty() {
             self.push(Phase::Entering, Operation::Unshare { namespaces });
+        }
+        if !joins_users {
+            // Only now, as the maps of ids are files of this process; and not later, as others see its child in a namespace that they share.
+            self.push(Phase::Entering, Operation::Join(Joining::HideOurselves));
         }
         self.push(Phase::Entering, Operation::ForkInit);
     }
@@ -137,7 +144,6 @@ impl Follower<'_> {
 
     fn inside(&mut self) {
         let blueprint = self.blueprint;
-        self.push(Phase::Inside, Operation::Join(Joining::HideOurselves));
         self.push(Phase::Inside, Operation::UnshareMounts);
         if let Some(name) = blueprint.hostname.clone() {
             self.push(Phase::Inside, Operation::SetHostname { name });
@@ -170,8 +176,9 @@ impl Follower<'_> {
         let nodes = self.nodes();
         if self.identity.in_user_namespace() || self.surroundings.in_user_namespace {
             for node in nodes {
-                let (source, target) = (PathBuf::from(&node.path), node.path);
-                self.push(Phase::Inside, Operation::Tune(Tuning::Device { source, target }));
+                let (source, target) = (PathBuf::from(&node.path), node.path.clone());
+                let flags = Flags::DEVICES.and(Flags::READ_ONLY);
+                self.prescribe(Phase::Inside, Prescribed::CloneDevice { source, target, flags, node: Some(node) });
             }
         } else {
             self.prescribe(Phase::Inside, Prescribed::MakeNodes { nodes, place: PLACE_OF_NODES.into() });
@@ -213,6 +220,10 @@ impl Follower<'_> {
             What::Bind { source, recursion } => {
                 let (source, recursion) = (source.clone(), *recursion);
                 vec![Operation::CloneMount { source, target, flags, recursion, links: Links::Followed }]
+            }
+            What::Device { source } => {
+                let source = source.clone();
+                vec![Operation::Prescribed(Prescribed::CloneDevice { source, target, flags, node: None })]
             }
             What::Groups => self.groups(&target, flags).into_iter().map(|(operation, _)| operation).collect(),
         }
@@ -261,7 +272,7 @@ impl Follower<'_> {
         for mount in &blueprint.mounts {
             match mount.what {
                 What::Groups => self.attach_groups(&mount.target, mount.flags),
-                What::New { .. } | What::Bind { .. } => {
+                What::New { .. } | What::Bind { .. } | What::Device { .. } => {
                     let place = place(&mount.target);
                     self.push(Phase::Rooted, Operation::Attach { target: mount.target.clone(), place });
                 }

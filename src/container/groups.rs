@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
 use super::error::{Error, Failure, errno};
-use super::processes::pidfd;
+use super::processes::{has_ended, pidfd, signal};
 
 /// How long the kernel may take to notice that a process or a group is gone.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -82,29 +82,81 @@ fn ends_until(process: &OwnedFd, deadline: Instant) -> bool {
     }
 }
 
-/// Removes a group, and those that the container has made in it. One that is not empty stays.
-pub(crate) fn remove_group(group: &Path) {
+/// Removes groups, and those that the container has made in them.
+///
+/// # Errors
+/// One is not empty, or the kernel refuses.
+pub(crate) fn remove_groups(groups: &[PathBuf]) -> Result<(), Error> {
+    // Each, even if one can't be.
+    let removed: Vec<Result<(), Error>> = groups.iter().map(|group| remove_group(group)).collect();
+    removed.into_iter().collect()
+}
+
+fn remove_group(group: &Path) -> Result<(), Error> {
     let entries = fs::read_dir(group).into_iter().flatten().flatten();
     for below in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        remove_group(&below.path());
+        remove_group(&below.path())?;
     }
     let deadline = Instant::now() + PATIENCE;
     // The kernel may need a moment to notice that it is empty.
     let is_empty = || fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
-    while fs::remove_dir(group).is_err_and(|error| errno(&error) == Errno::EBUSY)
-        && is_empty()
-        && Instant::now() < deadline
-    {
+    loop {
+        match fs::remove_dir(group) {
+            Err(error) if errno(&error) == Errno::ENOENT => return Ok(()),
+            Err(error) if errno(&error) == Errno::EBUSY && is_empty() && Instant::now() < deadline => {}
+            removed => return removed.map_err(Error::io("remove", group)),
+        }
         std::thread::sleep(PAUSE);
     }
 }
 
-/// The numbers of the processes in them.
-pub(crate) fn members_of(groups: &[PathBuf]) -> Vec<i32> {
-    let texts = groups.iter().filter_map(|group| fs::read_to_string(group.join("cgroup.procs")).ok());
-    let numbers = |text: String| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>();
-    let mut members: Vec<i32> = texts.flat_map(numbers).collect();
-    members.sort_unstable();
-    members.dedup();
-    members
+/// The numbers of the processes in groups and in those below them.
+pub(crate) fn numbers_of(groups: &[PathBuf]) -> Vec<i32> {
+    let mut numbers: Vec<i32> = groups.iter().flat_map(|group| numbers_in(group)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// As [`numbers_of`], of one.
+pub(super) fn numbers_in(group: &Path) -> Vec<i32> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut numbers: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    let entries = fs::read_dir(group).into_iter().flatten().flatten();
+    for below in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        numbers.extend(numbers_in(&below.path()));
+    }
+    numbers
+}
+
+/// The processes in groups. A number may come to belong to another process: so it counts only if it is there when the process is held already.
+pub(crate) fn members_of(groups: &[PathBuf]) -> Vec<OwnedFd> {
+    let held: Vec<(i32, OwnedFd)> = numbers_of(groups)
+        .into_iter()
+        .filter_map(|number| Some((number, pidfd(Pid::from_raw(number)).ok()?)))
+        .collect();
+    let still = numbers_of(groups);
+    let is_member = |(number, process): &(i32, OwnedFd)| still.contains(number) && !has_ended(process);
+    held.into_iter().filter(is_member).map(|(_, process)| process).collect()
+}
+
+/// Ends every process in groups, those included that are made meanwhile.
+pub(crate) fn end_members(groups: &[PathBuf]) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // What is stopped makes no other ones. Where there is no freezer, the next time finds them.
+        let _ = freeze_groups(groups);
+        let members = members_of(groups);
+        for process in &members {
+            // It can only have ended.
+            let _ = signal(process, libc::SIGKILL);
+        }
+        let _ = thaw_groups(groups);
+        if members.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for process in &members {
+            let _ = ends_until(process, deadline);
+        }
+    }
 }

@@ -217,7 +217,7 @@ fn watch(child: Pid, link: &Link) -> Result<i32, Errno> {
         if let Some(heard) = link.map(Link::hear_now::<Order>) {
             match heard {
                 Heard::Message(Order::Detach, descriptors) => terminal = descriptors.into_iter().next(),
-                Heard::Message(Order::Start | Order::IdsMapped, _) | Heard::Nothing => {}
+                Heard::Message(Order::Start | Order::IdsMapped | Order::Kept, _) | Heard::Nothing => {}
                 Heard::End => link = None,
             }
         }

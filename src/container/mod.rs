@@ -95,7 +95,8 @@ mod wishes;
 pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
 pub(crate) use attend::{adopt, attend};
 pub(crate) use awaited::{Awaited, ready};
-pub(crate) use blueprint::{Blueprint, Groups, Prescription, Space, SpaceKind, Task, What};
+pub(crate) use blueprint::{Blueprint, Groups, Prescription, Task, What};
+pub use blueprint::{Space, SpaceKind};
 pub(crate) use boxes::{Enclosure, Row, boxes};
 pub use capabilities::Capabilities;
 pub use capabilities::Sets as CapabilitySets;
@@ -110,7 +111,10 @@ pub(crate) use follow::{follow, follow_into};
 pub use freeze::Paused;
 pub(crate) use freeze::members;
 pub(crate) use further::{Connected, Further, Left};
-pub(crate) use groups::{ends_before, freeze_groups, is_frozen, members_of, remove_group, thaw_groups, wait_for_end};
+pub(crate) use groups::{
+    end_members, ends_before, freeze_groups, is_frozen, members_of, numbers_of, remove_groups, thaw_groups,
+    wait_for_end,
+};
 pub use heard::{Exit, Heard, Stream};
 pub use hidden::{Hidden, HiddenVariable};
 pub(crate) use hierarchies::groups_of;
@@ -144,7 +148,7 @@ pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub(crate) use spawn::spawn_plugged;
 pub use spawn::{Io, close_input, run, spawn};
-pub(crate) use surroundings::Surroundings;
+pub(crate) use surroundings::{Surroundings, in_user_namespace};
 pub use tuning::Tuning;
 pub use userns::{IdMap, Mapper, Range};
 pub(crate) use visit::visit;

@@ -331,6 +331,11 @@ impl Flags {
         self.and(Flags::NO_DEVICES)
     }
 
+    /// Whether device nodes have an effect.
+    pub(crate) fn have_devices(self) -> bool {
+        self.0 & Flags::NO_DEVICES.0 == 0
+    }
+
     /// The flags changed as an option of mount(8) says; `None` for what is not an option about flags.
     pub(crate) fn with_option(self, option: &str) -> Option<Flags> {
         let (bits, mask) = match option {

@@ -45,6 +45,16 @@ pub(crate) struct Orphan {
     pub(crate) number: i32,
     /// Our end of its terminal, where it has one.
     pub(crate) terminal: Option<OwnedFd>,
+    /// What leads to one that waits. It ends with that, unless it is [kept](Orphan::keep).
+    link: Link,
+}
+
+impl Orphan {
+    /// Lets it wait on when we have gone: it is written down where it is found.
+    pub(crate) fn keep(&self) {
+        // Of one that has ended its manager will see that it has.
+        self.link.say(&Order::Kept);
+    }
 }
 
 /// Sets a container up. Its first process inherits our standard streams, and executes the command when somebody says so at the
@@ -56,7 +66,7 @@ pub(crate) fn lay(plan: &Plan, listener: Listener, window: Option<(u16, u16)>) -
     let mut outside = Outside::begin(plan)?;
     drop(outside.tidy());
     let ends = ends(plan, window)?;
-    make(plan, Ends { listener: Some(listener), ..ends.theirs }, &ends.link, None)
+    make(plan, Ends { listener: Some(listener), ..ends.theirs }, ends.link, None)
 }
 
 /// Makes a process in a container of which `first` is one, and gives it when it has executed its command.
@@ -71,7 +81,7 @@ pub(crate) fn lay_in(plan: &Plan, first: OwnedFd, window: Option<(u16, u16)>) ->
         Ends { joins: Some(Joins { first, born, groups: Vec::new() }), errno: Some(their_errno), ..ends.theirs };
     ends.link.say(&Order::Start);
     drop(is_born);
-    make(plan, theirs, &ends.link, Some(errno))
+    make(plan, theirs, ends.link, Some(errno))
 }
 
 /// Has the container start whose first process waits at the socket `name` in `folder`.
@@ -95,6 +105,11 @@ pub(crate) fn begin(folder: &impl AsFd, name: &str) -> Result<(), Error> {
             Heard::Nothing | Heard::End => return Err(Error::Within("ended before it was started".to_owned())),
         }
     }
+}
+
+/// Whether somebody waits at the socket `name` in `folder`: see [`begin`].
+pub(crate) fn is_awaited(folder: &impl AsFd, name: &str) -> bool {
+    Link::connect(folder, name).is_ok()
 }
 
 /// Whether the trampoline has executed the command: then its end of the pipe is closed and nothing was written.
@@ -136,19 +151,28 @@ fn ends(plan: &Plan, window: Option<(u16, u16)>) -> Result<BothEnds, Error> {
 }
 
 /// Forks the maker, and hears what becomes of it.
-fn make(plan: &Plan, ends: Ends, link: &Link, errno: Option<OwnedFd>) -> Result<Orphan, Error> {
+fn make(plan: &Plan, ends: Ends, link: Link, errno: Option<OwnedFd>) -> Result<Orphan, Error> {
     // SAFETY: fork(2): the child keeps to the rules of `keeper` and never returns.
     let maker = match unsafe { fork() }.map_err(Error::call("fork"))? {
         ForkResult::Child => be_maker(plan, ends),
         ForkResult::Parent { child } => child,
     };
     drop(ends);
-    let made = listen(plan, link, errno.as_ref(), maker);
-    processes::wait(maker).map_err(Error::call("waitpid"))?;
-    if made.is_err() {
-        reap(link);
+    match listen(plan, &link, errno.as_ref(), maker) {
+        Ok((process, terminal)) => {
+            processes::wait(maker).map_err(Error::call("waitpid"))?;
+            // One that has ended has no number: the manager will see that it is gone.
+            let number = processes::number(&process).unwrap_or_default();
+            Ok(Orphan { process, number, terminal, link })
+        }
+        Err(error) => {
+            // It may wait for an order that does not come.
+            link.stop_saying();
+            processes::wait(maker).map_err(Error::call("waitpid"))?;
+            reap(&link);
+            Err(error)
+        }
     }
-    made
 }
 
 /// Waits for the end of a process that came to nothing, if it is our child: its namespace does not end before it.
@@ -158,7 +182,7 @@ fn reap(link: &Link) {
     while processes::wait(Pid::from_raw(-1)).is_ok() {}
 }
 
-fn listen(plan: &Plan, link: &Link, errno: Option<&OwnedFd>, maker: Pid) -> Result<Orphan, Error> {
+fn listen(plan: &Plan, link: &Link, errno: Option<&OwnedFd>, maker: Pid) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
     let mut terminal = None;
     loop {
         let (word, descriptor) = match link.hear() {
@@ -171,24 +195,18 @@ fn listen(plan: &Plan, link: &Link, errno: Option<&OwnedFd>, maker: Pid) -> Resu
                 link.say(&Order::IdsMapped);
             }
             (Word::Terminal, master) => terminal = master,
-            (Word::Ready, Some(process)) => return orphan(process, terminal),
+            (Word::Ready, Some(process)) => return Ok((process, terminal)),
             (Word::First { program, missing }, Some(process)) => {
                 let found = Found { executing: Some((program, missing)), ..Found::default() };
                 if let Some(errno) = errno {
                     executed(errno, found)?;
                 }
-                return orphan(process, terminal);
+                return Ok((process, terminal));
             }
             (Word::Failed(failure), _) => return Err(Error::Setup(failure)),
             (Word::Ready | Word::First { .. } | Word::Untidy(_) | Word::Ended(_), _) => {}
         }
     }
-}
-
-fn orphan(process: OwnedFd, terminal: Option<OwnedFd>) -> Result<Orphan, Error> {
-    // One that has ended has no number: the manager will see that it is gone.
-    let number = processes::number(&process).unwrap_or_default();
-    Ok(Orphan { process, number, terminal })
 }
 
 fn map_ids(plan: &Plan, maker: Pid) -> Result<(), Error> {
@@ -258,16 +276,16 @@ fn become_command(plan: &Plan, ends: &Ends) -> ! {
 /// ESRCH where it has ended.
 pub(crate) fn find(number: i32, began: u64) -> Result<OwnedFd, Errno> {
     let process = pidfd(Pid::from_raw(number))?;
-    if begin_of(number) == Some(began) { Ok(process) } else { Err(Errno::ESRCH) }
+    let is_it = begin_of(number) == Some(began) && !processes::has_ended(&process);
+    if is_it { Ok(process) } else { Err(Errno::ESRCH) }
 }
 
-/// When a process began, in the kernel's own units; `None` for one that has ended, even if nobody has waited for it yet. See proc_pid_stat(5).
+/// When a process began, in the kernel's own units; `None` for one that is gone. See proc_pid_stat(5).
 pub(crate) fn begin_of(number: i32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
     // Its name may have blanks and brackets.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    let is_alive = !["Z", "X", "x"].contains(fields.first()?);
-    if is_alive { fields.get(19)?.parse().ok() } else { None }
+    fields.get(19)?.parse().ok()
 }
 
 /// Sends a signal.

@@ -7,22 +7,25 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
-use nix::sys::stat::{Mode, SFlag, umask};
+use nix::sys::stat::{Mode, SFlag, fstat, makedev, umask};
 
+use super::blueprint::{Space, SpaceKind};
 use super::capabilities;
 use super::channel::{Order, Word};
 use super::error::{Failure, errno};
 use super::execute::Setup;
+use super::groups;
 use super::inside::{self, Root};
 use super::layout::NULL;
 use super::leave;
 use super::mount;
 use super::mounts::Mounts;
-use super::node::Node;
+use super::node::{Node, NodeKind};
 use super::operation::Flags;
 use super::prescribed::Prescribed;
 use super::sandbox::Recursion;
 use super::seccomp;
+use super::userns::{self, Mapper};
 use crate::link::{Heard, Listener};
 
 impl Setup<'_> {
@@ -31,11 +34,17 @@ impl Setup<'_> {
         match prescribed {
             Prescribed::MakeGroups { paths } => make_groups(paths),
             Prescribed::LimitGroup { file, value } => limit_group(file, value),
-            Prescribed::JoinNamespaces { paths } => paths.iter().try_for_each(|path| join_namespace(path)),
+            Prescribed::JoinNamespaces { spaces } => join_namespaces(spaces),
             Prescribed::TakeRoot { path } => {
                 mount::attach_at(&mount::clone(path, Flags::NO_DEVICES, Recursion::Tree)?, path)
             }
             Prescribed::MakeNodes { nodes, place } => make_nodes(&mut self.mounts, nodes, place),
+            Prescribed::CloneDevice { source, target, flags, node } => {
+                let mount = mount::clone(source, *flags, Recursion::One)?;
+                check_device(&mount, source, node.as_ref())?;
+                self.mounts.keep(target, mount);
+                Ok(())
+            }
             Prescribed::Cover { path } => cover(self.known_root(), &self.mounts, Path::new(path)),
             Prescribed::Protect { path } => protect(self.known_root(), Path::new(path)),
             Prescribed::Identify { uid, gid, groups } => {
@@ -58,7 +67,12 @@ impl Setup<'_> {
     /// When somebody comes and gives it, who need not be the one that made us.
     pub(super) fn await_starter(&mut self, listener: &Listener) -> Result<(), Failure> {
         let ourselves = self.ourselves.as_ref().expect("the process of a blueprint knows itself");
-        self.known_ends().link.say_with(&Word::Ready, ourselves);
+        let creator = &self.known_ends().link;
+        creator.say_with(&Word::Ready, ourselves);
+        // Nobody would find us of whom nothing was written down.
+        if !matches!(creator.hear(), Heard::Message(Order::Kept, _)) {
+            return Err(Failure::call("waiting for whoever creates the container", Errno::EPIPE));
+        }
         loop {
             let link = listener.accept().map_err(|errno| Failure::call("accept", errno))?;
             if let Heard::Message(Order::Start, descriptors) = link.hear()
@@ -71,10 +85,23 @@ impl Setup<'_> {
     }
 }
 
-/// Makes control groups, with those above them. One that is there already is used.
+/// Makes control groups, with those above them. One that is there already is used, if nobody else does: whoever is in it would be stopped and
+/// ended with the container.
 pub(super) fn make_groups(paths: &[PathBuf]) -> Result<(), Failure> {
+    if let Some(used) = paths.iter().find(|path| !groups::numbers_in(path).is_empty()) {
+        return Err(Failure::refused("make control group", used, Errno::EBUSY).hint(
+            "there are processes in it, of another container perhaps: each needs a `linux.cgroupsPath` of its own",
+        ));
+    }
+    if groups::is_frozen(paths) {
+        let group = paths.first().map_or(Path::new("/"), PathBuf::as_path);
+        return Err(Failure::refused("make control group", group, Errno::EBUSY)
+            .hint("it is there and frozen: what joins it would stop"));
+    }
     paths.iter().try_for_each(|path| {
         let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+        let there: Vec<&Path> = path.ancestors().skip(missing.len().max(1)).collect();
+        there.into_iter().rev().for_each(enable_controllers);
         missing.into_iter().rev().try_for_each(|group| {
             match fs::create_dir(group) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -85,9 +112,21 @@ pub(super) fn make_groups(paths: &[PathBuf]) -> Result<(), Failure> {
                 }
                 Ok(()) | Err(_) => {}
             }
-            inherit_processors(group)
+            inherit_processors(group)?;
+            if group != path.as_path() {
+                enable_controllers(group);
+            }
+            Ok(())
         })
     })
+}
+
+/// Lets the groups below one of version 2 have every limit that there is. What is refused is missed by whoever writes such a limit.
+fn enable_controllers(group: &Path) {
+    let there = fs::read_to_string(group.join("cgroup.controllers")).unwrap_or_default();
+    for controller in there.split_whitespace() {
+        let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
+    }
 }
 
 /// A group of version 1 has no processors and no memory at first, and takes no process then.
@@ -117,13 +156,52 @@ pub(super) fn limit_group(file: &Path, value: &str) -> Result<(), Failure> {
     })
 }
 
-/// Joins the namespace that a file stands for.
-pub(super) fn join_namespace(path: &Path) -> Result<(), Failure> {
-    let file = fs::File::open(path).map_err(|error| Failure::io("open", path, &error))?;
-    setns(&file, CloneFlags::empty()).map_err(|errno| {
-        Failure::refused("setns", path, errno)
-            .hint("it has to be a namespace, of which our user is root or whose owner's parent is")
-    })
+/// Joins namespaces. A user namespace among them comes after those that we have rights over, and before those that only its root has.
+pub(super) fn join_namespaces(spaces: &[Space]) -> Result<(), Failure> {
+    let mut waiting = Vec::new();
+    for space in spaces {
+        let Some(path) = &space.path else { continue };
+        // All before any is joined: of what a path leads to then, somebody else may decide.
+        let file = fs::File::open(path).map_err(|error| Failure::io("open", path, &error))?;
+        waiting.push((space.kind, path, file));
+    }
+    let users = waiting.iter().position(|(kind, ..)| *kind == SpaceKind::User).map(|at| waiting.remove(at));
+    let Some((_, path, file)) = users else {
+        return waiting
+            .iter()
+            .try_for_each(|(kind, path, file)| join_namespace(*kind, file).map_err(|errno| not_joined(path, errno)));
+    };
+    let mut later = Vec::new();
+    for (kind, path, file) in waiting {
+        match join_namespace(kind, &file) {
+            Ok(()) => {}
+            Err(Errno::EPERM) => later.push((kind, path, file)),
+            Err(errno) => return Err(not_joined(path, errno)),
+        }
+    }
+    join_namespace(SpaceKind::User, &file).map_err(|errno| not_joined(path, errno))?;
+    userns::become_root_of_joined(Mapper::Caller)?;
+    later.iter().try_for_each(|(kind, path, file)| join_namespace(*kind, file).map_err(|errno| not_joined(path, errno)))
+}
+
+/// Joins one, if it is of this kind.
+fn join_namespace(kind: SpaceKind, file: &fs::File) -> Result<(), Errno> {
+    let flag = match kind {
+        SpaceKind::User => CloneFlags::CLONE_NEWUSER,
+        SpaceKind::Mount => CloneFlags::CLONE_NEWNS,
+        SpaceKind::Pid => CloneFlags::CLONE_NEWPID,
+        SpaceKind::Network => CloneFlags::CLONE_NEWNET,
+        SpaceKind::Ipc => CloneFlags::CLONE_NEWIPC,
+        SpaceKind::Uts => CloneFlags::CLONE_NEWUTS,
+        SpaceKind::Cgroup => CloneFlags::CLONE_NEWCGROUP,
+    };
+    setns(file, flag)
+}
+
+fn not_joined(path: &Path, errno: Errno) -> Failure {
+    Failure::refused("setns", path, errno).hint(
+        "it has to be a namespace of the type that is written beside it, and our user its root or its owner's parent's",
+    )
 }
 
 /// Makes nodes in a file system of their own, and a mount of each. `place` is where that file system is attached meanwhile.
@@ -135,6 +213,23 @@ pub(super) fn make_nodes(mounts: &mut Mounts, nodes: &[Node], place: &Path) -> R
         mounts.keep(&node.path, mount::clone_opened(&made, Flags::DEVICES, Recursion::One)?);
     }
     Ok(())
+}
+
+/// Whether this is a device, and the one that is meant.
+fn check_device(mount: &OwnedFd, source: &Path, node: Option<&Node>) -> Result<(), Failure> {
+    let found = fstat(mount).map_err(|errno| Failure::refused("stat", source, errno))?;
+    let kind = match SFlag::from_bits_truncate(found.st_mode & libc::S_IFMT) {
+        SFlag::S_IFCHR => Some(NodeKind::Character),
+        SFlag::S_IFBLK => Some(NodeKind::Block),
+        _ => None,
+    };
+    let is_meant =
+        |node: &Node| kind == Some(node.kind) && found.st_rdev == makedev(node.major.into(), node.minor.into());
+    if kind.is_some() && node.is_none_or(is_meant) {
+        return Ok(());
+    }
+    Err(Failure::refused("find the right device at", source, Errno::ENODEV)
+        .hint("in a user namespace no node can be made: what the machine has under that name has to be the device"))
 }
 
 /// Puts a read-only mount of a path over it. A path that is not there needs no protection.

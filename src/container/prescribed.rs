@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::blueprint::Space;
 use super::capabilities::Sets;
 use super::filter::Profile;
 use super::node::Node;
+use super::operation::Flags;
 
 /// What is prescribed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +16,14 @@ pub enum Prescribed {
     MakeGroups { paths: Vec<PathBuf> },
     /// Write to a file of a control group.
     LimitGroup { file: PathBuf, value: String },
-    /// Join namespaces that there are.
-    JoinNamespaces { paths: Vec<PathBuf> },
+    /// Join namespaces that there are, each of the kind that is meant.
+    JoinNamespaces { spaces: Vec<Space> },
     /// Mount a directory of the machine on itself, to become the root.
     TakeRoot { path: PathBuf },
     /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.
     MakeNodes { nodes: Vec<Node>, place: PathBuf },
+    /// Mount a device of the machine: this one, where its number is known.
+    CloneDevice { source: PathBuf, target: String, flags: Flags, node: Option<Node> },
     /// Hide a path.
     Cover { path: String },
     /// Make a path read-only.
@@ -49,6 +53,9 @@ impl Prescribed {
             }
             Prescribed::TakeRoot { .. } => "only a mount can become the root; nodes of devices in it have no effect",
             Prescribed::MakeNodes { .. } => "by number, and not by what the machine has under that name",
+            Prescribed::CloneDevice { .. } => {
+                "only if it is one: of a folder that has come in its place, the nodes would have an effect"
+            }
             Prescribed::Cover { .. } => "the manager hides it",
             Prescribed::Protect { .. } => "the manager wants it read-only",
             Prescribed::Identify { .. } => "a number is a number: what the image calls its users does not matter",
@@ -68,7 +75,7 @@ impl Prescribed {
             Prescribed::MakeGroups { .. } | Prescribed::LimitGroup { .. } => ("control group", self.to_string()),
             Prescribed::JoinNamespaces { .. } => ("joined", self.to_string()),
             Prescribed::TakeRoot { path } => ("/", path.display().to_string()),
-            Prescribed::MakeNodes { .. } => ("/dev", self.to_string()),
+            Prescribed::MakeNodes { .. } | Prescribed::CloneDevice { .. } => ("/dev", self.to_string()),
             Prescribed::Cover { path } => ("hidden", path.clone()),
             Prescribed::Protect { path } => ("read-only", path.clone()),
             Prescribed::Identify { .. } => ("user", self.to_string()),
@@ -89,14 +96,18 @@ impl fmt::Display for Prescribed {
                 paths.iter().try_for_each(|path| write!(formatter, " {}", path.display()))
             }
             Prescribed::LimitGroup { file, value } => write!(formatter, "write {value} to {}", file.display()),
-            Prescribed::JoinNamespaces { paths } => {
+            Prescribed::JoinNamespaces { spaces } => {
                 write!(formatter, "join")?;
-                paths.iter().try_for_each(|path| write!(formatter, " {}", path.display()))
+                let mut paths = spaces.iter().filter_map(|space| space.path.as_ref());
+                paths.try_for_each(|path| write!(formatter, " {}", path.display()))
             }
             Prescribed::TakeRoot { path } => write!(formatter, "mount {} on itself", path.display()),
             Prescribed::MakeNodes { nodes, .. } => {
                 write!(formatter, "make the nodes")?;
                 nodes.iter().try_for_each(|node| write!(formatter, " {}", node.path))
+            }
+            Prescribed::CloneDevice { source, target, .. } => {
+                write!(formatter, "clone the device {} for {target}", source.display())
             }
             Prescribed::Cover { path } => write!(formatter, "cover {path}"),
             Prescribed::Protect { path } => write!(formatter, "make {path} read-only"),

@@ -22,13 +22,21 @@ impl Surroundings {
     /// # Errors
     /// A file of /proc can't be read.
     pub(crate) fn look() -> Result<Surroundings, Error> {
-        let path = Path::new("/proc/self/uid_map");
-        let map = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let all: Vec<&str> = map.split_whitespace().collect();
         Ok(Surroundings {
             cgroups: hierarchies::mounted_cgroups(&hierarchies::mountinfo()?),
             last_capability: host::number_in("/proc/sys/kernel/cap_last_cap")?,
-            in_user_namespace: all != ["0", "0", "4294967295"],
+            in_user_namespace: in_user_namespace()?,
         })
     }
+}
+
+/// Whether we are not in the machine's own user namespace.
+///
+/// # Errors
+/// A file of /proc can't be read.
+pub(crate) fn in_user_namespace() -> Result<bool, Error> {
+    let path = Path::new("/proc/self/uid_map");
+    let map = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let all: Vec<&str> = map.split_whitespace().collect();
+    Ok(all != ["0", "0", "4294967295"])
 }

@@ -49,7 +49,7 @@ pub struct IdMap {
 }
 
 /// Who writes the map of a user namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mapper {
     /// The process in it: its own id only, and no group may ever be dropped.
     Itself,

@@ -2,7 +2,8 @@
 //! containerd.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::Read as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -204,6 +205,33 @@ fn what_would_be_ignored_is_refused_with_its_place() {
         (|config| config["linux"]["sysctl"] = json!({"net/../kernel.core_pattern": "1"}), "linux.sysctl"),
         (|config| config["linux"]["maskedPaths"] = json!(["etc"]), "linux.maskedPaths[0]"),
         (|config| config["linux"]["cgroupsPath"] = json!("system.slice:a:b"), "linux.cgroupsPath"),
+        (|config| config["linux"]["cgroupsPath"] = json!("/a/.."), "linux.cgroupsPath"),
+        (
+            |config| {
+                config["linux"]["namespaces"][1]["path"] = json!("/proc/self/ns/net");
+                config["linux"]["sysctl"] = json!({"net.ipv4.ip_default_ttl": "77"});
+            },
+            "linux.sysctl.net.ipv4.ip_default_ttl",
+        ),
+        (
+            |config| {
+                config["hostname"] = json!("");
+                config["domainname"] = json!("kitchen.example");
+                drop(config["linux"]["namespaces"].as_array_mut().unwrap().remove(3));
+            },
+            "domainname",
+        ),
+        (
+            |config| {
+                let test = json!({"index": 1, "op": "SCMP_CMP_EQ", "value": 7});
+                let tests = vec![test; 1000];
+                config["linux"]["seccomp"] = json!({
+                    "defaultAction": "SCMP_ACT_ALLOW",
+                    "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "args": tests}],
+                });
+            },
+            "linux.seccomp.syscalls",
+        ),
         (|config| config["linux"]["intelRdt"] = json!({}), "linux.intelRdt"),
         (|config| config["linux"]["devices"] = json!([{"type": "c", "path": "/dev/../x"}]), "linux.devices[0]"),
         (|config| config["mounts"][2]["options"] = json!(["rshared"]), "mounts[2].options"),
@@ -240,6 +268,145 @@ fn what_would_be_ignored_is_refused_with_its_place() {
         let output = place.command("oci --root state run --bundle b").arg(name).output().unwrap();
         assert!(!output.status.success(), "{name}");
     }
+}
+
+#[test]
+fn a_namespace_is_joined_only_if_it_is_of_the_type_that_is_meant() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("");
+    let joining = |path: &str| config("echo inside", |config| config["linux"]["namespaces"][1]["path"] = json!(path));
+    let folder = bundle(&place, "b", &joining("/proc/self/ns/uts"));
+    let shown = text(&oci(&place, "run --bundle b one"));
+    assert!(shown.contains("setns") && !shown.contains("inside"), "{shown}");
+    fs::write(folder.join("config.json"), joining("/proc/self/ns/net")).unwrap();
+    assert_eq!(text(&oci(&place, "run --bundle b one")), "inside\n[0]");
+}
+
+#[test]
+fn a_user_namespace_is_joined_and_its_root_is_become() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("");
+    let mut owner = Command::new("unshare")
+        .args(["--user", "sh", "-c", "echo; exec sleep 1000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    owner.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+    for map in ["uid_map", "gid_map"] {
+        fs::write(format!("/proc/{}/{map}", owner.id()), "0 100000 65536").unwrap();
+    }
+    let path = format!("/proc/{}/ns/user", owner.id());
+    let change = |config: &mut Value| {
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user", "path": path}));
+    };
+    bundle(&place, "b", &config("id -u; cat /proc/self/uid_map; echo > /dev/null", change));
+    for folder in place.folder().ancestors().take_while(|folder| folder.starts_with("/tmp")) {
+        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
+    }
+    let shown = text(&oci(&place, "run --bundle b one"));
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    assert_eq!(words, ["0", "0", "100000", "65536", "[0]"], "{shown}");
+}
+
+#[test]
+fn ids_that_the_kernel_refuses_are_told() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new("");
+    let change = |config: &mut Value| {
+        as_mapped(config);
+        config["linux"]["uidMappings"][1]["containerID"] = json!(0);
+    };
+    bundle(&place, "b", &config("true", change));
+    let shown = text(&oci(&place, "run --bundle b one"));
+    assert!(shown.contains("uid_map"), "{shown}");
+    assert_eq!(status(&place, "one"), "none");
+}
+
+#[test]
+fn a_control_group_is_one_containers() {
+    if !is_root() || !Path::new("/sys/fs/cgroup").is_dir() {
+        return;
+    }
+    let place = Place::new("");
+    let name = format!("/layerlab-test-{}", std::process::id());
+    bundle(&place, "b", &config("sleep 1000", |config| config["linux"]["cgroupsPath"] = json!(name)));
+    create(&place, "create --bundle b one");
+    create(&place, "start one");
+    let shown = text(&oci(&place, "run --bundle b two"));
+    assert!(shown.contains("EBUSY") || shown.contains("there are processes in it"), "{shown}");
+    assert_eq!(text(&oci(&place, "delete --force two")), "[0]");
+    assert_eq!(status(&place, "one"), "running");
+    assert_eq!(text(&oci(&place, "delete --force one")), "[0]");
+    let left = glob(&name);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The control groups of that name, in every hierarchy.
+fn glob(name: &str) -> Vec<PathBuf> {
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
+    let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|folder| folder.join(&name[1..]));
+    all.filter(|group| group.is_dir()).collect()
+}
+
+#[test]
+fn a_hook_may_ask_for_its_container_and_each_is_run() {
+    let place = Place::new("");
+    let program = place.program().display().to_string();
+    let root = place.folder().join("home/state").display().to_string();
+    let note = place.path("note").display().to_string();
+    let change = |config: &mut Value| {
+        for hook in ["createRuntime", "poststart"] {
+            let line = format!("{program} oci --root {root} state one | grep status >> {note}");
+            config["hooks"][hook] = json!([
+                {"path": "/bin/false"},
+                {"path": "/bin/sh", "args": ["sh", "-c", line], "env": ["PATH=/usr/bin:/bin"]},
+            ]);
+        }
+        config["hooks"]["createRuntime"].as_array_mut().unwrap().remove(0);
+    };
+    bundle(&place, "b", &config("sleep 1000", change));
+    create(&place, "create --bundle b one");
+    create(&place, "start one");
+    assert_eq!(text(&oci(&place, "delete --force one")), "[0]");
+    let note = fs::read_to_string(place.path("note")).unwrap();
+    let told: Vec<&str> = note.split('"').filter(|word| word.ends_with("ing")).collect();
+    assert_eq!(told, ["creating", "running"], "{note}");
+}
+
+#[test]
+fn one_whose_creator_is_killed_is_deleted() {
+    let place = Place::new("");
+    // A hook that tells that it is there, and ends when the creator has.
+    let note = place.path("note").display().to_string();
+    let change = |config: &mut Value| {
+        let line = format!("cat > {note}; while kill -0 $PPID 2> /dev/null; do sleep 0.05; done");
+        config["hooks"]["createRuntime"] =
+            json!([{"path": "/bin/sh", "args": ["sh", "-c", line], "env": ["PATH=/usr/bin:/bin"]}]);
+    };
+    bundle(&place, "b", &config("true", change));
+    let state = place.folder().join("home/state").display().to_string();
+    let mut command = place.command(&format!("oci --root {state} create --bundle b one"));
+    let mut creator = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut number = 0;
+    until("the hook is told", || {
+        let told: Value = serde_json::from_slice(&fs::read(place.path("note")).unwrap_or_default()).unwrap_or_default();
+        number = told["pid"].as_i64().unwrap_or_default();
+        number > 0
+    });
+    assert_eq!(status(&place, "one"), "creating");
+    creator.kill().unwrap();
+    creator.wait().unwrap();
+    until("its process has ended", || status(&place, "one") == "stopped");
+    assert_eq!(text(&oci(&place, "delete one")), "[0]");
+    assert_eq!(status(&place, "one"), "none");
 }
 
 #[test]

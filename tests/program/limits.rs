@@ -240,8 +240,7 @@ fn what_is_used_is_shown() {
         let shown = place.run("stats --no-stream");
         let titles: Vec<&str> = shown.lines().next().unwrap_or_default().split("  ").map(str::trim).collect();
         let titles: Vec<&str> = titles.into_iter().filter(|title| !title.is_empty()).collect();
-        let expected =
-            ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"];
+        let expected = ["CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"];
         assert_eq!(titles, expected, "{shown}");
         assert!(shown.contains("idle"), "{shown}");
         assert_eq!(place.run("stats --no-stream --format {{.Container}}/{{.PIDs}} idle"), "idle/1\n");

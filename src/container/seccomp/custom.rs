@@ -300,7 +300,11 @@ mod tests {
         let program = program(&profile).expect("x86_64 is known");
         let ask = |number, first| decide(&program, X86, number, [first, 0, 0, 0, 0, 0]);
         assert_eq!((ask(102, 1), ask(102, 2)), (refused, libc::SECCOMP_RET_ALLOW), "socketcall");
-        assert_eq!((ask(117, 21), ask(117, 1 << 16 | 21), ask(117, 23)), (refused, refused, libc::SECCOMP_RET_ALLOW), "ipc");
+        assert_eq!(
+            (ask(117, 21), ask(117, 1 << 16 | 21), ask(117, 23)),
+            (refused, refused, libc::SECCOMP_RET_ALLOW),
+            "ipc"
+        );
         assert_eq!((ask(359, 0), decide(&program, NATIVE, 41, [0; 6])), (refused, refused), "socket");
     }
 

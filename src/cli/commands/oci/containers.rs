@@ -125,7 +125,7 @@ impl List {
     pub(super) fn run(&self, containers: &Containers, ui: &Ui) -> Result<(), Failure> {
         let mut out = ui.plain();
         for id in containers.ids()? {
-            match containers.find(&id) {
+            match containers.look(&id) {
                 Ok(_) if self.quiet => writeln!(out, "{id}")?,
                 Ok(found) => writeln!(out, "{id}\t{}\t{}", found.status().name(), found.record.bundle.display())?,
                 // It has gone meanwhile, or is not there yet.

@@ -27,7 +27,7 @@ use crate::limits::Limits;
     after_help = "Example: printf '#!/bin/sh\\nexec layerlab oci \"$@\"\\n' > runtime; podman --runtime ./runtime run IMAGE"
 )]
 pub(crate) struct Oci {
-    /// The folder for what is known of containers (default: layerlab-oci in $XDG_RUNTIME_DIR or /run)
+    /// The folder for what is known of containers (default: layerlab-oci in /run, or of a user in $XDG_RUNTIME_DIR)
     #[arg(long, global = true, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Write errors to a file as well
@@ -104,7 +104,10 @@ impl Oci {
 
     fn folder(&self) -> PathBuf {
         const NAME: &str = "layerlab-oci";
-        let own = || std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()).map(PathBuf::from);
+        // Root's variables may be those of the user who became root, and so may the folder.
+        let is_root =
+            nix::unistd::Uid::effective().is_root() && !crate::container::in_user_namespace().unwrap_or(false);
+        let own = || std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty() && !is_root).map(PathBuf::from);
         self.root.clone().unwrap_or_else(|| own().unwrap_or_else(|| "/run".into()).join(NAME))
     }
 
