@@ -2,7 +2,7 @@
 
 use super::config::{Argument, Seccomp, Syscalls};
 use super::error::Error;
-use crate::container::{Answer, Architecture, Comparison, Profile, Rule, Test};
+use crate::container::{Answer, Architecture, Comparison, Profile, Rule, Test, fits};
 
 /// Understands a profile.
 ///
@@ -30,7 +30,7 @@ pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
     }
     let default = answer(&seccomp.default_action, seccomp.default_errno_ret, place)?;
     let profile = Profile { default, architectures, rules };
-    match profile.fits() {
+    match fits(&profile) {
         true => Ok(profile),
         false => Err(Error::unsupported(
             "linux.seccomp.syscalls",

@@ -10,13 +10,6 @@ pub struct Profile {
     pub(crate) rules: Vec<Rule>,
 }
 
-impl Profile {
-    /// Whether the kernel takes a filter that is so long. Of a machine whose numbers are not known nobody can say.
-    pub(crate) fn fits(&self) -> bool {
-        super::seccomp::fits(self)
-    }
-}
-
 /// Architectures of which a kernel runs the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {

@@ -144,6 +144,7 @@ pub use sandbox::Local;
 pub use sandbox::{
     Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, SecretFile, Wire,
 };
+pub(crate) use seccomp::fits;
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub(crate) use spawn::spawn_plugged;

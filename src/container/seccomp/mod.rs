@@ -58,8 +58,8 @@ pub(super) fn of(plan: &Plan) -> Option<Arc<[sock_filter]>> {
     })
 }
 
-/// Whether the kernel takes the filter of a profile: BPF_MAXINSNS.
-pub(super) fn fits(profile: &Profile) -> bool {
+/// Whether the kernel takes the filter of a profile: BPF_MAXINSNS. Of a machine whose numbers are not known nobody can say.
+pub(crate) fn fits(profile: &Profile) -> bool {
     const MOST: usize = 4096;
     custom::program(profile).is_none_or(|program| program.len() <= MOST)
 }
