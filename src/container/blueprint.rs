@@ -16,6 +16,7 @@ use super::node::Node;
 use super::operation::Flags;
 use super::process::{NewPrivileges, Terminal};
 use super::sandbox::{Access, Recursion};
+use super::space::{Space, SpaceKind};
 use super::userns::IdMap;
 
 /// A room and who runs in it, in every detail.
@@ -44,41 +45,6 @@ impl Blueprint {
     /// Whether a namespace of this kind is joined that is there already.
     pub(crate) fn joins(&self, kind: SpaceKind) -> bool {
         self.spaces.iter().any(|space| space.kind == kind && space.path.is_some())
-    }
-}
-
-/// A namespace: a new one, or one that there is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Space {
-    pub(crate) kind: SpaceKind,
-    /// The file that stands for it, see namespaces(7).
-    pub(crate) path: Option<PathBuf>,
-}
-
-/// The kinds of namespaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SpaceKind {
-    User,
-    Mount,
-    Pid,
-    Network,
-    Ipc,
-    Uts,
-    Cgroup,
-}
-
-impl SpaceKind {
-    /// The name of its file in /proc/PID/ns.
-    pub(crate) fn file(self) -> &'static str {
-        match self {
-            SpaceKind::User => "user",
-            SpaceKind::Mount => "mnt",
-            SpaceKind::Pid => "pid",
-            SpaceKind::Network => "net",
-            SpaceKind::Ipc => "ipc",
-            SpaceKind::Uts => "uts",
-            SpaceKind::Cgroup => "cgroup",
-        }
     }
 }
 

@@ -186,7 +186,7 @@ fn boundary_of(prescribed: &Prescribed) -> Boundary {
         Prescribed::JoinNamespaces { .. } => Boundary::Namespaces,
         Prescribed::TakeRoot { .. }
         | Prescribed::MakeNodes { .. }
-        | Prescribed::CloneDevice { .. }
+        | Prescribed::CheckDevice { .. }
         | Prescribed::Cover { .. }
         | Prescribed::Protect { .. } => Boundary::Mounts,
         Prescribed::KeepCapabilities | Prescribed::SetCapabilities { .. } | Prescribed::InstallFilter { .. } => {

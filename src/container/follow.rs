@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::allowance::{ResourceLimit, Setting};
-use super::blueprint::{Blueprint, Space, SpaceKind, Task, What};
+use super::blueprint::{Blueprint, Task, What};
 use super::hierarchies::Cgroups;
 use super::identity::Identity;
 use super::layout::{DEVICE_LINKS, DEVICES};
@@ -19,6 +19,7 @@ use super::plan::{Plan, RootKind};
 use super::prescribed::Prescribed;
 use super::process::{Init, NewPrivileges, Terminal};
 use super::sandbox::{Access, Recursion};
+use super::space::{Space, SpaceKind};
 use super::surroundings::Surroundings;
 use super::tuning::Tuning;
 use super::userns::Mapper;
@@ -177,8 +178,10 @@ impl Follower<'_> {
         if self.identity.in_user_namespace() || self.surroundings.in_user_namespace {
             for node in nodes {
                 let (source, target) = (PathBuf::from(&node.path), node.path.clone());
-                let flags = Flags::DEVICES.and(Flags::READ_ONLY);
-                self.prescribe(Phase::Inside, Prescribed::CloneDevice { source, target, flags, node: Some(node) });
+                let check =
+                    Prescribed::CheckDevice { source: source.clone(), target: target.clone(), node: Some(node) };
+                self.push(Phase::Inside, Operation::Tune(Tuning::Device { source, target }));
+                self.prescribe(Phase::Inside, check);
             }
         } else {
             self.prescribe(Phase::Inside, Prescribed::MakeNodes { nodes, place: PLACE_OF_NODES.into() });
@@ -222,8 +225,10 @@ impl Follower<'_> {
                 vec![Operation::CloneMount { source, target, flags, recursion, links: Links::Followed }]
             }
             What::Device { source } => {
-                let source = source.clone();
-                vec![Operation::Prescribed(Prescribed::CloneDevice { source, target, flags, node: None })]
+                let (source, recursion, links) = (source.clone(), Recursion::One, Links::Followed);
+                let check = Prescribed::CheckDevice { source: source.clone(), target: target.clone(), node: None };
+                let clone = Operation::CloneMount { source, target, flags, recursion, links };
+                vec![clone, Operation::Prescribed(check)]
             }
             What::Groups => self.groups(&target, flags).into_iter().map(|(operation, _)| operation).collect(),
         }

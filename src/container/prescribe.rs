@@ -1,7 +1,7 @@
 //! The operations of a blueprint carried out: the calls behind [`Prescribed`](super::prescribed::Prescribed).
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -9,7 +9,6 @@ use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, umask};
 
-use super::blueprint::{Space, SpaceKind};
 use super::capabilities;
 use super::channel::{Order, Word};
 use super::error::{Failure, errno};
@@ -25,6 +24,7 @@ use super::operation::Flags;
 use super::prescribed::Prescribed;
 use super::sandbox::Recursion;
 use super::seccomp;
+use super::space::{Space, SpaceKind};
 use super::userns::{self, Mapper};
 use crate::link::{Heard, Listener};
 
@@ -39,11 +39,8 @@ impl Setup<'_> {
                 mount::attach_at(&mount::clone(path, Flags::NO_DEVICES, Recursion::Tree)?, path)
             }
             Prescribed::MakeNodes { nodes, place } => make_nodes(&mut self.mounts, nodes, place),
-            Prescribed::CloneDevice { source, target, flags, node } => {
-                let mount = mount::clone(source, *flags, Recursion::One)?;
-                check_device(&mount, source, node.as_ref())?;
-                self.mounts.keep(target, mount);
-                Ok(())
+            Prescribed::CheckDevice { source, target, node } => {
+                check_device(self.mounts.waiting(target)?, source, node.as_ref())
             }
             Prescribed::Cover { path } => cover(self.known_root(), &self.mounts, Path::new(path)),
             Prescribed::Protect { path } => protect(self.known_root(), Path::new(path)),
@@ -216,7 +213,7 @@ pub(super) fn make_nodes(mounts: &mut Mounts, nodes: &[Node], place: &Path) -> R
 }
 
 /// Whether this is a device, and the one that is meant.
-fn check_device(mount: &OwnedFd, source: &Path, node: Option<&Node>) -> Result<(), Failure> {
+fn check_device(mount: &impl AsFd, source: &Path, node: Option<&Node>) -> Result<(), Failure> {
     let found = fstat(mount).map_err(|errno| Failure::refused("stat", source, errno))?;
     let kind = match SFlag::from_bits_truncate(found.st_mode & libc::S_IFMT) {
         SFlag::S_IFCHR => Some(NodeKind::Character),

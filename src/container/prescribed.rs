@@ -3,11 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::blueprint::Space;
 use super::capabilities::Sets;
 use super::filter::Profile;
 use super::node::Node;
-use super::operation::Flags;
+use super::space::Space;
 
 /// What is prescribed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub enum Prescribed {
     TakeRoot { path: PathBuf },
     /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.
     MakeNodes { nodes: Vec<Node>, place: PathBuf },
-    /// Mount a device of the machine: this one, where its number is known.
-    CloneDevice { source: PathBuf, target: String, flags: Flags, node: Option<Node> },
+    /// Look whether the mount that waits for a target is a device: this one, where its number is known.
+    CheckDevice { source: PathBuf, target: String, node: Option<Node> },
     /// Hide a path.
     Cover { path: String },
     /// Make a path read-only.
@@ -53,7 +52,7 @@ impl Prescribed {
             }
             Prescribed::TakeRoot { .. } => "only a mount can become the root; nodes of devices in it have no effect",
             Prescribed::MakeNodes { .. } => "by number, and not by what the machine has under that name",
-            Prescribed::CloneDevice { .. } => {
+            Prescribed::CheckDevice { .. } => {
                 "only if it is one: of a folder that has come in its place, the nodes would have an effect"
             }
             Prescribed::Cover { .. } => "the manager hides it",
@@ -75,7 +74,7 @@ impl Prescribed {
             Prescribed::MakeGroups { .. } | Prescribed::LimitGroup { .. } => ("control group", self.to_string()),
             Prescribed::JoinNamespaces { .. } => ("joined", self.to_string()),
             Prescribed::TakeRoot { path } => ("/", path.display().to_string()),
-            Prescribed::MakeNodes { .. } | Prescribed::CloneDevice { .. } => ("/dev", self.to_string()),
+            Prescribed::MakeNodes { .. } | Prescribed::CheckDevice { .. } => ("/dev", self.to_string()),
             Prescribed::Cover { path } => ("hidden", path.clone()),
             Prescribed::Protect { path } => ("read-only", path.clone()),
             Prescribed::Identify { .. } => ("user", self.to_string()),
@@ -106,8 +105,8 @@ impl fmt::Display for Prescribed {
                 write!(formatter, "make the nodes")?;
                 nodes.iter().try_for_each(|node| write!(formatter, " {}", node.path))
             }
-            Prescribed::CloneDevice { source, target, .. } => {
-                write!(formatter, "clone the device {} for {target}", source.display())
+            Prescribed::CheckDevice { source, .. } => {
+                write!(formatter, "look whether {} is the device", source.display())
             }
             Prescribed::Cover { path } => write!(formatter, "cover {path}"),
             Prescribed::Protect { path } => write!(formatter, "make {path} read-only"),
