@@ -143,6 +143,9 @@ impl Default for LogOptions {
 /// No file of a log is smaller: a line has to fit in.
 const SMALLEST: u64 = 1 << 10;
 
+/// No log has more files: each new one gives all others another name.
+const MOST_FILES: u32 = 1000;
+
 impl LogOptions {
     /// Reads the name of a driver and its options, `max-size=10m`; `bytes` reads numbers of bytes.
     ///
@@ -166,11 +169,19 @@ impl LogOptions {
             }
         };
         for option in options {
-            let bad = || Error::argument(format!("invalid log option `{option}`"), "use max-size=10m or max-file=3");
+            let bad = || {
+                Error::argument(
+                    format!("invalid log option `{option}`"),
+                    "use max-size=10m or max-file=3, at most 1000",
+                )
+            };
             let (name, value) = option.split_once('=').ok_or_else(bad)?;
             match name {
                 "max-size" => log.max_size = bytes(value).filter(|size| *size >= SMALLEST).ok_or_else(bad)?,
-                "max-file" => log.max_files = value.parse().ok().filter(|count| *count >= 1).ok_or_else(bad)?,
+                "max-file" => {
+                    log.max_files =
+                        value.parse().ok().filter(|count| (1..=MOST_FILES).contains(count)).ok_or_else(bad)?;
+                }
                 // They say how a daemon works, and what it writes beside each line; neither is here.
                 "mode" | "max-buffer-size" | "compress" | "labels" | "labels-regex" | "env" | "env-regex" | "tag" => {}
                 _ => return Err(bad()),
@@ -191,6 +202,13 @@ mod tests {
         let failure = Restart::OnFailure(2);
         assert!(failure.applies(1, 0) && failure.applies(1, 1) && !failure.applies(1, 2) && !failure.applies(0, 0));
         assert!(Restart::OnFailure(0).applies(1, 1000) && Restart::Always.applies(0, 9) && !Restart::No.applies(1, 0));
+    }
+
+    #[test]
+    fn a_log_has_no_more_files_than_can_be_renamed() {
+        let parse = |option: &str| LogOptions::parse(None, &[option.to_owned()], |_| None);
+        assert_eq!(parse("max-file=1000").unwrap().max_files, 1000);
+        assert!(["max-file=0", "max-file=1001", "max-file=4000000000"].iter().all(|option| parse(option).is_err()));
     }
 
     #[test]

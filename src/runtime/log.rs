@@ -11,7 +11,7 @@
 //! and goes on with the next newer one when there is nothing left in it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,8 @@ pub(super) struct Writer {
     file: Option<File>,
     /// How much is in it.
     size: u64,
+    /// Whether its last line is not whole: a monitor was killed while it wrote, or the disk was full.
+    is_torn: bool,
     path: PathBuf,
     options: LogOptions,
     clock: Clock,
@@ -83,7 +85,8 @@ impl Writer {
         };
         let size = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |found| found.len());
         let options = options.clone();
-        Ok(Writer { file, size, path, options, clock, stdout: Vec::new(), stderr: Vec::new() })
+        let is_torn = size > 0 && !ends_with_a_line(&path);
+        Ok(Writer { file, size, is_torn, path, options, clock, stdout: Vec::new(), stderr: Vec::new() })
     }
 
     /// Adds entries, in a new file where this one would become too large.
@@ -93,14 +96,15 @@ impl Writer {
             rotate(&self.path, self.options.max_files);
             // Where there can't be a new one, the old one goes on.
             if let Ok(file) = append(&self.path) {
-                (self.file, self.size) = (Some(file), 0);
+                (self.file, self.size, self.is_torn) = (Some(file), 0, false);
             }
         }
-        if let Some(file) = &mut self.file
-            && file.write_all(entries).is_ok()
-        {
-            self.size += added;
+        let Some(file) = &mut self.file else { return };
+        if entries.is_empty() || (self.is_torn && file.write_all(b"\n").is_err()) {
+            return;
         }
+        self.is_torn = file.write_all(entries).is_err();
+        self.size += added;
     }
 
     /// Adds a piece of output. A log that can't be written stops no container.
@@ -143,6 +147,12 @@ impl Writer {
     }
 }
 
+fn ends_with_a_line(path: &Path) -> bool {
+    let mut last = [0];
+    let end = read(path).and_then(|mut file| file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)));
+    end.is_ok() && last == *b"\n"
+}
+
 fn append(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o640).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
@@ -156,9 +166,10 @@ fn older(path: &Path, number: u32) -> PathBuf {
 
 /// Makes room for a new file, of `most` in all.
 fn rotate(path: &Path, most: u32) {
-    for number in (0..most).rev() {
+    // Those behind the first that is not there need no new name.
+    let there = (0..most).take_while(|number| older(path, *number).exists()).last();
+    for number in (0..=there.unwrap_or(0)).rev() {
         let from = older(path, number);
-        // One that is not there needs no new name.
         let _ = if number + 1 < most { fs::rename(&from, older(path, number + 1)) } else { fs::remove_file(&from) };
     }
 }
@@ -206,6 +217,8 @@ pub(crate) struct Reader {
     path: PathBuf,
     /// The beginning of an entry that was not whole yet.
     pending: Vec<u8>,
+    /// The next file, while this one is read to its end.
+    newer: Option<File>,
 }
 
 impl Reader {
@@ -219,7 +232,9 @@ impl Reader {
         // A name further on may be new by now.
         for number in (0..=oldest).rev() {
             match read(&older(&path, number)) {
-                Ok(file) => return Ok(Some(Reader { file: BufReader::new(file), path, pending: Vec::new() })),
+                Ok(file) => {
+                    return Ok(Some(Reader { file: BufReader::new(file), path, pending: Vec::new(), newer: None }));
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("open", &path)(error)),
             }
@@ -227,8 +242,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// Goes on with the file that was begun after the one that is read, if there is one.
-    fn turn(&mut self) -> bool {
+    /// The file that was begun after the one that is read, if there is one.
+    fn find_newer(&self) -> Option<File> {
         let known = |found: fs::Metadata| (found.dev(), found.ino());
         let ours = self.file.get_ref().metadata().ok().map(known);
         let mut newer: Option<PathBuf> = None;
@@ -241,9 +256,7 @@ impl Reader {
             // Where ours was removed meanwhile, the oldest is the next.
             newer = Some(path);
         }
-        let Some(Ok(file)) = newer.map(|path| read(&path)) else { return false };
-        self.file = BufReader::new(file);
-        true
+        newer.and_then(|path| read(&path).ok())
     }
 
     /// The next entry; `None` where there is none yet. What can't be understood is passed over.
@@ -257,11 +270,17 @@ impl Reader {
             within.read_until(b'\n', &mut self.pending).map_err(Error::io("read", FILE))?;
             let is_whole = self.pending.ends_with(b"\n");
             if !is_whole && self.pending.len() < LONGEST_LINE {
-                // Nothing is written any more to a file that has another name, so what was read of it is all.
-                if self.pending.is_empty() && self.turn() {
+                if let Some(newer) = self.newer.take() {
+                    // It was there before this end was seen. So it is the end, and the rest of a line never comes.
+                    self.file = BufReader::new(newer);
+                    self.pending.clear();
                     continue;
                 }
-                return Ok(None);
+                self.newer = self.find_newer();
+                if self.newer.is_none() {
+                    return Ok(None);
+                }
+                continue;
             }
             // The rest of a line that is too long is no entry either.
             let entry = serde_json::from_slice(&self.pending);
@@ -298,12 +317,35 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
         let kept = rest(&mut Reader::open(folder.path()).unwrap().unwrap());
         assert!(kept.ends_with("\n98\n99\n") && kept.lines().count() < 20, "{kept}");
-        // Who is far behind loses what was removed, and goes on with the oldest that is left.
-        assert_eq!(rest(&mut follower), kept);
+        // Who is far behind reads what it has open to its end, loses what was removed, and goes on with the oldest that is left.
+        assert_eq!(rest(&mut follower), format!("6\n7\n{kept}"));
         let nothing = LogOptions { driver: Driver::None, ..LogOptions::default() };
         let empty = tempfile::tempdir().unwrap();
         Writer::open(empty.path(), Clock::stopped(0), &nothing).unwrap().add(Stream::Stdout, b"lost\n");
         assert!(Reader::open(empty.path()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_torn_line_hides_nothing_that_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        // So many files that whoever tries all their names does not come to an end.
+        let options = LogOptions { max_size: 300, max_files: u32::MAX, ..LogOptions::default() };
+        let open = || Writer::open(folder.path(), Clock::stopped(0), &options).unwrap();
+        let tear = || {
+            let mut file = OpenOptions::new().append(true).open(path(folder.path())).unwrap();
+            file.write_all(b"{\"log\":\"to").unwrap();
+        };
+        open().add(Stream::Stdout, b"a\n");
+        tear();
+        let mut writer = open();
+        writer.add(Stream::Stdout, b"b\n");
+        tear();
+        for number in 0..9 {
+            writer.add(Stream::Stdout, format!("{number}\n").as_bytes());
+        }
+        let mut reader = Reader::open(folder.path()).unwrap().unwrap();
+        let all: String = std::iter::from_fn(|| reader.next().unwrap()).map(|entry| entry.text).collect();
+        assert!(all.starts_with("a\nb\n") && all.ends_with("1\n2\n3\n4\n5\n6\n7\n8\n"), "{all}");
     }
 
     #[test]

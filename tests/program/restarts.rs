@@ -103,3 +103,37 @@ fn a_log_has_a_bound_and_is_followed_over_it() {
         place.run("rm -f box slow quiet");
     }
 }
+
+#[test]
+fn who_is_about_to_start_again_ends_whenever_it_is_told_to() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        for (number, command) in ["stop -t 0", "kill", "rm -f", "stop -t 0", "kill"].into_iter().enumerate() {
+            run(&place, "--name box --restart always", "[ -e /f ] && exec sleep 1000; touch /f; exit 3");
+            wait_for(&place, "inspect box", |shown| {
+                shown.contains("\"Status\": \"restarting\"") || shown.contains("\"RestartCount\": 1")
+            });
+            // In its pause, at its beginning, or when it runs: whichever it is, it is over afterwards.
+            std::thread::sleep(Duration::from_millis(40 * number as u64));
+            assert_eq!(place.run(&format!("{command} box")), "box\n", "{command}");
+            assert!(!place.run("ps").contains("box"), "{command}: {}", place.run("ps -a"));
+            if command != "rm -f" {
+                assert_eq!(place.run("rm box"), "box\n", "{command}");
+            }
+        }
+        place.assert_whole();
+    }
+}
+
+#[test]
+fn who_reads_nothing_keeps_nobody_from_starting_again() {
+    let place = Place::of(Role::Self_, "");
+    let mut command = place.command("run --name box --restart always layerlab/base sh -c");
+    command.arg("head -c 300000 /dev/zero; exit 1").stdout(std::process::Stdio::piped());
+    let mut reader = command.spawn().unwrap();
+    wait_for(&place, "inspect box", |shown| shown.contains("\"RestartCount\": 2"));
+    assert_eq!(place.run("stop box"), "box\n");
+    assert_eq!(place.run("rm box"), "box\n");
+    reader.wait().unwrap();
+    place.assert_whole();
+}

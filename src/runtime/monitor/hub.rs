@@ -156,12 +156,25 @@ impl Hub {
         self.conclude(Tell::Ended(status));
     }
 
+    /// As [`Hub::end`], but waits for nobody.
+    pub(super) fn tell_end(&self, status: i32) {
+        self.announce(Tell::Ended(status));
+    }
+
     /// Tells everybody that it was not started.
     pub(super) fn failed(&self, failed: Failed) {
         self.conclude(Tell::Failed(failed));
     }
 
     fn conclude(&self, end: Tell) {
+        self.announce(end);
+        let writers = std::mem::take(&mut held(&self.connections).writers);
+        for writer in writers {
+            let _ = writer.join();
+        }
+    }
+
+    fn announce(&self, end: Tell) {
         let mut connections = held(&self.connections);
         for link in connections.links.drain(..) {
             link.say(&end);
@@ -171,11 +184,6 @@ impl Hub {
             viewer.changed.notify_all();
         }
         connections.end = Some(end);
-        let writers = std::mem::take(&mut connections.writers);
-        drop(connections);
-        for writer in writers {
-            let _ = writer.join();
-        }
     }
 
     /// Copies what somebody writes to the container.

@@ -100,7 +100,8 @@ fn run(world: &Arc<World>, turn: Turn) {
     let (hub, standing) = (container.hub.clone(), container.standing.clone());
     drop(container);
     if let Some((again, pause, end)) = next {
-        hub.end(status);
+        // Who is far behind has until the next start to read on; then there is the log.
+        hub.tell_end(status);
         let is_finished = standing.is_finished_within(pause);
         let failure = (!is_finished).then(|| again::begin_anew(world, prepared.folder(), again).to_string());
         standing.note(&Status::Exited(End { error: failure, ..end }));
@@ -379,7 +380,11 @@ impl<'a> Container<'a> {
             self.standing.note(&Status::Restarting(end.clone()));
             return (status, Some((again, pause, end)));
         }
-        self.standing.note(&Status::Exited(end));
+        // Where it was told to stay before it had started again, the run before was the last one.
+        self.standing.note(&Status::Exited(match record::status(self.world.home(), &self.folder) {
+            Ok(Status::Restarting(before)) if is_finished && self.started.is_none() => before,
+            Ok(_) | Err(_) => end,
+        }));
         (status, None)
     }
 }

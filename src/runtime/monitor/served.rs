@@ -83,6 +83,12 @@ impl Served {
             Ask::Limit(resources) => self.limit(&resources),
             Ask::Finish => {
                 self.standing.finish();
+                // Nobody who reads nothing keeps it from ending.
+                self.hub.let_go();
+                if self.control.first().is_none() {
+                    // It was about to start again.
+                    self.control.kill();
+                }
                 Ok(())
             }
         };

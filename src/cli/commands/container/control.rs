@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -14,6 +14,9 @@ use crate::diagnostic::Diagnostic;
 use crate::runtime::events;
 use crate::runtime::{self, Ask, Parted, Session, Status, Stored};
 use crate::world::World;
+
+/// How long a monitor may take to answer, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Stop running containers.
 #[derive(Debug, Args)]
@@ -48,35 +51,50 @@ pub(super) fn stop(world: &Arc<World>, name: &str, signal: Option<i32>, time: Op
         None => Stop::GRACE,
         Some(seconds) => u64::try_from(seconds).map_or(Stop::FOREVER, Duration::from_secs),
     };
-    let Some(session) = running(world, &stored)? else { return Ok(()) };
-    if matches!(stored.status, Status::Paused(_)) {
-        // One whose files are being read goes on when that is done.
-        let _ = session.ask(&Ask::Resume);
+    if !stored.status.has_monitor() {
+        return Ok(());
     }
-    // From now on it does not start again by itself.
-    let _ = session.ask(&Ask::Finish);
-    if matches!(stored.status, Status::Restarting(_)) {
-        return until_it_stays(world, &stored);
-    }
-    // It may have ended just now, which is what was wanted.
-    let _ = session.ask(&Ask::Signal(signal.unwrap_or(stored.record.stop_signal)));
-    // A connection has answers of its own; another one waits.
-    let Some(waiting) = running(world, &stored)? else { return Ok(()) };
-    if waiting.until_the_end_within(time).is_none() {
-        let _ = session.ask(&Ask::Signal(libc::SIGKILL));
-        waiting.until_the_end();
+    while let Some(session) = finish(world, &stored)? {
+        if matches!(stored.status, Status::Paused(_)) {
+            // One whose files are being read goes on when that is done.
+            let _ = session.ask(&Ask::Resume);
+        }
+        // A connection has answers of its own; another one waits.
+        let Some(waiting) = running(world, &stored)? else { continue };
+        // It may have ended just now, which is what was wanted.
+        let _ = session.ask(&Ask::Signal(signal.unwrap_or(stored.record.stop_signal)));
+        if waiting.until_the_end_within(time).is_none() {
+            let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+            waiting.until_the_end();
+        }
     }
     events::of_container(world.home(), &world.clock, stored.record.subject(), "stop", &[]);
     Ok(())
 }
 
-/// Waits until a monitor that waited before the next start has gone, which it does at once.
-pub(super) fn until_it_stays(world: &Arc<World>, stored: &Stored) -> Result<(), Failure> {
-    let end = std::time::Instant::now() + Stop::GRACE;
-    while runtime::find(world, &stored.record.id)?.is_running() && std::time::Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(2));
+/// Has a container not start again by itself. One that waits for its next start, or is at it, ends with that; a connection to any
+/// other one comes back, and whoever ends it asks once more: it may have ended by itself before it was told.
+///
+/// # Errors
+/// Its monitor does not answer.
+pub(super) fn finish(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failure> {
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let status = match runtime::find(world, &stored.record.id) {
+            Err(runtime::Error::NoContainer(_)) => return Ok(None),
+            found => found?.status,
+        };
+        if !status.has_monitor() {
+            return Ok(None);
+        }
+        // What is said to a run that is over is lost, so it is said again.
+        let session = Session::open(world, &stored.record.id)?.filter(|session| session.ask(&Ask::Finish).is_ok());
+        if session.is_some() && !matches!(status, Status::Restarting(_)) {
+            return Ok(session);
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
-    Ok(())
+    Err(no_answer(stored))
 }
 
 /// A connection to a container's monitor, while it runs.
@@ -85,17 +103,18 @@ fn running(world: &Arc<World>, stored: &Stored) -> Result<Option<Session>, Failu
         Status::Running(_) | Status::Paused(_) | Status::Restarting(_) => {
             let session = Session::open(world, &stored.record.id)?;
             if session.is_none() && is_running(world, stored) {
-                return Err(Diagnostic::error(format!(
-                    "the monitor of container {} does not answer",
-                    stored.record.name
-                ))
-                .hint("try again in a moment")
-                .into());
+                return Err(no_answer(stored));
             }
             Ok(session)
         }
         Status::Created | Status::Exited(_) => Ok(None),
     }
+}
+
+fn no_answer(stored: &Stored) -> Failure {
+    Diagnostic::error(format!("the monitor of container {} does not answer", stored.record.name))
+        .hint("try again in a moment")
+        .into()
 }
 
 /// Whether it runs still.
@@ -128,10 +147,13 @@ impl Kill {
         let number = signal(&self.signal)?;
         each(&self.containers, ui, |name| {
             let (stored, session) = must_run(world, name)?;
-            if [libc::SIGKILL, stored.record.stop_signal].contains(&number) {
-                // It may have ended just now.
-                let _ = session.ask(&Ask::Finish);
-            }
+            let ends = [libc::SIGKILL, stored.record.stop_signal].contains(&number);
+            let session = match ends.then(|| finish(world, &stored)).transpose()? {
+                None => session,
+                Some(Some(session)) => session,
+                // It waited for its next start, or was at it.
+                Some(None) => return Ok(()),
+            };
             match session.ask(&Ask::Signal(number)) {
                 Ok(()) if number == libc::SIGKILL => drop(session.until_the_end()),
                 // It was killed so fast that nobody was left to say so.

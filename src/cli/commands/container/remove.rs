@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::control::until_it_stays;
+use super::control::finish;
 use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::runtime::{self, Anonymous, Ask, Session, Status};
+use crate::runtime::{self, Anonymous, Ask};
 use crate::world::World;
 
 /// Remove containers, with their changes.
@@ -55,15 +55,10 @@ impl Remove {
                     .hint("stop it first, or remove it with `--force`")
                     .into());
             }
-            if let Some(session) = Session::open(world, &stored.record.id)? {
-                let _ = session.ask(&Ask::Finish);
-                if matches!(stored.status, Status::Restarting(_)) {
-                    until_it_stays(world, &stored)?;
-                } else {
-                    // It may have ended just now.
-                    let _ = session.ask(&Ask::Signal(libc::SIGKILL));
-                    session.until_the_end();
-                }
+            while let Some(session) = finish(world, &stored)? {
+                // It may have ended just now.
+                let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+                session.until_the_end();
             }
         }
         match runtime::claim(world, &stored.record.id) {
