@@ -90,6 +90,10 @@ impl Clock {
         let mut hash = Sha256::new();
         hash.update(self.seed);
         hash.update(count.to_le_bytes());
+        // A copy of this process, see fork(2), counts on from the same number.
+        if self.epoch.is_none() {
+            hash.update(std::process::id().to_le_bytes());
+        }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
