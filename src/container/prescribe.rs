@@ -1,4 +1,4 @@
-//! The operations of a blueprint carried out: the calls behind [`Prescribed`](super::prescribed::Prescribed).
+//! The operations of a blueprint carried out: the calls behind [`Prescribed`].
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
