@@ -156,8 +156,7 @@ impl LogOptions {
         options: &[String],
         bytes: impl Fn(&str) -> Option<u64>,
     ) -> Result<LogOptions, Error> {
-        let mut log = LogOptions::default();
-        log.driver = match driver {
+        let driver = match driver {
             None | Some("" | "json-file") => Driver::JsonFile,
             Some("local") => Driver::Local,
             Some("none") => Driver::None,
@@ -168,6 +167,7 @@ impl LogOptions {
                 ));
             }
         };
+        let mut log = LogOptions { driver, ..LogOptions::default() };
         for option in options {
             let bad = || {
                 Error::argument(

@@ -84,10 +84,7 @@ impl Oci {
         let log = log::Log { file: self.log.as_deref(), form: self.log_format };
         let _ = (self.debug, &self.rootless);
         let containers = Containers::new(self.folder(), limits.bound(&read::LARGEST));
-        self.checked().and_then(|()| self.dispatch(&containers, ui)).map_err(|failure| {
-            log.note(&failure);
-            failure
-        })
+        self.checked().and_then(|()| self.dispatch(&containers, ui)).inspect_err(|failure| log.note(failure))
     }
 
     fn checked(&self) -> Result<(), Failure> {
