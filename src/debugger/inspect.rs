@@ -187,13 +187,14 @@ pub(super) fn stages(work: &Work) -> Vec<StageRow> {
             next: own().find(|row| row.standing != Standing::Taken).map(|row| row.step.clone()),
         }
     };
-    plan.order.iter().map(row).collect()
+    machine.built_stages().iter().map(row).collect()
 }
 
 /// The stages that are not built.
 pub(crate) fn left_out(machine: &Machine) -> Vec<LeftOut> {
     let plan = machine.plan();
-    let is_left_out = |stage: &&Stage| !plan.order.contains(&stage.index);
+    let built = machine.built_stages();
+    let is_left_out = |stage: &&Stage| !built.contains(&stage.index);
     let row = |stage: &Stage| LeftOut { name: stage.label(), steps: stage.source.instructions.len() + 1 };
     plan.stages.iter().filter(is_left_out).map(row).collect()
 }

@@ -23,7 +23,6 @@ use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
 use crate::images::Fetch;
-use crate::plan::Base;
 use crate::runtime::Remover;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
@@ -113,16 +112,15 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Puts the triggers of base images that are in the store among the steps, so that these have their numbers from the start. What is
-    /// wrong with an image or a trigger is said when its FROM is begun.
+    /// Puts the triggers of stages, and of base images that are in the store, among the steps, so that these have their numbers from the
+    /// start. What is wrong with an image or a trigger is said when its FROM is begun.
     fn insert_known_triggers(&mut self) {
         let mut index = 0;
-        while let Some(step) = self.steps.get(index) {
-            if self.steps.is_stage_start(index) && matches!(self.steps.plan.stages[step.stage].base, Base::Image(_)) {
-                let found = self.resolver(Fetch::Never).step(index, &|_| None, &Noted::default());
-                if let Ok(Resolved::Start(start)) = found {
-                    // A trigger that is wrong is an error of its FROM.
-                    let _ = self.steps.insert_triggers(index, &start.triggers);
+        while index < self.steps.len() {
+            if self.steps.is_stage_start(index) {
+                let triggers = self.resolver(Fetch::Never).known_triggers(index).unwrap_or_default();
+                if !triggers.is_empty() {
+                    let _ = self.steps.insert_triggers(index, &triggers);
                 }
             }
             index += 1;
@@ -299,7 +297,7 @@ impl Machine {
             dockerfile: self.source.file.name.clone(),
             context: self.source.context.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
             steps: self.steps.len(),
-            stages: self.steps.plan.order.len(),
+            stages: self.steps.stages().len(),
         });
         self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, reporter);
         Ok(())

@@ -71,9 +71,10 @@ impl Machine {
     /// The graph of the build, with what was decided or is foreseen for each step, by its index.
     pub(crate) fn graph(&self, decision: impl Fn(usize) -> Option<Decision>) -> Graph {
         let plan = self.plan();
+        let built = self.built_stages();
         let decisions: Vec<Option<Decision>> = (0..self.step_count()).map(decision).collect();
-        let stages = plan.order.iter().map(|&stage| self.node(stage, &decisions)).collect();
-        let place = |stage| plan.order.iter().position(|&built| built == stage);
+        let stages = built.iter().map(|&stage| self.node(stage, &decisions)).collect();
+        let place = |stage| built.iter().position(|&other| other == stage);
         let edges = |index: usize| {
             let sources = self.sources_of(index).into_iter();
             sources.filter_map(move |(stage, kind)| Some(Edge { from: place(stage)?, step: index + 1, kind }))
@@ -85,7 +86,7 @@ impl Machine {
             left_out: plan
                 .stages
                 .iter()
-                .filter(|stage| !plan.order.contains(&stage.index))
+                .filter(|stage| !built.contains(&stage.index))
                 .map(|stage| stage.label())
                 .collect(),
         }

@@ -24,6 +24,11 @@ impl Machine {
         &self.steps.plan
     }
 
+    /// The stages that have steps, each after what it needs.
+    pub(crate) fn built_stages(&self) -> Vec<usize> {
+        self.steps.stages()
+    }
+
     pub fn options(&self) -> &Options {
         &self.options
     }

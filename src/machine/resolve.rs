@@ -16,8 +16,9 @@ use super::state::{Addition, FilesAfter, StageStates};
 use super::steps::{StepKind, Steps};
 use super::{Error, Options, State, supported};
 use crate::cache::Roots;
-use crate::dockerfile::{Instruction, WithFiles};
+use crate::dockerfile::{Instruction, Located, WithFiles};
 use crate::images::Fetch;
+use crate::plan::Base;
 
 /// A step, resolved.
 #[derive(Clone, Debug)]
@@ -111,6 +112,23 @@ impl Resolver<'_> {
                 let planned = planned.map_err(|error| if step.trigger { error.nowhere() } else { error })?;
                 Ok(Resolved::Instruction(Box::new(planned)))
             }
+        }
+    }
+
+    /// The triggers of what the FROM of step `index` names, as far as they are known before anything is run: a stage has its own in the
+    /// Dockerfile.
+    ///
+    /// # Errors
+    /// A trigger can't be used, or there is no such image.
+    pub(crate) fn known_triggers(&self, index: usize) -> Result<Vec<Located<Instruction>>, Error> {
+        let plan = &self.steps.plan;
+        match plan.stages[self.steps.stage(index)].base {
+            Base::Scratch => Ok(Vec::new()),
+            Base::Stage(base) => from::triggers(plan.stages[base].recorded_triggers(), self.options),
+            Base::Image(_) => match self.step(index, &|_| None, &Noted::default())? {
+                Resolved::Start(start) => Ok(start.triggers),
+                Resolved::Instruction(_) => Ok(Vec::new()),
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! The steps of a build: the instructions of the stages that are needed, in the order in which they are taken.
 //!
-//! The list changes only by ONBUILD triggers: those of images in the store are known from the start, the others when FROM has opened its
-//! image.
+//! The list changes only by ONBUILD triggers: those of stages, and of images in the store, are known from the start, the others when FROM
+//! has opened its image.
 
 use std::collections::BTreeSet;
 
@@ -56,6 +56,12 @@ impl Steps {
         self.get(index).map_or(self.plan.target, |step| step.stage)
     }
 
+    /// The stages that have steps, each after what it needs: those of the plan, and those that triggers copy from.
+    pub(crate) fn stages(&self) -> Vec<usize> {
+        // A stage only ever needs earlier ones.
+        self.list.iter().map(|step| step.stage).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// What step `index` is called.
     pub(crate) fn label(&self, index: usize) -> Option<StepLabel> {
         let step = self.get(index)?;
@@ -63,7 +69,8 @@ impl Steps {
         let (keyword, instruction, lines) = match &step.kind {
             StepKind::From => ("FROM", stage.source.from.text.clone(), stage.source.from.lines),
             StepKind::Instruction(instruction) => {
-                (instruction.value.name(), instruction.text.clone(), instruction.lines)
+                let lines = if step.trigger { stage.source.from.lines } else { instruction.lines };
+                (instruction.value.name(), instruction.text.clone(), lines)
             }
         };
         Some(StepLabel {

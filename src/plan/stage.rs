@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile;
 use crate::dockerfile::directive::{self, Check};
+use crate::dockerfile::{self, Instruction};
 use crate::limits::Limits;
 use crate::oci::{Platform, Reference};
 
@@ -78,6 +78,14 @@ impl Stage {
     /// The name, or `stage-N` as BuildKit calls a stage without one.
     pub(crate) fn label(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("stage-{}", self.index))
+    }
+
+    /// What its ONBUILDs record for a stage FROM it, in their order. A trigger of its own base records nothing: it can't be an ONBUILD.
+    pub(crate) fn recorded_triggers(&self) -> impl Iterator<Item = &str> {
+        self.source.instructions.iter().filter_map(|instruction| match &instruction.value {
+            Instruction::Onbuild(onbuild) => Some(onbuild.text.as_str()),
+            _ => None,
+        })
     }
 }
 

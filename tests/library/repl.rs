@@ -367,6 +367,27 @@ mine
 }
 
 #[test]
+fn triggers_of_a_stage_are_known_from_the_start() {
+    let class = Class::new(
+        "\
+//- Dockerfile
+FROM scratch AS files
+COPY hello.txt /
+FROM scratch AS base
+ONBUILD COPY --from=files /hello.txt /trigger
+ENV A=1
+FROM base AS middle
+ONBUILD ENV B=2
+FROM middle
+COPY hello.txt /own
+//- hello.txt
+hello
+",
+    );
+    insta::assert_snapshot!(class.session(&["."], "list all\ncontinue\nrestart\nplan\nplan graph\n"));
+}
+
+#[test]
 fn without_the_cache_a_reload_keeps_what_was_run() {
     let class = Class::new(TWO_STAGES);
     class.session(&["."], "continue\n");

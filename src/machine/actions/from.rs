@@ -107,13 +107,25 @@ pub(crate) fn resolve(
         }
     };
     start.state.has_cmd = false;
-    for (number, text) in std::mem::take(&mut start.state.settings.on_build).iter().enumerate() {
-        start.triggers.push(trigger(number, text)?);
-    }
-    if search.options.unsupported == Unsupported::Refused {
-        refuse_unsupported(&start.triggers)?;
-    }
+    let recorded = std::mem::take(&mut start.state.settings.on_build);
+    start.triggers = triggers(recorded.iter().map(|text| &**text), search.options)?;
     Ok(start)
+}
+
+/// The instructions that a base has recorded for builds FROM it.
+///
+/// # Errors
+/// One of them can't be used.
+pub(crate) fn triggers<'a>(
+    recorded: impl IntoIterator<Item = &'a str>,
+    options: &Options,
+) -> Result<Vec<Located<Instruction>>, Error> {
+    let parsed = recorded.into_iter().enumerate().map(|(number, text)| trigger(number, text));
+    let triggers = parsed.collect::<Result<Vec<_>, _>>()?;
+    if options.unsupported == Unsupported::Refused {
+        refuse_unsupported(&triggers)?;
+    }
+    Ok(triggers)
 }
 
 /// The state of an image that is not a stage: what `COPY --from=IMAGE` reads.

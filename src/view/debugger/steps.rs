@@ -13,6 +13,8 @@ use crate::view::table;
 pub(crate) const STAGE: usize = 20;
 /// The most characters of an instruction that the line with the ▶ shows.
 const INSTRUCTION_WIDTH: usize = 100;
+/// What is said of a step that the Dockerfile does not have.
+const TRIGGER: &str = "   (ONBUILD of the base image)";
 
 /// Whether it is worth saying which stage a step is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(crate) fn step(layout: &Layout, step: &StepLabel, stages: Stages, is_missed:
         notes.push((Role::Faint, format!("   (stage {})", table::shortened(&line(&step.stage), STAGE))));
     }
     if step.trigger {
-        notes.push((Role::Faint, "   (ONBUILD of the base image)".to_owned()));
+        notes.push((Role::Faint, TRIGGER.to_owned()));
     }
     if is_missed {
         notes.push((Role::Notice, "   (a miss, not run yet)".to_owned()));
@@ -99,12 +101,12 @@ pub(crate) fn dockerfile(
             continue;
         };
         for row in rows {
-            if has_stages && !row.step.trigger && is_from(&row.step) {
+            if has_stages && is_from(&row.step) {
                 list.push_str(&heading(layout, &row.step));
             }
             // A trigger stands where its FROM does, and has no line of its own.
             let (place, shown) = match row.step.trigger {
-                true => (String::new(), format!("ONBUILD {}", row.step.instruction)),
+                true => (String::new(), format!("{}{TRIGGER}", row.step.instruction)),
                 false => (number.to_string(), source.to_owned()),
             };
             let marks = format!("{place:>4} {:>4} {} ", row.step.number, marks(layout, row));
