@@ -1,8 +1,9 @@
-//! Docker's commands that Layerlab does not have yet: what to do instead.
+//! Commands that the command line does not have: those of Docker, with what to do instead, and those of the debugger.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::diagnostic::Diagnostic;
+use crate::repl;
 
 const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
@@ -17,14 +18,50 @@ const MISSING: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What to say of an error about arguments, where a command of Docker's was meant.
+/// Options, and what is said of them.
+const OPTIONS: &[(&[&str], &str)] = &[
+    (&["--squash"], "every step keeps its layer; `layerlab export` writes the files of a container as one archive"),
+    (
+        &[
+            "-m",
+            "--memory",
+            "--memory-swap",
+            "--memory-reservation",
+            "--cpus",
+            "--cpu-shares",
+            "--cpuset-cpus",
+            "--pids-limit",
+        ],
+        "a RUN may use what its user may; `layerlab run` limits a container",
+    ),
+    (&["--cache-from", "--cache-to"], "the cache is on this machine: what was built here is found without it"),
+    (&["-o", "--output"], "the image goes into the store; `layerlab save -o FILE IMAGE` writes it to a file"),
+    (&["--push"], REGISTRY),
+    (&["--attest", "--provenance", "--sbom"], "no attestations are made of an image"),
+    (&["--gpus"], "`--device` gives a container a device of this machine"),
+];
+
+/// What to say of an error about arguments, where a command or an option of Docker's was meant, or a command of the debugger.
 pub(super) fn missing(error: &clap::Error) -> Option<Diagnostic> {
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    {
+        let option = option.split('=').next().unwrap_or(option);
+        let (_, hint) = OPTIONS.iter().find(|(options, _)| options.contains(&option))?;
+        return Some(Diagnostic::error(format!("there is no option `{option}` yet")).hint(*hint));
+    }
     let Some(ContextValue::String(command)) = error.get(ContextKind::InvalidSubcommand) else { return None };
     // Not one of a command's own commands: `Usage: NAME [OPTIONS] <COMMAND>`.
     let is_ours = matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage))
         if usage.to_string().split_whitespace().nth(2) == Some("[OPTIONS]"));
     if error.kind() != ErrorKind::InvalidSubcommand || !is_ours {
         return None;
+    }
+    if repl::is_command(command) {
+        return Some(
+            Diagnostic::error(format!("`{command}` is a command of the debugger, not one of the command line"))
+                .hint(format!("type it at the prompt of `layerlab step DIR`: `help {command}` explains it there")),
+        );
     }
     let (_, hint) = MISSING.iter().find(|(commands, _)| commands.contains(&command.as_str()))?;
     Some(Diagnostic::error(format!("there is no command `layerlab {command}` yet")).hint(*hint))

@@ -67,6 +67,11 @@ pub(crate) fn boxes(plan: &Plan) -> Vec<Enclosure> {
     let mut boxes = Boundary::ALL.map(|boundary| Enclosure { boundary, rows: Vec::new(), after: Vec::new() });
     let folder = plan.upper.parent().unwrap_or(&plan.upper);
     row(&mut boxes[Boundary::Machine as usize].rows, "folder").items.push(folder.display().to_string());
+    for port in &plan.ports {
+        row(&mut boxes[Boundary::Machine as usize].rows, "ports")
+            .items
+            .push(format!("{port}, forwarded by the monitor"));
+    }
     for (boundary, name, text) in not_kept_apart(plan) {
         row(&mut boxes[boundary as usize].rows, name).items.push(text.to_owned());
     }
@@ -308,7 +313,7 @@ fn item(operation: &Operation, folder: &Path) -> String {
         Operation::ResolveUser { user, .. } => if user.is_empty() { "0" } else { user }.to_owned(),
         Operation::ChangeDirectory { path } => path.clone(),
         Operation::CleanUp => "the standard streams; signals are reset, the umask is 022".to_owned(),
-        Operation::AwaitStart => "when it is told to, by a small program that exists in memory only".to_owned(),
+        Operation::AwaitStart => "waits for the order; a small program in memory then runs the command".to_owned(),
         Operation::Execute { args, env, secrets } => {
             let variables = if env.len() == 1 { "variable" } else { "variables" };
             let secrets: String = secrets.iter().map(|secret| format!(", and {} from a secret", secret.name)).collect();

@@ -397,6 +397,9 @@ impl fmt::Display for Plan {
                 writeln!(formatter, "       {}", operation.why())?;
             }
         }
+        for port in &self.ports {
+            writeln!(formatter, "port: {port}; the container's monitor listens outside and forwards")?;
+        }
         for note in &self.notes {
             writeln!(formatter, "note: {}", note.replace('\n', "\\n"))?;
         }

@@ -82,7 +82,7 @@ pub(crate) fn follow_into(
 }
 
 fn plan_of(operations: Vec<(Phase, Operation)>, identity: Identity) -> Plan {
-    Plan { operations, notes: Vec::new(), identity, root: RootKind::Overlay, upper: "/".into() }
+    Plan { operations, notes: Vec::new(), ports: Vec::new(), identity, root: RootKind::Overlay, upper: "/".into() }
 }
 
 struct Follower<'a> {

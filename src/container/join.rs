@@ -93,6 +93,7 @@ impl Entrance {
         Plan {
             operations,
             notes: Vec::new(),
+            ports: Vec::new(),
             identity: self.identity.clone(),
             root: RootKind::Overlay,
             upper: "/".into(),

@@ -25,6 +25,15 @@ pub enum Networking {
     AddDefaultRoute { gateway: IpAddr },
 }
 
+/// `a virtual cable (veth) to the network `bridge``.
+fn cable(networks: &[String]) -> String {
+    let names: Vec<String> = networks.iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [one] => format!("a virtual cable (veth) to the network {one}"),
+        _ => format!("a virtual cable (veth) to each of the networks {}", names.join(", ")),
+    }
+}
+
 impl fmt::Display for Networking {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -34,8 +43,8 @@ impl fmt::Display for Networking {
             }
             Networking::PlugIn { networks } => write!(
                 formatter,
-                "hand over the network namespace and a socket at {NAME_SERVER}:53, for a cable into {}",
-                networks.join(", ")
+                "hand over the network namespace and a socket at {NAME_SERVER}:53, for {}",
+                cable(networks)
             ),
             Networking::AddAddress { interface, local } => write!(formatter, "give {interface} the address {local}"),
             Networking::InterfaceUp { interface } => write!(formatter, "bring {interface} up"),
@@ -66,7 +75,7 @@ impl Networking {
     pub(super) fn item(&self) -> String {
         match self {
             Networking::LoopbackUp => "its own, with `lo`".to_owned(),
-            Networking::PlugIn { networks } => format!("a cable into {}", networks.join(", ")),
+            Networking::PlugIn { networks } => cable(networks),
             Networking::AddAddress { interface, local } => format!("{interface} is {local}"),
             Networking::AddDefaultRoute { gateway } => format!("everything else goes to {gateway}"),
             Networking::Tune { .. } | Networking::InterfaceUp { .. } => String::new(),

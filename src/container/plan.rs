@@ -28,6 +28,8 @@ pub struct Plan {
     pub operations: Vec<(Phase, Operation)>,
     /// What the plan lacks here and why.
     pub notes: Vec<String>,
+    /// Ports of the machine that somebody outside forwards into the container as long as it runs: `8081 → 80/tcp`.
+    pub(crate) ports: Vec<String>,
     /// The identity it was made for.
     pub(crate) identity: Identity,
     /// How the root file system comes about, and so how its changes are found.
@@ -90,6 +92,7 @@ pub fn plan(sandbox: &Sandbox, process: &Process, identity: &Identity, host: &Ho
     Plan {
         operations: planner.operations,
         notes: planner.notes,
+        ports: Vec::new(),
         identity: identity.clone(),
         root,
         upper: sandbox.upper.clone(),

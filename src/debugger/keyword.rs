@@ -174,6 +174,15 @@ pub(crate) fn explain(word: &str) -> Result<Explained, Error> {
     concept::explain(word).or_else(|| instruction(word)).ok_or_else(|| Error::NotExplained(word.to_owned()))
 }
 
+/// All that is explained, in sentences.
+pub(crate) fn explainable() -> String {
+    format!(
+        "The words are {}.\nEvery instruction is explained, too: {}.\n`layerlab explain WORD` explains one.\n",
+        CONCEPTS.join(", "),
+        KEYWORDS.join(", ")
+    )
+}
+
 /// What was probably meant by a word that is not explained.
 pub(crate) fn near(word: &str) -> String {
     let instruction = || closest(&word.to_uppercase(), KEYWORDS);

@@ -54,7 +54,7 @@ pub(crate) use error::Failure;
 pub use going::Going;
 pub(crate) use inspect::{LayerRow, LeftOut, Past, PastBuild, StageRow, StepRow, Tagged, Variable, left_out};
 pub use inspect::{Outlook, Standing, env, history, layers};
-pub(crate) use keyword::{explain, near};
+pub(crate) use keyword::{explain, explainable, near};
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};

@@ -103,12 +103,16 @@ pub(crate) fn parse(text: &str) -> Result<Line, Diagnostic> {
     {
         return Ok(Line::Command(Command::Edit { file, change: Change::Hunks(format!("@@ {change}")) }));
     }
+    let text = meant::without_prompt(text);
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Ok(Line::Empty);
     }
     if trimmed.starts_with('#') {
         return Ok(Line::Comment);
+    }
+    if let Some(line) = trimmed.strip_prefix("$ ") {
+        return Err(meant::for_a_shell(line.trim()));
     }
     if let Some(line) = piped(trimmed)? {
         return Ok(line);
@@ -175,7 +179,10 @@ fn piped(line: &str) -> Result<Option<Line>, Diagnostic> {
     Ok(None)
 }
 
-fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
+fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagnostic> {
+    if rest == "--help" {
+        return Ok(Command::Help(Topic::Command(entry)));
+    }
     if entry.arguments.is_empty() && !rest.is_empty() {
         return Err(operands::no_argument(entry, rest));
     }
@@ -217,23 +224,24 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         }
         Name::Restart => Ok(Command::Restart),
         Name::Break => operands::break_at(rest, &parts, &wrong).map(Command::Break),
-        Name::Delete if parts.as_slice() == ["all"] => Ok(Command::Break(Break::DeleteAll)),
+        Name::Delete if ["all", "--all"].contains(&rest) => Ok(Command::Break(Break::DeleteAll)),
         Name::Delete => ids().map(Break::Delete).map(Command::Break),
         Name::Enable => ids().map(Break::Enable).map(Command::Break),
         Name::Disable => ids().map(Break::Disable).map(Command::Break),
         Name::List => match (rest, numbered(rest)) {
             ("", _) => Ok(Command::List(Extent::Here)),
-            ("all", _) => Ok(Command::List(Extent::All)),
+            ("all" | "--all", _) => Ok(Command::List(Extent::All)),
             (_, Some(target)) => Ok(Command::List(Extent::Around(target))),
             (_, None) => Err(wrong(format!("`{rest}` is neither a step nor a line"))),
         },
         Name::Why => operands::why(&parts, &wrong).map(|(step, against, form)| Command::Why { step, against, form }),
         Name::Plan => match parts.as_slice() {
             [] => Ok(Command::Plan { form: PlanForm::List }),
-            ["graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
+            ["graph" | "--graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
             _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Diff => operands::diff(rest, &parts).map(|(states, path)| Command::Diff { states, path }),
+        Name::Ls if operands::is_recursive(rest) => Ok(Command::Tree { path: path(without_switches(rest)) }),
         Name::Ls => Ok(Command::Ls { path: path(without_switches(rest)) }),
         Name::Tree => Ok(Command::Tree { path: path(without_switches(rest)) }),
         Name::Cat => {
@@ -242,7 +250,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         }
         Name::Layers => match parts.as_slice() {
             [] => Ok(Command::Layers { form: LayersForm::Table }),
-            ["bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
+            ["bars" | "--bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
             _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Config => Ok(Command::Config),
@@ -280,7 +288,7 @@ fn arguments(entry: &table::Entry, rest: &str) -> Result<Command, Diagnostic> {
         }
         Name::Help => match rest {
             "" => Ok(Command::Help(Topic::Overview)),
-            "all" => Ok(Command::Help(Topic::All)),
+            "all" | "--all" => Ok(Command::Help(Topic::All)),
             name => help::topic(name).map(Command::Help),
         },
         Name::Quit => Ok(Command::Quit),
@@ -336,6 +344,10 @@ mod tests {
         assert_eq!(command("break /apk add/"), Command::Break(Break::At(Place::Text("apk add".into()), None)));
         assert_eq!(command("d 1 2"), command("diff 1 2"));
         assert_eq!(command("ls -la /etc"), Command::Ls { path: Some("/etc".into()) });
+        assert_eq!(command("ls -lR /etc"), Command::Tree { path: Some("/etc".into()) });
+        assert_eq!(command("(layerlab 3/5 last) ls /etc"), command("ls /etc"));
+        assert_eq!(command("plan --graph"), command("plan graph"));
+        assert_eq!(command("docker history --help"), command("help history"));
         assert_eq!(command("delete 1 2"), Command::Break(Break::Delete(vec![1, 2])));
         assert_eq!(command("diff 1 2 /a b"), Command::Diff { states: Some((1, 2)), path: Some("/a b".into()) });
         assert_eq!(command("launch echo 'a b'"), Command::Launch { arguments: vec!["echo".into(), "a b".into()] });
@@ -359,6 +371,11 @@ mod tests {
         assert!(problem("co").contains("can be `continue`, `config`"));
         assert!(problem("step x").contains("usage: `step [N]`"));
         assert!(problem("run --explain ps").contains("`layerlab run --explain NAME ps`"));
+        assert!(problem("docker history app").contains("does not take `app`"));
+        assert!(problem("docker inspect app").contains("`layerlab inspect app`"));
+        assert!(problem("$ layerlab images").contains("is a line for a shell"));
+        assert!(problem("break fail").contains("did you mean `failure`?"));
+        assert!(problem("plan --svg f").contains("`layerlab plan --graph=svg DIR > f`"));
         assert!(problem("run -it sh").contains("`shell` opens a shell"));
         assert!(problem("help stpe").contains("did you mean `step`?"));
         for text in

@@ -130,7 +130,7 @@ fn advice(error: &debugger::Error) -> Option<String> {
         Error::AtBeginning => "no step has been taken yet".into(),
         Error::NoStage { stages, .. } => format!("the stages are {}", stages.join(", ")),
         Error::NoStepBelow { .. } => "`list` shows the lines".into(),
-        Error::NoBreakpoint(_) => "`break` lists them".into(),
+        Error::NoBreakpoint(_) => "`break` lists them; `edit` removes a step, from the Dockerfile".into(),
         Error::NoBuild { known, .. } if known.is_empty() => "there are no past builds".into(),
         Error::NoBuild { known, .. } => {
             let known: Vec<String> = known.iter().map(u64::to_string).collect();

@@ -7,7 +7,11 @@ use super::form::Existing;
 use super::moving::{Heads, watch};
 use super::session::Session;
 use crate::debugger;
+use crate::shown;
 use crate::view::units;
+
+/// What the first line of a saved session begins with.
+const SAVED_FOR: &str = "# layerlab step ";
 
 /// `tag NAME`.
 pub(super) fn tag(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
@@ -35,7 +39,7 @@ pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) ->
     if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
         return Err(refused("save", file));
     }
-    debugger::replace(&path, &session.out.transcript())?;
+    debugger::replace(&path, &[head(session).as_bytes(), &session.out.transcript()].concat())?;
     let is_in_context = path.canonicalize().ok().zip(session.debugger.folder().canonicalize().ok());
     session.saved = Some(path);
     session.row("saved", file)?;
@@ -45,6 +49,18 @@ pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) ->
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// The first line of a saved session: what it was about. A script skips it.
+fn head(session: &Session<'_>) -> String {
+    let folder = session.debugger.folder();
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    format!("{SAVED_FOR}{}\n", shown::line(&folder.display().to_string()))
+}
+
+/// The folder that a saved session was about, as its first line says.
+pub(crate) fn saved_for(session: &str) -> Option<&str> {
+    session.lines().next()?.strip_prefix(SAVED_FOR)
 }
 
 fn refused(command: &str, file: &str) -> Error {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::command::{self, Command, Line};
 use super::hunks;
+use super::meant::{self, behind_prompt};
 use crate::document;
 use crate::limits::{Bound, Limit, Limits};
 
@@ -108,6 +109,7 @@ impl Growing {
         let mut lines = Vec::new();
         let mut growing = Growing::default();
         for line in text.split_inclusive('\n') {
+            let line = if growing.text.is_empty() { meant::without_prompt(line) } else { line };
             if growing.push(line) == Growth::Complete {
                 lines.push(std::mem::take(&mut growing).text);
             }
@@ -227,11 +229,6 @@ impl<R: BufRead> Script<R> {
 /// Whether a line of a saved session begins with a prompt.
 fn is_prompt(line: &str) -> bool {
     behind_prompt(line).is_some()
-}
-
-fn behind_prompt(line: &str) -> Option<&str> {
-    let (place, line) = line.strip_prefix("(layerlab")?.split_once(") ")?;
-    (place.is_empty() || place.starts_with(' ')).then_some(line)
 }
 
 /// What was typed in a line of a saved session; `None` for what was shown. That it was saved is nothing to do again.

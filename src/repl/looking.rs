@@ -164,6 +164,7 @@ pub(super) fn graph(session: &mut Session<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
+    let step = asked_about(session, step)?;
     let Session { debugger, out, .. } = session;
     let is_told = match against {
         None => match debugger.why(step).map_err(advised)? {
@@ -181,8 +182,19 @@ pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Optio
     }
 }
 
+/// The step that a question without a number is about: where none is left, the last, and that is said.
+fn asked_about(session: &mut Session<'_>, step: Option<usize>) -> Result<Option<usize>, Error> {
+    let debugger::Position { next, taken, .. } = session.debugger.position();
+    if step.is_some() || next.is_some() || taken == 0 {
+        return Ok(step);
+    }
+    session.row("step", &format!("no steps left: this is about step {taken}, the last"))?;
+    Ok(Some(taken))
+}
+
 /// Everything that the key of a step is made from, then and now.
 pub(super) fn sides(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {
+    let step = asked_about(session, step)?;
     match session.debugger.sides(step, against).map_err(advised)? {
         Some(sides) => Ok(session.out.page(|layout| pictures::ingredients(layout, &sides))?),
         None => session.row("cache", "unknown: a step before it has to run first"),

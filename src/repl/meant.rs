@@ -30,6 +30,24 @@ pub(super) fn find(line: &str) -> Option<Habit> {
     ALONE.iter().find_map(|table| longest(line, table)).map(|(meaning, count)| habit(line, count, meaning))
 }
 
+/// What follows a prompt of ours: a line that is pasted from a session has it in front.
+pub(super) fn without_prompt(line: &str) -> &str {
+    behind_prompt(line.trim_start()).unwrap_or(line)
+}
+
+/// What was typed behind a prompt; `None` for a line without one.
+pub(super) fn behind_prompt(line: &str) -> Option<&str> {
+    let (place, line) = line.strip_prefix("(layerlab")?.split_once(") ")?;
+    (place.is_empty() || place.starts_with(' ')).then_some(line)
+}
+
+/// What to say to a line that is pasted with the prompt of a shell.
+pub(super) fn for_a_shell(line: &str) -> Diagnostic {
+    let shown: String = line.chars().take(60).collect();
+    Diagnostic::error(format!("`$ {shown}` is a line for a shell"))
+        .hint("type it in a shell, without the `$`; here, `help` lists the commands")
+}
+
 /// The line of ours that a line stands for while it is being typed.
 pub(super) fn stands_for(line: &str) -> Option<String> {
     match find(line)? {

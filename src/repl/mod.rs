@@ -52,8 +52,14 @@ mod table;
 
 pub(crate) use editor::Terminal;
 pub(crate) use error::Error;
+pub(crate) use keeping::saved_for;
 pub(crate) use lines::{Lines, Script};
 pub(crate) use mending::mend;
 pub(crate) use output::Shown;
 pub(crate) use prompt::run;
 pub(crate) use session::{Ending, Session};
+
+/// Whether a word is a command of the prompt.
+pub(crate) fn is_command(word: &str) -> bool {
+    table::find(word).is_some_and(|entry| entry.name == word)
+}

@@ -3,10 +3,11 @@
 use super::Error;
 use super::operands::Target;
 use super::session::Session;
-use crate::debugger::{self, Debugger, Place, Position, Reason, Sink, Stopped, Typed};
+use crate::debugger::{self, Debugger, LeftOut, Place, Position, Reason, Sink, Stopped, Typed};
 use crate::machine::EventKind;
+use crate::shown;
 use crate::view::debugger::{self as blocks, Stages};
-use crate::view::units;
+use crate::view::{table, units};
 
 /// What to do after a step that failed.
 const TRY_AGAIN: &str = "Look around, `edit`, then `step` again";
@@ -65,19 +66,60 @@ pub(super) fn goto(session: &mut Session<'_>, target: Target) -> Result<(), Erro
 
 /// Takes an instruction in the current state.
 pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error> {
-    let before = session.debugger.position().total;
+    let before = Before::of(&session.debugger);
     match watch(session, Heads::Hidden, |debugger, sink| debugger.type_in(text, sink))? {
         Typed::BeforeFrom => session.row("noted", "an ARG before FROM takes effect at the first FROM"),
         Typed::NotAStep => session.row("noted", "it is not a step of its own"),
         Typed::Took(stopped) => {
             tell_stop(session, &stopped, "Look around, then type it anew")?;
-            match stopped.position.total.saturating_sub(before) {
-                0 | 1 => Ok(()),
-                added => {
-                    session.row("added", &format!("{added} steps: only the first was taken; `step` takes the next"))
-                }
+            match stopped.reason {
+                Reason::Interrupted => Ok(()),
+                _ => tell_added(session, &before, &stopped.position),
             }
         }
+    }
+}
+
+/// What there was before an instruction was typed.
+struct Before {
+    position: Position,
+    left_out: Vec<LeftOut>,
+    /// Whether another was typed before.
+    has_typed: bool,
+}
+
+impl Before {
+    fn of(debugger: &Debugger) -> Before {
+        let (position, left_out) = (debugger.position(), debugger.left_out());
+        Before { position, left_out, has_typed: debugger.has_typed() }
+    }
+}
+
+/// Says where an instruction was added, where that is not the end of all, and what else has become a step.
+fn tell_added(session: &mut Session<'_>, before: &Before, position: &Position) -> Result<(), Error> {
+    let left_out = session.debugger.left_out();
+    let built: Vec<LeftOut> = before.left_out.iter().filter(|stage| !left_out.contains(stage)).cloned().collect();
+    let with_them: usize = built.iter().map(|stage| stage.steps).sum();
+    let added = position.total.saturating_sub(before.position.total + with_them);
+    if let (Some(next), true) = (&position.next, before.position.next.is_some()) {
+        let taken =
+            session.debugger.steps().into_iter().nth(position.taken.saturating_sub(1)).map(|row| row.step.stage);
+        let stage = taken.filter(|stage| *stage != next.stage);
+        let stage =
+            stage.map(|stage| format!("to stage `{}`, ", table::shortened(&shown::line(&stage), blocks::STAGE)));
+        let changes = if before.has_typed { "" } else { "; `edit` changes or removes what was typed" };
+        let stage = stage.unwrap_or_default();
+        if !stage.is_empty() || !changes.is_empty() {
+            session.row("added", &format!("{stage}before step {}, which still follows{changes}", next.number))?;
+        }
+    }
+    if let Some(text) = blocks::left_out(&built) {
+        let text = text.replacen(" not needed", " not needed until now", 1);
+        session.row("note", &format!("{text}: once a FROM is typed, all stages are built"))?;
+    }
+    match added {
+        0 | 1 => Ok(()),
+        added => session.row("added", &format!("{added} steps: only the first was taken; `step` takes the next")),
     }
 }
 

@@ -59,6 +59,13 @@ pub(super) fn without_switches(rest: &str) -> &str {
     rest
 }
 
+/// Whether a shell's `ls` would list what is below a folder, too.
+pub(super) fn is_recursive(rest: &str) -> bool {
+    let is_switch = |word: &&str| word.starts_with('-');
+    let asks = |word: &str| word == "--recursive" || (!word.starts_with("--") && word.contains('R'));
+    rest.split_whitespace().take_while(is_switch).any(asks)
+}
+
 /// What to say to an option in front of what `run` and `launch` are to run: those of `docker run` belong to the command line.
 pub(super) fn no_option(command: &str, rest: &str) -> Diagnostic {
     let (option, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -119,8 +126,12 @@ pub(super) fn break_at(rest: &str, parts: &[&str], wrong: &dyn Fn(String) -> Dia
             _ => None,
         }
         .ok_or_else(|| {
-            Diagnostic::error(format!("there is no breakpoint location `{place}`"))
-                .hint(format!("for a text, write `break /{place}/`; `help break` lists the locations"))
+            let error = Diagnostic::error(format!("there is no breakpoint location `{place}`"));
+            let begun = |word: &&&str| place.len() > 1 && word.starts_with(place);
+            if let Some(meant) = ["miss", "failure"].iter().find(begun) {
+                return error.hint(format!("did you mean `{meant}`?"));
+            }
+            error.hint(format!("for a text, write `break /{place}/`; `help break` lists the locations"))
         }),
     }
 }
@@ -207,10 +218,22 @@ pub(super) fn no_argument(entry: &table::Entry, rest: &str) -> Diagnostic {
         diagnostic.hint(format!("`run {}` runs one command in the state", rest.trim_start_matches("-c ")))
     } else if table::is_keyword(entry.name) {
         diagnostic.hint(format!("the instruction is uppercase: `{} {rest}`", entry.name.to_uppercase()))
+    } else if let (Name::Plan, Some(file)) = (entry.id, svg_file(rest)) {
+        diagnostic.hint(format!("in a shell, `layerlab plan --graph=svg DIR > {file}` writes the picture"))
+    } else if let Name::History | Name::Config = entry.id {
+        let command = if entry.id == Name::Config { "inspect" } else { entry.name };
+        diagnostic.hint(format!("it shows the state here; in a shell, `layerlab {command} {rest}` shows an image"))
     } else if entry.id == Name::Plan {
         let name = rest.trim_start_matches('$');
         diagnostic.hint(format!("`env` lists the variables, `run echo \"${name}\"` prints one"))
     } else {
         diagnostic.hint(format!("usage: `{}`", entry.synopsis()))
     }
+}
+
+/// The file that a graph is to be written to.
+fn svg_file(rest: &str) -> Option<&str> {
+    let rest = rest.trim_start_matches("--graph=").trim_start_matches("--");
+    let file = rest.strip_prefix("svg")?.trim_start_matches([' ', '=']);
+    Some(if file.is_empty() { "FILE" } else { file })
 }

@@ -20,7 +20,7 @@ const MOST_KEPT: usize = 64 << 20;
 /// Whom the session is shown to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// A pipe or a file: nobody knows how wide it will be shown.
+    /// A pipe or a file.
     Anywhere,
     /// Standard output is a terminal: nothing is laid out wider than it.
     OnTerminal,
@@ -93,7 +93,7 @@ impl<'o> Output<'o> {
     /// Lays out for the terminal as it is now: somebody may have made it larger or smaller.
     pub(crate) fn measure(&mut self) {
         match self.shown {
-            Shown::Anywhere => {}
+            Shown::Anywhere => self.screen.blocks.fit(Width::of_pipe()),
             Shown::OnTerminal => self.screen.blocks.fit(Width::of_stdout()),
         }
     }
@@ -129,8 +129,13 @@ impl<'o> Output<'o> {
     }
 
     fn keeps(&mut self, render: &dyn Fn(&Layout) -> String) -> bool {
-        let is_diverted = self.diverted.is_some();
-        is_diverted && self.keeps_bytes(render(self.copy.blocks.layout()).as_bytes())
+        if self.diverted.is_none() {
+            return false;
+        }
+        let mut layout = self.copy.blocks.layout().clone();
+        // The program may well show it on the terminal.
+        layout.fit(Width::of_stdout().piped());
+        self.keeps_bytes(render(&layout).as_bytes())
     }
 
     /// Shows it, one screen after another where it is longer than the terminal.

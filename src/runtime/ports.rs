@@ -30,6 +30,21 @@ pub(crate) struct Published {
     pub(crate) protocol: Protocol,
 }
 
+impl fmt::Display for Published {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.address, self.host) {
+            (Some(address), Some((first, _))) => write!(formatter, "{}", SocketAddr::new(address, first))?,
+            (Some(address), None) => write!(formatter, "a free port of {address}")?,
+            (None, Some((first, _))) => write!(formatter, "{first}")?,
+            (None, None) => write!(formatter, "a free port")?,
+        }
+        if let Some((first, last)) = self.host.filter(|(first, last)| first != last) {
+            write!(formatter, ", or the next free one up to {last} if {first} is taken,")?;
+        }
+        write!(formatter, " → {}/{}", self.container, self.protocol)
+    }
+}
+
 impl Published {
     /// Reads `-p`'s texts: `8081:80`, `127.0.0.1:8081:80`, `80`, `8000-8010:8000-8010/udp`.
     ///

@@ -122,6 +122,21 @@ impl Variable {
     }
 }
 
+impl Request {
+    /// The ports that are published of a container of an image.
+    pub(crate) fn published(&self, image: &ImageConfig) -> Vec<Published> {
+        let mut ports = self.ports.clone();
+        if self.publish_all {
+            let all = Published::all_exposed(image.config.exposed_ports.keys().chain(&self.expose));
+            let is_published = |port: &Published| {
+                self.ports.iter().any(|other| (other.container, other.protocol) == (port.container, port.protocol))
+            };
+            ports.extend(all.into_iter().filter(|port| !is_published(port)));
+        }
+        ports
+    }
+}
+
 /// What a container is to be, as it comes of a request and an image: everything but its id, its name and its folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
@@ -161,14 +176,6 @@ impl Wanted {
             init: request.init,
             ..Process::new(args)
         };
-        let mut ports = request.ports.clone();
-        if request.publish_all {
-            let all = Published::all_exposed(image.config.exposed_ports.keys().chain(&request.expose));
-            let is_published = |port: &Published| {
-                request.ports.iter().any(|other| (other.container, other.protocol) == (port.container, port.protocol))
-            };
-            ports.extend(all.into_iter().filter(|port| !is_published(port)));
-        }
         Ok(Wanted {
             process,
             hostname,
@@ -176,7 +183,7 @@ impl Wanted {
             names: request.names.clone(),
             hosts: request.hosts.clone(),
             volumes,
-            ports,
+            ports: request.published(image),
             root: request.root,
             paths: request.paths,
             allowance: request.allowance.clone(),

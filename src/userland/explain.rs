@@ -9,8 +9,11 @@ use super::rootfs::{Reason, Rootfs, Taken};
 use crate::size;
 use crate::tree::{Kind, Node, Place, TreePath};
 
-/// Describes a base image in words and tables.
-pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
+/// How far the rows of a list are indented.
+const INDENT: usize = 2;
+
+/// Describes a base image in words and tables, in lines of so many columns where they are lists of names.
+pub(crate) fn explain(source: &Source, rootfs: &Rootfs, columns: usize) -> String {
     let commands: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason == Reason::Command).collect();
     let libraries: Vec<&Taken> = rootfs.taken.iter().filter(|taken| taken.reason != Reason::Command).collect();
     // Two names may lead to one file, which is in the layer once.
@@ -21,7 +24,8 @@ pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
         writeln!(text, "{arguments}").expect("writing to a string does not fail");
     };
     line(format_args!("layerlab/base is made of {}", source.describe()));
-    line(format_args!("{} files of this machine, {}", files.len(), size::shown(bytes)));
+    let plural = if files.len() == 1 { "" } else { "s" };
+    line(format_args!("{} file{plural} of this machine, {}", files.len(), size::shown(bytes)));
     line(format_args!("owners are 0:0, modes 0755 or 0644, times 1970-01-01: the same files give the same layer"));
     line(format_args!("\ncommands ({})", commands.len()));
     for taken in commands {
@@ -38,7 +42,7 @@ pub(crate) fn explain(source: &Source, rootfs: &Rootfs) -> String {
     let links = links(rootfs);
     if !links.is_empty() {
         line(format_args!("\nlinks ({})", links.len()));
-        for row in wrapped(&links) {
+        for row in wrapped(&links, columns.saturating_sub(INDENT)) {
             line(format_args!("  {row}"));
         }
     }
@@ -100,13 +104,12 @@ fn links(rootfs: &Rootfs) -> Vec<String> {
     rootfs.tree.walk(&TreePath::root()).filter_map(link).collect()
 }
 
-/// Puts the items into rows of a readable length.
-fn wrapped(items: &[String]) -> Vec<String> {
-    const WIDTH: usize = 100;
+/// Puts the items into rows of so many columns.
+fn wrapped(items: &[String], columns: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     for item in items {
         match rows.last_mut() {
-            Some(row) if row.len() + 2 + item.len() <= WIDTH => {
+            Some(row) if row.len() + 2 + item.len() <= columns => {
                 row.push_str("  ");
                 row.push_str(item);
             }

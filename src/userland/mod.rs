@@ -32,11 +32,12 @@ pub const BASE: &str = "layerlab/base";
 /// The name of the image with a web server.
 pub const WEB: &str = "layerlab/web";
 
-/// Describes `layerlab/base` as it would be made now: what is taken, from where, and why each library is there.
+/// Describes `layerlab/base` as it would be made now: what is taken, from where, and why each library is there; lists of names
+/// in lines of so many columns.
 ///
 /// # Errors
 /// As [`ensure`]; nothing is written.
-pub fn explain(preferences: &Preferences) -> Result<String, Error> {
+pub fn explain(preferences: &Preferences, columns: usize) -> Result<String, Error> {
     let limits = &preferences.limits;
     let source = Source::choose(preferences.base.as_deref(), limits)?;
     let rootfs = match &source {
@@ -46,5 +47,5 @@ pub fn explain(preferences: &Preferences) -> Result<String, Error> {
             return Ok(format!("layerlab/base is the archive `{}`, unchanged\n", path.display()));
         }
     };
-    Ok(explain::explain(&source, &rootfs))
+    Ok(explain::explain(&source, &rootfs, columns))
 }

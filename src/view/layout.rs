@@ -76,7 +76,7 @@ impl Layout {
         let text = text.trim_end();
         let (indent, rest) = text.split_at(text.len() - text.trim_start().len());
         match self.width {
-            Width::Anywhere => format!("{}\n", format!("{label}{text}").trim_end()),
+            Width::Anywhere | Width::Piped(_) => format!("{}\n", format!("{label}{text}").trim_end()),
             Width::Terminal(_) => {
                 let label = format!("{label}{indent}").replace('\t', "    ");
                 table::hang(&label, &rest.replace('\t', "    "), self.columns())

@@ -14,16 +14,20 @@ pub(crate) enum Progress {
     /// A live line for the current step.
     Tty,
     /// One JSON object per event.
+    #[value(alias = "rawjson")]
     Json,
     /// The image id only.
     Quiet,
+    /// As if nothing were said.
+    #[value(hide = true)]
+    Auto,
 }
 
 impl Progress {
     /// The view of this kind.
     pub(crate) fn view(self, palette: Palette) -> Box<dyn View> {
         match self {
-            Progress::Classic => Box::new(classic::Classic::default()),
+            Progress::Classic | Progress::Auto => Box::new(classic::Classic::default()),
             Progress::Plain => Box::new(plain::Plain::default()),
             Progress::Tty => Box::new(tty::Tty::new(palette)),
             Progress::Json => Box::new(json::Json::default()),

@@ -237,6 +237,8 @@ fn size_of(stream: &impl AsFd) -> Option<Size> {
 pub(crate) enum Width {
     /// A pipe or a file: nobody knows how wide it will be shown.
     Anywhere,
+    /// A pipe or a file, of which `COLUMNS` says how wide it will be shown.
+    Piped(usize),
     /// A terminal of so many columns.
     Terminal(usize),
 }
@@ -260,21 +262,39 @@ impl Width {
     }
 
     fn of(size: Option<Size>) -> Width {
-        size.map_or(Width::Anywhere, |size| Width::Terminal(size.columns))
+        size.map_or_else(Width::of_pipe, |size| Width::Terminal(size.columns))
+    }
+
+    /// The width of what is written where there is no terminal: `COLUMNS`, where it says one.
+    pub(crate) fn of_pipe() -> Width {
+        Width::said(std::env::var("COLUMNS").ok().as_deref())
+    }
+
+    fn said(columns: Option<&str>) -> Width {
+        let columns = columns.and_then(|text| text.parse().ok()).filter(|columns| *columns > 0);
+        columns.map_or(Width::Anywhere, Width::Piped)
+    }
+
+    /// The same for a pipe that leads to a program on the terminal.
+    pub(crate) fn piped(self) -> Width {
+        match self {
+            Width::Terminal(columns) => Width::Piped(columns),
+            Width::Anywhere | Width::Piped(_) => self,
+        }
     }
 
     /// How wide sentences are.
     pub(crate) fn columns(self) -> usize {
         match self {
             Width::Anywhere => Width::FIXED,
-            Width::Terminal(columns) => columns.clamp(Width::NARROWEST, Width::WIDEST),
+            Width::Piped(columns) | Width::Terminal(columns) => columns.clamp(Width::NARROWEST, Width::WIDEST),
         }
     }
 
     /// How wide lines are that another program may read: in a pipe or a file they stay whole.
     pub(crate) fn of_lines(self) -> usize {
         match self {
-            Width::Anywhere => usize::MAX,
+            Width::Anywhere | Width::Piped(_) => usize::MAX,
             Width::Terminal(_) => self.columns(),
         }
     }

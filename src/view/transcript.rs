@@ -11,7 +11,7 @@ use super::table;
 /// What writing says.
 pub(super) fn put(out: &mut Screen<'_>, label: &str, text: &str) -> io::Result<()> {
     match Width::of_stdout() {
-        Width::Anywhere => writeln!(out, "{label}{text}"),
+        Width::Anywhere | Width::Piped(_) => writeln!(out, "{label}{text}"),
         width @ Width::Terminal(_) => out.write_all(table::hang(label, text, width.columns()).as_bytes()),
     }
 }

@@ -122,6 +122,25 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// `4–7, 9`: numbers that follow one another in short.
+pub(crate) fn ranges(numbers: &[usize]) -> Vec<String> {
+    let run = |run: &[usize]| match *run {
+        [first, .., last] => format!("{first}–{last}"),
+        [only] => only.to_string(),
+        [] => String::new(),
+    };
+    numbers.chunk_by(|one, next| one + 1 == *next).map(run).collect()
+}
+
 /// `2 hits, 1 miss`.
 pub(crate) fn hits_and_misses(hits: usize, misses: usize) -> String {
     format!("{}, {misses} miss{}", count(hits as u64, "hit"), if misses == 1 { "" } else { "es" })

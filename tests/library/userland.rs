@@ -311,7 +311,7 @@ fn the_web_image_adds_a_server_to_the_base() {
 
 #[test]
 fn explain_says_where_everything_comes_from() {
-    let text = layerlab::userland::explain(&Preferences::default()).unwrap();
+    let text = layerlab::userland::explain(&Preferences::default(), 100).unwrap();
     assert!(text.starts_with("layerlab/base is made of "), "{text}");
     assert!(text.contains("/etc/passwd"));
 }

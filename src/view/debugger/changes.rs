@@ -74,7 +74,8 @@ pub(crate) fn thrown_away(layout: &Layout, changes: &Changes) -> String {
 fn paths(layout: &Layout, changes: &Changes, most: usize, rest: &str) -> String {
     let names: Vec<String> = changes.iter().take(most).map(|change| line(&change.path).into_owned()).collect();
     let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(LETTER + BESIDE_PATH));
+    let beside = changes.iter().take(most).map(|change| beside(&change).width().min(BESIDE_PATH)).max().unwrap_or(0);
+    let width = widest.min(WIDEST_PATH).min(layout.room().saturating_sub(LETTER + beside));
     let mut text = String::new();
     for (change, name) in changes.iter().zip(&names) {
         let margin = if text.is_empty() { "diff" } else { "" };
@@ -101,18 +102,26 @@ fn path_rows(layout: &Layout, margin: &str, change: &PathChange, name: &str, wid
     if change.kind == ChangeKind::Deleted {
         return layout.marked_row(margin, &letter, name);
     }
-    let size = files::size(&change.file).map(units::size).unwrap_or_default();
-    let owned = format!("   {} {}  ", files::mode(&change.file), files::owner(&change.file));
-    let beside = match files::target(&change.file) {
-        Some(target) => format!("{owned}-> {}", line(target)),
-        None => format!("{owned}{size:>9}").trim_end().to_owned(),
-    };
+    let beside = beside(change);
     let padding = " ".repeat(width.saturating_sub(name.width()));
     if name.width() > width && name.width() + LETTER + beside.width() > layout.room() {
         let path = layout.marked_row(margin, &letter, name);
         return path + &layout.painted_row("", &format!("{}{beside}", " ".repeat(LETTER + width)));
     }
     layout.marked_row(margin, &letter, &format!("{name}{padding}{beside}"))
+}
+
+/// What stands right of a path: nothing of one that was deleted.
+fn beside(change: &PathChange) -> String {
+    if change.kind == ChangeKind::Deleted {
+        return String::new();
+    }
+    let size = files::size(&change.file).map(units::size).unwrap_or_default();
+    let owned = format!("   {} {}  ", files::mode(&change.file), files::owner(&change.file));
+    match files::target(&change.file) {
+        Some(target) => format!("{owned}-> {}", line(target)),
+        None => format!("{owned}{size:>9}").trim_end().to_owned(),
+    }
 }
 
 /// The lines by which two contents of a file differ.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Layout;
 use crate::cache::{Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, Setting, Subject};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
-use crate::machine::{Decision, MissReason};
+use crate::machine::{Decision, MissReason, StepLabel};
 use crate::shown::line;
 use crate::view::palette::Role;
 use crate::view::{table, units};
@@ -113,7 +113,20 @@ fn itemised(layout: &Layout, differences: &[Difference], counts: &[LineCount]) -
 }
 
 fn following(layout: &Layout, after: &[Following]) -> String {
-    let mut lines: Vec<String> = after.iter().filter_map(fate).collect();
+    let mut lines: Vec<String> = Vec::new();
+    let told: Vec<(&StepLabel, String)> = after.iter().filter_map(|one| Some((&one.step, fate(one)?))).collect();
+    for group in told.chunk_by(|(_, one), (_, next)| one == next) {
+        match group {
+            [_, _, _, ..] => {
+                let numbers: Vec<usize> = group.iter().map(|(step, _)| step.number).collect();
+                let (step, fate) = &group[0];
+                lines.push(format!("{} of {} {fate}", units::listed(&units::ranges(&numbers)), step.total));
+            }
+            few => lines.extend(
+                few.iter().map(|(step, fate)| format!("{}/{} {} {fate}", step.number, step.total, step.keyword)),
+            ),
+        }
+    }
     let more = lines.len().saturating_sub(MOST_LINES);
     lines.truncate(MOST_LINES);
     if more > 0 {
@@ -163,7 +176,7 @@ pub(crate) fn reason(reason: &MissReason) -> String {
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
             names.dedup();
-            let all = line(&names.join(", ")).into_owned();
+            let all = line(&units::listed(&names)).into_owned();
             match presence(reason) {
                 Some(Presence::Added) => format!("{all} was added"),
                 Some(Presence::Removed) => format!("{all} was removed"),
@@ -234,7 +247,7 @@ fn values(change: &FileChange) -> String {
 
 /// What becomes of a step after the one that was asked about; nothing is said of a FROM.
 fn fate(following: &Following) -> Option<String> {
-    let fate = match &following.decision {
+    Some(match &following.decision {
         Decision::NotCached => return None,
         Decision::Hit { .. } if !following.has_files => "would hit (it does not depend on files)".into(),
         Decision::Hit { .. } => "would hit".to_owned(),
@@ -248,9 +261,7 @@ fn fate(following: &Following) -> Option<String> {
             MissReason::LayerGone => "would miss (its layer was removed)".to_owned(),
             MissReason::NeverFinished { build } => format!("would miss (it did not finish in build {build})"),
         },
-    };
-    let step = &following.step;
-    Some(format!("{}/{} {} {fate}", step.number, step.total, step.keyword))
+    })
 }
 
 /// What an ingredient is called in one line: the words of a RUN are its command; for files, the file where it is only one.

@@ -11,7 +11,7 @@ use super::{Layout, padded};
 use crate::container::{self, Enclosure, Plan, Row};
 use crate::shown::line;
 use crate::view::palette::Role;
-use crate::view::table;
+use crate::view::{table, units};
 
 /// The widest box: in wider ones the eye loses the row.
 const WIDEST: usize = 110;
@@ -76,13 +76,7 @@ impl Drawing<'_> {
 
 /// `[3–5,35]`: what follows one another in short.
 fn numbers(numbers: &[usize]) -> String {
-    let runs = numbers.chunk_by(|one, next| one + 1 == *next);
-    let run = |run: &[usize]| match *run {
-        [first, .., last] => format!("{first}–{last}"),
-        [only] => only.to_string(),
-        [] => String::new(),
-    };
-    let runs: Vec<String> = runs.map(run).collect();
+    let runs = units::ranges(numbers);
     if runs.is_empty() { String::new() } else { format!("[{}]", runs.join(",")) }
 }
 

@@ -11,6 +11,8 @@
 //!                  └────────────────────────────┘
 //! ```
 
+use std::collections::BTreeSet;
+
 use super::lanes::{self, Lane, Row};
 use super::{Layout, fitted, padded};
 use crate::machine::{Decision, EdgeKind, Graph, Outcome, Reach};
@@ -158,17 +160,33 @@ fn footer(layout: &Layout, graph: &Graph) -> String {
 
 /// What stands below the boxes.
 pub(super) fn notes(graph: &Graph) -> Vec<String> {
-    let reach = |reach: &Reach| {
-        let reached = reached(graph, &reach.reached);
-        format!("✗ step {}: {}; {reached}", reach.step.number, reason(&reach.reason))
-    };
     let mut notes = vec![sum(graph)];
-    notes.extend(graph.reaches.iter().map(reach));
+    notes.extend(reaches(graph));
     if !graph.left_out.is_empty() {
         let names: Vec<String> = graph.left_out.iter().map(|name| fitted(name, 60)).collect();
         notes.push(format!("not needed for the target: {}", names.join(", ")));
     }
     notes
+}
+
+/// How far what changed reaches: steps of one reason together.
+fn reaches(graph: &Graph) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&Reach>)> = Vec::new();
+    for reach in &graph.reaches {
+        let reason = reason(&reach.reason);
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, group)) => group.push(reach),
+            None => groups.push((reason, vec![reach])),
+        }
+    }
+    let group = |(reason, group): &(String, Vec<&Reach>)| {
+        let own: Vec<usize> = group.iter().map(|reach| reach.step.number).collect();
+        let reached: BTreeSet<usize> = group.iter().flat_map(|reach| reach.reached.iter().copied()).collect();
+        let others: Vec<usize> = reached.into_iter().filter(|number| !own.contains(number)).collect();
+        let steps = if own.len() == 1 { "step" } else { "steps" };
+        format!("✗ {steps} {}: {reason}; {}", units::listed(&units::ranges(&own)), self::reached(graph, &others))
+    };
+    groups.iter().map(group).collect()
 }
 
 /// `2 hits, 1 miss, 3 unknown`.
@@ -198,10 +216,5 @@ fn reached(graph: &Graph, numbers: &[usize]) -> String {
 
 /// `4, 6 and 7`.
 fn listed(numbers: &[usize]) -> String {
-    let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
-    match numbers.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+    units::listed(&numbers.iter().map(usize::to_string).collect::<Vec<_>>())
 }

@@ -33,8 +33,11 @@ pub(crate) struct Build {
     #[arg(short, long)]
     quiet: bool,
     /// Accepted and without effect: intermediate containers are always removed
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", hide = true)]
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide = true)]
     rm: bool,
+    #[command(flatten)]
+    accepted: Accepted,
     /// For CI: stop at the first step that is not in the cache, say why, and exit with status 1
     #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
     fail_on_miss: bool,
@@ -44,9 +47,23 @@ pub(crate) struct Build {
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
-    /// The build context
+    /// The build context; `-` reads a Dockerfile from standard input, and there is none
     #[arg(value_name = "DIR")]
     context: PathBuf,
+}
+
+/// What is asked for by Docker's options and happens anyway: containers of steps are removed, the image goes into the store, and a
+/// base image is the one that is there now.
+#[derive(Debug, Args)]
+struct Accepted {
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    force_rm: Option<bool>,
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    pull: Option<bool>,
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    load: Option<bool>,
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
+    compress: Option<bool>,
 }
 
 impl Build {
@@ -54,8 +71,13 @@ impl Build {
         let interrupt = world.interrupt();
         interrupts::catch(interrupt);
         let tags = parse_names(&self.tag)?;
-        check_context(&self.context, world.store.limits())?;
-        let source = self.options.source(&self.context, world.store.limits())?;
+        let has_context = self.context.as_os_str() != "-";
+        let source = if has_context {
+            check_context(&self.context, world.store.limits())?;
+            self.options.source(&self.context, world.store.limits())?
+        } else {
+            self.options.without_context(world.store.limits())?
+        };
         let file = source.file.clone();
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
         let options = Options { at_miss, ..self.options.options(world.store.limits())? };
@@ -63,9 +85,9 @@ impl Build {
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
-            Some(progress) => progress,
-            None if io::stdout().is_terminal() => Progress::Tty,
-            None => Progress::Classic,
+            Some(progress) if progress != Progress::Auto => progress,
+            Some(_) | None if io::stdout().is_terminal() => Progress::Tty,
+            Some(_) | None => Progress::Classic,
         };
         let mut view = progress.view(ui.palette);
         let mut screen = ui.out().with_live(world.meter());
@@ -77,7 +99,7 @@ impl Build {
                 interrupt.request();
             }
         };
-        if progress == Progress::Classic {
+        if progress == Progress::Classic && has_context {
             machine.load_context(&mut sink).map_err(|error| located(&error, &file, None))?;
         }
         let finished = machine.build(&tags, &mut sink);
@@ -86,7 +108,9 @@ impl Build {
             match progress {
                 // What another program reads stays as it is.
                 Progress::Json | Progress::Quiet => ui.errors().write_all(text.as_bytes())?,
-                Progress::Classic | Progress::Plain | Progress::Tty => ui.out().write_all(text.as_bytes())?,
+                Progress::Classic | Progress::Plain | Progress::Tty | Progress::Auto => {
+                    ui.out().write_all(text.as_bytes())?
+                }
             }
         }
         let finished = match finished {

@@ -152,6 +152,20 @@ impl BuildOptions {
     }
 }
 
+impl BuildOptions {
+    /// Reads a Dockerfile from standard input, to be built without a context.
+    pub(crate) fn without_context(&self, limits: &Limits) -> Result<Source, Failure> {
+        if self.file.as_ref().is_some_and(|file| file.as_os_str() != "-") {
+            return Err(Diagnostic::error("a build context can't come from standard input")
+                .hint("give its folder: `layerlab build -f FILE DIR`")
+                .into());
+        }
+        let name = "(standard input)";
+        let file = SourceFile::from_bytes(name, &text::read_stream(io::stdin().lock(), name, limits)?)?;
+        Ok(Source { file, context: None, dockerfile: None })
+    }
+}
+
 fn default_dockerfile(folder: &Path) -> PathBuf {
     let usual = folder.join("Dockerfile");
     let lower = folder.join("dockerfile");

@@ -1,7 +1,7 @@
 //! `layerlab step`: the debugger.
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use crate::errno;
 use crate::machine::Unsupported;
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
 use crate::source::SourceFile;
-use crate::view::palette::Palette;
 use crate::world::World;
 
 /// Step through a Dockerfile, or start an empty one.
@@ -65,7 +64,7 @@ impl Step {
         let shown = if stdout.is_terminal() { Shown::OnTerminal } else { Shown::Anywhere };
         let mut session = Session::new(debugger, palette, shown, &mut stdout);
 
-        let mut lines = self.lines(world, palette)?;
+        let mut lines = self.lines(world, ui)?;
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();
         let ending = repl::run(&mut session, lines.as_mut())?;
@@ -125,7 +124,7 @@ impl Step {
     }
 
     /// Where the commands come from.
-    fn lines(&self, world: &World, palette: Palette) -> Result<Box<dyn Lines>, Failure> {
+    fn lines(&self, world: &World, ui: &Ui) -> Result<Box<dyn Lines>, Failure> {
         let limits = world.store.limits();
         Ok(match &self.script {
             Some(path) if path.as_os_str() != "-" => {
@@ -136,14 +135,31 @@ impl Step {
                 if path.is_dir() {
                     return Err(refused(&io::Error::from_raw_os_error(libc::EISDIR)).into());
                 }
-                Box::new(Script::new(BufReader::new(file), limits))
+                let mut reader = BufReader::new(file);
+                if self.context.is_none() {
+                    note_folder(path, &mut reader, ui).map_err(|error| refused(&error))?;
+                }
+                Box::new(Script::new(reader, limits))
             }
             None if self.is_interactive() => {
-                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), limits, palette)?)
+                Box::new(Terminal::open(&world.home().cache_dir().join("prompt-history"), limits, ui.palette)?)
             }
             Some(_) | None => Box::new(Script::new(io::stdin().lock(), limits)),
         })
     }
+}
+
+/// Says that a saved session was about another folder than this one.
+fn note_folder(script: &Path, reader: &mut BufReader<File>, ui: &Ui) -> io::Result<()> {
+    let beginning = String::from_utf8_lossy(reader.fill_buf()?).into_owned();
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    if let Some(folder) = repl::saved_for(&beginning).filter(|folder| here.as_deref() != Some(Path::new(folder))) {
+        let script = script.display();
+        ui.note(&format!(
+            "note: this session was saved for another folder: `layerlab step --script {script} {folder}`"
+        ));
+    }
+    Ok(())
 }
 
 /// The folder that a lesson's name without its number means: `lessons/first-image` is `lessons/01-first-image`, where that is

@@ -177,7 +177,9 @@ impl Options {
         if self.rm {
             prepared.remove_at_end();
         }
-        Ok(prepared.plan.clone())
+        let mut plan = prepared.plan.clone();
+        plan.ports = request.published(&image.config).iter().map(ToString::to_string).collect();
+        Ok(plan)
     }
 
     fn open(&self, world: &World) -> Result<Opened, Failure> {
