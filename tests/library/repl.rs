@@ -323,6 +323,8 @@ fn every_command_looks_at_the_state() {
     );
     insta::assert_snapshot!(text);
     let saved = filter(&fs::read_to_string(class.context().join("session.txt")).unwrap(), &class.context());
+    let (head, saved) = saved.split_once('\n').unwrap();
+    assert_eq!(head, "# layerlab step CONTEXT");
     assert!(text.starts_with(&saved[..saved.len() - 1]), "{saved}");
 }
 
