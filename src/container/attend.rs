@@ -1,6 +1,6 @@
 //! A container of a blueprint in the foreground: its terminal is ours, its signals are ours, and so is its end.
 //!
-//! For that we are its reaper ([`adopt`]) before it is made: its first process becomes our child when the one between has ended.
+//! Its first process has become our child when the one between ended: see [`orphan`](super::orphan).
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -14,14 +14,6 @@ use super::heard::Exit;
 use super::orphan::Orphan;
 use super::processes;
 use super::signals::Caught;
-
-/// Has the processes below us whose parents end become our children.
-///
-/// # Errors
-/// As prctl(2).
-pub(crate) fn adopt() -> Result<(), Error> {
-    nix::sys::prctl::set_child_subreaper(true).map_err(Error::call("prctl(PR_SET_CHILD_SUBREAPER)"))
-}
 
 /// Whether the container's processes get what a terminal of ours is typed.
 #[derive(Clone, Copy)]

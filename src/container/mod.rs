@@ -94,7 +94,7 @@ mod visit;
 mod wishes;
 
 pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
-pub(crate) use attend::{adopt, attend};
+pub(crate) use attend::attend;
 pub(crate) use awaited::{Awaited, ready};
 pub(crate) use blueprint::{Blueprint, Groups, Prescription, Task, What};
 pub(crate) use boxes::{Enclosure, Row, boxes};

@@ -151,7 +151,11 @@ fn ends(plan: &Plan, window: Option<(u16, u16)>) -> Result<BothEnds, Error> {
 }
 
 /// Forks the maker, and hears what becomes of it.
+///
+/// What it makes becomes our child first, and the manager's only when we end: a manager that heard of its end before it knew its number would
+/// wait for ever.
 fn make(plan: &Plan, ends: Ends, link: Link, errno: Option<OwnedFd>) -> Result<Orphan, Error> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(Error::call("prctl(PR_SET_CHILD_SUBREAPER)"))?;
     // SAFETY: fork(2): the child keeps to the rules of `keeper` and never returns.
     let maker = match unsafe { fork() }.map_err(Error::call("fork"))? {
         ForkResult::Child => be_maker(plan, ends),

@@ -16,6 +16,7 @@ mod homes;
 mod images;
 mod lessons;
 mod limits;
+mod managers;
 mod mistakes;
 mod modes;
 mod mounts;

@@ -9,7 +9,7 @@ use crate::bundle::engine::{self, Options, Place};
 use crate::bundle::error::Error;
 use crate::bundle::state::Containers;
 use crate::cli::failure::Failure;
-use crate::container::{adopt, attend};
+use crate::container::attend;
 
 /// Run a further process in a container.
 #[derive(Debug, Args)]
@@ -63,9 +63,6 @@ impl Exec {
         process.env.extend(self.env.iter().cloned());
         if let Some(cwd) = &self.cwd {
             process.cwd.clone_from(cwd);
-        }
-        if !self.detach {
-            adopt().map_err(Error::from)?;
         }
         let options = Options {
             pid_file: self.pid_file.clone(),

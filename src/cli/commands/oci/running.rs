@@ -8,7 +8,7 @@ use crate::bundle::engine::{self, Force, Options, Place, Whom};
 use crate::bundle::error::Error;
 use crate::bundle::state::Containers;
 use crate::cli::failure::Failure;
-use crate::container::{adopt, attend};
+use crate::container::attend;
 use crate::world::Clock;
 
 /// Set up a container; it waits for its start.
@@ -88,9 +88,6 @@ impl Run {
         let place = if self.detach { Place::Background } else { Place::Foreground };
         let options = self.setup.options(place)?;
         let id = &self.setup.id;
-        if !self.detach {
-            adopt().map_err(Error::from)?;
-        }
         let made = engine::create(containers, id, &self.setup.bundle, &options).map_err(failure)?;
         if let Err(error) = engine::start(containers, id) {
             engine::delete(containers, id, Force::Yes)?;
