@@ -150,7 +150,7 @@ pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub use space::{Space, SpaceKind};
 pub(crate) use spawn::spawn_plugged;
 pub use spawn::{Io, close_input, run, spawn};
-pub(crate) use surroundings::{Surroundings, in_user_namespace};
+pub(crate) use surroundings::{Surroundings, is_root_of_the_machine};
 pub use tuning::Tuning;
 pub use userns::{IdMap, Mapper, Range};
 pub(crate) use visit::visit;

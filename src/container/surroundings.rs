@@ -34,9 +34,14 @@ impl Surroundings {
 ///
 /// # Errors
 /// A file of /proc can't be read.
-pub(crate) fn in_user_namespace() -> Result<bool, Error> {
+fn in_user_namespace() -> Result<bool, Error> {
     let path = Path::new("/proc/self/uid_map");
     let map = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
     let all: Vec<&str> = map.split_whitespace().collect();
     Ok(all != ["0", "0", "4294967295"])
+}
+
+/// Whether we are the machine's root: that of its own user namespace. Where that can't be told, we are not.
+pub(crate) fn is_root_of_the_machine() -> bool {
+    nix::unistd::Uid::effective().is_root() && !in_user_namespace().unwrap_or(true)
 }

@@ -304,9 +304,8 @@ fn a_user_namespace_is_joined_and_its_root_is_become() {
         config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({"type": "user", "path": path}));
     };
     bundle(&place, "b", &config("id -u; cat /proc/self/uid_map; echo > /dev/null", change));
-    for folder in place.folder().ancestors().take_while(|folder| folder.starts_with("/tmp")) {
-        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
-    }
+    // Whoever is root there is nobody here.
+    fs::set_permissions(place.folder(), fs::Permissions::from_mode(0o755)).unwrap();
     let shown = text(&oci(&place, "run --bundle b one"));
     owner.kill().unwrap();
     owner.wait().unwrap();

@@ -17,6 +17,7 @@ use crate::bundle::read;
 use crate::bundle::state::Containers;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
+use crate::container::is_root_of_the_machine;
 use crate::limits::Limits;
 
 /// Be the runtime of Podman, Docker or containerd, in the place of runc.
@@ -102,8 +103,7 @@ impl Oci {
     fn folder(&self) -> PathBuf {
         const NAME: &str = "layerlab-oci";
         // Root's variables may be those of the user who became root, and so may the folder.
-        let is_root =
-            nix::unistd::Uid::effective().is_root() && !crate::container::in_user_namespace().unwrap_or(false);
+        let is_root = is_root_of_the_machine();
         let own = || std::env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty() && !is_root).map(PathBuf::from);
         self.root.clone().unwrap_or_else(|| own().unwrap_or_else(|| "/run".into()).join(NAME))
     }
