@@ -54,6 +54,9 @@ fn config(command: &str, change: impl FnOnce(&mut Value)) -> String {
     config.to_string()
 }
 
+/// What a test changes in a document.
+type Change = fn(&mut Value);
+
 /// The same as an ordinary user of one id has it.
 fn as_user(config: &mut Value) {
     let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
@@ -134,9 +137,7 @@ fn status(place: &Place, id: &str) -> String {
 fn a_bundle_runs_for_every_user() {
     let command = "hostname; id -u; tty; cat /proc/1/comm; touch /x; echo kept > /dev/null && grep Seccomp: /proc/self/status; exit 3";
     let expected = "kitchen\n0\nnot a tty\nsh\nSeccomp:\t0\ntouch: /x: Read-only file system\n[3]";
-    for (role, change) in
-        [(Role::Self_, (|_| {}) as fn(&mut Value)), (Role::Single, as_user), (Role::Mapped, as_mapped)]
-    {
+    for (role, change) in [(Role::Self_, (|_| {}) as Change), (Role::Single, as_user), (Role::Mapped, as_mapped)] {
         let place = Place::of(role, "");
         bundle(&place, "b", &config(command, change));
         assert_eq!(text(&oci(&place, "run --bundle b one")), expected, "{role:?}");
@@ -188,7 +189,7 @@ fn one_that_waits_is_deleted() {
 
 #[test]
 fn what_would_be_ignored_is_refused_with_its_place() {
-    let cases: &[(fn(&mut Value), &str)] = &[
+    let cases: &[(Change, &str)] = &[
         (|config| config["linux"]["timeOffsets"] = json!({}), "linux.timeOffsets"),
         (|config| config["linux"]["namespaces"][1]["kind"] = json!("x"), "linux.namespaces[1].kind"),
         (|config| config["linux"]["namespaces"] = json!([{"type": "pid"}]), "linux.namespaces"),

@@ -181,10 +181,11 @@ fn reaches(graph: &Graph) -> Vec<String> {
     }
     let group = |(reason, group): &(String, Vec<&Reach>)| {
         let own: Vec<usize> = group.iter().map(|reach| reach.step.number).collect();
-        let reached: BTreeSet<usize> = group.iter().flat_map(|reach| reach.reached.iter().copied()).collect();
-        let others: Vec<usize> = reached.into_iter().filter(|number| !own.contains(number)).collect();
-        let steps = if own.len() == 1 { "step" } else { "steps" };
-        format!("✗ {steps} {}: {reason}; {}", units::listed(&units::ranges(&own)), self::reached(graph, &others))
+        let all: BTreeSet<usize> = group.iter().flat_map(|reach| reach.reached.iter().copied()).collect();
+        let others: Vec<usize> = all.into_iter().filter(|number| !own.contains(number)).collect();
+        let (steps, reach) = if own.len() == 1 { ("step", "reaches") } else { ("steps", "reach") };
+        let reached = reached(graph, &others, reach);
+        format!("✗ {steps} {}: {reason}; {reached}", units::listed(&units::ranges(&own)))
     };
     groups.iter().map(group).collect()
 }
@@ -199,7 +200,7 @@ fn sum(graph: &Graph) -> String {
 }
 
 /// `reaches steps 4 and 6; 7 may miss too`: what is only unknown may be a hit in the end.
-fn reached(graph: &Graph, numbers: &[usize]) -> String {
+fn reached(graph: &Graph, numbers: &[usize], reach: &str) -> String {
     let outcomes = || graph.stages.iter().flat_map(|stage| &stage.steps);
     let misses = |number: usize| {
         outcomes().any(|one| one.step.number == number && matches!(one.decision, Some(Decision::Miss { .. })))
@@ -207,10 +208,10 @@ fn reached(graph: &Graph, numbers: &[usize]) -> String {
     let (missed, unknown): (Vec<usize>, Vec<usize>) = numbers.iter().partition(|&&number| misses(number));
     let steps = |numbers: &[usize]| format!("step{} {}", if numbers.len() == 1 { "" } else { "s" }, listed(numbers));
     match (missed.as_slice(), unknown.as_slice()) {
-        ([], []) => "reaches no other step".into(),
-        (missed, []) => format!("reaches {}", steps(missed)),
+        ([], []) => format!("{reach} no other step"),
+        (missed, []) => format!("{reach} {}", steps(missed)),
         ([], unknown) => format!("may reach {}", steps(unknown)),
-        (missed, unknown) => format!("reaches {}; {} may miss too", steps(missed), listed(unknown)),
+        (missed, unknown) => format!("{reach} {}; {} may miss too", steps(missed), listed(unknown)),
     }
 }
 
