@@ -19,10 +19,10 @@ pub(crate) fn document<T: DeserializeOwned>(path: &Path, bound: Bound) -> Result
     understand(path, &document::read(path, bound, Links::Follow)?)
 }
 
-/// As [`document`], of what comes from standard input.
+/// As [`document()`], of what comes from standard input.
 ///
 /// # Errors
-/// As [`document`].
+/// As [`document()`].
 pub(crate) fn standard_input<T: DeserializeOwned>(bound: Bound) -> Result<T, Error> {
     let name = Path::new("standard input");
     understand(name, &document::read_to_end(std::io::stdin().lock(), name, bound)?)
