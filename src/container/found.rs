@@ -1,5 +1,6 @@
 //! What the processes of a container have told, and what it comes to at the end.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -20,6 +21,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether it is known that there is a process which becomes the command, or why there is none.
+    pub(crate) fn is_decided(&self, first: Option<&OwnedFd>) -> bool {
+        first.is_some() || self.failure.is_some()
+    }
+
     /// How it ended.
     pub(crate) fn conclude(self, was_killed: bool) -> Result<Exit, Error> {
         if let (Some((program, missing)), Some(errno)) = (self.executing, self.not_executed) {

@@ -137,12 +137,9 @@ impl Relay {
         }
     }
 
-    /// Serves every end until the command is executed.
+    /// Serves every end until the command is executed, or it is known why not: that may be said after the pipe for the errno has ended.
     pub(crate) fn until_started(&mut self, control: &Control) -> Result<(), Error> {
-        // The pipe for the errno ends with a process that never came to the command, too: why it did not comes over the link, perhaps later.
-        let is_open =
-            |relay: &Relay| relay.errno.is_some() || (control.first().is_none() && relay.found.failure.is_none());
-        while self.link.is_some() && is_open(self) {
+        while self.link.is_some() && (self.errno.is_some() || !self.found.is_decided(control.first())) {
             self.serve_all(control, &mut |_| {})?;
         }
         let is_started = self.found.not_executed.is_none() && self.found.failure.is_none() && control.first().is_some();
