@@ -249,20 +249,28 @@ fn version_one(resources: &Resources) -> Result<Vec<Written>, Error> {
         list.extend(period.map(|value| written(place, "cpu", "cpu.cfs_period_us", value)));
         let quota = cpu.quota.filter(|value| *value != 0);
         list.extend(quota.map(|value| written(place, "cpu", "cpu.cfs_quota_us", value)));
-        list.extend(
-            cpu.cpus.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.cpus", one)),
-        );
-        list.extend(
-            cpu.mems.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.mems", one)),
-        );
     }
-    if let Some(pids) = &resources.pids {
-        list.push(written("linux.resources.pids", "pids", "pids.max", most(pids.limit)));
-    }
+    list.extend(of_both(resources));
     if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
         list.push(written("linux.resources.blockIO", "blkio", "blkio.weight", weight));
     }
     Ok(list)
+}
+
+/// What both versions have under one name.
+fn of_both(resources: &Resources) -> Vec<Written> {
+    let cpu = resources.cpu.as_ref();
+    let lists = [
+        ("cpuset.cpus", cpu.and_then(|cpu| cpu.cpus.as_ref())),
+        ("cpuset.mems", cpu.and_then(|cpu| cpu.mems.as_ref())),
+    ];
+    let lists = lists.into_iter().filter_map(|(file, list)| Some((file, list.filter(|list| !list.is_empty())?)));
+    let mut written_to: Vec<Written> =
+        lists.map(|(file, list)| written("linux.resources.cpu", "cpuset", file, list)).collect();
+    written_to.extend(
+        resources.pids.as_ref().map(|pids| written("linux.resources.pids", "pids", "pids.max", most(pids.limit))),
+    );
+    written_to
 }
 
 fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
@@ -299,16 +307,8 @@ fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
             let value = format!("{} {}", most(quota.unwrap_or(-1)), period.unwrap_or(100_000));
             list.push(written(place, "cpu", "cpu.max", value));
         }
-        list.extend(
-            cpu.cpus.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.cpus", one)),
-        );
-        list.extend(
-            cpu.mems.iter().filter(|one| !one.is_empty()).map(|one| written(place, "cpuset", "cpuset.mems", one)),
-        );
     }
-    if let Some(pids) = &resources.pids {
-        list.push(written("linux.resources.pids", "pids", "pids.max", most(pids.limit)));
-    }
+    list.extend(of_both(resources));
     if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
         list.push(written("linux.resources.blockIO", "io", "io.bfq.weight", weight));
     }

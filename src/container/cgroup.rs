@@ -142,7 +142,7 @@ fn is_still_there(directory: &File, path: &Path) -> bool {
 }
 
 /// A group of version 1 has no processors and no memory at first, and takes no process then.
-fn init_cpuset(path: &Path) -> Result<(), Failure> {
+pub(super) fn init_cpuset(path: &Path) -> Result<(), Failure> {
     for name in ["cpuset.cpus", "cpuset.mems"] {
         let file = path.join(name);
         let is_empty = fs::read_to_string(&file).is_ok_and(|text| text.trim().is_empty());

@@ -9,7 +9,6 @@ use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, umask};
 
-use super::capabilities;
 use super::channel::{Order, Word};
 use super::error::{Failure, errno};
 use super::execute::Setup;
@@ -26,6 +25,7 @@ use super::sandbox::Recursion;
 use super::seccomp;
 use super::space::{Space, SpaceKind};
 use super::userns::{self, Mapper};
+use super::{capabilities, cgroup};
 use crate::link::{Heard, Listener};
 
 impl Setup<'_> {
@@ -109,7 +109,7 @@ pub(super) fn make_groups(paths: &[PathBuf]) -> Result<(), Failure> {
                 }
                 Ok(()) | Err(_) => {}
             }
-            inherit_processors(group)?;
+            cgroup::init_cpuset(group)?;
             if group != path.as_path() {
                 enable_controllers(group);
             }
@@ -124,21 +124,6 @@ fn enable_controllers(group: &Path) {
     for controller in there.split_whitespace() {
         let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
     }
-}
-
-/// A group of version 1 has no processors and no memory at first, and takes no process then.
-fn inherit_processors(group: &Path) -> Result<(), Failure> {
-    for name in ["cpuset.cpus", "cpuset.mems"] {
-        let file = group.join(name);
-        let is_empty = fs::read_to_string(&file).is_ok_and(|text| text.trim().is_empty());
-        // In version 2 an empty file means those of the group above.
-        if !is_empty || group.join("cgroup.controllers").exists() {
-            continue;
-        }
-        let inherited = group.parent().and_then(|parent| fs::read_to_string(parent.join(name)).ok());
-        fs::write(&file, inherited.unwrap_or_default().trim()).map_err(|error| Failure::io("write", &file, &error))?;
-    }
-    Ok(())
 }
 
 /// Writes one limit.

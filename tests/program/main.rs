@@ -1,7 +1,9 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
 mod archives;
+mod bundle;
 mod bundles;
+mod bundles_apart;
 mod cache;
 mod containers;
 mod crash;

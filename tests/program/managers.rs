@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
+use crate::bundle::{is_installed, is_root, text, until};
 use crate::harness::{Place, missing};
 
 const FILES: &str = "\
@@ -27,15 +27,11 @@ events_logger = \"file\"
 
 /// A place with an image in an archive, and us under the name of `runc`; `None` where the manager can't be tried.
 fn prepare(programs: &[&str]) -> Option<Place> {
-    let is_installed = |program: &&&str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        !std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
-    if let Some(program) = programs.iter().find(is_installed) {
+    if let Some(program) = programs.iter().find(|program| !is_installed(program)) {
         missing(&format!("`{program}` is not installed"));
         return None;
     }
-    if !nix::unistd::Uid::effective().is_root() {
+    if !is_root() {
         missing("managers of containers, as root");
         return None;
     }
@@ -44,20 +40,6 @@ fn prepare(programs: &[&str]) -> Option<Place> {
     assert!(place.output("save -o image.tar docker.io/test/image").status.success());
     symlink(place.program(), place.path("runc")).unwrap();
     Some(place)
-}
-
-fn shown(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let status = output.status.code().map_or("no code".to_owned(), |code| code.to_string());
-    format!("{}{}[{status}]", text(&output.stdout), text(&output.stderr))
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Podman, with everything that it keeps below the test's folder. What it has left is removed at the end.
@@ -89,7 +71,7 @@ impl Podman<'_> {
     }
 
     fn run(&self, line: &str) -> String {
-        shown(&self.command(line).output().unwrap())
+        text(&self.command(line).output().unwrap())
     }
 }
 
@@ -207,7 +189,7 @@ impl Containerd<'_> {
                 command.args(part.split_whitespace());
             }
         }
-        shown(&command.current_dir(self.place.path("")).stdin(Stdio::null()).output().unwrap())
+        text(&command.current_dir(self.place.path("")).stdin(Stdio::null()).output().unwrap())
     }
 }
 

@@ -54,17 +54,23 @@ pub(super) fn program(capabilities: Capabilities) -> Option<Vec<sock_filter>> {
     let calls = calls(&actions(capabilities));
     // struct seccomp_data: the number at 0, the architecture at 4, the instruction pointer at 8,
     // six arguments from 16 on.
+    Some(by_architecture(
+        sections.iter().map(|section| (section, search(&intervals(section, &calls), &|action| leaf(*action)))),
+    ))
+}
+
+/// A program that asks each architecture's instructions about the number of a call. A call of any other architecture ends the thread.
+pub(super) fn by_architecture<'s>(sections: impl Iterator<Item = (&'s Section, Vec<sock_filter>)>) -> Vec<sock_filter> {
     let mut program = vec![load(4)];
-    for section in sections {
-        let mut body = vec![load(0)];
-        body.extend(search(&intervals(section, &calls), &|action| leaf(*action)));
+    for (section, search) in sections {
         program.push(jump_equal(section.audit, 0, 1));
         program.push(jump(1));
-        program.push(jump(body.len()));
-        program.extend(body);
+        program.push(jump(1 + search.len()));
+        program.push(load(0));
+        program.extend(search);
     }
     program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
-    Some(program)
+    program
 }
 
 /// The architectures of this machine, its own first; `None` where their numbers are not known.

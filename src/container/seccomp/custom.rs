@@ -10,7 +10,8 @@ use libc::sock_filter;
 
 use super::super::filter::{Answer, Architecture, Comparison, Profile, Rule, Test};
 use super::compile::{
-    COLUMNS, NUMBERS, Section, X32, and, answer, jump, jump_at_least, jump_equal, jump_greater, load, search, sections,
+    COLUMNS, NUMBERS, Section, X32, and, answer, by_architecture, jump_at_least, jump_equal, jump_greater, load,
+    search, sections,
 };
 
 /// The filter of a profile on this machine; `None` where its numbers are not known.
@@ -18,20 +19,9 @@ pub(super) fn program(profile: &Profile) -> Option<Vec<sock_filter>> {
     let multiplexed = multiplexed(profile);
     let rules = by_name(profile, &multiplexed);
     let native = sections()?;
-    let mut program = vec![load(4)];
-    for (place, section) in native.iter().enumerate() {
-        if place > 0 && !is_listed(profile, section) {
-            continue;
-        }
-        let mut body = vec![load(0)];
-        body.extend(search(&intervals(section, &rules, profile), &|action: &Action<'_>| leaf(action, profile.default)));
-        program.push(jump_equal(section.audit, 0, 1));
-        program.push(jump(1));
-        program.push(jump(body.len()));
-        program.extend(body);
-    }
-    program.push(answer(libc::SECCOMP_RET_KILL_THREAD));
-    Some(program)
+    let listed = native.iter().enumerate().filter(|(place, section)| *place == 0 || is_listed(profile, section));
+    let leaf = |action: &Action<'_>| leaf(action, profile.default);
+    Some(by_architecture(listed.map(|(_, section)| (section, search(&intervals(section, &rules, profile), &leaf)))))
 }
 
 /// What happens at a number.
