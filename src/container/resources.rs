@@ -79,6 +79,20 @@ impl Resources {
         *self == Resources::default()
     }
 
+    /// What no group can keep, if there is such a thing.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        match (self.memory, self.memory_and_swap, self.memory_reservation) {
+            (None, Some(Most::Bytes(_)), _) => Some("`--memory-swap` needs `--memory`"),
+            (Some(memory), Some(Most::Bytes(total)), _) if total < memory => {
+                Some("`--memory-swap` is lower than `--memory`")
+            }
+            (Some(memory), _, Some(reservation)) if reservation > memory => {
+                Some("`--memory-reservation` is higher than `--memory`")
+            }
+            (..) => None,
+        }
+    }
+
     /// Lays what is newly asked for over it.
     pub(crate) fn update(&mut self, newer: &Resources) {
         let Resources { memory, memory_and_swap, memory_reservation, cpu_quota, cpu_period, cpu_shares, .. } = newer;

@@ -1,4 +1,4 @@
-//! What a container is given of the machine, as options say it: `--ulimit`, `--sysctl`, `--device`.
+//! What a container is given of the machine, as options say it: `--ulimit`, `--sysctl`, `--device`, and the limits of control groups.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Error;
 use super::network::Mode;
-use crate::container::{DeviceAt, ResourceLimit, Setting};
+use crate::container::{self, ControlGroups, DeviceAt, ResourceLimit, Resources, Setting};
 
 /// No folder of devices is larger.
 const MOST_DEVICES: usize = 256;
@@ -145,6 +145,17 @@ pub(crate) fn all_devices() -> Vec<DeviceAt> {
         .collect();
     devices.sort_by(|one, other| one.target.cmp(&other.target));
     devices
+}
+
+/// Refuses limits that this machine can't keep, or that contradict each other.
+///
+/// # Errors
+/// [`Error::Argument`], [`container::Error::Limit`].
+pub(crate) fn check_resources(resources: &Resources) -> Result<(), Error> {
+    if let Some(contradiction) = resources.contradiction() {
+        return Err(Error::argument(contradiction, "`--memory-swap` is the bound of memory and swap space together"));
+    }
+    Ok(container::check_limits(&ControlGroups::detect()?, resources)?)
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use super::names;
 use super::network;
 use super::record::{self, Record};
 use super::stored::folder_of;
-use super::{Error, events};
-use crate::container::{self, ControlGroups};
+use super::{Error, check_resources, events};
 use crate::store::{LockMode, lock};
 use crate::world::World;
 
@@ -44,6 +43,6 @@ pub(crate) fn change(world: &World, id: &str, change: impl FnOnce(&mut Record)) 
     let folder = folder_of(world, id);
     let mut record = record::read(world.home(), &folder)?.ok_or_else(|| Error::NoContainer(id.to_owned()))?;
     change(&mut record);
-    container::check_limits(&ControlGroups::detect()?, &record.allowance.resources)?;
+    check_resources(&record.allowance.resources)?;
     record::write(&folder, &record)
 }

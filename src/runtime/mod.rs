@@ -45,6 +45,7 @@ pub(crate) mod unpacked;
 pub(crate) mod usage;
 pub mod volume;
 
+pub(crate) use allowance::check_resources;
 pub(crate) use amend::{change, rename};
 pub(crate) use cabling::{connect, disconnect, remove_network, remove_unused_networks, used_networks};
 pub(crate) use changes::Changes;

@@ -22,7 +22,7 @@ use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded}
 use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
-use super::{Error, Request, events, names, unpacked};
+use super::{Error, Request, check_resources, events, names, unpacked};
 use crate::container::{self, ControlGroups, Durability};
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
@@ -83,7 +83,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     let request = ingredients.request;
     let resources = &request.allowance.resources;
     if !resources.is_empty() {
-        container::check_limits(&ControlGroups::detect()?, resources)?;
+        check_resources(resources)?;
     }
     let (mut folder, id) = Folder::create_for_id(world)?;
     let mut gathered = gather(world, &request.volumes, &request.volumes_from, ingredients.config)?;
@@ -304,6 +304,8 @@ impl Claimed {
     /// # Errors
     /// Something in it can't be removed. It is no container any more, and what is left goes when the next one is made, if it can.
     pub(crate) fn remove(mut self, world: &World, anonymous: Anonymous) -> Result<(), Error> {
+        // One that was paused when its monitor was killed lies frozen yet, and can't have ended.
+        container::sweep_groups(&ControlGroups::detect()?);
         record::leave(self.folder.path())?;
         self.folder.discard();
         if anonymous == Anonymous::Removed || self.record.when_ended == WhenEnded::Remove {

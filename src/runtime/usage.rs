@@ -131,7 +131,8 @@ fn by_processes(members: &[i32]) -> Usage {
         let fields: Vec<&str> =
             stat.rsplit_once(") ").map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
         let value = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        usage.busy += (value(11) + value(12)) * 1_000_000_000 / ticks.max(1);
+        // With that of its children that have ended: else the time of a shell's short commands would be nobody's.
+        usage.busy += (11..=14).map(value).sum::<u64>() * 1_000_000_000 / ticks.max(1);
         usage.processes += value(17);
         usage.memory += value(21) * page;
         let moved = String::from_utf8_lossy(&read("io")).into_owned();

@@ -187,18 +187,22 @@ fn groups_are_changed_and_swept() {
     assert_eq!(fs::read_to_string(pids.join("pids.current")).unwrap(), "1\n");
     assert_eq!(place.run("update --pids-limit 40 --memory 64m box"), "box\n");
     assert_eq!(fs::read_to_string(pids.join("pids.max")).unwrap(), "40\n");
+    // What is changed is checked and written together with what was there: nothing else falls back to what is usual.
+    assert_eq!(place.run("update --memory 128m --memory-swap 200m box"), "box\n");
+    assert!(place.run("update --memory 256m box").contains("`--memory-swap` is lower than `--memory`"));
+    assert!(place.run("update --pids-limit -1 box").contains("can't take a limit away"));
+    assert_eq!(place.run("update --cpu-period 50000 --cpu-quota 25000 box"), "box\n");
+    assert_eq!(place.run("update --cpu-quota 30000 box"), "box\n");
+    let cpu = ours(&id).into_iter().find(|path| path.join("cpu.cfs_quota_us").exists());
+    if let Some(cpu) = cpu {
+        let read = |name: &str| fs::read_to_string(cpu.join(name)).unwrap();
+        assert_eq!((read("cpu.cfs_period_us"), read("cpu.cfs_quota_us")), ("50000\n".into(), "30000\n".into()));
+    }
     assert_eq!(place.run("pause box"), "box\n");
     assert_eq!(place.run("unpause box"), "box\n");
     assert_eq!(place.run("exec box echo inside"), "inside\n");
     // Its monitor is killed: what it leaves goes with the next container.
-    let found: serde_json::Value = serde_json::from_str(&place.run("inspect box")).unwrap();
-    let process = found[0]["State"]["Pid"].as_i64().unwrap();
-    let parent = |process: i64| {
-        let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-        text.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse::<i64>().unwrap()
-    };
-    let monitor = parent(parent(parent(process)));
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    kill_monitor(&place, "box");
     let begin = std::time::Instant::now();
     while !ours(&id).is_empty() {
         run(&place, "", "true");
@@ -206,6 +210,28 @@ fn groups_are_changed_and_swept() {
     }
     assert_eq!(run(&place, "--pids-limit 5", "echo fine"), "fine\n");
     place.run("rm -f box");
+    // One that lies frozen meanwhile goes when it is removed.
+    place.run("run -d --name frozen --pids-limit 30 layerlab/base sleep 1000");
+    assert_eq!(place.run("pause frozen"), "frozen\n");
+    let process = kill_monitor(&place, "frozen");
+    place.run("rm -f frozen");
+    let begin = std::time::Instant::now();
+    while fs::exists(format!("/proc/{process}")).unwrap() {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "it is there yet");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// Kills the monitor of a container that runs. Gives the container's first process.
+fn kill_monitor(place: &Place, name: &str) -> i32 {
+    let process: i32 = place.run(&format!("inspect -f {{{{.State.Pid}}}} {name}")).trim().parse().unwrap();
+    let parent = |process: i32| {
+        let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        text.rsplit(')').next().unwrap().split_whitespace().nth(1).unwrap().parse::<i32>().unwrap()
+    };
+    let monitor = parent(parent(parent(process)));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor), nix::sys::signal::Signal::SIGKILL).unwrap();
+    process
 }
 
 #[test]
@@ -220,6 +246,8 @@ fn a_user_without_groups_is_told_what_would_allow_a_limit() {
     }
     let place = Place::new("");
     for (options, said) in [
+        // It is the kernel that refuses it, when the group is made.
+        ("--cpuset-cpus 4000", if has_groups() { "cpuset.cpus" } else { "can't be kept" }),
         ("--memory 1m", "the least memory limit is 6 MiB"),
         ("--memory-swap 64m", "`--memory-swap` needs `--memory`"),
         ("--cpus 9999", "the range of `--cpus` is from 0.01"),

@@ -205,8 +205,9 @@ impl<'a> Container<'a> {
         Ok((container, input))
     }
 
-    /// Runs it from its beginning to its end.
+    /// Runs it from its beginning to its end. Whoever has started it hears of all that happens, failures as well.
     fn live(&mut self, prepared: &Prepared, input: Option<OwnedFd>) -> Result<Exit, container::Error> {
+        self.hub.connect(&self.starter);
         let mut running = match prepared.spawn(Io::Captured { input }, None) {
             Ok(running) => running,
             Err(Error::Container(error)) => return Err(error),
@@ -243,9 +244,8 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// Hears what the one who has started it wants before it begins: nothing that is written may pass it by.
+    /// Hears what the one who has started it wants before it begins.
     fn is_begun(&self, control: &Control) -> bool {
-        self.hub.connect(&self.starter);
         loop {
             match self.starter.hear::<Ask>() {
                 Incoming::Message(Ask::Begin, _) => return true,

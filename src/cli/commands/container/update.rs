@@ -8,9 +8,8 @@ use super::options::Shares;
 use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::{self, ControlGroups};
 use crate::runtime::care::Restart;
-use crate::runtime::{self, Ask, Session};
+use crate::runtime::{self, Ask, Session, Status};
 use crate::world::World;
 
 /// Change the limits and the restart policy of containers.
@@ -29,19 +28,22 @@ pub(crate) struct Update {
 
 impl Update {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-        let resources = self.shares.resources()?;
         let restart = self.restart.as_deref().map(Restart::parse).transpose()?;
         each(&self.containers, ui, |name| {
             let stored = runtime::find(world, name)?;
-            let is_new = !resources.is_empty();
+            let before = &stored.record.allowance.resources;
+            let resources = self.shares.over(before)?;
             // First those that hold now: what can't be had is not written down.
-            container::check_limits(&ControlGroups::detect()?, &resources)?;
-            if let (true, true, Some(session)) = (is_new, stored.is_running(), Session::open(world, &stored.record.id)?)
+            runtime::check_resources(&resources)?;
+            // One that waits for its next start has no processes to be limited.
+            if resources != *before
+                && matches!(stored.status, Status::Running(_) | Status::Paused(_))
+                && let Some(session) = Session::open(world, &stored.record.id)?
             {
                 session.ask(&Ask::Limit(resources.clone()))?;
             }
             Ok(runtime::change(world, &stored.record.id, |record| {
-                record.allowance.resources.update(&resources);
+                record.allowance.resources = resources;
                 record.care.restart = restart.unwrap_or(record.care.restart);
             })?)
         })

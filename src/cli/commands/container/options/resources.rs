@@ -59,7 +59,7 @@ impl Shares {
         }
         Ok(Resources {
             memory,
-            memory_and_swap: self.memory_and_swap(memory)?,
+            memory_and_swap: self.memory_and_swap()?,
             memory_reservation: self
                 .memory_reservation
                 .as_deref()
@@ -75,18 +75,34 @@ impl Shares {
         })
     }
 
-    fn memory_and_swap(&self, memory: Option<u64>) -> Result<Option<Most>, Diagnostic> {
-        let Some(text) = self.memory_swap.as_deref() else { return Ok(None) };
-        if text == "-1" {
-            return Ok(Some(Most::Unlimited));
+    /// These limits laid over those that a container has.
+    ///
+    /// # Errors
+    /// As [`Shares::resources`]; a limit is to be taken away.
+    pub(in crate::cli) fn over(&self, before: &Resources) -> Result<Resources, Diagnostic> {
+        let taken_away = [
+            ("--cpus", self.cpus == Some(0.0)),
+            ("--cpu-shares", self.cpu_shares == Some(0)),
+            ("--cpuset-cpus", self.cpuset_cpus.as_deref() == Some("")),
+            ("--cpuset-mems", self.cpuset_mems.as_deref() == Some("")),
+            ("--pids-limit", self.pids_limit.is_some_and(|limit| limit <= 0)),
+        ];
+        if let Some((option, _)) = taken_away.iter().find(|(_, is_taken)| *is_taken) {
+            return Err(Diagnostic::error(format!("`{option}` can't take a limit away from a container"))
+                .hint("a limit can be changed; create the container again to have none"));
         }
-        let total = parse_bytes("--memory-swap", text)?;
-        match memory {
-            None => Err(Diagnostic::error("`--memory-swap` needs `--memory`")
-                .hint("it is the bound of memory and swap space together")),
-            Some(memory) if total < memory => Err(Diagnostic::error("`--memory-swap` is lower than `--memory`")
-                .hint("it is the bound of memory and swap space together")),
-            Some(_) => Ok(Some(Most::Bytes(total))),
+        let mut resources = before.clone();
+        // It is a part of the usual period, whichever there was.
+        resources.cpu_period = resources.cpu_period.filter(|_| self.cpus.is_none());
+        resources.update(&self.resources()?);
+        Ok(resources)
+    }
+
+    fn memory_and_swap(&self) -> Result<Option<Most>, Diagnostic> {
+        match self.memory_swap.as_deref() {
+            None => Ok(None),
+            Some("-1") => Ok(Some(Most::Unlimited)),
+            Some(text) => Ok(Some(Most::Bytes(parse_bytes("--memory-swap", text)?))),
         }
     }
 
