@@ -210,6 +210,7 @@ impl Netlink {
                 match attribute {
                     LinkAttribute::IfName(name) => interface.name = name,
                     LinkAttribute::Controller(bridge) => interface.bridge = Some(bridge),
+                    // The kernel tells much more of it.
                     _ => {}
                 }
             }

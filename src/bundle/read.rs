@@ -79,6 +79,7 @@ fn place(text: &str, line: usize, column: usize, last: Option<&str>) -> String {
                     *index += 1;
                 }
             }
+            // Numbers, `true`, `null`, spaces: no place begins or ends with them.
             _ => {}
         }
     }

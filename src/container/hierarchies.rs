@@ -174,6 +174,7 @@ pub(super) fn mounted_cgroups(mountinfo: &str) -> Cgroups {
                 let options = if named { format!("none,{}", options.join(",")) } else { options.join(",") };
                 hierarchies.push(Hierarchy { name: name[1..].to_owned(), options });
             }
+            // Mounts of other kinds, and those that are elsewhere.
             _ => {}
         }
     }
