@@ -139,10 +139,14 @@ impl Control {
         self.0.was_killed.store(true, Ordering::SeqCst);
         // Process 1 takes all others of the container with it, and the keeper tidies up after it. Before there is a process 1 of
         // the container's own, the keeper itself is ended: the others share its memory and may be in the midst of changing it.
-        if let Some(target) = self.first().or(self.0.keeper.as_ref()) {
-            // It can only have ended.
-            let _ = processes::signal(target, libc::SIGKILL);
-        }
+        // It can only have ended.
+        let _ = match (self.first(), &self.0.keeper) {
+            (Some(first), Some(_)) => processes::signal(first, libc::SIGKILL),
+            // A further process takes nobody with it.
+            (Some(first), None) => processes::signal_group(first, libc::SIGKILL),
+            (None, Some(keeper)) => processes::signal(keeper, libc::SIGKILL),
+            (None, None) => Ok(()),
+        };
         freeze::let_end(&self.groups());
     }
 

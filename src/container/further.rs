@@ -34,9 +34,14 @@ pub(crate) enum Connected {
     Not,
     /// What it writes comes to us, and our signals go to it.
     Output,
+    /// What it writes is heard, and nothing of ours is touched.
+    Captured,
     /// That, and what we read goes to it. The keys leave its terminal.
     All(DetachKeys),
 }
+
+/// In so many turns is read what a process has left in its pipes. One of its children may go on to write for ever.
+const LAST_TURNS: u32 = 8;
 
 /// How one parts from a further process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +76,7 @@ impl Further {
         };
         let streams = match (terminal, connected) {
             (_, Connected::Not) => [null()?, null()?, null()?],
-            (Terminal::Yes, Connected::Output) => {
+            (Terminal::Yes, Connected::Output | Connected::Captured) => {
                 inlets.far = Far::Watched;
                 inlets.caught = Some(Caught::begin()?);
                 [null()?, null()?, null()?]
@@ -82,14 +87,16 @@ impl Further {
                 [null()?, null()?, null()?]
             }
             (Terminal::No, connected) => {
-                inlets.caught = Some(Caught::begin()?);
+                if !matches!(connected, Connected::Captured) {
+                    inlets.caught = Some(Caught::begin()?);
+                }
                 let input = match connected {
                     Connected::All(_) => {
                         let (input, to_input) = pipe()?;
                         inlets.feed = Some(Feed::new(to_input)?);
                         input
                     }
-                    Connected::Output | Connected::Not => null()?,
+                    Connected::Output | Connected::Captured | Connected::Not => null()?,
                 };
                 let ((output, their_output), (errors, their_errors)) = (pipe()?, pipe()?);
                 inlets.outputs = vec![(Stream::Stdout, output), (Stream::Stderr, errors)];
@@ -116,6 +123,33 @@ impl Further {
         self.relay.until_started(&self.control)?;
         self.relay.leave(&self.control);
         Ok(())
+    }
+
+    /// Ends it as soon as this descriptor can be read.
+    pub(crate) fn kill_when(&mut self, readable: OwnedFd) {
+        self.relay.kill_when(readable);
+    }
+
+    /// Waits for the end, and hears what it writes.
+    ///
+    /// # Errors
+    /// It can't be executed.
+    pub(crate) fn capture(mut self, listen: &mut dyn FnMut(&[u8])) -> Result<Exit, Error> {
+        let mut listen = |heard: Heard<'_>| {
+            if let Heard::Output(_, bytes) = heard {
+                listen(bytes);
+            }
+        };
+        let mut turns = 0;
+        loop {
+            if let Some(exit) = self.relay.turn(&self.control, &mut listen)? {
+                return Ok(exit);
+            }
+            turns += u32::from(self.relay.is_over());
+            if turns == LAST_TURNS {
+                self.relay.outputs.clear();
+            }
+        }
     }
 
     /// Waits for the end. What it writes goes to our standard streams.

@@ -22,9 +22,24 @@ pub(super) fn pidfd(process: Pid) -> Result<OwnedFd, Errno> {
 
 /// Sends a signal. ESRCH: the process has ended.
 pub(super) fn signal(process: &OwnedFd, number: i32) -> Result<(), Errno> {
+    send(process, number, 0)
+}
+
+/// Sends a signal to a process and to all others of its group; before Linux 6.9 to the process alone.
+pub(super) fn signal_group(leader: &OwnedFd, number: i32) -> Result<(), Errno> {
+    match send(leader, number, PIDFD_SIGNAL_PROCESS_GROUP) {
+        Err(Errno::EINVAL) => signal(leader, number),
+        answer => answer,
+    }
+}
+
+/// See pidfd_send_signal(2).
+const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
+
+fn send(process: &OwnedFd, number: i32, flags: libc::c_uint) -> Result<(), Errno> {
     let no_details: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: pidfd_send_signal(2): a descriptor that is open, and no structure to read.
-    let answer = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, no_details, 0) };
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), number, no_details, flags) };
     Errno::result(answer).map(drop)
 }
 

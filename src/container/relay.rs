@@ -47,7 +47,7 @@ pub(super) struct Relay {
     /// `None` when all of the container's processes are gone.
     link: Option<Link>,
     errno: Option<OwnedFd>,
-    outputs: Vec<(Stream, OwnedFd)>,
+    pub(crate) outputs: Vec<(Stream, OwnedFd)>,
     far: Option<Far>,
     keys: Option<DetachKeys>,
     console: Option<Console>,

@@ -31,7 +31,7 @@ pub(crate) enum DurationError {
 ///
 /// # Errors
 /// A text that is not a duration, and one that cannot be used here.
-pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
+pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     let invalid = || DurationError::Invalid(text.to_owned());
     let too_long = || DurationError::TooLong(text.to_owned());
     let (negative, mut rest) = match text.strip_prefix('-') {

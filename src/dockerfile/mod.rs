@@ -46,6 +46,7 @@ pub use ast::{
 };
 pub(crate) use checks::Checks;
 pub(crate) use device::Device;
+pub(crate) use duration::parse as parse_duration;
 pub(crate) use keywords::KEYWORDS;
 pub use limits::Limit;
 pub(crate) use list::split as split_list;

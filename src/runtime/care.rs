@@ -8,12 +8,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::oci::HealthConfig;
 
 /// What a container asks of its monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Care {
     pub(crate) restart: Restart,
     pub(crate) log: LogOptions,
+    /// How it is found out whether it is well; in a request, what differs from the image.
+    #[serde(default)]
+    pub(crate) health: Option<HealthConfig>,
+    /// What a check is given to that is a text; nothing is `/bin/sh -c`.
+    #[serde(default)]
+    pub(crate) shell: Vec<String>,
 }
 
 /// When a container that has ended is started again.

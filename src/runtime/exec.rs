@@ -72,7 +72,7 @@ pub(crate) fn begin(session: &Session, container: &Record, extra: &Extra) -> Res
     let description = describe(&extra.process(container))?;
     let (further, given) = Further::seat(extra.terminal, extra.connected.clone())?;
     let window = match (extra.terminal, &extra.connected) {
-        (Terminal::No, _) | (_, Connected::Not) => None,
+        (Terminal::No, _) | (_, Connected::Not | Connected::Captured) => None,
         (Terminal::Yes, Connected::Output | Connected::All(_)) => Further::window(),
     };
     let descriptors: Vec<_> = std::iter::once(&description).chain(&given).map(OwnedFd::as_fd).collect();

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::care::Care;
 use super::folder::Folder;
 use super::network::{self, Member};
 use super::prepare::{Prepared, prepare};
@@ -22,7 +23,7 @@ use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded}
 use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
-use super::{Error, Request, check_resources, events, names, unpacked};
+use super::{Error, Request, check_resources, events, health, names, unpacked};
 use crate::container::{self, ControlGroups, Durability};
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
@@ -127,7 +128,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         input: ingredients.input,
         stop_signal,
         stop_timeout: request.stop_timeout,
-        care: request.care.clone(),
+        care: care(request, ingredients.config),
         labels: ingredients.labels,
         when_ended: ingredients.when_ended,
     };
@@ -140,6 +141,13 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
     }
     events::of_container(world.home(), &world.clock, record.subject(), "create", &[]);
     Ok(Claimed { folder, record })
+}
+
+/// How it is cared for: as it was asked for, and its health as the image says it besides.
+fn care(request: &Request, config: &ImageConfig) -> Care {
+    let Care { health, .. } = &request.care;
+    let health = health::effective(&health.clone().unwrap_or_default(), config.config.healthcheck.as_ref());
+    Care { health, shell: config.config.shell.clone().unwrap_or_default(), ..request.care.clone() }
 }
 
 /// Writes down what a new container is, and makes its volumes. From the first moment on nobody removes those.

@@ -14,6 +14,7 @@ mod formats;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod harness;
+mod health;
 mod homes;
 mod images;
 mod lessons;

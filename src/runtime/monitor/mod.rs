@@ -12,44 +12,43 @@
 //! written down can claim that the container still runs.
 //!
 //! Read [`starting`] for its beginning, [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
-//!
-//! Left out for now: health checks.
 
 mod again;
 mod forward;
+mod health;
 mod hub;
+mod reached;
 mod served;
 mod standing;
 pub(crate) mod starting;
 pub(crate) mod talk;
+mod tidy;
 mod unreached;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
+use self::health::{Checker, Ended};
 use self::hub::Hub;
+use self::reached::Reached;
 use self::served::Served;
 use self::standing::Standing;
 use self::talk::{Ask, Failed, SOCKET, Tell};
+use self::tidy::tidy;
+use super::Error;
 use super::care::{Again, Restart};
-use super::events;
 use super::log;
-use super::network::Connection;
 use super::ports::{self, Door};
 use super::prepare::Prepared;
-use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
-use super::volume::going;
-use super::{Error, names};
-use crate::container::{self, Control, Entrance, Exit, Heard, Io, Sockets};
+use super::record::{self, End, Input, Record, Run, Status};
+use crate::container::{self, Control, Entrance, Exit, Heard, Io};
 use crate::link::{Heard as Incoming, Link, Listener};
 use crate::world::World;
 
@@ -91,8 +90,9 @@ fn run(world: &Arc<World>, turn: Turn) {
             return;
         }
     };
-    let doors: Vec<i32> = container.doors.iter().map(Door::descriptor).collect();
+    let doors = container.reached.descriptors();
     let ended = container.live(&prepared, input);
+    container.ended.tell();
     // Others may have the ports from now on.
     ports::close(&doors);
     container.log.finish();
@@ -113,27 +113,6 @@ fn run(world: &Arc<World>, turn: Turn) {
     }
 }
 
-/// Gives the container back: its folder and its name are gone, or its lock is free.
-fn tidy(world: &World, prepared: Prepared, record: &Record) {
-    // Those who listen for its notices may take their time.
-    prepared.connection.end();
-    let mut folder = prepared.into_folder();
-    match record.when_ended {
-        WhenEnded::Keep => {}
-        WhenEnded::Remove => {
-            // It may have another name by now.
-            let now = record::read(world.home(), folder.path()).ok().flatten();
-            folder.discard();
-            // Before the folder: who is killed in between leaves a container, which the next command clears away.
-            let _ = going::remove_anonymous(world, record);
-            let now = now.as_ref().unwrap_or(record);
-            events::of_container(world.home(), &world.clock, now.subject(), "destroy", &[]);
-            names::release(world.home(), &now.name, &record.id);
-        }
-    }
-    drop(folder);
-}
-
 /// A container with its monitor around it.
 struct Container<'a> {
     world: &'a Arc<World>,
@@ -151,13 +130,10 @@ struct Container<'a> {
     began: Instant,
     again: Again,
     policy: Restart,
+    record: Record,
+    ended: Arc<Ended>,
     out_of_memory: bool,
-    /// Where it is reached, until that is served.
-    doors: Vec<Door>,
-    /// Where its ports are: at its address on a network, or without one at its loopback.
-    address: IpAddr,
-    /// The helper in its network, for as long as it runs.
-    sockets: Option<Arc<Sockets>>,
+    reached: Reached,
 }
 
 impl<'a> Container<'a> {
@@ -197,10 +173,10 @@ impl<'a> Container<'a> {
             began: Instant::now(),
             again,
             policy: record.care.restart,
+            record: record.clone(),
+            ended: Arc::default(),
             out_of_memory: false,
-            doors,
-            sockets: None,
-            address: Ipv4Addr::LOCALHOST.into(),
+            reached: Reached::by(doors),
         };
         Ok((container, input))
     }
@@ -222,8 +198,7 @@ impl<'a> Container<'a> {
             control.kill();
         }
         self.listen(&control);
-        self.address = prepared.connection.address().unwrap_or(self.address);
-        self.hear_of_networks(&prepared.connection, &control);
+        self.reached.connect(self.world, &prepared.connection, &control, &self.hub);
         running.start();
         running.wait(&mut |heard| match heard {
             Heard::Started => self.has_started(&control),
@@ -292,60 +267,8 @@ impl<'a> Container<'a> {
         });
     }
 
-    /// Passes on what there is to say of its networks.
-    fn hear_of_networks(&self, connection: &Connection, control: &Control) {
-        if let Some(note) = &connection.note {
-            self.hub.notice(&format!("warning: {note}"));
-        }
-        let Some(mut notices) = connection.listener() else { return };
-        let (hub, control, world) = (self.hub.clone(), control.clone(), self.world.clone());
-        let _ = thread::Builder::new().name("networks".to_owned()).spawn(move || {
-            loop {
-                while let Some(notice) = notices.next() {
-                    hub.notice(&format!("note: {notice}"));
-                }
-                // The keeper of the networks was killed, or else the container has ended.
-                let Some(network) = control.network().filter(|_| notices.is_wanted()) else { return };
-                match notices.rejoin(&world, &network) {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(error) => return hub.notice(&format!("warning: the container has lost its networks: {error}")),
-                }
-            }
-        });
-    }
-
-    /// Lets in whoever comes to a published port.
-    fn open_doors(&mut self, control: &Control) {
-        let doors = std::mem::take(&mut self.doors);
-        if doors.is_empty() {
-            return;
-        }
-        match Sockets::of(control, &self.world.identity) {
-            Ok(sockets) => {
-                let sockets = Arc::new(sockets);
-                forward::serve(doors, &sockets, self.address, &self.explainer(control));
-                self.sockets = Some(sockets);
-            }
-            Err(error) => self.hub.notice(&format!("warning: the published ports can't be reached: {error}")),
-        }
-    }
-
-    /// Says, once for each port, why nobody answers there.
-    fn explainer(&self, control: &Control) -> Arc<dyn Fn(SocketAddr, u16) + Send + Sync> {
-        let (hub, control, told) = (self.hub.clone(), control.clone(), Mutex::new(BTreeSet::new()));
-        Arc::new(move |to, door| {
-            let is_new = told.lock().unwrap_or_else(PoisonError::into_inner).insert(to);
-            let why = control.process().filter(|_| is_new).and_then(|process| unreached::why(process, to, door));
-            if let Some(why) = why {
-                hub.notice(&format!("note: {why}"));
-            }
-        })
-    }
-
     fn has_started(&mut self, control: &Control) {
-        let ports = self.doors.iter().filter_map(|door| door.bound().ok()).collect();
-        self.open_doors(control);
+        let ports = self.reached.open(self.world, control, &self.hub);
         let run = Run {
             started: self.world.clock.rfc3339(),
             process: control.process().unwrap_or(0),
@@ -353,10 +276,28 @@ impl<'a> Container<'a> {
             restarts: self.again.restarts,
         };
         self.started = Some(run.started.clone());
+        self.check_health(control);
         // Where it can't be written, the lock still tells.
         self.standing.note(&Status::Running(run));
         self.standing.tell("start", &[]);
         self.hub.started();
+    }
+
+    /// Begins to check whether it is well, where that is wanted.
+    fn check_health(&self, control: &Control) {
+        let Some(config) = self.record.care.health.clone() else { return };
+        let checker = Checker {
+            folder: self.folder.clone(),
+            record: self.record.clone(),
+            config,
+            clock: self.world.clock.clone(),
+            control: control.clone(),
+            entrance: self.entrance.clone(),
+            standing: self.standing.clone(),
+            ended: self.ended.clone(),
+        };
+        checker.forget_others();
+        let _ = thread::Builder::new().name("health".to_owned()).spawn(move || checker.check_all());
     }
 
     /// Writes down how it ended. Gives the status, and how it goes on where it starts again: one that could not be set up does not.

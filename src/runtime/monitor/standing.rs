@@ -32,6 +32,8 @@ struct Stops {
     paused: bool,
     /// How many read its files.
     holders: usize,
+    /// How often it was stopped so far.
+    count: u64,
 }
 
 impl Stops {
@@ -103,13 +105,18 @@ impl Standing {
         (stops.holders == 0).then(act)
     }
 
+    /// How often it was stopped so far.
+    pub(super) fn count_of_stops(&self) -> u64 {
+        self.stops().count
+    }
+
     /// Stops it until it is to go on.
     pub(super) fn pause(&self, control: &Control) -> Result<(), Error> {
         let mut stops = self.stops();
         if stops.paused {
             return Err(Error::Refused(format!("container {} is already paused", self.name())));
         }
-        self.stop(&stops, control)?;
+        self.stop(&mut stops, control)?;
         stops.paused = true;
         Ok(())
     }
@@ -134,7 +141,7 @@ impl Standing {
     /// Stops it for one who reads its files, until [`Standing::release`].
     pub(super) fn hold(&self, control: &Control) -> Result<(), Error> {
         let mut stops = self.stops();
-        self.stop(&stops, control)?;
+        self.stop(&mut stops, control)?;
         stops.holders += 1;
         Ok(())
     }
@@ -153,11 +160,12 @@ impl Standing {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self, stops: &Stops, control: &Control) -> Result<(), container::Error> {
+    fn stop(&self, stops: &mut Stops, control: &Control) -> Result<(), container::Error> {
         if stops.is_stopped() {
             return Ok(());
         }
         control.pause()?;
+        stops.count += 1;
         self.write(Status::Paused);
         Ok(())
     }

@@ -5,7 +5,9 @@ use crate::cli::filters::Filters;
 use crate::context;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{DiffId, Reference};
+use crate::runtime::health::Health;
 use crate::runtime::{self, Status, Stored};
+use crate::store::Home;
 use crate::world::World;
 
 /// The filters that there are.
@@ -13,11 +15,13 @@ const KNOWN: &[&str] = &[
     "ancestor", "before", "exited", "expose", "health", "id", "label", "name", "network", "publish", "since", "status",
     "volume",
 ];
+const HEALTH: &[&str] = &["none", "starting", "healthy", "unhealthy"];
 const STATES: &[&str] = &["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
 /// The containers that are meant, as filters say it.
 pub(super) struct Choice {
     filters: Filters,
+    home: Home,
     /// The layers of each image that is named as an ancestor, and its name.
     ancestors: Vec<(Option<Reference>, Option<Vec<DiffId>>)>,
     before: Option<String>,
@@ -38,6 +42,9 @@ impl Choice {
         if let Some(state) = filters.values("status").find(|state| !STATES.contains(state)) {
             return Err(wrong("status", state, format!("the states are {}", STATES.join(", "))));
         }
+        if let Some(health) = filters.values("health").find(|health| !HEALTH.contains(health)) {
+            return Err(wrong("health", health, format!("there is {}", HEALTH.join(", "))));
+        }
         for name in ["name", "id"] {
             for value in filters.values(name) {
                 context::is_found(value, "").map_err(|error| wrong(name, value, error.reason.to_owned()))?;
@@ -51,6 +58,7 @@ impl Choice {
             before: filters.values("before").last().map(created).transpose()?,
             since: filters.values("since").last().map(created).transpose()?,
             filters,
+            home: world.home().clone(),
         })
     }
 
@@ -70,8 +78,9 @@ impl Choice {
             && self.any("volume", |volume| {
                 record.volumes.iter().any(|own| own.name() == Some(volume) || own.target == volume)
             })
-            // No container is watched over yet.
-            && self.any("health", |health| health == "none")
+            && self.any("health", |wanted| {
+                Health::of(&self.home, record).map_or("none", |health| health.status.name()) == wanted
+            })
             && self.any("expose", |port| self::port(port).is_some_and(|port| exposes(stored, port)))
             && self.any("publish", |port| self::port(port).is_some_and(|port| publishes(stored, port)))
             && self.filters.fit_labels(&record.labels)

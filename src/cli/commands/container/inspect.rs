@@ -9,6 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
 use crate::container::{Access, Init, Paths, Terminal, Wire};
+use crate::runtime::health::Health;
 use crate::runtime::network::{self, Attachment, Mode};
 use crate::runtime::record::Record;
 use crate::runtime::{self, Bound, Input, Published, Status, Stored, Volume, WhenEnded};
@@ -59,7 +60,7 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
         "Created": record.created,
         "Path": process.args.first(),
         "Args": process.args.get(1..).unwrap_or_default(),
-        "State": state(&stored.status),
+        "State": state(home, stored),
         "Image": record.image.id,
         "LogPath": runtime::log::path(&home.containers_dir().join(&record.id)),
         "Driver": "overlay",
@@ -83,6 +84,7 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
             "Labels": record.labels,
             "ExposedPorts": record.exposed.iter().map(|port| (port.clone(), json!({}))).collect::<Map<_, _>>(),
             "StopSignal": record.stop_signal,
+            "Healthcheck": record.care.health,
         },
         "HostConfig": {
             "NetworkMode": record.network.name(),
@@ -130,14 +132,16 @@ fn restarts(status: &Status) -> u32 {
     }
 }
 
-fn state(status: &Status) -> Value {
+fn state(home: &Home, stored: &Stored) -> Value {
+    let status = &stored.status;
     let (run, end) = match status {
         Status::Created => (None, None),
         Status::Running(run) | Status::Paused(run) => (Some(run), None),
         Status::Restarting(end) | Status::Exited(end) => (None, Some(end)),
     };
+    let health = Health::of(home, &stored.record);
     let started = run.map(|run| run.started.as_str()).or(end.and_then(|end| end.started.as_deref()));
-    json!({
+    let mut state = json!({
         "Status": status.name(),
         "Running": status.has_monitor(),
         "Paused": matches!(status, Status::Paused(_)),
@@ -149,7 +153,18 @@ fn state(status: &Status) -> Value {
         "Error": end.and_then(|end| end.error.as_deref()).unwrap_or_default(),
         "StartedAt": started.unwrap_or(NEVER),
         "FinishedAt": end.and_then(|end| end.finished.as_deref()).unwrap_or(NEVER),
-    })
+    });
+    if let Some(health) = health {
+        let checks = health.checks.iter().map(
+            |check| json!({ "Start": check.start, "End": check.end, "ExitCode": check.status, "Output": check.output }),
+        );
+        state["Health"] = json!({
+            "Status": health.status.name(),
+            "FailingStreak": health.failures,
+            "Log": checks.collect::<Vec<_>>(),
+        });
+    }
+    state
 }
 
 fn mount(volume: &Volume, home: &Home) -> Value {

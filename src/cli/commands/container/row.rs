@@ -8,6 +8,7 @@ use super::inspect::bound;
 use super::size::sizes;
 use crate::cli::failure::Failure;
 use crate::cli::format::{Row, Table};
+use crate::runtime::health::{Condition, Health};
 use crate::runtime::{Status, Stored};
 use crate::view::table::TooWide;
 use crate::view::units;
@@ -98,7 +99,7 @@ impl Line {
             command: command(&record.process.args, detail.whole),
             created_at: units::moment(&record.created),
             running_for: units::ago(now, Some(&record.created)),
-            status: status(&stored.status, now),
+            status: status(&stored.status, now) + &health(world, stored),
             state: stored.status.name().to_owned(),
             ports: ports(stored),
             names: record.name.clone(),
@@ -149,6 +150,17 @@ fn ports(stored: &Stored) -> String {
     let is_published = |port: &&String| bound.iter().any(|bound| **port == bound.inside());
     let exposed = stored.record.exposed.iter().filter(|port| !is_published(port)).cloned();
     exposed.chain(bound.iter().map(ToString::to_string)).collect::<Vec<_>>().join(", ")
+}
+
+/// ` (healthy)` behind the status of one that runs and is checked.
+fn health(world: &World, stored: &Stored) -> String {
+    match (&stored.status, Health::of(world.home(), &stored.record)) {
+        (Status::Running(_), Some(health)) => match health.status {
+            Condition::Starting => " (health: starting)".to_owned(),
+            Condition::Healthy | Condition::Unhealthy => format!(" ({})", health.status.name()),
+        },
+        _ => String::new(),
+    }
 }
 
 /// `Up 4 seconds`, `Exited (0) 3 minutes ago`, as Docker says it.

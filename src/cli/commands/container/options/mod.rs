@@ -1,5 +1,6 @@
 //! What `run` and `create` are told of a container.
 
+mod health;
 mod limits;
 mod network;
 mod resources;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use self::health::HealthOptions;
 use crate::cli::failure::Failure;
 use crate::cli::names;
 use crate::cli::ui::Ui;
@@ -93,6 +95,8 @@ pub(super) struct Options {
     /// When the container starts again: `on-failure[:COUNT]`, `always`, `unless-stopped`
     #[arg(long, value_name = "POLICY", default_value = "no", hide_default_value = true)]
     restart: String,
+    #[command(flatten)]
+    health: HealthOptions,
     /// What keeps the output: `json-file`, `local`, `none`
     #[arg(long, value_name = "DRIVER")]
     log_driver: Option<String>,
@@ -254,7 +258,9 @@ impl Options {
                 .into());
         }
         let bytes = |text: &str| resources::parse_bytes("--log-opt", text).ok();
-        Ok(Care { restart, log: LogOptions::parse(self.log_driver.as_deref(), &self.log_opt, bytes)? })
+        let health = self.health.config()?;
+        let log = LogOptions::parse(self.log_driver.as_deref(), &self.log_opt, bytes)?;
+        Ok(Care { restart, log, health, shell: Vec::new() })
     }
 
     fn wanted_platform(&self) -> Result<Platform, Diagnostic> {
