@@ -1,5 +1,7 @@
 //! Commands that the command line does not have: those of Docker, with what to do instead, and those of the debugger.
 
+use std::path::Path;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::diagnostic::Diagnostic;
@@ -63,7 +65,13 @@ pub(super) fn missing(error: &clap::Error) -> Option<Diagnostic> {
                 .hint(format!("type it at the prompt of `layerlab step DIR`: `help {command}` explains it there")),
         );
     }
-    let (_, hint) = MISSING.iter().find(|(commands, _)| commands.contains(&command.as_str()))?;
+    let missing = MISSING.iter().find(|(commands, _)| commands.contains(&command.as_str()));
+    if missing.is_none() && Path::new(command).is_dir() {
+        return Some(Diagnostic::error(format!("`{command}` is a folder, not a command")).hint(format!(
+            "`layerlab step {command}` steps through its Dockerfile, `layerlab build {command}` builds it"
+        )));
+    }
+    let (_, hint) = missing?;
     Some(Diagnostic::error(format!("there is no command `layerlab {command}` yet")).hint(*hint))
 }
 

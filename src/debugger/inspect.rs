@@ -211,6 +211,12 @@ pub(super) fn builds(work: &Work) -> Result<Vec<PastBuild>, Error> {
     Ok(builds.map(row).collect())
 }
 
+/// The names that the written image has in the store. They are only shown: what can't be read has none.
+pub(super) fn names(work: &Work) -> Vec<Reference> {
+    let Some(finished) = &work.finished else { return Vec::new() };
+    work.world.store.names_of(&finished.manifest.digest).unwrap_or_default()
+}
+
 /// How many files and bytes COPY can see; `None` without a Dockerfile.
 pub(super) fn context(work: &Work) -> Result<Option<crate::context::Summary>, Error> {
     match &work.machine {

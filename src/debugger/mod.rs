@@ -74,6 +74,7 @@ use self::moving::Goal;
 use self::work::Work;
 use crate::context::Summary;
 use crate::machine::{Control, Finished, Graph, Prediction, State, StepLabel};
+use crate::oci::Reference;
 use crate::source::SourceFile;
 use crate::world::World;
 
@@ -158,6 +159,11 @@ impl Debugger {
         moving::position(&self.0)
     }
 
+    /// The last step of the stage that the state belongs to, where the next step begins another.
+    pub(crate) fn end_of_stage(&self) -> Option<StepLabel> {
+        moving::end_of_stage(&self.0)
+    }
+
     /// Takes so many steps. Breakpoints do not stop it.
     ///
     /// # Errors
@@ -209,6 +215,11 @@ impl Debugger {
     /// The image of the last state, once it is written.
     pub fn finished(&self) -> Option<&Finished> {
         self.0.finished.as_ref()
+    }
+
+    /// The names that the written image has in the store.
+    pub(crate) fn names(&self) -> Vec<Reference> {
+        inspect::names(&self.0)
     }
 
     /// Remembers the build so far among the past builds. Idempotent; done by itself before it goes back or reloads.

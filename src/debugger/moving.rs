@@ -73,6 +73,13 @@ pub(super) fn position(work: &Work) -> Position {
     }
 }
 
+/// The last step taken, where the next one is the FROM of another stage.
+pub(super) fn end_of_stage(work: &Work) -> Option<StepLabel> {
+    let machine = work.machine.as_ref()?;
+    let next = machine.label(machine.position())?;
+    if next.keyword == "FROM" { machine.label(machine.position().checked_sub(1)?) } else { None }
+}
+
 /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
 pub(super) fn go_on(work: &mut Work, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
     work.machine()?;

@@ -46,6 +46,14 @@ pub enum Error {
         /// The built-in image that could stand in for it.
         stand_in: Option<String>,
     },
+    /// Nothing in the store goes by what was typed, and a built-in image could be given this name.
+    #[error("no image `{name}` in the store")]
+    NoneYet {
+        /// What was typed.
+        name: String,
+        /// The built-in image that could stand in for it.
+        stand_in: String,
+    },
     /// The built-in image would have to be made first, and only a look was asked for.
     #[error("`{image}` is not made yet")]
     NotMade {
@@ -116,6 +124,10 @@ impl Explained for Error {
                      images` lists those in the store"
                 ))
             }
+            Error::NoneYet { name, stand_in } => Some(format!(
+                "`docker save {name} | layerlab load` loads it; or try the built-in {stand_in}, which `layerlab tag {stand_in} {name}` \
+                 gives this name"
+            )),
             Error::OtherPlatform { wanted, .. } => {
                 Some(format!("load one for {wanted} with `layerlab load`, or omit `--platform`"))
             }

@@ -85,7 +85,7 @@ pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy)
 /// Finds an image by what a person types: a whole digest or image id, a name, or the beginning of an id or digest.
 ///
 /// # Errors
-/// As [`by_reference`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is not an image's name either.
+/// As [`by_reference`], [`Error::NoneYet`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is not an image's name either.
 pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found, Error> {
     let error = match store.find(text) {
         Ok(image) => return Ok(Found { name: text.to_owned(), manifest: image.manifest, origin: Origin::Store }),
@@ -94,6 +94,11 @@ pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found
     };
     let Ok(reference) = Reference::parse_normalized(text) else { return Err(error.into()) };
     match elsewhere(store, &reference, policy) {
+        Err(Error::NotFound { stand_in: Some(stand_in), .. })
+            if matches!(error, store::Error::NoImage { other_tag: None, .. }) =>
+        {
+            Err(Error::NoneYet { name: text.to_owned(), stand_in })
+        }
         // The store's message has the name as it was typed.
         Err(Error::NotFound { .. }) => Err(error.into()),
         found => found,

@@ -70,26 +70,18 @@ impl Command {
         matches!(self, Command::Back { .. } | Command::Goto(_) | Command::Restart)
     }
 
-    /// Whether a command only looks: what it shows can go to a program.
+    /// Whether it is about the state at hand, its files or its configuration.
+    pub(super) fn is_about_state(&self) -> bool {
+        use Command::{Cat, Config, Env, Layers, Ls, Run, Tree};
+        matches!(self, Cat { .. } | Config | Env | Layers { .. } | Ls { .. } | Run { .. } | Tree { .. })
+    }
+
+    /// Whether it only looks: what it shows can go to a program.
     pub(super) fn is_look(&self) -> bool {
-        use Command::{Cat, Config, Diff, Env, Explain, Help, History, Layers, List, Ls, Plan, Tree, Why};
-        matches!(
-            self,
-            Why { .. }
-                | Plan { .. }
-                | Diff { .. }
-                | Ls { .. }
-                | Tree { .. }
-                | Cat { .. }
-                | Layers { .. }
-                | List(_)
-                | Config
-                | Env
-                | History
-                | Explain { .. }
-                | Help { .. }
-                | Command::Break(Break::List)
-        )
+        use Command::{Diff, Explain, Help, History, List, Plan, Run, Why};
+        let looks =
+            matches!(self, Diff { .. } | Explain { .. } | Help(_) | History | List(_) | Plan { .. } | Why { .. });
+        looks || self.is_about_state() && !matches!(self, Run { .. }) || matches!(self, Command::Break(Break::List))
     }
 }
 

@@ -54,13 +54,26 @@ pub(super) fn launch(session: &mut Session<'_>, mut arguments: Vec<String>) -> R
     if !session.interactive {
         return captured(session, &what);
     }
-    let Left { exit, .. } = in_terminal(session, &what)?;
-    tell(session, exit)
+    let Left { exit, is_told, .. } = in_terminal(session, &what)?;
+    match exit {
+        Exit::Ended { status, .. } if status == BY_INTERRUPT || is_told && status == KILLED => {
+            session.row("stopped", &format!("by Ctrl-C (exit code {status})"))
+        }
+        exit => tell(session, exit),
+    }
 }
+
+/// The status of a program that Ctrl-C (SIGINT) has ended: 128 + 2.
+const BY_INTERRUPT: i32 = 130;
+
+/// The status of one that was killed (SIGKILL): 128 + 9.
+const KILLED: i32 = 137;
 
 /// What a container has left: how it ended, and, of a shell and a command, what it changed.
 struct Left {
     exit: Exit,
+    /// Whether it was told what the next Ctrl-C would do.
+    is_told: bool,
     changes: Option<Changes>,
 }
 
@@ -78,7 +91,7 @@ fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
     let left = enter(debugger, out, what, Streams::Captured);
     out.end()?;
     out.end_of_output()?;
-    let Left { exit, changes } = left?;
+    let Left { exit, changes, .. } = left?;
     if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
         let count = units::count(changes.len() as u64, "change");
         session.row("note", &format!("{count} not kept (RUN, uppercase, keeps what a command changes)"))?;
@@ -88,8 +101,7 @@ fn captured(session: &mut Session<'_>, what: &Enter) -> Result<(), Error> {
 
 fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: Streams) -> Result<Left, Error> {
     let mut broken = Ok(());
-    // Whether the keys of the last Ctrl-C are shown where the next row would begin.
-    let mut is_open = false;
+    let mut is_told = false;
     let mut changes = None;
     let exit = debugger.enter(what, streams, &mut |said| {
         if broken.is_ok() {
@@ -105,15 +117,17 @@ fn enter(debugger: &mut Debugger, out: &mut Output<'_>, what: &Enter, streams: S
                 }
                 Said::Untidy(failure) => told(out, streams, "warning", &failure.to_string()),
             };
-            is_open |= streams == Streams::Terminal && matches!(said, Said::Note(_));
+            is_told |= streams == Streams::Terminal && matches!(said, Said::Note(_));
         }
     })?;
     broken?;
     out.end_of_shown()?;
-    if is_open {
+    let is_interrupted = matches!(exit, Exit::Ended { status: BY_INTERRUPT, .. });
+    if streams == Streams::Terminal && (is_told || is_interrupted) {
+        // The keys of the last Ctrl-C are shown where the next row would begin.
         out.aside("")?;
     }
-    Ok(Left { exit, changes })
+    Ok(Left { exit, is_told, changes })
 }
 
 /// Shows something that comes while the container runs.

@@ -152,7 +152,7 @@ pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
         session.out.page(|layout| blocks::plan(layout, &predictions, &left_out))?;
     } else if wrong.is_none() {
         let what = at_the_end(&session.debugger);
-        session.row("plan", what)?;
+        session.row("plan", &what)?;
     }
     wrong.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -135,15 +135,18 @@ pub(super) fn tell_position(session: &mut Session<'_>) -> Result<(), Error> {
         return Ok(session.out.head(|layout| blocks::step(layout, &label, stages, is_missed))?);
     }
     let what = at_the_end(debugger);
-    Ok(session.out.head(|layout| blocks::end(layout, total, what))?)
+    Ok(session.out.head(|layout| blocks::end(layout, total, &what))?)
 }
 
 /// What there is to do where no steps are left.
-pub(super) fn at_the_end(debugger: &Debugger) -> &'static str {
+pub(super) fn at_the_end(debugger: &Debugger) -> String {
     match (debugger.finished(), debugger.path()) {
-        (Some(_), _) => "the image is written: `tag NAME` names it, `launch` runs it",
-        (None, Some(_)) => "no steps left: `continue` writes the image, `launch` runs it",
-        (None, None) => "no steps left: type the next instruction, or `launch`",
+        (Some(_), _) => match debugger.names().first() {
+            Some(name) => format!("the image is written as {}: `launch` runs it", name.familiar()),
+            None => "the image is written, unnamed: `tag NAME` names it, `launch` runs it".to_owned(),
+        },
+        (None, Some(_)) => "no steps left: `continue` writes the image, `launch` runs it".to_owned(),
+        (None, None) => "no steps left: type the next instruction, or `launch`".to_owned(),
     }
 }
 

@@ -180,9 +180,27 @@ fn take_line(session: &mut Session<'_>, text: &str, last: &mut Option<String>) -
     if command.is_look() {
         session.out.begin();
     }
+    let is_about_state = command.is_about_state();
     let flow = dispatch(session, command);
     session.out.end()?;
+    if is_about_state {
+        tell_stage(session)?;
+    }
     flow
+}
+
+/// Says, once at each place, that a new stage comes next: what was shown is still the old one's.
+fn tell_stage(session: &mut Session<'_>) -> Result<(), Error> {
+    let Some(last) = session.debugger.end_of_stage() else { return Ok(()) };
+    if session.told_stage.replace(last.number) == Some(last.number) {
+        return Ok(());
+    }
+    let stage = table::shortened(&shown::line(&last.stage), STAGE);
+    let (number, next) = (last.number, last.number + 1);
+    session.row(
+        "note",
+        &format!("this is stage {stage} after step {number}; step {next} begins another, with other files"),
+    )
 }
 
 fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> {

@@ -38,13 +38,24 @@ pub(crate) struct Session<'o> {
     pub(super) is_broken: bool,
     /// The file that the session was saved to last.
     pub(super) saved: Option<PathBuf>,
+    /// The last step of a stage after which it was said that the next begins another.
+    pub(super) told_stage: Option<usize>,
 }
 
 impl<'o> Session<'o> {
     /// Begins a session with a debugger, shown on a writer.
     pub(crate) fn new(debugger: Debugger, palette: Palette, shown: Shown, out: &'o mut dyn io::Write) -> Session<'o> {
         let out = Output::new(out, palette, debugger.world(), shown);
-        Session { debugger, out, interactive: false, ending: Ending::Good, draft: None, is_broken: false, saved: None }
+        Session {
+            debugger,
+            out,
+            interactive: false,
+            ending: Ending::Good,
+            draft: None,
+            is_broken: false,
+            saved: None,
+            told_stage: None,
+        }
     }
 
     /// Whether something was typed that no file has.

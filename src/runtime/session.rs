@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
+use std::io::IsTerminal;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -219,10 +220,17 @@ impl Session {
         drop(given);
         self.resize(streams.terminal);
         self.begin();
+        // Whether the keys of Ctrl-C are shown where a line would begin.
+        let mut is_open = false;
         loop {
             match self.wait(caught.as_ref(), typed.as_ref().map(|typed| typed.feed.awaited(standard_input)))? {
                 Source::Link => match self.hear() {
-                    Ok(Tell::Notice(text)) => aside(raw.as_ref(), || notice(&text)),
+                    Ok(Tell::Notice(text)) => {
+                        if std::mem::take(&mut is_open) {
+                            notice("");
+                        }
+                        aside(raw.as_ref(), || notice(&text));
+                    }
                     Ok(tell) => {
                         if let Some(parted) = parted(&tell) {
                             return Ok(parted);
@@ -238,7 +246,12 @@ impl Session {
                                 return Ok(Parted::Signalled(signal));
                             }
                             _ if !streams.proxy => {}
-                            other => drop(u8::try_from(other).map(|number| self.link.say(&Ask::Press(number)))),
+                            other => {
+                                is_open |= other == libc::SIGINT && std::io::stderr().is_terminal();
+                                if let Ok(number) = u8::try_from(other) {
+                                    self.link.say(&Ask::Press(number));
+                                }
+                            }
                         }
                     }
                 }

@@ -70,9 +70,9 @@ impl Inspect {
 
     /// What a name means that is not a container's.
     fn no_container(&self, world: &World, name: &str) -> Result<Value, Failure> {
-        use images::Error::Store;
+        use images::Error::{NoneYet, Store};
         match images::by_text(&world.store, name, Policy::default()) {
-            Err(Store(store::Error::NoImage { other_tag: None, .. })) => {
+            Err(Store(store::Error::NoImage { other_tag: None, .. }) | NoneYet { .. }) => {
                 volume(world, name).or_else(|_| network::inspect::document(world, name)).map_err(|_| nothing(name))
             }
             Ok(_) | Err(_) => image::inspect::document(world, name),
