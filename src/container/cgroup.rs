@@ -29,7 +29,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::error::{Error, Failure, errno};
 use super::freeze;
-use super::hierarchies::{CALLERS, Cgroups, ControlGroups, OwnGroup, PREFIX};
+use super::hierarchies::{CALLERS, Cgroups, ControlGroups, OwnGroup, PREFIX, hierarchy_of, places_of};
 use super::resources::{GroupSetting, Resources, Version};
 
 /// Controllers that a container's groups have, as far as there are some: to limit something now or later, to pause it, to count what it uses.
@@ -191,19 +191,20 @@ fn move_processes(parent: &Path) -> Result<(), Failure> {
 
 /// Writes one limit.
 pub(super) fn limit(group: &Path, setting: &GroupSetting) -> Result<(), Failure> {
-    let Some(file) = setting.files.iter().map(|name| group.join(name)).find(|file| file.exists()) else {
+    let mut files = setting.files.iter().map(|(name, value)| (group.join(name), value));
+    let Some((file, value)) = files.find(|(file, _)| file.exists()) else {
         if setting.may_lack {
             return Ok(());
         }
-        let file = group.join(setting.files.first().copied().unwrap_or_default());
+        let file = group.join(setting.first().0);
         return Err(
             Failure::refused("find", &file, Errno::ENOENT).hint("the kernel was built, or started, without this limit")
         );
     };
-    match fs::write(&file, &setting.value) {
+    match write(&file, value) {
         Err(_) if setting.may_lack => Ok(()),
         Err(error) => {
-            let failure = Failure::io(&format!("write `{}` to", setting.value), &file, &error);
+            let failure = Failure::io(&format!("write `{value}` to"), &file, &error);
             Err(match errno(&error) {
                 Errno::EINVAL | Errno::ERANGE => failure.hint("the kernel does not take this value"),
                 Errno::EBUSY => failure.hint("the container uses more than that already"),
@@ -214,30 +215,44 @@ pub(super) fn limit(group: &Path, setting: &GroupSetting) -> Result<(), Failure>
     }
 }
 
-/// Changes the limits of groups that are in use. What depends on the order is tried once more behind the others.
+/// Writes a value; nothing is what the group above has.
+fn write(file: &Path, value: &str) -> std::io::Result<()> {
+    if !value.is_empty() {
+        return fs::write(file, value);
+    }
+    let above = file.parent().and_then(Path::parent).zip(file.file_name()).map(|(above, name)| above.join(name));
+    // In version 2 an empty line means just that.
+    let is_unified = file.with_file_name("cgroup.controllers").exists();
+    let inherited = above.filter(|_| !is_unified).and_then(|above| fs::read_to_string(above).ok());
+    fs::write(file, inherited.as_deref().unwrap_or("\n"))
+}
+
+/// Changes the limits of groups that are in use: all of them, or none. What depends on the order is tried once more behind the others.
 pub(super) fn update(groups: &[PathBuf], resources: &Resources) -> Result<(), Failure> {
     let is_unified = groups.iter().any(|group| group.join("cgroup.controllers").exists());
     let settings = resources.settings(if is_unified { Version::Two } else { Version::One });
-    let place = |setting: &GroupSetting| {
-        let has = |group: &&PathBuf| setting.files.iter().any(|file| group.join(file).exists());
-        groups.iter().find(has).ok_or_else(|| {
-            let message = format!("change the limit of {} of a container that was started without it", setting.option);
-            Failure::call(&message, Errno::ENOENT).hint("stop the container, update it, and start it")
-        })
-    };
-    let mut again = Vec::new();
+    let mut placed = Vec::new();
     for setting in &settings {
-        match place(setting) {
-            Err(_) if setting.may_lack => {}
-            group => {
-                let group = group?;
-                if limit(group, setting).is_err() {
-                    again.push((group, setting));
-                }
+        let file = |group: &PathBuf| setting.files.iter().map(|(name, _)| group.join(name)).find(|file| file.exists());
+        match groups.iter().find_map(|group| Some((group, file(group)?))) {
+            Some((group, file)) => placed.push((group, setting, fs::read_to_string(&file).unwrap_or_default(), file)),
+            None if setting.may_lack => {}
+            None => {
+                let message =
+                    format!("change the limit of {} of a container that was started without it", setting.option);
+                return Err(Failure::call(&message, Errno::ENOENT).hint("stop the container, update it, and start it"));
             }
         }
     }
-    again.into_iter().try_for_each(|(group, setting)| limit(group, setting))
+    let (_, again): (Vec<_>, Vec<_>) = placed.iter().partition(|(group, setting, ..)| limit(group, setting).is_ok());
+    let changed = again.into_iter().try_for_each(|(group, setting, ..)| limit(group, setting));
+    if changed.is_err() {
+        // Twice, as there too the order may matter.
+        for (_, _, before, file) in placed.iter().chain(&placed) {
+            let _ = write(file, before.lines().next().unwrap_or_default());
+        }
+    }
+    changed
 }
 
 /// Puts the process that calls this into a group.
@@ -266,24 +281,45 @@ pub(super) fn enter(lists: &[File]) -> Result<(), Failure> {
 
 /// Puts processes that run into groups, and those that they make meanwhile. `members` lists them.
 pub(super) fn gather(groups: &[PathBuf], members: impl Fn() -> Vec<i32>) -> Result<(), Failure> {
-    for group in groups {
-        let file = group.join(PROCESSES);
-        for _ in 0..TRIES {
-            let inside = fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
-            let inside: BTreeSet<i32> = inside.lines().filter_map(|line| line.parse().ok()).collect();
-            let outside: Vec<i32> = members().into_iter().filter(|process| !inside.contains(process)).collect();
-            if outside.is_empty() {
-                break;
-            }
-            for process in outside {
-                match fs::write(&file, process.to_string()) {
-                    Err(error) if errno(&error) != Errno::ESRCH => return Err(Failure::io("write", &file, &error)),
-                    Ok(()) | Err(_) => {}
-                }
+    groups.iter().try_for_each(|group| gather_in(group, &members))
+}
+
+fn gather_in(group: &Path, members: &impl Fn() -> Vec<i32>) -> Result<(), Failure> {
+    let file = group.join(PROCESSES);
+    for _ in 0..TRIES {
+        let inside: BTreeSet<i32> = processes_of(group)?.into_iter().collect();
+        let outside: Vec<i32> = members().into_iter().filter(|process| !inside.contains(process)).collect();
+        if outside.is_empty() {
+            return Ok(());
+        }
+        for process in outside {
+            match fs::write(&file, process.to_string()) {
+                Err(error) if errno(&error) != Errno::ESRCH => return Err(Failure::io("write", &file, &error)),
+                Ok(()) | Err(_) => {}
             }
         }
     }
-    Ok(())
+    Err(Failure::refused("write", &file, Errno::EAGAIN)
+        .hint("the container makes processes faster than they are moved"))
+}
+
+/// Puts whoever is in these groups where we are ourselves, and removes the groups.
+pub(super) fn give_back(groups: &[PathBuf]) {
+    let ours = places_of("self");
+    for group in groups {
+        let Some(place) = ours.iter().find(|place| place.hierarchy == hierarchy_of(group)) else { continue };
+        for process in processes_of(group).unwrap_or_default() {
+            // One that has ended needs no place.
+            let _ = fs::write(place.path.join(PROCESSES), process.to_string());
+        }
+        let _ = remove(group);
+    }
+}
+
+fn processes_of(group: &Path) -> Result<Vec<i32>, Failure> {
+    let file = group.join(PROCESSES);
+    let text = fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
+    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 /// Whether the kernel has killed a process of a group because memory ran out in it.

@@ -169,7 +169,12 @@ impl Control {
         self.0.groups.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Changes what its control groups limit. One that has none gets some, of this name.
+    /// Whether it has control groups of its own.
+    pub(crate) fn has_groups(&self) -> bool {
+        !self.groups().is_empty()
+    }
+
+    /// Changes what its control groups limit. One that has none gets some, of this name; it may not be paused then.
     ///
     /// # Errors
     /// [`Error::NotStarted`] before the command is executed; [`Error::Limit`] where nobody may make a group; the kernel refuses a limit.
@@ -181,9 +186,13 @@ impl Control {
             cgroup::check(&host, resources)?;
             let paths = Groups::plan(&host, name, resources).paths;
             let locks = cgroup::create(&paths).map_err(Error::Setup)?;
-            groups.clone_from(&paths);
+            if let Err(failure) = cgroup::gather(&paths, || freeze::members(first).unwrap_or_default()) {
+                // Groups that have only some of its processes would pause and limit only those.
+                cgroup::give_back(&paths);
+                return Err(Error::Setup(failure));
+            }
+            *groups = paths;
             self.0.late.lock().unwrap_or_else(PoisonError::into_inner).extend(locks);
-            cgroup::gather(&paths, || freeze::members(first).unwrap_or_default()).map_err(Error::Setup)?;
         }
         cgroup::update(&groups, resources).map_err(Error::Setup)
     }

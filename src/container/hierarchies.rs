@@ -90,26 +90,46 @@ pub(super) fn mountinfo() -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The groups of a container, by a process of it; none where it has none of its own.
-pub(crate) fn groups_of(process: i32) -> Vec<PathBuf> {
+/// The group that a process is in, in one of the hierarchies.
+pub(super) struct Place {
+    /// The directory of the hierarchy.
+    pub(super) hierarchy: PathBuf,
+    pub(super) path: PathBuf,
+}
+
+/// The groups that a process is in: the one of this number, or `self`.
+pub(super) fn places_of(process: &str) -> Vec<Place> {
     let text = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
     let mounted = mountinfo().map_or(Cgroups::None, |mountinfo| mounted_cgroups(&mountinfo));
-    let groups = text.lines().filter_map(|line| {
+    let places = text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?.trim_start_matches('/'));
-        if !path.rsplit('/').next()?.starts_with(PREFIX) {
-            return None;
-        }
-        match &mounted {
-            Cgroups::None => None,
-            Cgroups::V2 => Some(Path::new(PLACE).join(path)),
+        let hierarchy = match &mounted {
+            Cgroups::None => return None,
+            Cgroups::V2 => PathBuf::from(PLACE),
             Cgroups::V1(hierarchies) => {
                 let is_this = |hierarchy: &&Hierarchy| hierarchy.options.split(',').eq(controllers.split(','));
-                Some(Path::new(PLACE).join(&hierarchies.iter().find(is_this)?.name).join(path))
+                Path::new(PLACE).join(&hierarchies.iter().find(is_this)?.name)
             }
-        }
+        };
+        Some(Place { path: hierarchy.join(path), hierarchy })
     });
-    groups.collect()
+    places.collect()
+}
+
+/// The hierarchy that a group is in, by its path.
+pub(super) fn hierarchy_of(group: &Path) -> PathBuf {
+    let is_unified = Path::new(PLACE).join("cgroup.controllers").exists();
+    let name = group.strip_prefix(PLACE).ok().and_then(|rest| rest.iter().next()).filter(|_| !is_unified);
+    name.map_or_else(|| PathBuf::from(PLACE), |name| Path::new(PLACE).join(name))
+}
+
+/// The groups of a container, by a process of it; none where it has none of its own.
+pub(crate) fn groups_of(process: i32) -> Vec<PathBuf> {
+    let is_own = |path: &PathBuf| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX) && name != CALLERS)
+    };
+    places_of(&process.to_string()).into_iter().map(|place| place.path).filter(is_own).collect()
 }
 
 /// The groups that we may make groups in, one for each hierarchy. `text` is that of /proc/self/cgroup: `number:controllers:path` a line.

@@ -17,17 +17,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked for; nothing is limited where nothing was.
+/// What is asked for; nothing is limited where nothing was. A number that is 0 and a list that is empty mean what a new group has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resources {
     /// Bytes.
-    pub(crate) memory: Option<u64>,
+    pub(crate) memory: Option<Most>,
     /// Bytes of memory and swap space together.
     pub(crate) memory_and_swap: Option<Most>,
     /// Bytes that are left to it when memory is short.
-    pub(crate) memory_reservation: Option<u64>,
+    pub(crate) memory_reservation: Option<Most>,
     /// The time of processors, in microseconds, within each period.
-    pub(crate) cpu_quota: Option<u64>,
+    pub(crate) cpu_quota: Option<Most>,
     /// Microseconds.
     pub(crate) cpu_period: Option<u64>,
     /// Its part where processors are short; others have 1024.
@@ -37,17 +37,61 @@ pub(crate) struct Resources {
     /// The memory of which nodes.
     pub(crate) nodes: Option<String>,
     /// Processes and threads.
-    pub(crate) processes: Option<u64>,
+    pub(crate) processes: Option<Most>,
     /// Its part where disks are short: 10 to 1000.
     pub(crate) io_weight: Option<u64>,
 }
 
 /// A limit that may also be taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "Written", into = "Written")]
 pub(crate) enum Most {
-    Bytes(u64),
+    Of(u64),
     Unlimited,
+}
+
+/// A limit as it is written down.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(u64),
+    /// As earlier versions wrote some of them.
+    Bytes {
+        bytes: u64,
+    },
+    Word(String),
+}
+
+impl From<Written> for Most {
+    fn from(written: Written) -> Most {
+        match written {
+            Written::Number(number) | Written::Bytes { bytes: number } => Most::Of(number),
+            Written::Word(_) => Most::Unlimited,
+        }
+    }
+}
+
+impl From<Most> for Written {
+    fn from(most: Most) -> Written {
+        match most {
+            Most::Of(number) => Written::Number(number),
+            Most::Unlimited => Written::Word("unlimited".to_owned()),
+        }
+    }
+}
+
+impl Most {
+    pub(crate) fn number(self) -> Option<u64> {
+        match self {
+            Most::Of(number) => Some(number),
+            Most::Unlimited => None,
+        }
+    }
+
+    /// As the files have it, where this word means that there is no limit.
+    fn or(self, unlimited: &str) -> String {
+        self.number().map_or_else(|| unlimited.to_owned(), |number| number.to_string())
+    }
 }
 
 /// Which of the two interfaces of the kernel.
@@ -57,21 +101,41 @@ pub(crate) enum Version {
     Two,
 }
 
-/// One file of a control group and what is written to it.
+impl Version {
+    /// What is written for no limit.
+    const fn unlimited(self) -> &'static str {
+        match self {
+            Version::One => "-1",
+            Version::Two => "max",
+        }
+    }
+}
+
+/// One limit of a control group: the files that the kernel may have for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSetting {
     /// The option that wants it.
     pub(crate) option: &'static str,
     pub(crate) controller: &'static str,
-    /// The first of these that the kernel has.
-    pub(crate) files: &'static [&'static str],
-    pub(crate) value: String,
+    /// The first of these that the kernel has, with what is written to it; nothing is what the group above has.
+    pub(crate) files: Vec<(&'static str, String)>,
     /// Whether the container may do without, where the kernel has no such file.
     pub(crate) may_lack: bool,
 }
 
+impl GroupSetting {
+    /// The file that most kernels have, and what is written to it.
+    pub(super) fn first(&self) -> (&'static str, &str) {
+        self.files.first().map_or(("", ""), |(file, value)| (file, value))
+    }
+}
+
 /// Docker's period.
 const PERIOD: u64 = 100_000;
+
+/// A new group's part of the processors, by each version.
+const SHARES: u64 = 1024;
+const WEIGHT: u64 = 100;
 
 impl Resources {
     /// Whether nothing is limited.
@@ -81,11 +145,10 @@ impl Resources {
 
     /// What no group can keep, if there is such a thing.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
-        match (self.memory, self.memory_and_swap, self.memory_reservation) {
-            (None, Some(Most::Bytes(_)), _) => Some("`--memory-swap` needs `--memory`"),
-            (Some(memory), Some(Most::Bytes(total)), _) if total < memory => {
-                Some("`--memory-swap` is lower than `--memory`")
-            }
+        let number = |limit: Option<Most>| limit.and_then(Most::number);
+        match (number(self.memory), number(self.memory_and_swap), number(self.memory_reservation)) {
+            (None, Some(_), _) => Some("`--memory-swap` needs `--memory`"),
+            (Some(memory), Some(total), _) if total < memory => Some("`--memory-swap` is lower than `--memory`"),
             (Some(memory), _, Some(reservation)) if reservation > memory => {
                 Some("`--memory-reservation` is higher than `--memory`")
             }
@@ -93,116 +156,137 @@ impl Resources {
         }
     }
 
-    /// Lays what is newly asked for over it.
+    /// Lays what is newly asked for over it. What takes a limit away that there was not changes nothing.
     pub(crate) fn update(&mut self, newer: &Resources) {
+        fn lay<T: Clone + PartialEq>(below: &mut Option<T>, over: &Option<T>, nothing: &T) {
+            if over.is_some() && (below.is_some() || over.as_ref() != Some(nothing)) {
+                below.clone_from(over);
+            }
+        }
         let Resources { memory, memory_and_swap, memory_reservation, cpu_quota, cpu_period, cpu_shares, .. } = newer;
         let Resources { cpus, nodes, processes, io_weight, .. } = newer;
-        self.memory = memory.or(self.memory);
+        let none = &Most::Unlimited;
+        if *memory == Some(*none) {
+            // Without a limit of memory there is none for both together.
+            lay(&mut self.memory_and_swap, memory, none);
+        }
+        lay(&mut self.memory, memory, none);
         self.memory_and_swap = memory_and_swap.or(self.memory_and_swap);
-        self.memory_reservation = memory_reservation.or(self.memory_reservation);
-        self.cpu_quota = cpu_quota.or(self.cpu_quota);
-        self.cpu_period = cpu_period.or(self.cpu_period);
-        self.cpu_shares = cpu_shares.or(self.cpu_shares);
-        self.cpus = cpus.clone().or(self.cpus.take());
-        self.nodes = nodes.clone().or(self.nodes.take());
-        self.processes = processes.or(self.processes);
-        self.io_weight = io_weight.or(self.io_weight);
+        lay(&mut self.memory_reservation, memory_reservation, none);
+        lay(&mut self.cpu_quota, cpu_quota, none);
+        lay(&mut self.cpu_period, cpu_period, &0);
+        lay(&mut self.cpu_shares, cpu_shares, &0);
+        lay(&mut self.cpus, cpus, &String::new());
+        lay(&mut self.nodes, nodes, &String::new());
+        lay(&mut self.processes, processes, none);
+        lay(&mut self.io_weight, io_weight, &0);
     }
 
     /// What is written where, in an order in which a new group takes it.
     pub(crate) fn settings(&self, version: Version) -> Vec<GroupSetting> {
         let mut settings = self.memory_settings(version);
         settings.extend(self.cpu_settings(version));
-        let mut add = |option, controller, files, value: String| {
-            settings.push(GroupSetting { option, controller, files, value, may_lack: false });
+        let mut add = |option, controller, files| {
+            settings.push(GroupSetting { option, controller, files, may_lack: false });
         };
         if let Some(cpus) = &self.cpus {
-            add("--cpuset-cpus", "cpuset", &["cpuset.cpus"][..], cpus.clone());
+            add("--cpuset-cpus", "cpuset", vec![("cpuset.cpus", cpus.clone())]);
         }
         if let Some(nodes) = &self.nodes {
-            add("--cpuset-mems", "cpuset", &["cpuset.mems"][..], nodes.clone());
+            add("--cpuset-mems", "cpuset", vec![("cpuset.mems", nodes.clone())]);
         }
         if let Some(processes) = self.processes {
-            add("--pids-limit", "pids", &["pids.max"][..], processes.to_string());
+            add("--pids-limit", "pids", vec![("pids.max", processes.or("max"))]);
         }
         if let Some(weight) = self.io_weight {
+            let or = |usual: u64| if weight == 0 { usual } else { weight }.to_string();
             match version {
                 Version::One => {
-                    add("--blkio-weight", "blkio", &["blkio.bfq.weight", "blkio.weight"][..], weight.to_string());
+                    add("--blkio-weight", "blkio", vec![("blkio.bfq.weight", or(100)), ("blkio.weight", or(500))]);
                 }
-                Version::Two => add("--blkio-weight", "io", &["io.bfq.weight", "io.weight"][..], weight.to_string()),
+                Version::Two => {
+                    // The rule of runc: 10 to 1000 becomes 1 to 10000.
+                    let of_all = if weight == 0 { WEIGHT } else { 1 + weight.saturating_sub(10) * 9999 / 990 };
+                    let files = vec![("io.bfq.weight", or(WEIGHT)), ("io.weight", of_all.to_string())];
+                    add("--blkio-weight", "io", files);
+                }
             }
         }
         settings
     }
 
     fn memory_settings(&self, version: Version) -> Vec<GroupSetting> {
-        let setting = |option, file: &'static [&'static str], value: String| GroupSetting {
+        let setting = |option, file, value| GroupSetting {
             option,
             controller: "memory",
-            files: file,
-            value,
+            files: vec![(file, value)],
             may_lack: false,
+        };
+        let [limit, both, reserved] = match version {
+            Version::One => ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.soft_limit_in_bytes"],
+            Version::Two => ["memory.max", "memory.swap.max", "memory.low"],
         };
         let mut settings = Vec::new();
         if let Some(memory) = self.memory {
-            let file = match version {
-                Version::One => &["memory.limit_in_bytes"][..],
-                Version::Two => &["memory.max"],
-            };
-            settings.push(setting("--memory", file, memory.to_string()));
+            settings.push(setting("--memory", limit, memory.or(version.unlimited())));
         }
         // Docker gives as much swap space as memory, where nothing is said about it.
-        let implied = self.memory.map(|memory| Most::Bytes(memory.saturating_mul(2)));
+        let implied = self.memory.map(|memory| match memory {
+            Most::Of(memory) => Most::Of(memory.saturating_mul(2)),
+            Most::Unlimited => Most::Unlimited,
+        });
         if let Some(total) = self.memory_and_swap.or(implied) {
-            let (file, value) = match (version, total) {
-                (Version::One, Most::Unlimited) => (&["memory.memsw.limit_in_bytes"][..], "-1".to_owned()),
-                (Version::One, Most::Bytes(total)) => (&["memory.memsw.limit_in_bytes"][..], total.to_string()),
-                (Version::Two, Most::Unlimited) => (&["memory.swap.max"][..], "max".to_owned()),
-                (Version::Two, Most::Bytes(total)) => {
-                    (&["memory.swap.max"][..], total.saturating_sub(self.memory.unwrap_or(0)).to_string())
-                }
+            let memory = self.memory.and_then(Most::number).unwrap_or(0);
+            let total = match (version, total) {
+                (Version::Two, Most::Of(total)) => Most::Of(total.saturating_sub(memory)),
+                (Version::One | Version::Two, total) => total,
             };
-            let may_lack = self.memory_and_swap.is_none();
-            settings.push(GroupSetting { may_lack, ..setting("--memory-swap", file, value) });
+            let may_lack = self.memory_and_swap.is_none_or(|total| total == Most::Unlimited && self.memory.is_some());
+            settings.push(GroupSetting { may_lack, ..setting("--memory-swap", both, total.or(version.unlimited())) });
         }
         if let Some(reservation) = self.memory_reservation {
-            let file = match version {
-                Version::One => &["memory.soft_limit_in_bytes"][..],
-                Version::Two => &["memory.low"],
+            let none = match version {
+                Version::One => "-1",
+                Version::Two => "0",
             };
-            settings.push(setting("--memory-reservation", file, reservation.to_string()));
+            settings.push(setting("--memory-reservation", reserved, reservation.or(none)));
         }
         settings
     }
 
     fn cpu_settings(&self, version: Version) -> Vec<GroupSetting> {
-        let setting = |option, files, value| GroupSetting { option, controller: "cpu", files, value, may_lack: false };
+        let setting = |option, file, value: String| GroupSetting {
+            option,
+            controller: "cpu",
+            files: vec![(file, value)],
+            may_lack: false,
+        };
         let mut settings = Vec::new();
-        let period = self.cpu_period.unwrap_or(PERIOD);
+        let period = self.cpu_period.filter(|period| *period > 0).unwrap_or(PERIOD);
         match (version, self.cpu_quota, self.cpu_period) {
             (_, None, None) => {}
             (Version::One, quota, _) => {
-                settings.push(setting("--cpu-period", &["cpu.cfs_period_us"][..], period.to_string()));
-                if let Some(quota) = quota {
-                    settings.push(setting("--cpus", &["cpu.cfs_quota_us"][..], quota.to_string()));
-                }
+                settings.push(setting("--cpu-period", "cpu.cfs_period_us", period.to_string()));
+                settings.extend(quota.map(|quota| setting("--cpus", "cpu.cfs_quota_us", quota.or("-1"))));
             }
             (Version::Two, quota, _) => {
-                let quota = quota.map_or("max".to_owned(), |quota| quota.to_string());
-                settings.push(setting("--cpus", &["cpu.max"][..], format!("{quota} {period}")));
+                let quota = quota.unwrap_or(Most::Unlimited).or("max");
+                settings.push(setting("--cpus", "cpu.max", format!("{quota} {period}")));
             }
         }
-        if let Some(shares) = self.cpu_shares {
-            let shares = shares.clamp(2, 262_144);
-            settings.push(match version {
-                Version::One => setting("--cpu-shares", &["cpu.shares"][..], shares.to_string()),
-                Version::Two => {
-                    let weight = 1 + (shares - 2) * 9999 / 262_142;
-                    setting("--cpu-shares", &["cpu.weight"][..], weight.to_string())
+        settings.extend(self.cpu_shares.map(|shares| {
+            let clamped = shares.clamp(2, 262_144);
+            match (version, shares) {
+                (Version::One, 0) => setting("--cpu-shares", "cpu.shares", SHARES.to_string()),
+                (Version::Two, 0) => setting("--cpu-shares", "cpu.weight", WEIGHT.to_string()),
+                (Version::One, _) => setting("--cpu-shares", "cpu.shares", clamped.to_string()),
+                (Version::Two, _) => {
+                    // The rule of runc.
+                    let weight = 1 + (clamped - 2) * 9999 / 262_142;
+                    setting("--cpu-shares", "cpu.weight", weight.to_string())
                 }
-            });
-        }
+            }
+        }));
         settings
     }
 }
@@ -213,17 +297,17 @@ mod tests {
 
     fn written(resources: &Resources, version: Version) -> Vec<String> {
         let settings = resources.settings(version);
-        settings.iter().map(|setting| format!("{} {}", setting.files[0], setting.value)).collect()
+        settings.iter().map(|setting| format!("{} {}", setting.files[0].0, setting.files[0].1)).collect()
     }
 
     #[test]
     fn options_become_files() {
         let resources = Resources {
-            memory: Some(64 << 20),
-            cpu_quota: Some(50_000),
+            memory: Some(Most::Of(64 << 20)),
+            cpu_quota: Some(Most::Of(50_000)),
             cpu_shares: Some(1024),
             cpus: Some("0-1".to_owned()),
-            processes: Some(50),
+            processes: Some(Most::Of(50)),
             ..Resources::default()
         };
         assert_eq!(
@@ -253,11 +337,62 @@ mod tests {
 
     #[test]
     fn newer_limits_lie_over_older_ones() {
-        let mut resources = Resources { memory: Some(1), processes: Some(2), ..Resources::default() };
-        let newer = Resources { memory: Some(3), memory_and_swap: Some(Most::Unlimited), ..Resources::default() };
+        let of = |number| Some(Most::Of(number));
+        let mut resources = Resources { memory: of(1), processes: of(2), ..Resources::default() };
+        let newer = Resources { memory: of(3), memory_and_swap: Some(Most::Unlimited), ..Resources::default() };
         resources.update(&newer);
-        assert_eq!((resources.memory, resources.processes), (Some(3), Some(2)));
+        assert_eq!((resources.memory, resources.processes), (of(3), of(2)));
         assert_eq!(resources.memory_and_swap, Some(Most::Unlimited));
         assert!(!resources.is_empty() && Resources::default().is_empty());
+    }
+
+    #[test]
+    fn a_limit_is_taken_away_where_there_is_one() {
+        let none = Resources {
+            memory: Some(Most::Unlimited),
+            processes: Some(Most::Unlimited),
+            cpu_quota: Some(Most::Unlimited),
+            cpu_shares: Some(0),
+            cpus: Some(String::new()),
+            io_weight: Some(0),
+            ..Resources::default()
+        };
+        let mut resources = Resources::default();
+        resources.update(&none);
+        assert!(resources.is_empty());
+        let of = |number| Some(Most::Of(number));
+        let (memory, memory_and_swap) = (of(1 << 30), of(1 << 31));
+        resources.update(&Resources { memory, memory_and_swap, cpu_quota: of(1000), ..Resources::default() });
+        resources.update(&none);
+        assert_eq!(
+            written(&resources, Version::One),
+            [
+                "memory.limit_in_bytes -1",
+                "memory.memsw.limit_in_bytes -1",
+                "cpu.cfs_period_us 100000",
+                "cpu.cfs_quota_us -1"
+            ]
+        );
+        assert_eq!(written(&resources, Version::Two), ["memory.max max", "memory.swap.max max", "cpu.max max 100000"]);
+    }
+
+    #[test]
+    fn the_weight_of_disks_is_another_number_in_each_file() {
+        let resources = Resources { io_weight: Some(500), ..Resources::default() };
+        let files = |version| resources.settings(version).remove(0).files;
+        assert_eq!(files(Version::Two)[1], ("io.weight", "4950".to_owned()));
+        assert_eq!(files(Version::Two)[0], ("io.bfq.weight", "500".to_owned()));
+        assert_eq!(files(Version::One)[1], ("blkio.weight", "500".to_owned()));
+    }
+
+    #[test]
+    fn limits_that_an_earlier_version_wrote_are_read() {
+        let read = |text: &str| serde_json::from_str::<Resources>(text).unwrap();
+        let earlier = r#"{"memory":64,"memory_and_swap":{"bytes":128},"processes":7}"#;
+        let resources = read(earlier);
+        assert_eq!((resources.memory, resources.memory_and_swap), (Some(Most::Of(64)), Some(Most::Of(128))));
+        let none = Resources { memory_and_swap: Some(Most::Unlimited), ..resources };
+        assert_eq!(read(&serde_json::to_string(&none).unwrap()), none);
+        assert_eq!(read(r#"{"memory_and_swap":"unlimited"}"#).memory_and_swap, Some(Most::Unlimited));
     }
 }

@@ -42,7 +42,7 @@ impl Tuning {
     /// Its row in the picture of a container, and what it adds to that.
     pub(super) fn row(&self) -> (&'static str, String) {
         match self {
-            Tuning::Group { setting, .. } => ("control group", format!("{} {}", setting.option, setting.value)),
+            Tuning::Group { setting, .. } => ("control group", format!("{} {}", setting.option, setting.first().1)),
             Tuning::Domain { name } => ("domain name", name.clone()),
             Tuning::Setting { path, value } => ("settings", format!("{path} = {value}")),
             Tuning::Device { source, .. } => ("/dev", format!("{} of this machine", source.display())),
@@ -58,8 +58,8 @@ impl fmt::Display for Tuning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Tuning::Group { group, setting } => {
-                let file = setting.files.first().copied().unwrap_or_default();
-                write!(formatter, "write {} to {}", setting.value, group.join(file).display())
+                let (file, value) = setting.first();
+                write!(formatter, "write {value} to {}", group.join(file).display())
             }
             Tuning::Domain { name } => write!(formatter, "setdomainname {name}"),
             Tuning::Setting { path, value } => write!(formatter, "write {value} to {path}"),

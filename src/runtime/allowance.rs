@@ -155,7 +155,15 @@ pub(crate) fn check_resources(resources: &Resources) -> Result<(), Error> {
     if let Some(contradiction) = resources.contradiction() {
         return Err(Error::argument(contradiction, "`--memory-swap` is the bound of memory and swap space together"));
     }
-    Ok(container::check_limits(&ControlGroups::detect()?, resources)?)
+    let host = ControlGroups::detect()?;
+    container::check_limits(&host, resources)?;
+    match container::lacking_in_cpuset(&host, resources) {
+        Some((option, list, available)) => Err(Error::argument(
+            format!("invalid argument `{list}` for {option}: this machine has {available}"),
+            "write a list of those, such as 0-2,4",
+        )),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

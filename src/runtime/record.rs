@@ -71,6 +71,7 @@ pub struct Record {
     pub(crate) stop_signal: i32,
     /// How many seconds it has to do so; `None`: Docker's.
     pub(crate) stop_timeout: Option<i64>,
+    #[serde(default)]
     pub(crate) care: Care,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) when_ended: WhenEnded,
@@ -142,6 +143,7 @@ pub(crate) struct Run {
     /// Where it is reached.
     pub(crate) ports: Vec<Bound>,
     /// How often it was started again by its monitor.
+    #[serde(default)]
     pub(crate) restarts: u32,
 }
 
@@ -157,8 +159,10 @@ pub(crate) struct End {
     /// Why it could not be started.
     pub(crate) error: Option<String>,
     /// Whether a process of it was killed because its memory had run out.
+    #[serde(default)]
     pub(crate) out_of_memory: bool,
     /// How often it was started again by its monitor.
+    #[serde(default)]
     pub(crate) restarts: u32,
 }
 

@@ -190,7 +190,6 @@ fn groups_are_changed_and_swept() {
     // What is changed is checked and written together with what was there: nothing else falls back to what is usual.
     assert_eq!(place.run("update --memory 128m --memory-swap 200m box"), "box\n");
     assert!(place.run("update --memory 256m box").contains("`--memory-swap` is lower than `--memory`"));
-    assert!(place.run("update --pids-limit -1 box").contains("can't take a limit away"));
     assert_eq!(place.run("update --cpu-period 50000 --cpu-quota 25000 box"), "box\n");
     assert_eq!(place.run("update --cpu-quota 30000 box"), "box\n");
     let cpu = ours(&id).into_iter().find(|path| path.join("cpu.cfs_quota_us").exists());
@@ -198,7 +197,10 @@ fn groups_are_changed_and_swept() {
         let read = |name: &str| fs::read_to_string(cpu.join(name)).unwrap();
         assert_eq!((read("cpu.cfs_period_us"), read("cpu.cfs_quota_us")), ("50000\n".into(), "30000\n".into()));
     }
+    // One that is paused can be limited as well.
     assert_eq!(place.run("pause box"), "box\n");
+    assert_eq!(place.run("update --pids-limit 25 box"), "box\n");
+    assert_eq!(fs::read_to_string(pids.join("pids.max")).unwrap(), "25\n");
     assert_eq!(place.run("unpause box"), "box\n");
     assert_eq!(place.run("exec box echo inside"), "inside\n");
     // Its monitor is killed: what it leaves goes with the next container.
@@ -220,6 +222,55 @@ fn groups_are_changed_and_swept() {
         assert!(begin.elapsed() < std::time::Duration::from_secs(20), "it is there yet");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+}
+
+#[test]
+fn a_limit_can_be_taken_away() {
+    if !has_groups() {
+        return;
+    }
+    let place = Place::new("");
+    let limits =
+        "--pids-limit 30 --memory 64m --memory-reservation 32m --cpu-period 50000 --cpu-quota 25000 --cpu-shares 7";
+    let id = place.run(&format!("run -d --name box {limits} layerlab/base sleep 1000"));
+    let id = id.get(..12).unwrap().to_owned();
+    let read = |name: &str| {
+        let found = groups().into_iter().filter(|path| path.to_string_lossy().contains(&id));
+        found.map(|path| path.join(name)).find_map(|path| fs::read_to_string(path).ok())
+    };
+    // Before anything is changed, all of it is looked at.
+    assert!(place.run("update --pids-limit 20 --cpuset-cpus 0-65000 box").contains("this machine has 0"));
+    assert!(place.run("run --cpuset-cpus 65000 --name lost layerlab/base true").contains("for --cpuset-cpus"));
+    assert!(!place.run("ps -a").contains("lost"));
+    assert_eq!(read("pids.max").unwrap(), "30\n");
+    assert_eq!(place.run("update --pids-limit -1 --memory 0 --memory-reservation 0 --cpu-shares 0 box"), "box\n");
+    assert_eq!(read("pids.max").unwrap(), "max\n");
+    if let Some(bytes) = read("memory.limit_in_bytes") {
+        assert!(bytes.trim().parse::<u64>().unwrap() > 1 << 50, "{bytes}");
+        assert!(read("memory.soft_limit_in_bytes").unwrap().trim().parse::<u64>().unwrap() > 1 << 50);
+        assert_eq!(read("cpu.shares").unwrap(), "1024\n");
+        assert_eq!(read("cpu.cfs_quota_us").unwrap(), "25000\n");
+        assert_eq!(place.run("update --cpus 0.29 box"), "box\n");
+        assert_eq!(
+            (read("cpu.cfs_period_us").unwrap(), read("cpu.cfs_quota_us").unwrap()),
+            ("100000\n".into(), "29000\n".into())
+        );
+    }
+    assert_eq!(place.run("update --cpus 0 box"), "box\n");
+    if let Some(quota) = read("cpu.cfs_quota_us") {
+        assert_eq!(quota, "-1\n");
+    }
+    let found: serde_json::Value = serde_json::from_str(&place.run("inspect box")).unwrap();
+    assert_eq!(found[0]["HostConfig"]["Memory"], 0);
+    assert_eq!(found[0]["HostConfig"]["NanoCpus"], 0);
+    // What was written down is what it is started with.
+    assert_eq!(place.run("update --pids-limit 33 box"), "box\n");
+    assert_eq!(place.run("restart -t 0 box"), "box\n");
+    assert_eq!(read("pids.max").unwrap(), "33\n");
+    place.run("rm -f box");
+    // A new one asks for nothing where a limit is 0.
+    assert_eq!(run(&place, "--memory 0 --cpus 0 --pids-limit -1", "echo free"), "free\n");
+    assert!(run(&place, "--cpu-quota 999", "true").contains("at least 1000"));
 }
 
 /// Kills the monitor of a container that runs. Gives the container's first process.
@@ -247,7 +298,8 @@ fn a_user_without_groups_is_told_what_would_allow_a_limit() {
     let place = Place::new("");
     for (options, said) in [
         // It is the kernel that refuses it, when the group is made.
-        ("--cpuset-cpus 4000", if has_groups() { "cpuset.cpus" } else { "can't be kept" }),
+        ("--pids-limit 99999999999", if has_groups() { "pids.max" } else { "can't be kept" }),
+        ("--cpuset-cpus 4000", if has_groups() { "this machine has 0" } else { "can't be kept" }),
         ("--memory 1m", "the least memory limit is 6 MiB"),
         ("--memory-swap 64m", "`--memory-swap` needs `--memory`"),
         ("--cpus 9999", "the range of `--cpus` is from 0.01"),

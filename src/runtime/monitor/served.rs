@@ -104,7 +104,8 @@ impl Served {
 
     fn limit(&self, resources: &Resources) -> Result<(), Error> {
         let name = container::group_name(self.standing.id());
-        let limited = self.standing.while_it_runs(|| self.control.limit(resources, &name));
+        let limit = || self.control.limit(resources, &name);
+        let limited = if self.control.has_groups() { Some(limit()) } else { self.standing.while_it_runs(limit) };
         Ok(limited.ok_or_else(|| Error::Refused("the container is paused".to_owned()))??)
     }
 

@@ -8,7 +8,7 @@ use crate::cli::commands::network::inspect::mac;
 use crate::cli::failure::Failure;
 use crate::cli::format::show_documents;
 use crate::cli::ui::Ui;
-use crate::container::{Access, Init, Paths, Terminal, Wire};
+use crate::container::{Access, Init, Most, Paths, Terminal, Wire};
 use crate::runtime::health::Health;
 use crate::runtime::network::{self, Attachment, Mode};
 use crate::runtime::record::Record;
@@ -55,6 +55,8 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let process = &record.process;
     let (entrypoint, command) = process.args.split_at(record.entrypoint.min(process.args.len()));
     let resources = &record.allowance.resources;
+    // As Docker, 0 is no bound.
+    let number = |limit: Option<Most>| limit.and_then(Most::number).unwrap_or(0);
     Ok(json!({
         "Id": record.id,
         "Created": record.created,
@@ -98,11 +100,11 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
             "Sysctls": record.allowance.settings.iter().map(|set| (set.name.clone(), json!(set.value))).collect::<Map<_, _>>(),
             "RestartPolicy": { "Name": record.care.restart.name(), "MaximumRetryCount": record.care.restart.most() },
             "LogConfig": { "Type": record.care.log.driver.name() },
-            "Memory": resources.memory.unwrap_or(0),
-            "NanoCpus": resources.cpu_quota.filter(|_| resources.cpu_period.is_none()).unwrap_or(0) * 10_000,
+            "Memory": number(resources.memory),
+            "NanoCpus": number(resources.cpu_quota.filter(|_| resources.cpu_period.is_none())) * 10_000,
             "CpuShares": resources.cpu_shares.unwrap_or(0),
             "CpusetCpus": resources.cpus.as_deref().unwrap_or_default(),
-            "PidsLimit": resources.processes,
+            "PidsLimit": resources.processes.and_then(Most::number),
             "Init": process.init == Init::Reaper,
         },
         "NetworkSettings": networks(world, stored)?,

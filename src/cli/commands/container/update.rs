@@ -9,7 +9,7 @@ use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::runtime::care::Restart;
-use crate::runtime::{self, Ask, Session, Status};
+use crate::runtime::{self, Ask, Session, Status, Stored};
 use crate::world::World;
 
 /// Change the limits and the restart policy of containers.
@@ -35,17 +35,26 @@ impl Update {
             let resources = self.shares.over(before)?;
             // First those that hold now: what can't be had is not written down.
             runtime::check_resources(&resources)?;
-            // One that waits for its next start has no processes to be limited.
             if resources != *before
-                && matches!(stored.status, Status::Running(_) | Status::Paused(_))
+                && has_processes(&stored)
                 && let Some(session) = Session::open(world, &stored.record.id)?
+                && let Err(error) = session.ask(&Ask::Limit(resources.clone()))
+                && runtime::find(world, &stored.record.id).is_ok_and(|now| has_processes(&now))
             {
-                session.ask(&Ask::Limit(resources.clone()))?;
+                return Err(error.into());
             }
             Ok(runtime::change(world, &stored.record.id, |record| {
                 record.allowance.resources = resources;
                 record.care.restart = restart.unwrap_or(record.care.restart);
             })?)
         })
+    }
+}
+
+/// One that has ended, or waits for its next start, has no processes to be limited: then what is written down is all.
+fn has_processes(stored: &Stored) -> bool {
+    match stored.status {
+        Status::Running(_) | Status::Paused(_) => true,
+        Status::Created | Status::Restarting(_) | Status::Exited(_) => false,
     }
 }

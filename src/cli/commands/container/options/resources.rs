@@ -1,5 +1,7 @@
 //! What `run`, `create` and `update` are told of how much of the machine a container may use.
 
+use std::ops::RangeInclusive;
+
 use clap::Args;
 
 use crate::container::{Most, Resources};
@@ -9,7 +11,7 @@ use crate::size;
 /// The options of it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Shares {
-    /// The most memory
+    /// The most memory; 0 is no bound
     #[arg(short, long, value_name = "BYTES")]
     memory: Option<String>,
     /// The most memory and swap space together; -1 is no bound
@@ -22,11 +24,11 @@ pub(in crate::cli) struct Shares {
     #[arg(long, value_name = "NUMBER")]
     cpus: Option<f64>,
     /// Microseconds of a period of processor time
-    #[arg(long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1000..=1_000_000))]
+    #[arg(long, value_name = "MICROSECONDS")]
     cpu_period: Option<u64>,
-    /// Microseconds of processor time in each period
-    #[arg(long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1000..))]
-    cpu_quota: Option<u64>,
+    /// Microseconds of processor time in each period; -1 is no bound
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true)]
+    cpu_quota: Option<i64>,
     /// Its part of the processors where they are short; others have 1024
     #[arg(short, long, value_name = "SHARES")]
     cpu_shares: Option<u64>,
@@ -40,7 +42,7 @@ pub(in crate::cli) struct Shares {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pids_limit: Option<i64>,
     /// Its part of the disks where they are busy: 10 to 1000
-    #[arg(long, value_name = "WEIGHT", value_parser = clap::value_parser!(u64).range(10..=1000))]
+    #[arg(long, value_name = "WEIGHT")]
     blkio_weight: Option<u64>,
 }
 
@@ -48,87 +50,100 @@ pub(in crate::cli) struct Shares {
 const LEAST_MEMORY: u64 = 6 << 20;
 
 impl Shares {
-    /// What they come to.
+    /// What a new container may use.
     ///
     /// # Errors
-    /// One can't be understood, or they contradict each other.
+    /// One can't be understood.
     pub(in crate::cli) fn resources(&self) -> Result<Resources, Diagnostic> {
-        let memory = self.memory.as_deref().map(|text| parse_bytes("--memory", text)).transpose()?;
-        if memory.is_some_and(|memory| memory < LEAST_MEMORY) {
-            return Err(Diagnostic::error("the least memory limit is 6 MiB").hint("write it as `--memory 64m`"));
-        }
-        Ok(Resources {
-            memory,
-            memory_and_swap: self.memory_and_swap()?,
-            memory_reservation: self
-                .memory_reservation
-                .as_deref()
-                .map(|text| parse_bytes("--memory-reservation", text))
-                .transpose()?,
-            cpu_quota: self.quota()?,
-            cpu_period: self.cpu_period,
-            cpu_shares: self.cpu_shares.filter(|shares| *shares > 0),
-            cpus: list("--cpuset-cpus", self.cpuset_cpus.as_deref())?,
-            nodes: list("--cpuset-mems", self.cpuset_mems.as_deref())?,
-            processes: self.pids_limit.and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0),
-            io_weight: self.blkio_weight,
-        })
+        self.over(&Resources::default())
     }
 
     /// These limits laid over those that a container has.
     ///
     /// # Errors
-    /// As [`Shares::resources`]; a limit is to be taken away.
+    /// As [`Shares::resources`].
     pub(in crate::cli) fn over(&self, before: &Resources) -> Result<Resources, Diagnostic> {
-        let taken_away = [
-            ("--cpus", self.cpus == Some(0.0)),
-            ("--cpu-shares", self.cpu_shares == Some(0)),
-            ("--cpuset-cpus", self.cpuset_cpus.as_deref() == Some("")),
-            ("--cpuset-mems", self.cpuset_mems.as_deref() == Some("")),
-            ("--pids-limit", self.pids_limit.is_some_and(|limit| limit <= 0)),
-        ];
-        if let Some((option, _)) = taken_away.iter().find(|(_, is_taken)| *is_taken) {
-            return Err(Diagnostic::error(format!("`{option}` can't take a limit away from a container"))
-                .hint("a limit can be changed; create the container again to have none"));
-        }
         let mut resources = before.clone();
         // It is a part of the usual period, whichever there was.
         resources.cpu_period = resources.cpu_period.filter(|_| self.cpus.is_none());
-        resources.update(&self.resources()?);
+        resources.update(&self.asked()?);
         Ok(resources)
     }
 
-    fn memory_and_swap(&self) -> Result<Option<Most>, Diagnostic> {
-        match self.memory_swap.as_deref() {
-            None => Ok(None),
-            Some("-1") => Ok(Some(Most::Unlimited)),
-            Some(text) => Ok(Some(Most::Bytes(parse_bytes("--memory-swap", text)?))),
+    /// What is asked for, one by one.
+    fn asked(&self) -> Result<Resources, Diagnostic> {
+        let memory = bytes("--memory", self.memory.as_deref())?;
+        if memory.and_then(Most::number).is_some_and(|memory| memory < LEAST_MEMORY) {
+            return Err(Diagnostic::error("the least memory limit is 6 MiB").hint("write it as `--memory 64m`"));
         }
+        let memory_and_swap = match self.memory_swap.as_deref() {
+            Some("-1") => Some(Most::Unlimited),
+            // Docker: as if nothing were said.
+            text => bytes("--memory-swap", text)?.filter(|most| *most != Most::Unlimited),
+        };
+        let processes = self.pids_limit.map(|limit| most(u64::try_from(limit).unwrap_or(0)));
+        Ok(Resources {
+            memory,
+            memory_and_swap,
+            memory_reservation: bytes("--memory-reservation", self.memory_reservation.as_deref())?,
+            cpu_quota: self.quota()?,
+            cpu_period: within("--cpu-period", self.cpu_period, 1000..=1_000_000)?,
+            cpu_shares: self.cpu_shares,
+            cpus: list("--cpuset-cpus", self.cpuset_cpus.as_deref())?,
+            nodes: list("--cpuset-mems", self.cpuset_mems.as_deref())?,
+            processes,
+            io_weight: within("--blkio-weight", self.blkio_weight, 10..=1000)?,
+        })
     }
 
     /// Microseconds in each period.
-    fn quota(&self) -> Result<Option<u64>, Diagnostic> {
-        let Some(cpus) = self.cpus else { return Ok(self.cpu_quota) };
+    fn quota(&self) -> Result<Option<Most>, Diagnostic> {
+        let Some(cpus) = self.cpus else {
+            let quota = self.cpu_quota.map(|quota| u64::try_from(quota).unwrap_or(0));
+            return Ok(within("--cpu-quota", quota, 1000..=u64::MAX)?.map(most));
+        };
         if self.cpu_quota.is_some() || self.cpu_period.is_some() {
             return Err(Diagnostic::error("`--cpus` can't be combined with `--cpu-quota` or `--cpu-period`")
                 .hint("`--cpus 1.5` is a quota of 150000 in a period of 100000"));
         }
         let has = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if cpus == 0.0 {
-            return Ok(None);
+            return Ok(Some(Most::Unlimited));
         }
         if !(0.01..=has as f64).contains(&cpus) {
             return Err(Diagnostic::error(format!("the range of `--cpus` is from 0.01 to {has}.00"))
                 .hint(format!("there are only {has} processors available")));
         }
-        Ok(Some((cpus * 100_000.0) as u64))
+        Ok(Some(Most::Of((cpus * 100_000.0).round() as u64)))
     }
 }
 
-/// A list of numbers as the kernel takes it.
+/// 0 is no bound.
+fn most(number: u64) -> Most {
+    if number == 0 { Most::Unlimited } else { Most::Of(number) }
+}
+
+fn bytes(option: &str, text: Option<&str>) -> Result<Option<Most>, Diagnostic> {
+    Ok(text.map(|text| parse_bytes(option, text)).transpose()?.map(most))
+}
+
+/// A number within these bounds, or 0 for what is usual.
+fn within(option: &str, number: Option<u64>, bounds: RangeInclusive<u64>) -> Result<Option<u64>, Diagnostic> {
+    match number {
+        Some(number) if number > 0 && !bounds.contains(&number) => {
+            let (least, most) = (bounds.start(), bounds.end());
+            let range = if *most == u64::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+            Err(Diagnostic::error(format!("invalid argument `{number}` for {option}: the range is {range}"))
+                .hint("0 is what is usual"))
+        }
+        number => Ok(number),
+    }
+}
+
+/// A list of numbers as the kernel takes it; an empty one has all.
 fn list(option: &str, text: Option<&str>) -> Result<Option<String>, Diagnostic> {
     match text {
-        None | Some("") => Ok(None),
+        None => Ok(None),
         Some(text) if text.bytes().all(|byte| byte.is_ascii_digit() || b",-".contains(&byte)) => {
             Ok(Some(text.to_owned()))
         }
