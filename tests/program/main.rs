@@ -19,6 +19,7 @@ mod homes;
 mod images;
 mod lessons;
 mod limits;
+mod load;
 mod managers;
 mod mistakes;
 mod modes;

@@ -200,6 +200,10 @@ impl Drop for Containerd<'_> {
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(PathBuf::from("/run/containerd/runc").join(&self.namespace));
+        // Its groups above those of its containers.
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(hierarchy.path().join(&self.namespace));
+        }
     }
 }
 
