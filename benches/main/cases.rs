@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::containers;
 use super::inputs::{Inputs, LABELS, RUNS};
 use super::measure::{Sample, run};
 
@@ -53,6 +54,8 @@ pub enum Limit {
     Ratio(f64),
     /// So much time.
     Milliseconds(f64),
+    /// So much memory, which is all that the case measures.
+    Bytes(u64),
 }
 
 /// All cases, in the order of the table.
@@ -68,8 +71,8 @@ pub fn all(inputs: &Inputs) -> Vec<Case<'_>> {
     cases.push(warm(inputs, "20 RUNs, all from the cache", "run", 1, limit(4.0)));
     cases.push(processes(inputs, own, None));
     if is_root {
-        cases.push(container(inputs, "run true, as root"));
         cases.push(processes(inputs, "RUN true, as a user", Some(USER)));
+        cases.extend(containers::all(inputs));
     }
     // These leave much to be written back and deleted, so they come last.
     cases.extend([
@@ -143,17 +146,10 @@ fn processes<'i>(inputs: &'i Inputs, name: &str, user: Option<u32>) -> Case<'i> 
     let mut peers = limit(10.0);
     if user.is_none() {
         peers.push(unshare());
-        peers.extend(runc(inputs));
+        peers.extend(runc(inputs, Limit::None));
         peers.extend(builders(inputs, "run", RUNS));
     }
     Case { name: name.to_owned(), steps: RUNS, ours, peers }
-}
-
-/// One container of a base that is unpacked already.
-fn container<'i>(inputs: &'i Inputs, name: &str) -> Case<'i> {
-    let home = inputs.path("home-run");
-    let ours = Box::new(move || run(ours(inputs, &home, None).args(["run", "layerlab/base", "true"])));
-    Case { name: name.to_owned(), steps: 1, ours, peers: vec![unshare()] }
 }
 
 /// A process in the namespaces that a container has, which are two for process ids: the least that anybody can do.
@@ -165,7 +161,7 @@ fn unshare<'i>() -> Peer<'i> {
 }
 
 /// The program with a home, as another user if one is given.
-fn ours(inputs: &Inputs, home: &Path, user: Option<u32>) -> Command {
+pub fn ours(inputs: &Inputs, home: &Path, user: Option<u32>) -> Command {
     let mut command = match user {
         None => Command::new(&inputs.program),
         Some(user) => {
@@ -179,12 +175,12 @@ fn ours(inputs: &Inputs, home: &Path, user: Option<u32>) -> Command {
     command
 }
 
-fn peer<'i>(name: &'static str, limit: Limit, run: impl FnMut() -> Result<Sample, String> + 'i) -> Peer<'i> {
+pub fn peer<'i>(name: &'static str, limit: Limit, run: impl FnMut() -> Result<Sample, String> + 'i) -> Peer<'i> {
     Peer { name, steps: 1, most_runs: usize::MAX, run: Some(Box::new(run)), limit }
 }
 
 /// A limit by the clock, for what has no peer.
-fn limit<'i>(milliseconds: f64) -> Vec<Peer<'i>> {
+pub fn limit<'i>(milliseconds: f64) -> Vec<Peer<'i>> {
     vec![Peer { name: "", steps: 1, most_runs: 0, run: None, limit: Limit::Milliseconds(milliseconds) }]
 }
 
@@ -230,7 +226,7 @@ fn peer_base(inputs: &Inputs) -> std::path::PathBuf {
 }
 
 /// `runc run` of the same shell, a container a run.
-fn runc(inputs: &Inputs) -> Option<Peer<'_>> {
+pub fn runc(inputs: &Inputs, limit: Limit) -> Option<Peer<'_>> {
     let bundle = inputs.path("bundle");
     let shell = bundle.join("rootfs/bin");
     fs::create_dir_all(&shell).ok()?;
@@ -243,7 +239,7 @@ fn runc(inputs: &Inputs) -> Option<Peer<'_>> {
     fs::write(&spec, config.to_string()).ok()?;
     let state = inputs.path("runc-state");
     let mut number = 0;
-    Some(peer("runc run", Limit::None, move || {
+    Some(peer("runc run", limit, move || {
         number += 1;
         let id = format!("layerlab-bench-{}-{number}", std::process::id());
         run(Command::new("runc").arg("--root").arg(&state).args(["run", "--bundle"]).arg(&bundle).arg(id))

@@ -28,6 +28,7 @@
 //! target, where they are installed and can work. Left out: pulling, which measures the network.
 
 mod cases;
+mod containers;
 mod inputs;
 mod measure;
 
@@ -103,7 +104,7 @@ fn run(case: Case, runs: usize) -> usize {
     let mut missed = 0;
     for (peer, samples) in peers.iter().zip(&peer_samples) {
         let theirs = (!samples.is_empty()).then(|| measure::median(samples).divided_by(peer.steps));
-        if theirs.is_none() && !matches!(peer.limit, Limit::Milliseconds(_)) {
+        if theirs.is_none() && !matches!(peer.limit, Limit::Milliseconds(_) | Limit::Bytes(_)) {
             continue;
         }
         let ratio = theirs.map(|theirs| ours.wall / theirs.wall);
@@ -111,6 +112,7 @@ fn run(case: Case, runs: usize) -> usize {
             Limit::None => (String::new(), None),
             Limit::Ratio(most) => (format!("≤ {most:.2}"), ratio.map(|ratio| ratio <= most)),
             Limit::Milliseconds(most) => (format!("≤ {most} ms"), Some(ours.wall * 1000.0 <= most)),
+            Limit::Bytes(most) => (format!("≤ {} MiB", most >> 20), Some(memory <= most)),
         };
         let met = met.map(|met| met && memory <= MEMORY_LIMIT);
         missed += usize::from(met == Some(false));
@@ -124,7 +126,7 @@ fn run(case: Case, runs: usize) -> usize {
             target,
             met.map_or("", |met| if met { "ok" } else { "MISSED" }),
             milliseconds(ours.cpu),
-            format!("{} MiB", memory >> 20),
+            format!("{:.1} MiB", memory as f64 / f64::from(1 << 20)),
         );
     }
     missed

@@ -128,8 +128,8 @@ impl Pairing {
     }
 }
 
-/// The step with the same text, the nearest; else the one at the same place with the same keyword, else the nearest with the same
-/// keyword. A step whose text is that of another new one corresponds to that: the earlier build may not have come further.
+/// The step with the same text, the nearest; else one with the same keyword that it may have been before an edit. A step whose text
+/// is that of another new one corresponds to that: the earlier build may not have come further.
 fn pair_steps(old: &Stage<'_>, new: &Stage<'_>, earlier: &[BuildStep], found: &mut [Option<usize>]) {
     let others: HashSet<&str> = new.steps.iter().map(|(_, text)| *text).collect();
     let mut by_text: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -144,8 +144,47 @@ fn pair_steps(old: &Stage<'_>, new: &Stage<'_>, earlier: &[BuildStep], found: &m
         }
     }
     for (offset, (place, text)) in new.steps.iter().enumerate() {
-        let same = by_text.get(text).or_else(|| by_keyword.get(&keyword(text)));
-        found[*place] = same.and_then(|offsets| nearest(offsets, offset)).map(|offset| old.steps[offset].0);
+        let same = || nearest(by_text.get(text)?, offset);
+        let edited = || {
+            let keyword = keyword(text);
+            let offsets = by_keyword.get(&keyword)?;
+            match keyword.as_str() {
+                "RUN" | "COPY" | "ADD" => most_similar(offsets, offset, |other| similarity(old.steps[other].1, text)),
+                _ => nearest(offsets, offset),
+            }
+        };
+        found[*place] = same().or_else(edited).map(|offset| old.steps[offset].0);
+    }
+}
+
+/// How many candidates on each side are compared word by word.
+const MOST_COMPARED: usize = 16;
+
+/// From this similarity on a text is taken for an edit of the other, and not for a new instruction.
+const EDITED: f64 = 0.4;
+
+/// Of ascending numbers around a wanted one the one with the greatest similarity, if that is great enough; the nearest of those.
+fn most_similar(ascending: &[usize], wanted: usize, similarity: impl Fn(usize) -> f64) -> Option<usize> {
+    let middle = ascending.partition_point(|number| *number < wanted);
+    let around = &ascending[middle.saturating_sub(MOST_COMPARED)..ascending.len().min(middle + MOST_COMPARED)];
+    let rated =
+        around.iter().map(|&number| (similarity(number), number)).filter(|(similarity, _)| *similarity >= EDITED);
+    let best = rated.max_by(|(one, at), (other, other_at)| {
+        one.total_cmp(other).then(other_at.abs_diff(wanted).cmp(&at.abs_diff(wanted)))
+    });
+    best.map(|(_, number)| number)
+}
+
+/// How many words two instructions share beside their keyword, from 0 to 1 (Dice's coefficient).
+fn similarity(one: &str, other: &str) -> f64 {
+    let words = |text| -> HashSet<&str> {
+        let words = str::split(text, |letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.skip(1).collect()
+    };
+    let (one, other) = (words(one), words(other));
+    match one.len() + other.len() {
+        0 => 1.0,
+        all => 2.0 * one.intersection(&other).count() as f64 / all as f64,
     }
 }
 

@@ -27,6 +27,9 @@ pub enum Decision {
     },
 }
 
+/// How many steps are named as the cause of a miss.
+pub(crate) const MOST_CAUSES: usize = 10;
+
 /// Why a step is not in the cache.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -35,8 +38,9 @@ pub enum MissReason {
     FirstTime,
     /// Its own inputs differ: it is the cause.
     Cause { build: u64, differences: Vec<Difference> },
-    /// Only its parent's key differs: it follows. `step` is the step that is the cause, when it is in this build.
-    Follows { build: u64, step: Option<usize> },
+    /// Only its parent's key differs: it follows. `steps` are the steps of this build that are the cause, at most [`MOST_CAUSES`] of
+    /// them: then there may be others.
+    Follows { build: u64, steps: Vec<usize> },
     /// The cache was not asked.
     NoCache,
     /// The record is there and its layer is not.

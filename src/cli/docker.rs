@@ -15,9 +15,18 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["login", "logout", "search"], "there is no registry yet: there is nobody to log in to, and nothing to search"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (
-        &["compose", "swarm", "service", "stack", "secret", "context"],
+        &["compose", "swarm", "service", "stack", "node"],
         "start each container with `layerlab run -d --network NAME`; on a network, containers find each other by name",
     ),
+    (
+        &["context"],
+        "there is no daemon to choose: everything happens on this machine, and is kept in one folder (`--home`)",
+    ),
+    (&["config", "secret"], "`layerlab build --secret` gives a RUN a secret, `layerlab run -v` a container a file"),
+    (&["manifest", "trust"], "there is no registry yet; `layerlab inspect IMAGE` shows an image of the store"),
+    (&["plugin"], "there are no plugins"),
+    (&["init"], "`layerlab step` begins an empty Dockerfile, and takes each instruction as you type it"),
+    (&["debug"], "`layerlab step FOLDER` stops a build wherever you like; `shell` opens a shell there"),
 ];
 
 /// Options, and what is said of them.

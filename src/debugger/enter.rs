@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::work::Work;
 use crate::container::{self, Heard, Io, Terminal};
+use crate::images::STAND_IN_LABEL;
 use crate::machine::{self, Changes, State, Stream, lacking};
 use crate::oci::ImageConfig;
 use crate::runtime::{self, Request};
@@ -96,7 +97,7 @@ pub(super) fn enter(
             exit
         }
     };
-    let exit = exit.map_err(|error| not_run(&state, error))?;
+    let exit = exit.map_err(|error| not_run(&state, &command_line, error))?;
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
     }
@@ -130,11 +131,12 @@ fn command_line(image: &ImageConfig, request: &Request) -> String {
 }
 
 /// Why no program was run; a stand-in may lack it.
-fn not_run(state: &State, error: runtime::Error) -> Error {
+fn not_run(state: &State, command_line: &str, error: runtime::Error) -> Error {
     let is_missing = matches!(&error, runtime::Error::Container(error) if error.status() == lacking::NOT_FOUND);
     let error = machine::Error::from(error);
-    match lacking::note(state).filter(|_| is_missing) {
-        Some(advice) => Error::Lacking { error: Box::new(error), advice },
+    let program = command_line.split(' ').next().unwrap_or_default();
+    match state.settings.labels.get(STAND_IN_LABEL).filter(|_| is_missing) {
+        Some(label) => Error::Lacking { error: Box::new(error), advice: lacking::note(label, program) },
         None => Error::Machine(error),
     }
 }

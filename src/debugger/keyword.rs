@@ -90,16 +90,16 @@ const LESSONS: &[Lesson] = &[
         keyword: "CMD",
         syntax: "CMD [\"program\", \"argument\"] | CMD command",
         text: "Sets what a container of the image runs by default. Nothing runs now. Only the last CMD counts. With\n\
-               an ENTRYPOINT, CMD holds its arguments. With brackets, the program is started directly; without\n\
+               an ENTRYPOINT in brackets, CMD holds its arguments. With brackets, the program is started directly; without\n\
                them, by a shell, which is then process 1 and receives the signals.",
         example: "CMD [\"ls\", \"-l\", \"/\"]",
     },
     Lesson {
         keyword: "ENTRYPOINT",
         syntax: "ENTRYPOINT [\"program\", \"argument\"] | ENTRYPOINT command",
-        text: "Sets the program that every container of the image runs. What follows the image's name on the\n\
-               command line becomes its arguments, instead of CMD. A new ENTRYPOINT drops the CMD of the base\n\
-               image.",
+        text: "Sets the program that every container of the image runs. With brackets, what follows the image's\n\
+               name on the command line becomes its arguments, instead of CMD. Without them a shell runs it, which\n\
+               ignores both CMD and those arguments. A new ENTRYPOINT drops the CMD of the base image.",
         example: "ENTRYPOINT [\"/bin/echo\", \"hello\"]",
     },
     Lesson {

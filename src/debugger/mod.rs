@@ -159,6 +159,11 @@ impl Debugger {
         moving::position(&self.0)
     }
 
+    /// Whether the state belongs to the stage that becomes the image.
+    pub(crate) fn is_in_last_stage(&self) -> bool {
+        moving::is_in_last_stage(&self.0)
+    }
+
     /// The last step of the stage that the state belongs to, where the next step begins another.
     pub(crate) fn end_of_stage(&self) -> Option<StepLabel> {
         moving::end_of_stage(&self.0)

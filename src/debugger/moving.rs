@@ -80,6 +80,13 @@ pub(super) fn end_of_stage(work: &Work) -> Option<StepLabel> {
     if next.keyword == "FROM" { machine.label(machine.position().checked_sub(1)?) } else { None }
 }
 
+/// Whether the last step taken is one of the last stage, which the others are for.
+pub(super) fn is_in_last_stage(work: &Work) -> bool {
+    let Some(machine) = &work.machine else { return true };
+    let stage_of = |count: usize| machine.label(count.checked_sub(1)?).map(|step| step.stage);
+    stage_of(machine.position()) == stage_of(machine.step_count())
+}
+
 /// Takes all steps up to a breakpoint or the end; at the end, writes the image.
 pub(super) fn go_on(work: &mut Work, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
     work.machine()?;

@@ -81,10 +81,15 @@ pub(super) fn type_in(work: &mut Work, instruction: &str, sink: &mut Sink<'_>) -
 /// A mistake that comes from what was typed is in no file.
 fn at_prompt(error: Error, work: &Work) -> Error {
     match error {
-        Error::Dockerfile(Failure { diagnostics, mut source })
+        Error::Dockerfile(Failure { mut diagnostics, mut source })
             if work.machine.as_ref().is_none_or(|machine| machine.position() == 0) =>
         {
             source.name = "(prompt)".to_owned();
+            let early = diagnostics.iter_mut().find(|one| one.message.ends_with("before the first FROM"));
+            if let (Some(diagnostic), Some(_)) = (early, &work.machine) {
+                diagnostic.hint =
+                    Some("`step` takes the FROM of the Dockerfile first; then type this again".to_owned());
+            }
             Error::Dockerfile(Failure { diagnostics, source })
         }
         error => error,

@@ -4,6 +4,7 @@
 //! corresponding step had there. Cause and consequence are told apart: if only the parent's key differs, the step
 //! follows, and the step that caused it is named.
 
+use super::causes::Causes;
 use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
@@ -33,8 +34,8 @@ impl<'a> Asked<'a> {
 pub(super) struct Question<'a> {
     /// The step's place in the build.
     pub(crate) index: usize,
-    /// The number of the nearest step before it that is a cause of misses.
-    pub(crate) cause: Option<usize>,
+    /// The steps before it that may be why it misses.
+    pub(crate) causes: &'a Causes,
     pub(crate) asked: Asked<'a>,
 }
 
@@ -99,7 +100,7 @@ impl Decider<'_> {
     /// # Errors
     /// A record can't be read.
     pub(crate) fn against(&self, question: Question<'_>, build: &Build) -> Result<MissReason, Error> {
-        let Question { index, cause, asked } = question;
+        let Question { index, causes, asked } = question;
         let counterpart = self.past.counterpart(build, self.steps, index);
         let Some((step, earlier_key)) = counterpart.and_then(|step| Some((step, step.key?))) else {
             return Ok(MissReason::FirstTime);
@@ -112,7 +113,7 @@ impl Decider<'_> {
         let differences = compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest));
         // ANCHOR: cause
         if differences.iter().all(Difference::is_parent) {
-            return Ok(MissReason::Follows { build: build.number, step: cause });
+            return Ok(MissReason::Follows { build: build.number, steps: causes.numbers() });
         }
         Ok(MissReason::Cause { build: build.number, differences })
         // ANCHOR_END: cause

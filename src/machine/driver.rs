@@ -248,8 +248,8 @@ impl Machine {
         // ANCHOR: phases
         let progress = match progress {
             Progress::Resolved(resolved) => {
-                let cause = self.taken.cause_before(index);
-                let decided = Decided::of(resolved, index, cause, &self.decider())?;
+                let causes = self.taken.causes_of(self.steps.stage(index), index);
+                let decided = Decided::of(resolved, index, &causes, &self.decider())?;
                 let decision = decided.decision();
                 let allowed = self.allow(&label, &decision);
                 reporter.tell(EventKind::Decided { decision });
@@ -267,7 +267,8 @@ impl Machine {
                 let milliseconds = watch.milliseconds();
                 let label = self.steps.label(index).expect("the step is under way");
                 let standing = Standing { label, stage: self.steps.stage(index), milliseconds };
-                self.taken.push(written.commit(standing, &self.books(), reporter)?);
+                let taken = written.commit(standing, &self.books(), reporter)?;
+                self.taken.push(taken, self.steps.below(index));
                 self.failed = None;
                 return Ok(true);
             }
@@ -358,7 +359,7 @@ impl Machine {
                 }
             } else {
                 let label = StepLabel { expanded: old.label.expanded.clone(), ..label };
-                self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() });
+                self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() }, None);
             }
         }
         self.kept = if goes_on { earlier.kept.min(self.taken.len()) } else { self.taken.len() };

@@ -17,6 +17,7 @@
 //! remote sources of ADD.
 
 mod actions;
+mod causes;
 mod control;
 mod decide;
 mod driver;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::actions::from::Known;
 use super::actions::run;
+use super::causes::{Causes, Files};
 use super::decide::{Decider, Found};
 use super::event::StepLabel;
 use super::noted::Noted;
@@ -22,7 +23,7 @@ use crate::cache::{Decision, Ingredients, Listing, MissReason, StepResult};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
 use crate::images;
-use crate::plan::{Base, CopySource};
+use crate::plan::CopySource;
 
 /// What is foreseen for one step.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub(crate) struct Wrong {
 struct Foreseen {
     state: Arc<State>,
     files: Known,
+    /// The steps that may be why the next one misses.
+    causes: Causes,
 }
 
 /// The last state of each stage that is begun: foreseen, else of the steps that are taken.
@@ -70,7 +73,7 @@ impl Stages<'_> {
     fn get(&self, stage: usize) -> Option<Foreseen> {
         let taken = || {
             let state = self.taken.state_of(stage, self.first)?;
-            Some(Foreseen { state, files: Known::Exist })
+            Some(Foreseen { state, files: Known::Exist, causes: self.taken.causes_of(stage, self.first) })
         };
         self.foreseen.get(&stage).cloned().or_else(taken)
     }
@@ -101,8 +104,6 @@ pub(super) struct Predictor<'m> {
     resolver: Resolver<'m>,
     decider: Decider<'m>,
     stages: Stages<'m>,
-    /// The number of the step that is the cause of the misses so far.
-    cause: Option<usize>,
 }
 
 impl<'m> Predictor<'m> {
@@ -114,8 +115,7 @@ impl<'m> Predictor<'m> {
         first: usize,
     ) -> Predictor<'m> {
         let stages = Stages { taken, first, foreseen: HashMap::new() };
-        let cause = taken.cause_before(first);
-        Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages, cause }
+        Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages }
     }
 
     /// Predicts the steps up to, but without, `end`, or up to the first that is wrong.
@@ -152,7 +152,7 @@ impl<'m> Predictor<'m> {
         let Some(step) = self.steps.get(index) else { return Ok(None) };
         let noted = Noted::default();
         let outlook = match &step.kind {
-            StepKind::From => self.start(index, step.stage, &noted)?,
+            StepKind::From => self.start(index, &noted)?,
             StepKind::Instruction(instruction) => self.instruction(index, step.stage, instruction, &noted)?,
         };
         let (errors, warnings) = self.steps.judge(index, noted);
@@ -178,19 +178,19 @@ impl<'m> Predictor<'m> {
         Some(Prediction { label, decision, ingredients: None, listings: Vec::new(), warnings: Vec::new() })
     }
 
-    fn start(&self, index: usize, stage: usize, noted: &Noted) -> Result<Option<Outlook>, Error> {
-        let below = match self.steps.plan.stages[stage].base {
-            Base::Stage(base) => match self.stages.get(base) {
-                Some(base) => Some(base.files),
+    fn start(&self, index: usize, noted: &Noted) -> Result<Option<Outlook>, Error> {
+        let below = match self.steps.below(index) {
+            Some(base) => match self.stages.get(base) {
+                Some(base) => Some((base.files, base.causes)),
                 None => return Ok(None),
             },
-            Base::Scratch | Base::Image(_) => None,
+            None => None,
         };
         let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage), noted)? else {
             return Ok(None);
         };
-        let files = below.unwrap_or(start.files);
-        let next = Some(Foreseen { state: Arc::new(start.state), files });
+        let (files, causes) = below.unwrap_or((start.files, Causes::default()));
+        let next = Some(Foreseen { state: Arc::new(start.state), files, causes });
         Ok(self.prediction(index, Decision::NotCached).map(|prediction| Outlook { prediction, next }))
     }
 
@@ -225,12 +225,13 @@ impl<'m> Predictor<'m> {
     /// A step that misses, whatever it will read. What it leaves does not exist yet either.
     fn certain_miss(&mut self, index: usize, before: Foreseen) -> Option<Outlook> {
         let prediction = self.prediction(index, Decision::Miss { key: None, reason: MissReason::FirstTime })?;
-        self.cause = Some(index + 1);
-        Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, ..before }) })
+        // Where others are the cause of what it starts from, they are the cause of what it leaves.
+        let causes = if before.causes.is_empty() { before.causes.and(index + 1) } else { before.causes };
+        Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, causes, state: before.state }) })
     }
 
     fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
-        let found = self.decider.look_up(planned.question(index, &planned.intent.roots(), self.cause))?;
+        let found = self.decider.look_up(planned.question(index, &planned.intent.roots(), &before.causes))?;
         let (state, known) = match &found {
             Found::Hit(record) => {
                 let StepResult { layer, created, .. } = &record.result;
@@ -243,15 +244,15 @@ impl<'m> Predictor<'m> {
                     return Err(problem.into());
                 }
                 let touches_files = planned.action.touches_files();
-                if touches_files && !reason.is_consequence() {
-                    self.cause = Some(index + 1);
-                }
                 let known = if touches_files { after_miss(reason, index + 1) } else { before.files.clone() };
                 (planned.state_after(FilesAfter::Foreseen, ""), known)
             }
         };
-        let next = Some(Foreseen { state: Arc::new(state), files: known });
-        let Some(prediction) = self.prediction(index, found.decision(planned.intent.key())) else { return Ok(None) };
+        let files = if planned.action.touches_files() { Files::Others } else { Files::Same };
+        let decision = found.decision(planned.intent.key());
+        let causes = before.causes.after(index + 1, &decision, Some(&planned.intent.ingredients), files);
+        let next = Some(Foreseen { state: Arc::new(state), files: known, causes });
+        let Some(prediction) = self.prediction(index, decision) else { return Ok(None) };
         let (ingredients, listings) = (Some(planned.intent.ingredients), planned.intent.listings);
         Ok(Some(Outlook { prediction: Prediction { ingredients, listings, ..prediction }, next }))
     }

@@ -156,7 +156,8 @@ impl Machine {
     /// # Errors
     /// A record can't be read.
     pub(crate) fn against(&self, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
-        let question = Question { index, cause: self.taken.cause_before(index), asked };
+        let causes = self.taken.causes_of(self.steps.stage(index), index);
+        let question = Question { index, causes: &causes, asked };
         self.decider().against(question, build)
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::actions::configure::Applied;
 use super::actions::{configure, copy, from, run, workdir};
+use super::causes::Causes;
 use super::decide::{Asked, Question};
 use super::inputs::Inputs;
 use super::intent::Intent;
@@ -36,10 +37,10 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// The question to the cache. `cause` is the number of the nearest step before it that is a cause of misses.
-    pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], cause: Option<usize>) -> Question<'a> {
+    /// The question to the cache about step `index`, with the causes before it.
+    pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], causes: &'a Causes) -> Question<'a> {
         let Intent { ingredients, listings, .. } = &self.intent;
-        Question { index, cause, asked: Asked { ingredients, roots, listings } }
+        Question { index, causes, asked: Asked { ingredients, roots, listings } }
     }
 
     /// The state after the step, which was done at a time in RFC 3339.

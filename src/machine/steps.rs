@@ -10,7 +10,7 @@ use super::event::{Place, StepLabel};
 use super::noted::Noted;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Instruction, Located};
-use crate::plan::{CopySource, Plan};
+use crate::plan::{Base, CopySource, Plan};
 use crate::source::{SourceFile, Span};
 
 /// One step to take.
@@ -148,6 +148,15 @@ impl Steps {
     /// Whether step `index` is a FROM.
     pub(crate) fn is_stage_start(&self, index: usize) -> bool {
         self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
+    }
+
+    /// The stage that step `index` begins with, if it is a FROM that names one.
+    pub(crate) fn below(&self, index: usize) -> Option<usize> {
+        let step = self.get(index).filter(|step| matches!(step.kind, StepKind::From))?;
+        match self.plan.stages[step.stage].base {
+            Base::Stage(base) => Some(base),
+            Base::Scratch | Base::Image(_) => None,
+        }
     }
 
     /// Puts the triggers of a base image, and no others, behind the FROM that opened it; stages that they copy from and that are not built yet

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::causes::{Causes, Files};
 use super::event::{ConfigChange, StepLabel};
 use super::state::State;
 use crate::cache::{Decision, Ingredients, Roots};
@@ -27,19 +28,12 @@ pub struct Taken {
 }
 // ANCHOR_END: taken
 
-impl Taken {
-    /// Whether it is why later steps miss: its inputs are new, and it left other files.
-    fn is_cause(&self) -> bool {
-        self.decision.miss().is_some_and(|reason| !reason.is_consequence()) && self.layer.is_some()
-    }
-}
-
 /// The list of them. It reads as a slice.
 #[derive(Debug, Default)]
 pub(crate) struct TakenSteps {
     steps: Vec<Taken>,
-    /// For each step the number of the nearest cause up to it.
-    causes: Vec<Option<usize>>,
+    /// For each step which steps may be why the next one of its stage misses.
+    causes: Vec<Causes>,
     /// For each stage its steps, by index.
     by_stage: HashMap<usize, Vec<usize>>,
 }
@@ -53,10 +47,14 @@ impl Deref for TakenSteps {
 }
 
 impl TakenSteps {
-    pub(crate) fn push(&mut self, taken: Taken) {
-        let cause = if taken.is_cause() { Some(taken.label.number) } else { self.cause_before(self.steps.len()) };
-        self.causes.push(cause);
-        self.by_stage.entry(taken.stage).or_default().push(self.steps.len());
+    /// Adds a step; of a FROM that begins with another stage, which one that is.
+    pub(crate) fn push(&mut self, taken: Taken, below: Option<usize>) {
+        let Taken { label, stage, decision, ingredients, .. } = &taken;
+        let end = self.steps.len();
+        let before = self.causes_of(below.unwrap_or(*stage), end);
+        let files = if taken.layer.is_some() { Files::Others } else { Files::Same };
+        self.causes.push(before.after(label.number, decision, ingredients.as_ref(), files));
+        self.by_stage.entry(*stage).or_default().push(end);
         self.steps.push(taken);
     }
 
@@ -72,9 +70,13 @@ impl TakenSteps {
 
     /// The last step of a stage among the first `end` steps.
     pub(crate) fn last_of(&self, stage: usize, end: usize) -> Option<&Taken> {
+        self.steps.get(self.last_index_of(stage, end)?)
+    }
+
+    fn last_index_of(&self, stage: usize, end: usize) -> Option<usize> {
         let steps = self.by_stage.get(&stage)?;
         let before = steps.partition_point(|index| *index < end);
-        self.steps.get(steps[before.checked_sub(1)?])
+        steps.get(before.checked_sub(1)?).copied()
     }
 
     /// The state after it.
@@ -82,9 +84,8 @@ impl TakenSteps {
         Some(self.last_of(stage, end)?.state.clone())
     }
 
-    /// The number of the nearest step before `index` that is a cause of misses.
-    pub(crate) fn cause_before(&self, index: usize) -> Option<usize> {
-        let last = index.min(self.causes.len()).checked_sub(1)?;
-        self.causes[last]
+    /// The steps, among the first `end` ones, that may be why the next step of a stage misses.
+    pub(crate) fn causes_of(&self, stage: usize, end: usize) -> Causes {
+        self.last_index_of(stage, end).map(|index| self.causes[index].clone()).unwrap_or_default()
     }
 }

@@ -64,6 +64,7 @@ fn until_right(
                 let is_changed = after != before;
                 note_change(session, editor, before, after)?;
                 if is_changed || !refreshed.is_without_effect() {
+                    session.is_edited = is_changed;
                     return tell(session, "edit", &refreshed);
                 }
                 session.is_broken = false;

@@ -229,7 +229,8 @@ fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagno
         Name::Why => operands::why(&parts, &wrong).map(|(step, against, form)| Command::Why { step, against, form }),
         Name::Plan => match parts.as_slice() {
             [] => Ok(Command::Plan { form: PlanForm::List }),
-            ["graph" | "--graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
+            ["--graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
+            [word] if "graph".starts_with(word) => Ok(Command::Plan { form: PlanForm::Graph }),
             _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Diff => operands::diff(rest, &parts).map(|(states, path)| Command::Diff { states, path }),
@@ -271,7 +272,10 @@ fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagno
         }
         Name::Save => {
             let (file, existing) = forced(rest);
-            let file = file.ok_or_else(|| wrong("`save` needs a file".into()))?;
+            let file = file.ok_or_else(|| {
+                Diagnostic::error("`save` needs a file")
+                    .hint("`save FILE` saves this session as text; `write` saves the Dockerfile")
+            })?;
             Ok(Command::Save { file, existing })
         }
         Name::Write => {

@@ -8,6 +8,7 @@ use super::session::Session;
 use super::{Error, operands};
 use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
 use crate::machine::Changes;
+use crate::oci::Reference;
 use crate::view::debugger as blocks;
 use crate::view::units;
 
@@ -54,6 +55,7 @@ pub(super) fn launch(session: &mut Session<'_>, mut arguments: Vec<String>) -> R
     if !session.interactive {
         return captured(session, &what);
     }
+    tell_ports(session)?;
     let Left { exit, is_told, .. } = in_terminal(session, &what)?;
     match exit {
         Exit::Ended { status, .. } if status == BY_INTERRUPT || is_told && status == KILLED => {
@@ -61,6 +63,20 @@ pub(super) fn launch(session: &mut Session<'_>, mut arguments: Vec<String>) -> R
         }
         exit => tell(session, exit),
     }
+}
+
+/// Says that nobody outside reaches the ports on which the program will probably listen.
+fn tell_ports(session: &mut Session<'_>) -> Result<(), Error> {
+    let exposed = session.debugger.state(None)?.image().config.exposed_ports;
+    let Some(port) = exposed.keys().next() else { return Ok(()) };
+    let port = port.trim_end_matches("/tcp");
+    let name = session.debugger.names().first().map(Reference::familiar);
+    let tag = if name.is_none() { "`tag NAME`, and in a shell " } else { "" };
+    let name = name.as_deref().unwrap_or("NAME");
+    session.row(
+        "note",
+        &format!("port {port} is not published here; {tag}`layerlab run -p 8080:{port} {name}` does it. Ctrl-C ends the program"),
+    )
 }
 
 /// The status of a program that Ctrl-C (SIGINT) has ended: 128 + 2.

@@ -120,7 +120,7 @@ fn advice(error: &debugger::Error) -> Option<String> {
         Error::NoState => "`step` takes the first step: FROM loads an image".into(),
         Error::NotTaken { taken: 0, .. } => "no step has been taken; `step` takes the first".into(),
         Error::NotTaken { taken, .. } => {
-            format!("the states are numbered from 1 to {taken}, each after the step that made it")
+            format!("the states so far are 1 to {taken}; `step` makes the next, also after `back`")
         }
         Error::NothingInside => "`shell 1` is the state after the first step".into(),
         Error::NothingLeft => {

@@ -36,6 +36,12 @@ pub(super) fn write(session: &mut Session<'_>, file: Option<&str>, existing: Exi
 /// `save FILE`.
 pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) -> Result<(), Error> {
     let path = PathBuf::from(file);
+    if is_dockerfile(session, &path) {
+        return Err(Error::usage(
+            format!("`{file}` is the Dockerfile, and `save` writes what was typed and shown"),
+            "`write` saves the Dockerfile; to save the session, choose another name",
+        ));
+    }
     if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
         return Err(refused("save", file));
     }
@@ -49,6 +55,13 @@ pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) ->
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether a path leads to the Dockerfile that the session is about.
+fn is_dockerfile(session: &Session<'_>, path: &Path) -> bool {
+    let known = session.debugger.path().map_or_else(|| session.debugger.folder().join("Dockerfile"), Path::to_owned);
+    let real = |path: &Path| path.canonicalize().ok();
+    real(path).is_some_and(|path| real(&known) == Some(path))
 }
 
 /// The first line of a saved session: what it was about. A script skips it.

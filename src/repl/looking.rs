@@ -10,7 +10,8 @@ use super::{Error, help};
 use crate::debugger::{self, Breakpoint, Compare, Debugger};
 use crate::machine;
 use crate::view::debugger as blocks;
-use crate::view::{json, pictures, units};
+use crate::view::pictures::{self, Within};
+use crate::view::{json, units};
 
 /// The most files that `tree` prints.
 const MOST_FILES: usize = 500;
@@ -54,7 +55,8 @@ pub(super) fn layers(session: &mut Session<'_>) -> Result<(), Error> {
 /// The layers as bars.
 pub(super) fn bars(session: &mut Session<'_>) -> Result<(), Error> {
     let layers = session.debugger.weigh()?;
-    Ok(session.out.page(|layout| pictures::layers(layout, &layers))?)
+    let within = if session.debugger.is_in_last_stage() { Within::Image } else { Within::EarlierStage };
+    Ok(session.out.page(|layout| pictures::layers(layout, &layers, within))?)
 }
 
 pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {

@@ -26,6 +26,7 @@ pub(super) fn go(
     session: &mut Session<'_>,
     motion: impl FnOnce(&mut Debugger, &mut Sink<'_>) -> Result<Stopped, debugger::Error>,
 ) -> Result<Stopped, Error> {
+    session.is_edited = false;
     let stopped = watch(session, Heads::Shown, motion)?;
     tell_stop(session, &stopped, TRY_AGAIN)?;
     Ok(stopped)
@@ -45,7 +46,12 @@ pub(super) fn go_on(session: &mut Session<'_>) -> Result<(), Error> {
 /// `back [N]`.
 pub(super) fn back(session: &mut Session<'_>, count: usize) -> Result<(), Error> {
     let taken = session.debugger.position().taken;
-    go(session, |debugger, _| debugger.back(count))?;
+    let is_edited = session.is_edited;
+    let gone = go(session, |debugger, _| debugger.back(count));
+    if is_edited {
+        session.row("note", "the edit stays: `back` undoes steps, `edit` changes the file again")?;
+    }
+    gone?;
     match count > taken {
         true => session.row("back", &format!("{}, to the beginning", units::count(taken as u64, "step"))),
         false => Ok(()),
@@ -71,7 +77,7 @@ pub(super) fn type_in(session: &mut Session<'_>, text: &str) -> Result<(), Error
         Typed::BeforeFrom => session.row("noted", "an ARG before FROM takes effect at the first FROM"),
         Typed::NotAStep => session.row("noted", "it is not a step of its own"),
         Typed::Took(stopped) => {
-            tell_stop(session, &stopped, "Look around, then type it anew")?;
+            tell_stop(session, &stopped, "Look around, then type it again, corrected")?;
             match stopped.reason {
                 Reason::Interrupted => Ok(()),
                 _ => tell_added(session, &before, &stopped.position),

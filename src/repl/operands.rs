@@ -170,6 +170,10 @@ pub(super) fn why(
             Some(text) => {
                 against = Some(text.parse().map_err(|_| wrong(format!("`{text}` is not the number of a build")))?);
             }
+            None if step.is_some() => {
+                return Err(Diagnostic::error("`why` tells of one step")
+                    .hint("ask twice; `diff A B` compares the states after two steps"));
+            }
             None => step = Some(part.parse().map_err(|_| wrong(format!("`{part}` is not the number of a step")))?),
         }
     }

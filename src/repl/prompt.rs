@@ -247,7 +247,7 @@ fn header(session: &mut Session<'_>) -> Result<(), Error> {
     if !session.debugger.is_begun() {
         let folder = shown::line(&session.debugger.folder().display().to_string()).into_owned();
         let text = format!(
-            "An empty Dockerfile. Context: `{folder}`.\nType an instruction, such as `FROM alpine`, or `help`.\n"
+            "There is no Dockerfile here, so this is an empty one. Context: `{folder}`.\nType an instruction, such as `FROM alpine`, or `help`.\n"
         );
         return Ok(session.out.show(|layout| layout.fill(&text))?);
     }

@@ -38,6 +38,8 @@ pub(crate) struct Session<'o> {
     pub(super) is_broken: bool,
     /// The file that the session was saved to last.
     pub(super) saved: Option<PathBuf>,
+    /// Whether the Dockerfile was edited just now: who goes back then may want to undo that.
+    pub(super) is_edited: bool,
     /// The last step of a stage after which it was said that the next begins another.
     pub(super) told_stage: Option<usize>,
 }
@@ -54,6 +56,7 @@ impl<'o> Session<'o> {
             draft: None,
             is_broken: false,
             saved: None,
+            is_edited: false,
             told_stage: None,
         }
     }

@@ -212,3 +212,43 @@ fn a_stand_in_says_that_it_has_no_package_manager() {
     ])));
     place.assert_whole();
 }
+
+/// A step follows all that changed before it in its stage and in those below that, and nothing of another stage.
+#[test]
+fn a_plan_names_all_the_causes() {
+    let file = |first: &str, other: &str| {
+        format!(
+            "FROM layerlab/base AS one\nRUN echo {first} > /first\nCOPY in /in\nRUN cat /in > /out\nFROM one AS below\n\
+             RUN cat /out > /more\nFROM layerlab/base AS other\nRUN echo {other} > /x\nRUN cat /x > /y\nFROM below\nRUN true\n\
+             COPY --from=other /y /y\n"
+        )
+    };
+    let place = Place::new("//- in\n1\n");
+    place.write("Dockerfile", &file("a", "b"));
+    place.run("build --progress quiet .");
+    place.write("Dockerfile", &file("aa", "bb"));
+    place.write("in", "2\n");
+    place.write("script", "plan\nstep 4\nplan\nwhy 6\n");
+    insta::assert_snapshot!(filter(&place.session(&["plan", "step --script script ."])));
+}
+
+/// Something that was tried once is not taken for what an instruction was before.
+#[test]
+fn what_was_only_tried_is_no_earlier_version() {
+    let place = Place::new("//- Dockerfile\nFROM layerlab/base\nCOPY in /in\nRUN wc -c /in > /size\n//- in\n1\n");
+    place.write("tried", "step 2\nRUN echo just trying\n");
+    place.write("typed", "continue\nRUN touch /new\n");
+    let first = place.session(&["build --progress quiet .", "step --script tried ."]);
+    place.write("Dockerfile", "FROM layerlab/base\nCOPY in /in\nRUN wc -l /in > /size\n");
+    insta::assert_snapshot!(filter(&format!("{first}{}", place.session(&["plan", "step --script typed ."]))));
+}
+
+/// The text of a session never takes the place of what it is about.
+#[test]
+fn a_session_is_not_saved_over_its_dockerfile() {
+    let text = "FROM layerlab/base\nRUN true\n";
+    let place = Place::new(&format!("//- Dockerfile\n{text}"));
+    place.write("script", "save\nsave Dockerfile\nsave --force ./Dockerfile\nsave session\n");
+    insta::assert_snapshot!(filter(&place.session(&["step --script script ."])));
+    assert_eq!(std::fs::read_to_string(place.path("Dockerfile")).unwrap(), text);
+}

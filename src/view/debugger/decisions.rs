@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use crate::cache::{Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, Setting, Subject};
+use crate::cache::{
+    Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Setting, Subject,
+};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, StepLabel};
 use crate::shown::line;
@@ -120,6 +122,7 @@ fn following(layout: &Layout, after: &[Following]) -> String {
             [_, _, _, ..] => {
                 let numbers: Vec<usize> = group.iter().map(|(step, _)| step.number).collect();
                 let (step, fate) = &group[0];
+                let fate = fate.replace("it does not depend", "they do not depend");
                 lines.push(format!("{} of {} {fate}", units::listed(&units::ranges(&numbers)), step.total));
             }
             few => lines.extend(
@@ -162,17 +165,15 @@ pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> Str
 pub(crate) fn reason(reason: &MissReason) -> String {
     match reason {
         MissReason::FirstTime => "no earlier step had these inputs".to_owned(),
-        MissReason::NoCache => "the cache was not used (--no-cache)".to_owned(),
+        MissReason::NoCache => "the cache is not used (--no-cache)".to_owned(),
         MissReason::LayerGone => "the record exists, but its layer was removed".to_owned(),
         MissReason::NeverFinished { build } => {
             format!("build {build} had the same inputs, but this step did not finish there")
         }
-        MissReason::Follows { step: Some(step), .. } => {
-            format!("only because of step {step}; its own inputs are the same")
-        }
-        MissReason::Follows { step: None, build } => {
+        MissReason::Follows { steps, build } if steps.is_empty() => {
             format!("a step before it is new or has another result than in build {build}; its own inputs are the same")
         }
+        MissReason::Follows { steps, .. } => format!("{}; its own inputs are the same", only_because(steps)),
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
             names.dedup();
@@ -183,6 +184,18 @@ pub(crate) fn reason(reason: &MissReason) -> String {
                 None => format!("{all} changed"),
             }
         }
+    }
+}
+
+/// Which steps are the cause of a miss, and nothing else.
+pub(super) fn only_because(steps: &[usize]) -> String {
+    match steps {
+        [] => "only because of an earlier step".to_owned(),
+        [one] => format!("only because of step {one}"),
+        few if few.len() < MOST_CAUSES => {
+            format!("only because of steps {}", units::listed(&units::ranges(few)))
+        }
+        [..] => "only because of steps before it".to_owned(),
     }
 }
 
@@ -253,8 +266,7 @@ fn fate(following: &Following) -> Option<String> {
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is unknown ({because})"),
         Decision::Miss { reason, .. } => match reason {
-            MissReason::Follows { step: Some(step), .. } => format!("would miss (only because of step {step})"),
-            MissReason::Follows { step: None, .. } => "would miss (only because of an earlier step)".to_owned(),
+            MissReason::Follows { steps, .. } => format!("would miss ({})", only_because(steps)),
             MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
             MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
             MissReason::NoCache => "would miss (--no-cache)".to_owned(),

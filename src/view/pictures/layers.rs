@@ -19,10 +19,19 @@ const WASTED: &str = "░";
 /// The widest bar.
 const WIDEST: usize = 50;
 /// How this compares with the table of `history`.
-const ABOUT: &str = "oldest first; FILES counts what is in files, SIZE in `history` the tar archive";
+const ABOUT: &str = "Oldest first. FILES counts the bytes in files; SIZE in `history` counts the tar archive.";
 
-/// The layers of an image, base first.
-pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
+/// Where the layers are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// In what is shipped.
+    Image,
+    /// In a stage that others only copy from.
+    EarlierStage,
+}
+
+/// The layers of an image or of a stage, base first.
+pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer], within: Within) -> String {
     let Some(largest) = layers.iter().map(|layer| layer.files).max() else {
         return layout.row("", "no layers: the file system is empty");
     };
@@ -37,7 +46,7 @@ pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer]) -> String {
         text.push_str(format!("{numbers}{created_by}").trim_end());
         text.push('\n');
     }
-    text + &layout.hang("", &sum(layers)) + &layout.hang("", ABOUT)
+    text + &layout.hang("", &sum(layers, within)) + &layout.hang("", ABOUT)
 }
 
 /// An instruction as it is written, without what a builder puts before the command of a RUN: `|1 VERSION=2 /bin/sh -c`.
@@ -55,7 +64,7 @@ fn instruction(created_by: &str) -> Cow<'_, str> {
 }
 
 /// What the bars are, and what is wasted in all.
-fn sum(layers: &[WeighedLayer]) -> String {
+fn sum(layers: &[WeighedLayer], within: Within) -> String {
     let total: u64 = layers.iter().map(|layer| layer.files).sum();
     let wasted: u64 = layers.iter().map(|layer| layer.wasted).sum();
     let all = format!("{}, {} of files", count(layers.len() as u64, "layer"), size(total));
@@ -63,8 +72,12 @@ fn sum(layers: &[WeighedLayer]) -> String {
         return format!("{all}: no later layer overwrites or deletes any of it");
     }
     let share = if total == 0 { 0 } else { (wasted as u128 * 100 / total as u128) as u64 };
+    let what_of_it = match within {
+        Within::Image => "and still shipped",
+        Within::EarlierStage => "and stays in the cache: the image gets only what COPY --from takes from this stage",
+    };
     format!(
-        "{all}: {KEPT} is visible in the final image, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer, but is still shipped",
+        "{all}: {KEPT} is visible, {WASTED} ({}, {share} %) is overwritten or deleted by a later layer {what_of_it}",
         size(wasted)
     )
 }

@@ -59,12 +59,12 @@ impl Run {
             None => {}
         }
         let keys = self.leaving.keys()?;
-        let Made { container, stand_in } = self.options.create(world, !self.detach, ui)?;
+        let Made { container, if_missing } = self.options.create(world, !self.detach, ui)?;
         let id = container.record.id.clone();
         let session = runtime::start(world, container)?;
         if self.detach {
             return match session.until_started() {
-                Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), stand_in.as_deref())),
+                Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), if_missing.as_deref())),
                 Some(parted @ Parted::Lost) => ended(parted),
                 Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => {
                     Ok(writeln!(ui.plain(), "{id}")?)
@@ -78,19 +78,19 @@ impl Run {
             let _ = session.ask(&Ask::Signal(libc::SIGKILL));
             session.until_the_end();
         }
-        if let (Parted::Ended(status), Some(note)) = (&parted, &stand_in)
+        if let (Parted::Ended(status), Some(note)) = (&parted, &if_missing)
             && *status == NOT_FOUND
         {
             ui.note(&format!("note: {note}"));
         }
-        ended(parted).map_err(|failure| with_note(failure, stand_in.as_deref()))
+        ended(parted).map_err(|failure| with_note(failure, if_missing.as_deref()))
     }
 }
 
-/// The failure of a command that is not there, with a word on the image that stands for another.
-fn with_note(mut failure: Failure, stand_in: Option<&str>) -> Failure {
+/// The failure of a command that is not there, with what may be the reason.
+fn with_note(mut failure: Failure, if_missing: Option<&str>) -> Failure {
     if failure.status.map(i32::from) == Some(NOT_FOUND)
-        && let (Some(note), Some(diagnostic)) = (stand_in, failure.diagnostics.first_mut())
+        && let (Some(note), Some(diagnostic)) = (if_missing, failure.diagnostics.first_mut())
     {
         diagnostic.hint = Some(note.to_owned());
     }

@@ -11,7 +11,7 @@ use crate::cli::ui::Ui;
 use crate::debugger;
 use crate::images::{self, Opened, Policy};
 use crate::oci::{ImageConfig, Manifest, Platform};
-use crate::view::pictures;
+use crate::view::pictures::{self, Within};
 use crate::view::table::{self, TooWide};
 use crate::view::units;
 use crate::world::World;
@@ -67,7 +67,7 @@ impl History {
         if self.bars {
             let image = Opened::of(&world.store, &found, &Platform::host())?;
             let layers = debugger::weigh(world, &image.layers, image.config.history.iter())?;
-            let text = pictures::layers(&ui.layout(&world.clock), &layers);
+            let text = pictures::layers(&ui.layout(&world.clock), &layers, Within::Image);
             return Ok(ui.out().write_all(text.as_bytes())?);
         }
         let (manifest, config) = world.store.load_image(&found.manifest)?;
@@ -76,7 +76,9 @@ impl History {
             let mut out = ui.plain();
             return Ok(rows().try_for_each(|row| writeln!(out, "{}", row.id))?);
         }
-        format.show_long(ui, if self.human { &TABLE } else { &EXACT }, rows)
+        let table = if self.human { TABLE } else { EXACT };
+        let too_wide = if self.no_trunc { TooWide::Whole } else { table.too_wide };
+        format.show_long(ui, &Table { too_wide, ..table }, rows)
     }
 
     /// The history of an image, the last instruction first.

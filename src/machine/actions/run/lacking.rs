@@ -5,11 +5,24 @@
 
 use crate::images::{STAND_IN_LABEL, stand_in_note};
 use crate::machine::{DEFAULT_PATH, State};
+use crate::oci::Reference;
 use crate::tree::{Follow, Tree, TreePath};
 
 /// The package managers of distributions.
 const MANAGERS: &[&str] =
     &["apk", "apt", "apt-get", "dnf", "dpkg", "emerge", "microdnf", "pacman", "rpm", "tdnf", "yum", "zypper"];
+
+/// Images that stand-ins stand for, with the package managers that they really have.
+const REAL: &[(&str, &[&str])] = &[
+    ("alpine", &["apk"]),
+    ("busybox", &[]),
+    ("debian", &["apt", "apt-get", "dpkg"]),
+    ("nginx", &["apt", "apt-get", "dpkg"]),
+    ("ubuntu", &["apt", "apt-get", "dpkg"]),
+];
+
+/// Images whose only shell is `sh`.
+const WITHOUT_BASH: &[&str] = &["alpine", "busybox"];
 
 /// The status of a shell that did not find a program.
 pub(crate) const NOT_FOUND: i32 = 127;
@@ -24,25 +37,61 @@ const DISTRIBUTION: &[&str] = &["/bin/", "/sbin/", "/usr/", "/opt/", "/lib"];
 const BEFORE_COMMANDS: &[&str] =
     &["!", "do", "else", "elif", "env", "eval", "exec", "if", "sudo", "then", "time", "until", "while", "xargs", "{"];
 
-/// What to say about a command that failed with a status in a stand-in, for want of a program. `None`: that was not it.
+/// What to say about a command that failed with a status, for want of a program that a stand-in lacks, or that is not looked for.
+/// `None`: that was not it.
 pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> Option<String> {
-    let label = state.settings.labels.get(STAND_IN_LABEL)?;
     let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
-    let is_there = |program: &str| {
-        path.split(':').any(|folder| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok())
-    };
-    let last_part = |word| word_of_path(word);
-    let manager = started(command).map(last_part).find(|program| MANAGERS.contains(program) && !is_there(program));
-    let what = match manager {
-        Some(manager) => format!("there is no `{manager}` here"),
+    let is_in = |folder: &str, program: &str| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok();
+    let is_there = |program: &str| path.split(':').any(|folder| is_in(folder, program));
+    let is_beside = |word: &&str| !word.contains('/') && !is_there(word) && is_in(state.working_dir(), word);
+    if status == NOT_FOUND
+        && let Some(file) = started(command).find(is_beside)
+    {
+        return Some(format!(
+            "`{file}` is in this folder, but a program without a `/` in its name is looked for only in the folders of PATH: `./{file}`"
+        ));
+    }
+    let label = state.settings.labels.get(STAND_IN_LABEL)?;
+    let missing: Vec<&str> = started(command).map(word_of_path).filter(|program| !is_there(program)).collect();
+    match missing.iter().find(|program| MANAGERS.contains(program)) {
+        Some(manager) => Some(match not_in_the_real_one(label, manager) {
+            Some(text) => text,
+            None => format!("there is no `{manager}` here: {}", stand_in_note(label)),
+        }),
         // What was to be copied is in no other image either.
         None if status == NOT_FOUND && own_file(command).is_none() => {
-            format!("{NOT_FOUND} means that the shell did not find the program: check its spelling")
+            let text = missing.iter().find_map(|program| not_in_the_real_one(label, program));
+            Some(text.unwrap_or_else(|| {
+                let note = stand_in_note(label);
+                format!(
+                    "{NOT_FOUND} means that the shell did not find the program: check its spelling; or it is missing because {note}"
+                )
+            }))
         }
-        None => return None,
-    };
-    let joint = if manager.is_some() { ": " } else { "; or it is missing because " };
-    Some(format!("{what}{joint}{}", stand_in_note(label)))
+        None => None,
+    }
+}
+
+/// What to say of a program that the image which a stand-in stands for does not have either.
+fn not_in_the_real_one(label: &str, program: &str) -> Option<String> {
+    let (stand_in, image) = label.split_once(" for ")?;
+    let image = Reference::parse_normalized(image).ok()?.familiar_name();
+    let (_, managers) = REAL.iter().find(|(name, _)| *name == image)?;
+    if program == "bash" && WITHOUT_BASH.contains(&image.as_str()) {
+        return Some(format!("{image} has no `bash`: its shell is `sh`"));
+    }
+    if !MANAGERS.contains(&program) || managers.contains(&program) {
+        return None;
+    }
+    Some(match managers {
+        [] => format!("{image} has no package manager"),
+        [.., manager] => {
+            let manager = if managers.contains(&"apt-get") { "apt-get" } else { manager };
+            format!(
+                "{image} has no `{program}`: its package manager is `{manager}`, which the stand-in {stand_in} lacks"
+            )
+        }
+    })
 }
 
 /// What the exit code of a shell stands for that ran a command.
@@ -78,9 +127,9 @@ fn word_of_path(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// What to say where a program is missing in a state that is built on a stand-in.
-pub(crate) fn note(state: &State) -> Option<String> {
-    state.settings.labels.get(STAND_IN_LABEL).map(|label| stand_in_note(label))
+/// What to say where a program could not be started, as it is not there, in an image with this label of a stand-in.
+pub(crate) fn note(label: &str, program: &str) -> String {
+    not_in_the_real_one(label, program).unwrap_or_else(|| stand_in_note(label))
 }
 
 /// The programs that a shell would start, as they are written.

@@ -21,6 +21,7 @@ use crate::cli::ui::Ui;
 use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
 use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
+use crate::machine::lacking;
 use crate::oci::{Platform, PlatformError, PortSpecification, signal_number};
 use crate::runtime::care::{Care, LogOptions, Restart};
 use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Request, Variable, WhenEnded};
@@ -126,8 +127,8 @@ pub(super) struct Options {
 /// A container that was made, and what there is to say of its image.
 pub(super) struct Made {
     pub(super) container: Claimed,
-    /// That the image only stands for another, in case that something is not found in it.
-    pub(super) stand_in: Option<String>,
+    /// What may be the reason in case that its program is not found.
+    pub(super) if_missing: Option<String>,
 }
 
 impl Options {
@@ -144,7 +145,7 @@ impl Options {
         let request = self.request(world, ui)?;
         let cidfile = self.cidfile.as_deref().map(Cidfile::claim).transpose()?;
         let image = self.open(world)?;
-        let stand_in = image.config.config.labels.get(STAND_IN_LABEL).map(|label| images::stand_in_note(label));
+        let if_missing = self.if_missing(&image.config.config.labels);
         let ingredients = Ingredients {
             image: ImageUsed { name: self.image().to_owned(), id: image.id, manifest: image.manifest.clone() },
             config: &image.config,
@@ -167,7 +168,7 @@ impl Options {
         if let Some(cidfile) = cidfile {
             cidfile.write(&container.record.id)?;
         }
-        Ok(Made { container, stand_in })
+        Ok(Made { container, if_missing })
     }
 
     /// Plans the container as `create` would make it, and makes none.
@@ -228,6 +229,18 @@ impl Options {
             stop_timeout: self.stop_timeout,
             care: self.care()?,
         })
+    }
+
+    /// What may be the reason in case that the command is not found in an image with these labels.
+    fn if_missing(&self, labels: &BTreeMap<String, String>) -> Option<String> {
+        match self.words.get(1) {
+            Some(option) if option.starts_with('-') => {
+                Some(format!("options come before the image: `layerlab run {option} … {}`", self.image()))
+            }
+            program => {
+                Some(lacking::note(labels.get(STAND_IN_LABEL)?, program.map(String::as_str).unwrap_or_default()))
+            }
+        }
     }
 
     /// The image's labels, and over them those of the arguments.
