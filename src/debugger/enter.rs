@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::error::Error;
 use super::work::Work;
 use crate::container::{self, Heard, Io, Terminal};
-use crate::images::STAND_IN_LABEL;
 use crate::machine::{self, Changes, State, Stream, lacking};
 use crate::oci::ImageConfig;
 use crate::runtime::{self, Request};
@@ -135,8 +134,8 @@ fn not_run(state: &State, command_line: &str, error: runtime::Error) -> Error {
     let is_missing = matches!(&error, runtime::Error::Container(error) if error.status() == lacking::NOT_FOUND);
     let error = machine::Error::from(error);
     let program = command_line.split(' ').next().unwrap_or_default();
-    match state.settings.labels.get(STAND_IN_LABEL).filter(|_| is_missing) {
-        Some(label) => Error::Lacking { error: Box::new(error), advice: lacking::note(label, program) },
+    match lacking::note_of(state, program).filter(|_| is_missing) {
+        Some(advice) => Error::Lacking { error: Box::new(error), advice },
         None => Error::Machine(error),
     }
 }

@@ -8,7 +8,6 @@ use super::session::Session;
 use super::{Error, operands};
 use crate::debugger::{Debugger, Enter, Exit, Reason, Said, Streams};
 use crate::machine::Changes;
-use crate::oci::Reference;
 use crate::view::debugger as blocks;
 use crate::view::units;
 
@@ -70,7 +69,7 @@ fn tell_ports(session: &mut Session<'_>) -> Result<(), Error> {
     let exposed = session.debugger.state(None)?.image().config.exposed_ports;
     let Some(port) = exposed.keys().next() else { return Ok(()) };
     let port = port.trim_end_matches("/tcp");
-    let name = session.debugger.names().first().map(Reference::familiar);
+    let name = session.debugger.names().first().map(|name| name.familiar());
     let tag = if name.is_none() { "`tag NAME`, and in a shell " } else { "" };
     let name = name.as_deref().unwrap_or("NAME");
     session.row(

@@ -127,9 +127,14 @@ fn word_of_path(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// What to say where a program could not be started, as it is not there, in an image with this label of a stand-in.
+/// What to say where a program could not be started, as it is not there: what the image lacks that this label of a stand-in names.
 pub(crate) fn note(label: &str, program: &str) -> String {
     not_in_the_real_one(label, program).unwrap_or_else(|| stand_in_note(label))
+}
+
+/// The same for a state, where it is built on a stand-in.
+pub(crate) fn note_of(state: &State, program: &str) -> Option<String> {
+    state.settings.labels.get(STAND_IN_LABEL).map(|label| note(label, program))
 }
 
 /// The programs that a shell would start, as they are written.
