@@ -104,11 +104,12 @@ fn requests(inputs: &Inputs) -> Case<'_> {
         let _running = started.get_or_insert_with(|| Running::new(inputs, "bench-web", &line));
         request(our_port)
     });
-    let theirs = docker(inputs, "docker run -p", 1.0, move |daemon| {
+    let mut theirs = docker(inputs, "docker run -p", 1.0, move |daemon| {
         let publish = format!("127.0.0.1:{their_port}:80");
         daemon.keep("layerlab-bench-web", &["-p", &publish, WEB])?;
         request(their_port)
     });
+    theirs.steps = REQUESTS;
     Case { name: "a request to a port".to_owned(), steps: REQUESTS, ours, peers: vec![theirs] }
 }
 

@@ -18,7 +18,12 @@ pub(crate) struct Sought<'a> {
 
 /// For each step of a build, its counterpart in an earlier one.
 #[derive(Clone, Debug)]
-pub(crate) struct Counterparts(Vec<Option<usize>>);
+pub(crate) struct Counterparts {
+    /// For each step its counterpart.
+    places: Vec<Option<usize>>,
+    /// For each step of the earlier build the first whose counterpart it is.
+    partners: HashMap<usize, usize>,
+}
 
 impl Counterparts {
     pub(crate) fn find(earlier: &[BuildStep], steps: &[Sought<'_>]) -> Counterparts {
@@ -30,12 +35,23 @@ impl Counterparts {
                 pair_steps(&old[partner], stage, earlier, &mut found);
             }
         }
-        Counterparts(found)
+        let mut partners = HashMap::new();
+        for (index, place) in found.iter().enumerate() {
+            if let Some(place) = place {
+                partners.entry(*place).or_insert(index);
+            }
+        }
+        Counterparts { places: found, partners }
     }
 
     /// The place of the counterpart of step `index` among the earlier build's steps.
     pub(crate) fn of(&self, index: usize) -> Option<usize> {
-        self.0.get(index).copied().flatten()
+        self.places.get(index).copied().flatten()
+    }
+
+    /// The step whose counterpart is the one at a place of the earlier build.
+    pub(crate) fn partner(&self, place: usize) -> Option<usize> {
+        self.partners.get(&place).copied()
     }
 }
 

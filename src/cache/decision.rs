@@ -30,6 +30,28 @@ pub enum Decision {
 /// How many steps are named as the cause of a miss.
 pub(crate) const MOST_CAUSES: usize = 10;
 
+/// What was done otherwise, before a step, than in the build that it is compared with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Causes {
+    /// The numbers of the steps that are new, were elsewhere, have other inputs of their own, or gave another result; at most
+    /// [`MOST_CAUSES`]: then there may be others.
+    pub steps: Vec<usize>,
+    /// The instructions that came before it in that build, and do not now.
+    pub gone: Vec<String>,
+}
+
+impl Causes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.gone.is_empty()
+    }
+
+    /// Adds those of a step before.
+    pub(crate) fn add(&mut self, others: &Causes) {
+        self.steps.extend(&others.steps);
+        self.gone.splice(0..0, others.gone.iter().cloned());
+    }
+}
+
 /// Why a step is not in the cache.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -38,9 +60,12 @@ pub enum MissReason {
     FirstTime,
     /// Its own inputs differ: it is the cause.
     Cause { build: u64, differences: Vec<Difference> },
-    /// Only its parent's key differs: it follows. `steps` are the steps of this build that are the cause, at most [`MOST_CAUSES`] of
-    /// them: then there may be others.
-    Follows { build: u64, steps: Vec<usize> },
+    /// Only the state that it starts from differs: it follows what was done otherwise before it.
+    Follows {
+        build: u64,
+        #[serde(flatten)]
+        causes: Causes,
+    },
     /// The cache was not asked.
     NoCache,
     /// The record is there and its layer is not.
@@ -56,6 +81,14 @@ impl Decision {
         Decision::Hit { key: record.key, build: *build, created: created.clone(), saved_milliseconds: *milliseconds }
     }
 
+    /// What it follows, as a step that was compared with this build.
+    pub(crate) fn causes_beside(&self, number: u64) -> Option<&Causes> {
+        match self.miss()? {
+            MissReason::Follows { build, causes } if *build == number => Some(causes),
+            _ => None,
+        }
+    }
+
     /// Why it is a miss; `None` for everything else.
     pub(crate) fn miss(&self) -> Option<&MissReason> {
         match self {
@@ -66,11 +99,6 @@ impl Decision {
 }
 
 impl MissReason {
-    /// Whether the step only follows another, which is the cause.
-    pub(crate) fn is_consequence(&self) -> bool {
-        matches!(self, MissReason::Follows { .. })
-    }
-
     /// What differs from the step of the build that it was compared with, besides the state that it starts from.
     pub(crate) fn own_differences(&self) -> impl Iterator<Item = &Difference> {
         let differences = match self {

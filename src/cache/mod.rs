@@ -31,7 +31,7 @@ pub(crate) mod state;
 pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub(crate) use change::Change;
 pub(crate) use counterpart::{Counterparts, Sought};
-pub(crate) use decision::MOST_CAUSES;
+pub(crate) use decision::{Causes, MOST_CAUSES};
 pub use decision::{Decision, MissReason};
 pub(crate) use difference::{Attribute, Difference, FileChange, Subject};
 pub(crate) use explain::{Side, StepInputs, compare, side_by_side};

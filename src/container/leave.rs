@@ -243,6 +243,9 @@ pub(super) fn find_command(
     })
 }
 
+/// Of a file that may not be executed.
+const NOT_EXECUTABLE: &str = "the file is not executable for this user: in a Dockerfile, `RUN chmod +x FILE` makes it so, or COPY with `--chmod=755`";
+
 /// What it means that the kernel does not execute a program; `missing` is the hint for one that is there and is not found. Looks at
 /// no file: the name is one of the container.
 pub(super) fn not_executed(program: &Path, errno: Errno, missing: &str) -> Failure {
@@ -253,6 +256,7 @@ pub(super) fn not_executed(program: &Path, errno: Errno, missing: &str) -> Failu
             failure.cause = Cause::NotFound;
             failure.hint(missing)
         }
+        Errno::EACCES => failure.hint(NOT_EXECUTABLE),
         Errno::ENOEXEC => failure.hint("it is neither a program for this machine nor a script that begins with `#!`"),
         _ => failure,
     }
@@ -276,7 +280,7 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, Failure> {
             Err(errno) => {
                 let mut failure = Failure::refused("exec", Path::new(name), errno);
                 failure.cause = Cause::NotExecutable;
-                Err(failure)
+                Err(if errno == Errno::EACCES { failure.hint(NOT_EXECUTABLE) } else { failure })
             }
         };
     }

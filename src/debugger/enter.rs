@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::error::Error;
 use super::work::Work;
 use crate::container::{self, Heard, Io, Terminal};
-use crate::machine::{self, Changes, State, Stream, lacking};
+use crate::machine::lacking::{self, Words};
+use crate::machine::{self, Changes, State, Stream};
 use crate::oci::ImageConfig;
 use crate::runtime::{self, Request};
 
@@ -96,7 +97,7 @@ pub(super) fn enter(
             exit
         }
     };
-    let exit = exit.map_err(|error| not_run(&state, &command_line, error))?;
+    let exit = exit.map_err(|error| not_run(work, what, &state, &command_line, error))?;
     if work.control.interrupt().take() {
         return Ok(Exit::Interrupted);
     }
@@ -129,12 +130,17 @@ fn command_line(image: &ImageConfig, request: &Request) -> String {
     }
 }
 
-/// Why no program was run; a stand-in may lack it.
-fn not_run(state: &State, command_line: &str, error: runtime::Error) -> Error {
+/// Why no program was run; it may not be there.
+fn not_run(work: &Work, what: &Enter, state: &State, command_line: &str, error: runtime::Error) -> Error {
     let is_missing = matches!(&error, runtime::Error::Container(error) if error.status() == lacking::NOT_FOUND);
     let error = machine::Error::from(error);
     let program = command_line.split(' ').next().unwrap_or_default();
-    match lacking::note_of(state, program).filter(|_| is_missing) {
+    let words = match what {
+        Enter::Image(arguments) if !arguments.is_empty() => Words::Typed,
+        Enter::Image(_) | Enter::Command(_) | Enter::Shell(_) => Words::Image,
+    };
+    let tree = work.machine().ok().filter(|_| is_missing).and_then(|machine| machine.tree(state).ok());
+    match tree.and_then(|tree| lacking::not_started(&state.image().config, &tree, program, words)) {
         Some(advice) => Error::Lacking { error: Box::new(error), advice },
         None => Error::Machine(error),
     }

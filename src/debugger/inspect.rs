@@ -28,6 +28,8 @@ pub enum Standing {
 pub enum Outlook {
     /// What was decided, or would be.
     Decided(Decision),
+    /// It was taken before the last change, and is kept: the cache was not asked again.
+    Kept,
     /// It can't be foreseen: a step before it has to run first, or it is wrong.
     Unforeseen,
     /// Nobody asked.
@@ -127,6 +129,7 @@ pub(super) fn steps(work: &Work) -> Vec<StepRow> {
                 () => Standing::ToCome,
             },
             outlook: match machine.taken().get(index) {
+                Some(taken) if index < machine.kept() && taken.decision != Decision::NotCached => Outlook::Kept,
                 Some(taken) => Outlook::Decided(taken.decision.clone()),
                 None => Outlook::NotAsked,
             },
@@ -163,11 +166,13 @@ pub(super) fn steps_foreseen(work: &mut Work) -> Vec<StepRow> {
 /// The stages with their steps, taken and to come, and what each takes from which.
 pub(super) fn graph(work: &mut Work) -> Result<Graph, Error> {
     let rows = steps_foreseen(work);
+    let machine = work.machine()?;
     let decision = |index: usize| match &rows.get(index)?.outlook {
         Outlook::Decided(decision) => Some(decision.clone()),
+        Outlook::Kept => machine.taken().get(index).map(|taken| taken.decision.clone()),
         Outlook::Unforeseen | Outlook::NotAsked => None,
     };
-    Ok(work.machine()?.graph(decision))
+    Ok(machine.graph(decision))
 }
 
 /// The stages that are built, with how far each is. The first that is begun and not at its end is the one under way; where

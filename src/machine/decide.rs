@@ -4,40 +4,17 @@
 //! corresponding step had there. Cause and consequence are told apart: if only the parent's key differs, the step
 //! follows, and the step that caused it is named.
 
-use super::causes::Causes;
+use super::asked::{Asked, Before, Question};
+use super::causes::Way;
 use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
 use crate::cache::{
-    Build, CacheKey, Decision, Difference, Entry, Ingredients, Listing, MissReason, Record, Records, Roots, Side,
-    StepInputs, compare, side_by_side,
+    Build, BuildStep, CacheKey, Causes, Decision, Difference, Entry, MissReason, Record, Records, Side, StepInputs,
+    compare, side_by_side,
 };
 use crate::oci::Digest;
 use crate::store::Store;
-
-/// What a step depends on, and what is known of its files. `listings` are those of this step, which may not be stored yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
-    pub(crate) ingredients: &'a Ingredients,
-    pub(crate) roots: &'a [Roots],
-    pub(crate) listings: &'a [Listing],
-}
-
-impl<'a> Asked<'a> {
-    fn inputs(self) -> StepInputs<'a> {
-        StepInputs { ingredients: self.ingredients, roots: self.roots }
-    }
-}
-
-/// What is asked, and for which step.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Question<'a> {
-    /// The step's place in the build.
-    pub(crate) index: usize,
-    /// The steps before it that may be why it misses.
-    pub(crate) causes: &'a Causes,
-    pub(crate) asked: Asked<'a>,
-}
 
 /// What the cache has of a step.
 pub(super) enum Found {
@@ -100,7 +77,7 @@ impl Decider<'_> {
     /// # Errors
     /// A record can't be read.
     pub(crate) fn against(&self, question: Question<'_>, build: &Build) -> Result<MissReason, Error> {
-        let Question { index, causes, asked } = question;
+        let Question { index, before, asked } = question;
         let counterpart = self.past.counterpart(build, self.steps, index);
         let Some((step, earlier_key)) = counterpart.and_then(|step| Some((step, step.key?))) else {
             return Ok(MissReason::FirstTime);
@@ -108,15 +85,32 @@ impl Decider<'_> {
         if earlier_key == asked.ingredients.key() {
             return Ok(MissReason::NeverFinished { build: build.number });
         }
-        let Some(earlier) = self.records.get(earlier_key)? else { return Ok(MissReason::FirstTime) };
-        let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
-        let differences = compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest));
+        let Some(differences) = self.differences(step, earlier_key, asked)? else { return Ok(MissReason::FirstTime) };
         // ANCHOR: cause
         if differences.iter().all(Difference::is_parent) {
-            return Ok(MissReason::Follows { build: build.number, steps: causes.numbers() });
+            return Ok(MissReason::Follows { build: build.number, causes: self.causes(index, build, before)? });
         }
         Ok(MissReason::Cause { build: build.number, differences })
         // ANCHOR_END: cause
+    }
+
+    /// What was done otherwise before a step than in an earlier build.
+    fn causes(&self, index: usize, build: &Build, before: &dyn Before) -> Result<Causes, Error> {
+        let compare = &|step: &BuildStep, key, asked: Asked<'_>| self.differences(step, key, asked);
+        Ok(match Way::from(index, build, self.past, self.steps, compare) {
+            Some(way) => way.back(before)?,
+            None => Causes::default(),
+        })
+    }
+
+    /// What differs from a step of an earlier build with this key; `None` where its record is gone.
+    ///
+    /// # Errors
+    /// The record can't be read.
+    fn differences(&self, step: &BuildStep, key: CacheKey, asked: Asked<'_>) -> Result<Option<Vec<Difference>>, Error> {
+        let Some(earlier) = self.records.get(key)? else { return Ok(None) };
+        let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
+        Ok(Some(compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest))))
     }
 
     /// All ingredients of a step beside those of its counterpart in one past build; `None` where that is not known any more.

@@ -248,8 +248,7 @@ impl Machine {
         // ANCHOR: phases
         let progress = match progress {
             Progress::Resolved(resolved) => {
-                let causes = self.taken.causes_of(self.steps.stage(index), index);
-                let decided = Decided::of(resolved, index, &causes, &self.decider())?;
+                let decided = Decided::of(resolved, index, &self.taken, &self.decider())?;
                 let decision = decided.decision();
                 let allowed = self.allow(&label, &decision);
                 reporter.tell(EventKind::Decided { decision });
@@ -267,8 +266,7 @@ impl Machine {
                 let milliseconds = watch.milliseconds();
                 let label = self.steps.label(index).expect("the step is under way");
                 let standing = Standing { label, stage: self.steps.stage(index), milliseconds };
-                let taken = written.commit(standing, &self.books(), reporter)?;
-                self.taken.push(taken, self.steps.below(index));
+                self.taken.push(written.commit(standing, &self.books(), reporter)?);
                 self.failed = None;
                 return Ok(true);
             }
@@ -359,7 +357,7 @@ impl Machine {
                 }
             } else {
                 let label = StepLabel { expanded: old.label.expanded.clone(), ..label };
-                self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() }, None);
+                self.taken.push(Taken { label, stage: self.steps.stage(index), ..old.clone() });
             }
         }
         self.kept = if goes_on { earlier.kept.min(self.taken.len()) } else { self.taken.len() };

@@ -37,6 +37,8 @@ pub(crate) struct Node {
 pub(crate) struct Outcome {
     pub(crate) step: StepLabel,
     pub(crate) decision: Option<Decision>,
+    /// Whether it was taken before the last change, and kept: then the decision is an earlier build's.
+    pub(crate) is_kept: bool,
 }
 
 /// A step that takes something from another stage.
@@ -94,7 +96,10 @@ impl Machine {
 
     fn node(&self, stage: usize, decisions: &[Option<Decision>]) -> Node {
         let own = (0..self.step_count()).filter(|&index| self.steps.stage(index) == stage);
-        let outcome = |index| Some(Outcome { step: self.label(index)?, decision: decisions[index].clone() });
+        let outcome = |index: usize| {
+            let (decision, is_kept) = (decisions[index].clone(), index < self.kept);
+            Some(Outcome { step: self.label(index)?, decision, is_kept })
+        };
         Node { name: self.plan().stages[stage].label(), steps: own.filter_map(outcome).collect() }
     }
 
@@ -120,7 +125,7 @@ impl Machine {
     /// reaches it.
     fn reaches(&self, decisions: &[Option<Decision>]) -> Vec<Reach> {
         let mut reaches: Vec<Reach> = Vec::new();
-        for index in 0..self.step_count() {
+        for index in self.kept..self.step_count() {
             let Some(reach) = self.reach(index, decisions) else { continue };
             let is_reached = || reaches.iter().any(|earlier| earlier.reached.contains(&(index + 1)));
             if reach.reason != MissReason::FirstTime || !is_reached() {

@@ -17,6 +17,7 @@
 //! remote sources of ADD.
 
 mod actions;
+mod asked;
 mod causes;
 mod control;
 mod decide;
@@ -50,8 +51,8 @@ pub(crate) mod variables;
 mod warnings;
 
 pub(crate) use actions::run::lacking;
+pub(crate) use asked::Asked;
 pub use control::{Acted, Control};
-pub(crate) use decide::Asked;
 pub(crate) use driver::Phase;
 pub use driver::{Machine, Source};
 pub use error::Error;
@@ -70,6 +71,7 @@ pub(crate) use reconfigure::reconfigure;
 pub(crate) use state::State;
 pub(crate) use taken::Taken;
 pub(crate) use times::{Spent, Sum, Timed, Times};
+pub(crate) use trees::tree_of;
 
 pub use crate::cache::{Decision, MissReason};
 pub(crate) use crate::container::DEFAULT_PATH;

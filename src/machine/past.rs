@@ -97,8 +97,22 @@ impl Past {
 
     /// The step of a past build that step `index` is compared with.
     pub(crate) fn counterpart<'b>(&self, build: &'b Build, steps: &Steps, index: usize) -> Option<&'b BuildStep> {
+        build.steps.get(self.place(build, steps, index)?)
+    }
+
+    /// The place of that step in the past build.
+    pub(crate) fn place(&self, build: &Build, steps: &Steps, index: usize) -> Option<usize> {
+        self.counterparts(build, steps, |counterparts| counterparts.of(index))
+    }
+
+    /// The step that is compared with the one at a place of a past build.
+    pub(crate) fn partner(&self, build: &Build, steps: &Steps, place: usize) -> Option<usize> {
+        self.counterparts(build, steps, |counterparts| counterparts.partner(place))
+    }
+
+    fn counterparts<T>(&self, build: &Build, steps: &Steps, look: impl FnOnce(&Counterparts) -> T) -> T {
         let mut known = self.counterparts.borrow_mut();
-        let counterparts = known.entry(build.number).or_insert_with(|| {
+        look(known.entry(build.number).or_insert_with(|| {
             let sought = |index| Sought {
                 stage: steps.stage_label(index).unwrap_or_default(),
                 stage_index: steps.stage(index),
@@ -106,8 +120,7 @@ impl Past {
             };
             let all: Vec<Sought<'_>> = (0..steps.len()).map(sought).collect();
             Counterparts::find(&build.steps, &all)
-        });
-        build.steps.get(counterparts.of(index)?)
+        }))
     }
 
     /// The steps have become others: which of them correspond is to be found again.

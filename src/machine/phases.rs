@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::actions::copy::placement::Placement;
 use super::actions::from::Start;
 use super::actions::{copy, run, workdir};
-use super::causes::Causes;
+use super::asked::Before;
 use super::control::Control;
 use super::decide::{Decider, Found};
 use super::event::{ConfigChange, Done, EventKind, Reporter, StepLabel};
@@ -153,20 +153,20 @@ impl<R> Answered<R> {
 }
 
 impl Answered<()> {
-    /// Asks the cache about step `index`, which these steps before it may be the cause of.
+    /// Asks the cache about step `index`, with what is known of the steps before it.
     ///
     /// # Errors
     /// A record or a past build can't be read.
     pub(crate) fn of(
         resolved: Resolved,
         index: usize,
-        causes: &Causes,
+        before: &dyn Before,
         decider: &Decider<'_>,
     ) -> Result<Decided, Error> {
         Ok(match resolved {
             Resolved::Start(start) => Answered::Start(start),
             Resolved::Instruction(planned) => {
-                match decider.look_up(planned.question(index, &planned.intent.roots(), causes))? {
+                match decider.look_up(planned.question(index, &planned.intent.roots(), before))? {
                     Found::Hit(record) => Answered::Hit(planned, record),
                     Found::Miss(reason) => Answered::Miss(planned, reason, ()),
                 }

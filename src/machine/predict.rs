@@ -10,16 +10,17 @@ use std::sync::Arc;
 
 use super::actions::from::Known;
 use super::actions::run;
-use super::causes::{Causes, Files};
+use super::asked::{Asked, Before};
 use super::decide::{Decider, Found};
 use super::event::StepLabel;
+use super::intent::Intent;
 use super::noted::Noted;
 use super::resolve::{Action, Planned, Resolved, Resolver};
 use super::state::FilesAfter;
 use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
 use super::{CacheUse, Error, State, supported};
-use crate::cache::{Decision, Ingredients, Listing, MissReason, StepResult};
+use crate::cache::{Decision, Ingredients, Listing, MissReason, Roots, StepResult};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
 use crate::dockerfile::{Instruction, Located};
 use crate::images;
@@ -31,6 +32,8 @@ pub struct Prediction {
     pub(crate) label: StepLabel,
     pub(crate) decision: Decision,
     pub(crate) ingredients: Option<Ingredients>,
+    /// Where the files lie that the ingredients list.
+    pub(crate) roots: Vec<Roots>,
     /// The listings that the ingredients point at; they may not be stored yet.
     pub(crate) listings: Vec<Listing>,
     /// What is suspicious about it.
@@ -57,8 +60,6 @@ pub(crate) struct Wrong {
 struct Foreseen {
     state: Arc<State>,
     files: Known,
-    /// The steps that may be why the next one misses.
-    causes: Causes,
 }
 
 /// The last state of each stage that is begun: foreseen, else of the steps that are taken.
@@ -73,7 +74,7 @@ impl Stages<'_> {
     fn get(&self, stage: usize) -> Option<Foreseen> {
         let taken = || {
             let state = self.taken.state_of(stage, self.first)?;
-            Some(Foreseen { state, files: Known::Exist, causes: self.taken.causes_of(stage, self.first) })
+            Some(Foreseen { state, files: Known::Exist })
         };
         self.foreseen.get(&stage).cloned().or_else(taken)
     }
@@ -104,6 +105,8 @@ pub(super) struct Predictor<'m> {
     resolver: Resolver<'m>,
     decider: Decider<'m>,
     stages: Stages<'m>,
+    /// What is foreseen so far, in the order of the steps.
+    seen: Vec<Prediction>,
 }
 
 impl<'m> Predictor<'m> {
@@ -115,36 +118,39 @@ impl<'m> Predictor<'m> {
         first: usize,
     ) -> Predictor<'m> {
         let stages = Stages { taken, first, foreseen: HashMap::new() };
-        Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages }
+        Predictor { steps: resolver.steps, cache: decider.cache, resolver, decider, stages, seen: Vec::new() }
     }
 
     /// Predicts the steps up to, but without, `end`, or up to the first that is wrong.
     pub(crate) fn until(mut self, end: usize) -> Foresight {
-        let mut steps = Vec::new();
         for index in self.stages.first..end.min(self.steps.len()) {
             match self.step(index) {
-                Ok(prediction) => steps.extend(prediction),
-                Err(error) => return Foresight { steps, wrong: Some(Wrong { index, error }) },
+                Ok(prediction) => self.seen.extend(prediction),
+                Err(error) => return Foresight { steps: self.seen, wrong: Some(Wrong { index, error }) },
             }
         }
-        Foresight { steps, wrong: None }
+        Foresight { steps: self.seen, wrong: None }
     }
 
     /// Predicts the steps up to the first that is wrong, and finds all mistakes that can be found without running anything, each on
     /// its step: after a step that is wrong it goes on as if that step were not there.
     pub(crate) fn all(mut self) -> (Vec<Prediction>, Vec<Diagnostic>) {
-        let mut predictions = Vec::new();
         let mut problems = Vec::new();
+        let mut before_problems = None;
         for index in self.stages.first..self.steps.len() {
             match self.step(index) {
-                Ok(prediction) => predictions.extend(prediction.filter(|_| problems.is_empty())),
-                Err(error) => problems.extend(error.diagnostics_at(self.steps.span(index))),
+                Ok(prediction) => self.seen.extend(prediction),
+                Err(error) => {
+                    before_problems.get_or_insert(self.seen.len());
+                    problems.extend(error.diagnostics_at(self.steps.span(index)));
+                }
             }
             if problems.len() >= MOST_MESSAGES {
                 break;
             }
         }
-        (predictions, problems)
+        self.seen.truncate(before_problems.unwrap_or(self.seen.len()));
+        (self.seen, problems)
     }
 
     /// Predicts one step; `None` where its stage could not be begun.
@@ -175,13 +181,20 @@ impl<'m> Predictor<'m> {
 
     fn prediction(&self, index: usize, decision: Decision) -> Option<Prediction> {
         let label = self.steps.label(index)?;
-        Some(Prediction { label, decision, ingredients: None, listings: Vec::new(), warnings: Vec::new() })
+        Some(Prediction {
+            label,
+            decision,
+            ingredients: None,
+            roots: Vec::new(),
+            listings: Vec::new(),
+            warnings: Vec::new(),
+        })
     }
 
     fn start(&self, index: usize, noted: &Noted) -> Result<Option<Outlook>, Error> {
         let below = match self.steps.below(index) {
             Some(base) => match self.stages.get(base) {
-                Some(base) => Some((base.files, base.causes)),
+                Some(base) => Some(base.files),
                 None => return Ok(None),
             },
             None => None,
@@ -189,8 +202,8 @@ impl<'m> Predictor<'m> {
         let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage), noted)? else {
             return Ok(None);
         };
-        let (files, causes) = below.unwrap_or((start.files, Causes::default()));
-        let next = Some(Foreseen { state: Arc::new(start.state), files, causes });
+        let files = below.unwrap_or(start.files);
+        let next = Some(Foreseen { state: Arc::new(start.state), files });
         Ok(self.prediction(index, Decision::NotCached).map(|prediction| Outlook { prediction, next }))
     }
 
@@ -223,15 +236,14 @@ impl<'m> Predictor<'m> {
     }
 
     /// A step that misses, whatever it will read. What it leaves does not exist yet either.
-    fn certain_miss(&mut self, index: usize, before: Foreseen) -> Option<Outlook> {
+    fn certain_miss(&self, index: usize, before: Foreseen) -> Option<Outlook> {
         let prediction = self.prediction(index, Decision::Miss { key: None, reason: MissReason::FirstTime })?;
-        // Where others are the cause of what it starts from, they are the cause of what it leaves.
-        let causes = if before.causes.is_empty() { before.causes.and(index + 1) } else { before.causes };
-        Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, causes, state: before.state }) })
+        Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, ..before }) })
     }
 
     fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
-        let found = self.decider.look_up(planned.question(index, &planned.intent.roots(), &before.causes))?;
+        let roots = planned.intent.roots();
+        let found = self.decider.look_up(planned.question(index, &roots, self))?;
         let (state, known) = match &found {
             Found::Hit(record) => {
                 let StepResult { layer, created, .. } = &record.result;
@@ -248,13 +260,12 @@ impl<'m> Predictor<'m> {
                 (planned.state_after(FilesAfter::Foreseen, ""), known)
             }
         };
-        let files = if planned.action.touches_files() { Files::Others } else { Files::Same };
         let decision = found.decision(planned.intent.key());
-        let causes = before.causes.after(index + 1, &decision, Some(&planned.intent.ingredients), files);
-        let next = Some(Foreseen { state: Arc::new(state), files: known, causes });
+        let next = Some(Foreseen { state: Arc::new(state), files: known });
         let Some(prediction) = self.prediction(index, decision) else { return Ok(None) };
-        let (ingredients, listings) = (Some(planned.intent.ingredients), planned.intent.listings);
-        Ok(Some(Outlook { prediction: Prediction { ingredients, listings, ..prediction }, next }))
+        let Intent { ingredients, listings, .. } = planned.intent;
+        let ingredients = Some(ingredients);
+        Ok(Some(Outlook { prediction: Prediction { ingredients, roots, listings, ..prediction }, next }))
     }
 
     // ANCHOR: unknown
@@ -297,6 +308,29 @@ impl<'m> Predictor<'m> {
         Ok(Some(Beforehand::Unknown(because)))
     }
     // ANCHOR_END: unknown
+}
+
+impl Before for Predictor<'_> {
+    fn asked(&self, index: usize) -> Option<Asked<'_>> {
+        match self.foreseen(index) {
+            Some(Prediction { ingredients, roots, listings, .. }) => {
+                Some(Asked { ingredients: ingredients.as_ref()?, roots, listings })
+            }
+            None => self.stages.taken.asked(index),
+        }
+    }
+
+    fn decision(&self, index: usize) -> Option<&Decision> {
+        self.foreseen(index).map(|prediction| &prediction.decision).or_else(|| self.stages.taken.decision(index))
+    }
+}
+
+impl Predictor<'_> {
+    /// What is foreseen of step `index`, if it was come to.
+    fn foreseen(&self, index: usize) -> Option<&Prediction> {
+        let place = self.seen.binary_search_by_key(&(index + 1), |prediction| prediction.label.number).ok()?;
+        Some(&self.seen[place])
+    }
 }
 
 /// What is known of the files that step `number` leaves, when it would miss.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::decide::{Asked, Question};
+use super::asked::{Asked, Question};
 use super::driver::{Machine, Phase};
 use super::event::StepLabel;
 use super::inputs::LoadedContext;
@@ -45,6 +45,11 @@ impl Machine {
     /// The index of the step that comes next, or that is under way.
     pub(crate) fn position(&self) -> usize {
         self.taken.len()
+    }
+
+    /// How many steps were taken before the last change, and kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept
     }
 
     pub fn is_done(&self) -> bool {
@@ -156,8 +161,7 @@ impl Machine {
     /// # Errors
     /// A record can't be read.
     pub(crate) fn against(&self, index: usize, asked: Asked<'_>, build: &Build) -> Result<MissReason, Error> {
-        let causes = self.taken.causes_of(self.steps.stage(index), index);
-        let question = Question { index, causes: &causes, asked };
+        let question = Question { index, before: &self.taken, asked };
         self.decider().against(question, build)
     }
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use super::actions::configure::Applied;
 use super::actions::{configure, copy, from, run, workdir};
-use super::causes::Causes;
-use super::decide::{Asked, Question};
+use super::asked::{Asked, Before, Question};
 use super::inputs::Inputs;
 use super::intent::Intent;
 use super::noted::Noted;
@@ -37,10 +36,10 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// The question to the cache about step `index`, with the causes before it.
-    pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], causes: &'a Causes) -> Question<'a> {
+    /// The question to the cache about step `index`, with what is known of the steps before it.
+    pub(crate) fn question<'a>(&'a self, index: usize, roots: &'a [Roots], before: &'a dyn Before) -> Question<'a> {
         let Intent { ingredients, listings, .. } = &self.intent;
-        Question { index, causes, asked: Asked { ingredients, roots, listings } }
+        Question { index, before, asked: Asked { ingredients, roots, listings } }
     }
 
     /// The state after the step, which was done at a time in RFC 3339.

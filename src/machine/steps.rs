@@ -150,6 +150,11 @@ impl Steps {
         self.get(index).is_some_and(|step| matches!(step.kind, StepKind::From))
     }
 
+    /// The step before another in a stage, or the last before it.
+    pub(crate) fn previous(&self, index: usize, stage: usize) -> Option<usize> {
+        (0..index).rev().find(|&before| self.stage(before) == stage)
+    }
+
     /// The stage that step `index` begins with, if it is a FROM that names one.
     pub(crate) fn below(&self, index: usize) -> Option<usize> {
         let step = self.get(index).filter(|step| matches!(step.kind, StepKind::From))?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::causes::{Causes, Files};
+use super::asked::{Asked, Before};
 use super::event::{ConfigChange, StepLabel};
 use super::state::State;
 use crate::cache::{Decision, Ingredients, Roots};
@@ -32,8 +32,6 @@ pub struct Taken {
 #[derive(Debug, Default)]
 pub(crate) struct TakenSteps {
     steps: Vec<Taken>,
-    /// For each step which steps may be why the next one of its stage misses.
-    causes: Vec<Causes>,
     /// For each stage its steps, by index.
     by_stage: HashMap<usize, Vec<usize>>,
 }
@@ -47,14 +45,8 @@ impl Deref for TakenSteps {
 }
 
 impl TakenSteps {
-    /// Adds a step; of a FROM that begins with another stage, which one that is.
-    pub(crate) fn push(&mut self, taken: Taken, below: Option<usize>) {
-        let Taken { label, stage, decision, ingredients, .. } = &taken;
-        let end = self.steps.len();
-        let before = self.causes_of(below.unwrap_or(*stage), end);
-        let files = if taken.layer.is_some() { Files::Others } else { Files::Same };
-        self.causes.push(before.after(label.number, decision, ingredients.as_ref(), files));
-        self.by_stage.entry(*stage).or_default().push(end);
+    pub(crate) fn push(&mut self, taken: Taken) {
+        self.by_stage.entry(taken.stage).or_default().push(self.steps.len());
         self.steps.push(taken);
     }
 
@@ -65,27 +57,28 @@ impl TakenSteps {
                 steps.pop();
             }
         }
-        self.causes.truncate(count);
     }
 
     /// The last step of a stage among the first `end` steps.
     pub(crate) fn last_of(&self, stage: usize, end: usize) -> Option<&Taken> {
-        self.steps.get(self.last_index_of(stage, end)?)
-    }
-
-    fn last_index_of(&self, stage: usize, end: usize) -> Option<usize> {
         let steps = self.by_stage.get(&stage)?;
         let before = steps.partition_point(|index| *index < end);
-        steps.get(before.checked_sub(1)?).copied()
+        self.steps.get(steps[before.checked_sub(1)?])
     }
 
     /// The state after it.
     pub(crate) fn state_of(&self, stage: usize, end: usize) -> Option<Arc<State>> {
         Some(self.last_of(stage, end)?.state.clone())
     }
+}
 
-    /// The steps, among the first `end` ones, that may be why the next step of a stage misses.
-    pub(crate) fn causes_of(&self, stage: usize, end: usize) -> Causes {
-        self.last_index_of(stage, end).map(|index| self.causes[index].clone()).unwrap_or_default()
+impl Before for TakenSteps {
+    fn asked(&self, index: usize) -> Option<Asked<'_>> {
+        let Taken { ingredients, roots, .. } = self.steps.get(index)?;
+        Some(Asked { ingredients: ingredients.as_ref()?, roots, listings: &[] })
+    }
+
+    fn decision(&self, index: usize) -> Option<&Decision> {
+        Some(&self.steps.get(index)?.decision)
     }
 }

@@ -13,6 +13,14 @@ use crate::oci::{ChainId, Layer};
 use crate::store::Store;
 use crate::tree::Tree;
 
+/// The tree above the layers of an image, the lowest first.
+///
+/// # Errors
+/// A layer is not there, or damaged.
+pub(crate) fn tree_of(store: &Store, layers: &[Layer]) -> Result<Tree, Error> {
+    Trees::default().of_layers(store, layers)
+}
+
 /// The trees made so far.
 #[derive(Debug, Default)]
 pub(crate) struct Trees(RefCell<HashMap<ChainId, Tree>>);

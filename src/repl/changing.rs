@@ -180,8 +180,8 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
         Changed::File(name) => name,
     };
     let back = match refreshed.back {
-        0 => String::new(),
-        back => format!("; back {}", units::count(back as u64, "step")),
+        0 => None,
+        back => Some(format!("back {}", units::count(back as u64, "step"))),
     };
     match &refreshed.effect {
         Effect::Misses { causes, followers, next } => {
@@ -196,7 +196,8 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
                 ([], Some(ahead)) => parts.push(blocks::ahead(ahead)),
                 (causes, _) => parts.push(format!("{} would miss", names(causes)) + &after_them(*followers)),
             }
-            let text = format!("{}{back}", parts.join("; "));
+            parts.extend(back);
+            let text = parts.join("; ");
             match refreshed.changed {
                 // Perhaps nothing of it changed at all.
                 Changed::Context if causes.is_empty() && name != "edit" => session.row(name, &text),
@@ -206,6 +207,7 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
             }
         }
         Effect::Unforeseen(failure) => {
+            let back = back.map(|back| format!("; {back}")).unwrap_or_default();
             session.row(name, &format!("{what} changed{back}"))?;
             session.show_messages(&failure.into())
         }
@@ -229,7 +231,7 @@ fn names(steps: &[StepLabel]) -> String {
 fn after_them(followers: usize) -> String {
     match followers {
         0 => String::new(),
-        count => format!(", and {} after it", units::count(count as u64, "step")),
+        count => format!(", and {} after that", units::count(count as u64, "step")),
     }
 }
 

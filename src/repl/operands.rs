@@ -189,7 +189,7 @@ pub(super) fn diff(rest: &str, parts: &[&str]) -> Result<Compared, Diagnostic> {
         [first, second, ..] => first.parse::<usize>().ok().zip(second.parse::<usize>().ok()),
         [only] if only.parse::<usize>().is_ok() => {
             return Err(Diagnostic::error("`diff` needs two states, or none")
-                .hint(format!("`diff {rest} N`; a breakpoint is removed by `delete {rest}`", rest = only)));
+                .hint(format!("`diff A {only}`, with an earlier state A; `delete {only}` removes a breakpoint")));
         }
         _ => None,
     };

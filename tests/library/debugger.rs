@@ -172,6 +172,7 @@ fn steps_and_stages_are_rows() {
         .map(|row| match &row.outlook {
             Outlook::Decided(Decision::Hit { .. }) => '✓',
             Outlook::Decided(Decision::Miss { .. }) => '✗',
+            Outlook::Kept => '=',
             Outlook::Decided(Decision::NotCached) => '-',
             Outlook::Decided(Decision::Unknown { .. }) | Outlook::Unforeseen | Outlook::NotAsked => '?',
         })

@@ -252,3 +252,42 @@ fn a_session_is_not_saved_over_its_dockerfile() {
     insta::assert_snapshot!(filter(&place.session(&["step --script script ."])));
     assert_eq!(std::fs::read_to_string(place.path("Dockerfile")).unwrap(), text);
 }
+
+/// The cause is what was done otherwise than in the build that a step is compared with, whatever happened in this session.
+#[test]
+fn a_cause_is_told_against_the_build_that_is_compared_with() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nRUN echo a > /a\nCOPY x /x\nRUN cat /x > /y\nRUN cat /y > /z\n//- x\n1\n",
+    );
+    place.write("change", "#!/bin/sh\necho changed >> \"$1\"\n");
+    std::fs::set_permissions(place.path("change"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    place.write("script", "continue\nback 3\nedit x\nwhy 4\nplan\nplan --graph\nlist\ncontinue\nback 1\nwhy\n");
+    let mut command = place.command("step --script script .");
+    let output = command.env("EDITOR", place.path("change")).output().unwrap();
+    insta::assert_snapshot!(filter(&String::from_utf8_lossy(&output.stdout)));
+}
+
+/// A step that is gone, and steps that changed places, are told as what they are; and so is a build that was not finished.
+#[test]
+fn what_is_gone_or_moved_is_a_cause() {
+    let place = Place::new("//- x\n1\n");
+    let file = |lines: &[&str]| {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        place.write("Dockerfile", &format!("FROM layerlab/base\n{lines}"));
+    };
+    let [a, b, c] = ["RUN echo a > /a", "RUN echo b > /b", "RUN echo c > /c"];
+    file(&[a, b, "COPY x /x", c]);
+    let mut text = place.session(&["build --progress quiet ."]);
+    for lines in
+        [&[a, "COPY x /x", c][..], &[b, a, "COPY x /x", c], &["COPY x /x", c], &[a, b, "WORKDIR /w", "COPY x /x", c]]
+    {
+        file(lines);
+        text += &place.session(&["plan"]);
+    }
+    text += "\n-- another x, and a build that ends with its COPY\n";
+    file(&[a, b, "COPY x /x", c]);
+    place.write("x", "2\n");
+    place.write("script", "step 4\n");
+    text += &place.session(&["step --script script .", "plan"]);
+    insta::assert_snapshot!(filter(&text));
+}

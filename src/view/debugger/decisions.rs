@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Layout;
 use crate::cache::{
-    Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Setting, Subject,
+    Attribute, Causes, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Setting, Subject,
 };
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, StepLabel};
@@ -170,10 +170,9 @@ pub(crate) fn reason(reason: &MissReason) -> String {
         MissReason::NeverFinished { build } => {
             format!("build {build} had the same inputs, but this step did not finish there")
         }
-        MissReason::Follows { steps, build } if steps.is_empty() => {
-            format!("a step before it is new or has another result than in build {build}; its own inputs are the same")
+        MissReason::Follows { build, causes } => {
+            format!("{}; its own inputs are the same", because_of(*build, causes))
         }
-        MissReason::Follows { steps, .. } => format!("{}; its own inputs are the same", only_because(steps)),
         MissReason::Cause { .. } => {
             let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
             names.dedup();
@@ -187,15 +186,26 @@ pub(crate) fn reason(reason: &MissReason) -> String {
     }
 }
 
-/// Which steps are the cause of a miss, and nothing else.
-pub(super) fn only_because(steps: &[usize]) -> String {
-    match steps {
-        [] => "only because of an earlier step".to_owned(),
-        [one] => format!("only because of step {one}"),
-        few if few.len() < MOST_CAUSES => {
-            format!("only because of steps {}", units::listed(&units::ranges(few)))
-        }
-        [..] => "only because of steps before it".to_owned(),
+/// What a miss follows, in one line that is harmless.
+pub(super) fn because_of(build: u64, causes: &Causes) -> String {
+    let steps = match causes.steps.as_slice() {
+        [] => None,
+        [one] => Some(format!("of step {one}")),
+        few if few.len() < MOST_CAUSES => Some(format!("of steps {}", units::listed(&units::ranges(few)))),
+        [..] => Some("of many steps before it".to_owned()),
+    };
+    let quoted = |text: &String| format!("`{}`", table::shortened(&line(text), INSTRUCTION_WIDTH));
+    let gone = match causes.gone.as_slice() {
+        [] => None,
+        [one] => Some(quoted(one)),
+        [first, more @ ..] => Some(format!("{} and {}", quoted(first), units::count(more.len() as u64, "other step"))),
+    };
+    let gone = gone.map(|what| format!("build {build} had {what} before it"));
+    match (steps, gone) {
+        (Some(steps), None) => format!("only because {steps}"),
+        (None, Some(gone)) => format!("only because {gone}"),
+        (Some(steps), Some(gone)) => format!("because {steps}, and {gone}"),
+        (None, None) => format!("only because of a step before it that gave another result in build {build}"),
     }
 }
 
@@ -266,7 +276,7 @@ fn fate(following: &Following) -> Option<String> {
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is unknown ({because})"),
         Decision::Miss { reason, .. } => match reason {
-            MissReason::Follows { steps, .. } => format!("would miss ({})", only_because(steps)),
+            MissReason::Follows { build, causes } => format!("would miss ({})", because_of(*build, causes)),
             MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
             MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
             MissReason::NoCache => "would miss (--no-cache)".to_owned(),

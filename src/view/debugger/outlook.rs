@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use super::decisions::{differences, is_one_file, only_because, presence, reason, verdict};
+use super::decisions::{because_of, differences, is_one_file, presence, reason, verdict};
 use super::steps::left_out;
 use crate::debugger::{Ahead, LeftOut, Tense};
 use crate::machine::{Decision, MissReason, Prediction};
@@ -78,8 +78,8 @@ fn foreseen(layout: &Layout, decision: &Decision) -> String {
         Decision::Hit { build, .. } => {
             format!("{}: same as build {build}", layout.palette.paint(Role::Good, "would hit"))
         }
-        Decision::Miss { reason: MissReason::Follows { steps, .. }, .. } if !steps.is_empty() => {
-            format!("{miss}: {}", only_because(steps))
+        Decision::Miss { reason: MissReason::Follows { build, causes }, .. } => {
+            format!("{miss}: {}", because_of(*build, causes))
         }
         Decision::Miss { reason: other, .. } => {
             let attributes: BTreeSet<String> = match is_one_file(decision) && presence(other).is_none() {

@@ -113,8 +113,14 @@ pub(crate) fn dockerfile(
             list.push_str(&layout.line(&marks, &line(&shown)));
         }
     }
-    let failed = if steps.iter().any(|row| row.has_failed) { "  ! failed" } else { "" };
-    list.push_str(&legend(layout, window, failed));
+    let mut more = String::new();
+    if steps.iter().any(|row| row.outlook == Outlook::Kept) {
+        more.push_str("  = kept from before");
+    }
+    if steps.iter().any(|row| row.has_failed) {
+        more.push_str("  ! failed");
+    }
+    list.push_str(&legend(layout, window, &more));
     if let Some(text) = left_out(stages) {
         list.push_str(&layout.hang(
             "",
@@ -157,6 +163,7 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
         _ if row.has_failed => layout.palette.paint(Role::Bad, "!"),
         Outlook::Decided(Decision::Hit { .. }) => layout.palette.paint(Role::Good, "✓"),
         Outlook::Decided(Decision::Miss { .. }) => layout.palette.paint(Role::Notice, "✗"),
+        Outlook::Kept => layout.palette.paint(Role::Faint, "="),
         Outlook::Decided(Decision::NotCached) | Outlook::NotAsked => " ".to_owned(),
         Outlook::Decided(Decision::Unknown { .. }) | Outlook::Unforeseen => "?".to_owned(),
     };
@@ -164,9 +171,9 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
 }
 
 /// What the marks mean, and what is left out.
-fn legend(layout: &Layout, window: &Window, failed: &str) -> String {
+fn legend(layout: &Layout, window: &Window, more: &str) -> String {
     let mut text = "▶ next  ● breakpoint  ✓ hit  ✗ miss  ? unknown".to_owned();
-    text.push_str(failed);
+    text.push_str(more);
     if window.first > 1 || window.last < window.total {
         text.push_str(&format!("  · {} lines, `list all` shows them", window.total));
     }

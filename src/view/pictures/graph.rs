@@ -66,9 +66,10 @@ fn short_label(kind: EdgeKind) -> &'static str {
 }
 
 /// The mark of a step, its word, and how that looks. FROM has none.
-pub(super) fn mark(decision: Option<&Decision>) -> Option<(&'static str, &'static str, Role)> {
-    match decision {
+pub(super) fn mark(outcome: &Outcome) -> Option<(&'static str, &'static str, Role)> {
+    match &outcome.decision {
         Some(Decision::NotCached) => None,
+        _ if outcome.is_kept => Some(("=", "kept", Role::Faint)),
         Some(Decision::Hit { .. }) => Some(("✓", "hit", Role::Good)),
         Some(Decision::Miss { .. }) => Some(("✗", "miss", Role::Notice)),
         Some(Decision::Unknown { .. }) | None => Some(("?", "unknown", Role::Faint)),
@@ -104,8 +105,8 @@ fn boxed(layout: &Layout, row: &Row<'_>, graph: &Graph, inside: usize, is_source
 }
 
 fn step(layout: &Layout, outcome: &Outcome, room: usize) -> String {
-    let mark = mark(outcome.decision.as_ref())
-        .map_or(String::new(), |(mark, word, role)| layout.palette.paint(role, &format!("{mark} {word}")));
+    let mark =
+        mark(outcome).map_or(String::new(), |(mark, word, role)| layout.palette.paint(role, &format!("{mark} {word}")));
     let number = format!("{} {:>3} ", padded(&mark, MARK), outcome.step.number);
     let left = room.saturating_sub(visible_width(&number));
     number + &fitted(&outcome.step.instruction, left)
@@ -193,8 +194,7 @@ fn reaches(graph: &Graph) -> Vec<String> {
 /// `2 hits, 1 miss, 3 unknown`.
 fn sum(graph: &Graph) -> String {
     let steps = || graph.stages.iter().flat_map(|stage| &stage.steps);
-    let count =
-        |wanted| steps().filter(|step| mark(step.decision.as_ref()).is_some_and(|(_, word, _)| word == wanted)).count();
+    let count = |wanted| steps().filter(|step| mark(step).is_some_and(|(_, word, _)| word == wanted)).count();
     let (hits, misses) = (count("hit"), count("miss"));
     format!("{}, {} unknown", units::hits_and_misses(hits, misses), count("unknown"))
 }

@@ -65,7 +65,7 @@ fn text_of(row: &Row<'_>, graph: &Graph) -> String {
 }
 
 fn step(outcome: &Outcome) -> String {
-    let mark = mark(outcome.decision.as_ref()).map_or(String::new(), |(mark, word, _)| format!("{mark} {word}"));
+    let mark = mark(outcome).map_or(String::new(), |(mark, word, _)| format!("{mark} {word}"));
     format!("{} {:>3} {}", padded(&mark, 9), outcome.step.number, fitted(&outcome.step.instruction, MOST_CELLS))
 }
 
@@ -95,7 +95,7 @@ impl Drawing<'_> {
                 )
             }
             Row::Step(outcome) => {
-                let class = match mark(outcome.decision.as_ref()).map(|(_, _, role)| role) {
+                let class = match mark(outcome).map(|(_, _, role)| role) {
                     Some(Role::Good) => "hit",
                     Some(Role::Notice) => "miss",
                     Some(_) => "unknown",

@@ -10,7 +10,7 @@ use super::outcome::{Leaving, Proxy, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::machine::lacking::NOT_FOUND;
+use crate::machine::lacking::{self, NOT_FOUND};
 use crate::runtime::{self, Ask, Parted, Streams};
 use crate::view::pictures;
 use crate::world::World;
@@ -59,12 +59,13 @@ impl Run {
             None => {}
         }
         let keys = self.leaving.keys()?;
-        let Made { container, if_missing } = self.options.create(world, !self.detach, ui)?;
+        let Made { container, image } = self.options.create(world, !self.detach, ui)?;
         let id = container.record.id.clone();
+        let if_missing = || self.options.if_missing(world, &image);
         let session = runtime::start(world, container)?;
         if self.detach {
             return match session.until_started() {
-                Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), if_missing.as_deref())),
+                Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), if_missing)),
                 Some(parted @ Parted::Lost) => ended(parted),
                 Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => {
                     Ok(writeln!(ui.plain(), "{id}")?)
@@ -78,21 +79,22 @@ impl Run {
             let _ = session.ask(&Ask::Signal(libc::SIGKILL));
             session.until_the_end();
         }
-        if let (Parted::Ended(status), Some(note)) = (&parted, &if_missing)
-            && *status == NOT_FOUND
+        if let Parted::Ended(NOT_FOUND) = parted
+            && let Some(note) = lacking::of_a_shell(&image.config.config)
         {
             ui.note(&format!("note: {note}"));
         }
-        ended(parted).map_err(|failure| with_note(failure, if_missing.as_deref()))
+        ended(parted).map_err(|failure| with_note(failure, if_missing))
     }
 }
 
 /// The failure of a command that is not there, with what may be the reason.
-fn with_note(mut failure: Failure, if_missing: Option<&str>) -> Failure {
+fn with_note(mut failure: Failure, if_missing: impl FnOnce() -> Option<String>) -> Failure {
     if failure.status.map(i32::from) == Some(NOT_FOUND)
-        && let (Some(note), Some(diagnostic)) = (if_missing, failure.diagnostics.first_mut())
+        && let Some(diagnostic) = failure.diagnostics.first_mut()
+        && let Some(note) = if_missing()
     {
-        diagnostic.hint = Some(note.to_owned());
+        diagnostic.hint = Some(note);
     }
     failure
 }

@@ -5,7 +5,7 @@
 
 use crate::images::{STAND_IN_LABEL, stand_in_note};
 use crate::machine::{DEFAULT_PATH, State};
-use crate::oci::Reference;
+use crate::oci::{ContainerConfig, Reference};
 use crate::tree::{Follow, Tree, TreePath};
 
 /// The package managers of distributions.
@@ -47,9 +47,7 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     if status == NOT_FOUND
         && let Some(file) = started(command).find(is_beside)
     {
-        return Some(format!(
-            "`{file}` is in this folder, but a program without a `/` in its name is looked for only in the folders of PATH: `./{file}`"
-        ));
+        return Some(beside(file, state.working_dir()));
     }
     let label = state.settings.labels.get(STAND_IN_LABEL)?;
     let missing: Vec<&str> = started(command).map(word_of_path).filter(|program| !is_there(program)).collect();
@@ -127,14 +125,45 @@ fn word_of_path(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 
-/// What to say where a program could not be started, as it is not there: what the image lacks that this label of a stand-in names.
-pub(crate) fn note(label: &str, program: &str) -> String {
-    not_in_the_real_one(label, program).unwrap_or_else(|| stand_in_note(label))
+/// Where the command of a container comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// The image has it.
+    Image,
+    /// Somebody typed it, in the place of the image's CMD.
+    Typed,
 }
 
-/// The same for a state, where it is built on a stand-in.
-pub(crate) fn note_of(state: &State, program: &str) -> Option<String> {
-    state.settings.labels.get(STAND_IN_LABEL).map(|label| note(label, program))
+/// What to say where a program could not be started, as it is not there. `None`: nothing more than that.
+pub(crate) fn not_started(config: &ContainerConfig, tree: &Tree, program: &str, words: Words) -> Option<String> {
+    let folder = if config.working_dir.is_empty() { "/" } else { &config.working_dir };
+    if !program.contains('/') && tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok() {
+        return Some(beside(program, folder));
+    }
+    let label = config.labels.get(STAND_IN_LABEL);
+    if let Some(text) = label.and_then(|label| not_in_the_real_one(label, program)) {
+        return Some(text);
+    }
+    let replaced = config.cmd.as_deref().filter(|command| words == Words::Typed && !command.is_empty());
+    let replaced = replaced.map(|command| {
+        format!("`{program}` takes the place of the image's CMD, `{}`, and must be a program itself", command.join(" "))
+    });
+    match (replaced, label.map(|label| stand_in_note(label))) {
+        (Some(replaced), Some(note)) => Some(format!("{replaced}; if the image should have it: {note}")),
+        (replaced, note) => replaced.or(note),
+    }
+}
+
+/// What to say where a shell in an image ended as one that did not find a program.
+pub(crate) fn of_a_shell(config: &ContainerConfig) -> Option<String> {
+    config.labels.get(STAND_IN_LABEL).map(|label| stand_in_note(label))
+}
+
+/// What to say of a program that lies in the folder that a command runs in, and is not looked for there.
+fn beside(program: &str, folder: &str) -> String {
+    format!(
+        "`{program}` is in `{folder}`, but a program without a `/` in its name is looked for only in the folders of PATH: `./{program}`"
+    )
 }
 
 /// The programs that a shell would start, as they are written.

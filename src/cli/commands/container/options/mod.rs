@@ -20,8 +20,9 @@ use crate::cli::names;
 use crate::cli::ui::Ui;
 use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
-use crate::images::{self, Opened, Policy, STAND_IN_LABEL};
-use crate::machine::lacking;
+use crate::images::{self, Opened, Policy};
+use crate::machine;
+use crate::machine::lacking::{self, Words};
 use crate::oci::{Platform, PlatformError, PortSpecification, signal_number};
 use crate::runtime::care::{Care, LogOptions, Restart};
 use crate::runtime::{self, Claimed, ImageUsed, Ingredients, Input, Request, Variable, WhenEnded};
@@ -127,8 +128,7 @@ pub(super) struct Options {
 /// A container that was made, and what there is to say of its image.
 pub(super) struct Made {
     pub(super) container: Claimed,
-    /// What may be the reason in case that its program is not found.
-    pub(super) if_missing: Option<String>,
+    pub(super) image: Opened,
 }
 
 impl Options {
@@ -145,7 +145,6 @@ impl Options {
         let request = self.request(world, ui)?;
         let cidfile = self.cidfile.as_deref().map(Cidfile::claim).transpose()?;
         let image = self.open(world)?;
-        let if_missing = self.if_missing(&image.config.config.labels);
         let ingredients = Ingredients {
             image: ImageUsed { name: self.image().to_owned(), id: image.id, manifest: image.manifest.clone() },
             config: &image.config,
@@ -168,7 +167,7 @@ impl Options {
         if let Some(cidfile) = cidfile {
             cidfile.write(&container.record.id)?;
         }
-        Ok(Made { container, if_missing })
+        Ok(Made { container, image })
     }
 
     /// Plans the container as `create` would make it, and makes none.
@@ -231,16 +230,18 @@ impl Options {
         })
     }
 
-    /// What may be the reason in case that the command is not found in an image with these labels.
-    fn if_missing(&self, labels: &BTreeMap<String, String>) -> Option<String> {
-        match self.words.get(1) {
-            Some(option) if option.starts_with('-') => {
-                Some(format!("options come before the image: `layerlab run {option} … {}`", self.image()))
-            }
-            program => {
-                Some(lacking::note(labels.get(STAND_IN_LABEL)?, program.map(String::as_str).unwrap_or_default()))
-            }
+    /// What may be the reason where the program was not found in the image.
+    pub(super) fn if_missing(&self, world: &World, image: &Opened) -> Option<String> {
+        let config = &image.config.config;
+        let typed = self.words.get(1);
+        if let Some(option) = typed.filter(|word| word.starts_with('-')) {
+            return Some(format!("options come before the image: `layerlab run {option} … {}`", self.image()));
         }
+        let of_image = || config.entrypoint.iter().chain(&config.cmd).flatten().next();
+        let program =
+            self.entrypoint.as_ref().or(config.entrypoint.iter().flatten().next()).or(typed).or_else(of_image)?;
+        let words = if typed == Some(program) { Words::Typed } else { Words::Image };
+        lacking::not_started(config, &machine::tree_of(&world.store, &image.layers).ok()?, program, words)
     }
 
     /// The image's labels, and over them those of the arguments.
