@@ -123,13 +123,13 @@ pub(crate) fn stand_alone(mut kept: Vec<RawFd>) -> Result<(), Errno> {
     std::env::set_current_dir("/").map_err(errno)
 }
 
-/// Has every descriptor above 2 closed by the next execve(2), but this one.
-pub(crate) fn keep_only_over_execve(kept: RawFd) -> Result<(), Errno> {
+/// Has every descriptor above 2 closed by the next execve(2), but these.
+pub(crate) fn keep_only_over_execve(kept: &[RawFd]) -> Result<(), Errno> {
     const CLOEXEC: libc::c_uint = 4;
     // SAFETY: close_range(2) and fcntl(2), which close nothing now.
     unsafe {
         Errno::result(libc::syscall(libc::SYS_close_range, 3, RawFd::MAX, CLOEXEC))?;
-        Errno::result(libc::fcntl(kept, libc::F_SETFD, 0)).map(drop)
+        kept.iter().try_for_each(|kept| Errno::result(libc::fcntl(*kept, libc::F_SETFD, 0)).map(drop))
     }
 }
 

@@ -92,10 +92,10 @@ impl Restart {
 
 /// How often a container was started again, and how long is waited before the next time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Again {
-    pub(super) restarts: u32,
+pub(crate) struct Again {
+    pub(crate) restarts: u32,
     /// How long was waited before this time.
-    pub(super) pause: Option<Duration>,
+    pub(crate) pause: Option<Duration>,
 }
 
 impl Again {
@@ -147,7 +147,7 @@ impl Default for LogOptions {
     }
 }
 
-/// No file of a log is smaller: a line has to fit in.
+/// No file of a log is smaller. An entry that is longer has a file of its own.
 const SMALLEST: u64 = 1 << 10;
 
 /// No log has more files: each new one gives all others another name.

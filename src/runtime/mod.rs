@@ -55,7 +55,7 @@ pub(crate) use folder::Folder;
 pub(crate) use hosts::HostEntry;
 pub(crate) use monitor::starting::{resume, start};
 pub(crate) use monitor::talk::{Ask, Failed};
-pub(crate) use ports::{Bound, Published};
+pub(crate) use ports::{Bound, Kept, Published};
 pub(crate) use prepare::{Room, Script, prepare};
 pub use record::roots;
 pub(crate) use record::{ImageUsed, Input, Status, WhenEnded};

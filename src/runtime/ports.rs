@@ -9,10 +9,11 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::str::FromStr;
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn6, bind, getsockopt, listen, setsockopt, socket, sockopt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +133,65 @@ impl Door {
     }
 
     pub(super) fn descriptor(&self) -> RawFd {
+        self.kept().descriptor
+    }
+
+    /// What is told of it where it stays open.
+    pub(super) fn kept(&self) -> Kept {
         match self {
-            Door::Tcp(listener, _) => listener.as_raw_fd(),
-            Door::Udp(socket, _) => socket.as_raw_fd(),
+            Door::Tcp(listener, container) => Kept { descriptor: listener.as_raw_fd(), container: *container },
+            Door::Udp(socket, container) => Kept { descriptor: socket.as_raw_fd(), container: *container },
         }
     }
+}
+
+/// A door that stays open over execve(2), as our program is told of it then: `7:80`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(super) descriptor: RawFd,
+    container: u16,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.descriptor, self.container)
+    }
+}
+
+impl FromStr for Kept {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Kept, &'static str> {
+        let read = |(descriptor, container): (&str, &str)| {
+            Some(Kept { descriptor: descriptor.parse().ok()?, container: container.parse().ok()? })
+        };
+        text.split_once(':').and_then(read).ok_or("not a descriptor and a port")
+    }
+}
+
+impl Kept {
+    /// Takes the door again; `None` for what is not one.
+    fn adopt(self) -> Option<Door> {
+        // SAFETY: fcntl(2) on a number that may be none of a descriptor: then it says so.
+        let is_open =
+            self.descriptor > 2 && unsafe { libc::fcntl(self.descriptor, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
+        // SAFETY: the descriptor is open, and it was opened by the program that we were before: nothing here owns it.
+        let socket = is_open.then(|| unsafe { OwnedFd::from_raw_fd(self.descriptor) })?;
+        match getsockopt(&socket, sockopt::SockType).ok()? {
+            SockType::Stream => Some(Door::Tcp(socket.into(), self.container)),
+            SockType::Datagram => Some(Door::Udp(socket.into(), self.container)),
+            _ => None,
+        }
+    }
+}
+
+/// The doors of a container that starts again: those that were kept, or else new ones.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_again(kept: &[Kept], published: &[Published]) -> Result<Vec<Door>, Error> {
+    let doors: Vec<Door> = kept.iter().filter_map(|kept| kept.adopt()).collect();
+    if doors.len() == kept.len() && (published.is_empty() || !doors.is_empty()) { Ok(doors) } else { open(published) }
 }
 
 /// Opens the doors of all published ports.
@@ -152,13 +207,13 @@ pub(super) fn open(published: &[Published]) -> Result<Vec<Door>, Error> {
 }
 
 /// Gives the ports back, whatever threads still wait at the doors: what they have from now on is no socket.
-pub(super) fn close(doors: &[RawFd]) {
+pub(super) fn close(doors: &[Kept]) {
     let Ok(null) = std::fs::File::open("/dev/null") else { return };
     for door in doors {
         // SAFETY: shutdown(2) and dup2(2) on descriptors that stay open as long as this process lives; dup2 keeps the number in use.
         unsafe {
-            libc::shutdown(*door, libc::SHUT_RDWR);
-            libc::dup2(null.as_raw_fd(), *door);
+            libc::shutdown(door.descriptor, libc::SHUT_RDWR);
+            libc::dup2(null.as_raw_fd(), door.descriptor);
         }
     }
 }
@@ -229,6 +284,18 @@ mod tests {
         for bad in ["8081:0", "80:80/sctp", "x:80", ""] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_door_that_is_kept_is_the_same_one() {
+        let wanted = Published::parse_all(&["127.0.0.1::80".to_owned(), "127.0.0.1::53/udp".to_owned()]).unwrap();
+        let doors = open(&wanted).unwrap();
+        let bound = |doors: &[Door]| doors.iter().map(|door| door.bound().unwrap()).collect::<Vec<_>>();
+        let before = bound(&doors);
+        let kept: Vec<Kept> = doors.iter().map(|door| door.kept().to_string().parse().unwrap()).collect();
+        doors.into_iter().for_each(std::mem::forget);
+        assert_eq!(bound(&open_again(&kept, &wanted).unwrap()), before);
+        assert!("x:80".parse::<Kept>().is_err());
     }
 
     #[test]

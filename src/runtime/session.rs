@@ -39,6 +39,8 @@ pub(crate) struct Session {
 pub(crate) enum Parted {
     /// The container has ended with this status.
     Ended(i32),
+    /// A run has ended with this status, and the container starts again. The connection lasts until it does.
+    Again(i32),
     /// It was not started.
     Failed(Failed),
     /// We have detached, and it goes on.
@@ -191,7 +193,7 @@ impl Session {
                 Ok(Tell::Done) => return Ok(descriptors),
                 Ok(Tell::Refused(reason)) => return Err(Error::Refused(reason)),
                 Ok(Tell::Started | Tell::Notice(_)) => {}
-                Ok(Tell::Failed(_) | Tell::Ended(_) | Tell::Broken) | Err(_) => {
+                Ok(Tell::Failed(_) | Tell::Ended(_) | Tell::Again(_) | Tell::Broken) | Err(_) => {
                     return Err(Error::Refused("it has ended meanwhile".to_owned()));
                 }
             }
@@ -302,6 +304,7 @@ enum Source {
 fn parted(tell: &Tell) -> Option<Parted> {
     match tell {
         Tell::Ended(status) => Some(Parted::Ended(*status)),
+        Tell::Again(status) => Some(Parted::Again(*status)),
         Tell::Failed(failed) => Some(Parted::Failed(failed.clone())),
         Tell::Broken => Some(Parted::Broken),
         Tell::Started | Tell::Done | Tell::Refused(_) | Tell::Notice(_) => None,

@@ -350,6 +350,8 @@ pub(super) fn read(world: &World, id: &str) -> Result<Option<Stored>, Error> {
     if status.has_monitor() && Folder::is_free(&folder) {
         // It may have ended just now, and its monitor have noted that.
         status = match record::status(world.home(), &folder)? {
+            // It had ended before its monitor was killed.
+            Status::Restarting(end) => Status::Exited(end),
             running if running.has_monitor() => Status::Exited(End::unknown(started)),
             ended => ended,
         };

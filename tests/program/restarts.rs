@@ -137,3 +137,92 @@ fn who_reads_nothing_keeps_nobody_from_starting_again() {
     reader.wait().unwrap();
     place.assert_whole();
 }
+
+#[test]
+fn a_log_is_followed_over_restarts() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        let script = "echo begun; until [ -e /go ]; do sleep 0.01; done; echo over; exit 3";
+        run(&place, "--name box --restart on-failure:2", script);
+        let mut follow = place.command("logs -f box");
+        let follow = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        place.run("exec box touch /go");
+        // It ends by itself, when the container does for good.
+        let output = follow.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "begun\nover\n".repeat(3));
+        assert_eq!(place.run("wait box"), "3\n");
+        place.run("rm box");
+        place.assert_whole();
+    }
+}
+
+#[test]
+fn whoever_waits_hears_of_the_next_end() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        run(&place, "--name box --restart always", "exit 3");
+        // In a run, in a pause, or between the two.
+        (0..4).for_each(|_| assert_eq!(place.run("wait box"), "3\n"));
+        assert_eq!(place.run("update --restart no box"), "box\n");
+        wait_for(&place, "ps -a", |shown| shown.contains("Exited (3)"));
+        place.run("rm box");
+        place.assert_whole();
+    }
+}
+
+#[test]
+fn a_published_port_is_nobody_elses_meanwhile() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        let script = "until [ -e /go ]; do sleep 0.01; done; [ -e /again ] && exec sleep 1000; touch /again; exit 3";
+        run(&place, "--name box --restart always -p 127.0.0.1::80", script);
+        let port = place.run("port box");
+        assert!(port.contains("80/tcp -> 127.0.0.1:"), "{port}");
+        place.run("exec box touch /go");
+        wait_for(&place, "inspect box", |shown| {
+            shown.contains("\"RestartCount\": 1") && shown.contains("\"Status\": \"running\"")
+        });
+        assert_eq!(place.run("port box"), port);
+        // Afterwards it is free.
+        let address = port.trim().rsplit(' ').next().unwrap();
+        place.run("stop -t 0 box");
+        std::net::TcpListener::bind(address).unwrap();
+        place.run("rm box");
+        place.assert_whole();
+    }
+}
+
+/// The monitor of a container that has started again, by what it executes.
+fn monitor(id: &str) -> Option<i32> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|number: &i32| {
+        let command = std::fs::read_to_string(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        command.contains(&format!("\0monitor\0{id}\0"))
+    })
+}
+
+#[test]
+fn how_it_ended_is_known_when_its_monitor_is_killed_in_a_pause() {
+    for role in roles() {
+        let place = Place::of(role, "");
+        run(&place, "--name box --restart always", "exit 3");
+        let id = place.run("ps -a -q --no-trunc").trim().to_owned();
+        // The pauses become longer each time.
+        let end = Instant::now() + PATIENCE;
+        let monitor = loop {
+            let shown = state(&place, "box");
+            if shown["State"]["Status"] == "restarting" && shown["RestartCount"].as_u64() > Some(3) {
+                break monitor(&id).unwrap();
+            }
+            assert!(Instant::now() < end, "{shown}");
+        };
+        assert_eq!(std::fs::read_to_string(format!("/proc/{monitor}/comm")).unwrap(), "layerlab\n");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor), nix::sys::signal::Signal::SIGSTOP).unwrap();
+        let before = state(&place, "box")["State"]["Status"].clone();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(monitor), nix::sys::signal::Signal::SIGKILL).unwrap();
+        wait_for(&place, "ps -a", |shown| shown.contains("Exited"));
+        assert!(before != "restarting" || place.run("ps -a").contains("Exited (3)"), "{}", place.run("ps -a"));
+        place.run("rm box");
+        place.assert_whole();
+    }
+}

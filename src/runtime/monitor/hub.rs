@@ -156,9 +156,9 @@ impl Hub {
         self.conclude(Tell::Ended(status));
     }
 
-    /// As [`Hub::end`], but waits for nobody.
-    pub(super) fn tell_end(&self, status: i32) {
-        self.announce(Tell::Ended(status));
+    /// Tells everybody how the run has ended of one that starts again, and waits for nobody.
+    pub(super) fn tell_again(&self, status: i32) {
+        self.announce(Tell::Again(status));
     }
 
     /// Tells everybody that it was not started.

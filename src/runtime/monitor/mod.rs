@@ -90,20 +90,18 @@ fn run(world: &Arc<World>, turn: Turn) {
             return;
         }
     };
-    let doors = container.reached.descriptors();
     let ended = container.live(&prepared, input);
     container.ended.tell();
-    // Others may have the ports from now on.
-    ports::close(&doors);
     container.log.finish();
     let (status, next) = container.note(&ended);
-    let (hub, standing) = (container.hub.clone(), container.standing.clone());
+    let (hub, standing, doors) = (container.hub.clone(), container.standing.clone(), container.reached.kept.clone());
     drop(container);
     if let Some((again, pause, end)) = next {
         // Who is far behind has until the next start to read on; then there is the log.
-        hub.tell_end(status);
+        hub.tell_again(status);
         let is_finished = standing.is_finished_within(pause);
-        let failure = (!is_finished).then(|| again::begin_anew(world, prepared.folder(), again).to_string());
+        let failure = (!is_finished).then(|| again::begin_anew(world, prepared.folder(), again, &doors).to_string());
+        ports::close(&doors);
         standing.note(&Status::Exited(End { error: failure, ..end }));
     }
     tidy(world, prepared, record);
@@ -321,6 +319,8 @@ impl<'a> Container<'a> {
             self.standing.note(&Status::Restarting(end.clone()));
             return (status, Some((again, pause, end)));
         }
+        // Others may have the ports from now on.
+        ports::close(&self.reached.kept);
         // Where it was told to stay before it had started again, the run before was the last one.
         self.standing.note(&Status::Exited(match record::status(self.world.home(), &self.folder) {
             Ok(Status::Restarting(before)) if is_finished && self.started.is_none() => before,

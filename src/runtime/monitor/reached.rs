@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -13,13 +12,15 @@ use super::hub::Hub;
 use super::{forward, unreached};
 use crate::container::{Control, Sockets};
 use crate::runtime::network::Connection;
-use crate::runtime::ports::{Bound, Door};
+use crate::runtime::ports::{Bound, Door, Kept};
 use crate::world::World;
 
 /// The ways into a container.
 pub(super) struct Reached {
     /// Where it is reached, until that is served.
     doors: Vec<Door>,
+    /// The same, for as long as they are open.
+    pub(super) kept: Vec<Kept>,
     /// Where its ports are: at its address on a network, or without one at its loopback.
     address: IpAddr,
     /// The helper in its network, for as long as it runs.
@@ -28,11 +29,8 @@ pub(super) struct Reached {
 
 impl Reached {
     pub(super) fn by(doors: Vec<Door>) -> Reached {
-        Reached { doors, address: Ipv4Addr::LOCALHOST.into(), sockets: None }
-    }
-
-    pub(super) fn descriptors(&self) -> Vec<RawFd> {
-        self.doors.iter().map(Door::descriptor).collect()
+        let kept = doors.iter().map(Door::kept).collect();
+        Reached { doors, kept, address: Ipv4Addr::LOCALHOST.into(), sockets: None }
     }
 
     /// Joins it to its networks, and passes on what there is to say of them.

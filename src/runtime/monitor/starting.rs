@@ -2,7 +2,6 @@
 
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
@@ -55,11 +54,20 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
     }
 }
 
-/// Goes on with a container that starts again, as its monitor; `lock` is the open lock of its folder.
+/// Goes on with a container that starts again, as its monitor; `lock` is the open lock of its folder, and the doors to its published ports
+/// are open.
 ///
 /// # Errors
 /// Nobody has begun this with the lock of that container.
-pub(crate) fn resume(world: &Arc<World>, id: &str, lock: RawFd, restarts: u32, pause: Duration) -> Result<(), Error> {
+pub(crate) fn resume(
+    world: &Arc<World>,
+    id: &str,
+    lock: RawFd,
+    again: Again,
+    doors: &[ports::Kept],
+) -> Result<(), Error> {
+    // For ps(1): the kernel has it from the name of what is executed, which is that of a link.
+    let _ = nix::sys::prctl::set_name(c"layerlab");
     // SAFETY: fcntl(2) on a number that may be none of a descriptor: then it says so.
     let is_open = lock > 2 && unsafe { libc::fcntl(lock, libc::F_SETFD, libc::FD_CLOEXEC) } == 0;
     // SAFETY: the descriptor is open, and it was opened by the program that we were before: nothing here owns it.
@@ -68,7 +76,7 @@ pub(crate) fn resume(world: &Arc<World>, id: &str, lock: RawFd, restarts: u32, p
     let folder = folder.ok_or_else(|| Error::Refused(format!("this does not go on with container {id}")))?;
     reap();
     let path = folder.path().to_path_buf();
-    match turn(world, folder, Again { restarts, pause: Some(pause) }) {
+    match turn(world, folder, again, doors) {
         Ok(turn) => {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, turn)));
             // SAFETY: _exit(2): descriptors of the home that are known here were closed.
@@ -84,10 +92,10 @@ pub(crate) fn resume(world: &Arc<World>, id: &str, lock: RawFd, restarts: u32, p
     }
 }
 
-fn turn(world: &Arc<World>, folder: Folder, again: Again) -> Result<Turn, Error> {
+fn turn(world: &Arc<World>, folder: Folder, again: Again, doors: &[ports::Kept]) -> Result<Turn, Error> {
     let record = record::read(world.home(), folder.path())?;
     let record = record.ok_or_else(|| Error::NoContainer(folder.path().display().to_string()))?;
-    let doors = ports::open(&record.ports)?;
+    let doors = ports::open_again(doors, &record.ports)?;
     let (prepared, record) = Claimed { folder, record }.prepare(world)?;
     let (ours, starter) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
     // Nobody has to be waited for.

@@ -10,7 +10,7 @@
 //! Exec     ──▶   with six          ◀── Done, Refused
 //!                                  ◀── Started, Failed: to whoever has started it
 //!                                  ◀── Notice: something to be told at once
-//!                                  ◀── Ended: to everybody who is still connected
+//!                                  ◀── Ended, Again: to everybody who is still connected
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,8 @@ pub(crate) enum Tell {
     Broken,
     /// The container has ended with this status, and everything about it is written down.
     Ended(i32),
+    /// A run of it has ended with this status, and the next one begins after a pause, unless somebody says otherwise.
+    Again(i32),
 }
 
 /// Why a container was not started.

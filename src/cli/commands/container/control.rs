@@ -147,22 +147,28 @@ impl Kill {
         let number = signal(&self.signal)?;
         each(&self.containers, ui, |name| {
             let (stored, session) = must_run(world, name)?;
-            let ends = [libc::SIGKILL, stored.record.stop_signal].contains(&number);
-            let session = match ends.then(|| finish(world, &stored)).transpose()? {
+            if number == libc::SIGKILL {
+                return kill(world, &stored);
+            }
+            let session = match (number == stored.record.stop_signal).then(|| finish(world, &stored)).transpose()? {
                 None => session,
                 Some(Some(session)) => session,
                 // It waited for its next start, or was at it.
                 Some(None) => return Ok(()),
             };
-            match session.ask(&Ask::Signal(number)) {
-                Ok(()) if number == libc::SIGKILL => drop(session.until_the_end()),
-                // It was killed so fast that nobody was left to say so.
-                Err(_) if number == libc::SIGKILL && !is_running(world, &stored) => {}
-                answered => answered?,
-            }
-            Ok(())
+            Ok(session.ask(&Ask::Signal(number))?)
         })
     }
+}
+
+/// Ends a container at once, for good.
+pub(super) fn kill(world: &Arc<World>, stored: &Stored) -> Result<(), Failure> {
+    while let Some(session) = finish(world, stored)? {
+        // It may have ended just now.
+        let _ = session.ask(&Ask::Signal(libc::SIGKILL));
+        session.until_the_end();
+    }
+    Ok(())
 }
 
 /// Pause all processes of containers.
@@ -210,19 +216,34 @@ pub(crate) struct Wait {
 impl Wait {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         for name in &self.containers {
-            let stored = runtime::find(world, name)?;
-            let status = match running(world, &stored)?.map(|session| session.until_the_end()) {
-                Some(Parted::Ended(status)) => status,
-                Some(Parted::Failed(failed)) => failed.status,
-                Some(Parted::Detached | Parted::Signalled(_) | Parted::Broken | Parted::Lost) | None => {
-                    match runtime::find(world, name)?.status {
-                        Status::Exited(end) | Status::Restarting(end) => end.status,
-                        Status::Created | Status::Running(_) | Status::Paused(_) => 0,
-                    }
-                }
-            };
-            writeln!(ui.plain(), "{status}")?;
+            writeln!(ui.plain(), "{}", wait(world, name)?)?;
         }
         Ok(())
+    }
+}
+
+/// Waits for the end of a run: of the next one, where it waits for that.
+fn wait(world: &Arc<World>, name: &str) -> Result<i32, Failure> {
+    let mut waits = matches!(runtime::find(world, name)?.status, Status::Restarting(_));
+    loop {
+        let stored = runtime::find(world, name)?;
+        match &stored.status {
+            Status::Exited(end) => return Ok(end.status),
+            Status::Created => return Ok(0),
+            Status::Running(_) | Status::Paused(_) | Status::Restarting(_) => {}
+        }
+        // It may have ended just now.
+        let Some(session) = running(world, &stored)? else { continue };
+        match session.until_the_end() {
+            Parted::Ended(status) => return Ok(status),
+            Parted::Failed(failed) => return Ok(failed.status),
+            Parted::Again(status) if !waits => return Ok(status),
+            // That was the run before. The next one begins when the connection ends.
+            Parted::Again(_) => {
+                session.until_the_end();
+                waits = false;
+            }
+            Parted::Detached | Parted::Signalled(_) | Parted::Broken | Parted::Lost => {}
+        }
     }
 }

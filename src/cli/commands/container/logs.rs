@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::machine::Stream;
 use crate::runtime::care::Driver;
 use crate::runtime::log::{Entry, Reader, StreamName};
-use crate::runtime::{self, Session};
+use crate::runtime::{self, Parted, Session};
 use crate::view::program::Program;
 use crate::view::screen::Screen;
 use crate::view::units;
@@ -25,7 +25,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Show the output of a container.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Go on until the container ends
+    /// Go on until the container ends and does not start again by itself
     #[arg(short, long)]
     follow: bool,
     /// Show only the last lines
@@ -78,9 +78,12 @@ impl Logs {
             }
         }
         shown.into_iter().try_for_each(|entry| printer.print(entry))?;
-        let Some(session) = session else { return printer.end() };
+        if !self.follow {
+            return printer.end();
+        }
+        let mut followed = Followed { world, id: &stored.record.id, session };
         loop {
-            let is_over = session.until_the_end_within(BETWEEN_LOOKS).is_some();
+            let goes_on = followed.goes_on_within(BETWEEN_LOOKS)?;
             if reader.is_none() {
                 reader = Reader::open(&folder)?;
             }
@@ -89,7 +92,7 @@ impl Logs {
                     printer.print(entry)?;
                 }
             }
-            if is_over {
+            if !goes_on {
                 return printer.end();
             }
         }
@@ -103,6 +106,32 @@ impl Logs {
                 Ok(count) => Ok(usize::try_from(count).ok()),
                 Err(_) => Err(Diagnostic::error(format!("`{text}` is not a number of lines"))),
             },
+        }
+    }
+}
+
+/// A container whose log is followed, over its restarts.
+struct Followed<'a> {
+    world: &'a Arc<World>,
+    id: &'a str,
+    /// `None` while it has no monitor that listens.
+    session: Option<Session>,
+}
+
+impl Followed<'_> {
+    /// Waits for a moment. Says whether something may still be written.
+    fn goes_on_within(&mut self, time: Duration) -> Result<bool, Failure> {
+        match self.session.as_ref().map(|session| session.until_the_end_within(time)) {
+            // It starts again after a pause, and the connection ends when it does.
+            Some(None | Some(Parted::Again(_))) => Ok(true),
+            Some(Some(Parted::Ended(_) | Parted::Failed(_))) => Ok(false),
+            Some(Some(Parted::Detached | Parted::Signalled(_) | Parted::Broken | Parted::Lost)) | None => {
+                self.session = Session::open(self.world, self.id)?;
+                if self.session.is_none() {
+                    std::thread::sleep(time);
+                }
+                Ok(self.session.is_some() || runtime::find(self.world, self.id).is_ok_and(|now| now.is_running()))
+            }
         }
     }
 }

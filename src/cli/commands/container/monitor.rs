@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::failure::Failure;
-use crate::runtime;
+use crate::runtime::care::Again;
+use crate::runtime::{self, Kept};
 use crate::world::World;
 
 /// Go on with a container that starts again.
@@ -20,10 +21,13 @@ pub(crate) struct Monitor {
     restarts: u32,
     /// How many milliseconds were waited before this time
     pause: u64,
+    /// The open doors to its published ports
+    doors: Vec<Kept>,
 }
 
 impl Monitor {
     pub(in crate::cli) fn run(&self, world: &Arc<World>) -> Result<(), Failure> {
-        Ok(runtime::resume(world, &self.id, self.lock, self.restarts, Duration::from_millis(self.pause))?)
+        let again = Again { restarts: self.restarts, pause: Some(Duration::from_millis(self.pause)) };
+        Ok(runtime::resume(world, &self.id, self.lock, again, &self.doors)?)
     }
 }

@@ -67,8 +67,8 @@ pub(super) fn each(
 /// The end of a container, as the exit code of the command that had it in the foreground.
 pub(super) fn ended(parted: Parted) -> Result<(), Failure> {
     match parted {
-        Parted::Ended(0) | Parted::Detached => Ok(()),
-        Parted::Ended(status) => Err(Failure::status(u8::try_from(status).unwrap_or(255))),
+        Parted::Ended(0) | Parted::Again(0) | Parted::Detached => Ok(()),
+        Parted::Ended(status) | Parted::Again(status) => Err(Failure::status(u8::try_from(status).unwrap_or(255))),
         Parted::Signalled(signal) => Err(Failure::status(u8::try_from(128 + signal).unwrap_or(255))),
         Parted::Broken => Err(Failure::status(128 + libc::SIGPIPE as u8)),
         Parted::Failed(failed) => Err(not_started(failed)),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::control::finish;
+use super::control::kill;
 use super::outcome::each;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::runtime::{self, Anonymous, Ask};
+use crate::runtime::{self, Anonymous};
 use crate::world::World;
 
 /// Remove containers, with their changes.
@@ -55,11 +55,7 @@ impl Remove {
                     .hint("stop it first, or remove it with `--force`")
                     .into());
             }
-            while let Some(session) = finish(world, &stored)? {
-                // It may have ended just now.
-                let _ = session.ask(&Ask::Signal(libc::SIGKILL));
-                session.until_the_end();
-            }
+            kill(world, &stored)?;
         }
         match runtime::claim(world, &stored.record.id) {
             Ok(claimed) => claimed.remove(world, if self.volumes { Anonymous::Removed } else { Anonymous::Kept })?,

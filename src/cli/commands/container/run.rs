@@ -67,9 +67,10 @@ impl Run {
             return match session.until_started() {
                 Some(Parted::Failed(failed)) => Err(with_note(not_started(failed), if_missing)),
                 Some(parted @ Parted::Lost) => ended(parted),
-                Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => {
-                    Ok(writeln!(ui.plain(), "{id}")?)
-                }
+                Some(
+                    Parted::Ended(_) | Parted::Again(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken,
+                )
+                | None => Ok(writeln!(ui.plain(), "{id}")?),
             };
         }
         let streams = Streams { input: interactive, terminal: tty, keys, proxy: self.proxy.sig_proxy };
@@ -79,7 +80,7 @@ impl Run {
             let _ = session.ask(&Ask::Signal(libc::SIGKILL));
             session.until_the_end();
         }
-        if let Parted::Ended(NOT_FOUND) = parted
+        if let Parted::Ended(NOT_FOUND) | Parted::Again(NOT_FOUND) = parted
             && let Some(note) = lacking::of_a_shell(&image.config.config)
         {
             ui.note(&format!("note: {note}"));

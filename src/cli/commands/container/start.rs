@@ -59,7 +59,9 @@ fn begin(world: &Arc<World>, name: &str) -> Result<(), Failure> {
     match runtime::start(world, runtime::claim(world, &stored.record.id)?)?.until_started() {
         Some(Parted::Failed(failed)) => Err(not_started(failed)),
         Some(parted @ Parted::Lost) => ended(parted),
-        Some(Parted::Ended(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => Ok(()),
+        Some(Parted::Ended(_) | Parted::Again(_) | Parted::Detached | Parted::Signalled(_) | Parted::Broken) | None => {
+            Ok(())
+        }
     }
 }
 

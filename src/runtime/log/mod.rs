@@ -10,9 +10,11 @@
 //! A file that is full becomes `log.json.1`, that one `log.json.2`, and so on; the oldest is removed. Who reads follows the file that it has open,
 //! and goes on with the next newer one when there is nothing left in it.
 
+mod reader;
+
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ use super::Error;
 use super::care::{Driver, LogOptions};
 use crate::container::Stream;
 use crate::world::Clock;
+
+pub(crate) use reader::Reader;
 
 /// The name of the file in a container's folder.
 const FILE: &str = "log.json";
@@ -211,87 +215,6 @@ fn read(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
-/// A log that is read.
-pub(crate) struct Reader {
-    file: BufReader<File>,
-    path: PathBuf,
-    /// The beginning of an entry that was not whole yet.
-    pending: Vec<u8>,
-    /// The next file, while this one is read to its end.
-    newer: Option<File>,
-}
-
-impl Reader {
-    /// Opens the log in a container's folder; `None` where nothing was written yet.
-    ///
-    /// # Errors
-    /// It can't be opened.
-    pub(crate) fn open(folder: &Path) -> Result<Option<Reader>, Error> {
-        let path = path(folder);
-        let oldest = (1..).take_while(|number| older(&path, *number).exists()).last().unwrap_or(0);
-        // A name further on may be new by now.
-        for number in (0..=oldest).rev() {
-            match read(&older(&path, number)) {
-                Ok(file) => {
-                    return Ok(Some(Reader { file: BufReader::new(file), path, pending: Vec::new(), newer: None }));
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("open", &path)(error)),
-            }
-        }
-        Ok(None)
-    }
-
-    /// The file that was begun after the one that is read, if there is one.
-    fn find_newer(&self) -> Option<File> {
-        let known = |found: fs::Metadata| (found.dev(), found.ino());
-        let ours = self.file.get_ref().metadata().ok().map(known);
-        let mut newer: Option<PathBuf> = None;
-        for number in 0.. {
-            let path = older(&self.path, number);
-            let Ok(found) = fs::symlink_metadata(&path) else { break };
-            if Some(known(found)) == ours {
-                break;
-            }
-            // Where ours was removed meanwhile, the oldest is the next.
-            newer = Some(path);
-        }
-        newer.and_then(|path| read(&path).ok())
-    }
-
-    /// The next entry; `None` where there is none yet. What can't be understood is passed over.
-    ///
-    /// # Errors
-    /// It can't be read.
-    pub(crate) fn next(&mut self) -> Result<Option<Entry>, Error> {
-        loop {
-            let room = LONGEST_LINE.saturating_sub(self.pending.len());
-            let mut within = (&mut self.file).take(room as u64);
-            within.read_until(b'\n', &mut self.pending).map_err(Error::io("read", FILE))?;
-            let is_whole = self.pending.ends_with(b"\n");
-            if !is_whole && self.pending.len() < LONGEST_LINE {
-                if let Some(newer) = self.newer.take() {
-                    // It was there before this end was seen. So it is the end, and the rest of a line never comes.
-                    self.file = BufReader::new(newer);
-                    self.pending.clear();
-                    continue;
-                }
-                self.newer = self.find_newer();
-                if self.newer.is_none() {
-                    return Ok(None);
-                }
-                continue;
-            }
-            // The rest of a line that is too long is no entry either.
-            let entry = serde_json::from_slice(&self.pending);
-            self.pending.clear();
-            if let Ok(entry) = entry {
-                return Ok(Some(entry));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,6 +269,27 @@ mod tests {
         let mut reader = Reader::open(folder.path()).unwrap().unwrap();
         let all: String = std::iter::from_fn(|| reader.next().unwrap()).map(|entry| entry.text).collect();
         assert!(all.starts_with("a\nb\n") && all.ends_with("1\n2\n3\n4\n5\n6\n7\n8\n"), "{all}");
+    }
+
+    #[test]
+    fn a_name_that_is_missing_hides_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = LogOptions { max_size: 100, max_files: 20, ..LogOptions::default() };
+        let mut writer = Writer::open(folder.path(), Clock::stopped(0), &options).unwrap();
+        (0..10).for_each(|number| writer.add(Stream::Stdout, format!("{number}\n").as_bytes()));
+        let all = || {
+            let mut reader = Reader::open(folder.path()).unwrap().unwrap();
+            std::iter::from_fn(|| reader.next().unwrap()).map(|entry| entry.text.replace('\n', "")).collect::<String>()
+        };
+        assert_eq!(all(), "0123456789");
+        // As when somebody is killed while the files get new names.
+        let path = path(folder.path());
+        fs::rename(older(&path, 9), older(&path, 10)).unwrap();
+        fs::rename(&path, folder.path().join("kept")).unwrap();
+        assert_eq!(all(), "012345678");
+        fs::rename(folder.path().join("kept"), &path).unwrap();
+        (10..12).for_each(|number| writer.add(Stream::Stdout, format!("{number}\n").as_bytes()));
+        assert_eq!(all(), "01234567891011");
     }
 
     #[test]
