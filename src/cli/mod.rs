@@ -12,6 +12,7 @@ mod commands;
 mod completion;
 mod deleted;
 mod docker;
+mod explaining;
 mod failure;
 mod filters;
 mod format;
@@ -30,6 +31,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{build, container, explain, image, inspect, network, oci, parse, shell, store, system, volume};
+use self::explaining::Explainable;
 use self::failure::Failure;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
@@ -70,52 +72,52 @@ enum Command {
     /// Run a command in a new container
     Run(container::run::Run),
     /// Create a container without starting it
-    Create(container::create::Create),
+    Create(Explainable<container::create::Create>),
     /// Start containers that are not running
-    Start(container::start::Start),
+    Start(Explainable<container::start::Start>),
     /// Stop running containers
-    Stop(container::control::Stop),
+    Stop(Explainable<container::control::Stop>),
     /// Stop containers, and start them again
-    Restart(container::start::Restart),
+    Restart(Explainable<container::start::Restart>),
     /// Kill running containers, or send them a signal
-    Kill(container::control::Kill),
+    Kill(Explainable<container::control::Kill>),
     /// Pause all processes of containers
-    Pause(container::control::Pause),
+    Pause(Explainable<container::control::Pause>),
     /// Resume paused containers
-    Unpause(container::control::Unpause),
+    Unpause(Explainable<container::control::Unpause>),
     /// Wait for containers to exit, and print their exit codes
-    Wait(container::control::Wait),
+    Wait(Explainable<container::control::Wait>),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
-    Attach(container::attach::Attach),
+    Attach(Explainable<container::attach::Attach>),
     /// Run a command in a running container
-    Exec(container::exec::Exec),
+    Exec(Explainable<container::exec::Exec>),
     /// Copy files between a container and this machine
     #[command(name = "cp")]
-    Copy(container::copy::Copy),
+    Copy(Explainable<container::copy::Copy>),
     /// List the processes of a container, with their numbers on this machine
-    Top(container::top::Top),
+    Top(Explainable<container::top::Top>),
     /// Show what containers use: processors, memory, network, disks, processes
-    Stats(container::stats::Stats),
+    Stats(Explainable<container::stats::Stats>),
     /// List what a container has added (A), changed (C) and deleted (D)
-    Diff(container::diff::Diff),
+    Diff(Explainable<container::diff::Diff>),
     /// Create an image from a container and its changes
-    Commit(container::commit::Commit),
+    Commit(Explainable<container::commit::Commit>),
     /// Write all files of a container to a tar archive
-    Export(container::export::Export),
+    Export(Explainable<container::export::Export>),
     /// Change the limits and the restart policy of containers
-    Update(container::update::Update),
+    Update(Explainable<container::update::Update>),
     /// List containers
     #[command(name = "ps")]
     List(container::list::List),
     /// Show the output of a container
-    Logs(container::logs::Logs),
+    Logs(Explainable<container::logs::Logs>),
     /// Show where the published ports of a container are reached
-    Port(container::port::Port),
+    Port(Explainable<container::port::Port>),
     /// Rename a container
-    Rename(container::rename::Rename),
+    Rename(Explainable<container::rename::Rename>),
     /// Remove containers, with their changes
     #[command(name = "rm")]
-    Remove(container::remove::Remove),
+    Remove(Explainable<container::remove::Remove>),
     /// Manage containers
     Container(container::Containers),
     /// Manage images
@@ -142,24 +144,24 @@ enum Command {
     /// Show the version of this program
     Version(system::version::Version),
     /// Give an image another name
-    Tag(image::tag::Tag),
+    Tag(Explainable<image::tag::Tag>),
     /// Remove image names, and the data that nothing else needs
-    Rmi(image::remove::Rmi),
+    Rmi(Explainable<image::remove::Rmi>),
     /// Load images from an archive written by `docker save`, Podman or skopeo
-    Load(image::load::Load),
+    Load(Explainable<image::load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
-    Save(image::save::Save),
+    Save(Explainable<image::save::Save>),
     /// Create an image from a root file system archive
-    Import(image::import::Import),
+    Import(Explainable<image::import::Import>),
     /// Remove unused data, and data that can be recreated
-    Prune(store::prune::Prune),
+    Prune(Explainable<store::prune::Prune>),
     /// Maintain the store
     Store(store::StoreCommand),
     /// Manage networks
     Network(network::Networks),
     /// Be the runtime of Podman, Docker or containerd, in the place of runc
     Oci(oci::Oci),
-    /// Explain an instruction, a word, or what the built-in base image is made of
+    /// Explain an instruction, a word, the built-in base image, or a container as it is now
     Explain(explain::Explain),
     /// The file server of the built-in web image
     #[command(hide = true)]
@@ -267,28 +269,28 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Build(command) => command.run(&world()?, ui),
         Command::Plan(command) => command.run(&world()?, ui),
         Command::Run(command) => command.run(&world()?, ui),
-        Command::Create(command) => command.run(&world()?, ui),
-        Command::Start(command) => command.run(&world()?, ui),
-        Command::Stop(command) => command.run(&world()?, ui),
-        Command::Restart(command) => command.run(&world()?, ui),
-        Command::Kill(command) => command.run(&world()?, ui),
-        Command::Pause(command) => command.run(&world()?, ui),
-        Command::Unpause(command) => command.run(&world()?, ui),
-        Command::Wait(command) => command.run(&world()?, ui),
-        Command::Attach(command) => command.run(&world()?, ui),
-        Command::Exec(command) => command.run(&world()?, ui),
-        Command::Copy(command) => command.run(&world()?, ui),
-        Command::Top(command) => command.run(&world()?, ui),
-        Command::Stats(command) => command.run(&world()?, ui),
-        Command::Diff(command) => command.run(&world()?, ui),
-        Command::Commit(command) => command.run(&world()?, ui),
-        Command::Export(command) => command.run(&world()?, ui),
-        Command::Update(command) => command.run(&world()?, ui),
+        Command::Create(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Start(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Stop(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Restart(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Kill(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Pause(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Unpause(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Wait(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Attach(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Exec(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Copy(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Top(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Stats(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Diff(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Commit(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Export(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Update(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::List(command) => command.run(&*world()?, ui),
-        Command::Logs(command) => command.run(&world()?, ui),
-        Command::Port(command) => command.run(&*world()?, ui),
-        Command::Rename(command) => command.run(&*world()?),
-        Command::Remove(command) => command.run(&world()?, ui),
+        Command::Logs(command) => command.tell(ui, |command| command.run(&world()?, ui)),
+        Command::Port(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Rename(command) => command.tell(ui, |command| command.run(&*world()?)),
+        Command::Remove(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::Container(command) => command.run(&world()?, ui),
         Command::Image(command) => command.run(&world()?, ui),
         Command::Volume(command) => command.run(&*world()?, ui),
@@ -301,16 +303,16 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Events(command) => command.run(&*world()?, ui),
         Command::Info(command) => command.run(&*world()?, ui),
         Command::Version(command) => command.run(ui),
-        Command::Tag(command) => command.run(&*world()?),
-        Command::Rmi(command) => command.run(&*world()?, ui),
-        Command::Load(command) => command.run(&*world()?, ui),
-        Command::Save(command) => command.run(&*world()?, ui),
-        Command::Import(command) => command.run(&*world()?, ui),
-        Command::Prune(command) => command.run(&*world()?, ui),
+        Command::Tag(command) => command.tell(ui, |command| command.run(&*world()?)),
+        Command::Rmi(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Load(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Save(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Import(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Prune(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Store(command) => command.run(&*world()?, ui),
         Command::Network(command) => command.run(&world()?, ui),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
-        Command::Explain(command) => command.run(ui),
+        Command::Explain(command) => command.run(world, ui),
     }
 }
 

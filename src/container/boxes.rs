@@ -30,7 +30,7 @@ pub(crate) enum Boundary {
 }
 
 impl Boundary {
-    const ALL: [Boundary; 5] =
+    pub(crate) const ALL: [Boundary; 5] =
         [Boundary::Machine, Boundary::Namespaces, Boundary::Mounts, Boundary::Confinement, Boundary::Process];
 
     pub(crate) fn title(self) -> &'static str {
@@ -361,8 +361,12 @@ fn own(namespace: Namespace) -> &'static str {
     }
 }
 
-/// `0 inside is 1000 outside, 1 to 65536 are 100000 to 165535`.
 fn users(map: &IdMap) -> String {
+    ranges_in_words(&map.uids)
+}
+
+/// `0 inside is 1000 outside, 1 to 65536 are 100000 to 165535`.
+pub(crate) fn ranges_in_words(ranges: &[Range]) -> String {
     let range = |range: &Range| match range.length {
         1 => format!("{} inside is {} outside", range.inside, range.outside),
         length => {
@@ -370,5 +374,5 @@ fn users(map: &IdMap) -> String {
             format!("{} to {} are {} to {}", range.inside, last(range.inside), range.outside, last(range.outside))
         }
     };
-    map.uids.iter().map(range).collect::<Vec<_>>().join(", ")
+    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }

@@ -59,6 +59,51 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
+/// What each of them allows, in the same order.
+const MEANINGS: [&str; 41] = [
+    "change owners of files",
+    "ignore permission bits of files",
+    "read every file",
+    "do what only owners of files may",
+    "keep set-user-id bits when files change",
+    "send signals to processes of others",
+    "change groups",
+    "change users",
+    "change capabilities",
+    "make files immutable",
+    "listen on ports below 1024",
+    "broadcast",
+    "change networks",
+    "use raw sockets",
+    "lock memory",
+    "use IPC objects of others",
+    "load kernel modules",
+    "reach I/O ports",
+    "use chroot(2)",
+    "look into processes of others",
+    "switch accounting on",
+    "mount, and administer the system",
+    "reboot",
+    "raise priorities",
+    "pass over limits",
+    "set the clock",
+    "configure terminals",
+    "make device nodes",
+    "lease files",
+    "write to the audit log",
+    "configure auditing",
+    "give files capabilities",
+    "ignore labels of security modules",
+    "configure security modules",
+    "read the kernel's log",
+    "wake the machine",
+    "keep the machine awake",
+    "read the audit log",
+    "measure everything",
+    "load BPF programs",
+    "save and restore processes",
+];
+
 /// The fourteen that Docker leaves to root.
 const DOCKER: [&str; 14] = [
     "CHOWN",
@@ -111,6 +156,17 @@ impl Capabilities {
 
     fn includes(self, bit: u8) -> bool {
         self.0.checked_shr(bit.into()).is_some_and(|rest| rest & 1 == 1)
+    }
+
+    /// The set as proc_pid_status(5) writes it; `None` for what is not a number in hexadecimal digits.
+    pub(crate) fn from_hexadecimal(text: &str) -> Option<Capabilities> {
+        u64::from_str_radix(text, 16).ok().map(Capabilities)
+    }
+
+    /// The names in lower case, each with what it allows.
+    pub(crate) fn in_words(self) -> impl Iterator<Item = (String, &'static str)> {
+        let all = NAMES.iter().zip(MEANINGS).enumerate();
+        all.filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, (name, meaning))| (name.to_lowercase(), meaning))
     }
 
     /// The names in the kernel's order, without the `CAP_`.

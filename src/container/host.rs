@@ -100,7 +100,7 @@ impl Host {
             thermal: THERMAL.get_or_init(thermal_directories).clone(),
             below_sys: mounted_below_sys(&mounts),
             oom_score: number_in("/proc/self/oom_score_adj")?,
-            last_capability: number_in("/proc/sys/kernel/cap_last_cap")?,
+            last_capability: last_capability()?,
         })
     }
 }
@@ -190,6 +190,11 @@ fn try_options(identity: &Identity, scratch: &Path) -> Result<OverlaySupport, Er
     };
     removed?;
     Ok(support)
+}
+
+/// The number of the last capability that the kernel knows.
+pub(super) fn last_capability() -> Result<u8, Error> {
+    number_in("/proc/sys/kernel/cap_last_cap")
 }
 
 /// The number that a file of /proc consists of.

@@ -30,6 +30,7 @@ use super::channel::{Ends, Joins, Order, Word};
 use super::control::Control;
 use super::error::{Error, Failure};
 use super::execute::{Left, Setup};
+use super::host;
 use super::identity::Identity;
 use super::init;
 use super::keeper;
@@ -67,6 +68,12 @@ impl Entrance {
                 .collect(),
             last_capability: last_capability.unwrap_or(u8::MAX),
         }
+    }
+
+    /// The way of a process into a container that somebody else has planned; `None` where the kernel's capabilities can't be counted.
+    pub(crate) fn foreseen(process: &Process) -> Option<Plan> {
+        let last_capability = host::last_capability().ok()?;
+        Some(Entrance { identity: Identity::Root, before: Vec::new(), last_capability }.plan(process))
     }
 
     /// Plans a process that goes this way.

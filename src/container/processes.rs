@@ -50,7 +50,7 @@ pub(super) fn has_ended(process: &OwnedFd) -> bool {
 }
 
 /// The number that a process has for us; `None` when it has ended.
-pub(super) fn number(process: &OwnedFd) -> Option<i32> {
+pub(crate) fn number(process: &OwnedFd) -> Option<i32> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
     let number: i32 = text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
     (number > 0).then_some(number)

@@ -24,7 +24,7 @@ use rustix::fs::{FlockOperation, flock, inotify};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::store::Home;
+use crate::store::{Home, purpose};
 use crate::world::Clock;
 
 /// A file is not made larger than this.
@@ -111,6 +111,7 @@ fn note(home: &Home, clock: &Clock, kind: Kind, action: &str, id: &str, attribut
 
 fn append(home: &Home, line: &[u8]) -> std::io::Result<()> {
     let path = newest(home);
+    purpose::note("append to", &path);
     let open = || OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path);
     let mut file = open()?;
     if file.metadata()?.len() + line.len() as u64 > MOST

@@ -11,10 +11,11 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::Error;
 use super::monitor::talk::Ask;
+use super::prepare::note_plan;
 use super::record::Record;
 use super::request::{TERM, Variable};
 use super::session::Session;
-use crate::container::{Connected, Further, Init, Process, Terminal, Wanted};
+use crate::container::{Connected, Entrance, Further, Init, Operation, Process, Terminal, Wanted};
 use crate::oci::Environment;
 
 /// What is asked of a further process.
@@ -69,7 +70,8 @@ impl Extra {
 /// # Errors
 /// [`Error::Refused`]; the container has ended; a descriptor can't be made.
 pub(crate) fn begin(session: &Session, container: &Record, extra: &Extra) -> Result<Further, Error> {
-    let description = describe(&extra.process(container))?;
+    let process = extra.process(container);
+    let description = describe(&process)?;
     let (further, given) = Further::seat(extra.terminal, extra.connected.clone())?;
     let window = match (extra.terminal, &extra.connected) {
         (Terminal::No, _) | (_, Connected::Not | Connected::Captured) => None,
@@ -77,7 +79,23 @@ pub(crate) fn begin(session: &Session, container: &Record, extra: &Extra) -> Res
     };
     let descriptors: Vec<_> = std::iter::once(&description).chain(&given).map(OwnedFd::as_fd).collect();
     session.ask_with(&Ask::Exec { window }, &descriptors)?;
+    if let Some(plan) = Entrance::foreseen(&process) {
+        note_plan(&plan, why);
+    }
     Ok(further)
+}
+
+/// Why it is done for a further process.
+fn why(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::ForkInit => {
+            "setns(2) leaves us in our process id namespace: only our children are in the container's"
+        }
+        Operation::Execute { .. } => {
+            "what its environment is comes of the container's, and of what was asked for besides"
+        }
+        other => other.why(),
+    }
 }
 
 /// The process as a file in memory: it may be longer than a message.

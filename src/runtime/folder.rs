@@ -18,7 +18,7 @@ use super::record::WhenEnded;
 use super::volume::going;
 use super::{Error, record};
 use crate::container::Sandbox;
-use crate::store::{Lock, is_claimed, try_claim};
+use crate::store::{Lock, is_claimed, purpose, try_claim};
 use crate::world::World;
 
 /// A container's folder, locked. Dropped, it is removed, unless it stays.
@@ -74,6 +74,8 @@ impl Folder {
                 continue;
             }
             let folder = Folder { path, world: world.clone(), when_dropped: WhenDropped::Remove, name: Some(name) };
+            purpose::note_lock(&lock_of(folder.path()), "alone");
+            purpose::note("make", &folder.upper());
             std::fs::create_dir_all(folder.upper()).map_err(Error::io("create", folder.upper()))?;
             return Ok((folder, id));
         }
@@ -86,6 +88,7 @@ impl Folder {
     pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Option<Folder>, Error> {
         let path = world.home().containers_dir().join(id);
         let Some(name) = try_claim(&lock_of(&path))? else { return Ok(None) };
+        purpose::note_lock(&lock_of(&path), "alone");
         let when_dropped = if record::stays(&path) { WhenDropped::Keep } else { WhenDropped::Remove };
         Ok(Some(Folder { path, world: world.clone(), when_dropped, name: Some(name) }))
     }

@@ -11,8 +11,8 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::Error;
-use crate::store::Home;
 use crate::store::write::Temporary;
+use crate::store::{Home, purpose};
 
 const ADJECTIVES: [&str; 48] = [
     "amused",
@@ -164,6 +164,7 @@ pub(super) fn give(home: &Home, wanted: Option<&str>, id: &str) -> Result<String
 pub(super) fn release(home: &Home, name: &str, id: &str) {
     let path = home.names_dir().join(name);
     if check(name).is_ok() && fs::read_to_string(&path).is_ok_and(|owner| owner == id) {
+        purpose::note("remove", &path);
         // What stays is a name whose container is gone.
         let _ = fs::remove_file(path);
     }
@@ -183,7 +184,10 @@ fn take(home: &Home, name: &str, id: &str) -> Result<Option<String>, Error> {
     written.write(id.as_bytes())?;
     loop {
         match fs::hard_link(written.path(), &path) {
-            Ok(()) => return Ok(None),
+            Ok(()) => {
+                purpose::note("write", &path);
+                return Ok(None);
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", &path)(error)),
         }

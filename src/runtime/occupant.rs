@@ -11,6 +11,8 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::Error;
 use super::ports::Published;
 use super::record::Status;
@@ -19,11 +21,11 @@ use crate::oci::Protocol;
 use crate::world::World;
 
 /// A process that has a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Occupant {
-    process: i32,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Occupant {
+    pub(crate) process: i32,
     /// What it is called, as the kernel shortens it.
-    name: String,
+    pub(crate) name: String,
 }
 
 /// So much is read at most of a list of sockets.
@@ -56,7 +58,7 @@ pub(super) fn explained(world: &World, error: Error, published: &[Published]) ->
 }
 
 /// Who is in the way of a socket at this address.
-fn of(wanted: SocketAddr, protocol: Protocol) -> Option<Occupant> {
+pub(super) fn of(wanted: SocketAddr, protocol: Protocol) -> Option<Occupant> {
     // The states: listening; and that of every socket for datagrams which is connected with nobody.
     let (files, state) = match protocol {
         Protocol::Udp => (["udp", "udp6"], "07"),

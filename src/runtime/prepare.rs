@@ -13,9 +13,10 @@ use super::changes::{Changes, Form};
 use super::folder::Folder;
 use super::network::Connection;
 use crate::container::{
-    self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Names, OverlayWish,
-    Paths, Plan, Process, RootKind, Running, Sandbox,
+    self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Names, Operation,
+    OverlayWish, Paths, Plan, Process, RootKind, Running, Sandbox,
 };
+use crate::deeds::{self, Group};
 use crate::progress::Interrupt;
 use crate::world::World;
 
@@ -133,6 +134,11 @@ impl Prepared {
         Changes::new(self.world, self.folder, form)
     }
 
+    /// Notes what will be done to set it up.
+    pub(super) fn note(&self) {
+        note_plan(&self.plan, Operation::why);
+    }
+
     /// Its folder.
     pub(super) fn folder(&self) -> &Folder {
         &self.folder
@@ -154,6 +160,13 @@ impl Prepared {
     /// Has the folder removed by the container's own processes when it ends: nobody asks for its changes.
     pub(crate) fn remove_at_end(&mut self) {
         self.plan.remove_at_end(self.folder.path().to_path_buf());
+    }
+}
+
+/// Notes what somebody else will do, from the list that it does.
+pub(super) fn note_plan(plan: &Plan, why: fn(&Operation) -> &'static str) {
+    for (phase, operation) in plan.in_order() {
+        deeds::note(Group::Container, || format!("{phase}: {operation}"), why(operation));
     }
 }
 

@@ -28,7 +28,7 @@ use crate::container::{Access, Allowance, Hostname, Names, Paths, Process};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Layer};
-use crate::store::{Home, atomic_replace, atomic_write, write};
+use crate::store::{Home, atomic_replace, atomic_write, purpose, write};
 
 /// What a container is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,12 +212,14 @@ pub(super) fn write(folder: &Path, record: &Record) -> Result<(), Error> {
 /// From now on the folder stays.
 pub(super) fn keep(folder: &Path) -> Result<(), Error> {
     let path = folder.join(STAYS);
+    purpose::note("write", &path);
     fs::write(&path, "").map_err(Error::io("write", &path))
 }
 
 /// From now on the folder goes when nobody works with it.
 pub(super) fn leave(folder: &Path) -> Result<(), Error> {
     let path = folder.join(STAYS);
+    purpose::note("remove", &path);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
         Ok(()) | Err(_) => Ok(()),

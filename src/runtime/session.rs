@@ -21,6 +21,7 @@ use super::monitor::talk::{Ask, Failed, SOCKET, Tell};
 use super::record::{self, Status};
 use super::stored::folder_of;
 use crate::container::{self, Awaited, Caught, DetachKeys, Feed, RawTerminal, standard_streams, window_size};
+use crate::deeds::{self, Group};
 use crate::link::{Heard, Link};
 use crate::world::World;
 
@@ -83,7 +84,11 @@ impl Session {
         let begin = Instant::now();
         loop {
             match Link::connect(&directory, SOCKET) {
-                Ok(link) => return Ok(Some(Session { link, waits: Cell::new(false) })),
+                Ok(link) => {
+                    let what = || format!("connect to {}", folder.join(SOCKET).display());
+                    deeds::note(Group::Messages, what, "there its monitor hears what is wanted of the container");
+                    return Ok(Some(Session { link, waits: Cell::new(false) }));
+                }
                 Err(Errno::ENOENT | Errno::ECONNREFUSED) => {}
                 Err(errno) => return Err(Error::io("connect to", folder.join(SOCKET))(errno.into())),
             }
@@ -96,9 +101,16 @@ impl Session {
         }
     }
 
+    /// Notes what is asked.
+    fn note(ask: &Ask) {
+        let (what, why) = ask.in_words();
+        deeds::note(Group::Messages, || format!("ask its monitor: {what}"), why);
+    }
+
     /// Lets it begin.
     fn begin(&self) {
         if self.waits.replace(false) {
+            Session::note(&Ask::Begin);
             self.link.say(&Ask::Begin);
         }
     }
@@ -121,6 +133,7 @@ impl Session {
 
     /// Waits for the end.
     pub(crate) fn until_the_end(&self) -> Parted {
+        Session::note_end();
         loop {
             match self.hear() {
                 Ok(Tell::Broken) => {}
@@ -134,8 +147,14 @@ impl Session {
         }
     }
 
+    fn note_end() {
+        let why = "its monitor says so to everybody who is connected, when all is written down";
+        deeds::note(Group::Messages, || "wait until it has ended".to_owned(), why);
+    }
+
     /// Waits for the end, and no longer than this; `None`: it goes on.
     pub(crate) fn until_the_end_within(&self, time: Duration) -> Option<Parted> {
+        Session::note_end();
         let end = Instant::now() + time;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -183,6 +202,7 @@ impl Session {
     }
 
     fn ask_for(&self, ask: &Ask, descriptors: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>, Error> {
+        Session::note(ask);
         self.link.say_with_all(ask, descriptors);
         loop {
             let (tell, descriptors) = match self.link.hear() {
@@ -218,6 +238,7 @@ impl Session {
             None => (None, None),
         };
         let input = given.as_ref().map_or(standard_input, AsFd::as_fd);
+        Session::note(&Ask::Attach { reads: streams.input });
         self.link.say_with_all(&Ask::Attach { reads: streams.input }, &[input, output, errors]);
         drop(given);
         self.resize(streams.terminal);

@@ -27,6 +27,7 @@ use super::{Error, Request, check_resources, events, health, names, unpacked};
 use crate::container::{self, ControlGroups, Durability};
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
+use crate::store::purpose;
 use crate::world::World;
 
 /// How long a lock may be held by somebody who only looks.
@@ -319,6 +320,7 @@ impl Claimed {
         if anonymous == Anonymous::Removed || self.record.when_ended == WhenEnded::Remove {
             going::remove_anonymous(world, &self.record)?;
         }
+        purpose::note("remove", self.folder.path());
         let removed = world.identity.remove_dir_all(self.folder.path());
         drop(self.folder);
         names::release(world.home(), &self.record.name, &self.record.id);

@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock::{self, Lock, LockMode, Wait, acquire, acquire_patiently};
-use super::{Error, Extent, Home, write};
+use super::{Error, Extent, Home, purpose, write};
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Digest, DocumentKind};
@@ -249,6 +249,7 @@ fn claim(home: &Home) -> Result<Lock, Error> {
                 if list.file().metadata().map_err(Error::io("stat", &path))?.len() > 0 {
                     list.file().set_len(0).map_err(Error::io("shorten", &path))?;
                 }
+                purpose::note("write", &path);
                 return Ok(list);
             }
             None => number += 1,

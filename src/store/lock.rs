@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Error;
 use super::write::remove_file;
+use super::{Error, purpose};
 use crate::progress::{Meter, Work};
 
 /// How long a lock that another holds is left alone before it is tried again.
@@ -23,6 +23,15 @@ pub(crate) enum LockMode {
     Shared,
     /// Alone.
     Exclusive,
+}
+
+impl LockMode {
+    fn word(self) -> &'static str {
+        match self {
+            LockMode::Shared => "shared with others",
+            LockMode::Exclusive => "alone",
+        }
+    }
 }
 
 /// A lock that is held until it is dropped (or the process ends), see flock(2).
@@ -79,6 +88,7 @@ impl Lock {
 pub(crate) fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
     let file = open_lock(path)?;
     acquire(&file, path, mode, Wait::Yes)?;
+    purpose::note_lock(path, mode.word());
     Ok(Lock { file, path: path.to_path_buf() })
 }
 
@@ -90,6 +100,7 @@ pub(crate) fn lock(path: &Path, mode: LockMode) -> Result<Lock, Error> {
 pub(crate) fn lock_patiently(path: &Path, mode: LockMode, meter: &Meter) -> Result<Lock, Error> {
     let file = open_lock(path)?;
     acquire_patiently(&file, path, mode, meter)?;
+    purpose::note_lock(path, mode.word());
     Ok(Lock { file, path: path.to_path_buf() })
 }
 

@@ -36,6 +36,7 @@ mod lease;
 mod lock;
 pub(crate) mod proof;
 mod proving;
+pub(crate) mod purpose;
 mod reading;
 mod staging;
 mod survey;

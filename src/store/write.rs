@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Error;
+use super::{Error, purpose};
 
 // ANCHOR: atomic-write
 /// Replaces a file by new content, or makes it; readers see the old or the new content and nothing between.
@@ -106,6 +106,7 @@ impl Temporary {
     /// [`Error::Io`] for what the kernel refuses.
     pub(crate) fn replace(mut self, path: &Path) -> Result<(), Error> {
         self.close_hole().map_err(Error::io("extend", &self.path))?;
+        purpose::note("write", path);
         fs::rename(&self.path, path).map_err(Error::io("rename to", path))?;
         self.persisted = true;
         Ok(())
@@ -178,7 +179,10 @@ pub(crate) fn temporary_folder(folder: &Path) -> Result<PathBuf, Error> {
 /// when another process was faster, its folder stays and the caller's is left as it is.
 pub(crate) fn publish_folder(temporary: &Path, path: &Path) -> Result<bool, Error> {
     match fs::rename(temporary, path) {
-        Ok(()) => synchronise_folder(parent(path)).map(|()| true),
+        Ok(()) => {
+            purpose::note("make", path);
+            synchronise_folder(parent(path)).map(|()| true)
+        }
         Err(_) if path.is_dir() => Ok(false),
         Err(source) => Err(Error::Io { operation: "rename to", path: path.to_path_buf(), source }),
     }
@@ -231,6 +235,7 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Io`] for what the kernel refuses.
 pub(crate) fn move_away(path: &Path) -> Result<PathBuf, Error> {
+    purpose::note("remove", path);
     with_temporary_name(parent(path), |name| match name.symlink_metadata() {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(path, name),
@@ -241,6 +246,10 @@ pub(crate) fn move_away(path: &Path) -> Result<PathBuf, Error> {
 /// Removes a file; that it is not there is no error.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
+        Ok(()) => {
+            purpose::note("remove", path);
+            Ok(())
+        }
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
         }
@@ -251,6 +260,10 @@ pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
 /// Removes a folder with everything in it; that it is not there is no error. Symbolic links are not followed.
 pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
+        Ok(()) => {
+            purpose::note("remove", path);
+            Ok(())
+        }
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { operation: "remove", path: path.to_path_buf(), source })
         }

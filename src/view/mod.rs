@@ -12,6 +12,7 @@
 mod base64;
 pub(crate) mod classic;
 pub(crate) mod debugger;
+pub(crate) mod deeds;
 mod files;
 mod frame;
 pub(crate) mod json;

@@ -8,6 +8,7 @@ mod cache;
 mod containers;
 mod crash;
 mod exec;
+mod explaining;
 mod files;
 mod film;
 mod formats;

@@ -131,6 +131,7 @@ const WRITERS: &[&str] = &[
 
 /// What a module may use of the others. `main.rs` and `lib.rs` stand above all of them.
 const MODULES: &[(&str, &[&str])] = &[
+    ("deeds", &[]),
     ("errno", &[]),
     ("link", &[]),
     ("netlink", &[]),
@@ -144,7 +145,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("dockerfile", &["diagnostic", "limits", "shown", "source"]),
     ("oci", &[]),
     ("tree", &["oci", "shown"]),
-    ("store", &["diagnostic", "document", "errno", "limits", "oci", "progress", "tree"]),
+    ("store", &["deeds", "diagnostic", "document", "errno", "limits", "oci", "progress", "tree"]),
     ("seen", &["document", "errno", "tree"]),
     ("layer", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "size", "store", "tree"]),
     ("context", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "store", "tree"]),
@@ -162,6 +163,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "runtime",
         &[
             "container",
+            "deeds",
             "diagnostic",
             "document",
             "errno",
@@ -225,7 +227,19 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "view",
-        &["cache", "container", "debugger", "diagnostic", "machine", "progress", "shown", "size", "source", "world"],
+        &[
+            "cache",
+            "container",
+            "debugger",
+            "deeds",
+            "diagnostic",
+            "machine",
+            "progress",
+            "shown",
+            "size",
+            "source",
+            "world",
+        ],
     ),
     (
         "repl",
@@ -253,6 +267,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "container",
             "context",
             "debugger",
+            "deeds",
             "diagnostic",
             "dockerfile",
             "document",

@@ -31,6 +31,7 @@ use super::session::Session;
 use super::stored;
 use super::{Error, prepare::Prepared};
 use crate::container::{self, Io, Root, Running, visit};
+use crate::deeds::{self, Group};
 use crate::layer::Limits;
 use crate::world::World;
 
@@ -179,6 +180,12 @@ impl Visited {
     }
 
     fn visit<R>(&self, work: impl FnOnce(&Root) -> R) -> Result<R, Error> {
+        let why = "its files are seen as the container's root sees them, and no link in it leads out of it";
+        let what = || {
+            "enter the container's user and mount namespaces with a process that shares our memory (clone, setns)"
+                .to_owned()
+        };
+        deeds::note(Group::Processes, what, why);
         Ok(visit(&self.process, &self.world.identity, work)?)
     }
 }

@@ -8,6 +8,7 @@ use nix::unistd::{ForkResult, fork};
 
 use super::talk::Ask;
 use super::{Turn, run};
+use crate::deeds::{self, Group};
 use crate::link::Link;
 use crate::runtime::care::Again;
 use crate::runtime::folder::Folder;
@@ -34,6 +35,10 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
             return Err(error);
         }
     };
+    for bound in doors.iter().filter_map(|door| door.bound().ok()) {
+        let why = "the monitor listens there and passes on who comes; a port in use is found before anything runs";
+        deeds::note(Group::Messages, || format!("listen on {} for port {}", bound.address, bound.inside()), why);
+    }
     let (prepared, record) = container.prepare(world)?;
     let refused = |call| move |errno| Error::Call { call, errno };
     let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
@@ -41,6 +46,7 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
     // returns to what it is a copy of.
     match unsafe { fork() }.map_err(refused("fork"))? {
         ForkResult::Child => {
+            deeds::forget();
             drop(ours);
             let turn = Turn { prepared, record, doors, starter: theirs, again: Again::default() };
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(world, turn)));
@@ -48,6 +54,9 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
             unsafe { libc::_exit(if ended.is_ok() { 0 } else { 1 }) }
         }
         ForkResult::Parent { .. } => {
+            let why = "it lives as long as the container: it sets it up, writes its log, forwards its ports and hears what is wanted";
+            deeds::note(Group::Processes, || "fork the monitor".to_owned(), why);
+            prepared.note();
             prepared.into_folder().leave();
             Ok(Session::new(ours))
         }

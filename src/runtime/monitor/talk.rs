@@ -56,6 +56,34 @@ pub(crate) enum Ask {
     Begin,
 }
 
+impl Ask {
+    /// What is asked, in a few words, and what the monitor does then.
+    pub(crate) fn in_words(&self) -> (String, &'static str) {
+        let (what, why) = match self {
+            Ask::Attach { .. } => ("Attach", "it writes the container's output to the three streams that come with it"),
+            Ask::Signal(_) => ("Signal", "it sends the signal to process 1, by pidfd_send_signal(2)"),
+            Ask::Press(_) => ("Press", "it passes the signal on as a key of the container's terminal"),
+            Ask::Resize { .. } => ("Resize", "it gives the container's terminal this size"),
+            Ask::First => {
+                ("First", "it answers with a descriptor of process 1, which no other process can get the number of")
+            }
+            Ask::Pause => ("Pause", "it freezes all processes: by their control group, or with SIGSTOP"),
+            Ask::Resume => ("Resume", "it lets all processes go on"),
+            Ask::Hold => {
+                ("Hold", "it stops all processes for as long as we are connected, so that their files do not change")
+            }
+            Ask::Limit(_) => ("Limit", "it writes the limits to the files of the container's control groups"),
+            Ask::Finish => ("Finish", "it does not start the container again when that has ended"),
+            Ask::Exec { .. } => ("Exec", "it makes a process in the container, of what comes with it: see below"),
+            Ask::Begin => ("Begin", "it lets the container's command begin"),
+        };
+        match self {
+            Ask::Signal(number) => (format!("{what}({number})"), why),
+            _ => (what.to_owned(), why),
+        }
+    }
+}
+
 /// What a monitor says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Tell {

@@ -19,7 +19,7 @@ use crate::limits::Limit;
 use crate::netlink::Netlink;
 use crate::oci::Digest;
 use crate::runtime::{Error, names};
-use crate::store::{Home, Lock, LockMode, atomic_write, lock, lock_patiently};
+use crate::store::{Home, Lock, LockMode, atomic_write, lock, lock_patiently, purpose};
 use crate::world::World;
 
 /// A network of this program: a bridge that containers have cables to.
@@ -274,6 +274,7 @@ pub(in crate::runtime) fn removing(world: &World) -> Result<Lock, Error> {
 /// It can't be removed.
 pub(in crate::runtime) fn remove(home: &Home, network: &Network) -> Result<(), Error> {
     let path = path(home, &network.name);
+    purpose::note("remove", &path);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
         Ok(()) | Err(_) => Ok(()),

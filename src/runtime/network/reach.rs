@@ -13,6 +13,7 @@ use super::remembered;
 use super::switch::Switch;
 use super::talk::{Ask, LOCK, Member, SOCKET, Tell};
 use crate::container::{self, Wire};
+use crate::deeds::{self, Group};
 use crate::link::{Heard, Link, Listener};
 use crate::runtime::Error;
 use crate::store::{Lock, try_claim};
@@ -36,6 +37,7 @@ pub(super) fn ask(world: &World, question: &Ask, listen: &mut dyn FnMut(Member, 
             Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Ok(None),
             Err(errno) => return Err(Error::Call { call: "connect to the keeper of the networks", errno }),
         };
+        note(question);
         link.say(question);
         let mut is_first = true;
         loop {
@@ -81,6 +83,7 @@ pub(super) fn enter(world: &Arc<World>, question: &Ask, descriptor: BorrowedFd<'
     let begin = Instant::now();
     loop {
         let link = reach(world, begin)?;
+        note(question);
         link.say_with(question, &descriptor);
         match link.hear_within(ANSWER) {
             Heard::Message(Tell::Refused { message, hint }, _) => return Err(Error::Network { message, hint }),
@@ -91,6 +94,12 @@ pub(super) fn enter(world: &Arc<World>, question: &Ask, descriptor: BorrowedFd<'
             Heard::End => return Err(Error::Refused("the keeper of the networks ended".to_owned())),
         }
     }
+}
+
+/// Notes what is asked.
+fn note(question: &Ask) {
+    let (what, why) = question.in_words();
+    deeds::note(Group::Messages, || format!("ask the keeper of the networks: {what}"), why);
 }
 
 /// It comes from another version of this program.
@@ -132,6 +141,7 @@ fn start(world: &Arc<World>, folder: &File, lock: Lock) -> Result<(), Error> {
     // thread may have held it needs that of the allocator, which fork(3) leaves free, and the locks of files, which belong to no thread.
     match unsafe { fork() }.map_err(refused)? {
         ForkResult::Child => {
+            deeds::forget();
             // Twice, so that it is nobody's child.
             // SAFETY: as above.
             if let Ok(ForkResult::Child) = unsafe { fork() } {
@@ -141,6 +151,8 @@ fn start(world: &Arc<World>, folder: &File, lock: Lock) -> Result<(), Error> {
             unsafe { libc::_exit(0) }
         }
         ForkResult::Parent { child } => {
+            let why = "one process has the bridges of this home and answers for names, as long as somebody is on them";
+            deeds::note(Group::Processes, || "fork the keeper of the networks".to_owned(), why);
             let _ = nix::sys::wait::waitpid(child, None);
             Ok(())
         }

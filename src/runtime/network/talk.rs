@@ -44,6 +44,25 @@ pub(crate) enum Ask {
     Members,
 }
 
+impl Ask {
+    /// What is asked, in a few words, and what the keeper of the networks does then.
+    pub(super) fn in_words(&self) -> (&'static str, &'static str) {
+        match self {
+            Ask::Join { .. } => (
+                "Join",
+                "it reserves addresses, and puts a cable into the container for each network when that is there",
+            ),
+            Ask::Rejoin { .. } => ("Rejoin", "it puts in the cables again that another keeper had put in"),
+            Ask::Connect { .. } => {
+                ("Connect", "it puts one more cable (veth) into the container, and gives it an address")
+            }
+            Ask::Disconnect { .. } => ("Disconnect", "it takes the cable out of the container"),
+            Ask::Rename { .. } => ("Rename", "the others on the network find the container by its new name"),
+            Ask::Members => ("Members", "it says who is on which network"),
+        }
+    }
+}
+
 /// What is said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Tell {

@@ -22,15 +22,27 @@ const SIDES: usize = 4;
 
 /// The boxes of a plan, with the numbers that the operations have in its list.
 pub(crate) fn boxes(layout: &Layout, plan: &Plan) -> String {
-    let boxes = container::boxes(plan);
-    let rows = boxes.iter().flat_map(|one| one.rows.iter().chain(&one.after));
-    let names = rows.map(|row| line(&row.name).chars().count()).filter(|width| *width <= WIDEST_NAME);
-    let drawing = Drawing { layout, columns: layout.columns().min(WIDEST), names: names.max().unwrap_or(0) };
-    let mut text = drawing.nested(&boxes, 0);
+    let mut text = enclosed(layout, &container::boxes(plan));
     for note in &plan.notes {
         text.push_str(&layout.hang("", &line(&format!("note: {note}"))));
     }
     text + &layout.hang("", "Numbers in brackets are operations; `--explain=list` lists them in order, with reasons")
+}
+
+/// Boxes that somebody else has filled.
+pub(crate) fn enclosed(layout: &Layout, boxes: &[Enclosure]) -> String {
+    Drawing::of(layout, boxes).nested(boxes, 0)
+}
+
+/// The same as groups, one below the other.
+pub(crate) fn grouped(layout: &Layout, boxes: &[Enclosure]) -> String {
+    let drawing = Drawing::of(layout, boxes);
+    let mut text = String::new();
+    for one in boxes {
+        text.push_str(&format!("\n{}\n", layout.palette.paint(Role::Strong, one.boundary.title())));
+        one.rows.iter().chain(&one.after).for_each(|row| text.push_str(&drawing.laid_out(row, layout.columns(), "  ")));
+    }
+    text
 }
 
 struct Drawing<'a> {
@@ -39,7 +51,13 @@ struct Drawing<'a> {
     names: usize,
 }
 
-impl Drawing<'_> {
+impl<'a> Drawing<'a> {
+    fn of(layout: &'a Layout, boxes: &[Enclosure]) -> Drawing<'a> {
+        let rows = boxes.iter().flat_map(|one| one.rows.iter().chain(&one.after));
+        let names = rows.map(|row| line(&row.name).chars().count()).filter(|width| *width <= WIDEST_NAME);
+        Drawing { layout, columns: layout.columns().min(WIDEST), names: names.max().unwrap_or(0) }
+    }
+
     /// The first box with all others inside it, which is inside so many.
     fn nested(&self, boxes: &[Enclosure], depth: usize) -> String {
         let Some((first, inner)) = boxes.split_first() else { return String::new() };
@@ -54,6 +72,12 @@ impl Drawing<'_> {
     }
 
     fn row(&self, row: &Row, depth: usize) -> String {
+        let filled = self.laid_out(row, self.columns - SIDES * depth, "");
+        filled.lines().map(|line| self.framed(line, depth)).collect()
+    }
+
+    /// A row within so many columns.
+    fn laid_out(&self, row: &Row, columns: usize, indent: &str) -> String {
         let name = line(&row.name);
         let numbers = self.layout.palette.paint(Role::Faint, &numbers(&row.numbers));
         let items = line(&row.items.join(", ")).into_owned();
@@ -63,8 +87,7 @@ impl Drawing<'_> {
             (name.into_owned(), format!("{items} {numbers}"))
         };
         let label = padded(&self.layout.palette.paint(Role::Label, &label), self.names + 2);
-        let filled = table::hang(&label, text.trim_end(), self.columns - SIDES * depth);
-        filled.lines().map(|line| self.framed(line, depth)).collect()
+        table::hang(&format!("{indent}{label}"), text.trim_end(), columns)
     }
 
     /// A line between the sides of so many boxes.

@@ -9,7 +9,7 @@
 //! | `layers` | layers as bars, with what later ones overwrite or delete |
 //! | `times` | a build as a time line, beside the build before it |
 //! | `tree` | an image from its index to its layers |
-//! | `boxes` | what a container's process is kept in |
+//! | `boxes` | what a container's process is kept in, foreseen or found |
 //!
 //! Each is a function from plain data and a layout to lines. They are drawn with the box drawing characters of Unicode, in cells and not in
 //! characters, no wider than the layout. A mark stands beside a word that says the same, so nothing is said by a colour or a mark alone. What
@@ -24,7 +24,7 @@ mod svg;
 mod times;
 mod tree;
 
-pub(crate) use self::boxes::boxes;
+pub(crate) use self::boxes::{boxes, enclosed, grouped};
 pub(crate) use self::graph::graph;
 pub(crate) use self::ingredients::ingredients;
 pub(crate) use self::layers::{Within, layers};

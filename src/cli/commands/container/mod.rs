@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -43,56 +44,56 @@ enum ContainerCommand {
     /// Run a command in a new container
     Run(run::Run),
     /// Create a container without starting it
-    Create(create::Create),
+    Create(Explainable<create::Create>),
     /// Start containers that are not running
-    Start(start::Start),
+    Start(Explainable<start::Start>),
     /// Stop running containers
-    Stop(control::Stop),
+    Stop(Explainable<control::Stop>),
     /// Stop containers, and start them again
-    Restart(start::Restart),
+    Restart(Explainable<start::Restart>),
     /// Kill running containers, or send them a signal
-    Kill(control::Kill),
+    Kill(Explainable<control::Kill>),
     /// Pause all processes of containers
-    Pause(control::Pause),
+    Pause(Explainable<control::Pause>),
     /// Resume paused containers
-    Unpause(control::Unpause),
+    Unpause(Explainable<control::Unpause>),
     /// Wait for containers to exit, and print their exit codes
-    Wait(control::Wait),
+    Wait(Explainable<control::Wait>),
     /// Connect this terminal to a running container: Ctrl-P Ctrl-Q leaves it
-    Attach(attach::Attach),
+    Attach(Explainable<attach::Attach>),
     /// Run a command in a running container
-    Exec(exec::Exec),
+    Exec(Explainable<exec::Exec>),
     /// Copy files between a container and this machine
     #[command(name = "cp")]
-    Copy(copy::Copy),
+    Copy(Explainable<copy::Copy>),
     /// List the processes of a container, with their numbers on this machine
-    Top(top::Top),
+    Top(Explainable<top::Top>),
     /// Show what containers use: processors, memory, network, disks, processes
-    Stats(stats::Stats),
+    Stats(Explainable<stats::Stats>),
     /// List what a container has added (A), changed (C) and deleted (D)
-    Diff(diff::Diff),
+    Diff(Explainable<diff::Diff>),
     /// Create an image from a container and its changes
-    Commit(commit::Commit),
+    Commit(Explainable<commit::Commit>),
     /// Write all files of a container to a tar archive
-    Export(export::Export),
+    Export(Explainable<export::Export>),
     /// Change the limits and the restart policy of containers
-    Update(update::Update),
+    Update(Explainable<update::Update>),
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
     List(list::List),
     /// Show containers as JSON, or what a template makes of that
     Inspect(inspect::InspectContainers),
     /// Show the output of a container
-    Logs(logs::Logs),
+    Logs(Explainable<logs::Logs>),
     /// Show where the published ports of a container are reached
-    Port(port::Port),
+    Port(Explainable<port::Port>),
     /// Remove all containers that do not run
-    Prune(prune::Prune),
+    Prune(Explainable<prune::Prune>),
     /// Rename a container
-    Rename(rename::Rename),
+    Rename(Explainable<rename::Rename>),
     /// Remove containers, with their changes
     #[command(name = "rm", alias = "remove")]
-    Remove(remove::Remove),
+    Remove(Explainable<remove::Remove>),
 }
 
 /// Manage containers.
@@ -111,30 +112,30 @@ impl Containers {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             ContainerCommand::Run(command) => command.run(world, ui),
-            ContainerCommand::Create(command) => command.run(world, ui),
-            ContainerCommand::Start(command) => command.run(world, ui),
-            ContainerCommand::Stop(command) => command.run(world, ui),
-            ContainerCommand::Restart(command) => command.run(world, ui),
-            ContainerCommand::Kill(command) => command.run(world, ui),
-            ContainerCommand::Pause(command) => command.run(world, ui),
-            ContainerCommand::Unpause(command) => command.run(world, ui),
-            ContainerCommand::Wait(command) => command.run(world, ui),
-            ContainerCommand::Attach(command) => command.run(world, ui),
-            ContainerCommand::Exec(command) => command.run(world, ui),
-            ContainerCommand::Copy(command) => command.run(world, ui),
-            ContainerCommand::Top(command) => command.run(world, ui),
-            ContainerCommand::Stats(command) => command.run(world, ui),
-            ContainerCommand::Diff(command) => command.run(world, ui),
-            ContainerCommand::Commit(command) => command.run(world, ui),
-            ContainerCommand::Export(command) => command.run(world, ui),
-            ContainerCommand::Update(command) => command.run(world, ui),
+            ContainerCommand::Create(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Start(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Stop(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Restart(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Kill(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Pause(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Unpause(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Wait(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Attach(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Exec(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Copy(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Top(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Stats(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Diff(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Commit(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Export(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Update(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::List(command) => command.run(world, ui),
             ContainerCommand::Inspect(command) => command.run(world, ui),
-            ContainerCommand::Logs(command) => command.run(world, ui),
-            ContainerCommand::Port(command) => command.run(world, ui),
-            ContainerCommand::Prune(command) => command.run(world, ui),
-            ContainerCommand::Rename(command) => command.run(world),
-            ContainerCommand::Remove(command) => command.run(world, ui),
+            ContainerCommand::Logs(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Port(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Rename(command) => command.tell(ui, |command| command.run(world)),
+            ContainerCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use super::build::build::Build;
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -41,18 +42,18 @@ enum ImageCommand {
     /// Show images as JSON, or what a template makes of that
     Inspect(inspect::InspectImages),
     /// Give an image another name
-    Tag(tag::Tag),
+    Tag(Explainable<tag::Tag>),
     /// Remove image names, and the data that nothing else needs
     #[command(name = "rm", alias = "remove")]
-    Remove(remove::Rmi),
+    Remove(Explainable<remove::Rmi>),
     /// Remove images without a name, or all that no container uses
-    Prune(prune::Prune),
+    Prune(Explainable<prune::Prune>),
     /// Load images from an archive written by `docker save`, Podman or skopeo
-    Load(load::Load),
+    Load(Explainable<load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
-    Save(save::Save),
+    Save(Explainable<save::Save>),
     /// Create an image from a root file system archive
-    Import(import::Import),
+    Import(Explainable<import::Import>),
 }
 
 impl ImageCommands {
@@ -62,12 +63,12 @@ impl ImageCommands {
             ImageCommand::List(command) => command.run(world, ui),
             ImageCommand::History(command) => command.run(world, ui),
             ImageCommand::Inspect(command) => command.run(world, ui),
-            ImageCommand::Tag(command) => command.run(world),
-            ImageCommand::Remove(command) => command.run(world, ui),
-            ImageCommand::Prune(command) => command.run(world, ui),
-            ImageCommand::Load(command) => command.run(world, ui),
-            ImageCommand::Save(command) => command.run(world, ui),
-            ImageCommand::Import(command) => command.run(world, ui),
+            ImageCommand::Tag(command) => command.tell(ui, |command| command.run(world)),
+            ImageCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Load(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Save(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Import(command) => command.tell(ui, |command| command.run(world, ui)),
         }
     }
 }

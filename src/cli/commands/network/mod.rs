@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -20,21 +21,21 @@ use crate::world::World;
 #[command(defer = true)]
 enum NetworkCommand {
     /// Create a network
-    Create(create::Create),
+    Create(Explainable<create::Create>),
     /// List networks
     #[command(name = "ls", visible_alias = "list")]
     List(list::List),
     /// Show networks as JSON, or what a template makes of that
     Inspect(inspect::Inspect),
     /// Connect a container to a network
-    Connect(connect::Connect),
+    Connect(Explainable<connect::Connect>),
     /// Disconnect a container from a network
-    Disconnect(connect::Disconnect),
+    Disconnect(Explainable<connect::Disconnect>),
     /// Remove networks
     #[command(name = "rm", visible_alias = "remove")]
-    Remove(remove::Remove),
+    Remove(Explainable<remove::Remove>),
     /// Remove all networks that no container uses
-    Prune(prune::Prune),
+    Prune(Explainable<prune::Prune>),
 }
 
 /// Manage networks.
@@ -47,13 +48,13 @@ pub(crate) struct Networks {
 impl Networks {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
-            NetworkCommand::Create(command) => command.run(world, ui),
+            NetworkCommand::Create(command) => command.tell(ui, |command| command.run(world, ui)),
             NetworkCommand::List(command) => command.run(world, ui),
             NetworkCommand::Inspect(command) => command.run(world, ui),
-            NetworkCommand::Connect(command) => command.run(world),
-            NetworkCommand::Disconnect(command) => command.run(world),
-            NetworkCommand::Remove(command) => command.run(world, ui),
-            NetworkCommand::Prune(command) => command.run(world, ui),
+            NetworkCommand::Connect(command) => command.tell(ui, |command| command.run(world)),
+            NetworkCommand::Disconnect(command) => command.tell(ui, |command| command.run(world)),
+            NetworkCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
+            NetworkCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
         }
     }
 }

@@ -8,6 +8,7 @@ mod remove;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -23,7 +24,7 @@ pub(in crate::cli) struct Volumes {
 #[command(defer = true)]
 enum VolumeCommand {
     /// Create a volume
-    Create(create::Create),
+    Create(Explainable<create::Create>),
     /// List volumes
     #[command(name = "ls", visible_alias = "list")]
     List(list::List),
@@ -31,19 +32,19 @@ enum VolumeCommand {
     Inspect(inspect::Inspect),
     /// Remove volumes
     #[command(name = "rm", visible_alias = "remove")]
-    Remove(remove::Remove),
+    Remove(Explainable<remove::Remove>),
     /// Remove volumes that no container uses
-    Prune(prune::Prune),
+    Prune(Explainable<prune::Prune>),
 }
 
 impl Volumes {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
-            VolumeCommand::Create(command) => command.run(world, ui),
+            VolumeCommand::Create(command) => command.tell(ui, |command| command.run(world, ui)),
             VolumeCommand::List(command) => command.run(world, ui),
             VolumeCommand::Inspect(command) => command.run(world, ui),
-            VolumeCommand::Remove(command) => command.run(world, ui),
-            VolumeCommand::Prune(command) => command.run(world, ui),
+            VolumeCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
+            VolumeCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
         }
     }
 }
