@@ -14,6 +14,8 @@
 //! Read [`starting`] for its beginning, [`talk`] for what it is asked, then [`hub`] for those who are connected; [`super::session`] is the other side.
 
 mod again;
+mod crowd;
+mod exchange;
 mod forward;
 mod health;
 mod hub;

@@ -4,10 +4,11 @@
 //! of ports that nobody answers at, and of networks that change, goes to those who see the container.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use super::exchange::Refused;
 use super::hub::Hub;
 use super::{forward, unreached};
 use crate::container::{Control, Sockets};
@@ -67,7 +68,9 @@ impl Reached {
         match Sockets::of(control, &world.identity) {
             Ok(sockets) => {
                 let sockets = Arc::new(sockets);
-                forward::serve(doors, &sockets, self.address, &explainer(control, hub));
+                if let Err(error) = forward::serve(doors, &sockets, self.address, &explainer(control, hub)) {
+                    hub.notice(&format!("warning: the published ports can't be reached: {error}"));
+                }
                 self.sockets = Some(sockets);
             }
             Err(error) => hub.notice(&format!("warning: the published ports can't be reached: {error}")),
@@ -77,7 +80,7 @@ impl Reached {
 }
 
 /// Says, once for each port, why nobody answers there.
-fn explainer(control: &Control, hub: &Arc<Hub>) -> Arc<dyn Fn(SocketAddr, u16) + Send + Sync> {
+fn explainer(control: &Control, hub: &Arc<Hub>) -> Refused {
     let (hub, control, told) = (hub.clone(), control.clone(), Mutex::new(BTreeSet::new()));
     Arc::new(move |to, door| {
         let is_new = told.lock().unwrap_or_else(PoisonError::into_inner).insert(to);
