@@ -17,7 +17,7 @@ use super::translate::{self, Call};
 use super::{hooks, read, resources};
 use crate::container::orphan::{self, Orphan};
 use crate::container::{
-    Mapper, SpaceKind, Surroundings, end_members, follow, follow_into, freeze_groups, is_frozen, members_of,
+    Mapper, SpaceKind, Surroundings, end_members, follow, follow_into, freeze_groups, is_frozen, limit_all, members_of,
     numbers_of, remove_groups, thaw_groups, wait_for_end,
 };
 use crate::link::Listener;
@@ -351,11 +351,8 @@ pub(crate) fn update(containers: &Containers, id: &str, document: &Path) -> Resu
         false => read::document(document, containers.bound)?,
     };
     let resources = Resources { devices: Vec::new(), ..resources };
-    let settings = resources::settings(&resources, &container.record.groups, &Surroundings::look()?)?;
-    let write = |(file, value): &(PathBuf, String)| fs::write(file, value).map_err(Error::io("write", file));
-    // One limit may not be above another, and which has to change first depends on what they are.
-    let refused: Vec<&(PathBuf, String)> = settings.iter().filter(|setting| write(setting).is_err()).collect();
-    refused.into_iter().try_for_each(write)
+    let settings = resources::limits(&resources, Surroundings::look()?.cgroups.version())?;
+    Ok(limit_all(&container.record.groups, &settings).map_err(crate::container::Error::Setup)?)
 }
 
 /// The numbers of a container's processes.

@@ -1,14 +1,15 @@
 //! `linux.cgroupsPath` and `linux.resources`: which control groups a container is in, and what is written to their files.
 
+use std::borrow::Cow;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::config::{DeviceRule, Linux, Resources};
 use super::error::Error;
-use crate::container::{Cgroups, Groups, Hierarchy, Prescription, Surroundings, What};
-
-/// Where control groups are mounted.
-const PLACE: &str = "/sys/fs/cgroup";
+use crate::container::{
+    self, Cgroups, GROUPS, GroupSetting, Groups, Hierarchy, Most, OwnGroup, Prescription, Surroundings, Version, What,
+    places_of,
+};
 
 /// The groups of a container called `id`, and their limits.
 ///
@@ -40,40 +41,43 @@ pub(super) fn groups(linux: &Linux, id: &str, surroundings: &Surroundings) -> Re
         return Err(Error::wrong("linux.cgroupsPath", message));
     }
     // One that is not absolute lies below ours: so what limits us limits the container.
-    let own = if path.starts_with('/') {
-        String::new()
-    } else {
-        std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()
+    let ours = if path.starts_with('/') { Vec::new() } else { places_of("self") };
+    // Where only a part of a hierarchy is mounted, ours may not be seen.
+    let place = |hierarchy: &Path| {
+        let place = ours.iter().find(|place| place.hierarchy == hierarchy).map(|place| place.path.as_path());
+        place.filter(|path| path.is_dir()).unwrap_or(hierarchy).to_owned()
     };
-    let paths: Vec<PathBuf> = match &surroundings.cgroups {
+    let made: Vec<OwnGroup> = match &surroundings.cgroups {
         Cgroups::None => Vec::new(),
-        // Beside us: a group that has processes gives those below it no limits.
-        Cgroups::V2 => vec![parent(Path::new(PLACE), own_group(&own, "").and_then(Path::parent)).join(below)],
+        Cgroups::V2 => {
+            // Beside us: a group that has processes gives those below it no limits.
+            let (hierarchy, ours) = (Path::new(GROUPS), place(Path::new(GROUPS)));
+            let above = ours.parent().filter(|above| above.starts_with(hierarchy)).unwrap_or(hierarchy);
+            vec![OwnGroup { path: above.join(below), controllers: Vec::new() }]
+        }
         Cgroups::V1(hierarchies) => hierarchies
             .iter()
-            .map(|hierarchy| {
-                let controller = hierarchy.options.trim_start_matches("none,").split(',').next().unwrap_or_default();
-                parent(&Path::new(PLACE).join(&hierarchy.name), own_group(&own, controller)).join(below)
+            .map(|hierarchy| OwnGroup {
+                path: place(&Path::new(GROUPS).join(&hierarchy.name)).join(below),
+                controllers: hierarchy.options.split(',').map(str::to_owned).collect(),
             })
             .collect(),
     };
-    let settings = settings(&resources, &paths, surroundings)?;
-    Ok(Groups { paths, settings })
-}
-
-/// Our group in the hierarchy of a controller, as /proc/self/cgroup has it: cgroups(7).
-fn own_group<'a>(text: &'a str, controller: &str) -> Option<&'a Path> {
-    text.lines().find_map(|line| {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (controllers, path) = (fields.next()?, fields.next()?);
-        controllers.split(',').any(|one| one == controller).then_some(Path::new(path))
-    })
-}
-
-/// The group above a container's. Where only a part of the hierarchy is mounted, ours may not be seen.
-fn parent(hierarchy: &Path, own: Option<&Path>) -> PathBuf {
-    let ours = own.and_then(|own| own.strip_prefix("/").ok()).map(|own| hierarchy.join(own));
-    ours.filter(|ours| ours.is_dir()).unwrap_or_else(|| hierarchy.to_owned())
+    let mut groups = Groups { paths: made.iter().map(|group| group.path.clone()).collect(), settings: Vec::new() };
+    for setting in limits(&resources, surroundings.cgroups.version())? {
+        let has = |group: &&OwnGroup| {
+            surroundings.cgroups == Cgroups::V2 || group.controllers.iter().any(|one| one == setting.controller)
+        };
+        let group = made.iter().find(has).ok_or_else(|| {
+            Error::unsupported(
+                "linux.resources",
+                format!("there is no control group for `{}` here", setting.controller),
+                "it has to be mounted below /sys/fs/cgroup, and be root's or delegated to this user",
+            )
+        })?;
+        groups.settings.push((group.path.clone(), setting));
+    }
+    Ok(groups)
 }
 
 /// Refuses rules about devices where nothing holds the container to them, and a device is given to it.
@@ -142,49 +146,54 @@ fn only_devices(resources: &Resources) -> bool {
     *resources == Resources { devices: resources.devices.clone(), ..Resources::default() }
 }
 
-/// What is written to which files.
+/// What is written to the files of a container's groups: what every container of ours may be limited in, and what only a bundle has.
 ///
 /// # Errors
-/// A limit is not supported, or its controller is not there.
-pub(crate) fn settings(
-    resources: &Resources,
-    groups: &[PathBuf],
-    surroundings: &Surroundings,
-) -> Result<Vec<(PathBuf, String)>, Error> {
-    let is_unified = matches!(surroundings.cgroups, Cgroups::V2);
-    let written = if is_unified { version_two(resources)? } else { version_one(resources)? };
-    let mut settings = Vec::new();
-    for Written { place, controller, file, value } in written {
-        let has = |group: &&PathBuf| {
-            is_unified
-                || group.strip_prefix(PLACE).is_ok_and(|rest| {
-                    rest.iter()
-                        .next()
-                        .is_some_and(|name| name.to_string_lossy().split(',').any(|one| one == controller))
-                })
-        };
-        let group = groups.iter().find(has).ok_or_else(|| {
-            Error::unsupported(
-                place,
-                format!("there is no control group for `{controller}` here"),
-                "it has to be mounted below /sys/fs/cgroup, and be root's or delegated to this user",
-            )
-        })?;
-        settings.push((group.join(file), value));
-    }
+/// A limit is not supported.
+pub(super) fn limits(resources: &Resources, version: Version) -> Result<Vec<GroupSetting>, Error> {
+    let mut settings = common(resources)?.settings(version);
+    settings.extend(match version {
+        Version::One => only_one(resources)?,
+        Version::Two => only_two(resources)?,
+    });
     Ok(settings)
 }
 
-/// One line for a file of a group.
-struct Written {
-    place: &'static str,
-    controller: &'static str,
-    file: String,
-    value: String,
+/// The limits that any container of ours can have.
+fn common(resources: &Resources) -> Result<container::Resources, Error> {
+    // 0 says nothing, and less than that is no limit.
+    let most = |value: Option<i64>| {
+        value.filter(|value| *value != 0).map(|value| u64::try_from(value).map_or(Most::Unlimited, Most::Of))
+    };
+    let list = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let memory = resources.memory.clone().unwrap_or_default();
+    let cpu = resources.cpu.clone().unwrap_or_default();
+    if let (Some(Most::Of(limit)), Some(Most::Of(both))) = (most(memory.limit), most(memory.swap))
+        && both < limit
+    {
+        return Err(Error::wrong("linux.resources.memory.swap", "it is the sum of both, and less than `limit`"));
+    }
+    Ok(container::Resources {
+        memory: most(memory.limit),
+        memory_and_swap: most(memory.swap),
+        memory_reservation: most(memory.reservation),
+        cpu_quota: most(cpu.quota),
+        cpu_period: cpu.period.filter(|value| *value != 0),
+        cpu_shares: cpu.shares.filter(|value| *value != 0),
+        cpus: list(&cpu.cpus),
+        nodes: list(&cpu.mems),
+        processes: resources.pids.as_ref().map(|pids| most(Some(pids.limit)).unwrap_or(Most::Unlimited)),
+        io_weight: resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0).map(u64::from),
+    })
 }
 
-fn written(place: &'static str, controller: &'static str, file: &str, value: impl ToString) -> Written {
-    Written { place, controller, file: file.to_owned(), value: value.to_string() }
+fn setting(
+    option: &'static str,
+    controller: &'static str,
+    file: impl Into<Cow<'static, str>>,
+    value: impl ToString,
+) -> GroupSetting {
+    GroupSetting { option, controller, files: vec![(file.into(), value.to_string())], may_lack: false }
 }
 
 fn refuse_rest(resources: &Resources) -> Result<(), Error> {
@@ -210,123 +219,47 @@ const USUAL: [&str; 11] = [
     "c 136:* rwm",
 ];
 
-fn version_one(resources: &Resources) -> Result<Vec<Written>, Error> {
+/// What only version 1 has.
+fn only_one(resources: &Resources) -> Result<Vec<GroupSetting>, Error> {
     refuse_rest(resources)?;
     if !resources.unified.is_empty() {
         let hint = "this machine has control groups of version 1";
         return Err(Error::unsupported("linux.resources.unified", "these are files of version 2", hint));
     }
     let mut list = Vec::new();
+    let mut devices =
+        |file: &'static str, rule: String| list.push(setting("linux.resources.devices", "devices", file, rule));
     for rule in &resources.devices {
-        let file = if rule.allow { "devices.allow" } else { "devices.deny" };
-        list.push(written("linux.resources.devices", "devices", file, device(rule)));
+        devices(if rule.allow { "devices.allow" } else { "devices.deny" }, device(rule));
     }
     if !resources.devices.is_empty() {
-        list.extend(USUAL.map(|rule| written("linux.resources.devices", "devices", "devices.allow", rule)));
+        USUAL.into_iter().for_each(|rule| devices("devices.allow", rule.to_owned()));
     }
-    if let Some(memory) = &resources.memory {
-        let place = "linux.resources.memory";
-        let mut add = |file: &str, value: Option<i64>| {
-            if let Some(value) = value.filter(|value| *value != 0) {
-                list.push(written(place, "memory", file, value));
-            }
-        };
-        add("memory.limit_in_bytes", memory.limit);
-        add("memory.memsw.limit_in_bytes", memory.swap);
-        add("memory.soft_limit_in_bytes", memory.reservation);
-        if let Some(value) = memory.swappiness {
-            list.push(written(place, "memory", "memory.swappiness", value));
-        }
-        if memory.disable_oom_killer == Some(true) {
-            list.push(written(place, "memory", "memory.oom_control", 1));
-        }
-    }
-    if let Some(cpu) = &resources.cpu {
-        let place = "linux.resources.cpu";
-        let shares = cpu.shares.filter(|value| *value != 0);
-        list.extend(shares.map(|value| written(place, "cpu", "cpu.shares", value)));
-        let period = cpu.period.filter(|value| *value != 0);
-        list.extend(period.map(|value| written(place, "cpu", "cpu.cfs_period_us", value)));
-        let quota = cpu.quota.filter(|value| *value != 0);
-        list.extend(quota.map(|value| written(place, "cpu", "cpu.cfs_quota_us", value)));
-    }
-    list.extend(of_both(resources));
-    if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
-        list.push(written("linux.resources.blockIO", "blkio", "blkio.weight", weight));
+    let memory = resources.memory.clone().unwrap_or_default();
+    let place = "linux.resources.memory";
+    list.extend(memory.swappiness.map(|value| setting(place, "memory", "memory.swappiness", value)));
+    if memory.disable_oom_killer == Some(true) {
+        list.push(setting(place, "memory", "memory.oom_control", 1));
     }
     Ok(list)
 }
 
-/// What both versions have under one name.
-fn of_both(resources: &Resources) -> Vec<Written> {
-    let cpu = resources.cpu.as_ref();
-    let lists = [
-        ("cpuset.cpus", cpu.and_then(|cpu| cpu.cpus.as_ref())),
-        ("cpuset.mems", cpu.and_then(|cpu| cpu.mems.as_ref())),
-    ];
-    let lists = lists.into_iter().filter_map(|(file, list)| Some((file, list.filter(|list| !list.is_empty())?)));
-    let mut written_to: Vec<Written> =
-        lists.map(|(file, list)| written("linux.resources.cpu", "cpuset", file, list)).collect();
-    written_to.extend(
-        resources.pids.as_ref().map(|pids| written("linux.resources.pids", "pids", "pids.max", most(pids.limit))),
-    );
-    written_to
-}
-
-fn version_two(resources: &Resources) -> Result<Vec<Written>, Error> {
+/// What only version 2 has. Rules about devices are a program of the kernel's there: [`check_devices`] refuses those that would matter.
+fn only_two(resources: &Resources) -> Result<Vec<GroupSetting>, Error> {
     refuse_rest(resources)?;
-    // Rules about devices are a program of the kernel's in version 2: `check_devices` refuses those that would matter.
+    let memory = resources.memory.clone().unwrap_or_default();
+    if memory.swappiness.is_some() || memory.disable_oom_killer == Some(true) {
+        let hint = "version 2 of control groups has neither `swappiness` nor `disableOOMKiller`";
+        return Err(Error::unsupported("linux.resources.memory", "a setting of version 1", hint));
+    }
     let mut list = Vec::new();
-    if let Some(memory) = &resources.memory {
-        let place = "linux.resources.memory";
-        let limit = memory.limit.filter(|value| *value != 0);
-        list.extend(limit.map(|value| written(place, "memory", "memory.max", most(value))));
-        if let Some(swap) = memory.swap.filter(|value| *value != 0) {
-            // There it is the sum of both.
-            let alone = if swap < 0 { swap } else { swap - limit.unwrap_or(0).max(0) };
-            if swap > 0 && alone < 0 {
-                return Err(Error::wrong(format!("{place}.swap"), "it is the sum of both, and less than `limit`"));
-            }
-            list.push(written(place, "memory", "memory.swap.max", most_or_none(alone)));
-        }
-        let reservation = memory.reservation.filter(|value| *value != 0);
-        list.extend(reservation.map(|value| written(place, "memory", "memory.low", most(value))));
-        if memory.swappiness.is_some() || memory.disable_oom_killer == Some(true) {
-            let hint = "version 2 of control groups has neither `swappiness` nor `disableOOMKiller`";
-            return Err(Error::unsupported(place, "a setting of version 1", hint));
-        }
-    }
-    if let Some(cpu) = &resources.cpu {
-        let place = "linux.resources.cpu";
-        if let Some(shares) = cpu.shares.filter(|value| *value != 0) {
-            // The rule of runc: 2 to 262144 becomes 1 to 10000.
-            list.push(written(place, "cpu", "cpu.weight", 1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142));
-        }
-        let (quota, period) = (cpu.quota.filter(|value| *value != 0), cpu.period.filter(|value| *value != 0));
-        if quota.is_some() || period.is_some() {
-            let value = format!("{} {}", most(quota.unwrap_or(-1)), period.unwrap_or(100_000));
-            list.push(written(place, "cpu", "cpu.max", value));
-        }
-    }
-    list.extend(of_both(resources));
-    if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight != 0) {
-        list.push(written("linux.resources.blockIO", "io", "io.bfq.weight", weight));
-    }
     for (file, value) in &resources.unified {
         if file.contains('/') || !file.contains('.') {
             return Err(Error::wrong("linux.resources.unified", format!("`{file}` is not a file of a group")));
         }
-        list.push(written("linux.resources.unified", "", file, value));
+        list.push(setting("linux.resources.unified", "", file.clone(), value));
     }
     Ok(list)
-}
-
-fn most(value: i64) -> String {
-    if value > 0 { value.to_string() } else { "max".to_owned() }
-}
-
-fn most_or_none(value: i64) -> String {
-    if value >= 0 { value.to_string() } else { "max".to_owned() }
 }
 
 /// A rule as version 1 reads it.
@@ -357,11 +290,25 @@ mod tests {
     }
 
     #[test]
-    fn our_own_group_is_found_by_its_controller() {
-        let text = "4:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/c/d\n";
-        assert_eq!(own_group(text, "cpu"), Some(Path::new("/a")));
-        assert_eq!(own_group(text, "name=systemd"), Some(Path::new("/b")));
-        assert_eq!(own_group(text, "").and_then(Path::parent), Some(Path::new("/c")));
-        assert_eq!(own_group(text, "memory"), None);
+    fn a_bundle_says_the_same_as_options() {
+        let read = |text: &str| serde_json::from_str::<Resources>(text).unwrap();
+        let written = |text: &str, version| {
+            let settings = limits(&read(text), version).unwrap();
+            settings.iter().map(|one| format!("{} {}", one.files[0].0, one.files[0].1)).collect::<Vec<_>>()
+        };
+        let text = r#"{"memory": {"limit": 64, "swap": -1}, "cpu": {"quota": 5000}, "pids": {"limit": 0}}"#;
+        let one =
+            ["memory.limit_in_bytes 64", "memory.memsw.limit_in_bytes -1", "cpu.cfs_quota_us 5000", "pids.max max"];
+        assert_eq!(written(text, Version::One), one);
+        assert_eq!(
+            written(text, Version::Two),
+            ["memory.max 64", "memory.swap.max max", "cpu.max 5000", "pids.max max"]
+        );
+        assert_eq!(written(r#"{"memory": {"limit": 64, "swappiness": 3}}"#, Version::One)[1], "memory.swappiness 3");
+        assert_eq!(written(r#"{"unified": {"memory.high": "9"}}"#, Version::Two), ["memory.high 9"]);
+        for bad in [r#"{"memory": {"limit": 64, "swap": 63}}"#, r#"{"memory": {"swappiness": 3}}"#] {
+            assert!(limits(&read(bad), Version::Two).is_err(), "{bad}");
+        }
+        assert!(limits(&read(r#"{"unified": {"memory.high": "9"}}"#), Version::One).is_err());
     }
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use super::allowance::{ResourceLimit, Setting};
 use super::capabilities::Sets;
+use super::cgroup::Groups;
 use super::filter::Profile;
 use super::node::Node;
 use super::operation::Flags;
@@ -72,13 +73,6 @@ pub(crate) enum What {
     Device { source: PathBuf },
     /// The control groups, as far as the container may see them.
     Groups,
-}
-
-/// The control groups: which are made and joined, and what is written to their files.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Groups {
-    pub(crate) paths: Vec<PathBuf>,
-    pub(crate) settings: Vec<(PathBuf, String)>,
 }
 
 /// A process: the first of a container, or one that joins it.

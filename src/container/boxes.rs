@@ -199,7 +199,7 @@ fn boundary(operation: &Operation) -> Boundary {
 /// The same of what a manager prescribes.
 fn boundary_of(prescribed: &Prescribed) -> Boundary {
     match prescribed {
-        Prescribed::MakeGroups { .. } | Prescribed::LimitGroup { .. } => Boundary::Machine,
+        Prescribed::MakeGroups { .. } => Boundary::Machine,
         Prescribed::JoinNamespaces { .. } => Boundary::Namespaces,
         Prescribed::TakeRoot { .. }
         | Prescribed::MakeNodes { .. }

@@ -16,12 +16,12 @@
 //! Sources: cgroups(7), the kernel's cgroup-v2.rst ("No Internal Process Constraint", "Delegation").
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::Uid;
@@ -38,13 +38,15 @@ const CONTROLLERS: [&str; 7] = ["memory", "pids", "cpu", "cpuset", "blkio", "fre
 /// The list of a group's processes.
 const PROCESSES: &str = "cgroup.procs";
 
-/// How long the kernel may take to notice that a group is empty.
-const PATIENCE: Duration = Duration::from_millis(2);
+/// How long the kernel may take to notice that a group is empty, and its processes to end.
+const A_WHILE: Duration = Duration::from_secs(2);
+const A_MOMENT: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(2);
 const TRIES: u32 = 100;
 
 /// A container's groups: which are made, and what is written to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Groups {
+pub(crate) struct Groups {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) settings: Vec<(PathBuf, GroupSetting)>,
 }
@@ -52,7 +54,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Those of a container called `name`. What can't be limited is left out: see [`check`].
     pub(crate) fn plan(host: &ControlGroups, name: &str, resources: &Resources) -> Groups {
-        let settings = resources.settings(host.version());
+        let settings = resources.settings_with_swap(host.mounted.version());
         let group_for = |controller: &str| {
             let own = host.own.iter().find(|own| own.controllers.iter().any(|one| one == controller));
             own.map(|own| own.path.join(name))
@@ -65,7 +67,7 @@ impl Groups {
         }
         groups.paths = CONTROLLERS.into_iter().filter_map(group_for).collect();
         // One of version 2 is found once for each controller.
-        if let (Version::Two, Some(own)) = (host.version(), host.own.first()) {
+        if let (Version::Two, Some(own)) = (host.mounted.version(), host.own.first()) {
             groups.paths.push(own.path.join(name));
         }
         groups.paths.sort();
@@ -79,7 +81,7 @@ impl Groups {
 /// # Errors
 /// [`Error::Limit`], with the setting that would allow it.
 pub(crate) fn check(host: &ControlGroups, resources: &Resources) -> Result<(), Error> {
-    for setting in resources.settings(host.version()) {
+    for setting in resources.settings_with_swap(host.mounted.version()) {
         let has = |own: &OwnGroup| own.controllers.iter().any(|one| one == setting.controller);
         if setting.may_lack || host.own.iter().any(has) {
             continue;
@@ -115,10 +117,15 @@ pub(super) fn create(paths: &[PathBuf]) -> Result<Vec<OwnedFd>, Failure> {
     paths.iter().map(|path| make(path)).collect()
 }
 
-/// Makes one and locks it. One that somebody has swept between the two is made again.
+/// Makes one and locks it. One that somebody has swept between the two is made again. Others can't list it, and so not open it to lock it;
+/// what they know by name in it they can read.
 fn make(path: &Path) -> Result<OwnedFd, Failure> {
-    for _ in 0..TRIES {
-        match fs::create_dir(path) {
+    for turn in 0..TRIES {
+        if turn > 0 {
+            // Who sweeps needs a moment.
+            std::thread::sleep(PAUSE);
+        }
+        match DirBuilder::new().mode(0o711).create(path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 return Err(Failure::io("mkdir", path, &error));
             }
@@ -191,7 +198,7 @@ fn move_processes(parent: &Path) -> Result<(), Failure> {
 
 /// Writes one limit.
 pub(super) fn limit(group: &Path, setting: &GroupSetting) -> Result<(), Failure> {
-    let mut files = setting.files.iter().map(|(name, value)| (group.join(name), value));
+    let mut files = setting.files.iter().map(|(name, value)| (group.join(name.as_ref()), value));
     let Some((file, value)) = files.find(|(file, _)| file.exists()) else {
         if setting.may_lack {
             return Ok(());
@@ -227,13 +234,22 @@ fn write(file: &Path, value: &str) -> std::io::Result<()> {
     fs::write(file, inherited.as_deref().unwrap_or("\n"))
 }
 
-/// Changes the limits of groups that are in use: all of them, or none. What depends on the order is tried once more behind the others.
+/// Changes what a container of ours may use.
 pub(super) fn update(groups: &[PathBuf], resources: &Resources) -> Result<(), Failure> {
     let is_unified = groups.iter().any(|group| group.join("cgroup.controllers").exists());
-    let settings = resources.settings(if is_unified { Version::Two } else { Version::One });
+    limit_all(groups, &resources.settings_with_swap(if is_unified { Version::Two } else { Version::One }))
+}
+
+/// Changes the limits of groups that are in use: all of them, or none. What depends on the order is tried once more behind the others.
+///
+/// # Errors
+/// There is no group for one of them, or the kernel refuses it.
+pub(crate) fn limit_all(groups: &[PathBuf], settings: &[GroupSetting]) -> Result<(), Failure> {
     let mut placed = Vec::new();
-    for setting in &settings {
-        let file = |group: &PathBuf| setting.files.iter().map(|(name, _)| group.join(name)).find(|file| file.exists());
+    for setting in settings {
+        let file = |group: &PathBuf| {
+            setting.files.iter().map(|(name, _)| group.join(name.as_ref())).find(|file| file.exists())
+        };
         match groups.iter().find_map(|group| Some((group, file(group)?))) {
             Some((group, file)) => placed.push((group, setting, fs::read_to_string(&file).unwrap_or_default(), file)),
             None if setting.may_lack => {}
@@ -331,21 +347,26 @@ pub(super) fn ran_out_of_memory(groups: &[PathBuf]) -> bool {
     groups.iter().any(|group| killed(group.join("memory.events")) || killed(group.join("memory.oom_control")))
 }
 
-/// Removes a group, which is empty now; the kernel may need a moment to notice that.
+/// Removes a group with all that are below it. The kernel may need a moment to notice that one is empty.
 pub(super) fn remove(path: &Path) -> Result<(), Failure> {
-    for _ in 1..TRIES {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    for below in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        remove(&below.path())?;
+    }
+    let begin = Instant::now();
+    loop {
+        let patience = if processes_of(path).is_ok_and(|there| there.is_empty()) { A_WHILE } else { A_MOMENT };
         match fs::remove_dir(path) {
-            Err(error) if errno(&error) == Errno::EBUSY => std::thread::sleep(PATIENCE),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if errno(&error) == Errno::EBUSY && begin.elapsed() < patience => {}
             removed => return removed.map_err(|error| Failure::io("rmdir", path, &error)),
         }
+        std::thread::sleep(PAUSE);
     }
-    fs::remove_dir(path).map_err(|error| Failure::io("rmdir", path, &error))
 }
 
 /// Removes what killed processes have left behind. What can't be removed now is tried again by the next one.
 pub(crate) fn sweep(host: &ControlGroups) {
-    // Every container that has groups has one in the first two of them.
     let left = |own: &OwnGroup| -> Vec<String> {
         let entries = fs::read_dir(&own.path).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());

@@ -27,10 +27,11 @@ pub(crate) struct Enforced {
 pub(crate) fn enforced(process: i32, resources: &Resources) -> Vec<Enforced> {
     let groups = groups_of(process);
     let is_unified = groups.iter().any(|group| group.join("cgroup.controllers").exists());
-    let settings = resources.settings(if is_unified { Version::Two } else { Version::One });
+    let settings = resources.settings_with_swap(if is_unified { Version::Two } else { Version::One });
     let enforced = settings.into_iter().map(|setting| {
-        let mut files =
-            groups.iter().flat_map(|group| setting.files.iter().map(|(name, asked)| (group.join(name), asked)));
+        let mut files = groups
+            .iter()
+            .flat_map(|group| setting.files.iter().map(|(name, asked)| (group.join(name.as_ref()), asked)));
         let found = files.find(|(file, _)| file.exists());
         let usual = || setting.files.first().map_or_else(String::new, |(_, asked)| asked.clone());
         let asked = found.as_ref().map_or_else(usual, |(_, asked)| (*asked).clone());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::allowance::{ResourceLimit, Setting};
 use super::blueprint::{Blueprint, Task, What};
-use super::hierarchies::Cgroups;
+use super::hierarchies::{Cgroups, PLACE};
 use super::identity::Identity;
 use super::layout::{DEVICE_LINKS, DEVICES};
 use super::limits::Limit;
@@ -110,8 +110,8 @@ impl Follower<'_> {
         if !blueprint.groups.paths.is_empty() {
             let paths = blueprint.groups.paths.clone();
             self.prescribe(Phase::Outside, Prescribed::MakeGroups { paths: paths.clone() });
-            for (file, value) in blueprint.groups.settings.clone() {
-                self.prescribe(Phase::Outside, Prescribed::LimitGroup { file, value });
+            for (group, setting) in blueprint.groups.settings.clone() {
+                self.push(Phase::Outside, Operation::Tune(Tuning::Group { group, setting }));
             }
             self.push(Phase::Entering, Operation::JoinCgroup { paths });
         }
@@ -258,7 +258,7 @@ impl Follower<'_> {
                 let mut list = vec![new("tmpfs", target, Flags::INERT, "mode=755")];
                 for hierarchy in hierarchies {
                     let place = format!("{target}/{}", hierarchy.name);
-                    let folder = Path::new("/sys/fs/cgroup").join(&hierarchy.name);
+                    let folder = Path::new(PLACE).join(&hierarchy.name);
                     let group = self.blueprint.groups.paths.iter().find(|path| path.starts_with(&folder));
                     match group {
                         // Only real root may mount a hierarchy of version 1.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::error::Error;
+use super::error::{Error, Failure};
 use super::processes;
 
 /// By which means a container is paused.
@@ -60,6 +60,32 @@ pub(super) fn let_end(groups: &[PathBuf]) {
     }
 }
 
+/// Stops every process of groups, and waits until that is so: or else lets all of them go on.
+///
+/// # Errors
+/// There is no freezer, or somebody does not stop in time.
+pub(crate) fn freeze_groups(groups: &[PathBuf]) -> Result<(), Error> {
+    let freezer = Freezer::of(groups)?;
+    freezer.freeze().inspect_err(|_| drop(freezer.write(freezer.thawed())))
+}
+
+/// Lets every process of groups go on.
+///
+/// # Errors
+/// There is no freezer, or the kernel refuses.
+pub(crate) fn thaw_groups(groups: &[PathBuf]) -> Result<(), Error> {
+    let freezer = Freezer::of(groups)?;
+    freezer.write(freezer.thawed())
+}
+
+/// Whether groups are stopped, or about to be.
+pub(crate) fn is_frozen(groups: &[PathBuf]) -> bool {
+    Freezer::find(groups).is_some_and(|freezer| {
+        let (Freezer::V1(path) | Freezer::V2(path)) = &freezer;
+        fs::read_to_string(path).is_ok_and(|text| text.trim() != freezer.thawed())
+    })
+}
+
 /// The file that freezes a control group.
 enum Freezer {
     V1(PathBuf),
@@ -71,6 +97,14 @@ impl Freezer {
         groups.iter().find_map(|group| {
             let (one, two) = (group.join("freezer.state"), group.join("cgroup.freeze"));
             if two.exists() { Some(Freezer::V2(two)) } else { one.exists().then_some(Freezer::V1(one)) }
+        })
+    }
+
+    fn of(groups: &[PathBuf]) -> Result<Freezer, Error> {
+        Freezer::find(groups).ok_or_else(|| {
+            Error::Setup(Failure::call("find a control group with a freezer", Errno::ENOENT).hint(
+                "the bundle needs a `linux.cgroupsPath`, and the machine the freezer mounted below /sys/fs/cgroup",
+            ))
         })
     }
 

@@ -1,4 +1,4 @@
-//! Control groups of a container that belongs to a manager: who is in them, stopped and let go, taken away.
+//! Control groups of a container that belongs to a manager: who is in them, ended, and taken away.
 
 use std::fs;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -9,53 +9,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 
-use super::error::{Error, Failure, errno};
+use super::cgroup;
+use super::error::Error;
+use super::freeze::{freeze_groups, thaw_groups};
 use super::processes::{has_ended, pidfd, signal};
 
-/// How long the kernel may take to notice that a process or a group is gone.
+/// How long the kernel may take to notice that a process is gone.
 const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// The file that stops all processes of a group, and what is written to it.
-fn freezer(groups: &[PathBuf]) -> Option<(PathBuf, [&'static str; 2])> {
-    groups.iter().find_map(|group| {
-        let files = [("cgroup.freeze", ["1", "0"]), ("freezer.state", ["FROZEN", "THAWED"])];
-        files.into_iter().map(|(name, words)| (group.join(name), words)).find(|(file, _)| file.exists())
-    })
-}
-
-/// Stops every process.
-///
-/// # Errors
-/// There is no such group, or the kernel refuses.
-pub(crate) fn freeze_groups(groups: &[PathBuf]) -> Result<(), Error> {
-    write(groups, 0)
-}
-
-/// Lets every process go on.
-///
-/// # Errors
-/// As [`freeze_groups`].
-pub(crate) fn thaw_groups(groups: &[PathBuf]) -> Result<(), Error> {
-    write(groups, 1)
-}
-
-fn write(groups: &[PathBuf], word: usize) -> Result<(), Error> {
-    let (file, words) =
-        freezer(groups).ok_or_else(|| {
-            Error::Setup(Failure::call("find a control group with a freezer", Errno::ENOENT).hint(
-                "the bundle needs a `linux.cgroupsPath`, and the machine the freezer mounted below /sys/fs/cgroup",
-            ))
-        })?;
-    fs::write(&file, words[word]).map_err(Error::io("write", &file))
-}
-
-/// Whether a group is stopped.
-pub(crate) fn is_frozen(groups: &[PathBuf]) -> bool {
-    freezer(groups).is_some_and(|(file, [frozen, _])| {
-        fs::read_to_string(file).is_ok_and(|text| text.trim() == frozen || text.trim() == "FREEZING")
-    })
-}
 
 /// Waits until a process has ended.
 pub(crate) fn wait_for_end(process: &OwnedFd) {
@@ -88,26 +48,9 @@ fn ends_until(process: &OwnedFd, deadline: Instant) -> bool {
 /// One is not empty, or the kernel refuses.
 pub(crate) fn remove_groups(groups: &[PathBuf]) -> Result<(), Error> {
     // Each, even if one can't be.
-    let removed: Vec<Result<(), Error>> = groups.iter().map(|group| remove_group(group)).collect();
+    let removed: Vec<Result<(), Error>> =
+        groups.iter().map(|group| cgroup::remove(group).map_err(Error::Setup)).collect();
     removed.into_iter().collect()
-}
-
-fn remove_group(group: &Path) -> Result<(), Error> {
-    let entries = fs::read_dir(group).into_iter().flatten().flatten();
-    for below in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        remove_group(&below.path())?;
-    }
-    let deadline = Instant::now() + PATIENCE;
-    // The kernel may need a moment to notice that it is empty.
-    let is_empty = || fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
-    loop {
-        match fs::remove_dir(group) {
-            Err(error) if errno(&error) == Errno::ENOENT => return Ok(()),
-            Err(error) if errno(&error) == Errno::EBUSY && is_empty() && Instant::now() < deadline => {}
-            removed => return removed.map_err(Error::io("remove", group)),
-        }
-        std::thread::sleep(PAUSE);
-    }
 }
 
 /// The numbers of the processes in groups and in those below them.

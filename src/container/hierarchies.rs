@@ -53,7 +53,7 @@ pub struct OwnGroup {
 pub(super) const PREFIX: &str = "layerlab-";
 
 /// Where control groups are mounted.
-const PLACE: &str = "/sys/fs/cgroup";
+pub(crate) const PLACE: &str = "/sys/fs/cgroup";
 
 /// Where the processes of a delegated group go, as version 2 wants limited groups beside processes nowhere but at the root.
 pub(super) const CALLERS: &str = "layerlab-callers";
@@ -73,9 +73,11 @@ impl ControlGroups {
         let own = own(&mounted, &fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
         ControlGroups { mounted, own }
     }
+}
 
-    pub(super) fn version(&self) -> Version {
-        match self.mounted {
+impl Cgroups {
+    pub(crate) fn version(&self) -> Version {
+        match self {
             Cgroups::V2 => Version::Two,
             Cgroups::V1(_) | Cgroups::None => Version::One,
         }
@@ -91,24 +93,30 @@ pub(super) fn mountinfo() -> Result<String, Error> {
 }
 
 /// The group that a process is in, in one of the hierarchies.
-pub(super) struct Place {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
     /// The directory of the hierarchy.
-    pub(super) hierarchy: PathBuf,
-    pub(super) path: PathBuf,
+    pub(crate) hierarchy: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// The groups that a process is in: the one of this number, or `self`.
-pub(super) fn places_of(process: &str) -> Vec<Place> {
+pub(crate) fn places_of(process: &str) -> Vec<Place> {
     let text = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let mounted = mountinfo().map_or(Cgroups::None, |mountinfo| mounted_cgroups(&mountinfo));
+    places(&text, &mountinfo().map_or(Cgroups::None, |mountinfo| mounted_cgroups(&mountinfo)))
+}
+
+/// Those of the text of /proc/PID/cgroup: `number:controllers:path` a line.
+fn places(text: &str, mounted: &Cgroups) -> Vec<Place> {
     let places = text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?.trim_start_matches('/'));
-        let hierarchy = match &mounted {
+        let hierarchy = match mounted {
             Cgroups::None => return None,
-            Cgroups::V2 => PathBuf::from(PLACE),
+            Cgroups::V2 if controllers.is_empty() => PathBuf::from(PLACE),
+            Cgroups::V2 => return None,
             Cgroups::V1(hierarchies) => {
-                let is_this = |hierarchy: &&Hierarchy| hierarchy.options.split(',').eq(controllers.split(','));
+                let is_this = |hierarchy: &&Hierarchy| hierarchy.options.trim_start_matches("none,") == controllers;
                 Path::new(PLACE).join(&hierarchies.iter().find(is_this)?.name)
             }
         };
@@ -203,7 +211,21 @@ pub(super) fn mounted_cgroups(mountinfo: &str) -> Cgroups {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cgroups, Hierarchy, mounted_cgroups};
+    use std::path::Path;
+
+    use super::{Cgroups, Hierarchy, mounted_cgroups, places};
+
+    #[test]
+    fn a_process_has_a_place_in_each_hierarchy() {
+        let hierarchy = |name: &str, options: &str| Hierarchy { name: name.to_owned(), options: options.to_owned() };
+        let mounted =
+            Cgroups::V1(vec![hierarchy("cpu,cpuacct", "cpu,cpuacct"), hierarchy("systemd", "none,name=systemd")]);
+        let text = "4:cpu,cpuacct:/a\n1:name=systemd:/b\n0::/c/d\n";
+        let found = |mounted| places(text, mounted).into_iter().map(|place| place.path).collect::<Vec<_>>();
+        assert_eq!(found(&mounted), [Path::new("/sys/fs/cgroup/cpu,cpuacct/a"), Path::new("/sys/fs/cgroup/systemd/b")]);
+        assert_eq!(found(&Cgroups::V2), [Path::new("/sys/fs/cgroup/c/d")]);
+        assert!(found(&Cgroups::None).is_empty());
+    }
 
     #[test]
     fn hierarchies_of_version_one_are_told_from_the_unified_one() {

@@ -10,8 +10,9 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, SFlag, fstat, makedev, umask};
 
 use super::channel::{Order, Word};
-use super::error::{Failure, errno};
+use super::error::Failure;
 use super::execute::Setup;
+use super::freeze;
 use super::groups;
 use super::inside::{self, Root};
 use super::layout::NULL;
@@ -33,7 +34,6 @@ impl Setup<'_> {
     pub(super) fn prescribe(&mut self, prescribed: &Prescribed) -> Result<(), Failure> {
         match prescribed {
             Prescribed::MakeGroups { paths } => make_groups(paths),
-            Prescribed::LimitGroup { file, value } => limit_group(file, value),
             Prescribed::JoinNamespaces { spaces } => join_namespaces(spaces),
             Prescribed::TakeRoot { path } => {
                 mount::attach_at(&mount::clone(path, Flags::NO_DEVICES, Recursion::Tree)?, path)
@@ -90,7 +90,7 @@ pub(super) fn make_groups(paths: &[PathBuf]) -> Result<(), Failure> {
             "there are processes in it, of another container perhaps: each needs a `linux.cgroupsPath` of its own",
         ));
     }
-    if groups::is_frozen(paths) {
+    if freeze::is_frozen(paths) {
         let group = paths.first().map_or(Path::new("/"), PathBuf::as_path);
         return Err(Failure::refused("make control group", group, Errno::EBUSY)
             .hint("it is there and frozen: what joins it would stop"));
@@ -124,18 +124,6 @@ fn enable_controllers(group: &Path) {
     for controller in there.split_whitespace() {
         let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"));
     }
-}
-
-/// Writes one limit.
-pub(super) fn limit_group(file: &Path, value: &str) -> Result<(), Failure> {
-    fs::write(file, value).map_err(|error| {
-        let failure = Failure::io(&format!("write `{value}` to"), file, &error);
-        match errno(&error) {
-            Errno::ENOENT => failure.hint("the kernel was built, or started, without this limit"),
-            Errno::EINVAL | Errno::ERANGE => failure.hint("the kernel does not take this value"),
-            _ => failure,
-        }
-    })
 }
 
 /// Joins namespaces. A user namespace among them comes after those that we have rights over, and before those that only its root has.

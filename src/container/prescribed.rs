@@ -13,8 +13,6 @@ use super::space::Space;
 pub enum Prescribed {
     /// Make control groups, with those above them.
     MakeGroups { paths: Vec<PathBuf> },
-    /// Write to a file of a control group.
-    LimitGroup { file: PathBuf, value: String },
     /// Join namespaces that there are, each of the kind that is meant.
     JoinNamespaces { spaces: Vec<Space> },
     /// Mount a directory of the machine on itself, to become the root.
@@ -46,7 +44,6 @@ impl Prescribed {
     pub(super) fn why(&self) -> &'static str {
         match self {
             Prescribed::MakeGroups { .. } => "the manager finds the container's processes by them",
-            Prescribed::LimitGroup { .. } => "the manager limits what the container may use",
             Prescribed::JoinNamespaces { .. } => {
                 "the manager has made them, or another container has: from outside, where their owner's rights are ours"
             }
@@ -71,7 +68,7 @@ impl Prescribed {
     /// Its row in the picture of a container, and what it adds to that.
     pub(super) fn row(&self) -> (&'static str, String) {
         match self {
-            Prescribed::MakeGroups { .. } | Prescribed::LimitGroup { .. } => ("control group", self.to_string()),
+            Prescribed::MakeGroups { .. } => ("control group", self.to_string()),
             Prescribed::JoinNamespaces { .. } => ("joined", self.to_string()),
             Prescribed::TakeRoot { path } => ("/", path.display().to_string()),
             Prescribed::MakeNodes { .. } | Prescribed::CheckDevice { .. } => ("/dev", self.to_string()),
@@ -94,7 +91,6 @@ impl fmt::Display for Prescribed {
                 write!(formatter, "make control group")?;
                 paths.iter().try_for_each(|path| write!(formatter, " {}", path.display()))
             }
-            Prescribed::LimitGroup { file, value } => write!(formatter, "write {value} to {}", file.display()),
             Prescribed::JoinNamespaces { spaces } => {
                 write!(formatter, "join")?;
                 let mut paths = spaces.iter().filter_map(|space| space.path.as_ref());

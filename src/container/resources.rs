@@ -15,7 +15,11 @@
 //! Sources: the kernel's admin-guide/cgroup-v1 and cgroup-v2.rst; how shares become a weight is runc's rule. Left out: limits of single
 //! devices, of kernel memory and of real-time scheduling.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+
+use super::most::Most;
 
 /// What is asked for; nothing is limited where nothing was. A number that is 0 and a list that is empty mean what a new group has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,58 +46,6 @@ pub(crate) struct Resources {
     pub(crate) io_weight: Option<u64>,
 }
 
-/// A limit that may also be taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
-pub(crate) enum Most {
-    Of(u64),
-    Unlimited,
-}
-
-/// A limit as it is written down.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Number(u64),
-    /// As earlier versions wrote some of them.
-    Bytes {
-        bytes: u64,
-    },
-    Word(String),
-}
-
-impl From<Written> for Most {
-    fn from(written: Written) -> Most {
-        match written {
-            Written::Number(number) | Written::Bytes { bytes: number } => Most::Of(number),
-            Written::Word(_) => Most::Unlimited,
-        }
-    }
-}
-
-impl From<Most> for Written {
-    fn from(most: Most) -> Written {
-        match most {
-            Most::Of(number) => Written::Number(number),
-            Most::Unlimited => Written::Word("unlimited".to_owned()),
-        }
-    }
-}
-
-impl Most {
-    pub(crate) fn number(self) -> Option<u64> {
-        match self {
-            Most::Of(number) => Some(number),
-            Most::Unlimited => None,
-        }
-    }
-
-    /// As the files have it, where this word means that there is no limit.
-    fn or(self, unlimited: &str) -> String {
-        self.number().map_or_else(|| unlimited.to_owned(), |number| number.to_string())
-    }
-}
-
 /// Which of the two interfaces of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -118,14 +70,14 @@ pub struct GroupSetting {
     pub(crate) option: &'static str,
     pub(crate) controller: &'static str,
     /// The first of these that the kernel has, with what is written to it; nothing is what the group above has.
-    pub(crate) files: Vec<(&'static str, String)>,
+    pub(crate) files: Vec<(Cow<'static, str>, String)>,
     /// Whether the container may do without, where the kernel has no such file.
     pub(crate) may_lack: bool,
 }
 
 impl GroupSetting {
     /// The file that most kernels have, and what is written to it.
-    pub(super) fn first(&self) -> (&'static str, &str) {
+    pub(super) fn first(&self) -> (&str, &str) {
         self.files.first().map_or(("", ""), |(file, value)| (file, value))
     }
 }
@@ -182,6 +134,22 @@ impl Resources {
         lay(&mut self.io_weight, io_weight, &0);
     }
 
+    /// As [`Resources::settings`], for a container of ours: Docker gives as much swap space as memory, where nothing is said about it.
+    pub(super) fn settings_with_swap(&self, version: Version) -> Vec<GroupSetting> {
+        let both = self.memory.map(|memory| match memory {
+            Most::Of(memory) => Most::Of(memory.saturating_mul(2)),
+            Most::Unlimited => Most::Unlimited,
+        });
+        let with_swap = Resources { memory_and_swap: self.memory_and_swap.or(both), ..self.clone() };
+        let is_implied = with_swap.memory_and_swap != self.memory_and_swap || self.memory == Some(Most::Unlimited);
+        let mut settings = with_swap.settings(version);
+        for setting in settings.iter_mut().filter(|setting| is_implied && setting.option == "--memory-swap") {
+            // Not every kernel counts it.
+            setting.may_lack = true;
+        }
+        settings
+    }
+
     /// What is written where, in an order in which a new group takes it.
     pub(crate) fn settings(&self, version: Version) -> Vec<GroupSetting> {
         let mut settings = self.memory_settings(version);
@@ -190,24 +158,25 @@ impl Resources {
             settings.push(GroupSetting { option, controller, files, may_lack: false });
         };
         if let Some(cpus) = &self.cpus {
-            add("--cpuset-cpus", "cpuset", vec![("cpuset.cpus", cpus.clone())]);
+            add("--cpuset-cpus", "cpuset", vec![("cpuset.cpus".into(), cpus.clone())]);
         }
         if let Some(nodes) = &self.nodes {
-            add("--cpuset-mems", "cpuset", vec![("cpuset.mems", nodes.clone())]);
+            add("--cpuset-mems", "cpuset", vec![("cpuset.mems".into(), nodes.clone())]);
         }
         if let Some(processes) = self.processes {
-            add("--pids-limit", "pids", vec![("pids.max", processes.or("max"))]);
+            add("--pids-limit", "pids", vec![("pids.max".into(), processes.or("max"))]);
         }
         if let Some(weight) = self.io_weight {
             let or = |usual: u64| if weight == 0 { usual } else { weight }.to_string();
             match version {
                 Version::One => {
-                    add("--blkio-weight", "blkio", vec![("blkio.bfq.weight", or(100)), ("blkio.weight", or(500))]);
+                    let files = vec![("blkio.bfq.weight".into(), or(100)), ("blkio.weight".into(), or(500))];
+                    add("--blkio-weight", "blkio", files);
                 }
                 Version::Two => {
                     // The rule of runc: 10 to 1000 becomes 1 to 10000.
                     let of_all = if weight == 0 { WEIGHT } else { 1 + weight.saturating_sub(10) * 9999 / 990 };
-                    let files = vec![("io.bfq.weight", or(WEIGHT)), ("io.weight", of_all.to_string())];
+                    let files = vec![("io.bfq.weight".into(), or(WEIGHT)), ("io.weight".into(), of_all.to_string())];
                     add("--blkio-weight", "io", files);
                 }
             }
@@ -219,7 +188,7 @@ impl Resources {
         let setting = |option, file, value| GroupSetting {
             option,
             controller: "memory",
-            files: vec![(file, value)],
+            files: vec![(Cow::Borrowed(file), value)],
             may_lack: false,
         };
         let [limit, both, reserved] = match version {
@@ -230,19 +199,13 @@ impl Resources {
         if let Some(memory) = self.memory {
             settings.push(setting("--memory", limit, memory.or(version.unlimited())));
         }
-        // Docker gives as much swap space as memory, where nothing is said about it.
-        let implied = self.memory.map(|memory| match memory {
-            Most::Of(memory) => Most::Of(memory.saturating_mul(2)),
-            Most::Unlimited => Most::Unlimited,
-        });
-        if let Some(total) = self.memory_and_swap.or(implied) {
+        if let Some(total) = self.memory_and_swap {
             let memory = self.memory.and_then(Most::number).unwrap_or(0);
             let total = match (version, total) {
                 (Version::Two, Most::Of(total)) => Most::Of(total.saturating_sub(memory)),
                 (Version::One | Version::Two, total) => total,
             };
-            let may_lack = self.memory_and_swap.is_none_or(|total| total == Most::Unlimited && self.memory.is_some());
-            settings.push(GroupSetting { may_lack, ..setting("--memory-swap", both, total.or(version.unlimited())) });
+            settings.push(setting("--memory-swap", both, total.or(version.unlimited())));
         }
         if let Some(reservation) = self.memory_reservation {
             let none = match version {
@@ -258,20 +221,22 @@ impl Resources {
         let setting = |option, file, value: String| GroupSetting {
             option,
             controller: "cpu",
-            files: vec![(file, value)],
+            files: vec![(Cow::Borrowed(file), value)],
             may_lack: false,
         };
         let mut settings = Vec::new();
-        let period = self.cpu_period.filter(|period| *period > 0).unwrap_or(PERIOD);
-        match (version, self.cpu_quota, self.cpu_period) {
+        // 0 is what a new group has.
+        let period = self.cpu_period.map(|period| if period == 0 { PERIOD } else { period });
+        match (version, self.cpu_quota, period) {
             (_, None, None) => {}
-            (Version::One, quota, _) => {
-                settings.push(setting("--cpu-period", "cpu.cfs_period_us", period.to_string()));
+            (Version::One, quota, period) => {
+                settings.extend(period.map(|period| setting("--cpu-period", "cpu.cfs_period_us", period.to_string())));
                 settings.extend(quota.map(|quota| setting("--cpus", "cpu.cfs_quota_us", quota.or("-1"))));
             }
-            (Version::Two, quota, _) => {
+            (Version::Two, quota, period) => {
                 let quota = quota.unwrap_or(Most::Unlimited).or("max");
-                settings.push(setting("--cpus", "cpu.max", format!("{quota} {period}")));
+                let value = period.map_or_else(|| quota.clone(), |period| format!("{quota} {period}"));
+                settings.push(setting("--cpus", "cpu.max", value));
             }
         }
         settings.extend(self.cpu_shares.map(|shares| {
@@ -296,7 +261,7 @@ mod tests {
     use super::{Most, Resources, Version};
 
     fn written(resources: &Resources, version: Version) -> Vec<String> {
-        let settings = resources.settings(version);
+        let settings = resources.settings_with_swap(version);
         settings.iter().map(|setting| format!("{} {}", setting.files[0].0, setting.files[0].1)).collect()
     }
 
@@ -315,7 +280,6 @@ mod tests {
             [
                 "memory.limit_in_bytes 67108864",
                 "memory.memsw.limit_in_bytes 134217728",
-                "cpu.cfs_period_us 100000",
                 "cpu.cfs_quota_us 50000",
                 "cpu.shares 1024",
                 "cpuset.cpus 0-1",
@@ -327,7 +291,7 @@ mod tests {
             [
                 "memory.max 67108864",
                 "memory.swap.max 67108864",
-                "cpu.max 50000 100000",
+                "cpu.max 50000",
                 "cpu.weight 39",
                 "cpuset.cpus 0-1",
                 "pids.max 50"
@@ -366,23 +330,18 @@ mod tests {
         resources.update(&none);
         assert_eq!(
             written(&resources, Version::One),
-            [
-                "memory.limit_in_bytes -1",
-                "memory.memsw.limit_in_bytes -1",
-                "cpu.cfs_period_us 100000",
-                "cpu.cfs_quota_us -1"
-            ]
+            ["memory.limit_in_bytes -1", "memory.memsw.limit_in_bytes -1", "cpu.cfs_quota_us -1"]
         );
-        assert_eq!(written(&resources, Version::Two), ["memory.max max", "memory.swap.max max", "cpu.max max 100000"]);
+        assert_eq!(written(&resources, Version::Two), ["memory.max max", "memory.swap.max max", "cpu.max max"]);
     }
 
     #[test]
     fn the_weight_of_disks_is_another_number_in_each_file() {
         let resources = Resources { io_weight: Some(500), ..Resources::default() };
         let files = |version| resources.settings(version).remove(0).files;
-        assert_eq!(files(Version::Two)[1], ("io.weight", "4950".to_owned()));
-        assert_eq!(files(Version::Two)[0], ("io.bfq.weight", "500".to_owned()));
-        assert_eq!(files(Version::One)[1], ("blkio.weight", "500".to_owned()));
+        assert_eq!(files(Version::Two)[1], ("io.weight".into(), "4950".to_owned()));
+        assert_eq!(files(Version::Two)[0], ("io.bfq.weight".into(), "500".to_owned()));
+        assert_eq!(files(Version::One)[1], ("blkio.weight".into(), "500".to_owned()));
     }
 
     #[test]

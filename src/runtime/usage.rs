@@ -18,7 +18,8 @@ use std::time::Instant;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::record::{Run, Status};
+use super::network::Mode;
+use super::record::Status;
 use super::stored::Stored;
 use super::{Error, Session};
 use crate::container;
@@ -62,9 +63,9 @@ impl Look {
 /// # Errors
 /// Its monitor does not answer.
 pub(crate) fn look(world: &Arc<World>, stored: &Stored) -> Result<Option<Look>, Error> {
-    let (Status::Running(Run { process, .. }) | Status::Paused(Run { process, .. })) = stored.status else {
+    if !matches!(stored.status, Status::Running(_) | Status::Paused(_)) {
         return Ok(None);
-    };
+    }
     let Some(session) = Session::open(world, &stored.record.id)? else { return Ok(None) };
     // It may have ended just now.
     let Ok(first) = session.first() else { return Ok(None) };
@@ -72,10 +73,13 @@ pub(crate) fn look(world: &Arc<World>, stored: &Stored) -> Result<Option<Look>, 
     if members.is_empty() {
         return Ok(None);
     }
+    // What was written down of it may be another one's number by now.
+    let Some(process) = container::number_of(&first) else { return Ok(None) };
     let groups = container::groups_of(process);
     let at = Instant::now();
     let mut usage = if groups.is_empty() { by_processes(&members) } else { by_groups(&groups) };
-    (usage.received, usage.sent) = network(process);
+    // The machine's own is not what the container uses.
+    (usage.received, usage.sent) = if stored.record.network == Mode::Host { (0, 0) } else { network(process) };
     let machine = memory_of_machine();
     usage.most_memory = if usage.most_memory == 0 { machine } else { usage.most_memory.min(machine) };
     Ok(Some(Look { usage, at }))

@@ -101,7 +101,7 @@ fn document(world: &World, stored: &Stored) -> Result<Value, Failure> {
             "RestartPolicy": { "Name": record.care.restart.name(), "MaximumRetryCount": record.care.restart.most() },
             "LogConfig": { "Type": record.care.log.driver.name() },
             "Memory": number(resources.memory),
-            "NanoCpus": number(resources.cpu_quota.filter(|_| resources.cpu_period.is_none())) * 10_000,
+            "NanoCpus": number(resources.cpu_quota.filter(|_| resources.cpu_period.is_none_or(|period| period == 0))) * 10_000,
             "CpuShares": resources.cpu_shares.unwrap_or(0),
             "CpusetCpus": resources.cpus.as_deref().unwrap_or_default(),
             "PidsLimit": resources.processes.and_then(Most::number),

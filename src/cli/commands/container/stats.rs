@@ -101,10 +101,13 @@ impl Stats {
         let by_id = |watched: Vec<Watched>| -> BTreeMap<String, Look> {
             watched.into_iter().filter_map(|watched| Some((watched.stored.record.id, watched.look?))).collect()
         };
-        let mut before = by_id(self.watched(world)?);
+        // One that is removed later is no reason to end.
+        let found: Result<Vec<Stored>, _> = self.containers.iter().map(|name| runtime::find(world, name)).collect();
+        let ids: Vec<String> = found?.into_iter().map(|stored| stored.record.id).collect();
+        let mut before = by_id(self.watched(world, &ids)?);
         loop {
             thread::sleep(A_WHILE);
-            let now = self.watched(world)?;
+            let now = self.watched(world, &ids)?;
             let lines: Vec<Line> =
                 now.iter().map(|watched| watched.line(before.get(&watched.stored.record.id), self.no_trunc)).collect();
             if !self.no_stream && std::io::stdout().is_terminal() {
@@ -118,8 +121,8 @@ impl Stats {
         }
     }
 
-    /// The containers, with a look at each.
-    fn watched(&self, world: &Arc<World>) -> Result<Vec<Watched>, Failure> {
+    /// The containers, with a look at each; those of these ids, where some were named.
+    fn watched(&self, world: &Arc<World>, ids: &[String]) -> Result<Vec<Watched>, Failure> {
         let found: Vec<(String, Stored)> = match self.containers.as_slice() {
             [] => {
                 let (containers, _) = runtime::list(world)?;
@@ -127,8 +130,8 @@ impl Stats {
                 wanted.map(|stored| (short_id(&stored.record.id, false).to_owned(), stored)).collect()
             }
             names => {
-                let found = names.iter().map(|name| Ok((name.clone(), runtime::find(world, name)?)));
-                found.collect::<Result<_, Failure>>()?
+                let found = names.iter().zip(ids).map(|(name, id)| (name.clone(), runtime::find(world, id)));
+                found.filter_map(|(name, found)| Some((name, found.ok()?))).collect()
             }
         };
         let watch = |(called, stored): (String, Stored)| {

@@ -64,8 +64,10 @@ impl Shares {
     /// As [`Shares::resources`].
     pub(in crate::cli) fn over(&self, before: &Resources) -> Result<Resources, Diagnostic> {
         let mut resources = before.clone();
-        // It is a part of the usual period, whichever there was.
-        resources.cpu_period = resources.cpu_period.filter(|_| self.cpus.is_none());
+        if self.cpus.is_some() {
+            // It is a part of the usual period, whichever there was.
+            resources.cpu_period = resources.cpu_period.map(|_| 0);
+        }
         resources.update(&self.asked()?);
         Ok(resources)
     }
