@@ -2,10 +2,10 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`], [`netlink`], [`deeds`] and [`progress`]: spans of
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`], [`netlink`], [`deeds`], [`owner`] and [`progress`]: spans of
 //!    text, messages that point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how
 //!    much may be asked for, files that are read whole, messages between processes, what the kernel is asked about networks, what is done as it
-//!    is told, the progress of long work
+//!    is told, owners that are written beside files, the progress of long work
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -51,6 +51,7 @@ pub(crate) mod link;
 pub mod machine;
 pub(crate) mod netlink;
 pub mod oci;
+pub(crate) mod owner;
 pub mod plan;
 pub mod progress;
 pub(crate) mod repl;

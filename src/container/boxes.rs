@@ -145,6 +145,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::SetOomScore { .. }
         | Operation::EndWithParent
         | Operation::ForkGuard
+        | Operation::ForkSupervisor
         | Operation::RemoveMountPoints { .. }
         | Operation::RemoveDirectory { .. }
         | Operation::RemoveCgroup { .. } => Boundary::Machine,
@@ -182,6 +183,7 @@ fn boundary(operation: &Operation) -> Boundary {
         | Operation::LimitResources { .. }
         | Operation::BoundCapabilities { .. }
         | Operation::LimitCapabilities { .. }
+        | Operation::EmulateUsers { .. }
         | Operation::InstallFilter { .. } => Boundary::Confinement,
         Operation::NewSession { .. }
         | Operation::OwnNull
@@ -227,6 +229,7 @@ fn name(operation: &Operation) -> &str {
         Operation::RemoveMountPoints { .. } | Operation::RemoveDirectory { .. } | Operation::RemoveCgroup { .. } => {
             "afterwards"
         }
+        Operation::ForkSupervisor => "supervisor",
         Operation::EnterUserNamespace { .. } => "users",
         Operation::Unshare { .. } | Operation::ForkInit | Operation::Join(_) => "its own",
         Operation::SetHostname { .. } => "host name",
@@ -247,6 +250,7 @@ fn name(operation: &Operation) -> &str {
         Operation::LimitResources { .. } => "limits",
         Operation::BoundCapabilities { .. } | Operation::LimitCapabilities { .. } => "capabilities",
         Operation::InstallFilter { .. } => "system calls",
+        Operation::EmulateUsers { .. } => "emulated",
         Operation::NewSession { .. } => "terminal",
         Operation::ResolveUser { .. } | Operation::SwitchUser => "user",
         Operation::CreateWorkingDirectory { .. } | Operation::ChangeDirectory { .. } => "directory",
@@ -319,6 +323,8 @@ fn item(operation: &Operation, folder: &Path) -> String {
             limits.iter().map(|limit| limit.name.trim_start_matches("Max ")).collect::<Vec<_>>().join(", ")
         }
         Operation::BoundCapabilities { keep, .. } => keep.to_string(),
+        Operation::ForkSupervisor => "answers for the kernel, which knows one id here".to_owned(),
+        Operation::EmulateUsers { .. } => "users, groups, and who owns a file".to_owned(),
         Operation::InstallFilter { .. } => "those of Docker's default profile".to_owned(),
         Operation::NewSession { terminal: Terminal::Yes } => "one of its own".to_owned(),
         Operation::NewSession { terminal: Terminal::No } => "none".to_owned(),

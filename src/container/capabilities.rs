@@ -138,6 +138,11 @@ impl Capabilities {
         Capabilities(0)
     }
 
+    /// The set of these bits, as proc_pid_status(5) has them.
+    pub(super) fn of_bits(bits: u64) -> Capabilities {
+        Capabilities(bits)
+    }
+
     /// The set with one more, named as Docker's `--cap-add` does: `NET_ADMIN` or `CAP_NET_ADMIN`,
     /// in any case. `None` for an unknown name.
     pub fn with(self, name: &str) -> Option<Capabilities> {

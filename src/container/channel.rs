@@ -9,7 +9,7 @@
 //!           ◀── Start: where a listener is, with the pipe for the errno
 //! First     ──▶   the first process becomes the command now: a pidfd of it, and what is executed, in case that it can't be
 //! Failed    ──▶   an operation was refused, and nothing comes of the container
-//! Untidy    ──▶   something could not be taken away again
+//! Untidy    ──▶   something could not be taken away again, or had to be done without
 //! Ended     ──▶   how the command ended, when nothing of the container is left
 //!           ◀── Detach: of a further process, which goes on without us; its terminal comes with it
 //! ```
@@ -82,6 +82,8 @@ pub(super) struct Ends {
     pub(crate) joins: Option<Joins>,
     /// The user namespace for file systems in memory, where the plan has made one.
     pub(crate) namespace: Option<&'static OwnedFd>,
+    /// To the supervisor, once there is one.
+    pub(crate) supervisor: Option<Link>,
     /// The standard streams: what they become, where they are not ours.
     pub(crate) streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.

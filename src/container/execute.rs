@@ -14,10 +14,11 @@ use nix::mount::{MntFlags, umount2};
 use nix::unistd::{fchdir, getpid, pivot_root};
 
 use super::account::Account;
-use super::capabilities;
+use super::capabilities::{self, Capabilities};
 use super::cgroup;
 use super::channel::{Ends, Joins, Order, Word};
 use super::copy;
+use super::emulation::{self, Beginner, Begun};
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
 use super::files;
 use super::hidden::HiddenVariable;
@@ -131,7 +132,7 @@ impl<'a> Setup<'a> {
             Operation::EnterUserNamespace { map } => userns::enter(map, || self.have_ids_mapped()),
             Operation::Unshare { namespaces } => namespaces::unshare_all(namespaces),
             Operation::EndWithParent => processes::end_with_parent(),
-            Operation::ForkGuard | Operation::ForkInit => Ok(()),
+            Operation::ForkSupervisor | Operation::ForkGuard | Operation::ForkInit => Ok(()),
             Operation::UnshareMounts => mount::unshare_mounts().map_err(|failure| failure.hint(USER_NAMESPACE_HINT)),
             Operation::MountOverlay { overlay } => mount::overlay(overlay),
             Operation::CopyLayers { lower, upper, root, marker } => {
@@ -184,6 +185,7 @@ impl<'a> Setup<'a> {
             Operation::ForbidNewPrivileges => leave::forbid_new_privileges(),
             Operation::BoundCapabilities { keep, last } => capabilities::bound(*keep, *last),
             Operation::InstallFilter { .. } => seccomp::install(self.known_ends().filter.as_deref()),
+            Operation::EmulateUsers { capabilities } => self.emulate_users(*capabilities),
             Operation::SealTrampoline { init } => trampoline::sealed(*init).map(|made| self.trampoline = Some(made)),
             Operation::SwitchUser => leave::switch_user(self.known_account(), self.identity, &self.own_streams()),
             Operation::ChangeDirectory { path } => self.change_directory(Path::new(path)),
@@ -219,6 +221,17 @@ impl<'a> Setup<'a> {
             Joining::OpenRoot => self.open_root(),
             Joining::OpenTerminal => self.open_terminal(),
         }
+    }
+
+    fn emulate_users(&self, capabilities: Capabilities) -> Result<(), Failure> {
+        let ends = self.known_ends();
+        let link = ends.supervisor.as_ref().expect("a plan forks the supervisor before anybody asks it");
+        let beginner = if ends.joins.is_some() { Beginner::Further } else { Beginner::First };
+        match emulation::begin(link, self.known_root().directory(), self.known_account(), capabilities, beginner)? {
+            Begun::Answered => {}
+            Begun::Without(failure) => drop(ends.link.say(&Word::Untidy(failure))),
+        }
+        Ok(())
     }
 
     pub(super) fn known_ends(&self) -> &'a Ends {

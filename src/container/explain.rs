@@ -23,6 +23,7 @@ impl fmt::Display for Operation {
             Operation::CreateCgroup { paths } => {
                 write!(formatter, "make control group {}", list(paths))
             }
+            Operation::ForkSupervisor => write!(formatter, "fork the supervisor"),
             Operation::SetOomScore { score } => write!(formatter, "set oom_score_adj to {score}"),
             Operation::JoinCgroup { paths } => {
                 write!(formatter, "join control group {}", list(paths))
@@ -145,6 +146,9 @@ impl fmt::Display for Operation {
             Operation::InstallFilter { .. } => {
                 write!(formatter, "install the system call filter of Docker's default profile")
             }
+            Operation::EmulateUsers { .. } => {
+                write!(formatter, "install a filter that has the supervisor asked for users and owners")
+            }
             Operation::SealTrampoline { .. } => write!(formatter, "write a small program to a sealed file in memory"),
             Operation::SwitchUser => write!(formatter, "setgroups, setresgid, setresuid"),
             Operation::ChangeDirectory { path } => write!(formatter, "chdir {path}"),
@@ -183,6 +187,10 @@ impl Operation {
                 "a file system in memory that belongs to it, and not to the machine's root, gives device nodes no effect"
             }
             Operation::CreateCgroup { .. } => "the processes of the container are counted and ended together",
+            Operation::ForkSupervisor => {
+                "it will answer for the kernel, with the rights of the container's root, which it has just become; outside the control \
+                     group, because what is frozen there may wait for an answer"
+            }
             Operation::SetOomScore { .. } => {
                 "Docker's 0: what spares the caller from the out-of-memory killer does not spare the container"
             }
@@ -320,6 +328,10 @@ impl Operation {
             Operation::InstallFilter { .. } => {
                 "without no_new_privs a filter needs CAP_SYS_ADMIN, so it comes while we still \
                      have that"
+            }
+            Operation::EmulateUsers { .. } => {
+                "only one id exists here, and no program becomes another user: chown, setuid, setgroups and their kin change what the \
+                     container is told, and a file's owner is written beside it for the layer"
             }
             Operation::SealTrampoline { init: Init::Reaper } => {
                 "asked for: it stays process 1, starts the command, passes signals on to it, and waits for what is left behind"

@@ -70,6 +70,11 @@ impl Identity {
         }
     }
 
+    /// Whether somebody has to answer for the kernel when users and owners are changed: it knows one of each.
+    pub(super) fn needs_supervisor(&self) -> bool {
+        !self.keeps_owners()
+    }
+
     /// Whether a user namespace is entered, and so overlayfs has to keep its marks in `user.*`
     /// attributes.
     pub fn in_user_namespace(&self) -> bool {

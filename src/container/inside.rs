@@ -82,7 +82,7 @@ pub(super) fn in_root(directory: &impl AsFd, path: &Path) -> Result<OwnedFd, Err
 }
 
 /// Repeats a look-up with `..` in it while the kernel says that it can't tell where that leads, see openat2(2), EAGAIN.
-fn patiently(mut look_up: impl FnMut() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
+pub(super) fn patiently(mut look_up: impl FnMut() -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
     for _ in 1..MOST_TRIES {
         match look_up() {
             Err(Errno::EAGAIN) => {}

@@ -28,6 +28,7 @@ use rustix::termios::Winsize;
 use super::cgroup;
 use super::channel::{Ends, Joins, Order, Word};
 use super::control::Control;
+use super::emulation::Supervisor;
 use super::error::{Error, Failure};
 use super::execute::{Left, Setup};
 use super::host;
@@ -78,8 +79,9 @@ impl Entrance {
 
     /// Plans a process that goes this way.
     pub(crate) fn plan(&self, process: &Process) -> Plan {
+        let supervisor = self.identity.needs_supervisor().then_some(Operation::ForkSupervisor);
         let mut operations: Vec<(Phase, Operation)> =
-            self.before.iter().map(|operation| (Phase::Joining, operation.clone())).collect();
+            supervisor.iter().chain(&self.before).map(|operation| (Phase::Joining, operation.clone())).collect();
         for operation in
             [Operation::Join(Joining::HideOurselves), Operation::Join(Joining::Namespaces), Operation::ForkInit]
         {
@@ -95,7 +97,7 @@ impl Entrance {
             Terminal::Yes => rooted.push(Operation::Join(Joining::OpenTerminal)),
         }
         operations.extend(rooted.into_iter().map(|operation| (Phase::Rooted, operation)));
-        let leaving = leaving(process, self.last_capability);
+        let leaving = leaving(process, &self.identity, self.last_capability);
         operations.extend(leaving.into_iter().map(|operation| (Phase::Leaving, operation)));
         Plan {
             operations,
@@ -152,6 +154,7 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
             born,
             groups: cgroup::open_lists(&container.groups()).map_err(Error::Setup)?,
         }),
+        supervisor: None,
         streams: Some(wanted.streams),
         window: wanted.window.map(|(ws_row, ws_col)| Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }),
         filter: seccomp::of(&plan),
@@ -181,7 +184,12 @@ fn be_joiner(plan: &Plan, mut ends: Ends) -> ! {
 
 /// Goes in, and waits for the end of the command. Gives its status as waitpid(2) writes it.
 fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
+    let mut supervisor = None;
     for operation in plan.of(Phase::Joining).filter(|operation| **operation != Operation::ForkInit) {
+        if *operation == Operation::ForkSupervisor {
+            let (process, link) = Supervisor::fork(ends.joins.as_ref().map(|joins| &joins.first))?;
+            (supervisor, ends.supervisor) = (Some(process), Some(link));
+        }
         Setup::new(&plan.identity, Some(ends)).execute(operation)?;
     }
     let mut left = Left::default();
@@ -194,7 +202,7 @@ fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
     })
     .map_err(|errno| Failure::call("clone", errno))?;
     // Only the command writes to them from now on.
-    (ends.errno, ends.joins) = (None, None);
+    (ends.errno, ends.joins, ends.supervisor) = (None, None, None);
     processes::close_standard_streams();
     match answer {
         // It has executed the command, or was killed.
@@ -202,7 +210,10 @@ fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
         Some(Ok(failure)) => drop(ends.link.say(&Word::Failed(failure))),
         Some(Err(_)) => drop(ends.link.say(&Word::Failed(Failure::panicked()))),
     }
-    watch(child, &ends.link).map_err(|errno| Failure::call("waitpid", errno))
+    let status = watch(child, &ends.link).map_err(|errno| Failure::call("waitpid", errno));
+    // What the command has left behind goes on with it, so it ends when the last of that does.
+    supervisor.map(Supervisor::leave);
+    status
 }
 
 /// Waits for the end of the command. Of one that was left with a terminal, somebody has to read what it writes there.

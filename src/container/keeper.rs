@@ -33,6 +33,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getpid, setsid};
 
 use super::channel::{Ends, Joins, Word};
+use super::emulation::Supervisor;
 use super::error::Failure;
 use super::execute::{Left, Setup};
 use super::guard;
@@ -85,9 +86,14 @@ pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
 
 /// Carries out the keeper's phase, and waits for the guard's end.
 fn enter(plan: &Plan, ends: &mut Ends) -> Result<(), Failure> {
+    let mut _supervisor = None;
     for operation in plan.of(Phase::Entering) {
         if *operation == Operation::ForkGuard {
             return start_guard(plan, ends);
+        }
+        if *operation == Operation::ForkSupervisor {
+            let (process, link) = Supervisor::fork(None)?;
+            (_supervisor, ends.supervisor) = (Some(process), Some(link));
         }
         Setup::new(&plan.identity, Some(ends)).execute(operation)?;
     }

@@ -33,6 +33,7 @@ mod console;
 mod control;
 mod copy;
 mod cpuset;
+mod emulation;
 mod enforced;
 mod error;
 mod execute;

@@ -89,6 +89,8 @@ pub enum Operation {
     /// Make a control group under each of these hierarchies.
     CreateCgroup { paths: Vec<PathBuf> },
 
+    /// Fork the one who answers for the kernel where only one id exists.
+    ForkSupervisor,
     /// Set how soon the kernel ends us, and so the container, when memory runs out.
     SetOomScore { score: i32 },
     /// Put ourselves, and so the container, into the control group.
@@ -170,6 +172,8 @@ pub enum Operation {
     /// Install the system call filter of Docker's default profile, for a container with these
     /// capabilities.
     InstallFilter { capabilities: Capabilities },
+    /// Have the kernel ask the supervisor for the calls that change users and owners, for a container with these capabilities.
+    EmulateUsers { capabilities: Capabilities },
     /// Make the program that will execute the command.
     SealTrampoline { init: Init },
     /// Become the user, with its groups.

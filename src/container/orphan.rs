@@ -142,6 +142,7 @@ fn ends(plan: &Plan, window: Option<(u16, u16)>) -> Result<BothEnds, Error> {
         plug: None,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         joins: None,
+        supervisor: None,
         namespace: None,
         streams: None,
         window: window.map(|(ws_row, ws_col)| Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }),

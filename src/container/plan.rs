@@ -85,7 +85,7 @@ pub fn plan(sandbox: &Sandbox, process: &Process, identity: &Identity, host: &Ho
     planner.guarding();
     let root = planner.inside();
     planner.rooted();
-    for operation in leaving(process, host.last_capability) {
+    for operation in leaving(process, identity, host.last_capability) {
         planner.push(Phase::Leaving, operation);
     }
     planner.ending();
@@ -157,6 +157,9 @@ impl Planner<'_> {
         };
         if let Some(map) = map {
             self.push(Phase::Entering, Operation::EnterUserNamespace { map });
+        }
+        if self.identity.needs_supervisor() {
+            self.push(Phase::Entering, Operation::ForkSupervisor);
         }
         // After the user namespace: a change of rights would undo it.
         self.push(Phase::Entering, Operation::EndWithParent);
@@ -299,7 +302,7 @@ impl Planner<'_> {
 
 /// How a process that is in the sandbox becomes the command. It depends on nothing else, so one that joins a container later
 /// leaves in the same way, see `join`.
-pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> {
+pub(super) fn leaving(process: &Process, identity: &Identity, last_capability: u8) -> Vec<Operation> {
     let rights = &process.rights;
     let asked: Vec<Limit> = process.limits.iter().filter_map(ResourceLimit::limit).collect();
     let mut list = vec![
@@ -320,9 +323,12 @@ pub(super) fn leaving(process: &Process, last_capability: u8) -> Vec<Operation> 
         Seccomp::Docker => list.push(Operation::InstallFilter { capabilities: rights.capabilities }),
         Seccomp::Unconfined => {}
     }
+    list.push(Operation::SealTrampoline { init: process.init });
+    list.push(match identity.needs_supervisor() {
+        true => Operation::EmulateUsers { capabilities: rights.capabilities },
+        false => Operation::SwitchUser,
+    });
     list.extend([
-        Operation::SealTrampoline { init: process.init },
-        Operation::SwitchUser,
         Operation::ChangeDirectory { path: working_directory(process) },
         Operation::LimitCapabilities { keep: rights.capabilities },
         Operation::CleanUp,

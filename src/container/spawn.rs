@@ -100,6 +100,7 @@ pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<R
             .flatten(),
         streams: streams.theirs,
         joins: None,
+        supervisor: None,
         window: if streams.caught.is_some() { console::window_size() } else { None },
         filter: seccomp::of(plan),
     };

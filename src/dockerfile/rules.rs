@@ -76,7 +76,6 @@ rules! {
     CANNOT_BE_PLACED = Error Layerlab "CannotBePlaced" "something is in the way of a file or directory that COPY, ADD or WORKDIR makes";
     IMAGE_NOT_FOUND = Error Layerlab "ImageNotFound" "the image of FROM or `--from` is not in the store";
     TRIGGER_NOT_UNDERSTOOD = Error Layerlab "TriggerNotUnderstood" "an ONBUILD trigger of the base image cannot be built";
-    ID_NOT_AVAILABLE = Error Layerlab "IdNotAvailable" "RUN needs a user or group id that does not exist for whoever builds";
     MOUNT_NOT_GIVEN = Error Layerlab "MountNotGiven" "RUN requires a secret or an SSH agent that the build was not given";
     NOT_ALLOWED = Error Layerlab "NotAllowed" "RUN asks for rights that the build was not allowed";
     DEVICE_NOT_FOUND = Error Layerlab "DeviceNotFound" "RUN requires a device that this machine does not have or Layerlab can't pass on";

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use super::sink::Sink;
 use super::source::read_full;
-use super::upper::{Below, Capture, Upper, is_kept_attribute, link_of};
+use super::upper::{Below, Capture, Upper, is_kept_attribute, link_of, maker};
 use super::{Error, LayerWriter, open};
 use crate::progress::{Task, Work};
 use crate::store::Store;
@@ -95,7 +95,7 @@ impl<'a, 's, S: Sink> Capturing<'a, 's, S> {
         options: Capture,
         start: Below,
     ) -> Capturing<'a, 's, S> {
-        let upper = Upper { parent, options, start, precision: writer.precision() };
+        let upper = Upper { parent, options, start, maker: maker(root), precision: writer.precision() };
         Capturing {
             task: writer.store().meter().begin(Work::Comparing, None),
             store: writer.store(),

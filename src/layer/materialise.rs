@@ -17,6 +17,7 @@ use nix::unistd::{Gid, Uid, Whence, lseek};
 use super::overlay::{Unpack, is_overlay_attribute};
 use super::source::read_full;
 use super::{Delta, Error, Opener, Ownership};
+use crate::owner::Written;
 use crate::progress::{Task, Work};
 use crate::store::Store;
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, TreePath};
@@ -223,16 +224,29 @@ impl<'s> Unpacking<'s> {
     }
 
     fn finish_open(&mut self, path: &TreePath, file: &File, metadata: &Metadata) -> Result<(), Error> {
-        if self.options.ownership == Ownership::Kept {
-            let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
-            nix::unistd::fchown(file, Some(uid), Some(gid))
-                .map_err(|errno| self.failed("set the owner of", path, errno))?;
+        match self.options.ownership {
+            Ownership::Kept => {
+                let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+                nix::unistd::fchown(file, Some(uid), Some(gid))
+                    .map_err(|errno| self.failed("set the owner of", path, errno))?;
+            }
+            Ownership::Single => self.write_owner(path, file, Written::AsText, metadata),
         }
         let mode = Mode::from_bits_truncate(metadata.mode);
         stat::fchmod(file, mode).map_err(|errno| self.failed("set the mode of", path, errno))?;
         self.set_attributes(path, file, metadata);
         let (modified, accessed) = times(metadata);
         stat::futimens(file, &accessed, &modified).map_err(|errno| self.failed("set the time of", path, errno))
+    }
+
+    /// Writes an owner beside a file, where the file can't have it: root, too, or a new file would look the same.
+    fn write_owner(&mut self, path: &TreePath, file: &impl AsFd, written: Written, metadata: &Metadata) {
+        let owner = (metadata.uid, metadata.gid);
+        if let Err(error) = written.write(file, owner)
+            && owner != (0, 0)
+        {
+            self.notes.push(format!("the owner of `{path}` is left out: {error}"));
+        }
     }
 
     fn finish_by_name(
@@ -243,16 +257,16 @@ impl<'s> Unpacking<'s> {
         metadata: &Metadata,
         bits: ModeBits,
     ) -> Result<(), Error> {
-        if self.options.ownership == Ownership::Kept {
-            let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
-            let changed = nix::unistd::fchownat(
-                self.directory(parent)?,
-                name,
-                Some(uid),
-                Some(gid),
-                AtFlags::AT_SYMLINK_NOFOLLOW,
-            );
-            changed.map_err(|errno| self.failed("set the owner of", path, errno))?;
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = openat(self.directory(parent)?, name, flags, Mode::empty());
+        let file = file.map_err(|errno| self.failed("open", path, errno))?;
+        match self.options.ownership {
+            Ownership::Kept => {
+                let (uid, gid) = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+                nix::unistd::fchownat(&file, "", Some(uid), Some(gid), AtFlags::AT_EMPTY_PATH)
+                    .map_err(|errno| self.failed("set the owner of", path, errno))?;
+            }
+            Ownership::Single => self.write_owner(path, &file, Written::AsCapabilities, metadata),
         }
         if bits == ModeBits::Set {
             let mode = Mode::from_bits_truncate(metadata.mode);
@@ -280,7 +294,9 @@ impl<'s> Unpacking<'s> {
             let shown = String::from_utf8_lossy(name);
             // They would tell overlayfs what to show, which is for this program to decide and not for an image.
             if is_overlay_attribute(name) {
-                self.notes.push(format!("the attribute `{shown}` of `{path}` is left out: it belongs to overlayfs"));
+                self.notes.push(format!(
+                    "the attribute `{shown}` of `{path}` is left out: it is for overlayfs or Layerlab alone"
+                ));
                 continue;
             }
             if let Err(error) = xattr::FileExt::set_xattr(file, OsStr::from_bytes(name), value) {

@@ -5,6 +5,7 @@
 //! may know no other module: there either name of a mark counts.
 
 use super::Ownership;
+use crate::owner;
 
 /// Under which names overlayfs keeps its marks: it reads `user.…` when it is mounted with `userxattr`, as it must be in a
 /// user namespace. Attributes of the other kind are then like any others.
@@ -43,7 +44,8 @@ pub struct Unpack {
     pub opaque: OpaqueName,
 }
 
-/// Whether an extended attribute is one by which overlayfs keeps its own state.
+/// Whether an extended attribute is one by which overlayfs keeps its own state, or this program. No layer has such a one.
 pub(super) fn is_overlay_attribute(name: &[u8]) -> bool {
-    name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.")
+    let prefixes = [b"trusted.overlay.".as_slice(), b"user.overlay.", owner::PREFIX.as_bytes()];
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

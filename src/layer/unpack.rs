@@ -67,7 +67,7 @@ pub(crate) fn make_files(store: &Store, tree: &Tree, directory: &Path, options: 
 /// layers that it knows the tree of; [`first_missing`] tells how many it may be of use for.
 ///
 /// The directories' names say what is in them, so processes share them: `<diff id>`, or `chain-<chain id>` for a layer
-/// whose files depend on those below it; with `.single` or `.user` at the end for the two ways that differ from root's.
+/// whose files depend on those below it; with `.owners` or `.user` at the end for the two ways that differ from root's.
 ///
 /// Of more than [`MOST_LOWER`] layers the lowest become one directory, `chain-<chain id>.whole`: the tree above them.
 ///
@@ -210,7 +210,7 @@ fn with_suffix(path: PathBuf, options: Unpack) -> PathBuf {
     let suffix = match (options.ownership, options.opaque) {
         (Ownership::Kept, OpaqueName::Trusted) => return path,
         (Ownership::Kept, OpaqueName::User) => ".user",
-        (Ownership::Single, _) => ".single",
+        (Ownership::Single, _) => ".owners",
     };
     let mut path = path.into_os_string();
     path.push(suffix);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::overlay::is_overlay_attribute;
 use super::{Error, OpaqueName, Ownership, Times};
+use crate::owner::{self, Written};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
 /// How to capture.
@@ -38,8 +39,16 @@ pub(super) struct Upper<'a> {
     pub(super) options: Capture,
     /// How the walk starts: [`Below::Hidden`] where there was no overlay, and so no marks of one.
     pub(super) start: Below,
+    /// Who makes new files, where only one id exists.
+    pub(super) maker: (u32, u32),
     /// How exactly times are written.
     pub(super) precision: Times,
+}
+
+/// Who made the files of an upper directory. That its processes began as root needs no writing.
+pub(super) fn maker(root: &Path) -> (u32, u32) {
+    let written = xattr::get(root, owner::MAKER).ok().flatten();
+    written.and_then(|value| owner::parse(&value)).unwrap_or((0, 0))
 }
 
 impl Upper<'_> {
@@ -68,11 +77,12 @@ impl Upper<'_> {
         };
         let (uid, gid) = match self.options.ownership {
             Ownership::Kept => (metadata.uid(), metadata.gid()),
-            Ownership::Single => match self.parent.get(path) {
-                Some(before) if self.start == Below::Hidden || self.is_copy(host, &kind, &before.kind)? => {
+            Ownership::Single => match (self.written_owner(host, metadata)?, self.parent.get(path)) {
+                (Some(owner), _) => owner,
+                (None, Some(before)) if self.start == Below::Hidden || self.is_copy(host, &kind, &before.kind)? => {
                     (before.metadata.uid, before.metadata.gid)
                 }
-                _ => (0, 0),
+                (None, _) => self.maker,
             },
         };
         let xattrs = self.attributes(host, metadata)?;
@@ -87,6 +97,17 @@ impl Upper<'_> {
             xattrs,
         };
         Ok(Node { metadata, kind, link })
+    }
+
+    /// The owner that is written beside a file.
+    fn written_owner(&self, host: &Path, metadata: &HostMetadata) -> Result<Option<(u32, u32)>, Error> {
+        let written = Written::beside(metadata.mode());
+        match xattr::get(host, written.name()) {
+            Ok(value) => Ok(value.and_then(|value| written.read(&value))),
+            // A file system without attributes.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(None),
+            Err(source) => Err(Error::io("read the attributes of", host)(source)),
+        }
     }
 
     /// The value of one of overlayfs' own attributes; none where there was no overlay.
@@ -158,7 +179,11 @@ impl Upper<'_> {
                 continue;
             }
             let value = xattr::get(host, std::ffi::OsStr::from_bytes(&name));
-            if let Some(value) = value.map_err(Error::io("read the attributes of", host))? {
+            let written = Written::beside(metadata.mode());
+            let is_owner = |value: &[u8]| written.name().as_bytes() == name && written.read(value).is_some();
+            if let Some(value) = value.map_err(Error::io("read the attributes of", host))?
+                && !(self.options.ownership == Ownership::Single && is_owner(&value))
+            {
                 kept.push((name, value));
             }
         }

@@ -39,8 +39,6 @@ pub enum Error {
     CommandFailed {
         command: String,
         status: i32,
-        /// Whether only one id exists in the container, so that no file can be given away.
-        single_id: bool,
         /// A script of the command whose `#!` line ends with a carriage return.
         carriage_return: Option<String>,
         /// What is to be said of a program that a stand-in does not have.
@@ -173,11 +171,6 @@ impl Explained for Error {
             Error::BadId(_) => Some(BadId::HINT.into()),
             Error::Copy(error) => error.hint(),
             Error::Workdir(obstacle) => obstacle.hint(),
-            Error::CommandFailed { single_id: true, command, .. }
-                if command.contains("chown") || command.contains("chgrp") =>
-            {
-                Some(format!("you have only one id, so `chown` can't work: {MORE_IDS}"))
-            }
             Error::CommandFailed { carriage_return: Some(script), .. } => {
                 Some(format!("`{script}` is there, but {}", crate::container::CARRIAGE_RETURN_HINT))
             }
@@ -203,6 +196,3 @@ impl Explained for Error {
         }
     }
 }
-
-/// What helps somebody who has one id.
-pub(super) const MORE_IDS: &str = "install newuidmap, and add yourself to /etc/subuid and /etc/subgid";

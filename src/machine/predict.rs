@@ -9,13 +9,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actions::from::Known;
-use super::actions::run;
 use super::asked::{Asked, Before};
 use super::decide::{Decider, Found};
 use super::event::StepLabel;
 use super::intent::Intent;
 use super::noted::Noted;
-use super::resolve::{Action, Planned, Resolved, Resolver};
+use super::resolve::{Planned, Resolved, Resolver};
 use super::state::FilesAfter;
 use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
@@ -250,11 +249,6 @@ impl<'m> Predictor<'m> {
                 (planned.state_after(FilesAfter::With(layer.as_ref()), created), before.files.clone())
             }
             Found::Miss(reason) => {
-                if let Action::Run(execution) = &planned.action
-                    && let Some(problem) = run::missing_id(execution, &planned.intent.before, self.resolver.inputs)?
-                {
-                    return Err(problem.into());
-                }
                 let touches_files = planned.action.touches_files();
                 let known = if touches_files { after_miss(reason, index + 1) } else { before.files.clone() };
                 (planned.state_after(FilesAfter::Foreseen, ""), known)

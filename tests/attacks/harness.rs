@@ -321,7 +321,9 @@ impl Machine {
             String::new()
         };
         let owner = format!("{}:{}", found.uid(), found.gid());
-        self.entries.insert(path.to_owned(), format!("{:o} {owner} inode {} {content}", found.mode(), found.ino()));
+        let attributes: Vec<_> = xattr::list(path).into_iter().flatten().collect();
+        let numbers = format!("{:o} {owner} inode {}", found.mode(), found.ino());
+        self.entries.insert(path.to_owned(), format!("{numbers} {content} {attributes:?}"));
     }
 
     fn names(&mut self, folder: &Path) {

@@ -13,6 +13,7 @@ mod contexts;
 mod debugging;
 mod dockerfiles;
 mod documents;
+mod emulation;
 #[allow(dead_code)]
 mod forge;
 // Each file uses the part that it needs.

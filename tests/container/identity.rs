@@ -59,16 +59,74 @@ fn a_named_user_works_with_mapped_ids() {
 }
 
 #[test]
-fn with_one_id_a_named_user_is_refused_with_a_hint() {
-    only("identity::with_one_id_a_named_user_is_refused_with_a_hint", "single", || {
-        let error =
-            Container::new("id").with(|container| container.process.user = "web".into()).run().result.unwrap_err();
+fn a_named_user_is_emulated_with_one_id() {
+    only("identity::a_named_user_is_emulated_with_one_id", "single", named_users);
+}
+
+#[test]
+fn with_one_id_a_process_believes_to_be_a_named_user() {
+    only("identity::with_one_id_a_process_believes_to_be_a_named_user", "single", || {
+        let run = |user: &str, script: &str| {
+            Container::new(script).with(|container| container.process.user = user.to_owned()).output()
+        };
+        let web = "uid=33(web) gid=33(web) groups=33(web),44(media)\n";
+        assert_eq!(run("web", "id; sh -c id"), [web, web].concat());
+        assert_eq!(run("web:media", "id"), "uid=33(web) gid=44(media) groups=44(media)\n");
+        assert_eq!(run("5000:5001", "id"), "uid=5000 gid=5001 groups=5001\n");
         assert_eq!(
-            error.to_string(),
-            "setresgid(33): EINVAL: Invalid argument (while setting up: setgroups, setresgid, setresuid)"
+            run("web", "touch /tmp/x; chown 7 /tmp/x 2>&1 || stat -c %u:%g /tmp/x"),
+            "chown: /tmp/x: Operation not permitted\n33:33\n"
         );
-        assert!(error.hint().is_some_and(|hint| hint.contains("/etc/subuid")), "{:?}", error.hint());
-        assert_eq!(error.status(), 125);
+    });
+}
+
+#[test]
+fn with_one_id_owners_are_written_beside_files() {
+    only("identity::with_one_id_owners_are_written_beside_files", "single", || {
+        let container = Container::new(
+            "mkdir -p /tmp/d/e; echo x > /tmp/d/f; ln -s f /tmp/d/l; mkfifo /tmp/d/p
+             chown -R 33:44 /tmp/d && chown -h 7:8 /tmp/d/l && chown 5 /tmp/d/p && chown :9 /tmp/d/e && mv /tmp/d/f /tmp/g
+             cd /tmp && chown 0:0 d/../d/e && chown 1 ../../../../tmp/d/e && chown 2 /nowhere; echo $?
+             mv d/l d/link; mv d/p d/pipe; for file in d d/e d/link d/pipe /tmp/g /etc; do stat -c '%u:%g %n' $file; done",
+        );
+        let upper = container.sandbox.upper.clone();
+        let outcome = container.run();
+        let seen = "1\n33:44 d\n1:0 d/e\n7:8 d/link\n5:44 d/pipe\n33:44 /tmp/g\n0:0 /etc\n";
+        assert_eq!(outcome.stdout, seen, "{outcome:?}");
+        let written = |path: &str| xattr::get(upper.join(path), "user.layerlab.owner").unwrap();
+        assert_eq!(written("tmp/d").as_deref(), Some(b"33:44".as_slice()));
+        assert_eq!(written("tmp/g").as_deref(), Some(b"33:44".as_slice()), "it goes with the file");
+    });
+}
+
+#[test]
+fn with_one_id_a_user_is_entered_and_left() {
+    only("identity::with_one_id_a_user_is_entered_and_left", "single", || {
+        let output =
+            Container::new("su -s /bin/sh web -c 'id; chown 7 /tmp; su' 2>/dev/null; id -u; exec id -g").output();
+        assert_eq!(output, "uid=33(web) gid=33(web) groups=33(web),44(media)\n0\n0\n");
+    });
+}
+
+#[test]
+fn with_one_id_what_is_written_beside_files_is_not_listed() {
+    only("identity::with_one_id_what_is_written_beside_files_is_not_listed", "single", || {
+        let script = "echo x > /tmp/f; ln -s f /tmp/l; chown -h 33:44 /tmp/f /tmp/l; touch /tmp/n; cd /tmp
+             for file in f l n; do cp -a $file copy-$file; stat -c '%u:%g %n' copy-$file; done";
+        assert_eq!(Container::new(script).output(), "33:44 copy-f\n33:44 copy-l\n0:0 copy-n\n");
+        let script = "cp -a /etc/passwd /tmp/p; stat -c %u:%g /tmp/p";
+        let container = Container::new(script).with(|container| container.process.user = "web".to_owned());
+        assert_eq!(container.output(), "33:33\n", "a user can't give it to root, whatever else is copied");
+    });
+}
+
+#[test]
+fn with_one_id_a_user_has_no_capabilities() {
+    only("identity::with_one_id_a_user_has_no_capabilities", "single", || {
+        let container =
+            Container::new("grep -h CapEff /proc/self/status; mount -t tmpfs none /tmp 2>/dev/null; echo $?");
+        let container = container.with(|container| container.process.user = "web".to_owned());
+        assert_eq!(container.output(), "CapEff:\t0000000000000000\n1\n");
     });
 }
 

@@ -49,7 +49,9 @@ fn insecure_means_everything() {
         let container = Container::new(&format!("{STATUS}; mkdir /m; mount -t tmpfs none /m && echo mounted"))
             .with(|container| (container.sandbox.paths, container.process.rights) = (Paths::Open, Rights::insecure()));
         let output = container.output();
-        assert!(output.contains("Seccomp:0\n"), "{output}");
+        // The filter that is left has a supervisor asked for users and owners, and refuses nothing.
+        let is_emulated = std::env::var("LAYERLAB_TEST_ROLE").as_deref() == Ok("single");
+        assert!(output.contains(if is_emulated { "Seccomp:2\n" } else { "Seccomp:0\n" }), "{output}");
         assert!(output.ends_with("mounted\n"), "{output}");
     });
 }

@@ -81,11 +81,6 @@ fn a_real_nginx_serves_a_real_browser() {
     for role in roles {
         let place = Place::of(role, FILES);
         copy_nginx(&place);
-        if role == Role::Single {
-            // It has one id, so the workers can't have another.
-            let config = std::fs::read_to_string(place.path("nginx/nginx.conf")).unwrap();
-            place.write("nginx/nginx.conf", &format!("user root;\n{config}"));
-        }
         place.run("build -q -t docker.io/library/nginx nginx");
         place.run("build -q -t ekababisong.org/nginx_server server");
         let id = place.run("run -d -it --name ebisong-nginx -p 127.0.0.1::80 ekababisong.org/nginx_server");

@@ -147,11 +147,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ("tree", &["oci", "shown"]),
     ("store", &["deeds", "diagnostic", "document", "errno", "limits", "oci", "progress", "tree"]),
     ("seen", &["document", "errno", "tree"]),
-    ("layer", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "size", "store", "tree"]),
+    (
+        "layer",
+        &["diagnostic", "document", "errno", "limits", "oci", "owner", "progress", "seen", "size", "store", "tree"],
+    ),
     ("context", &["diagnostic", "document", "errno", "limits", "oci", "progress", "seen", "store", "tree"]),
     ("plan", &["diagnostic", "dockerfile", "limits", "oci"]),
     ("cache", &["diagnostic", "document", "errno", "limits", "oci", "store", "tree"]),
-    ("container", &["link", "netlink"]),
+    ("owner", &[]),
+    ("container", &["link", "netlink", "owner"]),
     ("bundle", &["container", "diagnostic", "document", "errno", "limits", "link"]),
     ("world", &["container", "diagnostic", "progress", "store"]),
     (

@@ -15,10 +15,12 @@
 //!
 //! Left out: machines other than x86_64 and aarch64.
 
+mod asking;
 mod compile;
 mod custom;
 mod profile;
 
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libc::sock_filter;
@@ -30,6 +32,9 @@ use super::filter::Profile;
 use super::operation::{Operation, Phase};
 use super::plan::Plan;
 use super::prescribed::Prescribed;
+
+use asking::AskedCall;
+pub(super) use asking::number;
 
 /// The filters that were made, in the life of this process: few, as few sets of capabilities are ever asked for.
 static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::new());
@@ -68,18 +73,41 @@ pub(crate) fn fits(profile: &Profile) -> bool {
 ///
 /// Needs CAP_SYS_ADMIN in the user namespace, or no_new_privs.
 pub(super) fn install(filter: Option<&[sock_filter]>) -> Result<(), Failure> {
-    const SET_MODE_FILTER: libc::c_ulong = 1;
-    // Docker's default: programs are not slowed down by the mitigation of speculative store bypass.
-    const SPEC_ALLOW: libc::c_ulong = 1 << 2;
     let filter = filter.ok_or_else(|| {
         Failure::call("seccomp", Errno::ENOSYS).hint(
             "the system call numbers of this machine are not known: the filter has to be \
                  switched off",
         )
     })?;
-    let length = filter.len().try_into().map_err(|_| Failure::call("seccomp", Errno::E2BIG))?;
+    set(filter, 0).map(drop).map_err(|errno| Failure::call("seccomp", errno))
+}
+
+/// Installs a further filter that has the kernel ask for these calls, and gives the descriptor by which it asks.
+pub(super) fn listen(calls: impl Iterator<Item = AskedCall>) -> Result<OwnedFd, Failure> {
+    const NEW_LISTENER: libc::c_ulong = 1 << 3;
+    // Linux 5.19: once somebody works on the answer, only a deadly signal ends the call. Else some calls would be made twice.
+    const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
+    let refused = |errno| {
+        Failure::call("users and owners can't be emulated: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)", errno)
+            .hint("EBUSY means that another program is asked already: that of the container which this one runs in")
+    };
+    let filter = asking::program(calls).ok_or_else(|| refused(Errno::ENOSYS))?;
+    let made = match set(&filter, NEW_LISTENER | WAIT_KILLABLE) {
+        Err(Errno::EINVAL) => set(&filter, NEW_LISTENER),
+        made => made,
+    };
+    let number = made.and_then(|number| i32::try_from(number).map_err(|_| Errno::EBADF)).map_err(refused)?;
+    // SAFETY: seccomp(2) has just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn set(filter: &[sock_filter], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {
+    const SET_MODE_FILTER: libc::c_ulong = 1;
+    // Docker's default: programs are not slowed down by the mitigation of speculative store bypass.
+    const SPEC_ALLOW: libc::c_ulong = 1 << 2;
+    let length = filter.len().try_into().map_err(|_| Errno::E2BIG)?;
     let program = libc::sock_fprog { len: length, filter: filter.as_ptr().cast_mut() };
     // SAFETY: seccomp(2) reads `len` instructions, which live until it returns, and writes nothing.
-    let answer = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW, &raw const program) };
-    Errno::result(answer).map(drop).map_err(|errno| Failure::call("seccomp", errno))
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, SPEC_ALLOW | flags, &raw const program) };
+    Errno::result(answer)
 }

@@ -16,12 +16,10 @@ use script::Script;
 
 use super::command;
 use super::copy::Surroundings;
-use super::copy::owner::Owner;
 use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::container::{Access, Allowance, Durability, Etc, Exit, Heard, Hostname, Io, Names, Paths, Process, Rights};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Command, Device, Network, Run, Security, heredoc, rules};
-use crate::machine::error::MORE_IDS;
 use crate::machine::event::{EventKind, Reporter};
 use crate::machine::inputs::Inputs;
 use crate::machine::intent::Intent;
@@ -230,9 +228,6 @@ pub(crate) fn execute(
     reporter: &mut Reporter<'_>,
 ) -> Result<Remains, Error> {
     devices::check(&execution.devices, noted)?;
-    if let Some(problem) = missing_id(execution, state, inputs)? {
-        return Err(problem.into());
-    }
     let lower = unpacked::chain(world, &state.layers(), |below| inputs.tree_of_layers(below))?;
     let equipment = execution.mounts.equip(&execution.given, world)?;
     let id = world.clock.new_id();
@@ -304,24 +299,6 @@ fn watch(prepared: &Prepared, control: &Control, reporter: &mut Reporter<'_>) ->
     Ok(exit)
 }
 
-/// Why the command can't run as its user, where only one id exists and the image gives the user another.
-///
-/// # Errors
-/// The users of the image can't be read.
-pub(crate) fn missing_id(execution: &Execution, state: &State, inputs: &Inputs) -> Result<Option<Diagnostic>, Error> {
-    let world = inputs.world();
-    if world.identity.keeps_owners() || execution.user.is_empty() {
-        return Ok(None);
-    }
-    let owner = Owner::resolve(&execution.user, &world.store, &inputs.tree(state)?, &Noted::default());
-    // What is not a user is for the container to say.
-    let Some(id) = owner.ok().and_then(|owner| [owner.uid, owner.gid].into_iter().find(|id| *id != 0)) else {
-        return Ok(None);
-    };
-    let message = format!("RUN can't run as user `{}`: it needs id {id}, but only id 0 exists here", execution.user);
-    Ok(Some(Diagnostic::new(&rules::ID_NOT_AVAILABLE, message).hint(MORE_IDS)))
-}
-
 /// What a command had to do without.
 struct Aside<'a> {
     /// What is to be said of its network.
@@ -342,7 +319,6 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, aside
     Error::CommandFailed {
         command: text.clone(),
         status,
-        single_id: !world.identity.keeps_owners(),
         lacking: lacking::advice(state, tree, script.as_ref().map_or(text, |script| &script.text), status)
             .or_else(not_given),
         cut_off: aside.notices.into_iter().next(),
