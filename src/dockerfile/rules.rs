@@ -91,6 +91,7 @@ rules! {
     IMAGE_LIKE_STAGE = Warning Layerlab "ImageLikeStage" "an image has nearly the name of a stage that nothing uses";
     SOURCES_REPLACED = Warning Layerlab "SourcesReplaced" "several sources of COPY or ADD become one file, so only the last is left";
     DEVICE_LEFT_OUT = Warning Layerlab "DeviceLeftOut" "RUN goes without a device that it does not require";
+    EMULATED_USER = Note Layerlab "EmulatedUser" "RUN runs as a user that is emulated, since only one id exists for whoever builds";
     UNUSED_BUILD_ARG = Warning Layerlab "UnusedBuildArg" "no ARG uses a build argument";
     DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive names something that does not exist";
     MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";

@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::actions::from::Known;
+use super::actions::run;
 use super::asked::{Asked, Before};
 use super::decide::{Decider, Found};
 use super::event::StepLabel;
 use super::intent::Intent;
 use super::noted::Noted;
-use super::resolve::{Planned, Resolved, Resolver};
+use super::resolve::{Action, Planned, Resolved, Resolver};
 use super::state::FilesAfter;
 use super::steps::{StepKind, Steps};
 use super::taken::TakenSteps;
@@ -221,7 +222,7 @@ impl<'m> Predictor<'m> {
         }
         match self.resolver.step(index, &|stage| self.stages.state(stage), noted) {
             Ok(Resolved::Start(_)) => Ok(None),
-            Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before),
+            Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before, noted),
             // An image to copy from that is not made yet is not a mistake of the step.
             Err(Error::Image(error @ images::Error::NotMade { .. })) => Ok(self.open(index, error.to_string())),
             Err(error) => Err(error),
@@ -240,7 +241,13 @@ impl<'m> Predictor<'m> {
         Some(Outlook { prediction, next: Some(Foreseen { files: Known::New, ..before }) })
     }
 
-    fn foresee(&mut self, index: usize, planned: Planned, before: &Foreseen) -> Result<Option<Outlook>, Error> {
+    fn foresee(
+        &mut self,
+        index: usize,
+        planned: Planned,
+        before: &Foreseen,
+        noted: &Noted,
+    ) -> Result<Option<Outlook>, Error> {
         let roots = planned.intent.roots();
         let found = self.decider.look_up(planned.question(index, &roots, self))?;
         let (state, known) = match &found {
@@ -249,6 +256,9 @@ impl<'m> Predictor<'m> {
                 (planned.state_after(FilesAfter::With(layer.as_ref()), created), before.files.clone())
             }
             Found::Miss(reason) => {
+                if let Action::Run(execution) = &planned.action {
+                    run::note_emulation(execution, self.resolver.inputs.world(), noted);
+                }
                 let touches_files = planned.action.touches_files();
                 let known = if touches_files { after_miss(reason, index + 1) } else { before.files.clone() };
                 (planned.state_after(FilesAfter::Foreseen, ""), known)

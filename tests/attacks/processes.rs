@@ -163,6 +163,8 @@ enum Who {
     Keeper,
     Guard,
     First,
+    /// Who answers for the kernel, where only one id exists.
+    Supervisor,
     /// The process group of the monitor.
     Group,
 }
@@ -258,21 +260,27 @@ fn a_container_is_gone_when_the_program_says_so() {
 fn everybody(program: &Child) -> HashMap<Who, Pid> {
     let mut found = HashMap::new();
     let program = Pid::from_raw(program.id().try_into().unwrap());
-    let mut process = child_of(program).expect("the monitor is not there");
-    found.insert(Who::Monitor, process);
-    for who in [Who::Keeper, Who::Guard, Who::First] {
-        process = child_of(process).unwrap_or_else(|| panic!("{who:?} is not there"));
+    let mut process = program;
+    for who in [Who::Monitor, Who::Keeper, Who::Guard, Who::First] {
+        // The keeper may have two: the guard, who has a child himself, and the supervisor.
+        let mut children = children_of(process);
+        children.sort_by_key(|child| children_of(*child).is_empty());
+        process = *children.first().unwrap_or_else(|| panic!("{who:?} is not there"));
         found.insert(who, process);
+        if who == Who::Guard {
+            found.extend(children.get(1).map(|supervisor| (Who::Supervisor, *supervisor)));
+        }
     }
     found
 }
 
-fn child_of(parent: Pid) -> Option<Pid> {
-    fs::read_dir("/proc").unwrap().find_map(|entry| {
-        let number: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let is_child = |number: &i32| {
+        let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
         // The name is in parentheses and may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        (fields.get(1)?.parse() == Ok(parent.as_raw())).then(|| Pid::from_raw(number))
-    })
+        let parent_of = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(1)?.parse().ok());
+        parent_of == Some(parent.as_raw())
+    };
+    numbers.filter(is_child).map(Pid::from_raw).collect()
 }

@@ -299,6 +299,17 @@ fn watch(prepared: &Prepared, control: &Control, reporter: &mut Reporter<'_>) ->
     Ok(exit)
 }
 
+/// Says that the user of a command will be emulated, where it will.
+pub(crate) fn note_emulation(execution: &Execution, world: &World, noted: &Noted) {
+    let user = execution.user.split(':').next().unwrap_or_default();
+    if world.identity.keeps_owners() || ["", "0", "root"].contains(&user) {
+        return;
+    }
+    let message = format!("RUN runs as user `{user}`, which is emulated: only one id exists here");
+    let hint = "the layer has the right owners; for users that the kernel keeps apart, install newuidmap and add yourself to /etc/subuid and /etc/subgid";
+    noted.warn(Diagnostic::new(&rules::EMULATED_USER, message).hint(hint));
+}
+
 /// What a command had to do without.
 struct Aside<'a> {
     /// What is to be said of its network.
