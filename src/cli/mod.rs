@@ -159,6 +159,8 @@ enum Command {
     Store(store::StoreCommand),
     /// Manage networks
     Network(network::Networks),
+    /// Write a container or an image as a bundle that `runc`, `crun` and `layerlab oci` run
+    Bundle(container::bundle::Bundle),
     /// Be the runtime of Podman, Docker or containerd, in the place of runc
     Oci(oci::Oci),
     /// Explain an instruction, a word, the built-in base image, or a container as it is now
@@ -311,6 +313,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Prune(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Store(command) => command.run(&*world()?, ui),
         Command::Network(command) => command.run(&world()?, ui),
+        Command::Bundle(command) => command.run(&world()?),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Explain(command) => command.run(world, ui),
     }

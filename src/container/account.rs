@@ -4,7 +4,7 @@
 //! The form is Docker's: `user`, `uid`, `user:group`, `uid:gid` and mixtures. A number needs no
 //! entry. Parsing is apart from reading, so that it can be used on any text.
 
-use super::error::{Cause, Failure};
+use super::error::{Cause, Error, Failure};
 
 /// Who the command runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,27 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// A user as the kernel knows it: by numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserIds {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Further groups.
+    pub(crate) groups: Vec<u32>,
+    pub(crate) home: String,
+}
+
+/// Looks a user and further groups up in the texts of a passwd and a group file.
+///
+/// # Errors
+/// One has no entry there.
+pub(crate) fn users_of(user: &str, groups: &[String], passwd: &str, group: &str) -> Result<UserIds, Error> {
+    let mut account = Account::resolve(user, passwd, group).map_err(Error::Setup)?;
+    account.join(groups, group).map_err(Error::Setup)?;
+    let groups = account.groups.iter().copied().filter(|one| *one != account.gid).collect();
+    Ok(UserIds { uid: account.uid, gid: account.gid, groups, home: account.home })
 }
 
 /// The home directory of a user; `/` where the text of a passwd file has none.

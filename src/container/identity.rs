@@ -84,6 +84,11 @@ impl Identity {
         }
     }
 
+    /// Which user ids and group ids exist in the user namespace that is entered; none where none is.
+    pub(crate) fn ranges(&self) -> (Vec<Range>, Vec<Range>) {
+        self.id_map().map_or_else(Default::default, |map| (map.uids, map.gids))
+    }
+
     /// The ids of the user namespace that is entered; `None` where none is.
     pub(super) fn id_map(&self) -> Option<IdMap> {
         match self {

@@ -17,7 +17,7 @@ use super::sandbox::{Etc, Mount, MountKind, Network, Programs, Sandbox};
 use super::tuning::Tuning;
 
 /// Where Docker hides something.
-const MASKED: [&str; 12] = [
+pub(crate) const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -33,7 +33,7 @@ const MASKED: [&str; 12] = [
 ];
 
 /// What Docker makes read-only.
-pub(super) const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub(crate) const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Where a volume or a file of an image may not come to lie: what programs and the set-up itself rely on. /dev/shm is not
 /// among them, as in Docker.

@@ -97,6 +97,7 @@ mod vfork;
 mod visit;
 mod wishes;
 
+pub(crate) use account::{UserIds, users_of};
 pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
 pub(crate) use attend::attend;
 pub(crate) use awaited::{Awaited, ready};
@@ -127,6 +128,7 @@ pub use identity::Identity;
 pub(crate) use inside::{Root, Stop, Walk, below};
 pub(crate) use join::{Entrance, Wanted, join};
 pub(crate) use keys::DetachKeys;
+pub(crate) use layout::{MASKED, READ_ONLY};
 pub(crate) use leave::DEFAULT_PATH;
 pub use limits::Limit;
 pub(crate) use most::Most;
@@ -148,7 +150,7 @@ pub use sandbox::Local;
 pub use sandbox::{
     Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, SecretFile, Wire,
 };
-pub(crate) use seccomp::fits;
+pub(crate) use seccomp::{docker as docker_filter, fits};
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub use space::{Space, SpaceKind};

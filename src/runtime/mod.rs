@@ -25,6 +25,7 @@ pub(crate) mod copy;
 pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod folder;
+pub(crate) mod handover;
 pub(crate) mod health;
 pub(crate) mod hosts;
 mod listening;

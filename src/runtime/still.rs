@@ -111,6 +111,20 @@ impl Still {
     /// # Errors
     /// Something can't be read, or written.
     pub(crate) fn export(&self, out: Box<dyn Write + '_>) -> Result<(), Error> {
+        self.with_files(|tree| {
+            let mut writer = LayerWriter::to(Stream { out }, &self.world.store).times(Times::Seconds);
+            for (path, node) in tree.walk(&TreePath::root()).filter(|(path, _)| !path.is_root()) {
+                writer.append_node(&path, node)?;
+            }
+            Ok(writer.end()?)
+        })
+    }
+
+    /// Does something with its whole file system, as one who may read every file of it.
+    ///
+    /// # Errors
+    /// Something can't be read; or as `work`.
+    pub(super) fn with_files<R>(&self, work: impl FnOnce(&Tree) -> Result<R, Error>) -> Result<R, Error> {
         let mut tree = self.image()?;
         self.within(|| {
             for change in changes::list(&self.world, &self.upper(), self.form(), &tree.clone())? {
@@ -121,11 +135,7 @@ impl Still {
                     Change::Deleted { path, .. } => drop(tree.remove(&path)),
                 }
             }
-            let mut writer = LayerWriter::to(Stream { out }, &self.world.store).times(Times::Seconds);
-            for (path, node) in tree.walk(&TreePath::root()).filter(|(path, _)| !path.is_root()) {
-                writer.append_node(&path, node)?;
-            }
-            Ok(writer.end()?)
+            work(&tree)
         })
     }
 

@@ -166,6 +166,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "runtime",
         &[
+            "bundle",
             "container",
             "deeds",
             "diagnostic",

@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 
 use libc::sock_filter;
 
+use super::super::capabilities::Capabilities;
 use super::super::filter::{Answer, Architecture, Comparison, Profile, Rule, Test};
 use super::compile::{
     COLUMNS, NUMBERS, Section, X32, and, answer, by_architecture, jump_at_least, jump_equal, jump_greater, load,
     search, sections,
 };
+
+use super::profile::{self, RULES, Verdict};
 
 /// The filter of a profile on this machine; `None` where its numbers are not known.
 pub(super) fn program(profile: &Profile) -> Option<Vec<sock_filter>> {
@@ -22,6 +25,30 @@ pub(super) fn program(profile: &Profile) -> Option<Vec<sock_filter>> {
     let listed = native.iter().enumerate().filter(|(place, section)| *place == 0 || is_listed(profile, section));
     let leaf = |action: &Action<'_>| leaf(action, profile.default);
     Some(by_architecture(listed.map(|(_, section)| (section, search(&intervals(section, &rules, profile), &leaf)))))
+}
+
+/// The table of Docker's default profile as a profile.
+pub(super) fn of_table(capabilities: Capabilities) -> Profile {
+    let rules = RULES.iter().filter(|rule| rule.when.applies(capabilities)).flat_map(|rule| {
+        let answer = match rule.verdict {
+            Verdict::Allow => Answer::Allow,
+            Verdict::Errno(errno) => Answer::Errno(errno as u16),
+        };
+        let first = |comparison, value: u32| vec![Test { index: 0, comparison, value: value.into() }];
+        let tests: Vec<Vec<Test>> = match rule.test {
+            profile::Test::Any => vec![Vec::new()],
+            profile::Test::Below(limit) => vec![first(Comparison::Less, limit)],
+            profile::Test::OneOf(values) => values.iter().map(|value| first(Comparison::Equal, *value)).collect(),
+            profile::Test::WithoutBits(bits) => vec![first(Comparison::EqualIn(bits.into()), 0)],
+        };
+        let names: Vec<String> = rule.names.split_whitespace().map(str::to_owned).collect();
+        tests.into_iter().map(move |tests| Rule { names: names.clone(), answer, tests })
+    });
+    let architectures = match std::env::consts::ARCH {
+        "aarch64" => vec![Architecture::Aarch64, Architecture::Arm],
+        _ => vec![Architecture::X86With64Bits, Architecture::X86, Architecture::X32],
+    };
+    Profile { default: Answer::Errno(libc::EPERM as u16), architectures, rules: rules.collect() }
 }
 
 /// What happens at a number.

@@ -69,6 +69,11 @@ pub(crate) fn fits(profile: &Profile) -> bool {
     custom::program(profile).is_none_or(|program| program.len() <= MOST)
 }
 
+/// Docker's default profile for a container with these capabilities, as somebody would prescribe it.
+pub(crate) fn docker(capabilities: Capabilities) -> Profile {
+    custom::of_table(capabilities)
+}
+
 /// Installs a filter. It stays for this process and all it starts.
 ///
 /// Needs CAP_SYS_ADMIN in the user namespace, or no_new_privs.

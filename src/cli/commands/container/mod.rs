@@ -1,6 +1,7 @@
 //! Containers.
 
 pub(in crate::cli) mod attach;
+pub(in crate::cli) mod bundle;
 pub(in crate::cli) mod choice;
 pub(in crate::cli) mod commit;
 pub(in crate::cli) mod control;
