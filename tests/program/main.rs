@@ -12,6 +12,7 @@ mod explaining;
 mod files;
 mod film;
 mod formats;
+mod handover;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod harness;

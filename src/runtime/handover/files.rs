@@ -77,6 +77,10 @@ fn identity(world: &World, form: Form) -> Identity {
 fn make_folder(folder: &Path) -> Result<PathBuf, Error> {
     fs::create_dir_all(folder).map_err(Error::foreign("create", &folder))?;
     let rootfs = folder.join("rootfs");
+    if rootfs.symlink_metadata().is_ok() || folder.join("config.json").symlink_metadata().is_ok() {
+        let message = format!("`{}` has a bundle already", folder.display());
+        return Err(Error::argument(message, "choose another folder, or remove that one"));
+    }
     fs::create_dir(&rootfs).map_err(Error::foreign("create", &rootfs))?;
     folder.canonicalize().map_err(Error::foreign("find", &folder))
 }

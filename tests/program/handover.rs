@@ -1,0 +1,69 @@
+//! `bundle`: a container or an image written for another engine, which runs it with the same result as we do.
+
+use std::process::Command;
+
+use crate::bundle::{is_installed, is_root, oci, text};
+use crate::containers::{Yard, roles};
+use crate::harness::{Place, Role, filter, missing};
+
+/// What a process sees of its container, in lines.
+const LOOK: &str = "cat /kept /data/file; id; pwd; echo $COLOUR; hostname; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; \
+    ls /dev | grep -vx core; ls /proc/kcore /sys/firmware; mount | cut -d' ' -f3 | grep -E '^/(proc|dev|data|scratch)?$' | sort | uniq; \
+    ulimit -n; touch /data/new /x && echo written; unshare -U true; exit 7";
+
+/// Another engine in the place.
+fn run(place: &Place, peer: &str, folder: &str) -> String {
+    if peer == "layerlab" {
+        return text(&oci(place, &format!("run --bundle {folder} one")));
+    }
+    // crun can't do anything where version 2 of control groups is mounted beside version 1.
+    let mut command = Command::new("unshare");
+    let script = "umount /sys/fs/cgroup/unified 2> /dev/null; exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script, "sh", peer, "--root"]).arg(place.path("peer"));
+    command.arg("run").arg("--bundle").arg(place.path(folder));
+    text(&command.arg(format!("layerlab-bundle-{}", std::process::id())).output().unwrap())
+}
+
+#[test]
+fn a_container_runs_under_another_engine_as_under_ours() {
+    if !is_root() {
+        return missing("containers handed over to runc and crun, as root");
+    }
+    let yard = Yard::new(Role::Self_);
+    let place = &yard.0;
+    place.write("data/file", "of the machine\n");
+    let options =
+        "--name box -e COLOUR=red -w /tmp -h host --tmpfs /scratch --memory 64m --ulimit nofile=512 --cap-drop net_raw";
+    for (name, more) in [("root", ""), ("user", "-u 12:34"), ("tight", "--read-only --security-opt no-new-privileges")]
+    {
+        let volume = format!("-v {}:/data:ro", place.path("data").display());
+        yard.run_script(&format!("{options} {volume} {more}"), &format!("echo kept > /kept 2> /dev/null; {LOOK}"));
+        assert_eq!(place.run(&format!("bundle box {name}")), "");
+        let own = run(place, "layerlab", name);
+        assert!(own.ends_with("[7]") && own.contains("of the machine") && own.contains("red"), "{name}: {own}");
+        for peer in ["runc", "crun"].into_iter().filter(|peer| is_installed(peer)) {
+            assert_eq!(run(place, peer, name), own, "{name}: we and {peer}");
+        }
+        place.run("rm box");
+    }
+}
+
+#[test]
+fn an_image_is_a_bundle_too() {
+    for role in roles() {
+        let yard = Yard::new(role);
+        let place = &yard.0;
+        place.write("app/Dockerfile", "FROM layerlab/base\nRUN echo made > /made\nWORKDIR /w\nENV A=b\nCMD [\"sh\", \"-c\", \"cat /made; pwd; echo $A; id -u\"]\n");
+        place.give(&place.path(""));
+        place.run("build --progress quiet -t app app");
+        let form = if role == Role::Single { "--rootless " } else { "" };
+        let mut said = place.session(&[&format!("bundle {form}app out"), "bundle app out", "bundle nothing other"]);
+        if role != Role::Mapped {
+            said += &text(&oci(place, "run --bundle out one"));
+        }
+        assert!(role == Role::Mapped || said.ends_with("made\n/w\nb\n0\n[0]"), "{said}");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(filter(said.split("made\n").next().unwrap()).replace("--rootless ", ""));
+        }
+    }
+}
