@@ -96,7 +96,7 @@ impl Written {
             Written::AsCapabilities => {
                 let words: Vec<u32> = value.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
                 match words[..] {
-                    [REVISION_2, uid, gid, OURS, OURS] | [REVISION_3, uid, gid, OURS, OURS, _] => Some((uid, gid)),
+                    [REVISION_2, uid, gid, OURS, OURS] | [REVISION_3, uid, gid, OURS, OURS, _] => valid((uid, gid)),
                     _ => None,
                 }
             }
@@ -130,7 +130,12 @@ pub(crate) fn text(uid: u32, gid: u32) -> String {
 /// Reads an owner that is text.
 pub(crate) fn parse(value: &[u8]) -> Option<(u32, u32)> {
     let (uid, gid) = std::str::from_utf8(value).ok()?.split_once(':')?;
-    Some((uid.parse().ok()?, gid.parse().ok()?))
+    valid((uid.parse().ok()?, gid.parse().ok()?))
+}
+
+/// The greatest number means "none" to the kernel, see chown(2): nobody has it.
+fn valid((uid, gid): (u32, u32)) -> Option<(u32, u32)> {
+    (uid != u32::MAX && gid != u32::MAX).then_some((uid, gid))
 }
 
 #[cfg(test)]
@@ -143,7 +148,7 @@ mod tests {
             assert_eq!(written.read(&written.value((33, 44))), Some((33, 44)));
             assert_eq!(written.read(b""), None);
         }
-        for bad in ["", "33", "33:", "a:b", "-1:0", "4294967296:0"] {
+        for bad in ["", "33", "33:", "a:b", "-1:0", "4294967295:0", "0:4294967295", "4294967296:0"] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");
         }
     }

@@ -77,6 +77,11 @@ pub(crate) struct UserIds {
     pub(crate) home: String,
 }
 
+/// Whether a user, as an image or the command line names one, is root by name or number.
+pub(crate) fn is_called_root(user: &str) -> bool {
+    matches!(user.split(':').next(), None | Some("" | "0" | "root"))
+}
+
 /// Looks a user and further groups up in the texts of a passwd and a group file.
 ///
 /// # Errors

@@ -81,7 +81,7 @@ pub(crate) fn boxes(plan: &Plan) -> Vec<Enclosure> {
         let row = row(if is_after { &mut found.after } else { &mut found.rows }, name(operation));
         row.numbers.push(index + 1);
         let item = match operation {
-            Operation::BoundCapabilities { .. } if !is_root(plan) => "none, unless the user's id is 0".to_owned(),
+            Operation::BoundCapabilities { .. } if !plan.is_as_root() => "none, unless the user's id is 0".to_owned(),
             operation => item(operation, folder),
         };
         if !item.is_empty() && !row.items.contains(&item) {
@@ -89,15 +89,6 @@ pub(crate) fn boxes(plan: &Plan) -> Vec<Enclosure> {
         }
     }
     boxes.into()
-}
-
-/// Whether the command's user is root by its name or number; what other names stand for is looked up in the container.
-fn is_root(plan: &Plan) -> bool {
-    let user = plan.operations.iter().find_map(|(_, operation)| match operation {
-        Operation::ResolveUser { user, .. } => Some(user.split(':').next().unwrap_or_default()),
-        _ => None,
-    });
-    user.is_none_or(|user| matches!(user, "" | "0" | "root"))
 }
 
 /// What is as it is outside, since no operation changes it.

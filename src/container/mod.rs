@@ -97,7 +97,7 @@ mod vfork;
 mod visit;
 mod wishes;
 
-pub(crate) use account::{UserIds, users_of};
+pub(crate) use account::{UserIds, is_called_root, users_of};
 pub(crate) use allowance::{Allowance, DeviceAt, ResourceLimit, Setting};
 pub(crate) use attend::attend;
 pub(crate) use awaited::{Awaited, ready};

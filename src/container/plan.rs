@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use super::account::is_called_root;
 use super::allowance::ResourceLimit;
 use super::cgroup::Groups;
 use super::host::{Host, OverlaySupport};
@@ -52,6 +53,15 @@ impl Plan {
     /// The operations of one phase.
     pub(crate) fn of(&self, phase: Phase) -> impl Iterator<Item = &Operation> {
         self.operations.iter().filter(move |(of, _)| *of == phase).map(|(_, operation)| operation)
+    }
+
+    /// Whether the command's user is root by its name or number; what other names stand for is looked up in the container.
+    pub(crate) fn is_as_root(&self) -> bool {
+        let user = self.operations.iter().find_map(|(_, operation)| match operation {
+            Operation::ResolveUser { user, .. } => Some(user),
+            _ => None,
+        });
+        user.is_none_or(|user| is_called_root(user))
     }
 
     /// All operations with their phases, phase by phase.

@@ -74,6 +74,10 @@ pub(super) fn describe(header: &Header, extensions: Extensions) -> Result<Descri
         sparse: sparse::PaxMap::default(),
     };
     described.take_records(extensions.records, &mut target)?;
+    if [described.metadata.uid, described.metadata.gid].contains(&u32::MAX) {
+        // To the kernel it means that the owner stays, see chown(2): the file would be of whoever unpacks it.
+        return Err(format!("the id {} as an owner", u32::MAX).into());
+    }
     if let Some(real_name) = described.sparse.take_name() {
         described.name = real_name;
     }

@@ -66,7 +66,7 @@ pub(crate) use stack::Stack;
 pub use stack::tree_of;
 pub(crate) use unpack::make_files;
 pub use unpack::{Below, MOST_LOWER, already_unpacked, first_missing, unpack, unpack_all};
-pub use upper::Capture;
+pub use upper::{Capture, SetIds};
 pub(crate) use weigh::{Weight, weigh};
 pub use write::{LayerWriter, Times};
 
@@ -79,12 +79,13 @@ use crate::store;
 use crate::tree::{self, TreePath};
 
 /// What an owner on disk means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ownership {
     /// Numbers on disk are numbers in the image: the process is root, or has its own range of mapped ids.
     Kept,
     /// Only one id exists, so numbers on disk mean nothing: a file that the lower layers have keeps the owner that it
-    /// has there, a new file is 0:0.
+    /// has there, any other has the one that is written beside it.
     Single,
 }
 

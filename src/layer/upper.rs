@@ -14,16 +14,30 @@ use super::{Error, OpaqueName, Ownership, Times};
 use crate::owner::{self, Written};
 use crate::tree::{Content, Kind, LinkId, Metadata, Node, Place, Tree, TreePath, Xattrs};
 
+/// What becomes of set-user-id and set-group-id bits of files that are new or were changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetIds {
+    Kept,
+    /// They are left out. Where only one id exists, a process that began as another user than root may set them on anybody's file:
+    /// whoever executes that as root, or with more ids, would honour them.
+    LeftOut,
+}
+
 /// How to capture.
 #[derive(Debug, Clone, Copy)]
 pub struct Capture {
     /// What owners on disk mean.
     pub ownership: Ownership,
+    /// What set-user-id bits mean.
+    pub set_ids: SetIds,
     /// Where the overlay has its marks.
     pub marks: OpaqueName,
     /// Later times become this one, in seconds since 1970 (`SOURCE_DATE_EPOCH`).
     pub clamp_mtime: Option<i64>,
 }
+
+/// The set-user-id and set-group-id bits.
+const SET_IDS: u32 = libc::S_ISUID | libc::S_ISGID;
 
 /// Whether what the tree has in a directory shows through.
 #[derive(Clone, Copy, PartialEq)]
@@ -88,8 +102,16 @@ impl Upper<'_> {
         let xattrs = self.attributes(host, metadata)?;
         let link = link_of(metadata);
         let nanos = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
+        let mut mode = metadata.mode() & 0o7777;
+        if self.options.set_ids == SetIds::LeftOut && matches!(kind, Kind::File(_)) {
+            let had = |before: &Node| before.metadata.mode & SET_IDS == mode & SET_IDS;
+            let is_same = |before: &Node| (before.metadata.uid, before.metadata.gid) == (uid, gid) && had(before);
+            if !self.parent.get(path).is_some_and(is_same) {
+                mode &= !SET_IDS;
+            }
+        }
         let metadata = Metadata {
-            mode: metadata.mode() & 0o7777,
+            mode,
             uid,
             gid,
             mtime: metadata.mtime(),

@@ -194,7 +194,9 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
             match (causes.as_slice(), next) {
                 ([], None) => {}
                 ([], Some(ahead)) => parts.push(blocks::ahead(ahead)),
-                (causes, _) => parts.push(format!("{} would miss", names(causes)) + &after_them(*followers)),
+                (causes, _) => {
+                    parts.push(format!("{} would miss", names(causes)) + &after_them(causes.len(), *followers))
+                }
             }
             parts.extend(back);
             let text = parts.join("; ");
@@ -228,10 +230,13 @@ fn names(steps: &[StepLabel]) -> String {
     steps.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn after_them(followers: usize) -> String {
+fn after_them(causes: usize, followers: usize) -> String {
     match followers {
         0 => String::new(),
-        count => format!(", and {} after that", units::count(count as u64, "step")),
+        count => {
+            let them = if causes == 1 { "it" } else { "them" };
+            format!(", and {} after {them}", units::count(count as u64, "step"))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::Error;
 use super::folder::Folder;
 use super::remover::Remover;
 use super::unpacked;
-use crate::layer::{self, Capture, LayerWriter, Nowhere, Sink};
+use crate::layer::{self, Capture, LayerWriter, Nowhere, Ownership, SetIds, Sink};
 use crate::oci::Layer;
 use crate::tree::{Change, Tree};
 use crate::world::World;
@@ -18,10 +18,20 @@ use crate::world::World;
 pub(crate) struct Changes {
     world: Arc<World>,
     folder: Folder,
-    form: Form,
+    laid: Laid,
 }
 
-/// How changes lie on disk.
+/// How the changes of a container lie on disk, and who made them.
+#[derive(Clone, Copy)]
+pub(super) struct Laid {
+    pub(super) form: Form,
+    /// What their owners mean.
+    pub(super) ownership: Ownership,
+    /// Whether its processes began as root.
+    pub(super) as_root: bool,
+}
+
+/// What changes are on disk.
 #[derive(Clone, Copy)]
 pub(super) enum Form {
     /// As the upper directory of an overlay.
@@ -31,8 +41,8 @@ pub(super) enum Form {
 }
 
 impl Changes {
-    pub(super) fn new(world: Arc<World>, folder: Folder, form: Form) -> Changes {
-        Changes { world, folder, form }
+    pub(super) fn new(world: Arc<World>, folder: Folder, laid: Laid) -> Changes {
+        Changes { world, folder, laid }
     }
 
     /// Writes the layer, and gives the changes to the tree below; no layer where nothing has changed. `remover` gets the folder.
@@ -50,11 +60,11 @@ impl Changes {
     /// # Errors
     /// As [`Changes::write`].
     pub(crate) fn list(self, below: &Tree) -> Result<Vec<Change>, Error> {
-        self.world.identity.within(|| list(&self.world, &self.folder.upper(), self.form, below))?
+        self.world.identity.within(|| list(&self.world, &self.folder.upper(), self.laid, below))?
     }
 
     fn layer(&self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
-        write_layer(&self.world, &self.folder.upper(), self.form, below)
+        write_layer(&self.world, &self.folder.upper(), self.laid, below)
     }
 }
 
@@ -62,11 +72,11 @@ impl Changes {
 pub(super) fn write_layer(
     world: &World,
     upper: &Path,
-    form: Form,
+    laid: Laid,
     below: &Tree,
 ) -> Result<(Option<Layer>, Vec<Change>), Error> {
     let mut writer = LayerWriter::new(&world.store)?;
-    let changes = capture(world, upper, form, below, &mut writer)?;
+    let changes = capture(world, upper, laid, below, &mut writer)?;
     if changes.is_empty() {
         return Ok((None, Vec::new()));
     }
@@ -74,23 +84,27 @@ pub(super) fn write_layer(
 }
 
 /// What lies in an upper directory, as changes. For whoever may read all of it.
-pub(super) fn list(world: &World, upper: &Path, form: Form, below: &Tree) -> Result<Vec<Change>, Error> {
-    capture(world, upper, form, below, &mut LayerWriter::to(Nowhere, &world.store))
+pub(super) fn list(world: &World, upper: &Path, laid: Laid, below: &Tree) -> Result<Vec<Change>, Error> {
+    capture(world, upper, laid, below, &mut LayerWriter::to(Nowhere, &world.store))
 }
 
 fn capture<S: Sink>(
     world: &World,
     upper: &Path,
-    form: Form,
+    laid: Laid,
     below: &Tree,
     writer: &mut LayerWriter<'_, S>,
 ) -> Result<Vec<Change>, Error> {
     let options = Capture {
-        ownership: unpacked::ownership(&world.identity),
+        ownership: laid.ownership,
+        set_ids: match laid {
+            Laid { ownership: Ownership::Single, as_root: false, .. } => SetIds::LeftOut,
+            Laid { .. } => SetIds::Kept,
+        },
         marks: unpacked::marks(&world.identity),
         clamp_mtime: world.clock.epoch(),
     };
-    Ok(match form {
+    Ok(match laid.form {
         Form::Upper => layer::capture(upper, below, writer, options)?,
         Form::Copy => layer::capture_full(upper, below, writer, options)?,
     })

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Error;
-use super::changes::{Changes, Form};
+use super::changes::{Changes, Form, Laid};
 use super::folder::Folder;
 use super::network::Connection;
+use super::unpacked;
 use crate::container::{
     self, Access, Allowance, Durability, Etc, Exit, Heard, Host, Hostname, Io, Mount, MountKind, Names, Operation,
     OverlayWish, Paths, Plan, Process, RootKind, Running, Sandbox,
@@ -131,7 +132,9 @@ impl Prepared {
             RootKind::Copy => Form::Copy,
             RootKind::Overlay => Form::Upper,
         };
-        Changes::new(self.world, self.folder, form)
+        let ownership = unpacked::ownership(&self.world.identity);
+        let laid = Laid { form, ownership, as_root: self.plan.is_as_root() };
+        Changes::new(self.world, self.folder, laid)
     }
 
     /// Notes what will be done to set it up.

@@ -26,6 +26,7 @@ use super::ports::{Bound, Published};
 use super::volume::Volume;
 use crate::container::{Access, Allowance, Hostname, Names, Paths, Process};
 use crate::document::{self, Links};
+use crate::layer::Ownership;
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, Layer};
 use crate::store::{Home, atomic_replace, atomic_write, purpose, write};
@@ -45,6 +46,9 @@ pub struct Record {
     pub image: ImageUsed,
     /// Its layers, the lowest first.
     pub(crate) layers: Vec<Layer>,
+    /// What the owners of its files mean on disk: it depends on which ids there were when it was made.
+    #[serde(default)]
+    pub(crate) ownership: Option<Ownership>,
     /// What runs in it.
     pub(crate) process: Process,
     /// How many of the process's words are the entrypoint's; the others are the command's.

@@ -8,12 +8,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::changes::{self, Form};
+use super::changes::{self, Form, Laid};
 use super::monitor::talk::Ask;
 use super::record::Record;
 use super::session::Session;
 use super::stored::{self, Claimed};
-use super::{Error, folder_of};
+use super::{Error, folder_of, unpacked};
+use crate::container::is_called_root;
 use crate::layer::{self, LayerWriter, Stream, Times};
 use crate::oci::Layer;
 use crate::tree::{Change, Kind, Node, Tree, TreePath};
@@ -71,7 +72,7 @@ impl Still {
     /// Something can't be read.
     pub(crate) fn differences(&self) -> Result<Vec<(TreePath, Difference)>, Error> {
         let below = self.image()?;
-        let changes = self.within(|| changes::list(&self.world, &self.upper(), self.form(), &below))?;
+        let changes = self.within(|| changes::list(&self.world, &self.upper(), self.laid(), &below))?;
         let is_ours = |change: &Change| match change {
             Change::Added { path, node } => self.is_mount_point(path, node),
             Change::Modified { .. } | Change::Deleted { .. } => false,
@@ -103,7 +104,7 @@ impl Still {
     /// Something can't be read, or be in no layer.
     pub(crate) fn layer(&self) -> Result<Option<Layer>, Error> {
         let below = self.image()?;
-        Ok(self.within(|| changes::write_layer(&self.world, &self.upper(), self.form(), &below))?.0)
+        Ok(self.within(|| changes::write_layer(&self.world, &self.upper(), self.laid(), &below))?.0)
     }
 
     /// Writes its whole file system as an archive. What is mounted in it is not part of that.
@@ -127,7 +128,7 @@ impl Still {
     pub(super) fn with_files<R>(&self, work: impl FnOnce(&Tree) -> Result<R, Error>) -> Result<R, Error> {
         let mut tree = self.image()?;
         self.within(|| {
-            for change in changes::list(&self.world, &self.upper(), self.form(), &tree.clone())? {
+            for change in changes::list(&self.world, &self.upper(), self.laid(), &tree.clone())? {
                 match change {
                     Change::Added { path, node } | Change::Modified { path, after: node, .. } => {
                         tree.insert(&path, node);
@@ -151,8 +152,11 @@ impl Still {
         self.folder.join("upper")
     }
 
-    fn form(&self) -> Form {
-        if self.folder.join("copied").exists() { Form::Copy } else { Form::Upper }
+    fn laid(&self) -> Laid {
+        let form = if self.folder.join("copied").exists() { Form::Copy } else { Form::Upper };
+        let Record { ownership, process, .. } = &self.record;
+        let ownership = ownership.unwrap_or_else(|| unpacked::ownership(&self.world.identity));
+        Laid { form, ownership, as_root: is_called_root(&process.user) }
     }
 
     /// Whether the set-up of a container that runs has made this to mount something on.

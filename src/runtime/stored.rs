@@ -114,6 +114,7 @@ pub(crate) fn create(world: &Arc<World>, ingredients: Ingredients<'_>) -> Result
         created: world.clock.rfc3339(),
         image: ingredients.image,
         layers: ingredients.layers.to_vec(),
+        ownership: Some(unpacked::ownership(&world.identity)),
         process,
         entrypoint: entrypoint(ingredients.config, request).len(),
         hostname,
@@ -280,6 +281,11 @@ impl Claimed {
 
     fn prepare_on(self, world: &Arc<World>, mode: &network::Mode) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
+        if record.ownership.is_some_and(|made| made != unpacked::ownership(&world.identity)) {
+            let message =
+                format!("`{}` was made when this user had other ids: its files would get other owners", record.name);
+            return Err(Error::argument(message, "`layerlab commit` makes an image of it, with the right owners"));
+        }
         let using = going::using(world, &record.volumes)?;
         record.volumes.iter_mut().try_for_each(|volume| volume.establish(world))?;
         drop(using);

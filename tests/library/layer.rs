@@ -15,7 +15,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::store_support::{TestStore, archive as tar_of, listing};
-use layerlab::layer::{self, Below, Capture, LayerWriter, Limits, OpaqueName, Ownership, Times, Unpack, archive};
+use layerlab::layer::{
+    self, Below, Capture, LayerWriter, Limits, OpaqueName, Ownership, SetIds, Times, Unpack, archive,
+};
 use layerlab::oci::{Digest, media_type};
 use layerlab::tree::{Change, Content, Kind, LinkId, Node, Place, Tree, TreePath};
 
@@ -41,7 +43,7 @@ fn options() -> Unpack {
 }
 
 fn capture_options() -> Capture {
-    Capture { ownership: options().ownership, marks: options().opaque, clamp_mtime: None }
+    Capture { ownership: options().ownership, marks: options().opaque, clamp_mtime: None, set_ids: SetIds::Kept }
 }
 
 fn long_path() -> String {

@@ -61,6 +61,11 @@ impl Place {
         place
     }
 
+    /// Another grant for its user.
+    pub fn become_other(&mut self, role: Role) {
+        self.role = role;
+    }
+
     /// Everything of this place.
     pub fn folder(&self) -> &Path {
         self.folder.path()

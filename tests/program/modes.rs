@@ -53,3 +53,34 @@ fn everybody_builds_the_same_layers() {
     }
     assert_eq!(hello(Role::Mapped), ours, "as a user with newuidmap");
 }
+
+/// Where only one id exists, every file is everybody's: who began as another user than root makes nothing that runs as somebody else.
+#[test]
+fn an_emulated_user_makes_no_program_that_runs_as_another() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("a user with one id: the tests don't run as root");
+    }
+    let place = Place::of(
+        Role::Single,
+        "//- Dockerfile\nFROM layerlab/base\nRUN cp /bin/busybox /root-made && cp /bin/busybox /x && chmod u+s /root-made\n\
+         USER 33:33\nRUN chmod ug+s /x; cp /bin/busybox /tmp/own && chmod u+s /tmp/own; mkdir -m 2777 /tmp/shared\nUSER 0\n",
+    );
+    place.run("build --progress quiet -t made .");
+    let listed = place.run("run --rm made stat -c %a%n /root-made /x /tmp/own /tmp/shared");
+    assert_eq!(listed, "4755/root-made\n755/x\n755/tmp/own\n2777/tmp/shared\n");
+}
+
+/// What its owners mean is a container's own, whatever ids its user gets later.
+#[test]
+fn a_container_keeps_the_owners_that_it_was_made_with() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("a user who gets more ids: the tests don't run as root");
+    }
+    let mut place = Place::of(Role::Single, "");
+    let mut command = place.command("run --name box layerlab/base sh -c");
+    assert!(command.arg("touch /f /g && chown 33:44 /f").status().unwrap().success());
+    place.become_other(Role::Mapped);
+    assert!(place.run("start box").contains("was made when this user had other ids"));
+    assert_eq!(place.run("commit box kept").lines().count(), 1);
+    assert_eq!(place.run("run --rm kept stat -c %u:%g /f /g"), "33:44\n0:0\n");
+}

@@ -298,7 +298,8 @@ fn inside_of_a_user_namespace() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     writeln!(text, "# what a process sees\n{}", String::from_utf8_lossy(&output.stdout)).unwrap();
     let mut writer = LayerWriter::new(&test.store).unwrap();
-    let options = Capture { ownership: Ownership::Single, marks: OpaqueName::User, clamp_mtime: None };
+    let options =
+        Capture { ownership: Ownership::Single, marks: OpaqueName::User, clamp_mtime: None, set_ids: SetIds::Kept };
     let changes = layer::capture(&upper, &parent, &mut writer, options).unwrap();
     let layer = writer.finish().unwrap();
     let after = layer::tree_of(&test.store, &[&lower[..], &[layer]].concat()).unwrap();
