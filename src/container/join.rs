@@ -212,7 +212,9 @@ fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
     }
     let status = watch(child, &ends.link).map_err(|errno| Failure::call("waitpid", errno));
     // What the command has left behind goes on with it, so it ends when the last of that does.
-    supervisor.map(Supervisor::leave);
+    if let Some(supervisor) = supervisor {
+        supervisor.leave();
+    }
     status
 }
 
