@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::control::stop;
+use super::control::{must_run, stop};
 use super::outcome::{Leaving, each, ended, not_started};
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
@@ -39,7 +39,12 @@ impl Start {
         };
         let keys = self.leaving.keys()?;
         let stored = runtime::find(world, name)?;
-        let session = runtime::start(world, runtime::claim(world, &stored.record.id)?)?;
+        // One that runs already is only attached to, unless it ends just now.
+        let running = stored.status.has_monitor().then(|| must_run(world, name)).and_then(Result::ok);
+        let session = match running {
+            Some((_, session)) => session,
+            None => runtime::start(world, runtime::claim(world, &stored.record.id)?)?,
+        };
         let streams = Streams {
             input: self.interactive,
             keys,
