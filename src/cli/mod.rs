@@ -43,7 +43,8 @@ use ui::{Called, Ui};
 
 /// A step debugger for Dockerfiles that builds real images and runs real containers.
 #[derive(Debug, Parser)]
-#[command(name = "layerlab", version, disable_help_subcommand = true, max_term_width = 100)]
+// An option that comes twice counts as it came last, as in Docker.
+#[command(name = "layerlab", version, disable_help_subcommand = true, max_term_width = 100, args_override_self = true)]
 struct Arguments {
     /// When to use colour
     #[arg(long, value_enum, global = true, default_value_t, value_name = "WHEN")]

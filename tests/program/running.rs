@@ -173,3 +173,11 @@ fn a_program_that_a_stand_in_lacks_is_told_by_every_command_that_wants_it() {
         assert_eq!(text.matches("is built on the stand-in").count(), times, "{text}");
     }
 }
+
+#[test]
+fn an_option_that_comes_twice_counts_as_it_came_last() {
+    let place = Place::new("");
+    assert_eq!(place.run("run --rm --rm -w / -w /tmp layerlab/base pwd"), "/tmp\n");
+    // Those that are lists have all.
+    assert_eq!(place.run("run --rm -e A=1 -e B=2 layerlab/base sh -c echo$IFS$A$B"), "12\n");
+}
