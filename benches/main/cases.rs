@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::containers;
 use super::inputs::{Inputs, LABELS, RUNS};
 use super::measure::{Sample, run};
 
@@ -58,8 +57,8 @@ pub enum Limit {
     Bytes(u64),
 }
 
-/// All cases, in the order of the table.
-pub fn all(inputs: &Inputs) -> Vec<Case<'_>> {
+/// All cases, in the order of the table; further ones for root before those that leave much behind.
+pub fn all<'i>(inputs: &'i Inputs, further: Vec<Case<'i>>) -> Vec<Case<'i>> {
     let mut cases = vec![
         cold(inputs, "200 LABELs, cold", "labels", LABELS, limit(2.0)),
         warm(inputs, "200 LABELs, warm", "labels", LABELS, limit(2.0)),
@@ -72,7 +71,7 @@ pub fn all(inputs: &Inputs) -> Vec<Case<'_>> {
     cases.push(processes(inputs, own, None));
     if is_root {
         cases.push(processes(inputs, "RUN true, as a user", Some(USER)));
-        cases.extend(containers::all(inputs));
+        cases.extend(further);
     }
     // These leave much to be written back and deleted, so they come last.
     cases.extend([

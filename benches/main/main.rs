@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         "case", "ours", "peer", "", "ratio", "target", "verdict", "cpu", "memory"
     );
     let mut missed = 0;
-    for case in cases::all(&inputs) {
+    for case in cases::all(&inputs, containers::all(&inputs)) {
         if arguments.wants(&case.name) {
             missed += run(case, arguments.runs);
         }

@@ -2,18 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Role, missing};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The roles that can be tried here.
-fn roles() -> Vec<Role> {
-    if nix::unistd::geteuid().is_root() {
-        return vec![Role::Self_, Role::Mapped, Role::Single];
-    }
-    missing("containers of other users: the tests don't run as root");
-    vec![Role::Self_]
-}
+use crate::containers::{PATIENCE, roles};
+use crate::harness::Place;
 
 fn wait_for(place: &Place, arguments: &str, text: &str) {
     let end = Instant::now() + PATIENCE;

@@ -2,16 +2,8 @@
 
 use std::fs;
 
+use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
-
-/// The roles that can be tried here.
-fn roles() -> Vec<Role> {
-    if nix::unistd::geteuid().is_root() {
-        return vec![Role::Self_, Role::Mapped, Role::Single];
-    }
-    missing("limits of other users: the tests don't run as root");
-    vec![Role::Self_]
-}
 
 /// Runs a script in a container, and gives everything that is printed, and the exit code where it is not 0.
 fn run(place: &Place, options: &str, script: &str) -> String {

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -11,14 +12,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A server for one word on a port, as long as it is not stopped.
 fn server(port: u16, word: &str) -> String {
     format!("while :; do echo {word} | nc -l -p {port}; done")
-}
-
-fn roles() -> Vec<Role> {
-    if nix::unistd::geteuid().is_root() {
-        return vec![Role::Self_, Role::Mapped, Role::Single];
-    }
-    missing("networks of other users: the tests don't run as root");
-    vec![Role::Self_]
 }
 
 /// A place whose containers are removed at its end.

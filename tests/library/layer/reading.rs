@@ -50,6 +50,7 @@ fn broken_archives_are_refused_with_a_reason() {
     check("a malformed extension", &pax(b"99 path=abc\n"));
     check("an extension with a zero in a name", &pax(b"13 path=a\0bc\n"));
     check("an extension with a wrong number", &pax(b"9 uid=-1\n"));
+    check("the id of an owner that nobody has", &pax(b"18 uid=4294967295\n"));
     check("an extension with a wrong time", &pax(b"13 mtime=1.x\n"));
     check("a sparse map that overlaps", &pax(b"21 GNU.sparse.size=9\n26 GNU.sparse.map=0,4,2,1\n"));
     check("a sparse map beyond the end", &pax(b"21 GNU.sparse.size=3\n22 GNU.sparse.map=0,5\n"));
