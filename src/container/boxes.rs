@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::explain::list;
 use super::layout::DEVICES;
+use super::networking::Networking;
 use super::operation::{Namespace, Operation, Phase};
 use super::plan::Plan;
 use super::prescribed::Prescribed;
@@ -96,10 +97,13 @@ fn not_kept_apart(plan: &Plan) -> Vec<(Boundary, &'static str, &'static str)> {
     let lacks = |wanted: fn(&Operation) -> bool| !plan.operations.iter().any(|(_, operation)| wanted(operation));
     let has_network = |operation: &Operation| match operation {
         Operation::Unshare { namespaces } => namespaces.contains(&Namespace::Network),
-        _ => false,
+        operation => matches!(operation, Operation::Network(Networking::Join { .. })),
+    };
+    let has_users = |operation: &Operation| {
+        matches!(operation, Operation::EnterUserNamespace { .. } | Operation::Network(Networking::JoinUsers { .. }))
     };
     let mut rows = Vec::new();
-    if lacks(|operation| matches!(operation, Operation::EnterUserNamespace { .. })) {
+    if lacks(has_users) {
         rows.push((Boundary::Namespaces, "users", "the machine's: root inside is root outside"));
     }
     if lacks(has_network) {
@@ -224,7 +228,7 @@ fn name(operation: &Operation) -> &str {
         Operation::EnterUserNamespace { .. } => "users",
         Operation::Unshare { .. } | Operation::ForkInit | Operation::Join(_) => "its own",
         Operation::SetHostname { .. } => "host name",
-        Operation::Network(_) => "network",
+        Operation::Network(step) => step.row(),
         Operation::UnshareMounts | Operation::MountOverlay { .. } | Operation::CopyLayers { .. } => "/",
         Operation::PivotRoot { .. } | Operation::DetachOldRoot | Operation::CloseMounts => "kept out",
         Operation::MakeDevices { .. } | Operation::CloneDevice { .. } | Operation::Symlink { .. } => "/dev",

@@ -18,7 +18,8 @@
 //! is a program too small for that.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,6 +67,29 @@ pub(super) struct Joins {
     pub(crate) groups: Vec<File>,
 }
 
+/// The network of another container, and the user namespace that it belongs to, where that is not ours.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) network: OwnedFd,
+    pub(crate) users: Option<OwnedFd>,
+}
+
+impl Shared {
+    /// Each of them.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        [&self.network].into_iter().chain(&self.users).map(AsRawFd::as_raw_fd)
+    }
+
+    /// The same, once more.
+    ///
+    /// # Errors
+    /// As dup(2).
+    pub(crate) fn duplicate(&self) -> io::Result<Shared> {
+        let users = self.users.as_ref().map(OwnedFd::try_clone).transpose()?;
+        Ok(Shared { network: self.network.try_clone()?, users })
+    }
+}
+
 /// The descriptors that the keeper starts with; everything else above 2 is closed.
 pub(super) struct Ends {
     /// To us.
@@ -76,6 +100,8 @@ pub(super) struct Ends {
     pub(crate) listener: Option<Listener>,
     /// To whoever keeps the networks that the plan has cables into.
     pub(crate) plug: Option<Link>,
+    /// The network that the plan enters.
+    pub(crate) shared: Option<Shared>,
     /// We, as a pidfd: readable when we are gone.
     pub(crate) parent: OwnedFd,
     /// Of a further process: what it joins.

@@ -142,7 +142,7 @@ impl<'a> Setup<'a> {
             Operation::SetHostname { name } => {
                 nix::unistd::sethostname(name).map_err(|errno| Failure::refused("sethostname", Path::new(name), errno))
             }
-            Operation::Network(step) => network::perform(step, self.known_ends().plug.as_ref()),
+            Operation::Network(step) => network::perform(step, self.identity, self.known_ends()),
             Operation::MakeFileSystem { kind, target, flags, options } => {
                 self.mounts.make_file_system(kind, target, *flags, options)
             }

@@ -145,6 +145,7 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
     let ends = Ends {
         link: Link::from(wanted.link),
         plug: None,
+        shared: None,
         listener: None,
         errno: Some(wanted.errno),
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,

@@ -32,7 +32,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, getpid, setsid};
 
-use super::channel::{Ends, Joins, Word};
+use super::channel::{Ends, Joins, Shared, Word};
 use super::emulation::Supervisor;
 use super::error::Failure;
 use super::execute::{Left, Setup};
@@ -79,6 +79,7 @@ pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
         kept.extend(groups.iter().map(AsRawFd::as_raw_fd));
     }
     kept.extend(ends.plug.as_ref().map(|plug| std::os::fd::AsFd::as_fd(plug).as_raw_fd()));
+    kept.extend(ends.shared.iter().flat_map(Shared::descriptors));
     kept.extend(ends.listener.as_ref().map(|listener| listener.as_fd().as_raw_fd()));
     kept.extend(ends.namespace.map(AsRawFd::as_raw_fd));
     close_all_but(kept).map_err(|errno| Failure::call("close_range", errno))

@@ -167,7 +167,7 @@ fn etc(sandbox: &Sandbox) -> Vec<(String, Operation)> {
     };
     let mount = |file: &EtcFile| {
         let target = format!("/etc/{}", file.name());
-        let operation = clone(&sandbox.work.join(file.name()), &target, flags, Recursion::One);
+        let operation = clone(&sandbox.etc_files().join(file.name()), &target, flags, Recursion::One);
         (target, operation)
     };
     EtcFile::of(sandbox.etc).iter().map(mount).collect()

@@ -1,7 +1,7 @@
 //! Namespaces: made, and joined. See namespaces(7) and setns(2).
 
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -69,6 +69,17 @@ const NAMESPACES: [(&str, CloneFlags); 7] = [
     ("net", CloneFlags::CLONE_NEWNET),
     ("cgroup", CloneFlags::CLONE_NEWCGROUP),
 ];
+
+/// The user namespace that a namespace of another kind belongs to.
+///
+/// # Errors
+/// As ioctl_ns(2), NS_GET_USERNS.
+pub(crate) fn owner_of(namespace: &OwnedFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: ioctl(2), NS_GET_USERNS: it gives a new descriptor.
+    let owner = Errno::result(unsafe { libc::ioctl(namespace.as_raw_fd(), libc::NS_GET_USERNS) })?;
+    // SAFETY: it is ours alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(owner) })
+}
 
 /// Lets no process look into this one: neither its memory nor what it has open, in /proc or by ptrace(2).
 pub(super) fn hide_ourselves() -> Result<(), Failure> {

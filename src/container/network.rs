@@ -10,17 +10,20 @@
 
 use std::fs::File;
 use std::net::{IpAddr, UdpSocket};
-use std::os::fd::{AsFd as _, AsRawFd};
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use serde::{Deserialize, Serialize};
 
+use super::channel::Ends;
 use super::error::{Failure, errno};
 use super::identity::Identity;
 use super::networking::{NAME_SERVER, Networking};
 use super::sandbox::{Local, Network, Sandbox};
+use super::userns::{self, Mapper};
 use crate::link::{Heard, Link};
 use crate::netlink::{Assigned, Netlink};
 
@@ -55,7 +58,7 @@ fn settings(identity: &Identity) -> [(&'static str, String); 2] {
 /// What is done in a new network namespace.
 pub(super) fn set_up(network: &Network, identity: &Identity) -> Vec<Networking> {
     let wires = match network {
-        Network::Host => return Vec::new(),
+        Network::Host | Network::Shared(_) => return Vec::new(),
         Network::None => &[][..],
         Network::Wired(wires) => wires,
     };
@@ -79,7 +82,7 @@ pub(super) fn set_up(network: &Network, identity: &Identity) -> Vec<Networking> 
 pub(super) fn hosts(sandbox: &Sandbox) -> String {
     let hostname = &sandbox.hostname;
     let own: Vec<IpAddr> = match &sandbox.network {
-        Network::Host | Network::None => Vec::new(),
+        Network::Host | Network::None | Network::Shared(_) => Vec::new(),
         Network::Wired(wires) => wires.iter().flat_map(|wire| &wire.addresses).map(|local| local.address).collect(),
     };
     let loopback = if own.is_empty() { format!("localhost {hostname}") } else { "localhost".to_owned() };
@@ -103,7 +106,7 @@ pub(super) fn resolver(sandbox: &Sandbox, machine: &str) -> String {
             Network::Host if names.search.is_empty() && names.options.is_empty() => return machine.to_owned(),
             Network::Host => servers = machine.lines().filter_map(nameserver).collect(),
             Network::Wired(wires) if !wires.is_empty() => servers = vec![NAME_SERVER.into()],
-            Network::None | Network::Wired(_) => {}
+            Network::None | Network::Wired(_) | Network::Shared(_) => {}
         }
     }
     let is_replaced = |line: &str| match line.split_whitespace().next() {
@@ -131,15 +134,26 @@ fn nameserver(line: &str) -> Option<IpAddr> {
 }
 
 /// Carries a step out.
-pub(super) fn perform(step: &Networking, plug: Option<&Link>) -> Result<(), Failure> {
+pub(super) fn perform(step: &Networking, identity: &Identity, ends: &Ends) -> Result<(), Failure> {
+    let users = ends.shared.as_ref().and_then(|shared| shared.users.as_ref());
     match step {
+        Networking::JoinUsers { .. } => {
+            enter(users, CloneFlags::CLONE_NEWUSER)?;
+            userns::become_root_of_joined(identity.id_map().map_or(Mapper::Itself, |map| map.mapper))
+        }
+        Networking::Join { .. } => enter(ends.shared.as_ref().map(|shared| &shared.network), CloneFlags::CLONE_NEWNET),
         Networking::LoopbackUp => loopback_up(),
         Networking::Tune { setting, value } => tune(setting, value),
-        Networking::PlugIn { .. } => plug_in(plug),
+        Networking::PlugIn { .. } => plug_in(ends.plug.as_ref()),
         Networking::AddAddress { interface, local } => add_address(interface, *local),
         Networking::InterfaceUp { interface } => switch_on(interface),
         Networking::AddDefaultRoute { gateway } => add_default_route(*gateway),
     }
+}
+
+fn enter(namespace: Option<&OwnedFd>, kind: CloneFlags) -> Result<(), Failure> {
+    let entered = namespace.ok_or(Errno::ENOTCONN).and_then(|namespace| setns(namespace, kind));
+    entered.map_err(|errno| Failure::call("setns", errno))
 }
 
 /// Sets the UP flag of `lo` in the network namespace of this process, see netdevice(7).

@@ -1,4 +1,4 @@
-//! What is done in a new network namespace: a part of the operations.
+//! What is done for a container's network, in a namespace that is new or another container's: a part of the operations.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,6 +11,10 @@ pub(crate) const NAME_SERVER: std::net::Ipv4Addr = std::net::Ipv4Addr::new(127, 
 /// One step of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Networking {
+    /// Enter the user namespace that another container's network belongs to, and become its root.
+    JoinUsers { of: String },
+    /// Enter another container's network namespace.
+    Join { of: String },
     /// Switch the loopback interface on.
     LoopbackUp,
     /// Change a setting of the container's own network, below /proc/sys/net.
@@ -37,6 +41,8 @@ fn cable(networks: &[String]) -> String {
 impl fmt::Display for Networking {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Networking::JoinUsers { of } => write!(formatter, "setns: the users of the network of container {of}"),
+            Networking::Join { of } => write!(formatter, "setns: the network of container {of}"),
             Networking::LoopbackUp => write!(formatter, "bring lo up"),
             Networking::Tune { setting, value } => {
                 write!(formatter, "sysctl net.{} = {value}", setting.replace('/', "."))
@@ -57,6 +63,13 @@ impl Networking {
     /// One sentence: what it is for.
     pub(super) fn why(&self) -> &'static str {
         match self {
+            Networking::JoinUsers { .. } => {
+                "first, because its root may make all the other namespaces; not a new one, as only the root of the network's own may \
+                     enter that and mount its /sys"
+            }
+            Networking::Join { .. } => {
+                "asked for: the same interfaces, addresses and ports; by a descriptor that was opened while that container ran"
+            }
             Networking::LoopbackUp => "a new network namespace has a loopback interface that is switched off",
             Networking::Tune { .. } => {
                 "as in Docker: each port and each echo request is for every user of the container, whose network this is"
@@ -71,9 +84,24 @@ impl Networking {
         }
     }
 
+    /// Its row in a picture.
+    pub(super) fn row(&self) -> &'static str {
+        match self {
+            Networking::JoinUsers { .. } => "users",
+            Networking::Join { .. }
+            | Networking::LoopbackUp
+            | Networking::Tune { .. }
+            | Networking::PlugIn { .. }
+            | Networking::AddAddress { .. }
+            | Networking::InterfaceUp { .. }
+            | Networking::AddDefaultRoute { .. } => "network",
+        }
+    }
+
     /// What it adds to a picture.
     pub(super) fn item(&self) -> String {
         match self {
+            Networking::JoinUsers { of } | Networking::Join { of } => format!("that of container {of}"),
             Networking::LoopbackUp => "its own, with `lo`".to_owned(),
             Networking::PlugIn { networks } => cable(networks),
             Networking::AddAddress { interface, local } => format!("{interface} is {local}"),

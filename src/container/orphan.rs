@@ -140,6 +140,7 @@ fn ends(plan: &Plan, window: Option<(u16, u16)>) -> Result<BothEnds, Error> {
         errno: None,
         listener: None,
         plug: None,
+        shared: None,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         joins: None,
         supervisor: None,

@@ -16,6 +16,7 @@ use super::identity::Identity;
 use super::layout::{self, EtcFile};
 use super::limits::{self, Limit};
 use super::network;
+use super::networking::Networking;
 use super::operation::{Namespace, Operation, Overlay, OverlayInterface, Phase};
 use super::process::{NewPrivileges, Process, Seccomp, Terminal};
 use super::sandbox::{Access, Durability, Network, Paths, Sandbox};
@@ -129,7 +130,8 @@ impl Planner<'_> {
     fn outside(&mut self) {
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.root() });
         self.push(Phase::Outside, Operation::CreateDirectory { path: self.sandbox.overlay_work() });
-        for file in EtcFile::of(self.sandbox.etc) {
+        let own: &[EtcFile] = if self.sandbox.lent.is_some() { &[] } else { EtcFile::of(self.sandbox.etc) };
+        for file in own {
             let content = match file {
                 EtcFile::Hosts => network::hosts(self.sandbox),
                 EtcFile::Hostname => format!("{}\n", self.sandbox.hostname),
@@ -165,8 +167,14 @@ impl Planner<'_> {
             Identity::Single => Some(IdMap::single(self.host.uid, self.host.gid)),
             Identity::Mapped { .. } => self.identity.id_map(),
         };
-        if let Some(map) = map {
-            self.push(Phase::Entering, Operation::EnterUserNamespace { map });
+        match (map, &self.sandbox.network) {
+            (None, _) => {}
+            (Some(_), Network::Shared(of)) => {
+                self.push(Phase::Entering, Operation::Network(Networking::JoinUsers { of: of.clone() }));
+            }
+            (Some(map), Network::Host | Network::None | Network::Wired(_)) => {
+                self.push(Phase::Entering, Operation::EnterUserNamespace { map });
+            }
         }
         if self.identity.needs_supervisor() {
             self.push(Phase::Entering, Operation::ForkSupervisor);
@@ -180,9 +188,10 @@ impl Planner<'_> {
     fn guarding(&mut self) {
         self.push(Phase::Guarding, Operation::EndWithParent);
         let mut namespaces = vec![Namespace::Pid, Namespace::Uts, Namespace::Ipc];
-        match self.sandbox.network {
+        match &self.sandbox.network {
             Network::Host => {}
             Network::None | Network::Wired(_) => namespaces.push(Namespace::Network),
+            Network::Shared(of) => self.push(Phase::Guarding, Operation::Network(Networking::Join { of: of.clone() })),
         }
         // The group that we are in becomes the root of what is seen inside: one of its own is joined first.
         if self.cgroups().is_none() {

@@ -4,7 +4,7 @@
 //! [`Process`](super::Process): the first one that a container starts with, and any that joins it later.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,8 @@ pub struct Sandbox {
     pub extra_hosts: Vec<(Hostname, IpAddr)>,
     /// Which of the files of /etc are the container's own.
     pub etc: Etc,
+    /// The directory with those files of another container, where they are that one's, too.
+    pub(crate) lent: Option<PathBuf>,
     /// Further mounts, in order.
     pub mounts: Vec<Mount>,
     /// Which network the container sees.
@@ -65,6 +67,11 @@ impl Sandbox {
         self.work.join(Sandbox::OVERLAY_WORK)
     }
 
+    /// Where its files of /etc are written.
+    pub(super) fn etc_files(&self) -> &Path {
+        self.lent.as_deref().unwrap_or(&self.work)
+    }
+
     /// A room with Docker's defaults, without further mounts, in the host's network.
     pub fn new(lower: Vec<PathBuf>, upper: PathBuf, work: PathBuf) -> Sandbox {
         Sandbox {
@@ -76,6 +83,7 @@ impl Sandbox {
             hostname: Hostname("layerlab".to_owned()),
             extra_hosts: Vec::new(),
             etc: Etc::Launch,
+            lent: None,
             mounts: Vec::new(),
             network: Network::Host,
             names: Names::default(),
@@ -149,6 +157,8 @@ pub enum Network {
     None,
     /// A new one with cables into others.
     Wired(Vec<Wire>),
+    /// That of another container, which is called so.
+    Shared(String),
 }
 
 /// A cable into a network: what the container's end of it is to be. Whoever keeps that network has decided on it.

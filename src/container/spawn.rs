@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::fcntl::OFlag;
 use nix::unistd::{ForkResult, Pid, fork, getpid, pipe2};
 
-use super::channel::{Ends, Order, Word};
+use super::channel::{Ends, Order, Shared, Word};
 use super::console;
 use super::control::Control;
 use super::error::Error;
@@ -75,14 +75,14 @@ pub fn close_input() -> Result<(), Error> {
 /// # Errors
 /// What has to be done outside was refused, or the ids can't be mapped. What is refused inside is told by [`Running::wait`].
 pub fn spawn(plan: &Plan, io: Io) -> Result<Running, Error> {
-    spawn_plugged(plan, io, None)
+    spawn_plugged(plan, io, None, None)
 }
 
-/// As [`spawn`], with a link to whoever puts in the cables that the plan has.
+/// As [`spawn`], with a link to whoever puts in the cables that the plan has, and the network that it enters.
 ///
 /// # Errors
 /// As [`spawn`].
-pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<Running, Error> {
+pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>, shared: Option<Shared>) -> Result<Running, Error> {
     let outside = Outside::begin(plan)?;
     let (link, their_link) = Link::pair().map_err(Error::call("socketpair"))?;
     let (errno, their_errno) = pipe()?;
@@ -91,6 +91,7 @@ pub(crate) fn spawn_plugged(plan: &Plan, io: Io, plug: Option<Link>) -> Result<R
         link: their_link,
         errno: Some(their_errno),
         plug,
+        shared,
         listener: None,
         parent: pidfd(getpid()).map_err(Error::call("pidfd_open"))?,
         namespace: plan

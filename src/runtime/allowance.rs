@@ -64,7 +64,7 @@ pub(crate) fn parse_setting(text: &str, network: &Mode) -> Result<Setting, Error
     if name.split('.').any(|part| part.is_empty() || !part.bytes().all(is_plain)) {
         return bad(format!("invalid argument `{text}` for --sysctl"), "a setting is a name with dots");
     }
-    if name.starts_with("net.") && *network == Mode::Host {
+    if name.starts_with("net.") && network.is_machines() {
         return bad(
             format!("sysctl `{name}` is not allowed with the network `host`: it would change the machine's"),
             "give the container a network of its own",

@@ -33,6 +33,7 @@ pub(crate) mod log;
 pub(crate) mod monitor;
 pub(crate) mod mounts;
 pub(crate) mod names;
+pub(crate) mod neighbour;
 pub(crate) mod network;
 pub(crate) mod occupant;
 pub(crate) mod portrait;

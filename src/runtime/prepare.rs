@@ -73,6 +73,7 @@ pub(crate) fn prepare(
     let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
     sandbox.hostname = room.hostname;
     sandbox.network = room.connection.network.clone();
+    sandbox.lent.clone_from(&room.connection.files);
     sandbox.names = room.names;
     sandbox.extra_hosts = room.hosts;
     sandbox.etc = room.etc;
@@ -103,7 +104,8 @@ impl Prepared {
     /// # Errors
     /// As [`container::spawn`].
     pub(crate) fn spawn(&self, io: Io, interrupt: Option<&Interrupt>) -> Result<Running, Error> {
-        let mut running = container::spawn_plugged(&self.plan, io, self.connection.plug()?)?;
+        let mut running =
+            container::spawn_plugged(&self.plan, io, self.connection.plug()?, self.connection.entered()?)?;
         if let Some(interrupt) = interrupt {
             let readable = interrupt.as_fd().try_clone_to_owned().map_err(container::Error::descriptor)?;
             running.kill_when(readable);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::care::Care;
 use super::folder::Folder;
-use super::network::{self, Member};
+use super::network::{self, Connection, Member, Mode};
 use super::prepare::{Prepared, prepare};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::{Wanted, entrypoint};
@@ -252,13 +252,13 @@ pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Claimed, Error> {
 }
 
 impl Claimed {
-    /// Plans it on its layers.
+    /// Plans it on its layers, with this network or else the one that is written down.
     ///
     /// # Errors
     /// A layer can't be unpacked, a volume not be made; the machine does not allow containers.
-    pub(super) fn prepare(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
+    pub(super) fn prepare(self, world: &Arc<World>, entered: Option<Connection>) -> Result<(Prepared, Record), Error> {
         let mode = self.record.network.clone();
-        let (mut prepared, record) = self.prepare_on(world, &mode)?;
+        let (mut prepared, record) = self.prepare_on(world, &mode, entered)?;
         // It may have got another name before it was there to be told.
         if let Ok(Some(now)) = record::read(world.home(), prepared.folder().path())
             && now.name != record.name
@@ -276,10 +276,15 @@ impl Claimed {
     /// # Errors
     /// As [`Claimed::prepare`].
     pub(super) fn prepare_to_look(self, world: &Arc<World>) -> Result<(Prepared, Record), Error> {
-        self.prepare_on(world, &network::Mode::None)
+        self.prepare_on(world, &Mode::None, None)
     }
 
-    fn prepare_on(self, world: &Arc<World>, mode: &network::Mode) -> Result<(Prepared, Record), Error> {
+    fn prepare_on(
+        self,
+        world: &Arc<World>,
+        mode: &Mode,
+        entered: Option<Connection>,
+    ) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
         if record.ownership.is_some_and(|made| made != unpacked::ownership(&world.identity)) {
             let message =
@@ -307,7 +312,10 @@ impl Claimed {
             WhenEnded::Remove => Durability::Scratch,
         };
         let member = Member { id: record.id.clone(), name: record.name.clone() };
-        let connection = network::join(world, mode, member, &record.names.servers)?;
+        let connection = match entered {
+            Some(entered) => entered,
+            None => network::join(world, mode, member, &record.names.servers)?,
+        };
         let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
         let prepared = prepare(world, folder, lower, room, &record.process)?;

@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::network::Mode;
 use super::record::Status;
 use super::stored::Stored;
 use super::{Error, Session};
@@ -79,7 +78,7 @@ pub(crate) fn look(world: &Arc<World>, stored: &Stored) -> Result<Option<Look>, 
     let at = Instant::now();
     let mut usage = if groups.is_empty() { by_processes(&members) } else { by_groups(&groups) };
     // The machine's own is not what the container uses.
-    (usage.received, usage.sent) = if stored.record.network == Mode::Host { (0, 0) } else { network(process) };
+    (usage.received, usage.sent) = if stored.record.network.is_machines() { (0, 0) } else { network(process) };
     let machine = memory_of_machine();
     usage.most_memory = if usage.most_memory == 0 { machine } else { usage.most_memory.min(machine) };
     Ok(Some(Look { usage, at }))

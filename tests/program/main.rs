@@ -28,6 +28,7 @@ mod modes;
 mod mounts;
 mod moving;
 mod nameless;
+mod neighbours;
 mod networks;
 mod nginx;
 mod pictures;

@@ -15,7 +15,7 @@ use crate::runtime::folder::Folder;
 use crate::runtime::record::{self, End, Status, WhenEnded};
 use crate::runtime::session::Session;
 use crate::runtime::stored::{Anonymous, Claimed};
-use crate::runtime::{Error, occupant, ports};
+use crate::runtime::{Error, neighbour, occupant, ports};
 use crate::world::World;
 
 /// Starts a container under a monitor of its own. The session is with that; nothing is attached yet, and it begins to run when
@@ -39,7 +39,8 @@ pub(crate) fn start(world: &Arc<World>, container: Claimed) -> Result<Session, E
         let why = "the monitor listens there and passes on who comes; a port in use is found before anything runs";
         deeds::note(Group::Messages, || format!("listen on {} for port {}", bound.address, bound.inside()), why);
     }
-    let (prepared, record) = container.prepare(world)?;
+    let entered = neighbour::meet(world, &container.record)?;
+    let (prepared, record) = container.prepare(world, entered)?;
     let refused = |call| move |errno| Error::Call { call, errno };
     let (ours, theirs) = Link::pair().map_err(refused("socketpair"))?;
     // SAFETY: fork(2). We have one thread here, as every command that starts containers has; the child goes on in `run` and never
@@ -105,7 +106,8 @@ fn turn(world: &Arc<World>, folder: Folder, again: Again, doors: &[ports::Kept])
     let record = record::read(world.home(), folder.path())?;
     let record = record.ok_or_else(|| Error::NoContainer(folder.path().display().to_string()))?;
     let doors = ports::open_again(doors, &record.ports)?;
-    let (prepared, record) = Claimed { folder, record }.prepare(world)?;
+    let entered = neighbour::meet(world, &record)?;
+    let (prepared, record) = Claimed { folder, record }.prepare(world, entered)?;
     let (ours, starter) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
     // Nobody has to be waited for.
     ours.say(&Ask::Begin);

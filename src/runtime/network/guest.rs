@@ -42,6 +42,9 @@ pub(super) struct End {
     pub(super) wire: Wire,
     /// What our end of it is called.
     pub(super) cable: String,
+    /// Whether other containers may have the network that it is in: then it does not go with the container.
+    #[serde(default)]
+    pub(super) is_shared: bool,
 }
 
 /// What a container sees of the others: those that it shares a network with on which there are names.

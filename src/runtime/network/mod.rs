@@ -30,9 +30,11 @@ mod switch;
 mod talk;
 mod way;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::os::fd::{AsFd as _, RawFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -40,7 +42,7 @@ use serde::{Deserialize, Serialize};
 use self::membership::Membership;
 use self::talk::{Ask, Tell};
 use super::Error;
-use crate::container::{self, Local, Wire};
+use crate::container::{self, Local, Shared, Wire};
 use crate::link::Link;
 use crate::world::World;
 
@@ -59,8 +61,24 @@ pub(crate) enum Mode {
     Host,
     /// None but its loopback network.
     None,
+    /// That of another container.
+    Container(Neighbour),
     /// Networks of ours; of none of them, it has one of its own.
     Networks(Vec<Attachment>),
+}
+
+/// A container whose network another one has, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Neighbour {
+    /// Its id.
+    pub(crate) id: String,
+    /// What it was called when it was chosen.
+    pub(crate) name: String,
+    /// The id of the container whose files hosts, hostname and resolv.conf it has: its own, unless it is in another's network itself.
+    pub(crate) files_of: String,
+    /// Whether the network is the machine's.
+    pub(crate) is_machines: bool,
 }
 
 impl Mode {
@@ -70,11 +88,12 @@ impl Mode {
     }
 
     /// What it is called where one is asked for.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> Cow<'_, str> {
         match self {
-            Mode::Host => "host",
-            Mode::None => "none",
-            Mode::Networks(attachments) => attachments.first().map_or("none", |first| &first.network),
+            Mode::Host => "host".into(),
+            Mode::None => "none".into(),
+            Mode::Container(neighbour) => format!("container:{}", neighbour.id).into(),
+            Mode::Networks(attachments) => attachments.first().map_or("none", |first| &first.network).into(),
         }
     }
 
@@ -82,7 +101,9 @@ impl Mode {
     pub(crate) fn names(&self) -> Vec<&str> {
         match self {
             Mode::Networks(attachments) => attachments.iter().map(|one| one.network.as_str()).collect(),
-            Mode::Host | Mode::None => vec![self.name()],
+            Mode::Host => vec!["host"],
+            Mode::None => vec!["none"],
+            Mode::Container(_) => Vec::new(),
         }
     }
 
@@ -109,6 +130,15 @@ impl Mode {
     pub(crate) fn is_private(&self) -> bool {
         matches!(self, Mode::Networks(_))
     }
+
+    /// Whether it is the machine's own.
+    pub(crate) fn is_machines(&self) -> bool {
+        match self {
+            Mode::Host => true,
+            Mode::Container(neighbour) => neighbour.is_machines,
+            Mode::None | Mode::Networks(_) => false,
+        }
+    }
 }
 
 /// The network of a container: what its plan is told, and what keeps it there.
@@ -116,13 +146,28 @@ impl Mode {
 pub(crate) struct Connection {
     pub(crate) network: container::Network,
     membership: Option<Membership>,
+    /// The folder with the files of /etc that another container has written.
+    pub(crate) files: Option<PathBuf>,
+    /// The network of another container.
+    shared: Option<Shared>,
     /// What could not be had.
     pub(crate) note: Option<String>,
 }
 
 impl Connection {
     fn without(network: container::Network) -> Connection {
-        Connection { network, membership: None, note: None }
+        Connection { network, membership: None, files: None, shared: None, note: None }
+    }
+
+    /// To the network of another container, whose files lie in this folder.
+    pub(super) fn shared(name: String, files: PathBuf, shared: Shared) -> Connection {
+        let connection = Connection::without(container::Network::Shared(name));
+        Connection { files: Some(files), shared: Some(shared), ..connection }
+    }
+
+    /// To the network of another container, which is the machine's.
+    pub(super) fn in_machines(files: PathBuf) -> Connection {
+        Connection { files: Some(files), ..Connection::without(container::Network::Host) }
     }
 
     /// What the container's first process is started with.
@@ -134,9 +179,19 @@ impl Connection {
         duplicate.map_err(|errno| Error::Call { call: "dup", errno })
     }
 
+    /// The network that the container enters.
+    ///
+    /// # Errors
+    /// As dup(2).
+    pub(super) fn entered(&self) -> Result<Option<Shared>, Error> {
+        let duplicate = self.shared.as_ref().map(Shared::duplicate).transpose();
+        duplicate.map_err(|error| container::Error::descriptor(error).into())
+    }
+
     /// What has to stay open for it to last.
     pub(super) fn descriptors(&self) -> Vec<RawFd> {
-        self.membership.iter().flat_map(Membership::descriptors).collect()
+        let links = self.membership.iter().flat_map(Membership::descriptors);
+        links.chain(self.shared.iter().flat_map(Shared::descriptors)).collect()
     }
 
     /// What the keeper of the networks has had to say of it.
@@ -166,7 +221,7 @@ impl Connection {
     pub(crate) fn wires(&self) -> &[Wire] {
         match &self.network {
             container::Network::Wired(wires) => wires,
-            container::Network::Host | container::Network::None => &[],
+            container::Network::Host | container::Network::None | container::Network::Shared(_) => &[],
         }
     }
 }
@@ -180,6 +235,11 @@ pub(crate) fn join(world: &Arc<World>, mode: &Mode, member: Member, servers: &[I
     let attachments = match mode {
         Mode::Host => return Ok(Connection::without(container::Network::Host)),
         Mode::None => return Ok(Connection::without(container::Network::None)),
+        Mode::Container(Neighbour { name, .. }) => {
+            return Err(Error::Refused(format!(
+                "only a container that stays can be in the network of container {name}"
+            )));
+        }
         Mode::Networks(attachments) if attachments.is_empty() => {
             return Ok(Connection::without(container::Network::Wired(Vec::new())));
         }
@@ -191,7 +251,7 @@ pub(crate) fn join(world: &Arc<World>, mode: &Mode, member: Member, servers: &[I
         {
             let note = format!("the container has a network of its own without a way out: {error}");
             let network = container::Network::Wired(Vec::new());
-            Ok(Connection { network, membership: None, note: Some(note) })
+            Ok(Connection { note: Some(note), ..Connection::without(network) })
         }
         joined => joined,
     }
@@ -205,6 +265,12 @@ pub(crate) fn foresee(world: &World, mode: &Mode) -> Result<Connection, Error> {
     let attachments = match mode {
         Mode::Host => return Ok(Connection::without(container::Network::Host)),
         Mode::None => return Ok(Connection::without(container::Network::None)),
+        Mode::Container(Neighbour { name, files_of, is_machines, .. }) => {
+            let network =
+                if *is_machines { container::Network::Host } else { container::Network::Shared(name.clone()) };
+            let files = Some(world.home().containers_dir().join(files_of));
+            return Ok(Connection { files, ..Connection::without(network) });
+        }
         Mode::Networks(attachments) => attachments,
     };
     let mut wires: Vec<Wire> = Vec::new();
@@ -251,6 +317,14 @@ pub(super) fn disconnect(world: &World, container: &str, network: &str) -> Resul
     reach::change(world, &Ask::Disconnect { container: container.to_owned(), network: network.to_owned() })
 }
 
+/// Has a container's cables taken out when it ends, because its network stays with others.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) fn share(world: &World, container: &str) -> Result<(), Error> {
+    reach::change(world, &Ask::Share { container: container.to_owned() })
+}
+
 /// Lets the others on its networks know a container by another name.
 ///
 /// # Errors
@@ -275,7 +349,7 @@ fn become_member(
     match reach::enter(world, &ask, theirs.as_fd())? {
         (link, Tell::Joined { wires }) => {
             let membership = Some(Membership::new(id, servers.to_vec(), link, plug));
-            Ok(Connection { network: container::Network::Wired(wires), membership, note: None })
+            Ok(Connection { membership, ..Connection::without(container::Network::Wired(wires)) })
         }
         (_, other) => Err(reach::unexpected(&other)),
     }

@@ -121,6 +121,7 @@ impl Places {
         });
         let attachment = Attachment { network: before.wire.network, aliases: before.aliases, address };
         let end = self.reserve(&attachment, before.wire.interface, others)?;
+        let end = End { is_shared: before.is_shared, ..end };
         segment::pull_out_inside(namespace, &end.wire.interface, self.world.identity.in_user_namespace())?;
         self.plug_in(namespace, &end).map(|()| end)
     }
@@ -155,7 +156,8 @@ impl Places {
             gateways,
         };
         self.made += 1;
-        Ok(End { aliases: attachment.aliases.clone(), wire, cable: self.mark.cable(self.made) })
+        let is_shared = others.iter().any(|other| other.is_shared);
+        Ok(End { aliases: attachment.aliases.clone(), wire, cable: self.mark.cable(self.made), is_shared })
     }
 
     /// One more cable, for a container that runs.
@@ -229,6 +231,15 @@ impl Places {
         Ok(Tell::Done)
     }
 
+    /// Other containers are about to have the network of this one, too.
+    pub(super) fn share(&mut self, container: &str) -> Result<Tell, Error> {
+        let Some(index) = self.index(container)? else { return Ok(Tell::NotYet) };
+        let Some(joined) = &mut self.guests[index].joined else { return Err(not_joined()) };
+        joined.ends.iter_mut().for_each(|end| end.is_shared = true);
+        self.write_down();
+        Ok(Tell::Done)
+    }
+
     /// Which guest a container is; `None` while it has not come again.
     fn index(&self, container: &str) -> Result<Option<usize>, Error> {
         let is_it = |guest: &Guest| guest.joined.as_ref().is_some_and(|joined| joined.member.id == container);
@@ -265,6 +276,9 @@ impl Places {
     /// One has gone, and what only it needed goes as well. Gives what it was.
     pub(super) fn part(&mut self, index: usize) -> Option<Member> {
         let guest = self.guests.remove(index);
+        // The kernel takes the others away, with the network that they are in.
+        let ends = guest.joined.iter().flat_map(|joined| &joined.ends);
+        ends.filter(|end| end.is_shared).for_each(|end| self.pull_out(end));
         self.close_unused();
         let member = guest.joined.map(|joined| joined.member);
         if member.is_some() {

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{IpAddr, UdpSocket};
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ use super::firewall;
 use super::mark;
 use super::programs::Namespaces;
 use super::way::{self, Opened, Way};
-use crate::container::{Identity, NAME_SERVER, Wire};
+use crate::container::{Identity, NAME_SERVER, Wire, owner_of};
 use crate::link::{Heard, Link};
 use crate::netlink::{Assigned, Interface, Mac, Netlink};
 use crate::runtime::Error;
@@ -195,10 +195,7 @@ pub(super) fn questions_inside(container: &OwnedFd, users: bool) -> Result<UdpSo
 fn inside(container: &OwnedFd, users: bool, work: impl FnOnce(&Netlink) -> Result<(), Errno>) -> Result<(), Error> {
     let work = || {
         if users {
-            // SAFETY: ioctl(2), NS_GET_USERNS: it gives a new descriptor.
-            let owner = Errno::result(unsafe { libc::ioctl(container.as_raw_fd(), NS_GET_USERNS) })?;
-            // SAFETY: it is ours alone.
-            setns(unsafe { OwnedFd::from_raw_fd(owner) }, CloneFlags::CLONE_NEWUSER)?;
+            setns(owner_of(container)?, CloneFlags::CLONE_NEWUSER)?;
         }
         setns(container, CloneFlags::CLONE_NEWNET)?;
         Netlink::open().and_then(|netlink| work(&netlink))
@@ -217,9 +214,6 @@ fn inside(container: &OwnedFd, users: bool, work: impl FnOnce(&Netlink) -> Resul
         },
     }
 }
-
-/// ioctl_ns(2).
-const NS_GET_USERNS: libc::Ioctl = 0xb701;
 
 /// The address of the second layer that belongs to one of the third, as in Docker.
 pub(super) fn mac(address: IpAddr) -> Mac {

@@ -164,6 +164,7 @@ impl Switch {
             }
             Ask::Connect { container, attachment } => self.places.connect(&container, &attachment),
             Ask::Disconnect { container, network } => self.places.disconnect(&container, &network),
+            Ask::Share { container } => self.places.share(&container),
             Ask::Rename { container, name } => self.places.rename(&container, &name),
             Ask::Members => {
                 let members = self.places.members().map(|(member, wire)| Tell::Member(member, wire));

@@ -5,6 +5,7 @@
 //!          ◀── Joined, Refused
 //! Rejoin   ──▶   by one that had joined a keeper that was killed, with its network     ◀── Done, Refused
 //! Connect, Disconnect ──▶  by anybody, for a container that runs     ◀── Done, Refused, NotYet
+//! Share    ──▶  by one that is about to enter the network of a container that runs     ◀── Done, Refused, NotYet
 //! Rename   ──▶   by whoever has given a container another name      ◀── Done, Refused
 //! Members  ──▶   of all networks   ◀── Member, one for each, and Done
 //!          ◀── Notice: something to be told at once
@@ -38,6 +39,8 @@ pub(crate) enum Ask {
     Connect { container: String, attachment: Attachment },
     /// It is to get one less.
     Disconnect { container: String, network: String },
+    /// Others are about to have its network, too.
+    Share { container: String },
     /// It is called something else from now on.
     Rename { container: String, name: String },
     /// Who is there.
@@ -57,6 +60,7 @@ impl Ask {
                 ("Connect", "it puts one more cable (veth) into the container, and gives it an address")
             }
             Ask::Disconnect { .. } => ("Disconnect", "it takes the cable out of the container"),
+            Ask::Share { .. } => ("Share", "it takes the cables out when that container ends, as its network stays"),
             Ask::Rename { .. } => ("Rename", "the others on the network find the container by its new name"),
             Ask::Members => ("Members", "it says who is on which network"),
         }

@@ -14,6 +14,7 @@ use crate::container::{self, Enforced};
 use crate::oci::ImageConfig;
 use crate::runtime::care::Driver;
 use crate::runtime::health::Health;
+use crate::runtime::network::Mode;
 use crate::runtime::record::{Record, Status};
 use crate::runtime::session::Session;
 use crate::runtime::stored::{self, Stored};
@@ -225,13 +226,17 @@ impl Live {
         };
         let ports: Vec<Port> = bound.iter().map(|bound| Port::of(bound, number)).collect();
         let published: BTreeSet<u16> = bound.iter().map(|bound| bound.container).collect();
+        let cabled = match &record.network {
+            Mode::Container(neighbour) => &neighbour.files_of,
+            Mode::Host | Mode::None | Mode::Networks(_) => &record.id,
+        };
         let live = Live {
             processes: reader.processes(),
             members: container::members(&first)?.len(),
             uid: reader.uid(),
             ids: reader.ids(),
             mounts: mounts::mounts(&mut reader, record, world.home()),
-            interfaces: if has_own_network { network::interfaces(world, &mut reader, &record.id) } else { Vec::new() },
+            interfaces: if has_own_network { network::interfaces(world, &mut reader, cabled) } else { Vec::new() },
             listens: if has_own_network { network::listens(number, &published) } else { Vec::new() },
             ports,
             confined: reader.confined(),

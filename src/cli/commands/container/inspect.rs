@@ -228,7 +228,7 @@ pub(super) fn bound(status: &Status) -> &[Bound] {
 fn networks(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let attachments = match &stored.record.network {
         Mode::Networks(attachments) => attachments.as_slice(),
-        Mode::Host | Mode::None => &[],
+        Mode::Host | Mode::None | Mode::Container(_) => &[],
     };
     let members = if stored.is_running() { network::members(world)? } else { Vec::new() };
     let wires: Vec<Wire> =

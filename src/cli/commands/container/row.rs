@@ -107,7 +107,7 @@ impl Line {
             labels: units::labels(&record.labels),
             mounts: mounts.collect::<Vec<_>>().join(","),
             local_volumes: names.len().to_string(),
-            networks: record.network.name().to_owned(),
+            networks: record.network.names().join(","),
             all_labels: record.labels.clone(),
         })
     }

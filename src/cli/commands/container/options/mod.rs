@@ -199,20 +199,29 @@ impl Options {
     fn request(&self, world: &World, ui: &Ui) -> Result<Request, Failure> {
         let entrypoint = |text: &String| if text.is_empty() { Vec::new() } else { vec![text.clone()] };
         let hostname = self.hostname.as_deref().filter(|name| !name.is_empty());
-        let Connections { network, names, hosts, ports, publish_all } = self.network.connections(ui)?;
-        let Limited { rights, paths, allowance, limits, groups, init } = self.limits.limits(world, &network, ui)?;
+        let expose = self.exposed()?;
+        self.network.check_beside(hostname, &expose)?;
+        let Connections { network, called, names, hosts, ports, publish_all } = self.network.connections(world, ui)?;
+        let Limited { rights, paths, mut allowance, limits, groups, init } = self.limits.limits(world, &network, ui)?;
+        let hostname = match called {
+            Some((hostname, domain)) => {
+                allowance.domain = domain;
+                Some(hostname)
+            }
+            None => hostname.map(Hostname::parse).transpose()?,
+        };
         Ok(Request {
             command: self.words.iter().skip(1).cloned().collect(),
             entrypoint: self.entrypoint.as_ref().map(entrypoint),
             env: variables(&self.env_file, &self.env)?,
             working_dir: self.working_dir()?,
             user: self.user.clone(),
-            hostname: hostname.map(Hostname::parse).transpose()?,
+            hostname,
             network,
             names,
             hosts,
             ports,
-            expose: self.exposed()?,
+            expose,
             publish_all,
             volumes: self.volumes.wishes()?,
             volumes_from: self.volumes.of_others(world)?,

@@ -6,15 +6,17 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
-use crate::container::Names;
+use crate::container::{Hostname, Names};
 use crate::diagnostic::Diagnostic;
+use crate::runtime::neighbour::{Chosen, choose};
 use crate::runtime::network::{Attachment, BRIDGE, Mode};
 use crate::runtime::{HostEntry, Published};
+use crate::world::World;
 
 /// The options of it.
 #[derive(Debug, Args)]
 pub(super) struct Networking {
-    /// Connect the container to a network: one of `network ls`, `host` for this machine's, or `none`
+    /// Connect the container to a network: one of `network ls`, `host` for this machine's, `container:NAME` for another container's, or `none`
     #[arg(long, alias = "net", value_name = "NETWORK")]
     network: Vec<String>,
     /// Give the container a further name on its network
@@ -51,6 +53,8 @@ pub(super) struct Networking {
 /// What they come to.
 pub(super) struct Connections {
     pub(super) network: Mode,
+    /// Of a container in another's network: what that one is called.
+    pub(super) called: Option<(Hostname, Option<String>)>,
     pub(super) names: Names,
     pub(super) hosts: Vec<HostEntry>,
     pub(super) ports: Vec<Published>,
@@ -63,7 +67,10 @@ impl Networking {
     ///
     /// # Errors
     /// A port, a network or a line for hosts can't be understood.
-    pub(super) fn connections(&self, ui: &Ui) -> Result<Connections, Failure> {
+    pub(super) fn connections(&self, world: &World, ui: &Ui) -> Result<Connections, Failure> {
+        if let Some(of) = self.neighbour() {
+            return self.shared(world, of, ui);
+        }
         let mut ports = Published::parse_all(&self.publish)?;
         let is_published = self.publish_all || !ports.is_empty();
         let network = self.mode()?;
@@ -83,11 +90,69 @@ impl Networking {
         }
         Ok(Connections {
             network,
+            called: None,
             names: Names { servers, search, options },
             hosts: self.add_host.iter().map(|text| HostEntry::parse(text)).collect::<Result<_, _>>()?,
             ports,
             publish_all,
         })
+    }
+
+    /// The container whose network is asked for.
+    fn neighbour(&self) -> Option<&str> {
+        match self.network.as_slice() {
+            [one] => one.strip_prefix(NEIGHBOUR),
+            _ => None,
+        }
+    }
+
+    /// Those of a container in the network of another one. What that one decides can't be asked for here.
+    fn shared(&self, world: &World, of: &str, ui: &Ui) -> Result<Connections, Failure> {
+        let conflicts = [
+            (!self.dns.is_empty(), "conflicting options: dns and the network mode"),
+            (!self.add_host.is_empty(), "conflicting options: custom host-to-IP mapping and the network mode"),
+            (
+                self.publish_all || !self.publish.is_empty(),
+                "conflicting options: port publishing and the container type network mode",
+            ),
+            (self.ip.is_some(), "user specified IP address is supported on user defined networks only"),
+            (
+                !self.network_alias.is_empty(),
+                "network-scoped alias is supported only for containers in user defined networks",
+            ),
+        ];
+        if let Some((_, message)) = conflicts.into_iter().find(|(is_asked, _)| *is_asked) {
+            return Err(Diagnostic::error(message).hint(DECIDED).into());
+        }
+        if of.is_empty() {
+            let message = "Invalid network mode: invalid container format container:<name|id>";
+            return Err(Diagnostic::error(message).hint("write `--network container:NAME`").into());
+        }
+        if !self.dns_search.is_empty() || !self.dns_option.is_empty() {
+            // As Docker, but for the word.
+            ui.note(&format!(
+                "warning: `--dns-search` and `--dns-option` are discarded: resolv.conf is that of container {of}"
+            ));
+        }
+        let Chosen { network, hostname, domain } = choose(world, of)?;
+        let called = Some((hostname, domain));
+        let (names, hosts, ports) = (Names::default(), Vec::new(), Vec::new());
+        Ok(Connections { network, called, names, hosts, ports, publish_all: false })
+    }
+
+    /// What is asked for beside them that the other container has decided.
+    ///
+    /// # Errors
+    /// There is something.
+    pub(super) fn check_beside(&self, hostname: Option<&str>, exposed: &[String]) -> Result<(), Diagnostic> {
+        let conflicts = [
+            (hostname.is_some(), "conflicting options: hostname and the network mode"),
+            (!exposed.is_empty(), "conflicting options: port exposing and the container type network mode"),
+        ];
+        match conflicts.into_iter().find(|(is_asked, _)| self.neighbour().is_some() && *is_asked) {
+            Some((_, message)) => Err(Diagnostic::error(message).hint(DECIDED)),
+            None => Ok(()),
+        }
     }
 
     fn mode(&self) -> Result<Mode, Diagnostic> {
@@ -117,11 +182,21 @@ impl Networking {
     }
 }
 
+/// What stands before the container whose network is asked for.
+const NEIGHBOUR: &str = "container:";
+
+const DECIDED: &str = "the container whose network it is has decided on this: ask for it there";
+
+fn uncombinable(text: &str) -> Diagnostic {
+    Diagnostic::error(format!("the network `{text}` can't be combined with others"))
+}
+
 /// `NAME`, or `name=NAME,alias=OTHER,ip=ADDRESS` as Docker has it.
 fn attachment(text: &str) -> Result<Attachment, Diagnostic> {
     if !text.contains('=') {
         return match text {
-            "host" | "none" => Err(Diagnostic::error(format!("the network `{text}` can't be combined with others"))),
+            "host" | "none" => Err(uncombinable(text)),
+            text if text.starts_with(NEIGHBOUR) => Err(uncombinable(text)),
             "default" => Ok(Attachment::to(BRIDGE)),
             name => Ok(Attachment::to(name)),
         };
