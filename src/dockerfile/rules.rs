@@ -92,6 +92,7 @@ rules! {
     SOURCES_REPLACED = Warning Layerlab "SourcesReplaced" "several sources of COPY or ADD become one file, so only the last is left";
     DEVICE_LEFT_OUT = Warning Layerlab "DeviceLeftOut" "RUN goes without a device that it does not require";
     EMULATED_USER = Note Layerlab "EmulatedUser" "RUN runs as a user that is emulated, since only one id exists for whoever builds";
+    SET_ID_BITS_LOST = Warning Layerlab "SetIdBitsLost" "files that RUN left have lost their set-user-id bits, since its user is emulated";
     UNUSED_BUILD_ARG = Warning Layerlab "UnusedBuildArg" "no ARG uses a build argument";
     DIRECTIVE_WITHOUT_EFFECT = Warning Layerlab "DirectiveWithoutEffect" "a directive names something that does not exist";
     MORE_NOTES = Note Layerlab "MoreNotes" "there are more notes than are shown";

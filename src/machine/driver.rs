@@ -261,7 +261,12 @@ impl Machine {
                 self.warn_of_step(index, noted, reporter)?;
                 Progress::Executed(executed?)
             }
-            Progress::Executed(executed) => Progress::Written(executed.write(&self.site())?),
+            Progress::Executed(executed) => {
+                let noted = Noted::default();
+                let written = executed.write(&self.site(), &noted);
+                self.warn_of_step(index, noted, reporter)?;
+                Progress::Written(written?)
+            }
             Progress::Written(written) => {
                 let milliseconds = watch.milliseconds();
                 let label = self.steps.label(index).expect("the step is under way");

@@ -213,7 +213,7 @@ impl Answered<Unwritten> {
     ///
     /// # Errors
     /// The layer can't be written.
-    pub(crate) fn write(self, site: &Site<'_>) -> Result<Written, Error> {
+    pub(crate) fn write(self, site: &Site<'_>, noted: &Noted) -> Result<Written, Error> {
         self.miss(|_, unwritten| {
             Ok(match unwritten {
                 Unwritten::Nothing => Made::default(),
@@ -222,7 +222,7 @@ impl Answered<Unwritten> {
                     Made { layer, changes: Changes::placed(placement.placed, before) }
                 }
                 Unwritten::Ran(remains) => {
-                    let (layer, changes) = run::capture(remains, site.remover)?;
+                    let (layer, changes) = run::capture(remains, site.remover, noted)?;
                     Made { layer, changes }
                 }
             })

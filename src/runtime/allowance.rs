@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Error;
 use super::network::Mode;
-use crate::container::{self, ControlGroups, DeviceAt, ResourceLimit, Resources, Setting};
+use crate::container::{self, ControlGroups, DeviceAt, Identity, ResourceLimit, Resources, Setting};
 
 /// No folder of devices is larger.
 const MOST_DEVICES: usize = 256;
@@ -14,8 +14,8 @@ const MOST_DEVICES: usize = 256;
 /// Reads `nofile=1024` or `nofile=1024:2048`; -1 is no limit.
 ///
 /// # Errors
-/// [`Error::Argument`] for a name that there is not, or a soft limit above the hard one.
-pub(crate) fn parse_limit(text: &str) -> Result<ResourceLimit, Error> {
+/// [`Error::Argument`] for a name that there is not, a soft limit above the hard one, or one that can't be had with these ids.
+pub(crate) fn parse_limit(text: &str, identity: &Identity) -> Result<ResourceLimit, Error> {
     let bad = |reason: String| Error::Argument {
         message: format!("invalid argument `{text}` for --ulimit: {reason}"),
         hint: Some("write it as nofile=1024 or nofile=1024:2048, the soft limit before the hard one"),
@@ -24,6 +24,10 @@ pub(crate) fn parse_limit(text: &str) -> Result<ResourceLimit, Error> {
     if !ResourceLimit::names().any(|known| known == name) {
         let names = ResourceLimit::names().collect::<Vec<_>>().join(", ");
         return Err(bad(format!("there is no limit `{name}`, only {names}")));
+    }
+    if name == "locks" && !identity.keeps_owners() {
+        let message = "`--ulimit locks` can't be had with one id: users are emulated, and each process carries its own in this limit";
+        return Err(Error::argument(message, "leave it out: no Linux since 2.4 looks at it"));
     }
     let number = |text: &str| match text {
         "-1" | "unlimited" => Ok(u64::MAX),
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn limits_are_read() {
-        let read = |text| parse_limit(text).map(|limit| (limit.name, limit.soft, limit.hard)).ok();
+        let read = |text| parse_limit(text, &Identity::Root).map(|limit| (limit.name, limit.soft, limit.hard)).ok();
         assert_eq!(read("nofile=100:200"), Some(("nofile".to_owned(), 100, 200)));
         assert_eq!(read("core=-1"), Some(("core".to_owned(), u64::MAX, u64::MAX)));
         assert!(["nofile", "nofile=2:1", "flights=3", "nofile=x"].into_iter().all(|text| read(text).is_none()));

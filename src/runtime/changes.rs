@@ -2,6 +2,7 @@
 //!
 //! It lies in the upper directory of the overlay. What the set-up itself had to make there (mount points) is gone again.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::remover::Remover;
 use super::unpacked;
 use crate::layer::{self, Capture, LayerWriter, Nowhere, Ownership, SetIds, Sink};
 use crate::oci::Layer;
-use crate::tree::{Change, Tree};
+use crate::tree::{Change, Content, Kind, Place, Tree, TreePath};
 use crate::world::World;
 
 /// The changes of a container that has ended. Dropped, they are thrown away.
@@ -29,6 +30,15 @@ pub(super) struct Laid {
     pub(super) ownership: Ownership,
     /// Whether its processes began as root.
     pub(super) as_root: bool,
+}
+
+impl Laid {
+    fn set_ids(self) -> SetIds {
+        match self {
+            Laid { ownership: Ownership::Single, as_root: false, .. } => SetIds::LeftOut,
+            Laid { .. } => SetIds::Kept,
+        }
+    }
 }
 
 /// What changes are on disk.
@@ -49,7 +59,7 @@ impl Changes {
     ///
     /// # Errors
     /// A file can't be read, or be in no layer.
-    pub(crate) fn write(self, below: &Tree, remover: &Remover) -> Result<(Option<Layer>, Vec<Change>), Error> {
+    pub(crate) fn write(self, below: &Tree, remover: &Remover) -> Result<Captured, Error> {
         let captured = self.world.identity.within(|| self.layer(below))??;
         remover.take(self.folder);
         Ok(captured)
@@ -63,9 +73,33 @@ impl Changes {
         self.world.identity.within(|| list(&self.world, &self.folder.upper(), self.laid, below))?
     }
 
-    fn layer(&self, below: &Tree) -> Result<(Option<Layer>, Vec<Change>), Error> {
-        write_layer(&self.world, &self.folder.upper(), self.laid, below)
+    fn layer(&self, below: &Tree) -> Result<Captured, Error> {
+        let (layer, changes) = write_layer(&self.world, &self.folder.upper(), self.laid, below)?;
+        let without_set_ids = match self.laid.set_ids() {
+            SetIds::LeftOut => {
+                changes.iter().filter(|change| lost_set_ids(change)).map(Change::path).cloned().collect()
+            }
+            SetIds::Kept => Vec::new(),
+        };
+        Ok(Captured { layer, changes, without_set_ids })
     }
+}
+
+/// What a container has left.
+pub(crate) struct Captured {
+    /// `None` where nothing has changed.
+    pub(crate) layer: Option<Layer>,
+    pub(crate) changes: Vec<Change>,
+    /// The files that have no set-user-id and set-group-id bits in the layer, and had some.
+    pub(crate) without_set_ids: Vec<TreePath>,
+}
+
+/// Whether the file that a change comes from has bits that the layer does not have.
+fn lost_set_ids(change: &Change) -> bool {
+    let (Change::Added { node, .. } | Change::Modified { after: node, .. }) = change else { return false };
+    let Kind::File(Content { place: Place::Host(path), .. }) = &node.kind else { return false };
+    let had = path.symlink_metadata().map_or(0, |found| found.mode());
+    (had & !node.metadata.mode) & (libc::S_ISUID | libc::S_ISGID) != 0
 }
 
 /// Writes what lies in an upper directory as a layer; none where nothing has changed. For whoever may read all of it.
@@ -97,10 +131,7 @@ fn capture<S: Sink>(
 ) -> Result<Vec<Change>, Error> {
     let options = Capture {
         ownership: laid.ownership,
-        set_ids: match laid {
-            Laid { ownership: Ownership::Single, as_root: false, .. } => SetIds::LeftOut,
-            Laid { .. } => SetIds::Kept,
-        },
+        set_ids: laid.set_ids(),
         marks: unpacked::marks(&world.identity),
         clamp_mtime: world.clock.epoch(),
     };

@@ -7,6 +7,7 @@ mod bundles_apart;
 mod cache;
 mod containers;
 mod crash;
+mod emulated;
 mod exec;
 mod explaining;
 mod files;

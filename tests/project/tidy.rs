@@ -177,6 +177,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "link",
             "netlink",
             "oci",
+            "owner",
             "progress",
             "size",
             "store",

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ use crate::document::{self, Links};
 use crate::layer::{self, Unpack};
 use crate::limits::Limit;
 use crate::oci::Digest;
+use crate::owner::Written;
 use crate::runtime::{Error, unpacked};
 use crate::store::{Home, Lock, LockMode, atomic_replace, lock_patiently, try_claim};
 use crate::tree::Tree;
@@ -184,15 +185,28 @@ fn make(world: &World, place: &Path, cache: &Cache) -> Result<(), Error> {
     fs::rename(&fresh, &files).map_err(Error::io("rename", &files))
 }
 
-/// Gives a file of ours a mode and an owner, as the container is to see them. Where only one id exists, that is the owner.
+/// Gives a file or folder of ours a mode and an owner, as the container is to see them. Where only one id exists, the owner is written
+/// beside it.
 pub(super) fn set_owner(world: &World, path: &Path, (mode, uid, gid): (u32, u32, u32)) -> Result<(), Error> {
     let set = || {
         if world.identity.keeps_owners() {
             std::os::unix::fs::lchown(path, Some(uid), Some(gid)).map_err(Error::io("chown", path))?;
+        } else {
+            write_owner(path, (uid, gid)).map_err(Error::io("write the owner of", path))?;
         }
         fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777)).map_err(Error::io("chmod", path))
     };
     world.identity.within(set)?
+}
+
+/// On a file system without attributes nothing can be written: there all files are the one user's.
+fn write_owner(path: &Path, owner: (u32, u32)) -> std::io::Result<()> {
+    // It may be a socket, which can't be opened otherwise.
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(path)?;
+    match Written::beside(file.metadata()?.mode()).write(&file, owner) {
+        Err(error) if error.raw_os_error() != Some(libc::EOPNOTSUPP) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// What a cache is called in the home.

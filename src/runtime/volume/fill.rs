@@ -17,15 +17,14 @@ use rustix::fs::{CWD, Mode, OFlags, RenameFlags, openat, renameat_with};
 use super::gather::Gathered;
 use super::kept;
 use super::mounted::{Copying, Source};
+use super::{lock, owners};
 use crate::layer::{self, Unpack};
 use crate::runtime::{Error, unpacked};
-use crate::store::{LockMode, lock_patiently};
 use crate::tree::{Follow, Tree, TreePath};
 use crate::world::World;
 
 const FILLING: &str = "filling";
 const FILLED: &str = "filled";
-const LOCK: &str = "lock";
 
 /// What is mounted in a container, as it comes to be there: each folder is found or made, and volumes are filled.
 ///
@@ -41,7 +40,8 @@ pub(in crate::runtime) fn establish(
             Source::Named { name: own, labels, .. } if own == name => Some(labels.clone()),
             Source::Named { .. } | Source::Path { .. } | Source::Memory { .. } => None,
         });
-        kept::ensure(world, name, &labels.unwrap_or_default(), kept::Sort::Anonymous)?;
+        let (kept, _) = kept::ensure(world, name, &labels.unwrap_or_default(), kept::Sort::Anonymous)?;
+        owners::settle(world, kept)?;
     }
     let mut to_fill = Vec::new();
     for volume in &mut gathered.volumes {
@@ -76,7 +76,7 @@ fn fill(world: &World, name: &str, tree: &Tree, target: &str) -> Result<(), Erro
     let mut root = Tree::empty();
     root.insert(&TreePath::root(), node.clone());
     let folder = world.home().volumes_dir().join(name);
-    let _one_at_a_time = lock_patiently(&folder.join(LOCK), LockMode::Exclusive, world.meter())?;
+    let _one_at_a_time = lock(world, name)?;
     world.identity.within(|| fill_locked(world, &folder, &content, &root))?
 }
 
@@ -84,7 +84,7 @@ fn fill_locked(world: &World, folder: &Path, content: &Tree, root: &Tree) -> Res
     let (data, filling, filled) = (folder.join("data"), folder.join(FILLING), folder.join(FILLED));
     let options = Unpack { ownership: unpacked::ownership(&world.identity), opaque: unpacked::marks(&world.identity) };
     if !filled.exists() {
-        if !is_empty(&data)? {
+        if !kept::is_empty(&data)? {
             return Ok(());
         }
         remove(&filling)?;
@@ -116,17 +116,7 @@ fn open(path: &Path) -> Result<File, Error> {
 
 /// Whether a volume is to be filled, as far as a look without its lock tells.
 fn wants(world: &World, name: &str) -> Result<bool, Error> {
-    let folder = world.home().volumes_dir().join(name);
-    let data = folder.join("data");
-    match is_empty(&data) {
-        // It may be another id's.
-        Err(_) => world.identity.within(|| is_empty(&data))?,
-        is_empty => Ok(is_empty? || folder.join(FILLED).exists()),
-    }
-}
-
-fn is_empty(data: &Path) -> Result<bool, Error> {
-    Ok(std::fs::read_dir(data).map_err(Error::io("list", data))?.next().is_none())
+    Ok(kept::holds_nothing(world, name)? || world.home().volumes_dir().join(name).join(FILLED).exists())
 }
 
 fn remove(folder: &Path) -> Result<(), Error> {

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{self, Links};
+use crate::layer::Ownership;
 use crate::limits::Limit;
 use crate::runtime::Error;
 use crate::runtime::events::{self, Kind};
@@ -40,6 +41,9 @@ pub(crate) struct Record {
     pub(crate) created: String,
     pub(crate) sort: Sort,
     pub(crate) labels: BTreeMap<String, String>,
+    /// What the owners of its files mean on disk, since a container first had it: see [`super::owners`].
+    #[serde(default)]
+    pub(super) ownership: Option<Ownership>,
 }
 
 /// Whether somebody has given it its name.
@@ -105,7 +109,8 @@ pub(crate) fn ensure(
     if let Some(kept) = read(world.home(), name)? {
         return Ok((kept, false));
     }
-    let record = Record { schema: SCHEMA, created: world.clock.rfc3339(), sort, labels: labels.clone() };
+    let record =
+        Record { schema: SCHEMA, created: world.clock.rfc3339(), sort, labels: labels.clone(), ownership: None };
     let folder = world.home().volumes_dir();
     let temporary = write::temporary_folder(&folder)?;
     let is_new = fill(&temporary, &record).and_then(|()| Ok(write::publish_folder(&temporary, &folder.join(name))?));
@@ -126,8 +131,35 @@ fn fill(folder: &Path, record: &Record) -> Result<(), Error> {
     fs::create_dir(&path).map_err(Error::io("create", &path))?;
     // Whatever the caller's file creation mask is.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(Error::io("change the mode of", &path))?;
-    let text = serde_json::to_vec(record).map_err(|error| Error::io("write", &file)(error.into()))?;
-    Ok(atomic_write(&file, &text)?)
+    write_record(&file, record)
+}
+
+/// Whether a volume has no files.
+pub(super) fn holds_nothing(world: &World, name: &str) -> Result<bool, Error> {
+    let data = data(world.home(), name);
+    match is_empty(&data) {
+        // It may be another id's.
+        Err(_) => world.identity.within(|| is_empty(&data))?,
+        is_empty => is_empty,
+    }
+}
+
+/// The same of its folder, for one who may read it.
+pub(super) fn is_empty(data: &Path) -> Result<bool, Error> {
+    Ok(fs::read_dir(data).map_err(Error::io("list", data))?.next().is_none())
+}
+
+fn write_record(file: &Path, record: &Record) -> Result<(), Error> {
+    let text = serde_json::to_vec(record).map_err(|error| Error::io("write", file)(error.into()))?;
+    Ok(atomic_write(file, &text)?)
+}
+
+impl Kept {
+    /// Writes down what its owners mean. Whoever calls has its lock.
+    pub(super) fn set_ownership(&mut self, home: &Home, ownership: Ownership) -> Result<(), Error> {
+        self.record.ownership = Some(ownership);
+        write_record(&home.volumes_dir().join(&self.name).join(RECORD), &self.record)
+    }
 }
 
 /// Makes a volume that somebody asks for; one that is there already stays as it is. Without a name it gets one of 64 digits.

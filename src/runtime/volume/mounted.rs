@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::kept;
+use super::{kept, owners};
 use crate::container::{Access, Mount, MountKind, Programs, Recursion};
 use crate::runtime::Error;
 use crate::store::Home;
@@ -97,7 +97,10 @@ impl Volume {
     pub(in crate::runtime) fn establish(&mut self, world: &World) -> Result<(), Error> {
         match &mut self.source {
             Source::Memory { .. } => {}
-            Source::Named { name, labels, .. } => drop(kept::ensure(world, name, labels, kept::Sort::Named)?),
+            Source::Named { name, labels, .. } => {
+                let (kept, _) = kept::ensure(world, name, labels, kept::Sort::Named)?;
+                owners::settle(world, kept)?;
+            }
             Source::Path { path, settled, missing, .. } => {
                 let path = &*path;
                 let refused = |operation| Error::foreign(operation, &path);

@@ -31,7 +31,7 @@ use crate::plan::PROXY_ARGS;
 use crate::runtime::network::{Member, Mode};
 use crate::runtime::prepare::Prepared;
 use crate::runtime::{self, Folder, Remover, Room, unpacked};
-use crate::tree::Tree;
+use crate::tree::{Tree, TreePath};
 use crate::world::World;
 
 /// The host name that RUN sees, as in BuildKit: it is an ingredient of the key, so it must not be the machine's.
@@ -341,9 +341,23 @@ fn failure(execution: &Execution, state: &State, tree: &Tree, status: i32, aside
 ///
 /// # Errors
 /// The directory can't be read, or the layer not be written.
-pub(crate) fn capture(remains: Remains, remover: &Remover) -> Result<(Option<Layer>, Changes), Error> {
-    let (layer, changes) = remains.changes.write(&remains.below, remover)?;
-    Ok((layer, Changes::told(&changes)))
+pub(crate) fn capture(remains: Remains, remover: &Remover, noted: &Noted) -> Result<(Option<Layer>, Changes), Error> {
+    let captured = remains.changes.write(&remains.below, remover)?;
+    note_set_ids(&captured.without_set_ids, noted);
+    Ok((captured.layer, Changes::told(&captured.changes)))
+}
+
+/// Says which files have lost their set-user-id and set-group-id bits.
+fn note_set_ids(files: &[TreePath], noted: &Noted) {
+    let others = |count: usize| if count == 1 { "1 other".to_owned() } else { format!("{count} others") };
+    let (of, its) = match files {
+        [] => return,
+        [file] => (format!("`{file}`"), "its"),
+        [file, further @ ..] => (format!("`{file}` and {}", others(further.len())), "their"),
+    };
+    let message = format!("{of} lost {its} set-user-id and set-group-id bits, since RUN ran as an emulated user");
+    let hint = "a RUN as root may set them: `USER root` before it; or install newuidmap and add yourself to /etc/subuid and /etc/subgid";
+    noted.warn(Diagnostic::new(&rules::SET_ID_BITS_LOST, message).hint(hint));
 }
 
 /// Whether this machine runs the programs of a platform; an image that names none is believed to be right.

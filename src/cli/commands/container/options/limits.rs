@@ -142,7 +142,7 @@ impl Limits {
             rights,
             paths,
             allowance,
-            limits: self.ulimit.iter().map(|text| parse_limit(text)).collect::<Result<_, _>>()?,
+            limits: self.ulimit.iter().map(|text| parse_limit(text, &world.identity)).collect::<Result<_, _>>()?,
             groups: self.group_add.clone(),
             init: if self.init { Init::Reaper } else { Init::None },
         })
