@@ -18,7 +18,7 @@ use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -150,9 +150,13 @@ impl Netlink {
         message.header.prefix_len = to.prefix;
         message.header.index = to.interface;
         message.attributes = vec![AddressAttribute::Local(to.address), AddressAttribute::Address(to.address)];
-        if let IpAddr::V4(address) = to.address {
-            let hosts = u32::MAX.checked_shr(to.prefix.into()).unwrap_or(0);
-            message.attributes.push(AddressAttribute::Broadcast(Ipv4Addr::from(u32::from(address) | hosts)));
+        match to.address {
+            IpAddr::V4(address) => {
+                let hosts = u32::MAX.checked_shr(to.prefix.into()).unwrap_or(0);
+                message.attributes.push(AddressAttribute::Broadcast(Ipv4Addr::from(u32::from(address) | hosts)));
+            }
+            // It was reserved: nobody has to be asked for a second whether it is somebody's.
+            IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
         }
         self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::sixth::{Sixth, WantedSixth};
 use super::subnet::{Subnet, pool};
 use crate::document::{self, Links};
 use crate::limits::Limit;
@@ -35,6 +36,9 @@ pub(crate) struct Network {
     pub(crate) subnet: Subnet,
     /// The address of the bridge.
     pub(crate) gateway: Ipv4Addr,
+    /// Its addresses of IPv6, where it was to have any.
+    #[serde(default)]
+    pub(crate) sixth: Option<Sixth>,
     pub(crate) reach: Reach,
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(default)]
@@ -67,6 +71,8 @@ pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) subnet: Option<Subnet>,
     pub(crate) gateway: Option<Ipv4Addr>,
+    /// `None`: no addresses of IPv6.
+    pub(crate) sixth: Option<WantedSixth>,
     pub(crate) reach: Reach,
     pub(crate) labels: BTreeMap<String, String>,
 }
@@ -166,13 +172,19 @@ pub(crate) fn create(world: &World, wanted: Wanted) -> Result<Network, Error> {
             "choose one of its addresses",
         ));
     }
+    let id = world.clock.new_id();
+    let sixth = wanted.sixth.map(|sixth| Sixth::of(sixth, &id)).transpose()?;
+    if let Some(sixth) = sixth {
+        check_sixth(sixth, &others)?;
+    }
     let network = Network {
         schema: SCHEMA,
-        id: world.clock.new_id(),
+        id,
         name: wanted.name,
         created: world.clock.rfc3339(),
         subnet,
         gateway,
+        sixth,
         reach: wanted.reach,
         labels: wanted.labels,
         origin: if is_asked { Origin::Asked } else { Origin::Found },
@@ -215,6 +227,7 @@ pub(super) fn default(world: &World) -> Result<Network, Error> {
         created: world.clock.rfc3339(),
         subnet,
         gateway: subnet.gateway(),
+        sixth: None,
         reach: Reach::Outside,
         labels: BTreeMap::new(),
         origin: Origin::Found,
@@ -299,6 +312,20 @@ fn write(home: &Home, network: &Network) -> Result<(), Error> {
 
 fn path(home: &Home, name: &str) -> PathBuf {
     home.networks_dir().join(format!("{name}.json"))
+}
+
+/// Looks whether nobody has these addresses of IPv6 yet.
+fn check_sixth(sixth: Sixth, others: &[Network]) -> Result<(), Error> {
+    let overlapped = |other: &&Network| {
+        other.sixth.is_some_and(|theirs| sixth.subnet.overlaps(theirs.gateway.into(), theirs.subnet.prefix()))
+    };
+    match others.iter().find(overlapped) {
+        Some(other) => {
+            let message = format!("the subnet {} overlaps with that of the network `{}`", sixth.subnet, other.name);
+            Err(Error::argument(message, "choose another subnet, or none"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Addresses that no other network has, nor anybody whom this machine knows a way to.

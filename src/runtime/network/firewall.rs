@@ -8,7 +8,7 @@
 //! They are said once, and written in both languages. All that is ours has the name of the bridge, so it can be taken away by whoever knows no
 //! more than that: by the next keeper of the networks, when one was killed.
 //!
-//! Left out: rules for IPv6, which networks have no addresses of.
+//! A network that has addresses of IPv6 has the same rules once more, in a table of that family, or by ip6tables(8).
 
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
@@ -32,6 +32,8 @@ pub(crate) enum Firewall {
 pub(super) struct Rules {
     pub(super) bridge: String,
     pub(super) subnet: String,
+    /// The same, of IPv6.
+    pub(super) sixth: Option<String>,
 }
 
 /// One on packets that the machine passes on. What is not said does not matter.
@@ -81,26 +83,31 @@ impl Rules {
 
     /// What nft(8) reads.
     fn text(&self) -> String {
-        let Rules { bridge, subnet } = self;
+        let sixth = self.sixth.as_ref().map(|subnet| self.table("ip6", subnet));
+        self.table("ip", &self.subnet) + &sixth.unwrap_or_default()
+    }
+
+    fn table(&self, family: &str, subnet: &str) -> String {
+        let bridge = &self.bridge;
         let passing: String =
             self.passing().iter().map(|rule| format!("        {}\n", rule.words(Firewall::Nft))).collect();
         format!(
-            "table ip {bridge} {{
+            "table {family} {bridge} {{
     chain forward {{
         type filter hook forward priority filter; policy accept;
 {passing}    }}
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
-        ip saddr {subnet} oifname != \"{bridge}\" masquerade
+        {family} saddr {subnet} oifname != \"{bridge}\" masquerade
     }}
 }}
 "
         )
     }
 
-    /// What iptables(8) is started with, one time after the other.
-    fn lines(&self) -> Vec<String> {
-        let Rules { bridge, subnet } = self;
+    /// What iptables(8) is started with for a subnet, one time after the other.
+    fn lines(&self, subnet: &str) -> Vec<String> {
+        let bridge = &self.bridge;
         let chains = CHAINS.iter().map(|(table, _)| format!("-t {table} -N {bridge}"));
         let passing = self.passing();
         let passing = passing.iter().map(|rule| format!("-t filter -A {bridge} {}", rule.words(Firewall::Iptables)));
@@ -154,19 +161,31 @@ impl Firewall {
     pub(super) fn add(self, rules: &Rules) -> Result<(), String> {
         match self {
             Firewall::Nft => nft(&rules.text(), None),
-            Firewall::Iptables => rules.lines().iter().try_for_each(|line| iptables(line)),
+            Firewall::Iptables => {
+                let sixth = rules.sixth.as_ref().map(|subnet| (IP6TABLES, subnet));
+                [(IPTABLES, &rules.subnet)].into_iter().chain(sixth).try_for_each(|(program, subnet)| {
+                    rules.lines(subnet).iter().try_for_each(|line| iptables(program, line))
+                })
+            }
         }
     }
 
-    /// Takes away those of a bridge, as many as there are.
-    pub(super) fn remove(self, bridge: &str) {
+    /// Takes away those of a bridge, as many as there are; those of IPv6 only where there may be some.
+    pub(super) fn remove(self, bridge: &str, has_sixth: bool) {
         match self {
-            Firewall::Nft => drop(nft(&format!("delete table ip {bridge}\n"), None)),
+            Firewall::Nft => {
+                let families = if has_sixth { &["ip", "ip6"][..] } else { &["ip"] };
+                for family in families {
+                    // One that is not there does not keep the other.
+                    let _ = nft(&format!("delete table {family} {bridge}\n"), None);
+                }
+            }
             Firewall::Iptables => {
-                for (table, chain) in CHAINS {
+                let programs = if has_sixth { &[IPTABLES, IP6TABLES][..] } else { &[IPTABLES] };
+                for (program, (table, chain)) in programs.iter().flat_map(|one| CHAINS.map(|chain| (*one, chain))) {
                     for what in [format!("-D {chain} -j {bridge}"), format!("-F {bridge}"), format!("-X {bridge}")] {
                         // One that is not there does not keep the others.
-                        let _ = iptables(&format!("-t {table} {what}"));
+                        let _ = iptables(program, &format!("-t {table} {what}"));
                     }
                 }
             }
@@ -183,7 +202,7 @@ pub(super) fn add_within(rules: &Rules, namespaces: &Namespaces) -> Result<(), S
 pub(super) fn clear(bridge: &str) {
     for (firewall, name) in [(Firewall::Nft, "nft"), (Firewall::Iptables, "iptables")] {
         if program(name).is_some() {
-            firewall.remove(bridge);
+            firewall.remove(bridge, true);
         }
     }
 }
@@ -201,11 +220,14 @@ fn nft(text: &str, namespaces: Option<&Namespaces>) -> Result<(), String> {
     finished("nft", child)
 }
 
-fn iptables(line: &str) -> Result<(), String> {
-    let mut command = Command::new(program("iptables").unwrap_or_default());
+const IPTABLES: &str = "iptables";
+const IP6TABLES: &str = "ip6tables";
+
+fn iptables(name: &str, line: &str) -> Result<(), String> {
+    let mut command = Command::new(program(name).unwrap_or_default());
     command.arg("-w").args(line.split(' '));
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    finished("iptables", child.map_err(|error| format!("iptables: {error}"))?)
+    finished(name, child.map_err(|error| format!("{name}: {error}"))?)
 }
 
 fn finished(name: &str, child: Child) -> Result<(), String> {
@@ -223,14 +245,21 @@ mod tests {
 
     #[test]
     fn both_languages_say_the_same() {
-        let rules = Rules { bridge: "ll-abcdef-1".to_owned(), subnet: "172.18.0.0/16".to_owned() };
+        let (bridge, subnet) = ("ll-abcdef-1".to_owned(), "172.18.0.0/16".to_owned());
+        let rules = Rules { bridge, subnet, sixth: None };
         let text = rules.text();
         assert!(text.starts_with("table ip ll-abcdef-1 {"), "{text}");
         assert!(text.contains("ip saddr 172.18.0.0/16 oifname != \"ll-abcdef-1\" masquerade"), "{text}");
         let inside = |verdict: &str| text.matches(verdict).count();
         // The policies of the two chains, and three rules.
         assert_eq!((inside(" accept"), inside(" drop")), (5, 2), "{text}");
-        let lines = rules.lines();
+        let both = Rules { sixth: Some("fd00:1::/64".to_owned()), ..rules.clone() };
+        let (four, six) =
+            both.text().split_once("table ip6 ").map(|(four, six)| (four.to_owned(), six.to_owned())).unwrap();
+        assert_eq!(four, text);
+        assert!(six.contains("ip6 saddr fd00:1::/64 oifname"), "{six}");
+        assert_eq!(six.matches(" drop").count(), 2, "{six}");
+        let lines = rules.lines(&rules.subnet);
         assert_eq!(
             lines,
             [

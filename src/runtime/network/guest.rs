@@ -1,7 +1,7 @@
 //! Those who are connected to the keeper of the networks, and what each may know of the others.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
@@ -83,9 +83,9 @@ impl Directory for Seen<'_> {
         if called.is_empty() { of(&has_id) } else { called }
     }
 
-    fn name(&self, address: Ipv4Addr) -> Option<String> {
+    fn name(&self, address: IpAddr) -> Option<String> {
         let mut ends = self.ends();
-        let has = |end: &End| end.wire.addresses.iter().any(|local| local.address == IpAddr::V4(address));
+        let has = |end: &End| end.wire.addresses.iter().any(|local| local.address == address);
         ends.find(|(_, end)| has(end)).map(|(joined, end)| format!("{}.{}", joined.member.name, end.wire.network))
     }
 }

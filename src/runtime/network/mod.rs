@@ -11,7 +11,7 @@
 //! place, [`way`]. Read [`document`] for what a network is, [`switch`] for who keeps them, [`segment`] for what they are to the kernel, and
 //! [`names`] for how a name becomes an address.
 //!
-//! Left out: addresses of IPv6 inside networks, networks that span machines, and drivers other than `bridge`.
+//! Left out: networks of IPv6 alone, networks that span machines, and drivers other than `bridge`.
 
 mod document;
 mod firewall;
@@ -25,6 +25,7 @@ mod programs;
 mod reach;
 mod remembered;
 mod segment;
+mod sixth;
 mod subnet;
 mod switch;
 mod talk;
@@ -49,6 +50,7 @@ use crate::world::World;
 pub(crate) use document::{BRIDGE, Network, PREDEFINED, Reach, Wanted, create, find, list, predefined_id};
 pub(in crate::runtime) use document::{remove, removing, using};
 pub(in crate::runtime) use membership::Notices;
+pub(crate) use sixth::{Subnet6, WantedSixth};
 pub(crate) use subnet::Subnet;
 pub(crate) use talk::{Attachment, Member};
 pub(crate) use way::Way;
@@ -278,14 +280,22 @@ pub(crate) fn foresee(world: &World, mode: &Mode) -> Result<Connection, Error> {
         let network = document::find(world, &attachment.network)?;
         let free = network.subnet.hosts().find(|address| *address != network.gateway);
         let address = IpAddr::from(attachment.address.or(free).unwrap_or(network.gateway));
-        let way = Way::of(&network, &world.identity);
-        let has_way = !matches!(way, Way::None(_)) && wires.iter().all(|wire| wire.gateways.is_empty());
+        let mut addresses = vec![Local { address, prefix: network.subnet.prefix() }];
+        if let Some(sixth) = network.sixth {
+            let free = sixth.subnet.hosts().find(|address| *address != sixth.gateway);
+            let address = attachment.sixth.or(free).unwrap_or(sixth.gateway);
+            addresses.push(Local { address: address.into(), prefix: sixth.subnet.prefix() });
+        }
+        let has_none = |gateway: &IpAddr| {
+            !wires.iter().flat_map(|wire| &wire.gateways).any(|other| other.is_ipv4() == gateway.is_ipv4())
+        };
+        let gateways = Way::of(&network, &world.identity).gateways(&network).into_iter().filter(has_none).collect();
         wires.push(Wire {
             network: network.name,
             interface: format!("eth{number}"),
             mac: segment::mac(address),
-            addresses: vec![Local { address, prefix: network.subnet.prefix() }],
-            gateways: if has_way { vec![network.gateway.into()] } else { Vec::new() },
+            addresses,
+            gateways,
         });
     }
     Ok(Connection::without(container::Network::Wired(wires)))

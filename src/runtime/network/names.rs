@@ -4,9 +4,9 @@
 //!
 //! Left out: questions over TCP; answers are as long as the one who asks says that it takes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use simple_dns::rdata::{A, PTR, RData};
+use simple_dns::rdata::{A, AAAA, PTR, RData};
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
 /// What is done about a question.
@@ -25,7 +25,7 @@ pub(super) trait Directory {
     /// The addresses of a container; none: there is no container of this name.
     fn addresses(&self, name: &str) -> Vec<IpAddr>;
     /// The name of the container that has an address.
-    fn name(&self, address: Ipv4Addr) -> Option<String>;
+    fn name(&self, address: IpAddr) -> Option<String>;
 }
 
 /// So long is an answer good: containers come and go.
@@ -52,10 +52,12 @@ pub(super) fn consider(question: &[u8], directory: &dyn Directory) -> Outcome {
         if addresses.is_empty() {
             return Outcome::Ask(plain);
         }
+        let is_asked = |kind| asked.qtype == QTYPE::TYPE(kind) || asked.qtype == QTYPE::ANY;
         for address in addresses {
             match address {
-                IpAddr::V4(address) if asked.qtype == QTYPE::TYPE(TYPE::A) || asked.qtype == QTYPE::ANY => {
-                    records.push(RData::A(A { address: address.into() }));
+                IpAddr::V4(address) if is_asked(TYPE::A) => records.push(RData::A(A { address: address.into() })),
+                IpAddr::V6(address) if is_asked(TYPE::AAAA) => {
+                    records.push(RData::AAAA(AAAA { address: address.into() }));
                 }
                 IpAddr::V4(_) | IpAddr::V6(_) => {}
             }
@@ -97,11 +99,17 @@ fn reply<'p>(to: &Packet<'p>) -> Packet<'p> {
     reply
 }
 
-/// `2.0.18.172.in-addr.arpa` → 172.18.0.2
-fn reversed(name: &str) -> Option<Ipv4Addr> {
+/// `2.0.18.172.in-addr.arpa` → 172.18.0.2; of IPv6 each digit is a part, see RFC 3596.
+fn reversed(name: &str) -> Option<IpAddr> {
+    if let Some(digits) = name.strip_suffix(".ip6.arpa") {
+        let digits: Vec<&str> = digits.split('.').rev().collect();
+        let is_whole = digits.len() == 32 && digits.iter().all(|digit| digit.len() == 1);
+        let number = is_whole.then(|| u128::from_str_radix(&digits.concat(), 16).ok()).flatten()?;
+        return Some(Ipv6Addr::from(number).into());
+    }
     let parts: Vec<&str> = name.strip_suffix(".in-addr.arpa")?.split('.').collect();
     let [d, c, b, a] = parts.as_slice() else { return None };
-    format!("{a}.{b}.{c}.{d}").parse().ok()
+    format!("{a}.{b}.{c}.{d}").parse::<Ipv4Addr>().ok().map(IpAddr::from)
 }
 
 #[cfg(test)]
@@ -112,13 +120,20 @@ mod tests {
 
     struct One;
 
+    const SIXTH: Ipv6Addr = Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 0x2a);
+
     impl Directory for One {
         fn addresses(&self, name: &str) -> Vec<IpAddr> {
-            if name == "web" { vec![Ipv4Addr::new(172, 18, 0, 2).into()] } else { Vec::new() }
+            match name {
+                "web" => vec![Ipv4Addr::new(172, 18, 0, 2).into()],
+                "both" => vec![Ipv4Addr::new(172, 18, 0, 3).into(), SIXTH.into()],
+                _ => Vec::new(),
+            }
         }
 
-        fn name(&self, address: Ipv4Addr) -> Option<String> {
-            (address == Ipv4Addr::new(172, 18, 0, 2)).then(|| "web".to_owned())
+        fn name(&self, address: IpAddr) -> Option<String> {
+            let is_web = address == IpAddr::V4(Ipv4Addr::new(172, 18, 0, 2));
+            if is_web { Some("web".to_owned()) } else { (address == IpAddr::V6(SIXTH)).then(|| "both".to_owned()) }
         }
     }
 
@@ -139,6 +154,21 @@ mod tests {
         let Outcome::Answer(bytes) = consider(&question("2.0.18.172.in-addr.arpa", TYPE::PTR), &One) else { panic!() };
         assert_eq!(Packet::parse(&bytes).unwrap().answers.len(), 1);
         assert_eq!(consider(&question("example.org", TYPE::A), &One), Outcome::Ask("example.org".to_owned()));
+    }
+
+    #[test]
+    fn addresses_of_each_version_are_told_to_those_who_ask_for_it() {
+        let answered = |name: &str, kind| match consider(&question(name, kind), &One) {
+            Outcome::Answer(bytes) => format!("{:?}", Packet::parse(&bytes).unwrap().answers),
+            other => panic!("{other:?}"),
+        };
+        let (four, six) = (answered("both", TYPE::A), answered("both", TYPE::AAAA));
+        assert!(four.contains("A(A {") && !four.contains("AAAA"), "{four}");
+        assert!(six.contains(&format!("AAAA {{ address: {} }}", u128::from(SIXTH))), "{six}");
+        let digits: Vec<String> = format!("{:032x}", u128::from(SIXTH)).chars().rev().map(String::from).collect();
+        let back = answered(&format!("{}.ip6.arpa", digits.join(".")), TYPE::PTR);
+        assert!(back.contains("PTR"), "{back}");
+        assert!(reversed(&format!("{}.ip6.arpa", digits[1..].join("."))).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! Every change is written down before it is answered, see [`remembered`]: when this process is killed, the next one knows it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
@@ -19,7 +19,6 @@ use super::mark::Mark;
 use super::remembered::{self, Leaving, Left, Place, PlaceOf};
 use super::segment::{self, Segment};
 use super::talk::{Attachment, Member, Tell};
-use super::way::Way;
 use crate::container::{Local, Plug, Plugged, Wire};
 use crate::link::{Heard, Link};
 use crate::runtime::Error;
@@ -115,11 +114,8 @@ impl Places {
 
     /// The same place as before, at a new cable.
     fn replug(&mut self, before: End, namespace: &OwnedFd, others: &[End]) -> Result<End, Error> {
-        let address = before.wire.addresses.iter().find_map(|local| match local.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        });
-        let attachment = Attachment { network: before.wire.network, aliases: before.aliases, address };
+        let (address, sixth) = addresses_of(&before);
+        let attachment = Attachment { network: before.wire.network, aliases: before.aliases, address, sixth };
         let end = self.reserve(&attachment, before.wire.interface, others)?;
         let end = End { is_shared: before.is_shared, ..end };
         segment::pull_out_inside(namespace, &end.wire.interface, self.world.identity.in_user_namespace())?;
@@ -138,23 +134,29 @@ impl Places {
             self.segments.insert(name.clone(), segment);
         }
         self.expected.retain(|place| remembered::is_expected(self.world.home(), place));
-        let taken: BTreeSet<Ipv4Addr> = self.addresses(&name).collect();
+        let taken: BTreeSet<Ipv4Addr> = self.addresses(&name).filter_map(|(address, _)| address).collect();
+        let taken_sixth: BTreeSet<Ipv6Addr> = self.addresses(&name).filter_map(|(_, sixth)| sixth).collect();
         let segment = &self.segments[&name];
         let address = segment.network.free_address(attachment.address, &taken)?;
+        let mut addresses = vec![Local { address: address.into(), prefix: segment.network.subnet.prefix() }];
+        match (&segment.network.sixth, attachment.sixth) {
+            (Some(sixth), wanted) => {
+                let address = sixth.free_address(&name, wanted, &taken_sixth)?;
+                addresses.push(Local { address: address.into(), prefix: sixth.subnet.prefix() });
+            }
+            (None, Some(address)) => {
+                let message = format!("{address} is an address of IPv6, and the network `{name}` has none of them");
+                return Err(Error::argument(message, "`network create --ipv6` makes one that has"));
+            }
+            (None, None) => {}
+        }
         // The way everywhere else is by the first network that has one.
-        let is_first = others.iter().all(|other| other.wire.gateways.is_empty());
-        let gateways = match &segment.way {
-            Way::None(_) => Vec::new(),
-            Way::Translation(_) | Way::Program(_) if is_first => vec![segment.network.gateway.into()],
-            Way::Translation(_) | Way::Program(_) => Vec::new(),
+        let has_none = |gateway: &IpAddr| {
+            let all = others.iter().flat_map(|other| &other.wire.gateways);
+            !all.into_iter().any(|other| other.is_ipv4() == gateway.is_ipv4())
         };
-        let wire = Wire {
-            network: name,
-            interface,
-            mac: segment::mac(address.into()),
-            addresses: vec![Local { address: address.into(), prefix: segment.network.subnet.prefix() }],
-            gateways,
-        };
+        let gateways = segment.way.gateways(&segment.network).into_iter().filter(has_none).collect();
+        let wire = Wire { network: name, interface, mac: segment::mac(address.into()), addresses, gateways };
         self.made += 1;
         let is_shared = others.iter().any(|other| other.is_shared);
         Ok(End { aliases: attachment.aliases.clone(), wire, cable: self.mark.cable(self.made), is_shared })
@@ -298,14 +300,10 @@ impl Places {
     }
 
     /// The addresses of a network that somebody has.
-    fn addresses(&self, network: &str) -> impl Iterator<Item = Ipv4Addr> {
+    fn addresses(&self, network: &str) -> impl Iterator<Item = (Option<Ipv4Addr>, Option<Ipv6Addr>)> {
         let ends = self.joined().flat_map(|joined| &joined.ends);
         let ends = ends.chain(self.expected.iter().flat_map(|place| &place.ends));
-        let locals = ends.filter(move |end| end.wire.network == network).flat_map(|end| &end.wire.addresses);
-        locals.filter_map(|local| match local.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        })
+        ends.filter(move |end| end.wire.network == network).map(addresses_of)
     }
 
     /// Who is connected, by which cable.
@@ -340,6 +338,18 @@ impl Places {
             self.write_down();
         }
     }
+}
+
+/// The addresses at a cable, by version of IP.
+fn addresses_of(end: &End) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    let mut found = (None, None);
+    for local in &end.wire.addresses {
+        match local.address {
+            IpAddr::V4(address) => found.0 = Some(address),
+            IpAddr::V6(address) => found.1 = Some(address),
+        }
+    }
+    found
 }
 
 fn netlink(call: &'static str) -> impl FnOnce(nix::errno::Errno) -> Error {

@@ -25,6 +25,7 @@ use super::document::{self, Network};
 use super::firewall;
 use super::mark;
 use super::programs::Namespaces;
+use super::sixth::Sixth;
 use super::way::{self, Opened, Way};
 use crate::container::{Identity, NAME_SERVER, Wire, owner_of};
 use crate::link::{Heard, Link};
@@ -86,11 +87,22 @@ impl Segment {
             }
             document::renumber(world, &mut network)?;
         }
+        if let (None, Some(sixth)) = (&namespaces, network.sixth)
+            && is_sixth_taken(&netlink, sixth)?
+        {
+            let message =
+                format!("the subnet {} of the network `{}` is in use on this machine", sixth.subnet, network.name);
+            return Err(Error::argument(message, "remove the network, and create it with another subnet"));
+        }
         let bridge = netlink.add_bridge(&name, mac(IpAddr::V4(network.gateway))).map_err(refused("netlink(bridge)"))?;
         let mut segment = Segment { network, way, opened: None, netlink, namespaces, name, bridge };
         let address = IpAddr::V4(segment.network.gateway);
         let assigned = Assigned { interface: bridge, address, prefix: segment.network.subnet.prefix() };
         segment.netlink.add_address(assigned).map_err(refused("netlink(RTM_NEWADDR)"))?;
+        if let Some(sixth) = segment.network.sixth {
+            let assigned = Assigned { interface: bridge, address: sixth.gateway.into(), prefix: sixth.subnet.prefix() };
+            segment.netlink.add_address(assigned).map_err(refused("netlink(RTM_NEWADDR)"))?;
+        }
         match Opened::open(&segment.way, &segment.name, &segment.network, segment.namespaces.as_ref()) {
             Ok(opened) => segment.opened = Some(opened),
             Err(problem) => segment.way = Way::None(way::Why::Forbidden(problem)),
@@ -260,6 +272,12 @@ fn sweep(netlink: &Netlink, left: Option<&str>) -> Result<(), Errno> {
 fn is_taken(netlink: &Netlink, network: &Network) -> Result<bool, Error> {
     let known = netlink.destinations().map_err(refused("netlink(RTM_GETROUTE)"))?;
     Ok(known.iter().any(|(address, prefix)| network.subnet.overlaps(*address, *prefix)))
+}
+
+/// The same, of IPv6.
+fn is_sixth_taken(netlink: &Netlink, sixth: Sixth) -> Result<bool, Error> {
+    let known = netlink.destinations().map_err(refused("netlink(RTM_GETROUTE)"))?;
+    Ok(known.iter().any(|(address, prefix)| sixth.subnet.overlaps(*address, *prefix)))
 }
 
 /// A network namespace in a user namespace, with nothing but the loopback interface, as descriptors.

@@ -13,7 +13,7 @@
 //!
 //! Whoever has joined is a member for as long as the link is open: nobody has to say that it leaves.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,11 +103,14 @@ pub(crate) struct Attachment {
     pub(crate) aliases: Vec<String>,
     /// `None`: any that is free.
     pub(crate) address: Option<Ipv4Addr>,
+    /// The same, of IPv6.
+    #[serde(default)]
+    pub(crate) sixth: Option<Ipv6Addr>,
 }
 
 impl Attachment {
     /// To a network, with nothing special.
     pub(crate) fn to(network: &str) -> Attachment {
-        Attachment { network: network.to_owned(), aliases: Vec::new(), address: None }
+        Attachment { network: network.to_owned(), aliases: Vec::new(), address: None, sixth: None }
     }
 }

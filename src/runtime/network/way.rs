@@ -10,6 +10,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
@@ -101,6 +102,19 @@ impl Way {
     }
 }
 
+impl Way {
+    /// Where those on a network send what is for nobody nearby, by version of IP.
+    pub(super) fn gateways(&self, network: &Network) -> Vec<IpAddr> {
+        let sixth = network.sixth.map(|sixth| IpAddr::from(sixth.gateway));
+        match self {
+            Way::None(_) => Vec::new(),
+            // What is behind the program has no addresses of this network's.
+            Way::Program(_) => vec![network.gateway.into()],
+            Way::Translation(_) => [network.gateway.into()].into_iter().chain(sixth).collect(),
+        }
+    }
+}
+
 impl Connector {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -163,11 +177,18 @@ impl Opened {
         network: &Network,
         namespaces: Option<&Namespaces>,
     ) -> Result<Opened, String> {
-        let rules = Rules { bridge: bridge.to_owned(), subnet: network.subnet.to_string() };
+        let rules = Rules {
+            bridge: bridge.to_owned(),
+            subnet: network.subnet.to_string(),
+            sixth: network.sixth.map(|sixth| sixth.subnet.to_string()),
+        };
         match way {
             Way::None(_) => Ok(Opened { firewall: None, connector: None }),
             Way::Translation(firewall) => {
-                pass_on()?;
+                pass_on(FORWARDING)?;
+                if network.sixth.is_some() {
+                    pass_on(FORWARDING_6)?;
+                }
                 // Before: when some of the rules are not taken, the others go with it.
                 let opened = Opened { firewall: Some((*firewall, rules)), connector: None };
                 opened.firewall.iter().try_for_each(|(firewall, rules)| firewall.add(rules))?;
@@ -189,7 +210,7 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if let Some((firewall, rules)) = &self.firewall {
-            firewall.remove(&rules.bridge);
+            firewall.remove(&rules.bridge, rules.sixth.is_some());
         }
         if let Some(Started { child, .. }) = &mut self.connector {
             let _ = child.kill();
@@ -208,13 +229,15 @@ struct Started {
 }
 
 /// Has the machine pass packets on from one network to another, as Docker does.
-fn pass_on() -> Result<(), String> {
-    const SETTING: &str = "/proc/sys/net/ipv4/ip_forward";
-    match std::fs::read_to_string(SETTING) {
+fn pass_on(setting: &str) -> Result<(), String> {
+    match std::fs::read_to_string(setting) {
         Ok(text) if text.trim() == "1" => Ok(()),
-        _ => std::fs::write(SETTING, "1").map_err(|error| format!("can't write `{SETTING}`: {error}")),
+        _ => std::fs::write(setting, "1").map_err(|error| format!("can't write `{setting}`: {error}")),
     }
 }
+
+const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
+const FORWARDING_6: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
 
 impl Opened {
     /// What its connector has ended with, where it has ended.

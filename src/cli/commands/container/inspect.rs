@@ -1,5 +1,7 @@
 //! `layerlab container inspect`, and what `inspect` says of a container: its record and its status, in the form of Docker's answer.
 
+use std::net::IpAddr;
+
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -236,12 +238,20 @@ fn networks(world: &World, stored: &Stored) -> Result<Value, Failure> {
     let network = |attachment: &Attachment| {
         let wire = wires.iter().find(|wire| wire.network == attachment.network);
         let local = wire.and_then(|wire| wire.addresses.first());
+        let sixth = wire.and_then(|wire| wire.addresses.get(1));
+        let gateway = |is_it: fn(&&IpAddr) -> bool| {
+            let found = wire.and_then(|wire| wire.gateways.iter().find(is_it));
+            found.map(ToString::to_string).unwrap_or_default()
+        };
         let document = json!({
             "Aliases": attachment.aliases,
             "MacAddress": wire.map(mac).unwrap_or_default(),
-            "Gateway": wire.and_then(|wire| wire.gateways.first()).map(ToString::to_string).unwrap_or_default(),
+            "Gateway": gateway(|gateway| gateway.is_ipv4()),
             "IPAddress": local.map(|local| local.address.to_string()).unwrap_or_default(),
             "IPPrefixLen": local.map_or(0, |local| local.prefix),
+            "IPv6Gateway": gateway(|gateway| gateway.is_ipv6()),
+            "GlobalIPv6Address": sixth.map(|local| local.address.to_string()).unwrap_or_default(),
+            "GlobalIPv6PrefixLen": sixth.map_or(0, |local| local.prefix),
         });
         (attachment.network.clone(), document)
     };

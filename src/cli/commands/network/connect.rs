@@ -1,6 +1,6 @@
 //! `layerlab network connect` and `disconnect`: cables put in and pulled out, while a container runs or for when it does.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use clap::Args;
@@ -19,6 +19,9 @@ pub(crate) struct Connect {
     /// Give it this address
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<Ipv4Addr>,
+    /// Give it this address of IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    ip6: Option<Ipv6Addr>,
     /// The network
     network: String,
     /// The container
@@ -27,7 +30,8 @@ pub(crate) struct Connect {
 
 impl Connect {
     pub(in crate::cli) fn run(&self, world: &Arc<World>) -> Result<(), Failure> {
-        let attachment = Attachment { network: self.network.clone(), aliases: self.alias.clone(), address: self.ip };
+        let (network, aliases) = (self.network.clone(), self.alias.clone());
+        let attachment = Attachment { network, aliases, address: self.ip, sixth: self.ip6 };
         Ok(runtime::connect(world, &self.container, attachment)?)
     }
 }

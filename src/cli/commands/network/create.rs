@@ -1,7 +1,7 @@
 //! `layerlab network create`: a network for containers that are to find each other by name.
 
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use crate::cli::names::labels;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::runtime::events::{self, Kind};
-use crate::runtime::network::{self, Reach, Subnet};
+use crate::runtime::network::{self, Reach, Subnet, Subnet6, Wanted, WantedSixth};
 use crate::world::World;
 
 /// Create a network.
@@ -19,12 +19,15 @@ pub(crate) struct Create {
     /// How it works; there is only `bridge`
     #[arg(short, long, value_name = "DRIVER", default_value = "bridge", hide_default_value = true)]
     driver: String,
-    /// Its addresses, such as 172.30.0.0/16
+    /// Its addresses, such as 172.30.0.0/16; with `--ipv6` also such as fd00:30::/64
     #[arg(long, value_name = "SUBNET")]
-    subnet: Option<String>,
+    subnet: Vec<String>,
     /// The address of the bridge
     #[arg(long, value_name = "ADDRESS")]
-    gateway: Option<Ipv4Addr>,
+    gateway: Vec<IpAddr>,
+    /// Give it addresses of IPv6, too
+    #[arg(long)]
+    ipv6: bool,
     /// Give it no way out
     #[arg(long)]
     internal: bool,
@@ -43,15 +46,47 @@ impl Create {
                 .hint("`bridge` is the only one; `host` and `none` are networks that are always there")
                 .into());
         }
-        let subnet = self.subnet.as_deref().map(str::parse::<Subnet>).transpose().map_err(|problem| {
-            Diagnostic::error(problem)
-                .hint("write an address and how many bits belong to the network, from 8 to 29: 172.30.0.0/16")
-        })?;
-        let labels = labels(&self.label);
-        let reach = if self.internal { Reach::Internal } else { Reach::Outside };
-        let wanted = network::Wanted { name: self.name.clone(), subnet, gateway: self.gateway, reach, labels };
-        let made = network::create(world, wanted)?;
+        let made = network::create(world, self.wanted()?)?;
         events::of_named(world.home(), &world.clock, Kind::Network, "create", &made.id, &made.name);
         Ok(writeln!(ui.plain(), "{}", made.id)?)
     }
+
+    /// What is asked for, with the addresses by version of IP.
+    fn wanted(&self) -> Result<Wanted, Diagnostic> {
+        let (mut subnet, mut gateway, mut sixth) = (None, None, WantedSixth::default());
+        for text in &self.subnet {
+            let is_second = match text.contains(':') {
+                true => sixth.subnet.replace(text.parse::<Subnet6>().map_err(bad)?).is_some(),
+                false => subnet.replace(text.parse::<Subnet>().map_err(bad)?).is_some(),
+            };
+            if is_second {
+                return Err(Diagnostic::error(format!("a second subnet for the network: `{text}`"))
+                    .hint("it has one of IPv4, and one of IPv6 with `--ipv6`"));
+            }
+        }
+        for address in &self.gateway {
+            match address {
+                IpAddr::V4(address) => gateway = Some(*address),
+                IpAddr::V6(address) => sixth.gateway = Some(*address),
+            }
+        }
+        if !self.ipv6 && (sixth.subnet.is_some() || sixth.gateway.is_some()) {
+            let message = "these are addresses of IPv6, which the network is not to have";
+            return Err(Diagnostic::error(message).hint("add `--ipv6`"));
+        }
+        Ok(Wanted {
+            name: self.name.clone(),
+            subnet,
+            gateway,
+            sixth: self.ipv6.then_some(sixth),
+            reach: if self.internal { Reach::Internal } else { Reach::Outside },
+            labels: labels(&self.label),
+        })
+    }
+}
+
+fn bad(problem: String) -> Diagnostic {
+    Diagnostic::error(problem).hint(
+        "write an address and how many bits belong to the network: 172.30.0.0/16, from 8 to 29, or fd00:30::/64, from 8 to 125",
+    )
 }

@@ -42,6 +42,9 @@ pub(in crate::cli) fn document(world: &World, name: &str) -> Result<Value, Failu
 fn described(network: &Network, members: &[(Member, Wire)], way: &Way) -> Value {
     let containers: Map<String, Value> =
         members.iter().map(|(member, wire)| (member.id.clone(), container(member, wire))).collect();
+    let mut configuration = vec![json!({ "Subnet": network.subnet.to_string(), "Gateway": network.gateway })];
+    configuration
+        .extend(network.sixth.map(|sixth| json!({ "Subnet": sixth.subnet.to_string(), "Gateway": sixth.gateway })));
     json!({
         "Name": network.name,
         "Id": network.id,
@@ -49,8 +52,8 @@ fn described(network: &Network, members: &[(Member, Wire)], way: &Way) -> Value 
         "Scope": "local",
         "Driver": "bridge",
         "EnableIPv4": true,
-        "EnableIPv6": false,
-        "IPAM": { "Driver": "default", "Config": [{ "Subnet": network.subnet.to_string(), "Gateway": network.gateway }] },
+        "EnableIPv6": network.sixth.is_some(),
+        "IPAM": { "Driver": "default", "Config": configuration },
         "Internal": network.reach == Reach::Internal,
         "Containers": containers,
         "Labels": network.labels,
@@ -63,6 +66,7 @@ fn container(member: &Member, wire: &Wire) -> Value {
         "Name": member.name,
         "MacAddress": mac(wire),
         "IPv4Address": wire.addresses.first().map(ToString::to_string),
+        "IPv6Address": wire.addresses.get(1).map(ToString::to_string).unwrap_or_default(),
     })
 }
 

@@ -78,7 +78,7 @@ impl Line {
             created_at: network.created,
             driver: "bridge",
             id: network.id,
-            ipv6: "false",
+            ipv6: if network.sixth.is_some() { "true" } else { "false" },
             internal: if network.reach == Reach::Internal { "true" } else { "false" },
             labels: units::labels(&network.labels),
             name: network.name,

@@ -1,6 +1,6 @@
 //! What `run` and `create` are told of a container's network.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::Args;
 
@@ -25,6 +25,9 @@ pub(super) struct Networking {
     /// Give the container this address on its network
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<Ipv4Addr>,
+    /// Give the container this address of IPv6 on its network
+    #[arg(long, value_name = "ADDRESS")]
+    ip6: Option<Ipv6Addr>,
     /// Add a line to /etc/hosts; `host-gateway` is this machine's address
     #[arg(long, value_name = "NAME:ADDRESS")]
     add_host: Vec<String>,
@@ -98,6 +101,10 @@ impl Networking {
         })
     }
 
+    fn has_address(&self) -> bool {
+        self.ip.is_some() || self.ip6.is_some()
+    }
+
     /// The container whose network is asked for.
     fn neighbour(&self) -> Option<&str> {
         match self.network.as_slice() {
@@ -115,7 +122,7 @@ impl Networking {
                 self.publish_all || !self.publish.is_empty(),
                 "conflicting options: port publishing and the container type network mode",
             ),
-            (self.ip.is_some(), "user specified IP address is supported on user defined networks only"),
+            (self.has_address(), "user specified IP address is supported on user defined networks only"),
             (
                 !self.network_alias.is_empty(),
                 "network-scoped alias is supported only for containers in user defined networks",
@@ -163,19 +170,20 @@ impl Networking {
             several => Mode::Networks(several.iter().map(|text| attachment(text)).collect::<Result<_, _>>()?),
         };
         let Mode::Networks(attachments) = &mut mode else {
-            if self.ip.is_some() || !self.network_alias.is_empty() {
+            if self.has_address() || !self.network_alias.is_empty() {
                 let message = format!("`--ip` and `--network-alias` have no meaning in the network `{}`", mode.name());
                 return Err(Diagnostic::error(message).hint("they are for a network that `network create` made"));
             }
             return Ok(mode);
         };
         if let Some(first) = attachments.first_mut() {
-            if first.network == BRIDGE && (self.ip.is_some() || !self.network_alias.is_empty()) {
+            if first.network == BRIDGE && (self.has_address() || !self.network_alias.is_empty()) {
                 let message = "addresses and further names can be chosen only on networks that somebody made";
                 return Err(Diagnostic::error(message)
                     .hint("make one with `network create NAME`, and use it with `--network NAME`"));
             }
             first.address = self.ip.or(first.address);
+            first.sixth = self.ip6.or(first.sixth);
             first.aliases.extend(self.network_alias.iter().cloned());
         }
         Ok(mode)
@@ -203,7 +211,7 @@ fn attachment(text: &str) -> Result<Attachment, Diagnostic> {
     }
     let bad = |part: &str| {
         Diagnostic::error(format!("invalid --network `{}`: `{}`", text.escape_debug(), part.escape_debug()))
-            .hint("write NAME, or name=NAME[,alias=OTHER][,ip=ADDRESS]")
+            .hint("write NAME, or name=NAME[,alias=OTHER][,ip=ADDRESS][,ip6=ADDRESS]")
     };
     let mut attachment = Attachment::to("");
     for part in text.split(',') {
@@ -211,6 +219,7 @@ fn attachment(text: &str) -> Result<Attachment, Diagnostic> {
             Some(("name", name)) => attachment.network = name.to_owned(),
             Some(("alias", alias)) => attachment.aliases.push(alias.to_owned()),
             Some(("ip", address)) => attachment.address = Some(address.parse().map_err(|_| bad(part))?),
+            Some(("ip6", address)) => attachment.sixth = Some(address.parse().map_err(|_| bad(part))?),
             Some(_) | None => return Err(bad(part)),
         }
     }
