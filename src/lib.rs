@@ -20,6 +20,7 @@
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`runtime`]: containers with their folders, layers and volumes
+//!     and [`serving`]: the store as a registry, over [`http`]
 //! 15. [`upkeep`]: whether the store is intact, and what in it may be removed
 //! 16. [`machine`]: the machine that takes one step after another
 //! 17. [`debugger`]: the debugger without a user interface: it steps, goes back, compares and explains, in plain data
@@ -44,6 +45,7 @@ pub mod diagnostic;
 pub mod dockerfile;
 pub(crate) mod document;
 pub(crate) mod errno;
+pub(crate) mod http;
 pub mod images;
 pub mod layer;
 pub mod limits;
@@ -57,6 +59,7 @@ pub mod progress;
 pub(crate) mod repl;
 pub mod runtime;
 pub mod seen;
+pub(crate) mod serving;
 pub(crate) mod shown;
 pub(crate) mod size;
 pub mod source;

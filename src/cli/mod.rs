@@ -152,6 +152,8 @@ enum Command {
     Load(Explainable<image::load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
     Save(Explainable<image::save::Save>),
+    /// Be a registry: others pull the images of the store from this machine
+    Serve(image::serve::Serve),
     /// Create an image from a root file system archive
     Import(Explainable<image::import::Import>),
     /// Remove unused data, and data that can be recreated
@@ -310,6 +312,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Rmi(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Load(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Save(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Serve(command) => command.run(&*world()?, ui),
         Command::Import(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Prune(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Store(command) => command.run(&*world()?, ui),

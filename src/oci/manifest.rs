@@ -52,6 +52,12 @@ impl Manifest {
         }
     }
 
+    /// Whether it is that of an image: attestations have one, too, and no file system.
+    pub(crate) fn is_image(&self) -> bool {
+        media_type::is_config(&self.config.media_type)
+            && self.layers.iter().all(|layer| media_type::is_layer(&layer.media_type))
+    }
+
     /// The bytes of all layers together, as they are stored. What a manifest claims may be more than any number holds.
     pub(crate) fn size(&self) -> u64 {
         self.layers.iter().fold(0, |sum, layer| layer.size.saturating_add(sum))

@@ -32,7 +32,7 @@ pub(crate) struct Occupant {
 const MOST: u64 = 16 << 20;
 
 /// The error of one of these ports that is in use, with the container of ours that has it, where one has, or else the process.
-pub(super) fn explained(world: &World, error: Error, published: &[Published]) -> Error {
+pub(crate) fn explained(world: &World, error: Error, published: &[Published]) -> Error {
     let Error::Port { address, source } = &error else { return error };
     let containers = match stored::list(world) {
         Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,

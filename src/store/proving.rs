@@ -42,6 +42,20 @@ impl Store {
     /// [`Error::Missing`], [`Error::NotAFile`] and [`Error::Content`] for what is not the blob.
     pub(crate) fn open_blob(&self, digest: &Digest) -> Result<File, Error> {
         self.hold(digest);
+        self.look_into_blob(digest)
+    }
+
+    /// Whether a blob is known to have the content of its digest, without reading it.
+    pub(crate) fn is_proven(&self, digest: &Digest) -> bool {
+        self.blob_path(digest).symlink_metadata().is_ok_and(|metadata| self.is_known(&metadata, digest))
+    }
+
+    /// As [`Store::open_blob`], for who reads it once and needs it no more: what is open is read to its end, also where somebody removes
+    /// its name meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::open_blob`].
+    pub(crate) fn look_into_blob(&self, digest: &Digest) -> Result<File, Error> {
         let (file, _) = self.open_unproven(digest)?;
         self.prove(&file, digest, &self.blob_path(digest))?;
         Ok(file)

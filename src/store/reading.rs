@@ -30,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::read_document`].
-    pub(super) fn look_at_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
+    pub(crate) fn look_at_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
         if DocumentKind::of(&descriptor.media_type) != Some(T::KIND) {
             return Err(Error::Kind {
                 digest: descriptor.digest,
@@ -55,7 +55,11 @@ impl Store {
         self.look_at(descriptor, limit)
     }
 
-    fn look_at(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
+    /// As [`Store::read`], for who only looks and does not use it.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub(crate) fn look_at(&self, descriptor: &Descriptor, limit: &Limit) -> Result<Vec<u8>, Error> {
         let path = self.blob_path(&descriptor.digest);
         document::check(&path, descriptor.size, self.home().bound(limit))?;
         let file = self.open_sized(descriptor)?;

@@ -1,4 +1,4 @@
-//! Blobs that come before anybody knows which of them are needed: the files of an archive of images.
+//! Blobs that come before anybody knows which of them are needed: the files of an archive of images, what others push to a registry.
 //!
 //! They are hashed while they are written, into a folder of their own below `tmp/`, each under its digest. Those that turn out to
 //! be needed are moved into the store; the rest go with the folder.
@@ -17,6 +17,31 @@ use crate::progress::{Counted, Work};
 pub struct Staging<'s> {
     store: &'s Store,
     folder: PathBuf,
+}
+
+/// A blob that comes in pieces. Dropped before [`Staging::finish`], it leaves nothing.
+pub(crate) struct Arrival {
+    temporary: write::Temporary,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl Arrival {
+    /// Adds the next piece.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for the disk's errors.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.temporary.write(bytes)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// How much has come.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
 }
 
 /// Why a stream could not be staged.
@@ -45,27 +70,44 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// What the stream says, and [`Error::Io`] for the disk's errors.
     pub(crate) fn add(&self, stream: impl Read) -> Result<(Digest, u64), StageError> {
-        let mut temporary = write::Temporary::create(&self.folder)?;
+        let mut arrival = self.begin()?;
         let task = self.store.meter().begin(Work::Reading, None);
         let mut stream = Counted { reader: stream, task: &task };
-        let mut hasher = Hasher::new();
         let mut buffer = vec![0; 256 << 10];
-        let mut size = 0;
         loop {
             match stream.read(&mut buffer) {
                 Ok(0) => break,
-                Ok(count) => {
-                    hasher.update(&buffer[..count]);
-                    temporary.write(&buffer[..count])?;
-                    size += count as u64;
-                }
+                Ok(count) => arrival.push(&buffer[..count])?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(StageError::Read(error)),
             }
         }
+        Ok(self.finish(arrival)?)
+    }
+
+    /// Begins a blob that comes in pieces.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for the disk's errors.
+    pub(crate) fn begin(&self) -> Result<Arrival, Error> {
+        Ok(Arrival { temporary: write::Temporary::create(&self.folder)?, hasher: Hasher::new(), size: 0 })
+    }
+
+    /// All pieces have come: gives the digest and the size.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for the disk's errors.
+    pub(crate) fn finish(&self, arrival: Arrival) -> Result<(Digest, u64), Error> {
+        let Arrival { temporary, hasher, size } = arrival;
         let digest = hasher.finish();
         temporary.replace(&self.path(&digest))?;
         Ok((digest, size))
+    }
+
+    /// Removes what was added and is not in the store.
+    pub(crate) fn forget(&self, digest: &Digest) {
+        // What is left goes with the folder.
+        let _ = write::remove_file(&self.path(digest));
     }
 
     /// Opens what was added, also when it is in the store by now.
@@ -75,7 +117,7 @@ impl<'s> Staging<'s> {
     pub(crate) fn open(&self, digest: &Digest) -> Result<File, Error> {
         match document::open(&self.path(digest), Links::Refuse) {
             Ok((file, _)) => Ok(file),
-            Err(error) if error.is_not_found() => self.store.open_blob(digest),
+            Err(error) if error.is_not_found() => self.store.look_into_blob(digest),
             Err(error) => Err(error.into()),
         }
     }
@@ -85,9 +127,17 @@ impl<'s> Staging<'s> {
     /// # Errors
     /// [`Error::Missing`] for what was not added, [`Error::Io`] for the disk's errors.
     pub(crate) fn keep(&self, digest: &Digest) -> Result<(), Error> {
-        self.store.hold(digest);
-        let (staged, blob) = (self.path(digest), self.store.blob_path(digest));
-        let proof = self.store.home().proof(digest);
+        self.keep_in(self.store, digest)
+    }
+
+    /// As [`Staging::keep`], for a store of the same home that needs it only for a while.
+    ///
+    /// # Errors
+    /// As [`Staging::keep`].
+    pub(crate) fn keep_in(&self, store: &Store, digest: &Digest) -> Result<(), Error> {
+        store.hold(digest);
+        let (staged, blob) = (self.path(digest), store.blob_path(digest));
+        let proof = store.home().proof(digest);
         if proof::is_proven(&blob, &proof) {
             return Ok(());
         }
@@ -95,7 +145,7 @@ impl<'s> Staging<'s> {
             Ok(file) => file,
             // It may have been kept before, and the proof could not be written.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return self.store.open_blob(digest).map(|_| ());
+                return store.open_blob(digest).map(|_| ());
             }
             Err(error) => return Err(Error::io("open", &staged)(error)),
         };

@@ -33,6 +33,7 @@ pub(crate) mod template;
 pub(crate) mod transcript;
 mod tty;
 pub(crate) mod units;
+pub(crate) mod visits;
 mod warning;
 
 pub(crate) use frame::Scene;

@@ -40,6 +40,7 @@ mod removing;
 mod restarts;
 mod running;
 mod screens;
+mod serve;
 mod sixth;
 mod sources;
 #[path = "../library/tarballs.rs"]

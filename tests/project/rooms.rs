@@ -30,6 +30,7 @@ const PARTED: &[(&str, &str, &str)] = &[
     ("src/container/", "Operation", "what is done, and why it is done, are two ideas"),
     ("src/container/", "Setup", "what a manager prescribes is an idea of its own"),
     ("src/machine/", "Machine", "driving it, asking it and ending it are three ideas"),
+    ("src/serving/", "Registry", "giving, taking and naming are three ideas"),
     ("src/store/", "Store", "one file for each kind of file in the layout"),
     ("src/tree/", "Tree", "following links is an idea of its own"),
 ];

@@ -9,9 +9,7 @@ use super::contents::Contents;
 use super::loaded::{Loaded, name, prove};
 use super::{Error, LIST, docker};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
-use crate::oci::{
-    Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, media_type, validate,
-};
+use crate::oci::{Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, validate};
 use crate::store::{MOST_NESTED, Store, documents};
 
 /// Brings every image of the layout into the store.
@@ -153,7 +151,7 @@ fn reach(contents: &Contents<'_>, root: &Descriptor) -> Result<Reached, Error> {
                 let manifest: Manifest = document(contents, &descriptor)?;
                 let parts = std::iter::once(&manifest.config).chain(&manifest.layers);
                 waiting.extend(parts.map(|part| (part.clone(), descriptor.digest, depth + 1)));
-                if is_image(&manifest) {
+                if manifest.is_image() {
                     reached.images.push(manifest);
                 }
             }
@@ -162,12 +160,6 @@ fn reach(contents: &Contents<'_>, root: &Descriptor) -> Result<Reached, Error> {
     }
     reached.blobs.reverse();
     Ok(reached)
-}
-
-/// Whether a manifest is that of an image: attestations have one, too, and no file system.
-fn is_image(manifest: &Manifest) -> bool {
-    media_type::is_config(&manifest.config.media_type)
-        && manifest.layers.iter().all(|layer| media_type::is_layer(&layer.media_type))
 }
 
 /// Reads a document that is known to be there.

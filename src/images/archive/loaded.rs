@@ -34,7 +34,7 @@ pub(super) fn put_manifest(store: &Store, config: Descriptor, layers: Vec<Descri
 /// # Errors
 /// [`Error::Store`] for documents that do not fit, [`Error::Layer`] for a layer that can't be read, or is another than the
 /// configuration lists.
-pub(super) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, Error> {
+pub(crate) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, Error> {
     let config: ImageConfig = store.read_document(&manifest.config)?;
     let (listed, there) = (config.rootfs.diff_ids.len(), manifest.layers.len());
     if listed != there {

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use file::write_whole;
 pub(crate) use load::{Input, load};
+pub(crate) use loaded::prove;
 pub(crate) use save::{Format, save};
 
 use crate::diagnostic::Explained;

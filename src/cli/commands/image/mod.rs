@@ -8,6 +8,7 @@ pub(in crate::cli) mod load;
 pub(in crate::cli) mod prune;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
+pub(in crate::cli) mod serve;
 pub(in crate::cli) mod tag;
 
 use std::sync::Arc;
