@@ -3,6 +3,7 @@
 //! ```text
 //! IdsWanted ──▶   the keeper is in its user namespace, which has no ids yet
 //!           ◀── IdsMapped
+//! Supervised ─▶   somebody answers for the kernel, and lets further processes in over the link that comes with it
 //! Terminal  ──▶   the master of the terminal that was made inside
 //! Ready     ──▶   everything is set up, and only the command is missing; with a pidfd of the first process
 //!           ◀── Kept: where a listener is, as soon as the container is written down
@@ -27,12 +28,14 @@ use rustix::termios::Winsize;
 use serde::{Deserialize, Serialize};
 
 use super::error::Failure;
+use super::supervision::Supervision;
 use crate::link::{Link, Listener};
 
 /// What we are told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
     IdsWanted,
+    Supervised,
     Terminal,
     Ready,
     First {
@@ -109,7 +112,7 @@ pub(super) struct Ends {
     /// The user namespace for file systems in memory, where the plan has made one.
     pub(crate) namespace: Option<&'static OwnedFd>,
     /// To the supervisor, once there is one.
-    pub(crate) supervisor: Option<Link>,
+    pub(crate) supervisor: Option<Supervision>,
     /// The standard streams: what they become, where they are not ours.
     pub(crate) streams: Option<[OwnedFd; 3]>,
     /// The size that a terminal begins with.

@@ -18,6 +18,7 @@ use super::freeze::{self, Paused};
 use super::hierarchies::ControlGroups;
 use super::processes;
 use super::resources::Resources;
+use crate::link::Link;
 
 /// A hold on a container. Clones hold the same one.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ struct Held {
     first: OnceLock<OwnedFd>,
     /// The same process, while it waits for the order to start.
     waiting: OnceLock<OwnedFd>,
+    /// Where a further process is let in by its supervisor, where it has one, as long as it runs.
+    supervisor: Mutex<Option<Link>>,
     /// Our end of its terminal, where it has one.
     terminal: OnceLock<OwnedFd>,
     /// The size that it is to have as soon as it is there.
@@ -48,6 +51,7 @@ impl Control {
             keeper,
             first: OnceLock::new(),
             waiting: OnceLock::new(),
+            supervisor: Mutex::default(),
             terminal: OnceLock::new(),
             size: Mutex::new(None),
             groups: Mutex::new(groups),
@@ -86,6 +90,16 @@ impl Control {
     /// The container's first process, as soon as all is set up.
     pub(crate) fn inside(&self) -> Option<&OwnedFd> {
         self.first().or(self.0.waiting.get())
+    }
+
+    /// Where a further process is let in; `None` where nobody has to.
+    pub(super) fn supervisor(&self) -> Option<Link> {
+        self.0.supervisor.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.duplicate().ok()
+    }
+
+    /// From now on there is such a place, or none any more: it is there as long as somebody has a link to it.
+    pub(super) fn is_supervised(&self, by: Option<Link>) {
+        *self.0.supervisor.lock().unwrap_or_else(PoisonError::into_inner) = by;
     }
 
     pub(super) fn waits(&self, process: OwnedFd) {
@@ -161,6 +175,7 @@ impl Control {
             // It can only have ended.
             let _ = processes::signal(keeper, libc::SIGKILL);
         }
+        self.is_supervised(None);
         freeze::let_end(&self.groups());
     }
 

@@ -225,9 +225,11 @@ impl<'a> Setup<'a> {
 
     fn emulate_users(&self, capabilities: Capabilities) -> Result<(), Failure> {
         let ends = self.known_ends();
-        let link = ends.supervisor.as_ref().expect("a plan forks the supervisor before anybody asks it");
+        let Some(way) = &ends.supervisor else {
+            return Err(Failure::call("finding the supervisor of the container", Errno::ESRCH));
+        };
         let beginner = if ends.joins.is_some() { Beginner::Further } else { Beginner::First };
-        match emulation::begin(link, self.known_root().directory(), self.known_account(), capabilities, beginner)? {
+        match emulation::begin(way, self.known_root().directory(), self.known_account(), capabilities, beginner)? {
             Begun::Answered => {}
             Begun::Without(failure) => drop(ends.link.say(&Word::Untidy(failure))),
         }

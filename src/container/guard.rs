@@ -39,7 +39,14 @@ pub(super) fn stand(plan: &Plan, ends: &mut Ends, keeper: &OwnedFd, left: &mut L
             Some(Ok(failure)) => drop(ends.link.say(&Word::Failed(failure.clone()))),
             Some(Err(_)) => drop(ends.link.say(&Word::Failed(Failure::panicked()))),
         }
-        left.status = Some(processes::wait(child).map_err(|errno| Failure::call("waitpid", errno))?);
+        left.status = Some(match &ends.supervisor {
+            None => processes::wait(child).map_err(|errno| Failure::call("waitpid", errno))?,
+            Some(way) => way.wait(child).unwrap_or_else(|failure| {
+                // Whoever goes on without it would be told what is not so. Our end is the container's.
+                ends.link.say(&Word::Failed(failure));
+                libc::SIGKILL
+            }),
+        });
     }
     Ok(())
 }

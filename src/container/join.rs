@@ -28,7 +28,6 @@ use rustix::termios::Winsize;
 use super::cgroup;
 use super::channel::{Ends, Joins, Order, Word};
 use super::control::Control;
-use super::emulation::Supervisor;
 use super::error::{Error, Failure};
 use super::execute::{Left, Setup};
 use super::host;
@@ -40,6 +39,7 @@ use super::plan::{Plan, RootKind, leaving};
 use super::process::{Process, Terminal};
 use super::processes::{self, pidfd};
 use super::seccomp;
+use super::supervision::Supervision;
 use super::vfork;
 use crate::link::{Heard, Link};
 
@@ -79,9 +79,8 @@ impl Entrance {
 
     /// Plans a process that goes this way.
     pub(crate) fn plan(&self, process: &Process) -> Plan {
-        let supervisor = self.identity.needs_supervisor().then_some(Operation::ForkSupervisor);
         let mut operations: Vec<(Phase, Operation)> =
-            supervisor.iter().chain(&self.before).map(|operation| (Phase::Joining, operation.clone())).collect();
+            self.before.iter().map(|operation| (Phase::Joining, operation.clone())).collect();
         for operation in
             [Operation::Join(Joining::HideOurselves), Operation::Join(Joining::Namespaces), Operation::ForkInit]
         {
@@ -155,7 +154,7 @@ pub(crate) fn join(entrance: &Entrance, container: &Control, wanted: Wanted) -> 
             born,
             groups: cgroup::open_lists(&container.groups()).map_err(Error::Setup)?,
         }),
-        supervisor: None,
+        supervisor: container.supervisor().map(Supervision::by),
         streams: Some(wanted.streams),
         window: wanted.window.map(|(ws_row, ws_col)| Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 }),
         filter: seccomp::of(&plan),
@@ -185,12 +184,7 @@ fn be_joiner(plan: &Plan, mut ends: Ends) -> ! {
 
 /// Goes in, and waits for the end of the command. Gives its status as waitpid(2) writes it.
 fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
-    let mut supervisor = None;
     for operation in plan.of(Phase::Joining).filter(|operation| **operation != Operation::ForkInit) {
-        if *operation == Operation::ForkSupervisor {
-            let (process, link) = Supervisor::fork(ends.joins.as_ref().map(|joins| &joins.first))?;
-            (supervisor, ends.supervisor) = (Some(process), Some(link));
-        }
         Setup::new(&plan.identity, Some(ends)).execute(operation)?;
     }
     let mut left = Left::default();
@@ -211,12 +205,7 @@ fn enter(plan: &Plan, ends: &mut Ends) -> Result<i32, Failure> {
         Some(Ok(failure)) => drop(ends.link.say(&Word::Failed(failure))),
         Some(Err(_)) => drop(ends.link.say(&Word::Failed(Failure::panicked()))),
     }
-    let status = watch(child, &ends.link).map_err(|errno| Failure::call("waitpid", errno));
-    // What the command has left behind goes on with it, so it ends when the last of that does.
-    if let Some(supervisor) = supervisor {
-        supervisor.leave();
-    }
-    status
+    watch(child, &ends.link).map_err(|errno| Failure::call("waitpid", errno))
 }
 
 /// Waits for the end of the command. Of one that was left with a terminal, somebody has to read what it writes there.

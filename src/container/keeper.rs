@@ -82,6 +82,7 @@ pub(super) fn prepare(ends: &Ends) -> Result<(), Failure> {
     kept.extend(ends.shared.iter().flat_map(Shared::descriptors));
     kept.extend(ends.listener.as_ref().map(|listener| listener.as_fd().as_raw_fd()));
     kept.extend(ends.namespace.map(AsRawFd::as_raw_fd));
+    kept.extend(ends.supervisor.as_ref().map(|way| std::os::fd::AsFd::as_fd(way.link()).as_raw_fd()));
     close_all_but(kept).map_err(|errno| Failure::call("close_range", errno))
 }
 
@@ -93,8 +94,9 @@ fn enter(plan: &Plan, ends: &mut Ends) -> Result<(), Failure> {
             return start_guard(plan, ends);
         }
         if *operation == Operation::ForkSupervisor {
-            let (process, link) = Supervisor::fork(None)?;
-            (_supervisor, ends.supervisor) = (Some(process), Some(link));
+            let (process, way) = Supervisor::fork()?;
+            ends.link.say_with(&Word::Supervised, way.link());
+            (_supervisor, ends.supervisor) = (Some(process), Some(way));
         }
         Setup::new(&plan.identity, Some(ends)).execute(operation)?;
     }

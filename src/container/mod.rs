@@ -88,6 +88,7 @@ mod sockets;
 mod space;
 mod spawn;
 mod stubs;
+mod supervision;
 mod surroundings;
 mod terminal;
 mod trampoline;

@@ -210,7 +210,7 @@ fn listen(plan: &Plan, link: &Link, errno: Option<&OwnedFd>, maker: Pid) -> Resu
                 return Ok((process, terminal));
             }
             (Word::Failed(failure), _) => return Err(Error::Setup(failure)),
-            (Word::Ready | Word::First { .. } | Word::Untidy(_) | Word::Ended(_), _) => {}
+            (Word::Supervised | Word::Ready | Word::First { .. } | Word::Untidy(_) | Word::Ended(_), _) => {}
         }
     }
 }

@@ -49,6 +49,33 @@ pub(super) fn has_ended(process: &OwnedFd) -> bool {
     matches!(poll(&mut polled, PollTimeout::ZERO), Ok(count) if count > 0)
 }
 
+/// Waits until one of two processes has ended.
+pub(super) fn wait_for_one(one: &OwnedFd, other: &OwnedFd) -> Result<(), Errno> {
+    let mut polled = [one, other].map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN));
+    loop {
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            ended => return ended.map(drop),
+        }
+    }
+}
+
+/// Whether a process is to end: it was killed, or is ending. In a process id namespace the first one waits then for all others.
+pub(super) fn is_ending(process: &OwnedFd) -> bool {
+    const PF_EXITING: u64 = 4;
+    let Some(number) = number(process) else { return true };
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/{number}/{name}")).unwrap_or_default();
+    let stat = read("stat");
+    // Behind the name, which may have anything in it.
+    let flags = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(6)?.parse::<u64>().ok());
+    let status = read("status");
+    let mut pending = status.lines().filter_map(|line| {
+        let mask = line.strip_prefix("SigPnd:").or(line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    flags.is_none_or(|flags| flags & PF_EXITING != 0) || pending.any(|mask| mask & 1 << (libc::SIGKILL - 1) != 0)
+}
+
 /// The number that a process has for us; `None` when it has ended.
 pub(crate) fn number(process: &OwnedFd) -> Option<i32> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;

@@ -271,6 +271,7 @@ impl Relay {
             Message::Nothing => Ok(()),
             Message::End => {
                 self.link = None;
+                control.is_supervised(None);
                 Ok(())
             }
         }
@@ -301,6 +302,7 @@ impl Relay {
         match word {
             // It is answered before there is a relay.
             Word::IdsWanted => {}
+            Word::Supervised => control.is_supervised(descriptor.map(Link::from)),
             Word::Terminal => {
                 if let (Some(master), Some(far)) = (descriptor, self.far.take()) {
                     control.has_terminal(master.try_clone().map_err(Error::descriptor)?);
@@ -310,9 +312,7 @@ impl Relay {
             Word::Ready => descriptor.into_iter().for_each(|process| control.waits(process)),
             Word::First { program, missing } => {
                 self.found.executing = Some((program, missing));
-                if let Some(first) = descriptor {
-                    control.started(first);
-                }
+                descriptor.into_iter().for_each(|first| control.started(first));
             }
             Word::Failed(failure) => self.found.failure = Some(failure),
             Word::Untidy(failure) => listen(Heard::Untidy(&failure)),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -141,6 +142,65 @@ static void killed(void) {
     MUST(!chown("/mine/file", 1, 2));
 }
 
+// What the answer is to be written to can be read only: it is the process that may not write there, and so nobody does for it.
+static void readonly(void) {
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    gid_t groups[] = {3, 4};
+    MUST(!setgroups(2, groups) && !chown("/mine/file", 33, 44));
+    memset(page, 'a', 4096);
+    MUST(!mprotect(page, 4096, PROT_READ));
+    int file = open("/mine/file", O_RDONLY);
+    MUST(syscall(SYS_fstat, file, page) == -1 && errno == EFAULT);
+    MUST(syscall(SYS_newfstatat, AT_FDCWD, "/mine/file", page, 0) == -1 && errno == EFAULT);
+    MUST(syscall(SYS_statx, file, "", AT_EMPTY_PATH, STATX_ALL, page) == -1 && errno == EFAULT);
+    MUST(syscall(SYS_getresuid, page, page, page) == -1 && errno == EFAULT);
+    MUST(syscall(SYS_getgroups, 2, page) == -1 && errno == EFAULT);
+    MUST(syscall(SYS_getgroups, 2, "constant") == -1 && errno == EFAULT);
+    for (int at = 0; at < 4096; at++) MUST(page[at] == 'a');
+    // Half of the answer has room.
+    char *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    MUST(!mprotect(two + 4096, 4096, PROT_READ));
+    MUST(syscall(SYS_fstat, file, two + 4096 - 8) == -1 && errno == EFAULT);
+    MUST(!syscall(SYS_fstat, file, two + 4096 - sizeof(struct stat)));
+    MUST(syscall(SYS_getgroups, 2, two) == 2);
+}
+
+// A file system of ours that never answers: whoever looks at it waits, and nobody else.
+static void silent(void) {
+    int fuse = open("/dev/fuse", O_RDWR);
+    char options[64], message[8192];
+    MUST(fuse >= 0);
+    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+    mkdir("/mine/fuse", 0755);
+    MUST(!mount("none", "/mine/fuse", "fuse", MS_NOSUID | MS_NODEV, options));
+    struct { unsigned len, opcode; unsigned long unique; } *in = (void *)message;
+    MUST(read(fuse, message, sizeof message) > 0 && in->opcode == 26);
+    struct { unsigned len; int error; unsigned long unique; unsigned major, minor, rest[14]; } init = {80, 0, in->unique, 7, 31, {0}};
+    init.rest[3] = 4096;
+    MUST(write(fuse, &init, 80) == 80);
+    pid_t waiting[40];
+    for (int child = 0; child < 40; child++) {
+        waiting[child] = fork();
+        MUST(waiting[child] >= 0);
+        if (!waiting[child]) {
+            struct stat found;
+            if (child % 2) chown("/mine/fuse/x", 33, 44); else stat("/mine/fuse/x", &found);
+            _exit(0);
+        }
+        struct stat found;
+        // All who answer may be busy for good. One is always left who says so.
+        int given = chown("/mine/file", child, child);
+        MUST(!given || errno == EAGAIN);
+        if (child == 0) MUST(!given && !stat("/mine/file", &found) && found.st_uid == 0);
+        if (child == 5) MUST(!given && !stat("/mine/file", &found) && found.st_uid == 5);
+        MUST(getuid() == 0);
+    }
+    puts("over");
+    fflush(stdout);
+    // The end of this process is that of all others: also of those that wait, in the kernel, for the one who answers.
+    _exit(0);
+}
+
 int main(int count, char **arguments) {
     const char *what = count > 1 ? arguments[1] : "";
     elsewhere = count > 2 ? arguments[2] : "";
@@ -160,6 +220,8 @@ int main(int count, char **arguments) {
     if (!strcmp(what, "magic")) magic(elsewhere);
     if (!strcmp(what, "flood")) flood();
     if (!strcmp(what, "killed")) killed();
+    if (!strcmp(what, "readonly")) readonly();
+    if (!strcmp(what, "silent")) silent();
     puts("over");
     return 0;
 }

@@ -121,6 +121,21 @@ fn with_one_id_what_is_written_beside_files_is_not_listed() {
 }
 
 #[test]
+fn with_one_id_what_the_set_up_has_made_is_roots() {
+    only("identity::with_one_id_what_the_set_up_has_made_is_roots", "single", || {
+        let script = "touch /dev/shm/x; mkdir /tmp/d
+             stat -c %u:%g / /proc /proc/sys/kernel /proc/meminfo /sys /dev /dev/null /dev/pts /dev/shm /dev/fd /etc/hosts /etc/resolv.conf | sort -u
+             stat -c %u:%g /dev/shm/x /tmp/d /proc/1 /proc/1/status | sort -u";
+        let container = Container::new(script).with(|container| container.process.user = "web".to_owned());
+        let tmp = container.sandbox.lower[0].join("tmp");
+        std::fs::set_permissions(tmp, PermissionsExt::from_mode(0o1777)).unwrap();
+        assert_eq!(container.output(), "0:0\n33:33\n");
+        let container = Container::new("stat -c %u:%g /proc /sys /dev/null /etc/hosts | sort -u");
+        assert_eq!(container.output(), "0:0\n", "not nobody's, as to the kernel");
+    });
+}
+
+#[test]
 fn with_one_id_a_user_has_no_capabilities() {
     only("identity::with_one_id_a_user_has_no_capabilities", "single", || {
         let container =

@@ -13,6 +13,7 @@ use nix::fcntl::AtFlags;
 use nix::unistd::{Gid, Uid, fchownat};
 
 use super::super::error::errno;
+use super::super::seccomp::Abi;
 use super::calls::Naming;
 use super::ids::KEEP;
 use super::target::{Follow, Target};
@@ -28,8 +29,8 @@ pub(super) type Owner = (u32, u32);
 pub(super) struct Owned {
     file: OwnedFd,
     mode: u32,
-    /// The numbers that it has on its file system.
-    place: (libc::dev_t, libc::ino_t),
+    /// Who it belongs to for the kernel: root, which is the one user there is, or nobody.
+    real: Owner,
     written: Written,
 }
 
@@ -68,8 +69,13 @@ impl Owned {
 
     fn of(file: OwnedFd) -> Result<Owned, Errno> {
         let found = status(&file)?;
-        let (mode, place) = (found.st_mode, (found.st_dev, found.st_ino));
-        Ok(Owned { file, mode, place, written: Written::beside(mode) })
+        let (mode, real) = (found.st_mode, (found.st_uid, found.st_gid));
+        Ok(Owned { file, mode, real, written: Written::beside(mode) })
+    }
+
+    /// Whether that is what the kernel tells.
+    pub(crate) fn is_really(&self, owner: Owner) -> bool {
+        self.real == owner
     }
 
     /// Who it belongs to, as far as that is written beside it.
@@ -104,10 +110,13 @@ impl Owned {
     }
 
     /// What stat(2) tells of it, with this owner.
-    pub(crate) fn stat(&self, (uid, gid): Owner) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn stat(&self, (uid, gid): Owner, abi: Abi) -> Result<Vec<u8>, Errno> {
         let mut found = status(&self.file)?;
         (found.st_uid, found.st_gid) = (uid, gid);
-        Ok(bytes_of(&found))
+        Ok(match abi {
+            Abi::Native => bytes_of(&found),
+            Abi::Compat => stat64(&found),
+        })
     }
 
     /// What statx(2) tells of it, with this owner.
@@ -115,6 +124,34 @@ impl Owned {
         let mut found = look(&self.file, flags & libc::AT_STATX_SYNC_TYPE, mask)?;
         (found.stx_uid, found.stx_gid) = (uid, gid);
         Ok(bytes_of(&found))
+    }
+}
+
+impl Owned {
+    /// Whether it was there before the container's first process: the root directory, devices, what shows the kernel's own state, and the files
+    /// in /etc that are mounted over the image's. It is told by where it lies in the container's mounts, whatever root the process has.
+    fn is_of_set_up(&self) -> bool {
+        if [libc::S_IFCHR, libc::S_IFBLK].contains(&(self.mode & libc::S_IFMT)) {
+            return true;
+        }
+        let Ok(place) = std::fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd())) else { return false };
+        let Ok(place) = place.strip_prefix("/") else { return false };
+        let mut names = place.iter().filter_map(|name| name.to_str());
+        match (names.next(), names.next()) {
+            (None, _) | (Some("sys"), _) => true,
+            (Some("dev"), below) => !matches!(below, Some("shm" | "mqueue")) || names.next().is_none(),
+            // What is there of a process is its user's, as whom mostly the first one began.
+            (Some("proc"), below) => !below.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit())),
+            (Some("etc"), Some("hosts" | "hostname" | "resolv.conf")) => self.is_mounted(),
+            (Some(_), _) => false,
+        }
+    }
+
+    /// Whether something is mounted just here.
+    fn is_mounted(&self) -> bool {
+        const MOUNT_ROOT: u64 = libc::STATX_ATTR_MOUNT_ROOT as u64;
+        look(&self.file, libc::AT_STATX_DONT_SYNC, libc::STATX_TYPE)
+            .is_ok_and(|found| found.stx_attributes & MOUNT_ROOT != 0)
     }
 }
 
@@ -150,31 +187,56 @@ fn bytes_of<T: Copy>(structure: &T) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(structure).cast::<u8>(), size_of::<T>()) }.to_vec()
 }
 
+/// A structure as 32-bit programs have it: `struct stat64`, asm/stat.h. Where it is aligned as on ARM, a number of 64 bits lies at a multiple
+/// of 8; on x86 it does not.
+fn stat64(found: &libc::stat) -> Vec<u8> {
+    const GAP: usize = if cfg!(target_arch = "aarch64") { 4 } else { 0 };
+    let mut bytes = Vec::with_capacity(104);
+    let words = |bytes: &mut Vec<u8>, words: &[u64]| {
+        words.iter().for_each(|word| bytes.extend((*word as u32).to_ne_bytes()));
+    };
+    bytes.extend(found.st_dev.to_ne_bytes());
+    // On ARM it is shorter.
+    #[allow(clippy::unnecessary_cast)]
+    let links = found.st_nlink as u64;
+    words(&mut bytes, &[0, found.st_ino, found.st_mode.into(), links, found.st_uid.into(), found.st_gid.into()]);
+    bytes.extend(found.st_rdev.to_ne_bytes());
+    bytes.extend([0; 4 + GAP]);
+    bytes.extend(found.st_size.to_ne_bytes());
+    words(&mut bytes, &[found.st_blksize as u64]);
+    bytes.extend([0; GAP]);
+    bytes.extend(found.st_blocks.to_ne_bytes());
+    let times = [
+        (found.st_atime, found.st_atime_nsec),
+        (found.st_mtime, found.st_mtime_nsec),
+        (found.st_ctime, found.st_ctime_nsec),
+    ];
+    times.iter().for_each(|(seconds, nanoseconds)| words(&mut bytes, &[*seconds as u64, *nanoseconds as u64]));
+    bytes.extend(found.st_ino.to_ne_bytes());
+    bytes
+}
+
 /// Who the files belong to that have no owner written beside them.
 ///
 /// Unpacking wrote one beside every file of the layers. So these came since, or lie in what is mounted: they are the user's as whom the
-/// container's first process began, like those that it makes itself. Device nodes are root's, and so is the root directory.
-pub(super) struct Maker {
-    owner: Owner,
-    root: Option<(libc::dev_t, libc::ino_t)>,
-}
+/// container's first process began, like those that it makes itself. What the set-up has made is root's.
+pub(super) struct Maker(Owner);
 
 impl Maker {
     /// As it is written on the root directory.
     pub(crate) fn of(root: &OwnedFd) -> Maker {
-        Maker {
-            owner: owner::maker_on(root).unwrap_or((0, 0)),
-            root: status(root).ok().map(|found| (found.st_dev, found.st_ino)),
-        }
+        Maker(owner::maker_on(root).unwrap_or((0, 0)))
     }
 
     /// Who a file belongs to of which this is written.
     pub(crate) fn owner_of(&self, file: &Owned, written: Option<Owner>) -> Owner {
-        let is_device = [libc::S_IFCHR, libc::S_IFBLK].contains(&(file.mode & libc::S_IFMT));
         match written {
             Some(owner) => owner,
-            None if is_device || Some(file.place) == self.root => (0, 0),
-            None => self.owner,
+            None if file.real == self.0 => self.0,
+            None if file.is_of_set_up() => (0, 0),
+            // A file of the machine's that belongs to somebody else there.
+            None if file.real != (0, 0) => file.real,
+            None => self.0,
         }
     }
 }

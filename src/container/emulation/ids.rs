@@ -2,14 +2,15 @@
 //!
 //! The rules are those of setresuid(2) and its kin, with user 0 as the one who may do everything.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
-use serde::{Deserialize, Serialize};
 
 /// "Leave it as it is", where a call takes several ids.
 pub(super) const KEEP: u32 = u32::MAX;
 
 /// The four ids of one sort that a process has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ids {
     pub(crate) real: u32,
     pub(crate) effective: u32,
@@ -100,16 +101,16 @@ pub(super) enum Power {
 }
 
 /// All that a process has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(crate) user: Ids,
     pub(crate) group: Ids,
-    pub(crate) groups: Vec<u32>,
+    pub(crate) groups: Arc<[u32]>,
 }
 
 impl Credentials {
     pub(crate) fn new(uid: u32, gid: u32, groups: Vec<u32>) -> Credentials {
-        Credentials { user: Ids::all(uid), group: Ids::all(gid), groups }
+        Credentials { user: Ids::all(uid), group: Ids::all(gid), groups: groups.into() }
     }
 
     /// What the process may do where the container has the capability that it takes.

@@ -3,7 +3,7 @@
 //! setpriv(1) does so, and changes the groups afterwards. Until it executes the program that it is for, it may still do that. What it has
 //! given up meanwhile by capset(2) the kernel knows.
 
-use super::target::{Program, Target};
+use super::target::Program;
 
 /// As many are remembered: one that was forgotten is refused what it could have done.
 const MOST: usize = 64;
@@ -14,8 +14,7 @@ pub(super) struct Keeping(Vec<Program>);
 
 impl Keeping {
     /// Notes what a process has asked for.
-    pub(crate) fn note(&mut self, target: &Target<'_>, keeps: bool) {
-        let Some(program) = target.program() else { return };
+    pub(crate) fn note(&mut self, program: Program, keeps: bool) {
         self.0.retain(|noted| *noted != program);
         if keeps {
             let surplus = (self.0.len() + 1).saturating_sub(MOST);
@@ -25,7 +24,7 @@ impl Keeping {
     }
 
     /// Whether it has asked for it.
-    pub(crate) fn keeps(&self, target: &Target<'_>) -> bool {
-        target.program().is_some_and(|program| self.0.contains(&program))
+    pub(crate) fn keeps(&self, program: Program) -> bool {
+        self.0.contains(&program)
     }
 }

@@ -1,10 +1,9 @@
 //! The kernel's side: calls that wait for an answer, see seccomp_unotify(2).
 
-use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use libc::{c_ulong, seccomp_notif, seccomp_notif_resp};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// What the process is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +21,8 @@ pub(super) struct Asked {
     id: u64,
     /// The thread.
     pub(crate) thread: u32,
+    /// Of which programs the call is: AUDIT_ARCH_…, linux/audit.h.
+    pub(crate) architecture: u32,
     /// The call's number.
     pub(crate) call: i32,
     pub(crate) args: [u64; 6],
@@ -39,29 +40,18 @@ impl Listener {
         listener
     }
 
-    /// The next call; `None` when nobody is left who could make one.
-    pub(crate) fn next(&self) -> Option<Asked> {
-        loop {
-            let mut polled = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut polled, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return None,
-            }
-            let events = polled[0].revents().unwrap_or(PollFlags::POLLHUP);
-            if !events.contains(PollFlags::POLLIN) {
-                if events.is_empty() {
-                    continue;
-                }
-                return None;
-            }
-            // SAFETY: numbers only, for all of which 0 is one.
-            let mut notice: seccomp_notif = unsafe { std::mem::zeroed() };
-            // It was killed meanwhile, and nobody waits any more.
-            if self.control(libc::SECCOMP_IOCTL_NOTIF_RECV, (&raw mut notice).cast()).is_err() {
-                continue;
-            }
-            return Some(Asked { id: notice.id, thread: notice.pid, call: notice.data.nr, args: notice.data.args });
-        }
+    /// A call that has come in; `None` where whoever made it was killed meanwhile, and nobody waits any more.
+    pub(crate) fn receive(&self) -> Option<Asked> {
+        // SAFETY: numbers only, for all of which 0 is one.
+        let mut notice: seccomp_notif = unsafe { std::mem::zeroed() };
+        self.control(libc::SECCOMP_IOCTL_NOTIF_RECV, (&raw mut notice).cast()).ok()?;
+        let (call, architecture, args) = (notice.data.nr, notice.data.arch, notice.data.args);
+        Some(Asked { id: notice.id, thread: notice.pid, architecture, call, args })
+    }
+
+    /// What it is polled by: readable when a call has come in, hung up when nobody is left who could make one.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Whether the call still waits, and so its thread's number is still its own.

@@ -11,16 +11,17 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{IoSliceMut, Read as _};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
-use std::os::unix::fs::FileExt as _;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Pid, chroot, fchdir};
 
 use super::super::capabilities::Capabilities;
 use super::super::inside::patiently;
+use super::memory::Memory;
 
 /// The longest path, with the zero at its end: PATH_MAX.
 const LONGEST_PATH: usize = 4096;
@@ -38,7 +39,12 @@ impl Machine {
         Ok(Machine { root: directory("/")?, proc: directory("/proc")? })
     }
 
-    /// Does something with another root and another working directory, and comes back.
+    /// From now on this thread has a root and a working directory of its own.
+    pub(crate) fn apart() -> Result<(), Errno> {
+        unshare(CloneFlags::CLONE_FS)
+    }
+
+    /// Does something with another root and another working directory, and comes back. The thread has [its own](Machine::apart).
     fn inside<R>(&self, root: &OwnedFd, start: &OwnedFd, work: impl FnOnce() -> Result<R, Errno>) -> Result<R, Errno> {
         fchdir(root)?;
         chroot(".")?;
@@ -67,9 +73,9 @@ impl<'a> Target<'a> {
         openat(&self.machine.proc, path.as_str(), flags | OFlag::O_CLOEXEC, Mode::empty())
     }
 
-    /// Its memory, to be written to, as it is now: a program that is executed later has another one.
+    /// Its memory, to be written to.
     pub(crate) fn memory(&self) -> Result<Memory, Errno> {
-        self.open("mem", OFlag::O_WRONLY).map(|file| Memory(File::from(file)))
+        Ok(Memory::of(self.open("mem", OFlag::O_WRONLY)?, self.open("maps", OFlag::O_RDONLY)?))
     }
 
     /// Reads its memory. Where it was killed, this may be another's: what was read is worth something only if it [still waits].
@@ -224,15 +230,6 @@ pub(super) struct Program {
 pub(super) enum Follow {
     Yes,
     No,
-}
-
-/// The memory of a process.
-pub(super) struct Memory(File);
-
-impl Memory {
-    pub(crate) fn write(&self, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        self.0.write_all_at(bytes, address).map_err(|_| Errno::EFAULT)
-    }
 }
 
 /// The number of a descriptor that a path names: one of the names by which programs know their own. They are magic links, which are not

@@ -34,7 +34,7 @@ use super::plan::Plan;
 use super::prescribed::Prescribed;
 
 use asking::AskedCall;
-pub(super) use asking::number;
+pub(super) use asking::{Abi, architecture, number};
 
 /// The filters that were made, in the life of this process: few, as few sets of capabilities are ever asked for.
 static MADE: Mutex<Vec<(Capabilities, Arc<[sock_filter]>)>> = Mutex::new(Vec::new());
@@ -87,8 +87,8 @@ pub(super) fn install(filter: Option<&[sock_filter]>) -> Result<(), Failure> {
     set(filter, 0).map(drop).map_err(|errno| Failure::call("seccomp", errno))
 }
 
-/// Installs a further filter that has the kernel ask for these calls, and gives the descriptor by which it asks.
-pub(super) fn listen(calls: impl Iterator<Item = AskedCall>) -> Result<OwnedFd, Failure> {
+/// Installs a further filter that has the kernel ask for these calls of each kind of programs, and gives the descriptor by which it asks.
+pub(super) fn listen(calls: impl Fn(Abi) -> Vec<AskedCall>) -> Result<OwnedFd, Failure> {
     const NEW_LISTENER: libc::c_ulong = 1 << 3;
     // Linux 5.19: once somebody works on the answer, only a deadly signal ends the call. Else some calls would be made twice.
     const WAIT_KILLABLE: libc::c_ulong = 1 << 5;
@@ -96,7 +96,7 @@ pub(super) fn listen(calls: impl Iterator<Item = AskedCall>) -> Result<OwnedFd, 
         Failure::call("users and owners can't be emulated: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)", errno)
             .hint("EBUSY means that another program is asked already: that of the container which this one runs in")
     };
-    let filter = asking::program(calls).ok_or_else(|| refused(Errno::ENOSYS))?;
+    let filter = asking::program(&calls).ok_or_else(|| refused(Errno::ENOSYS))?;
     let made = match set(&filter, NEW_LISTENER | WAIT_KILLABLE) {
         Err(Errno::EINVAL) => set(&filter, NEW_LISTENER),
         made => made,
