@@ -111,7 +111,13 @@ impl Format {
     /// # Errors
     /// The template asks for something that rows do not have; what writing says.
     pub(crate) fn show<R: Row>(&self, ui: &Ui, table: &Table, rows: &[R]) -> Result<(), Failure> {
-        self.show_long(ui, table, || rows.iter())
+        match self {
+            Format::Usual => {
+                let cells: Vec<Vec<String>> = rows.iter().map(|row| table.cells(row)).collect();
+                ui.table(&table.header(), &cells, table.too_wide)
+            }
+            Format::Table(_) | Format::Json | Format::Lines(_) => self.show_long(ui, table, || rows.iter()),
+        }
     }
 
     /// As [`Format::show`], of rows that are made when they are needed: a long list is never in memory as a whole.
@@ -125,14 +131,7 @@ impl Format {
         rows: impl Fn() -> I,
     ) -> Result<(), Failure> {
         match self {
-            Format::Usual => {
-                let cells = |row: R| {
-                    let fields = fields(&row);
-                    table.shown.iter().map(|field| fields[field].as_str().unwrap_or_default().to_owned()).collect()
-                };
-                let titles: Vec<&str> = table.shown.iter().map(|field| table.title(field)).collect();
-                ui.long_table(&titles, || rows().map(cells), table.too_wide)
-            }
+            Format::Usual => ui.long_table(&table.header(), || rows().map(|row| table.cells(&row)), table.too_wide),
             Format::Table(template) => {
                 let columns = |text: String| text.split('\t').map(str::to_owned).collect::<Vec<_>>();
                 let titles = columns(template.titles(table.titles)?);
@@ -163,6 +162,17 @@ fn fields(row: &impl Row) -> Value {
 }
 
 impl Table {
+    /// The titles of the columns that are shown by themselves.
+    fn header(&self) -> Vec<&'static str> {
+        self.shown.iter().map(|field| self.title(field)).collect()
+    }
+
+    /// The cells of a row in these columns.
+    fn cells(&self, row: &impl Row) -> Vec<String> {
+        let fields = fields(row);
+        self.shown.iter().map(|field| fields[field].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// The title of a field.
     fn title(&self, field: &str) -> &'static str {
         self.titles.iter().find(|(name, _)| *name == field).map_or("", |(_, title)| title)

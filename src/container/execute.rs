@@ -30,7 +30,7 @@ use super::limits;
 use super::mount;
 use super::mounts::Mounts;
 use super::namespaces;
-use super::network;
+use super::network::Connecting;
 use super::operation::{Flags, Joining, Operation, Place};
 use super::process::Terminal;
 use super::processes;
@@ -50,6 +50,8 @@ pub(super) struct Setup<'a> {
     ends: Option<&'a Ends>,
     /// The container's mounts, from the first that is made until all are in place.
     pub(super) mounts: Mounts,
+    /// The container's network, while it is set up.
+    connecting: Connecting,
     /// The container's root, once it is the only one.
     pub(super) root: Option<Root>,
     /// What was made in the root to be mounted on.
@@ -83,6 +85,7 @@ impl<'a> Setup<'a> {
             identity,
             ends,
             mounts: Mounts::default(),
+            connecting: Connecting::default(),
             root: None,
             stubs: Stubs::default(),
             account: None,
@@ -142,7 +145,7 @@ impl<'a> Setup<'a> {
             Operation::SetHostname { name } => {
                 nix::unistd::sethostname(name).map_err(|errno| Failure::refused("sethostname", Path::new(name), errno))
             }
-            Operation::Network(step) => network::perform(step, self.identity, self.known_ends()),
+            Operation::Network(step) => self.connecting.perform(step, self.identity, self.known_ends()),
             Operation::MakeFileSystem { kind, target, flags, options } => {
                 self.mounts.make_file_system(kind, target, *flags, options)
             }

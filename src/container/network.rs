@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! first process ── Plug: its network namespace, a socket for questions ──▶ whoever keeps the networks
-//!               ◀── Plugged: there is `eth0` now ──
+//!               ◀── Plugged: there is `eth0` now, and whether there is a way out ──
 //! ```
 //!
 //! A cable between two networks can be made only by somebody with rights over both, so another process is asked for it, over a link that
@@ -36,6 +36,8 @@ pub(crate) struct Plug;
 pub(crate) enum Plugged {
     /// The interfaces are there, switched off and without addresses.
     Done,
+    /// They are, but no way out has come about where there was to be one: there are no gateways.
+    CutOff,
     Refused {
         call: String,
         errno: i32,
@@ -55,8 +57,8 @@ fn settings(identity: &Identity) -> [(&'static str, String); 2] {
     [("ipv4/ip_unprivileged_port_start", "0".to_owned()), ("ipv4/ping_group_range", format!("0 {last}"))]
 }
 
-/// What is done in a new network namespace.
-pub(super) fn set_up(network: &Network, identity: &Identity) -> Vec<Networking> {
+/// What is done first in a new network namespace. Whoever keeps the networks then works beside us.
+pub(super) fn begin(network: &Network, identity: &Identity) -> Vec<Networking> {
     let wires = match network {
         Network::Host | Network::Shared(_) => return Vec::new(),
         Network::None => &[][..],
@@ -66,6 +68,19 @@ pub(super) fn set_up(network: &Network, identity: &Identity) -> Vec<Networking> 
     list.extend(settings(identity).map(|(setting, value)| Networking::Tune { setting, value }));
     if !wires.is_empty() {
         list.push(Networking::PlugIn { networks: wires.iter().map(|wire| wire.network.clone()).collect() });
+    }
+    list
+}
+
+/// What is done there when the cables are in.
+pub(super) fn finish(network: &Network) -> Vec<Networking> {
+    let wires = match network {
+        Network::Host | Network::None | Network::Shared(_) => return Vec::new(),
+        Network::Wired(wires) => wires,
+    };
+    let mut list = Vec::new();
+    if !wires.is_empty() {
+        list.push(Networking::AwaitCables);
     }
     for wire in wires {
         let interface = &wire.interface;
@@ -133,22 +148,61 @@ fn nameserver(line: &str) -> Option<IpAddr> {
     (words.next() == Some("nameserver")).then(|| words.next()?.parse().ok()).flatten()
 }
 
-/// Carries a step out.
-pub(super) fn perform(step: &Networking, identity: &Identity, ends: &Ends) -> Result<(), Failure> {
-    let users = ends.shared.as_ref().and_then(|shared| shared.users.as_ref());
-    match step {
-        Networking::JoinUsers { .. } => {
-            enter(users, CloneFlags::CLONE_NEWUSER)?;
-            userns::become_root_of_joined(identity.id_map().map_or(Mapper::Itself, |map| map.mapper))
+/// A network that is being set up: what one step leaves for the next.
+#[derive(Default)]
+pub(super) struct Connecting {
+    netlink: Option<Netlink>,
+    /// Whether there is no way out, against what was planned.
+    is_cut_off: bool,
+}
+
+impl Connecting {
+    /// Carries a step out.
+    pub(super) fn perform(&mut self, step: &Networking, identity: &Identity, ends: &Ends) -> Result<(), Failure> {
+        let plug = ends.plug.as_ref();
+        let users = ends.shared.as_ref().and_then(|shared| shared.users.as_ref());
+        match step {
+            Networking::JoinUsers { .. } => {
+                enter(users, CloneFlags::CLONE_NEWUSER)?;
+                userns::become_root_of_joined(identity.id_map().map_or(Mapper::Itself, |map| map.mapper))
+            }
+            Networking::Join { .. } => {
+                enter(ends.shared.as_ref().map(|shared| &shared.network), CloneFlags::CLONE_NEWNET)
+            }
+            Networking::LoopbackUp => loopback_up(),
+            Networking::Tune { setting, value } => tune(setting, value),
+            Networking::PlugIn { .. } => plug_in(known(plug)?),
+            Networking::AwaitCables => await_cables(known(plug)?).map(|way| self.is_cut_off = way == WayOut::None),
+            Networking::AddAddress { interface, local: Local { address, prefix } } => {
+                self.change("netlink(RTM_NEWADDR)", |netlink| {
+                    let interface = netlink.index(interface)?;
+                    netlink.add_address(Assigned { interface, address: *address, prefix: *prefix })
+                })
+            }
+            Networking::InterfaceUp { interface } => {
+                self.change("netlink(RTM_SETLINK)", |netlink| netlink.switch_on(netlink.index(interface)?))
+            }
+            Networking::AddDefaultRoute { .. } if self.is_cut_off => Ok(()),
+            Networking::AddDefaultRoute { gateway } => {
+                self.change("netlink(RTM_NEWROUTE)", |netlink| netlink.add_default_route(*gateway))
+            }
         }
-        Networking::Join { .. } => enter(ends.shared.as_ref().map(|shared| &shared.network), CloneFlags::CLONE_NEWNET),
-        Networking::LoopbackUp => loopback_up(),
-        Networking::Tune { setting, value } => tune(setting, value),
-        Networking::PlugIn { .. } => plug_in(ends.plug.as_ref()),
-        Networking::AddAddress { interface, local } => add_address(interface, *local),
-        Networking::InterfaceUp { interface } => switch_on(interface),
-        Networking::AddDefaultRoute { gateway } => add_default_route(*gateway),
     }
+
+    fn change(&mut self, call: &str, change: impl FnOnce(&Netlink) -> Result<(), Errno>) -> Result<(), Failure> {
+        let opened = match self.netlink.take() {
+            Some(netlink) => Ok(netlink),
+            None => Netlink::open(),
+        };
+        let netlink = opened.map_err(|errno| Failure::call("socket(AF_NETLINK)", errno))?;
+        let changed = change(&netlink).map_err(|errno| Failure::call(call, errno));
+        self.netlink = Some(netlink);
+        changed
+    }
+}
+
+fn known(plug: Option<&Link>) -> Result<&Link, Failure> {
+    plug.ok_or_else(|| Failure::call("connecting to the networks", Errno::ENOTCONN))
 }
 
 fn enter(namespace: Option<&OwnedFd>, kind: CloneFlags) -> Result<(), Failure> {
@@ -180,38 +234,30 @@ fn tune(setting: &str, value: &str) -> Result<(), Failure> {
     }
 }
 
-/// Hands our network over, and waits until the cables are in.
-fn plug_in(plug: Option<&Link>) -> Result<(), Failure> {
-    let Some(plug) = plug else { return Err(Failure::call("connecting to the networks", Errno::ENOTCONN)) };
+/// Hands our network over.
+fn plug_in(plug: &Link) -> Result<(), Failure> {
     let path = Path::new("/proc/thread-self/ns/net");
     let namespace = File::open(path).map_err(|error| Failure::io("open", path, &error))?;
     let questions =
         UdpSocket::bind((NAME_SERVER, 53)).map_err(|error| Failure::call("bind 127.0.0.11:53", errno(&error)))?;
     plug.say_with_all(&Plug, &[namespace.as_fd(), questions.as_fd()]);
+    Ok(())
+}
+
+/// Whether there is a way out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayOut {
+    /// As planned, which may be none.
+    Planned,
+    None,
+}
+
+/// Waits until the cables are in.
+fn await_cables(plug: &Link) -> Result<WayOut, Failure> {
     match plug.hear() {
-        Heard::Message(Plugged::Done, _) => Ok(()),
+        Heard::Message(Plugged::Done, _) => Ok(WayOut::Planned),
+        Heard::Message(Plugged::CutOff, _) => Ok(WayOut::None),
         Heard::Message(Plugged::Refused { call, errno }, _) => Err(Failure::call(&call, Errno::from_raw(errno))),
         Heard::Nothing | Heard::End => Err(Failure::call("waiting for the cable", Errno::EPIPE)),
     }
-}
-
-fn add_address(interface: &str, local: Local) -> Result<(), Failure> {
-    let Local { address, prefix } = local;
-    with_interface(interface, |netlink, interface| netlink.add_address(Assigned { interface, address, prefix }))
-        .map_err(|errno| Failure::call("netlink(RTM_NEWADDR)", errno))
-}
-
-fn switch_on(interface: &str) -> Result<(), Failure> {
-    with_interface(interface, Netlink::switch_on).map_err(|errno| Failure::call("netlink(RTM_SETLINK)", errno))
-}
-
-fn add_default_route(gateway: IpAddr) -> Result<(), Failure> {
-    let added = Netlink::open().and_then(|netlink| netlink.add_default_route(gateway));
-    added.map_err(|errno| Failure::call("netlink(RTM_NEWROUTE)", errno))
-}
-
-fn with_interface(name: &str, change: impl FnOnce(&Netlink, u32) -> Result<(), Errno>) -> Result<(), Errno> {
-    let netlink = Netlink::open()?;
-    let index = netlink.index(name)?;
-    change(&netlink, index)
 }

@@ -21,6 +21,8 @@ pub enum Networking {
     Tune { setting: &'static str, value: String },
     /// Have whoever keeps these networks put a cable into the container for each, and answer its questions for names.
     PlugIn { networks: Vec<String> },
+    /// Wait until the cables are in: in between, something else can be done.
+    AwaitCables,
     /// Give an interface an address.
     AddAddress { interface: String, local: Local },
     /// Switch an interface on.
@@ -52,6 +54,7 @@ impl fmt::Display for Networking {
                 "hand over the network namespace and a socket at {NAME_SERVER}:53, for {}",
                 cable(networks)
             ),
+            Networking::AwaitCables => write!(formatter, "wait until that is done"),
             Networking::AddAddress { interface, local } => write!(formatter, "give {interface} the address {local}"),
             Networking::InterfaceUp { interface } => write!(formatter, "bring {interface} up"),
             Networking::AddDefaultRoute { gateway } => write!(formatter, "route everything else to {gateway}"),
@@ -78,6 +81,9 @@ impl Networking {
                 "the other end of the cable is in another network, and only somebody outside has rights over both; the \
                      socket is in the container, and whoever answers at it is outside"
             }
+            Networking::AwaitCables => {
+                "it was begun before the root file system was mounted, and its interfaces are needed from here on"
+            }
             Networking::AddAddress { .. } => "it was reserved for this container on that network",
             Networking::InterfaceUp { .. } => "an interface that was moved is switched off",
             Networking::AddDefaultRoute { .. } => "the bridge at the other end of the cable passes it on",
@@ -92,6 +98,7 @@ impl Networking {
             | Networking::LoopbackUp
             | Networking::Tune { .. }
             | Networking::PlugIn { .. }
+            | Networking::AwaitCables
             | Networking::AddAddress { .. }
             | Networking::InterfaceUp { .. }
             | Networking::AddDefaultRoute { .. } => "network",
@@ -106,7 +113,7 @@ impl Networking {
             Networking::PlugIn { networks } => cable(networks),
             Networking::AddAddress { interface, local } => format!("{interface} is {local}"),
             Networking::AddDefaultRoute { gateway } => format!("everything else goes to {gateway}"),
-            Networking::Tune { .. } | Networking::InterfaceUp { .. } => String::new(),
+            Networking::Tune { .. } | Networking::AwaitCables | Networking::InterfaceUp { .. } => String::new(),
         }
     }
 }

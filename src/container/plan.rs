@@ -75,6 +75,11 @@ impl Plan {
         self.operations.push((Phase::Ending, Operation::RemoveDirectory { path }));
     }
 
+    /// Leaves what was made to be mounted on: nobody looks at its changes.
+    pub(crate) fn leave_mount_points(&mut self) {
+        self.operations.retain(|(_, operation)| !matches!(operation, Operation::RemoveMountPoints { .. }));
+    }
+
     /// Whether a terminal is made.
     pub(super) fn has_terminal(&self) -> bool {
         self.of(Phase::Rooted).any(|operation| *operation == Operation::NewSession { terminal: Terminal::Yes })
@@ -207,13 +212,16 @@ impl Planner<'_> {
             self.push(Phase::Inside, Operation::Unshare { namespaces: vec![Namespace::Cgroup] });
         }
         self.push(Phase::Inside, Operation::UnshareMounts);
+        for step in network::begin(&self.sandbox.network, self.identity) {
+            self.push(Phase::Inside, Operation::Network(step));
+        }
         let kind = self.root_file_system();
         self.push(Phase::Inside, Operation::SetHostname { name: self.sandbox.hostname.to_string() });
         if let Some(domain) = &self.sandbox.allowance.domain {
             self.push(Phase::Inside, Operation::Tune(Tuning::Domain { name: domain.clone() }));
         }
-        for operation in network::set_up(&self.sandbox.network, self.identity) {
-            self.push(Phase::Inside, Operation::Network(operation));
+        for step in network::finish(&self.sandbox.network) {
+            self.push(Phase::Inside, Operation::Network(step));
         }
         for operation in self.mounts.made.clone() {
             self.push(Phase::Inside, operation);

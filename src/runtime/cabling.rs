@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::found::{find, list};
 use super::network::{self, Attachment, Mode, Network};
-use super::stored::{Stored, find, folder_of, list};
+use super::stored::{Stored, folder_of};
 use super::{Error, names, record};
 use crate::store::{LockMode, lock};
 use crate::world::World;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use nix::unistd::{SysconfVar, User, sysconf};
 
 use super::Error;
+use super::found::find;
 use super::session::Session;
-use super::stored;
 use crate::container;
 use crate::world::World;
 
@@ -43,7 +43,7 @@ pub(crate) struct Seen {
 /// # Errors
 /// There is no such container, or it does not run.
 pub(crate) fn processes(world: &Arc<World>, name: &str) -> Result<Vec<Seen>, Error> {
-    let found = stored::find(world, name)?;
+    let found = find(world, name)?;
     let session = if found.is_running() { Session::open(world, &found.record.id)? } else { None };
     let session = session.ok_or_else(|| Error::Refused(format!("container {name} is not running")))?;
     let first = session.first()?;

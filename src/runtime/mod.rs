@@ -25,6 +25,7 @@ pub(crate) mod copy;
 pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod folder;
+mod found;
 pub(crate) mod handover;
 pub(crate) mod health;
 pub(crate) mod hosts;
@@ -56,6 +57,7 @@ pub(crate) use cabling::{connect, disconnect, remove_network, remove_unused_netw
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
 pub(crate) use folder::Folder;
+pub(crate) use found::{find, list, remove_damaged};
 pub(crate) use hosts::HostEntry;
 pub(crate) use monitor::starting::{resume, start};
 pub(crate) use monitor::talk::{Ask, Failed};
@@ -69,9 +71,7 @@ pub(crate) use request::{Variable, configure, foresee, launch};
 pub(crate) use rights::{Confinement, parse_rights};
 pub(crate) use session::{Parted, Session, Streams};
 pub(crate) use still::{Difference, Still};
-pub(crate) use stored::{
-    Anonymous, Claimed, Ingredients, Stored, changes_of, claim, create, find, folder_of, list, remove_damaged,
-};
+pub(crate) use stored::{Anonymous, Claimed, Ingredients, Stored, changes_of, claim, create, folder_of};
 pub(crate) use volume::Volume;
 pub(crate) use volume::hidden::{Hidden, hidden};
 pub(crate) use volume::wish::Wish;

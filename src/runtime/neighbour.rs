@@ -18,10 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
+use super::found::find;
 use super::network::{self, Connection, Mode, Neighbour};
 use super::record::{Record, Status};
 use super::session::Session;
-use super::stored::{self, Stored, find, folder_of};
+use super::stored::{self, Stored, folder_of};
 use crate::container::{self, Hostname, Shared};
 use crate::world::World;
 

@@ -14,9 +14,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Error;
+use super::found::list;
 use super::ports::Published;
 use super::record::Status;
-use super::stored::{self, Stored};
+use super::stored::Stored;
 use crate::oci::Protocol;
 use crate::world::World;
 
@@ -34,7 +35,7 @@ const MOST: u64 = 16 << 20;
 /// The error of one of these ports that is in use, with the container of ours that has it, where one has, or else the process.
 pub(crate) fn explained(world: &World, error: Error, published: &[Published]) -> Error {
     let Error::Port { address, source } = &error else { return error };
-    let containers = match stored::list(world) {
+    let containers = match list(world) {
         Ok((containers, _)) if source.raw_os_error() == Some(libc::EADDRINUSE) => containers,
         Ok(_) | Err(_) => return error,
     };

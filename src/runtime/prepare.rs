@@ -70,6 +70,32 @@ pub(crate) fn prepare(
     room: Room,
     process: &Process,
 ) -> Result<Prepared, Error> {
+    let host = detect(world, &folder)?;
+    prepare_on(world, &host, folder, lower, room, process)
+}
+
+/// What this machine allows to containers with such folders.
+///
+/// # Errors
+/// As [`Host::detect`].
+pub(super) fn detect(world: &World, folder: &Folder) -> Result<Host, Error> {
+    let overlay = world.home().preferences().overlay.as_deref().and_then(OsStr::to_str);
+    let overlay = overlay.map_or(OverlayWish::Any, OverlayWish::named);
+    Ok(Host::detect(&world.identity, &folder.work(), overlay)?)
+}
+
+/// As [`prepare`], on a machine that was looked at.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn prepare_on(
+    world: &Arc<World>,
+    host: &Host,
+    folder: Folder,
+    lower: Vec<PathBuf>,
+    room: Room,
+    process: &Process,
+) -> Result<Prepared, Error> {
     let mut sandbox = Sandbox::new(lower, folder.upper(), folder.work());
     sandbox.hostname = room.hostname;
     sandbox.network = room.connection.network.clone();
@@ -85,16 +111,13 @@ pub(crate) fn prepare(
     if let Some(script) = room.script {
         sandbox.mounts.push(put(&folder, &script)?);
     }
-    let overlay = world.home().preferences().overlay.as_deref().and_then(OsStr::to_str);
-    let overlay = overlay.map_or(OverlayWish::Any, OverlayWish::named);
-    let host = Host::detect(&world.identity, &folder.work(), overlay)?;
     container::sweep_groups(&host.cgroups);
     if !sandbox.allowance.resources.is_empty() {
         container::check_limits(&host.cgroups, &sandbox.allowance.resources)?;
         let id = folder.path().file_name().unwrap_or_default().to_string_lossy();
         sandbox.cgroup = Some(container::group_name(&id));
     }
-    let plan = container::plan(&sandbox, process, &world.identity, &host);
+    let plan = container::plan(&sandbox, process, &world.identity, host);
     Ok(Prepared { plan, connection: room.connection, folder, world: world.clone() })
 }
 
@@ -154,11 +177,14 @@ impl Prepared {
         self.folder
     }
 
-    /// Has what may belong to other ids removed by the container's own processes when it ends. The rest of the folder is for whoever has it
-    /// locked, who may be writing there.
-    pub(super) fn remove_changes_at_end(&mut self) {
-        for path in [self.folder.upper(), self.folder.overlay()] {
-            self.plan.remove_at_end(path);
+    /// Nobody asks for its changes: they go with the folder, which is for whoever has it locked. What may belong to other ids is removed by
+    /// the container's own processes when it ends.
+    pub(super) fn leave_changes(&mut self) {
+        self.plan.leave_mount_points();
+        if self.world.identity.in_user_namespace() {
+            for path in [self.folder.upper(), self.folder.overlay()] {
+                self.plan.remove_at_end(path);
+            }
         }
     }
 

@@ -195,22 +195,42 @@ impl Record {
 pub(super) fn read(home: &Home, folder: &Path) -> Result<Option<Record>, Error> {
     let path = folder.join(RECORD);
     let Some(text) = read_file(home, &path)? else { return Ok(None) };
-    /// What every version has.
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema: u32,
-    }
-    let bad = |reason: String| Error::BadState { path: path.clone(), reason };
-    let Versioned { schema } = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-    match schema {
-        SCHEMA => serde_json::from_slice(&text).map(Some).map_err(|error| bad(error.to_string())),
-        other => Err(bad(format!("schema {other} is unknown: this version reads only {SCHEMA}"))),
-    }
+    let reason = match serde_json::from_slice(&text) {
+        Ok(record @ Record { schema: SCHEMA, .. }) => return Ok(Some(record)),
+        Ok(Record { schema, .. }) => unknown(schema),
+        Err(error) => match serde_json::from_slice(&text) {
+            Ok(Versioned { schema }) if schema != SCHEMA => unknown(schema),
+            Ok(Versioned { .. }) | Err(_) => error.to_string(),
+        },
+    };
+    // What a loss of power has left of one that goes when it has ended: see `write`.
+    if stays(folder) { Err(Error::BadState { path, reason }) } else { Ok(None) }
 }
 
-/// Writes it, whole or not at all, and onto the disk.
+/// What every version of a record has.
+#[derive(Deserialize)]
+struct Versioned {
+    schema: u32,
+}
+
+fn unknown(schema: u32) -> String {
+    format!("schema {schema} is unknown: this version reads only {SCHEMA}")
+}
+
+/// Writes it, whole or not at all, and onto the disk; but no loss of power leaves one that goes when it has ended.
 pub(super) fn write(folder: &Path, record: &Record) -> Result<(), Error> {
-    Ok(atomic_write(&folder.join(RECORD), &to_json(&folder.join(RECORD), record)?)?)
+    let path = folder.join(RECORD);
+    let text = to_json(&path, record)?;
+    match record.when_ended {
+        WhenEnded::Keep => atomic_write(&path, &text)?,
+        WhenEnded::Remove => atomic_replace(&path, &text)?,
+    }
+    Ok(())
+}
+
+/// Removes it: from now on there is no such container, whatever is left of its folder.
+pub(super) fn forget(folder: &Path) -> Result<(), Error> {
+    Ok(write::remove_file(&folder.join(RECORD))?)
 }
 
 /// From now on the folder stays.

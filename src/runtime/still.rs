@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::changes::{self, Form, Laid};
+use super::found::find;
 use super::monitor::talk::Ask;
 use super::record::Record;
 use super::session::Session;
@@ -53,7 +54,7 @@ impl Still {
     /// # Errors
     /// There is none of this name; it can't be locked or paused.
     pub(crate) fn of(world: &Arc<World>, name: &str) -> Result<Still, Error> {
-        let found = stored::find(world, name)?;
+        let found = find(world, name)?;
         let folder = folder_of(world, &found.record.id);
         let session = if found.is_running() { Session::open(world, &found.record.id)? } else { None };
         let held = match session {

@@ -10,15 +10,15 @@
 //! [`Claimed`] is a container that nobody runs and that we have locked: only that can be started or removed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::care::Care;
 use super::folder::Folder;
-use super::network::{self, Connection, Member, Mode};
-use super::prepare::{Prepared, prepare};
+use super::network::{self, Connection, Joining, Member, Mode};
+use super::prepare::{Prepared, detect, prepare_on};
 use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded};
 use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
@@ -174,63 +174,6 @@ fn exposed(ingredients: &Ingredients<'_>) -> Vec<String> {
     exposed.into_iter().cloned().collect()
 }
 
-/// All containers, the newest first; and why some can't be read.
-///
-/// # Errors
-/// The folder of containers can't be listed.
-pub(crate) fn list(world: &World) -> Result<(Vec<Stored>, Vec<Error>), Error> {
-    let (mut found, mut damaged) = (Vec::new(), Vec::new());
-    for id in ids(world)? {
-        match read(world, &id) {
-            // One may be removed meanwhile.
-            Ok(stored) => found.extend(stored),
-            Err(error) => damaged.push(error),
-        }
-    }
-    found.sort_by(|one, other| {
-        other.record.created.cmp(&one.record.created).then_with(|| one.record.id.cmp(&other.record.id))
-    });
-    Ok((found, damaged))
-}
-
-/// The container that a text means: its id, its name, or the beginning of its id.
-///
-/// # Errors
-/// There is none, or several begin so.
-pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
-    let none = || Error::NoContainer(text.to_owned());
-    if let Some(stored) = is_id(text, 64).then(|| read(world, text)).transpose()?.flatten() {
-        return Ok(stored);
-    }
-    if let Some(stored) = names::owner(world.home(), text).map(|id| read(world, &id)).transpose()?.flatten() {
-        return Ok(stored);
-    }
-    if !is_id(text, 1) {
-        return Err(none());
-    }
-    let matching: Vec<String> = ids(world)?.into_iter().filter(|id| id.starts_with(text)).collect();
-    match matching.as_slice() {
-        [] => Err(none()),
-        [id] => read(world, id)?.ok_or_else(none),
-        _ => Err(Error::Ambiguous { text: text.to_owned(), count: matching.len() }),
-    }
-}
-
-/// Removes a container of which nobody can say any more what it is, by its name, its id or the beginning of that.
-///
-/// # Errors
-/// There is none, or several; somebody has it locked; a file can't be removed.
-pub(crate) fn remove_damaged(world: &Arc<World>, text: &str) -> Result<(), Error> {
-    let beginning = names::owner(world.home(), text).unwrap_or_else(|| text.to_owned());
-    let mut matching = ids(world)?;
-    matching.retain(|id| is_id(&beginning, 1) && id.starts_with(&beginning));
-    let [id] = matching.as_slice() else { return Err(Error::NoContainer(text.to_owned())) };
-    let mut folder = Folder::claim(world, id)?.ok_or_else(|| Error::Running(id.chars().take(12).collect()))?;
-    record::leave(folder.path())?;
-    folder.discard();
-    Ok(world.identity.remove_dir_all(folder.path())?)
-}
-
 /// Locks a container that nobody runs.
 ///
 /// # Errors
@@ -247,7 +190,7 @@ pub(crate) fn claim(world: &Arc<World>, id: &str) -> Result<Claimed, Error> {
         if record::status(world.home(), &folder)?.has_monitor() || begin.elapsed() > A_LOOK {
             return Err(Error::Running(id.chars().take(12).collect()));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -266,7 +209,7 @@ impl Claimed {
             let _ = network::rename(world, &now.id, &now.name);
         }
         if record.when_ended == WhenEnded::Remove {
-            prepared.remove_changes_at_end();
+            prepared.leave_changes();
         }
         Ok((prepared, record))
     }
@@ -312,13 +255,16 @@ impl Claimed {
             WhenEnded::Remove => Durability::Scratch,
         };
         let member = Member { id: record.id.clone(), name: record.name.clone() };
-        let connection = match entered {
-            Some(entered) => entered,
-            None => network::join(world, mode, member, &record.names.servers)?,
-        };
-        let room = wanted.room(world, connection, durability);
         let lower = unpacked::chain_of_image(world, &record.layers)?;
-        let prepared = prepare(world, folder, lower, room, &record.process)?;
+        let joining = match entered {
+            Some(entered) => Joining::Joined(Ok(entered)),
+            None => network::begin_to_join(world, mode, member, &record.names.servers),
+        };
+        // Meanwhile.
+        let host = detect(world, &folder)?;
+        container::make_filter(&record.process.rights);
+        let room = wanted.room(world, joining.finish()?, durability);
+        let prepared = prepare_on(world, &host, folder, lower, room, &record.process)?;
         Ok((prepared, record))
     }
 
@@ -377,22 +323,4 @@ pub(super) fn read(world: &World, id: &str) -> Result<Option<Stored>, Error> {
         }
     }
     Ok(Some(Stored { record, status }))
-}
-
-/// The ids of all containers. Folders of RUNs are there as well, and have no record.
-fn ids(world: &World) -> Result<Vec<String>, Error> {
-    let containers = world.home().containers_dir();
-    let entries = fs::read_dir(&containers).map_err(Error::io("list", &containers))?;
-    let mut ids = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io("list", &containers))?;
-        ids.extend(entry.file_name().into_string().ok().filter(|name| is_id(name, 64)));
-    }
-    Ok(ids)
-}
-
-/// Whether a text is an id, or so many digits of one at least.
-fn is_id(text: &str, least: usize) -> bool {
-    (least..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

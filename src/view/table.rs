@@ -57,8 +57,12 @@ impl Columns {
         for row in rows {
             for ((width, longest), cell) in widths.iter_mut().zip(&mut words).zip(row.as_ref()) {
                 let cell = shown::cell(cell);
-                *width = cell.width().max(*width);
-                *longest = word(&cell).max(*longest);
+                let whole = cell.width();
+                *width = whole.max(*width);
+                // No word is wider than its cell, and most cells are no wider than a word that was seen.
+                if whole > *longest {
+                    *longest = word(&cell).max(*longest);
+                }
             }
         }
         let room = columns.saturating_sub(GAP * widths.len().saturating_sub(1));
@@ -108,6 +112,9 @@ impl Columns {
 
 /// The lines of a cell.
 fn lines(cell: &str, width: usize, too_wide: TooWide) -> Vec<String> {
+    if cell.width() <= width {
+        return vec![cell.to_owned()];
+    }
     match too_wide {
         TooWide::Cut => vec![shortened(cell, width)],
         TooWide::Whole => {

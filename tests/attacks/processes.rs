@@ -237,9 +237,7 @@ fn no_process_outlives_us() {
             }
         }
         attack.run("run --rm layerlab/base true").succeeded();
-        let left = fs::read_dir(attack.place.home().join("containers")).unwrap();
-        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| name.to_str().unwrap().starts_with('.')), "{left:?}");
+        attack.place.assert_no_container_is_left();
         assert_eq!(digest(attack), before);
     });
 }

@@ -186,7 +186,7 @@ fn a_monitor_that_is_killed_takes_its_container_with_it() {
         assert_eq!(yard.0.run("start stays"), "stays\n");
         yard.wait_for("logs -n 1 stays", "ready");
         assert_eq!(yard.0.run("rm -f stays"), "stays\n");
-        assert_eq!(fs::read_dir(yard.0.home().join("containers")).unwrap().count(), 0);
+        yard.0.assert_no_container_is_left();
     }
 }
 

@@ -180,6 +180,28 @@ impl Place {
         text.replace(&self.folder.path().display().to_string(), "/place")
     }
 
+    /// Nothing is left of any container, see [`Place::wait_for_containers`].
+    pub fn assert_no_container_is_left(&self) {
+        // What begins with a dot belongs to nobody.
+        self.wait_for_containers(|left| left.iter().all(|name| name.starts_with('.')));
+    }
+
+    /// Waits until the folder of the containers has these names in it, the shortest first: the files of one that was to go do so just after
+    /// its end was told.
+    pub fn wait_for_containers(&self, is_so: impl Fn(&[String]) -> bool) {
+        let begun = std::time::Instant::now();
+        loop {
+            let left = std::fs::read_dir(self.home().join("containers")).unwrap();
+            let mut left: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            left.sort_by_key(|name| (name.len(), name.clone()));
+            if is_so(&left) {
+                return;
+            }
+            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{left:?}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// The store is whole: every test that built something ends with this.
     pub fn assert_whole(&self) {
         let home = Home::open(self.home()).unwrap();

@@ -67,13 +67,7 @@ fn standard_input_is_read_only_where_it_is_asked_for() {
 fn nothing_is_left_of_a_container() {
     let place = Place::new("");
     place.run("run --rm layerlab/base true");
-    let left: Vec<_> = std::fs::read_dir(place.home().join("containers"))
-        .unwrap()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    place.assert_no_container_is_left();
 }
 
 #[test]
@@ -106,8 +100,7 @@ fn many_containers_at_once_do_not_disturb_each_other() {
             let errors = String::from_utf8_lossy(&output.stderr);
             assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{number}\n"), "{role:?}: {errors}");
         }
-        let left: Vec<_> = std::fs::read_dir(place.home().join("containers")).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
+        place.assert_no_container_is_left();
         place.assert_whole();
         if !nix::unistd::geteuid().is_root() {
             return missing("many containers of a user: only root can become one");
@@ -127,8 +120,7 @@ fn what_a_dead_container_left_is_removed_and_stops_nobody() {
     std::fs::write(containers.join("both.lock"), "").unwrap();
     std::fs::write(containers.join("notes"), "").unwrap();
     assert_eq!(place.run("run --rm layerlab/base echo fine"), "fine\n");
-    let left: Vec<_> = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["notes"]);
+    place.wait_for_containers(|left| left == ["notes"]);
 }
 
 #[test]
@@ -147,10 +139,9 @@ fn a_container_that_is_stopped_stays() {
         }
     }
     assert_eq!(place.run("run --rm layerlab/base echo fine"), "fine\n");
-    let names = std::fs::read_dir(&containers).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut left: Vec<String> = names.filter(|name| !name.ends_with(".lock")).collect();
-    left.sort_by_key(|name| (name.len(), name.clone()));
-    assert_eq!(left, ["newer", "unreadable", &id]);
+    place.wait_for_containers(|left| {
+        left.iter().filter(|name| !name.ends_with(".lock")).eq(["newer", "unreadable", &id])
+    });
     let home = layerlab::store::Home::open(place.home()).unwrap();
     assert!(layerlab::runtime::roots(&home).is_err(), "what an unreadable container needs is not known");
     std::fs::remove_dir_all(containers.join("unreadable")).unwrap();

@@ -27,6 +27,7 @@ use self::pack::{Followed, Source};
 use self::target::{Place, Target};
 use self::unpack::Kept;
 pub(crate) use self::wish::{Copied, Links, Owners, Side, Wish};
+use super::found::find;
 use super::session::Session;
 use super::stored;
 use super::{Error, prepare::Prepared};
@@ -163,7 +164,7 @@ struct Setup {
 
 impl Visited {
     fn of(world: &Arc<World>, name: &str) -> Result<Visited, Error> {
-        let found = stored::find(world, name)?;
+        let found = find(world, name)?;
         if found.is_running()
             && let Some(session) = Session::open(world, &found.record.id)?
         {

@@ -49,7 +49,7 @@ use super::care::{Again, Restart};
 use super::log;
 use super::ports::{self, Door};
 use super::prepare::Prepared;
-use super::record::{self, End, Input, Record, Run, Status};
+use super::record::{self, End, Input, Record, Run, Status, WhenEnded};
 use crate::container::{self, Control, Entrance, Exit, Heard, Io};
 use crate::link::{Heard as Incoming, Link, Listener};
 use crate::world::World;
@@ -77,7 +77,7 @@ fn run(world: &Arc<World>, turn: Turn) {
     let stood = if again.restarts == 0 { container::stand_alone(kept) } else { container::close_all_but(kept) };
     if let Err(errno) = stood {
         starter.say(&Tell::Failed(failed(&Error::Call { call: "leave the session of the command", errno })));
-        return tidy(world, prepared, record);
+        return drop(tidy(world, prepared, record));
     }
     let folder = prepared.folder().path().to_path_buf();
     let starter = Arc::new(starter);
@@ -88,7 +88,7 @@ fn run(world: &Arc<World>, turn: Turn) {
         Err(error) => {
             // Nobody has connected yet.
             starter.say(&Tell::Failed(failed(&error)));
-            tidy(world, prepared, record);
+            drop(tidy(world, prepared, record));
             return;
         }
     };
@@ -106,11 +106,12 @@ fn run(world: &Arc<World>, turn: Turn) {
         ports::close(&doors);
         standing.note(&Status::Exited(End { error: failure, ..end }));
     }
-    tidy(world, prepared, record);
+    let given_back = tidy(world, prepared, record);
     match ended {
         Ok(_) => hub.end(status),
         Err(error) => hub.failed(failed(&error)),
     }
+    drop(given_back);
 }
 
 /// A container with its monitor around it.
@@ -323,6 +324,11 @@ impl<'a> Container<'a> {
         }
         // Others may have the ports from now on.
         ports::close(&self.reached.kept);
+        match self.record.when_ended {
+            WhenEnded::Keep => {}
+            // Nobody will ask how it stood.
+            WhenEnded::Remove => return (status, None),
+        }
         // Where it was told to stay before it had started again, the run before was the last one.
         self.standing.note(&Status::Exited(match record::status(self.world.home(), &self.folder) {
             Ok(Status::Restarting(before)) if is_finished && self.started.is_none() => before,

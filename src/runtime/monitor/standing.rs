@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::container::{self, Control};
 use crate::runtime::events::Subject;
-use crate::runtime::record::{self, Record, Run, Status};
+use crate::runtime::record::{self, Record, Run, Status, WhenEnded};
 use crate::runtime::{Error, events};
 use crate::store::Home;
 use crate::world::{Clock, World};
@@ -44,8 +44,11 @@ impl Stops {
 
 impl Standing {
     pub(super) fn of(world: &World, folder: &Path, record: &Record) -> Standing {
-        // Where there is none, the status at the end is written as all others are.
-        let _ = record::reserve(folder);
+        match record.when_ended {
+            // Where there is none, the status at the end is written as all others are.
+            WhenEnded::Keep => drop(record::reserve(folder)),
+            WhenEnded::Remove => {}
+        }
         Standing {
             folder: folder.to_path_buf(),
             home: world.home().clone(),

@@ -156,16 +156,28 @@ impl Interfaces<'_> {
     }
 }
 
+/// Rules that are being added: a program works beside us.
+#[derive(Debug, Default)]
+pub(super) struct Adding(Option<Child>);
+
+impl Adding {
+    /// Waits until they are there. Where it fails, some of them may be.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        self.0.take().map_or(Ok(()), |child| finished("nft", child))
+    }
+}
+
 impl Firewall {
-    /// Adds the rules. Where it fails, some of them may be there.
-    pub(super) fn add(self, rules: &Rules) -> Result<(), String> {
+    /// Begins to add the rules. Where it fails, some of them may be there.
+    pub(super) fn add(self, rules: &Rules) -> Result<Adding, String> {
         match self {
-            Firewall::Nft => nft(&rules.text(), None),
+            Firewall::Nft => begin_nft(&rules.text(), None).map(|child| Adding(Some(child))),
             Firewall::Iptables => {
                 let sixth = rules.sixth.as_ref().map(|subnet| (IP6TABLES, subnet));
-                [(IPTABLES, &rules.subnet)].into_iter().chain(sixth).try_for_each(|(program, subnet)| {
+                let added = [(IPTABLES, &rules.subnet)].into_iter().chain(sixth).try_for_each(|(program, subnet)| {
                     rules.lines(subnet).iter().try_for_each(|line| iptables(program, line))
-                })
+                });
+                added.map(|()| Adding::default())
             }
         }
     }
@@ -208,6 +220,10 @@ pub(super) fn clear(bridge: &str) {
 }
 
 fn nft(text: &str, namespaces: Option<&Namespaces>) -> Result<(), String> {
+    finished("nft", begin_nft(text, namespaces)?)
+}
+
+fn begin_nft(text: &str, namespaces: Option<&Namespaces>) -> Result<Child, String> {
     let mut command = Command::new(program("nft").unwrap_or_default());
     command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(namespaces) = namespaces {
@@ -217,7 +233,7 @@ fn nft(text: &str, namespaces: Option<&Namespaces>) -> Result<(), String> {
     if let Some(mut input) = child.stdin.take() {
         input.write_all(text.as_bytes()).map_err(|error| format!("nft: {error}"))?;
     }
-    finished("nft", child)
+    Ok(child)
 }
 
 const IPTABLES: &str = "iptables";

@@ -114,7 +114,8 @@ impl Notices {
     pub(in crate::runtime) fn rejoin(&mut self, world: &Arc<World>, network: &File) -> Result<bool, Error> {
         let question = Ask::Rejoin { container: self.seat.container.clone(), servers: self.seat.servers.clone() };
         let _using = document::using(world)?;
-        let (link, answer) = reach::enter(world, &question, network.as_fd())?;
+        let network = network.as_fd().try_clone_to_owned().map_err(Error::io("duplicate", "/proc/self/ns/net"))?;
+        let (link, answer) = reach::enter(world, question, network)?.answer()?;
         let Tell::Done = answer else { return Err(reach::unexpected(&answer)) };
         self.link = link.duplicate().map_err(|errno: Errno| Error::Call { call: "dup", errno })?;
         let mut place = self.seat.link();

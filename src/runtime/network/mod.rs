@@ -16,6 +16,7 @@
 mod document;
 mod firewall;
 mod guest;
+mod joining;
 mod lookup;
 mod mark;
 mod membership;
@@ -34,14 +35,13 @@ mod way;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, RawFd};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::membership::Membership;
-use self::talk::{Ask, Tell};
+use self::talk::Ask;
 use super::Error;
 use crate::container::{self, Local, Shared, Wire};
 use crate::link::Link;
@@ -49,6 +49,8 @@ use crate::world::World;
 
 pub(crate) use document::{BRIDGE, Network, PREDEFINED, Reach, Wanted, create, find, list, predefined_id};
 pub(in crate::runtime) use document::{remove, removing, using};
+pub(crate) use joining::join;
+pub(in crate::runtime) use joining::{Joining, begin_to_join};
 pub(in crate::runtime) use membership::Notices;
 pub(crate) use sixth::{Subnet6, WantedSixth};
 pub(crate) use subnet::Subnet;
@@ -228,37 +230,6 @@ impl Connection {
     }
 }
 
-/// Gives a container its network, until what is given here is dropped by everybody who has it.
-///
-/// # Errors
-/// There is no such network, or it can't be made. Where that is so with the one that nobody asked for, the container has one of its own
-/// without a way out, and is told why.
-pub(crate) fn join(world: &Arc<World>, mode: &Mode, member: Member, servers: &[IpAddr]) -> Result<Connection, Error> {
-    let attachments = match mode {
-        Mode::Host => return Ok(Connection::without(container::Network::Host)),
-        Mode::None => return Ok(Connection::without(container::Network::None)),
-        Mode::Container(Neighbour { name, .. }) => {
-            return Err(Error::Refused(format!(
-                "only a container that stays can be in the network of container {name}"
-            )));
-        }
-        Mode::Networks(attachments) if attachments.is_empty() => {
-            return Ok(Connection::without(container::Network::Wired(Vec::new())));
-        }
-        Mode::Networks(attachments) => attachments,
-    };
-    match become_member(world, member, attachments, servers) {
-        Err(error @ (Error::Call { .. } | Error::Refused(_) | Error::Container(_)))
-            if attachments == &[Attachment::to(BRIDGE)] =>
-        {
-            let note = format!("the container has a network of its own without a way out: {error}");
-            let network = container::Network::Wired(Vec::new());
-            Ok(Connection { note: Some(note), ..Connection::without(network) })
-        }
-        joined => joined,
-    }
-}
-
 /// What the network of a container would be, with nothing done for it.
 ///
 /// # Errors
@@ -343,24 +314,4 @@ pub(super) fn rename(world: &World, container: &str, name: &str) -> Result<(), E
     let question = Ask::Rename { container: container.to_owned(), name: name.to_owned() };
     // It is in none, most likely.
     reach::ask(world, &question, &mut |_, _| {}).map(drop)
-}
-
-fn become_member(
-    world: &Arc<World>,
-    container: Member,
-    attachments: &[Attachment],
-    servers: &[IpAddr],
-) -> Result<Connection, Error> {
-    let id = container.id.clone();
-    let ask = Ask::Join { container, attachments: attachments.to_vec(), servers: servers.to_vec() };
-    let (plug, theirs) = Link::pair().map_err(|errno| Error::Call { call: "socketpair", errno })?;
-    // From the look whether there is such a network until others see who is in it.
-    let _using = document::using(world)?;
-    match reach::enter(world, &ask, theirs.as_fd())? {
-        (link, Tell::Joined { wires }) => {
-            let membership = Some(Membership::new(id, servers.to_vec(), link, plug));
-            Ok(Connection { membership, ..Connection::without(container::Network::Wired(wires)) })
-        }
-        (_, other) => Err(reach::unexpected(&other)),
-    }
 }

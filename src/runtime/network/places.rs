@@ -117,9 +117,9 @@ impl Places {
         let (address, sixth) = addresses_of(&before);
         let attachment = Attachment { network: before.wire.network, aliases: before.aliases, address, sixth };
         let end = self.reserve(&attachment, before.wire.interface, others)?;
-        let end = End { is_shared: before.is_shared, ..end };
+        let mut end = End { is_shared: before.is_shared, ..end };
         segment::pull_out_inside(namespace, &end.wire.interface, self.world.identity.in_user_namespace())?;
-        self.plug_in(namespace, &end).map(|()| end)
+        self.plug_in(namespace, &mut end).map(|()| end)
     }
 
     /// An address on a network, which comes about where it is not in use.
@@ -178,7 +178,7 @@ impl Places {
         joined.ends = ends;
         let namespace = joined.namespace.as_ref();
         let namespace = namespace.and_then(|namespace| namespace.try_clone().ok()).ok_or_else(not_joined);
-        let plugged = reserved.and_then(|end| self.plug_in(&namespace?, &end).map(|()| end));
+        let plugged = reserved.and_then(|mut end| self.plug_in(&namespace?, &mut end).map(|()| end));
         match (plugged, &mut self.guests[index].joined) {
             (Ok(end), Some(joined)) => {
                 joined.ends.push(end);
@@ -193,7 +193,8 @@ impl Places {
     }
 
     /// Puts a cable into a container that runs; or nothing of it stays.
-    fn plug_in(&self, namespace: &OwnedFd, end: &End) -> Result<(), Error> {
+    fn plug_in(&mut self, namespace: &OwnedFd, end: &mut End) -> Result<(), Error> {
+        cut_off(&mut self.segments, end);
         let segment = &self.segments[&end.wire.network];
         segment.plug(&end.cable, &end.wire, namespace.as_fd()).map_err(netlink("netlink(veth)"))?;
         let set_up = segment::set_up_inside(namespace, &end.wire, self.world.identity.in_user_namespace());
@@ -261,10 +262,12 @@ impl Places {
         let (Some(namespace), Some(questions)) = (descriptors.next(), descriptors.next()) else { return };
         let questions = UdpSocket::from(questions);
         let mut answer = Plugged::Done;
+        let mut is_cut_off = false;
         if let Err(error) = questions.set_nonblocking(true) {
             answer = Plugged::Refused { call: "fcntl".to_owned(), errno: error.raw_os_error().unwrap_or(0) };
         }
-        for end in &joined.ends {
+        for end in &mut joined.ends {
+            is_cut_off |= cut_off(&mut self.segments, end);
             let plugged = self.segments[&end.wire.network].plug(&end.cable, &end.wire, namespace.as_fd());
             if let Err(errno) = plugged {
                 let call = format!("netlink(veth) for `{}`", end.wire.network);
@@ -272,7 +275,13 @@ impl Places {
             }
         }
         (joined.namespace, joined.questions) = (Some(namespace), Some(questions));
-        plug.say(&answer);
+        if is_cut_off {
+            self.write_down();
+        }
+        match answer {
+            Plugged::Done if is_cut_off => plug.say(&Plugged::CutOff),
+            answer => plug.say(&answer),
+        };
     }
 
     /// One has gone, and what only it needed goes as well. Gives what it was.
@@ -350,6 +359,16 @@ fn addresses_of(end: &End) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
         }
     }
     found
+}
+
+/// Waits until the way out of a cable's network is open. Where none has come about, there is no gateway; says whether there was to be one.
+fn cut_off(segments: &mut BTreeMap<String, Segment>, end: &mut End) -> bool {
+    let has_way = segments.get_mut(&end.wire.network).is_some_and(Segment::settle);
+    let is_cut_off = !has_way && !end.wire.gateways.is_empty();
+    if is_cut_off {
+        end.wire.gateways.clear();
+    }
+    is_cut_off
 }
 
 fn netlink(call: &'static str) -> impl FnOnce(nix::errno::Errno) -> Error {

@@ -1,7 +1,7 @@
 //! How the keeper of the networks is reached, and started where there is none.
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,23 +75,46 @@ pub(super) fn change(world: &World, question: &Ask) -> Result<(), Error> {
     }
 }
 
-/// Asks for a place, over a link that stays. Gives that, and the answer, which is no refusal.
+/// A place that was asked for, over a link that stays. The keeper works beside us until the answer is wanted.
+#[derive(Debug)]
+pub(super) struct Entering {
+    world: Arc<World>,
+    question: Ask,
+    descriptor: OwnedFd,
+    begin: Instant,
+    link: Link,
+}
+
+/// Asks for a place.
 ///
 /// # Errors
-/// What the keeper says; or it ends, or can't be started.
-pub(super) fn enter(world: &Arc<World>, question: &Ask, descriptor: BorrowedFd<'_>) -> Result<(Link, Tell), Error> {
+/// The keeper can't be started.
+pub(super) fn enter(world: &Arc<World>, question: Ask, descriptor: OwnedFd) -> Result<Entering, Error> {
     let begin = Instant::now();
-    loop {
-        let link = reach(world, begin)?;
-        note(question);
-        link.say_with(question, &descriptor);
-        match link.hear_within(ANSWER) {
-            Heard::Message(Tell::Refused { message, hint }, _) => return Err(Error::Network { message, hint }),
-            Heard::Message(answer, _) => return Ok((link, answer)),
-            Heard::Nothing => return Err(Error::Refused("the keeper of the networks does not answer".to_owned())),
-            // It was just about to end.
-            Heard::End if begin.elapsed() < PATIENCE => {}
-            Heard::End => return Err(Error::Refused("the keeper of the networks ended".to_owned())),
+    let link = reach(world, begin)?;
+    note(&question);
+    link.say_with(&question, &descriptor);
+    Ok(Entering { world: world.clone(), question, descriptor, begin, link })
+}
+
+impl Entering {
+    /// Waits for the answer, which is no refusal. Gives the link, too.
+    ///
+    /// # Errors
+    /// What the keeper says; or it ends, or can't be started.
+    pub(super) fn answer(mut self) -> Result<(Link, Tell), Error> {
+        loop {
+            match self.link.hear_within(ANSWER) {
+                Heard::Message(Tell::Refused { message, hint }, _) => return Err(Error::Network { message, hint }),
+                Heard::Message(answer, _) => return Ok((self.link, answer)),
+                Heard::Nothing => return Err(Error::Refused("the keeper of the networks does not answer".to_owned())),
+                // It was just about to end.
+                Heard::End if self.begin.elapsed() < PATIENCE => {}
+                Heard::End => return Err(Error::Refused("the keeper of the networks ended".to_owned())),
+            }
+            self.link = reach(&self.world, self.begin)?;
+            note(&self.question);
+            self.link.say_with(&self.question, &self.descriptor);
         }
     }
 }

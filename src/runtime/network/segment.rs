@@ -40,6 +40,8 @@ pub(super) struct Segment {
     pub(super) way: Way,
     /// Closed before the rest goes.
     opened: Option<Opened>,
+    /// Whether it is known that the way out is open, or that there is none.
+    is_settled: bool,
     netlink: Netlink,
     namespaces: Option<Namespaces>,
     /// What its bridge is called.
@@ -54,7 +56,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MACHINE_LOCK: &str = "/run/layerlab-networks.lock";
 
 impl Segment {
-    /// Makes it, with a bridge of this name, in the place of one that a keeper has left that was killed.
+    /// Makes it, with a bridge of this name, in the place of one that a keeper has left that was killed. Its way out may yet be opening,
+    /// see [`Segment::settle`].
     ///
     /// # Errors
     /// The kernel refuses it, or the addresses belong to somebody else.
@@ -95,7 +98,8 @@ impl Segment {
             return Err(Error::argument(message, "remove the network, and create it with another subnet"));
         }
         let bridge = netlink.add_bridge(&name, mac(IpAddr::V4(network.gateway))).map_err(refused("netlink(bridge)"))?;
-        let mut segment = Segment { network, way, opened: None, netlink, namespaces, name, bridge };
+        let (opened, is_settled) = (None, false);
+        let mut segment = Segment { network, way, opened, is_settled, netlink, namespaces, name, bridge };
         let address = IpAddr::V4(segment.network.gateway);
         let assigned = Assigned { interface: bridge, address, prefix: segment.network.subnet.prefix() };
         segment.netlink.add_address(assigned).map_err(refused("netlink(RTM_NEWADDR)"))?;
@@ -105,10 +109,25 @@ impl Segment {
         }
         match Opened::open(&segment.way, &segment.name, &segment.network, segment.namespaces.as_ref()) {
             Ok(opened) => segment.opened = Some(opened),
-            Err(problem) => segment.way = Way::None(way::Why::Forbidden(problem)),
+            Err(problem) => segment.close(problem),
         }
-        segment.await_connector();
         Ok(segment)
+    }
+
+    /// Waits until the way out is open, and says whether there is one. Nobody has a cable before: the same rules keep others out.
+    pub(super) fn settle(&mut self) -> bool {
+        if !std::mem::replace(&mut self.is_settled, true) {
+            match self.opened.as_mut().map_or(Ok(()), Opened::finish) {
+                Ok(()) => self.await_connector(),
+                Err(problem) => self.close(problem),
+            }
+        }
+        !matches!(self.way, Way::None(_))
+    }
+
+    fn close(&mut self, problem: String) {
+        self.opened = None;
+        self.way = Way::None(way::Why::Forbidden(problem));
     }
 
     /// Puts a cable of this name into a container. Its end there is switched off.
@@ -144,8 +163,7 @@ impl Segment {
             // The kernel tells of it only those who have joined a group; this is once for many containers.
             std::thread::sleep(Duration::from_millis(5));
         };
-        self.opened = None;
-        self.way = Way::None(way::Why::Forbidden(problem));
+        self.close(problem);
     }
 }
 

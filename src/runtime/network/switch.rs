@@ -29,7 +29,7 @@ use crate::link::{Heard, Link, Listener};
 use crate::world::World;
 
 /// So long nobody may use a network before all goes: from one short container to the next nothing is made anew.
-const LINGER: Duration = Duration::from_millis(400);
+const LINGER: Duration = Duration::from_secs(2);
 
 /// So long one may take nothing of what is said to it: then it is not waited for any more.
 const HURRY: Duration = Duration::from_secs(1);

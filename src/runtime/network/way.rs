@@ -19,7 +19,7 @@ use nix::sched::CloneFlags;
 use nix::unistd::pipe2;
 
 use super::document::{Network, Reach};
-use super::firewall::{self, Firewall, Rules};
+use super::firewall::{self, Adding, Firewall, Rules};
 use super::programs::{Namespaces, enter, program};
 use crate::container::Identity;
 use crate::netlink::Interface;
@@ -163,11 +163,12 @@ const OUTER: &str = "out0";
 #[derive(Debug)]
 pub(super) struct Opened {
     firewall: Option<(Firewall, Rules)>,
+    adding: Adding,
     connector: Option<Started>,
 }
 
 impl Opened {
-    /// Opens it; for a network on the machine itself `namespaces` are none.
+    /// Begins to open it; for a network on the machine itself `namespaces` are none.
     ///
     /// # Errors
     /// A sentence on what does not work.
@@ -183,15 +184,17 @@ impl Opened {
             sixth: network.sixth.map(|sixth| sixth.subnet.to_string()),
         };
         match way {
-            Way::None(_) => Ok(Opened { firewall: None, connector: None }),
+            Way::None(_) => Ok(Opened { firewall: None, adding: Adding::default(), connector: None }),
             Way::Translation(firewall) => {
                 pass_on(FORWARDING)?;
                 if network.sixth.is_some() {
                     pass_on(FORWARDING_6)?;
                 }
                 // Before: when some of the rules are not taken, the others go with it.
-                let opened = Opened { firewall: Some((*firewall, rules)), connector: None };
-                opened.firewall.iter().try_for_each(|(firewall, rules)| firewall.add(rules))?;
+                let firewall = *firewall;
+                let adding = Adding::default();
+                let mut opened = Opened { firewall: Some((firewall, rules.clone())), adding, connector: None };
+                opened.adding = firewall.add(&rules)?;
                 Ok(opened)
             }
             Way::Program(connector) => {
@@ -201,7 +204,7 @@ impl Opened {
                 if program("nft").is_some() {
                     let _ = firewall::add_within(&rules, namespaces);
                 }
-                Ok(Opened { firewall: None, connector: Some(started) })
+                Ok(Opened { firewall: None, adding: Adding::default(), connector: Some(started) })
             }
         }
     }
@@ -209,6 +212,8 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
+        // What would come later would stay.
+        let _ = self.adding.finish();
         if let Some((firewall, rules)) = &self.firewall {
             firewall.remove(&rules.bridge, rules.sixth.is_some());
         }
@@ -240,6 +245,11 @@ const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 const FORWARDING_6: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
 
 impl Opened {
+    /// Waits until the firewall has its rules.
+    pub(super) fn finish(&mut self) -> Result<(), String> {
+        self.adding.finish()
+    }
+
     /// What its connector has ended with, where it has ended.
     pub(super) fn failure(&mut self) -> Option<String> {
         let Started { name, child, complaints } = self.connector.as_mut()?;
@@ -285,13 +295,14 @@ mod tests {
         let script = "echo; echo 'no such device' >&2; exit 1";
         let child = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).stderr(theirs).spawn();
         let started = Started { name: "pasta", child: child.expect("a process"), complaints: File::from(complaints) };
-        let mut opened = Opened { firewall: None, connector: Some(started) };
+        let mut opened = Opened { firewall: None, adding: Adding::default(), connector: Some(started) };
         let problem = loop {
             if let Some(problem) = opened.failure() {
                 break problem;
             }
         };
         assert_eq!(problem, "`pasta`: no such device");
-        assert_eq!(Opened { firewall: None, connector: None }.failure(), None);
+        opened.connector = None;
+        assert_eq!(opened.failure(), None);
     }
 }

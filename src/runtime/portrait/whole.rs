@@ -13,11 +13,12 @@ use super::{mounts, network};
 use crate::container::{self, Enforced};
 use crate::oci::ImageConfig;
 use crate::runtime::care::Driver;
+use crate::runtime::found::{find, list};
 use crate::runtime::health::Health;
 use crate::runtime::network::Mode;
 use crate::runtime::record::{Record, Status};
 use crate::runtime::session::Session;
-use crate::runtime::stored::{self, Stored};
+use crate::runtime::stored::Stored;
 use crate::runtime::{Error, folder_of, log, request};
 use crate::world::World;
 
@@ -119,7 +120,7 @@ pub(super) struct Live {
 /// # Errors
 /// There is none, or its image can't be read.
 pub(crate) fn of(world: &Arc<World>, name: &str) -> Result<Portrait, Error> {
-    let found = stored::find(world, name)?;
+    let found = find(world, name)?;
     let session = if found.is_running() { Session::open(world, &found.record.id)? } else { None };
     let live = session.map(|session| Live::of(world, &found, &session)).transpose()?;
     Portrait::new(world, found, live)
@@ -252,7 +253,7 @@ impl Live {
 
 /// The names of the other containers that run, and their first processes.
 fn others(world: &World, id: &str) -> Result<Vec<(String, i32)>, Error> {
-    let running = stored::list(world)?.0.into_iter().filter(|stored| stored.record.id != id);
+    let running = list(world)?.0.into_iter().filter(|stored| stored.record.id != id);
     let running = running.filter_map(|stored| match stored.status {
         Status::Running(run) | Status::Paused(run) => Some((stored.record.name, run.process)),
         Status::Created | Status::Restarting(_) | Status::Exited(_) => None,
