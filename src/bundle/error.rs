@@ -66,11 +66,11 @@ impl Error {
         move |errno| Error::Io { operation, path: path.to_owned(), source: errno.into() }
     }
 
-    pub(super) fn unsupported(place: impl Into<String>, message: impl Into<String>, hint: &'static str) -> Error {
+    pub(crate) fn unsupported(place: impl Into<String>, message: impl Into<String>, hint: &'static str) -> Error {
         Error::Unsupported { place: place.into(), message: message.into(), hint }
     }
 
-    pub(super) fn wrong(place: impl Into<String>, message: impl Into<String>) -> Error {
+    pub(crate) fn wrong(place: impl Into<String>, message: impl Into<String>) -> Error {
         Error::Wrong { place: place.into(), message: message.into() }
     }
 

@@ -22,6 +22,6 @@ mod hooks;
 mod mounts;
 pub(crate) mod read;
 mod resources;
-mod seccomp;
+pub(crate) mod seccomp;
 pub(crate) mod state;
 mod translate;

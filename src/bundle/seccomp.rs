@@ -8,7 +8,7 @@ use crate::container::{Answer, Architecture, Comparison, Profile, Rule, Test, fi
 ///
 /// # Errors
 /// A word is not known, or nothing here does what it says.
-pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
+pub(crate) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
     if let Some(flag) = seccomp.flags.iter().find(|flag| {
         // Threads are filtered together, as there is one; and speculation is left as Docker leaves it.
         !["SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"].contains(&flag.as_str())
@@ -24,20 +24,45 @@ pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
     for name in &seccomp.architectures {
         architectures.extend(architecture(name)?);
     }
-    let mut rules = Vec::new();
+    let (mut rules, mut named) = (Vec::new(), 0);
     for (index, one) in seccomp.syscalls.iter().enumerate() {
+        // Each test may become a rule of its own, with all of the names.
+        named += one.names.len().saturating_mul(one.args.len().max(1));
+        if named > MOST_NAMES {
+            return Err(too_many());
+        }
         rules.extend(rules_of(index, one)?);
     }
     let default = answer(&seccomp.default_action, seccomp.default_errno_ret, place)?;
+    if default == Answer::Errno(0) {
+        return Err(feigns("linux.seccomp.defaultErrnoRet", CONFINING[0]));
+    }
     let profile = Profile { default, architectures, rules };
     match fits(&profile) {
         true => Ok(profile),
-        false => Err(Error::unsupported(
-            "linux.seccomp.syscalls",
-            "these rules are too many for the kernel",
-            "a filter has 4096 instructions at most, and a test of an argument takes six of them: have fewer rules with `args`",
-        )),
+        false => Err(too_many()),
     }
+}
+
+/// How many calls all rules may name together, each call of a rule counted: a hundred times what Docker's default profile does.
+const MOST_NAMES: usize = 50_000;
+
+/// The calls by which a process gives up its rights, when the filter holds already.
+const CONFINING: [&str; 6] = ["capset", "close_range", "prctl", "setgroups", "setresgid", "setresuid"];
+
+/// One that is not made and seems to have succeeded would leave the rights.
+fn feigns(place: &str, call: &str) -> Error {
+    let message =
+        format!("errno 0 would let `{call}` seem to succeed, by which the container's process gives up rights");
+    Error::unsupported(place, message, "choose another errno, such as 1: then it fails, and nothing starts")
+}
+
+fn too_many() -> Error {
+    Error::unsupported(
+        "linux.seccomp.syscalls",
+        "these rules are too many for the kernel",
+        "a filter has 4096 instructions at most, and a test of an argument takes six of them: have fewer rules with `args`",
+    )
 }
 
 /// An entry as rules. The tests of one are on different arguments, and so six at most: where an argument is tested twice, each test is a rule
@@ -45,6 +70,10 @@ pub(super) fn profile(seccomp: &Seccomp) -> Result<Profile, Error> {
 fn rules_of(index: usize, syscalls: &Syscalls) -> Result<Vec<Rule>, Error> {
     let place = format!("linux.seccomp.syscalls[{index}]");
     let answer = answer(&syscalls.action, syscalls.errno_ret, &format!("{place}.action"))?;
+    let feigned = syscalls.names.iter().find(|name| CONFINING.contains(&name.as_str()));
+    if let (Answer::Errno(0), Some(name)) = (answer, feigned) {
+        return Err(feigns(&format!("{place}.errnoRet"), name));
+    }
     let tests: Vec<Test> = syscalls.args.iter().map(|argument| test(argument, &place)).collect::<Result<_, _>>()?;
     let is_twice =
         tests.iter().enumerate().any(|(at, test)| tests[..at].iter().any(|before| before.index == test.index));

@@ -109,7 +109,10 @@ fn not_kept_apart(plan: &Plan) -> Vec<(Boundary, &'static str, &'static str)> {
     if lacks(has_network) {
         rows.push((Boundary::Namespaces, "network", "the machine's"));
     }
-    if lacks(|operation| matches!(operation, Operation::InstallFilter { .. })) {
+    let has_filter = |operation: &Operation| {
+        matches!(operation, Operation::InstallFilter { .. } | Operation::Tune(Tuning::Filter { .. }))
+    };
+    if lacks(has_filter) {
         rows.push((Boundary::Confinement, "system calls", "all"));
     }
     rows
@@ -172,7 +175,9 @@ fn boundary(operation: &Operation) -> Boundary {
         Operation::Tune(Tuning::Domain { .. }) => Boundary::Namespaces,
         Operation::Prescribed(prescribed) => boundary_of(prescribed),
         Operation::Tune(Tuning::Device { .. }) => Boundary::Mounts,
-        Operation::Tune(Tuning::Setting { .. } | Tuning::Resources { .. }) => Boundary::Confinement,
+        Operation::Tune(Tuning::Setting { .. } | Tuning::Resources { .. } | Tuning::Filter { .. }) => {
+            Boundary::Confinement
+        }
         Operation::NewKeyring
         | Operation::ForbidNewPrivileges
         | Operation::LimitResources { .. }

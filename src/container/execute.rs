@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, umount2};
-use nix::unistd::{fchdir, getpid, pivot_root};
+use nix::unistd::{fchdir, getpid};
 
 use super::account::Account;
 use super::capabilities::{self, Capabilities};
@@ -66,6 +66,8 @@ pub(super) struct Setup<'a> {
     pub(super) starter: Option<(Link, OwnedFd)>,
     /// This process, known before a filter may forbid to ask for it.
     pub(super) ourselves: Option<OwnedFd>,
+    /// Whether a filter of a file holds for us already.
+    is_filtered: bool,
     /// The control groups that were made: ours as long as these are open.
     pub(super) locks: Vec<OwnedFd>,
 }
@@ -93,6 +95,7 @@ impl<'a> Setup<'a> {
             has_terminal: false,
             starter: None,
             ourselves: None,
+            is_filtered: false,
             locks: Vec::new(),
         }
     }
@@ -113,6 +116,9 @@ impl<'a> Setup<'a> {
     pub(crate) fn execute(&mut self, operation: &Operation) -> Result<(), Failure> {
         self.perform(operation).map_err(|mut failure| {
             failure.operation = operation.to_string();
+            if self.is_filtered && failure.hint.is_none() {
+                failure.hint = Some(seccomp::FILTERED_HINT.to_owned());
+            }
             failure
         })
     }
@@ -165,7 +171,7 @@ impl<'a> Setup<'a> {
                 self.mounts.make_secret(target, file, self.identity.keeps_owners(), place)
             }
             Operation::Symlink { path, target } => self.mounts.link(path, target),
-            Operation::PivotRoot { root } => pivot(root),
+            Operation::PivotRoot { root } => mount::pivot(root),
             Operation::DetachOldRoot => self.detach_old_root(),
             Operation::Attach { target, place } => self.attach(target, *place),
             Operation::ProtectPath { path } => self.mounts.protect(path),
@@ -212,6 +218,9 @@ impl<'a> Setup<'a> {
                 self.mounts.clone_node(source, target, Flags::DEVICES.and(Flags::READ_ONLY))
             }
             Tuning::Resources { limits } => limits::set(limits),
+            Tuning::Filter { .. } => {
+                seccomp::install(self.known_ends().filter.as_deref()).map(|()| self.is_filtered = true)
+            }
         }
     }
 
@@ -279,13 +288,15 @@ impl<'a> Setup<'a> {
         let words = trampoline::Words::new(&command.program, &command.args, &command.env);
         let (program, missing) = (command.path.clone(), command.missing.to_owned());
         let first = Word::First { program, missing };
-        match &self.ourselves {
+        let told = match &self.ourselves {
             Some(ourselves) => self.link().say_with(&first, ourselves),
             None => {
                 let ourselves = processes::pidfd(getpid()).map_err(|errno| Failure::call("pidfd_open", errno))?;
                 self.link().say_with(&first, &ourselves)
             }
         };
+        // Else nobody would know that it runs.
+        (told || !self.is_filtered).then_some(()).ok_or_else(|| Failure::call("sendmsg", Errno::EPERM))?;
         // From here on we may be killed at any moment, so nothing is allocated: we share the allocator with the keeper.
         let errno = trampoline::execute(trampoline, pipe, &words);
         Err(leave::not_executed(&command.path, errno, command.missing))
@@ -385,13 +396,4 @@ impl<'a> Setup<'a> {
         let directory = self.known_root().find(path, OFlag::O_PATH | OFlag::O_DIRECTORY).map_err(refused)?;
         fchdir(directory).map_err(refused)
     }
-}
-
-/// Puts the new root over the old one at `/`, which stays there until it is detached. What is needed of the machine was taken
-/// before, and nothing of the image is named until then.
-fn pivot(root: &Path) -> Result<(), Failure> {
-    nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
-    // `.` twice: the old root is stacked on the new one, so the image needs no directory for
-    // it. See pivot_root(2), notes.
-    pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))
 }

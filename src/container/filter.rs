@@ -2,8 +2,10 @@
 //!
 //! Data only; [`seccomp`](super::seccomp) makes the kernel's instructions of it.
 
+use serde::{Deserialize, Serialize};
+
 /// A profile: what is answered, and for which architectures.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     pub(crate) default: Answer,
     pub(crate) architectures: Vec<Architecture>,
@@ -11,7 +13,7 @@ pub struct Profile {
 }
 
 /// Architectures of which a kernel runs the programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Architecture {
     X86,
     X86With64Bits,
@@ -21,7 +23,7 @@ pub enum Architecture {
 }
 
 /// Some calls, and what is answered to them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     pub(crate) names: Vec<String>,
     pub(crate) answer: Answer,
@@ -30,7 +32,7 @@ pub struct Rule {
 }
 
 /// A condition on an argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Test {
     /// Which argument, from 0 to 5.
     pub(crate) index: u32,
@@ -39,7 +41,7 @@ pub struct Test {
 }
 
 /// How an argument is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     Equal,
     NotEqual,
@@ -52,7 +54,7 @@ pub enum Comparison {
 }
 
 /// What a filter answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     Allow,
     Log,

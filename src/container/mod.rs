@@ -153,7 +153,7 @@ pub use sandbox::Local;
 pub use sandbox::{
     Access, Durability, Etc, Mount, MountKind, Names, Network, Paths, Programs, Recursion, Sandbox, SecretFile, Wire,
 };
-pub(crate) use seccomp::{docker as docker_filter, fits, make as make_filter};
+pub(crate) use seccomp::{docker as docker_filter, fits, known_calls, make as make_filter};
 pub(crate) use signals::Caught;
 pub(crate) use sockets::{Kind as SocketKind, Sockets};
 pub use space::{Space, SpaceKind};

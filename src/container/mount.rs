@@ -17,6 +17,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
+use nix::unistd::pivot_root;
 use rustix::fs::CWD;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
@@ -300,4 +301,13 @@ fn escape(path: &Path, special: &[u8]) -> Vec<u8> {
         text.push(byte);
     }
     text
+}
+
+/// Puts the new root over the old one at `/`, which stays there until it is detached. What is needed of the machine was taken
+/// before, and nothing of the image is named until then.
+pub(super) fn pivot(root: &Path) -> Result<(), Failure> {
+    nix::unistd::chdir(root).map_err(|errno| Failure::refused("chdir to", root, errno))?;
+    // `.` twice: the old root is stacked on the new one, so the image needs no directory for
+    // it. See pivot_root(2), notes.
+    pivot_root(".", ".").map_err(|errno| Failure::refused("pivot_root", root, errno))
 }

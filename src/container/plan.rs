@@ -346,22 +346,34 @@ pub(super) fn leaving(process: &Process, identity: &Identity, last_capability: u
         NewPrivileges::Allowed => {}
         NewPrivileges::Forbidden => list.push(Operation::ForbidNewPrivileges),
     }
-    match rights.seccomp {
+    let mut own = None;
+    match &rights.seccomp {
         Seccomp::Docker => list.push(Operation::InstallFilter { capabilities: rights.capabilities }),
         Seccomp::Unconfined => {}
+        Seccomp::Profile(profile) => own = Some(Operation::Tune(Tuning::Filter { profile: profile.clone() })),
     }
     list.push(Operation::SealTrampoline { init: process.init });
-    list.push(match identity.needs_supervisor() {
-        true => Operation::EmulateUsers { capabilities: rights.capabilities },
-        false => Operation::SwitchUser,
-    });
+    // With that promise anybody may install a filter; else only who still has every right.
+    let (early, late) = match rights.new_privileges {
+        NewPrivileges::Allowed => (own, None),
+        NewPrivileges::Forbidden => (None, own),
+    };
+    match identity.needs_supervisor() {
+        true => list.extend([Operation::EmulateUsers { capabilities: rights.capabilities }].into_iter().chain(early)),
+        false => list.extend(early.into_iter().chain([Operation::SwitchUser])),
+    }
     list.extend([
         Operation::ChangeDirectory { path: working_directory(process) },
         Operation::LimitCapabilities { keep: rights.capabilities },
         Operation::CleanUp,
         Operation::AwaitStart,
-        Operation::Execute { args: process.args.clone(), env: process.env.clone(), secrets: process.secrets.clone() },
     ]);
+    list.extend(late);
+    list.push(Operation::Execute {
+        args: process.args.clone(),
+        env: process.env.clone(),
+        secrets: process.secrets.clone(),
+    });
     list
 }
 

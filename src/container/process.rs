@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allowance::ResourceLimit;
 use super::capabilities::Capabilities;
+use super::filter::Profile;
 use super::hidden::HiddenVariable;
 
 /// A program in a sandbox.
@@ -76,7 +77,7 @@ pub enum Init {
 }
 
 /// What a process may do, and all that it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
     /// The capabilities that root has.
     pub capabilities: Capabilities,
@@ -107,12 +108,14 @@ impl Rights {
 }
 
 /// The system call filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seccomp {
     /// Docker's default profile.
     Docker,
     /// None.
     Unconfined,
+    /// One of a file.
+    Profile(Profile),
 }
 
 /// Whether executing a file may raise privileges.

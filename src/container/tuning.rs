@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::filter::{Answer, Profile};
 use super::limits::{Bound, Limit};
 use super::resources::GroupSetting;
 
@@ -21,6 +22,8 @@ pub enum Tuning {
     Device { source: PathBuf, target: String },
     /// Set resource limits.
     Resources { limits: Vec<Limit> },
+    /// Install a system call filter of a file.
+    Filter { profile: Profile },
 }
 
 impl Tuning {
@@ -36,6 +39,9 @@ impl Tuning {
                 "asked for; the mount is read-only, so the node takes data, but its mode and owner stay as they are"
             }
             Tuning::Resources { .. } => "asked for; while there may still be the right to raise one",
+            Tuning::Filter { .. } => {
+                "asked for, in the place of Docker's; as late as can be, as it holds for what is still to be done here, too"
+            }
         }
     }
 
@@ -50,8 +56,24 @@ impl Tuning {
                 let shown = |limit: &Limit| format!("{} {}", limit.name.trim_start_matches("Max "), Bound(limit.soft));
                 ("limits", limits.iter().map(shown).collect::<Vec<_>>().join(", "))
             }
+            Tuning::Filter { profile } => ("system calls", format!("those of a file: {}", words(profile))),
         }
     }
+}
+
+/// `34 rules, and for all others errno 1`.
+fn words(profile: &Profile) -> String {
+    let default = match profile.default {
+        Answer::Allow => "they are allowed".to_owned(),
+        Answer::Log => "they are logged".to_owned(),
+        Answer::Errno(errno) => format!("errno {errno}"),
+        Answer::Trap => "SIGSYS".to_owned(),
+        Answer::Trace(_) => "the tracer decides".to_owned(),
+        Answer::KillThread => "the thread is killed".to_owned(),
+        Answer::KillProcess => "the process is killed".to_owned(),
+    };
+    let rules = if profile.rules.len() == 1 { "rule" } else { "rules" };
+    format!("{} {rules}, and for all other calls {default}", profile.rules.len())
 }
 
 impl fmt::Display for Tuning {
@@ -63,6 +85,9 @@ impl fmt::Display for Tuning {
             }
             Tuning::Domain { name } => write!(formatter, "setdomainname {name}"),
             Tuning::Setting { path, value } => write!(formatter, "write {value} to {path}"),
+            Tuning::Filter { profile } => {
+                write!(formatter, "install the system call filter of a file: {}", words(profile))
+            }
             Tuning::Device { source, target } => write!(formatter, "clone {} for {target}", source.display()),
             Tuning::Resources { limits } => {
                 write!(formatter, "set")?;

@@ -57,7 +57,7 @@ impl Extra {
             user: self.user.clone().unwrap_or_else(|| user.clone()),
             groups: groups.clone(),
             terminal: self.terminal,
-            rights: *rights,
+            rights: rights.clone(),
             limits: limits.clone(),
             init: Init::None,
             ..Process::new(self.args.clone())

@@ -24,6 +24,7 @@ pub(crate) mod changes;
 pub(crate) mod copy;
 pub(crate) mod events;
 pub(crate) mod exec;
+mod filter;
 pub(crate) mod folder;
 mod found;
 pub(crate) mod handover;
@@ -56,6 +57,7 @@ pub(crate) use amend::{change, rename};
 pub(crate) use cabling::{connect, disconnect, remove_network, remove_unused_networks, used_networks};
 pub(crate) use changes::Changes;
 pub(crate) use exec::Extra;
+pub(crate) use filter::read as read_filter;
 pub(crate) use folder::Folder;
 pub(crate) use found::{find, list, remove_damaged};
 pub(crate) use hosts::HostEntry;
@@ -209,6 +211,14 @@ pub enum Error {
         /// What would help.
         hint: Option<String>,
     },
+    /// A system call filter of a file can't be used.
+    #[error("{message}")]
+    Filter {
+        /// What is wrong with it, and where.
+        message: String,
+        /// What would help.
+        hint: Option<String>,
+    },
     /// Its monitor says no.
     #[error("{0}")]
     Refused(String),
@@ -259,7 +269,7 @@ impl Explained for Error {
             }
             Error::PortOfProcess { .. } => Some("choose another port, such as 8082:80, or end that process first"),
             Error::NoNetwork(_) => Some("`network ls` lists all networks, `network create NAME` makes one"),
-            Error::Network { hint, .. } => return hint.clone(),
+            Error::Network { hint, .. } | Error::Filter { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),
             Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),
             Error::Running(_) => Some("stop it first"),

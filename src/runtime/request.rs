@@ -171,7 +171,7 @@ impl Wanted {
             user: request.user.clone().unwrap_or_else(|| image.config.user.clone()),
             groups: request.groups.clone(),
             terminal: request.terminal,
-            rights: request.rights,
+            rights: request.rights.clone(),
             limits: request.limits.clone(),
             init: request.init,
             ..Process::new(args)

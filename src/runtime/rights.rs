@@ -1,7 +1,9 @@
 //! What a container may do, as options say it: `--cap-add`, `--cap-drop`, `--security-opt`, `--privileged`.
 
+use std::path::Path;
+
 use super::Error;
-use crate::container::{Capabilities, NewPrivileges, Paths, Rights, Seccomp};
+use crate::container::{Capabilities, NewPrivileges, Paths, Profile, Rights, Seccomp};
 
 /// The options.
 #[derive(Clone, Copy, Debug)]
@@ -13,11 +15,14 @@ pub(crate) struct Confinement<'a> {
     pub(crate) security: &'a [String],
 }
 
-/// Docker's rights, changed by options; and whether parts of /proc and /sys are hidden.
+/// Docker's rights, changed by options, with `read` for a system call filter of a file; and whether parts of /proc and /sys are hidden.
 ///
 /// # Errors
 /// [`Error::Argument`] for an option that is unknown, or that nothing here can keep.
-pub(crate) fn parse_rights(options: Confinement<'_>) -> Result<(Rights, Paths), Error> {
+pub(crate) fn parse_rights(
+    options: Confinement<'_>,
+    read: &dyn Fn(&Path, Capabilities) -> Result<Profile, Error>,
+) -> Result<(Rights, Paths), Error> {
     let mut rights = Rights::docker();
     let mut paths = Paths::Protected;
     if options.privileged {
@@ -33,12 +38,13 @@ pub(crate) fn parse_rights(options: Confinement<'_>) -> Result<(Rights, Paths), 
             ("no-new-privileges", "false") => rights.new_privileges = NewPrivileges::Allowed,
             ("seccomp", "unconfined") => rights.seccomp = Seccomp::Unconfined,
             ("seccomp", "builtin") => {}
-            ("seccomp", _) => {
+            ("seccomp", "") => {
                 return Err(Error::argument(
-                    format!("can't use the system call filter `{value}`: profiles of files are not read yet"),
-                    "`seccomp=builtin` is Docker's default profile, `seccomp=unconfined` is none",
+                    format!("invalid --security-opt `{option}`"),
+                    "`seccomp=FILE` names a profile, `seccomp=builtin` is Docker's default one, `seccomp=unconfined` is none",
                 ));
             }
+            ("seccomp", file) => rights.seccomp = Seccomp::Profile(read(Path::new(file), rights.capabilities)?),
             ("systempaths", "unconfined") => paths = Paths::Open,
             // Which is how it is: no profile and no label is ever set.
             ("apparmor", "unconfined") | ("label", "disable") => {}
@@ -51,7 +57,7 @@ pub(crate) fn parse_rights(options: Confinement<'_>) -> Result<(Rights, Paths), 
             _ => {
                 return Err(Error::argument(
                     format!("invalid --security-opt `{option}`"),
-                    "use `no-new-privileges`, `seccomp=unconfined` or `systempaths=unconfined`",
+                    "use `no-new-privileges`, `seccomp=FILE`, `seccomp=unconfined` or `systempaths=unconfined`",
                 ));
             }
         }
@@ -92,7 +98,8 @@ mod tests {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let (add, drop, security) = (words(add), words(drop), words(security));
         let options = Confinement { privileged: false, add: &add, drop: &drop, security: &security };
-        parse_rights(options).map_err(|error| error.to_string())
+        let none = |_: &std::path::Path, _| Err(crate::runtime::Error::Refused("no such file".to_owned()));
+        parse_rights(options, &none).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod debugging;
 mod dockerfiles;
 mod documents;
 mod emulation;
+mod filters;
 #[allow(dead_code)]
 mod forge;
 // Each file uses the part that it needs.

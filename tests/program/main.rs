@@ -12,6 +12,7 @@ mod exec;
 mod explaining;
 mod files;
 mod film;
+mod filters;
 mod formats;
 mod handover;
 // Other tests use it, too, and other parts of it.

@@ -33,6 +33,7 @@ use super::operation::{Operation, Phase};
 use super::plan::Plan;
 use super::prescribed::Prescribed;
 use super::process::{Rights, Seccomp};
+use super::tuning::Tuning;
 
 use asking::AskedCall;
 pub(super) use asking::{Abi, architecture, number};
@@ -57,9 +58,10 @@ fn filter(capabilities: Capabilities) -> Option<Arc<[sock_filter]>> {
 
 /// Makes the filter of processes with these rights, before one is planned: it takes no time then.
 pub(crate) fn make(rights: &Rights) {
-    match rights.seccomp {
+    match &rights.seccomp {
         Seccomp::Docker => drop(filter(rights.capabilities)),
-        Seccomp::Unconfined => {}
+        // One of a file is the container's alone.
+        Seccomp::Unconfined | Seccomp::Profile(_) => {}
     }
 }
 
@@ -67,7 +69,9 @@ pub(crate) fn make(rights: &Rights) {
 pub(super) fn of(plan: &Plan) -> Option<Arc<[sock_filter]>> {
     plan.of(Phase::Leaving).find_map(|operation| match operation {
         Operation::InstallFilter { capabilities } => filter(*capabilities),
-        Operation::Prescribed(Prescribed::InstallFilter { profile }) => custom::program(profile).map(Arc::from),
+        Operation::Prescribed(Prescribed::InstallFilter { profile }) | Operation::Tune(Tuning::Filter { profile }) => {
+            custom::program(profile).map(Arc::from)
+        }
         _ => None,
     })
 }
@@ -78,10 +82,18 @@ pub(crate) fn fits(profile: &Profile) -> bool {
     custom::program(profile).is_none_or(|program| program.len() <= MOST)
 }
 
+/// The names of all calls that a machine of these has.
+pub(crate) fn known_calls() -> impl Iterator<Item = &'static str> {
+    compile::NUMBERS.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.starts_with('#'))
+}
+
 /// Docker's default profile for a container with these capabilities, as somebody would prescribe it.
 pub(crate) fn docker(capabilities: Capabilities) -> Profile {
     custom::of_table(capabilities)
 }
+
+/// What may be the reason of whatever fails under a filter that we did not choose.
+pub(super) const FILTERED_HINT: &str = "the filter of `--security-opt seccomp=FILE` holds here, too: it may refuse a call that is needed to start a program";
 
 /// Installs a filter. It stays for this process and all it starts.
 ///

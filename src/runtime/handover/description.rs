@@ -92,8 +92,11 @@ impl Described {
             sysctl: settings.collect::<BTreeMap<_, _>>(),
             masked_paths: masked,
             readonly_paths: read_only,
-            seccomp: (rights.seccomp == Seccomp::Docker)
-                .then(|| filter(&container::docker_filter(rights.capabilities))),
+            seccomp: match &rights.seccomp {
+                Seccomp::Docker => Some(filter(&container::docker_filter(rights.capabilities))),
+                Seccomp::Profile(profile) => Some(filter(profile)),
+                Seccomp::Unconfined => None,
+            },
             uid_mappings: uids.iter().map(mapping).collect(),
             gid_mappings: gids.iter().map(mapping).collect(),
             // An ordinary user has no control groups there, as a rule.

@@ -21,7 +21,7 @@ pub(super) struct Limits {
     /// Drop a capability; ALL drops every one
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<String>,
-    /// Change the confinement: `no-new-privileges`, `seccomp=unconfined`, `systempaths=unconfined`
+    /// Change the confinement: `no-new-privileges`, `seccomp=FILE`, `seccomp=unconfined`, `systempaths=unconfined`
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Give every capability and device, and take no system call away
@@ -117,7 +117,9 @@ impl Limits {
             drop: &self.cap_drop,
             security: &self.security_opt,
         };
-        let (rights, paths) = runtime::parse_rights(confinement)?;
+        let (rights, paths) = runtime::parse_rights(confinement, &|path, capabilities| {
+            runtime::read_filter(world.home(), path, capabilities)
+        })?;
         if world.identity.in_user_namespace() {
             self.say_what_is_without_effect(rights.capabilities, ui);
         }
