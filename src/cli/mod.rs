@@ -109,7 +109,7 @@ enum Command {
     Update(Explainable<container::update::Update>),
     /// List containers
     #[command(name = "ps")]
-    List(container::list::List),
+    List(Explainable<container::list::List>),
     /// Show the output of a container
     Logs(Explainable<container::logs::Logs>),
     /// Show where the published ports of a container are reached
@@ -126,11 +126,11 @@ enum Command {
     /// Manage volumes
     Volume(volume::Volumes),
     /// List images
-    Images(image::list::Images),
+    Images(Explainable<image::list::Images>),
     /// Show the history of an image
-    History(image::history::History),
+    History(Explainable<image::history::History>),
     /// Show containers, images and volumes as JSON, or what a template makes of that
-    Inspect(inspect::Inspect),
+    Inspect(Explainable<inspect::Inspect>),
     /// Look at everything at once
     System(system::System),
     /// Print the script that makes a shell complete commands, options and names
@@ -291,7 +291,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Commit(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::Export(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::Update(command) => command.tell(ui, |command| command.run(&world()?, ui)),
-        Command::List(command) => command.run(&*world()?, ui),
+        Command::List(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Logs(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::Port(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Rename(command) => command.tell(ui, |command| command.run(&*world()?)),
@@ -299,9 +299,9 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Container(command) => command.run(&world()?, ui),
         Command::Image(command) => command.run(&world()?, ui),
         Command::Volume(command) => command.run(&*world()?, ui),
-        Command::Images(command) => command.run(&*world()?, ui),
-        Command::History(command) => command.run(&*world()?, ui),
-        Command::Inspect(command) => command.run(&*world()?, ui),
+        Command::Images(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::History(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Inspect(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::System(command) => command.run(&world()?, ui),
         Command::Completion(command) => command.run(ui),
         Command::Manual(command) => command.run(ui, Arguments::command()),

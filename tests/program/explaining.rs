@@ -139,12 +139,17 @@ fn commands_tell_what_they_have_done() {
             "network rm --explain lake",
             "tag --explain layerlab/base mine",
             "port --explain crate",
+            "ps --explain -q",
+            "inspect --explain -f {{.Name}} crate",
+            "network ls --explain -q -f type=custom",
             "rm --explain crate",
             "rm --explain crate",
+            "system prune --explain -f",
         ];
         insta::allow_duplicates! {
             insta::assert_snapshot!(numbered(&filter(&yard.0.session(&commands))));
         }
+        assert!(yard.0.run("store size --explain").ends_with("this took no operation: it has only looked\n"));
     }
 }
 

@@ -81,9 +81,9 @@ enum ContainerCommand {
     Update(Explainable<update::Update>),
     /// List containers
     #[command(name = "ls", visible_aliases = ["list", "ps"])]
-    List(list::List),
+    List(Explainable<list::List>),
     /// Show containers as JSON, or what a template makes of that
-    Inspect(inspect::InspectContainers),
+    Inspect(Explainable<inspect::InspectContainers>),
     /// Show the output of a container
     Logs(Explainable<logs::Logs>),
     /// Show where the published ports of a container are reached
@@ -130,8 +130,8 @@ impl Containers {
             ContainerCommand::Commit(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::Export(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::Update(command) => command.tell(ui, |command| command.run(world, ui)),
-            ContainerCommand::List(command) => command.run(world, ui),
-            ContainerCommand::Inspect(command) => command.run(world, ui),
+            ContainerCommand::List(command) => command.tell(ui, |command| command.run(world, ui)),
+            ContainerCommand::Inspect(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::Logs(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::Port(command) => command.tell(ui, |command| command.run(world, ui)),
             ContainerCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),

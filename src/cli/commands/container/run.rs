@@ -26,7 +26,7 @@ pub(crate) struct Run {
     proxy: Proxy,
     #[command(flatten)]
     leaving: Leaving,
-    /// Draw the container and run nothing; with `=list`, print every operation and why
+    /// Draw the container and run nothing, unlike with other commands; with `=list`, print every operation and why
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "boxes", hide_possible_values = true)]
     explain: Option<Explained>,
     #[command(flatten)]

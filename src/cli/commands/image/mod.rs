@@ -37,11 +37,11 @@ enum ImageCommand {
     Build(Build),
     /// List images
     #[command(name = "ls", visible_alias = "list")]
-    List(list::Images),
+    List(Explainable<list::Images>),
     /// Show the history of an image
-    History(history::History),
+    History(Explainable<history::History>),
     /// Show images as JSON, or what a template makes of that
-    Inspect(inspect::InspectImages),
+    Inspect(Explainable<inspect::InspectImages>),
     /// Give an image another name
     Tag(Explainable<tag::Tag>),
     /// Remove image names, and the data that nothing else needs
@@ -61,9 +61,9 @@ impl ImageCommands {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             ImageCommand::Build(command) => command.run(world, ui),
-            ImageCommand::List(command) => command.run(world, ui),
-            ImageCommand::History(command) => command.run(world, ui),
-            ImageCommand::Inspect(command) => command.run(world, ui),
+            ImageCommand::List(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::History(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Inspect(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Tag(command) => command.tell(ui, |command| command.run(world)),
             ImageCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),

@@ -24,9 +24,9 @@ enum NetworkCommand {
     Create(Explainable<create::Create>),
     /// List networks
     #[command(name = "ls", visible_alias = "list")]
-    List(list::List),
+    List(Explainable<list::List>),
     /// Show networks as JSON, or what a template makes of that
-    Inspect(inspect::Inspect),
+    Inspect(Explainable<inspect::Inspect>),
     /// Connect a container to a network
     Connect(Explainable<connect::Connect>),
     /// Disconnect a container from a network
@@ -49,8 +49,8 @@ impl Networks {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             NetworkCommand::Create(command) => command.tell(ui, |command| command.run(world, ui)),
-            NetworkCommand::List(command) => command.run(world, ui),
-            NetworkCommand::Inspect(command) => command.run(world, ui),
+            NetworkCommand::List(command) => command.tell(ui, |command| command.run(world, ui)),
+            NetworkCommand::Inspect(command) => command.tell(ui, |command| command.run(world, ui)),
             NetworkCommand::Connect(command) => command.tell(ui, |command| command.run(world)),
             NetworkCommand::Disconnect(command) => command.tell(ui, |command| command.run(world)),
             NetworkCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),

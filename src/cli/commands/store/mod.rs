@@ -8,6 +8,7 @@ mod verify;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -22,9 +23,9 @@ pub(crate) struct StoreCommand {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Compute every digest again and check the chain from the index to every layer
-    Verify(verify::Verify),
+    Verify(Explainable<verify::Verify>),
     /// Show what takes up space, what keeps it, and how much can be freed
-    Size(size::Size),
+    Size(Explainable<size::Size>),
     /// Print the store's folder
     Path,
 }
@@ -32,8 +33,8 @@ enum Command {
 impl StoreCommand {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
-            Command::Verify(command) => command.run(world, ui),
-            Command::Size(command) => command.run(world, ui),
+            Command::Verify(command) => command.tell(ui, |command| command.run(world, ui)),
+            Command::Size(command) => command.tell(ui, |command| command.run(world, ui)),
             Command::Path => path::run(world, ui),
         }
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::explaining::Explainable;
 use crate::cli::failure::Failure;
 use crate::cli::ui::Ui;
 use crate::world::World;
@@ -27,22 +28,22 @@ pub(crate) struct System {
 #[command(defer = true)]
 enum SystemCommand {
     /// Show how much room images, containers, volumes and the cache take
-    Df(df::Df),
+    Df(Explainable<df::Df>),
     /// Show what happens to containers, images and volumes
     Events(events::Events),
     /// Show what there is, and what this machine allows
     Info(info::Info),
     /// Remove what nothing uses
-    Prune(prune::Prune),
+    Prune(Explainable<prune::Prune>),
 }
 
 impl System {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
-            SystemCommand::Df(command) => command.run(world, ui),
+            SystemCommand::Df(command) => command.tell(ui, |command| command.run(world, ui)),
             SystemCommand::Events(command) => command.run(world, ui),
             SystemCommand::Info(command) => command.run(world, ui),
-            SystemCommand::Prune(command) => command.run(world, ui),
+            SystemCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
         }
     }
 }

@@ -27,9 +27,9 @@ enum VolumeCommand {
     Create(Explainable<create::Create>),
     /// List volumes
     #[command(name = "ls", visible_alias = "list")]
-    List(list::List),
+    List(Explainable<list::List>),
     /// Show volumes as JSON
-    Inspect(inspect::Inspect),
+    Inspect(Explainable<inspect::Inspect>),
     /// Remove volumes
     #[command(name = "rm", visible_alias = "remove")]
     Remove(Explainable<remove::Remove>),
@@ -41,8 +41,8 @@ impl Volumes {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             VolumeCommand::Create(command) => command.tell(ui, |command| command.run(world, ui)),
-            VolumeCommand::List(command) => command.run(world, ui),
-            VolumeCommand::Inspect(command) => command.run(world, ui),
+            VolumeCommand::List(command) => command.tell(ui, |command| command.run(world, ui)),
+            VolumeCommand::Inspect(command) => command.tell(ui, |command| command.run(world, ui)),
             VolumeCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
             VolumeCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
         }
