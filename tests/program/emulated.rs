@@ -1,4 +1,13 @@
-//! What a user with one id is told of owners and users that are emulated: in volumes and caches, of set-user-id bits, of limits.
+//! What a user with one id is told of owners and users that are emulated: in volumes and caches, of set-user-id bits, of limits; and the way
+//! out of such a user's network.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::harness::{Place, Role, missing};
 
@@ -69,4 +78,43 @@ fn the_limit_that_carries_users_is_nobody_elses() {
     let Some(place) = single("") else { return };
     insta::assert_snapshot!(place.session(&["run --rm --ulimit locks=7 layerlab/base true"]));
     assert_eq!(place.run("run --rm --ulimit nofile=70 -u 33 layerlab/base id -u"), "33\n");
+}
+
+/// With the machine's `pasta`, in a network that has one other host.
+#[test]
+fn a_user_with_one_id_exchanges_more_than_greetings_with_the_world() {
+    let has =
+        |program: &str| ["/usr/bin", "/usr/sbin", "/sbin"].iter().any(|place| Path::new(place).join(program).exists());
+    if !nix::unistd::geteuid().is_root()
+        || !["pasta", "nft", "ip"].into_iter().all(has)
+        || !Path::new("/dev/net/tun").exists()
+    {
+        return missing("a user's way out: it takes root, /dev/net/tun, and the packages passt, nftables and iproute2");
+    }
+    let exchanged = std::thread::spawn(|| {
+        let place = Place::of(Role::Single, "");
+        let node = place.folder().join("tun");
+        // Of this thread alone, and of what it starts.
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_PRIVATE | MsFlags::MS_REC, None::<&str>).unwrap();
+        mknod(&node, SFlag::S_IFCHR, Mode::empty(), makedev(10, 200)).unwrap();
+        std::fs::set_permissions(&node, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        mount(Some(&node), "/dev/net/tun", None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+        let line = "ip link set lo up && ip link add outside type veth peer name beyond && ip link set beyond up && ip addr add 198.51.100.1/24 dev outside \
+             && ip link set outside up && ip route add default via 198.51.100.254 && ip addr add 198.51.100.2/32 dev lo";
+        assert!(Command::new("sh").args(["-c", line]).status().unwrap().success());
+        let listener = std::net::TcpListener::bind("198.51.100.2:8000").unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut line = String::new();
+                let _ = BufReader::new(&stream).read_line(&mut line);
+                let _ = stream.write_all(format!("you said {line}").as_bytes());
+            }
+        });
+        let mut command = place.command("run --rm layerlab/base sh -c");
+        command.arg("sleep 1; { sleep 0.3; echo hello; sleep 1; } | nc -w 5 198.51.100.2 8000");
+        String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
+    });
+    assert_eq!(exchanged.join().unwrap(), "you said hello\n");
 }

@@ -205,9 +205,22 @@ impl Firewall {
     }
 }
 
-/// Adds the rules in a network of an ordinary user's, with which they go.
-pub(super) fn add_within(rules: &Rules, namespaces: &Namespaces) -> Result<(), String> {
-    nft(&rules.text(), Some(namespaces))
+/// Adds the rules in a network of an ordinary user's, with which they go. `outer` is the interface that leads out of it.
+///
+/// A packet that belongs to no connection is not translated, and so would be taken for one to the network itself, which would answer it with the
+/// end of the connection. Some versions of `pasta` send such packets: segments without any flag.
+pub(super) fn add_within(rules: &Rules, outer: &str, namespaces: &Namespaces) -> Result<(), String> {
+    let strays = format!(
+        "table inet {} {{
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        iifname \"{outer}\" ct state invalid drop
+    }}
+}}
+",
+        rules.bridge
+    );
+    nft(&(rules.text() + &strays), Some(namespaces))
 }
 
 /// Takes away what a process left behind that was killed, in whichever language it was said.

@@ -202,7 +202,7 @@ impl Opened {
                 let started = start(*connector, namespaces)?;
                 // Recent ones know that several ask behind the bridge; where a firewall is there, it does not matter.
                 if program("nft").is_some() {
-                    let _ = firewall::add_within(&rules, namespaces);
+                    let _ = firewall::add_within(&rules, OUTER, namespaces);
                 }
                 Ok(Opened { firewall: None, adding: Adding::default(), connector: Some(started) })
             }
