@@ -29,13 +29,15 @@ pub(crate) enum Group {
     Files,
     Messages,
     Processes,
+    /// What a registry is asked.
+    Requests,
     /// The operations that set a container up.
     Container,
 }
 
 impl Group {
-    pub(crate) const ALL: [Group; 5] =
-        [Group::Locks, Group::Files, Group::Messages, Group::Processes, Group::Container];
+    pub(crate) const ALL: [Group; 6] =
+        [Group::Requests, Group::Locks, Group::Files, Group::Messages, Group::Processes, Group::Container];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -43,6 +45,7 @@ impl Group {
             Group::Files => "files of the store",
             Group::Messages => "sockets and messages",
             Group::Processes => "processes",
+            Group::Requests => "requests to the registry",
             Group::Container => "in the container, by its monitor",
         }
     }
@@ -58,6 +61,15 @@ pub(crate) fn listen<R>(work: impl FnOnce() -> R) -> (R, Vec<Deed>) {
     HEARD.set(Some(Vec::new()));
     let result = work();
     (result, HEARD.take().unwrap_or_default())
+}
+
+/// Notes what another thread has noted for this one.
+pub(crate) fn pass_on(deeds: Vec<Deed>) {
+    HEARD.with_borrow_mut(|heard| {
+        if let Some(heard) = heard {
+            heard.extend(deeds);
+        }
+    });
 }
 
 /// From now on nobody listens: said by a process that was forked and goes on without us.

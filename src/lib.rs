@@ -2,10 +2,10 @@
 //!
 //! Reading order, from the text to the container:
 //!
-//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`], [`netlink`], [`deeds`], [`owner`] and [`progress`]: spans of
+//! 1. [`source`], [`diagnostic`], [`shown`], [`errno`], [`size`], [`limits`], [`document`], [`link`], [`netlink`], [`deeds`], [`hidden`], [`owner`] and [`progress`]: spans of
 //!    text, messages that point at them, text made harmless for a terminal, the kernel's answers by name, sizes as they are written, how
 //!    much may be asked for, files that are read whole, messages between processes, what the kernel is asked about networks, what is done as it
-//!    is told, owners that are written beside files, the progress of long work
+//!    is told, secrets, owners that are written beside files, the progress of long work
 //! 2. [`dockerfile`]: text → AST, and the expansion of words
 //! 3. [`oci`]: digests, descriptors, manifests, image configurations, references
 //! 4. [`tree`]: a file system as a persistent map; [`seen`]: reading files that somebody else can change
@@ -17,6 +17,7 @@
 //! 10. [`container`]: a container as a printable list of operations
 //!     and [`bundle`]: a container as a manager such as Podman or containerd prescribes it
 //! 11. [`userland`]: the built-in base images
+//!     and [`registry`]: images from registries and to them
 //! 12. [`images`]: a name → an image
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`runtime`]: containers with their folders, layers and volumes
@@ -45,6 +46,7 @@ pub mod diagnostic;
 pub mod dockerfile;
 pub(crate) mod document;
 pub(crate) mod errno;
+pub mod hidden;
 pub(crate) mod http;
 pub mod images;
 pub mod layer;
@@ -56,6 +58,8 @@ pub mod oci;
 pub(crate) mod owner;
 pub mod plan;
 pub mod progress;
+#[allow(dead_code)] // what a push uses
+pub(crate) mod registry;
 pub(crate) mod repl;
 pub mod runtime;
 pub mod seen;

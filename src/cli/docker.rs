@@ -7,12 +7,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::diagnostic::Diagnostic;
 use crate::repl;
 
-const REGISTRY: &str = "there is no registry yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load";
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["pull"], "there is no download yet: `layerlab load -i FILE` loads an archive that `docker save` has written"),
-    (&["push"], REGISTRY),
-    (&["login", "logout", "search"], "there is no registry yet: there is nobody to log in to, and nothing to search"),
+    (&["push"], "images can't be pushed yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load"),
+    (&["search"], "search in the web page of the registry, and `layerlab pull` what you have found"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (
         &["compose", "swarm", "service", "stack", "node"],
@@ -23,7 +21,8 @@ const MISSING: &[(&[&str], &str)] = &[
         "there is no daemon to choose: everything happens on this machine, and is kept in one folder (`--home`)",
     ),
     (&["config", "secret"], "`layerlab build --secret` gives a RUN a secret, `layerlab run -v` a container a file"),
-    (&["manifest", "trust"], "there is no registry yet; `layerlab inspect IMAGE` shows an image of the store"),
+    (&["manifest"], "`layerlab inspect IMAGE` shows an image of the store"),
+    (&["trust"], "signatures are not checked; a name with a digest is always the same image"),
     (&["plugin"], "there are no plugins"),
     (&["init"], "`layerlab step` begins an empty Dockerfile, and takes each instruction as you type it"),
     (&["debug"], "`layerlab step FOLDER` stops a build wherever you like; `shell` opens a shell there"),
@@ -47,7 +46,7 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (&["--cache-from", "--cache-to"], "the cache is on this machine: what was built here is found without it"),
     (&["-o", "--output"], "the image goes into the store; `layerlab save -o FILE IMAGE` writes it to a file"),
-    (&["--push"], REGISTRY),
+    (&["--push"], "build with a name, and `layerlab push` that"),
     (&["--attest", "--provenance", "--sbom"], "no attestations are made of an image"),
     (&["--gpus"], "`--device` gives a container a device of this machine"),
 ];

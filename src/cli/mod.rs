@@ -20,6 +20,7 @@ mod help;
 mod interrupts;
 mod names;
 mod pruning;
+mod pulling;
 mod ui;
 
 use std::ffi::{OsStr, OsString};
@@ -30,11 +31,15 @@ use std::sync::Arc;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::commands::{build, container, explain, image, inspect, network, oci, parse, shell, store, system, volume};
+use self::commands::{
+    build, container, explain, image, inspect, network, oci, parse, registry as registries, shell, store, system,
+    volume,
+};
 use self::explaining::Explainable;
 use self::failure::Failure;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
+use crate::registry;
 use crate::shown;
 use crate::store::{Home, Preferences, Store};
 use crate::view::palette::ColorChoice;
@@ -148,6 +153,12 @@ enum Command {
     Tag(Explainable<image::tag::Tag>),
     /// Remove image names, and the data that nothing else needs
     Rmi(Explainable<image::remove::Rmi>),
+    /// Pull an image from a registry
+    Pull(Explainable<image::pull::Pull>),
+    /// Log in to a registry
+    Login(registries::login::Login),
+    /// Log out from a registry
+    Logout(registries::logout::Logout),
     /// Load images from an archive written by `docker save`, Podman or skopeo
     Load(Explainable<image::load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
@@ -310,6 +321,9 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Version(command) => command.run(ui),
         Command::Tag(command) => command.tell(ui, |command| command.run(&*world()?)),
         Command::Rmi(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Pull(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Login(command) => command.run(&*world()?, ui),
+        Command::Logout(command) => command.run(&*world()?, ui),
         Command::Load(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Save(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Serve(command) => command.run(&*world()?, ui),
@@ -340,7 +354,8 @@ fn preferences() -> Result<Preferences, BadLimit> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
     let limits = Limits::from_variables(variables)?;
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    Ok(Preferences { limits, base: set("LAYERLAB_BASE"), overlay: set("LAYERLAB_OVERLAY") })
+    let registries = registry::variables().filter_map(|name| Some((name, set(name)?))).collect();
+    Ok(Preferences { limits, base: set("LAYERLAB_BASE"), overlay: set("LAYERLAB_OVERLAY"), registries })
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

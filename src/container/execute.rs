@@ -21,7 +21,6 @@ use super::copy;
 use super::emulation::{self, Beginner, Begun};
 use super::error::{Failure, USER_NAMESPACE_HINT, errno};
 use super::files;
-use super::hidden::HiddenVariable;
 use super::identity::Identity;
 use super::inside::Root;
 use super::layout;
@@ -41,6 +40,7 @@ use super::terminal;
 use super::trampoline;
 use super::tuning::Tuning;
 use super::userns;
+use crate::hidden::HiddenVariable;
 use crate::link::{Heard, Link};
 
 /// What one operation leaves for a later one.

@@ -19,10 +19,10 @@ use nix::unistd::{AccessFlags, access, setsid};
 use super::account::{self, Account};
 use super::capabilities::{self, Capabilities};
 use super::error::{CARRIAGE_RETURN_HINT, Cause, Failure, errno};
-use super::hidden::HiddenVariable;
 use super::identity::Identity;
 use super::inside::Root;
 use super::userns::{set_group, set_groups, set_user};
+use crate::hidden::HiddenVariable;
 
 /// Where programs are looked for when the environment has no PATH.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

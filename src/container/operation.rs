@@ -8,7 +8,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::capabilities::Capabilities;
-use super::hidden::HiddenVariable;
 use super::limits::Limit;
 use super::networking::Networking;
 use super::prescribed::Prescribed;
@@ -16,6 +15,7 @@ use super::process::{Init, Terminal};
 use super::sandbox::{Access, Recursion, SecretFile};
 use super::tuning::Tuning;
 use super::userns::IdMap;
+use crate::hidden::HiddenVariable;
 
 // ANCHOR: phase
 /// Where and when an operation is executed.

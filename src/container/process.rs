@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::allowance::ResourceLimit;
 use super::capabilities::Capabilities;
 use super::filter::Profile;
-use super::hidden::HiddenVariable;
+use crate::hidden::HiddenVariable;
 
 /// A program in a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowance;
 use super::error::Error;
-use super::hidden::Hidden;
+use crate::hidden::Hidden;
 use crate::netlink::Mac;
 
 /// A root file system, and what else those who run in it share.

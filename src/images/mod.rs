@@ -3,25 +3,28 @@
 //! ```text
 //! alpine:3.20 ─┬─ the store has it ──────────────▶ Origin::Store
 //! sha256:…     ├─ layerlab/base, layerlab/web ───▶ Origin::BuiltIn    made when it is first asked for
-//! 4f06b2d1     └─ the policy allows a stand-in ──▶ Origin::StandIn    a built-in image in its place, which is always said
+//! 4f06b2d1     ├─ the policy allows a stand-in ──▶ Origin::StandIn    a built-in image in its place, which is always said
+//!              └─ the policy allows a pull ──────▶ Origin::Registry   brought into the store
 //! ```
 //!
 //! FROM, COPY --from and each command that takes an image ask here, so they can't disagree. The answer is plain data: what was
-//! found, where, and what it stands in for. A registry will be one more origin, and when to ask it one more policy.
+//! found, where, and what it stands in for.
 //!
 //! Left out: stages of a Dockerfile and `scratch`, which only a build knows.
 //!
 //! Read [`resolve`](mod@resolve) next; [`stand_in`](mod@stand_in) has the table of stand-ins, [`open`](mod@open) reads what was found,
-//! [`archive`] brings images in and takes them out.
+//! [`pulling`](mod@pulling) when a registry is asked, [`archive`] brings images in and takes them out.
 
 pub(crate) mod archive;
 pub(crate) mod open;
+pub(crate) mod pulling;
 pub(crate) mod resolve;
 pub(crate) mod stand_in;
 
 use std::path::PathBuf;
 
 pub(crate) use open::Opened;
+pub(crate) use pulling::{Pulling, Told};
 pub use resolve::Before;
 pub use resolve::Origin;
 pub(crate) use resolve::{Fetch, Found, Policy, Substitution, by_reference, by_text};
@@ -30,7 +33,7 @@ pub(crate) use stand_in::stand_in_note;
 
 use crate::diagnostic::Explained;
 use crate::oci::{ImageConfig, Platform, Reference};
-use crate::{document, store, userland};
+use crate::{document, registry, store, userland};
 
 /// The label of an image that was built on a stand-in: `layerlab/base for docker.io/library/alpine:latest`.
 pub(crate) const STAND_IN_LABEL: &str = "org.layerlab.stand-in";
@@ -66,6 +69,25 @@ pub enum Error {
         /// The full name of the image that it would stand in for.
         stands_in_for: Option<String>,
     },
+    /// A registry would be asked for it, and only a look was asked for.
+    #[error("`{image}` is not pulled yet")]
+    NotPulled {
+        /// Its full name.
+        image: String,
+    },
+    /// The registry can't be reached, and a built-in image could stand in.
+    #[error("{error}")]
+    Offline {
+        /// Why it can't be reached.
+        error: Box<registry::Error>,
+        /// The image, as people write it.
+        name: String,
+        /// The built-in image.
+        stand_in: String,
+    },
+    /// A registry does not give it.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
     /// The image is for another platform than the one that was asked for.
     #[error("`{image}` in the store is for {has}, not for {wanted}")]
     OtherPlatform {
@@ -114,22 +136,22 @@ impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::NotFound { stand_in: Some(name), .. } => {
-                Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab load` loads the real image"))
+                Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab pull` pulls the real image"))
             }
             Error::NotFound { image, stand_in: None } => {
                 let familiar =
                     Reference::parse_normalized(image).map_or_else(|_| image.clone(), |name| name.familiar());
                 Some(format!(
-                    "`docker save {familiar} | layerlab load` loads it, and \"Real base images\" in the book has other ways; `layerlab \
-                     images` lists those in the store"
+                    "`layerlab pull {familiar}` pulls it, and \"Real base images\" in the book has other ways; `layerlab images` lists \
+                     those in the store"
                 ))
             }
             Error::NoneYet { name, stand_in } => Some(format!(
-                "`docker save {name} | layerlab load` loads it; or try the built-in {stand_in}, which `layerlab tag {stand_in} {name}` \
+                "`layerlab pull {name}` pulls it; or try the built-in {stand_in}, which `layerlab tag {stand_in} {name}` \
                  gives this name"
             )),
             Error::OtherPlatform { wanted, .. } => {
-                Some(format!("load one for {wanted} with `layerlab load`, or omit `--platform`"))
+                Some(format!("`layerlab pull --platform {wanted}` pulls one; or omit `--platform`"))
             }
             Error::OtherMachine { .. } => {
                 Some("load the image for this machine's platform, or build it here".to_owned())
@@ -138,7 +160,11 @@ impl Explained for Error {
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Userland(error) => error.hint(),
-            Error::NotMade { .. } | Error::StandIns { .. } => None,
+            Error::Registry(error) => error.hint(),
+            Error::Offline { name, stand_in, .. } => Some(format!(
+                "the built-in {stand_in} can take its place: `--stand-ins` in a build, and `layerlab tag {stand_in} {name}` gives it the name"
+            )),
+            Error::NotMade { .. } | Error::NotPulled { .. } | Error::StandIns { .. } => None,
         }
     }
 }

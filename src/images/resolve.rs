@@ -1,15 +1,17 @@
-//! From a name to an image: the store first, then the built-in images, then the stand-ins.
+//! From a name to an image: the store first, then the built-in images, then the stand-ins, then the registry.
 
+use super::pulling::{self, Pulling};
 use super::{Error, StandIns};
 use crate::oci::{Descriptor, Reference};
+use crate::registry::When;
 use crate::store::{self, Store};
 use crate::userland::{self, AtHand};
 
 /// What may be done about an image that is not there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Policy {
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Policy<'p> {
     pub(crate) substitution: Substitution,
-    pub(crate) fetch: Fetch,
+    pub(crate) fetch: Fetch<'p>,
 }
 
 /// Whether another image may take its place.
@@ -21,13 +23,17 @@ pub(crate) enum Substitution {
     StandIns,
 }
 
-/// Whether it may be brought into the store. A built-in image is made there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Fetch {
-    /// The question changes nothing: an image that would have to be made is [`Error::NotMade`].
-    Never,
+/// How it may be brought into the store.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Fetch<'p> {
+    /// The question changes nothing: an image that would have to be made is [`Error::NotMade`], one that would be pulled, by the rule of when that is done,
+    /// [`Error::NotPulled`].
+    Foreseen(Option<When>),
+    /// A built-in image is made. No registry is asked.
     #[default]
-    Missing,
+    Made,
+    /// A built-in image is made, another pulled.
+    Pulled(Pulling<'p>),
 }
 
 /// What there is of a built-in image that is not made, or would be made anew.
@@ -43,6 +49,8 @@ pub enum Before {
 pub enum Origin {
     /// It has an entry in the store's list of images.
     Store,
+    /// A registry had it; now the store has it as well.
+    Registry,
     /// It is made of this machine's programs.
     BuiltIn,
     /// The built-in image takes the place of the one of this full name.
@@ -65,7 +73,7 @@ impl Found {
     pub(crate) fn stands_in_for(&self) -> Option<&str> {
         match &self.origin {
             Origin::StandIn(image) => Some(image),
-            Origin::Store | Origin::BuiltIn => None,
+            Origin::Store | Origin::Registry | Origin::BuiltIn => None,
         }
     }
 }
@@ -75,9 +83,9 @@ impl Found {
 /// # Errors
 /// [`Error::NotFound`]; [`Error::NotMade`]; [`Error::Store`] for a list of images that can't be read; [`Error::Userland`] where a built-in image can't be
 /// made; [`Error::StandIns`] and [`Error::Document`] for the table of stand-ins.
-pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
+pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy<'_>) -> Result<Found, Error> {
     if let Some(manifest) = store.resolve(reference)? {
-        return Ok(Found { name: reference.to_string(), manifest, origin: Origin::Store });
+        return here(store, reference, reference.to_string(), manifest, policy);
     }
     elsewhere(store, reference, policy)
 }
@@ -86,9 +94,16 @@ pub(crate) fn by_reference(store: &Store, reference: &Reference, policy: Policy)
 ///
 /// # Errors
 /// As [`by_reference`], [`Error::NoneYet`], and [`store::Error::NoImage`] and [`store::Error::Ambiguous`] for a text that is not an image's name either.
-pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found, Error> {
+pub(crate) fn by_text(store: &Store, text: &str, policy: Policy<'_>) -> Result<Found, Error> {
     let error = match store.find(text) {
-        Ok(image) => return Ok(Found { name: text.to_owned(), manifest: image.manifest, origin: Origin::Store }),
+        Ok(image) => {
+            // Found by its id it has no name that a registry could be asked for.
+            let found = Found { name: text.to_owned(), manifest: image.manifest, origin: Origin::Store };
+            return match Reference::parse_normalized(text) {
+                Ok(name) if store.resolve(&name)?.is_some() => here(store, &name, found.name, found.manifest, policy),
+                Ok(_) | Err(_) => Ok(found),
+            };
+        }
         Err(error @ store::Error::NoImage { .. }) => error,
         Err(error) => return Err(error.into()),
     };
@@ -105,32 +120,67 @@ pub(crate) fn by_text(store: &Store, text: &str, policy: Policy) -> Result<Found
     }
 }
 
+/// An image of the store, or the one that its registry has in its place.
+fn here(
+    store: &Store,
+    reference: &Reference,
+    name: String,
+    manifest: Descriptor,
+    policy: Policy<'_>,
+) -> Result<Found, Error> {
+    if let Fetch::Pulled(pulling) = policy.fetch
+        && built_in(reference).is_none()
+        && let Some(manifest) = pulling.instead(store, reference, &manifest)?
+    {
+        return Ok(Found { name, manifest, origin: Origin::Registry });
+    }
+    Ok(Found { name, manifest, origin: Origin::Store })
+}
+
 /// Finds an image that is not in the store.
-fn elsewhere(store: &Store, reference: &Reference, policy: Policy) -> Result<Found, Error> {
+fn elsewhere(store: &Store, reference: &Reference, policy: Policy<'_>) -> Result<Found, Error> {
     if let Some(name) = built_in(reference) {
         let manifest = make(store, name, None, policy.fetch)?;
         return Ok(Found { name: name.to_owned(), manifest, origin: Origin::BuiltIn });
     }
     let stand_ins = StandIns::load(store.home())?;
     let stand_in = stand_ins.get(reference);
-    match (stand_in, policy.substitution) {
-        (Some(name), Substitution::StandIns) => {
-            let manifest = make(store, name, Some(reference), policy.fetch)?;
-            Ok(Found { name: name.to_owned(), manifest, origin: Origin::StandIn(reference.to_string()) })
-        }
-        (None, Substitution::StandIns) | (_, Substitution::Never) => {
-            Err(Error::NotFound { image: reference.to_string(), stand_in: stand_in.map(str::to_owned) })
-        }
+    if let (Some(name), Substitution::StandIns) = (stand_in, policy.substitution) {
+        let manifest = make(store, name, Some(reference), policy.fetch)?;
+        return Ok(Found { name: name.to_owned(), manifest, origin: Origin::StandIn(reference.to_string()) });
     }
+    let image = reference.to_string();
+    match policy.fetch {
+        Fetch::Pulled(pulling) => {
+            let pulled = pulling.missing(store, reference).map_err(|error| match (error, stand_in) {
+                (Error::Registry(error), Some(stand_in)) if error.is_offline() => {
+                    Error::Offline { error: Box::new(error), name: reference.familiar(), stand_in: stand_in.to_owned() }
+                }
+                (error, _) => error,
+            });
+            if let Some(manifest) = pulled? {
+                return Ok(Found { name: image, manifest, origin: Origin::Registry });
+            }
+        }
+        Fetch::Foreseen(when) => {
+            if pulling::may_be_pulled(store, when)? {
+                return Err(Error::NotPulled { image });
+            }
+        }
+        Fetch::Made => {}
+    }
+    Err(Error::NotFound { image, stand_in: stand_in.map(str::to_owned) })
 }
 
 /// A built-in image, made where it may be.
-fn make(store: &Store, name: &str, stands_in_for: Option<&Reference>, fetch: Fetch) -> Result<Descriptor, Error> {
+fn make(store: &Store, name: &str, stands_in_for: Option<&Reference>, fetch: Fetch<'_>) -> Result<Descriptor, Error> {
     let before = match (fetch, userland::at_hand(store, name)?) {
         (_, AtHand::Made(image)) => return Ok(image),
-        (Fetch::Missing, AtHand::Never | AtHand::Outdated) => return Ok(userland::ensure(store, name)?),
-        (Fetch::Never, AtHand::Outdated) => Before::Outdated,
-        (Fetch::Never, AtHand::Never) => Before::Never,
+        (Fetch::Made | Fetch::Pulled(_), AtHand::Never | AtHand::Outdated) => {
+            return Ok(userland::ensure(store, name)?);
+        }
+        (Fetch::Foreseen(_), AtHand::Outdated) => Before::Outdated,
+        (Fetch::Foreseen(_), AtHand::Never) => Before::Never,
     };
     let config = Box::new(userland::config(name)?);
     let stands_in_for = stands_in_for.map(Reference::to_string);

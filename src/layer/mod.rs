@@ -28,7 +28,7 @@ pub mod capture;
 pub(crate) mod content;
 pub mod decompress;
 pub(crate) mod entry;
-mod expand;
+pub(crate) mod expand;
 mod header;
 pub mod limits;
 mod materialise;

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::actions::from::Fetching;
 use super::control::Control;
 use super::decide::Decider;
 use super::event::{Event, EventKind, Reporter, StepLabel, Warning};
@@ -22,7 +23,7 @@ use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
 use crate::cache::{BuildStep, Outcome, Records};
-use crate::images::Fetch;
+
 use crate::runtime::Remover;
 use crate::source::SourceFile;
 use crate::world::{Stopwatch, World};
@@ -118,7 +119,7 @@ impl Machine {
         let mut index = 0;
         while index < self.steps.len() {
             if self.steps.is_stage_start(index) {
-                let triggers = self.resolver(Fetch::Never).known_triggers(index).unwrap_or_default();
+                let triggers = self.resolver(Fetching::Foreseen).known_triggers(index).unwrap_or_default();
                 if !triggers.is_empty() {
                     let _ = self.steps.insert_triggers(index, &triggers);
                 }
@@ -214,7 +215,8 @@ impl Machine {
         reporter.tell(EventKind::StepStarted);
         let noted = Noted::default();
         let resolved =
-            self.resolver(Fetch::Missing).step(index, &|stage| self.taken.state_of(stage, usize::MAX), &noted);
+            self.resolver(Fetching::Done).step(index, &|stage| self.taken.state_of(stage, usize::MAX), &noted);
+        noted.take_pulled().into_iter().for_each(|event| reporter.tell(event));
         self.warn_of_step(index, noted, &mut reporter)?;
         let resolved = resolved?;
         if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {
@@ -307,7 +309,7 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn resolver(&self, fetch: Fetch) -> Resolver<'_> {
+    pub(super) fn resolver(&self, fetch: Fetching) -> Resolver<'_> {
         Resolver { steps: &self.steps, options: &self.options, inputs: &self.inputs, fetch }
     }
 

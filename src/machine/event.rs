@@ -13,6 +13,7 @@ use super::paths::Changes;
 use crate::cache::{Change, Decision};
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Layer};
+use crate::registry::Stage;
 use crate::source::{SourceFile, Span};
 use crate::world::Stopwatch;
 
@@ -156,6 +157,17 @@ pub enum EventKind {
     /// The instruction after expansion, where variables made something of it.
     Expanded {
         instruction: String,
+    },
+    /// An image came from a registry.
+    Pulled {
+        image: String,
+        /// Its name without the registry.
+        repository: String,
+        /// Of its manifest, or its index.
+        digest: Digest,
+        /// Its layers, and how far each came.
+        #[serde(skip)]
+        layers: Arc<[(Digest, Stage)]>,
     },
     /// FROM found its image.
     Resolved {

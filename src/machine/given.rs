@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Error;
-use crate::container::Hidden;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::document::{self, Links};
+use crate::hidden::Hidden;
 use crate::limits::{Limit, Limits};
 
 /// How large a secret may be, as in BuildKit.

@@ -63,7 +63,7 @@ pub(crate) use given::SECRET;
 pub use given::{Given, SecretSource};
 pub(crate) use graph::{EdgeKind, Graph, Node, Outcome, Reach};
 pub(crate) use options::{AtMiss, Unsupported};
-pub use options::{CacheUse, Insecure, Options};
+pub use options::{CacheUse, Insecure, Options, Pull};
 pub use paths::ChangeKind;
 pub(crate) use paths::{Changes, FileFacts, FileKind, PathChange};
 pub(crate) use predict::{Foresight, Prediction, Wrong};

@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::event::EventKind;
 use crate::diagnostic::Diagnostic;
 
 /// What is noticed of one step.
@@ -11,12 +12,23 @@ use crate::diagnostic::Diagnostic;
 pub(super) struct Noted {
     warnings: RefCell<Vec<Diagnostic>>,
     has_variables: Cell<bool>,
+    pulled: RefCell<Vec<EventKind>>,
 }
 
 impl Noted {
     /// Something suspicious.
     pub(crate) fn warn(&self, warning: Diagnostic) {
         self.warnings.borrow_mut().push(warning);
+    }
+
+    /// An image was pulled.
+    pub(crate) fn pulled(&self, event: EventKind) {
+        self.pulled.borrow_mut().push(event);
+    }
+
+    /// All images that were pulled, each once.
+    pub(crate) fn take_pulled(&self) -> Vec<EventKind> {
+        self.pulled.take()
     }
 
     /// A variable was replaced, or an ARG got its value from elsewhere.

@@ -6,6 +6,7 @@ use super::given::Given;
 use crate::container::Hostname;
 use crate::dockerfile::Network;
 use crate::plan::Request;
+use crate::registry::When;
 
 /// What is asked of the machine.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,7 @@ pub struct Options {
     pub cache: CacheUse,
     /// Use a built-in image for one that is not in the store.
     pub stand_ins: bool,
+    pub pull: Pull,
     /// `--label`: added to the finished image.
     pub labels: BTreeMap<String, String>,
     /// `--network` for RUN without a flag of its own.
@@ -26,6 +28,29 @@ pub struct Options {
     pub hostname: Option<Hostname>,
     pub unsupported: Unsupported,
     pub at_miss: AtMiss,
+}
+
+/// Whether images come from registries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pull {
+    /// Never: what is not in the store is not found.
+    #[default]
+    Never,
+    /// As the settings say.
+    AsSet,
+    /// By this rule.
+    When(When),
+}
+
+impl Pull {
+    /// The rule, where there is one beside the settings.
+    pub(crate) fn when(self) -> Option<When> {
+        match self {
+            Pull::Never => Some(When::Never),
+            Pull::AsSet => None,
+            Pull::When(when) => Some(when),
+        }
+    }
 }
 
 /// `--allow security.insecure`.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::actions::from::Fetching;
 use super::asked::{Asked, Question};
 use super::driver::{Machine, Phase};
 use super::event::StepLabel;
@@ -14,7 +15,7 @@ use super::{Decision, Error, MissReason, Options, State};
 use crate::cache::{Build, BuildStep, Side};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Instruction;
-use crate::images::Fetch;
+
 use crate::plan::Plan;
 use crate::source::Span;
 use crate::tree::Tree;
@@ -132,7 +133,7 @@ impl Machine {
     }
 
     fn predictor(&self, first: usize) -> Predictor<'_> {
-        Predictor::new(self.resolver(Fetch::Never), self.decider(), &self.taken, first)
+        Predictor::new(self.resolver(Fetching::Foreseen), self.decider(), &self.taken, first)
     }
 
     /// The number of this build among the past builds. The first call takes one.

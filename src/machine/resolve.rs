@@ -17,7 +17,7 @@ use super::steps::{StepKind, Steps};
 use super::{Error, Options, State, supported};
 use crate::cache::Roots;
 use crate::dockerfile::{Instruction, Located, WithFiles};
-use crate::images::Fetch;
+
 use crate::plan::Base;
 
 /// A step, resolved.
@@ -86,7 +86,7 @@ pub(super) struct Resolver<'m> {
     pub(crate) steps: &'m Steps,
     pub(crate) options: &'m Options,
     pub(crate) inputs: &'m Inputs,
-    pub(crate) fetch: Fetch,
+    pub(crate) fetch: from::Fetching,
 }
 
 impl Resolver<'_> {

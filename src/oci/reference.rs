@@ -250,6 +250,12 @@ impl Reference {
         reference
     }
 
+    /// The same repository with this tag, if it can be one, and without a digest.
+    pub(crate) fn with_tag(&self, tag: &str) -> Option<Reference> {
+        let name = Reference { tag: None, digest: None, ..self.clone() };
+        Reference::parse(&format!("{name}:{tag}")).ok()
+    }
+
     /// The same reference without its digest.
     pub(crate) fn without_digest(&self) -> Reference {
         Reference { digest: None, ..self.clone() }

@@ -6,7 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 /// A wish to stop. Clones are the same wish.
@@ -77,6 +79,35 @@ impl Interrupt {
         self.0.times.load(Ordering::Relaxed)
     }
 
+    /// Waits as long as that, or until the wish is made.
+    pub(crate) fn wait(&self, duration: Duration) {
+        let timeout = PollTimeout::try_from(duration).unwrap_or(PollTimeout::MAX);
+        // A signal or a refusal only means that it is a shorter wait.
+        let _ = poll(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], timeout);
+    }
+
+    /// Works, and has `stop` called as soon as the wish is made meanwhile: it ends what nobody can wait for beside the wish.
+    pub(crate) fn during<R>(&self, stop: impl FnOnce() + Send, work: impl FnOnce() -> R) -> R {
+        let Ok(done) = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK) else {
+            // Without it only Ctrl-C waits longer.
+            return work();
+        };
+        std::thread::scope(|scope| {
+            let watcher = std::thread::Builder::new().name("interrupt".to_owned()).spawn_scoped(scope, || {
+                let mut both =
+                    [self.as_fd(), done.as_fd()].map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
+                while poll(&mut both, PollTimeout::NONE) == Err(nix::errno::Errno::EINTR) {}
+                if both[0].any().unwrap_or(false) && !both[1].any().unwrap_or(false) {
+                    stop();
+                }
+            });
+            let result = work();
+            let _ = done.write(1);
+            drop(watcher);
+            result
+        })
+    }
+
     /// Takes the wish back, unless it is one for good. Gives whether it was made.
     pub(crate) fn take(&self) -> bool {
         if self.is_for_good() {
@@ -106,9 +137,21 @@ impl AsFd for Interrupt {
 
 #[cfg(test)]
 mod tests {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
     use super::*;
+
+    #[test]
+    fn what_waits_for_something_else_is_ended() {
+        let interrupt = Interrupt::new().unwrap();
+        let (end, ended) = std::sync::mpsc::channel();
+        let other = interrupt.clone();
+        let stop = move || end.send(()).unwrap();
+        interrupt.during(stop, || {
+            other.request();
+            ended.recv().unwrap();
+        });
+        assert!(interrupt.take());
+        interrupt.during(|| unreachable!("nobody wished it"), || ());
+    }
 
     #[test]
     fn a_waiting_thread_is_woken() {

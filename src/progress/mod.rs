@@ -40,9 +40,13 @@ pub enum Work {
     Comparing,
     /// What the files of the store are kept for is looked for.
     Surveying,
+    /// Bytes come from a registry.
+    Downloading,
+    /// Bytes go to a registry.
+    Uploading,
     /// Files are removed.
     Removing,
-    /// A lock is waited for.
+    /// A lock is waited for, or a server.
     Waiting,
 }
 
@@ -59,9 +63,14 @@ impl Work {
     /// What its numbers count.
     pub fn unit(self) -> Unit {
         match self {
-            Work::Hashing | Work::Verifying | Work::Reading | Work::Writing | Work::Expanding | Work::Unpacking => {
-                Unit::Bytes
-            }
+            Work::Hashing
+            | Work::Verifying
+            | Work::Reading
+            | Work::Writing
+            | Work::Expanding
+            | Work::Unpacking
+            | Work::Downloading
+            | Work::Uploading => Unit::Bytes,
             Work::Listing | Work::Comparing | Work::Surveying | Work::Removing => Unit::Files,
             Work::Waiting => Unit::Nothing,
         }

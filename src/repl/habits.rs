@@ -82,13 +82,10 @@ const DOCKER: &[Entry] = &[
     (&["exec", "container exec"], Says("`run COMMAND` runs a command in the state, `shell` opens a shell in it")),
     (&["logs", "attach"], Says("what a container prints is shown here while it runs, and `save` keeps it")),
     (&["start", "stop", "kill", "rm", "restart", "wait", "pause", "unpause", "create", "rename"], Says(CONTAINERS)),
-    (
-        &["pull", "image pull"],
-        Says("there is no download yet: `layerlab load` takes an image that `docker save` wrote"),
-    ),
+    (&["pull", "image pull"], Says("FROM pulls what is not in the store; `layerlab pull` in a shell pulls an image")),
     (
         &["push", "image push", "login", "logout", "search"],
-        Says("there is no registry yet: `layerlab save` writes one file"),
+        Says("registries are the business of `layerlab` in a shell: `layerlab login`, `layerlab push`"),
     ),
     (&["images", "image ls", "image list"], Says("`layerlab images` in a shell lists the images")),
     (&["image", "rmi", "image rm", "load", "import", "save", "export"], Says(IN_A_SHELL)),

@@ -98,7 +98,19 @@ impl BlobWriter {
     ///
     /// # Errors
     /// [`Error::Io`] for the disk's errors.
-    pub fn commit(mut self) -> Result<(Digest, u64), Error> {
+    pub fn commit(self) -> Result<(Digest, u64), Error> {
+        self.finish(None)
+    }
+
+    /// As [`BlobWriter::commit`], for a blob that is known: nothing else gets a name.
+    ///
+    /// # Errors
+    /// [`Error::Content`] where its digest is another, [`Error::Io`].
+    pub(crate) fn commit_as(self, expected: Digest) -> Result<(), Error> {
+        self.finish(Some(expected)).map(|_| ())
+    }
+
+    fn finish(mut self, expected: Option<Digest>) -> Result<(Digest, u64), Error> {
         let size = self.position();
         let flushed = self.flush_piece();
         flushed.map_err(Error::io("write", self.path()))?;
@@ -114,6 +126,9 @@ impl BlobWriter {
             }
         };
         let digest = hasher.finish();
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(Error::Content { digest: expected, actual: digest });
+        }
         self.lease.hold(&digest, None);
         let (path, proof) = (self.blobs.join(digest.hex()), self.proven.join(digest.hex()));
         if !proof::is_proven(&path, &proof) {

@@ -166,8 +166,7 @@ impl Explained for Error {
                 Some(format!("there is `{other}`: a name without a tag means `latest`"))
             }
             Error::NoImage { .. } => Some(
-                "`layerlab images` lists what is there; `docker save NAME | layerlab load` brings an image in"
-                    .to_owned(),
+                "`layerlab images` lists what is there; `layerlab pull NAME` pulls an image from a registry".to_owned(),
             ),
             Error::NoHome
             | Error::Invalid { .. }

@@ -1,6 +1,6 @@
 //! The folder in which the program keeps everything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub struct Preferences {
     pub base: Option<OsString>,
     /// How overlays are mounted: `LAYERLAB_OVERLAY`.
     pub overlay: Option<OsString>,
+    /// Variables that are about registries, those that are set: when they are asked, and where user names and passwords are kept.
+    pub registries: BTreeMap<&'static str, OsString>,
 }
 
 /// A folder with a store in it. The value is only the path and the preferences; [`super::Store`] does the work.
@@ -237,6 +239,11 @@ impl Home {
         self.proven_dir().join(digest.hex())
     }
 
+    /// What is remembered of blobs in registries: a file for each.
+    pub(crate) fn distribution_dir(&self) -> PathBuf {
+        self.root.join("distribution")
+    }
+
     /// Cache records.
     pub(crate) fn cache_dir(&self) -> PathBuf {
         self.root.join("cache")
@@ -326,11 +333,16 @@ pub(super) enum Extent {
     All,
 }
 
+/// Files that the user writes.
+const SETTINGS: [&str; 2] = ["registries.toml", "stand-ins.toml"];
+
 /// Whether a folder has nothing in it but temporary files of an opening that was killed.
 fn is_unused(path: &Path) -> Result<bool, Error> {
     for entry in std::fs::read_dir(path).map_err(Error::io("list", path))? {
         let entry = entry.map_err(Error::io("list", path))?;
-        if !write::is_temporary(&entry.file_name()) {
+        let name = entry.file_name();
+        // Settings may be written before anything else is there.
+        if !write::is_temporary(&name) && !SETTINGS.iter().any(|settings| name == *settings) {
             return Ok(false);
         }
     }

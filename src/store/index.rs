@@ -102,6 +102,15 @@ impl Store {
         .map(|_| ())
     }
 
+    /// Names what has come from a registry. By its digest it has no name of its own and is listed without one.
+    ///
+    /// # Errors
+    /// As [`Store::tag`].
+    pub(crate) fn tag_pulled(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
+        let names = if name.has_digest() { &[][..] } else { std::slice::from_ref(name) };
+        self.name_all([(descriptor, names)])
+    }
+
     /// Takes a name away; says whether there was one. The blobs stay until garbage is collected.
     ///
     /// # Errors

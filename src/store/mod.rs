@@ -55,6 +55,7 @@ pub use home::{Home, Preferences};
 pub(crate) use images::{MOST_NESTED, Summary};
 pub use index::Image;
 pub(crate) use lock::{Lock, LockMode, is_claimed, lock, lock_patiently, try_claim};
+pub(crate) use proof::LAYER;
 pub use staging::Staging;
 pub(crate) use staging::{Arrival, StageError};
 pub use survey::{Reason, Roots};

@@ -9,7 +9,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{units, warning};
+use super::{layers, units, warning};
 use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
 
@@ -43,6 +43,15 @@ impl View for Classic {
                     writeln!(out, "# Executing a build trigger")?;
                 }
                 put(out, &format!("Step {}/{} : ", step.number, step.total), &line(&step.instruction))
+            }
+            EventKind::Pulled { image, repository, digest, layers } => {
+                let tag = image.rsplit([':', '@']).next().unwrap_or_default();
+                put(out, "", &line(&format!("{tag}: Pulling from {repository}")))?;
+                for (layer, stage) in &**layers {
+                    writeln!(out, "{}: {}", layer.short(), layers::words(stage))?;
+                }
+                put(out, "", &line(&format!("Digest: {digest}")))?;
+                put(out, "", &line(&format!("Status: Downloaded newer image for {image}")))
             }
             EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
                 let (name, image) = (line(name), line(image));

@@ -17,6 +17,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::layers::Rows;
 use super::palette::{Palette, Role};
 use super::{table, units};
 use crate::progress::{Sample, Unit, Work};
@@ -37,6 +38,8 @@ pub(crate) enum Scene {
     Step { title: String, tail: Vec<String> },
     /// Something at the prompt, below what was shown of it.
     Below,
+    /// Layers that come from a registry or go there.
+    Transfers(Rows),
 }
 
 /// What is known of it at a moment.
@@ -61,6 +64,9 @@ pub(crate) fn frame(scene: &Scene, moment: &Moment, palette: Palette, columns: u
             lines.extend(work.map(|(word, numbers)| faint(&format!("    {word} {numbers}"), palette, columns)));
             lines.extend(tail.iter().map(|line| faint(&format!("    {}", shown::cell(line)), palette, columns)));
             lines
+        }
+        Scene::Transfers(rows) => {
+            rows.lines(columns).iter().map(|line| table::fitting(line, columns).to_owned()).collect()
         }
         Scene::Below => {
             let (word, numbers) = work.unwrap_or(("running", String::new()));
@@ -102,6 +108,8 @@ fn described(sample: &Sample, rate: Option<u64>) -> (&'static str, String) {
         Work::Unpacking => "unpacking",
         Work::Comparing => "comparing",
         Work::Surveying => "looking through",
+        Work::Downloading => "pulling",
+        Work::Uploading => "pushing",
         Work::Removing => "removing",
         Work::Waiting => "waiting",
     };

@@ -94,6 +94,10 @@ impl View for Plain {
                 put(out, &format!("#{number} "), &line(&title))
             }
             EventKind::Expanded { instruction } => put(out, &format!("#{number} is "), &line(instruction)),
+            EventKind::Pulled { image, digest, layers, .. } => {
+                let layers = units::count(layers.len() as u64, "layer");
+                put(out, &format!("#{number} "), &format!("pulled {}@{digest}, {layers}", line(image)))
+            }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 let image = line(image);
                 if let Some(name) = stands_in_for {

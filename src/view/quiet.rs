@@ -18,6 +18,7 @@ impl View for Quiet {
             | EventKind::ContextLoaded { .. }
             | EventKind::StepStarted
             | EventKind::Expanded { .. }
+            | EventKind::Pulled { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::ContainerStarted { .. }

@@ -85,6 +85,11 @@ impl<'o> Screen<'o> {
         self
     }
 
+    /// Whether there are live lines.
+    pub(super) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
     /// Something begins that may take long.
     pub(crate) fn begin(&mut self, scene: Scene) {
         if let Some(live) = &mut self.live {

@@ -141,6 +141,9 @@ impl View for Tty {
                 out.begin(Scene::Step { title: title(event), tail: Vec::new() });
                 Ok(())
             }
+            EventKind::Pulled { image, layers, .. } => {
+                lasting(&format!("pulled {}: {}", line(image), units::count(layers.len() as u64, "layer")), out)
+            }
             EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
                 let (name, image) = (line(name), line(image));
                 lasting(&format!("{name} is not in the store: the built-in {image} is used instead"), out)

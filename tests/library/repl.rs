@@ -47,6 +47,8 @@ impl Class {
             .args(arguments)
             .current_dir(self.context())
             .env("LAYERLAB_HOME", self.folder.path().join("home"))
+            // No test asks a registry that it has not started.
+            .env("LAYERLAB_PULL", "never")
             .env("SOURCE_DATE_EPOCH", "1763900000")
             .env("VISUAL", "sh ./editor.sh")
             .env_remove("LAYERLAB_BASE")

@@ -36,7 +36,11 @@ mod nginx;
 mod pictures;
 mod placing;
 mod pty;
+mod pulling;
 mod recording;
+// Other tests use it, too, and other parts of it.
+#[allow(dead_code)]
+mod registry;
 mod removing;
 mod restarts;
 mod running;

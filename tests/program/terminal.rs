@@ -46,6 +46,8 @@ impl Screen {
             .args(arguments)
             .current_dir(folder)
             .env("LAYERLAB_HOME", folder.join("../home"))
+            // No test asks a registry that it has not started.
+            .env("LAYERLAB_PULL", "never")
             .env("SOURCE_DATE_EPOCH", "1763900000")
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
@@ -115,8 +117,12 @@ impl Screen {
 /// What a command shows on a terminal of so many columns.
 pub fn shown_in(columns: u16, place: &Place, arguments: &str) -> String {
     let home = place.home().display().to_string();
-    let variables =
-        [("LAYERLAB_HOME", home.as_str()), ("LAYERLAB_BASE", "busybox"), ("SOURCE_DATE_EPOCH", "1700000000")];
+    let variables = [
+        ("LAYERLAB_HOME", home.as_str()),
+        ("LAYERLAB_PULL", "never"),
+        ("LAYERLAB_BASE", "busybox"),
+        ("SOURCE_DATE_EPOCH", "1700000000"),
+    ];
     let arguments: Vec<&str> = ["--color", "never"].into_iter().chain(arguments.split_whitespace()).collect();
     let (_, shown) = Screen::start((columns, 50), &place.path(""), &arguments, &variables).end();
     shown.replace("\r\n", "\n")

@@ -8,6 +8,7 @@ pub(super) mod inspect;
 pub(super) mod network;
 pub(super) mod oci;
 pub(super) mod parse;
+pub(super) mod registry;
 pub(super) mod shell;
 pub(super) mod store;
 pub(super) mod system;

@@ -3,15 +3,18 @@
 //! An image, which [`crate::images`] finds, `scratch`, or the last state of an earlier stage. Where a built-in image stands in for
 //! another, everybody is told.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located, rules};
-use crate::images::{self, Before, Fetch, Opened, Policy, STAND_IN_LABEL, Substitution};
+use crate::images::{self, Before, Fetch, Opened, Origin, Policy, Pulling, STAND_IN_LABEL, Substitution};
 use crate::machine::event::EventKind;
 use crate::machine::noted::Noted;
 use crate::machine::state::{SCRATCH, StageStates};
 use crate::machine::{Error, Options, State, Unsupported, supported};
 use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
 use crate::plan::{Base, Plan};
+use crate::registry::Stage;
 use crate::source::SourceFile;
 use crate::store::Store;
 
@@ -34,14 +37,43 @@ pub(crate) struct Start {
 pub(crate) struct Search<'m> {
     pub(crate) store: &'m Store,
     pub(crate) options: &'m Options,
-    pub(crate) fetch: Fetch,
+    pub(crate) fetch: Fetching,
     pub(crate) noted: &'m Noted,
 }
 
+/// Whether an image that is not in the store is made or pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetching {
+    /// No: it is only foreseen.
+    Foreseen,
+    Done,
+}
+
 impl Search<'_> {
-    fn policy(&self) -> Policy {
+    /// Finds an image. What was pulled for it is noted.
+    fn find(&self, reference: &Reference, platform: &Platform) -> Result<images::Found, images::Error> {
         let substitution = if self.options.stand_ins { Substitution::StandIns } else { Substitution::Never };
-        Policy { substitution, fetch: self.fetch }
+        let when = self.options.pull.when();
+        let stages = Mutex::new(Vec::new());
+        let watcher = |layer: &Digest, stage: Stage| {
+            let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
+            match stages.iter_mut().find(|(other, _)| other == layer) {
+                Some((_, now)) => *now = stage,
+                None => stages.push((*layer, stage)),
+            }
+        };
+        let fetch = match self.fetch {
+            Fetching::Foreseen => Fetch::Foreseen(when),
+            Fetching::Done => Fetch::Pulled(Pulling { when, platform, told: &|_| (), watcher: &watcher }),
+        };
+        let found = images::by_reference(self.store, reference, Policy { substitution, fetch })?;
+        if found.origin == Origin::Registry {
+            let layers = stages.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let (image, digest) = (reference.with_default_tag().familiar(), found.manifest.digest);
+            let repository = reference.path().to_owned();
+            self.noted.pulled(EventKind::Pulled { image, repository, digest, layers: layers.into() });
+        }
+        Ok(found)
     }
 }
 
@@ -98,6 +130,9 @@ pub(crate) fn resolve(
                 Err(Error::Image(images::Error::NotMade { image, before, config, stands_in_for })) => {
                     to_be_made(image, before, *config, stands_in_for)
                 }
+                Err(Error::Image(images::Error::NotPulled { image })) => {
+                    to_be_pulled(image, &search.options.request.platform)
+                }
                 start => start?,
             }
         }
@@ -152,7 +187,7 @@ enum Wanted {
 }
 
 fn image(reference: &Reference, platform: &Platform, wanted: Wanted, search: Search<'_>) -> Result<Start, Error> {
-    let found = images::by_reference(search.store, reference, search.policy())?;
+    let found = search.find(reference, platform)?;
     let opened = Opened::of(search.store, &found, platform)?;
     match wanted {
         Wanted::Only => opened.require_platform(&found.name, platform)?,
@@ -178,6 +213,13 @@ fn to_be_made(image: String, before: Before, config: ImageConfig, stands_in_for:
         Before::Outdated => Known::Open(format!("`{image}` would first be made again")),
     };
     Start { files, ..Start::new(state, image).standing_in_for(stands_in_for) }
+}
+
+/// What is known of an image that a registry has: nothing before it is pulled.
+fn to_be_pulled(image: String, platform: &Platform) -> Start {
+    let state = State::first(ImageConfig::empty(platform), Vec::new(), format!("{image}, not pulled yet"), None);
+    let files = Known::Open(format!("`{image}` would first be pulled"));
+    Start { files, ..Start::new(state, image) }
 }
 
 fn trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {

@@ -41,6 +41,7 @@ use super::showing::View;
 use super::{units, warning};
 use crate::debugger::Tense;
 use crate::machine::{Decision, Event, EventKind, Stream};
+use crate::registry::Stage;
 
 /// Makes text of events.
 #[derive(Clone, Debug)]
@@ -86,6 +87,14 @@ impl View for Blocks {
             }
             EventKind::StepStarted => Ok(()),
             EventKind::Expanded { instruction } => write!(out, "{}", layout.row("expanded", instruction)),
+            EventKind::Pulled { image, layers, .. } => {
+                let new = layers.iter().filter(|(_, stage)| *stage == Stage::Complete).count();
+                let text = match new {
+                    0 => format!("{image}: the registry has it, and all of its layers were here"),
+                    new => format!("{image}: {} came from the registry", units::count(new as u64, "layer")),
+                };
+                write!(out, "{}", layout.row("pull", &text))
+            }
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     write!(

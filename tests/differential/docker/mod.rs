@@ -98,7 +98,11 @@ impl Side<'_> {
         }
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.bin.display());
         command.args(["-k", "2", "40", "sh", "-c", line]).current_dir(work).env_clear().env("PATH", path);
-        command.env("HOME", &self.home).env("LAYERLAB_HOME", self.home.join("layerlab")).env("DOCKER_BUILDKIT", "0");
+        command
+            .env("HOME", &self.home)
+            .env("LAYERLAB_HOME", self.home.join("layerlab"))
+            .env("LAYERLAB_PULL", "never")
+            .env("DOCKER_BUILDKIT", "0");
         if let Some(daemon) = self.daemon {
             command.env("DOCKER_HOST", daemon.host());
         }

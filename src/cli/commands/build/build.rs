@@ -52,14 +52,11 @@ pub(crate) struct Build {
     context: PathBuf,
 }
 
-/// What is asked for by Docker's options and happens anyway: containers of steps are removed, the image goes into the store, and a
-/// base image is the one that is there now.
+/// What is asked for by Docker's options and happens anyway: containers of steps are removed, and the image goes into the store.
 #[derive(Debug, Args)]
 struct Accepted {
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
     force_rm: Option<bool>,
-    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
-    pull: Option<bool>,
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]
     load: Option<bool>,
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide = true)]

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::container::Hidden;
 use crate::diagnostic::{Diagnostic, Explained as _, closest};
 use crate::dockerfile;
 use crate::document::{self, Links};
 use crate::errno;
+use crate::hidden::Hidden;
 use crate::limits::Limits;
 use crate::machine::{Given, Insecure, SECRET, SecretSource};
 

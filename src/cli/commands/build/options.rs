@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::given::GivenOptions;
 use crate::cli::failure::Failure;
+use crate::cli::pulling;
 use crate::container::Hostname;
 use crate::context::text;
 use crate::diagnostic::Diagnostic;
@@ -42,6 +43,9 @@ pub(crate) struct BuildOptions {
     /// Use a built-in image instead of one that is not in the store
     #[arg(long)]
     pub(crate) stand_ins: bool,
+    /// When registries are asked for base images: `always`, `missing`, `newer` or `never`; without a word `always`
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
+    pub(crate) pull: Option<String>,
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE")]
     pub(crate) network: Option<Mode>,
@@ -114,6 +118,7 @@ impl BuildOptions {
             },
             cache,
             stand_ins: self.stand_ins,
+            pull: pulling::rule(self.pull.as_deref())?,
             labels,
             network: self.network.map_or(Network::Default, Mode::network),
             given: self.given.given(limits)?,

@@ -95,7 +95,8 @@ impl Step {
     ) -> Result<Debugger, Failure> {
         let limits = world.store.limits();
         let mut options = self.options.options(limits)?;
-        options.stand_ins = true;
+        // A class need not be online: what has a stand-in is pulled where that is asked for.
+        options.stand_ins = self.options.pull.is_none();
         options.unsupported = Unsupported::StoppedAt;
         loop {
             let path = dockerfile.as_ref().and_then(|(_, path)| path.clone());

@@ -6,6 +6,7 @@ pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod load;
 pub(in crate::cli) mod prune;
+pub(in crate::cli) mod pull;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
 pub(in crate::cli) mod serve;
@@ -49,6 +50,8 @@ enum ImageCommand {
     Remove(Explainable<remove::Rmi>),
     /// Remove images without a name, or all that no container uses
     Prune(Explainable<prune::Prune>),
+    /// Pull an image from a registry
+    Pull(Explainable<pull::Pull>),
     /// Load images from an archive written by `docker save`, Podman or skopeo
     Load(Explainable<load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
@@ -67,6 +70,7 @@ impl ImageCommands {
             ImageCommand::Tag(command) => command.tell(ui, |command| command.run(world)),
             ImageCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Pull(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Load(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Save(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Import(command) => command.tell(ui, |command| command.run(world, ui)),

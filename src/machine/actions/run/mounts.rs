@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use crate::cache::{Ingredient, Listing};
-use crate::container::{Access, HiddenVariable, SecretFile};
+use crate::container::{Access, SecretFile};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::mount::{self, MountKind, ResolvedMount};
 use crate::dockerfile::{Mount, Word, rules};
+use crate::hidden::HiddenVariable;
 use crate::machine::actions::copy::{Surroundings, Taken};
 use crate::machine::{Error, Given, State};
 use crate::runtime::mounts::agent::Agent;

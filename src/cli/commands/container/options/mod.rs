@@ -17,10 +17,11 @@ use clap::Args;
 use self::health::HealthOptions;
 use crate::cli::failure::Failure;
 use crate::cli::names;
+use crate::cli::pulling;
 use crate::cli::ui::Ui;
 use crate::container::{Access, Hostname, Plan, Terminal};
 use crate::diagnostic::Diagnostic;
-use crate::images::{self, Opened, Policy};
+use crate::images::Opened;
 use crate::machine;
 use crate::machine::lacking::{self, Words};
 use crate::oci::{Platform, PlatformError, PortSpecification, signal_number};
@@ -88,9 +89,9 @@ pub(super) struct Options {
     /// Expose a port beside those of the image
     #[arg(long, value_name = "PORT")]
     expose: Vec<String>,
-    /// Where the image comes from: `missing` or `never`; there is no registry yet
-    #[arg(long, value_name = "WHEN", default_value = "missing", hide_default_value = true)]
-    pull: String,
+    /// When a registry is asked for the image: `always`, `missing`, `newer` or `never`
+    #[arg(long, value_name = "WHEN")]
+    pull: Option<String>,
     /// The platform of the image, such as `linux/amd64`
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
@@ -144,7 +145,7 @@ impl Options {
     pub(super) fn create(&self, world: &Arc<World>, attached: bool, ui: &Ui) -> Result<Made, Failure> {
         let request = self.request(world, ui)?;
         let cidfile = self.cidfile.as_deref().map(Cidfile::claim).transpose()?;
-        let image = self.open(world)?;
+        let image = self.open(world, ui)?;
         let ingredients = Ingredients {
             image: ImageUsed { name: self.image().to_owned(), id: image.id, manifest: image.manifest.clone() },
             config: &image.config,
@@ -176,7 +177,7 @@ impl Options {
     /// As [`Options::create`].
     pub(super) fn plan(&self, world: &Arc<World>, ui: &Ui) -> Result<Plan, Failure> {
         let request = self.request(world, ui)?;
-        let image = self.open(world)?;
+        let image = self.open(world, ui)?;
         let mut prepared = runtime::foresee(world, &image.config, &image.layers, &request)?;
         if self.rm {
             prepared.remove_at_end();
@@ -186,9 +187,9 @@ impl Options {
         Ok(plan)
     }
 
-    fn open(&self, world: &World) -> Result<Opened, Failure> {
-        let found = images::by_text(&world.store, self.image(), Policy::default())?;
+    fn open(&self, world: &World, ui: &Ui) -> Result<Opened, Failure> {
         let platform = self.wanted_platform()?;
+        let found = pulling::find(world, self.image(), self.pull.as_deref(), &platform, ui)?;
         let image = Opened::of(&world.store, &found, &platform)?;
         image.require_platform(self.image(), &platform)?;
         image.require_runnable(self.image())?;
@@ -287,18 +288,6 @@ impl Options {
     }
 
     fn wanted_platform(&self) -> Result<Platform, Diagnostic> {
-        match self.pull.as_str() {
-            "missing" | "never" => {}
-            "always" => {
-                return Err(Diagnostic::error("can't pull the image: there is no download yet")
-                    .hint("`layerlab load -i FILE` loads an archive that `docker save` has written"));
-            }
-            other => {
-                return Err(
-                    Diagnostic::error(format!("invalid pull option `{other}`")).hint("use `missing` or `never`")
-                );
-            }
-        }
         let Some(text) = &self.platform else { return Ok(Platform::host()) };
         text.parse()
             .map_err(|error: PlatformError| Diagnostic::error(format!("`--platform`: {error}")).hint(error.hint()))

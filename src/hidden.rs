@@ -1,4 +1,4 @@
-//! Bytes that are for the container alone: nothing prints them, and no document takes them.
+//! Secrets: bytes that nothing prints and no document takes, such as a password or what `--secret` gives to a RUN.
 //!
 //! There is no `Display` and no `Serialize`, and `Debug` says only that something is there. So a plan that is printed, an error that quotes
 //! an operation, and a record that somebody adds a field to can't tell a secret by accident. Left out: wiping the memory, which
@@ -17,7 +17,7 @@ impl Hidden {
         Hidden(bytes.into())
     }
 
-    /// The bytes, for whoever hands them to the container.
+    /// The bytes, for whoever hands them to the container, or to the registry.
     pub(crate) fn reveal(&self) -> &[u8] {
         &self.0
     }

@@ -1,0 +1,413 @@
+//! `pull`, and every command that pulls: from a real registry, and from servers that are wrong in one way each.
+
+use std::process::Command;
+
+use crate::harness::{Place, filter};
+use crate::registry::{Asked, Doors, Fake, Registry, answer};
+
+/// An image of two layers, in a registry under this name, put there by skopeo.
+fn fill(registry: &Registry, name: &str, login: Option<&str>) {
+    let place = Place::new(
+        "\
+//- Dockerfile
+FROM layerlab/base
+COPY note /note
+RUN echo two > /two
+CMD [\"cat\", \"/note\", \"/two\"]
+//- note
+one
+",
+    );
+    place.run("build -q -t demo .");
+    place.run("save -o demo.tar demo");
+    let mut skopeo = Command::new("skopeo");
+    skopeo.args(["copy", "-q", "--dest-tls-verify=false"]);
+    if let Some(login) = login {
+        skopeo.args(["--dest-creds", login]);
+    }
+    skopeo.arg(format!("docker-archive:{}", place.path("demo.tar").display()));
+    skopeo.arg(format!("docker://{}/{name}", registry.host()));
+    let done = skopeo.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A place that may ask registries.
+fn place(files: &str) -> Place {
+    let place = Place::new(files);
+    std::fs::create_dir_all(place.home()).unwrap();
+    place
+}
+
+/// Runs commands that may ask registries, each shown behind a `$`, with the registry's port and ids replaced.
+fn session(place: &Place, host: &str, commands: &[&str]) -> String {
+    let mut text = String::new();
+    for line in commands {
+        text.push_str(&format!("$ {line}\n"));
+        let mut shell = place.shell(&format!("{line} 2>&1"));
+        shell.env("LAYERLAB_PULL", "missing").env("L", place.program());
+        let done = shell.output().unwrap();
+        text.push_str(&String::from_utf8_lossy(&done.stdout));
+        if let Some(code) = done.status.code().filter(|code| *code != 0) {
+            text.push_str(&format!("[exit code {code}]\n"));
+        }
+    }
+    let text = text.replace(host, "REGISTRY").replace(&place.folder().display().to_string(), "/place");
+    sorted(&filter(&text))
+}
+
+/// Layers come in any order: lines that begin with an id are sorted where they stand together.
+fn sorted(text: &str) -> String {
+    let (mut lines, mut layers): (Vec<&str>, Vec<&str>) = Default::default();
+    for line in text.lines() {
+        if line.starts_with("…: ") {
+            layers.push(line);
+            continue;
+        }
+        layers.sort_unstable();
+        lines.append(&mut layers);
+        lines.push(line);
+    }
+    layers.sort_unstable();
+    lines.append(&mut layers);
+    lines.join("\n")
+}
+
+#[test]
+fn an_image_is_pulled_and_used() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    fill(&registry, "school/demo", None);
+    let (place, host) = (place(""), registry.host());
+    let name = format!("{host}/school/demo");
+    insta::assert_snapshot!(session(
+        &place,
+        &host,
+        &[
+            &format!("$L pull {name}"),
+            &format!("$L pull {name}:latest"),
+            &format!("$L pull -q {name}"),
+            &format!("$L run --rm {name}"),
+            "$L images --format '{{.Repository}} {{.Tag}}'",
+            &format!("$L pull {name}:none"),
+            &format!("$L pull --platform linux/arm64 {name}"),
+            &format!("$L pull -a {name}"),
+            &format!("$L pull -a {name}:latest"),
+            "$L pull UPPER",
+            "$L store verify | sed 's/[0-9.]* MB/SIZE/'",
+        ],
+    ));
+    place.assert_whole();
+}
+
+#[test]
+fn what_is_missing_is_pulled() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    fill(&registry, "school/demo", None);
+    let host = registry.host();
+    let files = format!(
+        "\
+//- Dockerfile
+FROM {host}/school/demo
+COPY --from={host}/school/demo /two /copied
+RUN --mount=from={host}/school/demo,target=/mnt cat /mnt/note /copied
+//- lines
+step
+quit
+"
+    );
+    let place = place(&files);
+    insta::assert_snapshot!(session(
+        &place,
+        &host,
+        &[
+            "$L plan .",
+            "$L build .",
+            "$L plan .",
+            &format!("$L rmi {host}/school/demo > /dev/null"),
+            "$L step . < lines",
+            &format!("$L run --rm --pull never {host}/school/other"),
+            &format!("$L run --rm --pull often {host}/school/demo"),
+            &format!("$L create --name c {host}/school/demo > /dev/null; $L rm c"),
+        ],
+    ));
+    place.assert_whole();
+}
+
+#[test]
+fn the_policy_says_when_a_registry_is_asked() {
+    let Some(mut registry) = Registry::start(Doors::Open) else { return };
+    fill(&registry, "school/demo", None);
+    let (place, host) = (place(""), registry.host());
+    let run = |when: &str| format!("$L run --rm --pull {when} {host}/school/demo");
+    let first = session(&place, &host, &[&run("never"), &run("missing"), &run("newer"), &run("always")]);
+    registry.kill();
+    let then = session(&place, &host, &[&run("missing"), &run("newer"), &run("always")]);
+    insta::assert_snapshot!(format!("{first}\n\nThe registry is gone.\n\n{then}"));
+    place.assert_whole();
+}
+
+#[test]
+fn a_registry_may_want_to_know_who_asks() {
+    let Some(registry) = Registry::start(Doors::Password) else { return };
+    fill(&registry, "school/demo", Some("teacher:chalk"));
+    let (place, host) = (place(""), registry.host());
+    let name = format!("{host}/school/demo");
+    insta::assert_snapshot!(session(
+        &place,
+        &host,
+        &[
+            &format!("$L pull {name}"),
+            &format!("echo wrong | $L login -u teacher --password-stdin {host}"),
+            &format!("$L login -u teacher -p chalk {host}"),
+            &format!("echo chalk | $L login -u teacher --password-stdin {host}"),
+            "stat -c %a $HOME/.docker/config.json",
+            "cat $HOME/.docker/config.json",
+            &format!("$L login {host}"),
+            &format!("$L pull -q {name}"),
+            &format!("$L logout {host}"),
+            &format!("$L logout {host}"),
+            &format!("$L pull {name}"),
+            &format!("$L login --password-stdin {host}"),
+            &format!("$L login {host} < /dev/null"),
+        ],
+    ));
+    place.assert_whole();
+}
+
+#[test]
+fn credentials_come_from_where_others_keep_them() {
+    let Some(registry) = Registry::start(Doors::Password) else { return };
+    fill(&registry, "school/demo", Some("teacher:chalk"));
+    let place = place(
+        "\
+//- bin/docker-credential-school
+#!/bin/sh
+read server
+echo \"$1 $server\" >> asked
+case $1 in get) echo '{\"Username\":\"teacher\",\"Secret\":\"chalk\"}';; esac
+//- broken/docker-credential-school
+#!/bin/sh
+echo no keyring; exit 1
+",
+    );
+    let host = registry.host();
+    let name = format!("{host}/school/demo");
+    place.write("helped/config.json", &format!("{{\"credHelpers\":{{\"{host}\":\"school\"}}}}"));
+    place.write("auth.json", &format!("{{\"auths\":{{\"{host}/school\":{{\"auth\":\"dGVhY2hlcjpjaGFsaw==\"}}}}}}"));
+    place.write("garbled/config.json", "{\"auths\": secret");
+    insta::assert_snapshot!(session(
+        &place,
+        &host,
+        &[
+            &format!("chmod +x bin/* broken/*; DOCKER_CONFIG=helped PATH=$PWD/bin:$PATH $L pull -q {name}"),
+            "cat asked",
+            &format!("REGISTRY_AUTH_FILE=auth.json $L pull -q {name}"),
+            &format!("DOCKER_CONFIG=helped PATH=$PWD/broken:$PATH $L pull -q {name}"),
+            &format!("DOCKER_CONFIG=helped $L pull -q {name}"),
+            &format!("DOCKER_CONFIG=garbled $L pull -q {name}"),
+        ],
+    ));
+}
+
+#[test]
+fn a_registry_may_have_its_own_authority() {
+    let Some(registry) = Registry::start(Doors::Tls) else { return };
+    let (place, host) = (place(""), registry.host());
+    let settings = place.home().join("registries.toml");
+    let authority = registry.path("ca.crt").display().to_string();
+    let pull = format!("$L pull {host}/none");
+    let strange = session(&place, &host, &[&pull]);
+    std::fs::write(&settings, format!("[registry.\"{host}\"]\ncertificate = \"{authority}\"\n")).unwrap();
+    let known = session(&place, &host, &[&pull]);
+    std::fs::write(&settings, format!("[registry.\"{host}\"]\ninsecure = true\n")).unwrap();
+    let insecure = session(&place, &host, &[&pull]);
+    std::fs::write(&settings, format!("[registry.\"{host}\"]\nblocked = true\n")).unwrap();
+    let blocked = session(&place, &host, &[&pull]);
+    std::fs::write(&settings, format!("[registry.\"{host}\"]\ncertificate = \"none.crt\"\n")).unwrap();
+    let none = session(&place, &host, &[&pull]);
+    std::fs::write(&settings, "[registry.\"a\"]\nmirror = \"b\"\n").unwrap();
+    let misspelt = session(&place, &host, &[&pull]);
+    insta::assert_snapshot!(format!("{strange}\n{known}\n{insecure}\n{blocked}\n{none}\n{misspelt}"));
+}
+
+#[test]
+fn mirrors_are_asked_first() {
+    let Some(mirror) = Registry::start(Doors::Open) else { return };
+    fill(&mirror, "library/demo", None);
+    let (place, host) = (place(""), mirror.host());
+    let settings = format!("[registry.\"docker.io\"]\nmirrors = [\"localhost:1\", \"http://{host}\"]\n");
+    std::fs::write(place.home().join("registries.toml"), settings).unwrap();
+    insta::assert_snapshot!(session(&place, &host, &["$L pull demo", "$L run --rm docker.io/library/demo"]));
+    place.assert_whole();
+}
+
+#[test]
+fn a_pull_goes_on_where_the_server_has_broken_off() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    fill(&registry, "school/demo", None);
+    // A server in front of it that sends half of each blob once, and then ranges.
+    let (port, seen) = (registry.port, std::sync::Mutex::new(Vec::<String>::new()));
+    let fake = Fake::start(move |asked| {
+        let from = asked
+            .header("range")
+            .and_then(|range| range.trim_start_matches("bytes=").trim_end_matches('-').parse::<usize>().ok());
+        let (status, headers, body) = forward(port, asked);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut seen = seen.lock().unwrap();
+        if !asked.path.contains("/blobs/") || body.len() < 1000 || from.is_some() || seen.contains(&asked.path) {
+            return answer(&status, &headers, &body);
+        }
+        seen.push(asked.path.clone());
+        let whole = answer(&status, &headers, &body);
+        whole[..whole.len() - body.len() / 2].to_vec()
+    });
+    let (place, host) = (place(""), fake.host());
+    insta::assert_snapshot!(session(&place, &host, &[&format!("$L pull {host}/school/demo")]));
+    assert!(fake.asked().iter().any(|asked| asked.header("range").is_some()), "{:#?}", fake.asked());
+    place.assert_whole();
+}
+
+/// Asks the real registry the same, and gives its answer.
+fn forward(port: u16, asked: &Asked) -> (String, Vec<(String, String)>, Vec<u8>) {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-D", "-", "-X", &asked.method]);
+    for name in ["range", "accept"] {
+        if let Some(value) = asked.header(name) {
+            curl.args(["-H", &format!("{name}: {value}")]);
+        }
+    }
+    let done = curl.arg(format!("http://localhost:{port}{}", asked.path)).output().unwrap();
+    let end = done.stdout.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&done.stdout[..end]).into_owned();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().split_once(' ').unwrap().1.to_owned();
+    let kept = ["content-type", "docker-content-digest", "content-range"];
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.filter(|(name, _)| kept.contains(&name.to_ascii_lowercase().as_str()));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    (status, headers, done.stdout[end + 4..].to_vec())
+}
+
+/// A server that is wrong in one way, by the first word of the repository's name.
+fn wrong(asked: &Asked) -> Vec<u8> {
+    const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]}}"#;
+    let digest = |bytes: &[u8]| layerlab::oci::Digest::of(bytes).to_string();
+    let manifest = |layer: &str, size: usize, media: &str| {
+        format!(
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},"layers":[{{"mediaType":"{media}","digest":"{layer}","size":{size}}}]}}"#,
+            digest(CONFIG.as_bytes()),
+            CONFIG.len(),
+        )
+    };
+    const PLAIN: &str = "application/vnd.oci.image.layer.v1.tar";
+    const KIND: (&str, &str) = ("Content-Type", "application/vnd.oci.image.manifest.v1+json");
+    let name = asked.path.strip_prefix("/v2/").unwrap_or_default().split('/').next().unwrap_or_default();
+    let layer = digest(b"layer");
+    let is = |part: &str| asked.path.contains(part);
+    match name {
+        "" => answer("200 OK", &[], b"{}"),
+        "status401" => answer("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=\"x\"")], b""),
+        "status403" => {
+            answer("403 Forbidden", &[], br#"{"errors":[{"code":"DENIED","message":"pay first \u001b[31m"}]}"#)
+        }
+        "status429" => answer("429 Too Many Requests", &[("Retry-After", "600")], b"{}"),
+        "status500" => answer("500 Internal Server Error", &[("Retry-After", "0")], b"broken"),
+        "loop" => answer("307 Temporary Redirect", &[("Location", &asked.path)], b""),
+        "inward" if is("/manifests/") => {
+            answer("307 Temporary Redirect", &[("Location", "http://169.254.169.254/latest")], b"")
+        }
+        "astray" if is("/manifests/") => answer("307 Temporary Redirect", &[("Location", "gopher://x")], b""),
+        "realm" => answer(
+            "401 Unauthorized",
+            &[("WWW-Authenticate", "Bearer realm=\"http://10.1.2.3/token\",service=\"x\"")],
+            b"",
+        ),
+        "digest" if is("/manifests/") => answer(
+            "200 OK",
+            &[KIND, ("Docker-Content-Digest", &digest(b"other"))],
+            manifest(&layer, 5, PLAIN).as_bytes(),
+        ),
+        "html" if is("/manifests/") => answer("200 OK", &[("Content-Type", "text/html")], b"<html>welcome</html>"),
+        "schema1" if is("/manifests/") => {
+            answer("200 OK", &[("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")], b"{}")
+        }
+        "huge" if is("/manifests/") => answer("200 OK", &[KIND], &vec![b' '; 5 << 20]),
+        "foreign" if is("/manifests/") => {
+            let media = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+            answer("200 OK", &[KIND], manifest(&layer, 5, media).as_bytes())
+        }
+        "platform" if is("/manifests/") => {
+            let index = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"{}","digest":"{layer}","size":5,"platform":{{"os":"plan9","architecture":"amd64"}}}}]}}"#,
+                KIND.1
+            );
+            answer("200 OK", &[("Content-Type", "application/vnd.oci.image.index.v1+json")], index.as_bytes())
+        }
+        _ if is("/manifests/") => answer("200 OK", &[KIND], manifest(&layer, 5, PLAIN).as_bytes()),
+        _ if is(&digest(CONFIG.as_bytes())) && name != "noconfig" => answer("200 OK", &[], CONFIG.as_bytes()),
+        "content" => answer("200 OK", &[], b"LAYER"),
+        "long" => answer("200 OK", &[], b"layers"),
+        "short" => answer("200 OK", &[], b"lay"),
+        "range" => match asked.header("range") {
+            None => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlay".to_vec(),
+            Some(_) => answer("206 Partial Content", &[("Content-Range", "bytes 1-4/5")], b"ayer"),
+        },
+        "diffid" => answer("200 OK", &[], b"layer"),
+        _ => answer("404 Not Found", &[], br#"{"errors":[{"code":"BLOB_UNKNOWN"}]}"#),
+    }
+}
+
+#[test]
+fn servers_that_are_wrong_leave_nothing() {
+    let fake = Fake::start(wrong);
+    let (place, host) = (place(""), fake.host());
+    let commands: Vec<String> = [
+        "status401",
+        "status403",
+        "status429",
+        "status500",
+        "loop",
+        "inward",
+        "astray",
+        "realm",
+        "digest",
+        "html",
+        "schema1",
+        "huge",
+        "foreign",
+        "platform",
+        "noconfig",
+        "noblob",
+        "content",
+        "long",
+        "short",
+        "range",
+        "diffid",
+    ]
+    .iter()
+    .map(|name| format!("$L pull -q {host}/{name}/x"))
+    .collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(session(&place, &host, &commands));
+    // No name, and no blob but documents that were whole.
+    assert_eq!(session(&place, &host, &["$L images -q -a"]), "$ $L images -q -a");
+    place.assert_whole();
+}
+
+#[test]
+fn no_credential_goes_along_to_another_server() {
+    let other = Fake::start(|_| answer("404 Not Found", &[], b""));
+    let to = format!("http://{}/elsewhere", other.host());
+    let fake = Fake::start(move |asked| match asked.header("authorization") {
+        None => answer("401 Unauthorized", &[("WWW-Authenticate", "Basic realm=\"x\"")], b""),
+        Some(_) => answer("307 Temporary Redirect", &[("Location", &to)], b""),
+    });
+    let (place, host) = (place(""), fake.host());
+    let auth = "dGVhY2hlcjpjaGFsaw==";
+    place.write("docker/config.json", &format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"{auth}\"}}}}}}"));
+    let said = session(&place, &host, &[&format!("DOCKER_CONFIG=docker $L pull --explain {host}/x/y")]);
+    assert!(!said.contains(auth) && !said.contains("chalk"), "{said}");
+    let sent = fake.asked().iter().filter(|asked| asked.header("authorization").is_some()).count();
+    assert!(sent > 0, "the registry itself was told who asks");
+    let asked = other.asked();
+    assert!(!asked.is_empty() && asked.iter().all(|asked| asked.header("authorization").is_none()), "{asked:#?}");
+}

@@ -1,0 +1,212 @@
+//! Registries for tests: Debian's `docker-registry`, a real one, and servers that say what a test wants them to say.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::harness::missing;
+
+/// A real registry on this machine's loopback. Dropped, it is gone.
+pub struct Registry {
+    folder: tempfile::TempDir,
+    pub port: u16,
+    child: Child,
+}
+
+/// The line of the user `teacher` with the password `chalk`, as htpasswd(1) writes it.
+const TEACHER: &str = "teacher:$2y$05$WuznXzuladXzpC5veQvm/eMU4oSwMfqpZ4t3FjkevLbGDiahyKvTa\n";
+
+/// Who may use it, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Doors {
+    #[default]
+    Open,
+    /// Only `teacher` with the password `chalk`.
+    Password,
+    /// Over TLS, with a certificate of an authority of its own: `ca.crt` in its folder.
+    Tls,
+}
+
+impl Registry {
+    /// Starts one; `None` where the program is not installed, which is said.
+    pub fn start(doors: Doors) -> Option<Registry> {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let mut config = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n",
+            folder.path().join("data").display()
+        );
+        let mut http = format!("http: {{addr: '127.0.0.1:{port}'");
+        match doors {
+            Doors::Open => {}
+            Doors::Password => {
+                let file = folder.path().join("htpasswd");
+                std::fs::write(&file, TEACHER).unwrap();
+                config.push_str(&format!("auth: {{htpasswd: {{realm: school, path: {}}}}}\n", file.display()));
+            }
+            Doors::Tls => {
+                certificate(folder.path());
+                let file = |name: &str| folder.path().join(name).display().to_string();
+                http.push_str(&format!(", tls: {{certificate: {}, key: {}}}", file("server.crt"), file("server.key")));
+            }
+        }
+        std::fs::write(folder.path().join("config.yml"), format!("{config}{http}}}\n")).unwrap();
+        let child = serve(folder.path(), port)?;
+        Some(Registry { folder, port, child })
+    }
+
+    /// What names on it begin with.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Kills it, as a machine that fails.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it again after [`Registry::kill`], with what it had.
+    pub fn start_again(&mut self) {
+        self.child = serve(self.folder.path(), self.port).unwrap();
+    }
+
+    /// The file of a blob in it.
+    pub fn blob(&self, digest: &str) -> PathBuf {
+        let hex = digest.trim_start_matches("sha256:");
+        self.path(&format!("data/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]))
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that nobody listens at.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn serve(folder: &Path, port: u16) -> Option<Child> {
+    let mut command = Command::new("docker-registry");
+    command.arg("serve").arg(folder.join("config.yml")).stdin(Stdio::null()).stdout(Stdio::null());
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let Ok(mut child) = command.stderr(log).spawn() else {
+        missing("`docker-registry` is not installed");
+        return None;
+    };
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(folder.join("log")).unwrap());
+        assert!(begun.elapsed() < Duration::from_secs(30), "docker-registry does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(child)
+}
+
+/// An authority, and a certificate of `localhost` by it.
+fn certificate(folder: &Path) {
+    let openssl = |arguments: &str| {
+        let done = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
+    std::fs::write(folder.join("names"), names).unwrap();
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=school -days 2");
+    openssl("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost");
+    openssl("x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 -extfile names");
+}
+
+/// What a [`Fake`] was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// In lower case, each with its value.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A server that says what a test wants: whole answers, byte for byte. It ends with the process.
+pub struct Fake {
+    pub port: u16,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Fake {
+    /// Starts one; `answer` gives the bytes of the answer to a request, after which the connection is closed.
+    pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Fake {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (answer, all) = (Arc::new(answer), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
+                std::thread::spawn(move || {
+                    let Some(request) = read(&stream) else { return };
+                    let bytes = answer(&request);
+                    all.lock().unwrap().push(request);
+                    // Who asked may have gone.
+                    let _ = (&stream).write_all(&bytes);
+                });
+            }
+        });
+        Fake { port, asked }
+    }
+
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// All that it was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn read(stream: &TcpStream) -> Option<Asked> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim().split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut asked = Asked { method, path, headers, body: Vec::new() };
+    let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    reader.take(length).read_to_end(&mut asked.body).ok()?;
+    Some(asked)
+}
+
+/// An answer with a body.
+pub fn answer(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let mut bytes = format!("{head}\r\n").into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
