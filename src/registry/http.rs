@@ -264,6 +264,8 @@ fn failure(error: ureq::Error) -> Failure {
     match error {
         ureq::Error::Io(error) => match error.downcast::<Refusal>() {
             Ok(Refusal(zone)) => Failure::Forbidden(zone),
+            // The library passes what TLS says of a certificate on as data that is not valid.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Failure::Tls(error.to_string()),
             Err(error) => Failure::Io(error),
         },
         ureq::Error::Timeout(which) => Failure::Timeout(which.to_string()),
