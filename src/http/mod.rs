@@ -34,7 +34,7 @@ pub(crate) use answer::{Answer, Sent};
 pub(crate) use body::Body;
 pub(crate) use head::{Head, Method, Plus, decode};
 pub(crate) use range::{Part, Range};
-pub(crate) use server::{Server, Site};
+pub(crate) use server::{Crew, Server, Site};
 
 use std::net::IpAddr;
 

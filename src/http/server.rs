@@ -19,10 +19,6 @@ use super::body::Body;
 use super::connection::{Arrived, Connection};
 use super::head::{Head, Misunderstood};
 
-/// How many requests are answered at the same time.
-const WORKERS: usize = 32;
-/// How many of them are for one address: a client may ask for much at once, and the others still have their turn.
-const SHARE: usize = 8;
 /// How many connections there are at most.
 const MOST: usize = 512;
 /// How many new ones are taken before the others have their turn.
@@ -45,10 +41,20 @@ pub(crate) trait Site: Sync {
     fn misunderstood(&self, peer: IpAddr, status: u16, reason: &'static str);
 }
 
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Crew {
+    /// How many requests are answered at the same time.
+    pub(crate) workers: usize,
+    /// How many of them are for one address: a client may ask for much at once, and the others still have their turn.
+    pub(crate) share: usize,
+}
+
 /// A server that listens.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: TcpListener,
+    crew: Crew,
 }
 
 impl Server {
@@ -56,10 +62,10 @@ impl Server {
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn listen(address: SocketAddr) -> io::Result<Server> {
+    pub(crate) fn listen(address: SocketAddr, crew: Crew) -> io::Result<Server> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        Ok(Server { listener })
+        Ok(Server { listener, crew })
     }
 
     /// Where it listens.
@@ -78,9 +84,9 @@ impl Server {
         let (bell, ring) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ring.set_nonblocking(true)?;
-        let desk = Desk { state: Mutex::default(), is_work: Condvar::new(), ring };
+        let desk = Desk { state: Mutex::default(), is_work: Condvar::new(), ring, share: self.crew.share };
         std::thread::scope(|scope| {
-            for number in 0..WORKERS {
+            for number in 0..self.crew.workers {
                 let worker = std::thread::Builder::new().name(format!("worker-{number}"));
                 let started = worker.spawn_scoped(scope, || {
                     while let Some(job) = desk.take() {
@@ -238,6 +244,8 @@ struct Desk {
     is_work: Condvar,
     /// Wakes the doorman.
     ring: UnixStream,
+    /// How many requests of one address are answered at the same time.
+    share: usize,
 }
 
 #[derive(Default)]
@@ -277,7 +285,8 @@ impl Desk {
             if state.is_ended {
                 return None;
             }
-            let has_its_share = |peer: IpAddr| state.busy.values().filter(|(own, _)| *own == peer).count() >= SHARE;
+            let has_its_share =
+                |peer: IpAddr| state.busy.values().filter(|(own, _)| *own == peer).count() >= self.share;
             if let Some(index) = state.queue.iter().position(|job| !has_its_share(job.connection.peer))
                 && let Some(job) = state.queue.remove(index)
             {

@@ -11,22 +11,21 @@
 //! a process no signal that it hasn't asked for. Left out: ranges, compression, caching headers, TLS, lists of folders.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::IntoRawFd;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd as _, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::diagnostic::Explained;
 use crate::document::{self, Links};
 use crate::errno;
+use crate::http::{Answer, Crew, Head, Method, Part, Plus, Request, Sent, Server, Site, decode};
 use crate::shown;
 
-/// How many requests are answered at the same time.
-const THREADS: usize = 4;
+/// Who answers. Whoever comes through a published port has the same address, so nobody has a share.
+const CREW: Crew = Crew { workers: 4, share: 4 };
 
 /// Why files can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +45,18 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The port is not available.
-    #[error("listen at port {port}: {reason}")]
+    #[error("listen at port {port}: {}", errno::describe(source))]
     Listen {
         /// The port.
         port: u16,
-        /// The reason, in the library's or the kernel's words.
-        reason: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The server has lost what it listens with.
+    #[error("serve: {}", errno::describe(source))]
+    Run {
+        /// The kernel's answer.
+        source: io::Error,
     },
 }
 
@@ -68,93 +73,71 @@ impl Explained for ServeError {
 /// [`ServeError`] if it can't begin.
 pub fn serve(folder: &Path, port: u16) -> Result<(), ServeError> {
     let folder = folder.canonicalize().map_err(|source| ServeError::Folder { folder: folder.to_owned(), source })?;
-    let mut signals = catch_ending_signals().map_err(|source| ServeError::Signals { source })?;
-    let server =
-        Server::http(("0.0.0.0", port)).map_err(|error| ServeError::Listen { port, reason: error.to_string() })?;
-    let server = Arc::new(server);
-    eprintln!("serving {} at {}", shown::line(&folder.display().to_string()), server.server_addr());
-    let ended = Arc::new(AtomicBool::new(false));
-    {
-        let (server, ended) = (Arc::clone(&server), Arc::clone(&ended));
-        std::thread::spawn(move || {
-            // Whatever this ends with, there is a reason to stop.
-            let _ = signals.read(&mut [0]);
-            ended.store(true, Ordering::SeqCst);
-            for _ in 0..THREADS {
-                server.unblock();
-            }
-        });
-    }
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                while !ended.load(Ordering::SeqCst) {
-                    // An error is a connection that broke, or the call to end.
-                    if let Ok(request) = server.recv() {
-                        answer(request, &folder);
-                    }
-                }
-            });
-        }
-    });
-    Ok(())
+    let signals = catch_ending_signals().map_err(|source| ServeError::Signals { source })?;
+    let listen = |source| ServeError::Listen { port, source };
+    let server = Server::listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), CREW).map_err(listen)?;
+    let address = server.address().map_err(listen)?;
+    eprintln!("serving {} at {address}", shown::line(&folder.display().to_string()));
+    server.run(&Files { folder }, signals.as_fd()).map_err(|source| ServeError::Run { source })
 }
 
 /// What a request is answered with.
-enum Answer {
+enum Found {
     File { file: File, size: u64, content_type: &'static str },
     Page { status: u16, title: &'static str },
     Moved { to: String },
 }
 
-fn answer(request: Request, folder: &Path) {
-    let answer = match request.method() {
-        Method::Get | Method::Head => find(request.url(), folder),
-        _ => Answer::Page { status: 405, title: "Method Not Allowed" },
-    };
-    let line = |status: u16, size: u64| log_line(&request, status, size);
-    // A client that went away is nothing to report.
-    let _ = match answer {
-        Answer::File { file, size, content_type } => {
-            line(200, size);
-            let headers = vec![header("Content-Type", content_type), header("Server", "layerlab")];
-            let length = usize::try_from(size).ok();
-            request.respond(Response::new(StatusCode(200), headers, file, length, None))
-        }
-        Answer::Page { status, title } => {
-            let page = format!(
-                "<!DOCTYPE html>\n<html lang=\"en\"><head><title>{status} {title}</title></head>\n\
-                 <body><h1>{status} {title}</h1><hr>layerlab</body></html>\n"
-            );
-            line(status, page.len() as u64);
-            let mut response = Response::from_string(page)
-                .with_status_code(status)
-                .with_header(header("Content-Type", "text/html"))
-                .with_header(header("Server", "layerlab"));
-            if status == 405 {
-                response.add_header(header("Allow", "GET, HEAD"));
+/// The files below a folder.
+struct Files {
+    folder: PathBuf,
+}
+
+impl Site for Files {
+    /// The line of the log.
+    type Note = String;
+
+    fn answer(&self, request: &mut Request<'_>) -> (Answer, String) {
+        let found = match request.head.method {
+            Method::Get | Method::Head => find(request.head, &self.folder),
+            _ => Found::Page { status: 405, title: "Method Not Allowed" },
+        };
+        let answer = match found {
+            Found::File { file, size, content_type } => {
+                Answer::file(200, content_type, file, Part { from: 0, length: size })
             }
-            request.respond(response)
-        }
-        Answer::Moved { to } => {
-            line(301, 0);
-            let response = Response::empty(301)
-                .with_header(Header::from_bytes("Location", to).unwrap_or_else(|()| header("Location", "/")))
-                .with_header(header("Server", "layerlab"));
-            request.respond(response)
-        }
-    };
+            Found::Page { status, title } => {
+                let page = format!(
+                    "<!DOCTYPE html>\n<html lang=\"en\"><head><title>{status} {title}</title></head>\n\
+                     <body><h1>{status} {title}</h1><hr>layerlab</body></html>\n"
+                );
+                let answer = Answer::bytes(status, "text/html", page.into_bytes());
+                if status == 405 { answer.with("Allow", "GET, HEAD") } else { answer }
+            }
+            Found::Moved { to } => Answer::empty(301).with("Location", to),
+        };
+        let line = log_line(request.peer, Some(request.head), answer.status, answer.length());
+        (answer.with("Server", "layerlab"), line)
+    }
+
+    fn answered(&self, line: String, _: &Sent) {
+        write(&line);
+    }
+
+    fn misunderstood(&self, peer: IpAddr, status: u16, _: &'static str) {
+        write(&log_line(peer, None, status, 0));
+    }
 }
 
 /// Finds the file that a request is for.
 ///
 /// The path is resolved on the disk and has to end below `folder` then, so neither `..`, however it is written, nor a
 /// symbolic link leads out.
-fn find(url: &str, folder: &Path) -> Answer {
-    const NOT_FOUND: Answer = Answer::Page { status: 404, title: "Not Found" };
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let Some(decoded) = decode(path) else {
-        return Answer::Page { status: 400, title: "Bad Request" };
+fn find(head: &Head, folder: &Path) -> Found {
+    const NOT_FOUND: Found = Found::Page { status: 404, title: "Not Found" };
+    let path = head.path();
+    let Some(decoded) = decode(path, Plus::IsPlus) else {
+        return Found::Page { status: 400, title: "Bad Request" };
     };
     if decoded.split('/').any(|component| component == "..") {
         return NOT_FOUND;
@@ -167,13 +150,13 @@ fn find(url: &str, folder: &Path) -> Answer {
         return NOT_FOUND;
     }
     if real.is_dir() && !decoded.ends_with('/') {
-        return Answer::Moved { to: format!("{path}/") };
+        return Found::Moved { to: format!("{path}/") };
     }
     let real = if real.is_dir() {
         match real.join("index.html").canonicalize() {
             Ok(index) if index.starts_with(folder) => index,
             _ => {
-                return Answer::Page { status: 403, title: "Forbidden" };
+                return Found::Page { status: 403, title: "Forbidden" };
             }
         }
     } else {
@@ -181,28 +164,12 @@ fn find(url: &str, folder: &Path) -> Answer {
     };
     // Neither a link that came since then nor a pipe, which would keep the thread waiting.
     match document::open(&real, Links::RefuseOnTheWay) {
-        Ok((file, metadata)) => Answer::File { file, size: metadata.len(), content_type: content_type(&real) },
+        Ok((file, metadata)) => Found::File { file, size: metadata.len(), content_type: content_type(&real) },
         Err(document::Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
-            Answer::Page { status: 403, title: "Forbidden" }
+            Found::Page { status: 403, title: "Forbidden" }
         }
         _ => NOT_FOUND,
     }
-}
-
-/// Undoes `%41`. `None` for what is not a path: broken escapes, NUL, text that is not UTF-8.
-fn decode(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    if bytes.contains(&0) { None } else { String::from_utf8(bytes).ok() }
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -227,24 +194,17 @@ fn content_type(path: &Path) -> &'static str {
     }
 }
 
-fn header(name: &'static str, value: &'static str) -> Header {
-    Header::from_bytes(name, value).expect("the headers written here are plain ASCII")
-}
-
-fn log_line(request: &Request, status: u16, size: u64) {
-    let address = request.remote_addr().map_or_else(|| "-".to_owned(), |address| address.ip().to_string());
+fn log_line(peer: IpAddr, head: Option<&Head>, status: u16, size: u64) -> String {
     // A real clock: the server runs in a container, where nothing is replayed.
     let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
-    let field = |name: &'static str| {
-        let header = request.headers().iter().find(|header| header.field.equiv(name));
-        header.map_or_else(|| "-".to_owned(), |header| escape(header.value.as_str()))
-    };
-    let request_line = format!("{} {} HTTP/{}", request.method(), escape(request.url()), request.http_version());
-    let line = format!(
-        "{address} - - [{time}] \"{request_line}\" {status} {size} \"{}\" \"{}\"\n",
-        field("Referer"),
-        field("User-Agent")
-    );
+    let field = |name: &str| head.and_then(|head| head.field(name)).map_or_else(|| "-".to_owned(), escape);
+    let request = head.map_or_else(String::new, |head| {
+        format!("{} {} HTTP/1.{}", escape(head.method.name()), escape(&head.target), head.minor)
+    });
+    format!("{peer} - - [{time}] \"{request}\" {status} {size} \"{}\" \"{}\"\n", field("referer"), field("user-agent"))
+}
+
+fn write(line: &str) {
     // Nobody may be reading; that must not end the server.
     let _ = io::stdout().write_all(line.as_bytes());
     let _ = io::stdout().flush();

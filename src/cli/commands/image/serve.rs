@@ -11,7 +11,7 @@ use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::http::Server;
+use crate::http::{Crew, Server};
 use crate::runtime::events::{self, Kind};
 use crate::runtime::{self, occupant};
 use crate::serving::{self, Access, Named, Registry, Visit};
@@ -21,6 +21,8 @@ use crate::world::World;
 
 /// The port that registries have.
 const PORT: u16 = 5000;
+/// Thirty students at once, each with a few layers: who waits for a worker has to wait for the network anyway.
+const CREW: Crew = Crew { workers: 32, share: 8 };
 /// So many addresses are shown of a machine that has more.
 const MOST_SHOWN: usize = 4;
 
@@ -40,7 +42,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let address = address(&self.addr)?;
-        let server = Server::listen(address).map_err(|error| not_listening(world, address, error))?;
+        let server = Server::listen(address, CREW).map_err(|error| not_listening(world, address, error))?;
         let address = server.address()?;
         interrupts::catch(world.interrupt());
         let watcher = |visit: &Visit| {
