@@ -10,7 +10,7 @@
 //!
 //! Everything that a client can make large or slow is bounded: how many connections there are, how long a head is and how long it takes to
 //! come, how slowly a body may come and an answer may go, how many workers one address has at a time. A file goes from the disk to the
-//! network in the kernel (sendfile(2), which [`std::io::copy`] uses), so that no answer is in memory unless it was made there.
+//! network in the kernel, by sendfile(2), so that no answer is in memory unless it was made there.
 //!
 //! | file | what it is |
 //! |---|---|
