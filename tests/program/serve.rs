@@ -395,7 +395,22 @@ fn other_programs_pull_and_push() {
         student.skopeo(&format!("{copy} {} dir:app", image("ghcr.io/team/app:1"))).unwrap();
         student.skopeo(&format!("{copy} dir:hello {}", image("class/ours:1"))).unwrap();
         assert_eq!(teacher.ask("GET /v2/class/ours/manifests/1").body, served);
-        // In the place of Docker Hub.
+        // Layerlab, too; and in the place of Docker Hub.
+        let pupil = Place::of(role, "");
+        let settings = format!("[registry.\"docker.io\"]\nmirrors = [\"http://{address}\"]\n");
+        pupil.run("images");
+        fs::write(pupil.home().join("registries.toml"), settings).unwrap();
+        if role != Role::Self_ {
+            pupil.give(&pupil.home().join("registries.toml"));
+        }
+        for (name, own) in
+            [(format!("{address}/ghcr.io/team/app:1"), "ghcr.io/team/app:1"), ("other".to_owned(), "other")]
+        {
+            let text = pupil.run(&format!("pull {name}"));
+            let ids = |place: &Place, name: &str| place.run(&format!("images -q --no-trunc {name}"));
+            assert_eq!(ids(&pupil, &name), ids(&teacher.place, own), "{text}");
+        }
+        pupil.assert_whole();
         let mirror = format!(
             "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"{address}\"\ninsecure = true\n"
         );

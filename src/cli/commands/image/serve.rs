@@ -72,8 +72,11 @@ fn introduction(listening: SocketAddr, access: Access, names: &[String]) -> Stri
     let mut text = format!("serving {what} at {listening}, until Ctrl-C\n");
     let image = names.first().map_or("IMAGE", String::as_str);
     let addresses = serving::addresses(listening);
-    for address in addresses.iter().take(MOST_SHOWN) {
-        text += &format!("  docker pull {address}/{image}\n");
+    if let Some((first, others)) = addresses.split_first() {
+        text += &format!("  layerlab pull {first}/{image}\n  docker pull {first}/{image}\n");
+        for other in others.iter().take(MOST_SHOWN - 1) {
+            text += &format!("  docker pull {other}/{image}\n");
+        }
     }
     if let (Access::Write, Some(address)) = (access, addresses.first()) {
         text += &format!(
@@ -83,7 +86,7 @@ fn introduction(listening: SocketAddr, access: Access, names: &[String]) -> Stri
     if let Some(first) = addresses.first().filter(|first| !first.ip().is_loopback()) {
         text += &format!(
             "There is no TLS: Docker wants \"insecure-registries\": [\"{first}\"] in its daemon.json, Podman and skopeo \
-             want --tls-verify=false.\n"
+             want --tls-verify=false, Layerlab wants `insecure = true` below [registry.\"{first}\"] in its registries.toml.\n"
         );
     } else {
         text += &format!(
