@@ -7,6 +7,7 @@
 //! mirrors = ["http://teacher.local:5000"] # asked first, in this order; then the registry itself
 //!
 //! [registry."registry.example:5000"]
+//! server = "https://10.0.0.7:5000"        # where it is, if not where its name says
 //! certificate = "ca.crt"                  # its own authority (PEM), beside this file or absolute
 //! insecure = true                         # any certificate will do, and plain HTTP where there is no TLS
 //! blocked = true                          # never asked
@@ -79,6 +80,7 @@ struct Document {
 struct Entry {
     #[serde(default)]
     mirrors: Vec<String>,
+    server: Option<String>,
     certificate: Option<PathBuf>,
     #[serde(default)]
     insecure: bool,
@@ -130,10 +132,11 @@ impl Settings {
         let document: Document = toml::from_str(text)
             .map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message().replace('\n', ", ")))?;
         for (name, entry) in &document.registry {
-            for mirror in &entry.mirrors {
-                if server(mirror, false).is_none() {
-                    let at = text.find(mirror.as_str()).unwrap_or(0);
-                    return Err(wrong(at, format!("`{mirror}` is not the address of a mirror of {name}")));
+            let own = entry.server.iter().map(|server| (server, "the server"));
+            for (address, what) in entry.mirrors.iter().map(|mirror| (mirror, "a mirror")).chain(own) {
+                if server(address, false).is_none() {
+                    let at = text.find(address.as_str()).unwrap_or(0);
+                    return Err(wrong(at, format!("`{address}` is not the address of {what} of {name}")));
                 }
             }
         }
@@ -148,7 +151,7 @@ impl Settings {
         let mirrors = self.registries.get(domain).map_or(&[][..], |entry| &entry.mirrors);
         let mut endpoints = Vec::new();
         for mirror in mirrors {
-            endpoints.extend(self.endpoint(mirror, home)?);
+            endpoints.extend(self.endpoint(mirror, &self.entry(host(mirror))?, home)?);
         }
         endpoints.push(self.registry(domain, home)?);
         Ok(endpoints)
@@ -159,29 +162,34 @@ impl Settings {
     /// # Errors
     /// As [`Settings::endpoints`].
     pub(super) fn registry(&self, domain: &str, home: &Home) -> Result<Endpoint, Error> {
-        let host = if domain == HUB { HUB_SERVER } else { domain };
-        let found = self.endpoint(host, home)?.map(|endpoint| Endpoint { name: domain.to_owned(), ..endpoint });
+        let entry = self.entry(domain)?;
+        let usual = if domain == HUB { HUB_SERVER } else { domain };
+        let found = self.endpoint(entry.server.as_deref().unwrap_or(usual), &entry, home)?;
+        let found = found.map(|endpoint| Endpoint { name: domain.to_owned(), ..endpoint });
         found.ok_or_else(|| Error::Invalid {
             name: domain.to_owned(),
             reason: "it can't be the name of a server".to_owned(),
         })
     }
 
-    /// A server by its host, or by its address.
-    fn endpoint(&self, text: &str, home: &Home) -> Result<Option<Endpoint>, Error> {
-        let host = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    /// What is said of a registry, by its host and port.
+    fn entry(&self, host: &str) -> Result<Entry, Error> {
         let entry = self.registries.get(host).cloned().unwrap_or_default();
-        let is_hub = host == HUB_SERVER && self.registries.get(HUB).is_some_and(|entry| entry.blocked);
-        if entry.blocked || is_hub {
+        if entry.blocked {
             return Err(Error::Blocked { registry: host.to_owned(), file: self.file.clone() });
         }
+        Ok(entry)
+    }
+
+    /// A server by its host, or by its address.
+    fn endpoint(&self, text: &str, entry: &Entry, home: &Home) -> Result<Option<Endpoint>, Error> {
         let Some((bases, prefix)) = server(text, entry.insecure) else { return Ok(None) };
         let trust = match &entry.certificate {
             _ if entry.insecure => Trust::Any,
             Some(path) => Trust::Also(self.certificates(path, home)?),
             None => Trust::Machine,
         };
-        Ok(Some(Endpoint { bases, name: host.to_owned(), prefix, trust }))
+        Ok(Some(Endpoint { bases, name: host(text).to_owned(), prefix, trust }))
     }
 
     fn certificates(&self, path: &Path, home: &Home) -> Result<Vec<Vec<u8>>, Error> {
@@ -194,6 +202,12 @@ impl Settings {
             }
         }
     }
+}
+
+/// Host and port of an address, which may have a scheme and a path.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
 }
 
 /// Where the API of a server may be, and the prefix of its repositories. Without a scheme it is HTTPS; on this machine, or where it is said to be
@@ -237,7 +251,7 @@ mod tests {
             ),
             (
                 "[registry.\"x\"]\nsecure = true\n",
-                "registries.toml:2:1: unknown field `secure`, expected one of `mirrors`, `certificate`, `insecure`, `blocked`",
+                "registries.toml:2:1: unknown field `secure`, expected one of `mirrors`, `server`, `certificate`, `insecure`, `blocked`",
             ),
             (
                 "[registry.\"x\"]\nmirrors = [\"ftp://y\"]\n",
