@@ -21,7 +21,6 @@ const MISSING: &[(&[&str], &str)] = &[
         "there is no daemon to choose: everything happens on this machine, and is kept in one folder (`--home`)",
     ),
     (&["config", "secret"], "`layerlab build --secret` gives a RUN a secret, `layerlab run -v` a container a file"),
-    (&["manifest"], "`layerlab inspect IMAGE` shows an image of the store"),
     (&["trust"], "signatures are not checked; a name with a digest is always the same image"),
     (&["plugin"], "there are no plugins"),
     (&["init"], "`layerlab step` begins an empty Dockerfile, and takes each instruction as you type it"),

@@ -149,6 +149,8 @@ enum Command {
     Info(system::info::Info),
     /// Show the version of this program
     Version(system::version::Version),
+    /// Draw an image from its index or manifest to its layers: sizes, digests, and what each digest covers
+    Manifest(image::manifest::Manifest),
     /// Give an image another name
     Tag(Explainable<image::tag::Tag>),
     /// Remove image names, and the data that nothing else needs
@@ -319,6 +321,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Events(command) => command.run(&*world()?, ui),
         Command::Info(command) => command.run(&*world()?, ui),
         Command::Version(command) => command.run(ui),
+        Command::Manifest(command) => command.run(&*world()?, ui),
         Command::Tag(command) => command.tell(ui, |command| command.run(&*world()?)),
         Command::Rmi(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Pull(command) => command.tell(ui, |command| command.run(&*world()?, ui)),

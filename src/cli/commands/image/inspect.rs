@@ -81,12 +81,12 @@ pub(in crate::cli) fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<()
     let mut branches = vec![branch(&document.config, "config", config_facts(&config))];
     branches.extend(layers);
     let names: Vec<String> = world.store.names_of(&found.manifest.digest)?.iter().map(Reference::familiar).collect();
-    let mut below = Branch { branches, ..branch(&manifest, "manifest", Vec::new()) };
+    let mut below = Branch { branches, ..branch(&manifest, "manifest", vec![COVERED.to_owned()]) };
     if manifest.digest != found.manifest.digest {
         below.facts.push(format!("for {}: this machine's", config.platform()));
         let mut platforms = vec![below];
         platforms.extend(of_other_platforms(&world.store.read_document(&found.manifest)?));
-        below = Branch { branches: platforms, ..branch(&found.manifest, "index", Vec::new()) };
+        below = Branch { branches: platforms, ..branch(&found.manifest, "index", vec![INDEXED.to_owned()]) };
     }
     below.facts.extend((!names.is_empty()).then(|| format!("named {}", names.join(", "))));
     let facts = vec![
@@ -96,6 +96,11 @@ pub(in crate::cli) fn show_tree(world: &World, ui: &Ui, name: &str) -> Result<()
     let root = Branch { name: "index.json".to_owned(), facts, branches: vec![below] };
     Ok(ui.out().write_all(pictures::tree(&ui.layout(&world.clock), &root).as_bytes())?)
 }
+
+/// What the digests of documents cover.
+const COVERED: &str =
+    "its digest covers the configuration and the layers below, by their digests: every byte of the image";
+const INDEXED: &str = "its digest covers the images of all platforms";
 
 /// The manifests of an index that are not for this machine. Their files need not be in the store.
 fn of_other_platforms(index: &Index) -> impl Iterator<Item = Branch> {
@@ -118,7 +123,10 @@ fn branch(descriptor: &Descriptor, what: &str, facts: Vec<String>) -> Branch {
 }
 
 fn config_facts(config: &ImageConfig) -> Vec<String> {
-    let mut facts = vec![format!("its digest is the image's id; for {}", config.platform())];
+    let mut facts = vec![
+        "its digest is the image's id: it covers how the image runs, and the diff ids of its layers".to_owned(),
+        format!("for {}", config.platform()),
+    ];
     facts.extend(config.created.as_ref().map(|created| format!("created {created}")));
     facts
 }

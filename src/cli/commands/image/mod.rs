@@ -5,6 +5,7 @@ pub(in crate::cli) mod import;
 pub(in crate::cli) mod inspect;
 pub(in crate::cli) mod list;
 pub(in crate::cli) mod load;
+pub(in crate::cli) mod manifest;
 pub(in crate::cli) mod prune;
 pub(in crate::cli) mod pull;
 pub(in crate::cli) mod remove;
